@@ -1,0 +1,7 @@
+//! The neutral vocabulary: plain data that borrows.
+
+pub mod error;
+pub mod event;
+pub mod request;
+pub mod response;
+pub mod usage;

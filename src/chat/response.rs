@@ -1,0 +1,71 @@
+//! A whole answer, whichever wire it came on.
+
+use crate::chat::event::{Citation, Ending};
+use crate::json::raw::Raw;
+
+/// A whole answer that borrows from its body.
+#[derive(Clone, Debug)]
+pub struct Answer<'a> {
+    /// The provider's id; empty where it gave none.
+    pub id: Raw<'a>,
+    /// The model as the provider names it.
+    pub model: Raw<'a>,
+    /// What the model produced, in order.
+    pub blocks: Vec<Block<'a>>,
+    /// How it ended.
+    pub ending: Ending<'a>,
+    /// The service tier in the wire's own words.
+    pub service_tier: Option<Raw<'a>>,
+}
+
+/// A part of a whole answer.
+#[derive(Clone, Debug)]
+pub enum Block<'a> {
+    /// Text with the sources it rests on.
+    Text {
+        /// The text.
+        text: Raw<'a>,
+        /// Its citations.
+        citations: Vec<Citation<'a>>,
+        /// The block as the provider wrote it, where its wire has blocks.
+        source: Option<&'a [u8]>,
+    },
+    /// The text of a refusal.
+    Refusal(Raw<'a>),
+    /// Thinking. Either string may be empty.
+    Thinking {
+        /// The thinking.
+        text: Vec<Raw<'a>>,
+        /// Its signature.
+        signature: Raw<'a>,
+        /// The block as the provider wrote it, where its wire has blocks.
+        source: Option<&'a [u8]>,
+    },
+    /// Thinking that only the provider can read.
+    Redacted {
+        /// The opaque text.
+        data: Raw<'a>,
+        /// The block as the provider wrote it, where its wire has blocks.
+        source: Option<&'a [u8]>,
+    },
+    /// A tool call.
+    Tool {
+        /// The provider's id of the call; empty where it gave none.
+        id: Raw<'a>,
+        /// The tool's name.
+        name: Raw<'a>,
+        /// What it is called with.
+        arguments: Arguments<'a>,
+    },
+    /// A block that the other wire has no form for, as the provider wrote it.
+    Foreign(&'a [u8]),
+}
+
+/// The arguments of a tool call, in the form of their wire.
+#[derive(Clone, Copy, Debug)]
+pub enum Arguments<'a> {
+    /// A JSON object as it stood in the answer.
+    Json(&'a [u8]),
+    /// JSON text inside a JSON string; may be broken.
+    Text(Raw<'a>),
+}

@@ -1,0 +1,196 @@
+//! What is wrong with a configuration, and where: all of it, not only the first.
+//!
+//! A [`Fault`] prints as `file:line: key: text`; texts say what was expected, what was found, and
+//! the cure. Values that may be credentials are never in a text: the caller sees to that.
+
+use core::fmt;
+
+/// Where something stands: a line of the file and a key, or a key alone (a variable, an option).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Line of the file, from 1; 0: not in a file.
+    pub line: u32,
+    /// `model[2].targets[0]`, `OPENAI_BASE_URL`, `--listen`; empty: the file itself.
+    pub path: String,
+}
+
+impl Place {
+    /// A place that is in no file: a variable or an option.
+    #[must_use]
+    pub fn outside(name: &str) -> Self {
+        Self {
+            line: 0,
+            path: name.to_owned(),
+        }
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl<T> At<T> {
+    /// A value that is in no file.
+    pub fn outside(value: T, name: &str) -> Self {
+        Self {
+            value,
+            place: Place::outside(name),
+        }
+    }
+
+    /// Another value at the same place.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
+        At {
+            value: change(self.value),
+            place: self.place,
+        }
+    }
+}
+
+/// One thing that is wrong, or (as a warning) probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where.
+    pub place: Place,
+    /// What, and the cure.
+    pub text: String,
+}
+
+/// All that is wrong with one configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Name of the file, as it was given; empty where there is none.
+    source: String,
+    faults: Vec<Fault>,
+    warnings: Vec<Fault>,
+}
+
+impl Faults {
+    /// No faults yet, of a file of this name.
+    #[must_use]
+    pub fn new(source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a fault: the configuration cannot be run.
+    pub fn push(&mut self, place: &Place, text: impl Into<String>) {
+        self.faults.push(Fault {
+            place: place.clone(),
+            text: text.into(),
+        });
+    }
+
+    /// Adds a warning: it can be run, but is probably not meant.
+    pub fn warn(&mut self, place: &Place, text: impl Into<String>) {
+        self.warnings.push(Fault {
+            place: place.clone(),
+            text: text.into(),
+        });
+    }
+
+    /// Whether the configuration can be run.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// How many faults there are; warnings do not count.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// The faults, one a line, in the order of the file.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.printed(&self.faults)
+    }
+
+    /// The warnings, one a line, in the order of the file.
+    #[must_use]
+    pub fn warning_lines(&self) -> Vec<String> {
+        self.printed(&self.warnings)
+    }
+
+    fn printed(&self, faults: &[Fault]) -> Vec<String> {
+        let mut sorted: Vec<&Fault> = faults.iter().collect();
+        sorted.sort_by_key(|fault| fault.place.line);
+        sorted.into_iter().map(|fault| self.line(fault)).collect()
+    }
+
+    fn line(&self, fault: &Fault) -> String {
+        let Fault { place, text } = fault;
+        match (place.line, place.path.as_str()) {
+            (0, "") => format!("{}: {text}", self.source),
+            (0, path) => format!("{path}: {text}"),
+            (line, "") => format!("{}:{line}: {text}", self.source),
+            (line, path) => format!("{}:{line}: {path}: {text}", self.source),
+        }
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.lines().join("\n"))
+    }
+}
+
+impl core::error::Error for Faults {}
+
+/// The known name closest to an unknown one, where one is close enough to be meant.
+#[must_use]
+pub fn nearest<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let scored = known.into_iter().map(|name| {
+        let score = strsim::jaro_winkler(unknown, name);
+        (score, name)
+    });
+    let best = scored.max_by(|left, right| left.0.total_cmp(&right.0))?;
+    (best.0 > 0.75).then_some(best.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Faults, Place, nearest};
+
+    #[test]
+    fn faults_print_sorted_by_line_with_what_is_known_of_the_place() {
+        let mut faults = Faults::new("ringway.toml");
+        let at = |line, path: &str| Place {
+            line,
+            path: path.to_owned(),
+        };
+        faults.push(&at(12, "model[2].targets[0]"), "no provider named `x`");
+        faults.push(&at(3, ""), "expected `=`");
+        faults.push(&Place::outside("OPENAI_BASE_URL"), "no host");
+        faults.push(&Place::default(), "cannot be read");
+        faults.warn(&at(1, "server"), "odd");
+        assert_eq!(
+            faults.lines(),
+            [
+                "OPENAI_BASE_URL: no host",
+                "ringway.toml: cannot be read",
+                "ringway.toml:3: expected `=`",
+                "ringway.toml:12: model[2].targets[0]: no provider named `x`",
+            ]
+        );
+        assert_eq!(faults.warning_lines(), ["ringway.toml:1: server: odd"]);
+        assert_eq!(faults.len(), 4);
+    }
+
+    #[test]
+    fn nearest_to_a_slip_is_the_name_meant_and_to_noise_nothing() {
+        let known = ["base_url", "key_file", "key_env", "name"];
+        assert_eq!(nearest("base-url", known), Some("base_url"));
+        assert_eq!(nearest("keyfile", known), Some("key_file"));
+        assert_eq!(nearest("zzz", known), None);
+        assert_eq!(nearest("x", []), None);
+    }
+}

@@ -1,0 +1,45 @@
+//! What the configuration points at outside its own text: keys and certificates, read.
+//!
+//! Not here: reading them (see `config::load`), certificates' meaning (see `net::tls`).
+
+use crate::config::secret::Secret;
+
+/// Keys and certificates of one configuration.
+#[derive(Debug, Default)]
+pub struct Material {
+    /// One for each provider of the configuration, in its order.
+    pub providers: Vec<ProviderMaterial>,
+    /// Certificate and key of the listener.
+    pub tls: Option<TlsMaterial>,
+    /// Environment variables that held a key: to be taken out of the process environment.
+    pub secret_variables: Vec<String>,
+}
+
+/// Whose key goes to a provider.
+#[derive(Debug)]
+pub enum Credential {
+    /// Ours, whoever asks.
+    Ours(Secret),
+    /// The caller's own, and only where the caller speaks the provider's wire.
+    Caller,
+    /// None goes out.
+    None,
+}
+
+/// Key and trust of one provider.
+#[derive(Debug)]
+pub struct ProviderMaterial {
+    /// The key that goes out.
+    pub credential: Credential,
+    /// Certificates that are trusted beside the roots, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+/// Certificate and key of the listener.
+#[derive(Debug)]
+pub struct TlsMaterial {
+    /// The chain, PEM.
+    pub cert_pem: Vec<u8>,
+    /// The private key, PEM.
+    pub key_pem: Secret,
+}

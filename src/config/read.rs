@@ -1,0 +1,236 @@
+//! From the document to the schema: names, types and ranges of every section but `[[provider]]`
+//! (see `config::read_provider`) and `[limits]` (see `config::limits`).
+
+use std::path::PathBuf;
+
+use crate::config::address;
+use crate::config::facts::facts;
+use crate::config::fault::{At, Faults, nearest};
+use crate::config::fields::Fields;
+use crate::config::node::Node;
+use crate::config::schema::{
+    Config, DefaultRule, Driver, Key, ListenAddress, LogSink, Model, ModelFacts, Server,
+};
+use crate::config::{limits, read_provider};
+
+/// Reads a whole document. With faults the rest is still as good as it can be.
+pub fn read(document: Node, faults: &mut Faults) -> Config {
+    let mut config = Config::default();
+    let Some(mut fields) = Fields::new(document, "", faults) else {
+        return config;
+    };
+    let server_node = fields.node("server");
+    let providers = fields.tables("provider");
+    let models = fields.tables("model");
+    config.defaults = defaults(&mut fields);
+    let keys = fields.tables("key");
+    config.model_facts = model_facts(&mut fields);
+    let limits_node = fields.node("limits");
+    let faults = fields.finish();
+    if let Some((node, place)) = server_node {
+        config.server = server(node, &place.path, faults);
+    }
+    if let Some((node, place)) = limits_node {
+        config.limits = limits::read(node, &place.path, faults);
+    }
+    for (node, path) in providers {
+        config
+            .providers
+            .extend(read_provider::read(node, &path, faults));
+    }
+    for (node, path) in models {
+        config.models.extend(model(node, &path, faults));
+    }
+    for (node, path) in keys {
+        config.keys.extend(key(node, &path, faults));
+    }
+    config
+}
+
+fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
+    let mut server = Server::default();
+    let Some(mut fields) = Fields::new(node, path, faults) else {
+        return server;
+    };
+    if let Some(said) = some_texts(&mut fields, "listen", "name at least one address") {
+        server.listen = listen(said, fields.faults);
+    }
+    if let Some(said) = fields.text("admin") {
+        server.admin = admin(said, fields.faults);
+    }
+    if let Some(said) = fields.whole("workers", 1..=WORKERS_MAX) {
+        server.workers = usize::try_from(said.value).ok();
+    }
+    if let Some(said) = fields.choice("driver", &DRIVERS) {
+        server.driver = said.value;
+    }
+    if let Some(said) = fields.text("log") {
+        server.log = log_sink(said, fields.faults);
+    }
+    server.tls_cert = fields.text("tls_cert").map(|said| said.map(PathBuf::from));
+    server.tls_key = fields.text("tls_key").map(|said| said.map(PathBuf::from));
+    server.open = is_set(fields.flag("open"));
+    server.admin_open = is_set(fields.flag("admin_open"));
+    server.server_timing = is_set(fields.flag("server_timing"));
+    server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
+    server.gateway_key_header = fields.text("gateway_key_header");
+    fields.finish();
+    server
+}
+
+/// Reads listen addresses; an address that is none is a fault.
+pub fn listen(said: Vec<At<String>>, faults: &mut Faults) -> Vec<At<ListenAddress>> {
+    said.into_iter()
+        .filter_map(|said| one_address(said, faults))
+        .collect()
+}
+
+/// Reads the admin listener's address, or `off`.
+pub fn admin(said: At<String>, faults: &mut Faults) -> Option<At<ListenAddress>> {
+    if said.value == "off" {
+        return None;
+    }
+    one_address(said, faults)
+}
+
+/// Names of the drivers.
+pub const DRIVERS: [(&str, Driver); 3] = [
+    ("auto", Driver::Auto),
+    ("uring", Driver::Uring),
+    ("epoll", Driver::Epoll),
+];
+
+/// Most data threads.
+pub const WORKERS_MAX: u64 = 1024;
+
+fn one_address(said: At<String>, faults: &mut Faults) -> Option<At<ListenAddress>> {
+    match address::parse(&said.value) {
+        Ok(address) => Some(said.map(|_| address)),
+        Err(text) => {
+            faults.push(&said.place, text);
+            None
+        }
+    }
+}
+
+fn log_sink(said: At<String>, faults: &mut Faults) -> LogSink {
+    match said.value.as_str() {
+        "stdout" => LogSink::Stdout,
+        "stderr" => LogSink::Stderr,
+        "off" => LogSink::Off,
+        path if path.starts_with('/') || path.starts_with("./") => LogSink::File(path.into()),
+        other => {
+            let text = format!(
+                "expected stdout, stderr, off or a path that starts with `/` or `./`, \
+                 found `{other}`"
+            );
+            faults.push(&said.place, text);
+            LogSink::default()
+        }
+    }
+}
+
+fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
+    let mut fields = Fields::new(node, path, faults)?;
+    let id = fields.required_text("id", "it is what clients say as `model`");
+    let aliases = fields.texts("alias").unwrap_or_default();
+    let cure = "name at least one as \"provider/upstream-model\"";
+    fields.require("targets", cure);
+    let targets = some_texts(&mut fields, "targets", cure);
+    fields.finish();
+    Some(Model {
+        id: id?,
+        aliases,
+        targets: targets?,
+    })
+}
+
+/// Strings, at least one.
+fn some_texts(fields: &mut Fields<'_>, name: &'static str, cure: &str) -> Option<Vec<At<String>>> {
+    let before = fields.faults.len();
+    let said = fields.texts(name)?;
+    if said.is_empty() && fields.faults.len() == before {
+        let place = fields.place();
+        fields
+            .faults
+            .push(&place, format!("`{name}` is empty; {cure}"));
+    }
+    Some(said)
+}
+
+fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
+    let mut fields = Fields::new(node, path, faults)?;
+    let digest = fields.required_text("sha256", "`ringway key` prints one");
+    let place = fields.place();
+    let tenant = fields.text("tenant").unwrap_or_else(|| At {
+        value: TENANT.to_owned(),
+        place,
+    });
+    let models = fields.texts("models");
+    let faults = fields.finish();
+    let digest = digest?;
+    let Some(sha256) = digest_of_hex(&digest.value) else {
+        let found = digest.value.len();
+        let text = format!(
+            "expected 64 hexadecimal digits, the SHA-256 of a key as `ringway key` prints it, \
+             found {found} characters"
+        );
+        faults.push(&digest.place, text);
+        return None;
+    };
+    Some(Key {
+        sha256: digest.map(|_| sha256),
+        tenant,
+        models,
+    })
+}
+
+/// The tenant of keys that name none.
+pub const TENANT: &str = "default";
+
+fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if text.len() != 2 * digest.len() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let high = char::from(*pair.first()?).to_digit(16)?;
+        let low = char::from(*pair.last()?).to_digit(16)?;
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(digest)
+}
+
+fn defaults(fields: &mut Fields<'_>) -> Option<Vec<DefaultRule>> {
+    let rules = fields.open_table("defaults")?;
+    let read = rules.into_iter().filter_map(|(ids, node)| {
+        let provider = fields.text_of(node, ids.place.clone())?;
+        Some(DefaultRule { ids, provider })
+    });
+    Some(read.collect())
+}
+
+fn model_facts(fields: &mut Fields<'_>) -> Vec<ModelFacts> {
+    let patterns = fields.open_table("model_facts").unwrap_or_default();
+    let read = patterns.into_iter().map(|(ids, node)| {
+        let facts = facts(node, &ids.place, fields.faults);
+        ModelFacts { ids, facts }
+    });
+    read.collect()
+}
+
+fn is_set(said: Option<At<bool>>) -> bool {
+    said.is_some_and(|said| said.value)
+}
+
+/// What a fault says about a name that nobody has.
+#[must_use]
+pub fn no_such(kind: &str, said: &str, known: &[&str]) -> String {
+    let said: String = said.chars().take(64).collect();
+    let close = nearest(&said, known.iter().copied());
+    let hint = close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    if known.is_empty() {
+        return format!("no {kind} `{said}`; none is configured");
+    }
+    format!("no {kind} `{said}`; known: {}{hint}", known.join(", "))
+}

@@ -1,0 +1,262 @@
+//! The file as people write it: plain data, every value that others refer to with its place.
+//!
+//! What stands here was checked alone (types, ranges, spelling). References between parts are
+//! checked in `route::compile`, what the file points at is read in `config::load`.
+
+use core::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::config::fault::{At, Place};
+use crate::limits::Limits;
+
+/// A whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[[provider]]`, in order.
+    pub providers: Vec<Provider>,
+    /// `[[model]]`, in order.
+    pub models: Vec<Model>,
+    /// `[defaults]`, in order; `None`: the built-in rules.
+    pub defaults: Option<Vec<DefaultRule>>,
+    /// `[[key]]`
+    pub keys: Vec<Key>,
+    /// `[model_facts]`, in order.
+    pub model_facts: Vec<ModelFacts>,
+    /// `[limits]`
+    pub limits: Limits,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Addresses for clients.
+    pub listen: Vec<At<ListenAddress>>,
+    /// Address of the admin listener; `None`: off.
+    pub admin: Option<At<ListenAddress>>,
+    /// The admin listener may stand on an address that others reach.
+    pub admin_open: bool,
+    /// Data threads; `None`: one for each usable core.
+    pub workers: Option<usize>,
+    /// How sockets are driven.
+    pub driver: Driver,
+    /// Certificate chain of the listener, PEM.
+    pub tls_cert: Option<At<PathBuf>>,
+    /// Key of the listener, PEM.
+    pub tls_key: Option<At<PathBuf>>,
+    /// Serving without client keys on an address that others reach is meant.
+    pub open: bool,
+    /// Where the access log goes.
+    pub log: LogSink,
+    /// Whether answers carry `server-timing`.
+    pub server_timing: bool,
+    /// Origins that browsers may come from.
+    pub cors_origins: Vec<At<String>>,
+    /// The header that outranks the usual carriers of a client's key.
+    pub gateway_key_header: Option<At<String>>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let at = |port, name| At::outside(ListenAddress::Tcp(loopback(port)), name);
+        Self {
+            listen: vec![at(LISTEN_PORT, "server.listen (by default)")],
+            admin: Some(at(ADMIN_PORT, "server.admin (by default)")),
+            admin_open: false,
+            workers: None,
+            driver: Driver::Auto,
+            tls_cert: None,
+            tls_key: None,
+            open: false,
+            log: LogSink::Stdout,
+            server_timing: false,
+            cors_origins: Vec::new(),
+            gateway_key_header: None,
+        }
+    }
+}
+
+/// Port of the clients' listener where none is configured.
+pub const LISTEN_PORT: u16 = 8080;
+/// Port of the admin listener where none is configured.
+pub const ADMIN_PORT: u16 = 8081;
+
+/// Where a listener stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// IPv4 or IPv6 address with a port.
+    Tcp(SocketAddr),
+    /// Path of a Unix socket.
+    Unix(PathBuf),
+}
+
+/// How sockets are driven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// The best that the host allows.
+    #[default]
+    Auto,
+    /// `io_uring`, or refuse to start.
+    Uring,
+    /// epoll.
+    Epoll,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LogSink {
+    /// Standard output.
+    #[default]
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// Nowhere.
+    Off,
+    /// Appended to a file.
+    File(PathBuf),
+}
+
+/// How usage is learnt on streams of the OpenAI wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UsageMode {
+    /// `stream_options.include_usage` is added where the client left it out.
+    #[default]
+    Inject,
+    /// Only read where the provider sends it.
+    Observe,
+}
+
+/// The certificates that a provider is held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Roots {
+    /// Mozilla's, as bundled with the program.
+    #[default]
+    Bundled,
+    /// The platform's.
+    Platform,
+}
+
+/// `[[provider]]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provider {
+    /// Where it stands.
+    pub place: Place,
+    /// The name that targets and clients say.
+    pub name: Option<At<String>>,
+    /// Which kind of service.
+    pub kind: Option<At<String>>,
+    /// What the wire's own SDK takes as base URL; `None`: the kind's own.
+    pub base_url: Option<At<String>>,
+    /// Where its key comes from.
+    pub key: KeySource,
+    /// The header that carries the key; `None`: the kind's own.
+    pub auth: Option<At<String>>,
+    /// The certificates that are trusted.
+    pub roots: Roots,
+    /// Certificates that are trusted beside them, PEM.
+    pub ca_file: Option<At<PathBuf>>,
+    /// Waits that differ from `[limits]`.
+    pub timeouts: ProviderTimeouts,
+    /// Fixed headers.
+    pub headers: Vec<(At<String>, String)>,
+    /// Patterns of further client headers that go on.
+    pub forward_headers: Vec<At<String>>,
+    /// Patterns of `anthropic-beta` values that go on; `None`: all.
+    pub allow_beta: Option<Vec<At<String>>>,
+    /// Patterns of `anthropic-beta` values that are taken out.
+    pub drop_beta: Vec<At<String>>,
+    /// `anthropic-beta` values with another name at this provider.
+    pub rename_beta: Vec<(At<String>, String)>,
+    /// How usage is learnt.
+    pub usage: UsageMode,
+    /// Quirk flags by name.
+    pub dialect: Vec<(At<String>, Fact)>,
+    /// Answers that let the next target have a try; `None`: the default set.
+    pub retry_on: Option<Vec<u16>>,
+    /// Connections that each thread opens at start.
+    pub warm_count: u32,
+}
+
+/// Waits of one provider, in milliseconds; `None`: as in `[limits]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProviderTimeouts {
+    /// TCP connect.
+    pub connect_ms: Option<u64>,
+    /// TLS handshake.
+    pub handshake_ms: Option<u64>,
+    /// From the connection being up to the whole answer head.
+    pub answer_head_ms: Option<u64>,
+    /// Silence within a stream.
+    pub stream_stall_ms: Option<u64>,
+}
+
+/// Where a provider's key comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeySource {
+    /// Not said: a systemd credential of the provider's name, where there is one.
+    #[default]
+    Unsaid,
+    /// A file.
+    File(At<PathBuf>),
+    /// An environment variable, unless systemd has a credential of the provider's name.
+    Variable(At<String>),
+    /// The same, and the caller's own key where there is neither.
+    VariableOrCaller(At<String>),
+    /// The caller's own key.
+    Caller(Place),
+    /// Said to need none.
+    Unneeded,
+}
+
+/// `[[model]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// The id that clients say.
+    pub id: At<String>,
+    /// Other ids for the same.
+    pub aliases: Vec<At<String>>,
+    /// `provider/upstream-model`, in order.
+    pub targets: Vec<At<String>>,
+}
+
+/// A line of `[defaults]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultRule {
+    /// Pattern over bare ids.
+    pub ids: At<String>,
+    /// The provider's name.
+    pub provider: At<String>,
+}
+
+/// `[[key]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// SHA-256 of the key.
+    pub sha256: At<[u8; 32]>,
+    /// Whose requests these are.
+    pub tenant: At<String>,
+    /// Patterns of ids that may be asked for; `None`: all.
+    pub models: Option<Vec<At<String>>>,
+}
+
+/// Facts about the models that fit a pattern, as written; `translate::models` knows their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFacts {
+    /// Pattern over the provider's ids.
+    pub ids: At<String>,
+    /// Name and value of each fact, in the order of the file.
+    pub facts: Vec<(At<String>, Fact)>,
+}
+
+/// A plain value whose meaning is known elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A whole number.
+    Whole(u64),
+    /// Yes or no.
+    Flag(bool),
+    /// Text.
+    Text(String),
+}

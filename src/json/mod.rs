@@ -1,0 +1,13 @@
+//! JSON by span: one strict grammar, read in place, strings kept escaped.
+//!
+//! `scan` is the grammar, `tape` an index of a whole document, `raw` a string body that is still
+//! escaped, `write` an append-only writer, `rewrite` splices spans of a document and leaves the
+//! rest byte for byte, `template` reads documents that differ in a few strings only.
+
+pub mod error;
+pub mod raw;
+pub mod rewrite;
+pub mod scan;
+pub mod tape;
+pub mod template;
+pub mod write;

@@ -1,0 +1,518 @@
+//! The JSON grammar (RFC 8259), strict, in one pass, without a tree.
+//!
+//! [`document`] checks one whole document and tells a [`Sink`] what it passes: names, scalars,
+//! opened and closed containers, each as a span of the input. Everything that reads JSON in this
+//! crate reads it through here, so no two readings of one body can differ.
+//!
+//! Accepted because the grammar does: numbers of any size, lone surrogate escapes, repeated names.
+//!
+//! Not here: what a name means, decoding of escapes (see `raw`).
+
+use core::ops::Range;
+
+use crate::json::error::{JsonError, JsonErrorKind};
+
+/// What a scalar is. Strings are reported without their quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalar {
+    /// A string; `escaped` when it holds a backslash.
+    String {
+        /// Whether the body holds an escape.
+        escaped: bool,
+    },
+    /// A number.
+    Number,
+    /// `true`
+    True,
+    /// `false`
+    False,
+    /// `null`
+    Null,
+}
+
+/// Receives the parts of a document in order. An error from the sink ends the scan.
+pub trait Sink {
+    /// A member name of an object; `span` lies between the quotes.
+    fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind>;
+    /// A scalar value.
+    fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind>;
+    /// `{` or `[` at this offset.
+    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind>;
+    /// The matching `}` or `]`; `end` is the offset behind it.
+    fn close(&mut self, end: usize) -> Result<(), JsonErrorKind>;
+}
+
+/// Deepest nesting that any caller may ask for: the open containers are kept in one word.
+pub const DEPTH_MAX: u32 = 128;
+
+/// Checks that `text` is one JSON document of at most `depth_max` nested containers.
+///
+/// # Errors
+/// The first fault and its offset, or the sink's own.
+pub fn document<S: Sink>(text: &[u8], depth_max: u32, sink: &mut S) -> Result<(), JsonError> {
+    if text.starts_with(b"\xEF\xBB\xBF") {
+        return Err(JsonError {
+            kind: JsonErrorKind::ByteOrderMark,
+            at: 0,
+        });
+    }
+    let mut scan = Scan {
+        text,
+        at: 0,
+        depth: 0,
+        in_object: false,
+        objects: 0,
+    };
+    scan.run(depth_max.min(DEPTH_MAX), sink)
+        .map_err(|error| encoding_fault(text, error))
+}
+
+/// Names the encoding as the cause of a fault at or behind bytes that are no UTF-8.
+#[cold]
+fn encoding_fault(text: &[u8], error: JsonError) -> JsonError {
+    let end = text.len().min(error.at.saturating_add(UTF8_BYTES_MAX));
+    let Err(fault) = core::str::from_utf8(text.get(..end).unwrap_or_default()) else {
+        return error;
+    };
+    let cut_by_us = fault.error_len().is_none() && end < text.len();
+    if fault.valid_up_to() > error.at || cut_by_us {
+        return error;
+    }
+    JsonError {
+        kind: JsonErrorKind::Utf8,
+        at: fault.valid_up_to(),
+    }
+}
+
+/// The offset behind the string body that starts at `start` (where its closing quote stands), and
+/// whether it holds an escape. Only strings can hold bytes beyond ASCII, and only those that do
+/// are checked to be UTF-8: a second pass over all of the text costs as much as the first.
+///
+/// Most names and many values end within two words: those are found here, without a call (saves a
+/// tenth of `benches/rewrite` body/peek/100k).
+///
+/// # Errors
+/// The first fault of the string.
+#[inline]
+pub fn string_end(text: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
+    let mut at = start;
+    for _ in 0..2 {
+        let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
+            break;
+        };
+        let word = u64::from_le_bytes(*bytes);
+        let hits = special_bytes(word);
+        let lowest = hits & hits.wrapping_neg();
+        if word & HIGH_BITS & lowest.wrapping_sub(1) != 0 {
+            break;
+        }
+        if hits != 0 {
+            at += hits.trailing_zeros() as usize / 8;
+            if text.get(at) == Some(&b'"') {
+                return Ok((at, false));
+            }
+            break;
+        }
+        at += 8;
+    }
+    long_string_end(text, start)
+}
+
+fn long_string_end(text: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
+    let mut at = start;
+    let mut escaped = false;
+    let mut ascii = true;
+    loop {
+        let (stop, plain_ascii) = skip_plain(text, at);
+        at = stop;
+        ascii &= plain_ascii;
+        match text.get(at) {
+            Some(b'"') => break,
+            Some(b'\\') => {
+                escaped = true;
+                at = escape_end(text, at)?;
+            }
+            Some(_) => {
+                return Err(JsonError {
+                    kind: JsonErrorKind::ControlByte,
+                    at,
+                });
+            }
+            None => {
+                return Err(JsonError {
+                    kind: JsonErrorKind::Cut,
+                    at: text.len(),
+                });
+            }
+        }
+    }
+    if !ascii && let Err(fault) = core::str::from_utf8(text.get(start..at).unwrap_or_default()) {
+        return Err(JsonError {
+            kind: JsonErrorKind::Utf8,
+            at: start + fault.valid_up_to(),
+        });
+    }
+    Ok((at, escaped))
+}
+
+/// The offset of the first byte at or after `at` that is a quote, a backslash or a control byte,
+/// and whether all bytes before it are ASCII.
+///
+/// Three gears, each taken when the one before found nothing: words of 8 bytes, whose first hit is
+/// found by arithmetic alone; blocks of 64, which the compiler turns into vector compares and
+/// which make base64 images cheap; single bytes at the very end of the text.
+fn skip_plain(text: &[u8], mut at: usize) -> (usize, bool) {
+    let mut rest = text.get(at..).unwrap_or_default();
+    let mut high = 0u64;
+    loop {
+        for _ in 0..WORDS_BEFORE_BLOCKS {
+            let Some((bytes, after)) = rest.split_first_chunk::<8>() else {
+                return skip_plain_tail(rest, at, high);
+            };
+            let word = u64::from_le_bytes(*bytes);
+            let hits = special_bytes(word);
+            if hits != 0 {
+                let lowest = hits & hits.wrapping_neg();
+                high |= word & (lowest - 1);
+                at += hits.trailing_zeros() as usize / 8;
+                return (at, high & HIGH_BITS == 0);
+            }
+            high |= word;
+            at += 8;
+            rest = after;
+        }
+        while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
+            let (special, beyond_ascii) = survey(block);
+            if special {
+                break;
+            }
+            high |= u64::from(beyond_ascii) << 7;
+            at += BLOCK;
+            rest = after;
+        }
+    }
+}
+
+fn skip_plain_tail(rest: &[u8], at: usize, mut high: u64) -> (usize, bool) {
+    let plain = rest
+        .iter()
+        .take_while(|&&b| b >= 0x20 && b != b'"' && b != b'\\')
+        .inspect(|&&b| high |= u64::from(b))
+        .count();
+    (at + plain, high & HIGH_BITS == 0)
+}
+
+/// The high bit of the first byte of `word` that is a quote, a backslash or below 0x20. Bits above
+/// it mean nothing: a borrow may have run through them.
+const fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let hits = (quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash)
+        | (word.wrapping_sub(ONES * 0x20) & !word);
+    hits & HIGH_BITS
+}
+
+/// Whether a block holds a quote, a backslash or a control byte, and whether one beyond ASCII.
+fn survey(block: &[u8; BLOCK]) -> (bool, bool) {
+    let mut special = 0u8;
+    let mut high = 0u8;
+    for &b in block {
+        special |= u8::from(b == b'"') | u8::from(b == b'\\') | u8::from(b < 0x20);
+        high |= b;
+    }
+    (special != 0, high >= 0x80)
+}
+
+fn escape_end(text: &[u8], at: usize) -> Result<usize, JsonError> {
+    match text.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => {
+            for digit in at + 2..at + 6 {
+                match text.get(digit) {
+                    Some(b) if b.is_ascii_hexdigit() => {}
+                    Some(_) => {
+                        return Err(JsonError {
+                            kind: JsonErrorKind::Escape,
+                            at: digit,
+                        });
+                    }
+                    None => {
+                        return Err(JsonError {
+                            kind: JsonErrorKind::Cut,
+                            at: text.len(),
+                        });
+                    }
+                }
+            }
+            Ok(at + 6)
+        }
+        Some(_) => Err(JsonError {
+            kind: JsonErrorKind::Escape,
+            at: at + 1,
+        }),
+        None => Err(JsonError {
+            kind: JsonErrorKind::Cut,
+            at: text.len(),
+        }),
+    }
+}
+
+fn number_end(text: &[u8], start: usize) -> Result<usize, JsonError> {
+    let digits = |from: usize| {
+        from + text
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count()
+    };
+    let fault = |at: usize| JsonError {
+        kind: if at < text.len() {
+            JsonErrorKind::Number
+        } else {
+            JsonErrorKind::Cut
+        },
+        at,
+    };
+    let whole = if text.get(start) == Some(&b'-') {
+        start + 1
+    } else {
+        start
+    };
+    let mut at = digits(whole);
+    if at == whole {
+        return Err(fault(at));
+    }
+    if text.get(whole) == Some(&b'0') && at > whole + 1 {
+        return Err(fault(whole + 1));
+    }
+    if text.get(at) == Some(&b'.') {
+        let fraction = at + 1;
+        at = digits(fraction);
+        if at == fraction {
+            return Err(fault(at));
+        }
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
+        let exponent = at + 1 + sign;
+        at = digits(exponent);
+        if at == exponent {
+            return Err(fault(at));
+        }
+    }
+    Ok(at)
+}
+
+struct Scan<'t> {
+    text: &'t [u8],
+    at: usize,
+    /// Open containers. 0 <= depth <= DEPTH_MAX.
+    depth: u32,
+    /// Whether the innermost of them is an object.
+    in_object: bool,
+    /// The same of all of them: bit n is set when the container opened as number n is an object.
+    objects: u128,
+}
+
+/// What the grammar allows next.
+enum Expect {
+    Value,
+    ValueOrClose,
+    NameOrClose,
+    Name,
+    CommaOrClose,
+    End,
+}
+
+impl Scan<'_> {
+    fn run<S: Sink>(&mut self, depth_max: u32, sink: &mut S) -> Result<(), JsonError> {
+        let mut expect = Expect::Value;
+        loop {
+            let Some(byte) = self.next_byte() else {
+                return match expect {
+                    Expect::End => Ok(()),
+                    Expect::Value if self.depth == 0 => Err(self.fault(JsonErrorKind::Empty)),
+                    _ => Err(self.fault(JsonErrorKind::Cut)),
+                };
+            };
+            expect = match expect {
+                Expect::CommaOrClose => self.comma_or_close(byte, sink)?,
+                Expect::Name => self.member(byte, depth_max, sink)?,
+                Expect::Value => self.value(byte, depth_max, sink)?,
+                Expect::NameOrClose if byte == b'}' => self.close(sink)?,
+                Expect::NameOrClose => self.member(byte, depth_max, sink)?,
+                Expect::ValueOrClose if byte == b']' => self.close(sink)?,
+                Expect::ValueOrClose => self.value(byte, depth_max, sink)?,
+                Expect::End => return Err(self.fault(JsonErrorKind::Trailing)),
+            };
+        }
+    }
+
+    /// The next byte that is no blank; it stands at `at`.
+    fn next_byte(&mut self) -> Option<u8> {
+        loop {
+            match self.text.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                Some(&byte) => return Some(byte),
+                None => return None,
+            }
+        }
+    }
+
+    #[cold]
+    fn fault(&self, kind: JsonErrorKind) -> JsonError {
+        JsonError { kind, at: self.at }
+    }
+
+    fn after_value(&self) -> Expect {
+        if self.depth == 0 {
+            Expect::End
+        } else {
+            Expect::CommaOrClose
+        }
+    }
+
+    fn value<S: Sink>(
+        &mut self,
+        byte: u8,
+        depth_max: u32,
+        sink: &mut S,
+    ) -> Result<Expect, JsonError> {
+        let start = self.at;
+        let (scalar, span) = match byte {
+            b'"' => {
+                let (end, escaped) = string_end(self.text, start + 1)?;
+                self.at = end + 1;
+                (Scalar::String { escaped }, start + 1..end)
+            }
+            b'{' | b'[' => return self.open(byte == b'{', depth_max, sink),
+            b'-' | b'0'..=b'9' => {
+                self.at = number_end(self.text, start)?;
+                (Scalar::Number, start..self.at)
+            }
+            b't' => self.literal(b"true", Scalar::True)?,
+            b'f' => self.literal(b"false", Scalar::False)?,
+            b'n' => self.literal(b"null", Scalar::Null)?,
+            _ => return Err(self.fault(JsonErrorKind::ExpectedValue)),
+        };
+        sink.scalar(scalar, span)
+            .map_err(|kind| JsonError { kind, at: start })?;
+        Ok(self.after_value())
+    }
+
+    fn literal(
+        &mut self,
+        word: &[u8],
+        scalar: Scalar,
+    ) -> Result<(Scalar, Range<usize>), JsonError> {
+        let start = self.at;
+        let rest = self.text.get(start..).unwrap_or_default();
+        if !rest.starts_with(word) {
+            return Err(if word.starts_with(rest) {
+                JsonError {
+                    kind: JsonErrorKind::Cut,
+                    at: self.text.len(),
+                }
+            } else {
+                self.fault(JsonErrorKind::ExpectedValue)
+            });
+        }
+        self.at = start + word.len();
+        Ok((scalar, start..self.at))
+    }
+
+    fn open<S: Sink>(
+        &mut self,
+        object: bool,
+        depth_max: u32,
+        sink: &mut S,
+    ) -> Result<Expect, JsonError> {
+        if self.depth >= depth_max {
+            return Err(self.fault(JsonErrorKind::Depth));
+        }
+        sink.open(object, self.at)
+            .map_err(|kind| self.fault(kind))?;
+        let bit = 1u128 << self.depth;
+        self.objects = if object {
+            self.objects | bit
+        } else {
+            self.objects & !bit
+        };
+        self.in_object = object;
+        self.depth += 1;
+        self.at += 1;
+        Ok(if object {
+            Expect::NameOrClose
+        } else {
+            Expect::ValueOrClose
+        })
+    }
+
+    fn close<S: Sink>(&mut self, sink: &mut S) -> Result<Expect, JsonError> {
+        self.at += 1;
+        self.depth -= 1;
+        self.in_object = self.depth > 0 && self.objects >> (self.depth - 1) & 1 == 1;
+        sink.close(self.at).map_err(|kind| self.fault(kind))?;
+        Ok(self.after_value())
+    }
+
+    /// A name, its colon and what opens its value.
+    fn member<S: Sink>(
+        &mut self,
+        byte: u8,
+        depth_max: u32,
+        sink: &mut S,
+    ) -> Result<Expect, JsonError> {
+        if byte != b'"' {
+            return Err(self.fault(JsonErrorKind::ExpectedName));
+        }
+        let start = self.at + 1;
+        let (end, escaped) = string_end(self.text, start)?;
+        sink.name(start..end, escaped)
+            .map_err(|kind| self.fault(kind))?;
+        self.at = end + 1;
+        match self.next_byte() {
+            Some(b':') => self.at += 1,
+            Some(_) => return Err(self.fault(JsonErrorKind::ExpectedColon)),
+            None => return Err(self.fault(JsonErrorKind::Cut)),
+        }
+        match self.next_byte() {
+            Some(byte) => self.value(byte, depth_max, sink),
+            None => Err(self.fault(JsonErrorKind::Cut)),
+        }
+    }
+
+    fn comma_or_close<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<Expect, JsonError> {
+        match (byte, self.in_object) {
+            (b',', true) => {
+                self.at += 1;
+                Ok(Expect::Name)
+            }
+            (b',', false) => {
+                self.at += 1;
+                Ok(Expect::Value)
+            }
+            (b'}', true) | (b']', false) => self.close(sink),
+            (_, true) => Err(self.fault(JsonErrorKind::ExpectedCommaOrBrace)),
+            (_, false) => Err(self.fault(JsonErrorKind::ExpectedCommaOrBracket)),
+        }
+    }
+}
+
+/// Bytes looked at together in long strings.
+const BLOCK: usize = 64;
+
+/// Words looked at before blocks are tried: most strings end within them.
+const WORDS_BEFORE_BLOCKS: usize = 8;
+
+/// The high bit of each byte of a word.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// Longest encoding of one character.
+const UTF8_BYTES_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,390 @@
+//! A whole document as a flat index of spans, read through cheap cursors.
+//!
+//! [`Tape::read`] checks the document by the one grammar and keeps a node per value and name;
+//! the nodes' memory is kept from document to document, so reading a delta allocates nothing once
+//! warm. [`Value`] walks the index: strings come out as [`Raw`], every value as its exact source
+//! bytes.
+//!
+//! Invariants: at most `values_max` nodes are kept; a value's source is a slice of the input.
+//!
+//! Not here: numbers as floats (they are copied as they stand), editing (see `rewrite`).
+
+use core::ops::Range;
+
+use crate::json::error::{JsonError, JsonErrorKind};
+use crate::json::raw::Raw;
+use crate::json::scan::{self, Scalar, Sink};
+
+/// The reusable index of one document.
+#[derive(Debug, Default)]
+pub struct Tape {
+    nodes: Vec<Node>,
+    open: Vec<u32>,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `{...}`
+    Object,
+    /// `[...]`
+    Array,
+    /// A string.
+    String,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// `null`
+    Null,
+}
+
+/// One value of a document that a [`Tape`] has read.
+#[derive(Clone, Copy)]
+pub struct Value<'t> {
+    text: &'t [u8],
+    nodes: &'t [Node],
+    at: usize,
+}
+
+impl Tape {
+    /// An empty tape.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// Checks `text` and indexes it, forgetting the document before.
+    ///
+    /// # Errors
+    /// The first fault of the text; [`JsonErrorKind::Values`] past `values_max` values and names.
+    pub fn read<'t>(
+        &'t mut self,
+        text: &'t [u8],
+        depth_max: u32,
+        values_max: usize,
+    ) -> Result<Value<'t>, JsonError> {
+        self.nodes.clear();
+        self.open.clear();
+        if u32::try_from(text.len()).is_err() {
+            return Err(JsonError {
+                kind: JsonErrorKind::Values,
+                at: 0,
+            });
+        }
+        let mut builder = Builder {
+            tape: self,
+            values_max,
+        };
+        scan::document(text, depth_max, &mut builder)?;
+        Ok(Value {
+            text,
+            nodes: &self.nodes,
+            at: 0,
+        })
+    }
+
+    /// Bytes of memory that the index holds on to.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>() + self.open.capacity() * size_of::<u32>()
+    }
+
+    /// Gives memory back when the last document made the index larger than `nodes` values.
+    pub fn shrink_to(&mut self, nodes: usize) {
+        if self.nodes.capacity() > nodes {
+            self.nodes.clear();
+            self.nodes.shrink_to(nodes);
+        }
+    }
+}
+
+impl<'t> Value<'t> {
+    /// What this value is.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self.node().tag {
+            Tag::Object => Kind::Object,
+            Tag::Array => Kind::Array,
+            Tag::String | Tag::Escaped => Kind::String,
+            Tag::Number => Kind::Number,
+            Tag::True | Tag::False => Kind::Bool,
+            Tag::Null => Kind::Null,
+        }
+    }
+
+    /// The value as it stands in the document, quotes included.
+    #[must_use]
+    pub fn source(self) -> &'t [u8] {
+        self.text.get(self.span()).unwrap_or_default()
+    }
+
+    /// Where [`Value::source`] lies in the document.
+    #[must_use]
+    pub fn span(self) -> Range<usize> {
+        let node = self.node();
+        let (start, end) = (node.start as usize, node.end as usize);
+        match node.tag {
+            Tag::String | Tag::Escaped => start - 1..end + 1,
+            _ => start..end,
+        }
+    }
+
+    /// The string's body, if this is a string.
+    #[must_use]
+    pub fn as_raw(self) -> Option<Raw<'t>> {
+        let node = self.node();
+        matches!(node.tag, Tag::String | Tag::Escaped).then(|| Raw::from_checked(self.slice(node)))
+    }
+
+    /// Whether this is a string that decodes to `text`.
+    #[must_use]
+    pub fn is_str(self, text: &str) -> bool {
+        self.as_raw().is_some_and(|raw| raw.is(text))
+    }
+
+    /// The boolean, if this is one.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        match self.node().tag {
+            Tag::True => Some(true),
+            Tag::False => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The number's digits as they stand, if this is a number.
+    #[must_use]
+    pub fn as_number(self) -> Option<&'t str> {
+        let node = self.node();
+        (node.tag == Tag::Number).then(|| core::str::from_utf8(self.slice(node)).unwrap_or("0"))
+    }
+
+    /// The number, if it is a whole one that fits (`3.0` and `3e2` are whole too).
+    #[must_use]
+    pub fn as_u64(self) -> Option<u64> {
+        let digits = self.as_number()?;
+        digits.parse().ok().or_else(|| whole_from_float(digits))
+    }
+
+    /// Whether this is `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.node().tag == Tag::Null
+    }
+
+    /// The members of an object in order; nothing for anything else.
+    #[must_use]
+    pub fn members(self) -> Members<'t> {
+        Members {
+            value: self,
+            walk: self.walk(Tag::Object),
+        }
+    }
+
+    /// The elements of an array in order; nothing for anything else.
+    #[must_use]
+    pub fn elements(self) -> Elements<'t> {
+        Elements {
+            value: self,
+            walk: self.walk(Tag::Array),
+        }
+    }
+
+    /// The first member called `name`, `null` or not.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Self> {
+        self.members()
+            .find(|(key, _)| key.is(name))
+            .map(|(_, value)| value)
+    }
+
+    /// The first member called `name`, unless it is `null`.
+    #[must_use]
+    pub fn get_set(self, name: &str) -> Option<Self> {
+        self.get(name).filter(|value| !value.is_null())
+    }
+
+    fn node(self) -> Node {
+        self.nodes.get(self.at).copied().unwrap_or(Node::NULL)
+    }
+
+    fn slice(self, node: Node) -> &'t [u8] {
+        self.text
+            .get(node.start as usize..node.end as usize)
+            .unwrap_or_default()
+    }
+
+    fn walk(self, tag: Tag) -> Range<usize> {
+        let node = self.node();
+        if node.tag == tag {
+            self.at + 1..node.next as usize
+        } else {
+            0..0
+        }
+    }
+
+    fn child(self, at: usize) -> (Self, usize) {
+        let child = Self { at, ..self };
+        (child, child.node().next as usize)
+    }
+}
+
+impl core::fmt::Debug for Value<'_> {
+    /// Kind and span only: bodies do not belong in debug output.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:?} at {:?}", self.kind(), self.span())
+    }
+}
+
+/// Iterates over the members of an object.
+#[derive(Clone, Debug)]
+pub struct Members<'t> {
+    value: Value<'t>,
+    walk: Range<usize>,
+}
+
+impl<'t> Iterator for Members<'t> {
+    type Item = (Raw<'t>, Value<'t>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.walk.is_empty() {
+            return None;
+        }
+        let (name, value_at) = self.value.child(self.walk.start);
+        let (value, after) = self.value.child(value_at);
+        self.walk.start = after;
+        Some((Raw::from_checked(name.slice(name.node())), value))
+    }
+}
+
+/// Iterates over the elements of an array.
+#[derive(Clone, Debug)]
+pub struct Elements<'t> {
+    value: Value<'t>,
+    walk: Range<usize>,
+}
+
+impl<'t> Iterator for Elements<'t> {
+    type Item = Value<'t>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.walk.is_empty() {
+            return None;
+        }
+        let (value, after) = self.value.child(self.walk.start);
+        self.walk.start = after;
+        Some(value)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tag {
+    Object,
+    Array,
+    String,
+    Escaped,
+    Number,
+    True,
+    False,
+    Null,
+}
+
+/// 16 bytes a value. Strings and names span their body, everything else its whole source.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    start: u32,
+    end: u32,
+    /// Index of the node behind this value and all it holds.
+    next: u32,
+    tag: Tag,
+}
+
+impl Node {
+    const NULL: Self = Self {
+        start: 0,
+        end: 0,
+        next: 0,
+        tag: Tag::Null,
+    };
+}
+
+struct Builder<'t> {
+    tape: &'t mut Tape,
+    values_max: usize,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, tag: Tag, span: Range<usize>) -> Result<(), JsonErrorKind> {
+        let nodes = &mut self.tape.nodes;
+        if nodes.len() >= self.values_max {
+            return Err(JsonErrorKind::Values);
+        }
+        let word = |n: usize| u32::try_from(n).map_err(|_| JsonErrorKind::Values);
+        let next = word(nodes.len() + 1)?;
+        nodes.push(Node {
+            start: word(span.start)?,
+            end: word(span.end)?,
+            next,
+            tag,
+        });
+        Ok(())
+    }
+}
+
+impl Sink for Builder<'_> {
+    fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
+        self.push(if escaped { Tag::Escaped } else { Tag::String }, span)
+    }
+
+    fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
+        let tag = match scalar {
+            Scalar::String { escaped: false } => Tag::String,
+            Scalar::String { escaped: true } => Tag::Escaped,
+            Scalar::Number => Tag::Number,
+            Scalar::True => Tag::True,
+            Scalar::False => Tag::False,
+            Scalar::Null => Tag::Null,
+        };
+        self.push(tag, span)
+    }
+
+    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
+        let index = u32::try_from(self.tape.nodes.len()).map_err(|_| JsonErrorKind::Values)?;
+        self.push(if object { Tag::Object } else { Tag::Array }, at..at)?;
+        self.tape.open.push(index);
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {
+        let next = u32::try_from(self.tape.nodes.len()).map_err(|_| JsonErrorKind::Values)?;
+        let end = u32::try_from(end).map_err(|_| JsonErrorKind::Values)?;
+        let index = self.tape.open.pop().unwrap_or_default() as usize;
+        if let Some(node) = self.tape.nodes.get_mut(index) {
+            node.end = end;
+            node.next = next;
+        }
+        Ok(())
+    }
+}
+
+/// `3.0`, `3e2`: whole numbers in a float's clothes. Exact up to 2^53, refused beyond.
+fn whole_from_float(digits: &str) -> Option<u64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    let number: f64 = digits.parse().ok()?;
+    if !(0.0..=EXACT_MAX).contains(&number) || number.fract() != 0.0 {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole, in range"
+    )]
+    Some(number as u64)
+}
+
+#[cfg(test)]
+mod tests;

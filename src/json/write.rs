@@ -1,0 +1,184 @@
+//! Append-only JSON: the writer keeps track of commas, the caller of meaning.
+//!
+//! [`Writer`] appends to a caller's buffer and allocates nothing of its own. What is already JSON
+//! goes in as it stands ([`Writer::raw`], [`Writer::value`]); only text of ours is escaped.
+//!
+//! Invariant: the commas are right for every sequence of calls whose opens and closes match.
+
+use crate::json::raw::Raw;
+
+/// Writes one JSON value to the end of a buffer.
+#[derive(Debug)]
+pub struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    /// Whether the next name or value needs a comma before it.
+    comma: bool,
+}
+
+impl<'o> Writer<'o> {
+    /// Starts a value at the end of `out`.
+    pub const fn new(out: &'o mut Vec<u8>) -> Self {
+        Self { out, comma: false }
+    }
+
+    /// Opens an object.
+    pub fn open_object(&mut self) -> &mut Self {
+        self.open(b'{')
+    }
+
+    /// Closes the innermost object.
+    pub fn close_object(&mut self) -> &mut Self {
+        self.close(b'}')
+    }
+
+    /// Opens an array.
+    pub fn open_array(&mut self) -> &mut Self {
+        self.open(b'[')
+    }
+
+    /// Closes the innermost array.
+    pub fn close_array(&mut self) -> &mut Self {
+        self.close(b']')
+    }
+
+    /// A member name of ours; it must need no escape.
+    pub fn name(&mut self, name: &str) -> &mut Self {
+        debug_assert!(Raw::from_plain(name).is_some());
+        self.separate();
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.comma = false;
+        self
+    }
+
+    /// A member name that is still escaped.
+    pub fn name_raw(&mut self, name: Raw<'_>) -> &mut Self {
+        self.separate();
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.bytes());
+        self.out.extend_from_slice(b"\":");
+        self.comma = false;
+        self
+    }
+
+    /// A string of plain text, escaped here.
+    pub fn string(&mut self, text: &str) -> &mut Self {
+        self.separate();
+        self.out.push(b'"');
+        escape_into(text, self.out);
+        self.out.push(b'"');
+        self
+    }
+
+    /// A string that is still escaped, copied as it stands.
+    pub fn raw(&mut self, body: Raw<'_>) -> &mut Self {
+        self.raw_parts(&[body])
+    }
+
+    /// One string joined from several that are still escaped.
+    pub fn raw_parts(&mut self, parts: &[Raw<'_>]) -> &mut Self {
+        self.separate();
+        self.out.push(b'"');
+        for part in parts {
+            self.out.extend_from_slice(part.bytes());
+        }
+        self.out.push(b'"');
+        self
+    }
+
+    /// Any value that is JSON already, copied as it stands.
+    pub fn value(&mut self, source: &[u8]) -> &mut Self {
+        self.separate();
+        self.out.extend_from_slice(source);
+        self
+    }
+
+    /// A whole number.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.separate();
+        number_into(number, self.out);
+        self
+    }
+
+    /// A boolean.
+    pub fn boolean(&mut self, value: bool) -> &mut Self {
+        self.value(if value { b"true" } else { b"false" })
+    }
+
+    /// `null`
+    pub fn null(&mut self) -> &mut Self {
+        self.value(b"null")
+    }
+
+    fn open(&mut self, bracket: u8) -> &mut Self {
+        self.separate();
+        self.out.push(bracket);
+        self.comma = false;
+        self
+    }
+
+    fn close(&mut self, bracket: u8) -> &mut Self {
+        self.out.push(bracket);
+        self.comma = true;
+        self
+    }
+
+    fn separate(&mut self) {
+        if self.comma {
+            self.out.push(b',');
+        }
+        self.comma = true;
+    }
+}
+
+/// Appends `text` as a JSON string body.
+pub fn escape_into(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest
+        .iter()
+        .position(|&b| b < 0x20 || b == b'"' || b == b'\\')
+    {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        if let Some((&byte, after)) = special.split_first() {
+            escape_byte(byte, out);
+            rest = after;
+        }
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Appends a whole number in decimal, without the formatting machinery.
+pub fn number_into(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+fn escape_byte(byte: u8, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => {
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX[usize::from(byte >> 4)]);
+            out.push(HEX[usize::from(byte & 15)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,389 @@
+//! From configuration to plan: every reference checked, every fault collected.
+//!
+//! Reads nothing: keys and certificates come in as `config::material`. The same configuration
+//! gives the same plan.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use crate::config::address;
+use crate::config::fault::{At, Faults, Place};
+use crate::config::load::Loaded;
+use crate::config::material::{Material, TlsMaterial};
+use crate::config::read::no_such;
+use crate::config::schema::{Config, DefaultRule as SaidRule, Key, KeySource, ListenAddress};
+use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server as SaidServer};
+use crate::limits::MODEL_ID_BYTES_MAX;
+use crate::provider::table;
+use crate::route::client_key::{ClientKey, ClientKeys};
+use crate::route::compile_provider::{self, is_token};
+use crate::route::facts::table_of;
+use crate::route::glob::Glob;
+use crate::route::header::is_withheld;
+use crate::route::plan::{DefaultRule, Model, Plan, Server};
+use crate::route::target::Target;
+use crate::route::upstream::Provider;
+use crate::wire::kind::Wire;
+
+/// A plan and what came up while it was made.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What is run on.
+    pub plan: Plan,
+    /// What is probably not meant, one a line.
+    pub warnings: Vec<String>,
+    /// Environment variables that held a key: to be taken out of the process environment.
+    pub secret_variables: Vec<String>,
+}
+
+/// Compiles what was loaded; with any fault, its own or of loading, there is no plan.
+pub fn compile(loaded: Loaded) -> Result<Compiled, Faults> {
+    let Loaded {
+        config,
+        material,
+        mut faults,
+    } = loaded;
+    let secret_variables = material.secret_variables.clone();
+    let plan = plan(config, material, &mut faults);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(Compiled {
+        plan,
+        warnings: faults.warning_lines(),
+        secret_variables,
+    })
+}
+
+/// The plan as far as it goes; good only if no fault was added.
+fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
+    let Config {
+        server: said,
+        providers,
+        models,
+        defaults,
+        keys,
+        model_facts,
+        limits,
+    } = config;
+    let names = Names::new(&providers, faults);
+    check_open(&said, &keys, faults);
+    check_callers(&providers, &keys, faults);
+    let gateway_key_header = gateway_key_header(said.gateway_key_header.as_ref(), faults);
+    let header = gateway_key_header.as_deref();
+    let compiled = providers.into_iter().zip(material.providers);
+    let compiled = compiled.filter_map(|(provider, material)| {
+        compile_provider::compile(provider, material, &limits, header, faults)
+    });
+    let compiled: Vec<Provider> = compiled.collect();
+    let (models, by_id) = models_of(models, &names, faults);
+    let defaults = match defaults {
+        Some(rules) => defaults_of(rules, &names, faults),
+        None => built_in_defaults(&compiled),
+    };
+    Plan {
+        server: server_of(said, material.tls, faults),
+        keys: keys_of(keys, faults),
+        providers: compiled,
+        limits,
+        models,
+        by_id,
+        defaults,
+        gateway_key_header,
+        facts: table_of(model_facts, faults),
+    }
+}
+
+/// Index of each provider by its name.
+struct Names {
+    known: Vec<String>,
+}
+
+impl Names {
+    fn new(providers: &[SaidProvider], faults: &mut Faults) -> Self {
+        if providers.is_empty() && faults.is_empty() {
+            let text = "no [[provider]]; name at least one";
+            faults.push(&Place::default(), text);
+        }
+        let mut known: Vec<String> = Vec::with_capacity(providers.len());
+        for provider in providers {
+            let name = provider
+                .name
+                .as_ref()
+                .map_or("", |name| name.value.as_str());
+            if let Some(said) = &provider.name
+                && known.iter().any(|known| known == name)
+            {
+                let text = format!("a second provider named `{name}`");
+                faults.push(&said.place, text);
+            }
+            known.push(name.to_owned());
+        }
+        Self { known }
+    }
+
+    fn index(&self, name: &str, place: &Place, faults: &mut Faults) -> Option<usize> {
+        let found = self
+            .known
+            .iter()
+            .position(|known| !known.is_empty() && known == name);
+        if found.is_none() {
+            let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
+            faults.push(place, no_such("provider named", name, &known));
+        }
+        found
+    }
+}
+
+fn check_open(said: &SaidServer, keys: &[Key], faults: &mut Faults) {
+    if !said.admin_open
+        && let Some(admin) = &said.admin
+        && !address::is_local(&admin.value)
+    {
+        let text = "others reach this address, and the admin listener asks for no key; use \
+                    127.0.0.1 or a Unix socket, or say admin_open = true";
+        faults.push(&admin.place, text);
+    }
+    if said.open || !keys.is_empty() {
+        return;
+    }
+    for listen in said
+        .listen
+        .iter()
+        .filter(|listen| !address::is_local(&listen.value))
+    {
+        let text = "others reach this address, and no [[key]] is configured; add one (`ringway \
+                    key` makes it), or say open = true";
+        faults.push(&listen.place, text);
+    }
+}
+
+/// With client keys of ours, what a caller presents is never a provider's key.
+fn check_callers(providers: &[SaidProvider], keys: &[Key], faults: &mut Faults) {
+    for provider in providers {
+        if let KeySource::Caller(place) = &provider.key
+            && !keys.is_empty()
+        {
+            let text = "with [[key]] callers present the gateway's keys, which never go to a \
+                        provider; use key_file or key_env, or take the [[key]]s out";
+            faults.push(place, text);
+        }
+    }
+    warn_of_shared_callers(providers, faults);
+}
+
+/// A caller's key is meant for one provider; two of one wire that take it cannot tell whose it is.
+fn warn_of_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
+    let mut taken: Vec<(Wire, &str)> = Vec::new();
+    for provider in providers {
+        let kind = provider
+            .kind
+            .as_ref()
+            .and_then(|kind| table::find(&kind.value));
+        let (KeySource::Caller(place), Some(kind)) = (&provider.key, kind) else {
+            continue;
+        };
+        let wire = kind.wire;
+        if let Some((_, first)) = taken.iter().find(|(other, _)| *other == wire) {
+            let text = format!(
+                "the caller's key goes to `{first}` too, by the model that is asked for; unless \
+                 callers have one key for both, use key_file or key_env here"
+            );
+            faults.warn(place, text);
+        }
+        let name = provider.name.as_ref().map_or("", |name| &name.value);
+        taken.push((wire, name));
+    }
+}
+
+fn gateway_key_header(said: Option<&At<String>>, faults: &mut Faults) -> Option<Box<str>> {
+    let said = said?;
+    let lower = said.value.to_ascii_lowercase();
+    if !is_token(&lower) {
+        faults.push(&said.place, "expected a header name");
+    } else if is_withheld(&lower) {
+        let text = format!("{lower} is read anyway, or frames the message; name another header");
+        faults.push(&said.place, text);
+    }
+    Some(lower.into())
+}
+
+fn models_of(
+    said: Vec<SaidModel>,
+    names: &Names,
+    faults: &mut Faults,
+) -> (Vec<Model>, HashMap<Box<str>, usize>) {
+    let mut by_id: HashMap<Box<str>, usize> = HashMap::new();
+    let mut models = Vec::with_capacity(said.len());
+    for (index, model) in said.into_iter().enumerate() {
+        for id in core::iter::once(&model.id).chain(&model.aliases) {
+            check_id(&id.value, &id.place, faults);
+            match by_id.entry(id.value.as_str().into()) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(index);
+                }
+                Entry::Occupied(_) => {
+                    let text = format!("the id `{}` stands for a model already", id.value);
+                    faults.push(&id.place, text);
+                }
+            }
+        }
+        models.push(Model {
+            targets: targets_of(&model.targets, names, faults),
+            aliases: model
+                .aliases
+                .into_iter()
+                .map(|id| id.value.into())
+                .collect(),
+            id: model.id.value.into(),
+        });
+    }
+    (models, by_id)
+}
+
+fn targets_of(said: &[At<String>], names: &Names, faults: &mut Faults) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::with_capacity(said.len());
+    for target in said {
+        let Some((name, model)) = target.value.split_once('/') else {
+            let text = format!("expected provider/upstream-model, found `{}`", target.value);
+            faults.push(&target.place, text);
+            continue;
+        };
+        check_id(model, &target.place, faults);
+        let Some(provider) = names.index(name, &target.place, faults) else {
+            continue;
+        };
+        let target_of = Target::new(provider, model);
+        if targets.contains(&target_of) {
+            faults.push(&target.place, "the target stands in this list already");
+        }
+        targets.push(target_of);
+    }
+    targets
+}
+
+fn check_id(id: &str, place: &Place, faults: &mut Faults) {
+    if id.is_empty() || id.trim() != id || id.chars().any(char::is_control) {
+        faults.push(
+            place,
+            "expected a model id without spaces around it or control characters",
+        );
+    } else if id.len() > MODEL_ID_BYTES_MAX {
+        let text = format!("expected a model id of at most {MODEL_ID_BYTES_MAX} bytes");
+        faults.push(place, text);
+    }
+}
+
+fn defaults_of(said: Vec<SaidRule>, names: &Names, faults: &mut Faults) -> Vec<DefaultRule> {
+    let rules = said.into_iter().filter_map(|rule| {
+        let provider = names.index(&rule.provider.value, &rule.provider.place, faults)?;
+        Some(DefaultRule {
+            ids: Glob::new(&rule.ids.value),
+            provider,
+        })
+    });
+    rules.collect()
+}
+
+/// Each kind's own ids go to the first provider of that kind.
+fn built_in_defaults(providers: &[Provider]) -> Vec<DefaultRule> {
+    let mut rules = Vec::new();
+    for kind in &table::KINDS {
+        let first = providers
+            .iter()
+            .position(|provider| provider.kind == kind.name);
+        let Some(provider) = first else { continue };
+        rules.extend(kind.default_ids.iter().map(|ids| DefaultRule {
+            ids: Glob::new(ids),
+            provider,
+        }));
+    }
+    rules
+}
+
+fn keys_of(said: Vec<Key>, faults: &mut Faults) -> ClientKeys {
+    let mut keys: Vec<ClientKey> = Vec::with_capacity(said.len());
+    for key in said {
+        let digest = key.sha256.value;
+        if keys.iter().any(|known| known.digest == digest) {
+            faults.push(&key.sha256.place, "the key stands here already");
+        }
+        if key.tenant.value.len() > TENANT_BYTES_MAX {
+            let text = format!("expected a tenant of at most {TENANT_BYTES_MAX} bytes");
+            faults.push(&key.tenant.place, text);
+        }
+        let globs = |ids: Vec<At<String>>| ids.iter().map(|id| Glob::new(&id.value)).collect();
+        keys.push(ClientKey {
+            tenant_index: 0,
+            digest,
+            tenant: key.tenant.value.into(),
+            models: key.models.map(globs),
+        });
+    }
+    ClientKeys::new(keys)
+}
+
+/// Longest name of a tenant.
+const TENANT_BYTES_MAX: usize = 128;
+
+fn server_of(said: SaidServer, tls: Option<TlsMaterial>, faults: &mut Faults) -> Server {
+    let mut listen: Vec<ListenAddress> = Vec::with_capacity(said.listen.len());
+    for address in said.listen {
+        if listen.contains(&address.value) && !has_any_port(&address.value) {
+            faults.push(&address.place, "the address stands here already");
+        }
+        listen.push(address.value);
+    }
+    if let Some(admin) = &said.admin
+        && listen.contains(&admin.value)
+        && !has_any_port(&admin.value)
+    {
+        faults.push(
+            &admin.place,
+            "clients have this address; the admin listener wants its own",
+        );
+    }
+    for origin in &said.cors_origins {
+        check_origin(origin, faults);
+    }
+    Server {
+        listen,
+        admin: said.admin.map(|admin| admin.value),
+        workers: said.workers,
+        driver: said.driver,
+        tls,
+        log: said.log,
+        server_timing: said.server_timing,
+        cors_origins: said
+            .cors_origins
+            .into_iter()
+            .map(|origin| origin.value.into())
+            .collect(),
+    }
+}
+
+/// Whether the system chooses the port, so that two listeners never meet.
+const fn has_any_port(address: &ListenAddress) -> bool {
+    match address {
+        ListenAddress::Tcp(address) => address.port() == 0,
+        ListenAddress::Unix(_) => false,
+    }
+}
+
+fn check_origin(origin: &At<String>, faults: &mut Faults) {
+    if origin.value == "*" {
+        return;
+    }
+    let after = origin
+        .value
+        .split_once("://")
+        .map_or("", |(_, after)| after);
+    let is_plain = |byte: u8| matches!(byte, 0x21..=0x7E) && byte != b'/' && byte != b',';
+    if after.is_empty() || !after.bytes().all(is_plain) {
+        let text = "expected `*` or an origin such as https://app.example.com, without a path";
+        faults.push(&origin.place, text);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

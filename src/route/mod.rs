@@ -1,0 +1,14 @@
+//! From configuration to the plan that is run on.
+
+pub mod base_url;
+pub mod client_key;
+pub mod compile;
+pub mod compile_provider;
+pub mod facts;
+pub mod glob;
+pub mod header;
+pub mod listing;
+pub mod plan;
+pub mod select;
+pub mod target;
+pub mod upstream;

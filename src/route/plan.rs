@@ -1,0 +1,115 @@
+//! The compiled, immutable configuration.
+//!
+//! A [`Plan`] is built once (see `route::compile`) and shared behind an `Arc`. Every reference in
+//! it was checked: an index into `providers` is good.
+//!
+//! Not here: which targets a model id comes to (see `route::select`).
+
+use std::collections::HashMap;
+
+use crate::config::material::TlsMaterial;
+use crate::config::schema::{Driver, ListenAddress, LogSink};
+use crate::limits::Limits;
+use crate::route::client_key::{ClientKey, ClientKeys};
+use crate::route::glob::Glob;
+use crate::route::target::Target;
+use crate::route::upstream::Provider;
+use crate::translate::models::ModelTable;
+
+/// What the program runs on.
+#[derive(Debug)]
+pub struct Plan {
+    /// Every bound.
+    pub limits: Limits,
+    /// Listeners and what belongs to them.
+    pub server: Server,
+    /// Providers, in the order of the configuration.
+    pub providers: Vec<Provider>,
+    /// Models that clients may ask for, in the order of the configuration.
+    pub models: Vec<Model>,
+    /// Index into `models` by id and alias.
+    pub(crate) by_id: HashMap<Box<str>, usize>,
+    /// Provider of ids that are in no table; the first fitting pattern decides.
+    pub defaults: Vec<DefaultRule>,
+    /// Client keys; none: whoever can connect may use everything.
+    pub keys: ClientKeys,
+    /// The header that outranks the usual carriers of a client's key, lower case.
+    pub gateway_key_header: Option<Box<str>>,
+    /// What is known of models: the built-in table and the configuration's additions.
+    pub facts: ModelTable,
+}
+
+/// Listeners and what belongs to them.
+#[derive(Debug)]
+pub struct Server {
+    /// Addresses for clients; at least one.
+    pub listen: Vec<ListenAddress>,
+    /// Address of the admin listener.
+    pub admin: Option<ListenAddress>,
+    /// Data threads; `None`: one for each usable core.
+    pub workers: Option<usize>,
+    /// How sockets are driven.
+    pub driver: Driver,
+    /// Certificate and key, where clients come by TLS.
+    pub tls: Option<TlsMaterial>,
+    /// Where the access log goes.
+    pub log: LogSink,
+    /// Whether answers carry `server-timing`.
+    pub server_timing: bool,
+    /// Origins that browsers may come from; `*` for all; empty: CORS is off.
+    pub cors_origins: Vec<Box<str>>,
+}
+
+/// One model that clients may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// The id that clients say.
+    pub id: Box<str>,
+    /// Other ids for the same.
+    pub aliases: Vec<Box<str>>,
+    /// Where requests go, in order; at least one.
+    pub targets: Vec<Target>,
+}
+
+/// Provider of bare ids that fit a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultRule {
+    /// Ids, as the client says them.
+    pub ids: Glob,
+    /// Index into `Plan::providers`.
+    pub provider: usize,
+}
+
+impl Plan {
+    /// The client key that was presented; costs the same whether or not it exists.
+    #[must_use]
+    pub fn key(&self, presented: &[u8]) -> Option<&ClientKey> {
+        self.keys.find(presented)
+    }
+
+    /// Whether no client keys are configured.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.keys.all().is_empty()
+    }
+
+    /// Index of a provider by its name.
+    #[must_use]
+    pub fn provider_index(&self, name: &str) -> Option<usize> {
+        self.providers
+            .iter()
+            .position(|provider| *provider.name == *name)
+    }
+
+    /// The provider of a target.
+    #[must_use]
+    pub fn provider_of(&self, target: &Target) -> Option<&Provider> {
+        self.providers.get(target.provider)
+    }
+
+    /// A model by id or alias, exact.
+    #[must_use]
+    pub fn model(&self, id: &str) -> Option<&Model> {
+        self.models.get(*self.by_id.get(id)?)
+    }
+}

@@ -1,0 +1,5 @@
+//! Server-sent events: bytes to frames and back.
+
+pub mod decode;
+pub mod encode;
+pub mod record;

@@ -1,0 +1,177 @@
+//! Where the records of a stream end, without reading them.
+//!
+//! For whoever passes a stream on as it is and looks at some of its records only. A record is
+//! everything up to and including its blank line; comments and stray blank lines are records
+//! without data.
+//!
+//! Invariant: the same ends are found for every way of cutting the same input. A CR ends its line
+//! at once; the LF of a cut CRLF opens the bytes of the next record and ends no line.
+
+/// Finds the ends of records.
+#[derive(Clone, Copy, Debug)]
+pub struct Cutter {
+    /// The line at hand has no byte yet.
+    blank: bool,
+    /// The last byte was a CR, whose LF may follow.
+    after_cr: bool,
+}
+
+impl Cutter {
+    /// A cutter for a new stream.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            blank: true,
+            after_cr: false,
+        }
+    }
+
+    /// The offset behind the first record that ends in `input`; the caller goes on from there.
+    /// Nothing if the input ends within a record, which the next input continues.
+    pub fn end(&mut self, input: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        if self.after_cr && !input.is_empty() {
+            self.after_cr = false;
+            at = usize::from(input.first() == Some(&b'\n'));
+        }
+        loop {
+            let rest = input.get(at..)?;
+            let Some(found) = memchr::memchr2(b'\n', b'\r', rest) else {
+                self.blank &= rest.is_empty();
+                return None;
+            };
+            let ends_record = self.blank && found == 0;
+            self.blank = true;
+            at += found + 1;
+            if rest.get(found) == Some(&b'\r') {
+                match input.get(at) {
+                    Some(b'\n') => at += 1,
+                    Some(_) => {}
+                    None => self.after_cr = true,
+                }
+            }
+            if ends_record {
+                return Some(at);
+            }
+        }
+    }
+}
+
+impl Default for Cutter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The data of a record: its one `data` line as it stands, or several joined by LF in `joined`.
+/// Nothing if it has none.
+pub fn data<'r>(record: &'r [u8], joined: &'r mut Vec<u8>) -> Option<&'r [u8]> {
+    let mut first: Option<&'r [u8]> = None;
+    let mut many = false;
+    let mut rest = record;
+    while !rest.is_empty() {
+        let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        rest = after.get(1..).unwrap_or_default();
+        let Some(value) = data_value(line) else {
+            continue;
+        };
+        match first {
+            None => first = Some(value),
+            Some(one) => {
+                if !many {
+                    many = true;
+                    joined.clear();
+                    joined.extend_from_slice(one);
+                }
+                joined.push(b'\n');
+                joined.extend_from_slice(value);
+            }
+        }
+    }
+    if many { Some(joined) } else { first }
+}
+
+/// The value of a `data` line.
+fn data_value(line: &[u8]) -> Option<&[u8]> {
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+    let rest = line.strip_prefix(b"data")?;
+    match rest {
+        [] => Some(rest),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(pieces: &[&[u8]]) -> Vec<String> {
+        let mut cutter = Cutter::new();
+        let mut ends = Vec::new();
+        let mut current = Vec::new();
+        for piece in pieces {
+            let mut rest = *piece;
+            while let Some(end) = cutter.end(rest) {
+                current.extend_from_slice(&rest[..end]);
+                ends.push(String::from_utf8(core::mem::take(&mut current)).unwrap());
+                rest = &rest[end..];
+            }
+            current.extend_from_slice(rest);
+        }
+        ends.push(String::from_utf8(current).unwrap());
+        ends
+    }
+
+    #[test]
+    fn cutter_ends_records_at_blank_lines_of_every_kind() {
+        let cases: [(&str, &[&str]); 6] = [
+            (
+                "data: a\n\ndata: b\n\n",
+                &["data: a\n\n", "data: b\n\n", ""],
+            ),
+            ("data: a\r\n\r\nb", &["data: a\r\n\r\n", "b"]),
+            ("a\r\rb\r\r", &["a\r\r", "b\r\r", ""]),
+            ("a\n\r\nb", &["a\n\r\n", "b"]),
+            ("a\r\n\nb", &["a\r\n\n", "b"]),
+            ("\n\na", &["\n", "\n", "a"]),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(records(&[input.as_bytes()]), expected, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn cutter_any_split_finds_the_same_ends_up_to_a_cut_crlf() {
+        let input = b": c\r\n\r\ndata: a\ndata: b\r\n\r\nevent: x\rdata\r\r\n\ndata: z";
+        let whole = records(&[input]);
+        for at in 0..=input.len() {
+            let (a, b) = input.split_at(at);
+            let split = records(&[a, b]);
+            assert_eq!(split.concat().as_bytes(), input);
+            let trim = |all: &[String]| -> Vec<String> {
+                all.iter().map(|it| it.trim().to_owned()).collect()
+            };
+            assert_eq!(trim(&split), trim(&whole), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn data_joins_lines_and_skips_other_fields() {
+        let cases: [(&str, Option<&str>); 7] = [
+            ("data: a\n\n", Some("a")),
+            ("data:a\r\n\r\n", Some("a")),
+            ("event: x\ndata:  a\n: c\ndata: b\n\n", Some(" a\nb")),
+            ("\ndata: a\n\n", Some("a")),
+            ("data\n\n", Some("")),
+            (": comment\n\n", None),
+            ("database: a\n\n", None),
+        ];
+        for (record, expected) in cases {
+            let mut joined = Vec::new();
+            let found = data(record.as_bytes(), &mut joined);
+            assert_eq!(found, expected.map(str::as_bytes), "{record:?}");
+        }
+    }
+}

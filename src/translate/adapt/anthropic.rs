@@ -1,0 +1,184 @@
+//! A neutral request fitted to the Anthropic wire.
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{
+    Block, DocumentSource, Json, Request, ResultContent, ServiceTier, Source, Tool,
+};
+use crate::json::raw::Raw;
+use crate::translate::adapt::fit::{Fit, value_of};
+use crate::translate::adapt::{format, thinking, tools, turns};
+use crate::translate::models::Sampling;
+
+/// Fits the whole request; every block left in it can be said.
+///
+/// # Errors
+/// For whatever the wire or the model cannot keep.
+pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+    fit.unsaid(request)?;
+    let limited = request.max_tokens.is_some();
+    if !limited {
+        request.max_tokens = Some(u64::from(fit.facts.output_tokens_max));
+        fit.notes.changed("max_tokens");
+    }
+    sampling(fit, request);
+    identity(fit, request);
+    tools::fit(fit, request)?;
+    turns::fit(fit, request)?;
+    sources(fit, request)?;
+    thinking::fit(fit, request, limited);
+    format::fit(fit, request)?;
+    caching(fit, request);
+    Ok(())
+}
+
+fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) {
+    let above = |digits: Option<&str>, limit| digits.is_some_and(|d| value_of(d) > limit);
+    match fit.facts.sampling {
+        Sampling::None => {
+            let temperature = request.temperature.take();
+            if temperature.is_some_and(|digits| value_of(digits) != 1.0) {
+                fit.notes.dropped("temperature");
+            }
+            if request
+                .top_p
+                .take()
+                .is_some_and(|digits| value_of(digits) < 0.99)
+            {
+                fit.notes.dropped("top_p");
+            }
+            if request.top_k.take().is_some() {
+                fit.notes.dropped("top_k");
+            }
+        }
+        Sampling::Exclusive if request.temperature.is_some() => {
+            if request.top_p.take().is_some() {
+                fit.notes.dropped("top_p");
+            }
+        }
+        Sampling::Exclusive | Sampling::All => {}
+    }
+    if above(request.temperature, 1.0) {
+        request.temperature = Some("1");
+        fit.notes.changed("temperature");
+    }
+    let before = request.stop.len();
+    request.stop.retain(|stop| !stop.is_blank());
+    if request.stop.len() < before {
+        fit.notes.dropped("stop");
+    }
+}
+
+fn identity(fit: &mut Fit<'_>, request: &mut Request<'_>) {
+    if request.user.is_some_and(is_personal) {
+        request.user = None;
+        fit.notes.dropped("user");
+    }
+    if request.service_tier == Some(ServiceTier::Flex) {
+        request.service_tier = None;
+        fit.notes.dropped("service_tier");
+    }
+}
+
+/// Whether an id looks like an address or a phone number; the API asks for opaque ones.
+fn is_personal(user: Raw<'_>) -> bool {
+    let user = user.decode();
+    let phone = |c: char| c.is_ascii_digit() || " ()-+".contains(c);
+    let digits = user.chars().filter(char::is_ascii_digit).count();
+    user.contains('@') || (digits >= 7 && user.chars().all(phone))
+}
+
+/// Images, documents and where they may come from.
+fn sources(fit: &Fit<'_>, request: &Request<'_>) -> Result<(), Refusal> {
+    for message in &request.messages {
+        for block in &message.blocks {
+            source(fit, block, message.index)?;
+        }
+    }
+    Ok(())
+}
+
+fn source(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refusal> {
+    let from = match block {
+        Block::Image { source, .. } if fit.facts.vision => source,
+        Block::Image { .. } => return Err(refuse(index, "this model takes no images")),
+        Block::Document { source, .. } => match source {
+            DocumentSource::Pdf(source) if fit.facts.pdf => source,
+            DocumentSource::Pdf(_) => {
+                return Err(refuse(index, "this model takes no PDF documents"));
+            }
+            DocumentSource::Text(_) | DocumentSource::Content(_) => return Ok(()),
+        },
+        Block::ToolResult(result) => {
+            if let ResultContent::Blocks(blocks) = &result.content {
+                return blocks
+                    .iter()
+                    .try_for_each(|block| source_of(fit, block, index));
+            }
+            return Ok(());
+        }
+        _ => return Ok(()),
+    };
+    match from {
+        Source::Url(_) if !fit.dialect.url_sources => Err(refuse(
+            index,
+            "the provider of this model takes no addresses: send the bytes as a data address",
+        )),
+        Source::Url(_) | Source::Base64 { .. } | Source::File(_) => Ok(()),
+    }
+}
+
+/// One level down: results hold no results.
+fn source_of(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refusal> {
+    match block {
+        Block::ToolResult(_) => Ok(()),
+        _ => source(fit, block, index),
+    }
+}
+
+#[cold]
+fn refuse(index: usize, text: &str) -> Refusal {
+    let param = format!("messages[{index}].content");
+    let text = format!("{param}: {text}");
+    Refusal::invalid(param, text)
+}
+
+/// At most four marks: the earliest go first. The whole request's own mark counts as one.
+fn caching(fit: &mut Fit<'_>, request: &mut Request<'_>) {
+    let whole = usize::from(request.cache.is_some());
+    let mut marks = 0usize;
+    each_mark(request, |_| marks += 1);
+    if fit.hints.auto_cache && marks + whole == 0 {
+        request.cache = Some(Json::Borrowed(br#"{"type":"ephemeral"}"#));
+        return;
+    }
+    let mut over = (marks + whole).saturating_sub(MARKS_MAX);
+    if over == 0 {
+        return;
+    }
+    fit.notes.dropped("cache_control");
+    each_mark(request, |mark| {
+        if over > 0 {
+            over -= 1;
+            *mark = None;
+        }
+    });
+}
+
+/// Calls `visit` with every mark that is set, in the order tools, system, messages.
+fn each_mark<'a>(request: &mut Request<'a>, mut visit: impl FnMut(&mut Option<Json<'a>>)) {
+    for tool in &mut request.tools {
+        if let Tool::Function(function) = tool
+            && function.cache.is_some()
+        {
+            visit(&mut function.cache);
+        }
+    }
+    let turns = request.messages.iter_mut().flat_map(|m| &mut m.blocks);
+    for block in request.system.iter_mut().chain(turns) {
+        if let Some(mark) = block.cache_mut().filter(|mark| mark.is_some()) {
+            visit(mark);
+        }
+    }
+}
+
+const MARKS_MAX: usize = 4;

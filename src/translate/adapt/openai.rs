@@ -1,0 +1,169 @@
+//! A neutral request fitted to the OpenAI wire and the dialect of the upstream.
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{
+    Block, Effort, Format, Json, Request, Text, ThinkingMode, Tool, ToolChoice,
+};
+use crate::json::raw::Raw;
+use crate::translate::adapt::fit::{Fit, value_of};
+use crate::translate::adapt::{chat, names, thinking};
+use crate::translate::schema;
+
+/// Fits the whole request. `user` is the buffer that a digested user id is kept in.
+///
+/// # Errors
+/// For whatever the wire, the dialect or the model cannot keep.
+pub fn fit<'a>(
+    fit: &mut Fit<'_>,
+    request: &mut Request<'a>,
+    user: &'a mut String,
+) -> Result<(), Refusal> {
+    fit.unsaid(request)?;
+    sampling(fit, request)?;
+    identity(fit, request, user);
+    reasoning(fit, request);
+    tools(fit, request)?;
+    format(fit, request);
+    chat::fit(fit, request)
+}
+
+fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+    let reasons = fit.facts.reasoning == Some(true);
+    let odd = |digits: &&str| reasons && value_of(digits) != 1.0;
+    if request
+        .temperature
+        .take_if(|digits| odd(&&**digits))
+        .is_some()
+    {
+        fit.notes.dropped("temperature");
+    }
+    if request.top_p.take_if(|digits| odd(&&**digits)).is_some() {
+        fit.notes.dropped("top_p");
+    }
+    if !fit.dialect.top_k && request.top_k.take().is_some() {
+        fit.notes.dropped("top_k");
+    }
+    if request.stop.len() > fit.dialect.stop_max as usize {
+        let text = format!(
+            "stop_sequences: this model takes at most {} of them",
+            fit.dialect.stop_max
+        );
+        return Err(Refusal::invalid("stop_sequences", text));
+    }
+    Ok(())
+}
+
+fn identity<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>, kept: &'a mut String) {
+    let Some(user) = request.user else { return };
+    if user.char_count() > USER_CHARS_MAX {
+        *kept = names::digest(&user.decode(), 64);
+        request.user = Raw::from_plain(kept);
+        fit.notes.changed("metadata");
+    }
+}
+
+fn reasoning(fit: &mut Fit<'_>, request: &mut Request<'_>) {
+    let asked = wanted(request);
+    request.reasoning.effort = None;
+    let Some(effort) = asked else { return };
+    if !fit.dialect.reasoning_effort || fit.facts.reasoning == Some(false) {
+        if effort != Effort::None {
+            fit.notes.dropped("thinking");
+        }
+        return;
+    }
+    request.reasoning.effort = level(fit, effort);
+}
+
+/// The level that thinking switch, budget and effort ask for together.
+fn wanted(request: &Request<'_>) -> Option<Effort> {
+    let reasoning = &request.reasoning;
+    match reasoning.mode {
+        Some(ThinkingMode::Disabled | ThinkingMode::BetweenTools) => Some(Effort::None),
+        Some(ThinkingMode::Enabled) => {
+            let budget = reasoning.budget.unwrap_or(BUDGET_UNSAID);
+            Some(thinking::effort_of(budget))
+        }
+        Some(ThinkingMode::Adaptive) => Some(reasoning.effort.unwrap_or(Effort::Medium)),
+        None => reasoning.effort,
+    }
+}
+
+/// The level as the model takes it. Of an unknown model the levels of old are assumed.
+fn level(fit: &mut Fit<'_>, effort: Effort) -> Option<Effort> {
+    let known = fit.facts.efforts;
+    if known.is_empty() {
+        return match effort {
+            Effort::None => None,
+            other => Some(other.min(Effort::High)),
+        };
+    }
+    if effort == Effort::None {
+        let off = [Effort::None, Effort::Minimal];
+        return off.into_iter().find(|level| known.has(*level));
+    }
+    let nearest = known.nearest(effort);
+    if effort < Effort::Xhigh && nearest.is_some_and(|level| level != effort) {
+        fit.notes.changed("output_config");
+    }
+    nearest
+}
+
+fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+    names::rename_tools(request, names::OPENAI_NAME_MAX, &mut fit.answer);
+    if request.web_search.is_some() && !fit.dialect.web_search_options {
+        let text = "tools: the provider of this model offers no web search";
+        return Err(Refusal::invalid("tools", text));
+    }
+    for tool in &mut request.tools {
+        if let Tool::Function(function) = tool {
+            if !fit.dialect.cache_control && function.cache.take().is_some() {
+                fit.notes.dropped("cache_control");
+            }
+            let strict = |schema: &Json<'_>| schema::is_strict(schema);
+            if function.strict == Some(true) && !function.schema.as_ref().is_some_and(strict) {
+                function.strict = Some(false);
+                fit.notes.changed("strict");
+            }
+        }
+    }
+    if let Some(ToolChoice::Tool(name)) = &request.tool_choice {
+        let named = |tool: &Tool<'_>| matches!(tool, Tool::Function(f) if f.name == *name);
+        if !request.tools.iter().any(named) {
+            let text = "tool_choice: names a tool that `tools` does not hold";
+            return Err(Refusal::invalid("tool_choice", text));
+        }
+    }
+    if request.tools.is_empty() && request.tool_choice == Some(ToolChoice::Any) {
+        let text = "tool_choice: a tool is asked for, but `tools` is empty";
+        return Err(Refusal::invalid("tool_choice", text));
+    }
+    Ok(())
+}
+
+fn format(fit: &mut Fit<'_>, request: &mut Request<'_>) {
+    let Format::Schema(format) = &mut request.format else {
+        return;
+    };
+    if fit.dialect.json_schema {
+        format.strict = schema::is_strict(&format.schema);
+        if !format.strict {
+            fit.notes.changed("output_config");
+        }
+        return;
+    }
+    let schema = String::from_utf8_lossy(&format.schema);
+    let text =
+        format!("Answer with one JSON object by this JSON schema and nothing else: {schema}");
+    request.system.push(Block::Text {
+        text: Text::Plain(text),
+        cache: None,
+    });
+    request.format = Format::JsonObject;
+    fit.notes.changed("output_config");
+}
+
+/// Longest user id that OpenAI takes.
+const USER_CHARS_MAX: usize = 64;
+/// Budget that is assumed where thinking is enabled without one.
+const BUDGET_UNSAID: u64 = 8192;

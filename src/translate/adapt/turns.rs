@@ -1,0 +1,181 @@
+//! Messages of the OpenAI wire as turns that the Anthropic wire takes.
+//!
+//! Instructions within the conversation keep their place: as a `system` turn where the model takes
+//! the role and the place is legal, else as user text. They never move to the top: that would
+//! change the cached prefix on every turn and tear thinking blocks from what they are bound to.
+//!
+//! Invariant: what comes out alternates between user and assistant (system turns apart), starts
+//! with user, holds no empty text, and has tool results first in their turn.
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{Block, Json, Message, Request, Role, Text};
+use crate::json::raw::Raw;
+use crate::translate::adapt::calls;
+use crate::translate::adapt::fit::Fit;
+use crate::translate::adapt::names::CallIds;
+use crate::wire::kind::Wire;
+
+/// Fits the conversation.
+///
+/// # Errors
+/// For calls without results, results without calls, and a prefill that the model refuses.
+pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refusal> {
+    for message in &mut request.messages {
+        clean(fit, &mut message.blocks);
+    }
+    clean(fit, &mut request.system);
+    let mut ids = CallIds::default();
+    calls::pair(&mut request.messages, Wire::OpenAiChat, |id| ids.assign(id))?;
+    let placed = place_system(
+        core::mem::take(&mut request.messages),
+        fit.facts.system_in_messages,
+    );
+    request.messages = merge(placed);
+    repair(fit, request);
+    prefill(fit, request)
+}
+
+/// Takes out what cannot be sent: empty text, and thinking that no Claude model has signed.
+fn clean(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
+    blocks.retain(|block| match block {
+        Block::Text { text, .. } => !text.is_blank(),
+        Block::Thinking { signature, .. } => {
+            let signed = signature.is_some_and(|signature| !signature.is_empty());
+            if !signed {
+                fit.notes.dropped("reasoning_details");
+            }
+            signed
+        }
+        _ => true,
+    });
+}
+
+fn place_system(messages: Vec<Message<'_>>, taken: bool) -> Vec<Message<'_>> {
+    let mut out: Vec<Message<'_>> = Vec::with_capacity(messages.len());
+    let mut rest = messages.into_iter().peekable();
+    while let Some(message) = rest.next() {
+        if message.role != Role::System {
+            out.push(message);
+            continue;
+        }
+        let mut run = message;
+        while let Some(more) = rest.next_if(|next| next.role == Role::System) {
+            run.blocks.extend(more.blocks);
+        }
+        if run.blocks.is_empty() {
+            continue;
+        }
+        let before = out.last().map(|message| message.role);
+        let next = rest.peek().map(|message| message.role);
+        match (before, next) {
+            (Some(Role::User), None | Some(Role::Assistant)) if taken => out.push(run),
+            (Some(Role::Assistant), Some(Role::User)) if taken => {
+                while let Some(user) = rest.next_if(|next| next.role == Role::User) {
+                    out.push(user);
+                }
+                let behind = rest.peek().map(|message| message.role);
+                let legal = matches!(behind, None | Some(Role::Assistant));
+                out.push(if legal { run } else { as_user(run) });
+            }
+            _ => out.push(as_user(run)),
+        }
+    }
+    out
+}
+
+/// A run of instructions as one text of the user, opened by a line that says what it is.
+fn as_user(run: Message<'_>) -> Message<'_> {
+    let mut parts = vec![Raw::from_checked(b"[system instruction]")];
+    let mut owned = None;
+    let mut cache: Option<Json<'_>> = None;
+    for block in run.blocks {
+        let Block::Text { text, cache: mark } = block else {
+            continue;
+        };
+        cache = mark.or(cache);
+        parts.push(Raw::from_checked(b"\\n"));
+        match text {
+            Text::Raw(raw) => parts.push(raw),
+            Text::Joined(more) => parts.extend(more),
+            Text::Plain(text) => owned = Some(text),
+        }
+    }
+    let text = match owned {
+        Some(plain) => Text::Plain(Text::Joined(parts).decode() + &plain),
+        None => Text::Joined(parts),
+    };
+    Message {
+        role: Role::User,
+        blocks: vec![Block::Text { text, cache }],
+        index: run.index,
+    }
+}
+
+/// Joins turns of one role; tool results come first in theirs.
+fn merge(messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
+    let mut out: Vec<Message<'_>> = Vec::with_capacity(messages.len());
+    for message in messages {
+        if message.role == Role::Assistant && message.blocks.is_empty() {
+            continue;
+        }
+        match out.last_mut() {
+            Some(last) if last.role == message.role => last.blocks.extend(message.blocks),
+            _ => out.push(message),
+        }
+    }
+    for message in out.iter_mut().filter(|message| message.role == Role::User) {
+        let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult(_));
+        message.blocks.sort_by_key(|block| !is_result(block));
+    }
+    out
+}
+
+fn repair<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) {
+    let dot = || Block::text(Raw::from_checked(b"."));
+    for message in &mut request.messages {
+        if message.role == Role::User && message.blocks.is_empty() {
+            fit.notes.changed("messages");
+            message.blocks.push(dot());
+        }
+    }
+    let first = request.messages.first().map(|message| message.role);
+    if first == Some(Role::User) {
+        return;
+    }
+    fit.notes.changed("messages");
+    let blocks = match first {
+        // Instructions alone: they are what is asked.
+        None if !request.system.is_empty() => core::mem::take(&mut request.system),
+        _ => vec![dot()],
+    };
+    let user: Message<'a> = Message {
+        role: Role::User,
+        blocks,
+        index: 0,
+    };
+    request.messages.insert(0, user);
+}
+
+fn prefill(fit: &Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+    let Some(last) = request.messages.last_mut() else {
+        return Ok(());
+    };
+    if last.role != Role::Assistant {
+        return Ok(());
+    }
+    if !fit.facts.prefill {
+        let param = format!("messages[{}]", last.index);
+        return Err(Refusal::invalid(param, PREFILL_REFUSED));
+    }
+    if let Some(Block::Text { text, .. }) = last.blocks.last_mut() {
+        let plain = text.decode();
+        let trimmed = plain.trim_end();
+        if trimmed.len() < plain.len() {
+            *text = Text::Plain(trimmed.to_owned());
+        }
+    }
+    Ok(())
+}
+
+const PREFILL_REFUSED: &str = "This model does not support assistant message prefill. The \
+                               conversation must end with a user message.";

@@ -1,0 +1,111 @@
+//! What the translation of an answer must know of its request.
+
+use crate::json::raw::Raw;
+use crate::wire::openai::settings::{Carried, Settings};
+
+/// Which members carry reasoning towards a client of the OpenAI wire.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent members of an answer"
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Emission {
+    /// `reasoning_content`
+    pub text: bool,
+    /// `reasoning_details`
+    pub details: bool,
+    /// `thinking_blocks`
+    pub thinking_blocks: bool,
+    /// `content_blocks` (Portkey's form, beside the others)
+    pub content_blocks: bool,
+}
+
+impl Default for Emission {
+    fn default() -> Self {
+        Self {
+            text: true,
+            details: true,
+            thinking_blocks: false,
+            content_blocks: false,
+        }
+    }
+}
+
+impl Emission {
+    /// No reasoning member at all.
+    pub const NONE: Self = Self {
+        text: false,
+        details: false,
+        thinking_blocks: false,
+        content_blocks: false,
+    };
+}
+
+/// How a structured answer was asked for, where the target wire had to be asked in another way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JsonAnswer {
+    /// Asked for in the target wire's own way, or not at all.
+    #[default]
+    Native,
+    /// Asked for by a tool called `json_response`: its input is the answer's text.
+    Tool,
+}
+
+/// Carried from the translated request to its answer; plain owned data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerContext {
+    /// The client asked for a stream.
+    pub stream: bool,
+    /// The client (OpenAI wire) asked for the usage chunk.
+    pub include_usage: bool,
+    /// Reasoning members to emit (OpenAI wire).
+    pub emission: Emission,
+    /// The client used `functions`: the answer says `function_call`.
+    pub legacy_function: bool,
+    /// The answer's text comes as the input of a tool.
+    pub json_answer: JsonAnswer,
+    /// The schema's root was wrapped in `{"value": ...}`: the answer is unwrapped (whole only).
+    pub json_wrapped: bool,
+    /// Tools whose names had to change: (name sent upstream, client's name as escaped JSON body).
+    pub tool_names: Vec<(String, Vec<u8>)>,
+    /// Names (as sent upstream) of the client's `custom` tools, whose input is unwrapped.
+    pub custom_tools: Vec<String>,
+    /// Seconds since 1970 at the first byte, for `created`.
+    pub created: u64,
+    /// Random per exchange, for ids that the provider left out.
+    pub seed: u64,
+}
+
+impl AnswerContext {
+    /// The part that the wire's own writers need.
+    #[must_use]
+    pub fn settings(&self, held_bytes_max: usize) -> Settings {
+        Settings {
+            carried: Carried {
+                text: self.emission.text,
+                details: self.emission.details,
+                thinking_blocks: self.emission.thinking_blocks,
+                content_blocks: self.emission.content_blocks,
+            },
+            include_usage: self.include_usage,
+            legacy_function: self.legacy_function,
+            custom_tools: self
+                .custom_tools
+                .iter()
+                .map(|sent| self.own_name(sent))
+                .collect(),
+            created: self.created,
+            seed: self.seed,
+            held_bytes_max,
+        }
+    }
+
+    /// The client's name of the tool that was sent upstream as `sent`.
+    fn own_name(&self, sent: &str) -> String {
+        let known = self.tool_names.iter().find(|(name, _)| name == sent);
+        known.map_or_else(
+            || sent.to_owned(),
+            |(_, own)| Raw::from_checked(own).decode(),
+        )
+    }
+}

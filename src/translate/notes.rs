@@ -1,0 +1,94 @@
+//! What a translation left out or changed, as the response header names it.
+
+use core::fmt::Write as _;
+use std::borrow::Cow;
+
+/// Names of request members that were dropped or changed: sorted, each once, no values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    dropped: Vec<Cow<'static, str>>,
+    changed: Vec<Cow<'static, str>>,
+}
+
+impl Notes {
+    /// Nothing was lost.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            dropped: Vec::new(),
+            changed: Vec::new(),
+        }
+    }
+
+    /// `member` was left out.
+    pub fn dropped(&mut self, member: impl Into<Cow<'static, str>>) {
+        insert(&mut self.dropped, member.into());
+    }
+
+    /// `member` went on with another meaning or value.
+    pub fn changed(&mut self, member: impl Into<Cow<'static, str>>) {
+        insert(&mut self.changed, member.into());
+    }
+
+    /// Whether nothing was lost.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.dropped.is_empty() && self.changed.is_empty()
+    }
+
+    /// The first loss: what a strict request is refused for.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        self.dropped
+            .first()
+            .or_else(|| self.changed.first())
+            .map(AsRef::as_ref)
+    }
+
+    /// How many members were dropped or changed.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.dropped.len() + self.changed.len()
+    }
+
+    /// The value of `x-ringway-translation`: `dropped=logit_bias,seed; changed=temperature`.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let mut text = String::new();
+        for (label, names) in [("dropped", &self.dropped), ("changed", &self.changed)] {
+            if names.is_empty() {
+                continue;
+            }
+            let gap = if text.is_empty() { "" } else { "; " };
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{gap}{label}={}", names.join(","));
+        }
+        text
+    }
+}
+
+fn insert(names: &mut Vec<Cow<'static, str>>, member: Cow<'static, str>) {
+    if let Err(at) = names.binary_search(&member) {
+        names.insert(at, member);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_lists_sorted_names_once() {
+        let mut notes = Notes::new();
+        notes.dropped("seed");
+        notes.dropped("logit_bias");
+        notes.dropped("seed");
+        assert_eq!(notes.header(), "dropped=logit_bias,seed");
+        notes.changed("temperature");
+        assert_eq!(
+            notes.header(),
+            "dropped=logit_bias,seed; changed=temperature"
+        );
+        assert_eq!(notes.count(), 3);
+    }
+}

@@ -1,0 +1,150 @@
+//! A request of one wire as a request of the other: body in, body out.
+//!
+//! The client's wire reads the body into the neutral vocabulary, `adapt` fits that to what the
+//! upstream's wire, dialect and model can say, the upstream's wire writes it. What was lost on the
+//! way is named in [`Translated::notes`]; what must not be lost is a [`Refusal`].
+//!
+//! Promises: the same input gives the same bytes; the output of one turn is, up to the closing
+//! brackets, the start of the next turn's (provider caches find it again); strings and sub-objects
+//! keep their digits and escapes; the output is at most a constant times the input.
+//!
+//! Not here: passthrough (bodies whose client and upstream speak one wire never come here).
+
+use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::request::Request;
+use crate::json::tape::{Kind, Tape};
+use crate::translate::adapt;
+use crate::translate::adapt::fit::Fit;
+use crate::translate::context::{AnswerContext, Emission};
+use crate::translate::headers;
+use crate::translate::notes::Notes;
+use crate::translate::setting::RequestContext;
+use crate::wire;
+use crate::wire::kind::Wire;
+
+/// What a translation tells beside the bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Translated {
+    /// What was dropped or changed.
+    pub notes: Notes,
+    /// What the answer's translation must know.
+    pub answer: AnswerContext,
+    /// Values of the body's `anthropic_beta`, joined for the header.
+    pub beta: Option<String>,
+}
+
+/// Appends the translated `body` to `out`.
+///
+/// # Errors
+/// A [`Refusal`] where the body is no request of its wire, or promises what the upstream's wire
+/// cannot keep. `out` is then as it was before.
+pub fn translate(
+    body: &[u8],
+    tape: &mut Tape,
+    context: &RequestContext<'_>,
+    out: &mut Vec<u8>,
+) -> Result<Translated, Refusal> {
+    let limits = context.limits;
+    let root = tape
+        .read(body, limits.json_depth_max, limits.json_values_max)
+        .map_err(|error| malformed(&error.to_string()))?;
+    if root.kind() != Kind::Object {
+        return Err(malformed("expected a JSON object at byte 0"));
+    }
+    let mut user = String::new();
+    let mut request = match context.from {
+        Wire::OpenAiChat => wire::openai::request::read::read(root)?,
+        Wire::AnthropicMessages => wire::anthropic::request::read::read(root)?,
+    };
+    let mut fit = Fit {
+        dialect: context.dialect,
+        facts: context.facts,
+        hints: context.hints,
+        notes: Notes::new(),
+        answer: answer(context, &request)?,
+    };
+    match context.to {
+        Wire::OpenAiChat => adapt::openai::fit(&mut fit, &mut request, &mut user)?,
+        Wire::AnthropicMessages => adapt::anthropic::fit(&mut fit, &mut request)?,
+    }
+    if context.hints.strict
+        && let Some(member) = fit.notes.first()
+    {
+        return Err(strict(member));
+    }
+    match context.to {
+        Wire::OpenAiChat => {
+            let (model, dialect) = (context.model, context.dialect);
+            wire::openai::request::write::write(&request, model, dialect, out);
+        }
+        Wire::AnthropicMessages => {
+            wire::anthropic::request::write::write(&request, context.model, out);
+        }
+    }
+    Ok(Translated {
+        notes: fit.notes,
+        answer: fit.answer,
+        beta: beta(&request),
+    })
+}
+
+/// What the answer must know, as far as it is known before the request is fitted.
+fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerContext, Refusal> {
+    let mut emission = match context.hints.reasoning {
+        None if request.reasoning.hidden => Emission::NONE,
+        None => Emission::default(),
+        Some(name) => emission(name)?,
+    };
+    if context.hints.portkey_strict == Some(false) {
+        emission.content_blocks = true;
+    }
+    Ok(AnswerContext {
+        stream: request.stream,
+        include_usage: request.include_usage,
+        emission,
+        created: context.created,
+        seed: context.seed,
+        ..AnswerContext::default()
+    })
+}
+
+/// The carriers that `x-ringway-reasoning` names.
+fn emission(name: &[u8]) -> Result<Emission, Refusal> {
+    let only = |name: &[u8]| Emission {
+        text: name == b"text",
+        details: name == b"details",
+        thinking_blocks: name == b"thinking_blocks",
+        content_blocks: name == b"content_blocks",
+    };
+    match name {
+        b"none" => Ok(Emission::NONE),
+        b"text" | b"details" | b"thinking_blocks" | b"content_blocks" => Ok(only(name)),
+        _ => Err(Refusal::invalid(
+            "x-ringway-reasoning",
+            "x-ringway-reasoning: expected none, text, details, thinking_blocks or content_blocks",
+        )),
+    }
+}
+
+/// Values of the body's `anthropic_beta` as a header's value; what is no header value is left out.
+fn beta(request: &Request<'_>) -> Option<String> {
+    let values = request.betas.iter().filter_map(|value| value.plain());
+    headers::betas(values, |_| true).0
+}
+
+#[cold]
+fn malformed(text: &str) -> Refusal {
+    Refusal {
+        kind: ErrorKind::InvalidRequest,
+        message: format!("request body: {text}"),
+        param: None,
+        code: None,
+    }
+}
+
+#[cold]
+fn strict(member: &str) -> Refusal {
+    let text =
+        format!("{member}: cannot be carried to this model as it is, and x-ringway-strict is set");
+    Refusal::invalid(member, text)
+}

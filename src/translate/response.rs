@@ -1,0 +1,169 @@
+//! Whole answers from one wire to the other.
+//!
+//! Promises: a body that is no answer of its wire is a fault and writes nothing; strings and tool
+//! inputs are copied as they stand; what the request's translation changed is changed back.
+
+use crate::chat::response::{Answer, Arguments, Block};
+use crate::chat::usage::{StopReason, Usage};
+use crate::json::error::JsonError;
+use crate::json::raw::Raw;
+use crate::json::tape::Tape;
+use crate::json::write::escape_into;
+use crate::limits::Limits;
+use crate::translate::context::{AnswerContext, JsonAnswer};
+use crate::translate::restore::{JSON_TOOL, client_name};
+use crate::wire::codec;
+use crate::wire::kind::Wire;
+
+/// What the shell wants to know of a whole answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerFacts {
+    /// Token counts.
+    pub usage: Usage,
+    /// Why the model stopped.
+    pub stop: Option<StopReason>,
+    /// The model as the answer names it.
+    pub model: Option<String>,
+}
+
+/// Why a body with a success status is no answer. The client gets a 502.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerFault {
+    /// Not JSON.
+    Json(JsonError),
+    /// JSON, but no answer of its wire.
+    NotAnAnswer,
+}
+
+impl AnswerFault {
+    /// What the client is told.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Json(_) => "upstream sent a body that is not JSON",
+            Self::NotAnAnswer => "upstream sent a body that is no answer",
+        }
+    }
+}
+
+/// Reads an answer of the first wire and appends it in the second.
+///
+/// # Errors
+/// The body is no answer of its wire; nothing was written.
+pub fn translate(
+    (from, to): (Wire, Wire),
+    body: &[u8],
+    context: &AnswerContext,
+    tape: &mut Tape,
+    limits: &Limits,
+    out: &mut Vec<u8>,
+) -> Result<AnswerFacts, AnswerFault> {
+    let root = tape
+        .read(body, limits.json_depth_max, limits.json_values_max)
+        .map_err(AnswerFault::Json)?;
+    let answer = codec::read_answer(from, root).ok_or(AnswerFault::NotAnAnswer)?;
+    let mut texts = Texts::default();
+    texts.collect(&answer, context, limits);
+    let answer = restore(answer, context, &texts);
+    codec::write_answer(to, &answer, &context.settings(limits.answer_bytes_max), out);
+    Ok(facts(&answer))
+}
+
+/// What the shell wants to know of `answer`.
+#[must_use]
+pub fn facts(answer: &Answer<'_>) -> AnswerFacts {
+    AnswerFacts {
+        usage: answer.ending.usage,
+        stop: Some(answer.ending.stop),
+        model: (!answer.model.is_empty()).then(|| answer.model.decode()),
+    }
+}
+
+/// Texts that stand in the answer in another form: escaped anew, one per block that needs it.
+#[derive(Default)]
+struct Texts {
+    by_block: Vec<Option<Vec<u8>>>,
+}
+
+impl Texts {
+    fn collect(&mut self, answer: &Answer<'_>, context: &AnswerContext, limits: &Limits) {
+        for block in &answer.blocks {
+            self.by_block.push(own_text(block, context, limits));
+        }
+    }
+
+    fn get(&self, block: usize) -> Option<Raw<'_>> {
+        let text = self.by_block.get(block)?.as_deref()?;
+        Some(Raw::from_checked(text))
+    }
+}
+
+/// The text of a block that is not the answer's text as it stands: a structured answer that came
+/// as a tool's input, or wrapped in an object.
+fn own_text(block: &Block<'_>, context: &AnswerContext, limits: &Limits) -> Option<Vec<u8>> {
+    let mut json = Vec::new();
+    match block {
+        Block::Tool {
+            name, arguments, ..
+        } if is_json_tool(*name, context) => match arguments {
+            Arguments::Json(source) => json.extend_from_slice(source),
+            Arguments::Text(text) => text.decode_into(&mut json),
+        },
+        Block::Text { text, .. } if context.json_wrapped => text.decode_into(&mut json),
+        Block::Text { .. }
+        | Block::Refusal(_)
+        | Block::Thinking { .. }
+        | Block::Redacted { .. }
+        | Block::Tool { .. }
+        | Block::Foreign(_) => return None,
+    }
+    let mut tape = Tape::new();
+    let root = tape
+        .read(&json, limits.json_depth_max, limits.json_values_max)
+        .ok();
+    let wrapped = root
+        .filter(|_| context.json_wrapped)
+        .and_then(|root| root.get("value"));
+    if wrapped.is_none() && matches!(block, Block::Text { .. }) {
+        return None;
+    }
+    let source = wrapped.map_or(json.as_slice(), |value| value.source());
+    let mut text = Vec::new();
+    escape_into(core::str::from_utf8(source).unwrap_or_default(), &mut text);
+    Some(text)
+}
+
+fn is_json_tool(name: Raw<'_>, context: &AnswerContext) -> bool {
+    context.json_answer == JsonAnswer::Tool && name.is(JSON_TOOL)
+}
+
+fn restore<'a>(mut answer: Answer<'a>, context: &'a AnswerContext, texts: &'a Texts) -> Answer<'a> {
+    let mut calls = false;
+    let mut unwrapped = false;
+    for (at, block) in answer.blocks.iter_mut().enumerate() {
+        match block {
+            Block::Tool { .. } if texts.get(at).is_some() => {
+                let text = texts.get(at).unwrap_or(Raw::EMPTY);
+                unwrapped = true;
+                *block = Block::Text {
+                    text,
+                    citations: Vec::new(),
+                    source: None,
+                };
+            }
+            Block::Tool { name, .. } => {
+                calls = true;
+                *name = client_name(&context.tool_names, *name);
+            }
+            Block::Text { text, .. } => *text = texts.get(at).unwrap_or(*text),
+            Block::Refusal(_)
+            | Block::Thinking { .. }
+            | Block::Redacted { .. }
+            | Block::Foreign(_) => {}
+        }
+    }
+    if unwrapped && !calls && answer.ending.stop == StopReason::ToolUse {
+        answer.ending.stop = StopReason::EndTurn;
+    }
+    answer
+}

@@ -1,0 +1,264 @@
+//! A provider's stream into the client's wire: bytes in, bytes out.
+//!
+//! [`StreamTranslator::push`] takes the upstream body as it arrives, cut at any place, and appends
+//! what it means in the client's wire: one event out per event in, at once.
+//!
+//! Invariants:
+//! - the same bytes come out for every way of cutting the same input;
+//! - exactly one end: the wire's own terminator, or one error event, and nothing after it;
+//! - a terminator is written only for one that came (or, at a clean end of the body, for finish
+//!   reasons that came); a stream that broke, was malformed or reported an error never gets one;
+//! - one event and all that is held back are bounded by `event_bytes_max` each; no allocation per
+//!   text, thinking or tool-argument delta once warm.
+//!
+//! # Examples
+//!
+//! ```
+//! use ringway::chat::usage::End;
+//! use ringway::translate::context::AnswerContext;
+//! use ringway::translate::stream::StreamTranslator;
+//! use ringway::wire::kind::Wire;
+//!
+//! let (from, to) = (Wire::OpenAiChat, Wire::AnthropicMessages);
+//! let mut translator = StreamTranslator::new(from, to, AnswerContext::default(), 1 << 20);
+//! let mut out = Vec::new();
+//! let chunk = br#"data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}"#;
+//! translator.push(chunk, &mut out);
+//! assert!(out.is_empty(), "the event has not ended yet");
+//! let progress = translator.push(b"\n\n", &mut out);
+//! assert_eq!(progress.deltas, 1);
+//! assert!(core::str::from_utf8(&out)?.contains(r#"{"type":"text_delta","text":"Hi"}"#));
+//!
+//! // The body ends without a finish reason: an error event, no invented end.
+//! assert_eq!(translator.finish(true, &mut out).end, End::Truncated);
+//! assert!(core::str::from_utf8(&out)?.contains("event: error"));
+//! # Ok::<(), core::str::Utf8Error>(())
+//! ```
+//!
+//! Upstream comments are signs of life for the caller's timers and are not passed on: the caller
+//! pings a quiet client by its own clock.
+
+use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
+use crate::chat::event::{Event, Step, StreamFault};
+use crate::chat::usage::{End, StopReason, Usage};
+use crate::json::tape::Tape;
+use crate::limits::EVENT_VALUES_KEPT;
+use crate::sse::decode::{Decoder, Item};
+use crate::translate::context::AnswerContext;
+use crate::translate::progress::Progress;
+use crate::translate::restore::Restore;
+use crate::translate::stream_error;
+use crate::wire::codec::{self, StreamDecoder, StreamEncoder};
+use crate::wire::error;
+use crate::wire::kind::Wire;
+
+/// Translates one stream.
+#[derive(Debug)]
+pub struct StreamTranslator {
+    frames: Decoder,
+    core: Core,
+}
+
+/// Everything but the framing, so that a frame can be lent from one half to the other.
+#[derive(Debug)]
+struct Core {
+    client: Wire,
+    decoder: StreamDecoder,
+    restore: Restore,
+    encoder: StreamEncoder,
+    tape: Tape,
+    begun: bool,
+    progress: Progress,
+    upstream_error: Option<Box<ErrorFacts>>,
+}
+
+impl StreamTranslator {
+    /// A translator of one answer from an upstream of the wire `from` to a client of the wire
+    /// `to`. `event_bytes_max` bounds one event, and what is held back.
+    #[must_use]
+    pub fn new(from: Wire, to: Wire, context: AnswerContext, event_bytes_max: usize) -> Self {
+        let settings = context.settings(event_bytes_max);
+        Self {
+            frames: Decoder::new(event_bytes_max),
+            core: Core {
+                client: to,
+                decoder: StreamDecoder::new(from, event_bytes_max),
+                restore: Restore::new(context.json_answer, context.tool_names),
+                encoder: StreamEncoder::new(to, settings),
+                tape: Tape::new(),
+                begun: false,
+                progress: Progress::START,
+                upstream_error: None,
+            },
+        }
+    }
+
+    /// Takes a piece of the upstream body and appends the client's events to `out`. A stream that
+    /// breaks here ends with an error event in `out`.
+    pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Progress {
+        self.core.reset();
+        let mut frames = self.frames.push(input);
+        while self.core.is_open() {
+            match frames.next() {
+                None => break,
+                Some(Ok(Item::Comment)) => {}
+                Some(Ok(Item::Frame(frame))) => self.core.frame(frame.data, out),
+                Some(Err(_)) => self.core.broken(StreamFault::TooLarge, out),
+            }
+        }
+        self.core.progress
+    }
+
+    /// Bytes of memory held for the frame at hand.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.frames.held_bytes()
+    }
+
+    /// Ends the stream; `clean` when the body ended by its own framing. An unclean end is
+    /// truncation in any case, also behind a terminator that has been passed on.
+    pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> Progress {
+        self.core.reset();
+        if !clean {
+            if self.core.progress.end == End::Complete {
+                self.core.progress.end = End::Truncated;
+            }
+            self.core.broken(StreamFault::Early, out);
+            return self.core.progress;
+        }
+        let between = self.frames.is_between_frames();
+        let last = self.frames.finish();
+        if self.core.is_open() {
+            match last {
+                Ok(Some(frame)) => self.core.frame(frame.data, out),
+                Ok(None) if between => {}
+                Ok(None) | Err(_) => self.core.broken(StreamFault::Early, out),
+            }
+        }
+        self.core.finish(out);
+        self.core.progress
+    }
+
+    /// Writes `error` as the client's last event, unless the stream has ended; once.
+    pub fn fail(&mut self, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
+        if self.core.is_open() {
+            error::write_event(self.core.client, error, request_id, out);
+            self.core.progress.end = End::Truncated;
+        }
+    }
+
+    /// Writes a sign of life, if the answer has begun and not ended.
+    pub fn ping(&mut self, out: &mut Vec<u8>) {
+        if self.core.begun && self.core.is_open() {
+            codec::write_ping(self.core.client, out);
+        }
+    }
+
+    /// Token counts so far.
+    #[must_use]
+    pub const fn usage(&self) -> Usage {
+        self.core.decoder.usage()
+    }
+
+    /// Why the model stopped, once it said so.
+    #[must_use]
+    pub fn stop(&self) -> Option<StopReason> {
+        let stop = self.core.decoder.stop()?;
+        Some(self.core.restore.stop(stop))
+    }
+
+    /// How the stream stands.
+    #[must_use]
+    pub const fn end(&self) -> End {
+        self.core.progress.end
+    }
+
+    /// The error that the provider sent within the stream.
+    #[must_use]
+    pub fn upstream_error(&self) -> Option<&ErrorFacts> {
+        self.core.upstream_error.as_deref()
+    }
+}
+
+impl Core {
+    fn reset(&mut self) {
+        self.progress.deltas = 0;
+        self.progress.events = 0;
+    }
+
+    fn is_open(&self) -> bool {
+        self.progress.end == End::Open
+    }
+
+    fn frame(&mut self, data: &[u8], out: &mut Vec<u8>) {
+        self.progress.events = self.progress.events.saturating_add(1);
+        let step = self.run(Some(data), out);
+        self.tape.shrink_to(EVENT_VALUES_KEPT);
+        self.settle(step, out);
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.is_open() {
+            let step = self.run(None, out);
+            self.settle(step, out);
+        }
+    }
+
+    /// Runs the decoder on a frame, or on the end of the body, with a sink that restores, encodes
+    /// and counts.
+    fn run(&mut self, data: Option<&[u8]>, out: &mut Vec<u8>) -> Result<Step, StreamFault> {
+        let Self {
+            decoder,
+            restore,
+            encoder,
+            tape,
+            begun,
+            progress,
+            ..
+        } = self;
+        let mut sink = |event: Event<'_>| {
+            restore.event(&event, |event| {
+                let before = out.len();
+                encoder.encode(event, out)?;
+                *begun = true;
+                if out.len() > before {
+                    progress.content |= event.is_content();
+                    progress.deltas += u32::from(event.is_delta());
+                }
+                Ok(())
+            })
+        };
+        match data {
+            Some(data) => decoder.decode(data, tape, &mut sink),
+            None => decoder.finish(&mut sink),
+        }
+    }
+
+    fn settle(&mut self, step: Result<Step, StreamFault>, out: &mut Vec<u8>) {
+        match step {
+            Ok(Step::Open) => {}
+            Ok(Step::Complete) => self.progress.end = End::Complete,
+            Ok(Step::Failed(facts)) => {
+                stream_error::write(self.client, &facts, out);
+                self.upstream_error = Some(facts);
+                self.progress.end = End::UpstreamError;
+            }
+            Err(fault) => self.broken(fault, out),
+        }
+    }
+
+    /// The stream is truncated: says so to the client, if it has not been told an end already.
+    fn broken(&mut self, fault: StreamFault, out: &mut Vec<u8>) {
+        if !self.is_open() {
+            return;
+        }
+        let error = ApiError {
+            kind: ErrorKind::Api,
+            message: fault.text(),
+            param: None,
+            code: None,
+        };
+        error::write_event(self.client, &error, "", out);
+        self.progress.end = End::Truncated;
+    }
+}

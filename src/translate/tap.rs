@@ -1,0 +1,277 @@
+//! Watches passthrough bytes for first token, deltas, usage, stop reason and end.
+//!
+//! The tap never alters, delays or fails what passes. Deltas, which are nearly all of a stream,
+//! are told by looking for a few byte strings; only events that may say something else are read
+//! as JSON. A JSON string cannot hold a bare quote, so a name between quotes is a name (or a
+//! value), never a piece of somebody's text.
+//!
+//! Invariants:
+//! - the same counts come out for every way of cutting the same input;
+//! - at most `event_bytes_max` bytes of an event are kept; a longer one is not looked into;
+//! - the end is the wire's own terminator, or, at a clean end of the body, a finish reason on
+//!   every choice seen (OpenAI) or a stop reason (Anthropic).
+//!
+//! # Examples
+//!
+//! ```
+//! use ringway::chat::usage::End;
+//! use ringway::translate::tap::Tap;
+//! use ringway::wire::kind::Wire;
+//!
+//! let mut tap = Tap::new(Wire::OpenAiChat, 1 << 20);
+//! let progress = tap.push(b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\nda");
+//! assert_eq!((progress.deltas, progress.content), (1, true));
+//! assert!(!tap.is_between_frames());
+//! assert_eq!(tap.push(b"ta: [DONE]\n\n").end, End::Complete);
+//! ```
+//!
+//! Deltas that are malformed inside are not noticed here: their receiver will.
+
+use crate::chat::error::ErrorFacts;
+use crate::chat::usage::{End, StopReason, Usage};
+use crate::json::scan::DEPTH_MAX;
+use crate::json::tape::{Tape, Value};
+use crate::limits::{ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, EVENT_VALUES_MAX, IDLE_FRAME_BYTES};
+use crate::sse::record::{self, Cutter};
+use crate::translate::progress::Progress;
+use crate::translate::response::AnswerFacts;
+use crate::wire::anthropic::stream::watch::Watch as AnthropicWatch;
+use crate::wire::codec;
+use crate::wire::kind::Wire;
+use crate::wire::openai::stream::watch::Watch as OpenAiWatch;
+use crate::wire::seen::Seen;
+
+/// Reads along one stream.
+#[derive(Debug)]
+pub struct Tap {
+    event_bytes_max: usize,
+    cutter: Cutter,
+    /// The start of the event at hand, if its end has not come.
+    carried: Vec<u8>,
+    /// The event at hand is too long to be looked into.
+    skipping: bool,
+    /// Bytes came since the last event ended.
+    within: bool,
+    joined: Vec<u8>,
+    tape: Tape,
+    watch: Watch,
+    progress: Progress,
+    error: Option<Box<ErrorFacts>>,
+}
+
+#[derive(Debug)]
+enum Watch {
+    OpenAi(OpenAiWatch),
+    Anthropic(AnthropicWatch),
+}
+
+impl Tap {
+    /// A tap on a stream of `wire`; events longer than `event_bytes_max` are not looked into.
+    #[must_use]
+    pub fn new(wire: Wire, event_bytes_max: usize) -> Self {
+        Self {
+            event_bytes_max,
+            cutter: Cutter::new(),
+            carried: Vec::new(),
+            skipping: false,
+            within: false,
+            joined: Vec::new(),
+            tape: Tape::new(),
+            watch: match wire {
+                Wire::OpenAiChat => Watch::OpenAi(OpenAiWatch::default()),
+                Wire::AnthropicMessages => Watch::Anthropic(AnthropicWatch::default()),
+            },
+            progress: Progress::START,
+            error: None,
+        }
+    }
+
+    /// Looks at a piece of the body.
+    pub fn push(&mut self, input: &[u8]) -> Progress {
+        self.progress.deltas = 0;
+        self.progress.events = 0;
+        let mut rest = input;
+        while let Some(end) = self.cutter.end(rest) {
+            let (part, after) = rest.split_at(end);
+            self.record_end(part);
+            self.within = false;
+            rest = after;
+        }
+        if !rest.is_empty() {
+            // A lone LF here is the second half of a line end: it starts no event.
+            self.within |= rest != b"\n";
+            self.carry(rest);
+        }
+        self.progress
+    }
+
+    /// Bytes of memory held for the event at hand.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.carried.capacity() + self.joined.capacity()
+    }
+
+    /// Gives that memory back: the event at hand is not looked into.
+    pub fn let_go(&mut self) {
+        self.skipping |= !self.carried.is_empty();
+        self.carried = Vec::new();
+        self.joined = Vec::new();
+    }
+
+    /// Ends the stream; `clean` when the body ended by its own framing. An unclean end is
+    /// truncation in any case.
+    pub fn finish(&mut self, clean: bool) -> Progress {
+        self.progress.deltas = 0;
+        self.progress.events = 0;
+        if !clean {
+            if self.progress.end == End::Open || self.progress.end == End::Complete {
+                self.progress.end = End::Truncated;
+            }
+            return self.progress;
+        }
+        let carried = core::mem::take(&mut self.carried);
+        if self.progress.end == End::Open && (self.skipping || !self.last_is_whole(&carried)) {
+            self.progress.end = End::Truncated;
+        }
+        self.record(&carried);
+        if self.progress.end == End::Open {
+            self.progress.end = if self.is_finished() {
+                End::Complete
+            } else {
+                End::Truncated
+            };
+        }
+        self.progress
+    }
+
+    /// Whether an unterminated last event may count: it is no more than blanks or a comment, or
+    /// its data is whole by itself.
+    fn last_is_whole(&mut self, carried: &[u8]) -> bool {
+        match record::data(carried, &mut self.joined) {
+            Some(data) if data.trim_ascii_start().starts_with(b"[DONE]") => true,
+            Some(data) => self.tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX).is_ok(),
+            None => {
+                let text = carried.trim_ascii();
+                text.is_empty() || text.starts_with(b":")
+            }
+        }
+    }
+
+    const fn is_finished(&self) -> bool {
+        match &self.watch {
+            Watch::OpenAi(watch) => watch.is_finished(),
+            Watch::Anthropic(watch) => watch.is_finished(),
+        }
+    }
+
+    /// Token counts so far.
+    #[must_use]
+    pub const fn usage(&self) -> Usage {
+        match &self.watch {
+            Watch::OpenAi(watch) => watch.usage(),
+            Watch::Anthropic(watch) => watch.usage(),
+        }
+    }
+
+    /// Why the model stopped, once it said so.
+    #[must_use]
+    pub const fn stop(&self) -> Option<StopReason> {
+        match &self.watch {
+            Watch::OpenAi(watch) => watch.stop(),
+            Watch::Anthropic(watch) => watch.stop(),
+        }
+    }
+
+    /// How the stream stands.
+    #[must_use]
+    pub const fn end(&self) -> End {
+        self.progress.end
+    }
+
+    /// Whether the bytes so far end at the end of an event: an error event may follow directly.
+    #[must_use]
+    pub const fn is_between_frames(&self) -> bool {
+        !self.within
+    }
+
+    /// The error that the provider sent within the stream.
+    #[must_use]
+    pub fn upstream_error(&self) -> Option<&ErrorFacts> {
+        self.error.as_deref()
+    }
+
+    fn record_end(&mut self, part: &[u8]) {
+        if self.skipping {
+            self.skipping = false;
+        } else if self.carried.is_empty() {
+            self.record(part);
+        } else {
+            let mut carried = core::mem::take(&mut self.carried);
+            carried.extend_from_slice(part);
+            self.record(&carried);
+            carried.clear();
+            if carried.capacity() <= IDLE_FRAME_BYTES {
+                self.carried = carried;
+            }
+        }
+    }
+
+    fn carry(&mut self, part: &[u8]) {
+        if self.skipping || self.progress.end != End::Open {
+            return;
+        }
+        if self.carried.len().saturating_add(part.len()) > self.event_bytes_max {
+            self.skipping = true;
+            self.carried = Vec::new();
+            return;
+        }
+        self.carried.extend_from_slice(part);
+    }
+
+    /// A whole event. After the end nothing is looked at.
+    fn record(&mut self, record: &[u8]) {
+        if self.progress.end != End::Open || record.len() > self.event_bytes_max {
+            return;
+        }
+        let Some(data) = record::data(record, &mut self.joined) else {
+            return;
+        };
+        let seen = match &mut self.watch {
+            Watch::OpenAi(watch) => watch.see(data, &mut self.tape),
+            Watch::Anthropic(watch) => watch.see(data, &mut self.tape),
+        };
+        self.tape.shrink_to(EVENT_VALUES_KEPT);
+        self.progress.events = self.progress.events.saturating_add(1);
+        match seen {
+            Seen::Nothing => {}
+            Seen::Content => self.progress.content = true,
+            Seen::Delta => {
+                self.progress.content = true;
+                self.progress.deltas = self.progress.deltas.saturating_add(1);
+            }
+            Seen::End => {
+                self.progress.content = true;
+                self.progress.end = End::Complete;
+            }
+            Seen::Malformed => self.progress.end = End::Truncated,
+            Seen::Error(facts) => {
+                self.error = Some(facts);
+                self.progress.end = End::UpstreamError;
+            }
+        }
+    }
+}
+
+/// Usage and stop reason of a whole answer of `wire`, as far as it can be read.
+pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> AnswerFacts {
+    let Ok(root) = tape.read(body, DEPTH_MAX, ANSWER_VALUES_MAX) else {
+        return AnswerFacts::default();
+    };
+    let (usage, stop) = codec::read_facts(wire, root);
+    let model = root.get_set("model").and_then(Value::as_raw);
+    AnswerFacts {
+        usage,
+        stop,
+        model: model.map(|model| model.decode()),
+    }
+}

@@ -1,0 +1,230 @@
+//! Takes the injected usage chunk out of a passthrough stream of the OpenAI wire.
+//!
+//! A client that did not ask for usage must not see the chunk that the gateway asked for: an event
+//! whose `choices` are empty and which carries a `usage` object. It goes; every other byte passes
+//! as it came.
+//!
+//! Invariants:
+//! - the same bytes come out for every way of cutting the same input;
+//! - only an event that may still turn out to be that chunk is held back, at most
+//!   `event_bytes_max` bytes of it;
+//! - the work is linear in the input, however it is cut.
+//!
+//! # Examples
+//!
+//! ```
+//! use ringway::translate::usage_strip::UsageStrip;
+//!
+//! let mut strip = UsageStrip::new(1 << 20);
+//! let mut out = Vec::new();
+//! strip.push(b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\ndata: [DONE]\n\n", &mut out);
+//! strip.finish(&mut out);
+//! assert_eq!(out, b"data: [DONE]\n\n");
+//! ```
+
+use crate::json::scan::DEPTH_MAX;
+use crate::json::tape::{Kind, Tape, Value};
+use crate::limits::EVENT_VALUES_MAX;
+use crate::sse::record::{self, Cutter};
+use crate::wire::seen::value_of;
+
+/// Removes exactly the usage-only chunk.
+#[derive(Debug)]
+pub struct UsageStrip {
+    event_bytes_max: usize,
+    cutter: Cutter,
+    /// The start of the event at hand, while it may still be the chunk.
+    held: Vec<u8>,
+    /// Bytes of `held` that have been searched for choices. `searched <= held.len()`.
+    searched: usize,
+    /// The event at hand is not the chunk: its bytes pass.
+    passing: bool,
+    /// The event before ended in a CR: what becomes of an LF right behind it.
+    lf: Lf,
+    joined: Vec<u8>,
+    tape: Tape,
+}
+
+impl UsageStrip {
+    /// A filter for one stream. Events longer than `event_bytes_max` pass.
+    #[must_use]
+    pub const fn new(event_bytes_max: usize) -> Self {
+        Self {
+            event_bytes_max,
+            cutter: Cutter::new(),
+            held: Vec::new(),
+            searched: 0,
+            passing: false,
+            lf: Lf::Own,
+            joined: Vec::new(),
+            tape: Tape::new(),
+        }
+    }
+
+    /// Takes a piece of the body and appends what the client may see to `out`.
+    pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        let mut rest = input;
+        while !rest.is_empty() {
+            let lf = self.settle_lf(rest, out);
+            let end = self.cutter.end(rest);
+            let part = rest.get(lf..end.unwrap_or(rest.len())).unwrap_or_default();
+            match end {
+                Some(_) => self.record_end(part, out),
+                None if part.is_empty() => {}
+                None => self.record_part(part, out),
+            }
+            rest = end.and_then(|end| rest.get(end..)).unwrap_or_default();
+        }
+    }
+
+    /// Bytes of memory held for the event at hand.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held.capacity() + self.joined.capacity()
+    }
+
+    /// Gives that memory back: what was held passes, and the event with it.
+    pub fn let_go(&mut self, out: &mut Vec<u8>) {
+        if !self.held.is_empty() {
+            out.extend_from_slice(&self.held);
+            self.held = Vec::new();
+            self.searched = 0;
+            self.passing = true;
+        }
+        self.joined = Vec::new();
+    }
+
+    /// Ends the stream: what is still held back goes out, unless it is the chunk without its
+    /// blank line.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        let held = core::mem::take(&mut self.held);
+        self.whole(&held, out);
+    }
+
+    /// The last bytes of an event.
+    fn record_end(&mut self, part: &[u8], out: &mut Vec<u8>) {
+        if self.passing {
+            self.passing = false;
+            self.lf = Lf::behind(part, Lf::Passes);
+            out.extend_from_slice(part);
+        } else if self.held.is_empty() {
+            self.whole(part, out);
+        } else {
+            let mut held = core::mem::take(&mut self.held);
+            held.extend_from_slice(part);
+            self.whole(&held, out);
+            held.clear();
+            self.held = held;
+        }
+        self.searched = 0;
+    }
+
+    /// Bytes of an event whose end has not come.
+    fn record_part(&mut self, part: &[u8], out: &mut Vec<u8>) {
+        if self.passing {
+            out.extend_from_slice(part);
+            return;
+        }
+        self.held.extend_from_slice(part);
+        if self.held.len() > self.event_bytes_max || !self.may_be_chunk() {
+            out.extend_from_slice(&self.held);
+            self.held.clear();
+            self.searched = 0;
+            self.passing = true;
+        }
+    }
+
+    /// Whether the held start of an event may still become the chunk. A delta shows that it has
+    /// choices long before its end.
+    fn may_be_chunk(&mut self) -> bool {
+        let start = self.held.trim_ascii_start();
+        if start.first() == Some(&b':') {
+            return false;
+        }
+        let from = self.searched.saturating_sub(CHOICES.len());
+        let unseen = self.held.get(from..).unwrap_or_default();
+        let Some(found) = memchr::memmem::find(unseen, CHOICES) else {
+            self.searched = self.held.len();
+            return true;
+        };
+        let value = unseen.get(found + CHOICES.len()..).unwrap_or_default();
+        let mut value = value.iter().filter(|byte| !byte.is_ascii_whitespace());
+        match (value.next(), value.next(), value.next()) {
+            (Some(b':'), Some(b'['), Some(byte)) => *byte == b']',
+            (Some(b':'), Some(byte), _) => *byte == b'[',
+            (Some(byte), _, _) => *byte == b':',
+            (None, ..) => true,
+        }
+    }
+
+    /// A whole event: passes, unless it is the chunk.
+    fn whole(&mut self, record: &[u8], out: &mut Vec<u8>) {
+        if self.is_chunk(record) {
+            self.lf = Lf::behind(record, Lf::Goes);
+        } else {
+            self.lf = Lf::behind(record, Lf::Passes);
+            out.extend_from_slice(record);
+        }
+    }
+
+    /// Deals with an LF that belongs to the event before; tells how many bytes it is.
+    fn settle_lf(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
+        let lf = core::mem::replace(&mut self.lf, Lf::Own);
+        if input.first() != Some(&b'\n') || lf == Lf::Own {
+            return 0;
+        }
+        if lf == Lf::Passes {
+            out.push(b'\n');
+        }
+        1
+    }
+
+    fn is_chunk(&mut self, record: &[u8]) -> bool {
+        if !has_empty_choices(record) {
+            return false;
+        }
+        let Some(data) = record::data(record, &mut self.joined) else {
+            return false;
+        };
+        let Ok(root) = self.tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) else {
+            return false;
+        };
+        let is_empty = |choices: Value<'_>| {
+            choices.kind() == Kind::Array && choices.elements().next().is_none()
+        };
+        root.get("choices").is_some_and(is_empty)
+            && root
+                .get("usage")
+                .is_some_and(|usage| usage.kind() == Kind::Object)
+    }
+}
+
+/// What an LF at the start of the next input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lf {
+    /// A line of its own.
+    Own,
+    /// The second half of a line end that has passed.
+    Passes,
+    /// The second half of a line end that was taken out.
+    Goes,
+}
+
+impl Lf {
+    fn behind(record: &[u8], if_cut: Self) -> Self {
+        if record.last() == Some(&b'\r') {
+            if_cut
+        } else {
+            Self::Own
+        }
+    }
+}
+
+/// Whether the bytes may hold empty choices; nearly all events hold others.
+fn has_empty_choices(record: &[u8]) -> bool {
+    value_of(record, CHOICES)
+        .and_then(|value| value.strip_prefix(b"["))
+        .is_some_and(|value| value.trim_ascii_start().starts_with(b"]"))
+}
+
+const CHOICES: &[u8] = b"\"choices\"";

@@ -1,0 +1,70 @@
+//! Errors of the Anthropic wire: `{"type":"error","error":{"type","message"},"request_id"}`.
+//!
+//! The stream form is the same object under `event: error`.
+
+use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
+use crate::json::tape::Value;
+use crate::json::write::Writer;
+use crate::wire::error_text;
+
+/// Appends the body of an error answer. An empty `request_id` is left out.
+pub fn write_body(error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
+    let mut w = Writer::new(out);
+    w.open_object().name("type").string("error");
+    w.name("error").open_object();
+    w.name("type").string(type_of(error.kind));
+    w.name("message").string(error.message);
+    w.close_object();
+    if !request_id.is_empty() {
+        w.name("request_id").string(request_id);
+    }
+    w.close_object();
+}
+
+/// Appends the stream event of an error.
+pub fn write_event(error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: error\ndata: ");
+    write_body(error, request_id, out);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Reads a provider's error, as a body or as a stream event's data.
+#[must_use]
+pub fn read_object(root: Value<'_>) -> ErrorFacts {
+    error_text::read(root, |kind, _code| kind_of(kind))
+}
+
+/// `error.type` of a class.
+#[must_use]
+pub const fn type_of(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidRequest | ErrorKind::MethodNotAllowed => "invalid_request_error",
+        ErrorKind::Authentication => "authentication_error",
+        ErrorKind::Billing => "billing_error",
+        ErrorKind::Permission => "permission_error",
+        ErrorKind::NotFound => "not_found_error",
+        ErrorKind::RequestTimeout | ErrorKind::Timeout => "timeout_error",
+        ErrorKind::Conflict => "conflict_error",
+        ErrorKind::TooLarge => "request_too_large",
+        ErrorKind::RateLimit => "rate_limit_error",
+        ErrorKind::Api => "api_error",
+        ErrorKind::Overloaded => "overloaded_error",
+    }
+}
+
+/// The class of an error by its `type`, where no status says more (within a stream).
+fn kind_of(kind: Option<&str>) -> ErrorKind {
+    match kind.unwrap_or_default() {
+        "invalid_request_error" => ErrorKind::InvalidRequest,
+        "authentication_error" => ErrorKind::Authentication,
+        "billing_error" => ErrorKind::Billing,
+        "permission_error" => ErrorKind::Permission,
+        "not_found_error" => ErrorKind::NotFound,
+        "conflict_error" => ErrorKind::Conflict,
+        "request_too_large" => ErrorKind::TooLarge,
+        "rate_limit_error" => ErrorKind::RateLimit,
+        "overloaded_error" => ErrorKind::Overloaded,
+        "timeout_error" => ErrorKind::Timeout,
+        _ => ErrorKind::Api,
+    }
+}

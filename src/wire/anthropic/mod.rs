@@ -1,0 +1,9 @@
+//! Anthropic Messages.
+
+pub mod error;
+pub mod request;
+pub mod response;
+pub mod stop;
+pub mod stream;
+pub mod unsigned;
+pub mod usage;

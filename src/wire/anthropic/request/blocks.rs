@@ -1,0 +1,236 @@
+//! Content blocks of the Anthropic wire.
+//!
+//! Blocks of server tools and other provider-side things come out as [`Block::Foreign`]; a block
+//! of an unknown type likewise, so that a new one is a loss and not a failure.
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{
+    Block, DocumentSource, Fate, Json, Request, ResultContent, Source, Text, Tool, ToolResult,
+    ToolUse, Unsaid,
+};
+use crate::json::raw::Raw;
+use crate::json::tape::{Kind, Value};
+use crate::wire::anthropic::request::tools;
+use crate::wire::read::{self, Place};
+
+/// The blocks of `content`: a string is one text.
+///
+/// # Errors
+/// A refusal where a block is of the wrong form.
+pub fn read<'t>(
+    content: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'t>,
+) -> Result<Vec<Block<'t>>, Refusal> {
+    if let Some(text) = content.as_raw() {
+        return Ok(vec![Block::text(text)]);
+    }
+    if content.kind() != Kind::Array {
+        return Err(place.expected("a string or an array", content));
+    }
+    let mut blocks = Vec::new();
+    for (index, value) in content.elements().enumerate() {
+        let place = place.element(index);
+        if value.as_raw().is_some() {
+            return Err(place.expected("an object", value));
+        }
+        blocks.extend(block(value, &place, request)?);
+    }
+    Ok(blocks)
+}
+
+/// Whether the block is a coding client's attribution line, which changes on every request.
+#[must_use]
+pub fn is_attribution(block: &Block<'_>) -> bool {
+    matches!(block, Block::Text { text: Text::Raw(raw), .. }
+        if raw.bytes().starts_with(b"x-anthropic-billing-header:"))
+}
+
+fn block<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'t>,
+) -> Result<Option<Block<'t>>, Refusal> {
+    let kind = read::string_member(read::object(value, place)?, "type", place)?;
+    let mark = value.get_set("cache_control");
+    let cache = mark.map(|mark| Json::Borrowed(mark.source()));
+    Ok(Some(match kind.plain().unwrap_or_default() {
+        "text" => Block::Text {
+            text: Text::Raw(read::string_maybe(value, "text", place)?.unwrap_or(Raw::EMPTY)),
+            cache,
+        },
+        "image" => Block::Image {
+            source: image_source(value, place)?,
+            cache,
+        },
+        "document" => document(value, place, request, cache)?,
+        "search_result" => search_result(value, place, request)?,
+        "tool_use" => Block::ToolUse(ToolUse {
+            id: read::decoded(read::string_member(value, "id", place)?),
+            name: read::decoded(read::string_member(value, "name", place)?),
+            input: input(value, place)?,
+            cache,
+        }),
+        "tool_result" => Block::ToolResult(ToolResult {
+            id: read::decoded(read::string_member(value, "tool_use_id", place)?),
+            content: result_content(value, place, request)?,
+            is_error: value.get_set("is_error").and_then(Value::as_bool) == Some(true),
+            cache,
+        }),
+        "thinking" => Block::Thinking {
+            text: Text::Raw(read::string_maybe(value, "thinking", place)?.unwrap_or(Raw::EMPTY)),
+            signature: value.get_set("signature").and_then(Value::as_raw),
+        },
+        "redacted_thinking" => Block::Redacted {
+            data: read::string_member(value, "data", place)?,
+        },
+        "tool_addition" => return addition(value, place, request).map(|()| None),
+        "tool_removal" => {
+            return Err(place.refuse("tools cannot be taken away within a conversation here"));
+        }
+        _ => Block::Foreign {
+            kind: read::shown(kind),
+            source: value.source(),
+        },
+    }))
+}
+
+fn input<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Json<'t>, Refusal> {
+    match value.get_set("input") {
+        None => Ok(Json::Borrowed(b"{}")),
+        Some(input) => {
+            let input = read::object(input, &place.member("input"))?;
+            Ok(Json::Borrowed(input.source()))
+        }
+    }
+}
+
+/// A tool that joins the conversation later: one of `tools` already when it is a reference.
+fn addition<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'t>,
+) -> Result<(), Refusal> {
+    let place = place.member("tool");
+    let tool = value.get_set("tool");
+    let tool = tool.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+    let is_reference = tool
+        .get_set("type")
+        .is_some_and(|kind| kind.is_str("tool_reference"));
+    if is_reference {
+        return Ok(());
+    }
+    if let Some(function) = tools::tool(tool, &place, request)? {
+        request.tools.push(Tool::Function(function));
+    }
+    Ok(())
+}
+
+fn result_content<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'t>,
+) -> Result<ResultContent<'t>, Refusal> {
+    let Some(content) = value.get_set("content") else {
+        return Ok(ResultContent::Absent);
+    };
+    if let Some(text) = content.as_raw() {
+        return Ok(ResultContent::Text(text));
+    }
+    let place = place.member("content");
+    let mut blocks = Vec::new();
+    for block in read(content, &place, request)? {
+        match block {
+            Block::ToolUse(_) | Block::ToolResult(_) => {
+                return Err(place.refuse("expected text, images, documents or search results"));
+            }
+            Block::Foreign { kind, .. } => request.lacks(Unsaid {
+                name: kind,
+                fate: Fate::Dropped,
+            }),
+            other => blocks.push(other),
+        }
+    }
+    Ok(ResultContent::Blocks(blocks))
+}
+
+fn image_source<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, Refusal> {
+    let place = place.member("source");
+    let source = value.get_set("source");
+    let source = source.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+    source_of(source, &place)
+}
+
+fn source_of<'t>(source: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, Refusal> {
+    let kind = read::string_member(source, "type", place)?;
+    match kind.plain().unwrap_or_default() {
+        "base64" => Ok(Source::Base64 {
+            media: read::decoded(read::string_member(source, "media_type", place)?),
+            data: read::string_member(source, "data", place)?,
+        }),
+        "url" => read::string_member(source, "url", place).map(Source::Url),
+        "file" => read::string_member(source, "file_id", place).map(Source::File),
+        _ => Err(place.member("type").refuse("expected base64, url or file")),
+    }
+}
+
+fn document<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'t>,
+    cache: Option<Json<'t>>,
+) -> Result<Block<'t>, Refusal> {
+    citations(value, request);
+    if value.get_set("context").is_some() {
+        request.lacks(Unsaid::dropped("context"));
+    }
+    let title = read::string_maybe(value, "title", place)?;
+    let place = place.member("source");
+    let source = value.get_set("source");
+    let source = source.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+    let kind = read::string_member(source, "type", &place)?;
+    let source = match kind.plain().unwrap_or_default() {
+        "text" => DocumentSource::Text(Text::Raw(read::string_member(source, "data", &place)?)),
+        "content" => {
+            let place = place.member("content");
+            let content = source.get_set("content");
+            let content = content.ok_or_else(|| place.refuse("expected content, found nothing"))?;
+            DocumentSource::Content(read(content, &place, request)?)
+        }
+        _ => DocumentSource::Pdf(source_of(source, &place)?),
+    };
+    Ok(Block::Document {
+        source,
+        title,
+        cache,
+    })
+}
+
+fn search_result<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'t>,
+) -> Result<Block<'t>, Refusal> {
+    citations(value, request);
+    let mut text = Vec::new();
+    if let Some(content) = value.get_set("content") {
+        for block in read::array(content, &place.member("content"))?.elements() {
+            text.extend(block.get_set("text").and_then(Value::as_raw));
+        }
+    }
+    Ok(Block::SearchResult {
+        title: read::string_maybe(value, "title", place)?.unwrap_or(Raw::EMPTY),
+        source: read::string_maybe(value, "source", place)?.unwrap_or(Raw::EMPTY),
+        text,
+    })
+}
+
+/// Citations were asked for: other wires have none.
+fn citations(value: Value<'_>, request: &mut Request<'_>) {
+    let enabled = value
+        .get_set("citations")
+        .and_then(|citations| citations.get_set("enabled"));
+    if enabled.and_then(Value::as_bool) == Some(true) {
+        request.lacks(Unsaid::dropped("citations"));
+    }
+}

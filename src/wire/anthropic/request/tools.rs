@@ -1,0 +1,134 @@
+//! Tools of the Anthropic wire: the client's own, and versioned ones.
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{
+    Function, Json, Request, SearchSize, Tool, ToolChoice, Unsaid, WebSearch,
+};
+use crate::json::tape::Value;
+use crate::wire::members::Members;
+use crate::wire::portkey;
+use crate::wire::read::{self, Place};
+
+/// Reads tools and what to do with them.
+///
+/// # Errors
+/// A refusal where a tool or the choice is of the wrong form.
+pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    if let Some(value) = members.get("tools") {
+        let place = Place::root("tools");
+        for (index, value) in read::array(value, &place)?.elements().enumerate() {
+            if let Some(function) = tool(value, &place.element(index), request)? {
+                request.tools.push(Tool::Function(function));
+            }
+        }
+    }
+    if let Some(value) = members.get("tool_choice") {
+        choice(value, request)?;
+    }
+    Ok(())
+}
+
+/// One tool: the client's own, or `None` for a versioned one that is noted in the request.
+///
+/// # Errors
+/// A refusal where it is of the wrong form.
+pub fn tool<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'t>,
+) -> Result<Option<Function<'t>>, Refusal> {
+    read::object(value, place)?;
+    if let Some(kind) = read::string_maybe(value, "type", place)?
+        && !kind.is("custom")
+    {
+        let swapped = portkey::swapped_tool(value).map(|(kind, ..)| kind);
+        let kind = swapped.unwrap_or_else(|| kind.decode());
+        match kind.starts_with("web_search_") {
+            true => web_search(value, request),
+            false => request.lacks(Unsaid::refused("tools", NO_SERVER_TOOLS)),
+        }
+        return Ok(None);
+    }
+    for member in EXTRAS {
+        if value.get_set(member).is_some() {
+            request.lacks(Unsaid::dropped(member));
+        }
+    }
+    let place_of_schema = place.member("input_schema");
+    let schema = match value.get_set("input_schema") {
+        Some(schema) => Some(read::object(schema, &place_of_schema)?.source()),
+        None => return Err(place_of_schema.refuse("expected an object, found nothing")),
+    };
+    let mark = value.get_set("cache_control");
+    Ok(Some(Function {
+        name: read::decoded(read::string_member(value, "name", place)?),
+        description: read::string_maybe(value, "description", place)?,
+        schema: schema.map(Json::Borrowed),
+        strict: value.get_set("strict").and_then(Value::as_bool),
+        custom: false,
+        cache: mark.map(|mark| Json::Borrowed(mark.source())),
+    }))
+}
+
+fn web_search<'t>(value: Value<'t>, request: &mut Request<'t>) {
+    // Portkey's form has the members one level down.
+    let value = value.get_set("web_search").unwrap_or(value);
+    let uses = value.get_set("max_uses").and_then(Value::as_u64);
+    let mut search = WebSearch {
+        size: uses.map(|uses| match uses {
+            0..=1 => SearchSize::Low,
+            2..=5 => SearchSize::Medium,
+            _ => SearchSize::High,
+        }),
+        ..WebSearch::default()
+    };
+    if let Some(location) = value.get_set("user_location") {
+        search.located = true;
+        for (name, member) in location.members() {
+            let known = LOCATION.into_iter().find(|known| name.is(known));
+            if let (Some(name), Some(text)) = (known, member.as_raw()) {
+                search.location.push((name, text));
+            }
+        }
+    }
+    for member in ["allowed_domains", "blocked_domains"] {
+        if value.get_set(member).is_some() {
+            request.lacks(Unsaid::dropped(member));
+        }
+    }
+    request.web_search = Some(search);
+}
+
+fn choice<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    let place = Place::root("tool_choice");
+    let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
+    request.tool_choice = Some(match kind.plain() {
+        Some("auto") => ToolChoice::Auto,
+        Some("any") => ToolChoice::Any,
+        Some("none") => ToolChoice::None,
+        Some("tool") => {
+            ToolChoice::Tool(read::decoded(read::string_member(value, "name", &place)?))
+        }
+        _ => {
+            return Err(place
+                .member("type")
+                .refuse("expected auto, any, tool or none"));
+        }
+    });
+    let single = value
+        .get_set("disable_parallel_tool_use")
+        .and_then(Value::as_bool);
+    request.parallel_tool_calls = (single == Some(true)).then_some(false);
+    Ok(())
+}
+
+const NO_SERVER_TOOLS: &str =
+    "this model cannot run server tools or versioned client tools of another provider";
+/// Members of a tool that no other wire has.
+const EXTRAS: [&str; 4] = [
+    "input_examples",
+    "defer_loading",
+    "allowed_callers",
+    "eager_input_streaming",
+];
+const LOCATION: [&str; 4] = ["city", "country", "region", "timezone"];

@@ -1,0 +1,234 @@
+//! Whole answers of the Anthropic wire.
+
+use crate::chat::event::{Citation, Ending};
+use crate::chat::response::{Answer, Arguments, Block};
+use crate::chat::usage::{StopReason, Usage};
+use crate::json::raw::Raw;
+use crate::json::scan::DEPTH_MAX;
+use crate::json::tape::{Kind, Tape, Value};
+use crate::json::write::{Writer, escape_into};
+use crate::limits::EVENT_VALUES_MAX;
+use crate::wire::anthropic::stream::decode::read_citation;
+use crate::wire::anthropic::stream::encode::{message_id, write_citation, write_ending};
+use crate::wire::anthropic::{stop, usage};
+use crate::wire::ids::{fingerprint, push_id};
+
+/// Reads an answer; nothing if the document is none.
+#[must_use]
+pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
+    let content = root.get_set("content").filter(|_| is_answer(root))?;
+    let string = |name: &str| root.get_set(name)?.as_raw();
+    let counts = root.get_set("usage");
+    let mut usage = Usage::default();
+    if let Some(counts) = counts {
+        usage::merge(counts, &mut usage);
+    }
+    let explanation = root
+        .get_set("stop_details")
+        .and_then(|details| details.get_set("explanation")?.as_raw());
+    Some(Answer {
+        id: string("id").unwrap_or(Raw::EMPTY),
+        model: string("model").unwrap_or(Raw::EMPTY),
+        blocks: content.elements().map(read_block).collect(),
+        ending: Ending {
+            stop: string("stop_reason").map_or(StopReason::Other, stop::read),
+            sequence: string("stop_sequence"),
+            explanation,
+            usage,
+        },
+        service_tier: counts.and_then(|counts| counts.get_set("service_tier")?.as_raw()),
+    })
+}
+
+/// Usage and stop reason of an answer, without a look at what it says.
+#[must_use]
+pub fn read_facts(root: Value<'_>) -> (Usage, Option<StopReason>) {
+    let mut usage = Usage::default();
+    if !is_answer(root) {
+        return (usage, None);
+    }
+    if let Some(counts) = root.get_set("usage") {
+        usage::merge(counts, &mut usage);
+    }
+    let reason = root.get_set("stop_reason").and_then(Value::as_raw);
+    (usage, Some(reason.map_or(StopReason::Other, stop::read)))
+}
+
+fn is_answer(root: Value<'_>) -> bool {
+    let content = root.get_set("content").map(Value::kind);
+    let kind = root.get_set("type");
+    content == Some(Kind::Array) && kind.is_none_or(|kind| kind.is_str("message"))
+}
+
+/// Appends an answer.
+pub fn write(answer: &Answer<'_>, seed: u64, out: &mut Vec<u8>) {
+    let mut id = Vec::new();
+    message_id(answer.id, seed, &mut id);
+    let mut w = Writer::new(out);
+    w.open_object();
+    w.name("id").raw(Raw::from_checked(&id));
+    w.name("type")
+        .string("message")
+        .name("role")
+        .string("assistant");
+    w.name("model").raw(answer.model);
+    w.name("content").open_array();
+    let mut calls = Vec::new();
+    for block in &answer.blocks {
+        write_block(block, seed, &mut calls, &mut w);
+    }
+    w.close_array();
+    write_ending(&answer.ending, &mut w);
+    let mut counts = answer.ending.usage;
+    counts.input = Some(counts.input.unwrap_or(0));
+    w.name("usage");
+    usage::write(&counts, &mut w);
+    w.close_object();
+}
+
+fn read_block(block: Value<'_>) -> Block<'_> {
+    let string = |name: &str| {
+        block
+            .get_set(name)
+            .and_then(Value::as_raw)
+            .unwrap_or(Raw::EMPTY)
+    };
+    let source = Some(block.source());
+    match block
+        .get("type")
+        .and_then(Value::as_raw)
+        .and_then(Raw::plain)
+    {
+        Some("text") => Block::Text {
+            text: string("text"),
+            citations: read_citations(block),
+            source,
+        },
+        Some("thinking") => Block::Thinking {
+            text: vec![string("thinking")],
+            signature: string("signature"),
+            source,
+        },
+        Some("redacted_thinking") => Block::Redacted {
+            data: string("data"),
+            source,
+        },
+        Some("tool_use") => Block::Tool {
+            id: string("id"),
+            name: string("name"),
+            arguments: Arguments::Json(block.get_set("input").map_or(b"{}", Value::source)),
+        },
+        _ => Block::Foreign(block.source()),
+    }
+}
+
+fn read_citations(block: Value<'_>) -> Vec<Citation<'_>> {
+    let list = block.get_set("citations").into_iter();
+    list.flat_map(Value::elements)
+        .filter_map(read_citation)
+        .collect()
+}
+
+/// `calls` holds the fingerprints of the call ids written so far.
+fn write_block(block: &Block<'_>, seed: u64, calls: &mut Vec<u64>, w: &mut Writer<'_>) {
+    match block {
+        Block::Text {
+            text, citations, ..
+        } => write_text(*text, citations, w),
+        Block::Refusal(text) => write_text(*text, &[], w),
+        Block::Thinking {
+            text, signature, ..
+        } => {
+            w.open_object().name("type").string("thinking");
+            w.name("thinking").raw_parts(text);
+            w.name("signature").raw(*signature).close_object();
+        }
+        Block::Redacted { data, .. } => {
+            w.open_object().name("type").string("redacted_thinking");
+            w.name("data").raw(*data).close_object();
+        }
+        Block::Tool {
+            id,
+            name,
+            arguments,
+        } => {
+            let mut own = id.bytes().to_vec();
+            if own.is_empty() || calls.contains(&fingerprint(&own)) {
+                own.clear();
+                own.extend_from_slice(b"call_");
+                push_id(seed, calls.len() as u64, &mut own);
+            }
+            calls.push(fingerprint(&own));
+            w.open_object().name("type").string("tool_use");
+            w.name("id")
+                .raw(Raw::from_checked(&own))
+                .name("name")
+                .raw(*name);
+            w.name("input");
+            write_input(arguments, w);
+            w.close_object();
+        }
+        Block::Foreign(source) => {
+            w.value(source);
+        }
+    }
+}
+
+fn write_text(text: Raw<'_>, citations: &[Citation<'_>], w: &mut Writer<'_>) {
+    if text.is_empty() {
+        return;
+    }
+    w.open_object()
+        .name("type")
+        .string("text")
+        .name("text")
+        .raw(text);
+    if !citations.is_empty() {
+        let plain = text.decode();
+        w.name("citations").open_array();
+        for citation in citations {
+            let mut cited = Vec::new();
+            if let Some((start, end)) = citation.range {
+                escape_into(char_range(&plain, start, end), &mut cited);
+            }
+            let known = citation.cited.unwrap_or_else(|| Raw::from_checked(&cited));
+            write_citation(citation, known, w);
+        }
+        w.close_array();
+    }
+    w.close_object();
+}
+
+/// The input of a call: an object as it stands. Anything else would be refused when it comes
+/// back, so it is wrapped.
+fn write_input(arguments: &Arguments<'_>, w: &mut Writer<'_>) {
+    let text = match *arguments {
+        Arguments::Json(source) => {
+            w.value(source);
+            return;
+        }
+        Arguments::Text(text) => text,
+    };
+    if text.is_blank() {
+        w.open_object().close_object();
+        return;
+    }
+    let mut json = Vec::new();
+    text.decode_into(&mut json);
+    let mut tape = Tape::new();
+    match tape.read(&json, DEPTH_MAX, EVENT_VALUES_MAX) {
+        Ok(root) if root.kind() == Kind::Object => w.value(root.source()),
+        _ => w.open_object().name("_raw").raw(text).close_object(),
+    };
+}
+
+/// Characters `start..end` of a text, as far as it has them.
+fn char_range(text: &str, start: u64, end: u64) -> &str {
+    let at = |number: u64| {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        text.char_indices()
+            .nth(number)
+            .map_or(text.len(), |(at, _)| at)
+    };
+    text.get(at(start)..at(end)).unwrap_or_default()
+}

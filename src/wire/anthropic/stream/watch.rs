@@ -1,0 +1,143 @@
+//! Reads along a stream of the Anthropic wire, as little as it can.
+
+use crate::chat::usage::{StopReason, Usage};
+use crate::json::raw::Raw;
+use crate::json::scan::DEPTH_MAX;
+use crate::json::tape::{Kind, Tape, Value};
+use crate::limits::EVENT_VALUES_MAX;
+use crate::wire::anthropic::{error, stop, usage};
+use crate::wire::seen::{Before, Seen, is_filled, value_of};
+
+/// What was seen of one stream.
+#[derive(Debug, Default)]
+pub struct Watch {
+    started: bool,
+    usage: Usage,
+    stop: Option<StopReason>,
+    before: Before,
+}
+
+impl Watch {
+    /// Looks at the data of one event.
+    pub fn see(&mut self, data: &[u8], tape: &mut Tape) -> Seen {
+        if self.before.is_like(data) {
+            return Seen::Delta;
+        }
+        match glance(data) {
+            Some(Glance::Delta(text)) => {
+                self.before.learn(data, text, None);
+                return Seen::Delta;
+            }
+            Some(Glance::Other(seen)) => return seen,
+            None => {}
+        }
+        if data.trim_ascii().is_empty() {
+            return Seen::Nothing;
+        }
+        match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
+            Ok(root) if root.kind() == Kind::Object => self.read(root),
+            _ => Seen::Malformed,
+        }
+    }
+
+    /// Token counts so far.
+    #[must_use]
+    pub const fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Why the model stopped, once it said so.
+    #[must_use]
+    pub const fn stop(&self) -> Option<StopReason> {
+        self.stop
+    }
+
+    /// Whether the answer is whole even if nothing more comes.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.stop.is_some()
+    }
+
+    fn read(&mut self, root: Value<'_>) -> Seen {
+        let word = |value: Value<'_>, name: &str| {
+            let raw = value.get(name).and_then(Value::as_raw);
+            raw.and_then(Raw::plain)
+                .map(str::to_owned)
+                .unwrap_or_default()
+        };
+        match word(root, "type").as_str() {
+            "message_start" => {
+                let second = core::mem::replace(&mut self.started, true);
+                let message = root.get_set("message");
+                if let Some(counts) = message.and_then(|message| message.get_set("usage")) {
+                    usage::merge(counts, &mut self.usage);
+                }
+                if second {
+                    Seen::Malformed
+                } else {
+                    Seen::Nothing
+                }
+            }
+            "message_delta" => {
+                if let Some(counts) = root.get_set("usage") {
+                    usage::merge(counts, &mut self.usage);
+                }
+                let delta = root.get_set("delta");
+                let reason = delta.and_then(|delta| delta.get_set("stop_reason")?.as_raw());
+                self.stop = reason.map(stop::read).or(self.stop);
+                Seen::Content
+            }
+            "content_block_start" => {
+                let block = root.get_set("content_block");
+                match block.map(|block| word(block, "type")).as_deref() {
+                    Some("text" | "thinking") => Seen::Nothing,
+                    _ => Seen::Content,
+                }
+            }
+            "content_block_delta" => {
+                let delta = root.get_set("delta");
+                let names = ["text", "thinking", "partial_json"];
+                let filled = |name: &&str| {
+                    let piece = delta.and_then(|delta| delta.get_set(name)?.as_raw());
+                    piece.is_some_and(|piece| !piece.is_empty())
+                };
+                if names.iter().any(filled) {
+                    Seen::Delta
+                } else {
+                    Seen::Content
+                }
+            }
+            "content_block_stop" => Seen::Content,
+            "message_stop" => Seen::End,
+            "error" => Seen::Error(Box::new(error::read_object(root))),
+            _ => Seen::Nothing,
+        }
+    }
+}
+
+enum Glance<'d> {
+    /// A delta, and where its text starts.
+    Delta(&'d [u8]),
+    Other(Seen),
+}
+
+/// Tells a delta by its bytes; nothing if the event must be read.
+fn glance(data: &[u8]) -> Option<Glance<'_>> {
+    let kind = value_of(data, b"\"type\"")?;
+    if !kind.starts_with(b"\"content_block_delta\"") {
+        return None;
+    }
+    let delta = value_of(data, b"\"delta\"")?;
+    let kind = value_of(delta, b"\"type\"")?;
+    let text: &[u8] = if kind.starts_with(b"\"text_delta\"") {
+        b"\"text\""
+    } else if kind.starts_with(b"\"thinking_delta\"") {
+        b"\"thinking\""
+    } else if kind.starts_with(b"\"input_json_delta\"") {
+        b"\"partial_json\""
+    } else {
+        return Some(Glance::Other(Seen::Content));
+    };
+    let text = value_of(delta, text).filter(|text| is_filled(text));
+    Some(text.map_or(Glance::Other(Seen::Nothing), Glance::Delta))
+}

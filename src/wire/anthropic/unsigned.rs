@@ -1,0 +1,183 @@
+//! Thinking without a signature, in a history that goes to Anthropic as it stands.
+//!
+//! Answers translated from another wire carry thinking with an empty signature, because their
+//! provider gave none. A conversation that moves to Anthropic sends such blocks along, and is
+//! refused for them. Only those blocks go; every other byte of the body stays, and so does thinking
+//! that is signed, with or without text.
+//!
+//! Not here: translated requests (their reader never takes such blocks over).
+
+use memchr::memmem;
+
+use crate::json::rewrite::{Edits, Member};
+use crate::json::tape::{Kind, Value};
+
+/// Whether the body may hold such a block: one look at its bytes, so that almost no body is read
+/// twice.
+#[must_use]
+pub fn may_stand_in(body: &[u8]) -> bool {
+    let name = br#""signature""#;
+    memmem::find_iter(body, name).any(|at| {
+        let rest = body.get(at + name.len()..).unwrap_or_default();
+        let value = rest.trim_ascii_start().strip_prefix(b":");
+        let value = value.unwrap_or_default().trim_ascii_start();
+        value.starts_with(br#""""#) || value.starts_with(b"null")
+    })
+}
+
+/// The edits that take such blocks out of a body, and messages that hold nothing else.
+#[must_use]
+pub fn edits(root: Value<'_>) -> Edits {
+    let mut edits = Edits::new();
+    let Some(messages) = root.get_set("messages") else {
+        return edits;
+    };
+    let whole = elements(messages, holds_nothing_else);
+    if messages.elements().count() > whole.len() {
+        edits.remove_members(&whole);
+    }
+    for message in messages.elements() {
+        if is_assistant(message) && !holds_nothing_else(message) {
+            edits.remove_members(&elements(content(message), is_unsigned));
+        }
+    }
+    edits
+}
+
+fn is_assistant(message: Value<'_>) -> bool {
+    message
+        .get("role")
+        .is_some_and(|role| role.is_str("assistant"))
+}
+
+fn content(message: Value<'_>) -> Value<'_> {
+    message.get("content").unwrap_or(message)
+}
+
+fn holds_nothing_else(message: Value<'_>) -> bool {
+    let mut blocks = content(message).elements();
+    let first = blocks.next();
+    is_assistant(message) && first.is_some_and(is_unsigned) && blocks.all(is_unsigned)
+}
+
+fn is_unsigned(block: Value<'_>) -> bool {
+    let unsigned = |signature: Value<'_>| {
+        signature.is_null() || signature.as_raw().is_some_and(|s| s.is_empty())
+    };
+    block
+        .get("type")
+        .is_some_and(|kind| kind.is_str("thinking"))
+        && block.get("signature").is_some_and(unsigned)
+}
+
+/// The elements of an array that `goes` picks, as they lie among the others.
+fn elements(array: Value<'_>, goes: fn(Value<'_>) -> bool) -> Vec<Member> {
+    let mut picked: Vec<Member> = Vec::new();
+    if array.kind() != Kind::Array {
+        return picked;
+    }
+    let mut before_end = 0;
+    let mut last_picked = false;
+    for (index, element) in array.elements().enumerate() {
+        let span = element.span();
+        if last_picked && let Some(last) = picked.last_mut() {
+            last.after_start = Some(span.start);
+        }
+        last_picked = goes(element);
+        if last_picked {
+            picked.push(Member {
+                index,
+                start: span.start,
+                end: span.end,
+                before_end,
+                after_start: None,
+            });
+        }
+        before_end = span.end;
+    }
+    picked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::tape::Tape;
+
+    const UNSIGNED: &str = r#"{"type":"thinking","thinking":"t","signature": ""}"#;
+    const SIGNED: &str = r#"{"type":"thinking","thinking":"","signature":"c2ln"}"#;
+    const TEXT: &str = r#"{"type":"text","text":"\"signature\":\"\""}"#;
+
+    fn check(messages: &str, expected: &str) {
+        let body = format!(r#"{{ "model":"m", "messages" : [{messages}] , "max_tokens":1.0}}"#);
+        let expected = body.replace(messages, expected);
+        let mut tape = Tape::new();
+        let edits = edits(tape.read(body.as_bytes(), 16, 200).unwrap());
+        let mut out = Vec::new();
+        edits.apply(body.as_bytes(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert!(edits.is_empty() || may_stand_in(body.as_bytes()), "{body}");
+    }
+
+    fn assistant(blocks: &str) -> String {
+        format!(r#"{{"role":"assistant","content":[{blocks}]}}"#)
+    }
+
+    #[test]
+    fn b2_unsigned_thinking_goes_and_every_other_byte_stays() {
+        let user = r#"{"role":"user","content":"hi"}"#;
+        let null = UNSIGNED.replace("\"\"", "null");
+        let cases = [
+            (format!("{UNSIGNED}, {TEXT}"), TEXT.to_owned()),
+            (format!("{TEXT} ,{UNSIGNED}"), TEXT.to_owned()),
+            (format!("{UNSIGNED},{null}, {TEXT}"), TEXT.to_owned()),
+            (
+                format!("{SIGNED},{UNSIGNED} ,{TEXT}"),
+                format!("{SIGNED} ,{TEXT}"),
+            ),
+            (format!("{SIGNED}, {TEXT}"), format!("{SIGNED}, {TEXT}")),
+        ];
+        for (blocks, left) in cases {
+            let messages = |blocks: &str| format!("{user}, {}", assistant(blocks));
+            check(&messages(&blocks), &messages(&left));
+        }
+    }
+
+    #[test]
+    fn b2_message_of_nothing_else_goes_as_a_whole() {
+        let (user, gone) = (r#"{"role":"user","content":"hi"}"#, assistant(UNSIGNED));
+        check(
+            &format!("{user}, {gone} , {user}"),
+            &format!("{user} , {user}"),
+        );
+        check(&format!("{gone}, {user}"), user);
+        // A body of nothing else at all is the provider's to refuse.
+        check(&gone, &gone);
+    }
+
+    #[test]
+    fn b2_blocks_of_others_and_odd_shapes_stay() {
+        let user = format!(r#"{{"role":"user","content":[{UNSIGNED}]}}"#);
+        check(&user, &user);
+        let odd = r#"{"role":"assistant","content":"s"},{"role":"assistant"},7,{"role":"assistant","content":[]}"#;
+        check(odd, odd);
+    }
+
+    #[test]
+    fn may_stand_in_sees_every_spelling_of_an_empty_signature_alone() {
+        for body in [
+            r#""signature":"""#,
+            "\"signature\" :\n \"\"",
+            r#""signature":null"#,
+        ] {
+            assert!(may_stand_in(body.as_bytes()), "{body}");
+        }
+        for body in [
+            r#""signature":"a""#,
+            r#""signature""#,
+            r#"\"signature\":\"\""#,
+            "",
+        ] {
+            assert!(!may_stand_in(body.as_bytes()), "{body}");
+        }
+    }
+}

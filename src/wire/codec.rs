@@ -1,0 +1,181 @@
+//! The closed set of wires as enums: the one place that sees the codecs of all of them.
+
+use crate::chat::event::{Event, Step, StreamFault};
+use crate::chat::response::Answer;
+use crate::chat::usage::{StopReason, Usage};
+use crate::json::error::JsonError;
+use crate::json::rewrite::Edits;
+use crate::json::tape::{Tape, Value};
+use crate::limits::Limits;
+use crate::wire::anthropic::response as anthropic_response;
+use crate::wire::anthropic::stream::decode::Decoder as AnthropicDecoder;
+use crate::wire::anthropic::stream::encode::{
+    self as anthropic_encode, Encoder as AnthropicEncoder,
+};
+use crate::wire::anthropic::unsigned;
+use crate::wire::history;
+use crate::wire::kind::Wire;
+use crate::wire::openai::response as openai_response;
+use crate::wire::openai::settings::Settings;
+use crate::wire::openai::stream::decode::Decoder as OpenAiDecoder;
+use crate::wire::openai::stream::encode::{self as openai_encode, Encoder as OpenAiEncoder};
+
+/// Reads the frames of one stream of either wire.
+#[derive(Debug)]
+pub enum StreamDecoder {
+    /// OpenAI Chat Completions.
+    OpenAi(OpenAiDecoder),
+    /// Anthropic Messages.
+    Anthropic(AnthropicDecoder),
+}
+
+impl StreamDecoder {
+    /// A decoder of one stream of `wire` that holds back at most `held_bytes_max` bytes.
+    #[must_use]
+    pub fn new(wire: Wire, held_bytes_max: usize) -> Self {
+        match wire {
+            Wire::OpenAiChat => Self::OpenAi(OpenAiDecoder::new(held_bytes_max)),
+            Wire::AnthropicMessages => Self::Anthropic(AnthropicDecoder::new()),
+        }
+    }
+
+    /// Takes the data of one frame and hands its meaning to `sink`.
+    ///
+    /// # Errors
+    /// The frame is malformed, or the sink says so.
+    pub fn decode<S>(
+        &mut self,
+        data: &[u8],
+        tape: &mut Tape,
+        sink: &mut S,
+    ) -> Result<Step, StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        match self {
+            Self::OpenAi(decoder) => decoder.decode(data, tape, sink),
+            Self::Anthropic(decoder) => decoder.decode(data, tape, sink),
+        }
+    }
+
+    /// The body ended by its own framing.
+    ///
+    /// # Errors
+    /// The stream broke off before its end.
+    pub fn finish<S>(&mut self, sink: &mut S) -> Result<Step, StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        match self {
+            Self::OpenAi(decoder) => decoder.finish(sink),
+            Self::Anthropic(decoder) => decoder.finish(sink),
+        }
+    }
+
+    /// Token counts so far.
+    #[must_use]
+    pub const fn usage(&self) -> Usage {
+        match self {
+            Self::OpenAi(decoder) => decoder.usage(),
+            Self::Anthropic(decoder) => decoder.usage(),
+        }
+    }
+
+    /// Why the model stopped, once it said so.
+    #[must_use]
+    pub const fn stop(&self) -> Option<StopReason> {
+        match self {
+            Self::OpenAi(decoder) => decoder.stop(),
+            Self::Anthropic(decoder) => decoder.stop(),
+        }
+    }
+}
+
+/// Writes one stream of either wire.
+#[derive(Debug)]
+pub enum StreamEncoder {
+    /// OpenAI Chat Completions.
+    OpenAi(Box<OpenAiEncoder>),
+    /// Anthropic Messages.
+    Anthropic(AnthropicEncoder),
+}
+
+impl StreamEncoder {
+    /// An encoder of one stream of `wire`.
+    #[must_use]
+    pub fn new(wire: Wire, settings: Settings) -> Self {
+        match wire {
+            Wire::OpenAiChat => Self::OpenAi(Box::new(OpenAiEncoder::new(settings))),
+            Wire::AnthropicMessages => {
+                let held_bytes_max = settings.held_bytes_max;
+                Self::Anthropic(AnthropicEncoder::new(settings.seed, held_bytes_max))
+            }
+        }
+    }
+
+    /// Appends what `event` means.
+    ///
+    /// # Errors
+    /// The event contradicts those before it, or too much would be held back.
+    pub fn encode(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        match self {
+            Self::OpenAi(encoder) => encoder.encode(event, out),
+            Self::Anthropic(encoder) => encoder.encode(event, out),
+        }
+    }
+}
+
+/// Appends a sign of life in `wire`.
+pub fn write_ping(wire: Wire, out: &mut Vec<u8>) {
+    match wire {
+        Wire::OpenAiChat => openai_encode::ping(out),
+        Wire::AnthropicMessages => anthropic_encode::ping(out),
+    }
+}
+
+/// The edits that take out of a request's history what its provider would refuse of the reasoning
+/// in it: on the OpenAI wire all of it, on the Anthropic wire what is not signed.
+///
+/// # Errors
+/// The body is no JSON within `limits`.
+pub fn strip_reasoning(
+    wire: Wire,
+    body: &[u8],
+    tape: &mut Tape,
+    limits: &Limits,
+) -> Result<Edits, JsonError> {
+    match wire {
+        Wire::OpenAiChat => history::strip_reasoning(body, limits),
+        Wire::AnthropicMessages if unsigned::may_stand_in(body) => {
+            let root = tape.read(body, limits.json_depth_max, limits.json_values_max)?;
+            Ok(unsigned::edits(root))
+        }
+        Wire::AnthropicMessages => Ok(Edits::new()),
+    }
+}
+
+/// Usage and stop reason of a whole answer of `wire`, as far as it says.
+#[must_use]
+pub fn read_facts(wire: Wire, root: Value<'_>) -> (Usage, Option<StopReason>) {
+    match wire {
+        Wire::OpenAiChat => openai_response::read_facts(root),
+        Wire::AnthropicMessages => anthropic_response::read_facts(root),
+    }
+}
+
+/// Reads a whole answer of `wire`; nothing if the document is none.
+#[must_use]
+pub fn read_answer(wire: Wire, root: Value<'_>) -> Option<Answer<'_>> {
+    match wire {
+        Wire::OpenAiChat => openai_response::read(root),
+        Wire::AnthropicMessages => anthropic_response::read(root),
+    }
+}
+
+/// Appends a whole answer in `wire`.
+pub fn write_answer(wire: Wire, answer: &Answer<'_>, settings: &Settings, out: &mut Vec<u8>) {
+    match wire {
+        Wire::OpenAiChat => openai_response::write(answer, settings, out),
+        Wire::AnthropicMessages => anthropic_response::write(answer, settings.seed, out),
+    }
+}

@@ -1,0 +1,61 @@
+//! The lenient reading of provider errors: what different services put where.
+//!
+//! Seen: `{"error":{"message"}}`, `{"error":"text"}`, `{"message"}` and `{"Message"}` (AWS),
+//! `{"detail":"text"}` and `{"detail":[{"msg"}]}` (FastAPI), an array of one error object
+//! (Gemini), numeric codes (OpenRouter, llama.cpp). Everything found is optional.
+
+use crate::chat::error::{ErrorFacts, ErrorKind};
+use crate::json::tape::{Kind, Value};
+
+/// Message, param, code and type wherever they stand; `kind` judges by type and code.
+#[must_use]
+pub fn read(
+    root: Value<'_>,
+    kind: impl FnOnce(Option<&str>, Option<&str>) -> ErrorKind,
+) -> ErrorFacts {
+    let object = unwrap_array(root);
+    let error = object.get_set("error").map(unwrap_array);
+    let inner = error.filter(|value| value.kind() == Kind::Object);
+    let place = inner.unwrap_or(object);
+    let label = inner.or_else(|| object.get_set("code").map(|_| object));
+    let kind_text = inner.and_then(|value| text_at(value, "type"));
+    let code = label.and_then(|value| text_at(value, "code"));
+    ErrorFacts {
+        kind: kind(kind_text.as_deref(), code.as_deref()),
+        message: message(object, error),
+        param: text_at(place, "param"),
+        code,
+    }
+}
+
+fn message(object: Value<'_>, error: Option<Value<'_>>) -> Option<String> {
+    if let Some(text) = error.and_then(|value| first_text(value, &["message", "msg", "detail"])) {
+        return Some(text);
+    }
+    if let Some(text) = first_text(object, &["message", "Message", "detail"]) {
+        return Some(text);
+    }
+    error.and_then(as_text).or_else(|| as_text(object))
+}
+
+fn first_text(value: Value<'_>, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| {
+        let member = unwrap_array(value.get_set(name)?);
+        as_text(member).or_else(|| member.get_set("msg").and_then(as_text))
+    })
+}
+
+/// A string's text, or a number's digits.
+fn text_at(value: Value<'_>, name: &str) -> Option<String> {
+    let member = value.get_set(name)?;
+    as_text(member).or_else(|| member.as_number().map(str::to_owned))
+}
+
+fn as_text(value: Value<'_>) -> Option<String> {
+    let text = value.as_raw()?.decode();
+    (!text.is_empty()).then_some(text)
+}
+
+fn unwrap_array(value: Value<'_>) -> Value<'_> {
+    value.elements().next().unwrap_or(value)
+}

@@ -1,0 +1,123 @@
+//! Top-level members of a request by one table: which are read, left out, or refused.
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{Request, Unsaid};
+use crate::json::tape::{Kind, Value};
+use crate::wire::read;
+
+/// A member's name, what becomes of it, and the value that asks for nothing.
+pub type Member = (&'static str, Rule, Neutral);
+
+/// What becomes of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// It has a word in the neutral vocabulary.
+    Read,
+    /// It is the gateway's own, and was acted on before.
+    Own,
+    /// A hint: left out where the target has no such thing.
+    Hint,
+    /// A contract: refused where the target has no such thing, for this reason.
+    Contract(&'static str),
+}
+
+/// The value of a member that asks for nothing (`null` always does).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Neutral {
+    /// Only `null`.
+    Null,
+    /// This number.
+    Number(u32),
+    /// `false`
+    False,
+    /// An empty object or array.
+    Empty,
+    /// `["text"]`
+    TextOnly,
+}
+
+/// The members that are [`Rule::Read`], in the order of their table.
+#[derive(Debug)]
+pub struct Members<'t> {
+    table: &'static [Member],
+    values: Vec<Option<Value<'t>>>,
+}
+
+impl<'t> Members<'t> {
+    /// Sorts the members of `root` by `table`; what is neither read nor neutral is listed in `request.unsaid`.
+    ///
+    /// # Errors
+    /// When a member of the table stands there twice: two readings of one request.
+    pub fn sort(
+        root: Value<'t>,
+        table: &'static [Member],
+        request: &mut Request<'_>,
+    ) -> Result<Self, Refusal> {
+        let mut values = vec![None; table.len()];
+        for (name, value) in root.members() {
+            let found = table.iter().position(|(known, ..)| name.is(known));
+            let Some(slot) = found.and_then(|at| values.get_mut(at)) else {
+                if !value.is_null() {
+                    request.lacks(read::hint(name));
+                }
+                continue;
+            };
+            if slot.replace(value).is_some() {
+                let name = read::decoded(name).into_owned();
+                let text = format!("{name}: the member stands in the request twice");
+                return Err(Refusal::invalid(name, text));
+            }
+        }
+        let this = Self { table, values };
+        this.judge(request);
+        Ok(this)
+    }
+
+    /// The member called `name`, unless it is `null` or missing.
+    #[must_use]
+    pub fn get(&self, name: &'static str) -> Option<Value<'t>> {
+        let at = self.table.iter().position(|(known, ..)| *known == name);
+        debug_assert!(at.is_some(), "{name} is not in the table");
+        let value = self.values.get(at?).copied().flatten()?;
+        (!value.is_null()).then_some(value)
+    }
+
+    fn judge(&self, request: &mut Request<'_>) {
+        for ((name, rule, neutral), value) in self.table.iter().zip(&self.values) {
+            let Some(value) = value else { continue };
+            let unsaid = match rule {
+                Rule::Read | Rule::Own => continue,
+                Rule::Hint => Unsaid::dropped(name),
+                Rule::Contract(reason) => Unsaid::refused(name, reason),
+            };
+            if !is_neutral(*value, *neutral) {
+                request.lacks(unsaid);
+            }
+        }
+    }
+}
+
+fn is_neutral(value: Value<'_>, neutral: Neutral) -> bool {
+    if value.is_null() {
+        return true;
+    }
+    match neutral {
+        Neutral::Null => false,
+        Neutral::Number(number) => is_number(value, number),
+        Neutral::False => value.as_bool() == Some(false),
+        Neutral::Empty => match value.kind() {
+            Kind::Object => value.members().next().is_none(),
+            Kind::Array => value.elements().next().is_none(),
+            _ => false,
+        },
+        Neutral::TextOnly => {
+            value.kind() == Kind::Array && value.elements().all(|element| element.is_str("text"))
+        }
+    }
+}
+
+/// `0`, `0.0`, `-0.0` alike.
+fn is_number(value: Value<'_>, number: u32) -> bool {
+    let found = value.as_number().and_then(|digits| digits.parse().ok());
+    found.is_some_and(|found: f64| found == f64::from(number))
+}

@@ -1,0 +1,287 @@
+//! Finds the `model` field of a `multipart/form-data` body as it passes.
+//!
+//! [`Finder::push`] takes the body cut at any place. It copies what it cannot judge yet: at most a
+//! delimiter's length of a file, one part's head, or one model id.
+//!
+//! Invariants:
+//! - the same field or fault comes out for every way of cutting the same body;
+//! - a second `model` is a fault: what routes a request must have one reading;
+//! - line ends are CRLF and a delimiter stands on a line of its own, as RFC 2046 §5.1.1 has it.
+//!
+//! Not here: any other field, and what the parts hold.
+
+use core::ops::Range;
+
+use memchr::memmem;
+
+use crate::limits::{FORM_HEAD_BYTES_MAX, MODEL_ID_BYTES_MAX};
+
+/// The field that names the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Where its value lies in the body.
+    pub span: Range<u64>,
+    /// The value.
+    pub value: String,
+}
+
+/// Why a form is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormFault {
+    /// Not a form as RFC 7578 has it.
+    Malformed,
+    /// A second `model`.
+    Repeated,
+    /// A `model` that is empty, too long or no text.
+    NotText,
+}
+
+impl FormFault {
+    /// What was expected or found, as a fixed text.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Malformed => "request body: malformed multipart/form-data",
+            Self::Repeated => "model: this field is repeated",
+            Self::NotText => "model: expected a non-empty text",
+        }
+    }
+}
+
+/// What is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Up to the next delimiter: a part's content, or what stands before the first part.
+    Content { is_model: bool },
+    /// What follows a delimiter on its line.
+    Line,
+    /// The part's head.
+    Head,
+    /// Behind the last delimiter.
+    Over,
+}
+
+/// The state of one body.
+#[derive(Clone, Debug)]
+pub struct Finder {
+    /// CRLF, two dashes, the boundary.
+    delimiter: Vec<u8>,
+    /// What came and is not judged yet.
+    carry: Vec<u8>,
+    /// Where `carry` starts in the body, plus the CRLF that is thought to stand before it.
+    at: u64,
+    /// Bytes of `carry` that hold no delimiter. 0 <= searched <= carry.len().
+    searched: usize,
+    state: State,
+    field: Option<Field>,
+}
+
+impl Finder {
+    /// A finder for the body that this content type announces; `None` if that is no form.
+    #[must_use]
+    pub fn new(content_type: &[u8]) -> Option<Self> {
+        let text = core::str::from_utf8(content_type).ok()?;
+        let (media, parameters) = text.split_once(';')?;
+        if !media.trim().eq_ignore_ascii_case("multipart/form-data") {
+            return None;
+        }
+        let boundary = parameter(parameters, "boundary")?;
+        if boundary.is_empty() || boundary.len() > BOUNDARY_BYTES_MAX {
+            return None;
+        }
+        Some(Self {
+            delimiter: [b"\r\n--", boundary.as_bytes()].concat(),
+            carry: b"\r\n".to_vec(),
+            at: 0,
+            searched: 0,
+            state: State::Content { is_model: false },
+            field: None,
+        })
+    }
+
+    /// The field, once it was seen.
+    #[must_use]
+    pub const fn field(&self) -> Option<&Field> {
+        self.field.as_ref()
+    }
+
+    /// Takes the next part of the body.
+    ///
+    /// # Errors
+    /// Why the form is refused.
+    pub fn push(&mut self, input: &[u8]) -> Result<(), FormFault> {
+        self.carry.extend_from_slice(input);
+        while match self.state {
+            State::Content { is_model } => self.content(is_model)?,
+            State::Line => self.line()?,
+            State::Head => self.head()?,
+            State::Over => {
+                self.drop_front(self.carry.len());
+                false
+            }
+        } {}
+        Ok(())
+    }
+
+    /// Looks for the delimiter; says whether there was one.
+    fn content(&mut self, is_model: bool) -> Result<bool, FormFault> {
+        let unseen = self.carry.get(self.searched..).unwrap_or_default();
+        if let Some(found) = memmem::find(unseen, &self.delimiter) {
+            let end = self.searched + found;
+            if is_model {
+                self.keep(end)?;
+            }
+            self.drop_front(end + self.delimiter.len());
+            self.state = State::Line;
+            return Ok(true);
+        }
+        let kept = self.delimiter.len() - 1;
+        if is_model {
+            if self.carry.len() > MODEL_ID_BYTES_MAX + kept {
+                return Err(FormFault::NotText);
+            }
+            self.searched = self.carry.len().saturating_sub(kept);
+        } else {
+            self.drop_front(self.carry.len().saturating_sub(kept));
+        }
+        Ok(false)
+    }
+
+    /// The model's value lies in front of `end`.
+    fn keep(&mut self, end: usize) -> Result<(), FormFault> {
+        if self.field.is_some() {
+            return Err(FormFault::Repeated);
+        }
+        let value = self.carry.get(..end).unwrap_or_default();
+        let text = core::str::from_utf8(value).map_err(|_| FormFault::NotText)?;
+        if text.is_empty() || text.len() > MODEL_ID_BYTES_MAX {
+            return Err(FormFault::NotText);
+        }
+        let start = self.at - LINE_END;
+        self.field = Some(Field {
+            span: start..start + end as u64,
+            value: text.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// The rest of a delimiter's line: nothing, or two dashes after the last part.
+    fn line(&mut self) -> Result<bool, FormFault> {
+        if self.carry.starts_with(b"--") {
+            self.state = State::Over;
+            return Ok(true);
+        }
+        let blanks = self
+            .carry
+            .iter()
+            .take_while(|&&byte| matches!(byte, b' ' | b'\t'))
+            .count();
+        if blanks > BOUNDARY_BYTES_MAX {
+            return Err(FormFault::Malformed);
+        }
+        let rest = self.carry.get(blanks..).unwrap_or_default();
+        match rest {
+            b"" | b"\r" => Ok(false),
+            b"-" if blanks == 0 => Ok(false),
+            _ if rest.starts_with(b"\r\n") => {
+                // The line's end stays: with the next one it ends a head without fields.
+                self.drop_front(blanks);
+                self.state = State::Head;
+                Ok(true)
+            }
+            _ => Err(FormFault::Malformed),
+        }
+    }
+
+    fn head(&mut self) -> Result<bool, FormFault> {
+        let from = self.searched.saturating_sub(3);
+        let unseen = self.carry.get(from..).unwrap_or_default();
+        let Some(found) = memmem::find(unseen, b"\r\n\r\n") else {
+            self.searched = self.carry.len();
+            return if self.carry.len() > FORM_HEAD_BYTES_MAX {
+                Err(FormFault::Malformed)
+            } else {
+                Ok(false)
+            };
+        };
+        let end = from + found;
+        if end > FORM_HEAD_BYTES_MAX {
+            return Err(FormFault::Malformed);
+        }
+        let is_model = names_model(self.carry.get(..end).unwrap_or_default())?;
+        if is_model && self.field.is_some() {
+            return Err(FormFault::Repeated);
+        }
+        // The empty line's end stays: a delimiter may follow at once.
+        self.drop_front(end + if is_model { 4 } else { 2 });
+        self.state = State::Content { is_model };
+        Ok(true)
+    }
+
+    fn drop_front(&mut self, len: usize) {
+        self.carry.drain(..len);
+        self.at += len as u64;
+        self.searched = 0;
+    }
+}
+
+/// Whether the part with this head is the field `model`.
+fn names_model(head: &[u8]) -> Result<bool, FormFault> {
+    // A file's name may be in another encoding; field names are plain.
+    let text = String::from_utf8_lossy(head);
+    let mut is_model = false;
+    for line in text.split("\r\n").filter(|line| !line.is_empty()) {
+        if line.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return Err(FormFault::Malformed);
+        }
+        let (name, value) = line.split_once(':').ok_or(FormFault::Malformed)?;
+        if name.eq_ignore_ascii_case("content-disposition") {
+            let parameters = value.split_once(';').map_or("", |(_, rest)| rest);
+            is_model |= parameter(parameters, "name").as_deref() == Some("model");
+        }
+    }
+    Ok(is_model)
+}
+
+/// The value of a parameter, out of its quotes.
+fn parameter(mut list: &str, wanted: &str) -> Option<String> {
+    loop {
+        let (name, rest) = list.split_once('=')?;
+        let name = name.trim().trim_start_matches(';').trim_start();
+        let rest = rest.trim_start();
+        let (value, behind) = match rest.strip_prefix('"') {
+            Some(quoted) => unquote(quoted)?,
+            None => {
+                let end = rest.find(';').unwrap_or(rest.len());
+                let (value, behind) = rest.split_at(end);
+                (value.trim_end().to_owned(), behind)
+            }
+        };
+        if name.eq_ignore_ascii_case(wanted) {
+            return Some(value);
+        }
+        list = behind;
+    }
+}
+
+/// What stands up to the closing quote, and what follows that.
+fn unquote(quoted: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' => return Some((value, quoted.get(at + 1..).unwrap_or_default())),
+            '\\' => value.push(chars.next()?.1),
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+/// RFC 2046 allows 70.
+const BOUNDARY_BYTES_MAX: usize = 200;
+/// The CRLF before the first delimiter, which is thought.
+const LINE_END: u64 = 2;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! OpenAI Chat Completions.
+
+pub mod annotations;
+pub mod choices;
+pub mod custom;
+pub mod error;
+pub mod failure;
+pub mod finish;
+pub mod reasoning;
+pub mod request;
+pub mod response;
+pub mod settings;
+pub mod stream;
+pub mod usage;

@@ -1,0 +1,93 @@
+//! Where services of the OpenAI wire put reasoning: four carriers, one reading.
+//!
+//! The first that holds text wins: `reasoning_content`, `reasoning`, the texts and summaries of
+//! `reasoning_details`, the `thinking` parts of array content. Signatures and encrypted blocks
+//! stand in `reasoning_details` alone; those of a foreign format stay behind, because no Anthropic
+//! upstream would take them back.
+
+use crate::json::raw::Raw;
+use crate::json::tape::{Kind, Value};
+
+/// The members of a message or delta that may carry reasoning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carriers<'t> {
+    /// `reasoning_content`
+    pub content: Option<Value<'t>>,
+    /// `reasoning`
+    pub plain: Option<Value<'t>>,
+    /// `reasoning_details`
+    pub details: Option<Value<'t>>,
+}
+
+/// A piece of reasoning.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'t> {
+    /// Text.
+    Text(Raw<'t>),
+    /// The signature of the text before it.
+    Signature(Raw<'t>),
+    /// An opaque block.
+    Encrypted(Raw<'t>),
+}
+
+impl<'t> Carriers<'t> {
+    /// Hands every piece to `sink`, in order.
+    ///
+    /// # Errors
+    /// The sink's own.
+    pub fn each<E>(&self, mut sink: impl FnMut(Piece<'t>) -> Result<(), E>) -> Result<bool, E> {
+        let plain = [self.content, self.plain];
+        let text = plain.into_iter().flatten().find_map(non_empty);
+        if let Some(text) = text {
+            sink(Piece::Text(text))?;
+        }
+        let mut any = text.is_some();
+        let details = self.details.into_iter().flat_map(Value::elements);
+        for detail in details {
+            let ours = detail.get_set("format").is_none_or(|it| it.is_str(FORMAT));
+            let string = |name: &str| detail.get_set(name).and_then(non_empty);
+            let words = string("text").or_else(|| string("summary"));
+            if let (None, Some(words)) = (text, words) {
+                any = true;
+                sink(Piece::Text(words))?;
+            }
+            if let (true, Some(signature)) = (ours, string("signature")) {
+                sink(Piece::Signature(signature))?;
+            }
+            if let (true, Some(data)) = (ours, string("data")) {
+                sink(Piece::Encrypted(data))?;
+            }
+        }
+        Ok(any)
+    }
+}
+
+/// The texts of a `thinking` part of array content: a string, or an array of text parts.
+pub fn thinking_part<'t, E>(
+    part: Value<'t>,
+    mut sink: impl FnMut(Raw<'t>) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some(thinking) = part.get_set("thinking") else {
+        return Ok(());
+    };
+    if let Some(text) = non_empty(thinking) {
+        return sink(text);
+    }
+    let texts = thinking.elements().filter_map(|inner| match inner.kind() {
+        Kind::String => non_empty(inner),
+        _ => inner.get_set("text").and_then(non_empty),
+    });
+    for text in texts {
+        sink(text)?;
+    }
+    Ok(())
+}
+
+/// A string that holds something.
+#[must_use]
+pub fn non_empty(value: Value<'_>) -> Option<Raw<'_>> {
+    value.as_raw().filter(|raw| !raw.is_empty())
+}
+
+/// The `format` of reasoning that came from an Anthropic model.
+pub const FORMAT: &str = "anthropic-claude-v1";

@@ -1,0 +1,267 @@
+//! Messages of the OpenAI wire as turns of blocks.
+//!
+//! The run of `system` and `developer` messages at the start becomes the system text; later ones
+//! stay in place. Every `tool` message becomes a user turn with one result. `function` messages
+//! and `function_call` have no ids: they get one by their count, the same for call and result.
+
+use std::borrow::Cow;
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{
+    Block, Json, Message, Request, ResultContent, Role, ToolResult, ToolUse, Unsaid,
+};
+use crate::json::tape::{Kind, Value};
+use crate::wire::arguments;
+use crate::wire::members::Members;
+use crate::wire::openai::request::carriers::{self, Carried};
+use crate::wire::openai::request::parts;
+use crate::wire::read::{self, Place};
+
+/// Reads `messages`.
+///
+/// # Errors
+/// A refusal that names the message where one is of the wrong form.
+pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    let place = Place::root("messages");
+    let messages = members.get("messages");
+    let messages = messages.ok_or_else(|| place.refuse("expected an array, found nothing"))?;
+    read::array(messages, &place)?;
+    let mut reader = Reader {
+        request,
+        functions: 0,
+    };
+    for (index, message) in messages.elements().enumerate() {
+        reader.message(message, index, &place.element(index))?;
+    }
+    if reader.request.messages.is_empty() && reader.request.system.is_empty() {
+        return Err(place.refuse("expected at least one message that says something"));
+    }
+    Ok(())
+}
+
+struct Reader<'r, 't> {
+    request: &'r mut Request<'t>,
+    /// Legacy calls so far.
+    functions: usize,
+}
+
+impl<'t> Reader<'_, 't> {
+    fn message(
+        &mut self,
+        value: Value<'t>,
+        index: usize,
+        place: &Place<'_>,
+    ) -> Result<(), Refusal> {
+        read::object(value, place)?;
+        let role = read::string_member(value, "role", place)?;
+        let role_is_function = role.is("function");
+        let (role, blocks) = match role.plain() {
+            Some("system" | "developer") => (Role::System, system(value, place)?),
+            Some("user") => (Role::User, content(value, place)?),
+            Some("assistant") => (Role::Assistant, self.assistant(value, place)?),
+            Some("tool") => (Role::User, vec![tool(value, place)?]),
+            Some("function") => (Role::User, vec![self.function(value, place)?]),
+            _ => {
+                let place = place.member("role");
+                return Err(place.refuse("expected system, developer, user, assistant or tool"));
+            }
+        };
+        if !role_is_function {
+            self.strays(value, role);
+        }
+        if role == Role::System && self.request.messages.is_empty() {
+            self.request.system.extend(blocks);
+            return Ok(());
+        }
+        self.request.messages.push(Message {
+            role,
+            blocks,
+            index,
+        });
+        Ok(())
+    }
+
+    /// Members of a message that have no word: named once, `null` asks for nothing.
+    fn strays(&mut self, message: Value<'t>, role: Role) {
+        for (name, value) in message.members() {
+            // The name of a tool message repeats its call's.
+            let repeats = role == Role::User && message.get("tool_call_id").is_some();
+            let known = KNOWN.iter().any(|known| name.is(known));
+            let silent = known || (repeats && name.is("name"));
+            if !silent && !value.is_null() {
+                self.request.lacks(read::hint(name));
+            }
+        }
+    }
+
+    fn assistant(
+        &mut self,
+        value: Value<'t>,
+        place: &Place<'_>,
+    ) -> Result<Vec<Block<'t>>, Refusal> {
+        let mut blocks = match carriers::read(value, place)? {
+            Carried::Content(blocks) => blocks,
+            Carried::Thinking(mut blocks) => {
+                blocks.extend(parts::read(value.get("content"), &place.member("content"))?);
+                blocks
+            }
+            Carried::None => parts::read(value.get("content"), &place.member("content"))?,
+        };
+        if let Some(refusal) = read::string_maybe(value, "refusal", place)? {
+            blocks.push(Block::text(refusal));
+        }
+        if let Some(calls) = value.get_set("tool_calls") {
+            let place = place.member("tool_calls");
+            read::array(calls, &place)?;
+            for (index, call) in calls.elements().enumerate() {
+                blocks.push(self.call(call, &place.element(index))?);
+            }
+        }
+        if let Some(call) = value.get_set("function_call") {
+            self.functions += 1;
+            let id = Cow::Owned(format!("call_function_{}", self.functions));
+            blocks.push(self.function_call(call, id, &place.member("function_call"))?);
+        }
+        mark_last(&mut blocks, parts::mark(value));
+        Ok(blocks)
+    }
+
+    fn call(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+        read::object(value, place)?;
+        let id = read::string_member(value, "id", place)?;
+        let mut block = match value.get_set("custom") {
+            Some(custom) => {
+                let place = place.member("custom");
+                let input = read::string_member(custom, "input", &place)?;
+                Block::ToolUse(ToolUse {
+                    id: read::decoded(id),
+                    name: read::decoded(read::string_member(custom, "name", &place)?),
+                    input: arguments::wrap("input", input),
+                    cache: None,
+                })
+            }
+            None => {
+                let place = place.member("function");
+                let function = value.get_set("function");
+                let function =
+                    function.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+                self.function_call(function, read::decoded(id), &place)?
+            }
+        };
+        if let Some(slot) = block.cache_mut() {
+            *slot = parts::mark(value);
+        }
+        Ok(block)
+    }
+
+    fn function_call(
+        &mut self,
+        value: Value<'t>,
+        id: Cow<'t, str>,
+        place: &Place<'_>,
+    ) -> Result<Block<'t>, Refusal> {
+        let name = read::decoded(read::string_member(value, "name", place)?);
+        let (input, whole) = match value.get_set("arguments") {
+            None => (Json::Borrowed(&b"{}"[..]), true),
+            // Some local servers give the object itself.
+            Some(object) if object.kind() == Kind::Object => {
+                (Json::Borrowed(object.source()), true)
+            }
+            Some(text) => arguments::to_object(read::string(text, &place.member("arguments"))?),
+        };
+        if !whole {
+            self.request.lacks(Unsaid::changed("tool_calls"));
+        }
+        Ok(Block::ToolUse(ToolUse {
+            id,
+            name,
+            input,
+            cache: None,
+        }))
+    }
+
+    fn function(&self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+        let id = Cow::Owned(format!("call_function_{}", self.functions));
+        result(value, id, place)
+    }
+}
+
+fn system<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+    let blocks = content(value, place)?;
+    if blocks
+        .iter()
+        .all(|block| matches!(block, Block::Text { .. }))
+    {
+        return Ok(blocks);
+    }
+    Err(place
+        .member("content")
+        .refuse("system messages take text only"))
+}
+
+/// The content with the message's own mark on its last block.
+fn content<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+    let mut blocks = parts::read(value.get("content"), &place.member("content"))?;
+    mark_last(&mut blocks, parts::mark(value));
+    Ok(blocks)
+}
+
+fn tool<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+    let id = read::string_member(value, "tool_call_id", place)?;
+    result(value, read::decoded(id), place)
+}
+
+fn result<'t>(value: Value<'t>, id: Cow<'t, str>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+    let content = value.get_set("content");
+    let mut cache = parts::mark(value);
+    let content = match content.and_then(Value::as_raw) {
+        Some(text) if text.is_empty() => ResultContent::Absent,
+        Some(text) => ResultContent::Text(text),
+        None => {
+            let mut blocks = parts::read(content, &place.member("content"))?;
+            // A mark within a result belongs on the result.
+            for block in &mut blocks {
+                let inner = block.cache_mut().and_then(Option::take);
+                cache = inner.or(cache);
+            }
+            blocks.retain(|block| !matches!(block, Block::Text { text, .. } if text.is_empty()));
+            match blocks.is_empty() {
+                true => ResultContent::Absent,
+                false => ResultContent::Blocks(blocks),
+            }
+        }
+    };
+    Ok(Block::ToolResult(ToolResult {
+        id,
+        content,
+        is_error: false,
+        cache,
+    }))
+}
+
+/// A message's mark stands on its last block that may have one.
+fn mark_last<'t>(blocks: &mut [Block<'t>], mark: Option<Json<'t>>) {
+    let Some(mark) = mark else { return };
+    if let Some(slot) = blocks.iter_mut().rev().find_map(Block::cache_mut) {
+        *slot = Some(mark);
+    }
+}
+
+/// Members of messages that are read, or that repeat what is read.
+const KNOWN: [&str; 15] = [
+    "role",
+    "content",
+    "tool_calls",
+    "tool_call_id",
+    "function_call",
+    "refusal",
+    "annotations",
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "thinking_blocks",
+    "content_blocks",
+    "cache_control",
+    "prompt_cache_breakpoint",
+    "type",
+];

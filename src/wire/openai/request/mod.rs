@@ -1,0 +1,9 @@
+//! Requests of the OpenAI wire: `read` takes the body apart, `messages`, `parts` and `tools` its
+//! pieces, `carriers` the reasoning that comes back in assistant messages; `write` makes one.
+
+pub mod carriers;
+pub mod messages;
+pub mod parts;
+pub mod read;
+pub mod tools;
+pub mod write;

@@ -1,0 +1,221 @@
+//! Content parts of the OpenAI wire: text, images, files.
+
+use std::borrow::Cow;
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{Block, DocumentSource, Json, Source, Text};
+use crate::json::raw::Raw;
+use crate::json::tape::{Kind, Value};
+use crate::wire::base64;
+use crate::wire::read::{self, Place};
+
+/// The blocks of `content`: a string is one text, `null` and an empty string are none.
+///
+/// # Errors
+/// A refusal where a part is of the wrong form or of a kind that has no word.
+pub fn read<'t>(content: Option<Value<'t>>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+    let Some(content) = content.filter(|content| !content.is_null()) else {
+        return Ok(Vec::new());
+    };
+    match content.kind() {
+        Kind::String => {
+            let text = content.as_raw().filter(|text| !text.is_empty());
+            Ok(text.map(Block::text).into_iter().collect())
+        }
+        Kind::Array => {
+            let mut blocks = Vec::new();
+            for (index, value) in content.elements().enumerate() {
+                blocks.extend(part(value, &place.element(index))?);
+            }
+            Ok(blocks)
+        }
+        _ => Err(place.expected("a string or an array", content)),
+    }
+}
+
+/// One part. Reasoning parts of other services are left out: they carry no signature.
+fn part<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Option<Block<'t>>, Refusal> {
+    if let Some(text) = value.as_raw() {
+        return Ok(Some(Block::text(text)));
+    }
+    read::object(value, place)?;
+    let kind = read::string_member(value, "type", place)?;
+    let mut block = if kind.is("text") {
+        Block::text(text(value, "text", place)?)
+    } else if kind.is("refusal") {
+        Block::text(text(value, "refusal", place)?)
+    } else if kind.is("image_url") {
+        image(value, place)?
+    } else if kind.is("file") {
+        file(value, place)?
+    } else if kind.is("thinking") || kind.is("reasoning") {
+        return Ok(None);
+    } else if kind.is("input_audio") || kind.is("video_url") {
+        return Err(place.refuse("this model takes no audio or video"));
+    } else {
+        let place = place.member("type");
+        return Err(place.refuse("expected text, image_url or file"));
+    };
+    if let Some(slot) = block.cache_mut() {
+        *slot = mark(value);
+    }
+    Ok(Some(block))
+}
+
+/// The part's text; none is as good as an empty one, which is left out later.
+fn text<'t>(value: Value<'t>, name: &'static str, place: &Place<'_>) -> Result<Raw<'t>, Refusal> {
+    Ok(read::string_maybe(value, name, place)?.unwrap_or(Raw::EMPTY))
+}
+
+/// The cache mark of a part, a message or a tool: `cache_control` as it stands, or an explicit
+/// breakpoint of the OpenAI wire.
+#[must_use]
+pub fn mark(value: Value<'_>) -> Option<Json<'_>> {
+    if let Some(control) = value.get_set("cache_control") {
+        return Some(Json::Borrowed(control.source()));
+    }
+    let point = value.get_set("prompt_cache_breakpoint")?;
+    if !point.get_set("mode")?.is_str("explicit") {
+        return None;
+    }
+    let long = point.get_set("ttl").is_some_and(|ttl| ttl.is_str("12h"));
+    let mark: &[u8] = if long {
+        br#"{"type":"ephemeral","ttl":"1h"}"#
+    } else {
+        br#"{"type":"ephemeral"}"#
+    };
+    Some(Json::Borrowed(mark))
+}
+
+fn image<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+    let place = place.member("image_url");
+    let inner = value.get_set("image_url");
+    let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+    // Some clients put the address where the object belongs.
+    let url = match inner.as_raw() {
+        Some(url) => url,
+        None => read::string_member(inner, "url", &place)?,
+    };
+    let place = place.member("url");
+    match data_url(url) {
+        Some((head, data)) => data_block(&head, data, None, &place),
+        None if is_http(url) => Ok(Block::Image {
+            source: Source::Url(url),
+            cache: None,
+        }),
+        None => Err(place.refuse("expected an http, https or data address")),
+    }
+}
+
+fn file<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+    let place = place.member("file");
+    let inner = value.get_set("file");
+    let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+    let title = read::string_maybe(inner, "filename", &place)?;
+    if let Some(data) = read::string_maybe(inner, "file_data", &place)? {
+        let place = place.member("file_data");
+        let named = read::string_maybe(inner, "mime_type", &place)?;
+        return match data_url(data) {
+            Some((head, data)) => data_block(&head, data, title, &place),
+            None => {
+                let media = named.map_or(Cow::Borrowed(PDF), read::decoded);
+                let head = format!("{media};base64");
+                data_block(&head, data, title, &place)
+            }
+        };
+    }
+    if let Some(url) = read::string_maybe(inner, "file_url", &place)? {
+        if !is_http(url) {
+            return Err(place
+                .member("file_url")
+                .refuse("expected an http or https address"));
+        }
+        return Ok(pdf(Source::Url(url), title));
+    }
+    let id = read::string_member(inner, "file_id", &place)?;
+    if !id.bytes().starts_with(b"file_") {
+        let place = place.member("file_id");
+        return Err(place.refuse("the file is not known to the provider of this model"));
+    }
+    Ok(pdf(Source::File(id), title))
+}
+
+/// A document or image from a data URL's head (`image/png;base64`) and its text.
+fn data_block<'t>(
+    head: &str,
+    data: Raw<'t>,
+    title: Option<Raw<'t>>,
+    place: &Place<'_>,
+) -> Result<Block<'t>, Refusal> {
+    let mut words = head.split(';');
+    let media = words.next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !words.any(|word| word.trim().eq_ignore_ascii_case("base64")) {
+        return Err(place.refuse("expected base64 in the data address"));
+    }
+    if media == PDF {
+        let media = Cow::Borrowed(PDF);
+        return Ok(pdf(Source::Base64 { media, data }, title));
+    }
+    if media.starts_with("text/") {
+        let text = base64::decode(&data.decode());
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = text.ok_or_else(|| place.refuse("expected UTF-8 text in base64"))?;
+        return Ok(Block::Document {
+            source: DocumentSource::Text(Text::Plain(text)),
+            title,
+            cache: None,
+        });
+    }
+    let known = IMAGES.iter().find(|(name, _)| *name == media);
+    let (_, media) = known.ok_or_else(|| {
+        place.refuse("expected image/jpeg, image/png, image/gif, image/webp or application/pdf")
+    })?;
+    Ok(Block::Image {
+        source: Source::Base64 {
+            media: Cow::Borrowed(*media),
+            data,
+        },
+        cache: None,
+    })
+}
+
+const fn pdf<'t>(source: Source<'t>, title: Option<Raw<'t>>) -> Block<'t> {
+    Block::Document {
+        source: DocumentSource::Pdf(source),
+        title,
+        cache: None,
+    }
+}
+
+/// Head and text of a data URL; the text stays escaped.
+fn data_url(url: Raw<'_>) -> Option<(String, Raw<'_>)> {
+    let bytes = url.bytes();
+    if !bytes.get(..5)?.eq_ignore_ascii_case(b"data:") {
+        return None;
+    }
+    let comma = memchr::memchr(b',', bytes)?;
+    let head = Raw::from_checked(bytes.get(5..comma)?).decode();
+    Some((head, Raw::from_checked(bytes.get(comma + 1..)?)))
+}
+
+fn is_http(url: Raw<'_>) -> bool {
+    // Escaped slashes (`http:\/\/`) are as good as plain ones.
+    let start: Vec<u8> = url
+        .bytes()
+        .iter()
+        .copied()
+        .filter(|b| *b != b'\\')
+        .take(8)
+        .collect();
+    let start = start.to_ascii_lowercase();
+    start.starts_with(b"http://") || start.starts_with(b"https://")
+}
+
+const PDF: &str = "application/pdf";
+const IMAGES: [(&str, &str); 5] = [
+    ("image/jpeg", "image/jpeg"),
+    ("image/jpg", "image/jpeg"),
+    ("image/png", "image/png"),
+    ("image/gif", "image/gif"),
+    ("image/webp", "image/webp"),
+];

@@ -1,0 +1,360 @@
+//! A request body of the OpenAI wire, read into the neutral vocabulary.
+//!
+//! Takes what OpenAI's own SDKs send and the members that Anthropic-minded clients add on this
+//! wire (`thinking`, `output_config`, `cache_control`, `top_k`, `anthropic_beta`). [`MEMBERS`] is
+//! the whole list; what is not on it is a hint.
+//!
+//! Not here: what a target can say (see `translate`).
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{
+    Effort, Format, Json, Reasoning, Request, SchemaFormat, SearchSize, ServiceTier, ThinkingMode,
+    Unsaid, WebSearch,
+};
+use crate::json::raw::Raw;
+use crate::json::tape::{Kind, Value};
+use crate::wire::members::{Member, Members, Neutral, Rule};
+use crate::wire::openai::request::{messages, tools};
+use crate::wire::read::{self, Place};
+
+/// Every member that this wire is known to have.
+pub const MEMBERS: &[Member] = &[
+    ("model", Rule::Read, Neutral::Null),
+    ("messages", Rule::Read, Neutral::Null),
+    ("max_completion_tokens", Rule::Read, Neutral::Null),
+    ("max_tokens", Rule::Read, Neutral::Null),
+    ("temperature", Rule::Read, Neutral::Null),
+    ("top_p", Rule::Read, Neutral::Null),
+    ("top_k", Rule::Read, Neutral::Null),
+    ("stop", Rule::Read, Neutral::Null),
+    ("stream", Rule::Read, Neutral::Null),
+    ("stream_options", Rule::Read, Neutral::Null),
+    ("tools", Rule::Read, Neutral::Null),
+    ("functions", Rule::Read, Neutral::Null),
+    ("tool_choice", Rule::Read, Neutral::Null),
+    ("function_call", Rule::Read, Neutral::Null),
+    ("parallel_tool_calls", Rule::Read, Neutral::Null),
+    ("response_format", Rule::Read, Neutral::Null),
+    ("reasoning_effort", Rule::Read, Neutral::Null),
+    ("reasoning", Rule::Read, Neutral::Null),
+    ("thinking", Rule::Read, Neutral::Null),
+    ("output_config", Rule::Read, Neutral::Null),
+    ("safety_identifier", Rule::Read, Neutral::Null),
+    ("user", Rule::Read, Neutral::Null),
+    ("metadata", Rule::Read, Neutral::Null),
+    ("service_tier", Rule::Read, Neutral::Null),
+    ("web_search_options", Rule::Read, Neutral::Null),
+    ("cache_control", Rule::Read, Neutral::Null),
+    ("anthropic_beta", Rule::Read, Neutral::Null),
+    ("allow_fallbacks", Rule::Own, Neutral::Null),
+    ("routing", Rule::Own, Neutral::Null),
+    ("privacy_tier", Rule::Own, Neutral::Null),
+    ("pii_substitution", Rule::Own, Neutral::Null),
+    ("verbosity", Rule::Hint, Neutral::Null),
+    ("seed", Rule::Hint, Neutral::Null),
+    ("logit_bias", Rule::Hint, Neutral::Empty),
+    ("frequency_penalty", Rule::Hint, Neutral::Number(0)),
+    ("presence_penalty", Rule::Hint, Neutral::Number(0)),
+    ("prediction", Rule::Hint, Neutral::Null),
+    ("store", Rule::Hint, Neutral::False),
+    ("prompt_cache_key", Rule::Hint, Neutral::Null),
+    ("prompt_cache_options", Rule::Hint, Neutral::Null),
+    ("prompt_cache_retention", Rule::Hint, Neutral::Null),
+    (
+        "n",
+        Rule::Contract("several choices cannot be had from this model: ask once for each"),
+        Neutral::Number(1),
+    ),
+    (
+        "logprobs",
+        Rule::Contract("this model gives no token probabilities"),
+        Neutral::False,
+    ),
+    (
+        "top_logprobs",
+        Rule::Contract("this model gives no token probabilities"),
+        Neutral::Number(0),
+    ),
+    (
+        "audio",
+        Rule::Contract("this model gives no audio"),
+        Neutral::Null,
+    ),
+    (
+        "modalities",
+        Rule::Contract("this model answers with text only"),
+        Neutral::TextOnly,
+    ),
+    (
+        "moderation",
+        Rule::Contract("the provider of this model has no such check"),
+        Neutral::Null,
+    ),
+];
+
+/// Reads the body whose outermost object is `root`.
+///
+/// # Errors
+/// A refusal that names the member where the body is no request of this wire.
+pub fn read<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
+    let mut request = Request::default();
+    let members = Members::sort(root, MEMBERS, &mut request)?;
+    sampling(&members, &mut request)?;
+    stream(&members, &mut request)?;
+    reasoning(&members, &mut request)?;
+    format(&members, &mut request)?;
+    identity(&members, &mut request)?;
+    extensions(&members, &mut request)?;
+    tools::read(&members, &mut request)?;
+    messages::read(&members, &mut request)?;
+    Ok(request)
+}
+
+fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    for name in ["max_tokens", "max_completion_tokens"] {
+        if let Some(value) = members.get(name) {
+            request.max_tokens = Some(read::positive(value, &Place::root(name))?);
+        }
+    }
+    let digits = |name| match members.get(name) {
+        Some(value) => read::number(value, &Place::root(name)).map(Some),
+        None => Ok(None),
+    };
+    request.temperature = digits("temperature")?;
+    request.top_p = digits("top_p")?;
+    request.top_k = digits("top_k")?;
+    let place = Place::root("stop");
+    match members.get("stop") {
+        None => {}
+        Some(value) if value.kind() == Kind::Array => {
+            for (index, element) in value.elements().enumerate() {
+                request
+                    .stop
+                    .push(read::string(element, &place.element(index))?);
+            }
+        }
+        Some(value) => {
+            let stop = value.as_raw();
+            let stop = stop.ok_or_else(|| place.expected("a string or an array", value))?;
+            request.stop.push(stop);
+        }
+    }
+    Ok(())
+}
+
+fn stream<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    if let Some(value) = members.get("stream") {
+        request.stream = read::boolean(value, &Place::root("stream"))?;
+    }
+    let place = Place::root("stream_options");
+    let Some(options) = members.get("stream_options") else {
+        return Ok(());
+    };
+    read::object(options, &place)?;
+    for (name, value) in options.members() {
+        if name.is("include_usage") {
+            let place = place.member("include_usage");
+            request.include_usage = !value.is_null() && read::boolean(value, &place)?;
+        } else if !name.is("include_obfuscation") && !value.is_null() {
+            request.lacks(Unsaid::dropped("stream_options"));
+        }
+    }
+    Ok(())
+}
+
+fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    let reasoning = &mut request.reasoning;
+    if let Some(value) = members.get("reasoning_effort") {
+        reasoning.effort = Some(effort(value, &Place::root("reasoning_effort"))?);
+    }
+    if let Some(value) = members.get("reasoning") {
+        unified(value, reasoning)?;
+    }
+    if let Some(value) = members.get("thinking") {
+        let place = Place::root("thinking");
+        read::object(value, &place)?;
+        reasoning.thinking = Some(value.source());
+        reasoning.mode = value.get_set("type").and_then(mode);
+        reasoning.budget = value.get_set("budget_tokens").and_then(Value::as_u64);
+    }
+    let Some(config) = members.get("output_config") else {
+        return Ok(());
+    };
+    let place = Place::root("output_config");
+    read::object(config, &place)?;
+    for (name, value) in config.members() {
+        if value.is_null() {
+            continue;
+        }
+        if name.is("effort") {
+            reasoning.effort = Some(effort(value, &place.member("effort"))?);
+            reasoning.native = true;
+        } else {
+            reasoning.output_config.push((name, value.source()));
+        }
+    }
+    Ok(())
+}
+
+/// OpenRouter's one object for all: `{effort | max_tokens, enabled, exclude}`.
+fn unified<'t>(value: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Refusal> {
+    let place = Place::root("reasoning");
+    read::object(value, &place)?;
+    if let Some(enabled) = value.get_set("enabled") {
+        let enabled = read::boolean(enabled, &place.member("enabled"))?;
+        let level = if enabled {
+            Effort::Medium
+        } else {
+            Effort::None
+        };
+        reasoning.effort = Some(reasoning.effort.filter(|_| enabled).unwrap_or(level));
+    }
+    if let Some(level) = value.get_set("effort") {
+        reasoning.effort = Some(effort(level, &place.member("effort"))?);
+    }
+    if let Some(tokens) = value.get_set("max_tokens") {
+        reasoning.budget = Some(read::positive(tokens, &place.member("max_tokens"))?);
+    }
+    if let Some(exclude) = value.get_set("exclude") {
+        reasoning.hidden = read::boolean(exclude, &place.member("exclude"))?;
+    }
+    Ok(())
+}
+
+fn effort(value: Value<'_>, place: &Place<'_>) -> Result<Effort, Refusal> {
+    let known = value.as_raw().and_then(Effort::from_name);
+    known.ok_or_else(|| place.refuse("expected none, minimal, low, medium, high, xhigh or max"))
+}
+
+fn mode(value: Value<'_>) -> Option<ThinkingMode> {
+    let name = value.as_raw()?;
+    let modes = [
+        ("disabled", ThinkingMode::Disabled),
+        ("enabled", ThinkingMode::Enabled),
+        ("adaptive", ThinkingMode::Adaptive),
+        ("between_tools", ThinkingMode::BetweenTools),
+    ];
+    modes
+        .into_iter()
+        .find(|(known, _)| name.is(known))
+        .map(|(_, mode)| mode)
+}
+
+fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    let place = Place::root("response_format");
+    let Some(value) = members.get("response_format") else {
+        return Ok(());
+    };
+    read::object(value, &place)?;
+    let kind = read::string_member(value, "type", &place)?;
+    request.format = if kind.is("text") {
+        Format::Text
+    } else if kind.is("json_object") {
+        Format::JsonObject
+    } else if kind.is("json_schema") {
+        let place = place.member("json_schema");
+        let inner = value.get_set("json_schema");
+        let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+        read::object(inner, &place)?;
+        let schema = inner.get_set("schema").map_or(&b"{}"[..], Value::source);
+        Format::Schema(SchemaFormat {
+            schema: Json::Borrowed(schema),
+            strict: inner.get_set("strict").and_then(Value::as_bool) == Some(true),
+        })
+    } else {
+        let place = place.member("type");
+        return Err(place.refuse("expected text, json_object or json_schema"));
+    };
+    Ok(())
+}
+
+fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    let text = |name| match members.get(name) {
+        Some(value) => read::string(value, &Place::root(name)).map(Some),
+        None => Ok(None),
+    };
+    let mut in_metadata = None;
+    if let Some(metadata) = members.get("metadata") {
+        read::object(metadata, &Place::root("metadata"))?;
+        in_metadata = metadata.get_set("user_id").and_then(Value::as_raw);
+        if metadata.members().any(|(name, _)| !name.is("user_id")) {
+            request.lacks(Unsaid::dropped("metadata"));
+        }
+    }
+    let (safety, user) = (text("safety_identifier")?, text("user")?);
+    request.user = safety.or(user).or(in_metadata);
+    if let Some(tier) = text("service_tier")? {
+        service_tier(tier, request);
+    }
+    Ok(())
+}
+
+/// A tier that no word stands for is a hint.
+fn service_tier<'t>(tier: Raw<'t>, request: &mut Request<'t>) {
+    if tier.is("auto") {
+        return;
+    }
+    request.service_tier = if tier.is("default") {
+        Some(ServiceTier::Standard)
+    } else if tier.is("priority") || tier.is("fast") {
+        Some(ServiceTier::Auto)
+    } else if tier.is("flex") {
+        Some(ServiceTier::Flex)
+    } else {
+        request.lacks(Unsaid::dropped("service_tier"));
+        None
+    };
+}
+
+fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    if let Some(value) = members.get("cache_control") {
+        read::object(value, &Place::root("cache_control"))?;
+        request.cache = Some(Json::Borrowed(value.source()));
+    }
+    let place = Place::root("anthropic_beta");
+    match members.get("anthropic_beta") {
+        None => {}
+        Some(value) if value.kind() == Kind::Array => {
+            for (index, element) in value.elements().enumerate() {
+                request
+                    .betas
+                    .push(read::string(element, &place.element(index))?);
+            }
+        }
+        Some(value) => request.betas.push(read::string(value, &place)?),
+    }
+    if let Some(value) = members.get("web_search_options") {
+        request.web_search = Some(web_search(value)?);
+    }
+    Ok(())
+}
+
+fn web_search(value: Value<'_>) -> Result<WebSearch<'_>, Refusal> {
+    let place = Place::root("web_search_options");
+    read::object(value, &place)?;
+    let mut search = WebSearch::default();
+    if let Some(size) = read::string_maybe(value, "search_context_size", &place)? {
+        let sizes = [
+            ("low", SearchSize::Low),
+            ("medium", SearchSize::Medium),
+            ("high", SearchSize::High),
+        ];
+        let known = sizes.into_iter().find(|(name, _)| size.is(name));
+        let place = place.member("search_context_size");
+        let refusal = || place.refuse("expected low, medium or high");
+        search.size = Some(known.ok_or_else(refusal)?.1);
+    }
+    let location = value.get_set("user_location");
+    if let Some(near) = location.and_then(|location| location.get_set("approximate")) {
+        search.located = true;
+        for (name, value) in near.members() {
+            let known = LOCATION.into_iter().find(|known| name.is(known));
+            if let (Some(name), Some(text)) = (known, value.as_raw()) {
+                search.location.push((name, text));
+            }
+        }
+    }
+    Ok(search)
+}
+
+const LOCATION: [&str; 4] = ["city", "country", "region", "timezone"];

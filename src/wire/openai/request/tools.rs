@@ -1,0 +1,208 @@
+//! Tools of the OpenAI wire: functions, custom tools, and what Anthropic-minded clients add.
+
+use std::borrow::Cow;
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{Function, Json, Request, Tool, ToolChoice, Unsaid};
+use crate::json::tape::{Kind, Value};
+use crate::wire::members::Members;
+use crate::wire::openai::request::parts;
+use crate::wire::portkey;
+use crate::wire::read::{self, Place};
+
+/// Reads tools and what to do with them.
+///
+/// # Errors
+/// A refusal where a tool or the choice is of the wrong form.
+pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    let place = Place::root("tools");
+    if let Some(value) = members.get("tools") {
+        read::array(value, &place)?;
+        for (index, value) in value.elements().enumerate() {
+            let place = place.element(index);
+            let tool = tool(value, &place, request)?;
+            request.tools.push(tool);
+        }
+    }
+    if let Some(value) = members.get("functions") {
+        functions(value, request)?;
+    }
+    if let Some(value) = members.get("tool_choice") {
+        request.tool_choice = Some(choice(value, &Place::root("tool_choice"))?);
+    }
+    if let Some(value) = members.get("function_call") {
+        let place = Place::root("function_call");
+        let chosen = match value.kind() {
+            Kind::String => choice(value, &place)?,
+            _ => ToolChoice::Tool(read::decoded(read::string_member(value, "name", &place)?)),
+        };
+        request.tool_choice.get_or_insert(chosen);
+    }
+    if let Some(value) = members.get("parallel_tool_calls") {
+        let place = Place::root("parallel_tool_calls");
+        request.parallel_tool_calls = Some(read::boolean(value, &place)?);
+    }
+    Ok(())
+}
+
+fn functions<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    let place = Place::root("functions");
+    read::array(value, &place)?;
+    request.legacy_functions = request.tools.is_empty();
+    for (index, value) in value.elements().enumerate() {
+        let function = function(value, &place.element(index))?;
+        request.tools.push(Tool::Function(function));
+    }
+    // One call at a time is all that this form can say.
+    request.parallel_tool_calls = Some(false);
+    Ok(())
+}
+
+fn tool<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'_>,
+) -> Result<Tool<'t>, Refusal> {
+    read::object(value, place)?;
+    let kind = read::string_maybe(value, "type", place)?;
+    match kind {
+        Some(kind) if kind.is("custom") => custom(value, place, request),
+        Some(kind) if !kind.is("function") => versioned(value, place),
+        _ => {
+            let place = place.member("function");
+            let inner = value.get_set("function");
+            let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+            let mut function = function(inner, &place)?;
+            function.cache = parts::mark(value).or(function.cache);
+            Ok(Tool::Function(function))
+        }
+    }
+}
+
+fn function<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Function<'t>, Refusal> {
+    read::object(value, place)?;
+    let schema = match value.get_set("parameters") {
+        Some(schema) => Some(read::object(schema, &place.member("parameters"))?.source()),
+        None => None,
+    };
+    Ok(Function {
+        name: name(value, place)?,
+        description: read::string_maybe(value, "description", place)?,
+        schema: schema.map(Json::Borrowed),
+        strict: value.get_set("strict").and_then(Value::as_bool),
+        custom: false,
+        cache: parts::mark(value),
+    })
+}
+
+fn custom<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'_>,
+) -> Result<Tool<'t>, Refusal> {
+    let place = place.member("custom");
+    let inner = value.get_set("custom");
+    let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
+    let format = inner
+        .get_set("format")
+        .and_then(|format| format.get_set("type"));
+    if format.is_some_and(|kind| !kind.is_str("text")) {
+        request.lacks(Unsaid::refused(
+            "tools",
+            "this model takes no grammar for a tool's input",
+        ));
+    }
+    Ok(Tool::Function(Function {
+        name: name(inner, &place)?,
+        description: read::string_maybe(inner, "description", &place)?,
+        schema: Some(Json::Borrowed(CUSTOM_SCHEMA)),
+        strict: None,
+        custom: true,
+        cache: parts::mark(value),
+    }))
+}
+
+/// A tool of the Anthropic wire: as it stands, or in Portkey's spelling.
+fn versioned<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Tool<'t>, Refusal> {
+    let kind = read::string_member(value, "type", place)?;
+    if let Some((kind, name, source)) = portkey::swapped_tool(value) {
+        return Ok(Tool::Versioned {
+            kind: Cow::Owned(kind),
+            name: Cow::Owned(name),
+            source: Json::Owned(source),
+        });
+    }
+    let kind = read::decoded(kind);
+    if !is_versioned(&kind) {
+        let place = place.member("type");
+        return Err(place.refuse("expected function, custom or a versioned tool type"));
+    }
+    let name = read::string_maybe(value, "name", place)?;
+    Ok(Tool::Versioned {
+        name: name.map_or_else(|| kind.clone(), read::decoded),
+        kind,
+        source: Json::Borrowed(value.source()),
+    })
+}
+
+/// `web_search_20250305` and the like.
+fn is_versioned(kind: &str) -> bool {
+    let date = kind.rsplit('_').next().unwrap_or_default();
+    kind == "mcp_toolset" || (date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn name<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Cow<'t, str>, Refusal> {
+    let name = read::string_member(value, "name", place)?;
+    if name.is_empty() {
+        return Err(place
+            .member("name")
+            .refuse("expected a name, found an empty string"));
+    }
+    Ok(read::decoded(name))
+}
+
+fn choice<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Refusal> {
+    const EXPECTED: &str = "expected none, auto, required or an object that names tools";
+    if let Some(word) = value.as_raw() {
+        return match word.plain() {
+            Some("auto") => Ok(ToolChoice::Auto),
+            Some("required" | "any") => Ok(ToolChoice::Any),
+            Some("none") => Ok(ToolChoice::None),
+            _ => Err(place.refuse(EXPECTED)),
+        };
+    }
+    let kind = read::string_member(value, "type", place)?;
+    match kind.plain() {
+        Some(kind @ ("function" | "custom")) => named(value, kind, place).map(ToolChoice::Tool),
+        Some("allowed_tools") => allowed(value, place),
+        _ => Err(place.refuse(EXPECTED)),
+    }
+}
+
+/// The name in `{"type":"function","function":{"name"}}`, or beside the type.
+fn named<'t>(value: Value<'t>, kind: &str, place: &Place<'_>) -> Result<Cow<'t, str>, Refusal> {
+    let inner = value.get_set(kind).unwrap_or(value);
+    Ok(read::decoded(read::string_member(inner, "name", place)?))
+}
+
+fn allowed<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Refusal> {
+    let inner = value.get_set("allowed_tools").unwrap_or(value);
+    let place = place.member("allowed_tools");
+    let mode = read::string_maybe(inner, "mode", &place)?;
+    let place = place.member("tools");
+    let tools = inner.get_set("tools");
+    let tools = tools.ok_or_else(|| place.refuse("expected an array, found nothing"))?;
+    let mut names = Vec::new();
+    for (index, tool) in read::array(tools, &place)?.elements().enumerate() {
+        let place = place.element(index);
+        let kind = read::string_maybe(tool, "type", &place)?.and_then(|kind| kind.plain());
+        names.push(named(tool, kind.unwrap_or("function"), &place)?);
+    }
+    Ok(ToolChoice::Allowed {
+        names,
+        required: mode.is_some_and(|mode| mode.is("required")),
+    })
+}
+
+const CUSTOM_SCHEMA: &[u8] =
+    br#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;

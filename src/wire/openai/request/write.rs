@@ -1,0 +1,510 @@
+//! A neutral request as a body of the OpenAI wire, in the dialect of the upstream.
+//!
+//! The caller has fitted the request: names, ids, blocks and members can be said. Here is how: who
+//! the system speaks as, which results become messages of their own, when content is an array.
+//! `messages` is written last, so that one turn's body is the start of the next one's.
+
+use crate::chat::request::{
+    Block, DocumentSource, Format, Function, Message, Request, ResultContent, Role, SearchSize,
+    ServiceTier, Source, Text, Tool, ToolChoice, ToolResult, ToolUse, WebSearch,
+};
+use crate::json::raw::Raw;
+use crate::json::write::Writer;
+use crate::wire::kind::Dialect;
+
+/// Appends the body.
+pub fn write(request: &Request<'_>, model: &str, dialect: &Dialect, out: &mut Vec<u8>) {
+    let mut w = Writer::new(out);
+    w.open_object().name("model").string(model);
+    if let Some(tokens) = request.max_tokens {
+        let name = match dialect.max_completion_tokens {
+            true => "max_completion_tokens",
+            false => "max_tokens",
+        };
+        w.name(name).number(tokens);
+    }
+    if request.stream {
+        w.name("stream").boolean(true);
+        if dialect.stream_usage {
+            w.name("stream_options").open_object();
+            w.name("include_usage").boolean(true).close_object();
+        }
+    }
+    sampling(request, &mut w);
+    if let Some(effort) = request.reasoning.effort {
+        w.name("reasoning_effort").string(effort.name());
+    }
+    format(&request.format, &mut w);
+    if let Some(user) = request.user {
+        if dialect.safety_identifier {
+            w.name("safety_identifier").raw(user);
+        }
+        w.name("user").raw(user);
+    }
+    if request.service_tier == Some(ServiceTier::Standard) {
+        w.name("service_tier").string("default");
+    }
+    if let Some(search) = &request.web_search {
+        web_search(search, &mut w);
+    }
+    tools(request, dialect, &mut w);
+    let mut writer = Messages { w: &mut w, dialect };
+    writer.all(request);
+    w.close_object();
+}
+
+fn sampling(request: &Request<'_>, w: &mut Writer<'_>) {
+    for (name, digits) in [
+        ("temperature", request.temperature),
+        ("top_p", request.top_p),
+        ("top_k", request.top_k),
+    ] {
+        if let Some(digits) = digits {
+            w.name(name).value(digits.as_bytes());
+        }
+    }
+    if !request.stop.is_empty() {
+        w.name("stop").open_array();
+        for stop in &request.stop {
+            w.raw(*stop);
+        }
+        w.close_array();
+    }
+}
+
+fn format(format: &Format<'_>, w: &mut Writer<'_>) {
+    match format {
+        Format::Text => {}
+        Format::JsonObject => {
+            w.name("response_format").open_object();
+            w.name("type").string("json_object").close_object();
+        }
+        Format::Schema(format) => {
+            w.name("response_format").open_object();
+            w.name("type").string("json_schema");
+            w.name("json_schema").open_object();
+            w.name("name").string("output");
+            w.name("strict").boolean(format.strict);
+            w.name("schema").value(&format.schema);
+            w.close_object().close_object();
+        }
+    }
+}
+
+fn web_search(search: &WebSearch<'_>, w: &mut Writer<'_>) {
+    w.name("web_search_options").open_object();
+    if let Some(size) = search.size {
+        w.name("search_context_size").string(match size {
+            SearchSize::Low => "low",
+            SearchSize::Medium => "medium",
+            SearchSize::High => "high",
+        });
+    }
+    if search.located {
+        w.name("user_location").open_object();
+        w.name("type").string("approximate");
+        w.name("approximate").open_object();
+        for (name, text) in &search.location {
+            w.name(name).raw(*text);
+        }
+        w.close_object().close_object();
+    }
+    w.close_object();
+}
+
+fn tools(request: &Request<'_>, dialect: &Dialect, w: &mut Writer<'_>) {
+    if request.tools.is_empty() {
+        return;
+    }
+    w.name("tools").open_array();
+    for tool in &request.tools {
+        match tool {
+            Tool::Function(tool) => function(tool, w),
+            Tool::Versioned { source, .. } => {
+                w.value(source);
+            }
+        }
+    }
+    w.close_array();
+    match &request.tool_choice {
+        None | Some(ToolChoice::Allowed { .. }) => {}
+        Some(ToolChoice::Auto) => {
+            w.name("tool_choice").string("auto");
+        }
+        Some(ToolChoice::None) => {
+            w.name("tool_choice").string("none");
+        }
+        Some(ToolChoice::Any) => {
+            let word = if dialect.tool_choice_any {
+                "any"
+            } else {
+                "required"
+            };
+            w.name("tool_choice").string(word);
+        }
+        Some(ToolChoice::Tool(name)) => {
+            w.name("tool_choice").open_object();
+            w.name("type")
+                .string("function")
+                .name("function")
+                .open_object();
+            w.name("name").string(name).close_object().close_object();
+        }
+    }
+    if request.parallel_tool_calls == Some(false) {
+        w.name("parallel_tool_calls").boolean(false);
+    }
+}
+
+fn function(tool: &Function<'_>, w: &mut Writer<'_>) {
+    w.open_object().name("type").string("function");
+    w.name("function").open_object();
+    w.name("name").string(&tool.name);
+    if let Some(description) = tool.description {
+        w.name("description").raw(description);
+    }
+    if let Some(schema) = &tool.schema {
+        w.name("parameters").value(schema);
+    }
+    if let Some(strict) = tool.strict {
+        w.name("strict").boolean(strict);
+    }
+    w.close_object();
+    if let Some(mark) = &tool.cache {
+        w.name("cache_control").value(mark);
+    }
+    w.close_object();
+}
+
+struct Messages<'w, 'o, 'd> {
+    w: &'w mut Writer<'o>,
+    dialect: &'d Dialect,
+}
+
+impl Messages<'_, '_, '_> {
+    fn all(&mut self, request: &Request<'_>) {
+        self.w.name("messages").open_array();
+        if !request.system.is_empty() {
+            self.plain(self.system_role(), &request.system);
+        }
+        for message in &request.messages {
+            self.message(message);
+        }
+        self.w.close_array();
+    }
+
+    const fn system_role(&self) -> &'static str {
+        match self.dialect.developer_role {
+            true => "developer",
+            false => "system",
+        }
+    }
+
+    fn message(&mut self, message: &Message<'_>) {
+        match message.role {
+            Role::System => self.plain(self.system_role(), &message.blocks),
+            Role::Assistant => self.assistant(message),
+            Role::User => {
+                for block in &message.blocks {
+                    if let Block::ToolResult(result) = block {
+                        self.result(result);
+                    }
+                }
+                let is_rest = |block: &&Block<'_>| !matches!(block, Block::ToolResult(_));
+                if message.blocks.iter().any(|block| is_rest(&block)) || message.blocks.is_empty() {
+                    self.user(message.blocks.iter().filter(is_rest).collect());
+                }
+            }
+        }
+    }
+
+    fn user(&mut self, blocks: Vec<&Block<'_>>) {
+        self.open("user");
+        self.content(&blocks, "\\n\\n");
+        self.w.close_object();
+    }
+
+    fn plain(&mut self, role: &str, blocks: &[Block<'_>]) {
+        self.open(role);
+        self.content(&blocks.iter().collect::<Vec<_>>(), "\\n\\n");
+        self.w.close_object();
+    }
+
+    fn result(&mut self, result: &ToolResult<'_>) {
+        self.open("tool");
+        self.w.name("tool_call_id").string(&result.id);
+        match &result.content {
+            ResultContent::Absent if result.is_error => {
+                self.w.name("content").raw(tool_error());
+            }
+            ResultContent::Absent => {
+                self.w.name("content").raw(Raw::EMPTY);
+            }
+            ResultContent::Text(text) if result.is_error => {
+                self.w.name("content").raw_parts(&[tool_error(), *text]);
+            }
+            ResultContent::Text(text) => {
+                self.w.name("content").raw(*text);
+            }
+            ResultContent::Blocks(blocks) => {
+                let opening = result.is_error.then(|| failed(blocks.first()));
+                let rest = match blocks.first() {
+                    Some(Block::Text { .. }) if result.is_error => blocks.get(1..),
+                    _ => Some(blocks.as_slice()),
+                };
+                let rest = rest.unwrap_or_default();
+                self.content(&opening.iter().chain(rest).collect::<Vec<_>>(), "\\n");
+            }
+        }
+        if let Some(mark) = result.cache.as_ref().filter(|_| self.marks()) {
+            self.w.name("cache_control").value(mark);
+        }
+        self.w.close_object();
+    }
+
+    fn open(&mut self, role: &str) {
+        self.w.open_object().name("role").string(role);
+    }
+
+    /// Text alone in one block, or where no arrays are taken, is a string; the rest is an array.
+    fn content(&mut self, blocks: &[&Block<'_>], joint: &str) {
+        let mut texts = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            match block {
+                Block::Text { text, cache } if !(self.marks() && cache.is_some()) => {
+                    texts.push(text)
+                }
+                _ => break,
+            }
+        }
+        self.w.name("content");
+        if texts.len() == blocks.len() && (texts.len() <= 1 || !self.dialect.array_content) {
+            return self.joined(&texts, joint);
+        }
+        self.w.open_array();
+        for block in blocks {
+            self.part(block);
+        }
+        self.w.close_array();
+    }
+
+    const fn marks(&self) -> bool {
+        self.dialect.cache_control && self.dialect.array_content
+    }
+
+    fn joined(&mut self, texts: &[&Text<'_>], joint: &str) {
+        let joint = Raw::from_checked(joint.as_bytes());
+        let mut parts = Vec::with_capacity(texts.len() * 2);
+        let ours: Vec<Option<Vec<u8>>> = texts.iter().map(|text| escaped(text)).collect();
+        for (index, (text, ours)) in texts.iter().zip(&ours).enumerate() {
+            if index > 0 {
+                parts.push(joint);
+            }
+            match (text, ours) {
+                (Text::Raw(raw), _) => parts.push(*raw),
+                (Text::Joined(more), _) => parts.extend(more),
+                (Text::Plain(_), Some(ours)) => parts.push(Raw::from_checked(ours)),
+                (Text::Plain(_), None) => {}
+            }
+        }
+        self.w.raw_parts(&parts);
+    }
+
+    fn assistant(&mut self, message: &Message<'_>) {
+        self.open("assistant");
+        let mut texts = Vec::new();
+        let mut calls = Vec::new();
+        for block in &message.blocks {
+            match block {
+                Block::Text { text, .. } => texts.push(text),
+                Block::ToolUse(call) => calls.push(call),
+                _ => {}
+            }
+        }
+        self.w.name("content");
+        if texts.is_empty() && !calls.is_empty() {
+            self.w.null();
+        } else {
+            self.joined(&texts, "");
+        }
+        self.reasoning(message);
+        if !calls.is_empty() {
+            self.w.name("tool_calls").open_array();
+            for call in calls {
+                tool_call(call, self.w);
+            }
+            self.w.close_array();
+        }
+        self.w.close_object();
+    }
+
+    /// Reasoning of history, where the upstream wants it back.
+    fn reasoning(&mut self, message: &Message<'_>) {
+        let thinking =
+            |block: &Block<'_>| matches!(block, Block::Thinking { .. } | Block::Redacted { .. });
+        if !message.blocks.iter().any(thinking) {
+            return;
+        }
+        if self.dialect.reasoning_content_back {
+            let texts: Vec<&Text<'_>> = message
+                .blocks
+                .iter()
+                .filter_map(|block| match block {
+                    Block::Thinking { text, .. } => Some(text),
+                    _ => None,
+                })
+                .collect();
+            self.w.name("reasoning_content");
+            self.joined(&texts, "");
+        }
+        if self.dialect.reasoning_details_back {
+            self.w.name("reasoning_details").open_array();
+            let blocks = message.blocks.iter().filter(|block| thinking(block));
+            for (index, block) in blocks.enumerate() {
+                self.detail(block, index);
+            }
+            self.w.close_array();
+        }
+    }
+
+    fn detail(&mut self, block: &Block<'_>, index: usize) {
+        self.w.open_object();
+        match block {
+            Block::Thinking { text, signature } => {
+                self.w.name("type").string("reasoning.text").name("text");
+                self.text(text);
+                if let Some(signature) = signature.filter(|signature| !signature.is_empty()) {
+                    self.w.name("signature").raw(signature);
+                    self.w.name("format").string("anthropic-claude-v1");
+                }
+            }
+            Block::Redacted { data } => {
+                self.w.name("type").string("reasoning.encrypted");
+                self.w.name("data").raw(*data);
+                self.w.name("format").string("anthropic-claude-v1");
+            }
+            _ => {}
+        }
+        self.w.name("index").number(index as u64).close_object();
+    }
+
+    fn part(&mut self, block: &Block<'_>) {
+        self.w.open_object();
+        let mark = match block {
+            Block::Text { text, cache } => {
+                self.w.name("type").string("text").name("text");
+                self.text(text);
+                cache.as_ref()
+            }
+            Block::Image { source, cache } => {
+                self.w.name("type").string("image_url");
+                self.w.name("image_url").open_object().name("url");
+                self.address(source);
+                self.w.close_object();
+                cache.as_ref()
+            }
+            Block::Document {
+                source: DocumentSource::Pdf(source),
+                title,
+                cache,
+            } => {
+                self.w
+                    .name("type")
+                    .string("file")
+                    .name("file")
+                    .open_object();
+                self.w.name("filename");
+                match title.filter(|title| !title.is_empty()) {
+                    Some(title) => self.w.raw(title),
+                    None => self.w.string("document.pdf"),
+                };
+                self.w.name("file_data");
+                self.address(source);
+                self.w.close_object();
+                cache.as_ref()
+            }
+            // The caller has made text of everything else.
+            _ => {
+                self.w
+                    .name("type")
+                    .string("text")
+                    .name("text")
+                    .raw(Raw::EMPTY);
+                None
+            }
+        };
+        if let Some(mark) = mark.filter(|_| self.marks()) {
+            self.w.name("cache_control").value(mark);
+        }
+        self.w.close_object();
+    }
+
+    fn address(&mut self, source: &Source<'_>) {
+        match source {
+            Source::Base64 { media, data } => {
+                let mut head = b"data:".to_vec();
+                crate::json::write::escape_into(media, &mut head);
+                head.extend_from_slice(b";base64,");
+                self.w.raw_parts(&[Raw::from_checked(&head), *data]);
+            }
+            Source::Url(url) | Source::File(url) => {
+                self.w.raw(*url);
+            }
+        }
+    }
+
+    fn text(&mut self, text: &Text<'_>) {
+        match text {
+            Text::Raw(raw) => self.w.raw(*raw),
+            Text::Joined(parts) => self.w.raw_parts(parts),
+            Text::Plain(text) => self.w.string(text),
+        };
+    }
+}
+
+fn tool_call(call: &ToolUse<'_>, w: &mut Writer<'_>) {
+    w.open_object().name("id").string(&call.id);
+    w.name("type")
+        .string("function")
+        .name("function")
+        .open_object();
+    w.name("name").string(&call.name);
+    // The input as it stood, within a string.
+    let input = core::str::from_utf8(&call.input).unwrap_or("{}");
+    w.name("arguments").string(input);
+    w.close_object().close_object();
+}
+
+/// Text of our making as a string body.
+fn escaped(text: &Text<'_>) -> Option<Vec<u8>> {
+    let Text::Plain(text) = text else {
+        return None;
+    };
+    let mut out = Vec::with_capacity(text.len());
+    crate::json::write::escape_into(text, &mut out);
+    Some(out)
+}
+
+/// The first block of a failed tool's answer: its text says that it failed.
+fn failed<'a>(first: Option<&Block<'a>>) -> Block<'a> {
+    let Some(Block::Text { text, cache }) = first else {
+        return Block::text(tool_error());
+    };
+    let text = match text {
+        Text::Raw(raw) => Text::Joined(vec![tool_error(), *raw]),
+        Text::Joined(parts) => {
+            let parts = core::iter::once(tool_error()).chain(parts.iter().copied());
+            Text::Joined(parts.collect())
+        }
+        Text::Plain(plain) => Text::Plain(format!("[tool error] {plain}")),
+    };
+    Block::Text {
+        text,
+        cache: cache.clone(),
+    }
+}
+
+/// What a failed tool's answer opens with.
+fn tool_error() -> Raw<'static> {
+    Raw::from_checked(b"[tool error] ")
+}

@@ -1,0 +1,468 @@
+//! Whole answers of the OpenAI wire.
+
+use crate::chat::event::{Citation, Ending};
+use crate::chat::response::{Answer, Arguments, Block};
+use crate::chat::usage::{StopReason, Usage};
+use crate::json::raw::Raw;
+use crate::json::tape::{Kind, Tape, Value};
+use crate::json::write::{Writer, escape_into};
+use crate::wire::ids::{fingerprint, push_id};
+use crate::wire::openai::annotations::Annotations;
+use crate::wire::openai::custom;
+use crate::wire::openai::reasoning::{self, Carriers, FORMAT, Piece};
+use crate::wire::openai::settings::Settings;
+use crate::wire::openai::stream::chunk::completion_id;
+use crate::wire::openai::stream::decode::read_annotation;
+use crate::wire::openai::{finish, usage};
+
+/// Reads an answer's first choice; nothing if the document is no answer.
+#[must_use]
+pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
+    let choice = root.get_set("choices")?.elements().next()?;
+    let message = choice.get_set("message")?;
+    if message.kind() != Kind::Object {
+        return None;
+    }
+    let reason = choice
+        .get_set("finish_reason")
+        .and_then(reasoning::non_empty);
+    if reason.is_some_and(|reason| reason.is("error")) {
+        return None;
+    }
+    let string = |name: &str| root.get_set(name)?.as_raw();
+    let mut reader = Reader::default();
+    reader.message(message);
+    let counts = root.get_set("usage").and_then(usage::read);
+    let stop = finish::settle(reason.and_then(finish::read), reader.calls, reader.refused);
+    Some(Answer {
+        id: string("id").unwrap_or(Raw::EMPTY),
+        model: string("model").unwrap_or(Raw::EMPTY),
+        blocks: reader.blocks,
+        ending: Ending {
+            stop,
+            sequence: None,
+            explanation: None,
+            usage: counts.unwrap_or_default(),
+        },
+        service_tier: string("service_tier"),
+    })
+}
+
+/// Usage and stop reason of an answer; one without calls and refusals is not taken apart for it.
+#[must_use]
+pub fn read_facts(root: Value<'_>) -> (Usage, Option<StopReason>) {
+    let choices = root.get_set("choices");
+    let Some(choice) = choices.and_then(|choices| choices.elements().next()) else {
+        return (Usage::default(), None);
+    };
+    let is_plain = choice.get_set("message").is_some_and(|message| {
+        let mut names = message.members().filter(|(_, value)| !value.is_null());
+        message.kind() == Kind::Object
+            && !names.any(|(name, _)| {
+                name.is("tool_calls") || name.is("function_call") || name.is("refusal")
+            })
+    });
+    let reason = choice
+        .get_set("finish_reason")
+        .and_then(reasoning::non_empty);
+    if !is_plain || reason.is_some_and(|reason| reason.is("error")) {
+        let ending = read(root).map(|answer| answer.ending);
+        return match ending {
+            Some(ending) => (ending.usage, Some(ending.stop)),
+            None => (Usage::default(), None),
+        };
+    }
+    let counts = root.get_set("usage").and_then(usage::read);
+    let stop = finish::settle(reason.and_then(finish::read), false, false);
+    (counts.unwrap_or_default(), Some(stop))
+}
+
+/// Appends an answer.
+pub fn write(answer: &Answer<'_>, settings: &Settings, out: &mut Vec<u8>) {
+    let mut id = Vec::new();
+    completion_id(answer.id, settings.seed, &mut id);
+    let mut w = Writer::new(out);
+    w.open_object();
+    w.name("id").raw(Raw::from_checked(&id));
+    w.name("object").string("chat.completion");
+    w.name("created").number(settings.created);
+    w.name("model").raw(answer.model);
+    w.name("choices").open_array().open_object();
+    w.name("index").number(0).name("message").open_object();
+    w.name("role").string("assistant");
+    write_content(answer, &mut w);
+    write_reasoning(answer, settings, &mut w);
+    let calls = write_calls(answer, settings, &mut w);
+    w.close_object().name("logprobs").null();
+    let reason = finish::name(answer.ending.stop, calls, settings.legacy_function);
+    w.name("finish_reason").string(reason);
+    if let Some(sequence) = answer.ending.sequence {
+        w.name("stop_sequence").raw(sequence);
+    }
+    w.close_object().close_array();
+    if answer.ending.usage.is_known() {
+        w.name("usage");
+        usage::write(&answer.ending.usage, &mut w);
+    }
+    if let Some(tier) = answer.service_tier.and_then(service_tier) {
+        w.name("service_tier").string(tier);
+    }
+    w.close_object();
+}
+
+#[derive(Default)]
+struct Reader<'t> {
+    blocks: Vec<Block<'t>>,
+    calls: bool,
+    refused: bool,
+}
+
+impl<'t> Reader<'t> {
+    fn message(&mut self, message: Value<'t>) {
+        let carriers = Carriers {
+            content: message.get("reasoning_content"),
+            plain: message.get("reasoning"),
+            details: message.get("reasoning_details"),
+        };
+        let reasoned = carriers.each(|piece| {
+            self.piece(piece);
+            Ok::<(), core::convert::Infallible>(())
+        });
+        let reasoned = reasoned.unwrap_or_default();
+        if let Some(content) = message.get_set("content") {
+            self.content(content, reasoned);
+        }
+        if let Some(text) = message.get_set("refusal").and_then(reasoning::non_empty) {
+            self.refused = true;
+            self.blocks.push(Block::Refusal(text));
+        }
+        self.citations(message);
+        for call in message
+            .get_set("tool_calls")
+            .into_iter()
+            .flat_map(Value::elements)
+        {
+            let function = call.get_set("function").or_else(|| call.get_set("custom"));
+            if let Some(function) = function {
+                let id = call.get_set("id").and_then(Value::as_raw);
+                self.call(id.unwrap_or(Raw::EMPTY), function);
+            }
+        }
+        if let Some(function) = message.get_set("function_call") {
+            self.call(Raw::EMPTY, function);
+        }
+    }
+
+    fn piece(&mut self, piece: Piece<'t>) {
+        match (piece, self.blocks.last_mut()) {
+            (
+                Piece::Text(piece),
+                Some(Block::Thinking {
+                    text, signature, ..
+                }),
+            ) if signature.is_empty() => {
+                text.push(piece);
+            }
+            (Piece::Signature(own), Some(Block::Thinking { signature, .. }))
+                if signature.is_empty() =>
+            {
+                *signature = own;
+            }
+            (Piece::Text(text), _) => self.thinking(vec![text], Raw::EMPTY),
+            (Piece::Signature(signature), _) => self.thinking(Vec::new(), signature),
+            (Piece::Encrypted(data), _) => self.blocks.push(Block::Redacted { data, source: None }),
+        }
+    }
+
+    fn thinking(&mut self, text: Vec<Raw<'t>>, signature: Raw<'t>) {
+        self.blocks.push(Block::Thinking {
+            text,
+            signature,
+            source: None,
+        });
+    }
+
+    fn content(&mut self, content: Value<'t>, reasoned: bool) {
+        if let Some(text) = reasoning::non_empty(content) {
+            return self.text(text);
+        }
+        for part in content.elements() {
+            if part.get("type").is_some_and(|kind| kind.is_str("thinking")) {
+                if reasoned {
+                    continue;
+                }
+                let mut texts = Vec::new();
+                let read = reasoning::thinking_part(part, |text| {
+                    texts.push(text);
+                    Ok::<(), core::convert::Infallible>(())
+                });
+                debug_assert!(read.is_ok());
+                self.thinking(texts, Raw::EMPTY);
+            } else if let Some(text) = part.get("text").and_then(reasoning::non_empty) {
+                self.text(text);
+            }
+        }
+    }
+
+    fn text(&mut self, text: Raw<'t>) {
+        self.blocks.push(Block::Text {
+            text,
+            citations: Vec::new(),
+            source: None,
+        });
+    }
+
+    /// Ranges count from the start of the content: the first text has them.
+    fn citations(&mut self, message: Value<'t>) {
+        let list = message
+            .get_set("annotations")
+            .into_iter()
+            .flat_map(Value::elements);
+        let found: Vec<Citation<'t>> = list.filter_map(read_annotation).collect();
+        let first = self.blocks.iter_mut().find_map(|block| match block {
+            Block::Text { citations, .. } => Some(citations),
+            Block::Refusal(_)
+            | Block::Thinking { .. }
+            | Block::Redacted { .. }
+            | Block::Tool { .. }
+            | Block::Foreign(_) => None,
+        });
+        if let Some(citations) = first {
+            *citations = found;
+        }
+    }
+
+    fn call(&mut self, id: Raw<'t>, function: Value<'t>) {
+        let string = |name: &str| function.get_set(name)?.as_raw();
+        let Some(name) = string("name") else {
+            return;
+        };
+        let text = string("arguments").or_else(|| string("input"));
+        let object = function
+            .get_set("arguments")
+            .filter(|it| it.kind() == Kind::Object);
+        let arguments = match object {
+            Some(object) => Arguments::Json(object.source()),
+            None => Arguments::Text(text.unwrap_or(Raw::EMPTY)),
+        };
+        self.calls = true;
+        self.blocks.push(Block::Tool {
+            id,
+            name,
+            arguments,
+        });
+    }
+}
+
+fn write_content(answer: &Answer<'_>, w: &mut Writer<'_>) {
+    let mut texts = Vec::new();
+    let mut refusals = Vec::new();
+    let mut annotations = Annotations::new(usize::MAX);
+    for block in &answer.blocks {
+        match block {
+            Block::Text {
+                text, citations, ..
+            } => {
+                annotations.advance(*text);
+                for citation in citations {
+                    let added = annotations.add(citation);
+                    debug_assert!(added.is_ok());
+                }
+                annotations.close_block();
+                texts.push(*text);
+            }
+            Block::Refusal(text) => refusals.push(*text),
+            Block::Thinking { .. } | Block::Redacted { .. } => {}
+            Block::Tool { .. } | Block::Foreign(_) => {}
+        }
+    }
+    w.name("content");
+    if texts.is_empty() {
+        w.null();
+    } else {
+        w.raw_parts(&texts);
+    }
+    w.name("refusal");
+    match answer.ending.stop {
+        _ if !refusals.is_empty() => w.raw_parts(&refusals),
+        StopReason::Refusal => w.raw(answer.ending.explanation.unwrap_or(Raw::EMPTY)),
+        _ => w.null(),
+    };
+    if !annotations.is_empty() {
+        w.name("annotations").value(&annotations.array());
+    }
+}
+
+fn write_reasoning(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) {
+    let carried = settings.carried;
+    let mut texts = Vec::new();
+    let mut thinks = false;
+    for block in &answer.blocks {
+        match block {
+            Block::Thinking { text, .. } => {
+                thinks = true;
+                texts.extend_from_slice(text);
+            }
+            Block::Redacted { .. } => thinks = true,
+            Block::Text { .. } | Block::Refusal(_) | Block::Tool { .. } | Block::Foreign(_) => {}
+        }
+    }
+    if carried.text && texts.iter().any(|text| !text.is_empty()) {
+        w.name("reasoning_content").raw_parts(&texts);
+    }
+    if carried.details && thinks {
+        w.name("reasoning_details").open_array();
+        for (block, index) in answer.blocks.iter().filter(|it| is_thinking(it)).zip(0..) {
+            write_detail(block, index, w);
+        }
+        w.close_array();
+    }
+    if carried.thinking_blocks && thinks {
+        w.name("thinking_blocks").open_array();
+        for block in answer.blocks.iter().filter(|block| is_thinking(block)) {
+            write_source(block, w);
+        }
+        w.close_array();
+    }
+    if carried.content_blocks && !answer.blocks.is_empty() {
+        w.name("content_blocks").open_array();
+        for block in &answer.blocks {
+            write_source(block, w);
+        }
+        w.close_array();
+    }
+}
+
+const fn is_thinking(block: &Block<'_>) -> bool {
+    matches!(block, Block::Thinking { .. } | Block::Redacted { .. })
+}
+
+fn write_detail(block: &Block<'_>, index: u64, w: &mut Writer<'_>) {
+    w.open_object();
+    match block {
+        Block::Thinking {
+            text, signature, ..
+        } => {
+            w.name("type").string("reasoning.text");
+            w.name("text").raw_parts(text);
+            if !signature.is_empty() {
+                w.name("signature").raw(*signature);
+            }
+        }
+        Block::Redacted { data, .. } => {
+            w.name("type").string("reasoning.encrypted");
+            w.name("data").raw(*data);
+        }
+        Block::Text { .. } | Block::Refusal(_) | Block::Tool { .. } | Block::Foreign(_) => {}
+    }
+    w.name("format").string(FORMAT);
+    w.name("index").number(index).close_object();
+}
+
+/// The block as its own wire wrote it. Calls of tools have a place of their own.
+fn write_source(block: &Block<'_>, w: &mut Writer<'_>) {
+    match block {
+        Block::Text { source, .. }
+        | Block::Thinking { source, .. }
+        | Block::Redacted { source, .. } => {
+            if let Some(source) = source {
+                w.value(source);
+            }
+        }
+        Block::Foreign(source) => {
+            w.value(source);
+        }
+        Block::Refusal(_) | Block::Tool { .. } => {}
+    }
+}
+
+/// Writes the tool calls; tells whether there were any.
+fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> bool {
+    let calls = answer.blocks.iter().filter_map(|block| match block {
+        Block::Tool {
+            id,
+            name,
+            arguments,
+        } => Some((*id, *name, arguments)),
+        Block::Text { .. }
+        | Block::Refusal(_)
+        | Block::Thinking { .. }
+        | Block::Redacted { .. }
+        | Block::Foreign(_) => None,
+    });
+    let mut calls = calls.peekable();
+    let Some((_, name, arguments)) = calls.peek() else {
+        return false;
+    };
+    if settings.legacy_function {
+        let json = escaped(arguments);
+        w.name("function_call").open_object();
+        w.name("name").raw(*name);
+        w.name("arguments")
+            .raw(Raw::from_checked(&json))
+            .close_object();
+        return true;
+    }
+    w.name("tool_calls").open_array();
+    let mut seen = Vec::new();
+    for (id, name, arguments) in calls {
+        let mut own = id.bytes().to_vec();
+        if own.is_empty() || seen.contains(&fingerprint(&own)) {
+            own.clear();
+            own.extend_from_slice(b"call_");
+            push_id(settings.seed, seen.len() as u64, &mut own);
+        }
+        seen.push(fingerprint(&own));
+        w.open_object().name("id").raw(Raw::from_checked(&own));
+        write_call(name, &escaped(arguments), settings, w);
+        w.close_object();
+    }
+    w.close_array();
+    true
+}
+
+fn write_call(name: Raw<'_>, json: &[u8], settings: &Settings, w: &mut Writer<'_>) {
+    let json = Raw::from_checked(json);
+    if settings.custom_tools.iter().any(|custom| name.is(custom)) {
+        custom::with_input(json, &mut Tape::new(), |input| {
+            w.name("type").string("custom").name("custom").open_object();
+            w.name("name")
+                .raw(name)
+                .name("input")
+                .raw(input)
+                .close_object();
+        });
+        return;
+    }
+    w.name("type")
+        .string("function")
+        .name("function")
+        .open_object();
+    w.name("name")
+        .raw(name)
+        .name("arguments")
+        .raw(json)
+        .close_object();
+}
+
+/// Arguments as the body of a JSON string.
+fn escaped(arguments: &Arguments<'_>) -> Vec<u8> {
+    match *arguments {
+        Arguments::Text(text) => text.bytes().to_vec(),
+        Arguments::Json(source) => {
+            let mut body = Vec::with_capacity(source.len() + source.len() / 4);
+            escape_into(core::str::from_utf8(source).unwrap_or_default(), &mut body);
+            body
+        }
+    }
+}
+
+/// A tier of the Anthropic wire in the OpenAI wire's words; tiers of its own stay.
+fn service_tier(tier: Raw<'_>) -> Option<&str> {
+    match tier.plain()? {
+        "standard" => Some("default"),
+        "batch" => Some("flex"),
+        own @ ("priority" | "default" | "flex" | "auto" | "scale") => Some(own),
+        _ => None,
+    }
+}

@@ -1,0 +1,8 @@
+//! Streams of the OpenAI wire: what its chunks mean, and how to say it in them.
+
+pub mod calls;
+pub mod chunk;
+pub mod decode;
+pub mod encode;
+pub mod thinking;
+pub mod watch;

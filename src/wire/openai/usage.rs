@@ -1,0 +1,64 @@
+//! Token counts of the OpenAI wire.
+//!
+//! Here `prompt_tokens` holds everything that went in; the neutral form keeps cached and written
+//! input apart, so both are subtracted on the way in and added on the way out.
+
+use crate::chat::usage::Usage;
+use crate::json::tape::Value;
+use crate::json::write::Writer;
+
+/// Reads a `usage` object; nothing if it is none.
+#[must_use]
+pub fn read(usage: Value<'_>) -> Option<Usage> {
+    let count = |name: &str| usage.get_set(name)?.as_u64();
+    let detail = |group: &str, name: &str| usage.get_set(group)?.get_set(name)?.as_u64();
+    let prompt = count("prompt_tokens");
+    let output = count("completion_tokens");
+    if prompt.is_none() && output.is_none() {
+        return None;
+    }
+    let cache_read = detail("prompt_tokens_details", "cached_tokens")
+        .or_else(|| count("prompt_cache_hit_tokens"))
+        .or_else(|| count("cached_tokens"));
+    let cache_write = detail("prompt_tokens_details", "cache_write_tokens");
+    let cached = cache_read
+        .unwrap_or(0)
+        .saturating_add(cache_write.unwrap_or(0));
+    Some(Usage {
+        input: prompt.map(|all| all.saturating_sub(cached)),
+        cache_read,
+        cache_write,
+        output,
+        reasoning: detail("completion_tokens_details", "reasoning_tokens"),
+    })
+}
+
+/// Writes a `usage` object. The Anthropic wire's cache members ride along where they are known:
+/// clients of other gateways read them.
+pub fn write(usage: &Usage, w: &mut Writer<'_>) {
+    let prompt = usage.input_total();
+    let output = usage.output.unwrap_or(0);
+    w.open_object();
+    w.name("prompt_tokens").number(prompt);
+    w.name("completion_tokens").number(output);
+    w.name("total_tokens").number(prompt.saturating_add(output));
+    if usage.cache_read.is_some() || usage.cache_write.is_some() {
+        w.name("prompt_tokens_details").open_object();
+        optional(w, "cached_tokens", usage.cache_read);
+        optional(w, "cache_write_tokens", usage.cache_write);
+        w.close_object();
+    }
+    if let Some(reasoning) = usage.reasoning {
+        w.name("completion_tokens_details").open_object();
+        w.name("reasoning_tokens").number(reasoning).close_object();
+    }
+    optional(w, "cache_creation_input_tokens", usage.cache_write);
+    optional(w, "cache_read_input_tokens", usage.cache_read);
+    w.close_object();
+}
+
+fn optional(w: &mut Writer<'_>, name: &str, count: Option<u64>) {
+    if let Some(count) = count {
+        w.name(name).number(count);
+    }
+}

@@ -1,0 +1,532 @@
+//! What routing needs from a request's body, found in one scan without a tree.
+//!
+//! [`peek`] checks the whole document by the one grammar and, on the way, finds the members of the
+//! outermost object that the gateway routes by, with their spans; escaped spellings of names are
+//! seen, repeats are refused. It also tells a body that was sent to the other wire's endpoint.
+//!
+//! A body is looked into along a few paths only (`Place`); everything else passes by at the cost
+//! of one comparison a value.
+//!
+//! Promises: no allocation; a fault of the JSON outranks any other, among others the first in the
+//! document is told, and what is missing comes last.
+//!
+//! Not here: which model ids exist, members that only a provider understands (they pass), what a
+//! route changes (see `peek_edits`), the removal of reasoning from histories (see `history`).
+
+use core::ops::Range;
+
+use crate::json::error::JsonErrorKind;
+use crate::json::raw::Raw;
+use crate::json::rewrite::Member;
+use crate::json::scan::{self, Scalar, Sink};
+use crate::limits::Limits;
+use crate::wire::kind::Wire;
+use crate::wire::known::{Kind, Known};
+use crate::wire::peek_fault::{Param, PeekFault, PeekFaultKind};
+use crate::wire::peeked::{Found, Peek, Usage};
+
+/// Looks into a body that was sent to the endpoint of `wire`.
+///
+/// # Errors
+/// The document's own fault if it has one, else the first of the others.
+pub fn peek(body: &[u8], wire: Wire, limits: &Limits) -> Result<Peek, PeekFault> {
+    let mut peeker = Peeker::new(body, Some(wire), limits);
+    scan::document(body, limits.json_depth_max, &mut peeker)?;
+    for known in [Known::Model, Known::Messages] {
+        if peeker.peek.get(known).is_none() {
+            peeker.blame(PeekFaultKind::Missing, Param::Top(known.name()), 0);
+        }
+    }
+    peeker.fault.map_or(Ok(peeker.peek), Err)
+}
+
+/// Finds the model that a relayed JSON body names: the span of the string, quotes included. None
+/// if the body names none.
+///
+/// # Errors
+/// The document's own fault, or a `model` that is repeated or no non-empty string.
+pub fn peek_model_only(body: &[u8], limits: &Limits) -> Result<Option<Range<usize>>, PeekFault> {
+    let mut peeker = Peeker::new(body, None, limits);
+    scan::document(body, limits.json_depth_max, &mut peeker)?;
+    let model = peeker.peek.span(Known::Model);
+    peeker.fault.map_or(Ok(model), Err)
+}
+
+/// Containers that are looked into, by their path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Outside the outermost object.
+    Outside,
+    /// The outermost object.
+    Root,
+    /// `stream_options`
+    Options,
+    /// `messages`
+    Messages,
+    /// `messages[i]`
+    Message,
+    /// `messages[i].content`
+    Content,
+    /// `messages[i].content[j]`
+    Block,
+    /// `tools`
+    Tools,
+    /// `tools[i]`
+    Tool,
+}
+
+impl Place {
+    const fn parent(self) -> Self {
+        match self {
+            Self::Outside | Self::Root => Self::Outside,
+            Self::Options | Self::Messages | Self::Tools => Self::Root,
+            Self::Message => Self::Messages,
+            Self::Tool => Self::Tools,
+            Self::Content => Self::Message,
+            Self::Block => Self::Content,
+        }
+    }
+}
+
+/// A member below the outermost object that means something here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inner {
+    IncludeUsage,
+    Role,
+    Content,
+    ToolCalls,
+    Type,
+    Function,
+    InputSchema,
+}
+
+impl Inner {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::IncludeUsage => "include_usage",
+            Self::Role => "role",
+            Self::Content => "content",
+            Self::ToolCalls => "tool_calls",
+            Self::Type => "type",
+            Self::Function => "function",
+            Self::InputSchema => "input_schema",
+        }
+    }
+
+    const ALL: [Self; 7] = [
+        Self::IncludeUsage,
+        Self::Role,
+        Self::Content,
+        Self::ToolCalls,
+        Self::Type,
+        Self::Function,
+        Self::InputSchema,
+    ];
+
+    fn from_name(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"include_usage" => Self::IncludeUsage,
+            b"role" => Self::Role,
+            b"content" => Self::Content,
+            b"tool_calls" => Self::ToolCalls,
+            b"type" => Self::Type,
+            b"function" => Self::Function,
+            b"input_schema" => Self::InputSchema,
+            _ => return None,
+        })
+    }
+
+    /// Whether the member means something in this place.
+    const fn belongs_to(self, place: Place) -> bool {
+        match self {
+            Self::IncludeUsage => matches!(place, Place::Options),
+            Self::Role | Self::Content | Self::ToolCalls => matches!(place, Place::Message),
+            Self::Type => matches!(place, Place::Block),
+            Self::Function | Self::InputSchema => matches!(place, Place::Tool),
+        }
+    }
+}
+
+/// A value as its first byte and, for scalars, its last tell it.
+struct Seen {
+    kind: Kind,
+    /// With its quotes, if it is a string.
+    start: usize,
+    /// Of a string's body; empty for anything else.
+    text: Range<usize>,
+    escaped: bool,
+}
+
+struct Peeker<'b> {
+    body: &'b [u8],
+    /// The endpoint's wire; none on relayed ones, where few members are looked at.
+    wire: Option<Wire>,
+    members_max: usize,
+    fault: Option<PeekFault>,
+    peek: Peek,
+    place: Place,
+    /// Open containers beyond `place`. The callbacks mean something only while there is none.
+    below: u32,
+    /// The known member of the outermost object whose value comes or came last.
+    current: Option<Known>,
+    /// The opening quote of that object's last name.
+    name_start: usize,
+    /// The last name in `place`, if that lies deeper.
+    inner: Option<Inner>,
+    /// Elements of `messages` or `tools` so far.
+    item_count: u32,
+}
+
+impl<'b> Peeker<'b> {
+    fn new(body: &'b [u8], wire: Option<Wire>, limits: &Limits) -> Self {
+        Self {
+            body,
+            wire,
+            members_max: limits.json_members_max,
+            fault: None,
+            peek: Peek::default(),
+            place: Place::Outside,
+            below: 0,
+            current: None,
+            name_start: 0,
+            inner: None,
+            item_count: 0,
+        }
+    }
+
+    /// Notes the first fault; the scan goes on, because a fault of the JSON outranks it.
+    #[cold]
+    fn blame(&mut self, kind: PeekFaultKind, param: Param, at: usize) {
+        let param = Some(param);
+        self.fault.get_or_insert(PeekFault { kind, param, at });
+    }
+
+    fn is_inside(&self) -> bool {
+        self.below == 0
+    }
+
+    fn text(&self, span: Range<usize>) -> &'b [u8] {
+        self.body.get(span).unwrap_or_default()
+    }
+
+    /// Whether the string at `span` decodes to `text`.
+    fn spells(&self, span: &Range<usize>, escaped: bool, text: &str) -> bool {
+        if !escaped {
+            return self.text(span.clone()) == text.as_bytes();
+        }
+        span.len() <= text.len() * ESCAPE_BYTES_MAX
+            && Raw::from_checked(self.text(span.clone())).is(text)
+    }
+
+    fn root_name(&mut self, span: &Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
+        let start = span.start.saturating_sub(1);
+        if let Some(found) = self.current_found() {
+            found.member.after_start = Some(start);
+        }
+        self.peek.tail.member_count += 1;
+        if self.peek.tail.member_count > self.members_max {
+            return Err(JsonErrorKind::Members);
+        }
+        self.name_start = start;
+        let known = if escaped {
+            Known::ALL
+                .into_iter()
+                .find(|known| self.spells(span, true, known.name()))
+        } else {
+            Known::from_name(self.text(span.clone()))
+        };
+        self.current = known.filter(|&known| self.wire.is_some() || is_read_everywhere(known));
+        Ok(())
+    }
+
+    fn current_found(&mut self) -> Option<&mut Found> {
+        let current = self.current? as usize;
+        self.peek.found.get_mut(current)?.as_mut()
+    }
+
+    /// A value begins, in a container that is looked into.
+    fn begin(&mut self, seen: &Seen) -> Result<(), JsonErrorKind> {
+        match self.place {
+            Place::Outside if seen.kind != Kind::Object => return Err(JsonErrorKind::NotObject),
+            Place::Outside | Place::Content => {}
+            Place::Root => {
+                if let Some(known) = self.current {
+                    self.begin_known(known, seen);
+                }
+            }
+            Place::Messages | Place::Tools => self.item_count = self.item_count.saturating_add(1),
+            Place::Options | Place::Message | Place::Block | Place::Tool => {
+                if let Some(inner) = self.inner {
+                    self.begin_inner(inner, seen);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_known(&mut self, known: Known, seen: &Seen) {
+        let repeated = self.peek.get(known).is_some() && known.must_be_single();
+        if let Some(slot) = self.peek.found.get_mut(known as usize) {
+            *slot = Some(Found {
+                member: Member {
+                    index: self.peek.tail.member_count.saturating_sub(1),
+                    start: self.name_start,
+                    end: seen.start,
+                    before_end: self.peek.tail.at,
+                    after_start: None,
+                },
+                value_start: seen.start,
+                kind: seen.kind,
+            });
+        }
+        let fault = if repeated {
+            Some(PeekFaultKind::Repeated)
+        } else {
+            known_fault(known, seen, self.wire)
+        };
+        if let Some(kind) = fault {
+            let at = if repeated {
+                self.name_start
+            } else {
+                seen.start
+            };
+            self.blame(kind, Param::Top(known.name()), at);
+        }
+    }
+
+    fn begin_inner(&mut self, inner: Inner, seen: &Seen) {
+        if inner == Inner::IncludeUsage {
+            self.peek.options.usage_count += 1;
+            self.peek.options.usage = Some(Usage {
+                kind: seen.kind,
+                start: seen.start,
+                end: seen.start,
+            });
+            return;
+        }
+        let Some(wire) = self.wire else { return };
+        if let Some(other) = self.foreign(inner, seen).filter(|&other| other != wire) {
+            let list = match self.place {
+                Place::Tool => "tools",
+                _ => "messages",
+            };
+            let param = Param::Item {
+                list,
+                index: self.item_count.saturating_sub(1),
+                name: if inner == Inner::Type {
+                    "content"
+                } else {
+                    inner.name()
+                },
+            };
+            self.blame(PeekFaultKind::WrongEndpoint(other), param, seen.start);
+        }
+    }
+
+    /// The wire that alone has this member, or this value of it.
+    fn foreign(&self, inner: Inner, seen: &Seen) -> Option<Wire> {
+        let is_one_of = |words: &[&str]| {
+            seen.kind == Kind::String
+                && words
+                    .iter()
+                    .any(|word| self.spells(&seen.text, seen.escaped, word))
+        };
+        match inner {
+            Inner::Role => {
+                is_one_of(&["tool", "developer", "function"]).then_some(Wire::OpenAiChat)
+            }
+            Inner::ToolCalls | Inner::Function => {
+                (seen.kind != Kind::Null).then_some(Wire::OpenAiChat)
+            }
+            Inner::Type => {
+                is_one_of(&["tool_use", "tool_result"]).then_some(Wire::AnthropicMessages)
+            }
+            Inner::InputSchema => (seen.kind != Kind::Null).then_some(Wire::AnthropicMessages),
+            Inner::IncludeUsage | Inner::Content => None,
+        }
+    }
+
+    /// A value of the current place has ended.
+    fn end(&mut self, end: usize) {
+        match self.place {
+            Place::Root => {
+                self.peek.tail.at = end;
+                if let Some(found) = self.current_found() {
+                    found.member.end = end;
+                }
+            }
+            Place::Options => {
+                self.peek.options.tail.at = end;
+                if self.inner == Some(Inner::IncludeUsage)
+                    && let Some(usage) = &mut self.peek.options.usage
+                {
+                    usage.end = end;
+                }
+            }
+            Place::Outside
+            | Place::Messages
+            | Place::Message
+            | Place::Content
+            | Place::Block
+            | Place::Tools
+            | Place::Tool => {}
+        }
+    }
+
+    /// The place inside a container that opens, if it is looked into.
+    fn inside(&self, object: bool) -> Option<Place> {
+        match (self.place, object) {
+            (Place::Outside, true) => Some(Place::Root),
+            (Place::Root, true) if self.current == Some(Known::StreamOptions) => {
+                Some(Place::Options)
+            }
+            (Place::Root, false) if self.current == Some(Known::Messages) => Some(Place::Messages),
+            (Place::Root, false) if self.current == Some(Known::Tools) => Some(Place::Tools),
+            (Place::Messages, true) => Some(Place::Message),
+            (Place::Message, false) if self.inner == Some(Inner::Content) => Some(Place::Content),
+            (Place::Content, true) => Some(Place::Block),
+            (Place::Tools, true) => Some(Place::Tool),
+            _ => None,
+        }
+    }
+
+    fn enter(&mut self, place: Place, at: usize) {
+        self.place = place;
+        self.inner = None;
+        match place {
+            Place::Root => self.peek.tail.at = at + 1,
+            Place::Options => self.peek.options.tail.at = at + 1,
+            Place::Messages | Place::Tools => self.item_count = 0,
+            Place::Outside | Place::Message | Place::Content | Place::Block | Place::Tool => {}
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.place == Place::Messages && self.item_count == 0 {
+            let at = self.peek.span(Known::Messages).map_or(0, |span| span.start);
+            let param = Param::Top(Known::Messages.name());
+            self.blame(PeekFaultKind::NotList, param, at);
+        }
+        self.place = self.place.parent();
+        self.inner = None;
+    }
+}
+
+impl Sink for Peeker<'_> {
+    fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
+        if !self.is_inside() {
+            return Ok(());
+        }
+        if self.place == Place::Root {
+            return self.root_name(&span, escaped);
+        }
+        if self.place == Place::Options {
+            self.peek.options.tail.member_count += 1;
+        }
+        let inner = if escaped {
+            Inner::ALL
+                .into_iter()
+                .find(|inner| self.spells(&span, true, inner.name()))
+        } else {
+            Inner::from_name(self.text(span))
+        };
+        self.inner = inner.filter(|inner| inner.belongs_to(self.place));
+        Ok(())
+    }
+
+    fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
+        if !self.is_inside() {
+            return Ok(());
+        }
+        let (kind, escaped, quote) = match scalar {
+            Scalar::String { escaped } => (Kind::String, escaped, 1),
+            Scalar::Number => (Kind::Number, false, 0),
+            Scalar::True => (Kind::Bool(true), false, 0),
+            Scalar::False => (Kind::Bool(false), false, 0),
+            Scalar::Null => (Kind::Null, false, 0),
+        };
+        let end = span.end + quote;
+        self.begin(&Seen {
+            kind,
+            start: span.start.saturating_sub(quote),
+            text: span,
+            escaped,
+        })?;
+        self.end(end);
+        Ok(())
+    }
+
+    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
+        if !self.is_inside() {
+            self.below += 1;
+            return Ok(());
+        }
+        self.begin(&Seen {
+            kind: if object { Kind::Object } else { Kind::Array },
+            start: at,
+            text: 0..0,
+            escaped: false,
+        })?;
+        match self.inside(object) {
+            Some(place) => self.enter(place, at),
+            None => self.below += 1,
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {
+        if self.is_inside() {
+            self.leave();
+        } else {
+            self.below -= 1;
+        }
+        if self.is_inside() {
+            self.end(end);
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with the value of a known member, if anything.
+fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaultKind> {
+    let set = seen.kind != Kind::Null;
+    match known {
+        Known::Model => {
+            (seen.kind != Kind::String || seen.text.is_empty()).then_some(PeekFaultKind::NotText)
+        }
+        Known::Messages => (seen.kind != Kind::Array).then_some(PeekFaultKind::NotList),
+        Known::Stream | Known::AllowFallbacks => {
+            (set && !matches!(seen.kind, Kind::Bool(_))).then_some(PeekFaultKind::NotBool)
+        }
+        Known::PiiSubstitution => match seen.kind {
+            Kind::Null | Kind::Bool(false) => None,
+            Kind::Bool(true) => Some(PeekFaultKind::Promise),
+            _ => Some(PeekFaultKind::NotBool),
+        },
+        Known::PrivacyTier => set.then_some(PeekFaultKind::Promise),
+        Known::System => (set && wire == Some(Wire::OpenAiChat))
+            .then_some(PeekFaultKind::WrongEndpoint(Wire::AnthropicMessages)),
+        Known::MaxCompletionTokens => (set && wire == Some(Wire::AnthropicMessages))
+            .then_some(PeekFaultKind::WrongEndpoint(Wire::OpenAiChat)),
+        Known::StreamOptions
+        | Known::MaxTokens
+        | Known::AnthropicBeta
+        | Known::Tools
+        | Known::Routing => None,
+    }
+}
+
+/// The members that are looked at on relayed endpoints too: what routes, and promises about data,
+/// which are never ignored.
+const fn is_read_everywhere(known: Known) -> bool {
+    matches!(
+        known,
+        Known::Model | Known::PrivacyTier | Known::PiiSubstitution
+    )
+}
+
+/// Longest escape of one ASCII letter: `\u0065`.
+const ESCAPE_BYTES_MAX: usize = 6;
+
+#[cfg(test)]
+mod tests;

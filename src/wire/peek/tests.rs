@@ -1,0 +1,308 @@
+use super::*;
+use crate::json::error::JsonErrorKind;
+use crate::wire::kind::Wire::{AnthropicMessages as A, OpenAiChat as C};
+
+fn look(body: &str, wire: Wire) -> Result<Peek, PeekFault> {
+    peek(body.as_bytes(), wire, &Limits::default())
+}
+
+/// The fault of `body` as `param: kind @ offset`.
+fn fault(body: &str, wire: Wire) -> String {
+    match look(body, wire) {
+        Ok(_) => "none".into(),
+        Err(fault) => {
+            let param = fault
+                .param
+                .map_or_else(|| "-".into(), |param| param.to_string());
+            format!("{param}: {:?} @ {}", fault.kind, fault.at)
+        }
+    }
+}
+
+#[test]
+fn peek_finds_what_routing_needs() {
+    let body = r#" {"x":{"model":"no"},"mod\u0065l" : "gpt-\u0034o","messages":[{"role":"user","content":[]}],
+        "stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":12,"allow_fallbacks":false} "#;
+    let peek = look(body, C).unwrap();
+    assert!(peek.model(body.as_bytes()).is("gpt-4o"));
+    assert!(peek.stream() && peek.asks_usage() && !peek.allows_fallbacks());
+    assert_eq!(peek.max_tokens(body.as_bytes()), Some(12));
+    assert_eq!(
+        peek.source(body.as_bytes(), Known::StreamOptions),
+        Some(&br#"{"include_usage":true}"#[..])
+    );
+}
+
+#[test]
+fn peek_nulls_count_as_absent_where_they_may() {
+    let body = r#"{"model":"m","messages":[1],"stream":null,"max_tokens":null,"allow_fallbacks":null,
+        "privacy_tier":null,"pii_substitution":false,"system":null,"routing":"price"}"#;
+    let peek = look(body, C).unwrap();
+    assert!(!peek.stream() && peek.allows_fallbacks());
+    assert_eq!(peek.max_tokens(body.as_bytes()), None);
+}
+
+#[test]
+fn peek_faults_name_member_and_offset() {
+    let cases = [
+        ("", "-: Json(Empty) @ 0"),
+        ("\u{feff}{}", "-: Json(ByteOrderMark) @ 0"),
+        ("[]", "-: Json(NotObject) @ 0"),
+        ("\"x\"", "-: Json(NotObject) @ 0"),
+        ("{} {}", "-: Json(Trailing) @ 3"),
+        (r#"{"model":"m","messages":[1]"#, "-: Json(Cut) @ 27"),
+        ("{}", "model: Missing @ 0"),
+        (r#"{"model":"m"}"#, "messages: Missing @ 0"),
+        (r#"{"model":"","messages":[1]}"#, "model: NotText @ 9"),
+        (r#"{"model":1,"messages":[1]}"#, "model: NotText @ 9"),
+        (r#"{"model":null,"messages":[1]}"#, "model: NotText @ 9"),
+        (r#"{"model":"m","messages":[]}"#, "messages: NotList @ 24"),
+        (
+            r#"{"model":"m","messages":{"a":[]}}"#,
+            "messages: NotList @ 24",
+        ),
+        (r#"{"model":"m","messages":null}"#, "messages: NotList @ 24"),
+        (
+            r#"{"model":"m","messages":[1],"stream":1}"#,
+            "stream: NotBool @ 37",
+        ),
+        (
+            r#"{"model":"m","messages":[1],"allow_fallbacks":"no"}"#,
+            "allow_fallbacks: NotBool @ 46",
+        ),
+        (
+            r#"{"model":"m","messages":[1],"model":"n"}"#,
+            "model: Repeated @ 28",
+        ),
+        (
+            r#"{"model":"m","messages":[1],"m\u006fdel":"n"}"#,
+            "model: Repeated @ 28",
+        ),
+        (
+            r#"{"model":"m","messages":[1],"privacy_tier":"x"}"#,
+            "privacy_tier: Promise @ 43",
+        ),
+        (
+            r#"{"model":"m","messages":[1],"pii_substitution":true}"#,
+            "pii_substitution: Promise @ 47",
+        ),
+        (
+            r#"{"model":"m","messages":[1],"pii_substitution":1}"#,
+            "pii_substitution: NotBool @ 47",
+        ),
+        // A fault of the JSON outranks what came before it.
+        (
+            r#"{"model":1,"messages":[1],}"#,
+            "-: Json(ExpectedName) @ 26",
+        ),
+        // Repeats of what we do not route by are the provider's matter.
+        (
+            r#"{"model":"m","messages":[1],"seed":1,"seed":2,"tools":[],"tools":[]}"#,
+            "none",
+        ),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(fault(body, C), expected, "{body}");
+    }
+}
+
+#[test]
+fn peek_every_routed_member_repeated_is_refused() {
+    for known in Known::ALL
+        .into_iter()
+        .filter(|known| known.must_be_single())
+    {
+        let name = known.name();
+        let body = format!(r#"{{"model":"m","messages":[1],"{name}":null,"{name}":null}}"#);
+        let expected = format!("{name}: Repeated");
+        // On the client's wire where the member is at home, so that nothing else is wrong first.
+        let said = fault(&body, C);
+        assert!(
+            said.starts_with(&expected) || said.starts_with(&format!("{name}: Not")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn o7_body_of_the_other_wire_names_the_right_endpoint() {
+    let cases = [
+        (
+            A,
+            r#"{"role":"user"},{"role":"tool"}"#,
+            "",
+            "messages[1].role",
+        ),
+        (A, r#"{"role":"developer"}"#, "", "messages[0].role"),
+        (A, r#"{"role":"f\u0075nction"}"#, "", "messages[0].role"),
+        (A, r#"{"tool_calls":[]}"#, "", "messages[0].tool_calls"),
+        (
+            A,
+            "1",
+            r#","max_completion_tokens":5"#,
+            "max_completion_tokens",
+        ),
+        (
+            A,
+            "1",
+            r#","tools":[{},{"function":{}}]"#,
+            "tools[1].function",
+        ),
+        (C, "1", r#","system":"x""#, "system"),
+        (C, "1", r#","system":[]"#, "system"),
+        (
+            C,
+            r#"{"content":[{"type":"text"},{"type":"tool_use"}]}"#,
+            "",
+            "messages[0].content",
+        ),
+        (
+            C,
+            r#"{"content":[{"type":"tool_result"}]}"#,
+            "",
+            "messages[0].content",
+        ),
+        (
+            C,
+            "1",
+            r#","tools":[{"input_schema":{}}]"#,
+            "tools[0].input_schema",
+        ),
+    ];
+    for (wire, messages, more, param) in cases {
+        let body = format!(r#"{{"model":"m","messages":[{messages}]{more}}}"#);
+        let other = if wire == A { C } else { A };
+        let said = fault(&body, wire);
+        let expected = format!("{param}: WrongEndpoint({other:?})");
+        assert!(said.starts_with(&expected), "{body}: {said}");
+        assert_eq!(fault(&body, other), "none", "{body}");
+    }
+}
+
+#[test]
+fn o7_extensions_of_either_wire_are_not_the_other_wire() {
+    let cases = [
+        (
+            A,
+            r#"{"role":"system"}"#,
+            r#","thinking":{},"tools":[{"type":"web_search_20250305","name":"x"}]"#,
+        ),
+        (
+            A,
+            r#"{"role":"assistant","tool_calls":null}"#,
+            r#","max_completion_tokens":null"#,
+        ),
+        (
+            A,
+            r#"{"role":"user","content":[{"type":"tool_result","content":[{"role":"tool"}]}]}"#,
+            "",
+        ),
+        (
+            A,
+            r#"{"role":"user","content":[{"type":"tool_use","input":{"function":1,"tool_calls":[]}}]}"#,
+            "",
+        ),
+        (
+            C,
+            r#"{"role":"user","content":[{"type":"text","cache_control":{}}]}"#,
+            r#","thinking":{},"cache_control":{}"#,
+        ),
+        (
+            C,
+            r#"{"role":"assistant","content_blocks":[{"type":"tool_use"}],"content":"tool_use"}"#,
+            "",
+        ),
+        (C, r#"{"content":{"type":"tool_use"}}"#, ""),
+        (
+            C,
+            "1",
+            r#","tools":[{"type":"web_search_20250305"},{"function":{"parameters":{"input_schema":1}}}]"#,
+        ),
+    ];
+    for (wire, messages, more) in cases {
+        let body = format!(r#"{{"model":"m","messages":[{messages}]{more}}}"#);
+        assert_eq!(fault(&body, wire), "none", "{body}");
+    }
+}
+
+#[test]
+fn peek_limits_hold_at_and_past() {
+    let limits = Limits {
+        json_depth_max: 4,
+        json_members_max: 3,
+        ..Limits::default()
+    };
+    let kind = |body: &str| {
+        peek(body.as_bytes(), C, &limits)
+            .map_err(|fault| (fault.kind, fault.at))
+            .err()
+    };
+    assert_eq!(kind(r#"{"model":"m","messages":[[[]]],"a":1}"#), None);
+    let deep = r#"{"model":"m","messages":[[[[]]]]}"#;
+    assert_eq!(
+        kind(deep),
+        Some((PeekFaultKind::Json(JsonErrorKind::Depth), 27))
+    );
+    let wide = r#"{"model":"m","messages":[1],"a":1,"b":2}"#;
+    assert_eq!(
+        kind(wide),
+        Some((PeekFaultKind::Json(JsonErrorKind::Members), 34))
+    );
+}
+
+#[test]
+fn model_alone_is_found_in_any_relayed_body() {
+    let limits = Limits::default();
+    let model = |body: &str| {
+        peek_model_only(body.as_bytes(), &limits)
+            .map(|span| span.map(|span| body.get(span).unwrap().to_owned()))
+            .map_err(|fault| fault.kind)
+    };
+    assert_eq!(
+        model(r#"{"input":"x","m\u006fdel":"e","stream":1}"#),
+        Ok(Some("\"e\"".into()))
+    );
+    assert_eq!(
+        model(r#"{"input":["model"],"messages":0,"system":1}"#),
+        Ok(None)
+    );
+    assert_eq!(model(r#"{"model":7}"#), Err(PeekFaultKind::NotText));
+    assert_eq!(
+        model(r#"{"model":"a","model":"a"}"#),
+        Err(PeekFaultKind::Repeated)
+    );
+    assert_eq!(
+        model(r#"{"privacy_tier":null,"stream":1,"stream":2}"#),
+        Ok(None)
+    );
+    for promise in [r#"{"privacy_tier":"x"}"#, r#"{"pii_substitution":true}"#] {
+        assert_eq!(model(promise), Err(PeekFaultKind::Promise));
+    }
+    assert_eq!(
+        model("[]"),
+        Err(PeekFaultKind::Json(JsonErrorKind::NotObject))
+    );
+    assert_eq!(model("{"), Err(PeekFaultKind::Json(JsonErrorKind::Cut)));
+}
+
+#[test]
+fn faults_print_what_to_do() {
+    let said = look(r#"{"model":"m","messages":[{"role":"tool"}]}"#, A).unwrap_err();
+    assert_eq!(
+        said.to_string(),
+        "messages[0].role: this is the form of OpenAI Chat Completions; send it to \
+         /v1/chat/completions (at byte 33)"
+    );
+}
+
+#[test]
+fn body_cut_at_every_byte_is_refused() {
+    let body =
+        r#"{"model":"m\u0041","messages":[{"role":"user","content":"é"}],"stream":false,"n":1}"#;
+    for end in 0..body.len() {
+        let cut = body.as_bytes().get(..end).unwrap();
+        let fault = peek(cut, C, &Limits::default()).unwrap_err();
+        assert!(matches!(fault.kind, PeekFaultKind::Json(_)), "{end}");
+    }
+    assert!(look(body, C).is_ok());
+}

@@ -1,0 +1,128 @@
+//! What was found in a request's body: spans and kinds of what routing needs.
+//!
+//! Not here: the looking (see `peek`), what a route changes (see `peek_edits`).
+
+use core::ops::Range;
+
+use crate::json::raw::Raw;
+use crate::json::rewrite::{Member, Tail};
+use crate::wire::known::{KNOWN_COUNT, Kind, Known};
+
+/// What a body says. Spans belong to the body that was peeked at.
+#[derive(Clone, Debug, Default)]
+pub struct Peek {
+    pub(super) found: [Option<Found>; KNOWN_COUNT],
+    pub(super) tail: Tail,
+    pub(super) options: Options,
+}
+
+/// What `stream_options` holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Where it ends.
+    pub tail: Tail,
+    /// Its last `include_usage`.
+    pub usage: Option<Usage>,
+    /// How many it has.
+    pub usage_count: usize,
+}
+
+/// The value of `include_usage`.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it starts.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+}
+
+impl Peek {
+    /// The model's id, still escaped.
+    #[must_use]
+    pub fn model<'b>(&self, body: &'b [u8]) -> Raw<'b> {
+        let source = self.source(body, Known::Model).unwrap_or_default();
+        let inner = source.len().saturating_sub(1);
+        Raw::from_checked(source.get(1..inner).unwrap_or_default())
+    }
+
+    /// Whether a stream is asked for.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.kind(Known::Stream) == Some(Kind::Bool(true))
+    }
+
+    /// Whether the client itself asks for usage in its stream.
+    #[must_use]
+    pub fn asks_usage(&self) -> bool {
+        self.options
+            .usage
+            .is_some_and(|usage| usage.kind == Kind::Bool(true))
+    }
+
+    /// Whether the request may go to other targets than the first.
+    #[must_use]
+    pub fn allows_fallbacks(&self) -> bool {
+        self.kind(Known::AllowFallbacks) != Some(Kind::Bool(false))
+    }
+
+    /// The output limit that the client sets, if it is a plain whole number.
+    #[must_use]
+    pub fn max_tokens(&self, body: &[u8]) -> Option<u64> {
+        let known = [Known::MaxCompletionTokens, Known::MaxTokens]
+            .into_iter()
+            .find(|&known| self.kind(known).is_some_and(|kind| kind != Kind::Null))?;
+        let digits = core::str::from_utf8(self.source(body, known)?).ok()?;
+        digits.parse().ok()
+    }
+
+    /// What the member's value is, if the body has the member.
+    #[must_use]
+    pub fn kind(&self, known: Known) -> Option<Kind> {
+        Some(self.get(known)?.kind)
+    }
+
+    /// Where the member's value lies, quotes included.
+    #[must_use]
+    pub fn span(&self, known: Known) -> Option<Range<usize>> {
+        let found = self.get(known)?;
+        Some(found.value_start..found.member.end)
+    }
+
+    /// The member's value as it stands in the body, quotes included.
+    #[must_use]
+    pub fn source<'b>(&self, body: &'b [u8], known: Known) -> Option<&'b [u8]> {
+        body.get(self.span(known)?)
+    }
+
+    /// Where the whole member lies.
+    #[must_use]
+    pub fn member(&self, known: Known) -> Option<Member> {
+        Some(self.get(known)?.member)
+    }
+
+    /// Where the outermost object ends.
+    #[must_use]
+    pub const fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// What `stream_options` holds; nothing if it is no object.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(super) fn get(&self, known: Known) -> Option<&Found> {
+        self.found.get(known as usize)?.as_ref()
+    }
+}
+
+/// A member that was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) member: Member,
+    pub(super) value_start: usize,
+    pub(super) kind: Kind,
+}

@@ -1,0 +1,217 @@
+//! Reading request members with refusals that name the place.
+//!
+//! A [`Place`] is a path that lives on the stack and is spelled out only when something is wrong.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use crate::chat::error::Refusal;
+use crate::chat::request::{Fate, Unsaid};
+use crate::json::raw::Raw;
+use crate::json::tape::{Kind, Value};
+
+/// Where a value stands in the request: `messages[2].content`.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'p> {
+    parent: Option<&'p Self>,
+    part: Part,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Name(&'static str),
+    Index(usize),
+}
+
+impl<'p> Place<'p> {
+    /// A member of the outermost object.
+    #[must_use]
+    pub const fn root(name: &'static str) -> Self {
+        Self {
+            parent: None,
+            part: Part::Name(name),
+        }
+    }
+
+    /// A member of the object at this place.
+    #[must_use]
+    pub const fn member(&'p self, name: &'static str) -> Self {
+        Self {
+            parent: Some(self),
+            part: Part::Name(name),
+        }
+    }
+
+    /// An element of the array at this place.
+    #[must_use]
+    pub const fn element(&'p self, index: usize) -> Self {
+        Self {
+            parent: Some(self),
+            part: Part::Index(index),
+        }
+    }
+
+    /// A refusal of the value here.
+    #[must_use]
+    #[cold]
+    pub fn refuse(&self, text: &str) -> Refusal {
+        Refusal::invalid(self.to_string(), format!("{self}: {text}"))
+    }
+
+    /// A refusal that says what was expected and what stands here.
+    #[must_use]
+    #[cold]
+    pub fn expected(&self, what: &str, found: Value<'_>) -> Refusal {
+        self.refuse(&format!("expected {what}, found {}", kind_text(found)))
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            write!(f, "{parent}")?;
+        }
+        match self.part {
+            Part::Name(name) if self.parent.is_none() => f.write_str(name),
+            Part::Name(name) => write!(f, ".{name}"),
+            Part::Index(index) => write!(f, "[{index}]"),
+        }
+    }
+}
+
+/// The string at `place`.
+///
+/// # Errors
+/// When it is none.
+pub fn string<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Raw<'t>, Refusal> {
+    value
+        .as_raw()
+        .ok_or_else(|| place.expected("a string", value))
+}
+
+/// The string that must stand as member `name` of `object`.
+///
+/// # Errors
+/// When it is missing or no string.
+pub fn string_member<'t>(
+    object: Value<'t>,
+    name: &'static str,
+    place: &Place<'_>,
+) -> Result<Raw<'t>, Refusal> {
+    let place = place.member(name);
+    match object.get_set(name) {
+        Some(value) => string(value, &place),
+        None => Err(place.refuse("expected a string, found nothing")),
+    }
+}
+
+/// The string that may stand as member `name` of `object`.
+///
+/// # Errors
+/// When it is there and no string.
+pub fn string_maybe<'t>(
+    object: Value<'t>,
+    name: &'static str,
+    place: &Place<'_>,
+) -> Result<Option<Raw<'t>>, Refusal> {
+    let Some(value) = object.get_set(name) else {
+        return Ok(None);
+    };
+    string(value, &place.member(name)).map(Some)
+}
+
+/// The object at `place`.
+///
+/// # Errors
+/// When it is none.
+pub fn object<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
+    match value.kind() {
+        Kind::Object => Ok(value),
+        _ => Err(place.expected("an object", value)),
+    }
+}
+
+/// The array at `place`.
+///
+/// # Errors
+/// When it is none.
+pub fn array<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
+    match value.kind() {
+        Kind::Array => Ok(value),
+        _ => Err(place.expected("an array", value)),
+    }
+}
+
+/// The boolean at `place`.
+///
+/// # Errors
+/// When it is none.
+pub fn boolean(value: Value<'_>, place: &Place<'_>) -> Result<bool, Refusal> {
+    value
+        .as_bool()
+        .ok_or_else(|| place.expected("a boolean", value))
+}
+
+/// The digits of the number at `place`.
+///
+/// # Errors
+/// When it is none.
+pub fn number<'t>(value: Value<'t>, place: &Place<'_>) -> Result<&'t str, Refusal> {
+    value
+        .as_number()
+        .ok_or_else(|| place.expected("a number", value))
+}
+
+/// The whole positive number at `place`.
+///
+/// # Errors
+/// When it is none.
+pub fn positive(value: Value<'_>, place: &Place<'_>) -> Result<u64, Refusal> {
+    match value.as_u64() {
+        Some(number) if number > 0 => Ok(number),
+        _ => Err(place.refuse("expected a whole number of at least 1")),
+    }
+}
+
+/// The decoded string: borrowed where it holds no escape.
+#[must_use]
+pub fn decoded(raw: Raw<'_>) -> Cow<'_, str> {
+    match raw.plain() {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(raw.decode()),
+    }
+}
+
+/// A member of the client's naming that has no word in the neutral vocabulary.
+#[must_use]
+pub fn hint(name: Raw<'_>) -> Unsaid {
+    Unsaid {
+        name: shown(name),
+        fate: Fate::Dropped,
+    }
+}
+
+/// A name of the client's as it may stand in a header: short and plain, else one word for all.
+#[must_use]
+pub fn shown(name: Raw<'_>) -> Cow<'static, str> {
+    let safe = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+    match name.plain() {
+        Some(text) if (1..=SHOWN_BYTES_MAX).contains(&text.len()) && text.bytes().all(safe) => {
+            Cow::Owned(text.to_owned())
+        }
+        _ => Cow::Borrowed("unknown"),
+    }
+}
+
+fn kind_text(value: Value<'_>) -> &'static str {
+    match value.kind() {
+        Kind::Object => "an object",
+        Kind::Array => "an array",
+        Kind::String => "a string",
+        Kind::Number => "a number",
+        Kind::Bool => "a boolean",
+        Kind::Null => "null",
+    }
+}
+
+const SHOWN_BYTES_MAX: usize = 48;

@@ -1,0 +1,512 @@
+//! Answers whose request changed their form: carriers of reasoning, old and custom tools,
+//! structured answers, renamed tools; and what the translator offers beside its bytes.
+
+use ringway::chat::error::{ApiError, ErrorKind};
+use ringway::chat::usage::{End, StopReason};
+use ringway::json::tape::Tape;
+use ringway::limits::Limits;
+use ringway::translate::context::{AnswerContext, Emission, JsonAnswer};
+use ringway::translate::response::{self, AnswerFault};
+use ringway::translate::stream::StreamTranslator;
+use ringway::translate::tap::{self, Tap};
+use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};
+use serde_json::{Value, json};
+
+use crate::goldens::{WIRES, fixture, fixtures};
+use crate::meaning::{frames, parse};
+use crate::support::{EVENT_BYTES_MAX, context, other, tap_pieces, translate};
+
+/// The deltas of a translated Anthropic stream, the role and the end apart.
+fn deltas(body: &str, context: AnswerContext) -> Vec<Value> {
+    let out = translate(A, context, body);
+    assert_eq!(out.end, End::Complete, "{}", out.text());
+    let frames = frames(&out.bytes);
+    let frames = frames.iter().filter(|frame| !frame.starts_with("[DONE]"));
+    let deltas = frames.map(|frame| parse(frame)["choices"][0]["delta"].clone());
+    deltas
+        .filter(|it| it["role"].is_null() && it.as_object().is_some_and(|it| !it.is_empty()))
+        .collect()
+}
+
+fn stream(name: &str) -> String {
+    fixture(A, "streams", &format!("{name}.sse"))
+}
+
+fn whole(from: Wire, body: &str, context: &AnswerContext) -> Value {
+    let mut out = Vec::new();
+    let (mut tape, limits) = (Tape::new(), Limits::default());
+    let wires = (from, other(from));
+    response::translate(
+        wires,
+        body.as_bytes(),
+        context,
+        &mut tape,
+        &limits,
+        &mut out,
+    )
+    .unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+fn message(body: &str, context: &AnswerContext) -> Value {
+    whole(A, body, context)["choices"][0]["message"].clone()
+}
+
+fn carrying(emission: Emission) -> AnswerContext {
+    AnswerContext {
+        emission,
+        ..context()
+    }
+}
+
+#[test]
+fn reasoning_none_leaves_no_carrier() {
+    let context = carrying(Emission::NONE);
+    assert_eq!(
+        deltas(&stream("thinking"), context.clone()),
+        [json!({"content": "Four"})]
+    );
+    let body = fixture(A, "answers", "thinking.json");
+    let expected = json!({"role": "assistant", "content": "Four", "refusal": null});
+    assert_eq!(message(&body, &context), expected);
+}
+
+#[test]
+fn reasoning_text_alone_leaves_signatures_out() {
+    let context = carrying(Emission {
+        text: true,
+        ..Emission::NONE
+    });
+    let expected = [
+        json!({"reasoning_content": "Let me"}),
+        json!({"reasoning_content": " see.\n"}),
+        json!({"content": "Four"}),
+    ];
+    assert_eq!(deltas(&stream("thinking"), context), expected);
+}
+
+#[test]
+fn thinking_blocks_come_whole_with_their_signature() {
+    let context = carrying(Emission {
+        thinking_blocks: true,
+        ..Emission::NONE
+    });
+    let block = |thinking: &str, signature: &str| json!({"thinking_blocks": [{"type": "thinking", "thinking": thinking, "signature": signature}]});
+    let expected = [
+        block("A", "s1"),
+        json!({"thinking_blocks": [{"type": "redacted_thinking", "data": "ZGF0YQ=="}]}),
+        block("B", "s2"),
+        json!({"content": "Done"}),
+    ];
+    assert_eq!(
+        deltas(&stream("thinking-redacted-between"), context.clone()),
+        expected
+    );
+    let body = fixture(A, "answers", "thinking.json");
+    let blocks = message(&body, &context)["thinking_blocks"].clone();
+    let expected = json!([
+        {"type": "thinking", "thinking": "2+2", "signature": "c2ln"},
+        {"type": "redacted_thinking", "data": "ZGF0YQ=="},
+        {"type": "thinking", "thinking": "", "signature": "c2ln2"},
+    ]);
+    assert_eq!(blocks, expected);
+}
+
+#[test]
+fn pk5_pk6_content_blocks_stand_beside_the_other_carriers() {
+    let context = carrying(Emission {
+        content_blocks: true,
+        ..Emission::default()
+    });
+    let block =
+        |index: u64, name: &str, text: &str| json!([{"index": index, "delta": {name: text}}]);
+    let all = deltas(&stream("thinking"), context.clone());
+    let blocks: Vec<&Value> = all.iter().map(|delta| &delta["content_blocks"]).collect();
+    let expected = [
+        &block(0, "thinking", "Let me"),
+        &block(0, "thinking", " see.\n"),
+        &block(0, "signature", "EqQBsig=="),
+        &block(1, "text", "Four"),
+    ];
+    assert_eq!(blocks, expected);
+    assert_eq!(all[0]["reasoning_content"], "Let me");
+    assert_eq!(all[3]["content"], "Four");
+    let body = fixture(A, "answers", "server-tool-with-citations.json");
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        message(&body, &context)["content_blocks"],
+        answer["content"]
+    );
+    let body = fixture(A, "answers", "tools.json");
+    let blocks = message(&body, &context)["content_blocks"].clone();
+    assert_eq!(
+        blocks,
+        json!([{"type": "text", "text": "Asking."}]),
+        "calls have their own place"
+    );
+}
+
+#[test]
+fn pk5_strict_answers_have_no_content_blocks() {
+    for (_, body) in fixtures(A, "streams") {
+        assert!(
+            !translate(A, context(), &body)
+                .text()
+                .contains("content_blocks")
+        );
+    }
+}
+
+#[test]
+fn legacy_functions_are_answered_in_their_own_form() {
+    let context = AnswerContext {
+        legacy_function: true,
+        ..context()
+    };
+    let expected = [
+        json!({"function_call": {"name": "f", "arguments": ""}}),
+        json!({"function_call": {"arguments": "{\"a\":1}"}}),
+    ];
+    let body = stream("tool-empty-input-then-fragments");
+    assert_eq!(deltas(&body, context.clone()), expected);
+    let out = translate(A, context.clone(), &body);
+    assert!(out.text().contains("\"finish_reason\":\"function_call\""));
+    let answer = whole(A, &fixture(A, "answers", "tools.json"), &context);
+    let choice = &answer["choices"][0];
+    assert_eq!(choice["message"]["function_call"]["name"], "f");
+    assert_eq!(choice["finish_reason"], "function_call");
+    assert!(choice["message"]["tool_calls"].is_null());
+}
+
+#[test]
+fn custom_tools_get_their_text_unwrapped_at_the_end_of_the_call() {
+    let mut context = AnswerContext {
+        custom_tools: vec!["f".to_owned()],
+        ..context()
+    };
+    let body = stream("tool-empty-input-then-fragments")
+        .replace(r#"{\"a\":1}"#, r#"{\"input\":\"a\\n\\u00e9\"}"#);
+    let start = json!([{"index": 0, "id": "toolu_1", "type": "custom", "custom": {"name": "f", "input": ""}}]);
+    let piece = json!([{"index": 0, "custom": {"input": "a\né"}}]);
+    let expected = [
+        json!({ "tool_calls": start }),
+        json!({ "tool_calls": piece }),
+    ];
+    assert_eq!(deltas(&body, context.clone()), expected);
+    let answer = json!({
+        "id": "msg_1", "type": "message", "model": "m", "stop_reason": "tool_use",
+        "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"input": "a\né"}}],
+    });
+    context.tool_names = vec![("f".to_owned(), b"own".to_vec())];
+    let calls = message(&answer.to_string(), &context)["tool_calls"].clone();
+    let expected =
+        json!([{"id": "t", "type": "custom", "custom": {"name": "own", "input": "a\né"}}]);
+    assert_eq!(calls, expected);
+}
+
+#[test]
+fn custom_tool_input_of_another_shape_is_not_lost() {
+    let context = AnswerContext {
+        custom_tools: vec!["f".to_owned()],
+        ..context()
+    };
+    let all = deltas(&stream("tool-empty-input-then-fragments"), context);
+    assert_eq!(all[1]["tool_calls"][0]["custom"]["input"], "{\"a\":1}");
+}
+
+#[test]
+fn structured_answer_by_tool_becomes_the_content() {
+    let context = AnswerContext {
+        json_answer: JsonAnswer::Tool,
+        ..context()
+    };
+    let body = stream("tools-parallel-after-text");
+    let only = body.replace("weather", "json_response").replace(
+        "toolu_2\",\"name\":\"time",
+        "toolu_2\",\"name\":\"json_response",
+    );
+    let expected = [
+        json!({"content": "Looking."}),
+        json!({"content": "{\"city\":"}),
+        json!({"content": "\"Paris\"}"}),
+        json!({"content": "{\"zone\":\"CET\"}"}),
+    ];
+    assert_eq!(deltas(&only, context.clone()), expected);
+    let out = translate(A, context.clone(), &only);
+    assert!(
+        out.text().contains("\"finish_reason\":\"stop\""),
+        "{}",
+        out.text()
+    );
+    let mut translator = StreamTranslator::new(A, O, context.clone(), EVENT_BYTES_MAX);
+    translator.push(only.as_bytes(), &mut Vec::new());
+    assert_eq!(translator.stop(), Some(StopReason::EndTurn));
+    // Beside a call of the client's own the call keeps its place, numbered from 0.
+    let mixed = body.replace("weather", "json_response");
+    let all = deltas(&mixed, context.clone());
+    assert_eq!(all.last().unwrap()["tool_calls"][0]["index"], 0);
+    let out = translate(A, context.clone(), &mixed);
+    assert!(
+        out.text().contains("\"finish_reason\":\"tool_calls\""),
+        "{}",
+        out.text()
+    );
+    let answer = fixture(A, "answers", "tools.json")
+        .replace("\"name\": \"f\"", "\"name\": \"json_response\"");
+    let message = message(&answer, &context);
+    let text = message["content"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("Asking.")
+        .unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(text).unwrap(),
+        json!({"z": 1, "a": [2.5]})
+    );
+    assert_eq!(message["tool_calls"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn wrapped_structured_answer_is_unwrapped() {
+    let context = AnswerContext {
+        json_wrapped: true,
+        ..context()
+    };
+    let answer = |text: &str| {
+        json!({
+            "id": "m", "type": "message", "model": "m", "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": text}],
+        })
+        .to_string()
+    };
+    let content = |text: &str| message(&answer(text), &context)["content"].clone();
+    assert_eq!(content(r#"{"value": [1, "a\n"]}"#), r#"[1, "a\n"]"#);
+    assert_eq!(content("I cannot."), "I cannot.");
+    let tool = AnswerContext {
+        json_answer: JsonAnswer::Tool,
+        ..context.clone()
+    };
+    let body = json!({
+        "id": "m", "type": "message", "model": "m", "stop_reason": "tool_use",
+        "content": [{"type": "tool_use", "id": "t", "name": "json_response", "input": {"value": [1]}}],
+    });
+    let choice = whole(A, &body.to_string(), &tool)["choices"][0].clone();
+    assert_eq!(choice["message"]["content"], "[1]");
+    assert_eq!(choice["finish_reason"], "stop");
+}
+
+#[test]
+fn ni17_tool_inputs_keep_digits_and_order_to_the_byte() {
+    let body = r#"{"id":"m","type":"message","model":"m","content":[{"type":"tool_use","id":"t","name":"f","input":{"z":1.50, "a":12345678901234567890,"z":"\u00e9"}}],"stop_reason":"tool_use"}"#;
+    let mut out = Vec::new();
+    let (mut tape, limits) = (Tape::new(), Limits::default());
+    response::translate(
+        (A, O),
+        body.as_bytes(),
+        &context(),
+        &mut tape,
+        &limits,
+        &mut out,
+    )
+    .unwrap();
+    let out = String::from_utf8(out).unwrap();
+    let expected = r#""arguments":"{\"z\":1.50, \"a\":12345678901234567890,\"z\":\"\\u00e9\"}""#;
+    assert!(out.contains(expected), "{out}");
+    let mut back = Vec::new();
+    response::translate(
+        (O, A),
+        out.as_bytes(),
+        &context(),
+        &mut tape,
+        &limits,
+        &mut back,
+    )
+    .unwrap();
+    let back = String::from_utf8(back).unwrap();
+    assert!(
+        back.contains(r#""input":{"z":1.50, "a":12345678901234567890,"z":"\u00e9"}"#),
+        "{back}"
+    );
+}
+
+#[test]
+fn bodies_that_are_no_answer_are_faults_and_write_nothing() {
+    let cases = [
+        (O, "", true),
+        (O, "<html>502</html>", true),
+        (O, r#"{"choices":[]}"#, false),
+        (O, r#"{"choices":[{"message":"x"}]}"#, false),
+        (O, r#"{"error":{"message":"no"}}"#, false),
+        (
+            O,
+            r#"{"choices":[{"message":{},"finish_reason":"error"}]}"#,
+            false,
+        ),
+        (O, "[]", false),
+        (
+            A,
+            r#"{"type":"error","error":{"type":"api_error","message":"no"}}"#,
+            false,
+        ),
+        (A, r#"{"type":"message","content":"text"}"#, false),
+        (A, r#"{"choices":[{"message":{"content":"x"}}]}"#, false),
+        (A, r#"{"type":"message","content":[]"#, true),
+    ];
+    for (from, body, is_syntax) in cases {
+        let mut out = Vec::new();
+        let (mut tape, limits) = (Tape::new(), Limits::default());
+        let wires = (from, other(from));
+        let fault = response::translate(
+            wires,
+            body.as_bytes(),
+            &context(),
+            &mut tape,
+            &limits,
+            &mut out,
+        );
+        assert_eq!(
+            matches!(fault, Err(AnswerFault::Json(_))),
+            is_syntax,
+            "{body}"
+        );
+        assert_eq!(
+            matches!(fault, Err(AnswerFault::NotAnAnswer)),
+            !is_syntax,
+            "{body}"
+        );
+        assert!(out.is_empty(), "{body}");
+        assert_eq!(
+            tap::whole(from, body.as_bytes(), &mut tape).stop,
+            None,
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn ping_is_written_between_start_and_end_only() {
+    for (from, ping) in [
+        (A, ": ping\n\n"),
+        (O, "event: ping\ndata: {\"type\":\"ping\"}\n\n"),
+    ] {
+        let mut translator = StreamTranslator::new(from, other(from), context(), EVENT_BYTES_MAX);
+        let pinged = |translator: &mut StreamTranslator| {
+            let mut out = Vec::new();
+            translator.ping(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(pinged(&mut translator), "");
+        let body = fixture(from, "streams", "text.sse");
+        let (first, rest) = body.split_at(body.len() / 2);
+        translator.push(first.as_bytes(), &mut Vec::new());
+        assert_eq!(pinged(&mut translator), ping);
+        translator.push(rest.as_bytes(), &mut Vec::new());
+        assert_eq!(pinged(&mut translator), "");
+    }
+}
+
+#[test]
+fn fail_writes_one_error_and_nothing_follows() {
+    let error = ApiError {
+        kind: ErrorKind::Timeout,
+        message: "upstream sent nothing for 600000 ms",
+        param: None,
+        code: None,
+    };
+    for from in WIRES {
+        let mut translator = StreamTranslator::new(from, other(from), context(), EVENT_BYTES_MAX);
+        let body = fixture(from, "streams", "text.sse");
+        let mut out = Vec::new();
+        translator.push(&body.as_bytes()[..body.len() / 2], &mut out);
+        out.clear();
+        translator.fail(&error, "req_1", &mut out);
+        assert!(core::str::from_utf8(&out).unwrap().contains("600000 ms"));
+        assert_eq!(translator.end(), End::Truncated);
+        out.clear();
+        translator.fail(&error, "req_1", &mut out);
+        translator.push(&body.as_bytes()[body.len() / 2..], &mut out);
+        translator.finish(false, &mut out);
+        translator.ping(&mut out);
+        assert!(out.is_empty());
+    }
+}
+
+#[test]
+fn to4_tap_and_translator_count_the_same_events_and_deltas() {
+    for wire in WIRES {
+        for (name, body) in fixtures(wire, "streams") {
+            let translated = translate(wire, context(), &body);
+            if translated.end == End::Truncated {
+                continue;
+            }
+            let (tap, told) = tap_pieces(wire, &[body.as_bytes()], true);
+            assert_eq!(told.end, translated.end, "{name}");
+            assert_eq!(told.content, translated.content, "{name}");
+            assert_eq!(told.events, translated.events, "{name}");
+            let mut translator =
+                StreamTranslator::new(wire, other(wire), context(), EVENT_BYTES_MAX);
+            translator.push(body.as_bytes(), &mut Vec::new());
+            assert_eq!(tap.usage(), translator.usage(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn tap_counts_deltas_with_their_text_and_nothing_else() {
+    let cases = [
+        (O, "text", 2),
+        (O, "reasoning-content", 3),
+        (O, "tools-interleaved", 5),
+        (O, "content-parts", 2),
+        (O, "refusal", 2),
+        (A, "text", 2),
+        (A, "thinking", 3),
+        (A, "tools-parallel-after-text", 4),
+        (A, "padded", 2),
+        (A, "tool-without-arguments", 0),
+    ];
+    for (wire, name, deltas) in cases {
+        let body = fixture(wire, "streams", &format!("{name}.sse"));
+        let (_, told) = tap_pieces(wire, &[body.as_bytes()], true);
+        assert_eq!(told.deltas, deltas, "{name}");
+    }
+}
+
+#[test]
+fn tap_says_whether_an_event_is_unfinished() {
+    let cases = [
+        ("", true),
+        ("data: {}\n\n", true),
+        ("data: {}\n", false),
+        ("data: {}\r\n\r", true),
+        ("data: {}\r\n\r\n", true),
+        ("data: {}\n\n: c\n", false),
+        ("data: {}\n\nda", false),
+    ];
+    for (body, between) in cases {
+        for pieces in [vec![body.as_bytes()], body.as_bytes().chunks(1).collect()] {
+            let mut tap = Tap::new(O, EVENT_BYTES_MAX);
+            for piece in pieces {
+                tap.push(piece);
+            }
+            assert_eq!(tap.is_between_frames(), between, "{body:?}");
+        }
+    }
+}
+
+#[test]
+fn p3_two_choices_are_finished_when_both_are() {
+    let body = fixture(O, "streams", "two-choices.sse");
+    assert_eq!(tap_pieces(O, &[body.as_bytes()], true).1.end, End::Complete);
+    let one = body.rsplit_once("data: ").unwrap().0;
+    assert_eq!(tap_pieces(O, &[one.as_bytes()], true).1.end, End::Truncated);
+    // Several choices in one chunk, the second of which finishes.
+    let chunk = |second: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"a\"}},\"finish_reason\":null}},{{\"index\":1,\"delta\":{{}},\"finish_reason\":{second}}}]}}\n\n"
+        )
+    };
+    let body = chunk("\"stop\"")
+        + "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}]}\n\n";
+    assert_eq!(tap_pieces(O, &[body.as_bytes()], true).1.end, End::Complete);
+}

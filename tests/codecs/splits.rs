@@ -1,0 +1,246 @@
+//! Cutting, truncating and damaging every fixture.
+
+use ringway::chat::usage::End;
+use ringway::wire::kind::Wire;
+use serde_json::Value;
+
+use crate::goldens::{WIRES, fixture, fixtures};
+use crate::support::{context, strip_pieces, tap_pieces, translate_pieces};
+
+#[test]
+fn translator_any_split_of_every_fixture_yields_the_same_bytes() {
+    for from in WIRES {
+        for (name, body) in fixtures(from, "streams") {
+            let body = body.as_bytes();
+            let whole = translate_pieces(from, context(), &[body], true);
+            for at in 0..=body.len() {
+                let (a, b) = body.split_at(at);
+                let split = translate_pieces(from, context(), &[a, b], true);
+                assert_eq!(split, whole, "{name} cut at {at}");
+            }
+            let bytes: Vec<&[u8]> = body.chunks(1).collect();
+            let bytes = translate_pieces(from, context(), &bytes, true);
+            assert_eq!(bytes, whole, "{name} byte by byte");
+        }
+    }
+}
+
+#[test]
+fn tap_any_split_of_every_fixture_sees_the_same() {
+    for wire in WIRES {
+        for (name, body) in fixtures(wire, "streams") {
+            let body = body.as_bytes();
+            let (whole_tap, whole) = tap_pieces(wire, &[body], true);
+            let mut splits: Vec<Vec<&[u8]>> = (0..=body.len())
+                .map(|at| vec![&body[..at], &body[at..]])
+                .collect();
+            splits.push(body.chunks(1).collect());
+            for (at, pieces) in splits.iter().enumerate() {
+                let (tap, split) = tap_pieces(wire, pieces, true);
+                assert_eq!(split, whole, "{name} cut at {at}");
+                assert_eq!(tap.usage(), whole_tap.usage(), "{name} cut at {at}");
+                assert_eq!(tap.stop(), whole_tap.stop(), "{name} cut at {at}");
+                let between = (tap.is_between_frames(), whole_tap.is_between_frames());
+                assert_eq!(between.0, between.1, "{name} cut at {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn strip_any_split_of_every_fixture_takes_the_usage_chunk_alone() {
+    for (name, body) in fixtures(Wire::OpenAiChat, "streams") {
+        let whole = strip_pieces(&[body.as_bytes()]);
+        let usage = "\"choices\":[],\"usage\":{";
+        assert!(
+            !core::str::from_utf8(&whole).unwrap().contains(usage),
+            "{name}"
+        );
+        if !body.contains(usage) {
+            assert_eq!(whole, body.as_bytes(), "{name}");
+        }
+        // Every line end there is: a cut CRLF around the chunk leaves nothing behind.
+        for ending in ["\n", "\r\n", "\r"] {
+            let body = body.replace("\r\n", "\n").replace('\n', ending);
+            let whole = strip_pieces(&[body.as_bytes()]);
+            for at in 0..=body.len() {
+                let (a, b) = body.as_bytes().split_at(at);
+                assert_eq!(strip_pieces(&[a, b]), whole, "{name} cut at {at}");
+            }
+            let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+            assert_eq!(strip_pieces(&bytes), whole, "{name} byte by byte");
+        }
+    }
+}
+
+#[test]
+fn truncation_at_every_byte_never_looks_finished() {
+    for from in WIRES {
+        for (name, body) in fixtures(from, "streams") {
+            for at in 0..=body.len() {
+                let cut = &body.as_bytes()[..at];
+                for clean in [false, true] {
+                    let out = translate_pieces(from, context(), &[cut], clean);
+                    let (_, tap) = tap_pieces(from, &[cut], clean);
+                    let case = format!("{name} cut at {at}, clean {clean}");
+                    let may_finish = finished(from, cut, clean);
+                    let told = out.text().contains(terminator(from));
+                    assert!(!told || may_finish, "{case}: {}", out.text());
+                    assert!(told || out.end != End::Complete, "{case}");
+                    assert!(clean || out.end != End::Complete, "{case}");
+                    assert!(tap.end != End::Complete || may_finish, "{case}");
+                    assert!(clean || tap.end != End::Complete, "{case}");
+                    let errors = out.text().matches("\"error\":{").count();
+                    assert_eq!(
+                        usize::from(told) + errors,
+                        1,
+                        "{case}: one end\n{}",
+                        out.text()
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The terminator of the client's wire.
+fn terminator(from: Wire) -> &'static str {
+    match from {
+        Wire::OpenAiChat => "event: message_stop",
+        Wire::AnthropicMessages => "data: [DONE]",
+    }
+}
+
+/// Whether what came of a body allows a finished answer, by a plain reading of the issue.
+fn finished(wire: Wire, cut: &[u8], clean: bool) -> bool {
+    let text = String::from_utf8_lossy(cut)
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
+    let (whole, rest) = text.rsplit_once("\n\n").unwrap_or(("", &text));
+    let whole = format!("{whole}\n\n");
+    let mut frames: Vec<&str> = whole
+        .lines()
+        .filter_map(|it| it.strip_prefix("data:"))
+        .collect();
+    let last = rest.lines().find_map(|line| line.strip_prefix("data:"));
+    if clean {
+        frames.extend(last);
+    }
+    let terminated = frames.iter().any(|frame| match wire {
+        Wire::OpenAiChat => frame.trim().starts_with("[DONE]"),
+        Wire::AnthropicMessages => frame.contains("\"message_stop\""),
+    });
+    let stopped = frames
+        .iter()
+        .filter_map(|frame| serde_json::from_str(frame).ok());
+    let stopped = stopped.into_iter().any(|frame: Value| {
+        !frame["choices"][0]["finish_reason"].is_null() || !frame["delta"]["stop_reason"].is_null()
+    });
+    terminated || (clean && stopped)
+}
+
+#[test]
+fn damage_at_random_places_never_panics_and_ends_once_however_it_is_cut() {
+    let rounds = std::env::var("DAMAGE_ROUNDS").map_or(60, |rounds| rounds.parse().unwrap());
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    for from in WIRES {
+        for (_, body) in fixtures(from, "streams") {
+            for _ in 0..rounds {
+                let mut body = body.clone().into_bytes();
+                for _ in 0..=random(4) {
+                    let at = random(body.len());
+                    match random(3) {
+                        0 => body[at] = u8::try_from(random(256)).unwrap(),
+                        1 => drop(body.remove(at)),
+                        _ => body.insert(at, b"{}[]\",:\\\n\r"[random(10)]),
+                    }
+                }
+                let out = translate_pieces(from, context(), &[&body], true);
+                assert_ne!(out.end, End::Open);
+                let told = out.text().contains(terminator(from));
+                assert_eq!(told, out.end == End::Complete);
+                let (_, tap) = tap_pieces(from, &[&body], true);
+                assert_ne!(tap.end, End::Open);
+                let strip = strip_pieces(&[&body]);
+                let (a, b) = body.split_at(random(body.len()));
+                assert_eq!(translate_pieces(from, context(), &[a, b], true), out);
+                assert_eq!(tap_pieces(from, &[a, b], true).1, tap);
+                assert_eq!(strip_pieces(&[a, b]), strip);
+            }
+        }
+    }
+}
+
+#[test]
+fn translator_event_over_the_limit_ends_with_an_error() {
+    use ringway::translate::stream::StreamTranslator;
+    let frame = |length: usize| {
+        let head = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
+        let tail = "\"}}]}";
+        let fill = "x".repeat(length - head.len() - tail.len());
+        format!("{head}{fill}{tail}\n\n")
+    };
+    for (length, end) in [(1000, End::Open), (1001, End::Truncated)] {
+        let (from, to) = (Wire::OpenAiChat, Wire::AnthropicMessages);
+        let mut translator = StreamTranslator::new(from, to, context(), 1000);
+        let mut out = Vec::new();
+        let progress = translator.push(frame(length).as_bytes(), &mut out);
+        assert_eq!(progress.end, end, "{length}");
+    }
+}
+
+#[test]
+fn names_of_the_upstream_stand_in_every_chunk_up_to_their_limit() {
+    for (length, kept) in [(256, true), (257, false)] {
+        let name = "n".repeat(length);
+        let body = fixture(Wire::AnthropicMessages, "streams", "text.sse");
+        let body = body.replace("msg_01X", &name).replace("claude-x-1", &name);
+        let out = translate_pieces(Wire::AnthropicMessages, context(), &[body.as_bytes()], true);
+        assert_eq!(out.end, End::Complete);
+        assert_eq!(
+            out.text().contains(&format!("\"id\":\"{name}\"")),
+            kept,
+            "{length}"
+        );
+        assert_eq!(
+            out.text().contains(&format!("\"model\":\"{name}\"")),
+            kept,
+            "{length}"
+        );
+    }
+}
+
+/// A frame that means nothing, so that the one behind it is read in full.
+const fn no_op(wire: Wire) -> &'static str {
+    match wire {
+        Wire::OpenAiChat => "data: {\"choices\":[]}\n\n",
+        Wire::AnthropicMessages => "data: {\"type\":\"nothing\"}\n\n",
+    }
+}
+
+#[test]
+fn frames_like_the_one_before_mean_what_they_mean_when_read_in_full() {
+    for from in WIRES {
+        for (name, body) in fixtures(from, "streams") {
+            let body = body.replace("\r\n", "\n");
+            let apart = body.replace("\n\n", &format!("\n\n{}", no_op(from)));
+            let (short, full) = (
+                translate_pieces(from, context(), &[body.as_bytes()], true),
+                translate_pieces(from, context(), &[apart.as_bytes()], true),
+            );
+            assert_eq!(short.text(), full.text(), "{name}");
+            assert_eq!(short.end, full.end, "{name}");
+            let (short, full) = (
+                tap_pieces(from, &[body.as_bytes()], true).1,
+                tap_pieces(from, &[apart.as_bytes()], true).1,
+            );
+            assert_eq!((short.deltas, short.end), (full.deltas, full.end), "{name}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The tables of stop reasons, usage and tiers, row by row, streamed and whole.
+
+use ringway::chat::usage::End;
+use ringway::json::tape::Tape;
+use ringway::limits::Limits;
+use ringway::translate::response;
+use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};
+use serde_json::{Value, json};
+
+use crate::goldens::fixtures;
+use crate::meaning::{Meaning, frames, of_stream, parse};
+use crate::support::{context, other, translate};
+
+fn whole(from: Wire, body: &Value) -> Value {
+    let mut out = Vec::new();
+    let (mut tape, limits) = (Tape::new(), Limits::default());
+    let wires = (from, other(from));
+    let body = body.to_string();
+    response::translate(
+        wires,
+        body.as_bytes(),
+        &context(),
+        &mut tape,
+        &limits,
+        &mut out,
+    )
+    .unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+/// Translates a stream of these events and returns those that come out.
+fn streamed(from: Wire, events: &[Value], last: &str) -> Vec<Value> {
+    let mut body: String = events
+        .iter()
+        .map(|event| format!("data: {event}\n\n"))
+        .collect();
+    body += last;
+    let out = translate(from, context(), &body);
+    let frames = frames(&out.bytes);
+    frames
+        .iter()
+        .filter(|it| !it.starts_with("[DONE]"))
+        .map(|it| parse(it))
+        .collect()
+}
+
+fn anthropic_end(reason: &Value, usage: &Value) -> (Value, Value) {
+    let content = json!([{"type": "tool_use", "id": "t", "name": "f", "input": {}}]);
+    let answer = json!({
+        "id": "msg_1", "type": "message", "model": "m", "content": content,
+        "stop_reason": reason, "usage": usage,
+    });
+    let events = [
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "m"}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": content[0]}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage}),
+        json!({"type": "message_stop"}),
+    ];
+    let events = streamed(A, &events, "");
+    let finish = events
+        .iter()
+        .find(|event| event["choices"][0]["finish_reason"].is_string());
+    let usage = events.last().unwrap()["usage"].clone();
+    let answer = whole(A, &answer);
+    let finish = finish.unwrap()["choices"][0]["finish_reason"].clone();
+    assert_eq!(
+        answer["choices"][0]["finish_reason"], finish,
+        "whole and streamed differ"
+    );
+    if !usage.is_null() {
+        assert_eq!(answer["usage"], usage, "whole and streamed differ");
+    }
+    (finish, usage)
+}
+
+fn openai_end(reason: &Value, delta: &Value, usage: &Value) -> (Value, Value) {
+    let mut message = delta.clone();
+    message["role"] = json!("assistant");
+    let answer = json!({
+        "id": "c", "model": "m", "usage": usage,
+        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+    });
+    let events = [
+        json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta}]}),
+        json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": reason}], "usage": usage}),
+    ];
+    let events = streamed(O, &events, "data: [DONE]\n\n");
+    let end = events
+        .iter()
+        .find(|event| event["type"] == "message_delta")
+        .unwrap();
+    let answer = whole(O, &answer);
+    assert_eq!(
+        answer["stop_reason"], end["delta"]["stop_reason"],
+        "whole and streamed differ"
+    );
+    if !usage.is_null() {
+        assert_eq!(answer["usage"], end["usage"], "whole and streamed differ");
+    }
+    (end["delta"]["stop_reason"].clone(), end["usage"].clone())
+}
+
+#[test]
+fn stop_reasons_of_the_anthropic_wire_become_finish_reasons() {
+    let cases = [
+        (json!("end_turn"), "stop"),
+        (json!("stop_sequence"), "stop"),
+        (json!("max_tokens"), "length"),
+        (json!("model_context_window_exceeded"), "length"),
+        (json!("tool_use"), "tool_calls"),
+        (json!("refusal"), "content_filter"),
+        (json!("pause_turn"), "length"),
+        (json!("compaction"), "length"),
+        (json!("brand_new"), "stop"),
+        (json!(null), "stop"),
+    ];
+    for (reason, finish) in cases {
+        let usage = json!({"input_tokens": 1, "output_tokens": 1});
+        assert_eq!(anthropic_end(&reason, &usage).0, finish, "{reason}");
+    }
+}
+
+#[test]
+fn finish_reasons_of_the_openai_wire_become_stop_reasons() {
+    let text = json!({"content": "Hi"});
+    let call = json!({"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": "{}"}}]});
+    let refusal = json!({"refusal": "No"});
+    let cases = [
+        ("stop", &text, "end_turn"),
+        ("stop", &call, "tool_use"),
+        ("stop", &refusal, "refusal"),
+        ("length", &text, "max_tokens"),
+        ("length", &call, "max_tokens"),
+        ("length", &refusal, "max_tokens"),
+        ("tool_calls", &call, "tool_use"),
+        ("tool_calls", &text, "end_turn"),
+        ("function_call", &text, "end_turn"),
+        ("content_filter", &text, "refusal"),
+        ("eos", &text, "end_turn"),
+        ("COMPLETE", &text, "end_turn"),
+        ("model_length", &text, "max_tokens"),
+        ("insufficient_system_resource", &text, "end_turn"),
+    ];
+    for (reason, delta, stop) in cases {
+        let found = openai_end(&json!(reason), delta, &Value::Null).0;
+        assert_eq!(found, stop, "{reason} after {delta}");
+    }
+}
+
+#[test]
+fn usage_of_the_anthropic_wire_is_added_up() {
+    let cases = [
+        (
+            json!({"input_tokens": 17, "cache_read_input_tokens": 1370, "cache_creation_input_tokens": 0, "output_tokens": 874}),
+            json!({
+                "prompt_tokens": 1387, "completion_tokens": 874, "total_tokens": 2261,
+                "prompt_tokens_details": {"cached_tokens": 1370, "cache_write_tokens": 0},
+                "cache_creation_input_tokens": 0, "cache_read_input_tokens": 1370,
+            }),
+        ),
+        (
+            json!({"input_tokens": 3, "output_tokens": 4}),
+            json!({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}),
+        ),
+        (
+            json!({"input_tokens": 3, "output_tokens": 4, "output_tokens_details": {"thinking_tokens": 2}}),
+            json!({
+                "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7,
+                "completion_tokens_details": {"reasoning_tokens": 2},
+            }),
+        ),
+        (
+            json!({"input_tokens": u64::MAX, "cache_read_input_tokens": 1, "output_tokens": 4}),
+            json!({
+                "prompt_tokens": u64::MAX, "completion_tokens": 4, "total_tokens": u64::MAX,
+                "prompt_tokens_details": {"cached_tokens": 1}, "cache_read_input_tokens": 1,
+            }),
+        ),
+    ];
+    for (usage, expected) in cases {
+        assert_eq!(
+            anthropic_end(&json!("end_turn"), &usage).1,
+            expected,
+            "{usage}"
+        );
+    }
+}
+
+#[test]
+fn usage_of_the_openai_wire_is_taken_apart() {
+    let counts = |input: u64, written: u64, read: u64| {
+        json!({
+            "input_tokens": input, "cache_creation_input_tokens": written,
+            "cache_read_input_tokens": read, "output_tokens": 4,
+        })
+    };
+    let cases = [
+        (json!({"prompt_tokens": 100}), json!({}), counts(100, 0, 0)),
+        (
+            json!({"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 90}}),
+            json!({}),
+            counts(10, 0, 90),
+        ),
+        (
+            json!({"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 60, "cache_write_tokens": 30}}),
+            json!({}),
+            counts(10, 30, 60),
+        ),
+        (
+            json!({"prompt_tokens": 100, "prompt_cache_hit_tokens": 90}),
+            json!({}),
+            counts(10, 0, 90),
+        ),
+        (
+            json!({"prompt_tokens": 100, "cached_tokens": 90}),
+            json!({}),
+            counts(10, 0, 90),
+        ),
+        (
+            json!({"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 90}}),
+            json!({}),
+            counts(0, 0, 90),
+        ),
+        (
+            json!({"prompt_tokens": 100, "completion_tokens_details": {"reasoning_tokens": 2}}),
+            json!({"output_tokens_details": {"thinking_tokens": 2}}),
+            counts(100, 0, 0),
+        ),
+    ];
+    for (mut usage, more, mut expected) in cases {
+        usage["completion_tokens"] = json!(4);
+        for (name, value) in more.as_object().unwrap() {
+            expected[name] = value.clone();
+        }
+        let found = openai_end(&json!("stop"), &json!({"content": "Hi"}), &usage).1;
+        assert_eq!(found, expected, "{usage}");
+    }
+}
+
+#[test]
+fn service_tiers_are_named_in_the_other_wires_words() {
+    let tiers = [
+        ("standard", json!("default")),
+        ("priority", json!("priority")),
+        ("batch", json!("flex")),
+        ("new", json!(null)),
+    ];
+    for (tier, expected) in tiers {
+        let answer = json!({
+            "id": "m", "type": "message", "content": [], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 1, "output_tokens": 1, "service_tier": tier},
+        });
+        assert_eq!(whole(A, &answer)["service_tier"], expected, "{tier}");
+    }
+}
+
+#[test]
+fn what_both_wires_can_say_survives_the_way_there_and_back() {
+    for wire in [A, O] {
+        for (name, body) in fixtures(wire, "streams") {
+            let there = translate(wire, context(), &body);
+            let back = translate(other(wire), context(), there.text());
+            if there.end != End::Complete {
+                assert_eq!(back.end, End::UpstreamError, "{name}");
+                continue;
+            }
+            assert_eq!(back.end, End::Complete, "{name}");
+            let bare = |mut meaning: Meaning| {
+                meaning.usage = meaning.usage.filter(|usage| usage.0 + usage.3 > 0);
+                meaning.terminated = true;
+                meaning
+            };
+            let before = bare(of_stream(other(wire), &there.bytes));
+            let after = bare(of_stream(wire, &back.bytes));
+            assert_eq!(after, before, "{name}");
+        }
+    }
+}
