@@ -171,3 +171,8 @@ pub mod route;
 pub mod sse;
 pub mod translate;
 pub mod wire;
+
+#[cfg(feature = "server")]
+pub mod net;
+#[cfg(feature = "server")]
+pub mod telemetry;

@@ -1,0 +1,39 @@
+//! Sockets, timers, TLS and tasks: the only door to the runtime.
+//!
+//! What is above (`proxy`, `server`) sees streams, deadlines, tasks, a clock and randomness, and
+//! neither the runtime nor the kernel. One thread runs one runtime; nothing here is shared between
+//! threads but addresses ([`connect::Endpoint`]), TLS settings and the memory [`buffers::Budget`].
+//!
+//! | file | holds |
+//! |---|---|
+//! | `error` | what can go wrong, as one small value |
+//! | `clock`, `random` | the only callers of the system's clock and randomness |
+//! | `driver` | io_uring or epoll, and running a worker on it |
+//! | `task`, `timer` | spawning with panics contained; deadlines |
+//! | `buffers` | free lists per thread, the process-wide budget |
+//! | `socket`, `pump`, `gather`, `stream` | descriptors, the read that is never dropped, writing in pieces, the two halves |
+//! | `tls`, `handshake` | sessions and settings; bringing one up over a stream |
+//! | `listen`, `connect`, `resolve`, `pool` | how streams begin and wait |
+//!
+//! Not here: HTTP, and anything else of the domain.
+
+pub mod buffers;
+pub mod clock;
+pub mod connect;
+pub mod driver;
+pub mod error;
+pub mod gather;
+pub mod handshake;
+pub mod listen;
+pub mod pool;
+mod pump;
+pub mod random;
+pub mod resolve;
+mod socket;
+pub mod stream;
+pub mod task;
+pub mod timer;
+pub mod tls;
+
+#[cfg(test)]
+mod kit;

@@ -1,0 +1,129 @@
+//! Idle connections to providers, per thread.
+//!
+//! Last in, first out: the warmest is taken, the others grow old and are closed. A connection is
+//! looked at before it is handed out; one with anything to read is dead or confused and is closed
+//! (P9). Not shared between threads.
+
+use std::collections::HashMap;
+
+use crate::net::clock::Instant;
+use crate::net::stream::Stream;
+
+/// The idle connections of one thread, by the endpoint's index in the plan.
+#[derive(Default)]
+pub struct Pool {
+    lists: HashMap<usize, Vec<Idle>>,
+    idle_max: usize,
+    idle_timeout_ms: u64,
+    counts: Counts,
+}
+
+/// What a pool has done since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections handed out again.
+    pub reused: u64,
+    /// Asked for one, had none.
+    pub missed: u64,
+    /// Closed because something was there to read.
+    pub stale: u64,
+    /// Closed for their age.
+    pub expired: u64,
+    /// Closed because the list was full.
+    pub overflowed: u64,
+    /// Connections lying idle now.
+    pub idle: u64,
+}
+
+struct Idle {
+    stream: Stream,
+    since: Instant,
+}
+
+impl Pool {
+    /// A pool of at most `idle_max` connections per endpoint, each for at most `idle_timeout_ms`.
+    #[must_use]
+    pub fn new(idle_max: usize, idle_timeout_ms: u64) -> Self {
+        Self {
+            idle_max,
+            idle_timeout_ms,
+            ..Self::default()
+        }
+    }
+
+    /// The connection to endpoint `key` that was used last and is still good.
+    pub fn take(&mut self, key: usize, now: Instant) -> Option<Stream> {
+        let list = self.lists.entry(key).or_default();
+        while let Some(idle) = list.pop() {
+            self.counts.idle = self.counts.idle.saturating_sub(1);
+            if now.ms_since(idle.since) >= self.idle_timeout_ms {
+                // All below it are older.
+                self.counts.expired += 1;
+            } else if idle.stream.is_clean_idle() {
+                self.counts.reused += 1;
+                return Some(idle.stream);
+            } else {
+                self.counts.stale += 1;
+            }
+        }
+        self.counts.missed += 1;
+        None
+    }
+
+    /// Keeps a connection whose exchange ended cleanly. One with a read pending or something left is
+    /// closed; of a full list the oldest is.
+    pub fn put(&mut self, key: usize, stream: Stream, now: Instant) {
+        if self.idle_max == 0 {
+            self.counts.overflowed += 1;
+            return;
+        }
+        if !stream.reader.is_empty() {
+            self.counts.stale += 1;
+            return;
+        }
+        let list = self.lists.entry(key).or_default();
+        if list.len() >= self.idle_max {
+            list.remove(0);
+            self.counts.overflowed += 1;
+            self.counts.idle = self.counts.idle.saturating_sub(1);
+        }
+        list.push(Idle { stream, since: now });
+        self.counts.idle += 1;
+    }
+
+    /// Closes what has lain idle for too long.
+    pub fn reap(&mut self, now: Instant) {
+        for list in self.lists.values_mut() {
+            let kept_from = list
+                .iter()
+                .position(|idle| now.ms_since(idle.since) < self.idle_timeout_ms)
+                .unwrap_or(list.len());
+            list.drain(..kept_from);
+            let count = u64::try_from(kept_from).unwrap_or(0);
+            self.counts.expired += count;
+            self.counts.idle = self.counts.idle.saturating_sub(count);
+        }
+        self.lists.retain(|_, list| !list.is_empty());
+    }
+
+    /// Closes all.
+    pub fn clear(&mut self) {
+        self.lists.clear();
+        self.counts.idle = 0;
+    }
+
+    /// Idle connections to endpoint `key`.
+    #[must_use]
+    pub fn idle(&self, key: usize) -> usize {
+        self.lists.get(&key).map_or(0, Vec::len)
+    }
+
+    /// What the pool has done.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests;

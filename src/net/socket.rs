@@ -1,0 +1,243 @@
+#![expect(
+    unsafe_code,
+    reason = "borrowing the runtime's descriptors, lengths after a raw receive, disconnect, a look for the end"
+)]
+//! A connected socket: both halves for the runtime, and the system calls that do not wait.
+//!
+//! [`Socket`] keeps the descriptor open for as long as it lives, so that looking, options and
+//! shutting down are possible while a read is pending. None of its calls ever blocks.
+
+use core::cell::UnsafeCell;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::rc::Rc;
+
+use monoio::buf::{IoBuf, Slice, SliceMut};
+use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
+use monoio::net::{TcpStream, UnixStream};
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, UNACKED_TIMEOUT};
+use crate::net::gather::Gather;
+
+/// A shared hold on a connected socket.
+#[derive(Clone)]
+pub(super) struct Socket {
+    keeper: Keeper,
+    fd: RawFd,
+}
+
+#[derive(Clone)]
+#[expect(dead_code, reason = "held for their drop alone")]
+enum Keeper {
+    Tcp(Rc<UnsafeCell<TcpStream>>),
+    Unix(Rc<UnsafeCell<UnixStream>>),
+}
+
+/// The reading half, for the runtime.
+pub(super) enum ReadHalf {
+    Tcp(OwnedReadHalf<TcpStream>),
+    Unix(OwnedReadHalf<UnixStream>),
+}
+
+/// The writing half, for the runtime.
+pub(super) enum WriteHalf {
+    Tcp(OwnedWriteHalf<TcpStream>),
+    Unix(OwnedWriteHalf<UnixStream>),
+}
+
+/// How a connection came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// We connected.
+    Connected,
+    /// A listener that [`set_options`] was called on accepted it.
+    Accepted,
+}
+
+/// What a look at a socket shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Nothing to read, and the peer is there.
+    Quiet,
+    /// Bytes, an end or an error wait.
+    Something,
+}
+
+impl Socket {
+    /// Takes over a TCP connection. An accepted one has its listener's options already.
+    pub(super) fn from_tcp(stream: TcpStream, origin: Origin) -> (Self, ReadHalf, WriteHalf) {
+        let fd = stream.as_raw_fd();
+        let (read, write) = stream.into_split();
+        let socket = Self {
+            keeper: Keeper::Tcp(Rc::clone(&read.0)),
+            fd,
+        };
+        match origin {
+            Origin::Connected => set_options(&socket.borrow()),
+            Origin::Accepted => socket.close_on_exec(),
+        }
+        (socket, ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+    }
+
+    /// Takes over a Unix connection.
+    pub(super) fn from_unix(stream: UnixStream) -> (Self, ReadHalf, WriteHalf) {
+        let fd = stream.as_raw_fd();
+        let (read, write) = stream.into_split();
+        let socket = Self {
+            keeper: Keeper::Unix(Rc::clone(&read.0)),
+            fd,
+        };
+        socket.close_on_exec();
+        (socket, ReadHalf::Unix(read), WriteHalf::Unix(write))
+    }
+
+    /// Whether this is a Unix socket.
+    pub(super) const fn is_unix(&self) -> bool {
+        matches!(self.keeper, Keeper::Unix(_))
+    }
+
+    /// The address on our side.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        self.borrow().local_addr().ok()?.as_socket()
+    }
+
+    /// Whether anything waits to be read.
+    pub(super) fn look(&self) -> Look {
+        let mut byte = [core::mem::MaybeUninit::uninit()];
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        match self.borrow().recv_with_flags(&mut byte, flags) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Look::Quiet,
+            _ => Look::Something,
+        }
+    }
+
+    /// Whether the peer has ended its direction or the connection broke, whatever still lies unread
+    /// before that.
+    pub(super) fn has_peer_ended(&self) -> bool {
+        let mut asked = libc::pollfd {
+            fd: self.fd,
+            events: libc::POLLRDHUP,
+            revents: 0,
+        };
+        // SAFETY: one whole `pollfd` is lent, `fd` is open while `self.keeper` lives, and with a
+        // timeout of nought the call does not wait.
+        let count = unsafe { libc::poll(&raw mut asked, 1, 0) };
+        count > 0
+    }
+
+    /// Appends what is there, at most `room` bytes and never past the capacity of `into`; does not
+    /// wait. No room is an empty read.
+    pub(super) fn receive(&self, into: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+        let spare = into.spare_capacity_mut();
+        let room = room.min(spare.len());
+        let Some(spare) = spare.get_mut(..room).filter(|spare| !spare.is_empty()) else {
+            return Ok(0);
+        };
+        let count = self.borrow().recv_with_flags(spare, libc::MSG_DONTWAIT)?;
+        let length = into.len() + count.min(room);
+        // SAFETY: the kernel has just written `count` bytes behind the old length, within capacity.
+        unsafe { into.set_len(length) };
+        Ok(count)
+    }
+
+    /// Sends what the socket takes at once; for last words, whose loss does not matter.
+    pub(super) fn send_last_words(&self, bytes: &[u8]) {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        let _ = self.borrow().send_with_flags(bytes, flags);
+    }
+
+    /// Ends our direction: the peer reads what was written, then the end.
+    pub(super) fn shutdown_write(&self) -> io::Result<()> {
+        self.borrow().shutdown(Shutdown::Write)
+    }
+
+    /// Ends both directions at once. A pending read completes, so that the descriptor can close.
+    pub(super) fn shutdown(&self) {
+        let _ = self.borrow().shutdown(Shutdown::Both);
+    }
+
+    /// Ends the connection by a reset, unsent bytes thrown away. A pending read completes.
+    pub(super) fn reset(&self) {
+        if self.is_unix() {
+            return self.shutdown();
+        }
+        let _ = self.borrow().set_linger(Some(core::time::Duration::ZERO));
+        // Family 0 is AF_UNSPEC: to connect to it is to disconnect.
+        let nowhere = libc::sockaddr {
+            sa_family: 0,
+            sa_data: [0; 14],
+        };
+        // SAFETY: `fd` is open while `self.keeper` lives; the address is a whole `sockaddr`, and
+        // connecting to the unspecified family neither waits nor writes memory.
+        let done = unsafe { libc::connect(self.fd, &raw const nowhere, SOCKADDR_BYTES) };
+        if done != 0 {
+            self.shutdown();
+        }
+    }
+
+    /// io_uring's accept leaves it out.
+    fn close_on_exec(&self) {
+        let _ = self.borrow().set_cloexec(true);
+    }
+
+    fn borrow(&self) -> SockRef<'_> {
+        SockRef::from(self)
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the stream behind `self.keeper` owns `fd`, is never moved out of its cell, and
+        // closes it only when dropped; the borrow ends before `self` does.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    }
+}
+
+impl ReadHalf {
+    pub(super) async fn read(
+        &mut self,
+        buffer: SliceMut<Vec<u8>>,
+    ) -> (io::Result<usize>, SliceMut<Vec<u8>>) {
+        match self {
+            Self::Tcp(half) => half.read(buffer).await,
+            Self::Unix(half) => half.read(buffer).await,
+        }
+    }
+}
+
+impl WriteHalf {
+    pub(super) async fn write<B: IoBuf>(
+        &mut self,
+        buffer: Slice<B>,
+    ) -> (io::Result<usize>, Slice<B>) {
+        match self {
+            Self::Tcp(half) => half.write(buffer).await,
+            Self::Unix(half) => half.write(buffer).await,
+        }
+    }
+
+    pub(super) async fn write_pieces(&mut self, gather: Gather) -> (io::Result<usize>, Gather) {
+        match self {
+            Self::Tcp(half) => half.writev(gather).await,
+            Self::Unix(half) => half.writev(gather).await,
+        }
+    }
+}
+
+/// Small writes leave at once, and dead peers are found. Set on a listener, its connections inherit
+/// all of it. A refusal is no error: either the peer has already gone, which the first read tells,
+/// or the connection is merely less comfortable.
+pub(super) fn set_options(socket: &socket2::Socket) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_user_timeout(Some(UNACKED_TIMEOUT));
+}
+
+const SOCKADDR_BYTES: libc::socklen_t = 16;
+const _: () = assert!(size_of::<libc::sockaddr>() == 16 && libc::AF_UNSPEC == 0);

@@ -1,0 +1,225 @@
+//! The record of one exchange: plain data that the shell fills at fixed points.
+//!
+//! Times are nanoseconds of the worker's monotonic clock, nought when a point was not reached.
+
+use crate::chat::usage::{End, StopReason, Usage};
+use crate::telemetry::gaps::Gaps;
+use crate::wire::kind::Wire;
+
+/// What kind of request this was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A chat on either wire.
+    Chat,
+    /// `count_tokens`
+    CountTokens,
+    /// The model list, or one model.
+    Models,
+    /// Any other path under `/v1`, relayed as bytes.
+    Relay,
+    /// Health, CORS, refusals before a path was known.
+    #[default]
+    Other,
+}
+
+impl Operation {
+    /// Name in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::CountTokens => "count_tokens",
+            Self::Models => "models",
+            Self::Relay => "relay",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// How the exchange ended, for the log and the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The answer was delivered to its end.
+    Complete,
+    /// The provider said in the stream that it failed.
+    UpstreamError,
+    /// The answer broke off.
+    Truncated,
+    /// The client left.
+    Cancelled,
+    /// Answered by the gateway or with the provider's error status.
+    #[default]
+    Refused,
+}
+
+impl Outcome {
+    /// Name in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::UpstreamError => "upstream_error",
+            Self::Truncated => "truncated",
+            Self::Cancelled => "cancelled",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The outcome that a stream's end means; an open end is a truncation.
+    #[must_use]
+    pub const fn from_end(end: End) -> Self {
+        match end {
+            End::Complete => Self::Complete,
+            End::UpstreamError => Self::UpstreamError,
+            End::Open | End::Truncated => Self::Truncated,
+        }
+    }
+}
+
+/// One try at one target.
+#[derive(Clone, Debug, Default)]
+pub struct Attempt {
+    /// Provider, by its place in the plan.
+    pub provider: usize,
+    /// Status that came back; nought when none did.
+    pub status: u16,
+    /// What went wrong, if anything: a fixed word.
+    pub fault: Option<&'static str>,
+    /// Text for the log when the transport failed: no payload, no key.
+    pub detail: Option<String>,
+    /// Length of the attempt.
+    pub nanos: u64,
+}
+
+/// Everything that is told about one exchange.
+#[derive(Debug, Default)]
+pub struct Exchange {
+    /// Random id, told to the client.
+    pub id: u128,
+    /// What it asked for.
+    pub operation: Operation,
+    /// The client's wire.
+    pub client_wire: Option<Wire>,
+    /// The wire of the target that answered.
+    pub upstream_wire: Option<Wire>,
+    /// Tenant of the key.
+    pub tenant: Option<String>,
+    /// Model as the client said it.
+    pub model_asked: Option<String>,
+    /// Model as the target was asked for it.
+    pub model_sent: Option<String>,
+    /// Index of the provider that answered.
+    pub provider: Option<usize>,
+    /// Every try, in order.
+    pub attempts: Vec<Attempt>,
+    /// Status sent to the client; nought when nothing was.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong, if anything: a fixed word.
+    pub fault: Option<&'static str>,
+    /// The answer was a stream.
+    pub stream: bool,
+    /// Body bytes taken from the client.
+    pub bytes_in: u64,
+    /// Bytes written to the client.
+    pub bytes_out: u64,
+    /// Events of the stream.
+    pub events: u64,
+    /// Deltas of the stream.
+    pub deltas: u64,
+    /// Token counts as the provider gave them.
+    pub usage: Usage,
+    /// Why the model stopped.
+    pub stop: Option<StopReason>,
+    /// Members that the translation dropped or changed.
+    pub losses: Option<String>,
+    /// First byte of the request (or accept, on a new connection).
+    pub started_at: u64,
+    /// Whole request read.
+    pub request_at: u64,
+    /// Request handed to the upstream connection.
+    pub sent_at: u64,
+    /// Answer head read.
+    pub head_at: u64,
+    /// First delta written towards the client.
+    pub first_delta_at: u64,
+    /// Latest delta.
+    pub last_delta_at: u64,
+    /// Everything done.
+    pub ended_at: u64,
+    /// Inter-token gaps of a stream.
+    pub gaps: Option<Box<Gaps>>,
+}
+
+impl Exchange {
+    /// Counts deltas that were passed on at `now`, and the gaps before them.
+    ///
+    /// Returns the gap before the first of them, unless it was the first of all.
+    pub fn passed_deltas(&mut self, deltas: u32, now: u64) -> Option<u64> {
+        if deltas == 0 {
+            return None;
+        }
+        self.deltas += u64::from(deltas);
+        let gaps = self.gaps.get_or_insert_with(Box::default);
+        gaps.record_many(0, deltas - 1);
+        let before = core::mem::replace(&mut self.last_delta_at, now);
+        if self.first_delta_at == 0 {
+            self.first_delta_at = now;
+            return None;
+        }
+        let gap_us = now.saturating_sub(before) / 1_000;
+        gaps.record(gap_us);
+        Some(gap_us)
+    }
+
+    /// Time to first token in nanoseconds, once there was one.
+    #[must_use]
+    pub fn ttft(&self) -> Option<u64> {
+        (self.first_delta_at > 0).then(|| self.first_delta_at.saturating_sub(self.started_at))
+    }
+
+    /// The whole exchange in nanoseconds.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.ended_at.saturating_sub(self.started_at)
+    }
+
+    /// Time between the request being read and its being sent upstream: the gateway's own share.
+    #[must_use]
+    pub fn gateway(&self) -> Option<u64> {
+        (self.sent_at > 0).then(|| self.sent_at.saturating_sub(self.request_at))
+    }
+
+    /// Time per output token after the first, in nanoseconds, where the count is known.
+    #[must_use]
+    pub fn per_output_token(&self) -> Option<u64> {
+        let tokens = self.usage.output.filter(|&n| n > 1)?;
+        let span = self
+            .last_delta_at
+            .checked_sub(self.first_delta_at)
+            .filter(|&ns| ns > 0)?;
+        Some(span / (tokens - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deltas_that_arrive_together_have_one_gap_and_noughts() {
+        let mut exchange = Exchange {
+            started_at: 1_000,
+            ..Exchange::default()
+        };
+        assert_eq!(exchange.passed_deltas(1, 3_000_000), None);
+        assert_eq!(exchange.passed_deltas(3, 5_000_000), Some(2_000));
+        assert_eq!(exchange.deltas, 4);
+        assert_eq!(
+            exchange.gaps.as_ref().map(|g| (g.count(), g.max_us())),
+            Some((3, 2_000))
+        );
+        assert_eq!(exchange.ttft(), Some(2_999_000));
+    }
+}

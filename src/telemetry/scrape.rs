@@ -1,0 +1,447 @@
+//! The text that Prometheus reads, from the merged meters of all workers.
+//!
+//! Names: the OpenTelemetry GenAI conventions where they have one (`gen_ai_*`, with the unit
+//! suffix that Prometheus wants), `ringway_*` for the rest.
+
+use core::fmt::Write as _;
+
+use crate::telemetry::meter::{Labels, Meter, Series, Values};
+
+/// What the process knows beside its workers' meters.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Names of the plan's providers, in its order.
+    pub providers: Vec<String>,
+    /// Driver of each worker.
+    pub drivers: Vec<&'static str>,
+    /// Log lines dropped.
+    pub log_dropped: u64,
+    /// Version of the program.
+    pub version: &'static str,
+    /// Seconds since start.
+    pub uptime_seconds: u64,
+    /// Whether the process is draining.
+    pub draining: bool,
+}
+
+/// Prints all metrics in the text exposition format.
+#[must_use]
+pub fn text(meter: &Meter, facts: &Facts) -> String {
+    let mut out = String::with_capacity(16 * 1024);
+    process(&mut out, facts);
+    counters(&mut out, meter);
+    ends(&mut out, meter);
+    histogram_head(
+        &mut out,
+        "ringway_gateway_seconds",
+        "From a request being read to its being sent on.",
+    );
+    histogram(
+        &mut out,
+        "ringway_gateway_seconds",
+        "",
+        &meter.gateway_us,
+        SECONDS,
+    );
+    type Pick = fn(&Series) -> &Values;
+    let timed: [(&str, &str, Pick); 4] = [
+        (
+            "gen_ai_server_time_to_first_token_seconds",
+            "Time to the first token.",
+            |s| &s.ttft_us,
+        ),
+        (
+            "gen_ai_server_time_per_output_token_seconds",
+            "Time per output token after the first.",
+            |s| &s.per_token_us,
+        ),
+        (
+            "gen_ai_server_request_duration_seconds",
+            "The whole exchange.",
+            |s| &s.duration_us,
+        ),
+        (
+            "ringway_gap_seconds",
+            "Every gap between two deltas.",
+            |s| &s.gap_us,
+        ),
+    ];
+    for (name, help, pick) in timed {
+        histogram_head(&mut out, name, help);
+        for (labels, series) in &meter.series {
+            histogram(
+                &mut out,
+                name,
+                &label_text(labels, facts),
+                pick(series),
+                SECONDS,
+            );
+        }
+    }
+    tokens(&mut out, meter, facts);
+    stalls(&mut out, meter, facts);
+    out
+}
+
+fn process(out: &mut String, facts: &Facts) {
+    head(
+        out,
+        "ringway_build_info",
+        "gauge",
+        "Version of the program.",
+    );
+    line(
+        out,
+        "ringway_build_info",
+        &format!("version=\"{}\"", facts.version),
+        1,
+    );
+    head(
+        out,
+        "ringway_uptime_seconds",
+        "gauge",
+        "Seconds since start.",
+    );
+    line(out, "ringway_uptime_seconds", "", facts.uptime_seconds);
+    head(
+        out,
+        "ringway_draining",
+        "gauge",
+        "1 while the process finishes its last streams.",
+    );
+    line(out, "ringway_draining", "", u64::from(facts.draining));
+    head(
+        out,
+        "ringway_driver_info",
+        "gauge",
+        "Driver of each worker.",
+    );
+    for (worker, driver) in facts.drivers.iter().enumerate() {
+        line(
+            out,
+            "ringway_driver_info",
+            &format!("worker=\"{worker}\",driver=\"{driver}\""),
+            1,
+        );
+    }
+    head(
+        out,
+        "ringway_log_lines_dropped_total",
+        "counter",
+        "Log lines that found no room.",
+    );
+    line(
+        out,
+        "ringway_log_lines_dropped_total",
+        "",
+        facts.log_dropped,
+    );
+}
+
+#[expect(clippy::too_many_lines, reason = "one row per counter")]
+fn counters(out: &mut String, meter: &Meter) {
+    let c = &meter.counters;
+    let rows: [(&str, &str, &str, u64); 13] = [
+        (
+            "ringway_connections_open",
+            "gauge",
+            "Client connections open.",
+            c.open,
+        ),
+        (
+            "ringway_connections_accepted_total",
+            "counter",
+            "Client connections accepted.",
+            c.accepted,
+        ),
+        (
+            "ringway_connections_refused_total",
+            "counter",
+            "Client connections refused.",
+            c.refused,
+        ),
+        (
+            "ringway_upstream_connected_total",
+            "counter",
+            "Upstream connections opened.",
+            c.connected,
+        ),
+        (
+            "ringway_upstream_reused_total",
+            "counter",
+            "Upstream connections reused.",
+            c.reused,
+        ),
+        (
+            "ringway_upstream_stale_total",
+            "counter",
+            "Pooled connections found dead.",
+            c.stale,
+        ),
+        (
+            "ringway_upstream_pooled",
+            "gauge",
+            "Idle upstream connections.",
+            c.pooled,
+        ),
+        (
+            "ringway_fallbacks_total",
+            "counter",
+            "Attempts at a further target.",
+            c.fallbacks,
+        ),
+        (
+            "ringway_doubled_prefix_total",
+            "counter",
+            "Requests to /v1/v1.",
+            c.doubled_prefix,
+        ),
+        (
+            "ringway_credential_refused_total",
+            "counter",
+            "Answers that refused the gateway's own credential.",
+            c.credential_refused,
+        ),
+        (
+            "ringway_panics_total",
+            "counter",
+            "Exchanges ended by a panic.",
+            c.panics,
+        ),
+        (
+            "ringway_held_bytes",
+            "gauge",
+            "Bytes charged to the buffer budget.",
+            c.held_bytes,
+        ),
+        (
+            "ringway_translation_losses_total",
+            "counter",
+            "Members dropped or changed.",
+            c.losses,
+        ),
+    ];
+    for (name, kind, help, value) in rows {
+        head(out, name, kind, help);
+        line(out, name, "", value);
+    }
+}
+
+fn ends(out: &mut String, meter: &Meter) {
+    head(
+        out,
+        "ringway_exchanges_total",
+        "counter",
+        "Exchanges by how they ended.",
+    );
+    for end in &meter.ends {
+        let labels = format!(
+            "operation=\"{}\",outcome=\"{}\",status=\"{}\"",
+            end.operation.name(),
+            end.outcome.name(),
+            end.status
+        );
+        line(out, "ringway_exchanges_total", &labels, end.count);
+    }
+}
+
+fn tokens(out: &mut String, meter: &Meter, facts: &Facts) {
+    let name = "gen_ai_client_token_usage";
+    histogram_head(
+        out,
+        name,
+        "Tokens of a request by kind, as the provider counted them.",
+    );
+    for (labels, series) in &meter.series {
+        let text = label_text(labels, facts);
+        for (kind, values) in [
+            ("input", &series.input_tokens),
+            ("output", &series.output_tokens),
+        ] {
+            let labels = format!("gen_ai_token_type=\"{kind}\",{text}");
+            histogram(out, name, &labels, values, TOKENS);
+        }
+    }
+}
+
+fn stalls(out: &mut String, meter: &Meter, facts: &Facts) {
+    head(
+        out,
+        "ringway_stalls_total",
+        "counter",
+        "Gaps of a second and more.",
+    );
+    for (labels, series) in &meter.series {
+        line(
+            out,
+            "ringway_stalls_total",
+            &label_text(labels, facts),
+            series.stalls,
+        );
+    }
+}
+
+fn label_text(labels: &Labels, facts: &Facts) -> String {
+    let mut text = String::new();
+    let provider = facts
+        .providers
+        .get(labels.provider)
+        .map_or("", String::as_str);
+    let pairs = [
+        ("gen_ai_operation_name", labels.operation.name()),
+        ("gen_ai_provider_name", provider),
+        ("gen_ai_request_model", labels.model.as_str()),
+        ("client_wire", labels.client.name()),
+        ("upstream_wire", labels.upstream.name()),
+    ];
+    for (name, value) in pairs {
+        let comma = if text.is_empty() { "" } else { "," };
+        let _ = write!(text, "{comma}{name}=\"{}\"", escape(value));
+    }
+    text
+}
+
+/// The upper edges of a histogram's buckets: the value in our unit, and how it is printed.
+type Edges = &'static [(u64, &'static str)];
+
+fn histogram(out: &mut String, name: &str, labels: &str, values: &Values, edges: Edges) {
+    let comma = if labels.is_empty() { "" } else { "," };
+    for (edge, text) in edges {
+        let count = values.count_up_to(*edge);
+        let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{text}\"}} {count}");
+    }
+    let _ = writeln!(
+        out,
+        "{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {}",
+        values.count()
+    );
+    if core::ptr::eq(edges, TOKENS) {
+        line(out, &format!("{name}_sum"), labels, values.sum());
+    } else {
+        let (whole, micros) = (values.sum() / 1_000_000, values.sum() % 1_000_000);
+        let braces = if labels.is_empty() {
+            String::new()
+        } else {
+            format!("{{{labels}}}")
+        };
+        let _ = writeln!(out, "{name}_sum{braces} {whole}.{micros:06}");
+    }
+    line(out, &format!("{name}_count"), labels, values.count());
+}
+
+fn histogram_head(out: &mut String, name: &str, help: &str) {
+    head(out, name, "histogram", help);
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn line(out: &mut String, name: &str, labels: &str, value: u64) {
+    let braces = if labels.is_empty() {
+        String::new()
+    } else {
+        format!("{{{labels}}}")
+    };
+    let _ = writeln!(out, "{name}{braces} {value}");
+}
+
+fn escape(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+/// Microseconds; the conventions' own edges, with finer ones below for gaps and overhead.
+const SECONDS: Edges = &[
+    (10, "0.00001"),
+    (30, "0.00003"),
+    (100, "0.0001"),
+    (300, "0.0003"),
+    (1_000, "0.001"),
+    (5_000, "0.005"),
+    (10_000, "0.01"),
+    (20_000, "0.02"),
+    (40_000, "0.04"),
+    (80_000, "0.08"),
+    (160_000, "0.16"),
+    (320_000, "0.32"),
+    (640_000, "0.64"),
+    (1_280_000, "1.28"),
+    (2_560_000, "2.56"),
+    (5_120_000, "5.12"),
+    (10_240_000, "10.24"),
+    (20_480_000, "20.48"),
+    (40_960_000, "40.96"),
+    (81_920_000, "81.92"),
+];
+
+const TOKENS: Edges = &[
+    (1, "1"),
+    (4, "4"),
+    (16, "16"),
+    (64, "64"),
+    (256, "256"),
+    (1_024, "1024"),
+    (4_096, "4096"),
+    (16_384, "16384"),
+    (65_536, "65536"),
+    (262_144, "262144"),
+    (1_048_576, "1048576"),
+    (4_194_304, "4194304"),
+    (16_777_216, "16777216"),
+    (67_108_864, "67108864"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::usage::Usage;
+    use crate::telemetry::exchange::{Exchange, Operation, Outcome};
+    use crate::wire::kind::Wire;
+
+    #[test]
+    fn text_has_cumulative_buckets_and_escaped_labels() {
+        let mut meter = Meter::default();
+        meter.settle(&Exchange {
+            operation: Operation::Chat,
+            outcome: Outcome::Complete,
+            status: 200,
+            client_wire: Some(Wire::OpenAiChat),
+            upstream_wire: Some(Wire::OpenAiChat),
+            provider: Some(0),
+            model_sent: Some("a\"b".to_owned()),
+            usage: Usage {
+                input: Some(20),
+                output: Some(3),
+                ..Usage::default()
+            },
+            started_at: 1,
+            ended_at: 2_000_001,
+            ..Exchange::default()
+        });
+        let facts = Facts {
+            providers: vec!["stub".to_owned()],
+            ..Facts::default()
+        };
+        let text = text(&meter, &facts);
+        let labels = "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"stub\",\
+                      gen_ai_request_model=\"a\\\"b\",client_wire=\"openai\",upstream_wire=\"openai\"";
+        let expected = [
+            format!(
+                "gen_ai_client_token_usage_bucket{{gen_ai_token_type=\"input\",{labels},le=\"16\"}} 0"
+            ),
+            format!(
+                "gen_ai_client_token_usage_bucket{{gen_ai_token_type=\"input\",{labels},le=\"64\"}} 1"
+            ),
+            format!("gen_ai_client_token_usage_sum{{gen_ai_token_type=\"output\",{labels}}} 3"),
+            format!("gen_ai_server_request_duration_seconds_sum{{{labels}}} 0.002000"),
+            "ringway_exchanges_total{operation=\"chat\",outcome=\"complete\",status=\"200\"} 1"
+                .to_owned(),
+        ];
+        for line in expected {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+    }
+}
