@@ -1,0 +1,262 @@
+//! Arguments and help text: what was typed, as plain values.
+//!
+//! Reads and prints nothing: [`parse`] gives what was asked for, or the text to show and the exit
+//! code. Addresses and names are checked where the configuration's own are.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Exit codes of the program; `--help` documents them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or asked to stop.
+    Done,
+    /// It failed while it ran.
+    Failed,
+    /// The arguments or the configuration are at fault.
+    Refused,
+}
+
+impl Exit {
+    /// The number that the system gets.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Refused => 2,
+        }
+    }
+}
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ringway",
+    version = VERSION,
+    about = "An LLM gateway: any OpenAI or Anthropic client, any provider of either wire",
+    after_help = EXAMPLES,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
+    /// Read a configuration, print its routes or all that is wrong with it
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Make a client key; print it once, with its digest for the configuration
+    Key(KeyArgs),
+    /// Stream through all four directions against a stub provider, on this host alone
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArgs),
+}
+
+/// `ringway serve`
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// Configuration file; without one, providers come from ANTHROPIC_API_KEY, OPENAI_API_KEY,
+    /// ANTHROPIC_BASE_URL and OPENAI_BASE_URL
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address for clients, instead of the configured ones; may be given several times
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub listen: Vec<String>,
+    /// Address of the admin listener, or `off`
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin: Option<String>,
+    /// How sockets are driven
+    #[arg(long, value_name = "DRIVER", value_parser = ["auto", "uring", "epoll"])]
+    pub driver: Option<String>,
+    /// Data threads, instead of one for each usable core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Serve without client keys on an address that others reach
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// `ringway check`
+#[derive(Args, Clone, Debug, Default)]
+pub struct CheckArgs {
+    /// Configuration file; without one, the environment is checked as `serve` would read it
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `ringway key`
+#[derive(Args, Clone, Debug, Default)]
+pub struct KeyArgs {
+    /// Whose requests those with this key are
+    #[arg(short, long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+}
+
+/// `ringway demo`
+#[derive(Args, Clone, Debug, Default)]
+pub struct DemoArgs {
+    /// Stay up, and print lines to try it with
+    #[arg(long)]
+    pub serve: bool,
+    /// How sockets are driven
+    #[arg(long, value_name = "DRIVER", value_parser = ["auto", "uring", "epoll"])]
+    pub driver: Option<String>,
+}
+
+/// Reads arguments, the program's name first. The error prints itself and has the exit code:
+/// also for `--help` and `--version`.
+pub fn parse<I>(arguments: I) -> Result<Arguments, clap::Error>
+where
+    I: IntoIterator<Item = std::ffi::OsString>,
+{
+    Arguments::try_parse_from(arguments)
+}
+
+/// Version, commit, drivers and crypto provider of this build; the build script puts it together.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("RINGWAY_BUILD"));
+
+const EXAMPLES: &str = "\
+Examples:
+  ringway demo                             try it: no key, no configuration
+  ANTHROPIC_API_KEY=... ringway serve      one key, both wires, on 127.0.0.1:8080
+  ringway check --config ringway.toml      all that is wrong, or the routes
+  ringway serve --config ringway.toml
+
+Exit codes:
+  0  done, or stopped when asked to
+  1  failed while it ran
+  2  the arguments or the configuration are at fault; nothing was started";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  ringway serve --config ringway.toml
+  ANTHROPIC_API_KEY=... OPENAI_API_KEY=... ringway serve
+  ringway serve --listen 127.0.0.1:9000 --listen unix:/run/ringway.sock
+  ringway serve --config ringway.toml --driver epoll --workers 2
+
+Without a configuration, a provider that has no key here gets the caller's own.
+Signals: TERM finishes running streams and exits with 0; a second TERM exits at once.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  ringway check --config ringway.toml
+  ringway check --config ringway.toml >routes.txt
+
+Routes go to standard output, faults and warnings to standard error, each as
+file:line: key: what is wrong; the cure. Exit code 2 with any fault.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  ringway demo                   stream, check and measure all four directions
+  ringway demo --driver epoll
+  ringway demo --serve           stay up, with lines for curl, Python and TypeScript
+
+Models while it serves are openai/NAME and anthropic/NAME; NAME says what the stub does:
+  stub-text          a text                     stub-error-429     a status, 400 to 599
+  stub-thinking      thinking, then a text      stub-error-start   a stream that opens with an error
+  stub-tools         calls the declared tools   stub-error-mid     an error after some tokens
+  stub-all           all three in one answer    stub-break         cut within an event
+  stub-echo          the last user text         stub-end           no end marker
+  stub-refusal       a refusal                  stub-silent        a head, then nothing
+  stub-slow          four tokens a second       stub-reset         closed before any head
+-fast or -slow behind a name changes the pace.
+
+Exit code 0 only if every direction was right; with --serve, when it was told to stop.";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Arguments, Command, VERSION, parse};
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        let arguments = line.split(' ').map(Into::into);
+        let parsed = parse(arguments).map_err(|error| error.to_string());
+        parsed.map(|arguments| arguments.command)
+    }
+
+    #[test]
+    fn arguments_hold_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_with_every_option_holds_what_was_typed() {
+        let line = "ringway serve --config r.toml --listen 127.0.0.1:1 --listen unix:/s \
+                    --admin off --driver uring --workers 2 --open";
+        let Ok(Command::Serve(args)) = parsed(line) else {
+            panic!("not serve");
+        };
+        assert_eq!(args.config.unwrap().as_os_str(), "r.toml");
+        assert_eq!(args.listen, ["127.0.0.1:1", "unix:/s"]);
+        assert_eq!(args.admin.as_deref(), Some("off"));
+        assert_eq!(args.driver.as_deref(), Some("uring"));
+        assert_eq!(args.workers, Some(2));
+        assert!(args.open);
+    }
+
+    #[test]
+    fn demo_and_key_and_check_hold_what_was_typed() {
+        assert!(matches!(parsed("ringway demo --serve"), Ok(Command::Demo(args)) if args.serve));
+        assert!(matches!(
+            parsed("ringway key --tenant blue"),
+            Ok(Command::Key(args)) if args.tenant.as_deref() == Some("blue")
+        ));
+        assert!(matches!(
+            parsed("ringway check"),
+            Ok(Command::Check(args)) if args.config.is_none()
+        ));
+    }
+
+    #[test]
+    fn wrong_arguments_name_what_was_expected() {
+        for (line, text) in [
+            ("ringway serv", "serve"),
+            (
+                "ringway serve --driver io",
+                "possible values: auto, uring, epoll",
+            ),
+            ("ringway serve --workers 0", "0 is not in 1..=1024"),
+            ("ringway check --conf", "--config"),
+        ] {
+            let fault = parsed(line).unwrap_err();
+            assert!(fault.contains(text), "{line}: {fault}");
+        }
+    }
+
+    #[test]
+    fn demo_help_names_every_model_of_the_stub() {
+        let help = parsed("ringway demo --help").unwrap_err();
+        for name in crate::demo::stub::model::LISTED {
+            let name = if name.starts_with("stub-error-5") {
+                "stub-error-429"
+            } else {
+                name
+            };
+            assert!(help.contains(name), "{name}: {help}");
+        }
+    }
+
+    #[test]
+    fn help_has_examples_and_exit_codes_and_version_the_drivers() {
+        let help = parsed("ringway --help").unwrap_err();
+        assert!(
+            help.contains("ringway demo") && help.contains("Exit codes:"),
+            "{help}"
+        );
+        assert!(
+            VERSION.contains("epoll") && VERSION.contains("commit "),
+            "{VERSION}"
+        );
+    }
+}

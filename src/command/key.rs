@@ -1,0 +1,90 @@
+//! `ringway key`: a random client key and what the configuration holds of it.
+//!
+//! The key is printed once and kept nowhere. Its randomness comes from the caller.
+
+use std::io::{self, Write};
+
+use crate::cli::KeyArgs;
+use crate::config::read::TENANT;
+use crate::json::write::escape_into;
+use crate::route::client_key::digest_of;
+
+/// Random bytes that a key is made of; each gives five bits.
+pub const RANDOM_BYTES: usize = 40;
+
+const _: () = assert!(RANDOM_BYTES * 5 >= 128);
+
+/// Prints a key made of these bytes, its digest, and the lines for the configuration.
+pub fn run(args: &KeyArgs, random: &[u8; RANDOM_BYTES], out: &mut impl Write) -> io::Result<()> {
+    let key = key_of(random);
+    let digest = hex(&digest_of(key.as_bytes()));
+    let mut tenant = Vec::new();
+    escape_into(args.tenant.as_deref().unwrap_or(TENANT), &mut tenant);
+    let tenant = String::from_utf8_lossy(&tenant);
+    writeln!(out, "key:    {key}")?;
+    writeln!(out, "sha256: {digest}")?;
+    writeln!(
+        out,
+        "\n# The key is shown this once. For the configuration:"
+    )?;
+    writeln!(out, "[[key]]\nsha256 = \"{digest}\"\ntenant = \"{tenant}\"")?;
+    out.flush()
+}
+
+/// `rw-` and one of 32 characters for each byte; none of them is taken for another.
+fn key_of(random: &[u8; RANDOM_BYTES]) -> String {
+    let letters = random
+        .iter()
+        .filter_map(|byte| ALPHABET.get(usize::from(byte % 32)));
+    let letters: String = letters.map(|&letter| char::from(letter)).collect();
+    format!("rw-{letters}")
+}
+
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RANDOM_BYTES, key_of, run};
+    use crate::cli::KeyArgs;
+    use crate::route::compile::tests::plan;
+
+    #[test]
+    fn key_printed_is_the_key_that_its_lines_let_in() {
+        let mut random = [0; RANDOM_BYTES];
+        for (at, byte) in random.iter_mut().enumerate() {
+            *byte = u8::try_from(at * 7 % 256).unwrap();
+        }
+        let args = KeyArgs {
+            tenant: Some("a \"b\"\n".to_owned()),
+        };
+        let mut out = Vec::new();
+        run(&args, &random, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let key = text
+            .lines()
+            .next()
+            .unwrap()
+            .strip_prefix("key:    ")
+            .unwrap();
+        assert_eq!(key, key_of(&random));
+        let (_, lines) = text.split_once("# The key").unwrap();
+        let lines = format!("#{lines}");
+        let provider = "[[provider]]\nname = \"a\"\nkind = \"openai\"\nkey = \"none\"\n";
+        let plan = plan(&format!("{provider}{lines}"));
+        assert_eq!(&*plan.key(key.as_bytes()).unwrap().tenant, "a \"b\"\n");
+        assert!(!lines.contains(key));
+    }
+
+    #[test]
+    fn keys_of_different_bytes_differ_and_are_fit_for_headers() {
+        let one = key_of(&[0; RANDOM_BYTES]);
+        let other = key_of(&[31; RANDOM_BYTES]);
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 43);
+        assert!(other.bytes().all(|byte| byte.is_ascii_graphic()));
+    }
+}

@@ -1,0 +1,5 @@
+//! What the commands do, short of running: `main` gives them arguments, environment and writers.
+
+pub mod check;
+pub mod key;
+pub mod prepare;

@@ -1,0 +1,108 @@
+//! The program: allocator, arguments, exit code.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, ServeArgs};
+use ringway::command::{check, key, prepare};
+use ringway::demo::run as run_demo;
+use ringway::route::compile::Compiled;
+use ringway::server::control::Ended;
+use ringway::server::host;
+use ringway::server::run::{self, Options};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = match cli::parse(env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(answer) => return shown(&answer),
+    };
+    let done = match arguments.command {
+        Command::Serve(args) => serve(&args),
+        Command::Check(args) => {
+            let colour = io::stdout().is_terminal();
+            check::run(
+                &args,
+                &variable,
+                colour,
+                &mut io::stdout(),
+                &mut io::stderr(),
+            )
+        }
+        Command::Key(args) => make_key(&args),
+        Command::Demo(args) => demo(&args),
+    };
+    let exit = done.unwrap_or_else(|error| {
+        // A reader that left early (`ringway check | head`) is told nothing, by the code alone.
+        let _ = writeln!(io::stderr(), "ringway: {error}");
+        Exit::Failed
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Help and version on standard output, wrong arguments on standard error.
+fn shown(answer: &clap::Error) -> ExitCode {
+    let printed = answer.print();
+    let exit = match (printed, answer.use_stderr()) {
+        (Err(_), _) => Exit::Failed,
+        (Ok(()), true) => Exit::Refused,
+        (Ok(()), false) => Exit::Done,
+    };
+    ExitCode::from(exit.code())
+}
+
+fn serve(args: &ServeArgs) -> io::Result<Exit> {
+    let compiled = match prepare::prepare(args, &variable) {
+        Ok(compiled) => compiled,
+        Err(faults) => {
+            writeln!(io::stderr(), "{faults}")?;
+            return Ok(Exit::Refused);
+        }
+    };
+    forget(&compiled);
+    for line in &compiled.warnings {
+        writeln!(io::stderr(), "warning: {line}")?;
+    }
+    host::harden();
+    let options = Options {
+        signals: true,
+        announce: true,
+        panic_model: None,
+    };
+    let ended = run::start(compiled.plan, &options)?.wait()?;
+    Ok(match ended {
+        Ended::Stopped => Exit::Done,
+        Ended::WorkerLost => Exit::Failed,
+    })
+}
+
+fn demo(args: &DemoArgs) -> io::Result<Exit> {
+    let colour = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
+    run_demo::run(args, colour, &mut io::stdout())
+}
+
+fn make_key(args: &KeyArgs) -> io::Result<Exit> {
+    let mut random = [0; key::RANDOM_BYTES];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    key::run(args, &random, &mut io::stdout())?;
+    Ok(Exit::Done)
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+/// Takes variables that held keys out of the environment, so that no child inherits them.
+#[expect(
+    unsafe_code,
+    reason = "the environment may be changed while there is one thread"
+)]
+fn forget(compiled: &Compiled) {
+    for name in &compiled.secret_variables {
+        // SAFETY: `serve` calls this before anything starts a thread.
+        unsafe { env::remove_var(name) };
+    }
+}

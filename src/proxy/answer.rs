@@ -1,0 +1,454 @@
+//! What is done with a provider's answer once its head is there: relayed, translated, refused.
+//!
+//! Decides the mode by wires, status and content type; an error before anything was sent comes
+//! back as a [`Failure`], so that another target may be tried.
+
+use core::future::poll_fn;
+use core::pin::pin;
+use std::sync::Arc;
+
+use crate::chat::error::ApiError;
+use crate::http1::body::BodyEnd;
+use crate::http1::encode;
+use crate::http1::framing::Framing;
+use crate::http1::method::Method;
+use crate::limits::ERROR_BODY_BYTES_MAX;
+use crate::net::buffers;
+use crate::net::clock::{self, Instant};
+use crate::proxy::answer_head::{self, BodyForm, Frame};
+use crate::proxy::body_mode::Mode;
+use crate::proxy::budget::Charge;
+use crate::proxy::client::{Client, Interrupt};
+use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::relay::{Relay, State, Step};
+use crate::proxy::reply::{self, Voice};
+use crate::proxy::scrub::Scrubber;
+use crate::proxy::upstream::{self, Upstream};
+use crate::proxy::worker::Worker;
+use crate::route::upstream::Provider;
+use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::translate::context::AnswerContext;
+use crate::translate::stream::StreamTranslator;
+use crate::translate::tap::Tap;
+use crate::translate::usage_strip::UsageStrip;
+use crate::translate::{error, response};
+use crate::wire::kind::Wire;
+
+/// What the answer's way depends on, beside the answer.
+pub struct Delivery<'d, 'w> {
+    /// This worker.
+    pub worker: &'w Worker,
+    /// The provider that answered.
+    pub provider: &'w Provider,
+    /// How answers of ours are written.
+    pub voice: Voice<'d>,
+    /// The request's method.
+    pub method: Method,
+    /// Set where the answer has to be translated.
+    pub answer: Option<AnswerContext>,
+    /// A stream was asked for.
+    pub stream: bool,
+    /// The usage chunk must not reach the client.
+    pub strip_usage: bool,
+    /// Another target could still take over.
+    pub has_next: bool,
+    /// The JSON wire whose answer this is; `None` on relayed endpoints.
+    pub wire: Option<Wire>,
+    /// Takes out what was sent upstream and must not come back.
+    pub scrubber: Option<Scrubber<'w>>,
+    /// Whose buffers are charged.
+    pub tenant: usize,
+}
+
+impl<'w> Delivery<'_, 'w> {
+    /// Delivers the answer.
+    ///
+    /// # Errors
+    /// A failure before anything reached the client.
+    pub async fn run(
+        mut self,
+        client: &mut Client<'_>,
+        upstream: Upstream,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let success = (200..300).contains(&upstream.head.status);
+        match (self.answer.take(), success) {
+            (None, _) => self.pass_on(client, upstream, exchange, success).await,
+            (Some(_), false) => Box::pin(self.translate_error(client, upstream, exchange)).await,
+            (Some(context), true) => {
+                if is_encoded(&upstream) {
+                    return Err(Failure::new(Kind::Compressed));
+                }
+                let kind = content_kind(&upstream);
+                match (self.stream, kind) {
+                    (true, Content::Events | Content::Unnamed) => {
+                        Box::pin(self.translate_stream(client, upstream, context, exchange)).await
+                    }
+                    (false, Content::Json | Content::Unnamed) => {
+                        Box::pin(self.translate_whole(client, upstream, &context, exchange)).await
+                    }
+                    _ => Err(Failure::new(Kind::ContentType)),
+                }
+            }
+        }
+    }
+
+    async fn pass_on(
+        self,
+        client: &mut Client<'_>,
+        upstream: Upstream,
+        exchange: &mut Exchange,
+        success: bool,
+    ) -> Result<Step<'w>, Failure> {
+        let mode = match (self.wire, success) {
+            (Some(wire), true) => {
+                let kind = content_kind(&upstream);
+                if kind == Content::Other {
+                    return Err(Failure::new(Kind::ContentType));
+                }
+                let events = kind == Content::Events || (kind == Content::Unnamed && self.stream);
+                self.mode_of(wire, events, &upstream)
+            }
+            _ => Mode::Plain,
+        };
+        let body = self.body_form(&upstream, &mode);
+        let frame = Frame {
+            body,
+            ..self.voice.frame
+        };
+        let mut out = buffers::take(buffers::Class::Quiet);
+        let holds = |value: &[u8]| self.scrubber.as_ref().is_some_and(|s| s.finds(value));
+        let head = (&upstream.head, upstream.buf.as_slice());
+        answer_head::passthrough(&mut out, head, self.wire, &frame, holds);
+        self.server_timing(&mut out, exchange);
+        encode::end_head(&mut out);
+        exchange.status = upstream.head.status;
+        exchange.stream = mode.is_stream();
+        let hold = self.has_next && mode.is_stream();
+        self.relay(client, upstream, (mode, &frame, out), hold, exchange)
+            .await
+    }
+
+    /// The way of a same-wire answer. A compressed one is passed on unread.
+    fn mode_of(&self, wire: Wire, events: bool, upstream: &Upstream) -> Mode {
+        let limits = self.worker.limits();
+        let encoded = is_encoded(upstream);
+        let len = upstream.body.remaining();
+        match (encoded, events) {
+            (true, _) => Mode::Plain,
+            (false, true) => Mode::Watched {
+                wire,
+                tap: Box::new(Tap::new(wire, limits.event_bytes_max)),
+                strip: self
+                    .strip_usage
+                    .then(|| Box::new(UsageStrip::new(limits.event_bytes_max))),
+            },
+            (false, false) => Mode::Whole {
+                wire,
+                len,
+                facts: None,
+                kept: Some(Vec::new()),
+            },
+        }
+    }
+
+    fn body_form(&self, upstream: &Upstream, mode: &Mode) -> BodyForm {
+        let version = self.voice.frame.version;
+        match upstream.head.framing {
+            Framing::None => match self.method {
+                Method::Head => declared_length(upstream).map_or(BodyForm::None, BodyForm::Length),
+                _ if matches!(upstream.head.status, 204 | 304) => BodyForm::None,
+                _ => BodyForm::Length(0),
+            },
+            Framing::Length(len) if mode.keeps_length() => BodyForm::Length(len),
+            _ => Frame::streamed(version),
+        }
+    }
+
+    /// Brings the answer to its commit; the relay then runs where nothing of the request is held.
+    async fn relay(
+        self,
+        client: &mut Client<'_>,
+        upstream: Upstream,
+        (mode, frame, out): (Mode, &Frame<'_>, Vec<u8>),
+        hold: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let mut relay = Box::new(Relay {
+            worker: self.worker,
+            state: State::new(&upstream, Instant::from_nanos(exchange.head_at)),
+            upstream,
+            mode,
+            form: frame.body,
+            stays_open: frame.stays_open(),
+            unread: self.voice.unread,
+            tenant: self.tenant,
+            charge: None,
+            out,
+            hold,
+            scrubber: self.scrubber,
+            stall_ms: self.provider.timeouts.stream_stall_ms,
+        });
+        relay.open(client, exchange).await?;
+        Ok(Step::Relay(relay))
+    }
+
+    async fn translate_stream(
+        self,
+        client: &mut Client<'_>,
+        upstream: Upstream,
+        context: AnswerContext,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let wires = (self.provider.wire, self.voice.wire);
+        let limits = self.worker.limits();
+        let translator = StreamTranslator::new(wires.0, wires.1, context, limits.event_bytes_max);
+        let frame = Frame {
+            body: Frame::streamed(self.voice.frame.version),
+            ..self.voice.frame
+        };
+        let mut out = buffers::take(buffers::Class::Quiet);
+        let head = (&upstream.head, upstream.buf.as_slice());
+        answer_head::translated(&mut out, head, wires, 200, &frame, clock::unix_millis());
+        out.extend_from_slice(b"content-type: text/event-stream; charset=utf-8\r\n");
+        out.extend_from_slice(b"cache-control: no-cache\r\n");
+        self.server_timing(&mut out, exchange);
+        encode::end_head(&mut out);
+        exchange.status = 200;
+        exchange.stream = true;
+        let mode = Mode::Translated(Box::new(translator));
+        let hold = self.has_next;
+        self.relay(client, upstream, (mode, &frame, out), hold, exchange)
+            .await
+    }
+
+    async fn translate_whole(
+        self,
+        client: &mut Client<'_>,
+        mut upstream: Upstream,
+        context: &AnswerContext,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let wires = (self.provider.wire, self.voice.wire);
+        let limits = self.worker.limits();
+        let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant);
+        let mut body = self
+            .read_whole(client, &mut upstream, limits.answer_bytes_max, &mut charge)
+            .await?;
+        if let Some(scrubber) = &self.scrubber {
+            scrubber.blank(&mut body);
+        }
+        let mut answer = Vec::with_capacity(body.len() + 256);
+        let facts = {
+            let mut tape = self.worker.tape.borrow_mut();
+            response::translate(wires, &body, context, &mut tape, limits, &mut answer)
+        };
+        self.worker.shrink();
+        let facts = facts.map_err(|fault| Failure::with_detail(Kind::NotAnAnswer, fault.text()))?;
+        drop(body);
+        charge
+            .hold(answer.capacity())
+            .map_err(|_| Failure::new(Kind::NoRoom))?;
+        exchange.usage = facts.usage;
+        exchange.stop = facts.stop;
+        exchange.outcome = Outcome::Complete;
+        let mut fields = Vec::with_capacity(256);
+        answer_head::translated_fields(
+            &mut fields,
+            (&upstream.head, upstream.buf.as_slice()),
+            wires,
+            clock::unix_millis(),
+        );
+        self.server_timing(&mut fields, exchange);
+        let head = (200, reply::JSON, fields.as_slice());
+        let next = reply::send(client, exchange, &self.voice, head, &answer).await;
+        upstream::release(self.worker, upstream, clock::now());
+        Ok(Step::Over(next))
+    }
+
+    async fn translate_error(
+        self,
+        client: &mut Client<'_>,
+        mut upstream: Upstream,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let wires = (self.provider.wire, self.voice.wire);
+        let status = upstream.head.status;
+        let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant);
+        let encoded = is_encoded(&upstream);
+        let body = match self
+            .read_whole(client, &mut upstream, ERROR_BODY_BYTES_MAX, &mut charge)
+            .await
+        {
+            Ok(body) if !encoded => body,
+            // The status says enough; what came of the text is not worth a second failure.
+            Ok(_) => Vec::new(),
+            Err(failure) if failure.kind == Kind::ClientGone => return Err(failure),
+            Err(_) => Vec::new(),
+        };
+        let has = |name| upstream.head.field(&upstream.buf, name).is_some();
+        let has_retry_after = has("retry-after") || has("retry-after-ms");
+        let credential = self.scrubber.as_ref().map_or(&[][..], Scrubber::credential);
+        let told = {
+            let mut tape = self.worker.tape.borrow_mut();
+            error::translate(
+                wires,
+                status,
+                &body,
+                has_retry_after,
+                &[credential],
+                &mut tape,
+            )
+        };
+        let mut fields = Vec::with_capacity(256);
+        answer_head::translated_fields(
+            &mut fields,
+            (&upstream.head, upstream.buf.as_slice()),
+            wires,
+            clock::unix_millis(),
+        );
+        if let Some(retry) = told.should_retry {
+            let value: &[u8] = if retry { b"true" } else { b"false" };
+            encode::field(&mut fields, b"x-should-retry", value);
+        }
+        let api = ApiError {
+            kind: told.kind,
+            message: &told.message,
+            param: told.param.as_deref(),
+            code: told.code,
+        };
+        let refused = reply::Refused {
+            status: told.status,
+            error: api,
+            fields: &fields,
+            word: "upstream_status",
+        };
+        let next = reply::refuse(client, exchange, &self.voice, &refused).await;
+        upstream::release(self.worker, upstream, clock::now());
+        Ok(Step::Over(next))
+    }
+
+    /// Reads a whole body; of one that is too long for its bound, nothing.
+    async fn read_whole(
+        &self,
+        client: &mut Client<'_>,
+        upstream: &mut Upstream,
+        bytes_max: usize,
+        charge: &mut Charge,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut whole = Vec::new();
+        loop {
+            while upstream.body_at < upstream.buf.len() && !upstream.body.is_done() {
+                let input = upstream.buf.get(upstream.body_at..).unwrap_or_default();
+                let step = upstream
+                    .body
+                    .step(input)
+                    .map_err(|fault| Failure::with_detail(Kind::Framing, fault.text()))?;
+                upstream.body_at += step.consumed;
+                let room = bytes_max.saturating_sub(whole.len());
+                if step.payload.len() > room {
+                    if upstream.head.status >= 400 {
+                        // An error's text is cut; what matters stands at its beginning.
+                        whole.extend_from_slice(step.payload.get(..room).unwrap_or_default());
+                        return Ok(whole);
+                    }
+                    return Err(Failure::new(Kind::AnswerTooLarge));
+                }
+                whole.extend_from_slice(step.payload);
+                charge
+                    .hold(whole.capacity())
+                    .map_err(|_| Failure::new(Kind::NoRoom))?;
+            }
+            if upstream.body.is_done() {
+                return Ok(whole);
+            }
+            self.read_more(client, upstream).await?;
+        }
+    }
+
+    async fn read_more(
+        &self,
+        client: &mut Client<'_>,
+        upstream: &mut Upstream,
+    ) -> Result<(), Failure> {
+        client
+            .deadline
+            .set_in(self.provider.timeouts.stream_stall_ms);
+        let mut fresh = Vec::new();
+        let reader = &mut upstream.stream.reader;
+        let read = client
+            .watch(pin!(poll_fn(|cx| reader.poll_read(cx, &mut fresh))))
+            .await;
+        // The head's fields are still needed: what came goes behind them, over what was decoded.
+        upstream.buf.truncate(upstream.head_end);
+        upstream.body_at = upstream.buf.len();
+        upstream.buf.extend_from_slice(&fresh);
+        buffers::give(fresh);
+        match read {
+            Ok(Ok(0)) => match upstream.body.end_of_input() {
+                BodyEnd::Whole => Ok(()),
+                BodyEnd::Cut => Err(Failure::new(Kind::BodyCut)),
+            },
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Failure::with_detail(Kind::BodyCut, error.to_string())),
+            Err(Interrupt::Gone) => Err(Failure::new(Kind::ClientGone)),
+            Err(Interrupt::Cut) => Err(Failure::new(Kind::DrainCut)),
+            Err(Interrupt::Expired) => Err(Failure::new(Kind::BodyStall)),
+        }
+    }
+
+    /// `server-timing`, where the operator switched it on: what is known so far.
+    fn server_timing(&self, out: &mut Vec<u8>, exchange: &Exchange) {
+        if !self.worker.plan.server.server_timing {
+            return;
+        }
+        let ms = |ns: u64| format!("{}.{:03}", ns / 1_000_000, ns / 1_000 % 1_000);
+        let gateway = exchange.sent_at.saturating_sub(exchange.request_at);
+        let upstream = exchange.head_at.saturating_sub(exchange.sent_at);
+        let value = format!("gateway;dur={}, upstream;dur={}", ms(gateway), ms(upstream));
+        encode::field(out, b"server-timing", value.as_bytes());
+    }
+}
+
+/// What the content type of a success says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Json,
+    Events,
+    /// No content type at all.
+    Unnamed,
+    Other,
+}
+
+fn content_kind(upstream: &Upstream) -> Content {
+    let Some(value) = upstream.head.field(&upstream.buf, "content-type") else {
+        return Content::Unnamed;
+    };
+    let end = memchr::memchr(b';', value).unwrap_or(value.len());
+    let media = value
+        .get(..end)
+        .unwrap_or_default()
+        .trim_ascii()
+        .to_ascii_lowercase();
+    match media.as_slice() {
+        b"text/event-stream" => Content::Events,
+        b"" => Content::Unnamed,
+        b"application/json" => Content::Json,
+        other if other.ends_with(b"+json") => Content::Json,
+        _ => Content::Other,
+    }
+}
+
+fn is_encoded(upstream: &Upstream) -> bool {
+    upstream
+        .head
+        .fields
+        .values(&upstream.buf, "content-encoding")
+        .any(|value| !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"))
+}
+
+/// The length that an answer to HEAD declares.
+fn declared_length(upstream: &Upstream) -> Option<u64> {
+    let value = upstream.head.field(&upstream.buf, "content-length")?;
+    core::str::from_utf8(value).ok()?.parse().ok()
+}

@@ -1,0 +1,187 @@
+//! The head of an answer as the client gets it.
+//!
+//! A provider's fields come back less those of its own connection, its framing, cookies,
+//! redirects, cross-origin rules, anything that claims to be ours and anything that holds the
+//! credential. Across wires only the few that have a meaning there come along.
+
+use crate::http1::encode;
+use crate::http1::head::ResponseHead;
+use crate::http1::method::Version;
+use crate::telemetry::log::id_text;
+use crate::translate::headers;
+use crate::wire::kind::Wire;
+
+/// How the body of an answer is framed towards the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyForm {
+    /// No body, and no length either (204, 304 and answers to HEAD without one).
+    None,
+    /// So many bytes.
+    Length(u64),
+    /// Chunks.
+    Chunked,
+    /// Until the connection closes (HTTP/1.0).
+    UntilClose,
+}
+
+/// What every head of ours is written from.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'f> {
+    /// The exchange's id.
+    pub id: u128,
+    /// The client's version.
+    pub version: Version,
+    /// Whether the connection stays open afterwards.
+    pub keep_alive: bool,
+    /// How the body is framed.
+    pub body: BodyForm,
+    /// Whole field lines that go along: cross-origin rules, translation notes.
+    pub extra: &'f [u8],
+}
+
+impl Frame<'_> {
+    /// How a body of unknown length is framed for this client.
+    #[must_use]
+    pub const fn streamed(version: Version) -> BodyForm {
+        match version {
+            Version::Http11 => BodyForm::Chunked,
+            Version::Http10 => BodyForm::UntilClose,
+        }
+    }
+
+    /// Whether the connection can serve again after a body framed like this.
+    #[must_use]
+    pub const fn stays_open(&self) -> bool {
+        self.keep_alive && !matches!(self.body, BodyForm::UntilClose)
+    }
+
+    /// Appends framing, connection and extra fields.
+    fn framing(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.extra);
+        match self.body {
+            BodyForm::None => {}
+            BodyForm::Length(len) => encode::field_number(out, "content-length", len),
+            BodyForm::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            BodyForm::UntilClose => {}
+        }
+        match (self.stays_open(), self.version) {
+            (false, _) => out.extend_from_slice(b"connection: close\r\n"),
+            (true, Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
+            (true, Version::Http11) => {}
+        }
+    }
+}
+
+/// Starts a head of our own making: status line, ids, framing. The caller adds fields and
+/// [`encode::end_head`].
+pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>) {
+    encode::status_line(out, status);
+    ids(
+        out,
+        frame.id,
+        &["x-request-id", "request-id", "x-ringway-request-id"],
+    );
+    frame.framing(out);
+}
+
+/// Writes the head of an answer that is passed on in the wire in which it came.
+///
+/// `holds_credential` tells whether a value must not be shown.
+pub fn passthrough(
+    out: &mut Vec<u8>,
+    upstream: (&ResponseHead, &[u8]),
+    wire: Option<Wire>,
+    frame: &Frame<'_>,
+    holds_credential: impl Fn(&[u8]) -> bool,
+) {
+    let (head, buf) = upstream;
+    encode::status_line(out, head.status);
+    // The provider's own request id comes back under the name that its wire has for it.
+    let keeps_id = |name: &str| match wire {
+        Some(Wire::OpenAiChat) => name == "x-request-id",
+        Some(Wire::AnthropicMessages) => name == "request-id",
+        None => true,
+    };
+    let is_ours = |name: &[u8]| {
+        let mut ours = IDS.iter().filter(|id| !keeps_id(id));
+        ours.any(|id| name.eq_ignore_ascii_case(id.as_bytes()))
+    };
+    for (name, value) in head.fields.iter(buf) {
+        let withheld = is_withheld(name) || is_ours(name) || head.fields.is_hop_by_hop(buf, name);
+        if !withheld && !holds_credential(value) {
+            encode::field(out, name, value);
+        }
+    }
+    for name in IDS {
+        if !keeps_id(name) || head.field(buf, name).is_none() {
+            ids(out, frame.id, &[name]);
+        }
+    }
+    ids(out, frame.id, &["x-ringway-request-id"]);
+    frame.framing(out);
+}
+
+/// Writes the head of a stream that crosses the wires: of the provider's fields only those with a
+/// meaning in the client's wire are kept.
+pub fn translated(
+    out: &mut Vec<u8>,
+    upstream: (&ResponseHead, &[u8]),
+    wires: (Wire, Wire),
+    status: u16,
+    frame: &Frame<'_>,
+    now_unix_ms: u64,
+) {
+    start(out, status, frame);
+    translated_fields(out, upstream, wires, now_unix_ms);
+}
+
+/// The provider's fields that have a meaning across the wires.
+pub fn translated_fields(
+    out: &mut Vec<u8>,
+    upstream: (&ResponseHead, &[u8]),
+    wires: (Wire, Wire),
+    now_unix_ms: u64,
+) {
+    let (head, buf) = upstream;
+    let theirs = match wires.0 {
+        Wire::OpenAiChat => "x-request-id",
+        Wire::AnthropicMessages => "request-id",
+    };
+    if let Some(id) = head.field(buf, theirs) {
+        encode::field(out, b"x-ringway-upstream-request-id", id);
+    }
+    headers::map(wires, head.fields.iter(buf), now_unix_ms, |name, value| {
+        encode::field(out, name.as_bytes(), value);
+    });
+}
+
+/// Fields of a provider that never reach a client.
+fn is_withheld(name: &[u8]) -> bool {
+    const NAMES: [&str; 7] = [
+        "set-cookie",
+        "set-cookie2",
+        "location",
+        "alt-svc",
+        "www-authenticate",
+        "strict-transport-security",
+        "authorization",
+    ];
+    const STARTS: [&[u8]; 2] = [b"access-control-", b"x-ringway-"];
+    NAMES
+        .iter()
+        .any(|each| name.eq_ignore_ascii_case(each.as_bytes()))
+        || STARTS.iter().any(|start| {
+            name.get(..start.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(start))
+        })
+}
+
+/// Names under which clients look for a request id.
+const IDS: [&str; 2] = ["x-request-id", "request-id"];
+
+fn ids(out: &mut Vec<u8>, id: u128, names: &[&str]) {
+    let text = id_text(id);
+    for name in names {
+        encode::field(out, name.as_bytes(), text.as_str().as_bytes());
+    }
+}

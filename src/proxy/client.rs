@@ -1,0 +1,185 @@
+//! One client connection's state, and waiting that notices when the client has gone.
+//!
+//! While a provider is awaited, one read of the client's socket stays pending beside it
+//! ([`Client::watch`]): its end means the client left, its bytes are the next request and wait in
+//! `ahead`, at most one buffer of them.
+
+use core::future::poll_fn;
+use core::ops::Range;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, ready};
+
+use crate::limits::{KIB, QUIET_READ_BYTES};
+use crate::net::clock::{self, Instant};
+use crate::net::stream::{Reader, Stream, Writer};
+use crate::net::timer::Deadline;
+use crate::proxy::drain::{Drain, Phase};
+
+/// A client's connection.
+pub struct Client<'w> {
+    /// Its socket.
+    pub stream: Stream,
+    /// The request in hand, from its first byte.
+    pub input: Vec<u8>,
+    /// What came behind it.
+    pub ahead: Vec<u8>,
+    /// The one timer of this connection.
+    pub deadline: Deadline,
+    /// When to look again for the end of a client whose bytes are no longer read.
+    pub look: Option<Deadline>,
+    /// The end of the process.
+    pub drain: &'w Drain,
+}
+
+/// Why waiting ended without its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The client left.
+    Gone,
+    /// The deadline passed.
+    Expired,
+    /// The drain limit passed.
+    Cut,
+}
+
+impl Client<'_> {
+    /// Waits for `work`, unless the client leaves, the deadline passes or the process is cut.
+    ///
+    /// The work is dropped when it is interrupted: whatever socket it was using must be closed.
+    ///
+    /// # Errors
+    /// What came first instead of the result.
+    pub async fn watch<F: Future>(
+        &mut self,
+        mut work: Pin<&mut F>,
+    ) -> Result<F::Output, Interrupt> {
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll_interrupt(cx).map(Err),
+        })
+        .await
+    }
+
+    /// Waits for `work` while the client's bytes are left alone: they are still to be read.
+    ///
+    /// # Errors
+    /// What came first instead of the result; never [`Interrupt::Gone`].
+    pub async fn watch_time<F: Future>(
+        &mut self,
+        mut work: Pin<&mut F>,
+    ) -> Result<F::Output, Interrupt> {
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll_expired(cx).map(Err),
+        })
+        .await
+    }
+
+    /// Like [`Client::watch`] for polling by hand.
+    pub fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Interrupt> {
+        let reader = &mut self.stream.reader;
+        match poll_gone(reader, &mut self.ahead, &mut self.look, cx) {
+            Poll::Ready(()) => Poll::Ready(Interrupt::Gone),
+            Poll::Pending => self.poll_expired(cx),
+        }
+    }
+
+    /// Ready when the deadline has passed or the process is cut.
+    pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Interrupt> {
+        if self.drain.phase() == Phase::Cut {
+            return Poll::Ready(Interrupt::Cut);
+        }
+        self.deadline.poll_expired(cx).map(|()| Interrupt::Expired)
+    }
+
+    /// Writes all of `bytes`; the buffer comes back empty. The deadline is set anew with every
+    /// part that went out: a slow client is no stalled one.
+    ///
+    /// # Errors
+    /// The client left or does not read.
+    pub async fn send(&mut self, bytes: &mut Vec<u8>, stall_ms: u64) -> Result<(), Interrupt> {
+        self.send_from(bytes, clock::now(), stall_ms).await
+    }
+
+    /// Like [`Client::send`], for those who have just read the clock.
+    ///
+    /// # Errors
+    /// The client left or does not read.
+    pub async fn send_from(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        now: Instant,
+        stall_ms: u64,
+    ) -> Result<(), Interrupt> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let Self {
+            stream, deadline, ..
+        } = self;
+        let mut taken = core::mem::take(bytes);
+        let mut start = 0;
+        deadline.set_at(now.plus_ms(stall_ms));
+        while start < taken.len() {
+            let end = taken.len().min(start + SEND_BYTES);
+            if start > 0 {
+                deadline.set_in(stall_ms);
+            }
+            taken = write_or_expire(&mut stream.writer, (taken, start..end), deadline).await?;
+            start = end;
+        }
+        taken.clear();
+        *bytes = taken;
+        Ok(())
+    }
+}
+
+/// Ready when the client has left. What it sends meanwhile is the next request: one buffer of it is
+/// taken into `ahead`, the rest stays in the socket, where only a look finds the end behind it.
+pub fn poll_gone(
+    reader: &mut Reader,
+    ahead: &mut Vec<u8>,
+    look: &mut Option<Deadline>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    while ahead.len() < QUIET_READ_BYTES {
+        match ready!(reader.poll_read(cx, ahead)) {
+            Ok(0) | Err(_) => return Poll::Ready(()),
+            Ok(_) => {}
+        }
+    }
+    let look = look.get_or_insert_with(|| {
+        let mut soon = Deadline::new();
+        soon.set_in(LOOK_MS);
+        soon
+    });
+    while look.poll_expired(cx).is_ready() {
+        if reader.has_peer_ended() {
+            return Poll::Ready(());
+        }
+        look.set_in(LOOK_MS);
+    }
+    Poll::Pending
+}
+
+/// Writes, unless the deadline passes. The drain limit does not end it: last words are written past
+/// it, and the process ends soon in any case.
+async fn write_or_expire(
+    writer: &mut Writer,
+    (bytes, range): (Vec<u8>, Range<usize>),
+    deadline: &mut Deadline,
+) -> Result<Vec<u8>, Interrupt> {
+    let mut work = pin!(writer.write(bytes, range));
+    poll_fn(|cx| {
+        if let Poll::Ready((result, buffer)) = work.as_mut().poll(cx) {
+            return Poll::Ready(result.map(|()| buffer).map_err(|_| Interrupt::Gone));
+        }
+        deadline.poll_expired(cx).map(|()| Err(Interrupt::Expired))
+    })
+    .await
+}
+
+/// A large answer goes out in parts of this size, each with a time of its own.
+const SEND_BYTES: usize = 256 * KIB;
+/// Between two looks for the end of a client that has sent more than is read.
+const LOOK_MS: u64 = 50;

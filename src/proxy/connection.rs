@@ -1,0 +1,204 @@
+//! The keep-alive loop of one client connection.
+//!
+//! A panic inside an exchange ends that exchange and its connection, nothing else: the record is
+//! settled, and the client gets a 500 if nothing had been sent.
+
+use core::future::poll_fn;
+use core::panic::AssertUnwindSafe;
+use core::pin::pin;
+use core::task::Poll;
+use std::panic::catch_unwind;
+use std::rc::Rc;
+
+use crate::chat::error::ErrorKind;
+use crate::http1::fault::HeadFault;
+use crate::http1::head::RequestHead;
+use crate::http1::method::Version;
+use crate::limits::{LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
+use crate::net::buffers;
+use crate::net::clock;
+use crate::net::random;
+use crate::net::stream::Stream;
+use crate::net::timer::Deadline;
+use crate::proxy::answer_head::{BodyForm, Frame};
+use crate::proxy::client::Client;
+use crate::proxy::exchange;
+use crate::proxy::ingress::{self, HeadEnd, HeadRead};
+use crate::proxy::relay::{Next, Step};
+use crate::proxy::reply::{self, Refused, Voice};
+use crate::proxy::worker::Worker;
+use crate::telemetry::exchange::Exchange;
+use crate::wire::kind::Wire;
+
+/// Serves one connection to its end.
+pub async fn serve(stream: Stream, worker: Rc<Worker>) {
+    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    let _seat = worker.drain.sit(waker);
+    let mut client = Client {
+        stream,
+        input: Vec::new(),
+        ahead: Vec::new(),
+        deadline: Deadline::new(),
+        look: None,
+        drain: &worker.drain,
+    };
+    let limits = worker.limits();
+    let mut head = RequestHead::new();
+    for number in 1..=limits.requests_per_connection_max {
+        let read = ingress::read_head(&mut client, &mut head, limits, number == 1).await;
+        let next = match read {
+            Ok(read) => {
+                let last = number == limits.requests_per_connection_max;
+                run_guarded(&mut client, &worker, &mut head, read, last).await
+            }
+            Err(HeadEnd::Closed | HeadEnd::Broken) => Next::Close,
+            Err(HeadEnd::TooSlow) => refuse_head(&mut client, &worker, None).await,
+            Err(HeadEnd::Fault(fault)) => refuse_head(&mut client, &worker, Some(fault)).await,
+        };
+        match next {
+            Next::KeepAlive => recycle(&mut client),
+            // Bytes that wait would turn our close into a reset, which can overtake the answer.
+            Next::Close if client.ahead.is_empty() => return,
+            Next::Close | Next::Linger => return linger(&mut client, limits).await,
+            Next::Abort => return client.stream.abort(),
+            Next::Reset => return client.stream.reset(),
+        }
+    }
+}
+
+/// Runs one exchange; whatever happens in it, its record is settled.
+async fn run_guarded(
+    client: &mut Client<'_>,
+    worker: &Worker,
+    head: &mut RequestHead,
+    read: HeadRead,
+    last: bool,
+) -> Next {
+    let mut record = Exchange::default();
+    let next = {
+        let running = async {
+            // On the heap, and gone again before the answer is relayed: a stream that runs for
+            // minutes holds nothing of its request.
+            let step = Box::pin(exchange::run(client, worker, head, read, last, &mut record)).await;
+            match step {
+                Step::Over(next) => next,
+                Step::Relay(relay) => {
+                    buffers::give(core::mem::take(&mut client.input));
+                    relay.run(client, &mut record).await
+                }
+            }
+        };
+        let mut running = pin!(running);
+        poll_fn(
+            |cx| match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx))) {
+                Ok(poll) => poll.map(Some),
+                Err(_) => Poll::Ready(None),
+            },
+        )
+        .await
+    };
+    let next = match next {
+        Some(next) => next,
+        None => after_panic(client, worker, &mut record).await,
+    };
+    record.ended_at = clock::now().as_nanos();
+    worker.settle(&record);
+    next
+}
+
+async fn after_panic(client: &mut Client<'_>, worker: &Worker, record: &mut Exchange) -> Next {
+    worker.meter.borrow_mut().counters.panics += 1;
+    record.fault = Some("bug");
+    if record.bytes_out > 0 {
+        return Next::Abort;
+    }
+    let wire = record.client_wire.unwrap_or(Wire::OpenAiChat);
+    let voice = voice(wire, record.id, worker.limits());
+    let refused = Refused::new(ErrorKind::Api, "internal error", "bug");
+    reply::refuse(client, record, &voice, &refused).await
+}
+
+/// Refuses a head that is malformed, too large or too slow. Its wire is not known.
+async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<HeadFault>) -> Next {
+    let mut record = Exchange {
+        id: random::id(),
+        ..Exchange::default()
+    };
+    record.started_at = clock::now().as_nanos();
+    let anthropic = memchr::memmem::find(&client.input, b"/messages").is_some();
+    let wire = exchange::default_wire(anthropic);
+    let voice = voice(wire, record.id, worker.limits());
+    let refused = match fault {
+        None => Refused::new(
+            ErrorKind::RequestTimeout,
+            "the request head came too slowly; send it again",
+            "slow_head",
+        ),
+        Some(fault) => {
+            Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_head").status(fault.status())
+        }
+    };
+    let next = reply::refuse(client, &mut record, &voice, &refused).await;
+    record.ended_at = clock::now().as_nanos();
+    worker.settle(&record);
+    next
+}
+
+fn voice(wire: Wire, id: u128, limits: &Limits) -> Voice<'static> {
+    let frame = Frame {
+        id,
+        version: Version::Http11,
+        keep_alive: false,
+        body: BodyForm::None,
+        extra: b"",
+    };
+    let stall_ms = limits.write_stall_timeout_ms;
+    Voice {
+        wire,
+        frame,
+        head_only: false,
+        unread: true,
+        stall_ms,
+    }
+}
+
+/// Makes ready for the next request: what came ahead is its beginning.
+fn recycle(client: &mut Client<'_>) {
+    buffers::give(core::mem::take(&mut client.input));
+    core::mem::swap(&mut client.input, &mut client.ahead);
+}
+
+/// Closes our direction, then reads and drops what still comes, so that the client reads the
+/// refusal and not a reset: until its end, a second without progress, or five in all.
+async fn linger(client: &mut Client<'_>, limits: &Limits) {
+    if client.stream.half_close().await.is_err() {
+        return;
+    }
+    let until = clock::now().plus(LINGER_TIMEOUT);
+    let mut dropped = 0usize;
+    while dropped <= limits.body_bytes_max && clock::now() < until {
+        client.input.clear();
+        client.input.shrink_to(MIDDLE_READ_BYTES);
+        client.deadline.set_in(LINGER_STALL_MS);
+        let Client {
+            stream,
+            input,
+            deadline,
+            ..
+        } = &mut *client;
+        let read = poll_fn(|cx| {
+            if let Poll::Ready(result) = stream.reader.poll_read(cx, input) {
+                return Poll::Ready(result.ok());
+            }
+            deadline.poll_expired(cx).map(|()| None)
+        })
+        .await;
+        match read {
+            None | Some(0) => return,
+            Some(count) => dropped += count,
+        }
+    }
+}
+
+/// Longest pause of a client whose request is being dropped.
+const LINGER_STALL_MS: u64 = 1_000;

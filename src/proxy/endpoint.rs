@@ -1,0 +1,105 @@
+//! Which endpoint a path names, and which methods it takes.
+//!
+//! Paths are compared as raw bytes, after `http1::target` has refused everything ambiguous and
+//! collapsed a doubled `/v1`.
+
+use crate::telemetry::exchange::Operation;
+use crate::wire::kind::Wire;
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint<'p> {
+    /// A chat, in the wire that the path names.
+    Chat(Wire),
+    /// The input tokens of a chat (Anthropic wire).
+    CountTokens,
+    /// The model list.
+    Models,
+    /// One model, by its id as it stands in the path.
+    Model(&'p [u8]),
+    /// Any other path under `/v1`.
+    Relay,
+    /// Is the process alive.
+    Healthz,
+    /// Does it want traffic.
+    Readyz,
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// The endpoint of `path` (without query), `versioned` when a leading `/v1` was taken off.
+#[must_use]
+pub fn classify(path: &[u8], versioned: bool) -> Endpoint<'_> {
+    match path {
+        b"/chat/completions" => Endpoint::Chat(Wire::OpenAiChat),
+        b"/messages" => Endpoint::Chat(Wire::AnthropicMessages),
+        b"/messages/count_tokens" => Endpoint::CountTokens,
+        b"/models" => Endpoint::Models,
+        b"/healthz" if !versioned => Endpoint::Healthz,
+        b"/readyz" if !versioned => Endpoint::Readyz,
+        _ => match path.strip_prefix(b"/models/") {
+            Some(id) if !id.is_empty() => Endpoint::Model(id),
+            _ if versioned && path.len() > 1 => Endpoint::Relay,
+            _ => Endpoint::Unknown,
+        },
+    }
+}
+
+impl Endpoint<'_> {
+    /// The methods that the endpoint takes, as `Allow` lists them.
+    #[must_use]
+    pub const fn allow(self) -> &'static str {
+        match self {
+            Self::Chat(_) | Self::CountTokens => "POST, OPTIONS",
+            Self::Models | Self::Model(_) | Self::Healthz | Self::Readyz => "GET, HEAD, OPTIONS",
+            Self::Relay | Self::Unknown => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        }
+    }
+
+    /// What it is called in logs and metrics.
+    #[must_use]
+    pub const fn operation(self) -> Operation {
+        match self {
+            Self::Chat(_) => Operation::Chat,
+            Self::CountTokens => Operation::CountTokens,
+            Self::Models | Self::Model(_) => Operation::Models,
+            Self::Relay => Operation::Relay,
+            Self::Healthz | Self::Readyz | Self::Unknown => Operation::Other,
+        }
+    }
+
+    /// The wire in which its errors are told; `anthropic_headers` decides where the path does not.
+    #[must_use]
+    pub fn wire(self, path: &[u8], anthropic_headers: bool) -> Wire {
+        match self {
+            Self::Chat(wire) => wire,
+            Self::CountTokens => Wire::AnthropicMessages,
+            _ if anthropic_headers || path.starts_with(b"/messages/") => Wire::AnthropicMessages,
+            _ => Wire::OpenAiChat,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classify_knows_every_path_with_and_without_version() {
+        let cases: [(&[u8], bool, Endpoint<'_>); 10] = [
+            (b"/chat/completions", true, Endpoint::Chat(Wire::OpenAiChat)),
+            (b"/messages", false, Endpoint::Chat(Wire::AnthropicMessages)),
+            (b"/messages/count_tokens", true, Endpoint::CountTokens),
+            (b"/messages/batches", true, Endpoint::Relay),
+            (b"/models/a/b", true, Endpoint::Model(b"a/b")),
+            (b"/models/", true, Endpoint::Relay),
+            (b"/responses", true, Endpoint::Relay),
+            (b"/responses", false, Endpoint::Unknown),
+            (b"/healthz", true, Endpoint::Relay),
+            (b"/", true, Endpoint::Unknown),
+        ];
+        for (path, versioned, expected) in cases {
+            assert_eq!(classify(path, versioned), expected);
+        }
+    }
+}

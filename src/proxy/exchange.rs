@@ -1,0 +1,316 @@
+//! One request from its head to its settling: what it is, whose it is, where it goes.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::chat::error::ErrorKind;
+use crate::http1::head::RequestHead;
+use crate::http1::method::Method;
+use crate::http1::target::{self, ApiPath};
+use crate::net::clock::Instant;
+use crate::net::random;
+use crate::proxy::answer_head::{BodyForm, Frame};
+use crate::proxy::auth::{self, KeyFault, Presented};
+use crate::proxy::budget::Charge;
+use crate::proxy::client::Client;
+use crate::proxy::drain::Phase;
+use crate::proxy::endpoint::{self, Endpoint};
+use crate::proxy::failure::Kind;
+use crate::proxy::inbound::Inbound;
+use crate::proxy::ingress::{self, BodyRead, BodyRefusal, HeadRead};
+use crate::proxy::missed::unread_refusal;
+use crate::proxy::prepare::Purpose;
+use crate::proxy::relay::{Next, Step};
+use crate::proxy::reply::{self, Refused, Voice};
+use crate::proxy::worker::Worker;
+use crate::proxy::{chat, cors, local, relayed, wishes};
+use crate::route::client_key::ClientKey;
+use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::wire::kind::Wire;
+
+/// Runs the exchange whose head has been read into `client.input`. The record is filled on the
+/// way; settling it is the caller's, so that it happens after a panic too.
+pub async fn run<'w>(
+    client: &mut Client<'_>,
+    worker: &'w Worker,
+    head: &mut RequestHead,
+    read: HeadRead,
+    last: bool,
+    exchange: &mut Exchange,
+) -> Step<'w> {
+    exchange.id = random::id();
+    exchange.started_at = read.started.as_nanos();
+    exchange.request_at = exchange.started_at;
+    worker.shared.count_request();
+    if head.framing.is_empty() {
+        // What lies behind the head is the next request, however this one is answered.
+        ingress::split_ahead(client, read.body_at);
+    }
+    let path = head.path(&client.input).to_vec();
+    let api = target::api_path(&path);
+    let ApiPath { rest, versioned } = api.unwrap_or(ApiPath {
+        rest: path.as_slice(),
+        versioned: false,
+    });
+    let endpoint = match endpoint::classify(rest, versioned) {
+        // With no model configured the provider's own list is the list.
+        Endpoint::Models | Endpoint::Model(_) if worker.plan.models.is_empty() => Endpoint::Relay,
+        other => other,
+    };
+    exchange.operation = endpoint.operation();
+    let anthropic = head.field(&client.input, "anthropic-version").is_some();
+    let wire = endpoint.wire(rest, anthropic);
+    exchange.client_wire = Some(wire);
+    let origin = head.field(&client.input, "origin");
+    let extra = cors::lines(origin, &worker.plan.server.cors_origins);
+    let draining = worker.drain.phase() >= Phase::Closing;
+    let frame = Frame {
+        id: exchange.id,
+        version: head.version,
+        keep_alive: head.keep_alive && !last && !draining,
+        body: BodyForm::None,
+        extra: &extra,
+    };
+    let voice = Voice {
+        wire,
+        frame,
+        head_only: head.method == Method::Head,
+        unread: !head.framing.is_empty(),
+        stall_ms: worker.limits().write_stall_timeout_ms,
+    };
+    if let Err(fault) = api {
+        let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_path");
+        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+    }
+    if is_doubled(&path) {
+        worker.meter.borrow_mut().counters.doubled_prefix += 1;
+    }
+    let request = Request {
+        worker,
+        endpoint,
+        path: rest,
+        body_at: read.body_at,
+        voice,
+    };
+    request.admitted(client, head, exchange).await
+}
+
+struct Request<'r, 'w> {
+    worker: &'w Worker,
+    endpoint: Endpoint<'r>,
+    path: &'r [u8],
+    body_at: usize,
+    voice: Voice<'r>,
+}
+
+impl<'w> Request<'_, 'w> {
+    /// Health, unknown paths, methods and keys; then the endpoint itself.
+    async fn admitted(
+        &self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
+        let voice = &self.voice;
+        if head.method == Method::Options {
+            return Step::Over(self.options(client, head, exchange).await);
+        }
+        match self.endpoint {
+            Endpoint::Healthz if self.takes(head.method) => {
+                return Step::Over(local::health(client, true, voice, exchange).await);
+            }
+            Endpoint::Readyz if self.takes(head.method) => {
+                let ready = self.worker.drain.phase() == Phase::Open;
+                return Step::Over(local::health(client, ready, voice, exchange).await);
+            }
+            Endpoint::Unknown => {
+                let message = "no such endpoint; see the README for the list of paths";
+                let refused =
+                    Refused::new(ErrorKind::NotFound, message, "unknown_path").code("unknown_url");
+                return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+            }
+            _ => {}
+        }
+        if !self.takes(head.method) {
+            let allow = format!("allow: {}\r\n", self.endpoint.allow());
+            let message = "wrong method for this path; see the `allow` header";
+            let refused = Refused::new(ErrorKind::MethodNotAllowed, message, "wrong_method")
+                .fields(allow.as_bytes());
+            return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+        }
+        let plan = &self.worker.plan;
+        let found = auth::presented(head, &client.input, plan.gateway_key_header.as_deref());
+        let judged = found.and_then(|mut presented| {
+            let key = auth::authorise(plan, &mut presented, &client.input)?;
+            Ok((presented, key))
+        });
+        let (presented, key) = match judged {
+            Ok(judged) => judged,
+            Err(fault) => return Step::Over(self.refuse_key(client, exchange, fault).await),
+        };
+        exchange.tenant = key.map(|key| key.tenant.to_string());
+        if let Some(value) = head.field(&client.input, "content-encoding")
+            && !value.eq_ignore_ascii_case(b"identity")
+        {
+            let message = "compressed request bodies are not taken; send the body as it is";
+            let refused =
+                Refused::new(ErrorKind::InvalidRequest, message, "compressed").status(415);
+            return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+        }
+        if self.endpoint == Endpoint::Relay {
+            let relay = relayed::Request {
+                worker: self.worker,
+                path: self.path,
+                body_at: self.body_at,
+                voice: self.voice,
+                key,
+                presented,
+            };
+            return Box::pin(relay.run(client, head, exchange)).await;
+        }
+        self.held(client, head, (presented, key), exchange).await
+    }
+
+    /// Endpoints whose body is read whole before anything else happens.
+    async fn held(
+        &self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        (presented, key): (Presented, Option<&ClientKey>),
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
+        let worker = self.worker;
+        let tenant = key.map_or(usize::MAX, |key| key.tenant_index);
+        let mut charge = Charge::new(Arc::clone(&worker.shared.budget), tenant);
+        let read = ingress::read_body(
+            client,
+            self.body_at,
+            head,
+            worker.limits(),
+            &mut charge,
+            &worker.shared.budget,
+        )
+        .await;
+        let BodyRead { body, at } = match read {
+            Ok(read) => read,
+            Err(refusal) => return Step::Over(self.refuse_unread(client, exchange, refusal).await),
+        };
+        exchange.bytes_in = body.len() as u64;
+        exchange.request_at = at.map_or(exchange.started_at, Instant::as_nanos);
+        let voice = Voice {
+            unread: false,
+            ..self.voice
+        };
+        if let Some(refused) = wishes::fault(head, &client.input) {
+            return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+        }
+        let inbound = Inbound {
+            bytes: Rc::new(core::mem::take(&mut client.input)),
+            head: core::mem::take(head),
+            body,
+            wire: self.voice.wire,
+            key,
+            presented,
+        };
+        let step = match self.endpoint {
+            Endpoint::Models => {
+                Step::Over(local::models(client, worker, &inbound, &voice, exchange).await)
+            }
+            Endpoint::Model(id) => {
+                Step::Over(local::model(client, worker, &inbound, id, &voice, exchange).await)
+            }
+            Endpoint::CountTokens => {
+                let purpose = Purpose::Count;
+                Box::pin(chat::run(
+                    client, worker, &inbound, &voice, purpose, exchange,
+                ))
+                .await
+            }
+            _ => {
+                let purpose = Purpose::Chat;
+                Box::pin(chat::run(
+                    client, worker, &inbound, &voice, purpose, exchange,
+                ))
+                .await
+            }
+        };
+        let Inbound {
+            bytes, head: table, ..
+        } = inbound;
+        *head = table;
+        if let Ok(buffer) = Rc::try_unwrap(bytes) {
+            client.input = buffer;
+        }
+        step
+    }
+
+    fn takes(&self, method: Method) -> bool {
+        match self.endpoint {
+            Endpoint::Chat(_) | Endpoint::CountTokens => method == Method::Post,
+            Endpoint::Models | Endpoint::Model(_) | Endpoint::Healthz | Endpoint::Readyz => {
+                matches!(method, Method::Get | Method::Head)
+            }
+            Endpoint::Relay => method != Method::Other,
+            Endpoint::Unknown => true,
+        }
+    }
+
+    async fn options(
+        &self,
+        client: &mut Client<'_>,
+        head: &RequestHead,
+        exchange: &mut Exchange,
+    ) -> Next {
+        let allow = self.endpoint.allow();
+        let mut fields = format!("allow: {allow}\r\n").into_bytes();
+        let origins = &self.worker.plan.server.cors_origins;
+        let origin = head.field(&client.input, "origin");
+        if origin.is_some_and(|origin| cors::admits(origin, origins)) {
+            cors::preflight(
+                &mut fields,
+                head.field(&client.input, "access-control-request-headers"),
+                allow,
+            );
+        }
+        exchange.outcome = Outcome::Complete;
+        reply::send(client, exchange, &self.voice, (204, "", &fields), b"").await
+    }
+
+    async fn refuse_key(
+        &self,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+        fault: KeyFault,
+    ) -> Next {
+        let refused = Refused::new(ErrorKind::Authentication, fault.text(), "key")
+            .fields(b"www-authenticate: Bearer\r\n");
+        reply::refuse(client, exchange, &self.voice, &refused).await
+    }
+
+    async fn refuse_unread(
+        &self,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+        refusal: BodyRefusal,
+    ) -> Next {
+        let Some(refused) = unread_refusal(refusal) else {
+            exchange.outcome = Outcome::Cancelled;
+            exchange.fault = Some(Kind::ClientGone.verdict().word);
+            return Next::Abort;
+        };
+        reply::refuse(client, exchange, &self.voice, &refused).await
+    }
+}
+
+fn is_doubled(path: &[u8]) -> bool {
+    path.starts_with(b"/v1/v1/") || path == b"/v1/v1"
+}
+
+/// The wire in which a request is refused whose path is not known.
+pub const fn default_wire(anthropic: bool) -> Wire {
+    if anthropic {
+        Wire::AnthropicMessages
+    } else {
+        Wire::OpenAiChat
+    }
+}

@@ -1,0 +1,307 @@
+//! Taking a request in: its head, then its body, each within its bounds and times.
+//!
+//! A drop at any await leaves nothing behind but the connection's own buffers.
+
+use core::future::poll_fn;
+use core::ops::Range;
+use core::task::Poll;
+use std::sync::Arc;
+
+use crate::http1::body::{BodyDecoder, BodyFault, BodyLimits};
+use crate::http1::encode;
+use crate::http1::fault::HeadFault;
+use crate::http1::head::{self, HeadLimits, Parsed, RequestHead};
+use crate::limits::{BUSY_READ_BYTES, Limits, MIB, RATE_WINDOW};
+use crate::net::clock::{self, Instant};
+use crate::proxy::budget::{Budget, Charge};
+use crate::proxy::client::{Client, Interrupt};
+use crate::proxy::drain::Phase;
+
+/// A head that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadRead {
+    /// Where the body starts in `Client::input`.
+    pub body_at: usize,
+    /// When its first byte was there.
+    pub started: Instant,
+}
+
+/// A body that was read.
+#[derive(Clone, Debug)]
+pub struct BodyRead {
+    /// Where it lies in `Client::input`.
+    pub body: Range<usize>,
+    /// When it was waited for last; `None` when it came along with the head.
+    pub at: Option<Instant>,
+}
+
+/// Why there is no head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadEnd {
+    /// The connection ended or idled out between requests.
+    Closed,
+    /// It ended or broke inside a head.
+    Broken,
+    /// The head took too long: 408.
+    TooSlow,
+    /// The head is refused.
+    Fault(HeadFault),
+}
+
+/// Why there is no body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyRefusal {
+    /// The client left.
+    Gone,
+    /// Too slow, or stalled: 408.
+    TooSlow,
+    /// Too large or malformed.
+    Fault(BodyFault),
+    /// No room in the budget: 503.
+    NoRoom,
+}
+
+/// Reads the next request's head into `client.input`. `first`: the connection is new, so the head
+/// timeout has run since it was accepted.
+///
+/// # Errors
+/// Why there is none.
+pub async fn read_head(
+    client: &mut Client<'_>,
+    head: &mut RequestHead,
+    limits: &Limits,
+    first: bool,
+) -> Result<HeadRead, HeadEnd> {
+    let bounds = HeadLimits::of_request(limits);
+    let mut scanned = 0;
+    let mut started = None;
+    if first {
+        client.deadline.set_in(limits.head_timeout_ms);
+    } else if client.input.is_empty() {
+        client.deadline.set_in(limits.idle_timeout_ms);
+    }
+    let mut is_leaving = false;
+    loop {
+        if !client.input.is_empty() {
+            let started = *started.get_or_insert_with(|| {
+                let now = clock::now();
+                if !first || is_leaving {
+                    client.deadline.set_at(now.plus_ms(limits.head_timeout_ms));
+                }
+                now
+            });
+            match head::parse_request(&client.input, scanned, &bounds, head) {
+                Ok(Parsed::Complete { consumed }) => {
+                    return Ok(HeadRead {
+                        body_at: consumed,
+                        started,
+                    });
+                }
+                Ok(Parsed::Partial { scanned: so_far }) => scanned = so_far,
+                Err(fault) => return Err(HeadEnd::Fault(fault)),
+            }
+        }
+        read_some(client, &mut is_leaving).await?;
+    }
+}
+
+/// Waits for more of a head; an idle connection ends when the process drains, a moment later:
+/// a request that is in the socket already is served.
+async fn read_some(client: &mut Client<'_>, is_leaving: &mut bool) -> Result<(), HeadEnd> {
+    let idle = client.input.is_empty();
+    poll_fn(|cx| {
+        match client.stream.reader.poll_read(cx, &mut client.input) {
+            Poll::Ready(Ok(0) | Err(_)) if idle => return Poll::Ready(Err(HeadEnd::Closed)),
+            Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(HeadEnd::Broken)),
+            Poll::Ready(Ok(_)) => return Poll::Ready(Ok(())),
+            Poll::Pending => {}
+        }
+        if idle && client.drain.phase() >= Phase::Draining && !*is_leaving {
+            *is_leaving = true;
+            client.deadline.set_in(LEAVE_MS);
+        }
+        match client.poll_expired(cx) {
+            Poll::Ready(_) if idle => Poll::Ready(Err(HeadEnd::Closed)),
+            Poll::Ready(_) => Poll::Ready(Err(HeadEnd::TooSlow)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Reads a whole body behind the head in `client.input` and returns where it lies; what follows
+/// it goes to `client.ahead`. `charge` grows with what is held.
+///
+/// # Errors
+/// Why there is none; the rest of it has not been read.
+pub async fn read_body(
+    client: &mut Client<'_>,
+    body_at: usize,
+    head: &RequestHead,
+    limits: &Limits,
+    charge: &mut Charge,
+    budget: &Arc<Budget>,
+) -> Result<BodyRead, BodyRefusal> {
+    let bounds = BodyLimits::new(limits.body_bytes_max as u64, limits);
+    let mut decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyRefusal::Fault)?;
+    let mut end = body_at;
+    let mut pace = Pace::new(limits);
+    let mut asked = !head.expect_continue;
+    let mut now = None;
+    loop {
+        let done = decoder
+            .decode_in_place(&mut client.input, &mut end)
+            .map_err(BodyRefusal::Fault)?;
+        if done {
+            split_ahead(client, end);
+            return Ok(BodyRead {
+                body: body_at..end,
+                at: now,
+            });
+        }
+        if !asked {
+            asked = true;
+            send_continue(client, limits).await?;
+        }
+        if !pace.holds(end - body_at, *now.insert(clock::now()), budget.is_tight()) {
+            return Err(BodyRefusal::TooSlow);
+        }
+        make_room(client, charge, decoder.remaining())?;
+        fill(client, limits.body_stall_timeout_ms).await?;
+    }
+}
+
+/// Answers `Expect: 100-continue`, when the body has not begun to come anyway.
+pub async fn send_continue(client: &mut Client<'_>, limits: &Limits) -> Result<(), BodyRefusal> {
+    let mut interim = Vec::with_capacity(32);
+    encode::status_line(&mut interim, 100);
+    encode::end_head(&mut interim);
+    client
+        .send(&mut interim, limits.write_stall_timeout_ms)
+        .await
+        .map_err(|_| BodyRefusal::Gone)
+}
+
+/// Moves what lies behind `end` out of the request's buffer.
+pub fn split_ahead(client: &mut Client<'_>, end: usize) {
+    if client.input.len() > end {
+        let rest = client.input.get(end..).unwrap_or_default();
+        client.ahead.extend_from_slice(rest);
+        client.input.truncate(end);
+    }
+}
+
+/// Lets the buffer grow, as far as the budget goes: by doubling, and past [`LARGE_BYTES`] by eight,
+/// though never past what the head declares. What was really received sets the measure, and a large
+/// body is moved once or twice instead of five times.
+fn make_room(
+    client: &mut Client<'_>,
+    charge: &mut Charge,
+    left: Option<u64>,
+) -> Result<(), BodyRefusal> {
+    let input = &mut client.input;
+    if input.capacity() > input.len() {
+        return Ok(());
+    }
+    let doubled = (input.capacity() * 2).max(BUSY_READ_BYTES / 4);
+    let grown = match left.and_then(|left| usize::try_from(left).ok()) {
+        Some(left) if input.len() >= LARGE_BYTES => (input.len() * 8)
+            .min(input.len().saturating_add(left))
+            .max(input.len() + 1),
+        _ => doubled,
+    };
+    charge.hold(grown).map_err(|_| BodyRefusal::NoRoom)?;
+    input.reserve_exact(grown - input.len());
+    Ok(())
+}
+
+async fn fill(client: &mut Client<'_>, stall_ms: u64) -> Result<(), BodyRefusal> {
+    client.deadline.set_in(stall_ms);
+    let room = client.input.capacity() - client.input.len();
+    let buffer = core::mem::take(&mut client.input);
+    let mut work = core::pin::pin!(client.stream.reader.fill(buffer, room));
+    let (deadline, drain) = (&mut client.deadline, client.drain);
+    let outcome = poll_fn(|cx| {
+        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+            return Poll::Ready(Ok(done));
+        }
+        if drain.phase() == Phase::Cut {
+            return Poll::Ready(Err(Interrupt::Cut));
+        }
+        deadline.poll_expired(cx).map(|()| Err(Interrupt::Expired))
+    })
+    .await;
+    match outcome {
+        Ok((result, buffer)) => {
+            client.input = buffer;
+            match result {
+                Ok(0) | Err(_) => Err(BodyRefusal::Gone),
+                Ok(_) => Ok(()),
+            }
+        }
+        Err(Interrupt::Expired) => Err(BodyRefusal::TooSlow),
+        Err(Interrupt::Gone | Interrupt::Cut) => Err(BodyRefusal::Gone),
+    }
+}
+
+/// The lowest rate at which a body may come, over windows of [`RATE_WINDOW`]; over a shorter one
+/// and at a higher rate while the budget is tight.
+#[derive(Debug)]
+pub struct Pace {
+    window_from: Option<Instant>,
+    window_bytes: usize,
+    rate_min: u64,
+    rate_large_min: u64,
+}
+
+impl Pace {
+    /// The pace that `limits` ask for.
+    #[must_use]
+    pub const fn new(limits: &Limits) -> Self {
+        Self {
+            window_from: None,
+            window_bytes: 0,
+            rate_min: limits.body_rate_min,
+            rate_large_min: limits.body_rate_large_min,
+        }
+    }
+
+    /// Leaves time out during which it was not the client that was waited for.
+    pub fn pause(&mut self, from: Instant, to: Instant) {
+        if let Some(window) = self.window_from {
+            self.window_from = Some(window.plus(to.since(from)));
+        }
+    }
+
+    /// Whether a body of which `received` bytes are there at `now` comes fast enough.
+    pub fn holds(&mut self, received: usize, now: Instant, tight: bool) -> bool {
+        let Some(from) = self.window_from else {
+            self.window_from = Some(now);
+            self.window_bytes = received;
+            return true;
+        };
+        let window_ns =
+            u64::try_from(if tight { RATE_WINDOW / 10 } else { RATE_WINDOW }.as_nanos())
+                .unwrap_or(u64::MAX);
+        let elapsed_ns = u64::try_from(now.since(from).as_nanos()).unwrap_or(u64::MAX);
+        if elapsed_ns < window_ns {
+            return true;
+        }
+        let large = received > MIB;
+        let rate_min = match (tight, large) {
+            (true, _) => self.rate_large_min * 4,
+            (false, true) => self.rate_large_min,
+            (false, false) => self.rate_min,
+        };
+        let came = (received - self.window_bytes) as u64;
+        self.window_from = Some(now);
+        self.window_bytes = received;
+        came.saturating_mul(1_000_000_000) / elapsed_ns.max(1) >= rate_min
+    }
+}
+
+/// How long an idle connection is still listened to when the process drains.
+const LEAVE_MS: u64 = 20;
+
+/// From here on a declared length may set how much room is made at once.
+const LARGE_BYTES: usize = 256 * 1024;

@@ -1,0 +1,36 @@
+//! The life of one exchange: from the client's first byte to the answer's last.
+//!
+//! `connection` is the keep-alive loop, `exchange` the flow of one request, with a stage each in
+//! `ingress` (request in), `prepare` (bytes for a target), `upstream` (one attempt), `answer` and
+//! `relay` (answer out), `reply` (answers of our own). `failure` holds the one table from what
+//! went wrong to what follows.
+
+pub mod answer;
+pub mod answer_head;
+pub mod auth;
+pub mod body_mode;
+pub mod budget;
+pub mod chat;
+pub mod client;
+pub mod connection;
+pub mod cooldown;
+pub mod cors;
+pub mod drain;
+pub mod endpoint;
+pub mod exchange;
+pub mod failure;
+pub mod ids;
+pub mod inbound;
+pub mod ingress;
+pub mod local;
+pub mod missed;
+pub mod prepare;
+pub mod relay;
+pub mod relayed;
+pub mod reply;
+pub mod scrub;
+pub mod upload;
+pub mod upstream;
+pub mod upstream_head;
+pub mod wishes;
+pub mod worker;

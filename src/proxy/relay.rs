@@ -1,0 +1,531 @@
+//! An answer on its way to the client, read by read.
+//!
+//! One turn: what a read delivered is decoded and written at once in one write, while the next
+//! read is already pending. At most one buffer waits in each direction: a client that does not
+//! read stops the upstream read. Until [`Relay`] commits nothing has reached the client and the
+//! answer may be thrown away for another target; after it, a break is told in the client's wire
+//! and the connection is aborted, never ended as if all were well.
+//!
+//! A drop at any await leaves two connections that must be closed.
+
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+use std::sync::Arc;
+
+use crate::chat::error::{ApiError, ErrorKind};
+use crate::chat::usage::End;
+use crate::http1::body::BodyEnd;
+use crate::http1::encode::{self, ChunkMark};
+use crate::limits::UNCHARGED_BYTES;
+use crate::net::buffers;
+use crate::net::clock::{self, Instant};
+use crate::net::error::NetError;
+use crate::net::stream::Stream;
+use crate::proxy::answer_head::BodyForm;
+use crate::proxy::body_mode::Mode;
+use crate::proxy::budget::Charge;
+use crate::proxy::client::{self, Client};
+use crate::proxy::drain::Phase;
+use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::scrub::Scrubber;
+use crate::proxy::upstream::{self, Upstream};
+use crate::proxy::worker::Worker;
+use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::log::id_text;
+use crate::translate::progress::Progress;
+
+/// What becomes of the client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It serves the next request.
+    KeepAlive,
+    /// It is closed in good order.
+    Close,
+    /// It is closed after the rest of the request was read and dropped, so that the answer is read.
+    Linger,
+    /// It is cut: what was sent is not all.
+    Abort,
+    /// It is reset: what was sent is not all, and nothing else would say so.
+    Reset,
+}
+
+/// What an exchange comes to: over, or an answer that has been committed and still runs.
+pub enum Step<'w> {
+    /// All is said.
+    Over(Next),
+    /// The relay of an answer, to be run where nothing of the request is held any more.
+    Relay(Box<Relay<'w>>),
+}
+
+/// One answer being relayed.
+pub struct Relay<'w> {
+    /// This worker.
+    pub worker: &'w Worker,
+    /// The provider's answer.
+    pub upstream: Upstream,
+    /// What happens to its bytes.
+    pub mode: Mode,
+    /// How the body is framed for the client.
+    pub form: BodyForm,
+    /// The client's connection may serve again afterwards.
+    pub stays_open: bool,
+    /// Part of the request was not read: the client must get to read the answer all the same.
+    pub unread: bool,
+    /// Head and body bytes that wait to be written; opens with the answer's head.
+    pub out: Vec<u8>,
+    /// Hold the start-up frames back: another target could still take over.
+    pub hold: bool,
+    /// Takes the provider's credential out.
+    pub scrubber: Option<Scrubber<'w>>,
+    /// Silence of the provider that ends the stream.
+    pub stall_ms: u64,
+    /// Whose buffers are charged.
+    pub tenant: usize,
+    /// What is charged for the event at hand.
+    pub charge: Option<Charge>,
+    /// How the body and its meaning stand.
+    pub state: State,
+}
+
+/// How an answer stands on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct State {
+    body: Body,
+    end: End,
+    /// When the provider was heard last.
+    heard: Instant,
+    /// When the latest turn began: the provider was heard or had ended, or a wait was over.
+    turned: Instant,
+    /// Something of the body has come.
+    came: bool,
+}
+
+/// How the upstream body stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// More is to come.
+    Open,
+    /// It ended by its own framing.
+    Whole,
+    /// It broke.
+    Broken(Kind),
+}
+
+impl State {
+    /// An answer of which the head has just been read.
+    #[must_use]
+    pub const fn new(upstream: &Upstream, heard: Instant) -> Self {
+        Self {
+            body: Body::Open,
+            end: End::Open,
+            heard,
+            turned: heard,
+            came: upstream.body_at < upstream.buf.len(),
+        }
+    }
+}
+
+impl Relay<'_> {
+    /// Brings the answer to its commit: at once, but where another target could still take over.
+    /// Nothing has been written when this returns.
+    ///
+    /// # Errors
+    /// A failure before commit.
+    pub async fn open(
+        &mut self,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+    ) -> Result<(), Failure> {
+        loop {
+            self.digest(exchange);
+            if self.is_over() {
+                let whole = self.state.end == End::Complete;
+                let told = !self.hold && self.state.came && !self.is_translated();
+                return if whole || told {
+                    Ok(())
+                } else {
+                    Err(self.failure())
+                };
+            }
+            let waits = self.hold
+                && exchange.deltas == 0
+                && self.out.len() < self.worker.limits().held_bytes_max;
+            if !waits {
+                return Ok(());
+            }
+            if self.turn(client, exchange, false).await == Flow::ClientLost {
+                return Err(Failure::new(Kind::ClientGone));
+            }
+        }
+    }
+
+    /// Runs a committed answer to its end.
+    pub async fn run(
+        mut self: Box<Self>,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+    ) -> Next {
+        while !self.is_over() {
+            if self.turn(client, exchange, true).await == Flow::ClientLost {
+                return self.client_lost(exchange);
+            }
+            self.digest(exchange);
+        }
+        self.finish(client, exchange).await
+    }
+
+    fn is_translated(&self) -> bool {
+        matches!(self.mode, Mode::Translated(_))
+    }
+
+    /// Whether nothing more is to be read: the body ended or broke, or its meaning has ended.
+    fn is_over(&self) -> bool {
+        self.state.body != Body::Open
+            || self.state.end == End::UpstreamError
+            || (self.is_translated() && self.state.end != End::Open)
+    }
+
+    /// Decodes what the last read delivered and appends what the client gets of it.
+    fn digest(&mut self, exchange: &mut Exchange) {
+        let mark = self.open_chunk();
+        let upstream = &mut self.upstream;
+        while upstream.body_at < upstream.buf.len() && !upstream.body.is_done() {
+            let input = upstream.buf.get(upstream.body_at..).unwrap_or_default();
+            let Ok(step) = upstream.body.step(input) else {
+                self.state.body = Body::Broken(Kind::Framing);
+                break;
+            };
+            upstream.body_at += step.consumed;
+            let tape = &self.worker.tape;
+            let pass = |payload: &[u8]| self.mode.push(payload, &mut self.out, tape);
+            let progress = match &mut self.scrubber {
+                Some(scrubber) => scrubber.pass(step.payload, pass),
+                None => pass_whole(step.payload, pass),
+            };
+            self.state.end = note(exchange, progress, self.state.heard);
+        }
+        if self.state.body == Body::Open && self.upstream.body.is_done() {
+            self.state.body = Body::Whole;
+        }
+        self.charge_held();
+        if self.state.body != Body::Open {
+            self.end_body(exchange);
+        }
+        self.close_chunk(mark);
+        if self.upstream.body_at >= self.upstream.buf.len() {
+            buffers::give(core::mem::take(&mut self.upstream.buf));
+            self.upstream.body_at = 0;
+        }
+    }
+
+    /// Charges the budget for an event that grows large; without room the watcher forgets it, and
+    /// a translated stream, which cannot, ends.
+    fn charge_held(&mut self) {
+        let held = self.mode.held_bytes();
+        if held <= UNCHARGED_BYTES {
+            self.charge = None;
+            return;
+        }
+        let (shared, tenant) = (&self.worker.shared, self.tenant);
+        let charge = self
+            .charge
+            .get_or_insert_with(|| Charge::new(Arc::clone(&shared.budget), tenant));
+        if charge.hold(held).is_ok() {
+            return;
+        }
+        if !self.mode.let_go(&mut self.out) && self.state.body == Body::Open {
+            self.state.body = Body::Broken(Kind::NoRoom);
+        }
+        self.charge = None;
+    }
+
+    /// Tells the codecs that the body has ended.
+    fn end_body(&mut self, exchange: &mut Exchange) {
+        let clean = self.state.body == Body::Whole;
+        if let Some(rest) = self.scrubber.as_mut().and_then(Scrubber::finish) {
+            let progress = self.mode.push(&rest, &mut self.out, &self.worker.tape);
+            note(exchange, progress, self.state.heard);
+        }
+        if !clean && self.is_translated() {
+            // Before the translator says, in words that fit every break, that something is missing.
+            self.fail(exchange);
+        }
+        let progress = self.mode.finish(clean, &mut self.out);
+        self.state.end = note(exchange, progress, self.state.heard);
+    }
+
+    /// Writes what is there (once committed) while the next read is pending, and takes in how
+    /// that went.
+    async fn turn(
+        &mut self,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+        committed: bool,
+    ) -> Flow {
+        let stall_at = self.state.heard.plus_ms(self.stall_ms);
+        let mut wait_until = stall_at;
+        if committed && self.mode.pings() {
+            let ping_at = self
+                .state
+                .turned
+                .plus_ms(self.worker.limits().ping_interval_ms);
+            wait_until = ping_at.min(stall_at);
+        }
+        let turn = self
+            .write_and_read(client, exchange, committed, wait_until)
+            .await;
+        self.state.turned = clock::now();
+        match turn {
+            Turn::Read(Ok(0)) => self.end_of_input(),
+            Turn::Read(Ok(_)) => {
+                self.state.heard = self.state.turned;
+                self.state.came = true;
+            }
+            Turn::Read(Err(error)) => self.state.body = Body::Broken(kind_of(error)),
+            Turn::Expired if wait_until < stall_at => {
+                let mark = self.open_chunk();
+                self.mode.ping(&mut self.out);
+                self.close_chunk(mark);
+            }
+            Turn::Expired => self.state.body = Body::Broken(Kind::BodyStall),
+            Turn::Cut => self.state.body = Body::Broken(Kind::DrainCut),
+            Turn::ClientLost => return Flow::ClientLost,
+        }
+        Flow::On
+    }
+
+    async fn write_and_read(
+        &mut self,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+        committed: bool,
+        wait_until: Instant,
+    ) -> Turn {
+        let bytes = if committed {
+            core::mem::take(&mut self.out)
+        } else {
+            Vec::new()
+        };
+        let len = bytes.len();
+        exchange.bytes_out += len as u64;
+        let Client {
+            stream,
+            ahead,
+            deadline,
+            look,
+            drain,
+            ..
+        } = client;
+        let Stream { reader, writer, .. } = stream;
+        if len > 0 {
+            let stall_ms = self.worker.limits().write_stall_timeout_ms;
+            deadline.set_at(self.state.turned.plus_ms(stall_ms));
+        } else {
+            deadline.set_at(wait_until);
+        }
+        let mut writing = pin!(writer.write(bytes, 0..len));
+        let mut is_written = len == 0;
+        let mut read = None;
+        let (source, buf) = (&mut self.upstream.stream.reader, &mut self.upstream.buf);
+        let out = &mut self.out;
+        poll_fn(|cx| {
+            if !is_written && let Poll::Ready((result, mut buffer)) = writing.as_mut().poll(cx) {
+                if result.is_err() {
+                    return Poll::Ready(Turn::ClientLost);
+                }
+                buffer.clear();
+                buffers::give(core::mem::replace(out, buffer));
+                is_written = true;
+                deadline.set_at(wait_until);
+            }
+            if read.is_none()
+                && let Poll::Ready(result) = source.poll_read(cx, buf)
+            {
+                read = Some(result);
+            }
+            if is_written && let Some(result) = read.take() {
+                return Poll::Ready(Turn::Read(result));
+            }
+            if client::poll_gone(reader, ahead, look, cx).is_ready() {
+                return Poll::Ready(Turn::ClientLost);
+            }
+            // A write under way is finished first: last words must not overtake it.
+            if is_written && drain.phase() == Phase::Cut {
+                return Poll::Ready(Turn::Cut);
+            }
+            match deadline.poll_expired(cx) {
+                Poll::Ready(()) if !is_written => Poll::Ready(Turn::ClientLost),
+                Poll::Ready(()) => Poll::Ready(Turn::Expired),
+                Poll::Pending => {
+                    // A stream that waits holds no buffer but those of its two pending reads.
+                    if is_written && out.is_empty() {
+                        buffers::give(core::mem::take(out));
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    fn end_of_input(&mut self) {
+        if self.upstream.body.end_of_input() == BodyEnd::Cut {
+            self.state.body = Body::Broken(Kind::BodyCut);
+        }
+    }
+
+    /// The answer failed while it could still be thrown away.
+    fn failure(&self) -> Failure {
+        Failure::new(match (self.state.body, self.state.end) {
+            (Body::Broken(kind), _) => kind,
+            (_, End::UpstreamError) => Kind::StreamError,
+            _ => Kind::BodyCut,
+        })
+    }
+
+    /// Writes the last bytes: the end that was earned, or the error and no end.
+    async fn finish(mut self: Box<Self>, client: &mut Client<'_>, exchange: &mut Exchange) -> Next {
+        let State { body, end, .. } = self.state;
+        let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
+        if complete {
+            let refused = exchange.status >= 400;
+            exchange.outcome = if refused {
+                Outcome::Refused
+            } else {
+                Outcome::Complete
+            };
+            if self.form == BodyForm::Chunked {
+                encode::last_chunk(&mut self.out);
+            }
+        } else {
+            exchange.outcome = Outcome::from_end(broken(end));
+            exchange.fault = Some(fault_word(body, end));
+            if end != End::UpstreamError {
+                self.append_error(exchange);
+            }
+        }
+        exchange.bytes_out += self.out.len() as u64;
+        let stall_ms = self.worker.limits().write_stall_timeout_ms;
+        let sent = client
+            .send_from(&mut self.out, self.state.turned, stall_ms)
+            .await;
+        buffers::give(core::mem::take(&mut self.out));
+        if sent.is_err() {
+            return self.client_lost(exchange);
+        }
+        self.take_facts(exchange);
+        if !complete {
+            // Without framing and without an error event, a good-looking end would be a lie.
+            let untold = self.form == BodyForm::UntilClose && !self.mode.is_stream();
+            return if untold { Next::Reset } else { Next::Abort };
+        }
+        upstream::release(self.worker, self.upstream, self.state.heard);
+        match (self.stays_open, self.unread) {
+            (true, _) => Next::KeepAlive,
+            (false, true) => Next::Linger,
+            (false, false) => Next::Close,
+        }
+    }
+
+    /// The error event of a broken stream, as a chunk of its own.
+    fn append_error(&mut self, exchange: &Exchange) {
+        let mark = self.open_chunk();
+        self.fail(exchange);
+        self.close_chunk(mark);
+    }
+
+    /// Tells the client, in its wire, how the stream broke.
+    fn fail(&mut self, exchange: &Exchange) {
+        let (kind, message) = match self.state.body {
+            Body::Broken(Kind::NoRoom) => (
+                ErrorKind::Overloaded,
+                "too many bytes in flight; retry later",
+            ),
+            Body::Broken(Kind::DrainCut) => (ErrorKind::Overloaded, "the gateway is shutting down"),
+            Body::Broken(Kind::BodyStall) => (ErrorKind::Timeout, "upstream fell silent"),
+            _ => (ErrorKind::Api, "upstream stream ended early"),
+        };
+        let error = ApiError {
+            kind,
+            message,
+            param: None,
+            code: None,
+        };
+        let id = id_text(exchange.id);
+        self.mode.fail(&error, id.as_str(), &mut self.out);
+    }
+
+    fn client_lost(&self, exchange: &mut Exchange) -> Next {
+        self.take_facts(exchange);
+        exchange.outcome = Outcome::Cancelled;
+        exchange.fault = Some(Kind::ClientGone.verdict().word);
+        Next::Abort
+    }
+
+    fn take_facts(&self, exchange: &mut Exchange) {
+        let (usage, stop) = self.mode.facts(&mut self.worker.tape.borrow_mut());
+        exchange.usage = usage;
+        exchange.stop = stop;
+    }
+
+    fn open_chunk(&mut self) -> Option<ChunkMark> {
+        (self.form == BodyForm::Chunked).then(|| encode::chunk_open(&mut self.out))
+    }
+
+    fn close_chunk(&mut self, mark: Option<ChunkMark>) {
+        if let Some(mark) = mark {
+            encode::chunk_close(&mut self.out, mark);
+        }
+    }
+}
+
+/// Whether a relay goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    On,
+    ClientLost,
+}
+
+/// What a turn of the relay came to.
+enum Turn {
+    Read(Result<usize, NetError>),
+    Expired,
+    Cut,
+    ClientLost,
+}
+
+/// Payload without a scrubber: passed as it is.
+fn pass_whole(payload: &[u8], mut pass: impl FnMut(&[u8]) -> Progress) -> Progress {
+    pass(payload)
+}
+
+fn note(exchange: &mut Exchange, progress: Progress, now: Instant) -> End {
+    exchange.passed_deltas(progress.deltas, now.as_nanos());
+    exchange.events += u64::from(progress.events);
+    progress.end
+}
+
+fn kind_of(error: NetError) -> Kind {
+    if error.is_timeout() {
+        Kind::BodyStall
+    } else {
+        Kind::BodyCut
+    }
+}
+
+/// An incomplete answer whose wire said nothing of an error was truncated.
+const fn broken(end: End) -> End {
+    match end {
+        End::UpstreamError => End::UpstreamError,
+        End::Open | End::Complete | End::Truncated => End::Truncated,
+    }
+}
+
+fn fault_word(body: Body, end: End) -> &'static str {
+    match (body, end) {
+        (Body::Broken(kind), _) => kind.verdict().word,
+        (_, End::UpstreamError) => "upstream_error_event",
+        _ => Kind::BodyCut.verdict().word,
+    }
+}

@@ -1,0 +1,211 @@
+//! Answers of our own: refusals in the client's wire, lists, health.
+
+use crate::chat::error::{ApiError, ErrorKind};
+use crate::http1::encode;
+use crate::proxy::answer_head::{self, BodyForm, Frame};
+use crate::proxy::client::Client;
+use crate::proxy::failure::Failure;
+use crate::proxy::relay::Next;
+use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::log::id_text;
+use crate::wire::error;
+use crate::wire::kind::Wire;
+
+/// How answers of ours are written for one exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Voice<'f> {
+    /// The wire in which errors are told.
+    pub wire: Wire,
+    /// Head facts.
+    pub frame: Frame<'f>,
+    /// The request was HEAD: the body is counted but not sent.
+    pub head_only: bool,
+    /// Part of the request's body was not read: the connection ends after the answer.
+    pub unread: bool,
+    /// Longest wait for a client that does not read.
+    pub stall_ms: u64,
+}
+
+/// A refusal with everything it says.
+#[derive(Clone, Debug)]
+pub struct Refused<'e> {
+    /// Status.
+    pub status: u16,
+    /// The error.
+    pub error: ApiError<'e>,
+    /// Further field lines.
+    pub fields: &'e [u8],
+    /// A word for the log.
+    pub word: &'static str,
+}
+
+impl<'e> Refused<'e> {
+    /// A refusal of a class, its status by that class.
+    #[must_use]
+    pub const fn new(kind: ErrorKind, message: &'e str, word: &'static str) -> Self {
+        let status = status_of(kind);
+        let error = ApiError {
+            kind,
+            message,
+            param: None,
+            code: None,
+        };
+        Self {
+            status,
+            error,
+            fields: b"",
+            word,
+        }
+    }
+
+    /// The same with the field at fault.
+    #[must_use]
+    pub const fn param(mut self, param: &'e str) -> Self {
+        self.error.param = Some(param);
+        self
+    }
+
+    /// The same with a code of the OpenAI wire.
+    #[must_use]
+    pub const fn code(mut self, code: &'e str) -> Self {
+        self.error.code = Some(code);
+        self
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub const fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same with further field lines, each with its CRLF.
+    #[must_use]
+    pub const fn fields(mut self, fields: &'e [u8]) -> Self {
+        self.fields = fields;
+        self
+    }
+}
+
+/// The status that goes with a class of error of ours.
+#[must_use]
+pub const fn status_of(kind: ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::InvalidRequest => 400,
+        ErrorKind::Authentication => 401,
+        ErrorKind::Billing => 402,
+        ErrorKind::Permission => 403,
+        ErrorKind::NotFound => 404,
+        ErrorKind::MethodNotAllowed => 405,
+        ErrorKind::RequestTimeout => 408,
+        ErrorKind::Conflict => 409,
+        ErrorKind::TooLarge => 413,
+        ErrorKind::RateLimit => 429,
+        ErrorKind::Api => 500,
+        ErrorKind::Overloaded => 503,
+        ErrorKind::Timeout => 504,
+    }
+}
+
+/// Refuses the request in the client's wire.
+pub async fn refuse(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    refused: &Refused<'_>,
+) -> Next {
+    exchange.fault = Some(refused.word);
+    let mut body = Vec::with_capacity(256);
+    error::write_body(
+        voice.wire,
+        &refused.error,
+        id_text(exchange.id).as_str(),
+        &mut body,
+    );
+    send(
+        client,
+        exchange,
+        voice,
+        (refused.status, JSON, refused.fields),
+        &body,
+    )
+    .await
+}
+
+/// Tells the client of a failure before commit; a client that left is told nothing.
+pub async fn refuse_failure(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    failure: &Failure,
+) -> Next {
+    let verdict = failure.verdict();
+    if verdict.status == 0 {
+        exchange.outcome = Outcome::Cancelled;
+        exchange.fault = Some(verdict.word);
+        return Next::Abort;
+    }
+    let retry: &[u8] = if verdict.status == 503 {
+        b"retry-after: 1\r\n"
+    } else {
+        b""
+    };
+    let refused = Refused::new(verdict.error, verdict.message, verdict.word)
+        .status(verdict.status)
+        .fields(retry);
+    refuse(client, exchange, voice, &refused).await
+}
+
+/// Sends a whole answer of ours: status, content type, further field lines, body.
+pub async fn send(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    head: (u16, &str, &[u8]),
+    body: &[u8],
+) -> Next {
+    let (status, content_type, fields) = head;
+    let keep_alive = voice.frame.keep_alive && !voice.unread;
+    let form = if status == 204 {
+        BodyForm::None
+    } else {
+        BodyForm::Length(body.len() as u64)
+    };
+    let frame = Frame {
+        keep_alive,
+        body: form,
+        ..voice.frame
+    };
+    let mut out = Vec::with_capacity(512 + body.len());
+    answer_head::start(&mut out, status, &frame);
+    if status != 204 {
+        encode::field(&mut out, b"content-type", content_type.as_bytes());
+    }
+    out.extend_from_slice(fields);
+    encode::end_head(&mut out);
+    if !voice.head_only {
+        out.extend_from_slice(body);
+    }
+    deliver(client, exchange, &frame, status, out, voice).await
+}
+
+async fn deliver(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    frame: &Frame<'_>,
+    status: u16,
+    mut out: Vec<u8>,
+    voice: &Voice<'_>,
+) -> Next {
+    exchange.status = status;
+    exchange.bytes_out += out.len() as u64;
+    match client.send(&mut out, voice.stall_ms).await {
+        Err(_) => Next::Abort,
+        Ok(()) if voice.unread => Next::Linger,
+        Ok(()) if frame.stays_open() => Next::KeepAlive,
+        Ok(()) => Next::Close,
+    }
+}
+
+/// The content type of JSON answers.
+pub const JSON: &str = "application/json";

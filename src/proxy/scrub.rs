@@ -1,0 +1,168 @@
+//! Takes a provider's credential out of what the provider sends.
+//!
+//! The bytes are overwritten by `*`, so lengths stay as they were; a credential that is cut
+//! between two reads is found because the end of a read that may be its beginning waits for the
+//! next. Everything else passes at once.
+//!
+//! Invariant: at most one byte less than the credential is held back.
+
+use memchr::memmem::Finder;
+
+use crate::translate::progress::Progress;
+
+/// Looks for one credential; made once per provider.
+#[derive(Debug)]
+pub struct Needle(Finder<'static>);
+
+/// Watches one answer for one credential.
+#[derive(Debug)]
+pub struct Scrubber<'k> {
+    needle: Held<'k>,
+    held: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Held<'k> {
+    /// The provider's, which lives as long as the worker.
+    Lent(&'k Needle),
+    /// The caller's, of this exchange alone.
+    Own(Box<Needle>),
+}
+
+impl Needle {
+    /// Looks for `credential`; one of fewer than eight bytes is not looked for (it would blank
+    /// out ordinary text).
+    #[must_use]
+    pub fn new(credential: &[u8]) -> Option<Self> {
+        (credential.len() >= CREDENTIAL_BYTES_MIN)
+            .then(|| Self(Finder::new(credential).into_owned()))
+    }
+}
+
+impl<'k> Scrubber<'k> {
+    /// A scrubber for a provider's credential.
+    #[must_use]
+    pub const fn new(needle: &'k Needle) -> Self {
+        Self {
+            needle: Held::Lent(needle),
+            held: Vec::new(),
+        }
+    }
+
+    /// A scrubber for a caller's credential.
+    #[must_use]
+    pub fn owned(credential: &[u8]) -> Option<Self> {
+        let needle = Held::Own(Box::new(Needle::new(credential)?));
+        Some(Self {
+            needle,
+            held: Vec::new(),
+        })
+    }
+
+    /// The credential.
+    #[must_use]
+    pub fn credential(&self) -> &[u8] {
+        self.finder().needle()
+    }
+
+    const fn finder(&self) -> &Finder<'static> {
+        match &self.needle {
+            Held::Lent(needle) => &needle.0,
+            Held::Own(needle) => &needle.0,
+        }
+    }
+
+    /// Whether `text` holds the credential.
+    #[must_use]
+    pub fn finds(&self, text: &[u8]) -> bool {
+        self.finder().find(text).is_some()
+    }
+
+    /// Hands `input` to `pass`, the credential blanked out; almost always as it is.
+    pub fn pass(&mut self, input: &[u8], mut pass: impl FnMut(&[u8]) -> Progress) -> Progress {
+        if self.held.is_empty() && !self.finds(input) && self.open_end(input) == 0 {
+            return pass(input);
+        }
+        let mut text = core::mem::take(&mut self.held);
+        text.extend_from_slice(input);
+        self.blank(&mut text);
+        let cut = text.len() - self.open_end(&text);
+        self.held
+            .extend_from_slice(text.get(cut..).unwrap_or_default());
+        pass(text.get(..cut).unwrap_or_default())
+    }
+
+    /// Ends the answer: what was held back.
+    pub fn finish(&mut self) -> Option<Vec<u8>> {
+        (!self.held.is_empty()).then(|| core::mem::take(&mut self.held))
+    }
+
+    /// Blanks a whole text in place.
+    pub fn blank(&self, text: &mut [u8]) {
+        let len = self.finder().needle().len();
+        let mut from = 0;
+        while let Some(at) = self.finder().find(text.get(from..).unwrap_or_default()) {
+            let start = from + at;
+            if let Some(found) = text.get_mut(start..start + len) {
+                found.fill(b'*');
+            }
+            from = start + len;
+        }
+    }
+
+    /// How many bytes at the end of `text` may be the beginning of the credential.
+    fn open_end(&self, text: &[u8]) -> usize {
+        let needle = self.finder().needle();
+        let Some(&first) = needle.first() else {
+            return 0;
+        };
+        let window = text.len().saturating_sub(needle.len() - 1);
+        let tail = text.get(window..).unwrap_or_default();
+        memchr::memchr_iter(first, tail)
+            .map(|at| tail.get(at..).unwrap_or_default())
+            .find(|end| needle.starts_with(end))
+            .map_or(0, <[u8]>::len)
+    }
+}
+
+/// Shorter credentials are not looked for.
+const CREDENTIAL_BYTES_MIN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pass(scrubber: &mut Scrubber<'_>, input: &[u8], out: &mut Vec<u8>) {
+        scrubber.pass(input, |text| {
+            out.extend_from_slice(text);
+            Progress::START
+        });
+    }
+
+    #[test]
+    fn p24_credential_is_blanked_however_the_answer_is_cut() {
+        let key = b"sk-secret-1";
+        let text = b"data: sk-sk-secret-1 sk-secret sk-secret-1sk-secret-1\n\nsk-secret-";
+        let expected = b"data: sk-*********** sk-secret **********************\n\nsk-secret-";
+        for first in 0..=text.len() {
+            for second in first..=text.len() {
+                let mut scrubber = Scrubber::owned(key).unwrap();
+                let mut out = Vec::new();
+                for part in [&text[..first], &text[first..second], &text[second..]] {
+                    pass(&mut scrubber, part, &mut out);
+                }
+                out.extend(scrubber.finish().unwrap_or_default());
+                assert_eq!(out, expected, "{first} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn ordinary_ends_of_events_are_not_held_back() {
+        let mut scrubber = Scrubber::owned(b"sk-secret-1").unwrap();
+        let mut out = Vec::new();
+        pass(&mut scrubber, b"data: {\"a\":\"tasks\"}\n\n", &mut out);
+        assert_eq!(out.len(), 21);
+        assert!(Scrubber::owned(b"short").is_none());
+    }
+}

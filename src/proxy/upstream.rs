@@ -1,0 +1,436 @@
+//! One attempt at one provider: a connection, the request out, the answer's head in.
+//!
+//! Nothing here has been seen by the client yet, so every failure may lead to another attempt. A
+//! drop at any await closes the connection that was being used.
+
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::{Poll, ready};
+
+use crate::http1::body::{BodyDecoder, BodyLimits};
+use crate::http1::head::{self, HeadLimits, Parsed, ResponseHead};
+use crate::http1::method::Method;
+use crate::limits::{Limits, STALE_WINDOW};
+use crate::net::clock::{self, Instant};
+use crate::net::connect::{self, Waits};
+use crate::net::error::{Act, Kind as NetKind, NetError};
+use crate::net::gather::Piece;
+use crate::net::stream::Stream;
+use crate::net::task;
+use crate::net::timer::Deadline;
+use crate::proxy::client::{Client, Interrupt};
+use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::worker::Worker;
+use crate::telemetry::exchange::Exchange;
+
+/// A request as it goes out: small pieces together, large ones from where they lie.
+#[derive(Debug)]
+pub struct Outbound {
+    /// The method: it decides whether the answer has a body.
+    pub method: Method,
+    /// What is written, in order.
+    pub pieces: Vec<Piece>,
+}
+
+/// What came of an answer whose head is not whole yet. Interim heads are taken out as they come.
+#[derive(Debug, Default)]
+pub struct Early {
+    /// The bytes.
+    pub buf: Vec<u8>,
+    /// Bytes of `buf` that were looked through. 0 <= scanned <= buf.len().
+    scanned: usize,
+    /// Interim heads so far.
+    interim: u32,
+}
+
+impl Early {
+    /// Where the answer's head ends, once it is whole.
+    fn advance(
+        &mut self,
+        head: &mut ResponseHead,
+        method: Method,
+        limits: &Limits,
+    ) -> Result<Option<usize>, Failure> {
+        let bounds = HeadLimits::of_response(limits);
+        while !self.buf.is_empty() {
+            match head::parse_response(&self.buf, self.scanned, &bounds, method, head) {
+                Ok(Parsed::Complete { consumed }) if head.is_interim() => {
+                    self.interim += 1;
+                    if self.interim > limits.interim_responses_max {
+                        let detail = "too many interim heads";
+                        return Err(Failure::with_detail(Kind::Framing, detail));
+                    }
+                    self.buf.drain(..consumed);
+                    self.scanned = 0;
+                }
+                Ok(Parsed::Complete { consumed }) => return Ok(Some(consumed)),
+                Ok(Parsed::Partial { scanned }) => {
+                    self.scanned = scanned;
+                    return Ok(None);
+                }
+                Err(fault) => return Err(Failure::with_detail(Kind::Framing, fault.text())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the answer itself is there, or what can be none: nothing more needs to be sent.
+    pub fn is_answered(&mut self, method: Method, limits: &Limits) -> bool {
+        let mut head = ResponseHead::new();
+        !matches!(self.advance(&mut head, method, limits), Ok(None))
+    }
+}
+
+/// A provider's answer of which the head has been read.
+pub struct Upstream {
+    /// The connection.
+    pub stream: Stream,
+    /// The head.
+    pub head: ResponseHead,
+    /// The head's bytes, then what came of the body.
+    pub buf: Vec<u8>,
+    /// Where the head ends in `buf`.
+    pub head_end: usize,
+    /// What of `buf` has been dealt with.
+    pub body_at: usize,
+    /// Its framing.
+    pub body: BodyDecoder,
+    /// The provider, by its place in the plan.
+    pub provider: usize,
+    /// The request went out whole: only then may the connection be used again.
+    pub sent_whole: bool,
+}
+
+impl Upstream {
+    /// Whether the answer has ended by its own framing and nothing follows it.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.body.is_done() && self.body_at >= self.buf.len()
+    }
+
+    /// Reads the rest of a body whose meaning has ended, for a moment and a few bytes at most;
+    /// gives the connection back if it may be used again.
+    pub async fn read_out(mut self) -> Option<(usize, Stream)> {
+        let mut deadline = Deadline::new();
+        deadline.set_in(READ_OUT_MS);
+        let mut read = 0;
+        loop {
+            while self.body_at < self.buf.len() && !self.body.is_done() {
+                let input = self.buf.get(self.body_at..).unwrap_or_default();
+                self.body_at += self.body.step(input).ok()?.consumed;
+            }
+            if self.body.is_done() {
+                return self.is_over().then_some((self.provider, self.stream));
+            }
+            self.buf.clear();
+            self.body_at = 0;
+            let (reader, buf) = (&mut self.stream.reader, &mut self.buf);
+            let count = poll_fn(|cx| match reader.poll_read(cx, buf) {
+                Poll::Ready(result) => Poll::Ready(result.ok()),
+                Poll::Pending => deadline.poll_expired(cx).map(|()| None),
+            })
+            .await?;
+            read += count;
+            if count == 0 || read > READ_OUT_BYTES_MAX {
+                return None;
+            }
+        }
+    }
+}
+
+impl core::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "Upstream(provider {}, status {})",
+            self.provider, self.head.status
+        )
+    }
+}
+
+/// Sends the request to `provider` and reads the head of its answer; a pooled connection that
+/// turns out dead is replaced once.
+///
+/// # Errors
+/// The failure of this attempt.
+pub async fn attempt(
+    client: &mut Client<'_>,
+    worker: &Worker,
+    (provider, started): (usize, Instant),
+    out: &Outbound,
+    exchange: &mut Exchange,
+) -> Result<Upstream, Failure> {
+    let pooled = worker.pool.borrow_mut().take(provider, started);
+    if let Some(stream) = pooled {
+        let at = (provider, started);
+        let outcome = send_and_read(client, worker, at, stream, out, exchange).await;
+        let stale = matches!(&outcome, Err(failure) if failure.kind == Kind::Stale)
+            && clock::now().since(started) <= STALE_WINDOW;
+        if !stale {
+            return outcome.map_err(fresh_name);
+        }
+        if !worker
+            .shared
+            .may_retry(worker.limits().retry_budget_percent)
+        {
+            return outcome.map_err(fresh_name);
+        }
+    }
+    let stream = open(client, worker, provider).await?;
+    let at = (provider, clock::now());
+    send_and_read(client, worker, at, stream, out, exchange)
+        .await
+        .map_err(fresh_name)
+}
+
+/// Puts a connection back whose answer was delivered, at once or when the rest of its framing has
+/// come; or closes it, where it may not serve again.
+pub fn release(worker: &Worker, upstream: Upstream, now: Instant) {
+    if !upstream.head.keep_alive || !upstream.sent_whole {
+        return;
+    }
+    if upstream.is_over() {
+        let Upstream {
+            stream, provider, ..
+        } = upstream;
+        worker.pool.borrow_mut().put(provider, stream, now);
+    } else if let Some(worker) = worker.me.upgrade() {
+        // The client has its answer; what is left is a last chunk that no one waits for.
+        drop(task::spawn(async move {
+            if let Some((provider, stream)) = upstream.read_out().await {
+                worker.pool.borrow_mut().put(provider, stream, clock::now());
+            }
+        }));
+    }
+}
+
+/// A stale connection that is not replaced is a reset like any other.
+fn fresh_name(failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::Stale => Failure {
+            kind: Kind::Reset,
+            ..failure
+        },
+        _ => failure,
+    }
+}
+
+/// Opens a fresh connection to a provider.
+///
+/// # Errors
+/// Why there is none.
+pub async fn open(
+    client: &mut Client<'_>,
+    worker: &Worker,
+    provider: usize,
+) -> Result<Stream, Failure> {
+    let (Some(endpoint), Some(spec)) = (
+        worker.endpoints.get(provider),
+        worker.plan.providers.get(provider),
+    ) else {
+        return Err(Failure::with_detail(
+            Kind::Bug,
+            "provider index out of range",
+        ));
+    };
+    let times = &spec.timeouts;
+    let waits = Waits {
+        resolve_ms: worker.limits().resolve_timeout_ms,
+        connect_ms: times.connect_ms,
+        handshake_ms: times.handshake_ms,
+    };
+    // The connector keeps to its waits by itself; the connection's own timer stands aside.
+    client.deadline.clear();
+    let mut connecting = pin!(connect::connect(endpoint, waits));
+    match client.watch(connecting.as_mut()).await {
+        Ok(Ok(stream)) => {
+            worker.meter.borrow_mut().counters.connected += 1;
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(connect_failure(error)),
+        Err(interrupt) => Err(interrupted(interrupt, Kind::ConnectTimeout)),
+    }
+}
+
+fn connect_failure(error: NetError) -> Failure {
+    let kind = match (error.act(), error.kind()) {
+        (_, NetKind::NoAddress) | (Act::Resolve, _) => Kind::Unresolved,
+        (_, NetKind::Timeout) => Kind::ConnectTimeout,
+        (Act::Handshake, _) | (_, NetKind::Tls(_)) => Kind::Tls,
+        _ => Kind::Connect,
+    };
+    Failure::with_detail(kind, error.to_string())
+}
+
+fn interrupted(interrupt: Interrupt, expired: Kind) -> Failure {
+    Failure::new(match interrupt {
+        Interrupt::Gone => Kind::ClientGone,
+        Interrupt::Cut => Kind::DrainCut,
+        Interrupt::Expired => expired,
+    })
+}
+
+async fn send_and_read(
+    client: &mut Client<'_>,
+    worker: &Worker,
+    (provider, started): (usize, Instant),
+    mut stream: Stream,
+    out: &Outbound,
+    exchange: &mut Exchange,
+) -> Result<Upstream, Failure> {
+    let wait_ms = wait_ms(worker, provider);
+    client.deadline.set_at(started.plus_ms(wait_ms));
+    let mut early = Early::default();
+    let sending = send(&mut stream, out, &mut early, worker.limits());
+    let sent_whole = match client.watch(pin!(sending)).await {
+        Ok(result) => result?,
+        Err(interrupt) => return Err(interrupted(interrupt, Kind::HeadTimeout)),
+    };
+    let method = out.method;
+    read_answer(
+        client,
+        worker,
+        provider,
+        stream,
+        (early, sent_whole),
+        method,
+        exchange,
+    )
+    .await
+}
+
+/// Reads the head of the answer to a request that went out (whole, or as far as the provider
+/// wanted it). `early` is what came meanwhile.
+///
+/// # Errors
+/// The failure of this attempt.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what is known of a request that is under way"
+)]
+pub async fn read_answer(
+    client: &mut Client<'_>,
+    worker: &Worker,
+    provider: usize,
+    mut stream: Stream,
+    (mut early, sent_whole): (Early, bool),
+    method: Method,
+    exchange: &mut Exchange,
+) -> Result<Upstream, Failure> {
+    let limits = worker.limits();
+    let sent = clock::now();
+    exchange.sent_at = sent.as_nanos();
+    client
+        .deadline
+        .set_at(sent.plus_ms(wait_ms(worker, provider)));
+    let mut head = ResponseHead::new();
+    let reading = read_head(&mut stream, &mut early, &mut head, method, limits);
+    let head_end = match client.watch(pin!(reading)).await {
+        Ok(result) => result?,
+        Err(interrupt) => return Err(interrupted(interrupt, Kind::HeadTimeout)),
+    };
+    exchange.head_at = clock::now().as_nanos();
+    if (300..400).contains(&head.status) {
+        return Err(Failure::with_detail(
+            Kind::Redirect,
+            format!("status {}", head.status),
+        ));
+    }
+    let body = BodyDecoder::new(head.framing, &BodyLimits::endless(limits))
+        .map_err(|fault| Failure::with_detail(Kind::Framing, fault.text()))?;
+    Ok(Upstream {
+        stream,
+        head,
+        buf: early.buf,
+        head_end,
+        body_at: head_end,
+        body,
+        provider,
+        sent_whole,
+    })
+}
+
+/// Longest wait for the head of a provider's answer.
+fn wait_ms(worker: &Worker, provider: usize) -> u64 {
+    match worker.plan.providers.get(provider) {
+        Some(spec) => spec.timeouts.answer_head_ms,
+        None => worker.limits().answer_head_timeout_ms,
+    }
+}
+
+/// Writes the request; an answer that comes before all of it is written ends the writing, interim
+/// heads do not. Says whether all went out.
+///
+/// # Errors
+/// The connection failed and no answer came.
+pub async fn send(
+    stream: &mut Stream,
+    out: &Outbound,
+    early: &mut Early,
+    limits: &Limits,
+) -> Result<bool, Failure> {
+    let Stream { reader, writer, .. } = stream;
+    let mut writing = pin!(writer.write_pieces(out.pieces.clone()));
+    let written = poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(result) = writing.as_mut().poll(cx) {
+                return Poll::Ready(Some(result));
+            }
+            match ready!(reader.poll_read(cx, &mut early.buf)) {
+                Ok(0) => return Poll::Ready(Some(Err(closed()))),
+                Ok(_) if early.is_answered(out.method, limits) => return Poll::Ready(None),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    })
+    .await;
+    match written {
+        Some(Ok(())) => Ok(true),
+        None => Ok(false),
+        // The provider may have answered and closed before it read everything; what it said can
+        // be read all the same.
+        Some(Err(_)) if !early.buf.is_empty() => Ok(false),
+        Some(Err(error)) => match poll_fn(|cx| reader.poll_read(cx, &mut early.buf)).await {
+            Ok(count) if count > 0 => Ok(false),
+            Ok(_) | Err(_) => Err(lost(error)),
+        },
+    }
+}
+
+/// Reads the head of the answer, past interim ones; returns where the body starts.
+async fn read_head(
+    stream: &mut Stream,
+    early: &mut Early,
+    head: &mut ResponseHead,
+    method: Method,
+    limits: &Limits,
+) -> Result<usize, Failure> {
+    loop {
+        if let Some(head_end) = early.advance(head, method, limits)? {
+            return Ok(head_end);
+        }
+        let fresh = early.buf.is_empty() && early.interim == 0;
+        match poll_fn(|cx| stream.reader.poll_read(cx, &mut early.buf)).await {
+            Ok(0) if fresh => return Err(lost(closed())),
+            Ok(0) => return Err(Failure::with_detail(Kind::Reset, "closed inside the head")),
+            Ok(_) => {}
+            Err(error) if fresh => return Err(lost(error)),
+            Err(error) => return Err(Failure::with_detail(Kind::Reset, error.to_string())),
+        }
+    }
+}
+
+const fn closed() -> NetError {
+    NetError::new(Act::Read, NetKind::Closed)
+}
+
+/// The connection failed before a byte of an answer.
+fn lost(error: NetError) -> Failure {
+    Failure::with_detail(Kind::Stale, error.to_string())
+}
+
+/// How long the end of an answer's framing is waited for once its meaning has ended.
+const READ_OUT_MS: u64 = 1_000;
+/// How much may come meanwhile.
+const READ_OUT_BYTES_MAX: usize = 16 * 1024;

@@ -1,0 +1,158 @@
+//! The head of a request as a provider gets it: built from the plan and an allow-list.
+//!
+//! Nothing of the client's head goes on but what the provider's rules name; its keys go on in
+//! caller's-key mode alone, in the form that the provider wants.
+
+use crate::config::material::Credential;
+use crate::http1::encode;
+use crate::provider::spec::AuthForm;
+use crate::proxy::inbound::Inbound;
+use crate::route::upstream::Provider;
+use crate::wire::kind::Wire;
+
+/// What a head is written from.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'f> {
+    /// The provider.
+    pub provider: &'f Provider,
+    /// The request crosses the wires.
+    pub translated: bool,
+    /// Values for `anthropic-beta` that the body named.
+    pub body_beta: Option<&'f str>,
+    /// The provider is the one of a fallback: a caller's key never goes there.
+    pub fallback: bool,
+}
+
+/// The provider wants a key and there is none for this caller: 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoCredential;
+
+/// Appends host, credential and the client's fields that go on.
+///
+/// # Errors
+/// [`NoCredential`]
+pub fn fields(
+    out: &mut Vec<u8>,
+    inbound: &Inbound<'_>,
+    facts: &Facts<'_>,
+) -> Result<(), NoCredential> {
+    out.extend_from_slice(facts.provider.head.fixed_lines.expose());
+    credential(out, inbound, facts)?;
+    forwarded(out, inbound, facts);
+    if facts.provider.wire == Wire::AnthropicMessages {
+        versions(out, inbound, facts);
+    }
+    out.extend_from_slice(b"accept-encoding: identity\r\n");
+    Ok(())
+}
+
+fn credential(
+    out: &mut Vec<u8>,
+    inbound: &Inbound<'_>,
+    facts: &Facts<'_>,
+) -> Result<(), NoCredential> {
+    let provider = facts.provider;
+    if let Some(line) = &provider.head.credential_line {
+        out.extend_from_slice(line.expose());
+        return Ok(());
+    }
+    match provider.credential {
+        Credential::None => Ok(()),
+        Credential::Ours(_) => Err(NoCredential),
+        Credential::Caller => {
+            let own_wire = inbound.wire == provider.wire && !facts.fallback;
+            let key = inbound
+                .callers_key()
+                .filter(|_| own_wire)
+                .ok_or(NoCredential)?;
+            let form = callers_form(provider.auth, key, inbound.presented.bearer);
+            out.extend_from_slice(form.prefix().as_bytes());
+            out.extend_from_slice(key);
+            out.extend_from_slice(b"\r\n");
+            Ok(())
+        }
+    }
+}
+
+/// An OAuth token of Anthropic's is good as a Bearer token alone; every other key goes out in the
+/// form that the provider wants.
+fn callers_form(wanted: AuthForm, key: &[u8], bearer: bool) -> AuthForm {
+    if bearer && key.starts_with(b"sk-ant-oat") {
+        AuthForm::Bearer
+    } else {
+        wanted
+    }
+}
+
+fn forwarded(out: &mut Vec<u8>, inbound: &Inbound<'_>, facts: &Facts<'_>) {
+    let fields = &inbound.head.fields;
+    let mut lower = [0u8; NAME_BYTES_MAX];
+    for (name, value) in fields.iter(&inbound.bytes) {
+        let Some(slot) = lower.get_mut(..name.len()) else {
+            continue;
+        };
+        slot.copy_from_slice(name);
+        slot.make_ascii_lowercase();
+        let Ok(text) = core::str::from_utf8(slot) else {
+            continue;
+        };
+        let ours = matches!(
+            text,
+            "anthropic-version" | "anthropic-beta" | "accept-encoding"
+        );
+        let foreign = facts.translated && is_of_other_wire(text);
+        if ours || foreign || facts.provider.fixes(text) || !facts.provider.forward.takes(text) {
+            continue;
+        }
+        if !fields.is_hop_by_hop(&inbound.bytes, name) {
+            encode::field(out, name, value);
+        }
+    }
+}
+
+/// Fields that mean something on the client's wire alone, or describe the body as it was.
+fn is_of_other_wire(name: &str) -> bool {
+    name.starts_with("anthropic-")
+        || name.starts_with("openai-")
+        || name.starts_with("x-stainless-")
+        || name == "content-type"
+        || name == "accept"
+}
+
+/// `anthropic-version` as sent or the default; `anthropic-beta` from head and body, each value
+/// once, by the provider's rules.
+fn versions(out: &mut Vec<u8>, inbound: &Inbound<'_>, facts: &Facts<'_>) {
+    if !facts.provider.fixes("anthropic-version") {
+        let version = inbound
+            .field("anthropic-version")
+            .unwrap_or(DEFAULT_VERSION);
+        encode::field(out, b"anthropic-version", version);
+    }
+    if facts.provider.fixes("anthropic-beta") {
+        return;
+    }
+    let fields = &inbound.head.fields;
+    let mut betas: Vec<&str> = Vec::new();
+    let headers = ["anthropic-beta", "x-portkey-anthropic-beta"];
+    let lists = headers
+        .iter()
+        .flat_map(|name| fields.values(&inbound.bytes, name))
+        .filter_map(|value| core::str::from_utf8(value).ok())
+        .chain(facts.body_beta);
+    for value in lists.flat_map(|list| list.split(',')).map(str::trim) {
+        let Some(value) = facts.provider.betas.apply(value) else {
+            continue;
+        };
+        if !value.is_empty() && !betas.contains(&value) {
+            betas.push(value);
+        }
+    }
+    if !betas.is_empty() {
+        encode::field(out, b"anthropic-beta", betas.join(",").as_bytes());
+    }
+}
+
+/// The version that carries sampling parameters and that every model and cloud takes.
+const DEFAULT_VERSION: &[u8] = b"2023-06-01";
+/// Longer names are not forwarded.
+const NAME_BYTES_MAX: usize = 256;

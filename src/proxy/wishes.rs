@@ -1,0 +1,59 @@
+//! The head's fields with which a client steers the gateway itself, judged before any routing.
+//!
+//! Such a field is never ignored: what it says is done, or the request is refused, whichever
+//! target it would have gone to.
+
+use crate::chat::error::ErrorKind;
+use crate::http1::head::RequestHead;
+use crate::proxy::reply::Refused;
+
+/// Why the fields of this head cannot be obeyed, if so.
+#[must_use]
+pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
+    let refused =
+        |message, word, param| Refused::new(ErrorKind::InvalidRequest, message, word).param(param);
+    if head.field(buf, "x-privacy-tier").is_some() {
+        let message = "this gateway does not keep privacy tiers yet; leave `X-Privacy-Tier` out \
+                       to send the request without one";
+        return Some(refused(message, "promise", "X-Privacy-Tier"));
+    }
+    if head.field(buf, STRICT).is_some_and(|v| flag(v).is_none()) {
+        let message = "x-ringway-strict: expected 1 or 0";
+        return Some(refused(message, "bad_wish", STRICT));
+    }
+    if head
+        .field(buf, REASONING)
+        .is_some_and(|value| !CARRIERS.contains(&value))
+    {
+        let message = "x-ringway-reasoning: expected none, text, details, thinking_blocks or \
+                       content_blocks";
+        return Some(refused(message, "bad_wish", REASONING));
+    }
+    None
+}
+
+/// What a switch says.
+#[must_use]
+pub fn flag(value: &[u8]) -> Option<bool> {
+    match value {
+        b"1" => Some(true),
+        b"0" => Some(false),
+        _ if value.eq_ignore_ascii_case(b"true") => Some(true),
+        _ if value.eq_ignore_ascii_case(b"false") => Some(false),
+        _ => None,
+    }
+}
+
+/// Turns losses of a translation into refusals.
+pub const STRICT: &str = "x-ringway-strict";
+/// Overrides the members that carry reasoning in translated answers.
+pub const REASONING: &str = "x-ringway-reasoning";
+
+/// What [`REASONING`] may say; the translator reads the same words.
+const CARRIERS: [&[u8]; 5] = [
+    b"none",
+    b"text",
+    b"details",
+    b"thinking_blocks",
+    b"content_blocks",
+];

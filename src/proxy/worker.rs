@@ -1,0 +1,208 @@
+//! What one worker's exchanges share: the plan, pools, meters, the way out for log lines.
+//!
+//! One thread owns it all; what is shared between workers is [`Shared`], a handful of counters.
+
+use core::cell::RefCell;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use crate::json::tape::Tape;
+use crate::limits::Limits;
+use crate::net::clock;
+use crate::net::connect::Endpoint;
+use crate::net::pool::Pool;
+use crate::proxy::budget::Budget;
+use crate::proxy::cooldown::Cooldowns;
+use crate::proxy::drain::Drain;
+use crate::proxy::scrub::{Needle, Scrubber};
+use crate::route::plan::Plan;
+use crate::telemetry::exchange::Exchange;
+use crate::telemetry::log;
+use crate::telemetry::meter::Meter;
+use crate::telemetry::ring::LineSender;
+
+/// Counters that all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Large buffers.
+    pub budget: Arc<Budget>,
+    /// Client connections open now.
+    pub connections: AtomicUsize,
+    /// Most client connections.
+    pub connections_max: usize,
+    requests: AtomicU64,
+    retries: AtomicU64,
+}
+
+/// One worker's state.
+pub struct Worker {
+    /// What the program runs on.
+    pub plan: Arc<Plan>,
+    /// Where each provider stands, in the plan's order.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// Idle upstream connections.
+    pub pool: RefCell<Pool>,
+    /// What was counted.
+    pub meter: RefCell<Meter>,
+    /// The end of the process.
+    pub drain: Drain,
+    /// Providers that failed lately.
+    pub cooldowns: RefCell<Cooldowns>,
+    /// Scratch for reading documents.
+    pub tape: RefCell<Tape>,
+    /// Counters of all workers.
+    pub shared: Arc<Shared>,
+    /// Each provider's credential, to be taken out of answers.
+    needles: Vec<Option<Needle>>,
+    /// Itself, for tasks that outlive an exchange.
+    pub me: Weak<Self>,
+    /// A model id whose exchanges panic; set by tests alone.
+    pub panic_model: Option<String>,
+    log: RefCell<Option<LineSender>>,
+    line: RefCell<Vec<u8>>,
+}
+
+impl Shared {
+    /// Counters for a process with so much room.
+    #[must_use]
+    pub fn new(budget: Arc<Budget>, connections_max: usize) -> Self {
+        Self {
+            budget,
+            connections: AtomicUsize::new(0),
+            connections_max,
+            requests: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a request.
+    pub fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes one retry out of the process-wide budget: `percent` of all requests and ten more.
+    pub fn may_retry(&self, percent: u32) -> bool {
+        let requests = self.requests.load(Ordering::Relaxed);
+        let most = requests.saturating_mul(u64::from(percent)) / 100 + RETRIES_FREE;
+        let taken = self.retries.fetch_add(1, Ordering::Relaxed);
+        if taken >= most {
+            self.retries.fetch_sub(1, Ordering::Relaxed);
+        }
+        taken < most
+    }
+
+    /// Takes a place for a client's connection, if there is one.
+    pub fn admit(&self) -> bool {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        if before >= self.connections_max {
+            self.connections.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        true
+    }
+
+    /// Gives a client's place back.
+    pub fn leave(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Worker {
+    /// A worker on `plan`; `log` is its way out for access lines.
+    #[must_use]
+    pub fn new(
+        plan: Arc<Plan>,
+        endpoints: Vec<Arc<Endpoint>>,
+        shared: Arc<Shared>,
+        log: Option<LineSender>,
+        panic_model: Option<String>,
+    ) -> Rc<Self> {
+        let providers = plan.providers.len();
+        let limits = &plan.limits;
+        let pool = Pool::new(limits.pool_idle_max, limits.pool_idle_timeout_ms);
+        Rc::new_cyclic(|me| Self {
+            endpoints,
+            pool: RefCell::new(pool),
+            meter: RefCell::default(),
+            drain: Drain::default(),
+            cooldowns: RefCell::new(Cooldowns::new(providers)),
+            tape: RefCell::default(),
+            shared,
+            needles: plan
+                .providers
+                .iter()
+                .map(|p| p.secret().and_then(Needle::new))
+                .collect(),
+            me: Weak::clone(me),
+            panic_model,
+            log: RefCell::new(log),
+            line: RefCell::default(),
+            plan,
+        })
+    }
+
+    /// The bounds of the plan.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.plan.limits
+    }
+
+    /// What keeps a provider's answer free of the credential that it was sent: ours, or else the
+    /// caller's.
+    #[must_use]
+    pub fn scrubber(&self, provider: usize, callers: Option<&[u8]>) -> Option<Scrubber<'_>> {
+        let ours = self.needles.get(provider).and_then(Option::as_ref);
+        ours.map_or_else(
+            || callers.and_then(Scrubber::owned),
+            |needle| Some(Scrubber::new(needle)),
+        )
+    }
+
+    /// Records a finished exchange: meters and one log line.
+    pub fn settle(&self, exchange: &Exchange) {
+        self.meter.borrow_mut().settle(exchange);
+        if let Some(log) = self.log.borrow_mut().as_mut() {
+            let providers = &self.plan.providers;
+            let name = |index: usize| providers.get(index).map(|provider| &*provider.name);
+            let mut line = self.line.borrow_mut();
+            line.clear();
+            log::line(exchange, clock::unix_millis(), name, &mut line);
+            log.send(&line);
+        }
+    }
+
+    /// Gives memory back that one large request made this worker's scratch grow to.
+    pub fn shrink(&self) {
+        self.tape.borrow_mut().shrink_to(TAPE_NODES_KEPT);
+    }
+}
+
+/// Retries that are allowed however few requests there were.
+const RETRIES_FREE: u64 = 10;
+/// Nodes of document index that a worker keeps between requests: 64 KiB.
+const TAPE_NODES_KEPT: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p11_retries_stay_within_ten_and_a_tenth_of_requests() {
+        let shared = Shared::new(Arc::new(Budget::new(1, 0)), 1);
+        for _ in 0..100 {
+            shared.count_request();
+        }
+        let granted = (0..50).filter(|_| shared.may_retry(10)).count();
+        assert_eq!(granted, 20);
+    }
+
+    #[test]
+    fn p29_connections_are_admitted_up_to_the_limit() {
+        let shared = Shared::new(Arc::new(Budget::new(1, 0)), 2);
+        assert!(shared.admit() && shared.admit());
+        assert!(!shared.admit());
+        shared.leave();
+        assert!(shared.admit());
+    }
+}

@@ -1,0 +1,86 @@
+//! What the machine allows: descriptors, memory, core files.
+
+#![expect(
+    unsafe_code,
+    reason = "prctl and rlimits have no safe door in the standard library"
+)]
+
+use std::fs;
+
+use crate::limits::{Limits, UNCHARGED_BYTES};
+use crate::proxy::budget;
+
+/// No core files, no debugger of another process: keys are in this memory. The limit of open
+/// descriptors is raised to its ceiling.
+pub fn harden() {
+    // SAFETY: PR_SET_DUMPABLE takes one number and touches no memory of ours.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
+    let none = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live, initialised structure.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+    let mut files = files_limit();
+    files.rlim_cur = files.rlim_max;
+    // SAFETY: as above.
+    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const files) };
+}
+
+/// Bytes that all large buffers may hold together.
+#[must_use]
+pub fn budget_bytes(limits: &Limits) -> usize {
+    match limits.held_budget_bytes {
+        0 => budget::default_bytes(memory_max()),
+        bytes => bytes,
+    }
+}
+
+/// Most client connections: half of the descriptors, and what the memory holds beside the budget.
+#[must_use]
+pub fn connections_max(limits: &Limits) -> usize {
+    if limits.connections_max > 0 {
+        return limits.connections_max;
+    }
+    let files = usize::try_from(files_limit().rlim_cur).unwrap_or(usize::MAX) / 2;
+    let memory = memory_max().map_or(usize::MAX, |memory| {
+        memory.saturating_sub(budget_bytes(limits)) / UNCHARGED_BYTES
+    });
+    files.min(memory).max(1)
+}
+
+fn files_limit() -> libc::rlimit {
+    let mut files = libc::rlimit {
+        rlim_cur: 1024,
+        rlim_max: 1024,
+    };
+    // SAFETY: the pointer is to a live structure that the call fills.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut files) };
+    files
+}
+
+/// The memory limit of this process's control group, where there is one.
+fn memory_max() -> Option<usize> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let own = format!("/sys/fs/cgroup{path}/memory.max");
+    let read = |path: &str| fs::read_to_string(path).ok()?.trim().parse().ok();
+    read(&own).or_else(|| read("/sys/fs/cgroup/memory.max"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configured_bounds_outrank_what_the_machine_says() {
+        let limits = Limits {
+            connections_max: 7,
+            held_budget_bytes: 9,
+            ..Limits::default()
+        };
+        assert_eq!(connections_max(&limits), 7);
+        assert_eq!(budget_bytes(&limits), 9);
+        assert!(connections_max(&Limits::default()) > 0);
+    }
+}

@@ -1,0 +1,133 @@
+//! The thread that writes: access lines from every worker, notices from anyone.
+//!
+//! Nobody waits for it. A full ring, a closed or stuck reader, a full disk: lines are dropped and
+//! counted, serving goes on.
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use crate::config::schema::LogSink;
+use crate::telemetry::ring::LineReceiver;
+
+/// Says things on standard error, by way of the output thread.
+#[derive(Clone, Debug)]
+pub struct Notices {
+    sender: SyncSender<String>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The running thread.
+pub struct Output {
+    thread: JoinHandle<()>,
+    is_ended: Arc<AtomicBool>,
+}
+
+impl Notices {
+    /// Says one line; dropped and counted when too many wait.
+    pub fn say(&self, line: impl Into<String>) {
+        if self.sender.try_send(line.into()).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Output {
+    /// Writes what still waits and ends the thread.
+    pub fn finish(self) {
+        self.is_ended.store(true, Ordering::Release);
+        // A sink that is stuck must not keep the process: give it a moment.
+        for _ in 0..50 {
+            if self.thread.is_finished() {
+                return;
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Starts the thread. `rings` are the workers' ends; `dropped` counts what could not be written.
+///
+/// # Errors
+/// The log file cannot be opened, or the thread not started.
+pub fn start(
+    sink: &LogSink,
+    rings: Vec<LineReceiver>,
+    dropped: Arc<AtomicU64>,
+) -> io::Result<(Notices, Output)> {
+    let writer = open(sink)?;
+    let (sender, notices) = sync_channel(NOTICES_MAX);
+    let is_ended = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&is_ended);
+    let lost = Arc::clone(&dropped);
+    let thread = thread::Builder::new()
+        .name("ringway-output".to_owned())
+        .spawn(move || run(writer, rings, &notices, &ended, &lost))?;
+    Ok((Notices { sender, dropped }, Output { thread, is_ended }))
+}
+
+enum Sink {
+    Stdout(io::Stdout),
+    Stderr(io::Stderr),
+    File(File),
+    Off,
+}
+
+fn open(sink: &LogSink) -> io::Result<Sink> {
+    Ok(match sink {
+        LogSink::Stdout => Sink::Stdout(io::stdout()),
+        LogSink::Stderr => Sink::Stderr(io::stderr()),
+        LogSink::Off => Sink::Off,
+        LogSink::File(path) => Sink::File(OpenOptions::new().create(true).append(true).open(path)?),
+    })
+}
+
+fn run(
+    mut sink: Sink,
+    mut rings: Vec<LineReceiver>,
+    notices: &Receiver<String>,
+    is_ended: &AtomicBool,
+    dropped: &AtomicU64,
+) {
+    let mut lines = Vec::with_capacity(64 * 1024);
+    loop {
+        let last = is_ended.load(Ordering::Acquire);
+        while let Ok(notice) = notices.try_recv() {
+            if writeln!(io::stderr(), "ringway: {notice}").is_err() {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        lines.clear();
+        for ring in &mut rings {
+            ring.drain(&mut lines);
+        }
+        if !lines.is_empty() && write(&mut sink, &lines).is_err() {
+            let count = memchr::memchr_iter(b'\n', &lines).count() as u64;
+            dropped.fetch_add(count, Ordering::Relaxed);
+        }
+        if last {
+            return;
+        }
+        if lines.is_empty() {
+            thread::park_timeout(IDLE);
+        }
+    }
+}
+
+fn write(sink: &mut Sink, lines: &[u8]) -> io::Result<()> {
+    match sink {
+        Sink::Stdout(out) => out.lock().write_all(lines).and_then(|()| out.flush()),
+        Sink::Stderr(out) => out.write_all(lines),
+        Sink::File(file) => file.write_all(lines),
+        Sink::Off => Ok(()),
+    }
+}
+
+/// Between two looks at empty rings.
+const IDLE: Duration = Duration::from_millis(20);
+/// Notices that may wait.
+const NOTICES_MAX: usize = 1024;

@@ -1,0 +1,399 @@
+//! Starting everything, and ending it.
+//!
+//! [`start`] takes the addresses and starts the threads; [`Running`] is the handle to them. What
+//! can be refused (an address in use, a certificate that does not fit) is refused before the first
+//! thread runs.
+
+use core::sync::atomic::AtomicU64;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use futures_channel::mpsc;
+
+use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
+use crate::net::connect::Endpoint;
+use crate::net::driver::{self, Choice, Report};
+use crate::net::listen::{self, Address, Bound};
+use crate::net::resolve::Resolver;
+use crate::net::tls::{ClientTls, Roots, ServerTls};
+use crate::proxy::budget::Budget;
+use crate::proxy::worker::Shared;
+use crate::route::plan::Plan;
+use crate::route::upstream::{Provider, Scheme};
+use crate::server::admin::{self, Admin};
+use crate::server::control::{Control, Ended};
+use crate::server::host;
+use crate::server::output::{self, Notices, Output};
+use crate::server::progress::Progress;
+use crate::server::worker::{self, Ask, Setup};
+use crate::telemetry::ring::{LineReceiver, line_ring};
+use crate::telemetry::scrape::Facts;
+
+/// How to start.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Take TERM, INT and HUP.
+    pub signals: bool,
+    /// Say on standard error what was started.
+    pub announce: bool,
+    /// A model id whose exchanges panic; for tests.
+    pub panic_model: Option<String>,
+}
+
+/// A started gateway.
+pub struct Running {
+    /// The client addresses, with the ports that the system chose.
+    pub addresses: Vec<Address>,
+    /// The admin address.
+    pub admin: Option<String>,
+    /// Driver of the workers.
+    pub drivers: Vec<&'static str>,
+    progress: Arc<Progress>,
+    control: JoinHandle<io::Result<Ended>>,
+    output: Output,
+    /// Removes the files of Unix sockets at the end.
+    bound: Vec<Bound>,
+}
+
+impl Running {
+    /// The first client address that is TCP.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.addresses.iter().find_map(|address| match address {
+            Address::Tcp(address) => Some(*address),
+            Address::Unix(_) => None,
+        })
+    }
+
+    /// Asks for the end: the gateway drains.
+    pub fn stop(&self) {
+        self.progress.stop.notify_one();
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// The control thread failed.
+    pub fn wait(self) -> io::Result<Ended> {
+        let ended = self
+            .control
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the control thread panicked")));
+        self.output.finish();
+        drop(self.bound);
+        ended
+    }
+}
+
+/// Starts a gateway on `plan`.
+///
+/// # Errors
+/// What cannot be had: an address, a certificate, a driver, a thread.
+pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
+    let plan = Arc::new(plan);
+    let workers = worker_count(&plan);
+    let endpoints = endpoints(&plan)?;
+    let tls = server_tls(&plan)?;
+    let mut bound = bind(&plan, workers)?;
+    let shared = shared(&plan);
+    let dropped = Arc::new(AtomicU64::new(0));
+    let progress = Arc::new(Progress::new(Arc::clone(&dropped)));
+    let (mut setups, senders, rings) = setups(
+        workers,
+        &Parts {
+            plan: &plan,
+            endpoints: &endpoints,
+            tls,
+            shared: &shared,
+        },
+        &dropped,
+        options,
+    );
+    for address in &mut bound {
+        for (setup, seat) in setups.iter_mut().zip(address.take_seats()) {
+            setup.seats.push(seat);
+        }
+    }
+    let (notices, output) = output::start(&plan.server.log, rings, dropped)?;
+    let drivers = spawn_workers(
+        setups,
+        choice(plan.server.driver),
+        &progress,
+        &notices,
+        options,
+    )?;
+    let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
+    let facts = Facts {
+        providers: plan.providers.iter().map(|p| p.name.to_string()).collect(),
+        drivers: drivers.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        ..Facts::default()
+    };
+    let control = Control {
+        workers: senders.clone(),
+        shared,
+        progress: Arc::clone(&progress),
+        notices: notices.clone(),
+        limits: plan.limits.clone(),
+        signals: options.signals,
+    };
+    let admin = Admin {
+        workers: senders,
+        progress: Arc::clone(&progress),
+        facts: Arc::new(facts),
+        started: Instant::now(),
+    };
+    let (admin, control) = spawn_control(control, admin, &plan, endpoints)?;
+    if options.announce {
+        announce(&notices, &plan, &addresses, admin.as_deref());
+    }
+    Ok(Running {
+        addresses,
+        admin,
+        drivers,
+        progress,
+        control,
+        output,
+        bound,
+    })
+}
+
+struct Parts<'p> {
+    plan: &'p Arc<Plan>,
+    endpoints: &'p [Arc<Endpoint>],
+    tls: Option<ServerTls>,
+    shared: &'p Arc<Shared>,
+}
+
+type Setups = (
+    Vec<Setup>,
+    Vec<mpsc::UnboundedSender<Ask>>,
+    Vec<LineReceiver>,
+);
+
+fn setups(
+    workers: usize,
+    parts: &Parts<'_>,
+    dropped: &Arc<AtomicU64>,
+    options: &Options,
+) -> Setups {
+    let logs = parts.plan.server.log != LogSink::Off;
+    let mut senders = Vec::with_capacity(workers);
+    let mut rings = Vec::with_capacity(workers);
+    let setups = (0..workers).map(|_| {
+        let (sender, asks) = mpsc::unbounded();
+        senders.push(sender);
+        let log = logs.then(|| {
+            let (log, ring) = line_ring(LOG_RING_BYTES, Arc::clone(dropped));
+            rings.push(ring);
+            log
+        });
+        Setup {
+            plan: Arc::clone(parts.plan),
+            endpoints: parts.endpoints.to_vec(),
+            seats: Vec::new(),
+            tls: parts.tls.clone(),
+            shared: Arc::clone(parts.shared),
+            log,
+            asks,
+            panic_model: options.panic_model.clone(),
+        }
+    });
+    let setups = setups.collect();
+    (setups, senders, rings)
+}
+
+/// One data thread for each usable core, as affinity and quota leave them.
+fn worker_count(plan: &Plan) -> usize {
+    plan.server
+        .workers
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn shared(plan: &Plan) -> Arc<Shared> {
+    let tenants = plan
+        .keys
+        .all()
+        .iter()
+        .map(|key| key.tenant_index + 1)
+        .max()
+        .unwrap_or(0);
+    let budget = Budget::new(host::budget_bytes(&plan.limits), tenants);
+    Arc::new(Shared::new(
+        Arc::new(budget),
+        host::connections_max(&plan.limits),
+    ))
+}
+
+fn endpoints(plan: &Plan) -> io::Result<Vec<Arc<Endpoint>>> {
+    plan.providers
+        .iter()
+        .map(|provider| endpoint(provider).map(Arc::new))
+        .collect()
+}
+
+fn endpoint(provider: &Provider) -> io::Result<Endpoint> {
+    let place = &provider.endpoint;
+    let tls = match place.scheme {
+        Scheme::Http => None,
+        Scheme::Https => {
+            let roots = match provider.roots {
+                SaidRoots::Bundled => Roots::Bundled,
+                SaidRoots::Platform => Roots::Platform,
+            };
+            let tls = ClientTls::new(&place.host, roots, provider.ca_pem.as_deref());
+            Some(tls.map_err(|error| {
+                io::Error::other(format!("provider {}: {error}", provider.name))
+            })?)
+        }
+    };
+    Ok(Endpoint::new(&place.host, place.port, tls))
+}
+
+fn server_tls(plan: &Plan) -> io::Result<Option<ServerTls>> {
+    let Some(material) = &plan.server.tls else {
+        return Ok(None);
+    };
+    ServerTls::new(&material.cert_pem, material.key_pem.expose())
+        .map(Some)
+        .map_err(|error| io::Error::other(format!("server.tls_cert: {error}")))
+}
+
+fn bind(plan: &Plan, workers: usize) -> io::Result<Vec<Bound>> {
+    plan.server
+        .listen
+        .iter()
+        .map(|address| {
+            let address = address_of(address);
+            listen::bind(&address, workers)
+                .map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")))
+        })
+        .collect()
+}
+
+fn address_of(address: &ListenAddress) -> Address {
+    match address {
+        ListenAddress::Tcp(address) => Address::Tcp(*address),
+        ListenAddress::Unix(path) => Address::Unix(path.clone()),
+    }
+}
+
+const fn choice(driver: Driver) -> Choice {
+    match driver {
+        Driver::Auto => Choice::Auto,
+        Driver::Uring => Choice::Uring,
+        Driver::Epoll => Choice::Epoll,
+    }
+}
+
+/// Starts the workers and waits until each has its driver.
+fn spawn_workers(
+    setups: Vec<Setup>,
+    choice: Choice,
+    progress: &Arc<Progress>,
+    notices: &Notices,
+    options: &Options,
+) -> io::Result<Vec<&'static str>> {
+    let count = setups.len();
+    let (started, reports) = channel();
+    for (number, setup) in setups.into_iter().enumerate() {
+        let started = started.clone();
+        let progress = Arc::clone(progress);
+        thread::Builder::new()
+            .name(format!("ringway-{number}"))
+            .spawn(move || {
+                let told = started.clone();
+                let on_start = move |report: &Report| {
+                    let _ = told.send(Ok(*report));
+                };
+                if let Err(error) = driver::run_worker(choice, on_start, || worker::run(setup)) {
+                    let _ = started.send(Err(error.to_string()));
+                }
+                progress.worker_lost.notify_one();
+            })?;
+    }
+    drop(started);
+    collect_reports(&reports, count, notices, options)
+}
+
+fn collect_reports(
+    reports: &Receiver<Result<Report, String>>,
+    count: usize,
+    notices: &Notices,
+    options: &Options,
+) -> io::Result<Vec<&'static str>> {
+    let mut drivers = Vec::with_capacity(count);
+    for _ in 0..count {
+        let report = reports
+            .recv()
+            .map_err(|_| io::Error::other("a worker did not start"))?;
+        let report = report.map_err(io::Error::other)?;
+        if options.announce && drivers.is_empty() {
+            let workers = if count == 1 { "worker" } else { "workers" };
+            notices.say(format!("{count} {workers}, driver {report}"));
+        }
+        drivers.push(report.rung.as_str());
+    }
+    Ok(drivers)
+}
+
+type Started = (Option<String>, JoinHandle<io::Result<Ended>>);
+
+/// Starts the control thread and waits until its listener stands.
+fn spawn_control(
+    control: Control,
+    admin: Admin,
+    plan: &Plan,
+    endpoints: Vec<Arc<Endpoint>>,
+) -> io::Result<Started> {
+    let address = plan.server.admin.clone();
+    let (told, standing) = channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let thread = thread::Builder::new()
+        .name("ringway-control".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let bound = match &address {
+                    None => None,
+                    Some(address) => match admin::Bound::bind(address).await {
+                        Ok(bound) => Some(bound),
+                        Err(error) => {
+                            let text = format!("cannot listen on the admin address: {error}");
+                            let _ = told.send(Err(io::Error::other(text)));
+                            return Ok(Ended::Stopped);
+                        }
+                    },
+                };
+                let _ = told.send(Ok(bound.as_ref().map(admin::Bound::text)));
+                let resolver = Resolver::new(endpoints);
+                control
+                    .run(resolver, bound.map(|bound| (bound, admin)))
+                    .await
+            })
+        })?;
+    let text = standing
+        .recv()
+        .map_err(|_| io::Error::other("the control thread ended"))??;
+    Ok((text, thread))
+}
+
+fn announce(notices: &Notices, plan: &Plan, addresses: &[Address], admin: Option<&str>) {
+    for address in addresses {
+        notices.say(format!("listening on {address}"));
+    }
+    if let Some(admin) = admin {
+        notices.say(format!("admin on {admin}"));
+    }
+    if plan.is_open() {
+        notices.say("no client keys are configured: whoever can connect may use every model");
+    }
+}
+
+/// Room for access lines of one worker: some two thousand.
+const LOG_RING_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,221 @@
+//! One data thread: its driver, its listeners, its answers to the control thread.
+
+use core::sync::atomic::Ordering;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_channel::{mpsc, oneshot};
+
+use crate::limits::{Limits, RESOLVE_POLL};
+use crate::net::connect::{self, Endpoint, Waits};
+use crate::net::listen::{Listener, Seat, Stopper};
+use crate::net::stream::Stream;
+use crate::net::tls::ServerTls;
+use crate::net::{clock, handshake, task, timer};
+use crate::proxy::connection;
+use crate::proxy::drain::Phase;
+use crate::proxy::worker::{Shared, Worker};
+use crate::route::plan::Plan;
+use crate::telemetry::meter::Meter;
+use crate::telemetry::ring::LineSender;
+
+/// What the control thread asks of a worker.
+pub enum Ask {
+    /// A copy of its meter.
+    Meter(oneshot::Sender<Meter>),
+    /// The end has come so far.
+    Phase(Phase),
+}
+
+/// What a worker is started with; everything in it may cross threads.
+pub struct Setup {
+    /// What the program runs on.
+    pub plan: Arc<Plan>,
+    /// Where the providers stand.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// Its parts of the listening addresses.
+    pub seats: Vec<Seat>,
+    /// TLS of the listeners.
+    pub tls: Option<ServerTls>,
+    /// Counters of all workers.
+    pub shared: Arc<Shared>,
+    /// The way out for access lines.
+    pub log: Option<LineSender>,
+    /// What the control thread asks.
+    pub asks: mpsc::UnboundedReceiver<Ask>,
+    /// A model id whose exchanges panic; for tests.
+    pub panic_model: Option<String>,
+}
+
+/// Serves until the process has drained.
+pub async fn run(mut setup: Setup) {
+    let worker = Worker::new(
+        setup.plan,
+        setup.endpoints,
+        setup.shared,
+        setup.log,
+        setup.panic_model,
+    );
+    let mut stoppers = Vec::new();
+    for seat in setup.seats {
+        match Listener::open(seat, REFUSAL) {
+            Ok(listener) => {
+                stoppers.push(listener.stopper());
+                drop(task::spawn(accept(
+                    listener,
+                    Rc::clone(&worker),
+                    setup.tls.clone(),
+                )));
+            }
+            // Without its listener this worker is of no use; the control thread sees it end.
+            Err(_) => return,
+        }
+    }
+    warm_up(&worker);
+    drop(task::spawn(reap(Rc::clone(&worker))));
+    answer(&mut setup.asks, &worker, &stoppers).await;
+}
+
+/// Answers the control thread until it says no more.
+async fn answer(
+    asks: &mut mpsc::UnboundedReceiver<Ask>,
+    worker: &Rc<Worker>,
+    stoppers: &[Stopper],
+) {
+    while let Ok(ask) = asks.recv().await {
+        match ask {
+            Ask::Meter(reply) => {
+                // A scrape that was given up wants no answer.
+                let _ = reply.send(meter(worker));
+            }
+            Ask::Phase(phase) => {
+                if phase >= Phase::Draining {
+                    stoppers.iter().for_each(Stopper::stop);
+                    worker.pool.borrow_mut().clear();
+                }
+                worker.drain.advance(phase);
+            }
+        }
+    }
+}
+
+fn meter(worker: &Worker) -> Meter {
+    let mut meter = worker.meter.borrow().snapshot();
+    let pool = worker.pool.borrow().counts();
+    let counters = &mut meter.counters;
+    counters.open = worker.drain.seated() as u64;
+    counters.pooled = pool.idle;
+    counters.reused = pool.reused;
+    counters.stale = pool.stale;
+    counters.panics += task::panic_count();
+    counters.held_bytes = worker.shared.budget.held() as u64;
+    meter
+}
+
+async fn accept(mut listener: Listener, worker: Rc<Worker>, tls: Option<ServerTls>) {
+    while let Ok(stream) = listener.accept().await {
+        let counters = listener.counts();
+        {
+            let mut meter = worker.meter.borrow_mut();
+            meter.counters.accepted += 1;
+            meter.counters.refused = meter.counters.refused.max(counters.refused);
+        }
+        if !worker.shared.admit() {
+            worker.meter.borrow_mut().counters.refused += 1;
+            stream.refuse(REFUSAL);
+            continue;
+        }
+        let worker = Rc::clone(&worker);
+        let tls = tls.clone();
+        drop(task::spawn(async move {
+            let _place = Place(Arc::clone(&worker.shared));
+            if let Some(stream) = secured(stream, tls, worker.limits()).await {
+                connection::serve(stream, worker).await;
+            }
+        }));
+    }
+}
+
+/// A connection's place among all; given back however its task ends.
+struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+async fn secured(stream: Stream, tls: Option<ServerTls>, limits: &Limits) -> Option<Stream> {
+    match tls {
+        None => Some(stream),
+        Some(tls) => handshake::server(stream, &tls, limits.head_timeout_ms)
+            .await
+            .ok(),
+    }
+}
+
+/// Opens the connections that the plan wants ready.
+fn warm_up(worker: &Rc<Worker>) {
+    for (index, provider) in worker.plan.providers.iter().enumerate() {
+        for _ in 0..provider.warm_count {
+            let worker = Rc::clone(worker);
+            drop(task::spawn(async move {
+                let (Some(endpoint), Some(spec)) = (
+                    worker.endpoints.get(index),
+                    worker.plan.providers.get(index),
+                ) else {
+                    return;
+                };
+                let waits = Waits {
+                    resolve_ms: worker.limits().resolve_timeout_ms,
+                    connect_ms: spec.timeouts.connect_ms,
+                    handshake_ms: spec.timeouts.handshake_ms,
+                };
+                if let Ok(stream) = connect::connect(endpoint, waits).await {
+                    worker.pool.borrow_mut().put(index, stream, clock::now());
+                }
+            }));
+        }
+    }
+}
+
+/// Closes idle upstream connections that have grown old or that their peers closed.
+async fn reap(worker: Rc<Worker>) {
+    let pause = REAP_MS.max(u64::try_from(RESOLVE_POLL.as_millis()).unwrap_or(REAP_MS));
+    while worker.drain.phase() < Phase::Draining {
+        timer::sleep(pause).await;
+        worker.pool.borrow_mut().reap(clock::now());
+    }
+}
+
+/// Whether all clients of all workers have left.
+#[must_use]
+pub fn is_empty(shared: &Shared) -> bool {
+    shared.connections.load(Ordering::Acquire) == 0
+}
+
+/// What a client is told for whom there is no place.
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+retry-after: 1\r\ncontent-length: 111\r\nconnection: close\r\n\r\n\
+{\"error\":{\"message\":\"too many connections; retry in a second\",\
+\"type\":\"server_error\",\"param\":null,\"code\":null}}\n";
+
+/// Between two looks at idle upstream connections.
+const REAP_MS: u64 = 5_000;
+
+#[cfg(test)]
+mod tests {
+    use super::REFUSAL;
+
+    #[test]
+    fn refusal_declares_its_own_length() {
+        let text = core::str::from_utf8(REFUSAL).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.contains(&format!("content-length: {}\r\n", body.len())),
+            "{}",
+            body.len()
+        );
+        assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+    }
+}
