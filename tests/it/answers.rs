@@ -1,0 +1,457 @@
+//! Answers on the client's own wire: byte-exact, however they are cut and framed.
+
+use ringway::wire::kind::Wire;
+
+use crate::support::client::End;
+use crate::support::directions::{SAME_WIRE, each, each_way};
+use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
+use crate::support::http::{self, LAST_CHUNK, answer, chunk, json, post, stream, stream_head};
+use crate::support::provider::Provider;
+use crate::support::script::{Step, always, then};
+use crate::support::wires::{
+    USAGE_CHUNK, WIRES, chat, error_body, events, finish, path, start_up, terminator, text, whole,
+};
+
+#[test]
+fn whole_answers_come_back_byte_for_byte_with_their_length() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let odd = whole(direction.upstream)
+            .replace(",\"", " ,\n \"")
+            .replace("Hello", "\\ud83d h\\/\u{e9}");
+        let provider = Provider::answering(json(&odd));
+        let gateway = Gateway::on(driver, direction, &provider);
+        let got = gateway.client().ask(post(
+            path(direction.client),
+            "",
+            chat(direction.client, MODEL, false),
+        ));
+        assert_eq!((got.status, got.end, got.text()), (200, End::Whole, &*odd));
+        assert_eq!(got.field("content-length"), Some(&*odd.len().to_string()));
+        let line = gateway.only_line();
+        assert_eq!(line["end"], "complete");
+        assert_eq!(line["stream"], false);
+        assert_eq!(
+            (&line["usage"]["input"], &line["usage"]["output"]),
+            (&9.into(), &2.into())
+        );
+    });
+}
+
+/// Streams as providers may write them; each must come back as it is.
+fn odd_streams(wire: Wire) -> Vec<(&'static str, String)> {
+    let plain = events(wire);
+    let crlf = plain.replace('\n', "\r\n");
+    let cr = plain.replace('\n', "\r");
+    let comments = format!(
+        ": hi\n\n{}",
+        plain.replace("\n\n", "\n\n: OPENROUTER PROCESSING\n\n")
+    );
+    let spaceless = plain.replace("data: ", "data:");
+    let marked = format!("\u{feff}{plain}");
+    let fields = plain.replace("data: ", "id: 7\nretry: 1\nunknown\ndata: ");
+    let unknown =
+        format!("event: new_kind\ndata: {{\"type\":\"new_kind\",\"choices\":[]}}\n\n{plain}");
+    let unended = plain.strip_suffix('\n').unwrap().to_owned();
+    vec![
+        ("plain", plain),
+        ("CRLF", crlf),
+        ("CR", cr),
+        ("comments", comments),
+        ("no space", spaceless),
+        ("byte order mark", marked),
+        ("further fields", fields),
+        ("an unknown event", unknown),
+        ("no last blank line", unended),
+    ]
+}
+
+#[test]
+fn j1_j2_j3_j4_p17_streams_come_back_byte_for_byte_however_they_are_written() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let rows = odd_streams(direction.upstream);
+        let mut scripts = Vec::new();
+        for (_, text) in &rows {
+            let pieces: Vec<u8> = text.as_bytes().chunks(7).flat_map(chunk).collect();
+            let sent = [stream_head(), pieces, LAST_CHUNK.to_vec()].concat();
+            scripts.push(then(sent, Step::Close));
+        }
+        let provider = Provider::start(scripts);
+        let gateway = Gateway::on(driver, direction, &provider);
+        for (number, (row, text)) in rows.iter().enumerate() {
+            let mut client = gateway.client();
+            let body = chat(direction.client, MODEL, true);
+            let got = client.ask(post(path(direction.client), "", body));
+            assert_eq!((got.status, got.end), (200, End::Whole), "{row}");
+            assert_eq!(got.text(), text, "{row}");
+            let line = &gateway.lines(number + 1)[number];
+            assert_eq!(line["end"], "complete", "{row}: {line}");
+            assert_eq!(line["deltas"], 2, "{row}: {line}");
+        }
+    });
+}
+
+#[test]
+fn i1_streams_cut_at_every_byte_of_a_character_come_back_byte_for_byte() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let wire = direction.upstream;
+        let piece = text(wire, "é€😀", true);
+        let at = http::find(piece.as_bytes(), "é".as_bytes()).unwrap();
+        let mut script = vec![Step::Request, Step::Send(stream_head())];
+        script.push(Step::Send(chunk(start_up(wire))));
+        // One byte of the three characters a chunk, each sent when the one before has arrived.
+        script.push(Step::Send(chunk(&piece.as_bytes()[..at])));
+        for index in at..at + 9 {
+            script.extend([
+                Step::Gate,
+                Step::Send(chunk(&piece.as_bytes()[index..=index])),
+            ]);
+        }
+        let rest = format!("{}{}{}", &piece[at + 9..], finish(wire), terminator(wire));
+        script.extend([
+            Step::Gate,
+            Step::Send(chunk(&rest)),
+            Step::Send(LAST_CHUNK.to_vec()),
+        ]);
+        let provider = Provider::all(script);
+        let gateway = Gateway::on(driver, direction, &provider);
+        let mut client = gateway.client();
+        client.send(post(
+            path(direction.client),
+            "",
+            chat(direction.client, MODEL, true),
+        ));
+        let mut got = client.head();
+        let before = start_up(wire).len() + at;
+        for index in 0..9 {
+            while got.body.len() < before + index {
+                client.more(&mut got);
+            }
+            provider.open();
+        }
+        provider.open();
+        client.finish(&mut got);
+        let expected = [start_up(wire), &piece, finish(wire), terminator(wire)].concat();
+        assert_eq!((got.text(), got.end), (&*expected, End::Whole));
+    });
+}
+
+#[test]
+fn ni11_c7_c9_the_usage_chunk_reaches_only_the_client_that_asked_for_it() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let with_usage =
+            events(wire).replace("data: [DONE]", &format!("{USAGE_CHUNK}data: [DONE]"));
+        let provider = Provider::answering(stream(&with_usage));
+        let gateway = Gateway::before(driver, wire, &provider);
+        let mut client = gateway.client();
+        let plain = chat(wire, MODEL, true);
+        let asked = plain.replace(
+            "\"stream\":true",
+            "\"stream\":true,\"stream_options\":{\"include_usage\":true}",
+        );
+        let refused = asked.replace("\"include_usage\":true", "\"include_usage\":false");
+        for (row, body, expected) in [
+            ("not asked", &plain, &events(wire)),
+            ("asked", &asked, &with_usage),
+            ("asked not to", &refused, &events(wire)),
+        ] {
+            let got = client.ask(post(path(wire), "", body));
+            assert_eq!((got.text(), got.end), (&**expected, End::Whole), "{row}");
+        }
+        for line in gateway.lines(3) {
+            assert_eq!(line["usage"]["output"], 2, "{line}");
+            assert_eq!(line["end"], "complete");
+        }
+        for request in provider.requests() {
+            let body = String::from_utf8(request.body).unwrap();
+            assert!(body.contains("\"include_usage\":true"), "{body}");
+        }
+    });
+}
+
+#[test]
+fn usage_is_only_observed_where_the_provider_is_set_so() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let with_usage =
+            events(wire).replace("data: [DONE]", &format!("{USAGE_CHUNK}data: [DONE]"));
+        let provider = Provider::answering(stream(&with_usage));
+        let gateway = Setup::new(driver)
+            .provider("up", wire, &provider, "usage = \"observe\"")
+            .model(MODEL, &["up/up-model"])
+            .start();
+        let body = chat(wire, MODEL, true);
+        let got = gateway.client().ask(post(path(wire), "", &body));
+        assert_eq!(got.text(), with_usage);
+        let sent = String::from_utf8(provider.only_request().body).unwrap();
+        assert_eq!(sent, body.replace("\"m\"", "\"up-model\""));
+        assert_eq!(gateway.only_line()["usage"]["input"], 9);
+    });
+}
+
+/// Fields as a provider may send them.
+const FIELDS: &str = "retry-after: 7\r\n\
+    retry-after-ms: 7000\r\n\
+    x-should-retry: true\r\n\
+    x-ratelimit-limit-requests: 10\r\n\
+    anthropic-ratelimit-requests-limit: 10\r\n\
+    openai-processing-ms: 12\r\n\
+    x-request-id: req-openai\r\n\
+    request-id: req-anthropic\r\n\
+    x-vendor: 1\r\n\
+    set-cookie: a=b\r\n\
+    connection: x-named\r\n\
+    x-named: 1\r\n\
+    keep-alive: timeout=5\r\n\
+    proxy-authenticate: Basic\r\n\
+    access-control-allow-origin: *\r\n\
+    x-ringway-request-id: forged\r\n\
+    x-ringway-translation: forged\r\n\
+    strict-transport-security: max-age=1\r\n\
+    alt-svc: h3\r\n";
+
+#[test]
+fn k1_heads_come_back_less_what_is_the_connections_ours_or_secret() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let echo = format!("x-echo: Bearer {UPSTREAM_KEY}\r\n");
+        let fields = format!("content-type: application/json\r\n{FIELDS}{echo}");
+        let provider = Provider::answering(answer("200 OK", &fields, whole(direction.upstream)));
+        let gateway = Gateway::on(driver, direction, &provider);
+        let got = gateway.client().ask(post(
+            path(direction.client),
+            "",
+            chat(direction.client, MODEL, false),
+        ));
+        for (name, value) in [
+            ("retry-after", "7"),
+            ("retry-after-ms", "7000"),
+            ("x-should-retry", "true"),
+            ("x-ratelimit-limit-requests", "10"),
+            ("anthropic-ratelimit-requests-limit", "10"),
+            ("openai-processing-ms", "12"),
+            ("x-vendor", "1"),
+        ] {
+            assert_eq!(got.field(name), Some(value), "{name}");
+        }
+        for name in [
+            "set-cookie",
+            "connection",
+            "x-named",
+            "keep-alive",
+            "proxy-authenticate",
+            "access-control-allow-origin",
+            "x-ringway-translation",
+            "strict-transport-security",
+            "alt-svc",
+            "x-echo",
+        ] {
+            assert_eq!(got.field(name), None, "{name}");
+        }
+        let ours = got.field("x-ringway-request-id").unwrap();
+        assert!(ours.starts_with("rw_"), "{ours}");
+        let (native, other) = match direction.upstream {
+            Wire::OpenAiChat => (("x-request-id", "req-openai"), "request-id"),
+            Wire::AnthropicMessages => (("request-id", "req-anthropic"), "x-request-id"),
+        };
+        assert_eq!(got.field(native.0), Some(native.1));
+        assert_eq!(got.field(other), Some(ours));
+        assert_eq!(gateway.only_line()["id"], ours);
+    });
+}
+
+#[test]
+fn f1_f2_f4_f6_d10_error_answers_on_the_same_wire_come_back_as_sent() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let wire = direction.upstream;
+        let error = error_body(wire, "rate_limit_error", "slow down");
+        let page = "<html>bad gateway</html>";
+        let rows = [
+            ("400 Bad Request", "application/json", &*error),
+            ("404 Not Found", "application/json", &*error),
+            ("429 Too Many Requests", "application/json", &*error),
+            ("500 Internal Server Error", "application/json", &*error),
+            ("502 Bad Gateway", "text/html", page),
+            ("529 Overloaded", "application/json", &*error),
+        ];
+        for (status, kind, body) in rows {
+            let fields = format!("content-type: {kind}\r\nretry-after: 30\r\n");
+            let provider = Provider::answering(answer(status, &fields, body));
+            let gateway = Gateway::on(driver, direction, &provider);
+            let mut client = gateway.client();
+            for stream in [false, true] {
+                let request = post(path(wire), "", chat(wire, MODEL, stream));
+                let got = client.ask(request);
+                assert_eq!(got.status.to_string(), status[..3], "as sent");
+                assert_eq!((got.text(), got.end), (body, End::Whole));
+                assert_eq!(got.field("content-type"), Some(kind));
+                assert_eq!(got.field("retry-after"), Some("30"));
+            }
+            assert_eq!(
+                provider.requests().len(),
+                2,
+                "a lone target has one attempt"
+            );
+            for line in gateway.lines(2) {
+                assert_eq!(
+                    (&line["end"], line["status"].to_string()),
+                    (&"refused".into(), status[..3].to_owned())
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn p24_the_credential_is_blanked_in_bodies_even_across_two_reads() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let wire = direction.upstream;
+        let (first, second) = UPSTREAM_KEY.split_at(9);
+        let error = error_body(
+            wire,
+            "authentication_error",
+            &format!("bad key {UPSTREAM_KEY}"),
+        );
+        let cut = text(wire, &format!("<{UPSTREAM_KEY}>"), true);
+        let at = http::find(cut.as_bytes(), second.as_bytes()).unwrap();
+        let provider = Provider::start(vec![
+            then(
+                answer(
+                    "401 Unauthorized",
+                    "content-type: application/json\r\n",
+                    &error,
+                ),
+                Step::Close,
+            ),
+            vec![
+                Step::Request,
+                Step::Send(stream_head()),
+                Step::Send(chunk(&cut[..at])),
+                Step::Gate,
+                Step::Send(chunk(&cut[at..])),
+                Step::Send(chunk([finish(wire), terminator(wire)].concat())),
+                Step::Send(LAST_CHUNK.to_vec()),
+            ],
+        ]);
+        let gateway = Gateway::on(driver, direction, &provider);
+        let request = |stream| post(path(wire), "", chat(wire, MODEL, stream));
+        let got = gateway.client().ask(request(false));
+        let blank = "*".repeat(UPSTREAM_KEY.len());
+        assert_eq!(got.text(), error.replace(UPSTREAM_KEY, &blank));
+        let mut client = gateway.client();
+        client.send(request(true));
+        let mut got = client.head();
+        client.until(&mut got, "<");
+        assert!(!got.text().contains(first), "{}", got.text());
+        provider.open();
+        client.finish(&mut got);
+        let expected = [
+            &*cut.replace(UPSTREAM_KEY, &blank),
+            finish(wire),
+            terminator(wire),
+        ];
+        assert_eq!(got.text(), expected.concat());
+    });
+}
+
+#[test]
+fn close_delimited_and_chunked_answers_with_trailers_come_whole_and_are_chunked_on() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let wire = direction.upstream;
+        let body = whole(wire);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+        let old = "HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n";
+        let chunked = [
+            format!("{head}transfer-encoding: chunked\r\ntrailer: x-t\r\n\r\n").into_bytes(),
+            chunk(&body[..20]),
+            chunk(&body[20..]),
+            b"0\r\nx-t: 1\r\n\r\n".to_vec(),
+        ]
+        .concat();
+        for (row, script, reused) in [
+            (
+                "close",
+                then(format!("{head}\r\n{body}"), Step::Close),
+                false,
+            ),
+            (
+                "HTTP/1.0",
+                then(format!("{old}\r\n{body}"), Step::Close),
+                false,
+            ),
+            ("chunks and trailers", always(chunked), true),
+            (
+                "connection: close",
+                always(answer(
+                    "200 OK",
+                    "content-type: application/json\r\nconnection: close\r\n",
+                    body,
+                )),
+                false,
+            ),
+        ] {
+            let provider = Provider::all(script);
+            let gateway = Gateway::on(driver, direction, &provider);
+            let mut client = gateway.client();
+            for _ in 0..2 {
+                let got = client.ask(post(path(wire), "", chat(wire, MODEL, false)));
+                assert_eq!((got.text(), got.end), (body, End::Whole), "{row}");
+                assert_eq!(got.field("x-t"), None, "{row}");
+                assert_eq!(got.field("trailer"), None, "{row}");
+                assert_eq!(got.field("connection"), None, "{row}");
+            }
+            let expected = if reused { 1 } else { 2 };
+            assert_eq!(provider.connections(), expected, "P9: {row}");
+        }
+    });
+}
+
+#[test]
+fn a_turn_of_several_events_leaves_in_one_write_and_nothing_waits() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let wire = direction.upstream;
+        let first = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let provider = Provider::all(vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(&first)].concat()),
+            Step::Gate,
+            Step::Send(chunk(text(wire, "lo", false))),
+            Step::Gate,
+            Step::Send(chunk([finish(wire), terminator(wire)].concat())),
+            Step::Send(LAST_CHUNK.to_vec()),
+        ]);
+        let gateway = Gateway::on(driver, direction, &provider);
+        let mut client = gateway.client();
+        client.send(post(path(wire), "", chat(wire, MODEL, true)));
+        let mut got = client.head();
+        client.until(&mut got, "Hel");
+        assert_eq!(got.text(), first);
+        provider.open();
+        client.until(&mut got, "lo\"");
+        provider.open();
+        client.finish(&mut got);
+        assert_eq!((got.text(), got.end), (&*events(wire), End::Whole));
+    });
+}
+
+#[test]
+fn d7_a_clean_end_after_a_finish_reason_is_complete_without_the_terminator() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let wire = direction.upstream;
+        let unterminated = events(wire).replace(terminator(wire), "");
+        let provider = Provider::answering(stream(&unterminated));
+        let gateway = Gateway::on(driver, direction, &provider);
+        let got = gateway
+            .client()
+            .ask(post(path(wire), "", chat(wire, MODEL, true)));
+        assert_eq!((got.text(), got.end), (&*unterminated, End::Whole));
+        assert_eq!(gateway.only_line()["end"], "complete");
+    });
+}
+
+#[test]
+fn both_wires_have_their_fixtures_right() {
+    for wire in WIRES {
+        assert!(events(wire).ends_with(terminator(wire)));
+        assert!(serde_json::from_str::<serde_json::Value>(whole(wire)).is_ok());
+    }
+}

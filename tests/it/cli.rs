@@ -1,0 +1,189 @@
+//! The program's commands: exit codes, what goes where.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ringway::route::client_key::digest_of;
+
+fn ringway(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+    command.args(arguments);
+    command.env_clear();
+    command.output().unwrap()
+}
+
+fn check(arguments: &[&str], code: i32) -> (String, String) {
+    let output = ringway(arguments);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (out, errors) = (text(output.stdout), text(output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}\n{out}\n{errors}"
+    );
+    (out, errors)
+}
+
+/// Writes a configuration into a folder of its own.
+fn config(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.toml");
+    fs::write(&path, text).unwrap();
+    let path = path.display().to_string();
+    (folder, path)
+}
+
+#[test]
+fn help_goes_to_stdout_with_examples_and_exit_codes() {
+    let (out, errors) = check(&["--help"], 0);
+    for text in [
+        "Examples:",
+        "ringway demo",
+        "Exit codes:",
+        "serve",
+        "check",
+        "key",
+    ] {
+        assert!(out.contains(text), "{text}: {out}");
+    }
+    assert_eq!(errors, "");
+    for command in ["serve", "check", "key", "demo"] {
+        let (out, _) = check(&[command, "--help"], 0);
+        assert!(out.contains("Usage: ringway"), "{out}");
+    }
+}
+
+#[test]
+fn version_names_commit_and_drivers() {
+    let (out, _) = check(&["--version"], 0);
+    assert!(
+        out.starts_with(concat!("ringway ", env!("CARGO_PKG_VERSION"))),
+        "{out}"
+    );
+    for text in ["commit ", "drivers: ", "epoll", "crypto: "] {
+        assert!(out.contains(text), "{text}: {out}");
+    }
+}
+
+#[test]
+fn wrong_arguments_exit_with_2_and_a_hint() {
+    for (arguments, text) in [
+        (&["serv"][..], "serve"),
+        (&["serve", "--workers", "0"], "1..=1024"),
+        (&["serve", "--driver", "x"], "auto, uring, epoll"),
+        (&["check", "--no"], "--no"),
+        (&[], "Usage"),
+    ] {
+        let (out, errors) = check(arguments, 2);
+        assert!(errors.contains(text), "{errors}");
+        assert_eq!(out, "");
+    }
+}
+
+#[test]
+fn check_of_the_example_prints_its_routes() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("ringway.example.toml");
+    let (out, errors) = check(&["check", "--config", example.to_str().unwrap()], 0);
+    assert_eq!(errors, "");
+    let expected = "\
+LISTEN          FOR
+127.0.0.1:8080  clients
+127.0.0.1:8081  admin
+
+PROVIDER   WIRE       ADDRESS                       KEY
+anthropic  anthropic  https://api.anthropic.com/v1  the caller's
+openai     openai     https://api.openai.com/v1     the caller's
+
+MODEL      TARGET                      FROM OPENAI  FROM ANTHROPIC
+fast       anthropic/claude-haiku-4-5  translated   as it is
+  = haiku  openai/gpt-5-mini           as it is     translated
+";
+    let (models, defaults) = out.split_once("\nBARE ID").unwrap();
+    assert_eq!(models, expected);
+    assert!(defaults.contains("claude-*  "), "{defaults}");
+}
+
+#[test]
+fn check_of_faults_prints_each_with_file_line_and_key_and_exits_with_2() {
+    let (_folder, path) = config(
+        "[server]\nlisten = \"here\"\nopenn = true\n[[provider]]\nname = \"a\"\nkind = \"openai\"\n\
+         key_file = \"none\"\nbase_url = \"https://h/v1/v1\"\n[[model]]\nid = \"m\"\n\
+         targets = [\"b/x\"]\n",
+    );
+    let (out, errors) = check(&["check", "--config", &path], 2);
+    assert_eq!(out, "");
+    let starts = [
+        ":2: server.listen: expected an IP address",
+        ":3: server.openn: unknown key; did you mean `open`?",
+        ":7: provider[0].key_file: ",
+        ":8: provider[0].base_url: says /v1 twice; make its path /v1",
+        ":11: model[0].targets[0]: no provider named `b`; known: a",
+    ];
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!(lines.len(), starts.len(), "{errors}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(&format!("{path}{start}")), "{line}");
+    }
+}
+
+#[test]
+fn check_with_a_warning_prints_it_and_exits_with_0() {
+    let (_folder, path) = config(
+        "[[provider]]\nname = \"a\"\nkind = \"openai-compatible\"\nkey = \"none\"\n\
+         base_url = \"https://h/x\"\n",
+    );
+    let (out, errors) = check(&["check", "--config", &path], 0);
+    assert!(out.contains("https://h/x"), "{out}");
+    let text = format!("warning: {path}:5: provider[0].base_url: has no /v1");
+    assert!(errors.starts_with(&text), "{errors}");
+}
+
+#[test]
+fn check_without_a_file_checks_the_environment() {
+    let (out, _) = check(&["check"], 0);
+    assert!(
+        out.contains("https://api.anthropic.com/v1  the caller's"),
+        "{out}"
+    );
+    let (_, errors) = check(&["check", "--config", "/nowhere/r.toml"], 2);
+    assert!(
+        errors.starts_with("/nowhere/r.toml: cannot be read: "),
+        "{errors}"
+    );
+}
+
+#[test]
+fn serve_of_a_broken_configuration_exits_with_2_before_it_starts() {
+    let (_folder, path) = config("[[provider]]\nname = 1\n");
+    let (_, errors) = check(&["serve", "--config", &path], 2);
+    assert!(
+        errors.contains("provider[0].name: expected a string"),
+        "{errors}"
+    );
+    let (_, errors) = check(&["serve", "--listen", "0.0.0.0:1"], 2);
+    assert!(
+        errors.contains("--listen: others reach this address"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn key_prints_key_and_digest_once_and_never_the_same_twice() {
+    let (out, errors) = check(&["key", "--tenant", "blue"], 0);
+    assert_eq!(errors, "");
+    let key = out
+        .lines()
+        .find_map(|line| line.strip_prefix("key:    "))
+        .unwrap();
+    let digest = digest_of(key.as_bytes());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(
+        out.contains(&format!("sha256 = \"{digest}\"\ntenant = \"blue\"\n")),
+        "{out}"
+    );
+    assert_eq!(out.matches(key).count(), 1);
+    let (other, _) = check(&["key"], 0);
+    assert!(!other.contains(key));
+    assert!(other.contains("tenant = \"default\""), "{other}");
+}

@@ -1,0 +1,336 @@
+//! Clients that leave and clients that do not read.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use ringway::wire::kind::Wire;
+
+use crate::support::client::Client;
+use crate::support::directions::{DIRECTIONS, Driver, drivers, each_way};
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{chunk, post, stream_head};
+use crate::support::program::Program;
+use crate::support::provider::Provider;
+use crate::support::script::{Step, once};
+use crate::support::wait;
+use crate::support::wires::{chat, path, start_up, text};
+
+/// How long the upstream connection may outlive its client.
+const CLOSED_WITHIN: Duration = Duration::from_millis(100);
+/// How often a measurement may be spoilt by a busy machine before it counts.
+const TRIES: usize = 5;
+
+/// Leaves `tries` times at most until the provider has seen the end in time.
+fn measure(what: &str, mut leave: impl FnMut(usize) -> (Instant, Instant)) {
+    let mut slowest = Duration::MAX;
+    for number in 0..TRIES {
+        let (left, seen) = leave(number);
+        slowest = slowest.min(seen.saturating_duration_since(left));
+        if slowest <= CLOSED_WITHIN {
+            return;
+        }
+    }
+    panic!("{what}: upstream closed {slowest:?} after the client at best");
+}
+
+/// When a client leaves.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// The provider has the request and has said nothing.
+    BeforeHead,
+    /// The provider's head has come, no token.
+    BeforeToken,
+    /// The first token has come.
+    MidStream,
+}
+
+#[test]
+fn p13_g1_g2_g3_the_upstream_connection_is_closed_within_100_ms_of_the_client_leaving() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let upstream = direction.upstream;
+        for (moment, streamed) in [
+            (Moment::BeforeHead, true),
+            (Moment::BeforeHead, false),
+            (Moment::BeforeToken, true),
+            (Moment::MidStream, true),
+        ] {
+            let sent = match moment {
+                Moment::BeforeHead => Vec::new(),
+                Moment::BeforeToken => stream_head(),
+                Moment::MidStream => {
+                    let begun = [start_up(upstream), &text(upstream, "Hel", true)].concat();
+                    [stream_head(), chunk(begun)].concat()
+                }
+            };
+            for reset in [false, true] {
+                let provider = Provider::all(once(sent.clone()));
+                let next = Provider::answering("");
+                let gateway = Setup::new(driver)
+                    .provider("up", upstream, &provider, "")
+                    .provider("next", upstream, &next, "")
+                    .model(MODEL, &["up/x", "next/x"])
+                    .start();
+                let what = format!("{moment:?} streamed {streamed} reset {reset}");
+                let mut rounds = 0;
+                measure(&what, |number| {
+                    let mut client = gateway.client();
+                    let body = chat(direction.client, MODEL, streamed);
+                    client.send(post(path(direction.client), "", body));
+                    provider.wait_requests(number + 1);
+                    if matches!(moment, Moment::MidStream) {
+                        let mut got = client.head();
+                        client.until(&mut got, "Hel");
+                    }
+                    let left = if reset {
+                        client.break_off()
+                    } else {
+                        client.leave()
+                    };
+                    rounds += 1;
+                    (left, provider.wait_end(number).0)
+                });
+                let lines = gateway.lines(rounds);
+                for line in lines {
+                    assert_eq!(line["end"], "cancelled", "{what}: {line}");
+                    assert_eq!(line["fault"], "client_gone", "{what}: {line}");
+                    let events = line["events"].as_u64().unwrap();
+                    assert_eq!(
+                        events > 0,
+                        matches!(moment, Moment::MidStream),
+                        "G4: {line}"
+                    );
+                }
+                assert_eq!(provider.requests().len(), rounds, "{what}: no retry");
+                assert_eq!(next.connections(), 0, "{what}: no fallback");
+            }
+        }
+    });
+}
+
+#[test]
+fn p13_a_half_close_after_the_request_means_gone() {
+    each_way(&DIRECTIONS[..2], |driver, direction| {
+        let provider = Provider::all(once(""));
+        let gateway = Gateway::on(driver, direction, &provider);
+        let mut client = gateway.client();
+        client.send(post(
+            path(direction.client),
+            "",
+            chat(direction.client, MODEL, true),
+        ));
+        provider.wait_requests(1);
+        client.half_close();
+        provider.wait_end(0);
+        assert_eq!(gateway.only_line()["end"], "cancelled");
+    });
+}
+
+#[test]
+fn p27_a_client_that_does_not_read_stops_the_upstream_read() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let upstream = direction.upstream;
+        let begun = [start_up(upstream), &text(upstream, "Hel", true)].concat();
+        let piece = chunk(text(upstream, &"x".repeat(1_000), false)).repeat(16);
+        let provider = Provider::all(vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(begun)].concat()),
+            Step::Flood(piece),
+        ]);
+        let gateway = Gateway::on(driver, direction, &provider);
+        let mut client = Client::connect_narrow(gateway.address());
+        client.send(post(
+            path(direction.client),
+            "",
+            chat(direction.client, MODEL, true),
+        ));
+        provider.wait_requests(1);
+        // What the kernels of three hops hold: it stops growing when the gateway reads no more.
+        let mut last = (0, Instant::now());
+        wait::until("a provider that can send no more", || {
+            let sent = provider.sent();
+            if sent != last.0 {
+                last = (sent, Instant::now());
+            }
+            (sent > 0 && last.1.elapsed() > Duration::from_millis(300)).then_some(())
+        });
+        assert!(
+            provider.sent() < 1 << 20,
+            "{} bytes were taken",
+            provider.sent()
+        );
+        let held = gateway.metric("ringway_held_bytes");
+        assert!(held <= f64::from(1 << 20), "{held} bytes are held");
+        println!("{} bytes were taken, {held} held", provider.sent());
+        client.break_off();
+        provider.wait_end(0);
+        assert_eq!(gateway.only_line()["end"], "cancelled");
+    });
+}
+
+#[test]
+fn clients_that_stop_reading_for_too_long_are_cut() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let upstream = direction.upstream;
+        let begun = [start_up(upstream), &text(upstream, "Hel", true)].concat();
+        let piece = chunk(text(upstream, &"x".repeat(1_000), false)).repeat(16);
+        let provider = Provider::all(vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(begun)].concat()),
+            Step::Flood(piece),
+        ]);
+        let gateway = Setup::upstream(driver, upstream, &provider)
+            .limit("write_stall_timeout_ms", 300)
+            .start();
+        let mut client = Client::connect_narrow(gateway.address());
+        client.send(post(
+            path(direction.client),
+            "",
+            chat(direction.client, MODEL, true),
+        ));
+        provider.wait_end(0);
+        assert_eq!(gateway.only_line()["end"], "cancelled");
+        drop(client);
+    });
+}
+
+/// Anonymous memory that one client which never reads may cost, kernel apart.
+const BYTES_PER_CLIENT_MAX: usize = 256 << 10;
+const CLIENTS: usize = 300;
+
+#[test]
+fn p27_n1_hundreds_of_clients_that_never_read_keep_memory_bounded() {
+    let wire = Wire::OpenAiChat;
+    for driver in drivers() {
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let piece = chunk(text(wire, &"x".repeat(4_000), false)).repeat(16);
+        let provider = Provider::all(vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(begun)].concat()),
+            Step::Flood(piece),
+        ]);
+        let program = Program::serve(&config(*driver, &provider));
+        let before = program.resident_kib();
+        let mut clients = Vec::new();
+        for _ in 0..CLIENTS {
+            let mut client = Client::connect_narrow(program.address());
+            client.send(post(path(wire), "", chat(wire, "m", true)));
+            clients.push(client);
+        }
+        provider.wait_requests(CLIENTS);
+        let mut last = (0, Instant::now());
+        wait::until("providers that can send no more", || {
+            let sent = provider.sent();
+            if sent != last.0 {
+                last = (sent, Instant::now());
+            }
+            (last.1.elapsed() > Duration::from_millis(500)).then_some(())
+        });
+        let grown = program.resident_kib().saturating_sub(before) << 10;
+        let each = grown / CLIENTS;
+        println!(
+            "{}: {each} bytes for each client that never reads",
+            driver.name()
+        );
+        assert!(each <= BYTES_PER_CLIENT_MAX, "{each} bytes a client");
+        drop(clients);
+    }
+}
+
+/// One provider of the OpenAI wire and one worker.
+fn config(driver: Driver, provider: &Provider) -> String {
+    format!(
+        "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\nlog = \"off\"\n\
+         workers = 1\ndriver = \"{}\"\n[[provider]]\nname = \"up\"\nkind = \"openai\"\n\
+         base_url = \"http://{}/v1\"\nkey_env = \"UPSTREAM_KEY\"\n[[model]]\nid = \"m\"\n\
+         targets = [\"up/x\"]\n",
+        driver.name(),
+        provider.address()
+    )
+}
+
+#[test]
+fn n1_descriptors_and_memory_come_back_after_clients_that_left() {
+    let wire = Wire::OpenAiChat;
+    for driver in drivers() {
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let provider = Provider::all(once([stream_head(), chunk(begun)].concat()));
+        // A round takes two hundred descriptors: those that did not come back would be missed soon.
+        let program = Program::serve_narrow(&config(*driver, &provider), 512);
+        let mut settled = 0;
+        for number in 0..6 {
+            let clients = (0..100).map(|_| {
+                let mut client = Client::connect(program.address());
+                client.send(post(path(wire), "", chat(wire, "m", true)));
+                let mut got = client.head();
+                client.until(&mut got, "Hel");
+                client
+            });
+            drop(clients.collect::<Vec<Client>>());
+            for connection in number * 100..(number + 1) * 100 {
+                provider.wait_end(connection);
+            }
+            if number == 1 {
+                settled = program.resident_kib();
+            }
+        }
+        let after = program.resident_kib();
+        assert!(
+            after < settled + 2_048,
+            "N1: {settled} KiB became {after} KiB"
+        );
+    }
+}
+
+#[test]
+fn p29_at_the_descriptor_limit_clients_are_told_or_wait_and_service_comes_back() {
+    let wire = Wire::OpenAiChat;
+    for driver in drivers() {
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let provider = Provider::all(once([stream_head(), chunk(begun)].concat()));
+        // Half of the descriptors are for clients; each of them wants one upstream besides.
+        let program = Program::serve_narrow(&config(*driver, &provider), 64);
+        let mut running = Vec::new();
+        let mut told = 0;
+        let mut waiting = None;
+        for _ in 0..80 {
+            let mut client = Client::connect(program.address());
+            client.send(post(path(wire), "", chat(wire, "m", true)));
+            if !client.hears_within(Duration::from_millis(500)) {
+                // Accepting stands still: it waits in the kernel's queue.
+                waiting = Some(client);
+                break;
+            }
+            let got = client.head();
+            match got.status {
+                200 => running.push((client, got)),
+                502 | 503 => told += 1,
+                status => panic!("{status}"),
+            }
+        }
+        assert!(
+            running.len() >= 16,
+            "{} streams of 64 descriptors",
+            running.len()
+        );
+        assert!(told > 0 || waiting.is_some(), "the limit was never met");
+        println!(
+            "{} run, {told} were told, one waits: {}",
+            running.len(),
+            waiting.is_some()
+        );
+        drop(running);
+        if let Some(mut client) = waiting {
+            assert_eq!(client.head().status, 200, "it was not forgotten");
+        }
+        wait::until("service again", || {
+            let mut client = Client::connect(program.address());
+            client.send(post(path(wire), "", chat(wire, "m", true)));
+            let mut got = client.head();
+            if got.status != 200 {
+                return None;
+            }
+            client.until(&mut got, "Hel");
+            Some(())
+        });
+    }
+}

@@ -1,0 +1,56 @@
+//! The program and the library from outside: real sockets, a scripted provider, raw clients.
+//!
+//! What needs a gateway starts one in the test's process, on each driver that the host has; what
+//! is about signals, exit codes, memory or descriptors starts the program.
+
+#![expect(
+    clippy::string_slice,
+    reason = "test code: a text cut at the wrong place is a failed test"
+)]
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod crossing;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod endpoints;
+#[cfg(test)]
+mod fallback;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod framing;
+#[cfg(test)]
+mod gone;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod http_manners;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod same_wire;
+#[cfg(test)]
+mod steering;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod telemetry;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod tls;

@@ -1,0 +1,129 @@
+//! What clients say to the gateway itself: headers that steer it, promises, plain manners.
+
+use ringway::wire::kind::Wire;
+
+use crate::support::directions::each;
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{self, post, request};
+use crate::support::provider::Provider;
+use crate::support::wires::{WIRES, chat, path, told, whole};
+
+#[test]
+fn headers_that_steer_with_a_wrong_value_are_400_whichever_the_target() {
+    each(|driver| {
+        for upstream in WIRES {
+            let provider = Provider::answering(http::json(whole(upstream)));
+            let gateway = Gateway::before(driver, upstream, &provider);
+            let mut client = gateway.client();
+            for wire in WIRES {
+                for field in [
+                    "x-ringway-reasoning: loud",
+                    "x-ringway-reasoning: ",
+                    "x-ringway-strict: yes",
+                    "X-Privacy-Tier: provider_api",
+                ] {
+                    let fields = format!("{field}\r\n");
+                    let got = client.ask(post(path(wire), &fields, chat(wire, MODEL, false)));
+                    assert_eq!(got.status, 400, "{field}: {}", got.text());
+                    told(wire, &got);
+                }
+            }
+            assert_eq!(provider.connections(), 0);
+            for field in ["x-ringway-reasoning: text", "x-ringway-strict: false"] {
+                let fields = format!("{field}\r\n");
+                let got = client.ask(post(path(upstream), &fields, chat(upstream, MODEL, false)));
+                assert_eq!(got.status, 200, "{field}: {}", got.text());
+            }
+        }
+    });
+}
+
+#[test]
+fn ni8_promises_about_data_are_400_on_relayed_endpoints_too() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
+        let mut client = gateway.client();
+        for (fields, body) in [
+            ("x-privacy-tier: a\r\n", r#"{"model":"m"}"#),
+            ("", r#"{"model":"m","privacy_tier":"a"}"#),
+            ("", r#"{"model":"m","pii_\u0073ubstitution":true}"#),
+        ] {
+            let got = client.ask(post("/v1/responses", fields, body));
+            assert_eq!(got.status, 400, "{fields}{body}: {}", got.text());
+            told(Wire::OpenAiChat, &got);
+        }
+        assert_eq!(provider.connections(), 0);
+        let plain = r#"{"model":"m","pii_substitution":false}"#;
+        assert_eq!(client.ask(post("/v1/responses", "", plain)).status, 200);
+    });
+}
+
+#[test]
+fn health_takes_get_and_head_alone() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
+        for target in ["/healthz", "/readyz"] {
+            let got = gateway.client().ask(request("DELETE", target, "", ""));
+            let allow = got.field("allow").map(str::to_owned);
+            assert_eq!(
+                (got.status, allow.as_deref()),
+                (405, Some("GET, HEAD, OPTIONS"))
+            );
+        }
+    });
+}
+
+#[test]
+fn answers_for_listed_origins_tell_caches_that_they_vary() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let setup = Setup::upstream(driver, Wire::OpenAiChat, &provider);
+        let gateway = setup
+            .server("cors_origins = [\"https://a.example\"]\n")
+            .start();
+        let mut client = gateway.client();
+        for (fields, allowed) in [
+            ("", None),
+            ("origin: https://b.example\r\n", None),
+            ("origin: https://a.example\r\n", Some("https://a.example")),
+        ] {
+            let got = client.ask(request("GET", "/v1/models", fields, ""));
+            assert_eq!(got.field("vary"), Some("origin"), "{fields}");
+            assert_eq!(
+                got.field("access-control-allow-origin"),
+                allowed,
+                "{fields}"
+            );
+        }
+    });
+}
+
+#[test]
+fn targets_that_cannot_be_told_the_request_are_passed_over_and_logged() {
+    each(|driver| {
+        let first = Provider::answering(http::json(whole(Wire::AnthropicMessages)));
+        let second = Provider::answering(http::json(whole(Wire::OpenAiChat)));
+        let gateway = Setup::new(driver)
+            .provider("ant", Wire::AnthropicMessages, &first, "")
+            .provider("oai", Wire::OpenAiChat, &second, "")
+            .model(MODEL, &["ant/claude-x", "oai/gpt-x"])
+            .start();
+        let body = chat(Wire::OpenAiChat, MODEL, false).replacen(
+            '{',
+            "{\"top_logprobs\":2,\"logprobs\":true,",
+            1,
+        );
+        let strict = "x-ringway-strict: 1\r\n";
+        let got = gateway
+            .client()
+            .ask(post("/v1/chat/completions", strict, body));
+        assert_eq!(got.status, 200, "{}", got.text());
+        assert_eq!((first.connections(), second.connections()), (0, 1));
+        let line = gateway.only_line();
+        assert_eq!(line["attempts"][0]["provider"], "ant");
+        assert_eq!(line["attempts"][0]["fault"], "refused_by_translation");
+        assert_eq!(line["attempts"][1]["status"], 200);
+    });
+}

@@ -1,0 +1,15 @@
+//! What the integration tests are made of: a scripted provider, raw clients, gateways to start.
+//!
+//! Everything is on the loopback, on ports that the system chooses. Nothing waits for a time to
+//! pass: it waits for a condition, and a deadline fails the test.
+
+pub(crate) mod certificates;
+pub(crate) mod client;
+pub(crate) mod directions;
+pub(crate) mod gateway;
+pub(crate) mod http;
+pub(crate) mod program;
+pub(crate) mod provider;
+pub(crate) mod script;
+pub(crate) mod wait;
+pub(crate) mod wires;
