@@ -1,0 +1,10 @@
+//! The papers against the code: what they list is what there is.
+
+#[cfg(test)]
+mod map;
+#[cfg(test)]
+mod readme;
+#[cfg(all(test, feature = "server"))]
+mod shell;
+#[cfg(test)]
+mod support;

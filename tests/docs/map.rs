@@ -1,0 +1,150 @@
+//! Paths that the papers name, and the map of the code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{ARCHITECTURE, CONTRIBUTING, codes, files, rows};
+
+#[test]
+fn papers_link_only_to_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut papers: Vec<PathBuf> = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    for folder in ["docs", "benches", "fuzz", "loadtest"] {
+        if let Ok(entries) = fs::read_dir(root.join(folder)) {
+            papers.extend(entries.map(|entry| entry.unwrap().path()));
+        }
+    }
+    papers.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
+    assert!(papers.len() >= 6, "{papers:?}");
+    for paper in papers {
+        let text = fs::read_to_string(&paper).unwrap();
+        for link in text.split("](").skip(1) {
+            let (target, _) = link.split_once(')').unwrap();
+            let target = target.split('#').next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let file = paper.parent().unwrap().join(target);
+            assert!(file.exists(), "{}: {target}", paper.display());
+        }
+    }
+}
+
+/// Folders of the source, and its files that are modules of their own, with their text.
+fn parts() -> BTreeMap<String, Vec<(String, String)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    files(&root, &mut found);
+    let mut parts: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for path in found {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+        let part = name.split(['/', '.']).next().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let named = (name.to_owned(), text);
+        parts.entry(part.to_owned()).or_default().push(named);
+    }
+    parts
+}
+
+#[test]
+fn architecture_names_only_paths_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for paper in [ARCHITECTURE, CONTRIBUTING] {
+        for named in codes(paper) {
+            let is_path = named.starts_with("src/") || named.starts_with("tests/");
+            if is_path && !named.contains(['*', '<', ' ']) {
+                count += 1;
+                assert!(root.join(named).exists(), "{named}");
+            }
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
+#[test]
+fn architecture_maps_every_folder_and_no_file_that_is_not_there() {
+    let (_, map) = ARCHITECTURE.split_once("\n```text\nsrc/\n").unwrap();
+    let (map, _) = map.split_once("\n```").unwrap();
+    let parts = parts();
+    let mut mapped = BTreeSet::new();
+    let mut part = "";
+    for line in map.lines() {
+        let at_margin = line.starts_with("  ") && !line.starts_with("   ");
+        let first = line.split_whitespace().next().unwrap_or_default();
+        if at_margin && let Some(folder) = first.strip_suffix('/') {
+            part = folder;
+            mapped.insert(folder);
+        }
+        let words = line.split([' ', ';', ':']);
+        for file in words.filter(|word| word.ends_with(".rs")) {
+            let is_there = match part {
+                "" => parts.contains_key(file.trim_end_matches(".rs")),
+                part => parts[part].iter().any(|(name, _)| {
+                    let name = format!("/{name}");
+                    name.ends_with(&format!("/{file}"))
+                }),
+            };
+            assert!(is_there, "{part}/{file}");
+        }
+    }
+    let folders = parts.iter().filter(|(_, files)| files.len() > 1);
+    let folders: BTreeSet<&str> = folders.map(|(part, _)| part.as_str()).collect();
+    assert_eq!(mapped, folders);
+}
+
+/// The parts of the crate that a file's code imports, its tests apart.
+fn imports(text: &str) -> BTreeSet<&str> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let paths = lines.flat_map(|line| {
+        let own = line.split("crate::").skip(1);
+        own.chain(line.split("ringway::").skip(1))
+    });
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    paths
+        .map(|path| path.split(|c| !is_name(c)).next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn architecture_table_of_floors_is_what_the_code_imports() {
+    let rows = rows(ARCHITECTURE, "## Which way dependencies point");
+    let plain = |cell: &str| -> Vec<String> {
+        let cell = cell.trim_matches('`');
+        let names = cell.split(',').filter_map(|name| name.split('(').next());
+        let names = names.map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect()
+    };
+    let mut floors: BTreeMap<String, (u32, Vec<String>)> = BTreeMap::new();
+    for row in &rows {
+        let floor = row[0].parse().unwrap();
+        for part in plain(row[1]) {
+            floors.insert(part, (floor, plain(row[2])));
+        }
+    }
+    for (part, files) in parts() {
+        if matches!(part.as_str(), "lib" | "limits") {
+            continue;
+        }
+        let (floor, listed) = floors
+            .get(&part)
+            .unwrap_or_else(|| panic!("{part} stands on no floor"));
+        for below in listed.iter().filter(|below| *below != "limits") {
+            assert!(floors[below].0 < *floor, "{part} lists {below}");
+        }
+        for (name, text) in files.iter().filter(|(name, _)| !name.ends_with("tests.rs")) {
+            for import in imports(text) {
+                let is_listed = listed.iter().any(|each| each == import);
+                let is_free = import == part || import == "limits";
+                assert!(is_listed || is_free, "{name} imports {import}");
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What the readme says of the shell: metrics, log, ends, endpoints, headers, exit codes.
+
+use ringway::cli::Exit;
+use ringway::proxy::endpoint::{Endpoint, classify};
+use ringway::route::header::FORWARDED;
+use ringway::telemetry::exchange::{Exchange, Operation, Outcome};
+use ringway::telemetry::meter::Meter;
+use ringway::telemetry::{log, scrape};
+use ringway::wire::kind::Wire;
+
+use crate::support::{README, code, codes, names, rows, sorted};
+
+#[test]
+fn readme_names_every_metric_with_its_type() {
+    let text = scrape::text(&Meter::default(), &scrape::Facts::default());
+    let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let (_, metrics) = README.split_once("`GET /metrics`").unwrap();
+    let metrics = format!("\nhere\n{metrics}");
+    let listed = rows(&metrics, "here");
+    let listed: Vec<String> = listed
+        .iter()
+        .map(|row| format!("{} {}", code(row[0]), row[1]))
+        .collect();
+    let listed = sorted(listed.iter().map(String::as_str));
+    assert_eq!(listed, sorted(typed));
+}
+
+#[test]
+fn readme_names_every_member_of_a_log_line() {
+    let mut exchange = Exchange {
+        tenant: Some("a".to_owned()),
+        client_wire: Some(Wire::OpenAiChat),
+        upstream_wire: Some(Wire::OpenAiChat),
+        model_asked: Some("a".to_owned()),
+        model_sent: Some("a".to_owned()),
+        provider: Some(0),
+        fault: Some("a"),
+        losses: Some("a".to_owned()),
+        stop: Some(ringway::chat::usage::StopReason::EndTurn),
+        started_at: 1,
+        request_at: 2,
+        sent_at: 3,
+        head_at: 4,
+        ended_at: 9,
+        ..Exchange::default()
+    };
+    exchange.usage.input = Some(1);
+    exchange.passed_deltas(1, 5);
+    exchange.passed_deltas(1, 6);
+    let mut line = Vec::new();
+    log::line(&exchange, 1, |_| Some("a"), &mut line);
+    let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
+    let members: Vec<&str> = line
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let rows = rows(README, "## Log and metrics");
+    let listed = rows.iter().flat_map(|row| codes(row[0]));
+    assert_eq!(sorted(listed), sorted(members));
+}
+
+#[test]
+fn readme_names_every_end_and_operation() {
+    let ends = [
+        Outcome::Complete,
+        Outcome::UpstreamError,
+        Outcome::Truncated,
+        Outcome::Cancelled,
+        Outcome::Refused,
+    ];
+    let ends = ends.map(Outcome::name);
+    assert_eq!(names(README, "## When an answer breaks"), ends);
+    let rows = rows(README, "## Log and metrics");
+    let operations = rows.iter().find(|row| code(row[0]) == "operation").unwrap()[1];
+    let all = [
+        Operation::Chat,
+        Operation::CountTokens,
+        Operation::Models,
+        Operation::Relay,
+        Operation::Other,
+    ];
+    assert_eq!(codes(operations), all.map(Operation::name));
+}
+
+#[test]
+fn readme_endpoints_take_the_methods_that_it_says() {
+    for row in rows(README, "## Endpoints") {
+        let path = code(row[0]);
+        let (rest, versioned) = match path.strip_prefix("/v1") {
+            Some(rest) => (rest, true),
+            None => (path, false),
+        };
+        let rest = rest.replace("{id}", "a/b").replace('*', "files");
+        let endpoint = classify(rest.as_bytes(), versioned);
+        assert_ne!(endpoint, Endpoint::Unknown, "{path}");
+        let methods = match row[1] {
+            "all of these" => "GET, HEAD, POST, PUT, PATCH, DELETE",
+            methods => methods,
+        };
+        assert_eq!(endpoint.allow(), format!("{methods}, OPTIONS"), "{path}");
+    }
+}
+
+#[test]
+fn readme_names_the_headers_that_go_on() {
+    let (_, text) = README.split_once("\nOn to a provider go ").unwrap();
+    let (text, _) = text.split_once(" and what").unwrap();
+    assert_eq!(codes(text), FORWARDED);
+}
+
+#[test]
+fn readme_names_every_exit_code() {
+    let (_, text) = README.split_once("**Exit codes.**").unwrap();
+    let (text, _) = text.split_once("\n- ").unwrap();
+    for exit in [Exit::Done, Exit::Failed, Exit::Refused] {
+        assert!(text.contains(&format!(" {}: ", exit.code())), "{exit:?}");
+    }
+}
