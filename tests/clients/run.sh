@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
-# Real SDKs through the gateway: OpenAI's and Anthropic's, for Python and TypeScript, in their
-# current version and one old major, in all four directions.
+# Real clients through the gateway: OpenAI's and Anthropic's SDKs for Python and TypeScript, in their
+# current version and one old major, in all four directions; and Claude Code, to either wire.
 #
 #   tests/clients/run.sh                 all of them
-#   tests/clients/run.sh python js       only these languages
+#   tests/clients/run.sh python js       only these; the third is `claude`
 #   RINGWAY_BIN=target/release/ringway tests/clients/run.sh
 #   RINGWAY_DRIVER=epoll tests/clients/run.sh
 #
-# Installs the clients beside itself (`.venv-*`, `js-*/node_modules`) and builds the gateway where
+# Installs the clients beside itself (`.venv-*`, `*/node_modules`) and builds the gateway where
 # none is named. What cannot be installed or started ends the run with 1: nothing is skipped.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-versions=(current old)
-languages=("$@")
-[ $# -gt 0 ] || languages=(python js)
+kinds=("$@")
+[ $# -gt 0 ] || kinds=(python js claude)
 
 # The longest that one version's tests may take, in seconds.
 limit=180
@@ -27,6 +26,13 @@ die() {
 
 need() {
     command -v "$1" >/dev/null || die "\`$1\` is missing; install $2"
+}
+
+versions_of() {
+    case $1 in
+    claude) echo current ;;
+    *) echo current old ;;
+    esac
 }
 
 gateway() {
@@ -55,12 +61,15 @@ run_python() {
     timeout "$limit" "$here/.venv-$1/bin/python" -B -m pytest "$here/python"
 }
 
-install_js() {
-    local folder=$here/js-$1
+install_npm() {
+    local folder=$here/$1
     cmp -s "$folder/package-lock.json" "$folder/node_modules/installed.json" && return
-    (cd "$folder" && npm ci --silent --no-audit --no-fund) ||
-        die "the TypeScript clients ($1) could not be installed"
+    (cd "$folder" && npm ci --silent --no-audit --no-fund) || die "$2 could not be installed"
     cp "$folder/package-lock.json" "$folder/node_modules/installed.json"
+}
+
+install_js() {
+    install_npm "js-$1" "the TypeScript clients ($1)"
 }
 
 run_js() {
@@ -69,32 +78,44 @@ run_js() {
         --test-reporter="$here/js/reporter.mjs" "$here"/js/*.test.mjs
 }
 
+install_claude() {
+    install_python "$1"
+    install_npm claude "Claude Code"
+    "$here/claude/node_modules/.bin/claude" --version >/dev/null || die "Claude Code does not start"
+}
+
+run_claude() {
+    echo "== claude, $1"
+    timeout "$limit" "$here/.venv-$1/bin/python" -B -m pytest -c "$here/claude/pytest.ini" \
+        "$here/claude/test_claude_code.py"
+}
+
 need python3 "Python 3.11 or newer (the stub provider is written in it)"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     die "python3 is $(python3 --version); 3.11 or newer is needed"
 gateway
-for language in "${languages[@]}"; do
-    case $language in
+for kind in "${kinds[@]}"; do
+    case $kind in
     python) ;;
-    js)
+    js | claude)
         need node "Node.js 20 or newer"
         need npm "npm"
         ;;
-    *) die "no such language: $language; known: python, js" ;;
+    *) die "no such clients: $kind; known: python, js, claude" ;;
     esac
-    for version in "${versions[@]}"; do
-        "install_$language" "$version"
+    for version in $(versions_of "$kind"); do
+        "install_$kind" "$version"
     done
 done
 
 failed=()
-for language in "${languages[@]}"; do
-    for version in "${versions[@]}"; do
+for kind in "${kinds[@]}"; do
+    for version in $(versions_of "$kind"); do
         code=0
-        "run_$language" "$version" || code=$?
+        "run_$kind" "$version" || code=$?
         [ $code -ne 124 ] || echo "stopped after $limit s"
-        [ $code -eq 0 ] || failed+=("$language-$version")
+        [ $code -eq 0 ] || failed+=("$kind-$version")
     done
 done
 [ ${#failed[@]} -eq 0 ] || die "failed: ${failed[*]}"
-echo "client tests: all passed (${languages[*]}; ${versions[*]})"
+echo "client tests: all passed (${kinds[*]})"

@@ -6,6 +6,7 @@ here as it would there.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -262,8 +263,12 @@ def message(model: str, answer: Answer) -> dict:
     return start(model, answer) | {"content": content, "usage": usage(answer)} | stop(answer)
 
 
+# Claude Code joins answers of one id into one turn.
+numbers = itertools.count(1)
+
+
 def start(model: str, answer: Answer) -> dict:
-    return {"id": "msg_01Stub", "type": "message", "role": "assistant", "model": model,
+    return {"id": f"msg_01Stub{next(numbers)}", "type": "message", "role": "assistant", "model": model,
             "content": [], "stop_reason": None, "stop_sequence": None,
             "usage": usage(answer) | {"output_tokens": 1}}
 

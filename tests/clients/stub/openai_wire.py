@@ -7,6 +7,7 @@ put into assistant messages.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -177,6 +178,10 @@ def error(fault: Fault) -> dict:
                       "code": fault.code}}
 
 
+# Claude Code joins answers of one id into one turn.
+numbers = itertools.count(1)
+
+
 def message(model: str, answer: Answer) -> dict:
     said: dict = {"role": "assistant", "content": None, "refusal": None, "annotations": []}
     calls = []
@@ -196,7 +201,7 @@ def message(model: str, answer: Answer) -> dict:
         said["tool_calls"] = calls
     choice = {"index": 0, "message": said, "logprobs": None,
               "finish_reason": FINISHES[answer.stop]}
-    return {"id": "chatcmpl-Stub", "object": "chat.completion", "created": 1731456253,
+    return {"id": f"chatcmpl-Stub{next(numbers)}", "object": "chat.completion", "created": 1731456253,
             "model": model, "choices": [choice], "usage": usage(answer),
             "service_tier": "default", "system_fingerprint": "fp_stub"}
 
@@ -204,9 +209,10 @@ def message(model: str, answer: Answer) -> dict:
 def stream(model: str, answer: Answer, body: dict) -> list[bytes]:
     """The events of a stream. What breaks ends before the finish."""
     asked = bool((body.get("stream_options") or {}).get("include_usage"))
+    name = f"chatcmpl-Stub{next(numbers)}"
 
     def chunk(choices: list, **more: object) -> bytes:
-        data = {"id": "chatcmpl-Stub", "object": "chat.completion.chunk", "created": 1731456253,
+        data = {"id": name, "object": "chat.completion.chunk", "created": 1731456253,
                 "model": model, "service_tier": "default", "system_fingerprint": "fp_stub",
                 "choices": choices}
         if asked:

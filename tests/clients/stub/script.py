@@ -74,6 +74,10 @@ THOUGHT = ["Let me ", "think: 2+2 ", "is «4».\n"]
 WEATHER_PARIS = Tool(1, "get_weather", ['{"city": "Par', 'is", "unit"', ': "c"}'])
 WEATHER_ROME = Tool(2, "get_weather", ['{"city":', ' "Rome"}'])
 
+# A coding client's turn: a command, then a file, then words about it.
+SHELL = Tool(7, "Bash", ['{"command": "ec', 'ho from-the-shell-é"', ', "description": "Say it"}'])
+NOTE = Tool(8, "Read", ['{"file_', 'path": "note.txt"}'])
+
 ERRORS = {
     "err400": Fault(400, "invalid_request_error", "invalid_request_error", "that is not valid",
                     "invalid_value"),
@@ -107,6 +111,10 @@ def answer(script: str, results: list[str], first_tool: str, asked_before: int) 
     """The answer to a request whose last turn holds these tool results."""
     if script in ERRORS and not (script == "flaky" and asked_before > 0):
         return ERRORS[script]
+    if script == "agent" and not results:
+        return Answer([Thinking(THOUGHT), Text(["I will ", "look."]), SHELL], "tools")
+    if script == "agent" and f"stub{SHELL.number:04}=" in results[0]:
+        return Answer([Thinking(THOUGHT), Text(["And ", "read."]), NOTE], "tools")
     if results:
         return Answer([Text(["Results: ", " | ".join(results), "."])])
     match script:
