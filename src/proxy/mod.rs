@@ -10,6 +10,7 @@ pub mod answer_head;
 pub mod auth;
 pub mod body_mode;
 pub mod budget;
+pub mod candidates;
 pub mod chat;
 pub mod client;
 pub mod connection;

@@ -47,7 +47,7 @@ pub struct Worker {
     pub meter: RefCell<Meter>,
     /// The end of the process.
     pub drain: Drain,
-    /// Providers that failed lately.
+    /// Targets and providers that failed lately.
     pub cooldowns: RefCell<Cooldowns>,
     /// Scratch for reading documents.
     pub tape: RefCell<Tape>,
@@ -118,7 +118,6 @@ impl Worker {
         log: Option<LineSender>,
         panic_model: Option<String>,
     ) -> Rc<Self> {
-        let providers = plan.providers.len();
         let limits = &plan.limits;
         let pool = Pool::new(limits.pool_idle_max, limits.pool_idle_timeout_ms);
         Rc::new_cyclic(|me| Self {
@@ -126,7 +125,7 @@ impl Worker {
             pool: RefCell::new(pool),
             meter: RefCell::default(),
             drain: Drain::default(),
-            cooldowns: RefCell::new(Cooldowns::new(providers)),
+            cooldowns: RefCell::new(Cooldowns::new(plan.providers.len(), plan.target_count)),
             tape: RefCell::default(),
             shared,
             needles: plan

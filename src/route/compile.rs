@@ -76,7 +76,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         compile_provider::compile(provider, material, &limits, header, faults)
     });
     let compiled: Vec<Provider> = compiled.collect();
-    let (models, by_id) = models_of(models, &names, faults);
+    let (mut models, by_id) = models_of(models, &names, faults);
+    let target_count = number(&mut models);
     let defaults = match defaults {
         Some(rules) => defaults_of(rules, &names, faults),
         None => built_in_defaults(&compiled),
@@ -87,6 +88,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         providers: compiled,
         limits,
         models,
+        target_count,
         by_id,
         defaults,
         gateway_key_header,
@@ -260,6 +262,17 @@ fn targets_of(said: &[At<String>], names: &Names, faults: &mut Faults) -> Vec<Ta
         targets.push(target_of);
     }
     targets
+}
+
+/// Numbers the targets: the same one has the same number in every model. Gives their count.
+fn number(models: &mut [Model]) -> usize {
+    let mut numbers: HashMap<(usize, Box<str>), usize> = HashMap::new();
+    for target in models.iter_mut().flat_map(|model| &mut model.targets) {
+        let next = numbers.len();
+        let known = numbers.entry((target.provider, target.model.clone()));
+        target.number = Some(*known.or_insert(next));
+    }
+    numbers.len()
 }
 
 fn check_id(id: &str, place: &Place, faults: &mut Faults) {

@@ -456,6 +456,19 @@ fn compile_of_callers_keys_at_two_providers_of_a_wire_warns() {
 }
 
 #[test]
+fn compile_numbers_each_target_once_however_many_models_have_it() {
+    let text = format!(
+        "{A}[[model]]\nid = \"m\"\ntargets = [\"a/x\", \"a/y\"]\n\
+         [[model]]\nid = \"n\"\ntargets = [\"a/y\", \"a/z\"]\n"
+    );
+    let plan = plan(&text);
+    let targets = plan.models.iter().flat_map(|model| &model.targets);
+    let numbers: Vec<Option<usize>> = targets.map(|target| target.number).collect();
+    assert_eq!(numbers, [Some(0), Some(1), Some(1), Some(2)]);
+    assert_eq!(plan.target_count, 3);
+}
+
+#[test]
 fn compile_of_open_gateway_on_reachable_address_is_refused_unless_meant() {
     let with = |server: &str| {
         format!("[server]\nlisten = [\"127.0.0.1:1\", \"0.0.0.0:2\"]\n{server}\n{A}")
