@@ -171,11 +171,12 @@ fn check_callers(providers: &[SaidProvider], keys: &[Key], faults: &mut Faults) 
             faults.push(place, text);
         }
     }
-    warn_of_shared_callers(providers, faults);
+    check_shared_callers(providers, faults);
 }
 
-/// A caller's key is meant for one provider; two of one wire that take it cannot tell whose it is.
-fn warn_of_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
+/// A caller's key is meant for the one provider of its wire; of two that take it, one would get a
+/// key that is the other's.
+fn check_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
     let mut taken: Vec<(Wire, &str)> = Vec::new();
     for provider in providers {
         let kind = provider
@@ -185,16 +186,18 @@ fn warn_of_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
         let (KeySource::Caller(place), Some(kind)) = (&provider.key, kind) else {
             continue;
         };
-        let wire = kind.wire;
-        if let Some((_, first)) = taken.iter().find(|(other, _)| *other == wire) {
-            let text = format!(
-                "the caller's key goes to `{first}` too, by the model that is asked for; unless \
-                 callers have one key for both, use key_file or key_env here"
-            );
-            faults.warn(place, text);
-        }
         let name = provider.name.as_ref().map_or("", |name| &name.value);
-        taken.push((wire, name));
+        match taken.iter().find(|(wire, _)| *wire == kind.wire) {
+            None => taken.push((kind.wire, name)),
+            Some((wire, first)) => {
+                let text = format!(
+                    "`{first}` takes the caller's key on the {} wire already, and it would go to \
+                     `{name}` too; give one of the two a key of ours by key_file or key_env",
+                    wire.name()
+                );
+                faults.push(place, text);
+            }
+        }
     }
 }
 
