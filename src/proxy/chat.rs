@@ -55,8 +55,7 @@ pub async fn run<'w>(
             return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
         }
         Resolution::UnknownProvider => {
-            let message = "the provider header names no configured provider";
-            let refused = Refused::new(ErrorKind::InvalidRequest, message, "unknown_provider");
+            let refused = reply::UNKNOWN_PROVIDER;
             return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
         }
     };

@@ -277,11 +277,7 @@ impl<'w> Request<'_, 'w> {
                 code: Some("model_not_found"),
             })),
             RelayResolution::Model(Resolution::UnknownProvider)
-            | RelayResolution::UnknownProvider => Err(Missed::Refused(Refused::new(
-                ErrorKind::InvalidRequest,
-                "the provider header names no configured provider",
-                "unknown_provider",
-            ))),
+            | RelayResolution::UnknownProvider => Err(Missed::Refused(reply::UNKNOWN_PROVIDER)),
             RelayResolution::NoProvider => Err(Missed::Refused(Refused::new(
                 ErrorKind::NotFound,
                 "no provider of this wire is configured; name one in `x-ringway-provider`",

@@ -87,6 +87,13 @@ impl<'e> Refused<'e> {
     }
 }
 
+/// The refusal of a provider header that names nobody.
+pub const UNKNOWN_PROVIDER: Refused<'static> = Refused::new(
+    ErrorKind::InvalidRequest,
+    "the provider header names no configured provider",
+    "unknown_provider",
+);
+
 /// The status that goes with a class of error of ours.
 #[must_use]
 pub const fn status_of(kind: ErrorKind) -> u16 {
