@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod answer_head;
 pub mod auth;
+pub mod body_label;
 pub mod body_mode;
 pub mod budget;
 pub mod candidates;

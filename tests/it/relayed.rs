@@ -131,6 +131,150 @@ fn relayed_requests_find_their_provider_by_model_header_and_wire() {
 }
 
 #[test]
+fn ni12_the_gateways_own_members_are_taken_out_of_relayed_bodies_too() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
+        let mut client = gateway.client();
+        let rows = [
+            (
+                r#"{"model":"m","allow_fallbacks":false,"input":"x"}"#,
+                r#"{"model":"up-model","input":"x"}"#,
+            ),
+            (
+                r#"{"routing":"price", "a" :1e400,"pii_substitution":false}"#,
+                r#"{"a" :1e400}"#,
+            ),
+            (r#"{"rout\u0069ng":{},"privacy_tier":null}"#, "{}"),
+        ];
+        for (sent, expected) in rows {
+            let got = client.ask(post("/v1/responses", "", sent));
+            assert_eq!(got.status, 200, "{sent}: {}", got.text());
+            let seen = provider.requests().pop().unwrap();
+            assert_eq!(String::from_utf8(seen.body).unwrap(), expected);
+        }
+        for refused in [
+            r#"{"model":"m","allow_fallbacks":1}"#,
+            r#"{"model":"m","routing":1,"routing":2}"#,
+            r#"{"model":"m","privacy_tier":"a"}"#,
+            r#"{"model":"m","pii_substitution":true}"#,
+        ] {
+            let got = client.ask(post("/v1/responses", "", refused));
+            assert_eq!(got.status, 400, "{refused}");
+            told(Wire::OpenAiChat, &got);
+        }
+        assert_eq!(provider.requests().len(), rows.len());
+    });
+}
+
+/// A body under a label, or none, as one piece or in chunks of one byte.
+fn labelled(label: &str, body: &[u8], chunked: bool) -> Vec<u8> {
+    let label = match label {
+        "" => String::new(),
+        label => format!("content-type: {label}\r\n"),
+    };
+    let fields = format!("x-api-key: few\r\n{label}");
+    if !chunked {
+        return request("POST", "/v1/embeddings", &fields, body);
+    }
+    let head = format!(
+        "POST /v1/embeddings HTTP/1.1\r\nhost: a\r\n{fields}transfer-encoding: chunked\r\n\r\n"
+    );
+    let chunks = body.chunks(1).flat_map(chunk);
+    [head.into_bytes(), chunks.collect(), b"0\r\n\r\n".to_vec()].concat()
+}
+
+#[test]
+fn p14_a_limited_key_does_not_get_past_its_models_by_what_it_calls_a_body() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+            .model("mine", &["up/real"])
+            .key("few", "two", Some(&["mine"]))
+            .start();
+        let wide: Vec<u8> = r#"{"model":"m"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let blank = [&[b' '; 2_000][..], br#"{"model":"m"}"#].concat();
+        let cases: [(&str, &[u8], u16); 12] = [
+            ("", br#"{"model":"m"}"#, 404),
+            ("", b" \r\n {\"model\":\"m\"}", 404),
+            ("text/plain", br#"{"model":"m"}"#, 404),
+            ("application/octet-stream", br#"{"model":"m"}"#, 404),
+            ("text/plain", b"\xEF\xBB\xBF{\"model\":\"m\"}", 400),
+            ("text/plain", &wide, 400),
+            ("text/plain", &blank, 404),
+            ("application/x-www-form-urlencoded", b"model=m", 415),
+            ("multipart/form-data", b"--b\r\n", 400),
+            ("MULTIPART/form-data; boundary=", b"--b\r\n", 400),
+            (
+                "text/plain\r\ncontent-type: application/json",
+                br#"{"model":"m"}"#,
+                400,
+            ),
+            ("text/plain, application/json", br#"{"model":"m"}"#, 404),
+        ];
+        for (label, body, status) in cases {
+            for chunked in [false, true] {
+                let got = gateway.client().ask(labelled(label, body, chunked));
+                assert_eq!(got.status, status, "{label} {body:?}: {}", got.text());
+                told(Wire::OpenAiChat, &got);
+            }
+        }
+        assert_eq!(provider.connections(), 0);
+        // What is allowed, and what is no JSON, goes on.
+        let own = br#"{"model":"mine"}"#;
+        let renamed = br#"{"model":"real"}"#;
+        let goes: [(&str, &[u8], &[u8]); 7] = [
+            ("", own, renamed),
+            ("text/plain", own, renamed),
+            ("", b"", b""),
+            ("", b"   ", b"   "),
+            ("audio/mpeg", b"\xFF\xFB\x90{", b"\xFF\xFB\x90{"),
+            ("image/png", b"\x89PNG{", b"\x89PNG{"),
+            ("text/plain", b"[{\"model\":\"m\"}]", b"[{\"model\":\"m\"}]"),
+        ];
+        for (label, body, expected) in goes {
+            for chunked in [false, true] {
+                let got = gateway.client().ask(labelled(label, body, chunked));
+                assert_eq!(got.status, 200, "{label} {body:?}: {}", got.text());
+                assert_eq!(provider.requests().pop().unwrap().body, expected);
+            }
+        }
+    });
+}
+
+#[test]
+fn an_unlabelled_body_is_looked_into_when_it_begins_like_json_and_streamed_otherwise() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+            .limit("body_bytes_max", 4_096)
+            .limit("body_stall_timeout_ms", 150)
+            .start();
+        let ask = |fields: &str, body: &[u8]| {
+            let mut client = gateway.client();
+            client.ask(request("POST", "/v1/x", fields, body))
+        };
+        assert_eq!(ask("", br#"{"model":"m"}"#).status, 200);
+        assert_eq!(provider.only_request().body, br#"{"model":"up-model"}"#);
+        assert_eq!(ask("", b"{").status, 400);
+        assert_eq!(ask("", &[b'{'; 4_097]).status, 413);
+        assert_eq!(ask("", &[0x89; 100_000]).status, 200);
+        assert_eq!(ask("content-type: text/plain\r\n", b"{").status, 200);
+        // One that waits for a word gets it, and one that never sends is told so.
+        let mut client = gateway.client();
+        client.send(
+            "POST /v1/x HTTP/1.1\r\nhost: a\r\ncontent-length: 13\r\nexpect: 100-continue\r\n\r\n",
+        );
+        assert_eq!(client.head().status, 100);
+        client.send(r#"{"model":"m"}"#);
+        assert_eq!(client.answer().status, 200);
+        let mut client = gateway.client();
+        let got = client.ask("POST /v1/x HTTP/1.1\r\nhost: a\r\ncontent-length: 13\r\n\r\n");
+        assert_eq!(got.status, 408);
+    });
+}
+
+#[test]
 fn relayed_bodies_are_streamed_both_ways_before_they_end() {
     each(|driver| {
         let provider = Provider::all(vec![
