@@ -251,6 +251,7 @@ impl<'w> Delivery<'_, 'w> {
             .map_err(|_| Failure::new(Kind::NoRoom))?;
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;
+        exchange.model_answered = facts.model;
         exchange.outcome = Outcome::Complete;
         let mut fields = Vec::with_capacity(256);
         answer_head::translated_fields(

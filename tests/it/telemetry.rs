@@ -48,6 +48,7 @@ fn to4_one_json_line_per_exchange_tells_all_in_every_direction() {
             ("upstream_wire", direction.upstream.name()),
             ("model_asked", MODEL),
             ("model_sent", "up-model"),
+            ("model_answered", "up-model"),
             ("provider", "up"),
             ("end", "complete"),
             ("stop", "end_turn"),
@@ -80,6 +81,37 @@ fn to4_one_json_line_per_exchange_tells_all_in_every_direction() {
         let log = gateway.end();
         for secret in ["client-key-1", UPSTREAM_KEY, "Say hello", "Hel"] {
             assert!(!log.contains(secret), "P25: {secret} in {log}");
+        }
+    });
+}
+
+#[test]
+fn lg7_the_line_says_which_model_answered_whole_and_streamed_and_no_more_of_it_than_fits() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let upstream = direction.upstream;
+        let long = "x".repeat(300);
+        for (named, logged) in [
+            ("other-\\u006dodel\\u001b[31m", "other-model\u{1b}[31m"),
+            (&*long, &long[..256]),
+            ("", ""),
+        ] {
+            let name = |body: &str| body.replace("\"up-model\"", &format!("\"{named}\""));
+            for streamed in [false, true] {
+                let answer = if streamed {
+                    stream(name(&counted(upstream)))
+                } else {
+                    json(name(whole(upstream)))
+                };
+                let provider = Provider::answering(answer);
+                let gateway = Gateway::on(driver, direction, &provider);
+                let body = chat(direction.client, MODEL, streamed);
+                let got = gateway.client().ask(post(path(direction.client), "", body));
+                assert_eq!(got.status, 200, "{}", got.text());
+                let line = gateway.only_line();
+                let said = line["model_answered"].as_str().unwrap_or_default();
+                assert_eq!(said, logged, "{streamed}: {line}");
+                assert_eq!(line["model_sent"], "up-model");
+            }
         }
     });
 }
