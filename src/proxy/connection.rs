@@ -22,6 +22,7 @@ use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
 use crate::proxy::answer_head::{BodyForm, Frame};
 use crate::proxy::client::Client;
+use crate::proxy::endpoint::Endpoint;
 use crate::proxy::exchange;
 use crate::proxy::ingress::{self, HeadEnd, HeadRead};
 use crate::proxy::relay::{Next, Step};
@@ -128,12 +129,17 @@ async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<Hea
     let anthropic = memchr::memmem::find(&client.input, b"/messages").is_some();
     let wire = exchange::default_wire(anthropic);
     let voice = voice(wire, record.id, worker.limits());
+    let allow = format!("allow: {}\r\n", Endpoint::Relay.allow());
     let refused = match fault {
         None => Refused::new(
             ErrorKind::RequestTimeout,
             "the request head came too slowly; send it again",
             "slow_head",
         ),
+        Some(fault @ HeadFault::Connect) => {
+            Refused::new(ErrorKind::MethodNotAllowed, fault.text(), "bad_head")
+                .fields(allow.as_bytes())
+        }
         Some(fault) => {
             Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_head").status(fault.status())
         }
