@@ -114,7 +114,7 @@ async fn after_panic(client: &mut Client<'_>, worker: &Worker, record: &mut Exch
         return Next::Abort;
     }
     let wire = record.client_wire.unwrap_or(Wire::OpenAiChat);
-    let voice = voice(wire, record.id, worker.limits());
+    let voice = voice(wire, record.id, worker);
     let refused = Refused::new(ErrorKind::Api, "internal error", "bug");
     reply::refuse(client, record, &voice, &refused).await
 }
@@ -128,7 +128,7 @@ async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<Hea
     record.started_at = clock::now().as_nanos();
     let anthropic = memchr::memmem::find(&client.input, b"/messages").is_some();
     let wire = exchange::default_wire(anthropic);
-    let voice = voice(wire, record.id, worker.limits());
+    let voice = voice(wire, record.id, worker);
     let allow = format!("allow: {}\r\n", Endpoint::Relay.allow());
     let refused = match fault {
         None => Refused::new(
@@ -150,21 +150,22 @@ async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<Hea
     next
 }
 
-fn voice(wire: Wire, id: u128, limits: &Limits) -> Voice<'static> {
+fn voice(wire: Wire, id: u128, worker: &Worker) -> Voice<'_> {
     let frame = Frame {
         id,
         version: Version::Http11,
         keep_alive: false,
         body: BodyForm::None,
         extra: b"",
+        dates: &worker.dates,
     };
-    let stall_ms = limits.write_stall_timeout_ms;
     Voice {
         wire,
         frame,
         head_only: false,
         unread: true,
-        stall_ms,
+        stall_ms: worker.limits().write_stall_timeout_ms,
+        timing: worker.plan.server.server_timing,
     }
 }
 

@@ -70,6 +70,7 @@ pub async fn run<'w>(
         keep_alive: head.keep_alive && !last && !draining,
         body: BodyForm::None,
         extra: &extra,
+        dates: &worker.dates,
     };
     let voice = Voice {
         wire,
@@ -77,6 +78,7 @@ pub async fn run<'w>(
         head_only: head.method == Method::Head,
         unread: !head.framing.is_empty(),
         stall_ms: worker.limits().write_stall_timeout_ms,
+        timing: worker.plan.server.server_timing,
     };
     if let Err(fault) = api {
         let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_path");

@@ -17,6 +17,7 @@ pub mod client;
 pub mod connection;
 pub mod cooldown;
 pub mod cors;
+pub mod dates;
 pub mod drain;
 pub mod endpoint;
 pub mod exchange;

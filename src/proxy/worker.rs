@@ -14,6 +14,7 @@ use crate::net::connect::Endpoint;
 use crate::net::pool::Pool;
 use crate::proxy::budget::Budget;
 use crate::proxy::cooldown::Cooldowns;
+use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
 use crate::proxy::scrub::{Needle, Scrubber};
 use crate::route::plan::Plan;
@@ -49,6 +50,8 @@ pub struct Worker {
     pub drain: Drain,
     /// Targets and providers that failed lately.
     pub cooldowns: RefCell<Cooldowns>,
+    /// The `date` of answers of ours.
+    pub dates: Dates,
     /// Scratch for reading documents.
     pub tape: RefCell<Tape>,
     /// Counters of all workers.
@@ -126,6 +129,7 @@ impl Worker {
             meter: RefCell::default(),
             drain: Drain::default(),
             cooldowns: RefCell::new(Cooldowns::new(plan.providers.len(), plan.target_count)),
+            dates: Dates::default(),
             tape: RefCell::default(),
             shared,
             needles: plan

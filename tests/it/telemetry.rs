@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::support::client::End;
 use crate::support::directions::{DIRECTIONS, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
-use crate::support::http::{LAST_CHUNK, chunk, json, post, request, stream, stream_head};
+use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
 use crate::support::program::Program;
 use crate::support::provider::Provider;
-use crate::support::script::{Step, always, once};
+use crate::support::script::{Step, always, once, then};
 use crate::support::wait;
 use crate::support::wires::{
     USAGE_CHUNK, chat, events, finish, path, start_up, terminator, text, whole,
@@ -459,6 +459,48 @@ fn server_timing_is_there_when_it_is_switched_on_and_not_otherwise() {
                     "{value}"
                 );
             }
+            // Answers of ours have had no provider.
+            for request in [
+                request("GET", "/v1/models", "", ""),
+                request("GET", "/nowhere", "", ""),
+                request("GET", "/healthz", "", ""),
+                post(path(direction.client), "", "{"),
+                post(
+                    path(direction.client),
+                    "",
+                    chat(direction.client, "none", false),
+                ),
+                b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+            ] {
+                let got = gateway.client().ask(&request);
+                let value = got.field("server-timing");
+                assert_eq!(value.is_some(), on, "{got:?}");
+                if let Some(value) = value {
+                    let ms = value.strip_prefix("gateway;dur=").expect(value);
+                    let ms: f64 = ms.parse().expect(value);
+                    assert!((0.0..30_000.0).contains(&ms), "{value}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn server_timing_stands_once_on_errors_of_a_provider_and_tells_a_wait_in_vain() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let fields = "content-type: application/json\r\n";
+        let provider = Provider::start(vec![
+            then(answer("400 Bad Request", fields, "{}"), Step::Close),
+            then("", Step::Close),
+        ]);
+        let setup = Setup::upstream(driver, direction.upstream, &provider);
+        let gateway = setup.server("server_timing = true").start();
+        for status in [400, 502] {
+            let body = chat(direction.client, MODEL, false);
+            let got = gateway.client().ask(post(path(direction.client), "", body));
+            assert_eq!(got.status, status);
+            let value = got.field("server-timing").unwrap();
+            assert!(value.contains(", upstream;dur="), "{status}: {value}");
         }
     });
 }
