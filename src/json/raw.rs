@@ -81,6 +81,22 @@ impl<'a> Raw<'a> {
         String::from_utf8(out).unwrap_or_default()
     }
 
+    /// The start of the decoded text: at most so many bytes, whole characters.
+    #[must_use]
+    pub fn decode_start(self, bytes_max: usize) -> String {
+        let mut out = String::with_capacity(self.0.len().min(bytes_max));
+        let mut is_full = false;
+        self.decode_pieces(|piece| {
+            let text = core::str::from_utf8(piece).unwrap_or_default();
+            let end = text.floor_char_boundary(bytes_max - out.len());
+            if !is_full {
+                out.push_str(text.get(..end).unwrap_or_default());
+            }
+            is_full |= end < text.len();
+        });
+        out
+    }
+
     /// Whether every decoded character is blank (or there is none).
     #[must_use]
     pub fn is_blank(self) -> bool {

@@ -119,8 +119,11 @@ impl<'w> Delivery<'_, 'w> {
         let mut out = buffers::take(buffers::Class::Quiet);
         let holds = |value: &[u8]| self.scrubber.as_ref().is_some_and(|s| s.finds(value));
         let head = (&upstream.head, upstream.buf.as_slice());
-        answer_head::passthrough(&mut out, head, self.wire, &frame, holds);
-        self.server_timing(&mut out, exchange);
+        let now = Instant::from_nanos(exchange.head_at);
+        answer_head::passthrough(&mut out, head, self.wire, (&frame, now), holds);
+        if self.voice.timing {
+            answer_head::server_timing(&mut out, exchange, now);
+        }
         encode::end_head(&mut out);
         exchange.status = upstream.head.status;
         exchange.stream = mode.is_stream();
@@ -209,10 +212,13 @@ impl<'w> Delivery<'_, 'w> {
         };
         let mut out = buffers::take(buffers::Class::Quiet);
         let head = (&upstream.head, upstream.buf.as_slice());
-        answer_head::translated(&mut out, head, wires, 200, &frame, clock::unix_millis());
+        let now = Instant::from_nanos(exchange.head_at);
+        answer_head::translated(&mut out, head, wires, &frame, now);
         out.extend_from_slice(b"content-type: text/event-stream; charset=utf-8\r\n");
         out.extend_from_slice(b"cache-control: no-cache\r\n");
-        self.server_timing(&mut out, exchange);
+        if self.voice.timing {
+            answer_head::server_timing(&mut out, exchange, now);
+        }
         encode::end_head(&mut out);
         exchange.status = 200;
         exchange.stream = true;
@@ -251,6 +257,7 @@ impl<'w> Delivery<'_, 'w> {
             .map_err(|_| Failure::new(Kind::NoRoom))?;
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;
+        exchange.model_answered = facts.model;
         exchange.outcome = Outcome::Complete;
         let mut fields = Vec::with_capacity(256);
         answer_head::translated_fields(
@@ -259,7 +266,6 @@ impl<'w> Delivery<'_, 'w> {
             wires,
             clock::unix_millis(),
         );
-        self.server_timing(&mut fields, exchange);
         let head = (200, reply::JSON, fields.as_slice());
         let next = reply::send(client, exchange, &self.voice, head, &answer).await;
         upstream::release(self.worker, upstream, clock::now());
@@ -395,18 +401,6 @@ impl<'w> Delivery<'_, 'w> {
             Err(Interrupt::Cut) => Err(Failure::new(Kind::DrainCut)),
             Err(Interrupt::Expired) => Err(Failure::new(Kind::BodyStall)),
         }
-    }
-
-    /// `server-timing`, where the operator switched it on: what is known so far.
-    fn server_timing(&self, out: &mut Vec<u8>, exchange: &Exchange) {
-        if !self.worker.plan.server.server_timing {
-            return;
-        }
-        let ms = |ns: u64| format!("{}.{:03}", ns / 1_000_000, ns / 1_000 % 1_000);
-        let gateway = exchange.sent_at.saturating_sub(exchange.request_at);
-        let upstream = exchange.head_at.saturating_sub(exchange.sent_at);
-        let value = format!("gateway;dur={}, upstream;dur={}", ms(gateway), ms(upstream));
-        encode::field(out, b"server-timing", value.as_bytes());
     }
 }
 

@@ -7,6 +7,9 @@
 use crate::http1::encode;
 use crate::http1::head::ResponseHead;
 use crate::http1::method::Version;
+use crate::net::clock::{self, Instant};
+use crate::proxy::dates::Dates;
+use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log::id_text;
 use crate::translate::headers;
 use crate::wire::kind::Wire;
@@ -37,6 +40,8 @@ pub struct Frame<'f> {
     pub body: BodyForm,
     /// Whole field lines that go along: cross-origin rules, translation notes.
     pub extra: &'f [u8],
+    /// What the day is.
+    pub dates: &'f Dates,
 }
 
 impl Frame<'_> {
@@ -74,8 +79,9 @@ impl Frame<'_> {
 
 /// Starts a head of our own making: status line, ids, framing. The caller adds fields and
 /// [`encode::end_head`].
-pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>) {
+pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>, now: Instant) {
     encode::status_line(out, status);
+    out.extend_from_slice(&frame.dates.line(now));
     ids(
         out,
         frame.id,
@@ -86,12 +92,13 @@ pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>) {
 
 /// Writes the head of an answer that is passed on in the wire in which it came.
 ///
+/// The provider's `date` is kept; where there is none, `now` gives it (RFC 9110, 6.6.1).
 /// `holds_credential` tells whether a value must not be shown.
 pub fn passthrough(
     out: &mut Vec<u8>,
     upstream: (&ResponseHead, &[u8]),
     wire: Option<Wire>,
-    frame: &Frame<'_>,
+    (frame, now): (&Frame<'_>, Instant),
     holds_credential: impl Fn(&[u8]) -> bool,
 ) {
     let (head, buf) = upstream;
@@ -106,11 +113,16 @@ pub fn passthrough(
         let mut ours = IDS.iter().filter(|id| !keeps_id(id));
         ours.any(|id| name.eq_ignore_ascii_case(id.as_bytes()))
     };
+    let mut is_dated = false;
     for (name, value) in head.fields.iter(buf) {
         let withheld = is_withheld(name) || is_ours(name) || head.fields.is_hop_by_hop(buf, name);
         if !withheld && !holds_credential(value) {
+            is_dated |= name.eq_ignore_ascii_case(b"date");
             encode::field(out, name, value);
         }
+    }
+    if !is_dated {
+        out.extend_from_slice(&frame.dates.line(now));
     }
     for name in IDS {
         if !keeps_id(name) || head.field(buf, name).is_none() {
@@ -127,12 +139,30 @@ pub fn translated(
     out: &mut Vec<u8>,
     upstream: (&ResponseHead, &[u8]),
     wires: (Wire, Wire),
-    status: u16,
     frame: &Frame<'_>,
-    now_unix_ms: u64,
+    now: Instant,
 ) {
-    start(out, status, frame);
-    translated_fields(out, upstream, wires, now_unix_ms);
+    start(out, 200, frame, now);
+    translated_fields(out, upstream, wires, clock::unix_millis());
+}
+
+/// Appends `server-timing`: what the gateway took before it sent the request on, and what the
+/// provider took to answer; of an answer of ours, the gateway's part alone.
+pub fn server_timing(out: &mut Vec<u8>, exchange: &Exchange, now: Instant) {
+    let now = now.as_nanos();
+    let begun = exchange.request_at.max(exchange.started_at);
+    let (sent, answered) = match (exchange.sent_at, exchange.head_at) {
+        (0, _) => (now, None),
+        (sent, head) if head >= sent => (sent, Some(head)),
+        (sent, _) => (sent, Some(now)),
+    };
+    let ms = |ns: u64| format!("{}.{:03}", ns / 1_000_000, ns / 1_000 % 1_000);
+    let mut value = format!("gateway;dur={}", ms(sent.saturating_sub(begun)));
+    if let Some(answered) = answered {
+        value.push_str(", upstream;dur=");
+        value.push_str(&ms(answered.saturating_sub(sent)));
+    }
+    encode::field(out, b"server-timing", value.as_bytes());
 }
 
 /// The provider's fields that have a meaning across the wires.

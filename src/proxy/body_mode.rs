@@ -5,7 +5,7 @@
 use core::cell::RefCell;
 
 use crate::chat::error::ApiError;
-use crate::chat::usage::{End, StopReason, Usage};
+use crate::chat::usage::End;
 use crate::json::tape::Tape;
 use crate::limits::MIB;
 use crate::translate::progress::Progress;
@@ -170,25 +170,29 @@ impl Mode {
         matches!(self, Self::Translated(_))
     }
 
-    /// Token counts and stop reason at the end.
+    /// Token counts, stop reason and model at the end.
     #[must_use]
-    pub fn facts(&self, tape: &mut Tape) -> (Usage, Option<StopReason>) {
+    pub fn facts(&mut self, tape: &mut Tape) -> AnswerFacts {
+        let owned = |model: Option<&str>| model.map(str::to_owned);
         match self {
-            Self::Plain => (Usage::default(), None),
+            Self::Plain => AnswerFacts::default(),
             Self::Whole {
-                facts: Some(facts), ..
-            } => (facts.usage, facts.stop),
-            Self::Whole {
-                wire,
-                kept: Some(body),
-                ..
-            } => {
-                let facts = tap::whole(*wire, body, tape);
-                (facts.usage, facts.stop)
-            }
-            Self::Whole { kept: None, .. } => (Usage::default(), None),
-            Self::Watched { tap, .. } => (tap.usage(), tap.stop()),
-            Self::Translated(translator) => (translator.usage(), translator.stop()),
+                wire, facts, kept, ..
+            } => match (facts.take(), kept) {
+                (Some(facts), _) => *facts,
+                (None, Some(body)) => tap::whole(*wire, body, tape),
+                (None, None) => AnswerFacts::default(),
+            },
+            Self::Watched { tap, .. } => AnswerFacts {
+                usage: tap.usage(),
+                stop: tap.stop(),
+                model: owned(tap.model()),
+            },
+            Self::Translated(translator) => AnswerFacts {
+                usage: translator.usage(),
+                stop: translator.stop(),
+                model: owned(translator.model()),
+            },
         }
     }
 }

@@ -8,12 +8,13 @@ use crate::chat::error::{ApiError, ErrorKind, Refusal};
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer::Delivery;
 use crate::proxy::answer_head::Frame;
+use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, word_of};
 use crate::proxy::client::Client;
 use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::local;
-use crate::proxy::prepare::{self, Prepared, Purpose};
+use crate::proxy::prepare::{Prepared, Purpose};
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upstream::{self, Upstream};
@@ -21,10 +22,8 @@ use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::exchange::{Attempt, Exchange};
-use crate::wire::kind::Wire;
 use crate::wire::peek;
 use crate::wire::peek_fault::PeekFault;
-use crate::wire::peeked::Peek;
 
 /// Runs a chat, or a count, whose body has been read.
 pub async fn run<'w>(
@@ -56,144 +55,108 @@ pub async fn run<'w>(
             return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
         }
         Resolution::UnknownProvider => {
-            let message = "the provider header names no configured provider";
-            let refused = Refused::new(ErrorKind::InvalidRequest, message, "unknown_provider");
+            let refused = reply::UNKNOWN_PROVIDER;
             return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
         }
     };
-    let run = Run {
+    let asked = Asked {
         worker,
         inbound,
-        voice,
         peek: &peek,
         purpose,
     };
+    let run = Run { asked, voice };
     run.attempts(client, targets, exchange).await
 }
 
 struct Run<'r, 'w> {
-    worker: &'w Worker,
-    inbound: &'r Inbound<'r>,
+    asked: Asked<'r, 'w>,
     voice: &'r Voice<'r>,
-    peek: &'r Peek,
-    purpose: Purpose,
 }
 
-/// Why an attempt gave no answer to show.
-enum Missed {
-    Refusal(Refusal),
-    Failure(Failure),
-}
-
-impl<'w> Run<'_, 'w> {
+impl<'r, 'w> Run<'r, 'w> {
     async fn attempts(
         &self,
         client: &mut Client<'_>,
-        targets: &[Target],
+        targets: &'r [Target],
         exchange: &mut Exchange,
     ) -> Step<'w> {
-        let order = self.order(targets);
-        let mut missed = Missed::Failure(Failure::new(Kind::Bug));
-        for (number, &index) in order.iter().enumerate() {
-            let Some(target) = targets.get(index) else {
-                continue;
-            };
-            if number > 0 {
-                if !self
-                    .worker
-                    .shared
-                    .may_retry(self.worker.limits().retry_budget_percent)
-                {
-                    break;
-                }
-                self.worker.meter.borrow_mut().counters.fallbacks += 1;
-            }
-            let has_next = number + 1 < order.len();
-            match self
-                .attempt(client, target, (number > 0, has_next), exchange)
-                .await
-            {
+        let mut candidates = Candidates::new(self.asked, targets);
+        let mut failed = None;
+        while let Some(candidate) = candidates.take() {
+            exchange.attempts.append(candidates.passed_over());
+            let done = self
+                .attempt(client, candidate, &mut candidates, exchange)
+                .await;
+            exchange.attempts.append(candidates.passed_over());
+            match done {
                 Ok(step) => return step,
-                Err(Missed::Failure(failure)) if !has_next || !failure.verdict().next_target => {
-                    return Step::Over(self.refuse_failure(client, &failure, exchange).await);
+                Err(failure) => {
+                    let is_last = !failure.verdict().next_target;
+                    failed = Some(failure);
+                    if is_last {
+                        break;
+                    }
                 }
-                Err(other) => missed = other,
             }
         }
-        match missed {
-            Missed::Refusal(refusal) => Step::Over(self.refuse(client, &refusal, exchange).await),
-            Missed::Failure(failure) => {
-                Step::Over(self.refuse_failure(client, &failure, exchange).await)
+        exchange.attempts.append(candidates.passed_over());
+        // What a target said, or that it said nothing, outranks why the others were not asked.
+        let failure = match (failed, candidates.into_refused()) {
+            (Some(failure), _) => failure,
+            (None, Some((target, refusal))) => {
+                self.name(target, exchange);
+                return Step::Over(self.refuse(client, &refusal, exchange).await);
             }
-        }
+            (None, None) => Failure::new(Kind::Bug),
+        };
+        Step::Over(reply::refuse_failure(client, exchange, self.voice, &failure).await)
     }
 
-    /// The places of the targets in the order in which they are tried.
-    fn order(&self, targets: &[Target]) -> Vec<usize> {
-        let most = if self.peek.allows_fallbacks() {
-            self.worker.limits().attempts_max as usize
-        } else {
-            1
-        };
-        if targets.len() == 1 || most == 1 {
-            return vec![0];
-        }
-        let now = clock::now().as_nanos();
-        let providers = targets.iter().map(|target| target.provider);
-        let mut order = self.worker.cooldowns.borrow().order(providers, now);
-        order.truncate(most);
-        order
+    /// Tells the record which target the exchange is at.
+    fn name(&self, target: &Target, exchange: &mut Exchange) {
+        let provider = self.asked.worker.plan.provider_of(target);
+        exchange.provider = Some(target.provider);
+        exchange.upstream_wire = provider.map(|provider| provider.wire);
+        exchange.model_sent = Some(bounded(&target.model));
     }
 
     /// One attempt at one target, delivered if it may be shown.
     async fn attempt(
         &self,
         client: &mut Client<'_>,
-        target: &Target,
-        (fallback, has_next): (bool, bool),
+        candidate: Candidate<'r, 'w>,
+        others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
-    ) -> Result<Step<'w>, Missed> {
-        let Some(provider) = self.worker.plan.providers.get(target.provider) else {
-            return Err(Missed::Failure(Failure::new(Kind::Bug)));
-        };
-        exchange.provider = Some(target.provider);
-        exchange.upstream_wire = Some(provider.wire);
-        exchange.model_sent = Some(bounded(&target.model));
-        if self.purpose == Purpose::Count && provider.wire == Wire::OpenAiChat {
-            let next =
-                local::estimate(client, self.worker, self.inbound, self.voice, exchange).await;
-            return Ok(Step::Over(next));
-        }
-        let prepared = prepare::prepare(
-            self.worker,
-            self.inbound,
-            self.peek,
+    ) -> Result<Step<'w>, Failure> {
+        let Candidate {
             target,
-            self.purpose,
-            fallback,
-        )
-        .map_err(|refusal| {
-            exchange.attempts.push(Attempt {
-                provider: target.provider,
-                fault: Some(REFUSED),
-                ..Attempt::default()
-            });
-            Missed::Refusal(refusal)
-        })?;
-        exchange.losses.clone_from(&prepared.notes);
-        self.worker.meter.borrow_mut().counters.losses += prepared.loss_count;
-        let started = match fallback {
-            false => Instant::from_nanos(exchange.request_at),
-            true => clock::now(),
+            provider,
+            is_fallback,
+            request,
+        } = candidate;
+        let worker = self.asked.worker;
+        self.name(target, exchange);
+        if is_fallback {
+            worker.meter.borrow_mut().counters.fallbacks += 1;
+        }
+        let prepared = match request {
+            Request::Send(prepared) => prepared,
+            Request::Estimate => {
+                let inbound = self.asked.inbound;
+                let next = local::estimate(client, worker, inbound, self.voice, exchange).await;
+                return Ok(Step::Over(next));
+            }
         };
-        let outcome = upstream::attempt(
-            client,
-            self.worker,
-            (target.provider, started),
-            &prepared.out,
-            exchange,
-        )
-        .await;
+        exchange.losses.clone_from(&prepared.notes);
+        worker.meter.borrow_mut().counters.losses += prepared.loss_count;
+        let started = if is_fallback {
+            clock::now()
+        } else {
+            Instant::from_nanos(exchange.request_at)
+        };
+        let at = (target.provider, started);
+        let outcome = upstream::attempt(client, worker, at, &prepared.out, exchange).await;
         let mut record = Attempt {
             provider: target.provider,
             ..Attempt::default()
@@ -201,7 +164,8 @@ impl<'w> Run<'_, 'w> {
         let result = match outcome {
             Ok(upstream) => {
                 record.status = upstream.head.status;
-                self.show(client, provider, (upstream, prepared), has_next, exchange)
+                let answer = (upstream, *prepared);
+                self.show(client, (target, provider), answer, others, exchange)
                     .await
             }
             Err(failure) => Err(failure),
@@ -214,36 +178,46 @@ impl<'w> Run<'_, 'w> {
         if let Err(failure) = &result {
             record.fault = Some(failure.verdict().word);
             record.detail.clone_from(&failure.detail);
-            self.note_failure(target.provider, failure);
+            self.note_failure(target, failure);
         }
         exchange.attempts.push(record);
-        result.map_err(Missed::Failure)
+        result
     }
 
-    /// Delivers an answer, unless its status lets the next target have a try.
+    /// Delivers an answer, unless its status lets the next target have a try and there is one that
+    /// can take the request.
     async fn show(
         &self,
         client: &mut Client<'_>,
-        provider: &'w Provider,
+        (target, provider): (&Target, &'w Provider),
         (upstream, prepared): (Upstream, Prepared),
-        has_next: bool,
+        others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
+        let Asked {
+            worker,
+            inbound,
+            peek,
+            purpose,
+        } = self.asked;
         let status = upstream.head.status;
-        let index = upstream.provider;
         let ours = provider.head.credential_line.is_some();
-        let credential_refused = ours && matches!(status, 401 | 403);
-        if credential_refused {
-            self.worker.meter.borrow_mut().counters.credential_refused += 1;
+        if ours && matches!(status, 401 | 403) {
+            worker.meter.borrow_mut().counters.credential_refused += 1;
         }
-        if provider.retry_on.contains(status) || credential_refused {
-            let failure = Failure::with_detail(Kind::Status, format!("status {status}"));
-            if has_next {
-                return Err(failure);
-            }
-            self.note_failure(index, &failure);
+        let kind = if ours && status == 401 {
+            Kind::Credential
         } else {
-            self.worker.cooldowns.borrow_mut().succeeded(index);
+            Kind::Status
+        };
+        let lets_next = provider.retry_on.contains(status);
+        let failed = (lets_next || kind == Kind::Credential)
+            .then(|| Failure::with_detail(kind, format!("status {status}")));
+        if let Some(failure) = &failed {
+            if lets_next && others.make_ready() {
+                return Err(failure.clone());
+            }
+            self.note_failure(target, failure);
         }
         let mut extra = self.voice.frame.extra.to_vec();
         if let Some(notes) = &prepared.notes {
@@ -255,9 +229,8 @@ impl<'w> Run<'_, 'w> {
             extra: &extra,
             ..self.voice.frame
         };
-        let scrubber = self.worker.scrubber(index, self.inbound.callers_key());
         let delivery = Delivery {
-            worker: self.worker,
+            worker,
             provider,
             voice: Voice {
                 frame,
@@ -265,25 +238,26 @@ impl<'w> Run<'_, 'w> {
             },
             method: prepared.out.method,
             answer: prepared.answer,
-            stream: self.peek.stream() && self.purpose == Purpose::Chat,
+            stream: peek.stream() && purpose == Purpose::Chat,
             strip_usage: prepared.strip_usage,
-            has_next,
+            has_next: others.may_follow(),
             wire: Some(provider.wire),
-            scrubber,
-            tenant: self.inbound.key.map_or(usize::MAX, |key| key.tenant_index),
+            scrubber: worker.scrubber(target.provider, inbound.callers_key()),
+            tenant: inbound.key.map_or(usize::MAX, |key| key.tenant_index),
         };
-        delivery.run(client, upstream, exchange).await
+        let step = delivery.run(client, upstream, exchange).await?;
+        if failed.is_none() {
+            worker.cooldowns.borrow_mut().succeeded(target);
+        }
+        Ok(step)
     }
 
-    fn note_failure(&self, provider: usize, failure: &Failure) {
+    fn note_failure(&self, target: &Target, failure: &Failure) {
         if failure.verdict().blame == Blame::Upstream {
-            let limits = self.worker.limits();
-            self.worker.cooldowns.borrow_mut().failed(
-                provider,
-                clock::now().as_nanos(),
-                limits.cooldown_ms,
-                limits.cooldown_max_ms,
-            );
+            let worker = self.asked.worker;
+            let now = clock::now().as_nanos();
+            let mut cooldowns = worker.cooldowns.borrow_mut();
+            cooldowns.failed(target, failure.kind.scope(), now, worker.limits());
         }
     }
 
@@ -306,18 +280,9 @@ impl<'w> Run<'_, 'w> {
                 code: refusal.code,
             },
             fields,
-            word: REFUSED,
+            word: word_of(refusal),
         };
         reply::refuse(client, exchange, self.voice, &refused).await
-    }
-
-    async fn refuse_failure(
-        &self,
-        client: &mut Client<'_>,
-        failure: &Failure,
-        exchange: &mut Exchange,
-    ) -> Next {
-        reply::refuse_failure(client, exchange, self.voice, failure).await
     }
 }
 
@@ -333,9 +298,6 @@ async fn refuse_body(
     refused.error.param = param.as_deref();
     reply::refuse(client, exchange, voice, &refused).await
 }
-
-/// The log's word for a target that cannot be told what the client asks.
-const REFUSED: &str = "refused_by_translation";
 
 #[expect(
     clippy::panic,

@@ -22,6 +22,7 @@ use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
 use crate::proxy::answer_head::{BodyForm, Frame};
 use crate::proxy::client::Client;
+use crate::proxy::endpoint::Endpoint;
 use crate::proxy::exchange;
 use crate::proxy::ingress::{self, HeadEnd, HeadRead};
 use crate::proxy::relay::{Next, Step};
@@ -113,7 +114,7 @@ async fn after_panic(client: &mut Client<'_>, worker: &Worker, record: &mut Exch
         return Next::Abort;
     }
     let wire = record.client_wire.unwrap_or(Wire::OpenAiChat);
-    let voice = voice(wire, record.id, worker.limits());
+    let voice = voice(wire, record.id, worker);
     let refused = Refused::new(ErrorKind::Api, "internal error", "bug");
     reply::refuse(client, record, &voice, &refused).await
 }
@@ -127,13 +128,18 @@ async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<Hea
     record.started_at = clock::now().as_nanos();
     let anthropic = memchr::memmem::find(&client.input, b"/messages").is_some();
     let wire = exchange::default_wire(anthropic);
-    let voice = voice(wire, record.id, worker.limits());
+    let voice = voice(wire, record.id, worker);
+    let allow = format!("allow: {}\r\n", Endpoint::Relay.allow());
     let refused = match fault {
         None => Refused::new(
             ErrorKind::RequestTimeout,
             "the request head came too slowly; send it again",
             "slow_head",
         ),
+        Some(fault @ HeadFault::Connect) => {
+            Refused::new(ErrorKind::MethodNotAllowed, fault.text(), "bad_head")
+                .fields(allow.as_bytes())
+        }
         Some(fault) => {
             Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_head").status(fault.status())
         }
@@ -144,21 +150,22 @@ async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<Hea
     next
 }
 
-fn voice(wire: Wire, id: u128, limits: &Limits) -> Voice<'static> {
+fn voice(wire: Wire, id: u128, worker: &Worker) -> Voice<'_> {
     let frame = Frame {
         id,
         version: Version::Http11,
         keep_alive: false,
         body: BodyForm::None,
         extra: b"",
+        dates: &worker.dates,
     };
-    let stall_ms = limits.write_stall_timeout_ms;
     Voice {
         wire,
         frame,
         head_only: false,
         unread: true,
-        stall_ms,
+        stall_ms: worker.limits().write_stall_timeout_ms,
+        timing: worker.plan.server.server_timing,
     }
 }
 

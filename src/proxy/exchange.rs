@@ -70,6 +70,7 @@ pub async fn run<'w>(
         keep_alive: head.keep_alive && !last && !draining,
         body: BodyForm::None,
         extra: &extra,
+        dates: &worker.dates,
     };
     let voice = Voice {
         wire,
@@ -77,6 +78,7 @@ pub async fn run<'w>(
         head_only: head.method == Method::Head,
         unread: !head.framing.is_empty(),
         stall_ms: worker.limits().write_stall_timeout_ms,
+        timing: worker.plan.server.server_timing,
     };
     if let Err(fault) = api {
         let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_path");
@@ -89,6 +91,7 @@ pub async fn run<'w>(
         worker,
         endpoint,
         path: rest,
+        versioned,
         body_at: read.body_at,
         voice,
     };
@@ -99,6 +102,8 @@ struct Request<'r, 'w> {
     worker: &'w Worker,
     endpoint: Endpoint<'r>,
     path: &'r [u8],
+    /// `/v1` stood before it.
+    versioned: bool,
     body_at: usize,
     voice: Voice<'r>,
 }
@@ -106,37 +111,32 @@ struct Request<'r, 'w> {
 impl<'w> Request<'_, 'w> {
     /// Health, unknown paths, methods and keys; then the endpoint itself.
     async fn admitted(
-        &self,
+        mut self,
         client: &mut Client<'_>,
         head: &mut RequestHead,
         exchange: &mut Exchange,
     ) -> Step<'w> {
-        let voice = &self.voice;
         if head.method == Method::Options {
             return Step::Over(self.options(client, head, exchange).await);
         }
         match self.endpoint {
             Endpoint::Healthz if self.takes(head.method) => {
-                return Step::Over(local::health(client, true, voice, exchange).await);
+                return Step::Over(local::health(client, true, &self.voice, exchange).await);
             }
             Endpoint::Readyz if self.takes(head.method) => {
                 let ready = self.worker.drain.phase() == Phase::Open;
-                return Step::Over(local::health(client, ready, voice, exchange).await);
+                return Step::Over(local::health(client, ready, &self.voice, exchange).await);
             }
             Endpoint::Unknown => {
                 let message = "no such endpoint; see the README for the list of paths";
                 let refused =
                     Refused::new(ErrorKind::NotFound, message, "unknown_path").code("unknown_url");
-                return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+                return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
             }
             _ => {}
         }
         if !self.takes(head.method) {
-            let allow = format!("allow: {}\r\n", self.endpoint.allow());
-            let message = "wrong method for this path; see the `allow` header";
-            let refused = Refused::new(ErrorKind::MethodNotAllowed, message, "wrong_method")
-                .fields(allow.as_bytes());
-            return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+            return Step::Over(self.refuse_method(client, exchange).await);
         }
         let plan = &self.worker.plan;
         let found = auth::presented(head, &client.input, plan.gateway_key_header.as_deref());
@@ -155,7 +155,15 @@ impl<'w> Request<'_, 'w> {
             let message = "compressed request bodies are not taken; send the body as it is";
             let refused =
                 Refused::new(ErrorKind::InvalidRequest, message, "compressed").status(415);
-            return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+            return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
+        }
+        if key.is_some_and(|key| key.models.is_some()) {
+            // A list of the provider's would show more than this key may use.
+            self.endpoint = endpoint::classify(self.path, self.versioned);
+            exchange.operation = self.endpoint.operation();
+            if !self.takes(head.method) {
+                return Step::Over(self.refuse_method(client, exchange).await);
+            }
         }
         if self.endpoint == Endpoint::Relay {
             let relay = relayed::Request {
@@ -274,6 +282,14 @@ impl<'w> Request<'_, 'w> {
         }
         exchange.outcome = Outcome::Complete;
         reply::send(client, exchange, &self.voice, (204, "", &fields), b"").await
+    }
+
+    async fn refuse_method(&self, client: &mut Client<'_>, exchange: &mut Exchange) -> Next {
+        let allow = format!("allow: {}\r\n", self.endpoint.allow());
+        let message = "wrong method for this path; see the `allow` header";
+        let refused = Refused::new(ErrorKind::MethodNotAllowed, message, "wrong_method")
+            .fields(allow.as_bytes());
+        reply::refuse(client, exchange, &self.voice, &refused).await
     }
 
     async fn refuse_key(

@@ -5,6 +5,7 @@
 //! Texts for the client are fixed: no address, key or path of ours.
 
 use crate::chat::error::ErrorKind;
+use crate::proxy::cooldown::Scope;
 
 /// Something that ended an attempt or an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub enum Kind {
     Framing,
     /// A status that lets the next target have a try.
     Status,
+    /// The provider refuses the credential that we have for it.
+    Credential,
     /// The provider redirects; redirects are not followed.
     Redirect,
     /// A success that is neither JSON nor a stream.
@@ -204,6 +207,14 @@ impl Kind {
                 "status",
                 "upstream answered with an error",
             ),
+            Self::Credential => (
+                Upstream,
+                502,
+                Api,
+                true,
+                "credential",
+                "upstream answered with an error",
+            ),
             Self::Redirect => (
                 Upstream,
                 502,
@@ -297,6 +308,39 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What steps back for it, where the provider is to blame: no connection and a refused
+    /// credential fall on every model there.
+    #[must_use]
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::Unresolved
+            | Self::Connect
+            | Self::ConnectTimeout
+            | Self::Tls
+            | Self::Credential => Scope::Provider,
+            Self::ClientGone
+            | Self::ClientStalled
+            | Self::Reset
+            | Self::Stale
+            | Self::HeadTimeout
+            | Self::Framing
+            | Self::Status
+            | Self::Redirect
+            | Self::ContentType
+            | Self::Compressed
+            | Self::NotAnAnswer
+            | Self::AnswerTooLarge
+            | Self::BodyCut
+            | Self::StreamError
+            | Self::BodyStall
+            | Self::NoRoom
+            | Self::DrainCut
+            | Self::Bug => Scope::Target,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,8 +372,9 @@ mod tests {
         }
     }
 
-    const ALL: [Kind; 22] = [
+    const ALL: [Kind; 23] = [
         Kind::Status,
+        Kind::Credential,
         Kind::ClientGone,
         Kind::ClientStalled,
         Kind::Unresolved,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::http1::head::RequestHead;
 use crate::proxy::auth::Presented;
+use crate::proxy::wishes;
 use crate::route::client_key::ClientKey;
 use crate::wire::kind::Wire;
 
@@ -50,11 +51,11 @@ impl Inbound<'_> {
         self.bytes.get(self.presented.callers.clone()?)
     }
 
-    /// The provider that the head names, for a bare model.
+    /// The provider that the head names, for a bare model. One that is no text is nobody's name.
     #[must_use]
     pub fn provider_header(&self) -> Option<&str> {
-        self.text_field("x-ringway-provider")
-            .or_else(|| self.text_field("x-portkey-provider"))
+        let named = wishes::PROVIDERS.iter().find_map(|name| self.field(name))?;
+        Some(core::str::from_utf8(named).unwrap_or_default())
     }
 
     /// Whether the query is exactly `beta=true`.

@@ -4,12 +4,12 @@ use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::target::decode_id;
 use crate::json::write::Writer;
 use crate::proxy::client::Client;
-use crate::proxy::ids::unknown_model;
+use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
-use crate::route::plan::Model;
+use crate::route::target::Resolution;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::translate::count;
 use crate::wire::kind::Wire;
@@ -24,7 +24,7 @@ pub async fn models(
 ) -> Next {
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
-    let listed = worker.plan.models_for(inbound.key);
+    let listed = worker.plan.listed(inbound.key);
     match inbound.wire {
         Wire::OpenAiChat => {
             w.open_object()
@@ -32,19 +32,18 @@ pub async fn models(
                 .string("list")
                 .name("data")
                 .open_array();
-            for (id, model) in listed {
-                openai_model(&mut w, worker, id, model);
+            for (id, owner) in listed {
+                openai_model(&mut w, id, owner);
             }
             w.close_array().close_object();
         }
         Wire::AnthropicMessages => {
-            let ids: Vec<(&str, &Model)> = listed.collect();
             w.open_object().name("data").open_array();
-            for (id, _) in &ids {
+            for (id, _) in &listed {
                 anthropic_model(&mut w, id);
             }
             w.close_array().name("has_more").boolean(false);
-            for (name, end) in [("first_id", ids.first()), ("last_id", ids.last())] {
+            for (name, end) in [("first_id", listed.first()), ("last_id", listed.last())] {
                 w.name(name);
                 match end {
                     Some((id, _)) => w.string(id),
@@ -58,7 +57,7 @@ pub async fn models(
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
 }
 
-/// `GET /v1/models/{id}`
+/// `GET /v1/models/{id}`: an id with which the key could chat, found as for a chat.
 pub async fn model(
     client: &mut Client<'_>,
     worker: &Worker,
@@ -70,17 +69,25 @@ pub async fn model(
     let mut decoded = Vec::new();
     decode_id(id, &mut decoded);
     let asked = String::from_utf8_lossy(&decoded).into_owned();
-    let Some(model) = worker.plan.model_for(&asked, inbound.key) else {
-        let message = unknown_model(&asked, &worker.plan.near(&asked, inbound.key));
-        let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
-            .param("model")
-            .code("model_not_found");
-        return reply::refuse(client, exchange, voice, &refused).await;
+    exchange.model_asked = Some(bounded(&asked));
+    let header = inbound.provider_header();
+    let targets = match worker.plan.resolve(&asked, header, inbound.key) {
+        Resolution::Found(targets) => targets,
+        Resolution::Unknown { near } => {
+            let message = unknown_model(&asked, &near);
+            let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
+                .param("model")
+                .code("model_not_found");
+            return reply::refuse(client, exchange, voice, &refused).await;
+        }
+        Resolution::UnknownProvider => {
+            return reply::refuse(client, exchange, voice, &reply::UNKNOWN_PROVIDER).await;
+        }
     };
     let mut body = Vec::with_capacity(256);
     let mut w = Writer::new(&mut body);
     match inbound.wire {
-        Wire::OpenAiChat => openai_model(&mut w, worker, &asked, model),
+        Wire::OpenAiChat => openai_model(&mut w, &asked, worker.plan.owner(&targets)),
         Wire::AnthropicMessages => anthropic_model(&mut w, &asked),
     }
     exchange.outcome = Outcome::Complete;
@@ -142,12 +149,7 @@ async fn refuse(
     reply::refuse(client, exchange, voice, &refused).await
 }
 
-fn openai_model(w: &mut Writer<'_>, worker: &Worker, id: &str, model: &Model) {
-    let owner = model
-        .targets
-        .first()
-        .and_then(|target| worker.plan.provider_of(target))
-        .map_or("ringway", |provider| &*provider.name);
+fn openai_model(w: &mut Writer<'_>, id: &str, owner: &str) {
     w.open_object()
         .name("id")
         .string(id)

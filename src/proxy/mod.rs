@@ -8,13 +8,16 @@
 pub mod answer;
 pub mod answer_head;
 pub mod auth;
+pub mod body_label;
 pub mod body_mode;
 pub mod budget;
+pub mod candidates;
 pub mod chat;
 pub mod client;
 pub mod connection;
 pub mod cooldown;
 pub mod cors;
+pub mod dates;
 pub mod drain;
 pub mod endpoint;
 pub mod exchange;

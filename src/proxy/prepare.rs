@@ -65,13 +65,10 @@ pub fn prepare(
     worker: &Worker,
     inbound: &Inbound<'_>,
     peek: &Peek,
-    target: &Target,
+    (target, provider): (&Target, &Provider),
     purpose: Purpose,
     fallback: bool,
 ) -> Result<Prepared, Refusal> {
-    let Some(provider) = worker.plan.providers.get(target.provider) else {
-        return Err(refusal(ErrorKind::Api, "internal error"));
-    };
     if inbound.wire == provider.wire {
         same_wire(worker, inbound, peek, (target, provider), purpose, fallback)
     } else {
@@ -325,7 +322,9 @@ pub fn no_credential(provider: &str) -> Refusal {
     }
 }
 
-fn refusal(kind: ErrorKind, message: &str) -> Refusal {
+/// A refusal that names no member.
+#[must_use]
+pub fn refusal(kind: ErrorKind, message: &str) -> Refusal {
     Refusal {
         kind,
         message: message.to_owned(),

@@ -456,17 +456,18 @@ impl Relay<'_> {
         self.mode.fail(&error, id.as_str(), &mut self.out);
     }
 
-    fn client_lost(&self, exchange: &mut Exchange) -> Next {
+    fn client_lost(&mut self, exchange: &mut Exchange) -> Next {
         self.take_facts(exchange);
         exchange.outcome = Outcome::Cancelled;
         exchange.fault = Some(Kind::ClientGone.verdict().word);
         Next::Abort
     }
 
-    fn take_facts(&self, exchange: &mut Exchange) {
-        let (usage, stop) = self.mode.facts(&mut self.worker.tape.borrow_mut());
-        exchange.usage = usage;
-        exchange.stop = stop;
+    fn take_facts(&mut self, exchange: &mut Exchange) {
+        let facts = self.mode.facts(&mut self.worker.tape.borrow_mut());
+        exchange.usage = facts.usage;
+        exchange.stop = facts.stop;
+        exchange.model_answered = facts.model;
     }
 
     fn open_chunk(&mut self) -> Option<ChunkMark> {

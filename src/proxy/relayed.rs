@@ -1,10 +1,9 @@
 //! Every other path under `/v1`: bytes both ways, streamed, all methods.
 //!
 //! A JSON body is held so that its `model` can choose the provider (and an alias be renamed by
-//! span); any other body goes through as it comes (see `upload`), under a limit of its own. There is one attempt
-//! and no look into the answer.
+//! span) and the gateway's own members be taken out; any other body goes through as it comes (see
+//! `upload`), under a limit of its own. There is one attempt and no look into the answer.
 
-use core::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,18 +11,17 @@ use crate::chat::error::{ApiError, ErrorKind, Refusal};
 use crate::http1::encode;
 use crate::http1::head::RequestHead;
 use crate::http1::target as url;
-use crate::json::raw::Raw;
 use crate::json::rewrite::Edits;
-use crate::limits::Limits;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer::Delivery;
 use crate::proxy::auth::Presented;
+use crate::proxy::body_label::{self, Label};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::Client;
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
-use crate::proxy::ingress::{self, BodyRefusal};
+use crate::proxy::ingress;
 use crate::proxy::missed::{Missed, unread};
 use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
@@ -38,8 +36,12 @@ use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::exchange::{Attempt, Exchange, Outcome};
 use crate::wire::kind::Wire;
+use crate::wire::known::Known;
 use crate::wire::multipart::Finder;
 use crate::wire::peek;
+use crate::wire::peek_edits::{Overrides, edits_for};
+use crate::wire::peek_fault::PeekFault;
+use crate::wire::peeked::Peek;
 
 /// A relayed request of which the head has been judged.
 pub struct Request<'r, 'w> {
@@ -72,37 +74,44 @@ impl<'w> Request<'_, 'w> {
         head: &mut RequestHead,
         exchange: &mut Exchange,
     ) -> Step<'w> {
+        match self.take_in(client, head, exchange).await {
+            Ok(step) => step,
+            Err(missed) => Step::Over(self.tell(client, exchange, missed).await),
+        }
+    }
+
+    /// Takes the body in, as far as it is held, and relays it.
+    async fn take_in(
+        &mut self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Missed> {
         if let Some(query) = head.query(&client.input)
             && let Err(fault) = url::check_query(query)
         {
             let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_query");
-            return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
+            return Err(Missed::Refused(refused));
         }
-        let content_type = head.field(&client.input, "content-type");
-        let json = is_json(content_type);
-        let form = content_type.and_then(Finder::new);
+        let label = Label::of(head, &client.input)
+            .ok_or_else(|| Missed::Refused(body_label::two_labels()))?;
         let mut charge = Charge::new(
             Arc::clone(&self.worker.shared.budget),
             self.key.map_or(usize::MAX, |key| key.tenant_index),
         );
-        let held = json || head.framing.is_empty();
+        let held = self.is_held(client, head, &label).await?;
         let mut body = self.body_at..self.body_at;
         if held {
             let budget = &self.worker.shared.budget;
             let limits = self.worker.limits();
             let read =
                 ingress::read_body(client, self.body_at, head, limits, &mut charge, budget).await;
-            match read {
-                Ok(read) => body = read.body,
-                Err(refusal) => {
-                    return Step::Over(self.refuse_body(client, exchange, refusal).await);
-                }
-            }
+            body = read.map_err(unread)?.body;
             self.voice.unread = false;
             exchange.bytes_in = body.len() as u64;
         }
         if let Some(refused) = wishes::fault(head, &client.input) {
-            return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
+            return Err(Missed::Refused(refused));
         }
         let first_part = if held {
             client.input.len()
@@ -119,16 +128,44 @@ impl<'w> Request<'_, 'w> {
             presented: core::mem::take(&mut self.presented),
         };
         let done = if held {
-            self.relay_held(client, &inbound, exchange).await
+            self.relay_held(client, &inbound, &label, exchange).await
         } else {
+            let form = match label {
+                Label::Form(finder) => Some(finder),
+                _ => None,
+            };
             self.relay_upload(client, &inbound, form, exchange).await
         };
-        let step = match done {
-            Ok(step) => step,
-            Err(missed) => Step::Over(self.tell(client, exchange, missed).await),
-        };
         *head = inbound.head;
-        step
+        done
+    }
+
+    /// Whether the body is read whole before it goes on. Of a key that may use some models alone,
+    /// that is everything in which a provider could find a model, but for forms that are read on
+    /// their way.
+    async fn is_held(
+        &self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        label: &Label,
+    ) -> Result<bool, Missed> {
+        let is_limited = self.is_limited();
+        if is_limited && matches!(label, Label::BrokenForm) {
+            return Err(Missed::Refused(body_label::unreadable_form()));
+        }
+        if head.framing.is_empty() || matches!(label, Label::Json | Label::Encoded) {
+            return Ok(true);
+        }
+        if !label.is_doubtful(is_limited) {
+            return Ok(false);
+        }
+        let limits = self.worker.limits();
+        let begun = body_label::begins_like_json(client, self.body_at, head, limits).await;
+        begun.map_err(unread)
+    }
+
+    fn is_limited(&self) -> bool {
+        self.key.is_some_and(|key| key.models.is_some())
     }
 
     /// A body that was read whole: its `model` decides where it goes.
@@ -136,16 +173,25 @@ impl<'w> Request<'_, 'w> {
         &self,
         client: &mut Client<'_>,
         inbound: &Inbound<'_>,
+        label: &Label,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
         let body = inbound.body();
-        let span = model_span(body, inbound, self.worker.limits())?;
-        let asked = span.as_ref().map(|span| string_at(body, span));
-        let routed = self.route(inbound, asked.as_deref(), exchange)?;
-        let mut edits = Edits::new();
-        if let (Some(span), Some(target)) = (span, &routed.renamed) {
-            edits.replace(span, target.model_json());
+        let is_encoded = matches!(label, Label::Encoded) && !body_label::is_like_json(body);
+        if is_encoded && !body.is_empty() && self.is_limited() {
+            return Err(Missed::Refused(body_label::encoded_form()));
         }
+        let peek = match body.is_empty() || is_encoded {
+            true => Peek::default(),
+            false => peek::peek_relayed(body, self.worker.limits()).map_err(bad_body)?,
+        };
+        let asked = peek.kind(Known::Model).map(|_| peek.model(body).decode());
+        let routed = self.route(inbound, asked.as_deref(), exchange)?;
+        let overrides = Overrides {
+            model: routed.renamed.as_ref().map(|target| &*target.model),
+            inject_usage: false,
+        };
+        let edits = edits_for(&peek, &overrides);
         let index = routed.provider;
         let provider = self.worker.plan.providers.get(index).ok_or_else(bug)?;
         let started = clock::now();
@@ -277,11 +323,7 @@ impl<'w> Request<'_, 'w> {
                 code: Some("model_not_found"),
             })),
             RelayResolution::Model(Resolution::UnknownProvider)
-            | RelayResolution::UnknownProvider => Err(Missed::Refused(Refused::new(
-                ErrorKind::InvalidRequest,
-                "the provider header names no configured provider",
-                "unknown_provider",
-            ))),
+            | RelayResolution::UnknownProvider => Err(Missed::Refused(reply::UNKNOWN_PROVIDER)),
             RelayResolution::NoProvider => Err(Missed::Refused(Refused::new(
                 ErrorKind::NotFound,
                 "no provider of this wire is configured; name one in `x-ringway-provider`",
@@ -330,15 +372,6 @@ impl<'w> Request<'_, 'w> {
                 reply::refuse(client, exchange, &self.voice, &refused).await
             }
         }
-    }
-
-    async fn refuse_body(
-        &self,
-        client: &mut Client<'_>,
-        exchange: &mut Exchange,
-        refusal: BodyRefusal,
-    ) -> Next {
-        self.tell(client, exchange, unread(refusal)).await
     }
 }
 
@@ -392,46 +425,11 @@ fn start_head(inbound: &Inbound<'_>, provider: &Provider, path: &[u8]) -> Result
     Ok(head)
 }
 
-/// Whether a body of this type is held and its `model` looked for. `curl -d` says that its JSON
-/// is a form.
-fn is_json(content_type: Option<&[u8]>) -> bool {
-    let Some(value) = content_type else {
-        return false;
-    };
-    let end = memchr::memchr(b';', value).unwrap_or(value.len());
-    let media = value.get(..end).unwrap_or_default().trim_ascii();
-    let media = media.to_ascii_lowercase();
-    matches!(media.as_slice(), b"application/json" | URLENCODED) || media.ends_with(b"+json")
-}
-
-/// Where the body's `model` stands.
-fn model_span(
-    body: &[u8],
-    inbound: &Inbound<'_>,
-    limits: &Limits,
-) -> Result<Option<Range<usize>>, Missed> {
-    let form = inbound
-        .field("content-type")
-        .is_some_and(|value| value.to_ascii_lowercase().starts_with(URLENCODED));
-    if body.is_empty() || (form && !body.trim_ascii_start().starts_with(b"{")) {
-        return Ok(None);
-    }
-    peek::peek_model_only(body, limits).map_err(|fault| {
-        Missed::Refusal(Refusal {
-            kind: ErrorKind::InvalidRequest,
-            message: fault.to_string(),
-            param: fault.param.map(|param| param.to_string()),
-            code: None,
-        })
+fn bad_body(fault: PeekFault) -> Missed {
+    Missed::Refusal(Refusal {
+        kind: ErrorKind::InvalidRequest,
+        message: fault.to_string(),
+        param: fault.param.map(|param| param.to_string()),
+        code: None,
     })
-}
-
-const URLENCODED: &[u8] = b"application/x-www-form-urlencoded";
-
-/// The string whose quotes lie at the ends of `span`, decoded.
-fn string_at(body: &[u8], span: &Range<usize>) -> String {
-    let inner = body
-        .get(span.start + 1..span.end.saturating_sub(1))
-        .unwrap_or_default();
-    Raw::from_checked(inner).decode()
 }

@@ -2,6 +2,7 @@
 
 use crate::chat::error::{ApiError, ErrorKind};
 use crate::http1::encode;
+use crate::net::clock;
 use crate::proxy::answer_head::{self, BodyForm, Frame};
 use crate::proxy::client::Client;
 use crate::proxy::failure::Failure;
@@ -24,6 +25,8 @@ pub struct Voice<'f> {
     pub unread: bool,
     /// Longest wait for a client that does not read.
     pub stall_ms: u64,
+    /// Answers tell how long they took.
+    pub timing: bool,
 }
 
 /// A refusal with everything it says.
@@ -86,6 +89,13 @@ impl<'e> Refused<'e> {
         self
     }
 }
+
+/// The refusal of a provider header that names nobody.
+pub const UNKNOWN_PROVIDER: Refused<'static> = Refused::new(
+    ErrorKind::InvalidRequest,
+    "the provider header names no configured provider",
+    "unknown_provider",
+);
 
 /// The status that goes with a class of error of ours.
 #[must_use]
@@ -177,7 +187,11 @@ pub async fn send(
         ..voice.frame
     };
     let mut out = Vec::with_capacity(512 + body.len());
-    answer_head::start(&mut out, status, &frame);
+    let now = clock::now();
+    answer_head::start(&mut out, status, &frame, now);
+    if voice.timing {
+        answer_head::server_timing(&mut out, exchange, now);
+    }
     if status != 204 {
         encode::field(&mut out, b"content-type", content_type.as_bytes());
     }
@@ -186,20 +200,9 @@ pub async fn send(
     if !voice.head_only {
         out.extend_from_slice(body);
     }
-    deliver(client, exchange, &frame, status, out, voice).await
-}
-
-async fn deliver(
-    client: &mut Client<'_>,
-    exchange: &mut Exchange,
-    frame: &Frame<'_>,
-    status: u16,
-    mut out: Vec<u8>,
-    voice: &Voice<'_>,
-) -> Next {
     exchange.status = status;
     exchange.bytes_out += out.len() as u64;
-    match client.send(&mut out, voice.stall_ms).await {
+    match client.send_from(&mut out, now, voice.stall_ms).await {
         Err(_) => Next::Abort,
         Ok(()) if voice.unread => Next::Linger,
         Ok(()) if frame.stays_open() => Next::KeepAlive,

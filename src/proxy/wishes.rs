@@ -17,6 +17,11 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
                        to send the request without one";
         return Some(refused(message, "promise", "X-Privacy-Tier"));
     }
+    if names_two_providers(head, buf) {
+        let message = "x-ringway-provider and x-portkey-provider: expected one provider, found two; \
+                       send one of the two headers, once";
+        return Some(refused(message, "two_providers", PROVIDERS[0]));
+    }
     if head.field(buf, STRICT).is_some_and(|v| flag(v).is_none()) {
         let message = "x-ringway-strict: expected 1 or 0";
         return Some(refused(message, "bad_wish", STRICT));
@@ -32,6 +37,17 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
     None
 }
 
+/// Whether the headers that name a provider contradict each other; an `@` makes no difference.
+fn names_two_providers(head: &RequestHead, buf: &[u8]) -> bool {
+    let values = PROVIDERS
+        .iter()
+        .flat_map(|name| head.fields.values(buf, name));
+    let mut names = values.map(|value| value.strip_prefix(b"@").unwrap_or(value));
+    names
+        .next()
+        .is_some_and(|first| names.any(|name| name != first))
+}
+
 /// What a switch says.
 #[must_use]
 pub fn flag(value: &[u8]) -> Option<bool> {
@@ -44,6 +60,8 @@ pub fn flag(value: &[u8]) -> Option<bool> {
     }
 }
 
+/// Name the provider of a bare model.
+pub const PROVIDERS: [&str; 2] = ["x-ringway-provider", "x-portkey-provider"];
 /// Turns losses of a translation into refusals.
 pub const STRICT: &str = "x-ringway-strict";
 /// Overrides the members that carry reasoning in translated answers.

@@ -14,6 +14,7 @@ use crate::net::connect::Endpoint;
 use crate::net::pool::Pool;
 use crate::proxy::budget::Budget;
 use crate::proxy::cooldown::Cooldowns;
+use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
 use crate::proxy::scrub::{Needle, Scrubber};
 use crate::route::plan::Plan;
@@ -47,8 +48,10 @@ pub struct Worker {
     pub meter: RefCell<Meter>,
     /// The end of the process.
     pub drain: Drain,
-    /// Providers that failed lately.
+    /// Targets and providers that failed lately.
     pub cooldowns: RefCell<Cooldowns>,
+    /// The `date` of answers of ours.
+    pub dates: Dates,
     /// Scratch for reading documents.
     pub tape: RefCell<Tape>,
     /// Counters of all workers.
@@ -118,7 +121,6 @@ impl Worker {
         log: Option<LineSender>,
         panic_model: Option<String>,
     ) -> Rc<Self> {
-        let providers = plan.providers.len();
         let limits = &plan.limits;
         let pool = Pool::new(limits.pool_idle_max, limits.pool_idle_timeout_ms);
         Rc::new_cyclic(|me| Self {
@@ -126,7 +128,8 @@ impl Worker {
             pool: RefCell::new(pool),
             meter: RefCell::default(),
             drain: Drain::default(),
-            cooldowns: RefCell::new(Cooldowns::new(providers)),
+            cooldowns: RefCell::new(Cooldowns::new(plan.providers.len(), plan.target_count)),
+            dates: Dates::default(),
             tape: RefCell::default(),
             shared,
             needles: plan

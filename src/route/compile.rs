@@ -76,7 +76,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         compile_provider::compile(provider, material, &limits, header, faults)
     });
     let compiled: Vec<Provider> = compiled.collect();
-    let (models, by_id) = models_of(models, &names, faults);
+    let (mut models, by_id) = models_of(models, &names, faults);
+    let target_count = number(&mut models);
     let defaults = match defaults {
         Some(rules) => defaults_of(rules, &names, faults),
         None => built_in_defaults(&compiled),
@@ -87,6 +88,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         providers: compiled,
         limits,
         models,
+        target_count,
         by_id,
         defaults,
         gateway_key_header,
@@ -169,11 +171,12 @@ fn check_callers(providers: &[SaidProvider], keys: &[Key], faults: &mut Faults) 
             faults.push(place, text);
         }
     }
-    warn_of_shared_callers(providers, faults);
+    check_shared_callers(providers, faults);
 }
 
-/// A caller's key is meant for one provider; two of one wire that take it cannot tell whose it is.
-fn warn_of_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
+/// A caller's key is meant for the one provider of its wire; of two that take it, one would get a
+/// key that is the other's.
+fn check_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
     let mut taken: Vec<(Wire, &str)> = Vec::new();
     for provider in providers {
         let kind = provider
@@ -183,16 +186,18 @@ fn warn_of_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
         let (KeySource::Caller(place), Some(kind)) = (&provider.key, kind) else {
             continue;
         };
-        let wire = kind.wire;
-        if let Some((_, first)) = taken.iter().find(|(other, _)| *other == wire) {
-            let text = format!(
-                "the caller's key goes to `{first}` too, by the model that is asked for; unless \
-                 callers have one key for both, use key_file or key_env here"
-            );
-            faults.warn(place, text);
-        }
         let name = provider.name.as_ref().map_or("", |name| &name.value);
-        taken.push((wire, name));
+        match taken.iter().find(|(wire, _)| *wire == kind.wire) {
+            None => taken.push((kind.wire, name)),
+            Some((wire, first)) => {
+                let text = format!(
+                    "`{first}` takes the caller's key on the {} wire already, and it would go to \
+                     `{name}` too; give one of the two a key of ours by key_file or key_env",
+                    wire.name()
+                );
+                faults.push(place, text);
+            }
+        }
     }
 }
 
@@ -260,6 +265,17 @@ fn targets_of(said: &[At<String>], names: &Names, faults: &mut Faults) -> Vec<Ta
         targets.push(target_of);
     }
     targets
+}
+
+/// Numbers the targets: the same one has the same number in every model. Gives their count.
+fn number(models: &mut [Model]) -> usize {
+    let mut numbers: HashMap<(usize, Box<str>), usize> = HashMap::new();
+    for target in models.iter_mut().flat_map(|model| &mut model.targets) {
+        let next = numbers.len();
+        let known = numbers.entry((target.provider, target.model.clone()));
+        target.number = Some(*known.or_insert(next));
+    }
+    numbers.len()
 }
 
 fn check_id(id: &str, place: &Place, faults: &mut Faults) {

@@ -52,6 +52,12 @@ impl Glob {
         true
     }
 
+    /// The one text that fits, where there is no star.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        self.last.is_none().then_some(&*self.first)
+    }
+
     /// The pattern as it was written, runs of stars as one.
     #[must_use]
     pub fn pattern(&self) -> String {

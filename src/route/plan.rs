@@ -27,6 +27,8 @@ pub struct Plan {
     pub providers: Vec<Provider>,
     /// Models that clients may ask for, in the order of the configuration.
     pub models: Vec<Model>,
+    /// Different targets in `models`; their numbers lie below it.
+    pub target_count: usize,
     /// Index into `models` by id and alias.
     pub(crate) by_id: HashMap<Box<str>, usize>,
     /// Provider of ids that are in no table; the first fitting pattern decides.

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 
 use crate::limits::{MODEL_ID_BYTES_MAX, NEAR_CANDIDATES_MAX, NEAR_IDS_MAX};
 use crate::route::client_key::ClientKey;
+use crate::route::glob::Glob;
 use crate::route::plan::{Model, Plan};
 use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::wire::kind::Wire;
@@ -87,13 +88,29 @@ impl Plan {
         near_ids(asked, self.models_for(key).map(|(id, _)| id))
     }
 
-    /// The model that `/v1/models/{id}` shows to a key.
+    /// What `/v1/models` shows to a key: ids and aliases of the configuration, then what the key's
+    /// own patterns spell out; each with the name of its first provider.
     #[must_use]
-    pub fn model_for(&self, id: &str, key: Option<&ClientKey>) -> Option<&Model> {
-        if key.is_some_and(|key| !key.allows(id)) {
-            return None;
+    pub fn listed<'p>(&'p self, key: Option<&'p ClientKey>) -> Vec<(&'p str, &'p str)> {
+        let configured = self.models_for(key);
+        let configured = configured.map(|(id, model)| (id, self.owner(&model.targets)));
+        let mut listed: Vec<(&str, &str)> = configured.collect();
+        let patterns = key.and_then(|key| key.models.as_deref());
+        for id in patterns.into_iter().flatten().filter_map(Glob::literal) {
+            if self.model(id).is_none()
+                && let Resolution::Found(targets) = self.resolve(id, None, key)
+            {
+                listed.push((id, self.owner(&targets)));
+            }
         }
-        self.model(id)
+        listed
+    }
+
+    /// The name of the provider that is asked first.
+    #[must_use]
+    pub fn owner(&self, targets: &[Target]) -> &str {
+        let provider = targets.first().and_then(|target| self.provider_of(target));
+        provider.map_or("", |provider| &*provider.name)
     }
 
     fn by_id(&self, asked: &str, key: Option<&ClientKey>) -> Resolution<'_> {

@@ -11,6 +11,9 @@ pub struct Target {
     pub provider: usize,
     /// The provider's own id of the model.
     pub model: Box<str>,
+    /// Its number among the targets of the configuration, for what is remembered of it; none where
+    /// a client's id made it.
+    pub number: Option<usize>,
     /// The same as a JSON string, quotes included.
     json: Box<[u8]>,
 }
@@ -26,6 +29,7 @@ impl Target {
         Self {
             provider,
             model: model.into(),
+            number: None,
             json: json.into_boxed_slice(),
         }
     }

@@ -108,6 +108,8 @@ pub struct Exchange {
     pub model_asked: Option<String>,
     /// Model as the target was asked for it.
     pub model_sent: Option<String>,
+    /// Model as the answer names itself.
+    pub model_answered: Option<String>,
     /// Index of the provider that answered.
     pub provider: Option<usize>,
     /// Every try, in order.

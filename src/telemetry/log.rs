@@ -32,6 +32,7 @@ pub fn line<'p>(
     );
     text(&mut w, "model_asked", exchange.model_asked.as_deref());
     text(&mut w, "model_sent", exchange.model_sent.as_deref());
+    text(&mut w, "model_answered", exchange.model_answered.as_deref());
     text(&mut w, "provider", exchange.provider.and_then(&provider));
     attempts(&mut w, exchange, provider);
     w.name("status").number(u64::from(exchange.status));

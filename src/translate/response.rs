@@ -9,7 +9,7 @@ use crate::json::error::JsonError;
 use crate::json::raw::Raw;
 use crate::json::tape::Tape;
 use crate::json::write::escape_into;
-use crate::limits::Limits;
+use crate::limits::{LOGGED_ID_BYTES_MAX, Limits};
 use crate::translate::context::{AnswerContext, JsonAnswer};
 use crate::translate::restore::{JSON_TOOL, client_name};
 use crate::wire::codec;
@@ -22,7 +22,7 @@ pub struct AnswerFacts {
     pub usage: Usage,
     /// Why the model stopped.
     pub stop: Option<StopReason>,
-    /// The model as the answer names it.
+    /// The model as the answer names it, cut to what is logged.
     pub model: Option<String>,
 }
 
@@ -75,7 +75,7 @@ pub fn facts(answer: &Answer<'_>) -> AnswerFacts {
     AnswerFacts {
         usage: answer.ending.usage,
         stop: Some(answer.ending.stop),
-        model: (!answer.model.is_empty()).then(|| answer.model.decode()),
+        model: (!answer.model.is_empty()).then(|| answer.model.decode_start(LOGGED_ID_BYTES_MAX)),
     }
 }
 

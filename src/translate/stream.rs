@@ -51,6 +51,7 @@ use crate::translate::stream_error;
 use crate::wire::codec::{self, StreamDecoder, StreamEncoder};
 use crate::wire::error;
 use crate::wire::kind::Wire;
+use crate::wire::seen::Named;
 
 /// Translates one stream.
 #[derive(Debug)]
@@ -67,6 +68,7 @@ struct Core {
     restore: Restore,
     encoder: StreamEncoder,
     tape: Tape,
+    named: Named,
     begun: bool,
     progress: Progress,
     upstream_error: Option<Box<ErrorFacts>>,
@@ -86,6 +88,7 @@ impl StreamTranslator {
                 restore: Restore::new(context.json_answer, context.tool_names),
                 encoder: StreamEncoder::new(to, settings),
                 tape: Tape::new(),
+                named: Named::default(),
                 begun: false,
                 progress: Progress::START,
                 upstream_error: None,
@@ -167,6 +170,12 @@ impl StreamTranslator {
         Some(self.core.restore.stop(stop))
     }
 
+    /// The model that the provider says is answering, cut to what is logged.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.core.named.model()
+    }
+
     /// How the stream stands.
     #[must_use]
     pub const fn end(&self) -> End {
@@ -212,11 +221,15 @@ impl Core {
             restore,
             encoder,
             tape,
+            named,
             begun,
             progress,
             ..
         } = self;
         let mut sink = |event: Event<'_>| {
+            if let Event::Start { model, .. } = &event {
+                named.keep(*model);
+            }
             restore.event(&event, |event| {
                 let before = out.len();
                 encoder.encode(event, out)?;

@@ -31,7 +31,9 @@ use crate::chat::error::ErrorFacts;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Tape, Value};
-use crate::limits::{ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, EVENT_VALUES_MAX, IDLE_FRAME_BYTES};
+use crate::limits::{
+    ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, EVENT_VALUES_MAX, IDLE_FRAME_BYTES, LOGGED_ID_BYTES_MAX,
+};
 use crate::sse::record::{self, Cutter};
 use crate::translate::progress::Progress;
 use crate::translate::response::AnswerFacts;
@@ -182,6 +184,15 @@ impl Tap {
         }
     }
 
+    /// The model that the provider says is answering, cut to what is logged.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        match &self.watch {
+            Watch::OpenAi(watch) => watch.model(),
+            Watch::Anthropic(watch) => watch.model(),
+        }
+    }
+
     /// How the stream stands.
     #[must_use]
     pub const fn end(&self) -> End {
@@ -262,16 +273,17 @@ impl Tap {
     }
 }
 
-/// Usage and stop reason of a whole answer of `wire`, as far as it can be read.
+/// Usage, stop reason and model of a whole answer of `wire`, as far as it can be read.
 pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> AnswerFacts {
     let Ok(root) = tape.read(body, DEPTH_MAX, ANSWER_VALUES_MAX) else {
         return AnswerFacts::default();
     };
     let (usage, stop) = codec::read_facts(wire, root);
     let model = root.get_set("model").and_then(Value::as_raw);
+    let model = model.filter(|model| !model.is_empty());
     AnswerFacts {
         usage,
         stop,
-        model: model.map(|model| model.decode()),
+        model: model.map(|model| model.decode_start(LOGGED_ID_BYTES_MAX)),
     }
 }

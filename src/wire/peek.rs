@@ -21,7 +21,7 @@ use crate::json::rewrite::Member;
 use crate::json::scan::{self, Scalar, Sink};
 use crate::limits::Limits;
 use crate::wire::kind::Wire;
-use crate::wire::known::{Kind, Known};
+use crate::wire::known::{Kind, Known, OWN};
 use crate::wire::peek_fault::{Param, PeekFault, PeekFaultKind};
 use crate::wire::peeked::{Found, Peek, Usage};
 
@@ -40,16 +40,16 @@ pub fn peek(body: &[u8], wire: Wire, limits: &Limits) -> Result<Peek, PeekFault>
     peeker.fault.map_or(Ok(peeker.peek), Err)
 }
 
-/// Finds the model that a relayed JSON body names: the span of the string, quotes included. None
-/// if the body names none.
+/// Looks into a JSON body on a relayed endpoint: for its model, if it names one, and for the
+/// members that are the gateway's own.
 ///
 /// # Errors
-/// The document's own fault, or a `model` that is repeated or no non-empty string.
-pub fn peek_model_only(body: &[u8], limits: &Limits) -> Result<Option<Range<usize>>, PeekFault> {
+/// The document's own fault, else the first of the others: a member that is repeated or of a wrong
+/// type, a promise that is not kept.
+pub fn peek_relayed(body: &[u8], limits: &Limits) -> Result<Peek, PeekFault> {
     let mut peeker = Peeker::new(body, None, limits);
     scan::document(body, limits.json_depth_max, &mut peeker)?;
-    let model = peeker.peek.span(Known::Model);
-    peeker.fault.map_or(Ok(model), Err)
+    peeker.fault.map_or(Ok(peeker.peek), Err)
 }
 
 /// Containers that are looked into, by their path.
@@ -516,13 +516,10 @@ fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaul
     }
 }
 
-/// The members that are looked at on relayed endpoints too: what routes, and promises about data,
-/// which are never ignored.
-const fn is_read_everywhere(known: Known) -> bool {
-    matches!(
-        known,
-        Known::Model | Known::PrivacyTier | Known::PiiSubstitution
-    )
+/// The members that are looked at on relayed endpoints too: what routes, and what is the gateway's
+/// own.
+fn is_read_everywhere(known: Known) -> bool {
+    known == Known::Model || OWN.contains(&known)
 }
 
 /// Longest escape of one ASCII letter: `\u0065`.

@@ -6,7 +6,7 @@ use crate::chat::error::ErrorFacts;
 use crate::json::raw::Raw;
 use crate::json::scan::string_end;
 use crate::json::template::{Template, span_in};
-use crate::limits::IDLE_FRAME_BYTES;
+use crate::limits::{IDLE_FRAME_BYTES, LOGGED_ID_BYTES_MAX};
 
 /// What an event was.
 #[derive(Debug)]
@@ -45,6 +45,44 @@ pub fn value_of<'d>(data: &'d [u8], name: &[u8]) -> Option<&'d [u8]> {
 pub fn is_filled(value: &[u8]) -> bool {
     matches!(value, [b'"', byte, ..] if *byte != b'"')
 }
+
+/// The model that a stream names.
+#[derive(Debug, Default)]
+pub struct Named {
+    model: Option<Box<str>>,
+    /// Events that were looked at. 0 <= looks <= [`LOOKS_MAX`].
+    looks: u8,
+}
+
+impl Named {
+    /// Looks for `"model"` among an event's bytes, in the first few events until one has it.
+    pub fn look(&mut self, data: &[u8]) {
+        if self.model.is_some() || self.looks == LOOKS_MAX {
+            return;
+        }
+        self.looks += 1;
+        let value = value_of(data, b"\"model\"").and_then(|value| string_span(data, value));
+        if let Some(span) = value {
+            self.keep(Raw::from_checked(data.get(span).unwrap_or_default()));
+        }
+    }
+
+    /// Keeps a name that was read, the first one that is not empty.
+    pub fn keep(&mut self, model: Raw<'_>) {
+        if self.model.is_none() && !model.is_empty() {
+            self.model = Some(model.decode_start(LOGGED_ID_BYTES_MAX).into());
+        }
+    }
+
+    /// The name, cut to what is logged.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+}
+
+/// Some providers open with a chunk that names nothing; further back nobody begins to.
+const LOOKS_MAX: u8 = 8;
 
 /// The delta before, so that one like it is known at once.
 #[derive(Debug, Default)]

@@ -33,6 +33,7 @@ fn readme_names_every_member_of_a_log_line() {
         upstream_wire: Some(Wire::OpenAiChat),
         model_asked: Some("a".to_owned()),
         model_sent: Some("a".to_owned()),
+        model_answered: Some("a".to_owned()),
         provider: Some(0),
         fault: Some("a"),
         losses: Some("a".to_owned()),

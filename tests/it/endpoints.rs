@@ -1,15 +1,12 @@
-//! Paths, prefixes, model grammar, lists, relayed endpoints.
+//! Paths, prefixes, model grammar, lists, counts, health.
 
 use ringway::wire::kind::Wire;
 use serde_json::json;
 
-use crate::support::certificates::Authority;
-use crate::support::client::End;
 use crate::support::directions::each;
-use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
-use crate::support::http::{self, answer, chunk, post, request};
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{self, post, request};
 use crate::support::provider::Provider;
-use crate::support::script::{Step, always, then};
 use crate::support::wires::{WIRES, chat, path, told, whole};
 
 const VERSION: &str = "anthropic-version: 2023-06-01\r\n";
@@ -268,6 +265,94 @@ fn models_are_listed_in_the_clients_shape_and_only_what_the_key_may_use() {
 }
 
 #[test]
+fn one_model_is_known_where_a_chat_would_be_sent_on() {
+    each(|driver| {
+        let (openai, anthropic) = both();
+        let gateway = two(Setup::new(driver), &openai, &anthropic)
+            .text("[[model]]\nid = \"fast\"\nalias = [\"quick\"]\ntargets = [\"ant/x\"]")
+            .key("all", "one", None)
+            .key("few", "two", Some(&["claude-*", "@oai/*"]))
+            .start();
+        let one = |id: &str, fields: &str| {
+            let target = format!("/v1/models/{id}");
+            let got = gateway.client().ask(request("GET", &target, fields, ""));
+            let owner = match got.status {
+                200 => got.json()["owned_by"].as_str().map(str::to_owned),
+                _ => {
+                    told(Wire::OpenAiChat, &got);
+                    None
+                }
+            };
+            (got.status, owner)
+        };
+        let found = |owner: &str| (200, Some(owner.to_owned()));
+        let all = "x-api-key: all\r\n";
+        for (id, owner) in [
+            ("fast", "ant"),
+            ("quick", "ant"),
+            ("claude-x", "ant"),
+            ("gpt-4o", "oai"),
+            ("oai/some/thing", "oai"),
+            ("@ant/claude-x", "ant"),
+            ("ant%2Fclaude-x", "ant"),
+        ] {
+            assert_eq!(one(id, all), found(owner), "{id}");
+        }
+        let header = "x-api-key: all\r\nx-ringway-provider: oai\r\n";
+        assert_eq!(one("nothing-known", header), found("oai"));
+        assert_eq!(one("nothing-known", all), (404, None));
+        let nobody = "x-api-key: all\r\nx-ringway-provider: nobody\r\n";
+        assert_eq!(one("gpt-4o", nobody), (400, None));
+        let few = "x-api-key: few\r\n";
+        assert_eq!(one("claude-x", few), found("ant"));
+        assert_eq!(one("@oai/gpt-4o", few), found("oai"));
+        for id in ["fast", "gpt-4o", "@ant/claude-x"] {
+            assert_eq!(one(id, few), (404, None), "forbidden: {id}");
+        }
+        let shaped = format!("{all}{VERSION}");
+        let got = gateway
+            .client()
+            .ask(request("GET", "/v1/models/gpt-4o", &shaped, ""));
+        assert_eq!(
+            (&got.json()["type"], &got.json()["id"]),
+            (&json!("model"), &json!("gpt-4o"))
+        );
+        assert_eq!(openai.connections() + anthropic.connections(), 0);
+    });
+}
+
+#[test]
+fn without_models_the_providers_own_list_is_for_keys_that_may_use_everything() {
+    each(|driver| {
+        let theirs = r#"{"object":"list","data":[{"id":"theirs"}]}"#;
+        let openai = Provider::answering(http::json(theirs));
+        let gateway = Setup::new(driver)
+            .provider("oai", Wire::OpenAiChat, &openai, "")
+            .key("all", "one", None)
+            .key("few", "two", Some(&["gpt-4o", "o*"]))
+            .start();
+        let ask = |method: &str, target: &str, key: &str| {
+            let fields = format!("x-api-key: {key}\r\n");
+            gateway.client().ask(request(method, target, &fields, ""))
+        };
+        assert_eq!(ask("GET", "/v1/models", "all").text(), theirs);
+        assert_eq!(ask("DELETE", "/v1/models/ft:x", "all").status, 200);
+        assert_eq!(openai.requests().len(), 2);
+        let own = ask("GET", "/v1/models", "few");
+        assert_eq!(own.json()["data"].as_array().unwrap().len(), 1);
+        assert_eq!(own.json()["data"][0]["id"], "gpt-4o");
+        assert_eq!(ask("GET", "/v1/models/o3", "few").json()["id"], "o3");
+        assert_eq!(ask("GET", "/v1/models/gpt-4.1", "few").status, 404);
+        let got = ask("DELETE", "/v1/models/o3", "few");
+        assert_eq!(
+            (got.status, got.field("allow")),
+            (405, Some("GET, HEAD, OPTIONS"))
+        );
+        assert_eq!(openai.requests().len(), 2, "nothing of theirs was shown");
+    });
+}
+
+#[test]
 fn pk12_count_tokens_goes_to_its_provider_and_is_an_estimate_elsewhere() {
     each(|driver| {
         let openai = Provider::answering(http::json("{}"));
@@ -326,223 +411,5 @@ fn health_is_bare_on_the_client_listener_and_needs_no_key() {
         let got = gateway.client().ask(request("GET", "/metrics", "", ""));
         assert_eq!(got.status, 404, "P22: metrics are the admin listener's");
         told(Wire::OpenAiChat, &got);
-    });
-}
-
-#[test]
-fn pk10_relayed_endpoints_pass_bytes_both_ways_with_method_query_and_content_type() {
-    each(|driver| {
-        let binary: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-        let kind = "content-type: application/octet-stream\r\nx-a: b\r\ncontent-disposition: attachment\r\n";
-        let provider = Provider::answering(answer("201 Created", kind, &binary));
-        let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
-        let mut client = gateway.client();
-        for (number, (method, target, body)) in [
-            (
-                "POST",
-                "/v1/files?purpose=x%20y&a=b",
-                &b"--b\r\ncontent-type: x\r\n\r\n\0\xff\r\n--b--\r\n"[..],
-            ),
-            ("GET", "/v1/files/file-1/content?after=7", b""),
-            ("PUT", "/v1/uploads/u/parts", b"\0\x01\x02"),
-            ("PATCH", "/v1/x", b"p"),
-            ("DELETE", "/v1/files/file-1", b""),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let fields =
-                "content-type: multipart/form-data; boundary=b\r\nauthorization: Bearer x\r\n";
-            let got = client.ask(request(method, target, fields, body));
-            assert_eq!(
-                (got.status, got.end),
-                (201, End::Whole),
-                "{method} {target}"
-            );
-            assert!(got.body == binary, "{method} {target}");
-            assert_eq!(got.field("x-a"), Some("b"));
-            assert_eq!(got.field("content-disposition"), Some("attachment"));
-            let seen = provider.requests()[number].clone();
-            assert_eq!(seen.head.line, format!("{method} {target} HTTP/1.1"));
-            assert_eq!(seen.body, body);
-            assert_eq!(
-                seen.head.field("content-type"),
-                Some("multipart/form-data; boundary=b")
-            );
-            assert_eq!(
-                seen.head.field("authorization"),
-                Some(&*format!("Bearer {UPSTREAM_KEY}"))
-            );
-        }
-        // A body that passes through cannot be sent twice: it goes out on a fresh connection, which
-        // no stale one can spoil. The three uploads have one each, the others use what is there.
-        assert_eq!(provider.connections(), 3);
-    });
-}
-
-#[test]
-fn relayed_requests_find_their_provider_by_model_header_and_wire() {
-    each(|driver| {
-        let (openai, anthropic) = both();
-        let other = Provider::answering(http::json("{}"));
-        let gateway = two(Setup::new(driver), &openai, &anthropic)
-            .provider("other", Wire::OpenAiChat, &other, "")
-            .model("emb", &["other/real-emb"])
-            .start();
-        let count = |provider: &Provider| provider.requests().len();
-        let ask = |target: &str, fields: &str, body: &str| {
-            let got = gateway.client().ask(post(target, fields, body));
-            assert_eq!(got.status, 200, "{target}: {}", got.text());
-        };
-        ask(
-            "/v1/embeddings",
-            "",
-            r#"{ "input":"x", "mod\u0065l": "emb" }"#,
-        );
-        assert_eq!(count(&other), 1);
-        assert_eq!(
-            other.requests()[0].body,
-            br#"{ "input":"x", "mod\u0065l": "real-emb" }"#
-        );
-        ask("/v1/responses", "", r#"{"model":"gpt-4o","input":1e400}"#);
-        assert_eq!((count(&openai), openai.requests()[0].body.len()), (1, 32));
-        ask("/v1/files", "x-ringway-provider: other\r\n", "{}");
-        assert_eq!(count(&other), 2);
-        ask("/v1/files", "x-portkey-provider: @ant\r\n", "{}");
-        assert_eq!(count(&anthropic), 1);
-        ask("/v1/files", VERSION, "{}");
-        assert_eq!(count(&anthropic), 2);
-        assert_eq!(
-            anthropic.requests()[1].head.field("x-api-key"),
-            Some(UPSTREAM_KEY)
-        );
-        ask("/v1/messages/batches", "", "{}");
-        assert_eq!(count(&anthropic), 3);
-        assert_eq!(
-            anthropic.requests()[2].head.field("anthropic-version"),
-            Some("2023-06-01")
-        );
-        ask("/v1/files", "", "{}");
-        assert_eq!(count(&openai), 2);
-        let got = gateway
-            .client()
-            .ask(post("/v1/embeddings", "", r#"{"model":"nope"}"#));
-        assert_eq!(got.status, 404);
-        told(Wire::OpenAiChat, &got);
-    });
-}
-
-#[test]
-fn relayed_bodies_are_streamed_both_ways_before_they_end() {
-    each(|driver| {
-        let provider = Provider::all(vec![
-            Step::Head,
-            Step::Gate,
-            Step::Send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec()),
-            Step::Send(chunk("first")),
-            Step::Gate,
-            Step::Send(chunk("second")),
-            Step::Send(b"0\r\n\r\n".to_vec()),
-        ]);
-        let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
-        let mut client = gateway.client();
-        client.send(
-            "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: a\r\n\
-             content-type: multipart/form-data\r\ntransfer-encoding: chunked\r\n\r\n",
-        );
-        client.send(chunk("half"));
-        // The provider has the head while the client still has the other half of the body.
-        let seen = provider.only_request();
-        assert_eq!(seen.head.field("transfer-encoding"), Some("chunked"));
-        client.send(chunk("rest"));
-        client.send("0\r\n\r\n");
-        provider.open();
-        let mut got = client.head();
-        client.until(&mut got, "first");
-        assert_eq!(got.end, End::Open);
-        provider.open();
-        client.finish(&mut got);
-        assert_eq!((got.text(), got.end), ("firstsecond", End::Whole));
-    });
-}
-
-/// Head and body come apart, as most clients send uploads: the body comes while the provider is
-/// being connected to, which TLS makes long, and the client is watched for leaving.
-#[test]
-fn relayed_body_that_comes_while_connecting_is_body_and_no_next_request() {
-    each(|driver| {
-        let authority = Authority::new();
-        let answer = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
-        let tls = authority.server("127.0.0.1", 4000);
-        let provider = Provider::start_tls(vec![always(answer)], tls);
-        let setup = Setup::new(driver);
-        let trusted = setup.folder().join("ca.pem");
-        std::fs::write(&trusted, authority.pem()).unwrap();
-        let origin = format!("https://{}", provider.address());
-        let extra = format!("key_env = \"UPSTREAM_KEY\"\nca_file = {trusted:?}");
-        let gateway = setup
-            .provider_at("up", Wire::OpenAiChat, &origin, &extra)
-            .start();
-        for round in 0..20 {
-            let mut client = gateway.client();
-            client.send(
-                "POST /v1/files HTTP/1.1\r\nhost: a\r\ncontent-type: multipart/form-data\r\n\
-                 content-length: 5\r\n\r\n",
-            );
-            client.send("helloGET /healthz HTTP/1.1\r\nhost: a\r\n\r\n");
-            assert_eq!(client.answer().text(), "ok", "round {round}");
-            assert_eq!(client.answer().text(), "ok\n", "round {round}");
-        }
-        let bodies = provider.requests().into_iter().map(|request| request.body);
-        assert!(bodies.into_iter().all(|body| body == b"hello"));
-    });
-}
-
-#[test]
-fn p10_relayed_redirects_are_502_and_breaks_are_cut() {
-    each(|driver| {
-        let moved = answer("307 Temporary Redirect", "location: http://a/\r\n", "");
-        let short = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
-        let provider = Provider::start(vec![
-            then(moved, Step::Close),
-            then(short, Step::Close),
-            then("", Step::Reset),
-        ]);
-        let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
-        let ask = || gateway.client().ask(request("GET", "/v1/files/f", "", ""));
-        let got = ask();
-        assert_eq!((got.status, got.field("location")), (502, None));
-        told(Wire::OpenAiChat, &got);
-        let got = ask();
-        assert_eq!((got.status, got.text(), got.end), (200, "half", End::Cut));
-        let got = ask();
-        assert_eq!(got.status, 502);
-        let ends: Vec<String> = gateway
-            .lines(3)
-            .iter()
-            .map(|line| line["end"].as_str().unwrap().to_owned())
-            .collect();
-        assert_eq!(ends, ["refused", "truncated", "refused"]);
-    });
-}
-
-#[test]
-fn relayed_bodies_have_a_limit_of_their_own() {
-    each(|driver| {
-        let provider = Provider::all(always(answer("200 OK", "", "ok")));
-        let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
-            .limit("relay_body_bytes_max", 4_096)
-            .start();
-        let kind = "content-type: application/octet-stream\r\n";
-        let got = gateway
-            .client()
-            .ask(request("POST", "/v1/files", kind, vec![0; 4_096]));
-        assert_eq!(got.status, 200);
-        let mut client = gateway.client();
-        let got = client.ask(request("POST", "/v1/files", kind, vec![0; 4_097]));
-        assert_eq!(got.status, 413);
-        told(Wire::OpenAiChat, &got);
-        assert!(client.is_closed());
-        assert_eq!(provider.requests().len(), 1);
     });
 }

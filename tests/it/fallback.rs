@@ -4,7 +4,9 @@ use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::client::{Answer, End};
-use crate::support::directions::{DIRECTIONS, Direction, Driver, SAME_WIRE, each, each_way};
+use crate::support::directions::{
+    CROSSED, DIRECTIONS, Direction, Driver, SAME_WIRE, each, each_way,
+};
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, stream, stream_head};
 use crate::support::provider::{ClosedPort, Provider};
@@ -69,7 +71,7 @@ fn failures(wire: Wire) -> Vec<(&'static str, Script, &'static str)> {
         (
             "F9 401 for our key",
             failing("401 Unauthorized", wire),
-            "status",
+            "credential",
         ),
     ]
 }
@@ -318,6 +320,147 @@ fn cool_downs_only_reorder_and_a_lone_target_is_asked_every_time() {
     });
 }
 
+/// Two models at one provider, and one elsewhere: what a failure of the first moves back.
+fn moved_back(driver: Driver, wire: Wire, status: &str) -> (usize, usize) {
+    let ill = Provider::start(vec![failing(status, wire), always(json(whole(wire)))]);
+    let well = Provider::all(good(wire, false));
+    let gateway = Setup::new(driver)
+        .provider("ill", wire, &ill, "")
+        .provider("well", wire, &well, "")
+        .model("one", &["ill/one", "well/x"])
+        .model("two", &["ill/two", "well/x"])
+        .limit("cooldown_ms", 60_000)
+        .start();
+    let ask = |model: &str| {
+        let body = chat(wire, model, false);
+        let got = gateway.client().ask(post(path(wire), "", body.as_bytes()));
+        assert_eq!(got.status, 200, "{}", got.text());
+    };
+    ask("one");
+    assert_eq!((ill.requests().len(), well.requests().len()), (1, 1));
+    ask("one");
+    assert_eq!((ill.requests().len(), well.requests().len()), (1, 2));
+    ask("two");
+    (ill.requests().len() - 1, well.requests().len() - 2)
+}
+
+#[test]
+fn a_models_cool_down_is_its_own_and_a_refused_credential_is_its_providers() {
+    each(|driver| {
+        for wire in WIRES {
+            for status in ["429 Too Many Requests", "529 Overloaded", "500 Oops"] {
+                assert_eq!(moved_back(driver, wire, status), (1, 0), "{status}");
+            }
+            assert_eq!(moved_back(driver, wire, "401 Unauthorized"), (0, 1));
+        }
+    });
+}
+
+#[test]
+fn a_provider_that_cannot_be_reached_steps_back_with_all_its_models() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let closed = ClosedPort::new();
+        let well = Provider::all(good(wire, false));
+        let gateway = Setup::new(driver)
+            .provider_at("ill", wire, &closed.origin(), "key = \"none\"")
+            .provider("well", wire, &well, "")
+            .model("one", &["ill/one", "well/x"])
+            .model("two", &["ill/two", "well/x"])
+            .limit("cooldown_ms", 60_000)
+            .start();
+        for model in ["one", "two"] {
+            let body = chat(wire, model, false);
+            let got = gateway.client().ask(post(path(wire), "", body));
+            assert_eq!(got.status, 200, "{}", got.text());
+        }
+        let lines = gateway.lines(2);
+        let attempts = |line: &Value| line["attempts"].as_array().unwrap().len();
+        assert_eq!((attempts(&lines[0]), attempts(&lines[1])), (2, 1));
+    });
+}
+
+#[test]
+fn a_later_target_that_cannot_be_told_the_request_does_not_hide_an_earlier_answer() {
+    each_way(&CROSSED, |driver, Direction { client, upstream }| {
+        // What the other wire cannot say, and a client that wants no loss.
+        let unsayable = match client {
+            Wire::OpenAiChat => "\"top_logprobs\":2,\"logprobs\":true,",
+            Wire::AnthropicMessages => "\"top_k\":5,",
+        };
+        let strict = "x-ringway-strict: 1\r\n";
+        let body = chat(client, MODEL, false).replacen('{', &format!("{{{unsayable}"), 1);
+        let first = Provider::all(failing("429 Too Many Requests", client));
+        let second = Provider::all(good(upstream, false));
+        let third = Provider::all(good(client, false));
+        let gateway = chain(driver, &[(client, &first), (upstream, &second)]).start();
+        let got = gateway.client().ask(post(path(client), strict, &body));
+        assert_eq!((got.status, got.field("retry-after")), (429, Some("9")));
+        assert!(got.text().contains("no luck"), "{}", got.text());
+        let line = gateway.only_line();
+        assert_eq!(line["attempts"][0]["status"], 429, "{line}");
+        assert_eq!(line["attempts"][1]["fault"], "refused_by_translation");
+        // One further on that can take it is asked.
+        let all = [(client, &first), (upstream, &second), (client, &third)];
+        let gateway = chain(driver, &all).start();
+        let got = gateway.client().ask(post(path(client), strict, &body));
+        assert_eq!(got.status, 200, "{}", got.text());
+        // The first cannot be told, the second fails: what was asked outranks what was not.
+        let gateway = chain(driver, &[(upstream, &second), (client, &first)]).start();
+        let got = gateway.client().ask(post(path(client), strict, &body));
+        assert_eq!(got.status, 429, "{}", got.text());
+        // No connection at all is told as such.
+        let closed = ClosedPort::new();
+        let gateway = Setup::new(driver)
+            .provider_at("p0", client, &closed.origin(), "key = \"none\"")
+            .provider("p1", upstream, &second, "")
+            .model(MODEL, &["p0/x", "p1/x"])
+            .start();
+        let got = gateway.client().ask(post(path(client), strict, &body));
+        assert_eq!(got.status, 502, "{}", got.text());
+        assert_eq!(second.connections(), 0);
+    });
+}
+
+#[test]
+fn p11_targets_that_are_passed_over_cost_no_attempt() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let deaf = Provider::all(good(Wire::AnthropicMessages, false));
+        let ill = Provider::all(failing("503 Service Unavailable", wire));
+        let well = Provider::all(good(wire, false));
+        let foreign = (Wire::AnthropicMessages, &deaf);
+        let targets = [foreign, (wire, &ill), foreign, (wire, &well)];
+        let gateway = chain(driver, &targets).limit("attempts_max", 2).start();
+        let body = chat(wire, MODEL, false).replacen('{', "{\"logprobs\":true,", 1);
+        let strict = "x-ringway-strict: 1\r\n";
+        let got = gateway.client().ask(post(path(wire), strict, body));
+        assert_eq!(got.status, 200, "{}", got.text());
+        assert_eq!(gateway.metric("ringway_fallbacks_total"), 1.0);
+        assert_eq!(deaf.connections(), 0);
+    });
+}
+
+#[test]
+fn p11_without_retries_left_the_targets_own_answer_comes_back() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let ill = Provider::all(failing("429 Too Many Requests", wire));
+        let other = Provider::all(failing("503 Service Unavailable", wire));
+        let gateway = chain(driver, &[(wire, &ill), (wire, &other)])
+            .limit("retry_budget_percent", 0)
+            .limit("cooldown_ms", 0)
+            .start();
+        // Ten retries are free.
+        for _ in 0..10 {
+            assert_eq!(ask(&gateway, wire, false).status, 503);
+        }
+        let got = ask(&gateway, wire, false);
+        assert_eq!((got.status, got.field("retry-after")), (429, Some("9")));
+        assert_eq!(other.requests().len(), 10);
+    });
+}
+
 #[test]
 fn both_cooling_targets_are_still_asked_in_order() {
     each(|driver| {
@@ -355,6 +498,7 @@ fn client_mistakes_are_not_retried_elsewhere() {
         for wire in WIRES {
             for status in [
                 "400 Bad Request",
+                "403 Forbidden",
                 "404 Not Found",
                 "413 Content Too Large",
                 "422 X",

@@ -141,6 +141,9 @@ fn p2_other_versions_are_505_p5_connect_is_405_p6_other_expectations_are_417() {
         let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
         let connect = b"CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n";
         refused(&gateway, Wire::OpenAiChat, connect, 405, "CONNECT");
+        let got = gateway.client().ask(connect);
+        let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        assert_eq!(got.field("allow"), Some(allow));
         assert_eq!(provider.connections(), 0);
     });
 }

@@ -329,6 +329,70 @@ fn wrong_methods_are_405_with_allow_and_unknown_paths_404_in_the_wire() {
     });
 }
 
+/// Seconds since 1970 of a `date` as RFC 9110 has it, read without the program's help.
+fn seconds_of(date: &str) -> i64 {
+    let parts: Vec<&str> = date.split(&[' ', ':'][..]).collect();
+    let [_, day, month, year, hour, minute, second, "GMT"] = parts[..] else {
+        panic!("{date}");
+    };
+    let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let month = months.find(month).unwrap() as i64 / 3;
+    let number = |text: &str| text.parse::<i64>().unwrap();
+    let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let lengths = |year: i64, month: i64| match month {
+        1 if is_leap(year) => 29,
+        1 => 28,
+        3 | 5 | 8 | 10 => 30,
+        _ => 31,
+    };
+    let years = (1970..number(year)).map(|year| 365 + i64::from(is_leap(year)));
+    let within = (0..month).map(|month| lengths(number(year), month));
+    let days = years.chain(within).sum::<i64>() + number(day) - 1;
+    ((days * 24 + number(hour)) * 60 + number(minute)) * 60 + number(second)
+}
+
+#[test]
+fn answers_are_dated_once_and_a_providers_own_date_is_kept() {
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.unwrap().as_secs() as i64
+    };
+    each_way(&DIRECTIONS, |driver, direction| {
+        let (client, upstream) = (direction.client, direction.upstream);
+        let theirs = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let fields = format!("content-type: application/json\r\nDate: {theirs}\r\n");
+        let dated = answer("200 OK", &fields, whole(upstream));
+        let provider = Provider::start(vec![
+            then(json(whole(upstream)), Step::Close),
+            then(stream(events(upstream)), Step::Close),
+            then(dated, Step::Close),
+        ]);
+        let gateway = Gateway::on(driver, direction, &provider);
+        let before = now();
+        let chat = |streamed| post(path(client), "", chat(client, MODEL, streamed));
+        let ours = [
+            chat(false),
+            chat(true),
+            post(path(client), "", "{"),
+            request("GET", "/v1/models", "", ""),
+            request("GET", "/nowhere", "", ""),
+            request("OPTIONS", "/v1/models", "", ""),
+            b"CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n".to_vec(),
+            health(),
+        ];
+        for request in ours {
+            let got = gateway.client().ask(&request);
+            let date = got.field("date").expect("a date");
+            let seconds = seconds_of(date);
+            // The cached line is a second old at most.
+            assert!((before - 1..=now()).contains(&seconds), "{date}");
+        }
+        let got = gateway.client().ask(chat(false));
+        let kept = got.field("date") == Some(theirs);
+        assert_eq!(kept, client == upstream, "{:?}", got.head);
+    });
+}
+
 #[test]
 fn head_requests_get_the_head_that_get_would_have_and_no_body() {
     each(|driver| {

@@ -188,29 +188,82 @@ fn to2_the_callers_key_never_crosses_the_wires() {
     });
 }
 
+/// The other wire.
+const fn other(wire: Wire) -> Wire {
+    match wire {
+        Wire::OpenAiChat => Wire::AnthropicMessages,
+        Wire::AnthropicMessages => Wire::OpenAiChat,
+    }
+}
+
 #[test]
-fn p7_the_callers_key_is_not_sent_after_a_fallback() {
+fn p7_the_callers_key_is_not_sent_after_a_fallback_and_the_first_targets_answer_stands() {
     each(|driver| {
         for wire in WIRES {
-            let fields = "content-type: application/json\r\n";
+            let fields = "content-type: application/json\r\nretry-after: 9\r\n";
             let error = error_body(wire, "api_error", "no luck");
-            let first = Provider::all(always(answer("500 Oops", fields, error)));
-            let second = Provider::answering(json(whole(wire)));
+            let first = Provider::all(always(answer("529 Overloaded", fields, &error)));
+            let own = Provider::answering(json(whole(wire)));
+            let foreign = Provider::answering(json(whole(other(wire))));
             let origin = |one: &Provider| format!("http://{}", one.address());
+            // Ours first; then a target of the caller's own wire and one of the other, which both
+            // would need the caller's key.
             let gateway = Setup::new(driver)
-                .provider_at("first", wire, &origin(&first), CALLER)
-                .provider_at("second", wire, &origin(&second), CALLER)
-                .model(MODEL, &["first/x", "second/x"])
+                .provider_at("first", wire, &origin(&first), OURS)
+                .provider_at("own", wire, &origin(&own), CALLER)
+                .provider_at("foreign", other(wire), &origin(&foreign), CALLER)
+                .model(MODEL, &["first/x", "own/x", "foreign/x"])
                 .start();
             let key = "x-api-key: sk-callers-own\r\n";
             let got = gateway
                 .client()
                 .ask(post(path(wire), key, chat(wire, MODEL, false)));
-            assert!(got.status >= 400, "{}", got.text());
+            assert_eq!((got.status, got.text()), (529, &*error));
+            assert_eq!(got.field("retry-after"), Some("9"));
             assert_eq!(first.requests().len(), 1);
-            for seen in second.requests() {
-                assert!(!head_text(&seen).contains("sk-callers-own"));
+            assert_eq!(own.connections() + foreign.connections(), 0);
+            let line = gateway.only_line();
+            let faults: Vec<&str> = line["attempts"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["fault"].as_str().unwrap_or("none"))
+                .collect();
+            assert_eq!(faults, ["none", "no_credential", "no_credential"], "{line}");
+            assert_eq!(line["provider"], "first");
+        }
+    });
+}
+
+#[test]
+fn p7_a_target_that_has_no_credential_is_passed_over_and_401_is_told_when_none_has() {
+    each(|driver| {
+        for wire in WIRES {
+            let foreign = Provider::answering(json(whole(other(wire))));
+            let own = Provider::answering(json(whole(wire)));
+            let origin = |one: &Provider| format!("http://{}", one.address());
+            let gateway = Setup::new(driver)
+                .provider_at("foreign", other(wire), &origin(&foreign), CALLER)
+                .provider_at("own", wire, &origin(&own), CALLER)
+                .model(MODEL, &["foreign/x", "own/x"])
+                .model("none", &["foreign/x"])
+                .start();
+            let ask = |model: &str, fields: &str| {
+                let body = chat(wire, model, false);
+                gateway.client().ask(post(path(wire), fields, body))
+            };
+            // Nothing was sent before it: the caller's key goes to the provider of its own wire.
+            let got = ask(MODEL, "x-api-key: sk-callers-own\r\n");
+            assert_eq!(got.status, 200, "{}", got.text());
+            assert!(head_text(&own.only_request()).contains("sk-callers-own"));
+            for (model, fields) in [("none", "x-api-key: sk-callers-own\r\n"), (MODEL, "")] {
+                let got = ask(model, fields);
+                assert_eq!(got.status, 401, "{}", got.text());
+                let message = told(wire, &got).message;
+                assert!(message.contains("`foreign`"), "{message}");
             }
+            assert_eq!((foreign.connections(), own.requests().len()), (0, 1));
+            assert_eq!(gateway.lines(3)[1]["fault"], "no_credential");
         }
     });
 }

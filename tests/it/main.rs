@@ -43,6 +43,8 @@ mod keys;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod relayed;
+#[cfg(test)]
 mod same_wire;
 #[cfg(test)]
 mod steering;

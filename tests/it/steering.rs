@@ -60,6 +60,53 @@ fn ni8_promises_about_data_are_400_on_relayed_endpoints_too() {
 }
 
 #[test]
+fn pk3_provider_headers_that_contradict_each_other_are_a_400_that_names_both() {
+    each(|driver| {
+        let provider = Provider::answering(http::json(whole(Wire::OpenAiChat)));
+        let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+            .provider("two", Wire::OpenAiChat, &provider, "")
+            .start();
+        let mut client = gateway.client();
+        let mut ask = |target: &str, fields: &str| {
+            let body = chat(Wire::OpenAiChat, MODEL, false);
+            let got = client.ask(post(target, fields, body));
+            if got.status != 200 {
+                let told = told(Wire::OpenAiChat, &got);
+                for name in ["x-ringway-provider", "x-portkey-provider"] {
+                    assert!(told.message.contains(name), "{}", told.message);
+                }
+            }
+            got.status
+        };
+        for target in ["/v1/chat/completions", "/v1/responses"] {
+            for fields in [
+                "x-ringway-provider: up\r\nx-portkey-provider: two\r\n",
+                "x-portkey-provider: @two\r\nx-ringway-provider: @up\r\n",
+                "x-ringway-provider: up\r\nx-ringway-provider: two\r\n",
+                "x-ringway-provider: up\r\nx-portkey-provider: nobody\r\n",
+            ] {
+                assert_eq!(ask(target, fields), 400, "{fields}");
+            }
+            for fields in [
+                "x-ringway-provider: up\r\nx-portkey-provider: @up\r\n",
+                "x-portkey-provider: up\r\nx-portkey-provider: up\r\n",
+            ] {
+                assert_eq!(ask(target, fields), 200, "{fields}");
+            }
+        }
+        // A name that is no text is nobody's, and not as good as none.
+        let fields = b"x-ringway-provider: \xC3\x28\r\n";
+        let body = chat(Wire::OpenAiChat, MODEL, false);
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        let got = client.ask([head.as_bytes(), fields, b"\r\n", body.as_bytes()].concat());
+        assert_eq!(got.status, 400, "{}", got.text());
+    });
+}
+
+#[test]
 fn health_takes_get_and_head_alone() {
     each(|driver| {
         let provider = Provider::answering(http::json("{}"));

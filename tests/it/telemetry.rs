@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::support::client::End;
 use crate::support::directions::{DIRECTIONS, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
-use crate::support::http::{LAST_CHUNK, chunk, json, post, request, stream, stream_head};
+use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
 use crate::support::program::Program;
 use crate::support::provider::Provider;
-use crate::support::script::{Step, always, once};
+use crate::support::script::{Step, always, once, then};
 use crate::support::wait;
 use crate::support::wires::{
     USAGE_CHUNK, chat, events, finish, path, start_up, terminator, text, whole,
@@ -48,6 +48,7 @@ fn to4_one_json_line_per_exchange_tells_all_in_every_direction() {
             ("upstream_wire", direction.upstream.name()),
             ("model_asked", MODEL),
             ("model_sent", "up-model"),
+            ("model_answered", "up-model"),
             ("provider", "up"),
             ("end", "complete"),
             ("stop", "end_turn"),
@@ -80,6 +81,37 @@ fn to4_one_json_line_per_exchange_tells_all_in_every_direction() {
         let log = gateway.end();
         for secret in ["client-key-1", UPSTREAM_KEY, "Say hello", "Hel"] {
             assert!(!log.contains(secret), "P25: {secret} in {log}");
+        }
+    });
+}
+
+#[test]
+fn lg7_the_line_says_which_model_answered_whole_and_streamed_and_no_more_of_it_than_fits() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let upstream = direction.upstream;
+        let long = "x".repeat(300);
+        for (named, logged) in [
+            ("other-\\u006dodel\\u001b[31m", "other-model\u{1b}[31m"),
+            (&*long, &long[..256]),
+            ("", ""),
+        ] {
+            let name = |body: &str| body.replace("\"up-model\"", &format!("\"{named}\""));
+            for streamed in [false, true] {
+                let answer = if streamed {
+                    stream(name(&counted(upstream)))
+                } else {
+                    json(name(whole(upstream)))
+                };
+                let provider = Provider::answering(answer);
+                let gateway = Gateway::on(driver, direction, &provider);
+                let body = chat(direction.client, MODEL, streamed);
+                let got = gateway.client().ask(post(path(direction.client), "", body));
+                assert_eq!(got.status, 200, "{}", got.text());
+                let line = gateway.only_line();
+                let said = line["model_answered"].as_str().unwrap_or_default();
+                assert_eq!(said, logged, "{streamed}: {line}");
+                assert_eq!(line["model_sent"], "up-model");
+            }
         }
     });
 }
@@ -427,6 +459,48 @@ fn server_timing_is_there_when_it_is_switched_on_and_not_otherwise() {
                     "{value}"
                 );
             }
+            // Answers of ours have had no provider.
+            for request in [
+                request("GET", "/v1/models", "", ""),
+                request("GET", "/nowhere", "", ""),
+                request("GET", "/healthz", "", ""),
+                post(path(direction.client), "", "{"),
+                post(
+                    path(direction.client),
+                    "",
+                    chat(direction.client, "none", false),
+                ),
+                b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+            ] {
+                let got = gateway.client().ask(&request);
+                let value = got.field("server-timing");
+                assert_eq!(value.is_some(), on, "{got:?}");
+                if let Some(value) = value {
+                    let ms = value.strip_prefix("gateway;dur=").expect(value);
+                    let ms: f64 = ms.parse().expect(value);
+                    assert!((0.0..30_000.0).contains(&ms), "{value}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn server_timing_stands_once_on_errors_of_a_provider_and_tells_a_wait_in_vain() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let fields = "content-type: application/json\r\n";
+        let provider = Provider::start(vec![
+            then(answer("400 Bad Request", fields, "{}"), Step::Close),
+            then("", Step::Close),
+        ]);
+        let setup = Setup::upstream(driver, direction.upstream, &provider);
+        let gateway = setup.server("server_timing = true").start();
+        for status in [400, 502] {
+            let body = chat(direction.client, MODEL, false);
+            let got = gateway.client().ask(post(path(direction.client), "", body));
+            assert_eq!(got.status, status);
+            let value = got.field("server-timing").unwrap();
+            assert!(value.contains(", upstream;dur="), "{status}: {value}");
         }
     });
 }

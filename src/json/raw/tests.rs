@@ -102,3 +102,14 @@ fn from_plain_takes_only_what_needs_no_escape() {
     }
     assert!(Raw::EMPTY.is_empty() && Raw::EMPTY.is_blank() && Raw::EMPTY.is(""));
 }
+
+#[test]
+fn decode_start_holds_whole_characters_and_no_more_than_was_asked() {
+    let raw = Raw::from_checked(r"a\u00e9\n\ud83d\ude00b".as_bytes());
+    let whole = "a\u{e9}\n\u{1f600}b";
+    assert_eq!(raw.decode(), whole);
+    for most in 0..=whole.len() + 1 {
+        let end = whole.floor_char_boundary(most);
+        assert_eq!(raw.decode_start(most), whole.get(..end).unwrap(), "{most}");
+    }
+}

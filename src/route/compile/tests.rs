@@ -438,21 +438,35 @@ fn compile_of_callers_keys_beside_client_keys_is_refused() {
 }
 
 #[test]
-fn compile_of_callers_keys_at_two_providers_of_a_wire_warns() {
+fn p7_compile_of_callers_keys_at_two_providers_of_a_wire_is_refused() {
     let two = |kind: &str| {
         format!(
             "[[provider]]\nname = \"a\"\nkind = \"openai\"\nkey = \"caller\"\n\
              [[provider]]\nname = \"b\"\nkind = \"{kind}\"\nkey = \"caller\"\n"
         )
     };
-    check_warning(&two("anthropic"), &[]);
-    check_warning(
+    assert_eq!(plan(&two("anthropic")).providers.len(), 2);
+    check(
         &two("together"),
         &[
-            "ringway.toml:8: provider[1].key: the caller's key goes to `a` too, by the model that \
-             is asked for; unless callers have one key for both, use key_file or key_env here",
+            "ringway.toml:8: provider[1].key: `a` takes the caller's key on the openai wire \
+             already, and it would go to `b` too; give one of the two a key of ours by key_file or \
+             key_env",
         ],
     );
+}
+
+#[test]
+fn compile_numbers_each_target_once_however_many_models_have_it() {
+    let text = format!(
+        "{A}[[model]]\nid = \"m\"\ntargets = [\"a/x\", \"a/y\"]\n\
+         [[model]]\nid = \"n\"\ntargets = [\"a/y\", \"a/z\"]\n"
+    );
+    let plan = plan(&text);
+    let targets = plan.models.iter().flat_map(|model| &model.targets);
+    let numbers: Vec<Option<usize>> = targets.map(|target| target.number).collect();
+    assert_eq!(numbers, [Some(0), Some(1), Some(1), Some(2)]);
+    assert_eq!(plan.target_count, 3);
 }
 
 #[test]

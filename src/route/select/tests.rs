@@ -265,12 +265,20 @@ fn models_for_a_key_lists_and_knows_only_what_it_may_use() {
     let key = key(&["*haiku"]);
     let own: Vec<&str> = plan.models_for(Some(&key)).map(|(id, _)| id).collect();
     assert_eq!(own, ["haiku", "@corp/haiku"]);
+}
+
+#[test]
+fn listed_adds_what_the_keys_patterns_spell_out_and_a_chat_would_find() {
+    let plan = plan(CONFIG);
+    let key = key(&["haiku", "gpt-4o", "nothing-known", "openrouter/a/b", "o*"]);
     assert_eq!(
-        &*plan.model_for("haiku", Some(&key)).unwrap().id,
-        "claude-haiku-4-5-20251015"
+        plan.listed(Some(&key)),
+        [
+            ("haiku", "bedrock"),
+            ("gpt-4o", "openai"),
+            ("openrouter/a/b", "openrouter"),
+        ]
     );
-    assert!(plan.model_for("gpt-5", Some(&key)).is_none());
-    assert!(plan.model_for("nothing", None).is_none());
 }
 
 #[test]

@@ -251,11 +251,14 @@ fn peek_limits_hold_at_and_past() {
 }
 
 #[test]
-fn model_alone_is_found_in_any_relayed_body() {
+fn a_relayed_bodys_model_and_the_gateways_own_members_are_found_and_nothing_else() {
     let limits = Limits::default();
     let model = |body: &str| {
-        peek_model_only(body.as_bytes(), &limits)
-            .map(|span| span.map(|span| body.get(span).unwrap().to_owned()))
+        peek_relayed(body.as_bytes(), &limits)
+            .map(|peek| {
+                let span = peek.span(Known::Model);
+                span.map(|span| body.get(span).unwrap().to_owned())
+            })
             .map_err(|fault| fault.kind)
     };
     assert_eq!(
@@ -278,6 +281,14 @@ fn model_alone_is_found_in_any_relayed_body() {
     for promise in [r#"{"privacy_tier":"x"}"#, r#"{"pii_substitution":true}"#] {
         assert_eq!(model(promise), Err(PeekFaultKind::Promise));
     }
+    assert_eq!(
+        model(r#"{"allow_fallbacks":"no"}"#),
+        Err(PeekFaultKind::NotBool)
+    );
+    assert_eq!(
+        model(r#"{"routing":1,"routing":2}"#),
+        Err(PeekFaultKind::Repeated)
+    );
     assert_eq!(
         model("[]"),
         Err(PeekFaultKind::Json(JsonErrorKind::NotObject))

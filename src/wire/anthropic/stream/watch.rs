@@ -6,7 +6,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::anthropic::{error, stop, usage};
-use crate::wire::seen::{Before, Seen, is_filled, value_of};
+use crate::wire::seen::{Before, Named, Seen, is_filled, value_of};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub struct Watch {
     usage: Usage,
     stop: Option<StopReason>,
     before: Before,
+    named: Named,
 }
 
 impl Watch {
@@ -46,6 +47,12 @@ impl Watch {
         self.usage
     }
 
+    /// The model that the provider says is answering.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.named.model()
+    }
+
     /// Why the model stopped, once it said so.
     #[must_use]
     pub const fn stop(&self) -> Option<StopReason> {
@@ -69,6 +76,8 @@ impl Watch {
             "message_start" => {
                 let second = core::mem::replace(&mut self.started, true);
                 let message = root.get_set("message");
+                let model = message.and_then(|message| message.get_set("model")?.as_raw());
+                self.named.keep(model.unwrap_or(Raw::EMPTY));
                 if let Some(counts) = message.and_then(|message| message.get_set("usage")) {
                     usage::merge(counts, &mut self.usage);
                 }

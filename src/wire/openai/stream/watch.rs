@@ -7,7 +7,7 @@ use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::non_empty;
 use crate::wire::openai::{error, failure, finish, usage};
-use crate::wire::seen::{Before, Seen, is_filled, value_of};
+use crate::wire::seen::{Before, Named, Seen, is_filled, value_of};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]
@@ -16,6 +16,7 @@ pub struct Watch {
     usage: Usage,
     stop: Option<StopReason>,
     before: Before,
+    named: Named,
 }
 
 impl Watch {
@@ -28,6 +29,7 @@ impl Watch {
         if data.starts_with(b"[DONE]") {
             return Seen::End;
         }
+        self.named.look(data);
         if self.before.is_like(data) {
             return Seen::Delta;
         }
@@ -51,6 +53,12 @@ impl Watch {
     #[must_use]
     pub const fn usage(&self) -> Usage {
         self.usage
+    }
+
+    /// The model that the provider says is answering.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.named.model()
     }
 
     /// Why the model stopped, once it said so.

@@ -1,0 +1,202 @@
+//! The targets of one chat in the order in which they are tried, made ready one ahead at most.
+//!
+//! A target that cannot take the request is passed over, at the cost of no attempt: its wire
+//! cannot say what is asked, no credential may go there, there is no room to translate it. So an
+//! answer is only ever thrown away for a target that is sure to be asked.
+
+use crate::chat::error::{ErrorKind, Refusal};
+use crate::config::material::Credential;
+use crate::net::clock;
+use crate::proxy::inbound::Inbound;
+use crate::proxy::prepare::{self, Prepared, Purpose};
+use crate::proxy::worker::Worker;
+use crate::route::target::Target;
+use crate::route::upstream::Provider;
+use crate::telemetry::exchange::Attempt;
+use crate::wire::kind::Wire;
+use crate::wire::peeked::Peek;
+
+/// What the targets are asked.
+#[derive(Clone, Copy)]
+pub struct Asked<'r, 'w> {
+    /// This worker.
+    pub worker: &'w Worker,
+    /// The client's request.
+    pub inbound: &'r Inbound<'r>,
+    /// What was seen in its body.
+    pub peek: &'r Peek,
+    /// A chat or a count.
+    pub purpose: Purpose,
+}
+
+/// The targets that are left.
+pub struct Candidates<'r, 'w> {
+    asked: Asked<'r, 'w>,
+    targets: &'r [Target],
+    /// Places in `targets` that were not looked at yet, the next one last.
+    left: Vec<usize>,
+    /// Targets that may still be asked.
+    attempts_left: u32,
+    /// A target has been asked.
+    has_asked: bool,
+    next: Option<Candidate<'r, 'w>>,
+    /// The first that was passed over, and why.
+    refused: Option<(&'r Target, Refusal)>,
+    /// What is logged of those that were passed over since the last look.
+    passed_over: Vec<Attempt>,
+}
+
+/// A target that can take the request.
+pub struct Candidate<'r, 'w> {
+    /// The target.
+    pub target: &'r Target,
+    /// Its provider.
+    pub provider: &'w Provider,
+    /// Another target was asked before.
+    pub is_fallback: bool,
+    /// What it is asked.
+    pub request: Request,
+}
+
+/// What a target is asked.
+pub enum Request {
+    /// These bytes.
+    Send(Box<Prepared>),
+    /// Nothing: its provider counts no tokens, so that they are estimated here.
+    Estimate,
+}
+
+impl<'r, 'w> Candidates<'r, 'w> {
+    /// The targets in order, those that are cooling down last.
+    #[must_use]
+    pub fn new(asked: Asked<'r, 'w>, targets: &'r [Target]) -> Self {
+        let worker = asked.worker;
+        let is_pinned = !asked.peek.allows_fallbacks();
+        let mut left = if is_pinned || targets.len() == 1 {
+            vec![0]
+        } else {
+            let now = clock::now().as_nanos();
+            worker.cooldowns.borrow().order(targets, now)
+        };
+        left.reverse();
+        Self {
+            asked,
+            targets,
+            left,
+            attempts_left: worker.limits().attempts_max,
+            has_asked: false,
+            next: None,
+            refused: None,
+            passed_over: Vec::new(),
+        }
+    }
+
+    /// Makes the next target ready that can take the request; whether there is one, and it may be
+    /// asked.
+    pub fn make_ready(&mut self) -> bool {
+        if self.next.is_some() {
+            return true;
+        }
+        if self.attempts_left == 0 {
+            return false;
+        }
+        while let Some(place) = self.left.pop() {
+            let Some(target) = self.targets.get(place) else {
+                continue;
+            };
+            match self.prepare(target) {
+                Ok(candidate) => {
+                    let shared = &self.asked.worker.shared;
+                    let percent = self.asked.worker.limits().retry_budget_percent;
+                    if candidate.is_fallback && !shared.may_retry(percent) {
+                        self.left.clear();
+                        return false;
+                    }
+                    self.next = Some(candidate);
+                    return true;
+                }
+                Err(refusal) => self.pass_over(target, refusal),
+            }
+        }
+        false
+    }
+
+    /// The next target, to be asked now.
+    pub fn take(&mut self) -> Option<Candidate<'r, 'w>> {
+        self.make_ready();
+        let next = self.next.take()?;
+        self.attempts_left -= 1;
+        self.has_asked = true;
+        Some(next)
+    }
+
+    /// Whether another target could take over. Not all that stands in its way is looked at: the
+    /// start of a stream may be held back for a target that turns out not to take the request.
+    #[must_use]
+    pub fn may_follow(&self) -> bool {
+        let providers = &self.asked.worker.plan.providers;
+        let has_key = |place: &usize| {
+            let target = self.targets.get(*place);
+            let provider = target.and_then(|target| providers.get(target.provider));
+            provider.is_some_and(|provider| !matches!(provider.credential, Credential::Caller))
+        };
+        self.attempts_left > 0 && (self.next.is_some() || self.left.iter().any(has_key))
+    }
+
+    /// What is to be logged of targets that were passed over since the last call.
+    pub fn passed_over(&mut self) -> &mut Vec<Attempt> {
+        &mut self.passed_over
+    }
+
+    /// Why the first target that was passed over cannot take the request.
+    #[must_use]
+    pub fn into_refused(self) -> Option<(&'r Target, Refusal)> {
+        self.refused
+    }
+
+    fn prepare(&self, target: &'r Target) -> Result<Candidate<'r, 'w>, Refusal> {
+        let Asked {
+            worker,
+            inbound,
+            peek,
+            purpose,
+        } = self.asked;
+        let provider = worker
+            .plan
+            .provider_of(target)
+            .ok_or_else(|| prepare::refusal(ErrorKind::Api, "internal error"))?;
+        let counts_here = purpose == Purpose::Count && provider.wire == Wire::OpenAiChat;
+        let request = if counts_here {
+            Request::Estimate
+        } else {
+            let at = (target, provider);
+            let prepared = prepare::prepare(worker, inbound, peek, at, purpose, self.has_asked)?;
+            Request::Send(Box::new(prepared))
+        };
+        Ok(Candidate {
+            target,
+            provider,
+            is_fallback: self.has_asked,
+            request,
+        })
+    }
+
+    fn pass_over(&mut self, target: &'r Target, refusal: Refusal) {
+        self.passed_over.push(Attempt {
+            provider: target.provider,
+            fault: Some(word_of(&refusal)),
+            ..Attempt::default()
+        });
+        self.refused.get_or_insert((target, refusal));
+    }
+}
+
+/// The log's word for why a target cannot take a request.
+#[must_use]
+pub fn word_of(refusal: &Refusal) -> &'static str {
+    match refusal.kind {
+        ErrorKind::Authentication => "no_credential",
+        ErrorKind::Overloaded => "no_room",
+        _ => "refused_by_translation",
+    }
+}
