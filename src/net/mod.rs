@@ -9,7 +9,7 @@
 //! | `error` | what can go wrong, as one small value |
 //! | `clock`, `random` | the only callers of the system's clock and randomness |
 //! | `driver` | io_uring or epoll, and running a worker on it |
-//! | `task`, `timer` | spawning with panics contained; deadlines |
+//! | `task`, `timer`, `turn` | spawning with panics contained; deadlines; writes of one turn together |
 //! | `buffers` | free lists per thread, the process-wide budget |
 //! | `socket`, `pump`, `gather`, `stream` | descriptors, the read that is never dropped, writing in pieces, the two halves |
 //! | `tls`, `handshake` | sessions and settings; bringing one up over a stream |
@@ -34,6 +34,7 @@ pub mod stream;
 pub mod task;
 pub mod timer;
 pub mod tls;
+mod turn;
 
 #[cfg(test)]
 mod kit;
