@@ -11,8 +11,10 @@ use core::task::{Context, Poll, ready};
 
 use crate::limits::{KIB, QUIET_READ_BYTES};
 use crate::net::clock::{self, Instant};
-use crate::net::stream::{Reader, Stream, Writer};
+use crate::net::reader::Reader;
+use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
+use crate::net::writer::Writer;
 use crate::proxy::drain::{Drain, Phase};
 
 /// A client's connection.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::Stream;
-use crate::limits::{KIB, MIB, QUIET_READ_BYTES, UNBROKEN_READ_BYTES};
+use crate::limits::{KIB, MIB, QUIET_READ_BYTES};
 use crate::net::connect::connect;
 use crate::net::error::Kind;
 use crate::net::gather::Piece;
@@ -14,8 +14,8 @@ use crate::net::kit::{
     say, until,
 };
 use crate::net::socket::Look;
+use crate::net::task;
 use crate::net::timer::{sleep, within};
-use crate::net::{driver, task};
 
 #[test]
 fn echo_comes_back_byte_for_byte() {
@@ -483,42 +483,6 @@ fn write_shared_leaves_the_buffer_to_its_owner() {
             .expect("writes");
         assert_eq!(hear(&mut server, 3).await, b"for");
         assert_eq!(Rc::strong_count(&body), 1);
-    });
-}
-
-/// Waits until bytes are there and the driver has heard of them.
-async fn arrived(stream: &Stream) {
-    until(|| stream.socket.look() == Look::Something).await;
-    sleep(2).await;
-}
-
-#[test]
-fn reader_that_never_waits_rests_past_the_bound_on_epoll_alone() {
-    on_both_drivers(|| async {
-        let (mut client, mut server) = pair().await;
-        let is_epoll = driver::current() == Some(driver::Rung::Epoll);
-        server.reader.count_unbroken(UNBROKEN_READ_BYTES);
-        say(&mut client, b"in the bound").await;
-        arrived(&server).await;
-        let mut heard = Vec::new();
-        let first = poll_once(Box::pin(server.reader.read(&mut heard))).await;
-        if !is_epoll {
-            // Every read waits for the driver's turn.
-            assert_eq!((first, server.reader.unbroken), (None, 0));
-            return;
-        }
-        assert_eq!(first, Some(Ok(12)));
-        say(&mut client, b"past it").await;
-        arrived(&server).await;
-        server.reader.rest.set_in(5);
-        let begun = Instant::now();
-        assert_eq!(
-            poll_once(Box::pin(server.reader.read(&mut heard))).await,
-            None
-        );
-        assert_eq!(server.reader.read(&mut heard).await, Ok(7));
-        assert!(begun.elapsed().as_millis() >= 5);
-        assert_eq!(server.reader.unbroken, 7);
     });
 }
 
