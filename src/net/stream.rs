@@ -2,7 +2,7 @@
 //! TCP or a Unix socket, or TLS over TCP.
 //!
 //! Dropping or [`Stream::abort`]ing shuts the socket down first, so that the peer sees the end at
-//! once even while a read is pending.
+//! once even while a read is pending. After a write that was not finished, dropping resets.
 //!
 //! Not here: the halves (see `reader` and `writer`), time limits (see `timer`), reuse (see `pool`).
 
@@ -128,7 +128,13 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         // A pending read would else keep the descriptor open for as long as the peer is silent.
-        self.socket.shutdown();
+        if self.writer.is_unfinished() {
+            // An end behind the first part of a write would reach a peer that does not read when it
+            // reads again, and a peer that does as if all were well.
+            self.socket.reset();
+        } else {
+            self.socket.shutdown();
+        }
     }
 }
 

@@ -21,6 +21,8 @@ use crate::net::tls::{Session, SharedSession};
 pub struct Writer {
     half: WriteHalf,
     session: Option<SharedSession>,
+    /// A write was begun and has not succeeded.
+    is_unfinished: bool,
 }
 
 impl Writer {
@@ -28,7 +30,13 @@ impl Writer {
         Self {
             half,
             session: None,
+            is_unfinished: false,
         }
+    }
+
+    /// Whether a write was dropped or failed: the peer has a part of it at most.
+    pub(super) const fn is_unfinished(&self) -> bool {
+        self.is_unfinished
     }
 
     /// From here on what goes out is sealed by `session`.
@@ -38,7 +46,7 @@ impl Writer {
 
     /// Writes all of `buffer[range]` and gives the buffer back.
     ///
-    /// Dropped early, an unknown part was written: the connection is to be closed then.
+    /// Dropped early, an unknown part was written: the connection is reset when it is dropped.
     ///
     /// # Errors
     ///
@@ -67,7 +75,7 @@ impl Writer {
     /// Writes all of the pieces, in order and in one go where the kernel takes them, without copying
     /// them. A piece that lies outside of its buffer is left out.
     ///
-    /// Dropped early, an unknown part was written: the connection is to be closed then.
+    /// Dropped early, an unknown part was written: the connection is reset when it is dropped.
     ///
     /// # Errors
     ///
@@ -81,6 +89,7 @@ impl Writer {
         if let Some(session) = self.session.clone() {
             return self.write_sealed(&session, gather.slices()).await;
         }
+        self.is_unfinished = true;
         while !gather.is_done() {
             let (result, back) = self.half.write_pieces(gather).await;
             gather = back;
@@ -91,12 +100,13 @@ impl Writer {
                 Err(error) => return Err(NetError::from_io(Act::Write, &error)),
             }
         }
+        self.is_unfinished = false;
         Ok(())
     }
 
     /// Writes all of `buffer[range]`, which others may go on reading.
     ///
-    /// Dropped early, an unknown part was written: the connection is to be closed then.
+    /// Dropped early, an unknown part was written: the connection is reset when it is dropped.
     ///
     /// # Errors
     ///
@@ -126,6 +136,7 @@ impl Writer {
         range: Range<usize>,
     ) -> (Result<(), NetError>, B) {
         let Range { mut start, end } = range;
+        self.is_unfinished = true;
         while start < end {
             let (result, slice) = self.half.write(Slice::new(buffer, start, end)).await;
             buffer = slice.into_inner();
@@ -136,6 +147,7 @@ impl Writer {
                 Err(error) => return (Err(NetError::from_io(Act::Write, &error)), buffer),
             }
         }
+        self.is_unfinished = false;
         (Ok(()), buffer)
     }
 

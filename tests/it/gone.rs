@@ -107,6 +107,49 @@ fn p13_g1_g2_g3_the_upstream_connection_is_closed_within_100_ms_of_the_client_le
     });
 }
 
+/// More than the kernels between client and provider hold.
+const LARGE: usize = 24 << 20;
+
+#[test]
+fn p13_the_upstream_connection_is_reset_within_100_ms_while_the_provider_does_not_read() {
+    for driver in drivers() {
+        // One body that is held here and written in one go, one that is streamed: of that, the
+        // client's end is behind bytes that nobody takes, and only a reset gets past them.
+        for (kind, reset) in [
+            ("application/json", false),
+            ("application/json", true),
+            ("text/plain", true),
+        ] {
+            let provider = Provider::all(vec![Step::Head, Step::Deaf]);
+            let gateway = Setup::upstream(*driver, Wire::OpenAiChat, &provider).start();
+            let body = format!("{{\"input\":\"{}\"}}", "x".repeat(LARGE));
+            let head = format!(
+                "POST /v1/embeddings HTTP/1.1\r\nhost: a\r\ncontent-type: {kind}\r\n\
+                 content-length: {}\r\n\r\n",
+                body.len()
+            );
+            let mut rounds = 0;
+            measure(&format!("{kind} reset {reset}"), |number| {
+                let mut client = gateway.client();
+                client.send(&head);
+                client.stuff(&body);
+                provider.wait_requests(number + 1);
+                rounds += 1;
+                let left = if reset {
+                    client.break_off()
+                } else {
+                    client.leave()
+                };
+                (left, provider.wait_end(number).0)
+            });
+            for line in gateway.lines(rounds) {
+                assert_eq!(line["end"], "cancelled", "{kind} reset {reset}: {line}");
+                assert_eq!(line["fault"], "client_gone", "{line}");
+            }
+        }
+    }
+}
+
 #[test]
 fn p13_a_half_close_after_the_request_means_gone() {
     each_way(&DIRECTIONS[..2], |driver, direction| {

@@ -186,6 +186,37 @@ fn p13_drop_while_reading_peer_sees_the_end_at_once_and_descriptor_closes() {
 }
 
 #[test]
+fn p13_drop_amid_a_write_resets_a_peer_that_does_not_read_and_descriptor_closes() {
+    let name = "net::stream::tests::\
+                p13_drop_amid_a_write_resets_a_peer_that_does_not_read_and_descriptor_closes";
+    in_children(name, || async {
+        drop(pair().await);
+        sleep(50).await;
+        let before = open_descriptors();
+        let (mut client, server) = pair().await;
+        let large = pattern(16 * MIB);
+        let end = large.len();
+        let writing = Box::pin(client.writer.write(large, 0..end));
+        assert!(within(50, writing).await.is_none(), "somebody has read");
+        drop(client);
+        until(|| server.socket.has_peer_ended()).await;
+        let mut server = server;
+        let mut heard = Vec::new();
+        let ended = loop {
+            match server.reader.read(&mut heard).await {
+                Ok(0) => break None,
+                Ok(_) => {}
+                Err(error) => break Some(error.kind()),
+            }
+        };
+        assert_eq!(ended, Some(Kind::Reset));
+        assert!(heard.len() < end);
+        drop(server);
+        until(|| open_descriptors() <= before).await;
+    });
+}
+
+#[test]
 fn abort_while_reading_ends_the_read() {
     on_both_drivers(|| async {
         let (mut client, mut server) = pair().await;
