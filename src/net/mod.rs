@@ -14,7 +14,7 @@
 //! | `socket`, `pump`, `gather` | descriptors, the read that is never dropped, writing in pieces |
 //! | `reader`, `writer`, `stream` | the two halves of a connection, and the whole |
 //! | `tls`, `handshake` | sessions and settings; bringing one up over a stream |
-//! | `listen`, `connect`, `resolve`, `pool` | how streams begin and wait |
+//! | `listen`, `reserve`, `connect`, `resolve`, `pool` | how streams begin and wait |
 //!
 //! Not here: HTTP, and anything else of the domain.
 
@@ -30,6 +30,7 @@ pub mod pool;
 mod pump;
 pub mod random;
 pub mod reader;
+mod reserve;
 pub mod resolve;
 mod socket;
 pub mod stream;
