@@ -20,6 +20,7 @@ use crate::limits::{ADDRESS_HEAD_START, ADDRESSES_MAX, RESOLVE_POLL};
 use crate::net::clock::now;
 use crate::net::error::{Act, Kind, NetError};
 use crate::net::handshake;
+use crate::net::reserve;
 use crate::net::socket::Origin;
 use crate::net::stream::Stream;
 use crate::net::timer::{self, Deadline};
@@ -177,8 +178,11 @@ impl Addresses {
 /// # Errors
 ///
 /// When the name has no address, no address answers in time, or TLS says no. After the first two a
-/// new resolution is asked for.
+/// new resolution is asked for. [`Kind::Exhausted`] is no fault of the endpoint's.
 pub async fn connect(endpoint: &Endpoint, waits: Waits) -> Result<Stream, NetError> {
+    if reserve::is_short() {
+        return Err(NetError::new(Act::Connect, Kind::Exhausted));
+    }
     let known = endpoint.known(waits.resolve_ms).await?;
     let timeout = NetError::new(Act::Connect, Kind::Timeout);
     let raced = timer::within(waits.connect_ms, race(known.in_order().collect())).await;

@@ -15,7 +15,8 @@ use std::io;
 use monoio::time::TimeDriver;
 use monoio::{FusionRuntime, IoUringDriver, LegacyDriver, RuntimeBuilder};
 
-use crate::net::task::Guarded;
+use crate::net::task::{self, Guarded};
+use crate::net::turn;
 
 thread_local! {
     static CURRENT: Cell<Option<Rung>> = const { Cell::new(None) };
@@ -150,7 +151,13 @@ where
     let (mut runtime, report) = climb_down(choice, build)?;
     CURRENT.set(Some(report.rung));
     on_start(&report);
-    let output = runtime.block_on(async { Guarded { future: main() }.await });
+    turn::reset();
+    let output = runtime.block_on(async {
+        if !report.rung.is_uring() {
+            drop(task::spawn(turn::herald()));
+        }
+        Guarded { future: main() }.await
+    });
     CURRENT.set(None);
     core::mem::forget(runtime);
     output.ok_or(DriverError::Panicked)

@@ -109,6 +109,23 @@ where
     }
 }
 
+/// From now on this process may open `count` descriptors, or two more than it has.
+pub(crate) fn limit_descriptors(count: u64) {
+    use std::os::fd::AsRawFd;
+    // Everything the process needs is open by now; what counts is how many more there may be.
+    let next = std::fs::File::open("/dev/null").expect("opens").as_raw_fd();
+    let text = format!("{}", count.max(u64::try_from(next).expect("a number") + 2));
+    let status = Command::new("prlimit")
+        .args([
+            "--pid",
+            &std::process::id().to_string(),
+            &format!("--nofile={text}:{text}"),
+        ])
+        .status()
+        .expect("prlimit runs");
+    assert!(status.success());
+}
+
 /// Polls until `condition` holds; the worker goes on in between.
 pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {

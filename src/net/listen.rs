@@ -10,7 +10,7 @@
 //! an accepted descriptor could be lost. It is stopped by its [`Stopper`].
 //!
 //! Where descriptors run out, a reserve descriptor is given up to take in one client at a time and
-//! tell it so; accepting resumes by itself, and never spins.
+//! tell it so (see `reserve`); accepting resumes by itself, and never spins.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -25,9 +25,10 @@ use monoio::io::{CancelHandle, Canceller};
 use monoio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::limits::{ACCEPT_PAUSE, LISTEN_BACKLOG};
+use crate::limits::{ACCEPT_PAUSE, LISTEN_BACKLOG, MIDDLE_READ_BYTES};
 use crate::net::driver;
 use crate::net::error::{Act, Kind, NetError};
+use crate::net::reserve::Reserve;
 use crate::net::socket::{Origin, set_options};
 use crate::net::stream::Stream;
 use crate::net::timer;
@@ -61,11 +62,10 @@ pub struct Seat {
 pub struct Listener {
     inner: Inner,
     stopper: Stopper,
-    /// Closed to take in one client while descriptors are short.
-    reserve: Option<Socket>,
+    /// Given up to take in one client while descriptors are short.
+    reserve: Reserve,
     /// What such a client is told.
     refusal: &'static [u8],
-    counts: Counts,
 }
 
 /// What a listener has done.
@@ -77,9 +77,11 @@ pub struct Counts {
     pub refused: u64,
     /// Times that descriptors or kernel memory were short.
     pub exhausted: u64,
+    /// Accepts that failed for a reason that is neither the client's nor of the moment.
+    pub failed: u64,
 }
 
-/// Stops a listener from elsewhere on its thread.
+/// Stops a listener from elsewhere on its thread, and knows what it has done.
 #[derive(Clone, Default)]
 pub struct Stopper(Rc<Stop>);
 
@@ -87,6 +89,7 @@ pub struct Stopper(Rc<Stop>);
 struct Stop {
     is_stopped: Cell<bool>,
     canceller: RefCell<Canceller>,
+    counts: Cell<Counts>,
 }
 
 enum Inner {
@@ -171,9 +174,8 @@ impl Listener {
         Ok(Self {
             inner,
             stopper: Stopper::default(),
-            reserve: open_reserve(),
+            reserve: Reserve::new(),
             refusal,
-            counts: Counts::default(),
         })
     }
 
@@ -183,19 +185,14 @@ impl Listener {
         self.stopper.clone()
     }
 
-    /// What the listener has done.
-    #[must_use]
-    pub const fn counts(&self) -> Counts {
-        self.counts
-    }
-
     /// The next connection. Not safe to drop: a descriptor could be lost.
     ///
     /// Once stopped, what waits in the queue is still handed out.
     ///
     /// # Errors
     ///
-    /// [`Kind::Stopped`] after a stop, or when the socket is beyond use.
+    /// [`Kind::Stopped`] after a stop: the listener has ended. Any other is told after a pause, and
+    /// accepting may go on.
     pub async fn accept(&mut self) -> Result<Stream, NetError> {
         loop {
             let accepted = if self.stopper.0.is_stopped.get() {
@@ -205,8 +202,8 @@ impl Listener {
                 self.inner.accept(handle).await
             };
             match accepted {
-                Ok(stream) if self.has_reserve() => {
-                    self.counts.accepted += 1;
+                Ok(stream) if self.reserve.restore() => {
+                    self.count(|counts| counts.accepted += 1);
                     return Ok(stream);
                 }
                 Ok(stream) => self.turn_away(stream).await,
@@ -215,20 +212,19 @@ impl Listener {
         }
     }
 
-    /// Whether the reserve is there, or can be had again.
-    fn has_reserve(&mut self) -> bool {
-        if self.reserve.is_none() {
-            self.reserve = open_reserve();
-        }
-        self.reserve.is_some()
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.stopper.counts();
+        change(&mut counts);
+        self.stopper.0.counts.set(counts);
     }
 
+    /// Refuses a connection that took what should have become the reserve.
     async fn turn_away(&mut self, stream: Stream) {
-        self.counts.refused += 1;
+        self.count(|counts| counts.refused += 1);
         stream.refuse(self.refusal);
         // Closing is done by the driver in its next turn; only then is there a descriptor again.
         timer::sleep(CLOSE_MS).await;
-        self.reserve = open_reserve();
+        self.reserve.restore();
     }
 
     /// After a failed accept: returns if another may follow.
@@ -243,10 +239,15 @@ impl Listener {
         }
         match failure.kind() {
             Kind::Exhausted => {
-                self.counts.exhausted += 1;
-                if self.reserve.take().is_none() {
-                    pause().await;
-                    self.reserve = open_reserve();
+                self.count(|counts| counts.exhausted += 1);
+                let (inner, refusal) = (&self.inner, self.refusal);
+                match self.reserve.lend(|| inner.refuse_waiting(refusal)) {
+                    Some(Ok(())) => self.count(|counts| counts.refused += 1),
+                    // Nobody waits, or the reserve is lost.
+                    Some(Err(_)) | None => {
+                        pause().await;
+                        self.reserve.restore();
+                    }
                 }
                 Ok(())
             }
@@ -258,7 +259,11 @@ impl Listener {
                 pause().await;
                 Ok(())
             }
-            _ => Err(failure),
+            _ => {
+                self.count(|counts| counts.failed += 1);
+                pause().await;
+                Err(failure)
+            }
         }
     }
 }
@@ -269,6 +274,12 @@ impl Stopper {
         self.0.is_stopped.set(true);
         let canceller = self.0.canceller.take();
         *self.0.canceller.borrow_mut() = canceller.cancel();
+    }
+
+    /// What the listener has done.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.counts.get()
     }
 }
 
@@ -286,11 +297,29 @@ impl Inner {
         }
     }
 
-    /// A connection that waits in the queue, without waiting for one.
-    fn accept_waiting(&self) -> io::Result<Stream> {
+    /// Takes in a connection that waits in the queue, tells it so and closes it, all at once.
+    fn refuse_waiting(&self, refusal: &[u8]) -> io::Result<()> {
+        let (accepted, _) = self.accept_queued()?;
+        accepted.set_nonblocking(true)?;
+        // What it has sent is read before, so that it gets the words and not a reset.
+        let mut unread = [core::mem::MaybeUninit::uninit(); MIDDLE_READ_BYTES];
+        let _ = accepted.recv(&mut unread);
+        let _ = accepted.send_with_flags(refusal, libc::MSG_NOSIGNAL);
+        Ok(())
+    }
+
+    fn accept_queued(&self) -> io::Result<(Socket, SockAddr)> {
         let (Self::Tcp(_, socket) | Self::Unix(_, socket)) = self;
         socket.set_nonblocking(true)?;
-        let (accepted, peer) = socket.accept()?;
+        let accepted = socket.accept();
+        // See `open_inner`: for the accepts to come.
+        socket.set_nonblocking(!is_uring())?;
+        accepted
+    }
+
+    /// A connection that waits in the queue, without waiting for one.
+    fn accept_waiting(&self) -> io::Result<Stream> {
+        let (accepted, peer) = self.accept_queued()?;
         accepted.set_nonblocking(!is_uring())?;
         match peer.as_socket() {
             Some(peer) => {
@@ -318,10 +347,6 @@ fn open_inner(seat: Seat) -> io::Result<Inner> {
 
 fn is_uring() -> bool {
     driver::current().is_some_and(driver::Rung::is_uring)
-}
-
-fn open_reserve() -> Option<Socket> {
-    Socket::new(Domain::UNIX, Type::DGRAM, None).ok()
 }
 
 async fn pause() {

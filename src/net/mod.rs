@@ -9,11 +9,12 @@
 //! | `error` | what can go wrong, as one small value |
 //! | `clock`, `random` | the only callers of the system's clock and randomness |
 //! | `driver` | io_uring or epoll, and running a worker on it |
-//! | `task`, `timer` | spawning with panics contained; deadlines |
+//! | `task`, `timer`, `turn` | spawning with panics contained; deadlines; writes of one turn together |
 //! | `buffers` | free lists per thread, the process-wide budget |
-//! | `socket`, `pump`, `gather`, `stream` | descriptors, the read that is never dropped, writing in pieces, the two halves |
+//! | `socket`, `pump`, `gather` | descriptors, the read that is never dropped, writing in pieces |
+//! | `reader`, `writer`, `stream` | the two halves of a connection, and the whole |
 //! | `tls`, `handshake` | sessions and settings; bringing one up over a stream |
-//! | `listen`, `connect`, `resolve`, `pool` | how streams begin and wait |
+//! | `listen`, `reserve`, `connect`, `resolve`, `pool` | how streams begin and wait |
 //!
 //! Not here: HTTP, and anything else of the domain.
 
@@ -28,12 +29,16 @@ pub mod listen;
 pub mod pool;
 mod pump;
 pub mod random;
+pub mod reader;
+mod reserve;
 pub mod resolve;
 mod socket;
 pub mod stream;
 pub mod task;
 pub mod timer;
 pub mod tls;
+mod turn;
+pub mod writer;
 
 #[cfg(test)]
 mod kit;

@@ -20,6 +20,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, UNACKED_TIMEOUT};
 use crate::net::gather::Gather;
+use crate::net::turn;
 
 /// A shared hold on a connected socket.
 #[derive(Clone)]
@@ -212,6 +213,7 @@ impl WriteHalf {
         &mut self,
         buffer: Slice<B>,
     ) -> (io::Result<usize>, Slice<B>) {
+        turn::end().await;
         match self {
             Self::Tcp(half) => half.write(buffer).await,
             Self::Unix(half) => half.write(buffer).await,
@@ -219,6 +221,7 @@ impl WriteHalf {
     }
 
     pub(super) async fn write_pieces(&mut self, gather: Gather) -> (io::Result<usize>, Gather) {
+        turn::end().await;
         match self {
             Self::Tcp(half) => half.writev(gather).await,
             Self::Unix(half) => half.writev(gather).await,

@@ -8,8 +8,10 @@
 //! The crypto provider is chosen by cargo feature (`aws-lc-rs` wins over `ring`) and named in every
 //! setting, so that no process-wide default is needed or touched.
 
+use core::cell::RefCell;
 use core::fmt;
 use std::io::{BufRead, Write};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustls::client::{ClientSessionMemoryCache, Resumption};
@@ -75,6 +77,9 @@ pub struct Facts {
     /// Whether an earlier session was taken up.
     pub is_resumed: bool,
 }
+
+/// A session that the two halves of a connection share.
+pub(super) type SharedSession = Rc<RefCell<Session>>;
 
 /// One side of a TLS connection.
 pub(super) struct Session {

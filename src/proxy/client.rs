@@ -11,8 +11,10 @@ use core::task::{Context, Poll, ready};
 
 use crate::limits::{KIB, QUIET_READ_BYTES};
 use crate::net::clock::{self, Instant};
-use crate::net::stream::{Reader, Stream, Writer};
+use crate::net::reader::Reader;
+use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
+use crate::net::writer::Writer;
 use crate::proxy::drain::{Drain, Phase};
 
 /// A client's connection.
@@ -60,16 +62,19 @@ impl Client<'_> {
         .await
     }
 
-    /// Waits for `work` while the client's bytes are left alone: they are still to be read.
+    /// Like [`Client::watch`], while the client's bytes are left alone: they are still to be read.
     ///
     /// # Errors
-    /// What came first instead of the result; never [`Interrupt::Gone`].
-    pub async fn watch_time<F: Future>(
+    /// What came first instead of the result.
+    pub async fn watch_unread<F: Future>(
         &mut self,
         mut work: Pin<&mut F>,
     ) -> Result<F::Output, Interrupt> {
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending if poll_left(&self.stream.reader, &mut self.look, cx).is_ready() => {
+                Poll::Ready(Err(Interrupt::Gone))
+            }
             Poll::Pending => self.poll_expired(cx).map(Err),
         })
         .await
@@ -148,6 +153,12 @@ pub fn poll_gone(
             Ok(_) => {}
         }
     }
+    poll_left(reader, look, cx)
+}
+
+/// Ready when a client has left whose bytes stay in the socket: nothing tells of the end behind
+/// them, it has to be looked for.
+fn poll_left(reader: &Reader, look: &mut Option<Deadline>, cx: &mut Context<'_>) -> Poll<()> {
     let look = look.get_or_insert_with(|| {
         let mut soon = Deadline::new();
         soon.set_in(LOOK_MS);

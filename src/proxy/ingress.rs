@@ -305,3 +305,53 @@ const LEAVE_MS: u64 = 20;
 
 /// From here on a declared length may set how much room is made at once.
 const LARGE_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, MIB, Pace, RATE_WINDOW};
+    use crate::net::clock::Instant;
+
+    /// Whether a pace holds after `seconds` in which a body grew from `before` to `after` bytes.
+    fn holds(seconds: u64, before: usize, after: usize, is_tight: bool) -> bool {
+        let mut pace = Pace::new(&Limits::default());
+        let begun = Instant::from_nanos(7);
+        assert!(pace.holds(before, begun, is_tight), "nothing is known yet");
+        pace.holds(after, begun.plus_ms(seconds * 1_000), is_tight)
+    }
+
+    #[test]
+    fn p28_bodies_at_the_lowest_rate_are_fast_enough_and_a_byte_below_it_are_not() {
+        let limits = Limits::default();
+        let bytes = |rate: u64, seconds: u64| usize::try_from(rate * seconds).unwrap();
+        let window = RATE_WINDOW.as_secs();
+        let small = bytes(limits.body_rate_min, window);
+        let large = bytes(limits.body_rate_large_min, window);
+        let tight = bytes(limits.body_rate_large_min * 4, window / 10);
+        for (seconds, before, least, is_tight) in [
+            (window, 0, small, false),
+            (window, 1_000, small, false),
+            (window, 2 * MIB, large, false),
+            (window / 10, 0, tight, true),
+        ] {
+            let row = (seconds, before, is_tight);
+            assert!(holds(seconds, before, before + least, is_tight), "{row:?}");
+            assert!(
+                !holds(seconds, before, before + least - 1, is_tight),
+                "{row:?}"
+            );
+            // Nobody is judged before the window is over.
+            assert!(holds(seconds - 1, before, before, is_tight), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn time_that_the_provider_took_is_not_the_clients() {
+        let mut pace = Pace::new(&Limits::default());
+        let begun = Instant::from_nanos(0);
+        assert!(pace.holds(0, begun, false));
+        let (from, to) = (begun.plus_ms(1_000), begun.plus_ms(60_000));
+        pace.pause(from, to);
+        assert!(pace.holds(0, to.plus_ms(28_999), false));
+        assert!(!pace.holds(0, to.plus_ms(29_000), false));
+    }
+}

@@ -288,7 +288,7 @@ async fn write(
     };
     client.deadline.set_in(limits.write_stall_timeout_ms);
     let sending = upstream::send(stream, &outbound, early, limits);
-    match client.watch_time(pin!(sending)).await {
+    match client.watch_unread(pin!(sending)).await {
         Ok(result) => result,
         Err(Interrupt::Expired) => Err(Failure::new(Kind::HeadTimeout)),
         Err(Interrupt::Gone) => Err(Failure::new(Kind::ClientGone)),

@@ -256,6 +256,7 @@ fn connect_failure(error: NetError) -> Failure {
     let kind = match (error.act(), error.kind()) {
         (_, NetKind::NoAddress) | (Act::Resolve, _) => Kind::Unresolved,
         (_, NetKind::Timeout) => Kind::ConnectTimeout,
+        (_, NetKind::Exhausted) => Kind::NoRoom,
         (Act::Handshake, _) | (_, NetKind::Tls(_)) => Kind::Tls,
         _ => Kind::Connect,
     };

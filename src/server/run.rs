@@ -303,6 +303,7 @@ fn spawn_workers(
     for (number, setup) in setups.into_iter().enumerate() {
         let started = started.clone();
         let progress = Arc::clone(progress);
+        let heard = notices.clone();
         thread::Builder::new()
             .name(format!("ringway-{number}"))
             .spawn(move || {
@@ -310,7 +311,8 @@ fn spawn_workers(
                 let on_start = move |report: &Report| {
                     let _ = told.send(Ok(*report));
                 };
-                if let Err(error) = driver::run_worker(choice, on_start, || worker::run(setup)) {
+                let main = || worker::run(setup, heard);
+                if let Err(error) = driver::run_worker(choice, on_start, main) {
                     let _ = started.send(Err(error.to_string()));
                 }
                 progress.worker_lost.notify_one();

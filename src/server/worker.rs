@@ -8,6 +8,7 @@ use futures_channel::{mpsc, oneshot};
 
 use crate::limits::{Limits, RESOLVE_POLL};
 use crate::net::connect::{self, Endpoint, Waits};
+use crate::net::error::Kind;
 use crate::net::listen::{Listener, Seat, Stopper};
 use crate::net::stream::Stream;
 use crate::net::tls::ServerTls;
@@ -16,6 +17,7 @@ use crate::proxy::connection;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::{Shared, Worker};
 use crate::route::plan::Plan;
+use crate::server::output::Notices;
 use crate::telemetry::meter::Meter;
 use crate::telemetry::ring::LineSender;
 
@@ -47,8 +49,8 @@ pub struct Setup {
     pub panic_model: Option<String>,
 }
 
-/// Serves until the process has drained.
-pub async fn run(mut setup: Setup) {
+/// Serves until the process has drained; `notices` hears of accepts that fail.
+pub async fn run(mut setup: Setup, notices: Notices) {
     let worker = Worker::new(
         setup.plan,
         setup.endpoints,
@@ -65,6 +67,7 @@ pub async fn run(mut setup: Setup) {
                     listener,
                     Rc::clone(&worker),
                     setup.tls.clone(),
+                    notices.clone(),
                 )));
             }
             // Without its listener this worker is of no use; the control thread sees it end.
@@ -86,7 +89,7 @@ async fn answer(
         match ask {
             Ask::Meter(reply) => {
                 // A scrape that was given up wants no answer.
-                let _ = reply.send(meter(worker));
+                let _ = reply.send(meter(worker, stoppers));
             }
             Ask::Phase(phase) => {
                 if phase >= Phase::Draining {
@@ -99,10 +102,15 @@ async fn answer(
     }
 }
 
-fn meter(worker: &Worker) -> Meter {
+fn meter(worker: &Worker, stoppers: &[Stopper]) -> Meter {
     let mut meter = worker.meter.borrow().snapshot();
     let pool = worker.pool.borrow().counts();
     let counters = &mut meter.counters;
+    for listener in stoppers.iter().map(Stopper::counts) {
+        counters.accepted += listener.accepted;
+        counters.refused += listener.refused;
+        counters.accept_errors += listener.exhausted + listener.failed;
+    }
     counters.open = worker.drain.seated() as u64;
     counters.pooled = pool.idle;
     counters.reused = pool.reused;
@@ -112,14 +120,27 @@ fn meter(worker: &Worker) -> Meter {
     meter
 }
 
-async fn accept(mut listener: Listener, worker: Rc<Worker>, tls: Option<ServerTls>) {
-    while let Ok(stream) = listener.accept().await {
-        let counters = listener.counts();
-        {
-            let mut meter = worker.meter.borrow_mut();
-            meter.counters.accepted += 1;
-            meter.counters.refused = meter.counters.refused.max(counters.refused);
-        }
+/// Takes connections in until the listener is stopped.
+async fn accept(
+    mut listener: Listener,
+    worker: Rc<Worker>,
+    tls: Option<ServerTls>,
+    notices: Notices,
+) {
+    let mut told = None;
+    loop {
+        let stream = match listener.accept().await {
+            Ok(stream) => stream,
+            Err(error) if error.kind() == Kind::Stopped => return,
+            Err(error) => {
+                // It comes again with every try: once is enough.
+                if told.replace(error) != Some(error) {
+                    notices.say(format!("{error}; trying again"));
+                }
+                continue;
+            }
+        };
+        told = None;
         if !worker.shared.admit() {
             worker.meter.borrow_mut().counters.refused += 1;
             stream.refuse(REFUSAL);

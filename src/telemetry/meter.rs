@@ -125,6 +125,8 @@ pub struct Counters {
     pub open: u64,
     /// Client connections refused because there were too many.
     pub refused: u64,
+    /// Accepts that failed, for want of descriptors or for a reason of the listener's own.
+    pub accept_errors: u64,
     /// Upstream connections opened.
     pub connected: u64,
     /// Upstream connections reused.
@@ -300,6 +302,7 @@ impl Counters {
         self.accepted += other.accepted;
         self.open += other.open;
         self.refused += other.refused;
+        self.accept_errors += other.accept_errors;
         self.connected += other.connected;
         self.reused += other.reused;
         self.stale += other.stale;

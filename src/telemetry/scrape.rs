@@ -141,7 +141,7 @@ fn process(out: &mut String, facts: &Facts) {
 #[expect(clippy::too_many_lines, reason = "one row per counter")]
 fn counters(out: &mut String, meter: &Meter) {
     let c = &meter.counters;
-    let rows: [(&str, &str, &str, u64); 13] = [
+    let rows: [(&str, &str, &str, u64); 14] = [
         (
             "ringway_connections_open",
             "gauge",
@@ -159,6 +159,12 @@ fn counters(out: &mut String, meter: &Meter) {
             "counter",
             "Client connections refused.",
             c.refused,
+        ),
+        (
+            "ringway_accept_errors_total",
+            "counter",
+            "Accepts that failed.",
+            c.accept_errors,
         ),
         (
             "ringway_upstream_connected_total",

@@ -1,5 +1,7 @@
 //! Bounds at their limit and one past it, as a client meets them.
 
+use core::time::Duration;
+
 use ringway::wire::kind::Wire;
 
 use crate::support::client::End;
@@ -8,6 +10,7 @@ use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{self, LAST_CHUNK, answer, chunk, json, post};
 use crate::support::provider::Provider;
 use crate::support::script::{Step, once, then};
+use crate::support::wait;
 use crate::support::wires::{WIRES, chat, error_event, events, path, start_up, told, whole};
 
 /// A head of exactly so many bytes, its request line and empty line included.
@@ -260,5 +263,46 @@ fn uploads_of_relayed_endpoints_that_stall_are_408_and_the_provider_is_let_go() 
             0,
             "P3: never forwarded as complete"
         );
+    });
+}
+
+#[test]
+fn p28_bodies_that_trickle_are_408_while_others_hold_over_half_of_the_budget() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .limit("held_budget_bytes", 4 << 20)
+            .start();
+        let (length, there) = (3 << 20, 5 << 19);
+        let head = |length: usize| {
+            format!(
+                "POST {} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n",
+                path(wire)
+            )
+        };
+        // A large body that is nearly there, and waits.
+        let body = chat(wire, MODEL, false);
+        let body = body.clone() + &" ".repeat(length - body.len());
+        let mut holder = gateway.client();
+        holder.send(head(length));
+        holder.send(&body[..there]);
+        wait::until("more than half is held", || {
+            (gateway.metric("ringway_held_bytes") > f64::from(2 << 20)).then_some(())
+        });
+        // Never stalled, and never fast enough.
+        let mut client = gateway.client();
+        client.send(head(1 << 20));
+        wait::until("an answer", || {
+            client.send([b' '; 100]);
+            client
+                .hears_within(Duration::from_millis(100))
+                .then_some(())
+        });
+        let got = client.head();
+        assert_eq!(got.status, 408);
+        holder.send(&body[there..]);
+        assert_eq!(holder.answer().status, 200);
+        assert_eq!(provider.requests().len(), 1, "P3: never forwarded in part");
     });
 }

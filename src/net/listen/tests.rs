@@ -1,12 +1,13 @@
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 
-use super::{Address, Listener, bind};
+use super::{Address, Inner, Listener, bind};
 use crate::net::connect::connect;
 use crate::net::error::{Act, Kind, NetError};
-use crate::net::kit::{WAITS, endpoint_at, hear, in_children, listen, on_both_drivers, say, until};
+use crate::net::kit::{
+    WAITS, endpoint_at, hear, in_children, limit_descriptors, listen, on_both_drivers, say, until,
+};
 use crate::net::task;
 use crate::net::timer::sleep;
 
@@ -180,7 +181,7 @@ fn p32_stop_with_clients_in_the_queue_hands_them_out_first() {
             }
         };
         assert_eq!((served, end.kind()), (5, Kind::Stopped));
-        assert_eq!(listener.counts().accepted, 5);
+        assert_eq!(listener.stopper().counts().accepted, 5);
         for client in &mut clients {
             assert_eq!(hear(client, 6).await, b"served");
         }
@@ -226,24 +227,27 @@ async fn starve() {
     drop(hoard);
     let _client = TcpStream::connect(address).expect("connects");
     let (_stream, listener) = accepting.await.expect("no panic");
-    let counts = listener.counts();
+    let counts = listener.stopper().counts();
     assert_eq!((counts.accepted, counts.refused), (1, 3));
     // One or two failed accepts a refusal: it waits, it does not spin.
     assert!((1..=20).contains(&counts.exhausted), "{counts:?}");
 }
 
-fn limit_descriptors(count: u64) {
-    use std::os::fd::AsRawFd;
-    // Everything the process needs is open by now; what counts is how many more there may be.
-    let next = std::fs::File::open("/dev/null").expect("opens").as_raw_fd();
-    let text = format!("{}", count.max(u64::try_from(next).expect("a number") + 2));
-    let status = Command::new("prlimit")
-        .args([
-            "--pid",
-            &std::process::id().to_string(),
-            &format!("--nofile={text}:{text}"),
-        ])
-        .status()
-        .expect("prlimit runs");
-    assert!(status.success());
+#[test]
+fn accept_that_fails_says_why_and_goes_on_once_the_socket_is_well_again() {
+    on_both_drivers(|| async {
+        let (mut listener, _) = listen();
+        let (Inner::Tcp(_, socket) | Inner::Unix(_, socket)) = &listener.inner;
+        let socket = socket.try_clone().expect("a descriptor");
+        socket.shutdown(Shutdown::Both).expect("stops listening");
+        for count in 1..3 {
+            let failure = listener.accept().await.err().expect("does not listen");
+            assert_eq!(failure.kind(), Kind::Os(libc::EINVAL));
+            assert_eq!(listener.stopper().counts().failed, count);
+        }
+        socket.listen(8).expect("listens again");
+        let address = socket.local_addr().expect("a port").as_socket();
+        let _client = TcpStream::connect(address.expect("tcp")).expect("queued");
+        assert!(listener.accept().await.is_ok());
+    });
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::Stream;
-use crate::limits::{KIB, MIB, QUIET_READ_BYTES, UNBROKEN_READ_BYTES};
+use crate::limits::{KIB, MIB, QUIET_READ_BYTES};
 use crate::net::connect::connect;
 use crate::net::error::Kind;
 use crate::net::gather::Piece;
@@ -14,8 +14,8 @@ use crate::net::kit::{
     say, until,
 };
 use crate::net::socket::Look;
+use crate::net::task;
 use crate::net::timer::{sleep, within};
-use crate::net::{driver, task};
 
 #[test]
 fn echo_comes_back_byte_for_byte() {
@@ -182,6 +182,37 @@ fn p13_drop_while_reading_peer_sees_the_end_at_once_and_descriptor_closes() {
         assert!(seen.duration_since(dropped).as_millis() < 100, "too late");
         until(|| std::fs::read_link(&link).ok().as_ref() != Some(&before)).await;
         assert!(dropped.elapsed().as_millis() < 200, "descriptor still open");
+    });
+}
+
+#[test]
+fn p13_drop_amid_a_write_resets_a_peer_that_does_not_read_and_descriptor_closes() {
+    let name = "net::stream::tests::\
+                p13_drop_amid_a_write_resets_a_peer_that_does_not_read_and_descriptor_closes";
+    in_children(name, || async {
+        drop(pair().await);
+        sleep(50).await;
+        let before = open_descriptors();
+        let (mut client, server) = pair().await;
+        let large = pattern(16 * MIB);
+        let end = large.len();
+        let writing = Box::pin(client.writer.write(large, 0..end));
+        assert!(within(50, writing).await.is_none(), "somebody has read");
+        drop(client);
+        until(|| server.socket.has_peer_ended()).await;
+        let mut server = server;
+        let mut heard = Vec::new();
+        let ended = loop {
+            match server.reader.read(&mut heard).await {
+                Ok(0) => break None,
+                Ok(_) => {}
+                Err(error) => break Some(error.kind()),
+            }
+        };
+        assert_eq!(ended, Some(Kind::Reset));
+        assert!(heard.len() < end);
+        drop(server);
+        until(|| open_descriptors() <= before).await;
     });
 }
 
@@ -483,42 +514,6 @@ fn write_shared_leaves_the_buffer_to_its_owner() {
             .expect("writes");
         assert_eq!(hear(&mut server, 3).await, b"for");
         assert_eq!(Rc::strong_count(&body), 1);
-    });
-}
-
-/// Waits until bytes are there and the driver has heard of them.
-async fn arrived(stream: &Stream) {
-    until(|| stream.socket.look() == Look::Something).await;
-    sleep(2).await;
-}
-
-#[test]
-fn reader_that_never_waits_rests_past_the_bound_on_epoll_alone() {
-    on_both_drivers(|| async {
-        let (mut client, mut server) = pair().await;
-        let is_epoll = driver::current() == Some(driver::Rung::Epoll);
-        server.reader.count_unbroken(UNBROKEN_READ_BYTES);
-        say(&mut client, b"in the bound").await;
-        arrived(&server).await;
-        let mut heard = Vec::new();
-        let first = poll_once(Box::pin(server.reader.read(&mut heard))).await;
-        if !is_epoll {
-            // Every read waits for the driver's turn.
-            assert_eq!((first, server.reader.unbroken), (None, 0));
-            return;
-        }
-        assert_eq!(first, Some(Ok(12)));
-        say(&mut client, b"past it").await;
-        arrived(&server).await;
-        server.reader.rest.set_in(5);
-        let begun = Instant::now();
-        assert_eq!(
-            poll_once(Box::pin(server.reader.read(&mut heard))).await,
-            None
-        );
-        assert_eq!(server.reader.read(&mut heard).await, Ok(7));
-        assert!(begun.elapsed().as_millis() >= 5);
-        assert_eq!(server.reader.unbroken, 7);
     });
 }
 

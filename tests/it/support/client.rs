@@ -97,6 +97,14 @@ impl Client {
         let _ = sent.and_then(|()| self.io.flush());
     }
 
+    /// Sends bytes until the gateway takes no more of them for a while.
+    pub(crate) fn stuff(&mut self, bytes: impl AsRef<[u8]>) {
+        let wait = Some(Duration::from_millis(200));
+        self.socket.set_write_timeout(wait).unwrap();
+        self.send(bytes);
+        self.socket.set_write_timeout(Some(DEADLINE)).unwrap();
+    }
+
     /// Sends a request and reads its whole answer.
     pub(crate) fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
         self.send(request);

@@ -15,7 +15,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::http::{self, Framing, Head};
 use super::script::{Script, Step, always};
-use super::wait::DEADLINE;
+use super::wait::{self, DEADLINE};
 
 /// A running provider. Dropping it closes everything.
 pub(crate) struct Provider {
@@ -278,6 +278,7 @@ impl Connection<'_> {
                 Step::Request => self.request(true)?,
                 Step::Head => self.request(false)?,
                 Step::Send(bytes) => self.send(bytes)?,
+                Step::Deaf => return Err(self.deaf()),
                 Step::Gate => self.gate()?,
                 Step::Flood(bytes) => self.flood(bytes)?,
                 Step::Close => {
@@ -340,6 +341,16 @@ impl Connection<'_> {
         }
         state.gates -= 1;
         Ok(())
+    }
+
+    /// Waits for a reset without reading.
+    fn deaf(&self) -> Gone {
+        let socket = self.socket.as_ref().unwrap();
+        wait::until("a reset", || {
+            let stopped = self.shared.state().stopped;
+            (stopped || socket.take_error().unwrap().is_some()).then_some(())
+        });
+        self.note(PeerEnd::Reset)
     }
 
     /// Writes until the peer closes; what the kernel took is counted.

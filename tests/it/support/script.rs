@@ -9,6 +9,8 @@ pub(crate) enum Step {
     Head,
     /// Send bytes.
     Send(Vec<u8>),
+    /// Read nothing until the peer has reset the connection.
+    Deaf,
     /// Wait for `Provider::open`.
     Gate,
     /// Send the bytes over and over until the peer has closed; for peers that do not read.

@@ -1,0 +1,286 @@
+//! The reading half of a connection, plain or TLS.
+//!
+//! Promises:
+//! - A pending read is never lost: [`Reader::poll_read`] may be polled and left alone any number of
+//!   times, in any select, across exchanges; what came is handed out by the next poll.
+//! - A pending read owns 2 KiB. Larger buffers are taken only when bytes are known to wait.
+//! - In steady state a read on a plain connection allocates nothing.
+//! - A TLS connection that ends without a close message is an error, never a clean end.
+
+use core::cell::RefCell;
+use core::future::poll_fn;
+use core::task::{Context, Poll, ready};
+use std::io;
+
+use crate::limits::{
+    BUSY_READ_BYTES, FILL_READ_BYTES, MIDDLE_READ_BYTES, QUIET_READ_BYTES, UNBROKEN_READ_BYTES,
+};
+use crate::net::buffers::{self, Class};
+use crate::net::driver;
+use crate::net::error::{Act, Kind, NetError, TlsFault};
+use crate::net::pump::{Ask, Done, Pump};
+use crate::net::socket::{ReadHalf, Socket};
+use crate::net::timer::Deadline;
+use crate::net::tls::{Session, SharedSession};
+
+/// The reading half.
+pub struct Reader {
+    pump: Pump,
+    socket: Socket,
+    session: Option<SharedSession>,
+    /// Plaintext that came along with the end of the handshake. Empty afterwards.
+    early: Vec<u8>,
+    /// A failure met after bytes that had to be handed out first.
+    failed: Option<NetError>,
+    /// Bytes read since a read last had to wait. Past the bound, `rest` is set.
+    unbroken: usize,
+    /// The end of a pause that others get.
+    rest: Deadline,
+    /// On io_uring every read waits for the driver's turn, so that nobody is kept waiting.
+    is_tireless: bool,
+}
+
+impl Reader {
+    pub(super) fn new(half: ReadHalf, socket: Socket) -> Self {
+        Self {
+            pump: Pump::new(half),
+            socket,
+            session: None,
+            early: Vec::new(),
+            failed: None,
+            unbroken: 0,
+            rest: Deadline::new(),
+            is_tireless: driver::current().is_some_and(driver::Rung::is_uring),
+        }
+    }
+
+    /// From here on what comes is opened by `session`; `early` is plaintext that came with its
+    /// handshake.
+    pub(super) fn secure(&mut self, session: SharedSession, early: Vec<u8>) {
+        self.session = Some(session);
+        self.early = early;
+    }
+
+    /// Appends what comes next to `into` and says how much that was; 0 is the peer's clean end.
+    ///
+    /// One call appends at most 66 KiB. An empty `into` is swapped for the buffer that was read
+    /// into, and its own goes to the free list.
+    ///
+    /// # Errors
+    ///
+    /// When the connection broke. Bytes that came before are handed out first.
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<u8>,
+    ) -> Poll<Result<usize, NetError>> {
+        match self.session.clone() {
+            None => self.poll_bytes(cx, into),
+            Some(session) => self.poll_opened(cx, &session, into),
+        }
+    }
+
+    /// Waits for [`Reader::poll_read`]. Safe to drop: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of `poll_read`.
+    pub async fn read(&mut self, into: &mut Vec<u8>) -> Result<usize, NetError> {
+        poll_fn(|cx| self.poll_read(cx, into)).await
+    }
+
+    /// Appends what comes next to `buffer`, for bodies too large to pass through small buffers:
+    /// on a plain connection the kernel writes into it directly. It grows by doubling, as bytes
+    /// come.
+    ///
+    /// At most `max` bytes are asked for; a read that was pending before may bring up to 66 KiB
+    /// whatever `max` says. The result is that of [`Reader::poll_read`].
+    ///
+    /// Dropped early, `buffer` is gone, and what comes is handed out by the next read.
+    pub async fn fill(
+        &mut self,
+        mut buffer: Vec<u8>,
+        max: usize,
+    ) -> (Result<usize, NetError>, Vec<u8>) {
+        if max == 0 {
+            return (Ok(0), buffer);
+        }
+        if self.session.is_some() || !self.is_empty() {
+            let result = self.read(&mut buffer).await;
+            return (result, buffer);
+        }
+        let mut ask = Some(large_ask(buffer, max));
+        let done = poll_fn(|cx| {
+            self.pump.poll(cx, || {
+                ask.take()
+                    .expect("an empty pump asks once, at the first poll")
+            })
+        })
+        .await;
+        let result = done
+            .result
+            .map_err(|error| NetError::from_io(Act::Read, &error));
+        (result, done.buffer)
+    }
+
+    /// Whether no read is pending and nothing that came is left to hand out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pump.is_idle() && self.failed.is_none() && self.early.is_empty()
+    }
+
+    /// Whether the peer has ended the connection, however much lies unread before its end.
+    #[must_use]
+    pub fn has_peer_ended(&self) -> bool {
+        self.socket.has_peer_ended()
+    }
+
+    /// Bytes as they are on the wire.
+    pub(super) fn poll_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<u8>,
+    ) -> Poll<Result<usize, NetError>> {
+        if let Some(failure) = self.failed.take() {
+            return Poll::Ready(Err(failure));
+        }
+        let done = ready!(self.poll_pump(cx, quiet_ask));
+        let count = match done.result {
+            Ok(count) => count,
+            Err(error) => {
+                buffers::give(done.buffer);
+                return Poll::Ready(Err(NetError::from_io(Act::Read, &error)));
+            }
+        };
+        if into.is_empty() && done.start == 0 {
+            buffers::give(core::mem::replace(into, done.buffer));
+        } else {
+            into.extend_from_slice(done.buffer.get(done.start..).unwrap_or_default());
+            buffers::give(done.buffer);
+        }
+        if count < done.room || count == 0 {
+            return Poll::Ready(Ok(count));
+        }
+        Poll::Ready(Ok(count + self.receive_rest(into)))
+    }
+
+    /// The pump's next read, after a rest where one is due.
+    fn poll_pump(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) -> Poll<Done> {
+        if self.unbroken > UNBROKEN_READ_BYTES {
+            ready!(self.rest.poll_expired(cx));
+            self.unbroken = 0;
+        }
+        let polled = self.pump.poll(cx, ask);
+        match &polled {
+            Poll::Ready(done) => {
+                self.count_unbroken(done.result.as_ref().map_or(0, |&count| count))
+            }
+            Poll::Pending => self.unbroken = 0,
+        }
+        polled
+    }
+
+    /// Counts bytes that came without waiting; past the bound, a rest is due.
+    fn count_unbroken(&mut self, count: usize) {
+        if self.is_tireless {
+            return;
+        }
+        self.unbroken = self.unbroken.saturating_add(count);
+        if self.unbroken > UNBROKEN_READ_BYTES {
+            self.rest.set_in(1);
+        }
+    }
+
+    /// After a read that filled its buffer: takes what else is there, without waiting. Its failure
+    /// is kept for the next read, because the kernel tells it only once.
+    fn receive_rest(&mut self, into: &mut Vec<u8>) -> usize {
+        if into.capacity() - into.len() < MIDDLE_READ_BYTES {
+            let wanted = into.len() + MIDDLE_READ_BYTES;
+            let mut larger = buffers::take(Class::Busy);
+            if wanted <= larger.capacity() {
+                larger.extend_from_slice(into);
+                buffers::give(core::mem::replace(into, larger));
+            } else {
+                buffers::give(larger);
+                into.reserve(MIDDLE_READ_BYTES);
+            }
+        }
+        match self.socket.receive(into, BUSY_READ_BYTES) {
+            Ok(count) => {
+                self.count_unbroken(count);
+                count
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => {
+                self.failed = Some(NetError::from_io(Act::Read, &error));
+                0
+            }
+        }
+    }
+
+    /// Plaintext out of the TLS session.
+    fn poll_opened(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &RefCell<Session>,
+        into: &mut Vec<u8>,
+    ) -> Poll<Result<usize, NetError>> {
+        if !self.early.is_empty() {
+            let early = core::mem::take(&mut self.early);
+            into.extend_from_slice(&early);
+            return Poll::Ready(Ok(early.len()));
+        }
+        loop {
+            if session.borrow().is_closed_by_peer() {
+                return Poll::Ready(Ok(0));
+            }
+            let mut sealed = Vec::new();
+            if ready!(self.poll_bytes(cx, &mut sealed))? == 0 {
+                return Poll::Ready(Err(NetError::new(Act::Read, Kind::Cut)));
+            }
+            let before = into.len();
+            let opened = session.borrow_mut().open(&sealed, into);
+            buffers::give(sealed);
+            let failure = opened.err().map(|fault| self.refuse(session, fault));
+            if into.len() > before {
+                self.failed = self.failed.or(failure);
+                return Poll::Ready(Ok(into.len() - before));
+            }
+            if let Some(failure) = failure {
+                return Poll::Ready(Err(failure));
+            }
+        }
+    }
+
+    /// Tells the peer what was wrong with its bytes, as far as the socket takes it at once.
+    #[cold]
+    fn refuse(&self, session: &RefCell<Session>, fault: TlsFault) -> NetError {
+        let mut alert = Vec::new();
+        session.borrow_mut().drain(&mut alert);
+        self.socket.send_last_words(&alert);
+        NetError::new(Act::Read, Kind::Tls(fault))
+    }
+}
+
+fn quiet_ask() -> Ask {
+    Ask {
+        buffer: buffers::take(Class::Quiet),
+        end: QUIET_READ_BYTES,
+    }
+}
+
+fn large_ask(mut buffer: Vec<u8>, max: usize) -> Ask {
+    let length = buffer.len();
+    let wanted = max.min(MIDDLE_READ_BYTES);
+    if buffer.capacity() - length < wanted {
+        buffer.reserve(wanted);
+    }
+    let room = (buffer.capacity() - length).min(max).min(FILL_READ_BYTES);
+    Ask {
+        end: length + room,
+        buffer,
+    }
+}
+
+#[cfg(test)]
+mod tests;
