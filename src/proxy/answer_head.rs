@@ -109,7 +109,7 @@ pub fn passthrough(
     for (name, value) in head.fields.iter(buf) {
         let withheld = is_withheld(name) || is_ours(name) || head.fields.is_hop_by_hop(buf, name);
         if !withheld && !holds_credential(value) {
-            encode::field(out, name, value);
+            encode::known_field(out, name, value);
         }
     }
     for name in IDS {
@@ -182,6 +182,6 @@ const IDS: [&str; 2] = ["x-request-id", "request-id"];
 fn ids(out: &mut Vec<u8>, id: u128, names: &[&str]) {
     let text = id_text(id);
     for name in names {
-        encode::field(out, name.as_bytes(), text.as_str().as_bytes());
+        encode::known_field(out, name.as_bytes(), text.as_str().as_bytes());
     }
 }
