@@ -1,7 +1,8 @@
 //! The field table of a head: names and values as spans, in order, repeats kept.
 //!
 //! Look-ups walk the table: a head holds a few dozen fields at most, and each is asked for once.
-//! The table's memory is kept from head to head.
+//! Most are for fields that are not there, so 64 bits remember which names may be: a bit that is
+//! not set answers without a walk. The table's memory is kept from head to head.
 
 use crate::http1::grammar;
 use crate::http1::span::Span;
@@ -19,13 +20,18 @@ pub struct Field {
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     table: Vec<Field>,
+    /// For every field of the table, the bit of its name is set.
+    names: u64,
 }
 
 impl Fields {
     /// An empty table.
     #[must_use]
     pub const fn new() -> Self {
-        Self { table: Vec::new() }
+        Self {
+            table: Vec::new(),
+            names: 0,
+        }
     }
 
     /// The value of the first field called `name`, letters' case aside.
@@ -36,9 +42,23 @@ impl Fields {
 
     /// The values of all fields called `name`, in order.
     pub fn values<'b>(&self, buf: &'b [u8], name: &str) -> impl Iterator<Item = &'b [u8]> {
-        self.iter(buf)
-            .filter(move |(each, _)| each.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        let name = name.as_bytes();
+        let table = if self.may_hold(name) {
+            self.table.as_slice()
+        } else {
+            &[]
+        };
+        table
+            .iter()
+            .filter(move |field| {
+                field.name.len() == name.len() && field.name.of(buf).eq_ignore_ascii_case(name)
+            })
+            .map(|field| field.value.of(buf))
+    }
+
+    /// Whether some field may be called `name`; if not, none is.
+    fn may_hold(&self, name: &[u8]) -> bool {
+        self.names & name_bit(name) != 0
     }
 
     /// How many fields are called `name`.
@@ -80,11 +100,24 @@ impl Fields {
 
     pub(super) fn clear(&mut self) {
         self.table.clear();
+        self.names = 0;
     }
 
-    pub(super) fn push(&mut self, field: Field) {
+    /// Adds a field whose name reads `name`.
+    pub(super) fn push(&mut self, name: &[u8], field: Field) {
+        self.names |= name_bit(name);
         self.table.push(field);
     }
+}
+
+/// One of 64 bits for a name, the same for every spelling of it: from its length and its ends.
+#[inline]
+const fn name_bit(name: &[u8]) -> u64 {
+    let (Some(&first), Some(&last)) = (name.first(), name.last()) else {
+        return 0;
+    };
+    let mixed = name.len() ^ (first | 0x20) as usize ^ ((last | 0x20) as usize).rotate_left(2);
+    1 << (mixed & 63)
 }
 
 /// Fields that end at this hop (RFC 9110 section 7.6.1, and the older ones of RFC 2616), framing
@@ -101,3 +134,42 @@ const HOP_BY_HOP: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{Field, Fields};
+    use crate::http1::span::Span;
+
+    fn table(buf: &[u8], names: &[(usize, usize)]) -> Fields {
+        let mut fields = Fields::new();
+        for &(start, end) in names {
+            let name = Span::new(start, end);
+            let value = Span::new(end, end);
+            fields.push(&buf[start..end], Field { name, value });
+        }
+        fields
+    }
+
+    #[test]
+    fn names_are_found_in_every_spelling_and_only_where_they_are() {
+        for name in super::HOP_BY_HOP {
+            let sent = [name.to_ascii_uppercase(), name.to_owned()].concat();
+            let fields = table(
+                sent.as_bytes(),
+                &[(0, name.len()), (name.len(), sent.len())],
+            );
+            assert_eq!(fields.count(sent.as_bytes(), name), 2, "{name}");
+            for other in super::HOP_BY_HOP {
+                let count = fields.count(sent.as_bytes(), other);
+                assert_eq!(count, if other == name { 2 } else { 0 }, "{name} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn cleared_table_holds_no_name() {
+        let mut fields = table(b"te", &[(0, 2)]);
+        fields.clear();
+        assert_eq!(fields.count(b"te", "te"), 0);
+    }
+}

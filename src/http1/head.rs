@@ -378,16 +378,15 @@ fn fill_fields(
         if value.len() > limits.value_bytes_max {
             return Err(HeadFault::ValueTooLong);
         }
-        if !grammar::is_token(name) {
-            return Err(HeadFault::FieldName);
-        }
-        if !grammar::is_value(value) {
-            return Err(HeadFault::FieldValue);
-        }
-        fields.push(Field {
-            name: Span::within(buf, name),
-            value: Span::within(buf, value),
-        });
+        // The parser has looked at every byte of both; a second look cost a twentieth of a head.
+        debug_assert!(grammar::is_token(name) && grammar::is_value(value));
+        fields.push(
+            name,
+            Field {
+                name: Span::within(buf, name),
+                value: Span::within(buf, value),
+            },
+        );
     }
     Ok(())
 }

@@ -42,7 +42,11 @@ impl<'a> Raw<'a> {
     /// Whether the decoded string equals `text`; escaped spellings count as what they mean.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        if !self.0.contains(&b'\\') {
+        // An escape is never shorter than what it stands for.
+        if self.0.len() < text.len() {
+            return false;
+        }
+        if memchr::memchr(b'\\', self.0).is_none() {
             return self.0 == text.as_bytes();
         }
         let mut rest = text.as_bytes();

@@ -155,6 +155,12 @@ fn long_string_end(text: &[u8], start: usize) -> Result<(usize, bool), JsonError
     Ok((at, escaped))
 }
 
+/// How many bytes of `text` come before the first that a string body must escape.
+#[must_use]
+pub fn plain_length(text: &[u8]) -> usize {
+    skip_plain(text, 0).0
+}
+
 /// The offset of the first byte at or after `at` that is a quote, a backslash or a control byte,
 /// and whether all bytes before it are ASCII.
 ///

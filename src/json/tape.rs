@@ -197,9 +197,26 @@ impl<'t> Value<'t> {
     /// The first member called `name`, `null` or not.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
-        self.members()
-            .find(|(key, _)| key.is(name))
-            .map(|(_, value)| value)
+        let mut walk = self.walk(Tag::Object);
+        while !walk.is_empty() {
+            let (key, value_at) = self.child(walk.start);
+            let (value, after) = self.child(value_at);
+            if key.is_name(name) {
+                return Some(value);
+            }
+            walk.start = after;
+        }
+        None
+    }
+
+    /// Whether this is a name that decodes to `name`; most are told apart by their length alone.
+    fn is_name(self, name: &str) -> bool {
+        let node = self.node();
+        let length = node.end.saturating_sub(node.start) as usize;
+        match node.tag {
+            Tag::String => length == name.len() && self.slice(node) == name.as_bytes(),
+            _ => Raw::from_checked(self.slice(node)).is(name),
+        }
     }
 
     /// The first member called `name`, unless it is `null`.

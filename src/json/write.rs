@@ -6,6 +6,7 @@
 //! Invariant: the commas are right for every sequence of calls whose opens and closes match.
 
 use crate::json::raw::Raw;
+use crate::json::scan::plain_length;
 
 /// Writes one JSON value to the end of a buffer.
 #[derive(Debug)]
@@ -135,18 +136,15 @@ impl<'o> Writer<'o> {
 /// Appends `text` as a JSON string body.
 pub fn escape_into(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest
-        .iter()
-        .position(|&b| b < 0x20 || b == b'"' || b == b'\\')
-    {
-        let (plain, special) = rest.split_at(at);
+    loop {
+        let (plain, special) = rest.split_at(plain_length(rest));
         out.extend_from_slice(plain);
-        if let Some((&byte, after)) = special.split_first() {
-            escape_byte(byte, out);
-            rest = after;
-        }
+        let Some((&byte, after)) = special.split_first() else {
+            return;
+        };
+        escape_byte(byte, out);
+        rest = after;
     }
-    out.extend_from_slice(rest);
 }
 
 /// Appends a whole number in decimal, without the formatting machinery.

@@ -118,7 +118,7 @@ pub fn passthrough(
         let withheld = is_withheld(name) || is_ours(name) || head.fields.is_hop_by_hop(buf, name);
         if !withheld && !holds_credential(value) {
             is_dated |= name.eq_ignore_ascii_case(b"date");
-            encode::field(out, name, value);
+            encode::known_field(out, name, value);
         }
     }
     if !is_dated {
@@ -212,6 +212,6 @@ const IDS: [&str; 2] = ["x-request-id", "request-id"];
 fn ids(out: &mut Vec<u8>, id: u128, names: &[&str]) {
     let text = id_text(id);
     for name in names {
-        encode::field(out, name.as_bytes(), text.as_str().as_bytes());
+        encode::known_field(out, name.as_bytes(), text.as_str().as_bytes());
     }
 }

@@ -105,7 +105,7 @@ fn forwarded(out: &mut Vec<u8>, inbound: &Inbound<'_>, facts: &Facts<'_>) {
             continue;
         }
         if !fields.is_hop_by_hop(&inbound.bytes, name) {
-            encode::field(out, name, value);
+            encode::known_field(out, name, value);
         }
     }
 }

@@ -78,11 +78,10 @@ impl ForwardRules {
     /// Whether a client's header goes upstream. Expects the name in lower case.
     #[must_use]
     pub fn takes(&self, name: &str) -> bool {
-        if is_withheld(name) || self.withheld.iter().any(|held| **held == *name) {
-            return false;
-        }
-        let default = FORWARDED.iter().any(|pattern| fits(pattern, name));
-        default || self.extra.iter().any(|glob| glob.matches(name))
+        // None of the defaults is withheld, so only what is taken beyond them is held against that.
+        let taken = FORWARDED.iter().any(|pattern| fits(pattern, name))
+            || self.extra.iter().any(|glob| glob.matches(name)) && !is_withheld(name);
+        taken && self.withheld.iter().all(|held| **held != *name)
     }
 }
 
@@ -153,6 +152,13 @@ mod tests {
             "acceptx",
         ] {
             assert!(!rules.takes(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn none_of_the_defaults_is_withheld() {
+        for name in super::WITHHELD {
+            assert!(!FORWARDED.iter().any(|p| super::fits(p, name)), "{name}");
         }
     }
 

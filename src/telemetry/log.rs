@@ -165,21 +165,20 @@ fn text(w: &mut Writer<'_>, name: &str, value: Option<&str>) {
     let Some(value) = value else { return };
     let end = value.floor_char_boundary(LOGGED_ID_BYTES_MAX);
     let kept = value.get(..end).unwrap_or_default();
-    if kept.chars().any(|c| ('\u{7f}'..='\u{9f}').contains(&c)) {
+    if kept.bytes().any(|b| b >= 0x7f) && kept.chars().any(is_c1) {
         let clean: String = kept
             .chars()
-            .map(|c| {
-                if ('\u{7f}'..='\u{9f}').contains(&c) {
-                    '?'
-                } else {
-                    c
-                }
-            })
+            .map(|c| if is_c1(c) { '?' } else { c })
             .collect();
         w.name(name).string(&clean);
     } else {
         w.name(name).string(kept);
     }
+}
+
+/// Controls that a terminal may obey and JSON does not escape.
+const fn is_c1(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}')
 }
 
 fn stop_name(stop: StopReason) -> &'static str {

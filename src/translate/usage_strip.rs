@@ -26,7 +26,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::sse::record::{self, Cutter};
-use crate::wire::seen::value_of;
+use crate::wire::seen::Name;
 
 /// Removes exactly the usage-only chunk.
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl UsageStrip {
         }
         let from = self.searched.saturating_sub(CHOICES.len());
         let unseen = self.held.get(from..).unwrap_or_default();
-        let Some(found) = memchr::memmem::find(unseen, CHOICES) else {
+        let Some(found) = CHOICES.find(unseen) else {
             self.searched = self.held.len();
             return true;
         };
@@ -222,9 +222,10 @@ impl Lf {
 
 /// Whether the bytes may hold empty choices; nearly all events hold others.
 fn has_empty_choices(record: &[u8]) -> bool {
-    value_of(record, CHOICES)
+    CHOICES
+        .value_in(record)
         .and_then(|value| value.strip_prefix(b"["))
         .is_some_and(|value| value.trim_ascii_start().starts_with(b"]"))
 }
 
-const CHOICES: &[u8] = b"\"choices\"";
+static CHOICES: Name = Name::new(b"\"choices\"");

@@ -1,6 +1,9 @@
 //! What a watcher of a stream makes of one event.
 
 use core::ops::Range;
+use std::sync::OnceLock;
+
+use memchr::memmem::Finder;
 
 use crate::chat::error::ErrorFacts;
 use crate::json::raw::Raw;
@@ -25,20 +28,59 @@ pub enum Seen {
     Error(Box<ErrorFacts>),
 }
 
-/// The bytes behind `name` (quotes included) and its colon, at or behind `from`: where its value
-/// starts. The name is looked for as bytes.
-#[must_use]
-pub fn value_of<'d>(data: &'d [u8], name: &[u8]) -> Option<&'d [u8]> {
-    let mut rest = data;
-    loop {
-        let found = memchr::memmem::find(rest, name)?;
-        rest = rest.get(found + name.len()..)?;
-        let value = rest.trim_ascii_start();
-        if let Some(value) = value.strip_prefix(b":") {
-            return Some(value.trim_ascii_start());
+/// A member's name, quotes included, that is looked for as bytes. Looking is prepared once for all:
+/// that costs more than the search through an event.
+#[derive(Debug)]
+pub struct Name {
+    bytes: &'static [u8],
+    finder: OnceLock<Finder<'static>>,
+}
+
+impl Name {
+    /// The name that these bytes spell.
+    #[must_use]
+    pub const fn new(bytes: &'static [u8]) -> Self {
+        Self {
+            bytes,
+            finder: OnceLock::new(),
+        }
+    }
+
+    /// Count of its bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Where it stands first, as a name or as a value.
+    #[must_use]
+    pub fn find(&self, data: &[u8]) -> Option<usize> {
+        let finder = self.finder.get_or_init(|| Finder::new(self.bytes));
+        finder.find(data)
+    }
+
+    /// The bytes behind it and its colon: where its value starts.
+    #[must_use]
+    pub fn value_in<'d>(&self, data: &'d [u8]) -> Option<&'d [u8]> {
+        let mut rest = data;
+        loop {
+            let found = self.find(rest)?;
+            rest = rest.get(found + self.len()..)?;
+            let value = rest.trim_ascii_start();
+            if let Some(value) = value.strip_prefix(b":") {
+                return Some(value.trim_ascii_start());
+            }
         }
     }
 }
+
+static MODEL: Name = Name::new(b"\"model\"");
 
 /// Whether a value starts a string that holds something.
 #[must_use]
@@ -61,7 +103,8 @@ impl Named {
             return;
         }
         self.looks += 1;
-        let value = value_of(data, b"\"model\"").and_then(|value| string_span(data, value));
+        let value = MODEL.value_in(data);
+        let value = value.and_then(|value| string_span(data, value));
         if let Some(span) = value {
             self.keep(Raw::from_checked(data.get(span).unwrap_or_default()));
         }

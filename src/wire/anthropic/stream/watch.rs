@@ -6,7 +6,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::anthropic::{error, stop, usage};
-use crate::wire::seen::{Before, Named, Seen, is_filled, value_of};
+use crate::wire::seen::{Before, Name, Named, Seen, is_filled};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]
@@ -132,21 +132,27 @@ enum Glance<'d> {
 
 /// Tells a delta by its bytes; nothing if the event must be read.
 fn glance(data: &[u8]) -> Option<Glance<'_>> {
-    let kind = value_of(data, b"\"type\"")?;
+    let kind = TYPE.value_in(data)?;
     if !kind.starts_with(b"\"content_block_delta\"") {
         return None;
     }
-    let delta = value_of(data, b"\"delta\"")?;
-    let kind = value_of(delta, b"\"type\"")?;
-    let text: &[u8] = if kind.starts_with(b"\"text_delta\"") {
-        b"\"text\""
+    let delta = DELTA.value_in(data)?;
+    let kind = TYPE.value_in(delta)?;
+    let text = if kind.starts_with(b"\"text_delta\"") {
+        &TEXT
     } else if kind.starts_with(b"\"thinking_delta\"") {
-        b"\"thinking\""
+        &THINKING
     } else if kind.starts_with(b"\"input_json_delta\"") {
-        b"\"partial_json\""
+        &PARTIAL_JSON
     } else {
         return Some(Glance::Other(Seen::Content));
     };
-    let text = value_of(delta, text).filter(|text| is_filled(text));
+    let text = text.value_in(delta).filter(|text| is_filled(text));
     Some(text.map_or(Glance::Other(Seen::Nothing), Glance::Delta))
 }
+
+static TYPE: Name = Name::new(b"\"type\"");
+static DELTA: Name = Name::new(b"\"delta\"");
+static TEXT: Name = Name::new(b"\"text\"");
+static THINKING: Name = Name::new(b"\"thinking\"");
+static PARTIAL_JSON: Name = Name::new(b"\"partial_json\"");

@@ -7,7 +7,7 @@ use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::non_empty;
 use crate::wire::openai::{error, failure, finish, usage};
-use crate::wire::seen::{Before, Named, Seen, is_filled, value_of};
+use crate::wire::seen::{Before, Name, Named, Seen, is_filled};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]
@@ -108,27 +108,28 @@ impl Watch {
 /// Whether the bytes show a chunk with one choice that neither finishes nor carries usage or an
 /// error.
 fn is_plain(data: &[u8]) -> bool {
-    let idle = |name: &[u8]| value_of(data, name).is_none_or(|value| value.starts_with(b"null"));
-    let Some(choices) = value_of(data, b"\"choices\"") else {
+    let idle = |name: &Name| {
+        let value = name.value_in(data);
+        value.is_none_or(|value| value.starts_with(b"null"))
+    };
+    let Some(choices) = CHOICES.value_in(data) else {
         return false;
     };
-    let unfinished = match value_of(choices, FINISH) {
+    let unfinished = match FINISH.value_in(choices) {
         None => true,
-        Some(value) => value.starts_with(b"null") && value_of(value, FINISH).is_none(),
+        Some(value) => value.starts_with(b"null") && FINISH.value_in(value).is_none(),
     };
     choices.starts_with(b"[{")
         && unfinished
-        && idle(b"\"usage\"")
-        && idle(b"\"error\"")
-        && memchr::memmem::find(data, b"\"index\"").is_some()
+        && idle(&USAGE)
+        && idle(&ERROR)
+        && INDEX.find(data).is_some()
 }
-
-const FINISH: &[u8] = b"\"finish_reason\"";
 
 /// The index of the first choice.
 fn index(data: &[u8]) -> u64 {
-    let choices = value_of(data, b"\"choices\"").unwrap_or_default();
-    let digits = value_of(choices, b"\"index\"").unwrap_or_default();
+    let choices = CHOICES.value_in(data).unwrap_or_default();
+    let digits = INDEX.value_in(choices).unwrap_or_default();
     digits
         .iter()
         .take(3)
@@ -136,9 +137,9 @@ fn index(data: &[u8]) -> u64 {
         .fold(0, |number, byte| number * 10 + u64::from(byte - b'0'))
 }
 
-/// Strings that vary from chunk to chunk and mean nothing.
+/// The value of such a string.
 fn padding(data: &[u8]) -> Option<&[u8]> {
-    value_of(data, b"\"obfuscation\"").or_else(|| value_of(data, b"\"p\""))
+    PADDINGS.iter().find_map(|name| name.value_in(data))
 }
 
 enum Growth<'d> {
@@ -149,30 +150,41 @@ enum Growth<'d> {
 
 /// Whether a chunk's delta carries a piece of something.
 fn growth(data: &[u8]) -> Growth<'_> {
-    let Some(delta) = value_of(data, b"\"delta\"") else {
+    let Some(delta) = DELTA.value_in(data) else {
         return Growth::Other(Seen::Nothing);
     };
-    let filled = |name: &[u8]| value_of(delta, name).filter(|value| is_filled(value));
-    let texts: [&[u8]; 6] = [
-        b"\"content\"",
-        b"\"arguments\"",
-        b"\"reasoning_content\"",
-        b"\"reasoning\"",
-        b"\"refusal\"",
-        b"\"text\"",
-    ];
-    if let Some(text) = texts.iter().find_map(|name| filled(name)) {
+    let filled = |name: &Name| name.value_in(delta).filter(|value| is_filled(value));
+    if let Some(text) = TEXTS.iter().find_map(filled) {
         return Growth::Delta(text);
     }
-    let others: [&[u8]; 4] = [
-        b"\"tool_calls\"",
-        b"\"function_call\"",
-        b"\"audio\"",
-        b"\"annotations\"",
-    ];
     let opens = |value: &[u8]| value.starts_with(b"[{") || value.starts_with(b"{");
-    let some = others
+    let some = OTHERS
         .iter()
-        .any(|name| value_of(delta, name).is_some_and(opens));
+        .any(|name| name.value_in(delta).is_some_and(opens));
     Growth::Other(if some { Seen::Content } else { Seen::Nothing })
 }
+
+static CHOICES: Name = Name::new(b"\"choices\"");
+static FINISH: Name = Name::new(b"\"finish_reason\"");
+static USAGE: Name = Name::new(b"\"usage\"");
+static ERROR: Name = Name::new(b"\"error\"");
+static INDEX: Name = Name::new(b"\"index\"");
+static DELTA: Name = Name::new(b"\"delta\"");
+/// Strings that vary from chunk to chunk and mean nothing.
+static PADDINGS: [Name; 2] = [Name::new(b"\"obfuscation\""), Name::new(b"\"p\"")];
+/// Members of a delta that hold a piece of text.
+static TEXTS: [Name; 6] = [
+    Name::new(b"\"content\""),
+    Name::new(b"\"arguments\""),
+    Name::new(b"\"reasoning_content\""),
+    Name::new(b"\"reasoning\""),
+    Name::new(b"\"refusal\""),
+    Name::new(b"\"text\""),
+];
+/// Members of a delta that hold something else that a client shows.
+static OTHERS: [Name; 4] = [
+    Name::new(b"\"tool_calls\""),
+    Name::new(b"\"function_call\""),
+    Name::new(b"\"audio\""),
+    Name::new(b"\"annotations\""),
+];
