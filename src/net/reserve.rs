@@ -17,16 +17,18 @@ pub(super) struct Reserve(Option<Socket>);
 impl Reserve {
     /// Takes a descriptor, if there is one.
     pub(super) fn new() -> Self {
-        LOST.fetch_add(1, Ordering::Relaxed);
-        let mut reserve = Self(None);
-        reserve.restore();
+        let reserve = Self(open());
+        // Counted only once it is known to be missing: others are connecting meanwhile.
+        if reserve.0.is_none() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
         reserve
     }
 
     /// Whether it is there, or can be had again.
     pub(super) fn restore(&mut self) -> bool {
         if self.0.is_none() {
-            self.0 = Socket::new(Domain::UNIX, Type::DGRAM, None).ok();
+            self.0 = open();
             if self.0.is_some() {
                 LOST.fetch_sub(1, Ordering::Relaxed);
             }
@@ -51,6 +53,10 @@ impl Drop for Reserve {
             LOST.fetch_sub(1, Ordering::Relaxed);
         }
     }
+}
+
+fn open() -> Option<Socket> {
+    Socket::new(Domain::UNIX, Type::DGRAM, None).ok()
 }
 
 /// Whether accepting lacks a descriptor: who wants one for anything else must do without.
