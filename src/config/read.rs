@@ -139,9 +139,9 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     let targets = some_texts(&mut fields, "targets", cure);
     fields.finish();
     Some(Model {
-        id: id?,
+        id,
         aliases,
-        targets: targets?,
+        targets: targets.unwrap_or_default(),
     })
 }
 
@@ -168,21 +168,24 @@ fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
     });
     let models = fields.texts("models");
     let faults = fields.finish();
-    let digest = digest?;
-    let Some(sha256) = digest_of_hex(&digest.value) else {
-        let found = digest.value.len();
+    Some(Key {
+        sha256: digest.and_then(|said| sha256(said, faults)),
+        tenant,
+        models,
+    })
+}
+
+fn sha256(said: At<String>, faults: &mut Faults) -> Option<At<[u8; 32]>> {
+    let digest = digest_of_hex(&said.value);
+    if digest.is_none() {
+        let found = said.value.len();
         let text = format!(
             "expected 64 hexadecimal digits, the SHA-256 of a key as `ringway key` prints it, \
              found {found} characters"
         );
-        faults.push(&digest.place, text);
-        return None;
-    };
-    Some(Key {
-        sha256: digest.map(|_| sha256),
-        tenant,
-        models,
-    })
+        faults.push(&said.place, text);
+    }
+    digest.map(|digest| said.map(|_| digest))
 }
 
 /// The tenant of keys that name none.

@@ -213,8 +213,8 @@ pub enum KeySource {
 /// `[[model]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
-    /// The id that clients say.
-    pub id: At<String>,
+    /// The id that clients say; none where it is missing, which is a fault already.
+    pub id: Option<At<String>>,
     /// Other ids for the same.
     pub aliases: Vec<At<String>>,
     /// `provider/upstream-model`, in order.
@@ -233,8 +233,8 @@ pub struct DefaultRule {
 /// `[[key]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// SHA-256 of the key.
-    pub sha256: At<[u8; 32]>,
+    /// SHA-256 of the key; none where it is missing or none, which is a fault already.
+    pub sha256: Option<At<[u8; 32]>>,
     /// Whose requests these are.
     pub tenant: At<String>,
     /// Patterns of ids that may be asked for; `None`: all.

@@ -130,7 +130,8 @@ impl Names {
             .iter()
             .position(|known| !known.is_empty() && known == name);
         if found.is_none() {
-            let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
+            let known = self.known.iter().map(String::as_str);
+            let known: Vec<&str> = known.filter(|known| !known.is_empty()).collect();
             faults.push(place, no_such("provider named", name, &known));
         }
         found
@@ -221,7 +222,7 @@ fn models_of(
     let mut by_id: HashMap<Box<str>, usize> = HashMap::new();
     let mut models = Vec::with_capacity(said.len());
     for (index, model) in said.into_iter().enumerate() {
-        for id in core::iter::once(&model.id).chain(&model.aliases) {
+        for id in model.id.iter().chain(&model.aliases) {
             check_id(&id.value, &id.place, faults);
             match by_id.entry(id.value.as_str().into()) {
                 Entry::Vacant(vacant) => {
@@ -240,7 +241,7 @@ fn models_of(
                 .into_iter()
                 .map(|id| id.value.into())
                 .collect(),
-            id: model.id.value.into(),
+            id: model.id.map_or_else(Box::default, |id| id.value.into()),
         });
     }
     (models, by_id)
@@ -320,13 +321,14 @@ fn built_in_defaults(providers: &[Provider]) -> Vec<DefaultRule> {
 fn keys_of(said: Vec<Key>, faults: &mut Faults) -> ClientKeys {
     let mut keys: Vec<ClientKey> = Vec::with_capacity(said.len());
     for key in said {
-        let digest = key.sha256.value;
-        if keys.iter().any(|known| known.digest == digest) {
-            faults.push(&key.sha256.place, "the key stands here already");
-        }
         if key.tenant.value.len() > TENANT_BYTES_MAX {
             let text = format!("expected a tenant of at most {TENANT_BYTES_MAX} bytes");
             faults.push(&key.tenant.place, text);
+        }
+        let Some(sha256) = key.sha256 else { continue };
+        let digest = sha256.value;
+        if keys.iter().any(|known| known.digest == digest) {
+            faults.push(&sha256.place, "the key stands here already");
         }
         let globs = |ids: Vec<At<String>>| ids.iter().map(|id| Glob::new(&id.value)).collect();
         keys.push(ClientKey {

@@ -104,14 +104,16 @@ fn target_name(plan: &Plan, target: &Target) -> String {
     format!("{provider}/{}", target.model)
 }
 
-/// What becomes of a body from a client of either wire.
+/// What becomes of a body from a client of either wire. A caller's key does not cross the wires.
 fn modes(plan: &Plan, target: &Target) -> [String; 2] {
-    let wire = plan.provider_of(target).map(|provider| provider.wire);
+    let provider = plan.provider_of(target);
+    let wire = provider.map(|provider| provider.wire);
+    let is_callers = provider.is_some_and(|p| matches!(p.credential, Credential::Caller));
     [Wire::OpenAiChat, Wire::AnthropicMessages].map(|client| {
-        let mode = if wire == Some(client) {
-            "as it is"
-        } else {
-            "translated"
+        let mode = match (wire == Some(client), is_callers) {
+            (true, _) => "as it is",
+            (false, true) => "no key",
+            (false, false) => "translated",
         };
         mode.to_owned()
     })
@@ -184,4 +186,22 @@ fn line(cells: &[String; 4], widths: &[usize; 4]) -> String {
     let padded = padded.map(|(cell, &width)| format!("{cell:width$}"));
     let cells: Vec<String> = padded.collect();
     cells.join("  ").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listing;
+    use crate::route::compile::tests::plan;
+
+    #[test]
+    fn listing_says_where_a_callers_key_cannot_go() {
+        let text = "[[provider]]\nname = \"a\"\nkind = \"anthropic\"\nkey = \"caller\"\n\
+                    [[provider]]\nname = \"o\"\nkind = \"openai\"\nkey = \"none\"\n\
+                    [[model]]\nid = \"m\"\ntargets = [\"a/x\", \"o/y\"]\n";
+        let shown = listing(&plan(text), false);
+        let rows = "MODEL  TARGET  FROM OPENAI  FROM ANTHROPIC\n\
+                    m      a/x     no key       as it is\n       \
+                    o/y     as it is     translated\n";
+        assert!(shown.contains(rows), "{shown}");
+    }
 }

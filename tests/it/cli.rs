@@ -96,8 +96,8 @@ anthropic  anthropic  https://api.anthropic.com/v1  the caller's
 openai     openai     https://api.openai.com/v1     the caller's
 
 MODEL      TARGET                      FROM OPENAI  FROM ANTHROPIC
-fast       anthropic/claude-haiku-4-5  translated   as it is
-  = haiku  openai/gpt-5-mini           as it is     translated
+fast       anthropic/claude-haiku-4-5  no key       as it is
+  = haiku  openai/gpt-5-mini           as it is     no key
 ";
     let (models, defaults) = out.split_once("\nBARE ID").unwrap();
     assert_eq!(models, expected);

@@ -284,6 +284,28 @@ fn compile_of_many_faults_names_all_with_line_key_and_cure() {
 }
 
 #[test]
+fn compile_tells_what_else_is_wrong_where_an_id_or_a_digest_is() {
+    check(
+        "[server]\nlisten = [\"0.0.0.0:1\"]\n\
+         [[provider]]\nnme = \"a\"\nkind = \"anthropic\"\nkey = \"none\"\n\
+         [[model]]\nid = \"\"\nalias = [\"x\"]\ntargets = [\"b\"]\n\
+         [[model]]\nid = \"x\"\ntargets = [\"a/b\"]\n\
+         [[key]]\nsha256 = \"abc\"\ntenant = 7\n",
+        &[
+            "ringway.toml:3: provider[0]: `name` is missing; targets and clients refer to it",
+            "ringway.toml:4: provider[0].nme: unknown key; did you mean `name`?",
+            "ringway.toml:8: model[0].id: expected a string that is not empty",
+            "ringway.toml:10: model[0].targets[0]: expected provider/upstream-model, found `b`",
+            "ringway.toml:12: model[1].id: the id `x` stands for a model already",
+            "ringway.toml:13: model[1].targets[0]: no provider named `a`; none is configured",
+            "ringway.toml:15: key[0].sha256: expected 64 hexadecimal digits, the SHA-256 of a key \
+             as `ringway key` prints it, found 3 characters",
+            "ringway.toml:16: key[0].tenant: expected a string, found a whole number",
+        ],
+    );
+}
+
+#[test]
 fn compile_of_broken_toml_names_every_line_that_does_not_parse() {
     let text = "[server]\nlisten = \n[[provider]]\nname = \"a\"\nname = \"b\"\n";
     let loaded = load_text(text, "ringway.toml", Path::new(""), &env);
