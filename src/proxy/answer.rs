@@ -176,7 +176,7 @@ impl<'w> Delivery<'_, 'w> {
     ) -> Result<Step<'w>, Failure> {
         let mut relay = Box::new(Relay {
             worker: self.worker,
-            state: State::new(&upstream, Instant::from_nanos(exchange.head_at)),
+            state: State::new(Instant::from_nanos(exchange.head_at)),
             upstream,
             mode,
             form: frame.body,

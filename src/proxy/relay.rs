@@ -97,7 +97,7 @@ pub struct State {
     heard: Instant,
     /// When the latest turn began: the provider was heard or had ended, or a wait was over.
     turned: Instant,
-    /// Something of the body has come.
+    /// Payload has come: framing alone is nothing that could be shown.
     came: bool,
 }
 
@@ -115,20 +115,21 @@ enum Body {
 impl State {
     /// An answer of which the head has just been read.
     #[must_use]
-    pub const fn new(upstream: &Upstream, heard: Instant) -> Self {
+    pub const fn new(heard: Instant) -> Self {
         Self {
             body: Body::Open,
             end: End::Open,
             heard,
             turned: heard,
-            came: upstream.body_at < upstream.buf.len(),
+            came: false,
         }
     }
 }
 
 impl Relay<'_> {
-    /// Brings the answer to its commit: at once, but where another target could still take over.
-    /// Nothing has been written when this returns.
+    /// Brings the answer to its commit: a stream at once, but where another target could still take
+    /// over; a whole answer with its first byte, before which a break is an answer of ours. Nothing
+    /// has been written when this returns.
     ///
     /// # Errors
     /// A failure before commit.
@@ -148,10 +149,7 @@ impl Relay<'_> {
                     Err(self.failure())
                 };
             }
-            let waits = self.hold
-                && exchange.deltas == 0
-                && self.out.len() < self.worker.limits().held_bytes_max;
-            if !waits {
+            if !self.waits(exchange) {
                 return Ok(());
             }
             if self.turn(client, exchange, false).await == Flow::ClientLost {
@@ -173,6 +171,18 @@ impl Relay<'_> {
             self.digest(exchange);
         }
         self.finish(client, exchange).await
+    }
+
+    /// Whether the commit waits for more of the answer.
+    fn waits(&self, exchange: &Exchange) -> bool {
+        match self.mode {
+            Mode::Whole { .. } => !self.state.came,
+            Mode::Plain | Mode::Watched { .. } | Mode::Translated(_) => {
+                self.hold
+                    && exchange.deltas == 0
+                    && self.out.len() < self.worker.limits().held_bytes_max
+            }
+        }
     }
 
     fn is_translated(&self) -> bool {
@@ -197,6 +207,7 @@ impl Relay<'_> {
                 break;
             };
             upstream.body_at += step.consumed;
+            self.state.came |= !step.payload.is_empty();
             let tape = &self.worker.tape;
             let pass = |payload: &[u8]| self.mode.push(payload, &mut self.out, tape);
             let progress = match &mut self.scrubber {
@@ -280,7 +291,6 @@ impl Relay<'_> {
             Turn::Read(Ok(0)) => self.end_of_input(),
             Turn::Read(Ok(_)) => {
                 self.state.heard = self.state.turned;
-                self.state.came = true;
             }
             Turn::Read(Err(error)) => self.state.body = Body::Broken(kind_of(error)),
             Turn::Expired if wait_until < stall_at => {

@@ -2,13 +2,27 @@
 
 use ringway::wire::kind::Wire;
 
-use crate::support::client::End;
-use crate::support::directions::{DIRECTIONS, SAME_WIRE, each_way};
-use crate::support::gateway::{Gateway, MODEL};
-use crate::support::http::post;
+use crate::support::client::{Answer, End};
+use crate::support::directions::{DIRECTIONS, Direction, SAME_WIRE, each_way};
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{json, post, stream, stream_head};
 use crate::support::provider::Provider;
-use crate::support::script::{Script, Step, then};
-use crate::support::wires::{chat, events, path, told_last};
+use crate::support::script::{Script, Step, always, once, then};
+use crate::support::wires::{chat, events, path, told, told_last, whole};
+
+fn ask(gateway: &Gateway, direction: Direction, stream: bool) -> Answer {
+    let body = chat(direction.client, MODEL, stream);
+    gateway.client().ask(post(path(direction.client), "", body))
+}
+
+/// The same by a client of HTTP/1.0.
+fn old(direction: Direction, body: &str) -> String {
+    format!(
+        "POST {} HTTP/1.0\r\ncontent-length: {}\r\n\r\n{body}",
+        path(direction.client),
+        body.len()
+    )
+}
 
 /// A chat on the OpenAI wire with usage asked for: nothing is taken out of its stream.
 fn with_usage(wire: Wire) -> String {
@@ -73,16 +87,84 @@ fn a_stream_of_declared_length_comes_whole_without_it() {
             .ask(post(path(direction.client), "", &body));
         assert_eq!((got.text(), got.end), (&*text, End::Whole));
         assert_eq!(got.field("transfer-encoding"), Some("chunked"));
-        let length = body.len();
-        let old = format!(
-            "POST {} HTTP/1.0\r\ncontent-length: {length}\r\n\r\n{body}",
-            path(direction.client)
-        );
-        let got = gateway.client().ask(old);
+        let got = gateway.client().ask(old(direction, &body));
         assert_eq!((got.text(), got.end), (&*text, End::Closed));
         assert_eq!(got.field("content-length"), None);
         for line in gateway.lines(2) {
             assert_eq!(line["end"], "complete", "{line}");
+        }
+    });
+}
+
+/// The head of a JSON answer in chunks.
+const CHUNKED: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+
+#[test]
+fn d2_framing_that_breaks_before_any_payload_is_a_502_or_the_next_target() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        for streamed in [false, true] {
+            let head = if streamed {
+                stream_head()
+            } else {
+                CHUNKED.as_bytes().to_vec()
+            };
+            let together = |rest: &str| [&*head, rest.as_bytes()].concat();
+            for rest in ["zz\r\n", "5\rx", "0\r\nbad trailer\r\n"] {
+                let provider = Provider::all(then(together(rest), Step::Close));
+                let good = if streamed {
+                    stream(events(direction.client))
+                } else {
+                    json(whole(direction.client))
+                };
+                let second = Provider::all(always(good));
+                let gateway = Setup::upstream(driver, direction.upstream, &provider)
+                    .provider("next", direction.client, &second, "")
+                    .model("two", &["up/x", "next/y"])
+                    .start();
+                let got = ask(&gateway, direction, streamed);
+                assert_eq!(got.status, 502, "{streamed} {rest:?}: {}", got.text());
+                told(direction.client, &got);
+                assert_eq!(gateway.only_line()["end"], "refused");
+                let body = chat(direction.client, "two", streamed);
+                let request = post(path(direction.client), "", body);
+                let got = gateway.client().ask(request);
+                assert_eq!((got.status, got.end), (200, End::Whole), "{rest:?}");
+                assert_eq!(second.requests().len(), 1, "{rest:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn d2_a_whole_answer_waits_for_its_first_byte_before_it_is_promised() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let rows: [(&str, Vec<u8>, Option<Step>, u16); 3] = [
+            (
+                "closed",
+                sized("application/json", 9).into(),
+                Some(Step::Close),
+                502,
+            ),
+            ("reset", CHUNKED.into(), Some(Step::Reset), 502),
+            ("silent", CHUNKED.into(), None, 504),
+        ];
+        for (row, head, step, status) in rows {
+            let mut script = once(head);
+            script.push(Step::Gate);
+            script.extend(step);
+            let provider = Provider::all(script);
+            let gateway = Setup::upstream(driver, direction.upstream, &provider)
+                .limit("stream_stall_timeout_ms", 200)
+                .start();
+            let mut client = gateway.client();
+            let body = chat(direction.client, MODEL, false);
+            client.send(post(path(direction.client), "", body));
+            provider.wait_requests(1);
+            provider.open();
+            let got = client.answer();
+            assert_eq!(got.status, status, "{row}: {}", got.text());
+            told(direction.client, &got);
         }
     });
 }
