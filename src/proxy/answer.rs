@@ -12,11 +12,12 @@ use crate::http1::body::BodyEnd;
 use crate::http1::encode;
 use crate::http1::framing::Framing;
 use crate::http1::method::Method;
+use crate::json::nesting::Nesting;
 use crate::limits::ERROR_BODY_BYTES_MAX;
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer_head::{self, BodyForm, Frame};
-use crate::proxy::body_mode::Mode;
+use crate::proxy::body_mode::{Found, Mode};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
@@ -146,7 +147,8 @@ impl<'w> Delivery<'_, 'w> {
             (false, false) => Mode::Whole {
                 wire,
                 len,
-                facts: None,
+                nesting: (upstream.head.framing == Framing::UntilClose).then(Nesting::default),
+                found: Found::Unread,
                 kept: Some(Vec::new()),
             },
         }

@@ -6,6 +6,7 @@ use core::cell::RefCell;
 
 use crate::chat::error::ApiError;
 use crate::chat::usage::{End, StopReason, Usage};
+use crate::json::nesting::Nesting;
 use crate::json::tape::Tape;
 use crate::limits::MIB;
 use crate::translate::progress::Progress;
@@ -26,8 +27,10 @@ pub enum Mode {
         wire: Wire,
         /// Its length, where the head declares it.
         len: Option<u64>,
-        /// What was read of it, once it was whole.
-        facts: Option<Box<AnswerFacts>>,
+        /// Whether its document is closed, where the end of the connection alone ends it.
+        nesting: Option<Nesting>,
+        /// What it turned out to be.
+        found: Found,
         /// What came so far; `None` once it is too long to be read, or has been.
         kept: Option<Vec<u8>>,
     },
@@ -44,6 +47,23 @@ pub enum Mode {
     Translated(Box<StreamTranslator>),
 }
 
+/// What a whole answer turned out to be.
+#[derive(Debug)]
+pub enum Found {
+    /// Not looked into: it is not whole, or too long.
+    Unread,
+    /// A JSON document, and what it says.
+    Answer(Box<AnswerFacts>),
+    /// Not JSON, or nothing at all.
+    Garbage,
+}
+
+impl Found {
+    fn read(wire: Wire, body: &[u8], tape: &mut Tape) -> Self {
+        tap::whole(wire, body, tape).map_or(Self::Garbage, |facts| Self::Answer(Box::new(facts)))
+    }
+}
+
 impl Mode {
     /// Whether this is a stream of events.
     #[must_use]
@@ -58,6 +78,18 @@ impl Mode {
         !self.is_stream()
     }
 
+    /// Whether this is a whole answer that was read and is no JSON.
+    #[must_use]
+    pub const fn is_garbage(&self) -> bool {
+        matches!(
+            self,
+            Self::Whole {
+                found: Found::Garbage,
+                ..
+            }
+        )
+    }
+
     /// Takes payload in and appends what the client gets.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>, tape: &RefCell<Tape>) -> Progress {
         match self {
@@ -65,13 +97,17 @@ impl Mode {
             Self::Whole {
                 wire,
                 len,
-                facts,
+                nesting,
+                found,
                 kept,
             } => {
                 out.extend_from_slice(input);
+                if let Some(nesting) = nesting {
+                    nesting.push(input);
+                }
                 if *len == Some(input.len() as u64) {
                     // All of it in one piece, as small answers come: read where it lies.
-                    *facts = Some(Box::new(tap::whole(*wire, input, &mut tape.borrow_mut())));
+                    *found = Found::read(*wire, input, &mut tape.borrow_mut());
                     *kept = None;
                 } else {
                     keep(kept, input);
@@ -121,12 +157,9 @@ impl Mode {
     /// Ends the body; `clean` when it ended by its own framing.
     pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> Progress {
         match self {
-            Self::Plain | Self::Whole { .. } => {
-                let end = if clean { End::Complete } else { End::Truncated };
-                Progress {
-                    end,
-                    ..Progress::START
-                }
+            Self::Plain => ended(clean),
+            Self::Whole { nesting, .. } => {
+                ended(clean && nesting.is_none_or(|nesting| nesting.is_closed()))
             }
             Self::Watched { tap, strip, .. } => {
                 if let Some(strip) = strip {
@@ -169,25 +202,30 @@ impl Mode {
     }
 
     /// Token counts and stop reason at the end.
-    #[must_use]
-    pub fn facts(&self, tape: &mut Tape) -> (Usage, Option<StopReason>) {
+    pub fn facts(&mut self, tape: &mut Tape) -> (Usage, Option<StopReason>) {
         match self {
             Self::Plain => (Usage::default(), None),
             Self::Whole {
-                facts: Some(facts), ..
-            } => (facts.usage, facts.stop),
-            Self::Whole {
-                wire,
-                kept: Some(body),
-                ..
+                wire, found, kept, ..
             } => {
-                let facts = tap::whole(*wire, body, tape);
-                (facts.usage, facts.stop)
+                if let Some(body) = kept.take() {
+                    *found = Found::read(*wire, &body, tape);
+                }
+                match found {
+                    Found::Answer(facts) => (facts.usage, facts.stop),
+                    Found::Unread | Found::Garbage => (Usage::default(), None),
+                }
             }
-            Self::Whole { kept: None, .. } => (Usage::default(), None),
             Self::Watched { tap, .. } => (tap.usage(), tap.stop()),
             Self::Translated(translator) => (translator.usage(), translator.stop()),
         }
+    }
+}
+
+const fn ended(whole: bool) -> Progress {
+    Progress {
+        end: if whole { End::Complete } else { End::Truncated },
+        ..Progress::START
     }
 }
 

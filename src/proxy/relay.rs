@@ -425,6 +425,11 @@ impl Relay<'_> {
             return self.client_lost(exchange);
         }
         self.take_facts(exchange);
+        if complete && self.mode.is_garbage() {
+            // Delivered as it came, and by its framing whole; but no answer.
+            exchange.outcome = Outcome::Truncated;
+            exchange.fault = Some(Kind::NotAnAnswer.verdict().word);
+        }
         if !complete {
             // Without framing and without an error event, a good-looking end would be a lie.
             let untold = self.form == BodyForm::UntilClose && !self.mode.is_stream();
@@ -466,14 +471,14 @@ impl Relay<'_> {
         self.mode.fail(&error, id.as_str(), &mut self.out);
     }
 
-    fn client_lost(&self, exchange: &mut Exchange) -> Next {
+    fn client_lost(&mut self, exchange: &mut Exchange) -> Next {
         self.take_facts(exchange);
         exchange.outcome = Outcome::Cancelled;
         exchange.fault = Some(Kind::ClientGone.verdict().word);
         Next::Abort
     }
 
-    fn take_facts(&self, exchange: &mut Exchange) {
+    fn take_facts(&mut self, exchange: &mut Exchange) {
         let (usage, stop) = self.mode.facts(&mut self.worker.tape.borrow_mut());
         exchange.usage = usage;
         exchange.stop = stop;

@@ -262,16 +262,19 @@ impl Tap {
     }
 }
 
-/// Usage and stop reason of a whole answer of `wire`, as far as it can be read.
-pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> AnswerFacts {
-    let Ok(root) = tape.read(body, DEPTH_MAX, ANSWER_VALUES_MAX) else {
-        return AnswerFacts::default();
+/// Usage and stop reason of a whole answer of `wire`, as far as it can be read; nothing if it is
+/// not JSON.
+pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> Option<AnswerFacts> {
+    let root = match tape.read(body, DEPTH_MAX, ANSWER_VALUES_MAX) {
+        Ok(root) => root,
+        Err(error) if error.kind.is_limit() => return Some(AnswerFacts::default()),
+        Err(_) => return None,
     };
     let (usage, stop) = codec::read_facts(wire, root);
     let model = root.get_set("model").and_then(Value::as_raw);
-    AnswerFacts {
+    Some(AnswerFacts {
         usage,
         stop,
         model: model.map(|model| model.decode()),
-    }
+    })
 }

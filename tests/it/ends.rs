@@ -5,7 +5,7 @@ use ringway::wire::kind::Wire;
 use crate::support::client::{Answer, End};
 use crate::support::directions::{DIRECTIONS, Direction, SAME_WIRE, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{json, post, stream, stream_head};
+use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, stream, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Script, Step, always, once, then};
 use crate::support::wires::{chat, events, path, told, told_last, whole};
@@ -96,9 +96,102 @@ fn a_stream_of_declared_length_comes_whole_without_it() {
     });
 }
 
-/// The head of a JSON answer in chunks.
+/// Heads of JSON answers whose body ends with the connection, and by chunks.
+const UNSIZED: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+
+#[test]
+fn p12_a_whole_answer_without_length_that_is_cut_at_any_byte_is_truncated() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let body = whole(direction.upstream);
+        let cut = |at: usize| then([UNSIZED, &body[..at]].concat(), Step::Close);
+        let scripts = (0..=body.len()).map(cut).collect();
+        let provider = Provider::start(scripts);
+        let gateway = Gateway::on(driver, direction, &provider);
+        for at in 0..=body.len() {
+            let got = ask(&gateway, direction, false);
+            let line = &gateway.lines(at + 1)[at];
+            if at == 0 {
+                assert_eq!(got.status, 502, "nothing came: {}", got.text());
+                told(direction.client, &got);
+                continue;
+            }
+            let (client, log) = if at == body.len() {
+                (End::Whole, "complete")
+            } else {
+                (End::Cut, "truncated")
+            };
+            assert_eq!((got.text(), got.end), (&body[..at], client), "cut at {at}");
+            assert_eq!(line["end"], log, "cut at {at}: {line}");
+        }
+        let name =
+            "ringway_exchanges_total{operation=\"chat\",outcome=\"truncated\",status=\"200\"}";
+        assert!(gateway.metric(name) >= (body.len() - 1) as f64);
+        // Over HTTP/1.0 a cut could pass for an end: it is a reset.
+        let provider = Provider::all(cut(body.len() - 1));
+        let gateway = Gateway::on(driver, direction, &provider);
+        let chat = chat(direction.client, MODEL, false);
+        let got = gateway.client().ask(old(direction, &chat));
+        assert_eq!(got.end, End::Cut, "{}", got.text());
+    });
+}
+
+#[test]
+fn whole_answers_that_are_no_json_come_as_they_are_and_are_not_called_complete() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let body = whole(direction.upstream);
+        let half = &body[..body.len() / 2];
+        let kind = "content-type: application/json\r\n";
+        let pieces = [chunk(half), chunk("}"), LAST_CHUNK.to_vec()].concat();
+        let rows: [(&str, Vec<u8>, &str); 6] = [
+            ("nothing", json(""), ""),
+            (
+                "nothing, in no chunks",
+                [CHUNKED.as_bytes(), LAST_CHUNK].concat(),
+                "",
+            ),
+            ("text", json("ok"), "ok"),
+            ("half of it", json(half), half),
+            (
+                "half of it, in chunks",
+                [CHUNKED.as_bytes(), &pieces].concat(),
+                "",
+            ),
+            ("unnamed nothing", answer("200 OK", "", ""), ""),
+        ];
+        for (row, sent, expected) in rows {
+            let provider = Provider::answering(sent);
+            let gateway = Gateway::on(driver, direction, &provider);
+            let mut client = gateway.client();
+            for number in 0..2 {
+                let request = post(
+                    path(direction.client),
+                    "",
+                    chat(direction.client, MODEL, false),
+                );
+                let got = client.ask(request);
+                assert_eq!((got.status, got.end), (200, End::Whole), "{row}");
+                if row.contains("chunks") {
+                    assert!(got.text().is_empty() || got.text() == [half, "}"].concat());
+                } else {
+                    assert_eq!(got.text(), expected, "{row}");
+                }
+                let line = &gateway.lines(number + 1)[number];
+                assert_eq!(line["end"], "truncated", "{row}: {line}");
+                assert_eq!(line["fault"], "not_an_answer", "{row}: {line}");
+            }
+            let name =
+                "ringway_exchanges_total{operation=\"chat\",outcome=\"truncated\",status=\"200\"}";
+            assert_eq!(gateway.metric(name), 2.0, "{row}");
+        }
+        // JSON that is no answer passes as what it is: the client may know better.
+        let provider = Provider::answering(answer("200 OK", kind, "{\"ok\":true}"));
+        let gateway = Gateway::on(driver, direction, &provider);
+        assert_eq!(ask(&gateway, direction, false).status, 200);
+        assert_eq!(gateway.only_line()["end"], "complete");
+    });
+}
 
 #[test]
 fn d2_framing_that_breaks_before_any_payload_is_a_502_or_the_next_target() {
@@ -139,7 +232,7 @@ fn d2_framing_that_breaks_before_any_payload_is_a_502_or_the_next_target() {
 #[test]
 fn d2_a_whole_answer_waits_for_its_first_byte_before_it_is_promised() {
     each_way(&SAME_WIRE, |driver, direction| {
-        let rows: [(&str, Vec<u8>, Option<Step>, u16); 3] = [
+        let rows: [(&str, Vec<u8>, Option<Step>, u16); 4] = [
             (
                 "closed",
                 sized("application/json", 9).into(),
@@ -147,6 +240,12 @@ fn d2_a_whole_answer_waits_for_its_first_byte_before_it_is_promised() {
                 502,
             ),
             ("reset", CHUNKED.into(), Some(Step::Reset), 502),
+            (
+                "closed without length",
+                UNSIZED.into(),
+                Some(Step::Close),
+                502,
+            ),
             ("silent", CHUNKED.into(), None, 504),
         ];
         for (row, head, step, status) in rows {
