@@ -114,11 +114,13 @@ impl Mode {
                 }
             }
             Self::Watched { tap, strip, .. } => {
+                let progress = tap.push(input);
+                let input = input.get(..tap.passed()).unwrap_or(input);
                 match strip {
                     Some(strip) => strip.push(input, out),
                     None => out.extend_from_slice(input),
                 }
-                return tap.push(input);
+                return progress;
             }
             Self::Translated(translator) => return translator.push(input, out),
         }
@@ -175,6 +177,8 @@ impl Mode {
     pub fn fail(&mut self, failure: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
         match self {
             Self::Plain | Self::Whole { .. } => {}
+            // A terminator, even one that lacks its blank line, has the last word.
+            Self::Watched { tap, .. } if tap.is_terminated() => {}
             Self::Watched { wire, tap, .. } => {
                 if !tap.is_between_frames() {
                     out.extend_from_slice(b"\n\n");

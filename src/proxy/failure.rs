@@ -65,6 +65,8 @@ pub enum Kind {
     BodyCut,
     /// The stream's start-up frames held an error.
     StreamError,
+    /// An event of the stream is malformed.
+    MalformedStream,
     /// The provider fell silent before anything was sent on.
     BodyStall,
     /// The buffer budget is used up.
@@ -260,6 +262,14 @@ impl Kind {
                 "stream_error",
                 "upstream stream began with an error",
             ),
+            Self::MalformedStream => (
+                Upstream,
+                502,
+                Api,
+                true,
+                "malformed_stream",
+                "upstream sent a malformed stream",
+            ),
             Self::BodyStall => (
                 Upstream,
                 504,
@@ -328,7 +338,7 @@ mod tests {
         }
     }
 
-    const ALL: [Kind; 22] = [
+    const ALL: [Kind; 23] = [
         Kind::Status,
         Kind::ClientGone,
         Kind::ClientStalled,
@@ -347,6 +357,7 @@ mod tests {
         Kind::AnswerTooLarge,
         Kind::BodyCut,
         Kind::StreamError,
+        Kind::MalformedStream,
         Kind::BodyStall,
         Kind::NoRoom,
         Kind::DrainCut,

@@ -124,6 +124,11 @@ impl State {
             came: false,
         }
     }
+
+    /// Whether an event has said that the stream is no good.
+    const fn is_broken(&self) -> bool {
+        matches!(self.end, End::UpstreamError | End::Truncated)
+    }
 }
 
 impl Relay<'_> {
@@ -189,10 +194,10 @@ impl Relay<'_> {
         matches!(self.mode, Mode::Translated(_))
     }
 
-    /// Whether nothing more is to be read: the body ended or broke, or its meaning has ended.
+    /// Whether nothing more is to be read: the body ended or broke, or its meaning has.
     fn is_over(&self) -> bool {
         self.state.body != Body::Open
-            || self.state.end == End::UpstreamError
+            || self.state.is_broken()
             || (self.is_translated() && self.state.end != End::Open)
     }
 
@@ -200,7 +205,10 @@ impl Relay<'_> {
     fn digest(&mut self, exchange: &mut Exchange) {
         let mark = self.open_chunk();
         let upstream = &mut self.upstream;
-        while upstream.body_at < upstream.buf.len() && !upstream.body.is_done() {
+        while upstream.body_at < upstream.buf.len()
+            && !upstream.body.is_done()
+            && !self.state.is_broken()
+        {
             let input = upstream.buf.get(upstream.body_at..).unwrap_or_default();
             let Ok(step) = upstream.body.step(input) else {
                 self.state.body = Body::Broken(Kind::Framing);
@@ -216,7 +224,8 @@ impl Relay<'_> {
             };
             self.state.end = note(exchange, progress, self.state.heard);
         }
-        if self.state.body == Body::Open && self.upstream.body.is_done() {
+        if self.state.body == Body::Open && self.upstream.body.is_done() && !self.state.is_broken()
+        {
             self.state.body = Body::Whole;
         }
         self.charge_held();
@@ -390,7 +399,8 @@ impl Relay<'_> {
         Failure::new(match (self.state.body, self.state.end) {
             (Body::Broken(kind), _) => kind,
             (_, End::UpstreamError) => Kind::StreamError,
-            _ => Kind::BodyCut,
+            (Body::Open, _) => Kind::MalformedStream,
+            (Body::Whole, _) => Kind::BodyCut,
         })
     }
 
@@ -459,6 +469,7 @@ impl Relay<'_> {
             ),
             Body::Broken(Kind::DrainCut) => (ErrorKind::Overloaded, "the gateway is shutting down"),
             Body::Broken(Kind::BodyStall) => (ErrorKind::Timeout, "upstream fell silent"),
+            Body::Open => (ErrorKind::Api, Kind::MalformedStream.verdict().message),
             _ => (ErrorKind::Api, "upstream stream ended early"),
         };
         let error = ApiError {
@@ -541,6 +552,7 @@ fn fault_word(body: Body, end: End) -> &'static str {
     match (body, end) {
         (Body::Broken(kind), _) => kind.verdict().word,
         (_, End::UpstreamError) => "upstream_error_event",
-        _ => Kind::BodyCut.verdict().word,
+        (Body::Open, _) => Kind::MalformedStream.verdict().word,
+        (Body::Whole, _) => Kind::BodyCut.verdict().word,
     }
 }

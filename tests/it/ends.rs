@@ -65,8 +65,12 @@ fn p12_a_stream_of_declared_length_that_is_cut_is_cut_for_the_client_too() {
             if !direction.is_translated() {
                 let came = &text[..text.len() - missing];
                 assert!(got.text().starts_with(came), "{missing} missing");
-                // The gap is not filled: blank lines would end the provider's last event.
-                told_last(direction.client, got.text());
+                if missing <= 2 {
+                    // Whatever followed would end the provider's terminator for it.
+                    assert_eq!(got.text(), came, "{missing} missing");
+                } else {
+                    told_last(direction.client, got.text());
+                }
             }
         }
         for line in gateway.lines(cuts.len()) {
