@@ -7,7 +7,6 @@ use core::future::poll_fn;
 use core::pin::pin;
 use std::sync::Arc;
 
-use crate::chat::error::ApiError;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode;
 use crate::http1::framing::Framing;
@@ -309,23 +308,8 @@ impl<'w> Delivery<'_, 'w> {
             wires,
             clock::unix_millis(),
         );
-        if let Some(retry) = told.should_retry {
-            let value: &[u8] = if retry { b"true" } else { b"false" };
-            encode::field(&mut fields, b"x-should-retry", value);
-        }
-        let api = ApiError {
-            kind: told.kind,
-            message: &told.message,
-            param: told.param.as_deref(),
-            code: told.code,
-        };
-        let refused = reply::Refused {
-            status: told.status,
-            error: api,
-            fields: &fields,
-            word: "upstream_status",
-        };
-        let next = reply::refuse(client, exchange, &self.voice, &refused).await;
+        let words = (&told, fields, "upstream_status");
+        let next = reply::refuse_told(client, exchange, &self.voice, words).await;
         upstream::release(self.worker, upstream, clock::now());
         Ok(Step::Over(next))
     }

@@ -4,7 +4,7 @@
 
 use core::cell::RefCell;
 
-use crate::chat::error::ApiError;
+use crate::chat::error::{ApiError, ErrorFacts};
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::nesting::Nesting;
 use crate::json::tape::Tape;
@@ -203,6 +203,16 @@ impl Mode {
     #[must_use]
     pub const fn pings(&self) -> bool {
         matches!(self, Self::Translated(_))
+    }
+
+    /// The error that the provider sent within the stream.
+    #[must_use]
+    pub fn upstream_error(&self) -> Option<&ErrorFacts> {
+        match self {
+            Self::Plain | Self::Whole { .. } => None,
+            Self::Watched { tap, .. } => tap.upstream_error(),
+            Self::Translated(translator) => translator.upstream_error(),
+        }
     }
 
     /// Token counts and stop reason at the end.

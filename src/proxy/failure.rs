@@ -2,9 +2,10 @@
 //!
 //! A [`Failure`] names who is to blame and what happened; [`Failure::verdict`] alone decides the
 //! status, the class of error that the client is told, and whether another target may be tried.
-//! Texts for the client are fixed: no address, key or path of ours.
+//! Texts for the client are fixed: no address, key or path of ours. What a provider said in a stream
+//! that had nothing else to say is told in its own words.
 
-use crate::chat::error::ErrorKind;
+use crate::chat::error::{ErrorFacts, ErrorKind};
 
 /// Something that ended an attempt or an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Failure {
     pub kind: Kind,
     /// More for the log: never payload, never a credential.
     pub detail: Option<String>,
+    /// What the provider itself said, in a stream that had nothing else to say.
+    pub said: Option<Box<ErrorFacts>>,
 }
 
 /// Who is to blame.
@@ -98,7 +101,11 @@ impl Failure {
     /// A failure with nothing more to say.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, detail: None }
+        Self {
+            kind,
+            detail: None,
+            said: None,
+        }
     }
 
     /// A failure with a text for the log.
@@ -107,6 +114,7 @@ impl Failure {
         Self {
             kind,
             detail: Some(detail.into()),
+            said: None,
         }
     }
 

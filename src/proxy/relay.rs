@@ -146,9 +146,8 @@ impl Relay<'_> {
         loop {
             self.digest(exchange);
             if self.is_over() {
-                let whole = self.state.end == End::Complete;
-                let told = !self.hold && self.state.came && !self.is_translated();
-                return if whole || told {
+                let shown = !self.hold && self.has_shown();
+                return if shown || self.state.end == End::Complete {
                     Ok(())
                 } else {
                     Err(self.failure())
@@ -187,6 +186,15 @@ impl Relay<'_> {
                     && exchange.deltas == 0
                     && self.out.len() < self.worker.limits().held_bytes_max
             }
+        }
+    }
+
+    /// Whether something of the answer itself is there for the client: then a break behind it is
+    /// told behind it, whether or not both came in one read.
+    fn has_shown(&self) -> bool {
+        match &self.mode {
+            Mode::Translated(translator) => translator.has_begun(),
+            Mode::Plain | Mode::Whole { .. } | Mode::Watched { .. } => self.state.came,
         }
     }
 
@@ -396,12 +404,16 @@ impl Relay<'_> {
 
     /// The answer failed while it could still be thrown away.
     fn failure(&self) -> Failure {
-        Failure::new(match (self.state.body, self.state.end) {
+        let kind = match (self.state.body, self.state.end) {
             (Body::Broken(kind), _) => kind,
             (_, End::UpstreamError) => Kind::StreamError,
             (Body::Open, _) => Kind::MalformedStream,
             (Body::Whole, _) => Kind::BodyCut,
-        })
+        };
+        Failure {
+            said: self.mode.upstream_error().cloned().map(Box::new),
+            ..Failure::new(kind)
+        }
     }
 
     /// Writes the last bytes: the end that was earned, or the error and no end.

@@ -154,6 +154,12 @@ impl StreamTranslator {
         }
     }
 
+    /// Whether the client's stream has begun: some event of the answer has been written.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.core.begun
+    }
+
     /// Token counts so far.
     #[must_use]
     pub const fn usage(&self) -> Usage {

@@ -3,12 +3,14 @@
 use ringway::wire::kind::Wire;
 
 use crate::support::client::{Answer, End};
-use crate::support::directions::{DIRECTIONS, Direction, SAME_WIRE, each_way};
+use crate::support::directions::{CROSSED, DIRECTIONS, Direction, SAME_WIRE, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, stream, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Script, Step, always, once, then};
-use crate::support::wires::{chat, events, path, told, told_last, whole};
+use crate::support::wires::{
+    chat, error_event, events, path, start_up, text, told, told_last, whole,
+};
 
 fn ask(gateway: &Gateway, direction: Direction, stream: bool) -> Answer {
     let body = chat(direction.client, MODEL, stream);
@@ -268,6 +270,242 @@ fn d2_a_whole_answer_waits_for_its_first_byte_before_it_is_promised() {
             let got = client.answer();
             assert_eq!(got.status, status, "{row}: {}", got.text());
             told(direction.client, &got);
+        }
+    });
+}
+
+#[test]
+fn d5_d8_an_error_behind_content_is_told_behind_it_however_the_two_are_cut() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let wire = direction.upstream;
+        let said = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let mut heard = Vec::new();
+        for before in [&*said, start_up(wire)] {
+            let apart = vec![
+                Step::Request,
+                Step::Send([stream_head(), chunk(before)].concat()),
+                Step::Gate,
+                Step::Send([&*chunk(error_event(wire)), LAST_CHUNK].concat()),
+            ];
+            let together = once(stream([before, error_event(wire)].concat()));
+            for script in [apart, together] {
+                let provider = Provider::all(script);
+                let gateway = Gateway::on(driver, direction, &provider);
+                let mut client = gateway.client();
+                let body = chat(direction.client, MODEL, true);
+                client.send(post(path(direction.client), "", body));
+                let mut got = client.head();
+                client.until(&mut got, "assistant");
+                provider.open();
+                client.finish(&mut got);
+                assert_eq!((got.status, got.end), (200, End::Cut), "{}", got.text());
+                let told = told_last(direction.client, got.text());
+                assert_eq!(told.message, "model melted");
+                let line = gateway.only_line();
+                assert_eq!(line["end"], "upstream_error", "{line}");
+                assert_eq!(line["fault"], "upstream_error_event", "{line}");
+                heard.push(got.text().to_owned());
+            }
+        }
+        assert!(heard[0].contains("Hel") && !heard[2].contains("Hel"));
+        assert!(heard[0] == heard[1] && heard[2] == heard[3], "{heard:?}");
+    });
+}
+
+#[test]
+fn a_stream_that_breaks_behind_content_delivers_it_in_one_read_as_in_two() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let wire = direction.upstream;
+        let said = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let bad = "event: content_block_delta\ndata: {\n\n".replace(
+            "event: content_block_delta\n",
+            match wire {
+                Wire::OpenAiChat => "",
+                Wire::AnthropicMessages => "event: content_block_delta\n",
+            },
+        );
+        let rows = [
+            (
+                [stream_head(), chunk(&said), b"zz\r\n".to_vec()].concat(),
+                "ended early",
+            ),
+            (stream([&*said, &bad].concat()), "malformed stream"),
+            (stream(&said), "ended early"),
+        ];
+        for (sent, says) in rows {
+            let provider = Provider::all(then(sent, Step::Close));
+            let gateway = Gateway::on(driver, direction, &provider);
+            let got = ask(&gateway, direction, true);
+            assert_eq!(
+                (got.status, got.end),
+                (200, End::Cut),
+                "{says}: {}",
+                got.text()
+            );
+            assert!(got.text().contains("Hel"), "{says}: {}", got.text());
+            let told = told_last(direction.client, got.text());
+            assert!(told.message.contains(says), "{says}: {told:?}");
+            assert_eq!(gateway.only_line()["end"], "truncated", "{says}");
+        }
+    });
+}
+
+/// Errors as a stream's first event, and the answers that they become for the other wire's client:
+/// status, type, code, message, `x-should-retry`.
+type FirstError = (
+    &'static str,
+    u16,
+    &'static str,
+    Option<&'static str>,
+    &'static str,
+    Option<&'static str>,
+);
+
+const FROM_ANTHROPIC: [FirstError; 6] = [
+    (
+        r#"{"type":"invalid_request_error","message":"prompt is too long: 9 > 8"}"#,
+        400,
+        "invalid_request_error",
+        Some("context_length_exceeded"),
+        "prompt is too long: 9 > 8",
+        None,
+    ),
+    (
+        r#"{"type":"authentication_error","message":"no"}"#,
+        401,
+        "invalid_request_error",
+        Some("invalid_api_key"),
+        "no",
+        None,
+    ),
+    (
+        r#"{"type":"billing_error","message":"no"}"#,
+        402,
+        "insufficient_quota",
+        Some("insufficient_quota"),
+        "no",
+        Some("false"),
+    ),
+    (
+        r#"{"type":"rate_limit_error","message":"no"}"#,
+        429,
+        "rate_limit_error",
+        Some("rate_limit_exceeded"),
+        "no",
+        None,
+    ),
+    (
+        r#"{"type":"api_error","message":"no"}"#,
+        502,
+        "server_error",
+        None,
+        "no",
+        None,
+    ),
+    (
+        r#"{"type":"overloaded_error","message":"no"}"#,
+        529,
+        "server_error",
+        Some("overloaded"),
+        "no",
+        None,
+    ),
+];
+
+const FROM_OPENAI: [FirstError; 5] = [
+    (
+        r#"{"message":"9 > 8","type":"invalid_request_error","code":"context_length_exceeded"}"#,
+        400,
+        "invalid_request_error",
+        None,
+        "prompt is too long: 9 > 8",
+        None,
+    ),
+    (
+        r#"{"message":"no","type":"insufficient_quota","code":"insufficient_quota"}"#,
+        402,
+        "billing_error",
+        None,
+        "no",
+        Some("false"),
+    ),
+    (
+        r#"{"message":"no","type":"requests","code":429}"#,
+        429,
+        "rate_limit_error",
+        None,
+        "no",
+        None,
+    ),
+    (
+        r#"{"message":"no","type":"server_error"}"#,
+        502,
+        "api_error",
+        None,
+        "no",
+        None,
+    ),
+    (
+        r#"{"message":"no","code":503}"#,
+        503,
+        "overloaded_error",
+        None,
+        "no",
+        None,
+    ),
+];
+
+#[test]
+fn f2_f4_an_error_that_opens_a_stream_of_the_other_wire_is_an_error_answer_of_its_class() {
+    each_way(&CROSSED, |driver, direction| {
+        let (rows, open): (&[FirstError], _) = match direction.upstream {
+            Wire::AnthropicMessages => {
+                (&FROM_ANTHROPIC, "event: error\ndata: {\"type\":\"error\",")
+            }
+            Wire::OpenAiChat => (&FROM_OPENAI, "data: {"),
+        };
+        for (error, status, kind, code, message, retry) in rows {
+            let event = format!("{open}\"error\":{error}}}\n\n");
+            let provider = Provider::answering(stream(&event));
+            let gateway = Gateway::on(driver, direction, &provider);
+            let got = ask(&gateway, direction, true);
+            assert_eq!(got.status, *status, "{error}: {}", got.text());
+            let told = told(direction.client, &got);
+            assert_eq!(
+                (&*told.kind, told.code.as_deref()),
+                (*kind, *code),
+                "{error}"
+            );
+            assert_eq!(told.message, *message, "{error}");
+            assert_eq!(got.field("x-should-retry"), *retry, "{error}");
+            let line = gateway.only_line();
+            assert_eq!(
+                (&line["end"], &line["fault"]),
+                (&"refused".into(), &"stream_error".into())
+            );
+            // Once the head has gone out, the same is told in the stream.
+            let late = vec![
+                Step::Request,
+                Step::Send(stream_head()),
+                Step::Gate,
+                Step::Send([&*chunk(&event), LAST_CHUNK].concat()),
+            ];
+            let provider = Provider::all(late);
+            let gateway = Gateway::on(driver, direction, &provider);
+            let mut client = gateway.client();
+            let body = chat(direction.client, MODEL, true);
+            client.send(post(path(direction.client), "", body));
+            let mut got = client.head();
+            provider.open();
+            client.finish(&mut got);
+            assert_eq!((got.status, got.end), (200, End::Cut), "{error}");
+            let told = told_last(direction.client, got.text());
+            assert_eq!(
+                (&*told.kind, told.code.as_deref()),
+                (*kind, *code),
+                "{error}"
+            );
+            assert_eq!(told.message, *message, "{error}");
         }
     });
 }
