@@ -97,6 +97,8 @@ pub struct State {
     heard: Instant,
     /// When the latest turn began: the provider was heard or had ended, or a wait was over.
     turned: Instant,
+    /// When the latest bytes for the client were handed over.
+    told: Instant,
     /// Payload has come: framing alone is nothing that could be shown.
     came: bool,
 }
@@ -121,6 +123,7 @@ impl State {
             end: End::Open,
             heard,
             turned: heard,
+            told: heard,
             came: false,
         }
     }
@@ -293,12 +296,14 @@ impl Relay<'_> {
     ) -> Flow {
         let stall_at = self.state.heard.plus_ms(self.stall_ms);
         let mut wait_until = stall_at;
-        if committed && self.mode.pings() {
-            let ping_at = self
-                .state
-                .turned
-                .plus_ms(self.worker.limits().ping_interval_ms);
-            wait_until = ping_at.min(stall_at);
+        if committed {
+            self.ping_if_due();
+            if !self.out.is_empty() {
+                self.state.told = self.state.turned;
+            }
+            if self.mode.pings() {
+                wait_until = self.ping_at().min(stall_at);
+            }
         }
         let turn = self
             .write_and_read(client, exchange, committed, wait_until)
@@ -310,16 +315,29 @@ impl Relay<'_> {
                 self.state.heard = self.state.turned;
             }
             Turn::Read(Err(error)) => self.state.body = Body::Broken(kind_of(error)),
-            Turn::Expired if wait_until < stall_at => {
-                let mark = self.open_chunk();
-                self.mode.ping(&mut self.out);
-                self.close_chunk(mark);
-            }
+            // The next turn begins with a ping.
+            Turn::Expired if wait_until < stall_at => {}
             Turn::Expired => self.state.body = Body::Broken(Kind::BodyStall),
             Turn::Cut => self.state.body = Body::Broken(Kind::DrainCut),
             Turn::ClientLost => return Flow::ClientLost,
         }
         Flow::On
+    }
+
+    /// When the client has heard nothing for long enough. What comes from the provider meanwhile
+    /// and means nothing to the client does not count.
+    fn ping_at(&self) -> Instant {
+        let interval_ms = self.worker.limits().ping_interval_ms;
+        self.state.told.plus_ms(interval_ms)
+    }
+
+    /// Appends a sign of life to a stream that has been quiet towards the client.
+    fn ping_if_due(&mut self) {
+        if self.out.is_empty() && self.mode.pings() && self.state.turned >= self.ping_at() {
+            let mark = self.open_chunk();
+            self.mode.ping(&mut self.out);
+            self.close_chunk(mark);
+        }
     }
 
     async fn write_and_read(

@@ -6,7 +6,7 @@ use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::client::End;
-use crate::support::directions::{DIRECTIONS, each, each_way};
+use crate::support::directions::{CROSSED, DIRECTIONS, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
 use crate::support::http::{LAST_CHUNK, chunk, json, post, request, stream, stream_head};
 use crate::support::program::Program;
@@ -407,6 +407,97 @@ fn h1_quiet_translated_streams_are_kept_awake_and_passthrough_is_left_alone() {
         if !direction.is_translated() {
             assert_eq!(got.text(), events(wire));
         }
+    });
+}
+
+#[test]
+fn h1_a_translated_stream_is_kept_awake_from_its_head_on() {
+    each_way(&CROSSED, |driver, direction| {
+        let wire = direction.upstream;
+        let script = vec![
+            Step::Request,
+            Step::Send(stream_head()),
+            Step::Gate,
+            Step::Send([chunk(events(wire)), LAST_CHUNK.to_vec()].concat()),
+        ];
+        let provider = Provider::all(script);
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .limit("ping_interval_ms", 60)
+            .start();
+        let mut client = gateway.client();
+        let body = chat(direction.client, MODEL, true);
+        client.send(post(path(direction.client), "", body));
+        let mut got = client.head();
+        // A comment, on both wires: no event may stand before the one that starts the answer.
+        client.until(&mut got, ": ping\n\n: ping\n\n");
+        provider.open();
+        client.finish(&mut got);
+        assert_eq!(got.end, End::Whole, "{}", got.text());
+        let start = got.text().trim_start_matches(": ping\n\n");
+        assert!(start.starts_with(match direction.client {
+            Wire::OpenAiChat => "data: {",
+            Wire::AnthropicMessages => "event: message_start\n",
+        }));
+    });
+}
+
+#[test]
+fn h1_what_means_nothing_to_the_client_does_not_keep_it_awake() {
+    each_way(&CROSSED, |driver, direction| {
+        let wire = direction.upstream;
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let mut script = once([stream_head(), chunk(begun)].concat());
+        for _ in 0..12 {
+            script.extend([Step::Gate, Step::Send(chunk(": still here\n\n"))]);
+        }
+        let rest = [finish(wire), terminator(wire)].concat();
+        let rest = [chunk(rest), LAST_CHUNK.to_vec()].concat();
+        script.extend([Step::Gate, Step::Send(rest)]);
+        let provider = Provider::all(script);
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .limit("ping_interval_ms", 100)
+            .start();
+        let mut client = gateway.client();
+        let body = chat(direction.client, MODEL, true);
+        client.send(post(path(direction.client), "", body));
+        let mut got = client.head();
+        client.until(&mut got, "Hel");
+        let before = got.text().matches("ping").count();
+        for _ in 0..12 {
+            assert!(client.is_quiet_but_pings(core::time::Duration::from_millis(40)));
+            provider.open();
+        }
+        provider.open();
+        client.finish(&mut got);
+        assert_eq!(got.end, End::Whole, "{}", got.text());
+        assert!(
+            got.text().matches("ping").count() >= before + 3,
+            "{}",
+            got.text()
+        );
+    });
+}
+
+#[test]
+fn h1_nothing_is_sent_while_the_answer_may_still_come_from_the_next_target() {
+    each_way(&CROSSED, |driver, direction| {
+        let wire = direction.upstream;
+        let rest = [&text(wire, "Hel", true), finish(wire), terminator(wire)].concat();
+        let mut script = once([stream_head(), chunk(start_up(wire))].concat());
+        let rest = [chunk(rest), LAST_CHUNK.to_vec()].concat();
+        script.extend([Step::Gate, Step::Send(rest)]);
+        let provider = Provider::all(script);
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .model("two", &["up/x", "up/y"])
+            .limit("ping_interval_ms", 60)
+            .start();
+        let mut client = gateway.client();
+        let body = chat(direction.client, "two", true);
+        client.send(post(path(direction.client), "", body));
+        assert!(client.is_quiet(core::time::Duration::from_millis(250)));
+        provider.open();
+        let got = client.answer();
+        assert_eq!((got.status, got.end), (200, End::Whole), "{}", got.text());
     });
 }
 
