@@ -12,6 +12,7 @@ use crate::http1::encode;
 use crate::http1::framing::Framing;
 use crate::http1::method::Method;
 use crate::json::nesting::Nesting;
+use crate::json::write::number_into;
 use crate::limits::ERROR_BODY_BYTES_MAX;
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
@@ -388,11 +389,22 @@ impl<'w> Delivery<'_, 'w> {
         if !self.worker.plan.server.server_timing {
             return;
         }
-        let ms = |ns: u64| format!("{}.{:03}", ns / 1_000_000, ns / 1_000 % 1_000);
-        let gateway = exchange.sent_at.saturating_sub(exchange.request_at);
         let upstream = exchange.head_at.saturating_sub(exchange.sent_at);
-        let value = format!("gateway;dur={}, upstream;dur={}", ms(gateway), ms(upstream));
-        encode::field(out, b"server-timing", value.as_bytes());
+        out.extend_from_slice(b"server-timing: gateway;dur=");
+        millis(out, exchange.gateway().unwrap_or_default());
+        out.extend_from_slice(b", upstream;dur=");
+        millis(out, upstream);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Milliseconds with three decimals.
+fn millis(out: &mut Vec<u8>, nanos: u64) {
+    number_into(nanos / 1_000_000, out);
+    out.push(b'.');
+    let micros = nanos / 1_000 % 1_000;
+    for digit in [micros / 100, micros / 10 % 10, micros % 10] {
+        number_into(digit, out);
     }
 }
 

@@ -212,6 +212,7 @@ impl<'w> Run<'_, 'w> {
         };
         record.nanos = ended.saturating_sub(started.as_nanos());
         if let Err(failure) = &result {
+            exchange.waited(ended);
             record.fault = Some(failure.verdict().word);
             record.detail.clone_from(&failure.detail);
             self.note_failure(target.provider, failure);

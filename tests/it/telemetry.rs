@@ -502,6 +502,32 @@ fn h1_nothing_is_sent_while_the_answer_may_still_come_from_the_next_target() {
 }
 
 #[test]
+fn gateway_time_leaves_out_the_targets_that_failed() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let silent = Provider::all(once(""));
+        let good = Provider::answering(json(whole(direction.upstream)));
+        let gateway = Setup::new(driver)
+            .server("server_timing = true")
+            .limit("answer_head_timeout_ms", 700)
+            .provider("p0", direction.upstream, &silent, "")
+            .provider("p1", direction.upstream, &good, "")
+            .model(MODEL, &["p0/x", "p1/x"])
+            .start();
+        let body = chat(direction.client, MODEL, false);
+        let got = gateway.client().ask(post(path(direction.client), "", body));
+        assert_eq!(got.status, 200, "{}", got.text());
+        let line = gateway.only_line();
+        let waited = line["attempts"][0]["ms"].as_f64().unwrap();
+        let own = line["gateway_ms"].as_f64().unwrap();
+        assert!(waited >= 700.0 && own < waited, "{line}");
+        let timing = got.field("server-timing").unwrap();
+        let told = timing.strip_prefix("gateway;dur=").unwrap();
+        let told: f64 = told.split(',').next().unwrap().parse().unwrap();
+        assert_eq!(told, own, "{timing} {line}");
+    });
+}
+
+#[test]
 fn server_timing_is_there_when_it_is_switched_on_and_not_otherwise() {
     each_way(&DIRECTIONS, |driver, direction| {
         for on in [false, true] {
