@@ -13,7 +13,7 @@ use crate::http1::framing::Framing;
 use crate::http1::method::Method;
 use crate::json::nesting::Nesting;
 use crate::json::write::number_into;
-use crate::limits::ERROR_BODY_BYTES_MAX;
+use crate::limits::{ERROR_BODY_BYTES_MAX, LOGGED_ID_BYTES_MAX};
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer_head::{self, BodyForm, Frame};
@@ -72,6 +72,7 @@ impl<'w> Delivery<'_, 'w> {
         upstream: Upstream,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
+        exchange.upstream_request_id = self.request_id(&upstream);
         let success = (200..300).contains(&upstream.head.status);
         match (self.answer.take(), success) {
             (None, _) => self.pass_on(client, upstream, exchange, success).await,
@@ -92,6 +93,18 @@ impl<'w> Delivery<'_, 'w> {
                 }
             }
         }
+    }
+
+    /// The provider's own id of the request, under the name that its wire has for it.
+    fn request_id(&self, upstream: &Upstream) -> Option<String> {
+        let name = answer_head::id_name(self.provider.wire);
+        let id = upstream.head.field(&upstream.buf, name)?;
+        let id = id.get(..LOGGED_ID_BYTES_MAX).unwrap_or(id);
+        let shows_key = self
+            .scrubber
+            .as_ref()
+            .is_some_and(|scrubber| scrubber.finds(id));
+        (!shows_key).then(|| String::from_utf8_lossy(id).into_owned())
     }
 
     async fn pass_on(

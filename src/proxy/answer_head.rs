@@ -143,11 +143,7 @@ pub fn translated_fields(
     now_unix_ms: u64,
 ) {
     let (head, buf) = upstream;
-    let theirs = match wires.0 {
-        Wire::OpenAiChat => "x-request-id",
-        Wire::AnthropicMessages => "request-id",
-    };
-    if let Some(id) = head.field(buf, theirs) {
+    if let Some(id) = head.field(buf, id_name(wires.0)) {
         encode::field(out, b"x-ringway-upstream-request-id", id);
     }
     headers::map(wires, head.fields.iter(buf), now_unix_ms, |name, value| {
@@ -155,12 +151,24 @@ pub fn translated_fields(
     });
 }
 
+/// The name under which providers of a wire tell their id of a request.
+#[must_use]
+pub const fn id_name(wire: Wire) -> &'static str {
+    match wire {
+        Wire::OpenAiChat => "x-request-id",
+        Wire::AnthropicMessages => "request-id",
+    }
+}
+
 /// Fields of a provider that never reach a client.
 fn is_withheld(name: &[u8]) -> bool {
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 10] = [
         "set-cookie",
         "set-cookie2",
         "location",
+        "content-location",
+        "refresh",
+        "clear-site-data",
         "alt-svc",
         "www-authenticate",
         "strict-transport-security",

@@ -110,6 +110,8 @@ pub struct Exchange {
     pub model_sent: Option<String>,
     /// Index of the provider that answered.
     pub provider: Option<usize>,
+    /// That provider's own id of the request, bounded.
+    pub upstream_request_id: Option<String>,
     /// Every try, in order.
     pub attempts: Vec<Attempt>,
     /// Status sent to the client; nought when nothing was.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::client::End;
 use crate::support::directions::{CROSSED, DIRECTIONS, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
-use crate::support::http::{LAST_CHUNK, chunk, json, post, request, stream, stream_head};
+use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
 use crate::support::program::Program;
 use crate::support::provider::Provider;
 use crate::support::script::{Step, always, once};
@@ -524,6 +524,37 @@ fn gateway_time_leaves_out_the_targets_that_failed() {
         let told = timing.strip_prefix("gateway;dur=").unwrap();
         let told: f64 = told.split(',').next().unwrap().parse().unwrap();
         assert_eq!(told, own, "{timing} {line}");
+    });
+}
+
+#[test]
+fn p24_p25_the_providers_own_id_is_logged_bounded_and_without_the_credential() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let name = match direction.upstream {
+            Wire::OpenAiChat => "x-request-id",
+            Wire::AnthropicMessages => "request-id",
+        };
+        let long = "r".repeat(5_000);
+        let rows = [
+            ("req_1", Value::from("req_1")),
+            (&*long, Value::from(&long[..256])),
+            (UPSTREAM_KEY, Value::Null),
+        ];
+        for (id, logged) in rows {
+            let fields = format!("content-type: application/json\r\n{name}: {id}\r\n");
+            let body = whole(direction.upstream);
+            for status in ["200 OK", "429 Too Many Requests"] {
+                let provider = Provider::answering(answer(status, &fields, body));
+                let gateway = Gateway::on(driver, direction, &provider);
+                let body = chat(direction.client, MODEL, false);
+                gateway.client().ask(post(path(direction.client), "", body));
+                assert_eq!(
+                    gateway.only_line()["upstream_request_id"],
+                    logged,
+                    "{status}"
+                );
+            }
+        }
     });
 }
 
