@@ -397,7 +397,7 @@ impl<'w> Delivery<'_, 'w> {
         }
     }
 
-    /// `server-timing`, where the operator switched it on: what is known so far.
+    /// `server-timing`, unless the operator switched it off: what is known so far.
     fn server_timing(&self, out: &mut Vec<u8>, exchange: &Exchange) {
         if !self.worker.plan.server.server_timing {
             return;
