@@ -71,7 +71,7 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.tls_key = fields.text("tls_key").map(|said| said.map(PathBuf::from));
     server.open = is_set(fields.flag("open"));
     server.admin_open = is_set(fields.flag("admin_open"));
-    server.server_timing = is_set(fields.flag("server_timing"));
+    server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
     server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
     server.gateway_key_header = fields.text("gateway_key_header");
     fields.finish();

@@ -71,7 +71,7 @@ impl Default for Server {
             tls_key: None,
             open: false,
             log: LogSink::Stdout,
-            server_timing: false,
+            server_timing: true,
             cors_origins: Vec::new(),
             gateway_key_header: None,
         }

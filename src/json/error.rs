@@ -51,6 +51,12 @@ pub enum JsonErrorKind {
 }
 
 impl JsonErrorKind {
+    /// Whether a limit of ours was met: nothing is said of the text itself.
+    #[must_use]
+    pub const fn is_limit(self) -> bool {
+        matches!(self, Self::Depth | Self::Values | Self::Members)
+    }
+
     /// What was expected, in a few words, for a message to the client.
     #[must_use]
     pub const fn text(self) -> &'static str {

@@ -7,16 +7,16 @@ use core::future::poll_fn;
 use core::pin::pin;
 use std::sync::Arc;
 
-use crate::chat::error::ApiError;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode;
 use crate::http1::framing::Framing;
 use crate::http1::method::Method;
-use crate::limits::ERROR_BODY_BYTES_MAX;
+use crate::json::nesting::Nesting;
+use crate::limits::{ERROR_BODY_BYTES_MAX, LOGGED_ID_BYTES_MAX};
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer_head::{self, BodyForm, Frame};
-use crate::proxy::body_mode::Mode;
+use crate::proxy::body_mode::{Found, Mode};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
@@ -71,6 +71,7 @@ impl<'w> Delivery<'_, 'w> {
         upstream: Upstream,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
+        exchange.upstream_request_id = self.request_id(&upstream);
         let success = (200..300).contains(&upstream.head.status);
         match (self.answer.take(), success) {
             (None, _) => self.pass_on(client, upstream, exchange, success).await,
@@ -91,6 +92,18 @@ impl<'w> Delivery<'_, 'w> {
                 }
             }
         }
+    }
+
+    /// The provider's own id of the request, under the name that its wire has for it.
+    fn request_id(&self, upstream: &Upstream) -> Option<String> {
+        let name = answer_head::id_name(self.provider.wire);
+        let id = upstream.head.field(&upstream.buf, name)?;
+        let id = id.get(..LOGGED_ID_BYTES_MAX).unwrap_or(id);
+        let shows_key = self
+            .scrubber
+            .as_ref()
+            .is_some_and(|scrubber| scrubber.finds(id));
+        (!shows_key).then(|| String::from_utf8_lossy(id).into_owned())
     }
 
     async fn pass_on(
@@ -149,7 +162,8 @@ impl<'w> Delivery<'_, 'w> {
             (false, false) => Mode::Whole {
                 wire,
                 len,
-                facts: None,
+                nesting: (upstream.head.framing == Framing::UntilClose).then(Nesting::default),
+                found: Found::Unread,
                 kept: Some(Vec::new()),
             },
         }
@@ -179,7 +193,7 @@ impl<'w> Delivery<'_, 'w> {
     ) -> Result<Step<'w>, Failure> {
         let mut relay = Box::new(Relay {
             worker: self.worker,
-            state: State::new(&upstream, Instant::from_nanos(exchange.head_at)),
+            state: State::new(Instant::from_nanos(exchange.head_at)),
             upstream,
             mode,
             form: frame.body,
@@ -313,23 +327,8 @@ impl<'w> Delivery<'_, 'w> {
             wires,
             clock::unix_millis(),
         );
-        if let Some(retry) = told.should_retry {
-            let value: &[u8] = if retry { b"true" } else { b"false" };
-            encode::field(&mut fields, b"x-should-retry", value);
-        }
-        let api = ApiError {
-            kind: told.kind,
-            message: &told.message,
-            param: told.param.as_deref(),
-            code: told.code,
-        };
-        let refused = reply::Refused {
-            status: told.status,
-            error: api,
-            fields: &fields,
-            word: "upstream_status",
-        };
-        let next = reply::refuse(client, exchange, &self.voice, &refused).await;
+        let words = (&told, fields, "upstream_status");
+        let next = reply::refuse_told(client, exchange, &self.voice, words).await;
         upstream::release(self.worker, upstream, clock::now());
         Ok(Step::Over(next))
     }

@@ -7,6 +7,7 @@
 use crate::http1::encode;
 use crate::http1::head::ResponseHead;
 use crate::http1::method::Version;
+use crate::json::write::number_into;
 use crate::net::clock::{self, Instant};
 use crate::proxy::dates::Dates;
 use crate::telemetry::exchange::Exchange;
@@ -151,18 +152,30 @@ pub fn translated(
 pub fn server_timing(out: &mut Vec<u8>, exchange: &Exchange, now: Instant) {
     let now = now.as_nanos();
     let begun = exchange.request_at.max(exchange.started_at);
-    let (sent, answered) = match (exchange.sent_at, exchange.head_at) {
-        (0, _) => (now, None),
-        (sent, head) if head >= sent => (sent, Some(head)),
-        (sent, _) => (sent, Some(now)),
-    };
-    let ms = |ns: u64| format!("{}.{:03}", ns / 1_000_000, ns / 1_000 % 1_000);
-    let mut value = format!("gateway;dur={}", ms(sent.saturating_sub(begun)));
-    if let Some(answered) = answered {
-        value.push_str(", upstream;dur=");
-        value.push_str(&ms(answered.saturating_sub(sent)));
+    let gateway = exchange
+        .gateway()
+        .unwrap_or_else(|| now.saturating_sub(begun));
+    out.extend_from_slice(b"server-timing: gateway;dur=");
+    millis(out, gateway);
+    if exchange.sent_at > 0 {
+        let answered = match exchange.head_at {
+            head if head >= exchange.sent_at => head,
+            _ => now,
+        };
+        out.extend_from_slice(b", upstream;dur=");
+        millis(out, answered.saturating_sub(exchange.sent_at));
     }
-    encode::field(out, b"server-timing", value.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Milliseconds with three decimals.
+fn millis(out: &mut Vec<u8>, nanos: u64) {
+    number_into(nanos / 1_000_000, out);
+    out.push(b'.');
+    let micros = nanos / 1_000 % 1_000;
+    for digit in [micros / 100, micros / 10 % 10, micros % 10] {
+        number_into(digit, out);
+    }
 }
 
 /// The provider's fields that have a meaning across the wires.
@@ -173,11 +186,7 @@ pub fn translated_fields(
     now_unix_ms: u64,
 ) {
     let (head, buf) = upstream;
-    let theirs = match wires.0 {
-        Wire::OpenAiChat => "x-request-id",
-        Wire::AnthropicMessages => "request-id",
-    };
-    if let Some(id) = head.field(buf, theirs) {
+    if let Some(id) = head.field(buf, id_name(wires.0)) {
         encode::field(out, b"x-ringway-upstream-request-id", id);
     }
     headers::map(wires, head.fields.iter(buf), now_unix_ms, |name, value| {
@@ -185,12 +194,24 @@ pub fn translated_fields(
     });
 }
 
+/// The name under which providers of a wire tell their id of a request.
+#[must_use]
+pub const fn id_name(wire: Wire) -> &'static str {
+    match wire {
+        Wire::OpenAiChat => "x-request-id",
+        Wire::AnthropicMessages => "request-id",
+    }
+}
+
 /// Fields of a provider that never reach a client.
 fn is_withheld(name: &[u8]) -> bool {
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 10] = [
         "set-cookie",
         "set-cookie2",
         "location",
+        "content-location",
+        "refresh",
+        "clear-site-data",
         "alt-svc",
         "www-authenticate",
         "strict-transport-security",

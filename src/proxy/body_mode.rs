@@ -4,8 +4,9 @@
 
 use core::cell::RefCell;
 
-use crate::chat::error::ApiError;
+use crate::chat::error::{ApiError, ErrorFacts};
 use crate::chat::usage::End;
+use crate::json::nesting::Nesting;
 use crate::json::tape::Tape;
 use crate::limits::MIB;
 use crate::translate::progress::Progress;
@@ -26,8 +27,10 @@ pub enum Mode {
         wire: Wire,
         /// Its length, where the head declares it.
         len: Option<u64>,
-        /// What was read of it, once it was whole.
-        facts: Option<Box<AnswerFacts>>,
+        /// Whether its document is closed, where the end of the connection alone ends it.
+        nesting: Option<Nesting>,
+        /// What it turned out to be.
+        found: Found,
         /// What came so far; `None` once it is too long to be read, or has been.
         kept: Option<Vec<u8>>,
     },
@@ -44,6 +47,23 @@ pub enum Mode {
     Translated(Box<StreamTranslator>),
 }
 
+/// What a whole answer turned out to be.
+#[derive(Debug)]
+pub enum Found {
+    /// Not looked into: it is not whole, or too long.
+    Unread,
+    /// A JSON document, and what it says.
+    Answer(Box<AnswerFacts>),
+    /// Not JSON, or nothing at all.
+    Garbage,
+}
+
+impl Found {
+    fn read(wire: Wire, body: &[u8], tape: &mut Tape) -> Self {
+        tap::whole(wire, body, tape).map_or(Self::Garbage, |facts| Self::Answer(Box::new(facts)))
+    }
+}
+
 impl Mode {
     /// Whether this is a stream of events.
     #[must_use]
@@ -51,12 +71,22 @@ impl Mode {
         matches!(self, Self::Watched { .. } | Self::Translated(_))
     }
 
-    /// Whether what goes out is what comes in.
+    /// Whether so many bytes go out as come in, whatever happens. Of a stream nobody can say: an
+    /// error event may have to follow what came, and would fill the gap of one that was cut.
     #[must_use]
     pub const fn keeps_length(&self) -> bool {
+        !self.is_stream()
+    }
+
+    /// Whether this is a whole answer that was read and is no JSON.
+    #[must_use]
+    pub const fn is_garbage(&self) -> bool {
         matches!(
             self,
-            Self::Plain | Self::Whole { .. } | Self::Watched { strip: None, .. }
+            Self::Whole {
+                found: Found::Garbage,
+                ..
+            }
         )
     }
 
@@ -67,24 +97,30 @@ impl Mode {
             Self::Whole {
                 wire,
                 len,
-                facts,
+                nesting,
+                found,
                 kept,
             } => {
                 out.extend_from_slice(input);
+                if let Some(nesting) = nesting {
+                    nesting.push(input);
+                }
                 if *len == Some(input.len() as u64) {
                     // All of it in one piece, as small answers come: read where it lies.
-                    *facts = Some(Box::new(tap::whole(*wire, input, &mut tape.borrow_mut())));
+                    *found = Found::read(*wire, input, &mut tape.borrow_mut());
                     *kept = None;
                 } else {
                     keep(kept, input);
                 }
             }
             Self::Watched { tap, strip, .. } => {
+                let progress = tap.push(input);
+                let input = input.get(..tap.passed()).unwrap_or(input);
                 match strip {
                     Some(strip) => strip.push(input, out),
                     None => out.extend_from_slice(input),
                 }
-                return tap.push(input);
+                return progress;
             }
             Self::Translated(translator) => return translator.push(input, out),
         }
@@ -123,12 +159,9 @@ impl Mode {
     /// Ends the body; `clean` when it ended by its own framing.
     pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> Progress {
         match self {
-            Self::Plain | Self::Whole { .. } => {
-                let end = if clean { End::Complete } else { End::Truncated };
-                Progress {
-                    end,
-                    ..Progress::START
-                }
+            Self::Plain => ended(clean),
+            Self::Whole { nesting, .. } => {
+                ended(clean && nesting.is_none_or(|nesting| nesting.is_closed()))
             }
             Self::Watched { tap, strip, .. } => {
                 if let Some(strip) = strip {
@@ -144,6 +177,8 @@ impl Mode {
     pub fn fail(&mut self, failure: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
         match self {
             Self::Plain | Self::Whole { .. } => {}
+            // A terminator, even one that lacks its blank line, has the last word.
+            Self::Watched { tap, .. } if tap.is_terminated() => {}
             Self::Watched { wire, tap, .. } => {
                 if !tap.is_between_frames() {
                     out.extend_from_slice(b"\n\n");
@@ -154,20 +189,27 @@ impl Mode {
         }
     }
 
-    /// Appends a sign of life, where the stream is ours to write into. Says whether it did.
-    pub fn ping(&mut self, out: &mut Vec<u8>) -> bool {
-        let Self::Translated(translator) = self else {
-            return false;
-        };
-        let before = out.len();
-        translator.ping(out);
-        out.len() > before
+    /// Appends a sign of life, where the stream is ours to write into.
+    pub fn ping(&mut self, out: &mut Vec<u8>) {
+        if let Self::Translated(translator) = self {
+            translator.ping(out);
+        }
     }
 
     /// Whether pings are due on a quiet stream.
     #[must_use]
     pub const fn pings(&self) -> bool {
         matches!(self, Self::Translated(_))
+    }
+
+    /// The error that the provider sent within the stream.
+    #[must_use]
+    pub fn upstream_error(&self) -> Option<&ErrorFacts> {
+        match self {
+            Self::Plain | Self::Whole { .. } => None,
+            Self::Watched { tap, .. } => tap.upstream_error(),
+            Self::Translated(translator) => translator.upstream_error(),
+        }
     }
 
     /// Token counts, stop reason and model at the end.
@@ -177,12 +219,16 @@ impl Mode {
         match self {
             Self::Plain => AnswerFacts::default(),
             Self::Whole {
-                wire, facts, kept, ..
-            } => match (facts.take(), kept) {
-                (Some(facts), _) => *facts,
-                (None, Some(body)) => tap::whole(*wire, body, tape),
-                (None, None) => AnswerFacts::default(),
-            },
+                wire, found, kept, ..
+            } => {
+                if let Some(body) = kept.take() {
+                    *found = Found::read(*wire, &body, tape);
+                }
+                match found {
+                    Found::Answer(facts) => core::mem::take(facts.as_mut()),
+                    Found::Unread | Found::Garbage => AnswerFacts::default(),
+                }
+            }
             Self::Watched { tap, .. } => AnswerFacts {
                 usage: tap.usage(),
                 stop: tap.stop(),
@@ -194,6 +240,13 @@ impl Mode {
                 model: owned(translator.model()),
             },
         }
+    }
+}
+
+const fn ended(whole: bool) -> Progress {
+    Progress {
+        end: if whole { End::Complete } else { End::Truncated },
+        ..Progress::START
     }
 }
 

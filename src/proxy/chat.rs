@@ -176,6 +176,7 @@ impl<'r, 'w> Run<'r, 'w> {
         };
         record.nanos = ended.saturating_sub(started.as_nanos());
         if let Err(failure) = &result {
+            exchange.waited(ended);
             record.fault = Some(failure.verdict().word);
             record.detail.clone_from(&failure.detail);
             self.note_failure(target, failure);

@@ -2,9 +2,10 @@
 //!
 //! A [`Failure`] names who is to blame and what happened; [`Failure::verdict`] alone decides the
 //! status, the class of error that the client is told, and whether another target may be tried.
-//! Texts for the client are fixed: no address, key or path of ours.
+//! Texts for the client are fixed: no address, key or path of ours. What a provider said in a stream
+//! that had nothing else to say is told in its own words.
 
-use crate::chat::error::ErrorKind;
+use crate::chat::error::{ErrorFacts, ErrorKind};
 use crate::proxy::cooldown::Scope;
 
 /// Something that ended an attempt or an exchange.
@@ -14,6 +15,8 @@ pub struct Failure {
     pub kind: Kind,
     /// More for the log: never payload, never a credential.
     pub detail: Option<String>,
+    /// What the provider itself said, in a stream that had nothing else to say.
+    pub said: Option<Box<ErrorFacts>>,
 }
 
 /// Who is to blame.
@@ -68,6 +71,8 @@ pub enum Kind {
     BodyCut,
     /// The stream's start-up frames held an error.
     StreamError,
+    /// An event of the stream is malformed.
+    MalformedStream,
     /// The provider fell silent before anything was sent on.
     BodyStall,
     /// The buffer budget is used up.
@@ -99,7 +104,11 @@ impl Failure {
     /// A failure with nothing more to say.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, detail: None }
+        Self {
+            kind,
+            detail: None,
+            said: None,
+        }
     }
 
     /// A failure with a text for the log.
@@ -108,6 +117,7 @@ impl Failure {
         Self {
             kind,
             detail: Some(detail.into()),
+            said: None,
         }
     }
 
@@ -271,6 +281,14 @@ impl Kind {
                 "stream_error",
                 "upstream stream began with an error",
             ),
+            Self::MalformedStream => (
+                Upstream,
+                502,
+                Api,
+                true,
+                "malformed_stream",
+                "upstream sent a malformed stream",
+            ),
             Self::BodyStall => (
                 Upstream,
                 504,
@@ -333,6 +351,7 @@ impl Kind {
             | Self::AnswerTooLarge
             | Self::BodyCut
             | Self::StreamError
+            | Self::MalformedStream
             | Self::BodyStall
             | Self::NoRoom
             | Self::DrainCut
@@ -372,7 +391,7 @@ mod tests {
         }
     }
 
-    const ALL: [Kind; 23] = [
+    const ALL: [Kind; 24] = [
         Kind::Status,
         Kind::Credential,
         Kind::ClientGone,
@@ -392,6 +411,7 @@ mod tests {
         Kind::AnswerTooLarge,
         Kind::BodyCut,
         Kind::StreamError,
+        Kind::MalformedStream,
         Kind::BodyStall,
         Kind::NoRoom,
         Kind::DrainCut,

@@ -97,7 +97,9 @@ pub struct State {
     heard: Instant,
     /// When the latest turn began: the provider was heard or had ended, or a wait was over.
     turned: Instant,
-    /// Something of the body has come.
+    /// When the latest bytes for the client were handed over.
+    told: Instant,
+    /// Payload has come: framing alone is nothing that could be shown.
     came: bool,
 }
 
@@ -115,20 +117,27 @@ enum Body {
 impl State {
     /// An answer of which the head has just been read.
     #[must_use]
-    pub const fn new(upstream: &Upstream, heard: Instant) -> Self {
+    pub const fn new(heard: Instant) -> Self {
         Self {
             body: Body::Open,
             end: End::Open,
             heard,
             turned: heard,
-            came: upstream.body_at < upstream.buf.len(),
+            told: heard,
+            came: false,
         }
+    }
+
+    /// Whether an event has said that the stream is no good.
+    const fn is_broken(&self) -> bool {
+        matches!(self.end, End::UpstreamError | End::Truncated)
     }
 }
 
 impl Relay<'_> {
-    /// Brings the answer to its commit: at once, but where another target could still take over.
-    /// Nothing has been written when this returns.
+    /// Brings the answer to its commit: a stream at once, but where another target could still take
+    /// over; a whole answer with its first byte, before which a break is an answer of ours. Nothing
+    /// has been written when this returns.
     ///
     /// # Errors
     /// A failure before commit.
@@ -140,18 +149,14 @@ impl Relay<'_> {
         loop {
             self.digest(exchange);
             if self.is_over() {
-                let whole = self.state.end == End::Complete;
-                let told = !self.hold && self.state.came && !self.is_translated();
-                return if whole || told {
+                let shown = !self.hold && self.has_shown();
+                return if shown || self.state.end == End::Complete {
                     Ok(())
                 } else {
                     Err(self.failure())
                 };
             }
-            let waits = self.hold
-                && exchange.deltas == 0
-                && self.out.len() < self.worker.limits().held_bytes_max;
-            if !waits {
+            if !self.waits(exchange) {
                 return Ok(());
             }
             if self.turn(client, exchange, false).await == Flow::ClientLost {
@@ -175,14 +180,35 @@ impl Relay<'_> {
         self.finish(client, exchange).await
     }
 
+    /// Whether the commit waits for more of the answer.
+    fn waits(&self, exchange: &Exchange) -> bool {
+        match self.mode {
+            Mode::Whole { .. } => !self.state.came,
+            Mode::Plain | Mode::Watched { .. } | Mode::Translated(_) => {
+                self.hold
+                    && exchange.deltas == 0
+                    && self.out.len() < self.worker.limits().held_bytes_max
+            }
+        }
+    }
+
+    /// Whether something of the answer itself is there for the client: then a break behind it is
+    /// told behind it, whether or not both came in one read.
+    fn has_shown(&self) -> bool {
+        match &self.mode {
+            Mode::Translated(translator) => translator.has_begun(),
+            Mode::Plain | Mode::Whole { .. } | Mode::Watched { .. } => self.state.came,
+        }
+    }
+
     fn is_translated(&self) -> bool {
         matches!(self.mode, Mode::Translated(_))
     }
 
-    /// Whether nothing more is to be read: the body ended or broke, or its meaning has ended.
+    /// Whether nothing more is to be read: the body ended or broke, or its meaning has.
     fn is_over(&self) -> bool {
         self.state.body != Body::Open
-            || self.state.end == End::UpstreamError
+            || self.state.is_broken()
             || (self.is_translated() && self.state.end != End::Open)
     }
 
@@ -190,13 +216,17 @@ impl Relay<'_> {
     fn digest(&mut self, exchange: &mut Exchange) {
         let mark = self.open_chunk();
         let upstream = &mut self.upstream;
-        while upstream.body_at < upstream.buf.len() && !upstream.body.is_done() {
+        while upstream.body_at < upstream.buf.len()
+            && !upstream.body.is_done()
+            && !self.state.is_broken()
+        {
             let input = upstream.buf.get(upstream.body_at..).unwrap_or_default();
             let Ok(step) = upstream.body.step(input) else {
                 self.state.body = Body::Broken(Kind::Framing);
                 break;
             };
             upstream.body_at += step.consumed;
+            self.state.came |= !step.payload.is_empty();
             let tape = &self.worker.tape;
             let pass = |payload: &[u8]| self.mode.push(payload, &mut self.out, tape);
             let progress = match &mut self.scrubber {
@@ -205,7 +235,8 @@ impl Relay<'_> {
             };
             self.state.end = note(exchange, progress, self.state.heard);
         }
-        if self.state.body == Body::Open && self.upstream.body.is_done() {
+        if self.state.body == Body::Open && self.upstream.body.is_done() && !self.state.is_broken()
+        {
             self.state.body = Body::Whole;
         }
         self.charge_held();
@@ -265,12 +296,14 @@ impl Relay<'_> {
     ) -> Flow {
         let stall_at = self.state.heard.plus_ms(self.stall_ms);
         let mut wait_until = stall_at;
-        if committed && self.mode.pings() {
-            let ping_at = self
-                .state
-                .turned
-                .plus_ms(self.worker.limits().ping_interval_ms);
-            wait_until = ping_at.min(stall_at);
+        if committed {
+            self.ping_if_due();
+            if !self.out.is_empty() {
+                self.state.told = self.state.turned;
+            }
+            if self.mode.pings() {
+                wait_until = self.ping_at().min(stall_at);
+            }
         }
         let turn = self
             .write_and_read(client, exchange, committed, wait_until)
@@ -280,19 +313,31 @@ impl Relay<'_> {
             Turn::Read(Ok(0)) => self.end_of_input(),
             Turn::Read(Ok(_)) => {
                 self.state.heard = self.state.turned;
-                self.state.came = true;
             }
             Turn::Read(Err(error)) => self.state.body = Body::Broken(kind_of(error)),
-            Turn::Expired if wait_until < stall_at => {
-                let mark = self.open_chunk();
-                self.mode.ping(&mut self.out);
-                self.close_chunk(mark);
-            }
+            // The next turn begins with a ping.
+            Turn::Expired if wait_until < stall_at => {}
             Turn::Expired => self.state.body = Body::Broken(Kind::BodyStall),
             Turn::Cut => self.state.body = Body::Broken(Kind::DrainCut),
             Turn::ClientLost => return Flow::ClientLost,
         }
         Flow::On
+    }
+
+    /// When the client has heard nothing for long enough. What comes from the provider meanwhile
+    /// and means nothing to the client does not count.
+    fn ping_at(&self) -> Instant {
+        let interval_ms = self.worker.limits().ping_interval_ms;
+        self.state.told.plus_ms(interval_ms)
+    }
+
+    /// Appends a sign of life to a stream that has been quiet towards the client.
+    fn ping_if_due(&mut self) {
+        if self.out.is_empty() && self.mode.pings() && self.state.turned >= self.ping_at() {
+            let mark = self.open_chunk();
+            self.mode.ping(&mut self.out);
+            self.close_chunk(mark);
+        }
     }
 
     async fn write_and_read(
@@ -377,11 +422,16 @@ impl Relay<'_> {
 
     /// The answer failed while it could still be thrown away.
     fn failure(&self) -> Failure {
-        Failure::new(match (self.state.body, self.state.end) {
+        let kind = match (self.state.body, self.state.end) {
             (Body::Broken(kind), _) => kind,
             (_, End::UpstreamError) => Kind::StreamError,
-            _ => Kind::BodyCut,
-        })
+            (Body::Open, _) => Kind::MalformedStream,
+            (Body::Whole, _) => Kind::BodyCut,
+        };
+        Failure {
+            said: self.mode.upstream_error().cloned().map(Box::new),
+            ..Failure::new(kind)
+        }
     }
 
     /// Writes the last bytes: the end that was earned, or the error and no end.
@@ -415,6 +465,11 @@ impl Relay<'_> {
             return self.client_lost(exchange);
         }
         self.take_facts(exchange);
+        if complete && self.mode.is_garbage() {
+            // Delivered as it came, and by its framing whole; but no answer.
+            exchange.outcome = Outcome::Truncated;
+            exchange.fault = Some(Kind::NotAnAnswer.verdict().word);
+        }
         if !complete {
             // Without framing and without an error event, a good-looking end would be a lie.
             let untold = self.form == BodyForm::UntilClose && !self.mode.is_stream();
@@ -444,6 +499,7 @@ impl Relay<'_> {
             ),
             Body::Broken(Kind::DrainCut) => (ErrorKind::Overloaded, "the gateway is shutting down"),
             Body::Broken(Kind::BodyStall) => (ErrorKind::Timeout, "upstream fell silent"),
+            Body::Open => (ErrorKind::Api, Kind::MalformedStream.verdict().message),
             _ => (ErrorKind::Api, "upstream stream ended early"),
         };
         let error = ApiError {
@@ -527,6 +583,7 @@ fn fault_word(body: Body, end: End) -> &'static str {
     match (body, end) {
         (Body::Broken(kind), _) => kind.verdict().word,
         (_, End::UpstreamError) => "upstream_error_event",
-        _ => Kind::BodyCut.verdict().word,
+        (Body::Open, _) => Kind::MalformedStream.verdict().word,
+        (Body::Whole, _) => Kind::BodyCut.verdict().word,
     }
 }

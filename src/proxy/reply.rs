@@ -9,6 +9,8 @@ use crate::proxy::failure::Failure;
 use crate::proxy::relay::Next;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::telemetry::log::id_text;
+use crate::translate::error::Told;
+use crate::translate::stream_error;
 use crate::wire::error;
 use crate::wire::kind::Wire;
 
@@ -155,6 +157,10 @@ pub async fn refuse_failure(
         exchange.fault = Some(verdict.word);
         return Next::Abort;
     }
+    if let (Some(facts), Some(from)) = (failure.said.as_deref(), exchange.upstream_wire) {
+        let told = stream_error::told((from, voice.wire), facts);
+        return refuse_told(client, exchange, voice, (&told, Vec::new(), verdict.word)).await;
+    }
     let retry: &[u8] = if verdict.status == 503 {
         b"retry-after: 1\r\n"
     } else {
@@ -163,6 +169,31 @@ pub async fn refuse_failure(
     let refused = Refused::new(verdict.error, verdict.message, verdict.word)
         .status(verdict.status)
         .fields(retry);
+    refuse(client, exchange, voice, &refused).await
+}
+
+/// Refuses in a provider's words; `fields` are further field lines.
+pub async fn refuse_told(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    (told, mut fields, word): (&Told, Vec<u8>, &'static str),
+) -> Next {
+    if let Some(retry) = told.should_retry {
+        let value: &[u8] = if retry { b"true" } else { b"false" };
+        encode::field(&mut fields, b"x-should-retry", value);
+    }
+    let refused = Refused {
+        status: told.status,
+        error: ApiError {
+            kind: told.kind,
+            message: &told.message,
+            param: told.param.as_deref(),
+            code: told.code,
+        },
+        fields: &fields,
+        word,
+    };
     refuse(client, exchange, voice, &refused).await
 }
 

@@ -138,8 +138,8 @@ impl Upload {
     ) -> Result<Result<Upstream, Failure>, Missed> {
         let limits = worker.limits();
         self.end_head(&mut out);
-        let mut stream = match upstream::open(client, worker, provider).await {
-            Ok(stream) => stream,
+        let mut stream = match upstream::open(client, worker, provider, exchange).await {
+            Ok((stream, _)) => stream,
             Err(failure) => return Ok(Err(failure)),
         };
         // While the connection was made, the client was watched: what it sent is body.

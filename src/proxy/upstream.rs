@@ -176,8 +176,8 @@ pub async fn attempt(
             return outcome.map_err(fresh_name);
         }
     }
-    let stream = open(client, worker, provider).await?;
-    let at = (provider, clock::now());
+    let (stream, up_at) = open(client, worker, provider, exchange).await?;
+    let at = (provider, up_at);
     send_and_read(client, worker, at, stream, out, exchange)
         .await
         .map_err(fresh_name)
@@ -215,7 +215,7 @@ fn fresh_name(failure: Failure) -> Failure {
     }
 }
 
-/// Opens a fresh connection to a provider.
+/// Opens a fresh connection to a provider; says when it was up.
 ///
 /// # Errors
 /// Why there is none.
@@ -223,7 +223,8 @@ pub async fn open(
     client: &mut Client<'_>,
     worker: &Worker,
     provider: usize,
-) -> Result<Stream, Failure> {
+    exchange: &mut Exchange,
+) -> Result<(Stream, Instant), Failure> {
     let (Some(endpoint), Some(spec)) = (
         worker.endpoints.get(provider),
         worker.plan.providers.get(provider),
@@ -241,11 +242,14 @@ pub async fn open(
     };
     // The connector keeps to its waits by itself; the connection's own timer stands aside.
     client.deadline.clear();
+    exchange.wait(clock::now().as_nanos());
     let mut connecting = pin!(connect::connect(endpoint, waits));
     match client.watch(connecting.as_mut()).await {
         Ok(Ok(stream)) => {
             worker.meter.borrow_mut().counters.connected += 1;
-            Ok(stream)
+            let up_at = clock::now();
+            exchange.waited(up_at.as_nanos());
+            Ok((stream, up_at))
         }
         Ok(Err(error)) => Err(connect_failure(error)),
         Err(interrupt) => Err(interrupted(interrupt, Kind::ConnectTimeout)),
@@ -320,7 +324,7 @@ pub async fn read_answer(
 ) -> Result<Upstream, Failure> {
     let limits = worker.limits();
     let sent = clock::now();
-    exchange.sent_at = sent.as_nanos();
+    exchange.sent(sent.as_nanos());
     client
         .deadline
         .set_at(sent.plus_ms(wait_ms(worker, provider)));

@@ -92,10 +92,23 @@ pub fn data<'r>(record: &'r [u8], joined: &'r mut Vec<u8>) -> Option<&'r [u8]> {
     if many { Some(joined) } else { first }
 }
 
+/// The event name of a record; empty if it has none.
+#[must_use]
+pub fn event(record: &[u8]) -> &[u8] {
+    let lines = record.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let mut names = lines.filter_map(|line| value(line, b"event"));
+    names.next_back().unwrap_or_default()
+}
+
 /// The value of a `data` line.
 fn data_value(line: &[u8]) -> Option<&[u8]> {
+    value(line, b"data")
+}
+
+/// The value of a line, if that is its field's name.
+fn value<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
-    let rest = line.strip_prefix(b"data")?;
+    let rest = line.strip_prefix(name)?;
     match rest {
         [] => Some(rest),
         [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
@@ -154,6 +167,22 @@ mod tests {
                 all.iter().map(|it| it.trim().to_owned()).collect()
             };
             assert_eq!(trim(&split), trim(&whole), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn event_is_the_last_one_named() {
+        let cases = [
+            ("data: a\n\n", ""),
+            ("event: x\ndata: a\n\n", "x"),
+            ("\nevent:x\r\ndata: event: y\r\n\r\n", "x"),
+            ("data: a\revent: x\revent: y\r\r", "y"),
+            ("event: x\nevent\ndata: a\n\n", ""),
+            ("\u{feff}event: x\ndata: a\n\n", "x"),
+            ("events: x\n: event: y\n\n", ""),
+        ];
+        for (record, expected) in cases {
+            assert_eq!(event(record.as_bytes()), expected.as_bytes(), "{record:?}");
         }
     }
 

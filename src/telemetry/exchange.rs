@@ -112,6 +112,8 @@ pub struct Exchange {
     pub model_answered: Option<String>,
     /// Index of the provider that answered.
     pub provider: Option<usize>,
+    /// That provider's own id of the request, bounded.
+    pub upstream_request_id: Option<String>,
     /// Every try, in order.
     pub attempts: Vec<Attempt>,
     /// Status sent to the client; nought when nothing was.
@@ -140,8 +142,14 @@ pub struct Exchange {
     pub started_at: u64,
     /// Whole request read.
     pub request_at: u64,
-    /// Request handed to the upstream connection.
+    /// Request handed to the upstream connection, at the last attempt that got so far.
     pub sent_at: u64,
+    /// The gateway's own share of the time until then.
+    pub gateway_nanos: u64,
+    /// Since when a provider is waited for; nought while none is.
+    pub waits_since: u64,
+    /// Waits that are over: connections being made, targets that failed.
+    pub waited_nanos: u64,
     /// Answer head read.
     pub head_at: u64,
     /// First delta written towards the client.
@@ -187,10 +195,34 @@ impl Exchange {
         self.ended_at.saturating_sub(self.started_at)
     }
 
-    /// Time between the request being read and its being sent upstream: the gateway's own share.
+    /// A provider is waited for from `now` on.
+    pub const fn wait(&mut self, now: u64) {
+        self.waited(now);
+        self.waits_since = now;
+    }
+
+    /// The wait for a provider, if there is one, is over.
+    pub const fn waited(&mut self, now: u64) {
+        if self.waits_since > 0 {
+            self.waited_nanos += now.saturating_sub(self.waits_since);
+            self.waits_since = 0;
+        }
+    }
+
+    /// The request has been handed to an upstream connection; its answer is waited for.
+    pub const fn sent(&mut self, now: u64) {
+        self.waited(now);
+        self.sent_at = now;
+        let since_request = now.saturating_sub(self.request_at);
+        self.gateway_nanos = since_request.saturating_sub(self.waited_nanos);
+        self.wait(now);
+    }
+
+    /// The gateway's own share of the time between the request being read and its being sent
+    /// upstream: less connecting, and less targets that were tried before.
     #[must_use]
     pub fn gateway(&self) -> Option<u64> {
-        (self.sent_at > 0).then(|| self.sent_at.saturating_sub(self.request_at))
+        (self.sent_at > 0).then_some(self.gateway_nanos)
     }
 
     /// Time per output token after the first, in nanoseconds, where the count is known.
@@ -208,6 +240,40 @@ impl Exchange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gateway_time_is_what_is_left_without_connecting_and_earlier_targets() {
+        let mut exchange = Exchange {
+            request_at: 100,
+            ..Exchange::default()
+        };
+        assert_eq!(exchange.gateway(), None);
+        exchange.wait(110); // connects
+        exchange.waited(1_110);
+        exchange.sent(1_115);
+        assert_eq!(exchange.gateway(), Some(15));
+        exchange.waited(9_115); // an answer that will not do
+        assert_eq!(exchange.gateway(), Some(15));
+        exchange.wait(9_120); // connects elsewhere, in vain
+        exchange.waited(9_220);
+        assert_eq!(exchange.gateway(), Some(15));
+        exchange.sent(9_230);
+        assert_eq!(exchange.gateway(), Some(30));
+        assert_eq!(exchange.sent_at, 9_230);
+    }
+
+    #[test]
+    fn a_pooled_connection_that_had_died_is_a_wait_too() {
+        let mut exchange = Exchange {
+            request_at: 100,
+            ..Exchange::default()
+        };
+        exchange.sent(105);
+        exchange.wait(205); // it was dead; a fresh one is made
+        exchange.waited(305);
+        exchange.sent(307);
+        assert_eq!(exchange.gateway(), Some(7));
+    }
 
     #[test]
     fn deltas_that_arrive_together_have_one_gap_and_noughts() {

@@ -34,6 +34,8 @@ pub fn line<'p>(
     text(&mut w, "model_sent", exchange.model_sent.as_deref());
     text(&mut w, "model_answered", exchange.model_answered.as_deref());
     text(&mut w, "provider", exchange.provider.and_then(&provider));
+    let upstream_id = exchange.upstream_request_id.as_deref();
+    text(&mut w, "upstream_request_id", upstream_id);
     attempts(&mut w, exchange, provider);
     w.name("status").number(u64::from(exchange.status));
     w.name("end").string(exchange.outcome.name());

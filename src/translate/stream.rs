@@ -44,6 +44,7 @@ use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::tape::Tape;
 use crate::limits::EVENT_VALUES_KEPT;
 use crate::sse::decode::{Decoder, Item};
+use crate::sse::encode as sse;
 use crate::translate::context::AnswerContext;
 use crate::translate::progress::Progress;
 use crate::translate::restore::Restore;
@@ -150,11 +151,23 @@ impl StreamTranslator {
         }
     }
 
-    /// Writes a sign of life, if the answer has begun and not ended.
+    /// Writes a sign of life, unless the stream has ended. Before its first event that is a comment
+    /// on either wire: no client takes an event there but the one that starts the answer.
     pub fn ping(&mut self, out: &mut Vec<u8>) {
-        if self.core.begun && self.core.is_open() {
-            codec::write_ping(self.core.client, out);
+        if !self.core.is_open() {
+            return;
         }
+        if self.core.begun {
+            codec::write_ping(self.core.client, out);
+        } else {
+            sse::comment(out, "ping");
+        }
+    }
+
+    /// Whether the client's stream has begun: some event of the answer has been written.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.core.begun
     }
 
     /// Token counts so far.

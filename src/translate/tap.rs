@@ -1,12 +1,20 @@
 //! Watches passthrough bytes for first token, deltas, usage, stop reason and end.
 //!
-//! The tap never alters, delays or fails what passes. Deltas, which are nearly all of a stream,
-//! are told by looking for a few byte strings; only events that may say something else are read
-//! as JSON. A JSON string cannot hold a bare quote, so a name between quotes is a name (or a
-//! value), never a piece of somebody's text.
+//! The tap alters and delays nothing. Deltas, which are nearly all of a stream, are told by looking
+//! for a few byte strings; only events that may say something else are read as JSON. A JSON string
+//! cannot hold a bare quote, so a name between quotes is a name (or a value), never a piece of
+//! somebody's text.
+//!
+//! A stream is broken by an event that reports an error, and by one that is malformed: its data is
+//! not JSON, and a client of the wire would read it. On the OpenAI wire such events have no name,
+//! on the Anthropic wire one of the wire's own, `ping` apart. Everything else that means nothing to
+//! the wire is passed over: events with a foreign name, JSON that is no object, kinds not known
+//! here, events too large to be looked into. Behind the event that broke it a stream has no more to
+//! say: [`Tap::passed`] tells where that event ended.
 //!
 //! Invariants:
-//! - the same counts come out for every way of cutting the same input;
+//! - the same counts, and the same place where a stream broke, come out for every way of cutting
+//!   the same input;
 //! - at most `event_bytes_max` bytes of an event are kept; a longer one is not looked into;
 //! - the end is the wire's own terminator, or, at a clean end of the body, a finish reason on
 //!   every choice seen (OpenAI) or a stop reason (Anthropic).
@@ -25,7 +33,8 @@
 //! assert_eq!(tap.push(b"ta: [DONE]\n\n").end, End::Complete);
 //! ```
 //!
-//! Deltas that are malformed inside are not noticed here: their receiver will.
+//! A delta whose text ends and whose last byte is a brace is not read: what is malformed further
+//! inside is not noticed here, its receiver will.
 
 use crate::chat::error::ErrorFacts;
 use crate::chat::usage::{End, StopReason, Usage};
@@ -37,7 +46,7 @@ use crate::limits::{
 use crate::sse::record::{self, Cutter};
 use crate::translate::progress::Progress;
 use crate::translate::response::AnswerFacts;
-use crate::wire::anthropic::stream::watch::Watch as AnthropicWatch;
+use crate::wire::anthropic::stream::watch::{self as anthropic_watch, Watch as AnthropicWatch};
 use crate::wire::codec;
 use crate::wire::kind::Wire;
 use crate::wire::openai::stream::watch::Watch as OpenAiWatch;
@@ -54,6 +63,10 @@ pub struct Tap {
     skipping: bool,
     /// Bytes came since the last event ended.
     within: bool,
+    /// Bytes of the latest input up to where the stream broke: all of them, if it did not.
+    passed: usize,
+    /// The wire's own terminator came.
+    terminated: bool,
     joined: Vec<u8>,
     tape: Tape,
     watch: Watch,
@@ -67,6 +80,16 @@ enum Watch {
     Anthropic(AnthropicWatch),
 }
 
+impl Watch {
+    /// Whether a client of the wire reads the data of an event of this name.
+    fn reads(&self, event: &[u8]) -> bool {
+        match self {
+            Self::OpenAi(_) => event.is_empty(),
+            Self::Anthropic(_) => anthropic_watch::is_read(event),
+        }
+    }
+}
+
 impl Tap {
     /// A tap on a stream of `wire`; events longer than `event_bytes_max` are not looked into.
     #[must_use]
@@ -77,6 +100,8 @@ impl Tap {
             carried: Vec::new(),
             skipping: false,
             within: false,
+            passed: 0,
+            terminated: false,
             joined: Vec::new(),
             tape: Tape::new(),
             watch: match wire {
@@ -92,19 +117,46 @@ impl Tap {
     pub fn push(&mut self, input: &[u8]) -> Progress {
         self.progress.deltas = 0;
         self.progress.events = 0;
+        self.passed = 0;
         let mut rest = input;
-        while let Some(end) = self.cutter.end(rest) {
+        while !self.is_broken() {
+            let Some(end) = self.cutter.end(rest) else {
+                break;
+            };
             let (part, after) = rest.split_at(end);
             self.record_end(part);
             self.within = false;
+            self.passed += end;
             rest = after;
         }
+        if self.is_broken() {
+            return self.progress;
+        }
+        self.passed = input.len();
         if !rest.is_empty() {
             // A lone LF here is the second half of a line end: it starts no event.
             self.within |= rest != b"\n";
             self.carry(rest);
         }
         self.progress
+    }
+
+    /// How much of the latest input the client is to get: all of it, or, where the stream broke,
+    /// what came up to the end of the event that broke it.
+    #[must_use]
+    pub const fn passed(&self) -> usize {
+        self.passed
+    }
+
+    /// Whether the wire's own terminator has come: nothing may follow it, no error either. One
+    /// that only its blank line is missing of counts, because whatever followed would end it.
+    #[must_use]
+    pub const fn is_terminated(&self) -> bool {
+        self.terminated
+    }
+
+    const fn is_broken(&self) -> bool {
+        matches!(self.progress.end, End::Truncated | End::UpstreamError)
     }
 
     /// Bytes of memory held for the event at hand.
@@ -125,13 +177,16 @@ impl Tap {
     pub fn finish(&mut self, clean: bool) -> Progress {
         self.progress.deltas = 0;
         self.progress.events = 0;
+        let carried = core::mem::take(&mut self.carried);
         if !clean {
-            if self.progress.end == End::Open || self.progress.end == End::Complete {
+            if self.progress.end != End::UpstreamError {
+                // Half an event counts for nothing, unless it is the terminator.
+                self.record(&carried);
+                (self.progress.deltas, self.progress.events) = (0, 0);
                 self.progress.end = End::Truncated;
             }
             return self.progress;
         }
-        let carried = core::mem::take(&mut self.carried);
         if self.progress.end == End::Open && (self.skipping || !self.last_is_whole(&carried)) {
             self.progress.end = End::Truncated;
         }
@@ -263,8 +318,12 @@ impl Tap {
             Seen::End => {
                 self.progress.content = true;
                 self.progress.end = End::Complete;
+                self.terminated = true;
             }
-            Seen::Malformed => self.progress.end = End::Truncated,
+            Seen::Malformed if self.watch.reads(record::event(record)) => {
+                self.progress.end = End::Truncated;
+            }
+            Seen::Malformed => {}
             Seen::Error(facts) => {
                 self.error = Some(facts);
                 self.progress.end = End::UpstreamError;
@@ -273,17 +332,20 @@ impl Tap {
     }
 }
 
-/// Usage, stop reason and model of a whole answer of `wire`, as far as it can be read.
-pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> AnswerFacts {
-    let Ok(root) = tape.read(body, DEPTH_MAX, ANSWER_VALUES_MAX) else {
-        return AnswerFacts::default();
+/// Usage, stop reason and model of a whole answer of `wire`, as far as it can be read; nothing if
+/// it is not JSON.
+pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> Option<AnswerFacts> {
+    let root = match tape.read(body, DEPTH_MAX, ANSWER_VALUES_MAX) {
+        Ok(root) => root,
+        Err(error) if error.kind.is_limit() => return Some(AnswerFacts::default()),
+        Err(_) => return None,
     };
     let (usage, stop) = codec::read_facts(wire, root);
     let model = root.get_set("model").and_then(Value::as_raw);
     let model = model.filter(|model| !model.is_empty());
-    AnswerFacts {
+    Some(AnswerFacts {
         usage,
         stop,
         model: model.map(|model| model.decode_start(LOGGED_ID_BYTES_MAX)),
-    }
+    })
 }

@@ -39,6 +39,8 @@ pub struct UsageStrip {
     searched: usize,
     /// The event at hand is not the chunk: its bytes pass.
     passing: bool,
+    /// What has come of the event at hand does not tell: it is read when it is whole.
+    unclear: bool,
     /// The event before ended in a CR: what becomes of an LF right behind it.
     lf: Lf,
     joined: Vec<u8>,
@@ -55,6 +57,7 @@ impl UsageStrip {
             held: Vec::new(),
             searched: 0,
             passing: false,
+            unclear: false,
             lf: Lf::Own,
             joined: Vec::new(),
             tape: Tape::new(),
@@ -103,6 +106,7 @@ impl UsageStrip {
 
     /// The last bytes of an event.
     fn record_end(&mut self, part: &[u8], out: &mut Vec<u8>) {
+        self.unclear = false;
         if self.passing {
             self.passing = false;
             self.lf = Lf::behind(part, Lf::Passes);
@@ -137,6 +141,9 @@ impl UsageStrip {
     /// Whether the held start of an event may still become the chunk. A delta shows that it has
     /// choices long before its end.
     fn may_be_chunk(&mut self) -> bool {
+        if self.unclear {
+            return true;
+        }
         let start = self.held.trim_ascii_start();
         if start.first() == Some(&b':') {
             return false;
@@ -147,7 +154,12 @@ impl UsageStrip {
             self.searched = self.held.len();
             return true;
         };
+        let before = self.held.get(..from + found).unwrap_or_default();
         let value = unseen.get(found + CHOICES.len()..).unwrap_or_default();
+        if is_within(before) || value.len() > BLANKS_MAX {
+            self.unclear = true;
+            return true;
+        }
         let mut value = value.iter().filter(|byte| !byte.is_ascii_whitespace());
         match (value.next(), value.next(), value.next()) {
             (Some(b':'), Some(b'['), Some(byte)) => *byte == b']',
@@ -180,7 +192,7 @@ impl UsageStrip {
     }
 
     fn is_chunk(&mut self, record: &[u8]) -> bool {
-        if !has_empty_choices(record) {
+        if !may_be_chunk(record) {
             return false;
         }
         let Some(data) = record::data(record, &mut self.joined) else {
@@ -220,12 +232,30 @@ impl Lf {
     }
 }
 
-/// Whether the bytes may hold empty choices; nearly all events hold others.
-fn has_empty_choices(record: &[u8]) -> bool {
-    CHOICES
-        .value_in(record)
-        .and_then(|value| value.strip_prefix(b"["))
+/// Whether a whole record may be the chunk. Nearly all records have other choices, as a member of
+/// the outermost object: that is seen without reading them. A record whose first `choices` is some
+/// other object's may have its own behind it; one without may spell it with an escape.
+fn may_be_chunk(record: &[u8]) -> bool {
+    let Some(value) = CHOICES.value_in(record) else {
+        return true;
+    };
+    let before = record.get(..record.len() - value.len()).unwrap_or_default();
+    if is_within(before) {
+        return USAGE
+            .value_in(record)
+            .is_some_and(|usage| usage.starts_with(b"{"));
+    }
+    value
+        .strip_prefix(b"[")
         .is_some_and(|value| value.trim_ascii_start().starts_with(b"]"))
 }
 
+/// Whether what follows may stand within an object of the outermost one.
+fn is_within(before: &[u8]) -> bool {
+    memchr::memchr_iter(b'{', before).nth(1).is_some()
+}
+
 static CHOICES: Name = Name::new(b"\"choices\"");
+static USAGE: Name = Name::new(b"\"usage\"");
+/// A name whose value lies further behind it than this is looked at when the event is whole.
+const BLANKS_MAX: usize = 64;

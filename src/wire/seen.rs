@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use memchr::memmem::Finder;
 
 use crate::chat::error::ErrorFacts;
+use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::raw::Raw;
 use crate::json::scan::string_end;
 use crate::json::template::{Template, span_in};
@@ -22,7 +23,7 @@ pub enum Seen {
     Delta,
     /// The wire's own terminator.
     End,
-    /// Not what the wire allows.
+    /// Not JSON.
     Malformed,
     /// The provider reports an error.
     Error(Box<ErrorFacts>),
@@ -104,7 +105,7 @@ impl Named {
         }
         self.looks += 1;
         let value = MODEL.value_in(data);
-        let value = value.and_then(|value| string_span(data, value));
+        let value = value.and_then(|value| string_span(data, value).ok().flatten());
         if let Some(span) = value {
             self.keep(Raw::from_checked(data.get(span).unwrap_or_default()));
         }
@@ -144,14 +145,17 @@ impl Before {
         text.is_some_and(|text| !text.is_empty())
     }
 
-    /// Remembers a delta: where its text starts, and where a padding does.
-    pub fn learn(&mut self, data: &[u8], text: &[u8], padding: Option<&[u8]>) {
+    /// Remembers a delta: where its text starts, and where a padding does. False where the text
+    /// does not end: the delta was cut.
+    pub fn learn(&mut self, data: &[u8], text: &[u8], padding: Option<&[u8]>) -> bool {
         self.template.forget();
         self.place = 0;
-        let Some(text) = string_span(data, text) else {
-            return;
+        let text = match string_span(data, text) {
+            Ok(Some(span)) => span,
+            Ok(None) => return true,
+            Err(fault) => return fault.kind != JsonErrorKind::Cut,
         };
-        match padding.and_then(|value| string_span(data, value)) {
+        match padding.and_then(|value| string_span(data, value).ok().flatten()) {
             None => self.template.learn(data, &[text], IDLE_FRAME_BYTES),
             Some(padding) if padding.start < text.start => {
                 self.place = 1;
@@ -162,13 +166,16 @@ impl Before {
                 .template
                 .learn(data, &[text, padding], IDLE_FRAME_BYTES),
         }
+        true
     }
 }
 
 /// Where the string that `value` starts lies in `data`; nothing if it starts none.
-#[must_use]
-fn string_span(data: &[u8], value: &[u8]) -> Option<Range<usize>> {
-    let body = value.strip_prefix(b"\"")?;
-    let (end, _) = string_end(body, 0).ok()?;
-    span_in(data, Raw::from_checked(body.get(..end)?))
+fn string_span(data: &[u8], value: &[u8]) -> Result<Option<Range<usize>>, JsonError> {
+    let Some(body) = value.strip_prefix(b"\"") else {
+        return Ok(None);
+    };
+    let (end, _) = string_end(body, 0)?;
+    let text = body.get(..end).unwrap_or_default();
+    Ok(span_in(data, Raw::from_checked(text)))
 }

@@ -375,16 +375,14 @@ fn bodies_that_are_no_answer_are_faults_and_write_nothing() {
             "{body}"
         );
         assert!(out.is_empty(), "{body}");
-        assert_eq!(
-            tap::whole(from, body.as_bytes(), &mut tape).stop,
-            None,
-            "{body}"
-        );
+        let told = tap::whole(from, body.as_bytes(), &mut tape);
+        assert_eq!(told.is_none(), is_syntax, "{body}");
+        assert_eq!(told.and_then(|facts| facts.stop), None, "{body}");
     }
 }
 
 #[test]
-fn ping_is_written_between_start_and_end_only() {
+fn ping_is_written_until_the_end_and_is_a_comment_before_the_start() {
     for (from, ping) in [
         (A, ": ping\n\n"),
         (O, "event: ping\ndata: {\"type\":\"ping\"}\n\n"),
@@ -395,7 +393,7 @@ fn ping_is_written_between_start_and_end_only() {
             translator.ping(&mut out);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(pinged(&mut translator), "");
+        assert_eq!(pinged(&mut translator), ": ping\n\n");
         let body = fixture(from, "streams", "text.sse");
         let (first, rest) = body.split_at(body.len() / 2);
         translator.push(first.as_bytes(), &mut Vec::new());
@@ -490,6 +488,133 @@ fn tap_says_whether_an_event_is_unfinished() {
                 tap.push(piece);
             }
             assert_eq!(tap.is_between_frames(), between, "{body:?}");
+        }
+    }
+}
+
+/// What passes of `body`, cut into `pieces`, and how the tap sees it end.
+fn passed(wire: Wire, pieces: &[&[u8]]) -> (Vec<u8>, End) {
+    let mut tap = Tap::new(wire, EVENT_BYTES_MAX);
+    let mut out = Vec::new();
+    for piece in pieces {
+        tap.push(piece);
+        out.extend_from_slice(&piece[..tap.passed()]);
+    }
+    (out, tap.end())
+}
+
+#[test]
+fn tap_ends_a_stream_behind_the_event_that_broke_it_however_it_is_cut() {
+    let cases = [
+        (O, "data: {oops\n\n", End::Truncated),
+        (O, "data: oops\r\n\r\n", End::Truncated),
+        (O, "data:\u{0}\n\n", End::Truncated),
+        (
+            O,
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\n\n",
+            End::Truncated,
+        ),
+        (
+            O,
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a}}]}\n\n",
+            End::Truncated,
+        ),
+        (
+            O,
+            "data: {\"error\":{\"message\":\"no\"}}\n\n",
+            End::UpstreamError,
+        ),
+        (A, "event: content_block_delta\ndata: x\n\n", End::Truncated),
+        (A, "event: message_stop\ndata: {\n\n", End::Truncated),
+        (A, "event: error\ndata: no\n\n", End::Truncated),
+        (
+            A,
+            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"a\n\n",
+            End::Truncated,
+        ),
+        (
+            A,
+            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"a}}\n\n",
+            End::Truncated,
+        ),
+        (
+            A,
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"no\"}}\n\n",
+            End::UpstreamError,
+        ),
+    ];
+    for (wire, bad, end) in cases {
+        let text = fixture(wire, "streams", "text.sse");
+        let start: String = text.split_inclusive("\n\n").take(2).collect();
+        let rest: String = text.split_inclusive("\n\n").skip(2).collect();
+        let body = [&*start, bad, &rest].concat();
+        // The LF of a cut CRLF belongs to what follows.
+        let expected = [&*start, bad].concat();
+        let trimmed = expected.strip_suffix("\r\n").map(|it| format!("{it}\r"));
+        for at in 0..=body.len() {
+            let (a, b) = body.as_bytes().split_at(at);
+            let (out, told) = passed(wire, &[a, b]);
+            assert_eq!(told, end, "{bad:?} cut at {at}");
+            let out = String::from_utf8(out).unwrap();
+            assert!(
+                out == expected || trimmed.as_ref() == Some(&out),
+                "{bad:?} cut at {at}: {out}"
+            );
+        }
+    }
+}
+
+#[test]
+fn tap_passes_over_what_means_nothing_to_the_wire() {
+    let cases = [
+        (O, "event: heartbeat\ndata: ok\n\n"),
+        (O, "data: \"ping\"\n\n"),
+        (O, "data: [1]\n\n"),
+        (O, "data: true\n\n"),
+        (O, ": comment\n\n"),
+        (O, "data:\n\n"),
+        (A, "event: heartbeat\ndata: ok\n\n"),
+        (A, "event: ping\ndata: ok\n\n"),
+        (A, "data: ok\n\n"),
+        (A, "data: [DONE]\n\n"),
+        (A, "event: message_delta\ndata: [1]\n\n"),
+    ];
+    for (wire, odd) in cases {
+        let text = fixture(wire, "streams", "text.sse");
+        let plain = tap_pieces(wire, &[text.as_bytes()], true).1;
+        for place in 0..text.matches("\n\n").count() {
+            let mut events: Vec<&str> = text.split_inclusive("\n\n").collect();
+            events.insert(place, odd);
+            let body = events.concat();
+            for pieces in [vec![body.as_bytes()], body.as_bytes().chunks(1).collect()] {
+                assert_eq!(
+                    passed(wire, &pieces),
+                    (body.clone().into_bytes(), End::Complete)
+                );
+                let (_, told) = tap_pieces(wire, &pieces, true);
+                assert_eq!(
+                    (told.deltas, told.end),
+                    (plain.deltas, plain.end),
+                    "{odd:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn tap_knows_a_terminator_that_lacks_its_blank_line() {
+    for wire in WIRES {
+        let text = fixture(wire, "streams", "text.sse");
+        for lacking in 0..=3 {
+            let cut = &text.as_bytes()[..text.len() - lacking];
+            let (tap, told) = tap_pieces(wire, &[cut], false);
+            assert_eq!(told.end, End::Truncated);
+            assert_eq!(
+                tap.is_terminated(),
+                lacking <= 2,
+                "{wire:?} lacks {lacking}"
+            );
         }
     }
 }

@@ -208,7 +208,7 @@ fn recorded_answers_mean_the_same_before_and_after_translation() {
             assert!(out.is_empty(), "{}", exchange.name);
             continue;
         }
-        assert_eq!(found, Ok(facts), "{}", exchange.name);
+        assert_eq!(found.ok(), facts, "{}", exchange.name);
         let before = meaning::of_answer(exchange.wire, &body);
         let after = meaning::of_answer(other(exchange.wire), &out);
         assert_eq!(after, expected_after(before), "{}", exchange.name);

@@ -74,6 +74,54 @@ fn strip_any_split_of_every_fixture_takes_the_usage_chunk_alone() {
 }
 
 #[test]
+fn strip_takes_the_usage_chunk_however_it_is_spelled_and_nothing_else() {
+    let usage = r#"{"prompt_tokens":3,"choices":[7],"d":{"choices":{}}}"#;
+    let blanks = " ".repeat(200);
+    let gone = [
+        format!(r#"{{"choices":[],"usage":{usage}}}"#),
+        format!(r#"{{"usage":{usage},"choices":[]}}"#),
+        format!(r#"{{"usage":{usage},"choices" {blanks}:{blanks}[ {blanks}]}}"#),
+        format!(r#"{{"ch\u006fices":[],"usage":{usage}}}"#),
+        format!(r#"{{"x":{{"choices":[1]}},"usage":{usage},"ch\u006fices":[ ]}}"#),
+        r#"{"choices":[],"us\u0061ge":{}}"#.to_owned(),
+    ];
+    let stays = [
+        format!(r#"{{"choices":[{{"index":0}}],"usage":{usage}}}"#),
+        format!(r#"{{"usage":{usage},"choices":[{{"index":0}}]}}"#),
+        format!(r#"{{"usage":{usage},"ch\u006fices":[0]}}"#),
+        r#"{"usage":null,"choices":[]}"#.to_owned(),
+        r#"{"usage":{"choices":[]}}"#.to_owned(),
+        r#"{"x":{"choices":[],"usage":{}},"choices":[1]}"#.to_owned(),
+        r#"{"choices":"[]","usage":{}}"#.to_owned(),
+        r#"{"error":{"choices":[],"usage":{}}}"#.to_owned(),
+    ];
+    let rows = gone
+        .iter()
+        .map(|it| (it, ""))
+        .chain(stays.iter().map(|it| (it, "stays")));
+    for (chunk, fate) in rows {
+        let event = format!("data: {chunk}\n\n");
+        let (start, end) = ("data: {\"choices\":[{}]}\n\n", "data: [DONE]\n\n");
+        let body = [start, &event, end].concat();
+        let expected = match fate {
+            "" => [start, end].concat(),
+            _ => body.clone(),
+        };
+        for at in 0..=body.len() {
+            let (a, b) = body.as_bytes().split_at(at);
+            let out = String::from_utf8(strip_pieces(&[a, b])).unwrap();
+            assert_eq!(out, expected, "{chunk} cut at {at}");
+        }
+        let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+        assert_eq!(
+            strip_pieces(&bytes),
+            expected.as_bytes(),
+            "{chunk} byte by byte"
+        );
+    }
+}
+
+#[test]
 fn truncation_at_every_byte_never_looks_finished() {
     for from in WIRES {
         for (name, body) in fixtures(from, "streams") {

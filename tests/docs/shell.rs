@@ -35,6 +35,7 @@ fn readme_names_every_member_of_a_log_line() {
         model_sent: Some("a".to_owned()),
         model_answered: Some("a".to_owned()),
         provider: Some(0),
+        upstream_request_id: Some("a".to_owned()),
         fault: Some("a"),
         losses: Some("a".to_owned()),
         stop: Some(ringway::chat::usage::StopReason::EndTurn),

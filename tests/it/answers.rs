@@ -208,6 +208,9 @@ const FIELDS: &str = "retry-after: 7\r\n\
     x-ringway-request-id: forged\r\n\
     x-ringway-translation: forged\r\n\
     strict-transport-security: max-age=1\r\n\
+    refresh: 0; url=http://127.0.0.1/\r\n\
+    clear-site-data: \"*\"\r\n\
+    content-location: /elsewhere\r\n\
     alt-svc: h3\r\n";
 
 #[test]
@@ -243,6 +246,9 @@ fn k1_heads_come_back_less_what_is_the_connections_ours_or_secret() {
             "x-ringway-translation",
             "strict-transport-security",
             "alt-svc",
+            "refresh",
+            "clear-site-data",
+            "content-location",
             "x-echo",
         ] {
             assert_eq!(got.field(name), None, "{name}");
@@ -255,7 +261,9 @@ fn k1_heads_come_back_less_what_is_the_connections_ours_or_secret() {
         };
         assert_eq!(got.field(native.0), Some(native.1));
         assert_eq!(got.field(other), Some(ours));
-        assert_eq!(gateway.only_line()["id"], ours);
+        let line = gateway.only_line();
+        assert_eq!(line["id"], ours);
+        assert_eq!(line["upstream_request_id"], native.1);
     });
 }
 

@@ -256,17 +256,13 @@ fn d5_d6_d8_an_error_in_the_stream_reaches_the_client_in_its_wire_and_nothing_fo
             let got = ask_in_two(&gateway, direction, &providers[number], model);
             assert_eq!((got.status, got.end), (200, End::Cut), "{}", got.text());
             if !direction.is_translated() {
-                // The provider's own event is one already: none is added.
-                assert!(got.text().starts_with(&failed), "{}", got.text());
-                let count = |text: &str| text.matches("\"error\"").count();
-                assert_eq!(count(got.text()), count(&failed), "{}", got.text());
+                // The provider's own event is one already: none is added, and it is the last.
+                assert_eq!(got.text(), failed);
             }
             let end = got.text().split("\"error\"").last().unwrap();
             assert!(end.contains("model melted"), "{}", got.text());
-            assert_eq!(told_last_where(client, got.text()).message, "model melted");
-            if direction.is_translated() {
-                assert!(!got.text().contains(end_mark(client)), "{}", got.text());
-            }
+            assert_eq!(told_last(client, got.text()).message, "model melted");
+            assert!(!got.text().contains(end_mark(client)), "{}", got.text());
             let line = &gateway.lines(number + 1)[number];
             assert_eq!(
                 (&line["end"], &line["fault"]),
@@ -274,13 +270,6 @@ fn d5_d6_d8_an_error_in_the_stream_reaches_the_client_in_its_wire_and_nothing_fo
             );
         }
     });
-}
-
-/// The error event, which in passthrough need not be the last bytes.
-fn told_last_where(wire: Wire, stream: &str) -> crate::support::wires::Told {
-    let at = stream.find("\"error\"").unwrap();
-    let end = at + stream[at..].find("\n\n").unwrap() + 2;
-    told_last(wire, &stream[..end])
 }
 
 #[test]
@@ -422,25 +411,108 @@ fn answers_that_are_no_answers_of_their_wire_are_502_in_translation() {
     });
 }
 
+/// An event that is no JSON, under the name by which a client of the wire reads it.
+const fn garbage(wire: Wire) -> &'static str {
+    match wire {
+        Wire::OpenAiChat => "data: {\"choices\":[{\"delta\":oops\n\n",
+        Wire::AnthropicMessages => {
+            "event: content_block_delta\ndata: {\"choices\":[{\"delta\":oops\n\n"
+        }
+    }
+}
+
 #[test]
-fn garbage_in_a_stream_ends_a_translated_one_and_passes_on_the_same_wire_but_not_as_complete() {
+fn a_malformed_event_ends_a_stream_in_an_error_and_nothing_behind_it_is_sent() {
     each_way(&DIRECTIONS, |driver, direction| {
         let upstream = direction.upstream;
-        let garbage = "event: content_block_delta\ndata: {\"choices\":[{\"delta\":oops\n\n";
+        let garbage = garbage(upstream);
         let lo = text(upstream, "lo", false);
-        let rest = [garbage, &lo, finish(upstream), terminator(upstream)].concat();
-        let script = in_two(upstream, [&chunk(&rest), LAST_CHUNK].concat(), None);
+        let cut_delta = format!("{}\n\n", lo.split_once("lo\"").unwrap().0);
+        let scripts = [garbage, &cut_delta].map(|bad| {
+            let rest = [bad, &lo, finish(upstream), terminator(upstream)].concat();
+            in_two(upstream, [&chunk(&rest), LAST_CHUNK].concat(), None)
+        });
+        let (gateway, providers) = gateway_of(driver, direction, scripts);
+        for (number, bad) in [garbage, &cut_delta].into_iter().enumerate() {
+            let model = format!("m{number}");
+            let got = ask_in_two(&gateway, direction, &providers[number], &model);
+            if direction.is_translated() {
+                assert_broken(bad, direction.client, &got, "malformed");
+            } else {
+                let sent = [&begun(upstream), bad].concat();
+                let error = got.text().strip_prefix(&*sent);
+                let error = error.unwrap_or_else(|| panic!("{}", got.text()));
+                assert_eq!(error.matches("\n\n").count(), 1, "one event: {error}");
+                let told = told_last(upstream, got.text());
+                assert!(told.message.contains("malformed stream"), "{told:?}");
+                assert_eq!(got.end, End::Cut);
+            }
+            let line = &gateway.lines(number + 1)[number];
+            assert_eq!(line["end"], "truncated", "{line}");
+            assert_eq!(line["fault"], "malformed_stream", "{line}");
+        }
+    });
+}
+
+#[test]
+fn events_that_mean_nothing_to_the_wire_pass_and_the_stream_ends_well() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let wire = direction.upstream;
+        let odd = [
+            "event: heartbeat\ndata: ok\n\n",
+            "event: vendor_hello\ndata: {not json\n\n",
+            "event: ping\ndata: pong\n\n",
+            "data: \"ping\"\n\n",
+            "data: [1]\n\n",
+            "data: 12\n\n",
+            "data: null\n\n",
+            "event: content_block_delta\ndata: []\n\n",
+        ];
+        let lo = text(wire, "lo", false);
+        let rest = [&*odd.concat(), &lo, finish(wire), terminator(wire)].concat();
+        let script = in_two(wire, [&chunk(&rest), LAST_CHUNK].concat(), None);
         let (gateway, providers) = gateway_of(driver, direction, [script]);
         let got = ask_in_two(&gateway, direction, &providers[0], "m0");
-        if direction.is_translated() {
-            assert_broken("garbage", direction.client, &got, "malformed");
-        } else {
-            // Passthrough changes nothing and delays nothing; but it does not call this a good end.
-            let sent = [begun(upstream), rest].concat();
-            assert!(got.text().starts_with(&sent), "{}", got.text());
-            assert_eq!(got.end, End::Cut);
+        assert_eq!(
+            (got.text(), got.end),
+            (&*[begun(wire), rest].concat(), End::Whole)
+        );
+        let line = gateway.only_line();
+        assert_eq!(
+            (&line["end"], &line["deltas"]),
+            (&"complete".into(), &2.into())
+        );
+    });
+}
+
+#[test]
+fn p12_no_error_follows_a_terminator_however_the_body_ends_behind_it() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let upstream = direction.upstream;
+        let whole = [finish(upstream), terminator(upstream)].concat();
+        let lacking = whole.strip_suffix('\n').unwrap();
+        let tails: [(&[u8], Step); 3] = [
+            (b"", Step::Close),
+            (b"zz\r\n", Step::Close),
+            (b"", Step::Reset),
+        ];
+        for end in [&*whole, lacking] {
+            for (tail, step) in &tails {
+                let rest = [&chunk(end), *tail].concat();
+                let script = in_two(upstream, rest, Some(step.clone()));
+                let (gateway, providers) = gateway_of(driver, direction, [script]);
+                let got = ask_in_two(&gateway, direction, &providers[0], "m0");
+                let line = gateway.only_line();
+                if direction.is_translated() {
+                    assert!(!got.text().contains("\"error\"") || end == lacking);
+                } else {
+                    let sent = [&*begun(upstream), end].concat();
+                    assert_eq!(got.text(), sent, "{step:?} {tail:?}");
+                    assert_eq!(got.end, End::Cut, "{step:?} {tail:?}");
+                    assert_eq!(line["end"], "truncated", "{line}");
+                }
+            }
         }
-        assert_eq!(gateway.only_line()["end"], "truncated");
     });
 }
 

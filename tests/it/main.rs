@@ -25,6 +25,8 @@ mod drain;
 #[cfg(test)]
 mod endpoints;
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
 mod fallback;
 #[cfg(test)]
 mod faults;

@@ -6,7 +6,7 @@ use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::client::End;
-use crate::support::directions::{DIRECTIONS, each, each_way};
+use crate::support::directions::{CROSSED, DIRECTIONS, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
 use crate::support::program::Program;
@@ -443,22 +443,210 @@ fn h1_quiet_translated_streams_are_kept_awake_and_passthrough_is_left_alone() {
 }
 
 #[test]
-fn server_timing_is_there_when_it_is_switched_on_and_not_otherwise() {
+fn h1_a_translated_stream_is_kept_awake_from_its_head_on() {
+    each_way(&CROSSED, |driver, direction| {
+        let wire = direction.upstream;
+        let script = vec![
+            Step::Request,
+            Step::Send(stream_head()),
+            Step::Gate,
+            Step::Send([chunk(events(wire)), LAST_CHUNK.to_vec()].concat()),
+        ];
+        let provider = Provider::all(script);
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .limit("ping_interval_ms", 60)
+            .start();
+        let mut client = gateway.client();
+        let body = chat(direction.client, MODEL, true);
+        client.send(post(path(direction.client), "", body));
+        let mut got = client.head();
+        // A comment, on both wires: no event may stand before the one that starts the answer.
+        client.until(&mut got, ": ping\n\n: ping\n\n");
+        provider.open();
+        client.finish(&mut got);
+        assert_eq!(got.end, End::Whole, "{}", got.text());
+        let start = got.text().trim_start_matches(": ping\n\n");
+        assert!(start.starts_with(match direction.client {
+            Wire::OpenAiChat => "data: {",
+            Wire::AnthropicMessages => "event: message_start\n",
+        }));
+    });
+}
+
+#[test]
+fn h1_what_means_nothing_to_the_client_does_not_keep_it_awake() {
+    each_way(&CROSSED, |driver, direction| {
+        let wire = direction.upstream;
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let mut script = once([stream_head(), chunk(begun)].concat());
+        for _ in 0..12 {
+            script.extend([Step::Gate, Step::Send(chunk(": still here\n\n"))]);
+        }
+        let rest = [finish(wire), terminator(wire)].concat();
+        let rest = [chunk(rest), LAST_CHUNK.to_vec()].concat();
+        script.extend([Step::Gate, Step::Send(rest)]);
+        let provider = Provider::all(script);
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .limit("ping_interval_ms", 100)
+            .start();
+        let mut client = gateway.client();
+        let body = chat(direction.client, MODEL, true);
+        client.send(post(path(direction.client), "", body));
+        let mut got = client.head();
+        client.until(&mut got, "Hel");
+        let before = got.text().matches("ping").count();
+        for _ in 0..12 {
+            assert!(client.is_quiet_but_pings(core::time::Duration::from_millis(40)));
+            provider.open();
+        }
+        provider.open();
+        client.finish(&mut got);
+        assert_eq!(got.end, End::Whole, "{}", got.text());
+        assert!(
+            got.text().matches("ping").count() >= before + 3,
+            "{}",
+            got.text()
+        );
+    });
+}
+
+#[test]
+fn h1_nothing_is_sent_while_the_answer_may_still_come_from_the_next_target() {
+    each_way(&CROSSED, |driver, direction| {
+        let wire = direction.upstream;
+        let rest = [&text(wire, "Hel", true), finish(wire), terminator(wire)].concat();
+        let mut script = once([stream_head(), chunk(start_up(wire))].concat());
+        let rest = [chunk(rest), LAST_CHUNK.to_vec()].concat();
+        script.extend([Step::Gate, Step::Send(rest)]);
+        let provider = Provider::all(script);
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .model("two", &["up/x", "up/y"])
+            .limit("ping_interval_ms", 60)
+            .start();
+        let mut client = gateway.client();
+        let body = chat(direction.client, "two", true);
+        client.send(post(path(direction.client), "", body));
+        assert!(client.is_quiet(core::time::Duration::from_millis(250)));
+        provider.open();
+        let got = client.answer();
+        assert_eq!((got.status, got.end), (200, End::Whole), "{}", got.text());
+    });
+}
+
+#[test]
+fn gateway_time_leaves_out_the_targets_that_failed() {
     each_way(&DIRECTIONS, |driver, direction| {
-        for on in [false, true] {
-            let provider = Provider::all(always(json(whole(direction.upstream))));
-            let setup = Setup::upstream(driver, direction.upstream, &provider);
-            let gateway = setup.server(&format!("server_timing = {on}")).start();
-            let body = chat(direction.client, MODEL, false);
-            let got = gateway.client().ask(post(path(direction.client), "", body));
-            let value = got.field("server-timing");
-            assert_eq!(value.is_some(), on, "{got:?}");
-            if let Some(value) = value {
-                assert!(
-                    value.contains("gateway;dur=") && value.contains("upstream;dur="),
-                    "{value}"
+        let silent = Provider::all(once(""));
+        let good = Provider::answering(json(whole(direction.upstream)));
+        let gateway = Setup::new(driver)
+            .server("server_timing = true")
+            .limit("answer_head_timeout_ms", 700)
+            .provider("p0", direction.upstream, &silent, "")
+            .provider("p1", direction.upstream, &good, "")
+            .model(MODEL, &["p0/x", "p1/x"])
+            .start();
+        let body = chat(direction.client, MODEL, false);
+        let got = gateway.client().ask(post(path(direction.client), "", body));
+        assert_eq!(got.status, 200, "{}", got.text());
+        let line = gateway.only_line();
+        let waited = line["attempts"][0]["ms"].as_f64().unwrap();
+        let own = line["gateway_ms"].as_f64().unwrap();
+        assert!(waited >= 700.0 && own < waited, "{line}");
+        let timing = got.field("server-timing").unwrap();
+        let told = timing.strip_prefix("gateway;dur=").unwrap();
+        let told: f64 = told.split(',').next().unwrap().parse().unwrap();
+        assert_eq!(told, own, "{timing} {line}");
+    });
+}
+
+#[test]
+fn p24_p25_the_providers_own_id_is_logged_bounded_and_without_the_credential() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let name = match direction.upstream {
+            Wire::OpenAiChat => "x-request-id",
+            Wire::AnthropicMessages => "request-id",
+        };
+        let long = "r".repeat(5_000);
+        let rows = [
+            ("req_1", Value::from("req_1")),
+            (&*long, Value::from(&long[..256])),
+            (UPSTREAM_KEY, Value::Null),
+        ];
+        for (id, logged) in rows {
+            let fields = format!("content-type: application/json\r\n{name}: {id}\r\n");
+            let body = whole(direction.upstream);
+            for status in ["200 OK", "429 Too Many Requests"] {
+                let provider = Provider::answering(answer(status, &fields, body));
+                let gateway = Gateway::on(driver, direction, &provider);
+                let body = chat(direction.client, MODEL, false);
+                gateway.client().ask(post(path(direction.client), "", body));
+                assert_eq!(
+                    gateway.only_line()["upstream_request_id"],
+                    logged,
+                    "{status}"
                 );
             }
+        }
+    });
+}
+
+#[test]
+fn server_timing_stands_once_on_errors_of_a_provider_and_tells_a_wait_in_vain() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let fields = "content-type: application/json\r\n";
+        let provider = Provider::start(vec![
+            then(answer("400 Bad Request", fields, "{}"), Step::Close),
+            then("", Step::Close),
+        ]);
+        let setup = Setup::upstream(driver, direction.upstream, &provider);
+        let gateway = setup.server("server_timing = true").start();
+        for status in [400, 502] {
+            let body = chat(direction.client, MODEL, false);
+            let got = gateway.client().ask(post(path(direction.client), "", body));
+            assert_eq!(got.status, status);
+            let value = got.field("server-timing").unwrap();
+            assert!(value.contains(", upstream;dur="), "{status}: {value}");
+        }
+    });
+}
+
+#[test]
+fn server_timing_is_there_unless_it_is_switched_off() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        for (line, on) in [
+            ("", true),
+            ("server_timing = true", true),
+            ("server_timing = false", false),
+        ] {
+            for streamed in [false, true] {
+                let sent = if streamed {
+                    stream(events(direction.upstream))
+                } else {
+                    json(whole(direction.upstream))
+                };
+                let provider = Provider::all(always(sent));
+                let setup = Setup::upstream(driver, direction.upstream, &provider);
+                let gateway = setup.server(line).start();
+                let body = chat(direction.client, MODEL, streamed);
+                let got = gateway.client().ask(post(path(direction.client), "", body));
+                let value = got.field("server-timing");
+                assert_eq!(value.is_some(), on, "{got:?}");
+                if let Some(value) = value {
+                    let (gateway, upstream) = value.split_once(", upstream;dur=").unwrap();
+                    let gateway = gateway.strip_prefix("gateway;dur=").unwrap();
+                    for number in [gateway, upstream] {
+                        let (_, decimals) = number.split_once('.').unwrap();
+                        assert!(
+                            number.parse::<f64>().is_ok() && decimals.len() == 3,
+                            "{value}"
+                        );
+                    }
+                }
+            }
+            let silent = Provider::answering("");
+            let gateway = Setup::upstream(driver, direction.upstream, &silent)
+                .server(line)
+                .start();
             // Answers of ours have had no provider.
             for request in [
                 request("GET", "/v1/models", "", ""),
@@ -481,26 +669,6 @@ fn server_timing_is_there_when_it_is_switched_on_and_not_otherwise() {
                     assert!((0.0..30_000.0).contains(&ms), "{value}");
                 }
             }
-        }
-    });
-}
-
-#[test]
-fn server_timing_stands_once_on_errors_of_a_provider_and_tells_a_wait_in_vain() {
-    each_way(&DIRECTIONS, |driver, direction| {
-        let fields = "content-type: application/json\r\n";
-        let provider = Provider::start(vec![
-            then(answer("400 Bad Request", fields, "{}"), Step::Close),
-            then("", Step::Close),
-        ]);
-        let setup = Setup::upstream(driver, direction.upstream, &provider);
-        let gateway = setup.server("server_timing = true").start();
-        for status in [400, 502] {
-            let body = chat(direction.client, MODEL, false);
-            let got = gateway.client().ask(post(path(direction.client), "", body));
-            assert_eq!(got.status, status);
-            let value = got.field("server-timing").unwrap();
-            assert!(value.contains(", upstream;dur="), "{status}: {value}");
         }
     });
 }

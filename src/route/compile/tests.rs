@@ -56,7 +56,7 @@ admin = "off"
 workers = 3
 driver = "epoll"
 log = "off"
-server_timing = true
+server_timing = false
 cors_origins = ["https://app.example.com"]
 gateway_key_header = "X-Portkey-Api-Key"
 

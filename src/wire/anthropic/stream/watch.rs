@@ -11,7 +11,6 @@ use crate::wire::seen::{Before, Name, Named, Seen, is_filled};
 /// What was seen of one stream.
 #[derive(Debug, Default)]
 pub struct Watch {
-    started: bool,
     usage: Usage,
     stop: Option<StopReason>,
     before: Before,
@@ -24,20 +23,24 @@ impl Watch {
         if self.before.is_like(data) {
             return Seen::Delta;
         }
-        match glance(data) {
-            Some(Glance::Delta(text)) => {
-                self.before.learn(data, text, None);
-                return Seen::Delta;
+        // A delta that does not end like one, or whose text does not end, was cut: it is read.
+        if data.ends_with(b"}") {
+            match glance(data) {
+                Some(Glance::Delta(text)) if self.before.learn(data, text, None) => {
+                    return Seen::Delta;
+                }
+                Some(Glance::Other(seen)) => return seen,
+                Some(Glance::Delta(_)) | None => {}
             }
-            Some(Glance::Other(seen)) => return seen,
-            None => {}
         }
         if data.trim_ascii().is_empty() {
             return Seen::Nothing;
         }
         match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
             Ok(root) if root.kind() == Kind::Object => self.read(root),
-            _ => Seen::Malformed,
+            Ok(_) => Seen::Nothing,
+            Err(error) if error.kind.is_limit() => Seen::Nothing,
+            Err(_) => Seen::Malformed,
         }
     }
 
@@ -74,18 +77,13 @@ impl Watch {
         };
         match word(root, "type").as_str() {
             "message_start" => {
-                let second = core::mem::replace(&mut self.started, true);
                 let message = root.get_set("message");
                 let model = message.and_then(|message| message.get_set("model")?.as_raw());
                 self.named.keep(model.unwrap_or(Raw::EMPTY));
                 if let Some(counts) = message.and_then(|message| message.get_set("usage")) {
                     usage::merge(counts, &mut self.usage);
                 }
-                if second {
-                    Seen::Malformed
-                } else {
-                    Seen::Nothing
-                }
+                Seen::Nothing
             }
             "message_delta" => {
                 if let Some(counts) = root.get_set("usage") {
@@ -122,6 +120,22 @@ impl Watch {
             _ => Seen::Nothing,
         }
     }
+}
+
+/// Whether clients of the wire read the data of events of this name. They skip what has another
+/// name, or none, and know a ping by its name alone.
+#[must_use]
+pub fn is_read(event: &[u8]) -> bool {
+    matches!(
+        event,
+        b"message_start"
+            | b"content_block_start"
+            | b"content_block_delta"
+            | b"content_block_stop"
+            | b"message_delta"
+            | b"message_stop"
+            | b"error"
+    )
 }
 
 enum Glance<'d> {

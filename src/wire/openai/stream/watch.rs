@@ -33,19 +33,25 @@ impl Watch {
         if self.before.is_like(data) {
             return Seen::Delta;
         }
-        if is_plain(data) {
-            self.choices.note(index(data), false);
-            return match growth(data) {
-                Growth::Delta(text) => {
-                    self.before.learn(data, text, padding(data));
-                    Seen::Delta
+        // A chunk that does not end like one, or whose text does not end, was cut: it is read.
+        if data.ends_with(b"}") && is_plain(data) {
+            let seen = match growth(data) {
+                Growth::Delta(text) if self.before.learn(data, text, padding(data)) => {
+                    Some(Seen::Delta)
                 }
-                Growth::Other(seen) => seen,
+                Growth::Delta(_) => None,
+                Growth::Other(seen) => Some(seen),
             };
+            if let Some(seen) = seen {
+                self.choices.note(index(data), false);
+                return seen;
+            }
         }
         match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
             Ok(root) if root.kind() == Kind::Object => self.read(root, data),
-            _ => Seen::Malformed,
+            Ok(_) => Seen::Nothing,
+            Err(error) if error.kind.is_limit() => Seen::Nothing,
+            Err(_) => Seen::Malformed,
         }
     }
 
