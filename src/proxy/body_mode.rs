@@ -81,7 +81,10 @@ impl Mode {
             }
             Self::Watched { tap, strip, .. } => {
                 match strip {
-                    Some(strip) => strip.push(input, out),
+                    Some(strip) => {
+                        out.reserve(input.len());
+                        strip.push(input, out);
+                    }
                     None => out.extend_from_slice(input),
                 }
                 return tap.push(input);
