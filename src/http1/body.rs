@@ -168,7 +168,7 @@ impl BodyDecoder {
     /// # Errors
     /// The first fault of the framing; the decoder then stays as it is.
     pub fn step<'a>(&mut self, input: &'a [u8]) -> Result<Step<'a>, BodyFault> {
-        let mut consumed = 0;
+        let mut consumed = self.skip_plain_frame(input);
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
             let wanted = match self.state {
@@ -263,6 +263,36 @@ impl BodyDecoder {
     fn spend(&mut self, len: u64) -> Result<(), BodyFault> {
         self.budget = self.budget.checked_sub(len).ok_or(BodyFault::TooLarge)?;
         Ok(())
+    }
+
+    /// Takes what nearly always stands between two chunks in one go: the CRLF behind the one, a
+    /// short size, its CRLF. Returns how many bytes that was; none where anything is out of the
+    /// ordinary, which is left to [`BodyDecoder::frame`].
+    fn skip_plain_frame(&mut self, input: &[u8]) -> usize {
+        let line = match (self.state, input) {
+            (State::Size { digits: 0, .. }, line) => line,
+            (State::DataCr, [b'\r', b'\n', line @ ..]) => line,
+            _ => return 0,
+        };
+        let mut value = 0;
+        let mut digits = 0;
+        while let Some(&byte) = line.get(digits).filter(|_| digits < PLAIN_SIZE_DIGITS_MAX) {
+            let Some(more) = grammar::append_digit(value, byte, 16) else {
+                break;
+            };
+            value = more;
+            digits += 1;
+        }
+        let taken = input.len() - line.len() + digits + 2;
+        let left = self.budget.checked_sub(taken as u64);
+        match (line.get(digits..digits + 2), left) {
+            (Some(b"\r\n"), Some(left)) if 0 < value && value <= left => {
+                self.budget = left;
+                self.state = State::Data(value);
+                taken
+            }
+            _ => 0,
+        }
     }
 
     /// The state behind one byte of chunk framing.
@@ -387,6 +417,9 @@ enum State {
 const fn expect(byte: u8, expected: u8, fault: BodyFault) -> Result<(), BodyFault> {
     if byte == expected { Ok(()) } else { Err(fault) }
 }
+
+/// Digits of a size that is taken in one go; `value > 0` means at least one.
+const PLAIN_SIZE_DIGITS_MAX: usize = 6;
 
 /// Hex digits of a chunk size: 64 bits.
 const SIZE_DIGITS_MAX: u8 = 16;

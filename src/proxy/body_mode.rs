@@ -117,7 +117,10 @@ impl Mode {
                 let progress = tap.push(input);
                 let input = input.get(..tap.passed()).unwrap_or(input);
                 match strip {
-                    Some(strip) => strip.push(input, out),
+                    Some(strip) => {
+                        out.reserve(input.len());
+                        strip.push(input, out);
+                    }
                     None => out.extend_from_slice(input),
                 }
                 return progress;

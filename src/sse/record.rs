@@ -66,6 +66,9 @@ impl Default for Cutter {
 /// The data of a record: its one `data` line as it stands, or several joined by LF in `joined`.
 /// Nothing if it has none.
 pub fn data<'r>(record: &'r [u8], joined: &'r mut Vec<u8>) -> Option<&'r [u8]> {
+    if let Some(value) = only_line(record) {
+        return Some(value);
+    }
     let mut first: Option<&'r [u8]> = None;
     let mut many = false;
     let mut rest = record;
@@ -98,6 +101,26 @@ pub fn event(record: &[u8]) -> &[u8] {
     let lines = record.split(|byte| matches!(byte, b'\n' | b'\r'));
     let mut names = lines.filter_map(|line| value(line, b"event"));
     names.next_back().unwrap_or_default()
+}
+
+/// The data of a record of one `data` line behind at most one `event` line, as nearly all are.
+fn only_line(record: &[u8]) -> Option<&[u8]> {
+    let line = record
+        .strip_suffix(b"\n\n")
+        .or_else(|| record.strip_suffix(b"\r\n\r\n"))?;
+    // Events of one of the wires are named by a line before it.
+    let line = if line.starts_with(b"event:") {
+        match line.split_at(memchr::memchr2(b'\n', b'\r', line)?).1 {
+            [b'\r', b'\n', line @ ..] | [b'\n', line @ ..] => line,
+            _ => return None,
+        }
+    } else {
+        line
+    };
+    let value = data_value(line)?;
+    memchr::memchr2(b'\n', b'\r', value)
+        .is_none()
+        .then_some(value)
 }
 
 /// The value of a `data` line.
@@ -188,8 +211,13 @@ mod tests {
 
     #[test]
     fn data_joins_lines_and_skips_other_fields() {
-        let cases: [(&str, Option<&str>); 7] = [
+        let cases: [(&str, Option<&str>); 12] = [
             ("data: a\n\n", Some("a")),
+            ("event: x\ndata: a\n\n", Some("a")),
+            ("event: x\r\ndata: a\r\n\r\n", Some("a")),
+            ("event: x\rdata: a\ndata: b\n\n", Some("a\nb")),
+            ("data: a\rdata: b\n\n", Some("a\nb")),
+            ("event: x\n\n", None),
             ("data:a\r\n\r\n", Some("a")),
             ("event: x\ndata:  a\n: c\ndata: b\n\n", Some(" a\nb")),
             ("\ndata: a\n\n", Some("a")),

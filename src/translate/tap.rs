@@ -5,12 +5,12 @@
 //! cannot hold a bare quote, so a name between quotes is a name (or a value), never a piece of
 //! somebody's text.
 //!
-//! A stream is broken by an event that reports an error, and by one that is malformed: its data is
-//! not JSON, and a client of the wire would read it. On the OpenAI wire such events have no name,
-//! on the Anthropic wire one of the wire's own, `ping` apart. Everything else that means nothing to
-//! the wire is passed over: events with a foreign name, JSON that is no object, kinds not known
-//! here, events too large to be looked into. Behind the event that broke it a stream has no more to
-//! say: [`Tap::passed`] tells where that event ended.
+//! A stream is broken by an event that reports an error, and by one that is malformed: an event of
+//! the wire itself whose data is not JSON. The OpenAI wire's have no name, the Anthropic wire's one
+//! of its own (a `ping` is known by its name alone). Everything else that means nothing to the wire
+//! is passed over: events with a foreign name, JSON that is no object, kinds not known here, events
+//! too large to be looked into. Behind the event that broke it a stream has no more to say:
+//! [`Tap::passed`] tells where that event ended.
 //!
 //! Invariants:
 //! - the same counts, and the same place where a stream broke, come out for every way of cutting
@@ -81,11 +81,11 @@ enum Watch {
 }
 
 impl Watch {
-    /// Whether a client of the wire reads the data of an event of this name.
-    fn reads(&self, event: &[u8]) -> bool {
+    /// Whether an event of this name is the wire's, and its data JSON.
+    fn knows(&self, event: &[u8]) -> bool {
         match self {
             Self::OpenAi(_) => event.is_empty(),
-            Self::Anthropic(_) => anthropic_watch::is_read(event),
+            Self::Anthropic(_) => anthropic_watch::is_known(event),
         }
     }
 }
@@ -320,7 +320,7 @@ impl Tap {
                 self.progress.end = End::Complete;
                 self.terminated = true;
             }
-            Seen::Malformed if self.watch.reads(record::event(record)) => {
+            Seen::Malformed if self.watch.knows(record::event(record)) => {
                 self.progress.end = End::Truncated;
             }
             Seen::Malformed => {}

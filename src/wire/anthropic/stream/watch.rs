@@ -122,10 +122,10 @@ impl Watch {
     }
 }
 
-/// Whether clients of the wire read the data of events of this name. They skip what has another
-/// name, or none, and know a ping by its name alone.
+/// Whether events of this name are the wire's own, and their data JSON. A ping is known by its name
+/// alone; what has another name, or none, is between the provider and its clients.
 #[must_use]
-pub fn is_read(event: &[u8]) -> bool {
+pub fn is_known(event: &[u8]) -> bool {
     matches!(
         event,
         b"message_start"
