@@ -1,134 +1,273 @@
-//! Just enough HTTP/1.1 for both ends of a load: heads by the project's own parser.
+//! Just enough HTTP/1.1 for both ends of a load: heads, and bodies by length or in chunks.
+//!
+//! A reader of its own, strict where a gateway could be wrong: a chunk's size line and its end must
+//! be exact, a declared length is not exceeded. Not here: trailers, extensions, folding.
 
-use ringway::http1::body::{BodyDecoder, BodyLimits};
-use ringway::http1::head::{
-    HeadLimits, Parsed, RequestHead, ResponseHead, parse_request, parse_response,
-};
-use ringway::http1::method::Method;
-use ringway::limits::Limits;
+use std::str;
 
-/// A whole request found at the start of a buffer.
-pub struct Request {
-    /// Bytes that it took.
-    pub consumed: usize,
-    /// Whether it went to the Anthropic wire's path.
-    pub anthropic: bool,
-    /// Whether a stream is asked for.
-    pub stream: bool,
+/// A head found at the start of a buffer.
+#[derive(Debug)]
+pub struct Head<'b> {
+    /// The first line, without its end.
+    pub line: &'b str,
+    fields: &'b str,
+    /// Bytes of the head, its blank line included.
+    pub len: usize,
 }
 
-/// Looks for a whole request (declared length only) at the start of `buf`.
-pub fn request(buf: &[u8], head: &mut RequestHead) -> Result<Option<Request>, String> {
-    let limits = Limits::default();
-    let bounds = HeadLimits::of_request(&limits);
-    let consumed = match parse_request(buf, 0, &bounds, head).map_err(|f| f.to_string())? {
-        Parsed::Partial { .. } => return Ok(None),
-        Parsed::Complete { consumed } => consumed,
-    };
-    let length = head
-        .field(buf, "content-length")
-        .and_then(|value| core::str::from_utf8(value).ok()?.parse::<usize>().ok())
-        .unwrap_or(0);
-    let Some(body) = buf.get(consumed..consumed + length) else {
+/// Looks for a whole head at the start of `buf`.
+///
+/// # Errors
+/// A head that is too long or not text.
+pub fn head(buf: &[u8]) -> Result<Option<Head<'_>>, String> {
+    let Some(end) = memchr::memmem::find(buf, b"\r\n\r\n") else {
+        if buf.len() > HEAD_BYTES_MAX {
+            return Err(format!("no end of the head within {HEAD_BYTES_MAX} bytes"));
+        }
         return Ok(None);
     };
-    let near_end = body.len().saturating_sub(256);
-    let windows = [body.get(..body.len().min(256)), body.get(near_end..)];
-    let says = |text: &[u8]| {
-        windows
-            .iter()
-            .flatten()
-            .any(|w| w.windows(text.len()).any(|part| part == text))
-    };
-    Ok(Some(Request {
-        consumed: consumed + length,
-        anthropic: head.path(buf).ends_with(b"/messages"),
-        stream: says(b"\"stream\":true"),
-    }))
+    let text = buf.get(..end).unwrap_or_default();
+    let text = str::from_utf8(text).map_err(|_| "a head that is not text".to_owned())?;
+    let (line, fields) = text.split_once("\r\n").unwrap_or((text, ""));
+    let len = end + 4;
+    Ok(Some(Head { line, fields, len }))
 }
 
-/// An answer being read.
-pub struct Answer {
-    head: ResponseHead,
-    body: Option<BodyDecoder>,
-    buf: Vec<u8>,
-    /// Status, once the head is there.
-    pub status: u16,
-    /// Payload bytes so far.
-    pub bytes: usize,
-    /// Blank lines so far: ends of events.
-    pub events: usize,
-    /// The last payload bytes.
-    pub tail: Vec<u8>,
-    last: u8,
-}
-
-impl Default for Answer {
-    fn default() -> Self {
-        Self {
-            head: ResponseHead::new(),
-            body: None,
-            buf: Vec::new(),
-            status: 0,
-            bytes: 0,
-            events: 0,
-            tail: Vec::new(),
-            last: 0,
-        }
+impl<'b> Head<'b> {
+    /// The value of a field, its name in any case.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&'b str> {
+        self.fields.split("\r\n").find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
     }
-}
 
-impl Answer {
-    /// Takes what was read; true when the answer is whole.
-    pub fn push(&mut self, input: &[u8]) -> Result<bool, String> {
-        self.buf.extend_from_slice(input);
-        let limits = Limits::default();
-        let mut at = 0;
-        if self.body.is_none() {
-            let bounds = HeadLimits::of_response(&limits);
-            match parse_response(&self.buf, 0, &bounds, Method::Post, &mut self.head)
-                .map_err(|fault| fault.to_string())?
-            {
-                Parsed::Partial { .. } => return Ok(false),
-                Parsed::Complete { consumed } => at = consumed,
+    /// The path of a request.
+    #[must_use]
+    pub fn path(&self) -> &'b str {
+        self.line.split(' ').nth(1).unwrap_or_default()
+    }
+
+    /// The status of a response.
+    ///
+    /// # Errors
+    /// A first line that is none of a response.
+    pub fn status(&self) -> Result<u16, String> {
+        let status = self.line.strip_prefix("HTTP/1.");
+        let status = status.and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
+        status.ok_or_else(|| format!("expected a status line, found {:?}", self.line))
+    }
+
+    /// How the body is framed.
+    ///
+    /// # Errors
+    /// Length and chunks together, or a length that is no number.
+    pub fn body(&self, is_request: bool) -> Result<Body, String> {
+        let chunked = self.field("transfer-encoding");
+        let length = self.field("content-length");
+        match (chunked, length) {
+            (Some(_), Some(_)) => Err("both a length and chunks".to_owned()),
+            (Some(value), None) if value.eq_ignore_ascii_case("chunked") => {
+                Ok(Body::Chunked(Chunk::Size))
             }
-            self.status = self.head.status;
-            let body = BodyDecoder::new(self.head.framing, &BodyLimits::endless(&limits));
-            self.body = Some(body.map_err(|fault| fault.to_string())?);
-        }
-        let Some(body) = &mut self.body else {
-            return Ok(false);
-        };
-        while at < self.buf.len() && !body.is_done() {
-            let step = body
-                .step(self.buf.get(at..).unwrap_or_default())
-                .map_err(|f| f.to_string())?;
-            at += step.consumed;
-            self.bytes += step.payload.len();
-            for &byte in step.payload {
-                self.events += usize::from(byte == b'\n' && self.last == b'\n');
-                self.last = byte;
-            }
-            self.tail.extend_from_slice(step.payload);
-            let cut = self.tail.len().saturating_sub(TAIL_BYTES);
-            self.tail.drain(..cut);
-        }
-        self.buf.drain(..at);
-        Ok(body.is_done())
-    }
-
-    /// Whether the end says that the answer is complete in the wire that was asked.
-    pub fn ends_well(&self, stream: bool, anthropic: bool) -> bool {
-        let says = |text: &[u8]| self.tail.windows(text.len()).any(|part| part == text);
-        match (stream, anthropic) {
-            _ if self.status != 200 => false,
-            (true, false) => says(b"data: [DONE]\n\n"),
-            (true, true) => says(b"\"message_stop\""),
-            (false, false) => says(b"\"total_tokens\""),
-            (false, true) => says(b"\"output_tokens\""),
+            (Some(value), None) => Err(format!("transfer-encoding {value:?}")),
+            (None, Some(value)) => match value.parse() {
+                Ok(left) => Ok(Body::Length(left)),
+                Err(_) => Err(format!("content-length {value:?}")),
+            },
+            (None, None) if is_request => Ok(Body::Length(0)),
+            (None, None) => Ok(Body::UntilClose),
         }
     }
 }
 
-/// What is kept of an answer's end.
-const TAIL_BYTES: usize = 400;
+/// What is still to come of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// So many bytes.
+    Length(u64),
+    /// Chunks; where in one.
+    Chunked(Chunk),
+    /// All until the connection ends.
+    UntilClose,
+}
+
+/// Where in a chunked body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunk {
+    /// Before a size line.
+    Size,
+    /// Within a chunk, so many bytes before its end.
+    Data(u64),
+    /// Before the line end after a chunk.
+    End,
+    /// Before the blank line after the last chunk.
+    Last,
+    /// Past all.
+    Done,
+}
+
+impl Body {
+    /// Whether all has come.
+    #[must_use]
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Length(0) | Self::Chunked(Chunk::Done))
+    }
+
+    /// Takes the next part of `input`: bytes that are used up, and the payload among them. Nothing
+    /// used up means that more input is wanted.
+    ///
+    /// # Errors
+    /// Framing that is wrong.
+    pub fn step<'i>(&mut self, input: &'i [u8]) -> Result<(usize, &'i [u8]), String> {
+        match self {
+            Self::UntilClose => Ok((input.len(), input)),
+            Self::Length(left) => {
+                let payload = take(input, *left);
+                *left -= payload.len() as u64;
+                Ok((payload.len(), payload))
+            }
+            Self::Chunked(at) => at.step(input),
+        }
+    }
+}
+
+impl Chunk {
+    fn step<'i>(&mut self, input: &'i [u8]) -> Result<(usize, &'i [u8]), String> {
+        match self {
+            Self::Data(left) => {
+                let payload = take(input, *left);
+                *left -= payload.len() as u64;
+                if *left == 0 {
+                    *self = Self::End;
+                }
+                Ok((payload.len(), payload))
+            }
+            Self::Size => {
+                let Some(end) = memchr::memchr(b'\n', input) else {
+                    return match input.len() > SIZE_DIGITS_MAX + 1 {
+                        true => Err("a chunk's size line without end".to_owned()),
+                        false => Ok((0, &[])),
+                    };
+                };
+                let line = input.get(..end).unwrap_or_default();
+                let digits = line.strip_suffix(b"\r").unwrap_or_default();
+                let are_digits =
+                    digits.len() <= SIZE_DIGITS_MAX && digits.iter().all(u8::is_ascii_hexdigit);
+                let size = str::from_utf8(digits).ok().filter(|_| are_digits);
+                let size = size.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+                *self = match size {
+                    None => return Err(format!("a chunk of size {:?}", line.escape_ascii())),
+                    Some(0) => Self::Last,
+                    Some(size) => Self::Data(size),
+                };
+                Ok((end + 1, &[]))
+            }
+            Self::End | Self::Last => match input {
+                [b'\r', b'\n', ..] => {
+                    let done = *self == Self::Last;
+                    *self = if done { Self::Done } else { Self::Size };
+                    Ok((2, &[]))
+                }
+                [] | [b'\r'] => Ok((0, &[])),
+                _ => Err("expected a line end after a chunk".to_owned()),
+            },
+            Self::Done => Ok((0, &[])),
+        }
+    }
+}
+
+fn take(input: &[u8], left: u64) -> &[u8] {
+    let count = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+    input.get(..count).unwrap_or_default()
+}
+
+/// A head of either kind.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Digits of a chunk's size.
+const SIZE_DIGITS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::{Body, Chunk, HEAD_BYTES_MAX, head};
+
+    fn read(mut body: Body, input: &[u8], cut: usize) -> Result<(Vec<u8>, bool), String> {
+        let mut out = Vec::new();
+        let mut carry = Vec::new();
+        for piece in input.chunks(cut) {
+            carry.extend_from_slice(piece);
+            let mut at = 0;
+            while !body.is_done() {
+                let (used, payload) = body.step(&carry[at..])?;
+                out.extend_from_slice(payload);
+                at += used;
+                if used == 0 {
+                    break;
+                }
+            }
+            carry.drain(..at);
+        }
+        Ok((out, body.is_done() && carry.is_empty()))
+    }
+
+    #[test]
+    fn body_in_chunks_cut_anywhere_is_the_same() {
+        let input = b"5\r\nhello\r\n1\r\n,\r\nA\r\n0123456789\r\n0\r\n\r\n";
+        for cut in 1..=input.len() {
+            let read = read(Body::Chunked(Chunk::Size), input, cut).unwrap();
+            assert_eq!(read, (b"hello,0123456789".to_vec(), true), "{cut}");
+        }
+    }
+
+    #[test]
+    fn body_short_of_any_byte_is_not_done() {
+        let input = b"5\r\nhello\r\n0\r\n\r\n";
+        for end in 0..input.len() {
+            let whole = read(Body::Chunked(Chunk::Size), &input[..end], 1)
+                .unwrap()
+                .1;
+            assert!(!whole, "{end}");
+        }
+        assert!(!read(Body::Length(6), b"hello", 2).unwrap().1);
+        assert!(read(Body::Length(5), b"hello", 2).unwrap().1);
+    }
+
+    #[test]
+    fn body_with_wrong_framing_is_refused() {
+        for input in [
+            &b"x\r\n"[..],
+            b"5\nhello\r\n",
+            b"5\r\nhello0\r\n\r\n",
+            b"+5\r\nhello\r\n0\r\n\r\n",
+            b"\r\n",
+            b"00000000000000001\r\n",
+            b"-1\r\n",
+        ] {
+            let read = read(Body::Chunked(Chunk::Size), input, 64);
+            assert!(read.is_err(), "{:?}", input.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn head_gives_fields_in_any_case_and_one_framing() {
+        let text = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nX-A:  b \r\n\r\nrest";
+        let found = head(text).unwrap().unwrap();
+        assert_eq!(found.len, text.len() - 4);
+        assert_eq!(found.status(), Ok(200));
+        assert_eq!(found.field("x-a"), Some("b"));
+        assert_eq!(found.body(false), Ok(Body::Length(12)));
+        let both = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n";
+        assert!(head(both).unwrap().unwrap().body(false).is_err());
+        let none = head(b"GET /a HTTP/1.1\r\n\r\n").unwrap().unwrap();
+        assert_eq!(none.body(true), Ok(Body::Length(0)));
+        assert_eq!(none.body(false), Ok(Body::UntilClose));
+        assert_eq!(none.path(), "/a");
+    }
+
+    #[test]
+    fn head_without_end_is_awaited_up_to_its_bound() {
+        assert!(head(&vec![b'a'; HEAD_BYTES_MAX]).unwrap().is_none());
+        assert!(head(&vec![b'a'; HEAD_BYTES_MAX + 1]).is_err());
+    }
+}

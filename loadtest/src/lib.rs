@@ -1,4 +1,23 @@
-//! What the mock provider and the load generator share: framing and the kernel's accounts.
+//! Instruments: a provider that can outrun any gateway, load in open and closed loop, a judge of
+//! every answer, comparisons and endurance runs.
+//!
+//! Nothing here is shared with the gateway: heads, chunks, events and answers are read by code of
+//! their own, so that a fault of the gateway's codecs cannot hide in the judge. All of it keeps to
+//! loopback addresses.
 
 pub mod account;
+pub mod chance;
+pub mod clock;
+pub mod compare;
 pub mod http;
+pub mod load;
+pub mod mock;
+pub mod process;
+pub mod relay;
+pub mod report;
+pub mod signals;
+pub mod soak;
+pub mod socket;
+pub mod syscalls;
+pub mod token;
+pub mod wire;

@@ -1,0 +1,101 @@
+//! Configurations of the contestants: each set up as one would for streams, all logging, all with
+//! one worker and kept connections.
+
+use std::path::Path;
+
+use crate::process::descriptors;
+
+/// nginx: nothing buffered, requests and answers stream.
+#[must_use]
+pub fn nginx(port: u16, mock: u16, dir: &Path) -> String {
+    let dir = dir.display();
+    let user = if rustix::process::geteuid().is_root() {
+        "user root;\n"
+    } else {
+        ""
+    };
+    let limit = descriptors();
+    let connections = (limit - 64).min(24_000);
+    format!(
+        "{user}daemon off;\nworker_processes 1;\npid {dir}/nginx.pid;\n\
+         error_log {dir}/nginx-error.log;\nworker_rlimit_nofile {limit};\n\
+         events {{ worker_connections {connections}; }}\n\
+         http {{\n  access_log {dir}/nginx-access.log;\n\
+         \x20 client_body_temp_path {dir}/nginx-body;\n  proxy_temp_path {dir}/nginx-proxy;\n\
+         \x20 fastcgi_temp_path {dir}/nginx-fastcgi;\n  uwsgi_temp_path {dir}/nginx-uwsgi;\n\
+         \x20 scgi_temp_path {dir}/nginx-scgi;\n  client_max_body_size 64m;\n\
+         \x20 keepalive_requests 100000000;\n  tcp_nodelay on;\n\
+         \x20 upstream mock {{ server 127.0.0.1:{mock}; keepalive 1024; keepalive_requests 100000000; }}\n\
+         \x20 server {{\n    listen 127.0.0.1:{port} backlog=4096;\n\
+         \x20   location / {{\n      proxy_pass http://mock;\n      proxy_http_version 1.1;\n\
+         \x20     proxy_set_header Connection \"\";\n      proxy_buffering off;\n\
+         \x20     proxy_request_buffering off;\n      proxy_read_timeout 600s;\n    }}\n  }}\n}}\n"
+    )
+}
+
+/// haproxy: events go on at once.
+#[must_use]
+pub fn haproxy(port: u16, mock: u16) -> String {
+    let connections = (descriptors() - 128) / 2;
+    format!(
+        "global\n  nbthread 1\n  maxconn {connections}\n  log stdout format raw local0\n\
+         defaults\n  mode http\n  log global\n  option httplog\n  option http-no-delay\n\
+         \x20 http-reuse always\n  timeout connect 5s\n  timeout client 600s\n  timeout server 600s\n\
+         frontend front\n  bind 127.0.0.1:{port} backlog 4096\n  default_backend mock\n\
+         backend mock\n  server mock 127.0.0.1:{mock}\n"
+    )
+}
+
+/// What is switched on in a gateway of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Telemetry {
+    /// As it is meant to run: keys checked, usage asked for, every gap measured, meters, a log.
+    Usual,
+    /// That and the timing header.
+    All,
+    /// No log, no listener for metrics, usage only read where it is sent.
+    Off,
+}
+
+/// ringway: a model of each wire, renamed on its way.
+#[must_use]
+pub fn ringway(port: u16, admin: u16, mock: u16, dir: &Path, telemetry: Telemetry) -> String {
+    let dir = dir.display();
+    let (log, admin, timing, usage) = match telemetry {
+        Telemetry::Usual => (
+            format!("{dir}/ringway-{port}.log"),
+            format!("127.0.0.1:{admin}"),
+            false,
+            "inject",
+        ),
+        Telemetry::All => (
+            format!("{dir}/ringway-{port}.log"),
+            format!("127.0.0.1:{admin}"),
+            true,
+            "inject",
+        ),
+        Telemetry::Off => ("off".to_owned(), "off".to_owned(), false, "observe"),
+    };
+    format!(
+        "[server]\nlisten = [\"127.0.0.1:{port}\"]\nadmin = \"{admin}\"\nworkers = 1\n\
+         log = \"{log}\"\nserver_timing = {timing}\n\n\
+         [[provider]]\nname = \"openai-mock\"\nkind = \"openai-compatible\"\n\
+         base_url = \"http://127.0.0.1:{mock}/v1\"\nkey = \"none\"\nusage = \"{usage}\"\n\
+         forward_headers = [\"x-mock\"]\n\n\
+         [[provider]]\nname = \"anthropic-mock\"\nkind = \"anthropic-compatible\"\n\
+         base_url = \"http://127.0.0.1:{mock}\"\nkey = \"none\"\nforward_headers = [\"x-mock\"]\n\n\
+         [[model]]\nid = \"{OPENAI}\"\ntargets = [\"openai-mock/a-longer-name-upstream\"]\n\n\
+         [[model]]\nid = \"{ANTHROPIC}\"\ntargets = [\"anthropic-mock/claude-sonnet-4-5\"]\n\n\
+         [[key]]\nsha256 = \"{KEY_SHA256}\"\ntenant = \"load\"\n\n\
+         [limits]\nheld_budget_bytes = {BUDGET_BYTES}\n"
+    )
+}
+
+/// The model that goes to the OpenAI wire.
+pub const OPENAI: &str = "fast";
+/// The model that goes to the Anthropic wire.
+pub const ANTHROPIC: &str = "claude-fast";
+/// Bytes that large buffers of ringway may take.
+pub const BUDGET_BYTES: u64 = 256 << 20;
+/// Digest of the key that the load shows.
+const KEY_SHA256: &str = "3e3a73ab2b4bbd90f468a4b2dd3960a54265f01d30565d4f2b3f29ab5260037d";

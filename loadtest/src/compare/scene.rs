@@ -1,0 +1,247 @@
+//! Kinds of load that contestants are compared under, and what is to be reached in each.
+
+use std::time::Duration;
+
+use crate::compare::contestant::{Contestant, Sort};
+use crate::compare::goal::Goal;
+use crate::load::job::Request;
+use crate::load::round::Mode;
+use crate::report::data::Unit;
+use crate::wire::Wire;
+
+/// A kind of load.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene {
+    /// Its name, also for `--load`.
+    pub name: &'static str,
+    /// What is sent.
+    pub about: &'static str,
+    /// The client's wire.
+    pub wire: Wire,
+    /// Whether it is streamed.
+    pub stream: bool,
+    /// Whether gateways change the wire.
+    pub translated: bool,
+    /// What the mock does.
+    pub script: &'static str,
+    /// Milliseconds over which held streams begin; none for a closed loop.
+    pub hold_ms: Option<u64>,
+    /// Connections.
+    pub connections: usize,
+    /// Bytes of text in the question.
+    pub body_bytes: usize,
+    /// Who takes part.
+    pub who: Who,
+    /// What is to be reached.
+    pub goals: &'static [Goal],
+    /// Whether it takes long.
+    pub full: bool,
+}
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// All.
+    All,
+    /// Gateways and proxies.
+    Proxies,
+    /// Those and the way without any.
+    AndDirect,
+    /// Gateways, and nginx as what they are held against.
+    AndNginx,
+    /// Gateways alone.
+    Gateways,
+}
+
+impl Who {
+    /// Whether a contestant takes part.
+    #[must_use]
+    pub fn has(self, contestant: &Contestant) -> bool {
+        let sort = contestant.sort;
+        match self {
+            Self::All => true,
+            Self::Proxies => matches!(sort, Sort::Gateway | Sort::Proxy),
+            Self::AndDirect => sort != Sort::Floor,
+            Self::AndNginx => sort == Sort::Gateway || contestant.name == "nginx",
+            Self::Gateways => sort == Sort::Gateway,
+        }
+    }
+}
+
+impl Scene {
+    /// What is counted.
+    #[must_use]
+    pub const fn unit(&self) -> Unit {
+        if self.stream {
+            Unit::Event
+        } else {
+            Unit::Request
+        }
+    }
+
+    /// How requests follow each other.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        let held = self.hold_ms.map(Duration::from_millis);
+        held.map_or(Mode::Closed, Mode::Hold)
+    }
+
+    /// The request to a contestant; none where no route of its leads there.
+    #[must_use]
+    pub fn request(&self, contestant: &Contestant) -> Option<Request> {
+        let model = contestant.model(self.wire, self.translated)?;
+        Some(Request {
+            wire: self.wire,
+            model: model.to_owned(),
+            stream: self.stream,
+            body_bytes: self.body_bytes,
+            script: self.script.to_owned(),
+            told: contestant.told,
+            translated: self.translated && contestant.sort == Sort::Gateway,
+            timeout: Duration::from_secs(30),
+        })
+    }
+}
+
+const BASE: Scene = Scene {
+    name: "",
+    about: "",
+    wire: Wire::Openai,
+    stream: false,
+    translated: false,
+    script: "",
+    hold_ms: None,
+    connections: 64,
+    body_bytes: 700,
+    who: Who::All,
+    goals: &[],
+    full: false,
+};
+
+/// All kinds of load, those that say most first.
+pub const SCENES: &[Scene] = &[
+    Scene {
+        name: "whole",
+        about: "whole answers, 64 connections, same wire, the model renamed",
+        goals: &[Goal::Cpu("nginx", 0.85)],
+        ..BASE
+    },
+    Scene {
+        name: "stream",
+        about: "streams of 200 deltas back to back, 64 connections, same wire",
+        stream: true,
+        script: "deltas=200",
+        goals: &[Goal::Cpu("nginx", 0.9)],
+        ..BASE
+    },
+    Scene {
+        name: "paced-256",
+        about: "256 streams, a delta every 20 ms on each, same wire",
+        stream: true,
+        script: "deltas=100000,gap_ms=20",
+        hold_ms: Some(20),
+        connections: 256,
+        goals: &[Goal::Cpu("nginx", 0.9), Goal::Cpu("haproxy", 1.05)],
+        ..BASE
+    },
+    Scene {
+        name: "paced-1000",
+        about: "1,000 streams, a delta every 100 ms on each, same wire",
+        stream: true,
+        script: "deltas=100000,gap_ms=100",
+        hold_ms: Some(100),
+        connections: 1000,
+        who: Who::Proxies,
+        goals: &[Goal::Cpu("nginx", 0.9), Goal::Cpu("haproxy", 1.05)],
+        ..BASE
+    },
+    Scene {
+        name: "whole-openai-to-anthropic",
+        about: "whole answers, translated for an OpenAI client; nginx relays its own wire",
+        translated: true,
+        who: Who::AndNginx,
+        goals: &[Goal::Cpu("nginx", 1.0)],
+        ..BASE
+    },
+    Scene {
+        name: "whole-anthropic-to-openai",
+        about: "whole answers, translated for an Anthropic client; nginx relays its own wire",
+        wire: Wire::Anthropic,
+        translated: true,
+        who: Who::AndNginx,
+        goals: &[Goal::Cpu("nginx", 1.0)],
+        ..BASE
+    },
+    Scene {
+        name: "stream-openai-to-anthropic",
+        about: "streams back to back, translated for an OpenAI client; nginx relays its own wire",
+        stream: true,
+        translated: true,
+        script: "deltas=200",
+        who: Who::AndNginx,
+        goals: &[Goal::Cpu("nginx", 1.05)],
+        ..BASE
+    },
+    Scene {
+        name: "stream-anthropic-to-openai",
+        about: "streams back to back, translated for an Anthropic client; nginx relays its own wire",
+        wire: Wire::Anthropic,
+        stream: true,
+        translated: true,
+        script: "deltas=200",
+        who: Who::AndNginx,
+        goals: &[Goal::Cpu("nginx", 1.05)],
+        ..BASE
+    },
+    Scene {
+        name: "alone-whole",
+        about: "one request at a time: latency that is added",
+        connections: 1,
+        who: Who::AndDirect,
+        goals: &[Goal::AddedLatency],
+        ..BASE
+    },
+    Scene {
+        name: "alone-stream",
+        about: "one stream at a time: time to the first delta that is added",
+        stream: true,
+        script: "deltas=5",
+        connections: 1,
+        who: Who::AndDirect,
+        goals: &[Goal::AddedFirst],
+        ..BASE
+    },
+    Scene {
+        name: "body-5mb",
+        about: "requests of 5 MB, 4 connections, same wire, the model renamed",
+        body_bytes: 5_000_000,
+        connections: 4,
+        who: Who::Proxies,
+        goals: &[Goal::Cpu("nginx", 1.25)],
+        ..BASE
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::SCENES;
+    use crate::mock::script::Script;
+
+    #[test]
+    fn scenes_have_names_of_their_own_and_scripts_that_can_be_read() {
+        for (at, scene) in SCENES.iter().enumerate() {
+            assert!(
+                Script::default().with(scene.script).is_ok(),
+                "{}",
+                scene.name
+            );
+            assert!(
+                SCENES
+                    .iter()
+                    .skip(at + 1)
+                    .all(|other| other.name != scene.name)
+            );
+            assert!(!scene.goals.is_empty(), "{}", scene.name);
+        }
+    }
+}
