@@ -37,6 +37,8 @@ pub struct UsageStrip {
     held: Vec<u8>,
     /// Bytes of `held` that have been searched for choices. `searched <= held.len()`.
     searched: usize,
+    /// The event at hand is the stream's first.
+    first: bool,
     /// The event at hand is not the chunk: its bytes pass.
     passing: bool,
     /// The event before ended in a CR: what becomes of an LF right behind it.
@@ -54,6 +56,7 @@ impl UsageStrip {
             cutter: Cutter::new(),
             held: Vec::new(),
             searched: 0,
+            first: true,
             passing: false,
             lf: Lf::Own,
             joined: Vec::new(),
@@ -116,6 +119,7 @@ impl UsageStrip {
             held.clear();
             self.held = held;
         }
+        self.first = false;
         self.searched = 0;
     }
 
@@ -126,7 +130,8 @@ impl UsageStrip {
             return;
         }
         self.held.extend_from_slice(part);
-        if self.held.len() > self.event_bytes_max || !self.may_be_chunk() {
+        // What ends the event is still to come.
+        if self.held.len() >= self.event_bytes_max || !self.may_be_chunk() {
             out.extend_from_slice(&self.held);
             self.held.clear();
             self.searched = 0;
@@ -180,10 +185,10 @@ impl UsageStrip {
     }
 
     fn is_chunk(&mut self, record: &[u8]) -> bool {
-        if !has_empty_choices(record) {
+        if record::len(record) > self.event_bytes_max || !has_empty_choices(record) {
             return false;
         }
-        let Some(data) = record::data(record, &mut self.joined) else {
+        let Some(data) = record::data(record, self.first, &mut self.joined) else {
             return false;
         };
         let Ok(root) = self.tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) else {
