@@ -63,13 +63,23 @@ impl Default for Cutter {
     }
 }
 
+/// The length that limits are held against: up to the first byte of the last line end, without the
+/// LF of a cut CRLF in front. It does not depend on how the stream is cut.
+#[must_use]
+pub fn len(record: &[u8]) -> usize {
+    let in_front = record.len() > 1 && record.starts_with(b"\n");
+    let behind = record.ends_with(b"\r\n");
+    record.len() - usize::from(in_front) - usize::from(behind)
+}
+
 /// The data of a record: its one `data` line as it stands, or several joined by LF in `joined`.
-/// Nothing if it has none.
-pub fn data<'r>(record: &'r [u8], joined: &'r mut Vec<u8>) -> Option<&'r [u8]> {
+/// Nothing if it has none. A byte order mark is one only in front of a stream's `first` record.
+pub fn data<'r>(record: &'r [u8], first: bool, joined: &'r mut Vec<u8>) -> Option<&'r [u8]> {
+    let record = unmarked(record, first);
     if let Some(value) = only_line(record) {
         return Some(value);
     }
-    let mut first: Option<&'r [u8]> = None;
+    let mut one_line: Option<&'r [u8]> = None;
     let mut many = false;
     let mut rest = record;
     while !rest.is_empty() {
@@ -79,8 +89,8 @@ pub fn data<'r>(record: &'r [u8], joined: &'r mut Vec<u8>) -> Option<&'r [u8]> {
         let Some(value) = data_value(line) else {
             continue;
         };
-        match first {
-            None => first = Some(value),
+        match one_line {
+            None => one_line = Some(value),
             Some(one) => {
                 if !many {
                     many = true;
@@ -92,15 +102,23 @@ pub fn data<'r>(record: &'r [u8], joined: &'r mut Vec<u8>) -> Option<&'r [u8]> {
             }
         }
     }
-    if many { Some(joined) } else { first }
+    if many { Some(joined) } else { one_line }
 }
 
-/// The event name of a record; empty if it has none.
+/// The event name of a record; empty if it has none. `first` as in [`data`].
 #[must_use]
-pub fn event(record: &[u8]) -> &[u8] {
-    let lines = record.split(|byte| matches!(byte, b'\n' | b'\r'));
+pub fn event(record: &[u8], first: bool) -> &[u8] {
+    let lines = unmarked(record, first).split(|byte| matches!(byte, b'\n' | b'\r'));
     let mut names = lines.filter_map(|line| value(line, b"event"));
     names.next_back().unwrap_or_default()
+}
+
+/// The first record of a stream without the mark in front of it; any other as it is.
+fn unmarked(record: &[u8], first: bool) -> &[u8] {
+    match record.strip_prefix(MARK) {
+        Some(rest) if first => rest,
+        _ => record,
+    }
 }
 
 /// The data of a record of one `data` line behind at most one `event` line, as nearly all are.
@@ -130,7 +148,6 @@ fn data_value(line: &[u8]) -> Option<&[u8]> {
 
 /// The value of a line, if that is its field's name.
 fn value<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
-    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     let rest = line.strip_prefix(name)?;
     match rest {
         [] => Some(rest),
@@ -138,6 +155,9 @@ fn value<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
         _ => None,
     }
 }
+
+/// The byte order mark in UTF-8.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 #[cfg(test)]
 mod tests {
@@ -205,7 +225,11 @@ mod tests {
             ("events: x\n: event: y\n\n", ""),
         ];
         for (record, expected) in cases {
-            assert_eq!(event(record.as_bytes()), expected.as_bytes(), "{record:?}");
+            assert_eq!(
+                event(record.as_bytes(), true),
+                expected.as_bytes(),
+                "{record:?}"
+            );
         }
     }
 
@@ -227,8 +251,31 @@ mod tests {
         ];
         for (record, expected) in cases {
             let mut joined = Vec::new();
-            let found = data(record.as_bytes(), &mut joined);
+            let found = data(record.as_bytes(), false, &mut joined);
             assert_eq!(found, expected.map(str::as_bytes), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn byte_order_mark_counts_in_front_of_the_first_record_alone() {
+        let record = "\u{FEFF}data: a\n\u{FEFF}data: b\ndata: c\n\n".as_bytes();
+        let mut joined = Vec::new();
+        assert_eq!(data(record, true, &mut joined), Some(&b"a\nc"[..]));
+        assert_eq!(data(record, false, &mut joined), Some(&b"c"[..]));
+    }
+
+    #[test]
+    fn len_of_a_record_is_the_same_however_its_line_ends_were_cut() {
+        let cases: [(&[u8], usize); 6] = [
+            (b"a\r\n\r\n", 4),
+            (b"a\r\n\r", 4),
+            (b"\na\r\n\r", 4),
+            (b"a\n\n", 3),
+            (b"\n", 1),
+            (b"", 0),
+        ];
+        for (record, expected) in cases {
+            assert_eq!(len(record), expected, "{record:?}");
         }
     }
 }

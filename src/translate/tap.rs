@@ -59,6 +59,8 @@ pub struct Tap {
     cutter: Cutter,
     /// The start of the event at hand, if its end has not come.
     carried: Vec<u8>,
+    /// The event at hand is the stream's first.
+    first: bool,
     /// The event at hand is too long to be looked into.
     skipping: bool,
     /// Bytes came since the last event ended.
@@ -98,6 +100,7 @@ impl Tap {
             event_bytes_max,
             cutter: Cutter::new(),
             carried: Vec::new(),
+            first: true,
             skipping: false,
             within: false,
             passed: 0,
@@ -204,7 +207,7 @@ impl Tap {
     /// Whether an unterminated last event may count: it is no more than blanks or a comment, or
     /// its data is whole by itself.
     fn last_is_whole(&mut self, carried: &[u8]) -> bool {
-        match record::data(carried, &mut self.joined) {
+        match record::data(carried, self.first, &mut self.joined) {
             Some(data) if data.trim_ascii_start().starts_with(b"[DONE]") => true,
             Some(data) => self.tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX).is_ok(),
             None => {
@@ -280,13 +283,17 @@ impl Tap {
                 self.carried = carried;
             }
         }
+        self.first = false;
     }
 
     fn carry(&mut self, part: &[u8]) {
         if self.skipping || self.progress.end != End::Open {
             return;
         }
-        if self.carried.len().saturating_add(part.len()) > self.event_bytes_max {
+        let first = self.carried.first().or_else(|| part.first());
+        let cut_lf = usize::from(first == Some(&b'\n'));
+        // What ends the event is still to come.
+        if self.carried.len() + part.len() - cut_lf >= self.event_bytes_max {
             self.skipping = true;
             self.carried = Vec::new();
             return;
@@ -296,10 +303,10 @@ impl Tap {
 
     /// A whole event. After the end nothing is looked at.
     fn record(&mut self, record: &[u8]) {
-        if self.progress.end != End::Open || record.len() > self.event_bytes_max {
+        if self.progress.end != End::Open || record::len(record) > self.event_bytes_max {
             return;
         }
-        let Some(data) = record::data(record, &mut self.joined) else {
+        let Some(data) = record::data(record, self.first, &mut self.joined) else {
             return;
         };
         let seen = match &mut self.watch {
@@ -320,7 +327,7 @@ impl Tap {
                 self.progress.end = End::Complete;
                 self.terminated = true;
             }
-            Seen::Malformed if self.watch.knows(record::event(record)) => {
+            Seen::Malformed if self.watch.knows(record::event(record, self.first)) => {
                 self.progress.end = End::Truncated;
             }
             Seen::Malformed => {}

@@ -37,6 +37,8 @@ pub struct UsageStrip {
     held: Vec<u8>,
     /// Bytes of `held` that have been searched for choices. `searched <= held.len()`.
     searched: usize,
+    /// The event at hand is the stream's first.
+    first: bool,
     /// The event at hand is not the chunk: its bytes pass.
     passing: bool,
     /// What has come of the event at hand does not tell: it is read when it is whole.
@@ -56,6 +58,7 @@ impl UsageStrip {
             cutter: Cutter::new(),
             held: Vec::new(),
             searched: 0,
+            first: true,
             passing: false,
             unclear: false,
             lf: Lf::Own,
@@ -120,6 +123,7 @@ impl UsageStrip {
             held.clear();
             self.held = held;
         }
+        self.first = false;
         self.searched = 0;
     }
 
@@ -130,7 +134,8 @@ impl UsageStrip {
             return;
         }
         self.held.extend_from_slice(part);
-        if self.held.len() > self.event_bytes_max || !self.may_be_chunk() {
+        // What ends the event is still to come.
+        if self.held.len() >= self.event_bytes_max || !self.may_be_chunk() {
             out.extend_from_slice(&self.held);
             self.held.clear();
             self.searched = 0;
@@ -192,10 +197,10 @@ impl UsageStrip {
     }
 
     fn is_chunk(&mut self, record: &[u8]) -> bool {
-        if !may_be_chunk(record) {
+        if record::len(record) > self.event_bytes_max || !may_be_chunk(record) {
             return false;
         }
-        let Some(data) = record::data(record, &mut self.joined) else {
+        let Some(data) = record::data(record, self.first, &mut self.joined) else {
             return false;
         };
         let Ok(root) = self.tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) else {

@@ -244,6 +244,34 @@ fn translator_event_over_the_limit_ends_with_an_error() {
 }
 
 #[test]
+fn tap_and_strip_hold_events_against_the_limit_the_same_however_cut() {
+    use ringway::translate::tap::Tap;
+    use ringway::translate::usage_strip::UsageStrip;
+    let chunk = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}";
+    for ending in ["\n", "\r\n", "\r"] {
+        let stream = format!("data: {{}}{ending}{ending}{chunk}{ending}{ending}");
+        // Up to the first byte of the last line end.
+        let length = chunk.len() + ending.len() + 1;
+        for (max, known) in [(length, true), (length - 1, false)] {
+            for at in 0..=stream.len() {
+                let (a, b) = stream.as_bytes().split_at(at);
+                let (mut tap, mut strip) =
+                    (Tap::new(Wire::AnthropicMessages, max), UsageStrip::new(max));
+                let (mut events, mut out) = (0, Vec::new());
+                for piece in [a, b] {
+                    events += tap.push(piece).events;
+                    strip.push(piece, &mut out);
+                }
+                strip.finish(&mut out);
+                let case = format!("{ending:?} cut at {at}, limit {max}");
+                assert_eq!(events, 1 + u32::from(known), "{case}");
+                assert_eq!(out == stream.as_bytes(), !known, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
 fn names_of_the_upstream_stand_in_every_chunk_up_to_their_limit() {
     for (length, kept) in [(256, true), (257, false)] {
         let name = "n".repeat(length);
