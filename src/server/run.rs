@@ -225,7 +225,7 @@ fn shared(plan: &Plan) -> Arc<Shared> {
     let budget = Budget::new(host::budget_bytes(&plan.limits), tenants);
     Arc::new(Shared::new(
         Arc::new(budget),
-        host::connections_max(&plan.limits),
+        host::connections_max(&plan.limits, plan.server.tls.is_some()),
     ))
 }
 
