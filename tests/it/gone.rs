@@ -285,6 +285,37 @@ fn p27_n1_two_thousand_clients_that_never_read_cost_no_more_than_is_reckoned_for
     }
 }
 
+#[test]
+fn n1_memory_of_a_burst_goes_back_to_the_system() {
+    let wire = Wire::OpenAiChat;
+    allow_descriptors(3 * CLIENTS + 2_000);
+    for driver in drivers() {
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let provider = Flood::start([stream_head(), chunk(begun)].concat(), Vec::new());
+        let config = config_of(*driver, ("openai", "/v1"), provider.address());
+        let program = Program::serve(&config);
+        let before = program.resident_kib();
+        // All at once, so that each holds what a request holds before its answer is there.
+        let mut clients: Vec<_> = (0..CLIENTS)
+            .map(|_| Client::connect(program.address()))
+            .collect();
+        for client in &mut clients {
+            client.send(post(path(wire), "", chat(wire, "m", true)));
+        }
+        for client in &mut clients {
+            let mut got = client.head();
+            client.until(&mut got, "Hel");
+        }
+        let held = program.resident_kib();
+        println!("{}: {before} KiB became {held} KiB", driver.name());
+        assert!(held > before + 16_384, "{before} KiB became {held} KiB");
+        drop(clients);
+        wait::until("memory that was given back", || {
+            (program.resident_kib() < before + 4_096).then_some(())
+        });
+    }
+}
+
 /// One provider of the OpenAI wire and one worker.
 fn config(driver: Driver, provider: &Provider) -> String {
     config_of(driver, ("openai", "/v1"), provider.address())

@@ -33,7 +33,7 @@ struct Line {
 }
 
 impl Flood {
-    /// Answers every request with `first`, and then `piece` over and over.
+    /// Answers every request with `first`, and then `piece` over and over, where there is one.
     pub(crate) fn start(first: Vec<u8>, piece: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
