@@ -71,6 +71,7 @@ fn serve(args: &ServeArgs) -> io::Result<Exit> {
         signals: true,
         announce: true,
         panic_model: None,
+        give_back: Some(give_back),
     };
     let ended = run::start(compiled.plan, &options)?.wait()?;
     Ok(match ended {
@@ -93,6 +94,17 @@ fn make_key(args: &KeyArgs) -> io::Result<Exit> {
 
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
+}
+
+/// Gives memory that this thread has freed back to the system: the allocator does so by itself only
+/// while it is being asked for more.
+#[expect(unsafe_code, reason = "the allocator's own call, by its C name")]
+fn give_back() {
+    unsafe extern "C" {
+        fn mi_collect(force: bool);
+    }
+    // SAFETY: this is the program's allocator; the call takes one flag, and any thread may make it.
+    unsafe { mi_collect(false) };
 }
 
 /// Takes variables that held keys out of the environment, so that no child inherits them.

@@ -71,6 +71,21 @@ pub fn take(class: Class) -> Vec<u8> {
         .unwrap_or_else(|| Vec::with_capacity(class.bytes()))
 }
 
+/// Makes room for `more` bytes behind those of `buffer`, in a buffer of a class where one is large
+/// enough. Growing by itself would double it.
+pub fn make_room(buffer: &mut Vec<u8>, more: usize) {
+    let wanted = buffer.len().saturating_add(more);
+    if wanted <= buffer.capacity() {
+        return;
+    }
+    if wanted > Class::Busy.bytes() {
+        return buffer.reserve(more);
+    }
+    let mut larger = take(Class::fitting(wanted));
+    larger.extend_from_slice(buffer);
+    give(core::mem::replace(buffer, larger));
+}
+
 /// Takes a buffer back. One that fits no class, or finds its list full, is freed.
 pub fn give(mut buffer: Vec<u8>) {
     let Some(class) = Class::of_capacity(buffer.capacity()) else {
@@ -98,7 +113,7 @@ pub fn free_bytes() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, free_bytes, give, take, trim};
+    use super::{Class, free_bytes, give, make_room, take, trim};
     use crate::limits::{FREE_BUFFERS_MAX, KIB};
 
     #[test]
@@ -126,6 +141,29 @@ mod tests {
         assert_eq!(free_bytes(), bound);
         trim();
         assert_eq!(free_bytes(), 0);
+    }
+
+    #[test]
+    fn make_room_keeps_what_is_there_and_takes_the_smallest_class_that_fits() {
+        trim();
+        for (there, more, capacity) in [
+            (0, 1, Class::Quiet.bytes()),
+            (10, Class::Quiet.bytes() - 10, Class::Quiet.bytes()),
+            (10, Class::Quiet.bytes() - 9, Class::Middle.bytes()),
+            (10, Class::Busy.bytes() - 10, Class::Busy.bytes()),
+        ] {
+            let mut buffer = vec![7; there];
+            make_room(&mut buffer, more);
+            assert_eq!((buffer.len(), buffer.capacity()), (there, capacity));
+            assert!(buffer.iter().all(|&byte| byte == 7));
+            let place = buffer.as_ptr();
+            make_room(&mut buffer, more);
+            assert_eq!(buffer.as_ptr(), place, "there was room");
+        }
+        let mut large = vec![7; 10];
+        make_room(&mut large, Class::Busy.bytes() - 9);
+        assert!(large.capacity() > Class::Busy.bytes());
+        trim();
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Runs in the connection's own task, never in the accept loop. A stream whose handshake failed is
 //! closed; the peer is told why where TLS has an alert for it.
 
+use crate::limits::MIDDLE_READ_BYTES;
 use crate::net::buffers::{self, Class};
 use crate::net::error::{Act, Kind, NetError, TlsFault};
 use crate::net::stream::Stream;
@@ -48,7 +49,10 @@ async fn shake(mut stream: Stream, mut session: Session) -> Result<Stream, NetEr
             break;
         }
         let mut sealed = Vec::new();
-        let count = core::future::poll_fn(|cx| stream.reader.poll_bytes(cx, &mut sealed)).await;
+        let count = core::future::poll_fn(|cx| {
+            stream.reader.poll_bytes(cx, &mut sealed, MIDDLE_READ_BYTES)
+        })
+        .await;
         if count.map_err(in_handshake)? == 0 {
             return Err(NetError::new(Act::Handshake, Kind::Closed));
         }

@@ -73,15 +73,20 @@ impl Pump {
         is_idle
     }
 
-    /// The next read: the one that is pending, or else the one that `ask` begins.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) -> Poll<Done> {
+    /// Begins the read that `ask` wants, unless one is pending or waits to be collected.
+    pub(super) fn begin(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) {
         match self.slot.0.take() {
             State::Idle => self.slot.0.set(State::Asked(ask())),
-            State::Done(done) => return Poll::Ready(done),
+            done @ State::Done(_) => return self.slot.0.set(done),
             other @ (State::Asked(_) | State::Reading) => self.slot.0.set(other),
         }
         // It never ends, so that its own answer says nothing; the slot does.
         let _ = self.future.as_mut().poll(cx);
+    }
+
+    /// The next read: the one that is pending, or else the one that `ask` begins.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) -> Poll<Done> {
+        self.begin(cx, ask);
         match self.slot.0.take() {
             State::Done(done) => Poll::Ready(done),
             other @ (State::Idle | State::Asked(_) | State::Reading) => {

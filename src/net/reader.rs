@@ -63,7 +63,8 @@ impl Reader {
 
     /// Appends what comes next to `into` and says how much that was; 0 is the peer's clean end.
     ///
-    /// One call appends at most 66 KiB. An empty `into` is swapped for the buffer that was read
+    /// One call appends a small buffer, and what else is there until `into` holds
+    /// [`BUSY_READ_BYTES`]. An empty `into` is swapped for the buffer that was read
     /// into, and its own goes to the free list.
     ///
     /// # Errors
@@ -74,9 +75,32 @@ impl Reader {
         cx: &mut Context<'_>,
         into: &mut Vec<u8>,
     ) -> Poll<Result<usize, NetError>> {
+        self.poll_read_most(cx, into, BUSY_READ_BYTES)
+    }
+
+    /// Like [`Reader::poll_read`], for those who make more of what comes: it reads until `into`
+    /// holds `most`, where less than that was there.
+    ///
+    /// # Errors
+    ///
+    /// Those of `poll_read`.
+    pub fn poll_read_most(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<u8>,
+        most: usize,
+    ) -> Poll<Result<usize, NetError>> {
         match self.session.clone() {
-            None => self.poll_bytes(cx, into),
-            Some(session) => self.poll_opened(cx, &session, into),
+            None => self.poll_bytes(cx, into, most),
+            Some(session) => self.poll_opened(cx, &session, into, most),
+        }
+    }
+
+    /// Begins the next read, for those who cannot use yet what it brings: a small buffer of it waits,
+    /// and no more. Wakes the task when it is there.
+    pub fn begin(&mut self, cx: &mut Context<'_>) {
+        if self.unbroken <= UNBROKEN_READ_BYTES {
+            self.pump.begin(cx, quiet_ask);
         }
     }
 
@@ -93,8 +117,8 @@ impl Reader {
     /// on a plain connection the kernel writes into it directly. It grows by doubling, as bytes
     /// come.
     ///
-    /// At most `max` bytes are asked for; a read that was pending before may bring up to 66 KiB
-    /// whatever `max` says. The result is that of [`Reader::poll_read`].
+    /// At most `max` bytes are asked for; a read that was pending before may bring as much as
+    /// [`Reader::poll_read`] whatever `max` says. The result is that of [`Reader::poll_read`].
     ///
     /// Dropped early, `buffer` is gone, and what comes is handed out by the next read.
     pub async fn fill(
@@ -140,6 +164,7 @@ impl Reader {
         &mut self,
         cx: &mut Context<'_>,
         into: &mut Vec<u8>,
+        most: usize,
     ) -> Poll<Result<usize, NetError>> {
         if let Some(failure) = self.failed.take() {
             return Poll::Ready(Err(failure));
@@ -161,7 +186,7 @@ impl Reader {
         if count < done.room || count == 0 {
             return Poll::Ready(Ok(count));
         }
-        Poll::Ready(Ok(count + self.receive_rest(into)))
+        Poll::Ready(Ok(count + self.receive_rest(into, most)))
     }
 
     /// The pump's next read, after a rest where one is due.
@@ -191,21 +216,12 @@ impl Reader {
         }
     }
 
-    /// After a read that filled its buffer: takes what else is there, without waiting. Its failure
-    /// is kept for the next read, because the kernel tells it only once.
-    fn receive_rest(&mut self, into: &mut Vec<u8>) -> usize {
-        if into.capacity() - into.len() < MIDDLE_READ_BYTES {
-            let wanted = into.len() + MIDDLE_READ_BYTES;
-            let mut larger = buffers::take(Class::Busy);
-            if wanted <= larger.capacity() {
-                larger.extend_from_slice(into);
-                buffers::give(core::mem::replace(into, larger));
-            } else {
-                buffers::give(larger);
-                into.reserve(MIDDLE_READ_BYTES);
-            }
-        }
-        match self.socket.receive(into, BUSY_READ_BYTES) {
+    /// After a read that filled its buffer: takes what else is there, without waiting, until `into`
+    /// holds `most`. Its failure is kept for the next read, because the kernel tells it only once.
+    fn receive_rest(&mut self, into: &mut Vec<u8>, most: usize) -> usize {
+        let room = most.saturating_sub(into.len());
+        buffers::make_room(into, room);
+        match self.socket.receive(into, room) {
             Ok(count) => {
                 self.count_unbroken(count);
                 count
@@ -224,6 +240,7 @@ impl Reader {
         cx: &mut Context<'_>,
         session: &RefCell<Session>,
         into: &mut Vec<u8>,
+        most: usize,
     ) -> Poll<Result<usize, NetError>> {
         if !self.early.is_empty() {
             let early = core::mem::take(&mut self.early);
@@ -235,10 +252,11 @@ impl Reader {
                 return Poll::Ready(Ok(0));
             }
             let mut sealed = Vec::new();
-            if ready!(self.poll_bytes(cx, &mut sealed))? == 0 {
+            if ready!(self.poll_bytes(cx, &mut sealed, most))? == 0 {
                 return Poll::Ready(Err(NetError::new(Act::Read, Kind::Cut)));
             }
             let before = into.len();
+            buffers::make_room(into, sealed.len());
             let opened = session.borrow_mut().open(&sealed, into);
             buffers::give(sealed);
             let failure = opened.err().map(|fault| self.refuse(session, fault));

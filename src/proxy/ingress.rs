@@ -201,7 +201,10 @@ fn make_room(
 ) -> Result<(), BodyRefusal> {
     let input = &mut client.input;
     if input.capacity() > input.len() {
-        return Ok(());
+        // Over TLS a buffer grows by what was opened into it.
+        return charge
+            .hold(input.capacity())
+            .map_err(|_| BodyRefusal::NoRoom);
     }
     let doubled = (input.capacity() * 2).max(BUSY_READ_BYTES / 4);
     let grown = match left.and_then(|left| usize::try_from(left).ok()) {

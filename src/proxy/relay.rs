@@ -17,7 +17,7 @@ use crate::chat::error::{ApiError, ErrorKind};
 use crate::chat::usage::End;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode::{self, ChunkMark};
-use crate::limits::UNCHARGED_BYTES;
+use crate::limits::{BUSY_READ_BYTES, MIDDLE_READ_BYTES, UNCHARGED_BYTES};
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::net::error::NetError;
@@ -214,6 +214,12 @@ impl Relay<'_> {
 
     /// Decodes what the last read delivered and appends what the client gets of it.
     fn digest(&mut self, exchange: &mut Exchange) {
+        let came = self
+            .upstream
+            .buf
+            .len()
+            .saturating_sub(self.upstream.body_at);
+        buffers::make_room(&mut self.out, came + CHUNK_FRAME_BYTES);
         let mark = self.open_chunk();
         let upstream = &mut self.upstream;
         while upstream.body_at < upstream.buf.len()
@@ -250,10 +256,10 @@ impl Relay<'_> {
         }
     }
 
-    /// Charges the budget for an event that grows large; without room the watcher forgets it, and
-    /// a translated stream, which cannot, ends.
+    /// Charges the budget for what grows large, an event or what comes of a read; without room the
+    /// watcher forgets it, and a translated stream, which cannot, ends.
     fn charge_held(&mut self) {
-        let held = self.mode.held_bytes();
+        let held = self.mode.held_bytes() + self.out.capacity();
         if held <= UNCHARGED_BYTES {
             self.charge = None;
             return;
@@ -371,9 +377,15 @@ impl Relay<'_> {
         }
         let mut writing = pin!(writer.write(bytes, 0..len));
         let mut is_written = len == 0;
-        let mut read = None;
         let (source, buf) = (&mut self.upstream.stream.reader, &mut self.upstream.buf);
         let out = &mut self.out;
+        // Events grow where they are translated, and need no reads as large as bodies do. Framed,
+        // what comes fits a buffer of the same size.
+        let read_bytes = if self.mode.is_stream() {
+            MIDDLE_READ_BYTES - CHUNK_FRAME_BYTES
+        } else {
+            BUSY_READ_BYTES - CHUNK_FRAME_BYTES
+        };
         poll_fn(|cx| {
             if !is_written && let Poll::Ready((result, mut buffer)) = writing.as_mut().poll(cx) {
                 if result.is_err() {
@@ -384,12 +396,10 @@ impl Relay<'_> {
                 is_written = true;
                 deadline.set_at(wait_until);
             }
-            if read.is_none()
-                && let Poll::Ready(result) = source.poll_read(cx, buf)
-            {
-                read = Some(result);
-            }
-            if is_written && let Some(result) = read.take() {
+            if !is_written {
+                // What it brings waits as it is: a client that does not read costs one buffer.
+                source.begin(cx);
+            } else if let Poll::Ready(result) = source.poll_read_most(cx, buf, read_bytes) {
                 return Poll::Ready(Turn::Read(result));
             }
             if client::poll_gone(reader, ahead, look, cx).is_ready() {
@@ -587,3 +597,6 @@ fn fault_word(body: Body, end: End) -> &'static str {
         (Body::Whole, _) => Kind::BodyCut.verdict().word,
     }
 }
+
+/// What a chunk needs beside its payload, and the end of the body behind it.
+const CHUNK_FRAME_BYTES: usize = 32;

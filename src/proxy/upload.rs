@@ -237,6 +237,7 @@ impl Upload {
         out: &mut Vec<u8>,
     ) -> Result<(), Missed> {
         let mut at = 0;
+        buffers::make_room(out, input.len() + CHUNK_FRAME_BYTES);
         let mark = chunked.then(|| encode::chunk_open(out));
         while at < input.len() && !self.decoder.is_done() {
             let rest = input.get(at..).unwrap_or_default();
@@ -329,3 +330,6 @@ async fn read_client(
     })
     .await
 }
+
+/// What a chunk needs beside its payload, and the end of the body behind it.
+const CHUNK_FRAME_BYTES: usize = 32;

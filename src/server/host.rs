@@ -7,7 +7,7 @@
 
 use std::fs;
 
-use crate::limits::{Limits, UNCHARGED_BYTES};
+use crate::limits::{CONNECTION_BYTES, CONNECTION_TLS_BYTES, Limits};
 use crate::proxy::budget;
 
 /// No core files, no debugger of another process: keys are in this memory. The limit of open
@@ -38,15 +38,21 @@ pub fn budget_bytes(limits: &Limits) -> usize {
 
 /// Most client connections: half of the descriptors, and what the memory holds beside the budget.
 #[must_use]
-pub fn connections_max(limits: &Limits) -> usize {
+pub fn connections_max(limits: &Limits, is_tls: bool) -> usize {
     if limits.connections_max > 0 {
         return limits.connections_max;
     }
     let files = usize::try_from(files_limit().rlim_cur).unwrap_or(usize::MAX) / 2;
     let memory = memory_max().map_or(usize::MAX, |memory| {
-        memory.saturating_sub(budget_bytes(limits)) / UNCHARGED_BYTES
+        held_by(memory.saturating_sub(budget_bytes(limits)), is_tls)
     });
     files.min(memory).max(1)
+}
+
+/// Connections that so much memory holds.
+const fn held_by(memory: usize, is_tls: bool) -> usize {
+    let tls = if is_tls { CONNECTION_TLS_BYTES } else { 0 };
+    memory / (CONNECTION_BYTES + tls)
 }
 
 fn files_limit() -> libc::rlimit {
@@ -71,6 +77,7 @@ fn memory_max() -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::KIB;
 
     #[test]
     fn configured_bounds_outrank_what_the_machine_says() {
@@ -79,8 +86,19 @@ mod tests {
             held_budget_bytes: 9,
             ..Limits::default()
         };
-        assert_eq!(connections_max(&limits), 7);
+        assert_eq!(connections_max(&limits, true), 7);
         assert_eq!(budget_bytes(&limits), 9);
-        assert!(connections_max(&Limits::default()) > 0);
+        assert!(connections_max(&Limits::default(), true) > 0);
+        assert!(
+            connections_max(&Limits::default(), true) <= connections_max(&Limits::default(), false)
+        );
+    }
+
+    #[test]
+    fn p27_memory_holds_a_connection_for_each_64_kib_and_fewer_with_tls() {
+        assert_eq!(held_by(64 * KIB - 1, false), 0);
+        assert_eq!(held_by(64 * KIB, false), 1);
+        assert_eq!(held_by(112 * KIB - 1, true), 0);
+        assert_eq!(held_by(112 * KIB, true), 1);
     }
 }

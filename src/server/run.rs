@@ -42,6 +42,8 @@ pub struct Options {
     pub announce: bool,
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
+    /// Gives memory that a thread has freed back to the system; called on each worker now and then.
+    pub give_back: Option<fn()>,
 }
 
 /// A started gateway.
@@ -201,6 +203,7 @@ fn setups(
             log,
             asks,
             panic_model: options.panic_model.clone(),
+            give_back: options.give_back,
         }
     });
     let setups = setups.collect();
@@ -225,7 +228,7 @@ fn shared(plan: &Plan) -> Arc<Shared> {
     let budget = Budget::new(host::budget_bytes(&plan.limits), tenants);
     Arc::new(Shared::new(
         Arc::new(budget),
-        host::connections_max(&plan.limits),
+        host::connections_max(&plan.limits, plan.server.tls.is_some()),
     ))
 }
 

@@ -12,7 +12,7 @@ use crate::net::error::Kind;
 use crate::net::listen::{Listener, Seat, Stopper};
 use crate::net::stream::Stream;
 use crate::net::tls::ServerTls;
-use crate::net::{clock, handshake, task, timer};
+use crate::net::{buffers, clock, handshake, task, timer};
 use crate::proxy::connection;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::{Shared, Worker};
@@ -47,6 +47,8 @@ pub struct Setup {
     pub asks: mpsc::UnboundedReceiver<Ask>,
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
+    /// Gives memory that this thread has freed back to the system.
+    pub give_back: Option<fn()>,
 }
 
 /// Serves until the process has drained; `notices` hears of accepts that fail.
@@ -75,7 +77,7 @@ pub async fn run(mut setup: Setup, notices: Notices) {
         }
     }
     warm_up(&worker);
-    drop(task::spawn(reap(Rc::clone(&worker))));
+    drop(task::spawn(reap(Rc::clone(&worker), setup.give_back)));
     answer(&mut setup.asks, &worker, &stoppers).await;
 }
 
@@ -200,12 +202,19 @@ fn warm_up(worker: &Rc<Worker>) {
     }
 }
 
-/// Closes idle upstream connections that have grown old or that their peers closed.
-async fn reap(worker: Rc<Worker>) {
+/// Closes idle upstream connections that have grown old or that their peers closed, and gives back
+/// the memory that a burst has left.
+async fn reap(worker: Rc<Worker>, give_back: Option<fn()>) {
     let pause = REAP_MS.max(u64::try_from(RESOLVE_POLL.as_millis()).unwrap_or(REAP_MS));
     while worker.drain.phase() < Phase::Draining {
         timer::sleep(pause).await;
         worker.pool.borrow_mut().reap(clock::now());
+        if worker.drain.seated() == 0 {
+            buffers::trim();
+        }
+        if let Some(give_back) = give_back {
+            give_back();
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod directions;
+pub(crate) mod flood;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod program;
