@@ -131,16 +131,22 @@ impl<'r, 'w> Candidates<'r, 'w> {
     }
 
     /// Whether another target could take over. Not all that stands in its way is looked at: the
-    /// start of a stream may be held back for a target that turns out not to take the request.
+    /// start of a stream may be held back for a target that turns out not to take the request. With
+    /// no retry left it is not, so that what this target says is shown.
     #[must_use]
     pub fn may_follow(&self) -> bool {
-        let providers = &self.asked.worker.plan.providers;
+        let worker = self.asked.worker;
+        let providers = &worker.plan.providers;
         let has_key = |place: &usize| {
             let target = self.targets.get(*place);
             let provider = target.and_then(|target| providers.get(target.provider));
             provider.is_some_and(|provider| !matches!(provider.credential, Credential::Caller))
         };
-        self.attempts_left > 0 && (self.next.is_some() || self.left.iter().any(has_key))
+        let has_retry = || {
+            let percent = worker.limits().retry_budget_percent;
+            worker.shared.has_retry(percent) && self.left.iter().any(has_key)
+        };
+        self.attempts_left > 0 && (self.next.is_some() || has_retry())
     }
 
     /// What is to be logged of targets that were passed over since the last call.

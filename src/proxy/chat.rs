@@ -179,6 +179,7 @@ impl<'r, 'w> Run<'r, 'w> {
             exchange.waited(ended);
             record.fault = Some(failure.verdict().word);
             record.detail.clone_from(&failure.detail);
+            exchange.forget_answer();
             self.note_failure(target, failure);
         }
         exchange.attempts.push(record);

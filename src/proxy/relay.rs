@@ -101,6 +101,8 @@ pub struct State {
     told: Instant,
     /// Payload has come: framing alone is nothing that could be shown.
     came: bool,
+    /// Its first content has come: of a stream, no longer its start-up frames alone.
+    content: bool,
 }
 
 /// How the upstream body stands.
@@ -125,6 +127,7 @@ impl State {
             turned: heard,
             told: heard,
             came: false,
+            content: false,
         }
     }
 
@@ -156,7 +159,7 @@ impl Relay<'_> {
                     Err(self.failure())
                 };
             }
-            if !self.waits(exchange) {
+            if !self.waits() {
                 return Ok(());
             }
             if self.turn(client, exchange, false).await == Flow::ClientLost {
@@ -181,12 +184,12 @@ impl Relay<'_> {
     }
 
     /// Whether the commit waits for more of the answer.
-    fn waits(&self, exchange: &Exchange) -> bool {
+    fn waits(&self) -> bool {
         match self.mode {
             Mode::Whole { .. } => !self.state.came,
             Mode::Plain | Mode::Watched { .. } | Mode::Translated(_) => {
                 self.hold
-                    && exchange.deltas == 0
+                    && !self.state.content
                     && self.out.len() < self.worker.limits().held_bytes_max
             }
         }
@@ -233,6 +236,7 @@ impl Relay<'_> {
                 Some(scrubber) => scrubber.pass(step.payload, pass),
                 None => pass_whole(step.payload, pass),
             };
+            self.state.content |= progress.content;
             self.state.end = note(exchange, progress, self.state.heard);
         }
         if self.state.body == Body::Open && self.upstream.body.is_done() && !self.state.is_broken()
