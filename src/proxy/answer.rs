@@ -205,6 +205,7 @@ impl<'w> Delivery<'_, 'w> {
             hold,
             scrubber: self.scrubber,
             stall_ms: self.provider.timeouts.stream_stall_ms,
+            judged: None,
         });
         relay.open(client, exchange).await?;
         Ok(Step::Relay(relay))

@@ -10,6 +10,7 @@ use crate::proxy::answer::Delivery;
 use crate::proxy::answer_head::Frame;
 use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, word_of};
 use crate::proxy::client::Client;
+use crate::proxy::cooldown::Slot;
 use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
@@ -247,9 +248,12 @@ impl<'r, 'w> Run<'r, 'w> {
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.key.map_or(usize::MAX, |key| key.tenant_index),
         };
-        let step = delivery.run(client, upstream, exchange).await?;
-        if failed.is_none() {
-            worker.cooldowns.borrow_mut().succeeded(target);
+        let mut step = delivery.run(client, upstream, exchange).await?;
+        match &mut step {
+            _ if failed.is_some() => {}
+            Step::Over(_) => worker.cooldowns.borrow_mut().succeeded(Slot::of(target)),
+            // A head is no answer yet.
+            Step::Relay(relay) => relay.judged = Some(Slot::of(target)),
         }
         Ok(step)
     }
@@ -259,7 +263,7 @@ impl<'r, 'w> Run<'r, 'w> {
             let worker = self.asked.worker;
             let now = clock::now().as_nanos();
             let mut cooldowns = worker.cooldowns.borrow_mut();
-            cooldowns.failed(target, failure.kind.scope(), now, worker.limits());
+            cooldowns.failed(Slot::of(target), failure.kind.scope(), now, worker.limits());
         }
     }
 

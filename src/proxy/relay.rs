@@ -26,8 +26,9 @@ use crate::proxy::answer_head::BodyForm;
 use crate::proxy::body_mode::Mode;
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{self, Client};
+use crate::proxy::cooldown::Slot;
 use crate::proxy::drain::Phase;
-use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::scrub::Scrubber;
 use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::worker::Worker;
@@ -84,6 +85,8 @@ pub struct Relay<'w> {
     pub tenant: usize,
     /// What is charged for the event at hand.
     pub charge: Option<Charge>,
+    /// The target whose cool-down this answer ends, or begins, once it is known to be good or not.
+    pub judged: Option<Slot>,
     /// How the body and its meaning stand.
     pub state: State,
 }
@@ -175,6 +178,9 @@ impl Relay<'_> {
         exchange: &mut Exchange,
     ) -> Next {
         while !self.is_over() {
+            if self.state.content {
+                self.judge(None);
+            }
             if self.turn(client, exchange, true).await == Flow::ClientLost {
                 return self.client_lost(exchange);
             }
@@ -442,6 +448,7 @@ impl Relay<'_> {
     async fn finish(mut self: Box<Self>, client: &mut Client<'_>, exchange: &mut Exchange) -> Next {
         let State { body, end, .. } = self.state;
         let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
+        self.judge((!complete && !self.state.content).then(|| self.failure()));
         if complete {
             let refused = exchange.status >= 400;
             exchange.outcome = if refused {
@@ -514,6 +521,23 @@ impl Relay<'_> {
         };
         let id = id_text(exchange.id);
         self.mode.fail(&error, id.as_str(), &mut self.out);
+    }
+
+    /// Tells the cool-downs, once, whether the answer was good. One that breaks behind its first
+    /// content was: its target answers.
+    fn judge(&mut self, failure: Option<Failure>) {
+        let Some(slot) = self.judged.take() else {
+            return;
+        };
+        let mut cooldowns = self.worker.cooldowns.borrow_mut();
+        match failure {
+            None => cooldowns.succeeded(slot),
+            Some(failure) if failure.verdict().blame == Blame::Upstream => {
+                let (scope, now) = (failure.kind.scope(), self.state.turned.as_nanos());
+                cooldowns.failed(slot, scope, now, self.worker.limits());
+            }
+            Some(_) => {}
+        }
     }
 
     fn client_lost(&mut self, exchange: &mut Exchange) -> Next {

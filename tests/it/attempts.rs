@@ -8,7 +8,7 @@ use crate::support::directions::{DIRECTIONS, Direction, SAME_WIRE, each, each_wa
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{LAST_CHUNK, chunk, json, post, stream, stream_head};
 use crate::support::provider::Provider;
-use crate::support::script::{Step, always, once};
+use crate::support::script::{Step, always, once, then};
 use crate::support::wires::{
     chat, error_event, events, finish, path, start_up, terminator, text, whole,
 };
@@ -114,6 +114,65 @@ fn p11_without_retries_left_a_streams_own_error_is_shown() {
         let line = &gateway.lines(11)[10];
         assert_eq!(line["end"], "upstream_error", "{line}");
         assert_eq!(line["attempts"].as_array().unwrap().len(), 1, "{line}");
+    });
+}
+
+#[test]
+fn a_head_alone_is_no_success_and_an_answer_that_breaks_at_its_start_moves_its_target_back() {
+    each_way(&SAME_WIRE, |driver, Direction { client, upstream }| {
+        let cut = [
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n",
+            whole(upstream),
+        ];
+        let rows = [
+            ("a stream", true, once(ill_start(upstream))),
+            ("a whole answer", false, then(cut.concat(), Step::Close)),
+        ];
+        for (row, streamed, script) in rows {
+            let first = Provider::all(script);
+            let good = match streamed {
+                true => stream(events(client)),
+                false => json(whole(client)),
+            };
+            let second = Provider::all(always(good));
+            // With one attempt a request there is nothing to hold back for.
+            let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)])
+                .limit("attempts_max", 1)
+                .limit("cooldown_ms", 60_000)
+                .start();
+            assert_eq!(ask(&gateway, client, streamed).end, End::Cut, "{row}");
+            assert_eq!(ask(&gateway, client, streamed).end, End::Whole, "{row}");
+            assert_eq!(
+                (first.requests().len(), second.requests().len()),
+                (1, 1),
+                "{row}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_breaks_behind_its_content_leaves_its_target_in_place() {
+    each_way(&SAME_WIRE, |driver, Direction { client, upstream }| {
+        let begun = [start_up(upstream), &text(upstream, "Hel", true)].concat();
+        let start = [stream_head(), chunk(begun)].concat();
+        let mut script = then(start, Step::Gate);
+        script.push(Step::Reset);
+        let first = Provider::all(script);
+        let second = Provider::all(always(stream(events(client))));
+        let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)])
+            .limit("cooldown_ms", 60_000)
+            .start();
+        for _ in 0..2 {
+            let mut reader = gateway.client();
+            reader.send(post(path(client), "", chat(client, MODEL, true)));
+            let mut got = reader.head();
+            reader.until(&mut got, "Hel");
+            first.open();
+            reader.finish(&mut got);
+            assert_eq!(got.end, End::Cut);
+        }
+        assert_eq!((first.requests().len(), second.requests().len()), (2, 0));
     });
 }
 
