@@ -26,7 +26,7 @@ use crate::proxy::scrub::Scrubber;
 use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::worker::Worker;
 use crate::route::upstream::Provider;
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::Exchange;
 use crate::translate::context::AnswerContext;
 use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::Tap;
@@ -125,10 +125,7 @@ impl<'w> Delivery<'_, 'w> {
             _ => Mode::Plain,
         };
         let body = self.body_form(&upstream, &mode);
-        let frame = Frame {
-            body,
-            ..self.voice.frame
-        };
+        let frame = self.voice.frame.with_body(body);
         let mut out = buffers::take(buffers::Class::Quiet);
         let holds = |value: &[u8]| self.scrubber.as_ref().is_some_and(|s| s.finds(value));
         let head = (&upstream.head, upstream.buf.as_slice());
@@ -202,9 +199,10 @@ impl<'w> Delivery<'_, 'w> {
             tenant: self.tenant,
             charge: None,
             out,
-            hold,
+            hold: hold.then(|| upstream::attempts_end(exchange, self.worker.limits())),
             scrubber: self.scrubber,
             stall_ms: self.provider.timeouts.stream_stall_ms,
+            judged: None,
         });
         relay.open(client, exchange).await?;
         Ok(Step::Relay(relay))
@@ -220,10 +218,8 @@ impl<'w> Delivery<'_, 'w> {
         let wires = (self.provider.wire, self.voice.wire);
         let limits = self.worker.limits();
         let translator = StreamTranslator::new(wires.0, wires.1, context, limits.event_bytes_max);
-        let frame = Frame {
-            body: Frame::streamed(self.voice.frame.version),
-            ..self.voice.frame
-        };
+        let body = Frame::streamed(self.voice.frame.version);
+        let frame = self.voice.frame.with_body(body);
         let mut out = buffers::take(buffers::Class::Quiet);
         let head = (&upstream.head, upstream.buf.as_slice());
         let now = Instant::from_nanos(exchange.head_at);
@@ -272,7 +268,6 @@ impl<'w> Delivery<'_, 'w> {
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;
         exchange.model_answered = facts.model;
-        exchange.outcome = Outcome::Complete;
         let mut fields = Vec::with_capacity(256);
         answer_head::translated_fields(
             &mut fields,

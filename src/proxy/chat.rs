@@ -10,6 +10,7 @@ use crate::proxy::answer::Delivery;
 use crate::proxy::answer_head::Frame;
 use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, word_of};
 use crate::proxy::client::Client;
+use crate::proxy::cooldown::Slot;
 use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
@@ -17,7 +18,7 @@ use crate::proxy::local;
 use crate::proxy::prepare::{Prepared, Purpose};
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
-use crate::proxy::upstream::{self, Upstream};
+use crate::proxy::upstream::{self, At, Upstream};
 use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
@@ -81,7 +82,8 @@ impl<'r, 'w> Run<'r, 'w> {
         targets: &'r [Target],
         exchange: &mut Exchange,
     ) -> Step<'w> {
-        let mut candidates = Candidates::new(self.asked, targets);
+        let until = upstream::attempts_end(exchange, self.asked.worker.limits());
+        let mut candidates = Candidates::new(self.asked, targets, until);
         let mut failed = None;
         while let Some(candidate) = candidates.take() {
             exchange.attempts.append(candidates.passed_over());
@@ -155,7 +157,11 @@ impl<'r, 'w> Run<'r, 'w> {
         } else {
             Instant::from_nanos(exchange.request_at)
         };
-        let at = (target.provider, started);
+        let at = At {
+            provider: target.provider,
+            started,
+            until: is_fallback.then_some(others.until()),
+        };
         let outcome = upstream::attempt(client, worker, at, &prepared.out, exchange).await;
         let mut record = Attempt {
             provider: target.provider,
@@ -179,6 +185,7 @@ impl<'r, 'w> Run<'r, 'w> {
             exchange.waited(ended);
             record.fault = Some(failure.verdict().word);
             record.detail.clone_from(&failure.detail);
+            exchange.forget_answer();
             self.note_failure(target, failure);
         }
         exchange.attempts.push(record);
@@ -246,9 +253,12 @@ impl<'r, 'w> Run<'r, 'w> {
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.key.map_or(usize::MAX, |key| key.tenant_index),
         };
-        let step = delivery.run(client, upstream, exchange).await?;
-        if failed.is_none() {
-            worker.cooldowns.borrow_mut().succeeded(target);
+        let mut step = delivery.run(client, upstream, exchange).await?;
+        match &mut step {
+            _ if failed.is_some() => {}
+            Step::Over(_) => worker.cooldowns.borrow_mut().succeeded(Slot::of(target)),
+            // A head is no answer yet.
+            Step::Relay(relay) => relay.judged = Some(Slot::of(target)),
         }
         Ok(step)
     }
@@ -258,7 +268,7 @@ impl<'r, 'w> Run<'r, 'w> {
             let worker = self.asked.worker;
             let now = clock::now().as_nanos();
             let mut cooldowns = worker.cooldowns.borrow_mut();
-            cooldowns.failed(target, failure.kind.scope(), now, worker.limits());
+            cooldowns.failed(Slot::of(target), failure.kind.scope(), now, worker.limits());
         }
     }
 

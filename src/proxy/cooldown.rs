@@ -2,9 +2,10 @@
 //!
 //! A cool-down only changes the order in which a route's targets are tried: when nothing else is
 //! left, the request is still sent. It is kept per worker, grows with each failure in a row and
-//! ends with the first success. What a model does (429, 5xx, silence) is kept for that target
-//! alone; what falls on every model of a provider, no connection or a refused credential of ours,
-//! for the provider, for as short a time.
+//! ends with the first answer that was good: a whole one, the first content of a stream. What fails
+//! while the target is cooling down already belongs to the same failure and adds nothing to it. What
+//! a model does (429, 5xx, silence) is kept for that target alone; what falls on every model of a
+//! provider, no connection or a refused credential of ours, for the provider, for as short a time.
 
 use crate::limits::Limits;
 use crate::route::target::Target;
@@ -16,6 +17,24 @@ pub enum Scope {
     Target,
     /// The way to a provider, or its credential: every model there.
     Provider,
+}
+
+/// A target as cool-downs know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    provider: usize,
+    number: Option<usize>,
+}
+
+impl Slot {
+    /// Where `target` is kept.
+    #[must_use]
+    pub const fn of(target: &Target) -> Self {
+        Self {
+            provider: target.provider,
+            number: target.number,
+        }
+    }
 }
 
 /// The cool-downs of one worker.
@@ -33,6 +52,9 @@ struct State {
 
 impl State {
     fn fail(&mut self, now_ns: u64, limits: &Limits) {
+        if now_ns < self.until_ns {
+            return;
+        }
         let factor = 1u64 << self.failures.min(20);
         let wait_ms = limits
             .cooldown_ms
@@ -64,19 +86,19 @@ impl Cooldowns {
             .any(|state| state.until_ns > now_ns)
     }
 
-    /// `target` answered.
-    pub fn succeeded(&mut self, target: &Target) {
+    /// The target gave a good answer.
+    pub fn succeeded(&mut self, slot: Slot) {
         for scope in [Scope::Target, Scope::Provider] {
-            if let Some(state) = self.state(target, scope) {
+            if let Some(state) = self.state(slot, scope) {
                 *state = State::default();
             }
         }
     }
 
-    /// `target` failed: it cools down for `cooldown_ms`, doubled with each failure up to
+    /// The target failed: it cools down for `cooldown_ms`, doubled with each failure up to
     /// `cooldown_max_ms`, and where the failure fell on its provider, all of that does.
-    pub fn failed(&mut self, target: &Target, scope: Scope, now_ns: u64, limits: &Limits) {
-        if let Some(state) = self.state(target, scope) {
+    pub fn failed(&mut self, slot: Slot, scope: Scope, now_ns: u64, limits: &Limits) {
+        if let Some(state) = self.state(slot, scope) {
             state.fail(now_ns, limits);
         }
     }
@@ -93,10 +115,10 @@ impl Cooldowns {
             .collect()
     }
 
-    fn state(&mut self, target: &Target, scope: Scope) -> Option<&mut State> {
+    fn state(&mut self, slot: Slot, scope: Scope) -> Option<&mut State> {
         match scope {
-            Scope::Target => self.targets.get_mut(target.number?),
-            Scope::Provider => self.providers.get_mut(target.provider),
+            Scope::Target => self.targets.get_mut(slot.number?),
+            Scope::Provider => self.providers.get_mut(slot.provider),
         }
     }
 }
@@ -127,13 +149,13 @@ mod tests {
     fn cooling_targets_step_back_and_return() {
         let all = targets(&[0, 1, 2]);
         let mut cooldowns = Cooldowns::new(3, 3);
-        cooldowns.failed(&all[0], Scope::Target, 0, &limits());
+        cooldowns.failed(Slot::of(&all[0]), Scope::Target, 0, &limits());
         assert_eq!(cooldowns.order(&all, 1), [1, 2, 0]);
         assert_eq!(cooldowns.order(&all, 999_999_999), [1, 2, 0]);
         assert_eq!(cooldowns.order(&all, 1_000_000_000), [0, 1, 2]);
-        cooldowns.failed(&all[0], Scope::Target, 1_000_000_000, &limits());
+        cooldowns.failed(Slot::of(&all[0]), Scope::Target, 1_000_000_000, &limits());
         assert!(cooldowns.is_cooling(&all[0], 2_500_000_000));
-        cooldowns.succeeded(&all[0]);
+        cooldowns.succeeded(Slot::of(&all[0]));
         assert!(!cooldowns.is_cooling(&all[0], 2_500_000_000));
     }
 
@@ -141,7 +163,7 @@ mod tests {
     fn a_models_failure_leaves_the_providers_other_models_in_place() {
         let all = targets(&[0, 0, 1]);
         let mut cooldowns = Cooldowns::new(2, 3);
-        cooldowns.failed(&all[0], Scope::Target, 0, &limits());
+        cooldowns.failed(Slot::of(&all[0]), Scope::Target, 0, &limits());
         assert_eq!(cooldowns.order(&all, 1), [1, 2, 0]);
     }
 
@@ -149,9 +171,9 @@ mod tests {
     fn a_providers_failure_moves_all_its_models_back_until_one_of_them_answers() {
         let all = targets(&[0, 0, 1]);
         let mut cooldowns = Cooldowns::new(2, 3);
-        cooldowns.failed(&all[0], Scope::Provider, 0, &limits());
+        cooldowns.failed(Slot::of(&all[0]), Scope::Provider, 0, &limits());
         assert_eq!(cooldowns.order(&all, 1), [2, 0, 1]);
-        cooldowns.succeeded(&all[1]);
+        cooldowns.succeeded(Slot::of(&all[1]));
         assert_eq!(cooldowns.order(&all, 1), [0, 1, 2]);
     }
 
@@ -159,9 +181,9 @@ mod tests {
     fn a_target_that_a_clients_id_made_is_remembered_by_its_provider_alone() {
         let made = Target::new(0, "m");
         let mut cooldowns = Cooldowns::new(1, 1);
-        cooldowns.failed(&made, Scope::Target, 0, &limits());
+        cooldowns.failed(Slot::of(&made), Scope::Target, 0, &limits());
         assert!(!cooldowns.is_cooling(&made, 1));
-        cooldowns.failed(&made, Scope::Provider, 0, &limits());
+        cooldowns.failed(Slot::of(&made), Scope::Provider, 0, &limits());
         assert!(cooldowns.is_cooling(&made, 1));
     }
 
@@ -169,10 +191,26 @@ mod tests {
     fn growth_stops_at_its_bound() {
         let all = targets(&[0]);
         let mut cooldowns = Cooldowns::new(1, 1);
+        let mut now = 0;
         for _ in 0..200 {
-            cooldowns.failed(&all[0], Scope::Target, 0, &limits());
+            cooldowns.failed(Slot::of(&all[0]), Scope::Target, now, &limits());
+            now += 60_000_000_000;
         }
-        assert!(cooldowns.is_cooling(&all[0], 59_999_999_999));
-        assert!(!cooldowns.is_cooling(&all[0], 60_000_000_000));
+        assert!(cooldowns.is_cooling(&all[0], now - 1));
+        assert!(!cooldowns.is_cooling(&all[0], now));
+    }
+
+    #[test]
+    fn failures_while_cooling_down_are_one_failure() {
+        let all = targets(&[0]);
+        let mut cooldowns = Cooldowns::new(1, 1);
+        for now in [0, 0, 1, 500_000_000, 999_999_999] {
+            cooldowns.failed(Slot::of(&all[0]), Scope::Target, now, &limits());
+        }
+        assert!(!cooldowns.is_cooling(&all[0], 1_000_000_000));
+        // The first one after that doubles.
+        cooldowns.failed(Slot::of(&all[0]), Scope::Target, 1_000_000_000, &limits());
+        assert!(cooldowns.is_cooling(&all[0], 2_999_999_999));
+        assert!(!cooldowns.is_cooling(&all[0], 3_000_000_000));
     }
 }

@@ -26,8 +26,9 @@ use crate::proxy::answer_head::BodyForm;
 use crate::proxy::body_mode::Mode;
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{self, Client};
+use crate::proxy::cooldown::Slot;
 use crate::proxy::drain::Phase;
-use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::scrub::Scrubber;
 use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::worker::Worker;
@@ -74,8 +75,8 @@ pub struct Relay<'w> {
     pub unread: bool,
     /// Head and body bytes that wait to be written; opens with the answer's head.
     pub out: Vec<u8>,
-    /// Hold the start-up frames back: another target could still take over.
-    pub hold: bool,
+    /// Hold the start-up frames back until then: another target could still take over.
+    pub hold: Option<Instant>,
     /// Takes the provider's credential out.
     pub scrubber: Option<Scrubber<'w>>,
     /// Silence of the provider that ends the stream.
@@ -84,6 +85,8 @@ pub struct Relay<'w> {
     pub tenant: usize,
     /// What is charged for the event at hand.
     pub charge: Option<Charge>,
+    /// The target whose cool-down this answer ends, or begins, once it is known to be good or not.
+    pub judged: Option<Slot>,
     /// How the body and its meaning stand.
     pub state: State,
 }
@@ -101,6 +104,8 @@ pub struct State {
     told: Instant,
     /// Payload has come: framing alone is nothing that could be shown.
     came: bool,
+    /// Its first content has come: of a stream, no longer its start-up frames alone.
+    content: bool,
 }
 
 /// How the upstream body stands.
@@ -125,6 +130,7 @@ impl State {
             turned: heard,
             told: heard,
             came: false,
+            content: false,
         }
     }
 
@@ -149,14 +155,14 @@ impl Relay<'_> {
         loop {
             self.digest(exchange);
             if self.is_over() {
-                let shown = !self.hold && self.has_shown();
+                let shown = self.hold.is_none() && self.has_shown();
                 return if shown || self.state.end == End::Complete {
                     Ok(())
                 } else {
                     Err(self.failure())
                 };
             }
-            if !self.waits(exchange) {
+            if !self.waits() {
                 return Ok(());
             }
             if self.turn(client, exchange, false).await == Flow::ClientLost {
@@ -172,6 +178,9 @@ impl Relay<'_> {
         exchange: &mut Exchange,
     ) -> Next {
         while !self.is_over() {
+            if self.state.content {
+                self.judge(None);
+            }
             if self.turn(client, exchange, true).await == Flow::ClientLost {
                 return self.client_lost(exchange);
             }
@@ -181,12 +190,12 @@ impl Relay<'_> {
     }
 
     /// Whether the commit waits for more of the answer.
-    fn waits(&self, exchange: &Exchange) -> bool {
+    fn waits(&self) -> bool {
         match self.mode {
             Mode::Whole { .. } => !self.state.came,
             Mode::Plain | Mode::Watched { .. } | Mode::Translated(_) => {
-                self.hold
-                    && exchange.deltas == 0
+                self.hold.is_some_and(|until| self.state.turned < until)
+                    && !self.state.content
                     && self.out.len() < self.worker.limits().held_bytes_max
             }
         }
@@ -239,6 +248,7 @@ impl Relay<'_> {
                 Some(scrubber) => scrubber.pass(step.payload, pass),
                 None => pass_whole(step.payload, pass),
             };
+            self.state.content |= progress.content;
             self.state.end = note(exchange, progress, self.state.heard);
         }
         if self.state.body == Body::Open && self.upstream.body.is_done() && !self.state.is_broken()
@@ -301,7 +311,10 @@ impl Relay<'_> {
         committed: bool,
     ) -> Flow {
         let stall_at = self.state.heard.plus_ms(self.stall_ms);
-        let mut wait_until = stall_at;
+        let mut wait_until = match self.hold {
+            Some(until) if !committed => until.min(stall_at),
+            Some(_) | None => stall_at,
+        };
         if committed {
             self.ping_if_due();
             if !self.out.is_empty() {
@@ -321,7 +334,7 @@ impl Relay<'_> {
                 self.state.heard = self.state.turned;
             }
             Turn::Read(Err(error)) => self.state.body = Body::Broken(kind_of(error)),
-            // The next turn begins with a ping.
+            // The next turn begins with a ping, or the hold ends.
             Turn::Expired if wait_until < stall_at => {}
             Turn::Expired => self.state.body = Body::Broken(Kind::BodyStall),
             Turn::Cut => self.state.body = Body::Broken(Kind::DrainCut),
@@ -448,6 +461,7 @@ impl Relay<'_> {
     async fn finish(mut self: Box<Self>, client: &mut Client<'_>, exchange: &mut Exchange) -> Next {
         let State { body, end, .. } = self.state;
         let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
+        self.judge((!complete && !self.state.content).then(|| self.failure()));
         if complete {
             let refused = exchange.status >= 400;
             exchange.outcome = if refused {
@@ -465,11 +479,9 @@ impl Relay<'_> {
                 self.append_error(exchange);
             }
         }
-        exchange.bytes_out += self.out.len() as u64;
         let stall_ms = self.worker.limits().write_stall_timeout_ms;
-        let sent = client
-            .send_from(&mut self.out, self.state.turned, stall_ms)
-            .await;
+        let (now, count) = (self.state.turned, &mut exchange.bytes_out);
+        let sent = client.send_from(&mut self.out, now, stall_ms, count).await;
         buffers::give(core::mem::take(&mut self.out));
         if sent.is_err() {
             return self.client_lost(exchange);
@@ -520,6 +532,23 @@ impl Relay<'_> {
         };
         let id = id_text(exchange.id);
         self.mode.fail(&error, id.as_str(), &mut self.out);
+    }
+
+    /// Tells the cool-downs, once, whether the answer was good. One that breaks behind its first
+    /// content was: its target answers.
+    fn judge(&mut self, failure: Option<Failure>) {
+        let Some(slot) = self.judged.take() else {
+            return;
+        };
+        let mut cooldowns = self.worker.cooldowns.borrow_mut();
+        match failure {
+            None => cooldowns.succeeded(slot),
+            Some(failure) if failure.verdict().blame == Blame::Upstream => {
+                let (scope, now) = (failure.kind.scope(), self.state.turned.as_nanos());
+                cooldowns.failed(slot, scope, now, self.worker.limits());
+            }
+            Some(_) => {}
+        }
     }
 
     fn client_lost(&mut self, exchange: &mut Exchange) -> Next {

@@ -86,13 +86,23 @@ impl Shared {
 
     /// Takes one retry out of the process-wide budget: `percent` of all requests and ten more.
     pub fn may_retry(&self, percent: u32) -> bool {
-        let requests = self.requests.load(Ordering::Relaxed);
-        let most = requests.saturating_mul(u64::from(percent)) / 100 + RETRIES_FREE;
+        let most = self.retries_max(percent);
         let taken = self.retries.fetch_add(1, Ordering::Relaxed);
         if taken >= most {
             self.retries.fetch_sub(1, Ordering::Relaxed);
         }
         taken < most
+    }
+
+    /// Whether that budget has a retry left, none being taken.
+    #[must_use]
+    pub fn has_retry(&self, percent: u32) -> bool {
+        self.retries.load(Ordering::Relaxed) < self.retries_max(percent)
+    }
+
+    fn retries_max(&self, percent: u32) -> u64 {
+        let requests = self.requests.load(Ordering::Relaxed);
+        requests.saturating_mul(u64::from(percent)) / 100 + RETRIES_FREE
     }
 
     /// Takes a place for a client's connection, if there is one.
@@ -198,6 +208,9 @@ mod tests {
         }
         let granted = (0..50).filter(|_| shared.may_retry(10)).count();
         assert_eq!(granted, 20);
+        assert!(!shared.has_retry(10));
+        assert!(shared.has_retry(11), "asking takes none");
+        assert!(shared.may_retry(11));
     }
 
     #[test]

@@ -183,6 +183,21 @@ impl Exchange {
         Some(gap_us)
     }
 
+    /// Forgets what was noted of an answer that was thrown away: none of it has reached the client.
+    pub fn forget_answer(&mut self) {
+        self.status = 0;
+        self.stream = false;
+        self.events = 0;
+        self.deltas = 0;
+        self.usage = Usage::default();
+        self.stop = None;
+        self.model_answered = None;
+        self.upstream_request_id = None;
+        self.first_delta_at = 0;
+        self.last_delta_at = 0;
+        self.gaps = None;
+    }
+
     /// Time to first token in nanoseconds, once there was one.
     #[must_use]
     pub fn ttft(&self) -> Option<u64> {

@@ -18,14 +18,7 @@ use crate::support::wires::{
 
 /// A gateway with one model whose targets are these providers, in order.
 fn chain(driver: Driver, targets: &[(Wire, &Provider)]) -> Setup {
-    let mut setup = Setup::new(driver).limit("answer_head_timeout_ms", 150);
-    let mut ids = Vec::new();
-    for (number, (wire, provider)) in targets.iter().enumerate() {
-        setup = setup.provider(&format!("p{number}"), *wire, provider, "");
-        ids.push(format!("p{number}/up-{number}"));
-    }
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    setup.model(MODEL, &ids)
+    Setup::chain(driver, targets).limit("answer_head_timeout_ms", 150)
 }
 
 fn ask(gateway: &Gateway, wire: Wire, stream: bool) -> Answer {

@@ -59,6 +59,19 @@ impl Setup {
             .model(MODEL, &[&format!("up/{UPSTREAM_MODEL}")])
     }
 
+    /// A gateway with one model, [`MODEL`], whose targets are these providers, in order: `p0`, `p1`
+    /// and so on, each with a model `up-0`, `up-1`.
+    pub(crate) fn chain(driver: Driver, targets: &[(Wire, &Provider)]) -> Self {
+        let mut setup = Self::new(driver);
+        let mut ids = Vec::new();
+        for (number, (wire, provider)) in targets.iter().enumerate() {
+            setup = setup.provider(&format!("p{number}"), *wire, provider, "");
+            ids.push(format!("p{number}/up-{number}"));
+        }
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        setup.model(MODEL, &ids)
+    }
+
     /// Another line in `[server]`.
     pub(crate) fn server(mut self, line: &str) -> Self {
         let _ = writeln!(self.server, "{line}");

@@ -1,0 +1,197 @@
+//! What is kept between the attempts of one request, and between requests: the retry budget,
+//! cool-downs, deadlines, the record.
+
+use ringway::wire::kind::Wire;
+
+use crate::support::client::{Answer, End};
+use crate::support::directions::{DIRECTIONS, Direction, SAME_WIRE, each, each_way};
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{LAST_CHUNK, chunk, json, post, stream, stream_head};
+use crate::support::provider::Provider;
+use crate::support::script::{Step, always, once, then};
+use crate::support::wires::{
+    chat, error_event, events, finish, path, start_up, terminator, text, whole,
+};
+
+fn ask(gateway: &Gateway, wire: Wire, stream: bool) -> Answer {
+    gateway
+        .client()
+        .ask(post(path(wire), "", chat(wire, MODEL, stream)))
+}
+
+/// A stream that begins, as providers' do when they are ill, and breaks at once.
+fn ill_start(wire: Wire) -> Vec<u8> {
+    stream([start_up(wire), error_event(wire)].concat())
+}
+
+/// The frames with which a tool call opens, no argument yet; and, where the wire has them, those of
+/// a tool that the provider runs itself.
+fn tool_starts(wire: Wire) -> Vec<String> {
+    match wire {
+        Wire::OpenAiChat => vec![
+            "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"up-model\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"call_1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]},\"finish_reason\":null}]}\n\n".to_owned(),
+        ],
+        Wire::AnthropicMessages => [("tool_use", "toolu_1"), ("server_tool_use", "srvtoolu_1")]
+            .map(|(kind, id)| {
+                format!(
+                    "event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{{\"type\":\"{kind}\",\"id\":\"{id}\",\"name\":\"f\",\"input\":{{}}}}}}\n\n"
+                )
+            })
+            .to_vec(),
+    }
+}
+
+#[test]
+fn d9_a_failed_attempts_deltas_neither_release_the_next_stream_nor_stay_in_the_record() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        // Content and an error in one read: nothing of it was sent, so it is thrown away.
+        let begun = [
+            start_up(upstream),
+            &text(upstream, "BAD", true),
+            error_event(upstream),
+        ];
+        let first = Provider::all(once(stream(begun.concat())));
+        let second = Provider::all(once(ill_start(upstream)));
+        let third = Provider::all(always(stream(events(client))));
+        let targets = [(upstream, &first), (upstream, &second), (client, &third)];
+        let gateway = Setup::chain(driver, &targets).start();
+        let got = ask(&gateway, client, true);
+        assert_eq!(
+            (got.status, got.text(), got.end),
+            (200, &*events(client), End::Whole)
+        );
+        let line = gateway.only_line();
+        assert_eq!(line["attempts"].as_array().unwrap().len(), 3, "{line}");
+        assert_eq!(line["deltas"], 2, "{line}");
+        let frames = events(client).matches("data: ").count();
+        assert_eq!(line["events"], frames, "{line}");
+    });
+}
+
+#[test]
+fn ni12_the_start_of_a_tool_call_is_content_that_ends_the_hold() {
+    each_way(&SAME_WIRE, |driver, Direction { client, upstream }| {
+        for start in tool_starts(upstream) {
+            let first = Provider::all(vec![
+                Step::Request,
+                Step::Send(stream_head()),
+                Step::Send(chunk([start_up(upstream), &start].concat())),
+                Step::Gate,
+                Step::Send(chunk([finish(upstream), terminator(upstream)].concat())),
+                Step::Send(LAST_CHUNK.to_vec()),
+            ]);
+            let second = Provider::all(always(stream(events(client))));
+            let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)]).start();
+            let mut reader = gateway.client();
+            reader.send(post(path(client), "", chat(client, MODEL, true)));
+            let mut got = reader.head();
+            reader.until(&mut got, &start);
+            first.open();
+            reader.finish(&mut got);
+            assert_eq!(got.end, End::Whole);
+            assert_eq!(second.connections(), 0);
+        }
+    });
+}
+
+#[test]
+fn p11_without_retries_left_a_streams_own_error_is_shown() {
+    each_way(&SAME_WIRE, |driver, Direction { client, upstream }| {
+        let first = Provider::all(always(ill_start(upstream)));
+        let second = Provider::all(always(stream(events(client))));
+        let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)])
+            .limit("retry_budget_percent", 0)
+            .limit("cooldown_ms", 0)
+            .start();
+        // Ten retries are free.
+        for _ in 0..10 {
+            assert_eq!(ask(&gateway, client, true).text(), events(client));
+        }
+        let got = ask(&gateway, client, true);
+        let own = [start_up(upstream), error_event(upstream)].concat();
+        assert_eq!((got.status, got.text(), got.end), (200, &*own, End::Cut));
+        assert_eq!(second.requests().len(), 10);
+        let line = &gateway.lines(11)[10];
+        assert_eq!(line["end"], "upstream_error", "{line}");
+        assert_eq!(line["attempts"].as_array().unwrap().len(), 1, "{line}");
+    });
+}
+
+#[test]
+fn a_head_alone_is_no_success_and_an_answer_that_breaks_at_its_start_moves_its_target_back() {
+    each_way(&SAME_WIRE, |driver, Direction { client, upstream }| {
+        let cut = [
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n",
+            whole(upstream),
+        ];
+        let rows = [
+            ("a stream", true, once(ill_start(upstream))),
+            ("a whole answer", false, then(cut.concat(), Step::Close)),
+        ];
+        for (row, streamed, script) in rows {
+            let first = Provider::all(script);
+            let good = match streamed {
+                true => stream(events(client)),
+                false => json(whole(client)),
+            };
+            let second = Provider::all(always(good));
+            // With one attempt a request there is nothing to hold back for.
+            let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)])
+                .limit("attempts_max", 1)
+                .limit("cooldown_ms", 60_000)
+                .start();
+            assert_eq!(ask(&gateway, client, streamed).end, End::Cut, "{row}");
+            assert_eq!(ask(&gateway, client, streamed).end, End::Whole, "{row}");
+            assert_eq!(
+                (first.requests().len(), second.requests().len()),
+                (1, 1),
+                "{row}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_breaks_behind_its_content_leaves_its_target_in_place() {
+    each_way(&SAME_WIRE, |driver, Direction { client, upstream }| {
+        let begun = [start_up(upstream), &text(upstream, "Hel", true)].concat();
+        let start = [stream_head(), chunk(begun)].concat();
+        let mut script = then(start, Step::Gate);
+        script.push(Step::Reset);
+        let first = Provider::all(script);
+        let second = Provider::all(always(stream(events(client))));
+        let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)])
+            .limit("cooldown_ms", 60_000)
+            .start();
+        for _ in 0..2 {
+            let mut reader = gateway.client();
+            reader.send(post(path(client), "", chat(client, MODEL, true)));
+            let mut got = reader.head();
+            reader.until(&mut got, "Hel");
+            first.open();
+            reader.finish(&mut got);
+            assert_eq!(got.end, End::Cut);
+        }
+        assert_eq!((first.requests().len(), second.requests().len()), (2, 0));
+    });
+}
+
+#[test]
+fn a_healthy_second_target_answers_however_few_retries_there_are() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let busy = crate::support::http::answer("429 Too Many Requests", "", "{}");
+        let ill = Provider::all(always(busy));
+        let well = Provider::all(always(json(whole(wire))));
+        let gateway = Setup::chain(driver, &[(wire, &ill), (wire, &well)])
+            .limit("retry_budget_percent", 0)
+            .limit("cooldown_ms", 60_000)
+            .start();
+        for _ in 0..30 {
+            assert_eq!(ask(&gateway, wire, false).status, 200);
+        }
+        // It stays behind, whatever the second one answers: one retry was spent.
+        assert_eq!((ill.requests().len(), well.requests().len()), (1, 30));
+        assert_eq!(gateway.metric("ringway_fallbacks_total"), 1.0);
+    });
+}
