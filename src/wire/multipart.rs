@@ -85,7 +85,7 @@ impl Finder {
         if !media.trim().eq_ignore_ascii_case("multipart/form-data") {
             return None;
         }
-        let boundary = parameter(parameters, "boundary")?;
+        let boundary = parameter(parameters, "boundary").ok()??;
         if boundary.is_empty() || boundary.len() > BOUNDARY_BYTES_MAX {
             return None;
         }
@@ -225,43 +225,67 @@ impl Finder {
     }
 }
 
-/// Whether the part with this head is the field `model`.
+/// Whether the part with this head is the field `model`. A head that two readers could take for
+/// two fields is a fault.
 fn names_model(head: &[u8]) -> Result<bool, FormFault> {
     // A file's name may be in another encoding; field names are plain.
     let text = String::from_utf8_lossy(head);
-    let mut is_model = false;
+    let mut field = None;
     for line in text.split("\r\n").filter(|line| !line.is_empty()) {
         if line.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Err(FormFault::Malformed);
         }
         let (name, value) = line.split_once(':').ok_or(FormFault::Malformed)?;
+        if !is_token(name) {
+            return Err(FormFault::Malformed);
+        }
         if name.eq_ignore_ascii_case("content-disposition") {
-            let parameters = value.split_once(';').map_or("", |(_, rest)| rest);
-            is_model |= parameter(parameters, "name").as_deref() == Some("model");
+            let (kind, parameters) = value.split_once(';').unwrap_or((value, ""));
+            let named = parameter(parameters, "name")?;
+            if !is_token(kind.trim()) || field.replace(named).is_some() {
+                return Err(FormFault::Malformed);
+            }
         }
     }
-    Ok(is_model)
+    Ok(field.flatten().as_deref() == Some("model"))
 }
 
-/// The value of a parameter, out of its quotes.
-fn parameter(mut list: &str, wanted: &str) -> Option<String> {
-    loop {
-        let (name, rest) = list.split_once('=')?;
-        let name = name.trim().trim_start_matches(';').trim_start();
-        let rest = rest.trim_start();
+/// The value of a parameter, out of its quotes. Nothing in the list may stand where readers differ:
+/// `wanted` once and in its plain form, no blanks around `=`, nothing behind a closing quote.
+fn parameter(list: &str, wanted: &str) -> Result<Option<String>, FormFault> {
+    const BETWEEN: [char; 3] = [';', ' ', '\t'];
+    let mut found = None;
+    let mut list = list.trim_matches(BETWEEN);
+    while !list.is_empty() {
+        let (name, rest) = list.split_once('=').ok_or(FormFault::Malformed)?;
         let (value, behind) = match rest.strip_prefix('"') {
-            Some(quoted) => unquote(quoted)?,
+            Some(quoted) => unquote(quoted).ok_or(FormFault::Malformed)?,
             None => {
                 let end = rest.find(';').unwrap_or(rest.len());
                 let (value, behind) = rest.split_at(end);
                 (value.trim_end().to_owned(), behind)
             }
         };
-        if name.eq_ignore_ascii_case(wanted) {
-            return Some(value);
+        let is_ended = behind.is_empty() || behind.trim_start().starts_with(';');
+        let is_plain = rest.starts_with('"') || !value.starts_with(' ') && !value.contains('"');
+        if !is_token(name) || !is_ended || !is_plain {
+            return Err(FormFault::Malformed);
         }
-        list = behind;
+        let (base, extended) = name
+            .split_once('*')
+            .map_or((name, false), |(b, _)| (b, true));
+        if base.eq_ignore_ascii_case(wanted) && (extended || found.replace(value).is_some()) {
+            return Err(FormFault::Malformed);
+        }
+        list = behind.trim_start_matches(BETWEEN);
     }
+    Ok(found)
+}
+
+/// Whether `name` can be a field's or a parameter's name (RFC 9110 §5.6.2).
+fn is_token(name: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_tchar)
 }
 
 /// What stands up to the closing quote, and what follows that.

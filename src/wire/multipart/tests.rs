@@ -82,6 +82,11 @@ fn p14_forms_with_two_readings_are_faults() {
         ),
         ("--XyZa\r\n\r\n".to_owned(), FormFault::Malformed),
         ("--XyZ\r\nno colon\r\n\r\n".to_owned(), FormFault::Malformed),
+        ("--XyZ\r\na : b\r\n\r\n".to_owned(), FormFault::Malformed),
+        (
+            "--XyZ\r\na: b\r\n content-disposition: form-data; name=\"model\"\r\n\r\n".to_owned(),
+            FormFault::Malformed,
+        ),
         (
             "--XyZ\r\na: b\nc: d\r\n\r\n".to_owned(),
             FormFault::Malformed,
@@ -101,11 +106,45 @@ fn p14_forms_with_two_readings_are_faults() {
 }
 
 #[test]
+fn p14_part_heads_that_could_name_two_fields_are_faults() {
+    for disposition in [
+        "form-data; name=\"x\"; name=\"model\"",
+        "form-data; name=\"model\"; name=\"model\"",
+        "form-data; name*=utf-8''model",
+        "form-data; name=\"x\"; NAME*0=model",
+        "form-data; name =\"model\"",
+        "form-data; name= \"model\"",
+        "form-data; name=\"x\" name=\"model\"",
+        "form-data; name=\"x\"model",
+        "form-data; name=mo\"del\"",
+        "form-data; name=\"model",
+        "form-data; x; name=\"model\"",
+        "form-data name=\"model\"",
+        "form-data; name=\"x\"\r\ncontent-disposition: form-data; name=\"model\"",
+    ] {
+        let body = part(&format!("content-disposition: {disposition}"), "m");
+        assert_eq!(find(&body), Err(FormFault::Malformed), "{disposition}");
+    }
+    for disposition in [
+        "form-data; name=\"file\"; filename=\"a; name=model\"; filename*=UTF-8''a%20b",
+        "form-data; name=file; filename=a b.wav;",
+        "form-data",
+        "form-data;",
+    ] {
+        let body = part(&format!("content-disposition: {disposition}"), "m");
+        assert_eq!(find(&body), Ok(None), "{disposition}");
+    }
+}
+
+#[test]
 fn content_types_without_a_boundary_or_of_other_bodies_have_no_finder() {
     for other in [
         "multipart/form-data",
         "multipart/form-data; boundary=",
         "multipart/form-data; boundary=\"open",
+        "multipart/form-data; boundary=a; boundary=b",
+        "multipart/form-data; boundary*=utf-8''a",
+        "multipart/form-data; boundary =a",
         "multipart/mixed; boundary=a",
         "application/json; boundary=a",
     ] {
