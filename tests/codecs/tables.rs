@@ -149,6 +149,25 @@ fn finish_reasons_of_the_openai_wire_become_stop_reasons() {
 }
 
 #[test]
+fn calls_without_a_name_are_none_streamed_and_whole() {
+    let nameless = json!({"arguments": "", "name": ""});
+    for delta in [
+        json!({"content": "Hi", "function_call": nameless}),
+        json!({"content": "Hi", "tool_calls": [{"index": 0, "function": nameless}]}),
+        json!({"content": "Hi", "tool_calls": [{"index": 0, "id": "t", "function": {}}]}),
+        json!({"content": "Hi", "tool_calls": [{"index": 0, "id": "t"}]}),
+    ] {
+        let found = openai_end(&json!("tool_calls"), &delta, &Value::Null).0;
+        assert_eq!(found, "end_turn", "{delta}");
+        let mut message = delta.clone();
+        message["role"] = json!("assistant");
+        let choice = json!({"index": 0, "message": message, "finish_reason": "function_call"});
+        let answer = whole(O, &json!({"id": "c", "model": "m", "choices": [choice]}));
+        assert_eq!(answer["content"], json!([{"type": "text", "text": "Hi"}]));
+    }
+}
+
+#[test]
 fn usage_of_the_anthropic_wire_is_added_up() {
     let cases = [
         (

@@ -232,9 +232,10 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// A call without a name is none: some services send such an empty one with every answer.
     fn call(&mut self, id: Raw<'t>, function: Value<'t>) {
         let string = |name: &str| function.get_set(name)?.as_raw();
-        let Some(name) = string("name") else {
+        let Some(name) = string("name").filter(|name| !name.is_empty()) else {
             return;
         };
         let text = string("arguments").or_else(|| string("input"));
