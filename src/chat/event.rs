@@ -81,6 +81,8 @@ pub enum Event<'a> {
         tool: u32,
         /// The piece.
         json: Raw<'a>,
+        /// The pieces so far are a whole document: told on the OpenAI wire, which has no stop.
+        whole: bool,
     },
     /// A tool call is over. Never seen on the OpenAI wire.
     ToolStop {

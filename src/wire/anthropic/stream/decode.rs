@@ -304,7 +304,11 @@ impl Decoder {
                 tool, fragments, ..
             }) => {
                 *fragments = true;
-                Ok(Event::ToolArguments { tool: *tool, json })
+                Ok(Event::ToolArguments {
+                    tool: *tool,
+                    json,
+                    whole: false,
+                })
             }
             _ => Err(StreamFault::ClosedTool),
         }
@@ -333,6 +337,7 @@ impl Decoder {
                     sink(Event::ToolArguments {
                         tool,
                         json: Raw::from_checked(json),
+                        whole: false,
                     })?;
                 }
                 sink(Event::ToolStop { tool })
