@@ -174,6 +174,8 @@ pub enum StreamFault {
     TooLarge,
     /// More blocks or tool calls than the limit.
     TooMany,
+    /// Frames came, and none of them was part of an answer.
+    NoAnswer,
     /// The bytes ended before the wire's own terminator.
     Early,
 }
@@ -184,9 +186,12 @@ impl StreamFault {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Early => "upstream stream ended early",
-            Self::Json | Self::SecondStart | Self::ClosedTool | Self::TooLarge | Self::TooMany => {
-                "upstream sent a malformed stream"
-            }
+            Self::Json
+            | Self::SecondStart
+            | Self::ClosedTool
+            | Self::TooLarge
+            | Self::TooMany
+            | Self::NoAnswer => "upstream sent a malformed stream",
         }
     }
 }

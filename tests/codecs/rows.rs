@@ -524,6 +524,94 @@ fn d5_d6_anthropic_error_becomes_an_error_object_and_nothing_follows() {
     assert!(!out.text().contains("[DONE]") && finish_reason(&events).is_empty());
 }
 
+/// Frames that are no event of their wire and report an error, with its message, class and code.
+const FLAT_ERRORS: [(&str, &str, ErrorKind, Option<&str>); 8] = [
+    (
+        r#"{"object":"error","message":"too long","type":"BadRequestError","param":null,"code":400}"#,
+        "too long",
+        ErrorKind::InvalidRequest,
+        Some("400"),
+    ),
+    (
+        r#"{"object":"error"}"#,
+        "upstream error",
+        ErrorKind::Api,
+        None,
+    ),
+    (r#"{"message":"words"}"#, "words", ErrorKind::Api, None),
+    (r#"{"Message":"words"}"#, "words", ErrorKind::Api, None),
+    (
+        r#"{"detail":[{"msg":"words"}]}"#,
+        "words",
+        ErrorKind::Api,
+        None,
+    ),
+    (r#"{"error":"words"}"#, "words", ErrorKind::Api, None),
+    (
+        r#"{"message":"slow down","code":429}"#,
+        "slow down",
+        ErrorKind::RateLimit,
+        Some("429"),
+    ),
+    (
+        r#"{"error":{"message":"busy","type":"overloaded_error"}}"#,
+        "busy",
+        ErrorKind::Overloaded,
+        None,
+    ),
+];
+
+#[test]
+fn d8_errors_in_any_form_end_the_stream_and_are_handed_out_from_its_start() {
+    for from in WIRES {
+        let text = fixture(from, "streams", "truncated-in-text.sse");
+        let end = match from {
+            O => "data: [DONE]\n\n",
+            A => "data: {\"type\":\"message_stop\"}\n\n",
+        };
+        for (frame, message, kind, code) in FLAT_ERRORS {
+            for before in ["", &text] {
+                let body = format!("{before}data: {frame}\n\n{end}");
+                let mut translator =
+                    StreamTranslator::new(from, other(from), context(), EVENT_BYTES_MAX);
+                let mut out = Vec::new();
+                let told = translator.push(body.as_bytes(), &mut out);
+                assert_eq!(told.end, End::UpstreamError, "{body}");
+                let meaning = of_stream(other(from), &out);
+                assert_eq!(meaning.error.as_deref(), Some(message), "{frame}");
+                assert!(!meaning.terminated && meaning.stop.is_empty(), "{frame}");
+                let facts = translator.upstream_error().unwrap();
+                if from == O {
+                    assert_eq!((facts.kind, facts.code.as_deref()), (kind, code), "{frame}");
+                }
+                let (tap, told) = tap_pieces(from, &[body.as_bytes()], true);
+                assert_eq!(told.end, End::UpstreamError, "{frame}");
+                assert_eq!(tap.upstream_error(), Some(facts), "{frame}");
+            }
+        }
+    }
+}
+
+#[test]
+fn d7_end_behind_frames_that_are_no_chunks_is_none() {
+    for strange in [
+        r#"{"status":"queued"}"#,
+        r#"{"id":"c","object":"ping"}"#,
+        r#"{"usage":{"prompt_tokens":1}}"#,
+        "{}",
+    ] {
+        let body = format!("data: {strange}\n\ndata: [DONE]\n\n");
+        let out = translate(O, context(), &body);
+        assert_eq!(out.end, End::Truncated, "{strange}");
+        let meaning = of_stream(A, &out.bytes);
+        let expected = Some("upstream sent a malformed stream");
+        assert_eq!(meaning.error.as_deref(), expected, "{strange}");
+        let text = fixture(O, "streams", "text.sse");
+        let out = translate(O, context(), &format!("data: {strange}\n\n{text}"));
+        assert_eq!(out.end, End::Complete, "{strange}");
+    }
+}
+
 #[test]
 fn d7_end_without_done_is_an_error_unless_a_finish_reason_came() {
     let (out, events) = run(O, "truncated-in-tool");

@@ -33,6 +33,12 @@ pub fn read_object(root: Value<'_>) -> ErrorFacts {
     error_text::read(root, kind_of)
 }
 
+/// Reads a document that is no answer, if it is an error.
+#[must_use]
+pub fn find(root: Value<'_>) -> Option<ErrorFacts> {
+    error_text::find(root, kind_of)
+}
+
 /// `type` and default `code` of a class.
 #[must_use]
 pub const fn type_and_code(kind: ErrorKind) -> (&'static str, Option<&'static str>) {

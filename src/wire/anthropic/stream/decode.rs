@@ -110,7 +110,11 @@ impl Decoder {
             "message_stop" => return self.end(sink),
             "ping" => sink(Event::Ping)?,
             "error" => return Ok(Step::Failed(Box::new(error::read_object(root)))),
-            _ => {}
+            _ => {
+                if let Some(facts) = error::in_stranger(root) {
+                    return Ok(Step::Failed(Box::new(facts)));
+                }
+            }
         }
         Ok(Step::Open)
     }

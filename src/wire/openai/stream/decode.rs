@@ -1,7 +1,8 @@
 //! Chunks of the OpenAI wire, and of everything that calls itself compatible, to neutral events.
 //!
-//! What a chunk may hold is read in one fixed order: error, usage, reasoning, text, refusal, tool
-//! calls, citations, finish reason. Only the first choice is read (a translated request asked for
+//! A frame that is no chunk is an error if it reads as one, and skipped if not; an end behind such
+//! frames alone is none. What a chunk may hold is read in one fixed order: error, usage, reasoning,
+//! text, refusal, tool calls, citations, finish reason. Only the first choice is read (a translated request asked for
 //! one); the finish reason is kept until the end, because usage may follow it.
 //!
 //! Invariants: one start, at most one end; an end only after `[DONE]`, or, at a clean end of the
@@ -14,6 +15,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::escape_into;
 use crate::limits::{EVENT_VALUES_MAX, TOOL_CALLS_MAX};
+use crate::wire::error_text;
 use crate::wire::ids::fingerprint;
 use crate::wire::memo::{Memo, Only};
 use crate::wire::openai::choices::Choices;
@@ -28,6 +30,8 @@ pub struct Decoder {
     held_bytes_max: usize,
     started: bool,
     choices: Choices,
+    /// Something came that is no chunk.
+    strange: bool,
     tools: Vec<Tool>,
     /// Of the calls whose start was emitted, by their number.
     arguments: Vec<Arguments>,
@@ -86,6 +90,7 @@ impl Decoder {
             held_bytes_max,
             started: false,
             choices: Choices::default(),
+            strange: false,
             tools: Vec::new(),
             arguments: Vec::new(),
             refused: false,
@@ -178,6 +183,12 @@ impl Decoder {
         if chunk.failed {
             return Ok(Step::Failed(Box::new(error::read_object(root))));
         }
+        if chunk.choices.is_none() {
+            self.strange = true;
+            if let Some(facts) = error::find(root) {
+                return Ok(Step::Failed(Box::new(facts)));
+            }
+        }
         self.start(&chunk, sink)?;
         if let Some(counts) = chunk.usage.and_then(usage::read) {
             self.usage = counts;
@@ -215,7 +226,7 @@ impl Decoder {
     {
         let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
         let reason = choice.get("finish_reason").and_then(reasoning::non_empty);
-        let failed = reason.is_some_and(|reason| reason.is("error"));
+        let failed = failure::is_failed(choice);
         self.choices.note(index, reason.is_some() && !failed);
         if index != 0 {
             return Ok(Step::Open);
@@ -223,7 +234,7 @@ impl Decoder {
         if let Some(delta) = choice.get_set("delta") {
             self.delta(&Delta::read(delta), sink)?;
         }
-        if failed || choice.get("error").is_some_and(failure::is_truthy) {
+        if failed {
             return Ok(Step::Failed(Box::new(failure::of_choice(choice))));
         }
         if self.finish.is_none() {
@@ -407,6 +418,9 @@ impl Decoder {
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
+        if self.strange && !self.choices.any() {
+            return Err(StreamFault::NoAnswer);
+        }
         if !self.started {
             self.started = true;
             sink(Event::Start {
@@ -488,7 +502,7 @@ impl<'t> Chunk<'t> {
                 "choices" => chunk.choices = Some(value),
                 "usage" if !value.is_null() => chunk.usage = Some(value),
                 "x_groq" => chunk.usage = value.get_set("usage").or(chunk.usage),
-                "error" => chunk.failed = failure::is_truthy(value),
+                "error" => chunk.failed = error_text::is_truthy(value),
                 _ => {}
             }
         }
