@@ -132,15 +132,17 @@ pub fn translated(
     now_unix_ms: u64,
 ) {
     start(out, status, frame);
-    translated_fields(out, upstream, wires, now_unix_ms);
+    translated_fields(out, upstream, wires, now_unix_ms, None);
 }
 
-/// The provider's fields that have a meaning across the wires.
+/// The provider's fields that have a meaning across the wires. `should_retry` is said in place of
+/// what the provider says.
 pub fn translated_fields(
     out: &mut Vec<u8>,
     upstream: (&ResponseHead, &[u8]),
     wires: (Wire, Wire),
     now_unix_ms: u64,
+    should_retry: Option<bool>,
 ) {
     let (head, buf) = upstream;
     let theirs = match wires.0 {
@@ -151,8 +153,14 @@ pub fn translated_fields(
         encode::field(out, b"x-ringway-upstream-request-id", id);
     }
     headers::map(wires, head.fields.iter(buf), now_unix_ms, |name, value| {
-        encode::field(out, name.as_bytes(), value);
+        if should_retry.is_none() || name != "x-should-retry" {
+            encode::field(out, name.as_bytes(), value);
+        }
     });
+    if let Some(retry) = should_retry {
+        let value: &[u8] = if retry { b"true" } else { b"false" };
+        encode::field(out, b"x-should-retry", value);
+    }
 }
 
 /// Fields of a provider that never reach a client.
