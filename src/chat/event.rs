@@ -81,6 +81,8 @@ pub enum Event<'a> {
         tool: u32,
         /// The piece.
         json: Raw<'a>,
+        /// The pieces so far are a whole document: told on the OpenAI wire, which has no stop.
+        whole: bool,
     },
     /// A tool call is over. Never seen on the OpenAI wire.
     ToolStop {
@@ -172,6 +174,8 @@ pub enum StreamFault {
     TooLarge,
     /// More blocks or tool calls than the limit.
     TooMany,
+    /// Frames came, and none of them was part of an answer.
+    NoAnswer,
     /// The bytes ended before the wire's own terminator.
     Early,
 }
@@ -182,9 +186,12 @@ impl StreamFault {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Early => "upstream stream ended early",
-            Self::Json | Self::SecondStart | Self::ClosedTool | Self::TooLarge | Self::TooMany => {
-                "upstream sent a malformed stream"
-            }
+            Self::Json
+            | Self::SecondStart
+            | Self::ClosedTool
+            | Self::TooLarge
+            | Self::TooMany
+            | Self::NoAnswer => "upstream sent a malformed stream",
         }
     }
 }

@@ -10,6 +10,7 @@
 //! Not here: numbers as floats (they are copied as they stand), editing (see `rewrite`).
 
 use core::ops::Range;
+use std::borrow::Cow;
 
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::raw::Raw;
@@ -194,19 +195,20 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// The first member called `name`, `null` or not.
+    /// The member called `name`, `null` or not. Of several the last: usual parsers take that.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
         let mut walk = self.walk(Tag::Object);
+        let mut found = None;
         while !walk.is_empty() {
             let (key, value_at) = self.child(walk.start);
             let (value, after) = self.child(value_at);
             if key.is_name(name) {
-                return Some(value);
+                found = Some(value);
             }
             walk.start = after;
         }
-        None
+        found
     }
 
     /// Whether this is a name that decodes to `name`; most are told apart by their length alone.
@@ -219,7 +221,36 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// The first member called `name`, unless it is `null`.
+    /// A name that stands in this object twice, however it is spelled.
+    #[must_use]
+    pub fn repeated_name(self) -> Option<Raw<'t>> {
+        if self.members().nth(PAIRWISE_MAX).is_some() {
+            return self.repeated_of_many();
+        }
+        let mut names = self.members().map(|(name, _)| name).enumerate();
+        names.find_map(|(at, name)| {
+            let mut before = self.members().take(at);
+            let again = before.any(|(other, _)| is_same(other, name));
+            again.then_some(name)
+        })
+    }
+
+    /// The same by sorting: pairs of many names would be too many.
+    #[cold]
+    fn repeated_of_many(self) -> Option<Raw<'t>> {
+        let mut names: Vec<_> = self
+            .members()
+            .map(|(name, _)| (decoded(name), name))
+            .collect();
+        names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut pairs = names.windows(2);
+        pairs.find_map(|pair| match pair {
+            [(a, _), (b, name)] if a == b => Some(*name),
+            _ => None,
+        })
+    }
+
+    /// The member called `name` as in [`Value::get`], unless it is `null`.
     #[must_use]
     pub fn get_set(self, name: &str) -> Option<Self> {
         self.get(name).filter(|value| !value.is_null())
@@ -387,6 +418,23 @@ impl Sink for Builder<'_> {
         Ok(())
     }
 }
+
+/// Whether two names decode to the same text.
+fn is_same(a: Raw<'_>, b: Raw<'_>) -> bool {
+    let is_escaped = a.bytes().contains(&b'\\') || b.bytes().contains(&b'\\');
+    match is_escaped {
+        true => decoded(a) == decoded(b),
+        false => a == b,
+    }
+}
+
+fn decoded(name: Raw<'_>) -> Cow<'_, str> {
+    name.plain()
+        .map_or_else(|| Cow::Owned(name.decode()), Cow::Borrowed)
+}
+
+/// Members that are compared each with each.
+const PAIRWISE_MAX: usize = 16;
 
 /// `3.0`, `3e2`: whole numbers in a float's clothes. Exact up to 2^53, refused beyond.
 fn whole_from_float(digits: &str) -> Option<u64> {

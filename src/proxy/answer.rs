@@ -88,6 +88,9 @@ impl<'w> Delivery<'_, 'w> {
                     (false, Content::Json | Content::Unnamed) => {
                         Box::pin(self.translate_whole(client, upstream, &context, exchange)).await
                     }
+                    (true, Content::Json) => {
+                        Box::pin(self.translate_no_stream(client, upstream, exchange)).await
+                    }
                     _ => Err(Failure::new(Kind::ContentType)),
                 }
             }
@@ -260,7 +263,15 @@ impl<'w> Delivery<'_, 'w> {
             response::translate(wires, &body, context, &mut tape, limits, &mut answer)
         };
         self.worker.shrink();
-        let facts = facts.map_err(|fault| Failure::with_detail(Kind::NotAnAnswer, fault.text()))?;
+        let facts = match facts {
+            Ok(facts) => facts,
+            Err(fault) => {
+                let failure = Failure::with_detail(Kind::NotAnAnswer, fault.text());
+                return self
+                    .no_answer(client, upstream, (&body, failure), exchange)
+                    .await;
+            }
+        };
         drop(body);
         charge
             .hold(answer.capacity())
@@ -274,11 +285,60 @@ impl<'w> Delivery<'_, 'w> {
             (&upstream.head, upstream.buf.as_slice()),
             wires,
             clock::unix_millis(),
+            false,
         );
         let head = (200, reply::JSON, fields.as_slice());
         let next = reply::send(client, exchange, &self.voice, head, &answer).await;
         upstream::release(self.worker, upstream, clock::now());
         Ok(Step::Over(next))
+    }
+
+    /// A stream was asked for, and JSON came: an error, if anything.
+    async fn translate_no_stream(
+        self,
+        client: &mut Client<'_>,
+        mut upstream: Upstream,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant);
+        let failure = Failure::new(Kind::ContentType);
+        match self
+            .read_whole(client, &mut upstream, ERROR_BODY_BYTES_MAX, &mut charge)
+            .await
+        {
+            Ok(body) => {
+                self.no_answer(client, upstream, (&body, failure), exchange)
+                    .await
+            }
+            Err(other) if other.kind == Kind::AnswerTooLarge => Err(failure),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// A success that is no answer: told in the provider's own words where it reports an error and
+    /// no other target could take over.
+    async fn no_answer(
+        self,
+        client: &mut Client<'_>,
+        upstream: Upstream,
+        (body, failure): (&[u8], Failure),
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        if self.has_next {
+            return Err(failure);
+        }
+        let wires = (self.provider.wire, self.voice.wire);
+        let told = {
+            let mut tape = self.worker.tape.borrow_mut();
+            error::in_answer(wires, body, &[self.credential()], &mut tape)
+        };
+        match told {
+            Some(told) => {
+                let word = failure.verdict().word;
+                Ok(self.tell(client, upstream, (&told, word), exchange).await)
+            }
+            None => Err(failure),
+        }
     }
 
     async fn translate_error(
@@ -303,29 +363,40 @@ impl<'w> Delivery<'_, 'w> {
         };
         let has = |name| upstream.head.field(&upstream.buf, name).is_some();
         let has_retry_after = has("retry-after") || has("retry-after-ms");
-        let credential = self.scrubber.as_ref().map_or(&[][..], Scrubber::credential);
         let told = {
             let mut tape = self.worker.tape.borrow_mut();
-            error::translate(
-                wires,
-                status,
-                &body,
-                has_retry_after,
-                &[credential],
-                &mut tape,
-            )
+            let secrets = [self.credential()];
+            error::translate(wires, status, &body, has_retry_after, &secrets, &mut tape)
         };
+        let told = (&told, "upstream_status");
+        Ok(self.tell(client, upstream, told, exchange).await)
+    }
+
+    /// The credential that the provider was sent, and must not be heard of again.
+    fn credential(&self) -> &[u8] {
+        self.scrubber.as_ref().map_or(&[][..], Scrubber::credential)
+    }
+
+    /// Tells the client of a provider's error, in the client's wire.
+    async fn tell(
+        self,
+        client: &mut Client<'_>,
+        upstream: Upstream,
+        (told, word): (&error::Told, &'static str),
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
         let mut fields = Vec::with_capacity(256);
         answer_head::translated_fields(
             &mut fields,
             (&upstream.head, upstream.buf.as_slice()),
-            wires,
+            (self.provider.wire, self.voice.wire),
             clock::unix_millis(),
+            told.should_retry.is_some(),
         );
-        let words = (&told, fields, "upstream_status");
+        let words = (told, fields, word);
         let next = reply::refuse_told(client, exchange, &self.voice, words).await;
         upstream::release(self.worker, upstream, clock::now());
-        Ok(Step::Over(next))
+        Step::Over(next)
     }
 
     /// Reads a whole body; of one that is too long for its bound, nothing.

@@ -158,7 +158,7 @@ pub fn translated(
     now: Instant,
 ) {
     start(out, 200, frame, now);
-    translated_fields(out, upstream, wires, clock::unix_millis());
+    translated_fields(out, upstream, wires, clock::unix_millis(), false);
 }
 
 /// Appends `server-timing`: what the gateway took before it sent the request on, and what the
@@ -192,19 +192,23 @@ fn millis(out: &mut Vec<u8>, nanos: u64) {
     }
 }
 
-/// The provider's fields that have a meaning across the wires.
+/// The provider's fields that have a meaning across the wires, less its `x-should-retry` where the
+/// gateway says one of its own (`overruled`).
 pub fn translated_fields(
     out: &mut Vec<u8>,
     upstream: (&ResponseHead, &[u8]),
     wires: (Wire, Wire),
     now_unix_ms: u64,
+    overruled: bool,
 ) {
     let (head, buf) = upstream;
     if let Some(id) = head.field(buf, id_name(wires.0)) {
         encode::field(out, b"x-ringway-upstream-request-id", id);
     }
     headers::map(wires, head.fields.iter(buf), now_unix_ms, |name, value| {
-        encode::field(out, name.as_bytes(), value);
+        if !overruled || name != "x-should-retry" {
+            encode::field(out, name.as_bytes(), value);
+        }
     });
 }
 

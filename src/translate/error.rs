@@ -51,15 +51,39 @@ pub fn translate(
     let facts = read(from, body, tape);
     let kind = kind_of(from, status, facts.kind == ErrorKind::Billing);
     let message = message(to, status, &facts, secrets);
-    let too_long = status == 400 && to == Wire::OpenAiChat && message.starts_with(TOO_LONG);
+    let too_long = status == 400 && is_too_long(to, &message);
     Told {
         status: client_status(to, status, kind),
         kind,
-        code: too_long.then_some("context_length_exceeded"),
+        code: too_long.then_some(CONTEXT_CODE),
         message,
         param: facts.param.map(|param| clean(&param, secrets)),
         should_retry: should_retry(from, kind, has_retry_after),
     }
+}
+
+/// Reads a success that is no answer: its error, where it reports one. The class is what its code
+/// or type says; the status is 502, whatever it says.
+#[must_use]
+pub fn in_answer(
+    (from, to): (Wire, Wire),
+    body: &[u8],
+    secrets: &[&[u8]],
+    tape: &mut Tape,
+) -> Option<Told> {
+    let root = tape.read(body, DEPTH_MAX, VALUES_MAX).ok()?;
+    let facts = error::in_answer(from, root)?;
+    let kind = facts.kind;
+    let message = message(to, 502, &facts, secrets);
+    let too_long = kind == ErrorKind::InvalidRequest && is_too_long(to, &message);
+    Some(Told {
+        status: 502,
+        kind,
+        code: too_long.then_some(CONTEXT_CODE),
+        message,
+        param: facts.param.map(|param| clean(&param, secrets)),
+        should_retry: (kind == ErrorKind::Billing).then_some(false),
+    })
 }
 
 /// The class of an error by the provider's status. `quota`: its body speaks of an exhausted one.
@@ -126,7 +150,7 @@ fn read(from: Wire, body: &[u8], tape: &mut Tape) -> ErrorFacts {
 fn message(to: Wire, status: u16, facts: &ErrorFacts, secrets: &[&[u8]]) -> String {
     let own = || format!("upstream error {status}");
     let text = facts.message.clone().unwrap_or_else(own);
-    let too_long = facts.code.as_deref() == Some("context_length_exceeded");
+    let too_long = facts.code.as_deref() == Some(CONTEXT_CODE);
     let text = match to {
         // The phrase that agents look for to compact their context.
         Wire::AnthropicMessages if too_long && !text.starts_with(TOO_LONG) => {
@@ -135,6 +159,11 @@ fn message(to: Wire, status: u16, facts: &ErrorFacts, secrets: &[&[u8]]) -> Stri
         Wire::AnthropicMessages | Wire::OpenAiChat => text,
     };
     clean(&text, secrets)
+}
+
+/// Whether a client of the OpenAI wire is to be told by a code that its context is too long.
+fn is_too_long(to: Wire, message: &str) -> bool {
+    to == Wire::OpenAiChat && message.starts_with(TOO_LONG)
 }
 
 fn clean(text: &str, secrets: &[&[u8]]) -> String {
@@ -160,6 +189,7 @@ fn should_retry(from: Wire, kind: ErrorKind, has_retry_after: bool) -> Option<bo
 }
 
 const TOO_LONG: &str = "prompt is too long";
+const CONTEXT_CODE: &str = "context_length_exceeded";
 const BLANK: &[u8] = b"[credential]";
 /// Values of an error body that are indexed.
 const VALUES_MAX: usize = 20_000;

@@ -60,8 +60,8 @@ impl Restore {
                 let name = client_name(&self.names, name);
                 sink(&Event::ToolStart { tool, id, name })
             }
-            Event::ToolArguments { tool, json } => match self.number(tool) {
-                Some(tool) => sink(&Event::ToolArguments { tool, json }),
+            Event::ToolArguments { tool, json, whole } => match self.number(tool) {
+                Some(tool) => sink(&Event::ToolArguments { tool, json, whole }),
                 None => sink(&Event::Text {
                     block: 0,
                     text: json,

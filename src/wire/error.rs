@@ -8,6 +8,7 @@ use crate::json::tape::Value;
 use crate::wire::anthropic::error as anthropic;
 use crate::wire::kind::Wire;
 use crate::wire::openai::error as openai;
+use crate::wire::openai::failure;
 
 /// Appends the body of an error answer in `wire`.
 pub fn write_body(wire: Wire, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
@@ -31,5 +32,14 @@ pub fn read_object(wire: Wire, root: Value<'_>) -> ErrorFacts {
     match wire {
         Wire::OpenAiChat => openai::read_object(root),
         Wire::AnthropicMessages => anthropic::read_object(root),
+    }
+}
+
+/// Reads the error that stands in a success of `wire` where an answer should be, if it is one.
+#[must_use]
+pub fn in_answer(wire: Wire, root: Value<'_>) -> Option<ErrorFacts> {
+    match wire {
+        Wire::OpenAiChat => failure::of_answer(root),
+        Wire::AnthropicMessages => anthropic::find(root),
     }
 }

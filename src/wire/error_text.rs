@@ -1,11 +1,40 @@
 //! The lenient reading of provider errors: what different services put where.
 //!
 //! Seen: `{"error":{"message"}}`, `{"error":"text"}`, `{"message"}` and `{"Message"}` (AWS),
+//! `{"object":"error","message","code"}` (vLLM),
 //! `{"detail":"text"}` and `{"detail":[{"msg"}]}` (FastAPI), an array of one error object
 //! (Gemini), numeric codes (OpenRouter, llama.cpp). Everything found is optional.
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
 use crate::json::tape::{Kind, Value};
+
+/// The error that `root` is, where it is one: it has an `error` that says something, calls itself
+/// an error, or has an error's text. For documents that are nothing else.
+#[must_use]
+pub fn find(
+    root: Value<'_>,
+    kind: impl FnOnce(Option<&str>, Option<&str>) -> ErrorKind,
+) -> Option<ErrorFacts> {
+    let object = unwrap_array(root);
+    let named = ["object", "type"].map(|name| object.get(name));
+    let is_named = named.into_iter().flatten().any(|name| name.is_str("error"));
+    let is_told = object.get("error").is_some_and(is_truthy);
+    let facts = read(root, kind);
+    (is_told || is_named || facts.message.is_some()).then_some(facts)
+}
+
+/// What the SDKs take for an error: anything but null, false, zero and empty.
+#[must_use]
+pub fn is_truthy(value: Value<'_>) -> bool {
+    match value.kind() {
+        Kind::Object => value.members().next().is_some(),
+        Kind::Array => value.elements().next().is_some(),
+        Kind::String => value.as_raw().is_some_and(|raw| !raw.is_empty()),
+        Kind::Number => value.as_u64() != Some(0),
+        Kind::Bool => value.as_bool() == Some(true),
+        Kind::Null => false,
+    }
+}
 
 /// Message, param, code and type wherever they stand; `kind` judges by type and code.
 #[must_use]
@@ -17,9 +46,8 @@ pub fn read(
     let error = object.get_set("error").map(unwrap_array);
     let inner = error.filter(|value| value.kind() == Kind::Object);
     let place = inner.unwrap_or(object);
-    let label = inner.or_else(|| object.get_set("code").map(|_| object));
-    let kind_text = inner.and_then(|value| text_at(value, "type"));
-    let code = label.and_then(|value| text_at(value, "code"));
+    let kind_text = text_at(place, "type");
+    let code = text_at(place, "code");
     ErrorFacts {
         kind: kind(kind_text.as_deref(), code.as_deref()),
         message: message(object, error),

@@ -47,12 +47,15 @@ impl<'t> Members<'t> {
     /// Sorts the members of `root` by `table`; what is neither read nor neutral is listed in `request.unsaid`.
     ///
     /// # Errors
-    /// When a member of the table stands there twice: two readings of one request.
+    /// When a member stands there twice: two readings of one request.
     pub fn sort(
         root: Value<'t>,
         table: &'static [Member],
         request: &mut Request<'_>,
     ) -> Result<Self, Refusal> {
+        if let Some(name) = root.repeated_name() {
+            return Err(read::root_member_twice(name));
+        }
         let mut values = vec![None; table.len()];
         for (name, value) in root.members() {
             let found = table.iter().position(|(known, ..)| name.is(known));
@@ -62,11 +65,7 @@ impl<'t> Members<'t> {
                 }
                 continue;
             };
-            if slot.replace(value).is_some() {
-                let name = read::decoded(name).into_owned();
-                let text = format!("{name}: the member stands in the request twice");
-                return Err(Refusal::invalid(name, text));
-            }
+            *slot = Some(value);
         }
         let this = Self { table, values };
         this.judge(request);

@@ -34,7 +34,7 @@ enum Kind {
 
 impl Memo {
     /// The one event of a frame like the frame before. Text that is empty might mean something
-    /// else, so such a frame is none.
+    /// else, so such a frame is none. Whether arguments are whole by now is for the caller to say.
     #[must_use]
     pub fn read<'t>(&self, data: &'t [u8]) -> Option<Event<'t>> {
         let kind = self.kind?;
@@ -43,7 +43,11 @@ impl Memo {
             Kind::Text { block } => Event::Text { block, text },
             Kind::Refusal => Event::Refusal { text },
             Kind::Thinking { block } => Event::Thinking { block, text },
-            Kind::ToolArguments { tool } => Event::ToolArguments { tool, json: text },
+            Kind::ToolArguments { tool } => Event::ToolArguments {
+                tool,
+                json: text,
+                whole: false,
+            },
         })
     }
 
@@ -94,7 +98,7 @@ impl Only {
             Event::Text { block, text } => (Kind::Text { block }, text),
             Event::Refusal { text } => (Kind::Refusal, text),
             Event::Thinking { block, text } => (Kind::Thinking { block }, text),
-            Event::ToolArguments { tool, json } => (Kind::ToolArguments { tool }, json),
+            Event::ToolArguments { tool, json, .. } => (Kind::ToolArguments { tool }, json),
             Event::Start { .. }
             | Event::Signature { .. }
             | Event::Redacted { .. }

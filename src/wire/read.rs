@@ -1,5 +1,8 @@
 //! Reading request members with refusals that name the place.
 //!
+//! Objects come through [`object`] or [`single`], which refuse a member that stands there twice:
+//! what is read of it and what another parser takes could be two requests.
+//!
 //! A [`Place`] is a path that lives on the stack and is spelled out only when something is wrong.
 
 use core::fmt;
@@ -56,6 +59,15 @@ impl<'p> Place<'p> {
     #[cold]
     pub fn refuse(&self, text: &str) -> Refusal {
         Refusal::invalid(self.to_string(), format!("{self}: {text}"))
+    }
+
+    /// A refusal of a member of the object here that stands there twice.
+    #[must_use]
+    #[cold]
+    pub fn member_twice(&self, name: Raw<'_>) -> Refusal {
+        let param = format!("{self}.{}", shown(name));
+        let text = format!("{param}: the member stands in the request twice");
+        Refusal::invalid(param, text)
     }
 
     /// A refusal that says what was expected and what stands here.
@@ -123,12 +135,56 @@ pub fn string_maybe<'t>(
 /// The object at `place`.
 ///
 /// # Errors
-/// When it is none.
+/// When it is none, or has a member twice.
 pub fn object<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
+    single(opaque(value, place)?, place)
+}
+
+/// The object at `place`, which is copied as it stands and not judged.
+///
+/// # Errors
+/// When it is none.
+pub fn opaque<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
     match value.kind() {
         Kind::Object => Ok(value),
         _ => Err(place.expected("an object", value)),
     }
+}
+
+/// The object that must stand as member `name` of `object`.
+///
+/// # Errors
+/// When it is missing, no object, or has a member twice.
+pub fn object_member<'t>(
+    parent: Value<'t>,
+    name: &'static str,
+    place: &Place<'_>,
+) -> Result<Value<'t>, Refusal> {
+    let place = place.member(name);
+    match parent.get_set(name) {
+        Some(value) => object(value, &place),
+        None => Err(place.refuse("expected an object, found nothing")),
+    }
+}
+
+/// The value at `place`, of whatever kind.
+///
+/// # Errors
+/// When it is an object with a member twice.
+pub fn single<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
+    match value.repeated_name() {
+        None => Ok(value),
+        Some(name) => Err(place.member_twice(name)),
+    }
+}
+
+/// The refusal of a member of the outermost object that stands there twice.
+#[must_use]
+#[cold]
+pub fn root_member_twice(name: Raw<'_>) -> Refusal {
+    let name = shown(name);
+    let text = format!("{name}: the member stands in the request twice");
+    Refusal::invalid(name, text)
 }
 
 /// The array at `place`.

@@ -76,6 +76,12 @@ struct Call {
     arguments: String,
 }
 
+/// The calls that there are: one without a name cannot be run.
+fn calls_meaning<'c>(calls: impl Iterator<Item = &'c Call>) -> Vec<(String, Value)> {
+    let named = calls.filter(|call| !call.name.is_empty());
+    named.map(call_meaning).collect()
+}
+
 fn call_meaning(call: &Call) -> (String, Value) {
     let text = if call.arguments.is_empty() {
         "{}"
@@ -129,7 +135,7 @@ fn openai_stream(frames: &[String]) -> Meaning {
             }
         }
     }
-    meaning.tools = calls.iter().map(|(_, call)| call_meaning(call)).collect();
+    meaning.tools = calls_meaning(calls.iter().map(|(_, call)| call));
     meaning.signatures.extend(signatures.into_values());
     if meaning.terminated || !finish.is_empty() {
         meaning.stop = openai_stop(&finish, !meaning.tools.is_empty(), &refusal);
@@ -241,20 +247,17 @@ fn openai_answer(root: &Value) -> Meaning {
     meaning.signatures.extend(signatures.into_values());
     let refusal = string(&message["refusal"]);
     meaning.text += &refusal;
-    for call in message["tool_calls"].as_array().into_iter().flatten() {
-        meaning.tools.push(call_meaning(&Call {
+    let calls = message["tool_calls"].as_array().into_iter().flatten();
+    let functions = calls.map(|call| &call["function"]);
+    let calls: Vec<Call> = functions
+        .chain([&message["function_call"]])
+        .map(|function| Call {
             id: String::new(),
-            name: string(&call["function"]["name"]),
-            arguments: string(&call["function"]["arguments"]),
-        }));
-    }
-    if message["function_call"].is_object() {
-        meaning.tools.push(call_meaning(&Call {
-            id: String::new(),
-            name: string(&message["function_call"]["name"]),
-            arguments: string(&message["function_call"]["arguments"]),
-        }));
-    }
+            name: string(&function["name"]),
+            arguments: string(&function["arguments"]),
+        })
+        .collect();
+    meaning.tools = calls_meaning(calls.iter());
     let finish = string(&choice["finish_reason"]);
     meaning.stop = openai_stop(&finish, !meaning.tools.is_empty(), &refusal);
     meaning.usage = root["usage"]

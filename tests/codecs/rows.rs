@@ -123,6 +123,122 @@ fn a2_three_calls_in_one_turn_yield_three_blocks() {
     assert_eq!(blocks(&events), pairs(&expected));
 }
 
+/// A stream of the OpenAI wire whose chunks carry these lists of `tool_calls`.
+fn calling(lists: &[Value]) -> String {
+    let chunk = |delta: Value, reason: Value| {
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": reason});
+        format!(
+            "data: {}\n\n",
+            json!({"id": "c", "model": "m", "choices": [choice]})
+        )
+    };
+    let calls = lists
+        .iter()
+        .map(|list| chunk(json!({ "tool_calls": list }), Value::Null));
+    let last = chunk(json!({}), json!("tool_calls"));
+    calls.collect::<String>() + &last + "data: [DONE]\n\n"
+}
+
+fn call(mut own: Value, name: &str, arguments: &str) -> Value {
+    own["function"] = json!({"name": name, "arguments": arguments});
+    own
+}
+
+#[test]
+fn a2_whole_calls_that_nothing_numbers_are_calls_of_their_own() {
+    let two = [("f", r#"{"n":1}"#), ("f", r#"{"n":2}"#)];
+    let other = [("f", r#"{"n":1}"#), ("g", "{}")];
+    let nothing = [("f", ""), ("g", r#"{"n":2}"#)];
+    for (own, expected) in [
+        (json!({"index": 0}), &two[..]),
+        (json!({}), &two),
+        (json!({"id": ""}), &two),
+        (json!({"index": 0, "id": "x"}), &two),
+        (json!({"index": 0}), &other),
+        (json!({"id": "x"}), &other),
+        (json!({"index": 0, "id": "x"}), &other),
+        (json!({"index": 0}), &nothing),
+    ] {
+        let calls: Vec<Value> = expected
+            .iter()
+            .map(|(name, arguments)| call(own.clone(), name, arguments))
+            .collect();
+        let apart: Vec<Value> = calls.iter().map(|call| json!([call])).collect();
+        for body in [calling(&apart), calling(&[json!(calls)])] {
+            let out = translate(O, context(), &body);
+            assert_eq!(blocks(&values(&out)), pairs(expected), "{own}");
+            assert_eq!(stop_reason(&values(&out)), "tool_use");
+        }
+    }
+}
+
+#[test]
+fn a2_name_repeated_in_every_piece_goes_on_with_the_call() {
+    let pieces = [
+        r#"{"a":{"b":"#,
+        r#"1}"#,
+        "",
+        r#","c":"}{"#,
+        r#""}"#,
+        "",
+        " ",
+    ];
+    for own in [
+        json!({"index": 0}),
+        json!({"index": 0, "id": "x"}),
+        json!({}),
+        json!({"id": "x"}),
+    ] {
+        let lists: Vec<Value> = pieces
+            .iter()
+            .map(|piece| json!([call(own.clone(), "f", piece)]))
+            .collect();
+        let out = translate(O, context(), &calling(&lists));
+        let expected = [("f", r#"{"a":{"b":1},"c":"}{"} "#)];
+        assert_eq!(blocks(&values(&out)), pairs(&expected), "{own}");
+    }
+}
+
+#[test]
+fn a2_whole_call_behind_repeated_pieces_is_told_from_them() {
+    // The pieces between are like the one before but for their text.
+    let pieces = [r#"{"a":["#, "1,", "2,", "3]}"];
+    let mut lists: Vec<Value> = vec![json!([call(json!({"index": 0}), "f", "")])];
+    lists.extend(
+        pieces
+            .iter()
+            .map(|piece| json!([{"index": 0, "function": {"arguments": piece}}])),
+    );
+    lists.push(json!([call(json!({"index": 0}), "f", "{}")]));
+    let out = translate(O, context(), &calling(&lists));
+    let expected = [("f", r#"{"a":[1,2,3]}"#), ("f", "{}")];
+    assert_eq!(blocks(&values(&out)), pairs(&expected));
+}
+
+#[test]
+fn a9_arguments_that_are_an_object_are_the_input() {
+    let object = json!({"a": 1, "b": "\"\n"});
+    for own in [json!({"index": 0, "id": "x"}), json!({})] {
+        let mut first = own.clone();
+        first["function"] = json!({"name": "f", "arguments": object});
+        let mut second = own;
+        second["id"] = json!("y");
+        second["function"] = json!({"name": "f", "arguments": {}});
+        let body = calling(&[json!([first]), json!([second])]);
+        let expected = [
+            ("f".to_owned(), object.clone()),
+            ("f".to_owned(), json!({})),
+        ];
+        let out = translate(O, context(), &body);
+        assert_eq!(of_stream(A, &out.bytes).tools, expected);
+    }
+    let function = json!({"name": "f", "arguments": object});
+    let choice = json!({"index": 0, "delta": {"function_call": function}, "finish_reason": "stop"});
+    let chunk = json!({"id": "c", "model": "m", "choices": [choice]});
+    let out = translate(O, context(), &format!("data: {chunk}\n\ndata: [DONE]\n\n"));
+    assert_eq!(of_stream(A, &out.bytes).tools, [("f".to_owned(), object)]);
+}
+
 #[test]
 fn a3_second_call_waits_until_the_first_is_whole_and_no_longer() {
     let body = fixture(O, "streams", "tools-interleaved.sse");
@@ -406,6 +522,94 @@ fn d5_d6_anthropic_error_becomes_an_error_object_and_nothing_follows() {
     let error = json!({"message": "Overloaded", "type": "server_error", "param": null, "code": "overloaded"});
     assert_eq!(last(&events), &json!({ "error": error }));
     assert!(!out.text().contains("[DONE]") && finish_reason(&events).is_empty());
+}
+
+/// Frames that are no event of their wire and report an error, with its message, class and code.
+const FLAT_ERRORS: [(&str, &str, ErrorKind, Option<&str>); 8] = [
+    (
+        r#"{"object":"error","message":"too long","type":"BadRequestError","param":null,"code":400}"#,
+        "too long",
+        ErrorKind::InvalidRequest,
+        Some("400"),
+    ),
+    (
+        r#"{"object":"error"}"#,
+        "upstream error",
+        ErrorKind::Api,
+        None,
+    ),
+    (r#"{"message":"words"}"#, "words", ErrorKind::Api, None),
+    (r#"{"Message":"words"}"#, "words", ErrorKind::Api, None),
+    (
+        r#"{"detail":[{"msg":"words"}]}"#,
+        "words",
+        ErrorKind::Api,
+        None,
+    ),
+    (r#"{"error":"words"}"#, "words", ErrorKind::Api, None),
+    (
+        r#"{"message":"slow down","code":429}"#,
+        "slow down",
+        ErrorKind::RateLimit,
+        Some("429"),
+    ),
+    (
+        r#"{"error":{"message":"busy","type":"overloaded_error"}}"#,
+        "busy",
+        ErrorKind::Overloaded,
+        None,
+    ),
+];
+
+#[test]
+fn d8_errors_in_any_form_end_the_stream_and_are_handed_out_from_its_start() {
+    for from in WIRES {
+        let text = fixture(from, "streams", "truncated-in-text.sse");
+        let end = match from {
+            O => "data: [DONE]\n\n",
+            A => "data: {\"type\":\"message_stop\"}\n\n",
+        };
+        for (frame, message, kind, code) in FLAT_ERRORS {
+            for before in ["", &text] {
+                let body = format!("{before}data: {frame}\n\n{end}");
+                let mut translator =
+                    StreamTranslator::new(from, other(from), context(), EVENT_BYTES_MAX);
+                let mut out = Vec::new();
+                let told = translator.push(body.as_bytes(), &mut out);
+                assert_eq!(told.end, End::UpstreamError, "{body}");
+                let meaning = of_stream(other(from), &out);
+                assert_eq!(meaning.error.as_deref(), Some(message), "{frame}");
+                assert!(!meaning.terminated && meaning.stop.is_empty(), "{frame}");
+                let facts = translator.upstream_error().unwrap();
+                if from == O {
+                    assert_eq!((facts.kind, facts.code.as_deref()), (kind, code), "{frame}");
+                }
+                let (tap, told) = tap_pieces(from, &[body.as_bytes()], true);
+                assert_eq!(told.end, End::UpstreamError, "{frame}");
+                assert_eq!(tap.upstream_error(), Some(facts), "{frame}");
+            }
+        }
+    }
+}
+
+#[test]
+fn d7_end_behind_frames_that_are_no_chunks_is_none() {
+    for strange in [
+        r#"{"status":"queued"}"#,
+        r#"{"id":"c","object":"ping"}"#,
+        r#"{"usage":{"prompt_tokens":1}}"#,
+        "{}",
+    ] {
+        let body = format!("data: {strange}\n\ndata: [DONE]\n\n");
+        let out = translate(O, context(), &body);
+        assert_eq!(out.end, End::Truncated, "{strange}");
+        let meaning = of_stream(A, &out.bytes);
+        let expected = Some("upstream sent a malformed stream");
+        assert_eq!(meaning.error.as_deref(), expected, "{strange}");
+        let text = fixture(O, "streams", "text.sse");
+        let out = translate(O, context(), &format!("data: {strange}\n\n{text}"));
+        assert_eq!(out.end, End::Complete, "{strange}");
+    }
 }
 
 #[test]

@@ -12,10 +12,13 @@ use crate::meaning::{Meaning, frames, of_stream, parse};
 use crate::support::{context, other, translate};
 
 fn whole(from: Wire, body: &Value) -> Value {
+    whole_text(from, &body.to_string())
+}
+
+fn whole_text(from: Wire, body: &str) -> Value {
     let mut out = Vec::new();
     let (mut tape, limits) = (Tape::new(), Limits::default());
     let wires = (from, other(from));
-    let body = body.to_string();
     response::translate(
         wires,
         body.as_bytes(),
@@ -149,6 +152,25 @@ fn finish_reasons_of_the_openai_wire_become_stop_reasons() {
 }
 
 #[test]
+fn calls_without_a_name_are_none_streamed_and_whole() {
+    let nameless = json!({"arguments": "", "name": ""});
+    for delta in [
+        json!({"content": "Hi", "function_call": nameless}),
+        json!({"content": "Hi", "tool_calls": [{"index": 0, "function": nameless}]}),
+        json!({"content": "Hi", "tool_calls": [{"index": 0, "id": "t", "function": {}}]}),
+        json!({"content": "Hi", "tool_calls": [{"index": 0, "id": "t"}]}),
+    ] {
+        let found = openai_end(&json!("tool_calls"), &delta, &Value::Null).0;
+        assert_eq!(found, "end_turn", "{delta}");
+        let mut message = delta.clone();
+        message["role"] = json!("assistant");
+        let choice = json!({"index": 0, "message": message, "finish_reason": "function_call"});
+        let answer = whole(O, &json!({"id": "c", "model": "m", "choices": [choice]}));
+        assert_eq!(answer["content"], json!([{"type": "text", "text": "Hi"}]));
+    }
+}
+
+#[test]
 fn usage_of_the_anthropic_wire_is_added_up() {
     let cases = [
         (
@@ -236,6 +258,66 @@ fn usage_of_the_openai_wire_is_taken_apart() {
         let found = openai_end(&json!("stop"), &json!({"content": "Hi"}), &usage).1;
         assert_eq!(found, expected, "{usage}");
     }
+}
+
+#[test]
+fn m5_of_members_that_stand_twice_in_answers_the_last_counts_streamed_and_whole() {
+    let content = r#""content":"first","content":"last""#;
+    let calls = r#""tool_calls":[{"index":0,"id":"x","id":"y","function":{"name":"f","name":"g","arguments":"{}","arguments":"{\"a\":1}"}}]"#;
+    for (members, expected) in [
+        (content, json!({"type": "text", "text": "last"})),
+        (
+            calls,
+            json!({"type": "tool_use", "id": "y", "name": "g", "input": {"a": 1}}),
+        ),
+    ] {
+        let choice = |place: &str| {
+            format!(
+                r#"{{"index":0,"{place}":{{{members}}},"finish_reason":"x","finish_reason":"length"}}"#
+            )
+        };
+        let answer = format!(
+            r#"{{"id":"c","model":"m","choices":[{}]}}"#,
+            choice("message")
+        );
+        let answer = whole_text(O, &answer);
+        assert_eq!(answer["content"], json!([expected]));
+        assert_eq!(answer["stop_reason"], "max_tokens");
+        let chunk = format!(
+            r#"{{"id":"c","model":"m","choices":[{}]}}"#,
+            choice("delta")
+        );
+        let out = translate(O, context(), &format!("data: {chunk}\n\ndata: [DONE]\n\n"));
+        let meaning = of_stream(A, &out.bytes);
+        assert_eq!(meaning.stop, "length");
+        let text = expected["text"].as_str().unwrap_or_default();
+        assert_eq!(meaning.text, text);
+        for (name, input) in meaning.tools {
+            assert_eq!(
+                (json!(name), &input),
+                (expected["name"].clone(), &expected["input"])
+            );
+        }
+    }
+    let block = r#"{"type":"text","text":"first","text":"last"}"#;
+    let answer = format!(
+        r#"{{"type":"message","content":[{block}],"stop_reason":"x","stop_reason":"max_tokens"}}"#
+    );
+    let answer = whole_text(A, &answer);
+    assert_eq!(answer["choices"][0]["message"]["content"], "last");
+    assert_eq!(answer["choices"][0]["finish_reason"], "length");
+    let events = [
+        format!(r#"{{"type":"content_block_start","index":0,"content_block":{block}}}"#),
+        r#"{"type":"message_delta","delta":{"stop_reason":"x","stop_reason":"max_tokens"}}"#
+            .to_owned(),
+        r#"{"type":"message_stop"}"#.to_owned(),
+    ];
+    let body: String = events
+        .iter()
+        .map(|event| format!("data: {event}\n\n"))
+        .collect();
+    let meaning = of_stream(O, &translate(A, context(), &body).bytes);
+    assert_eq!((&*meaning.text, &*meaning.stop), ("last", "length"));
 }
 
 #[test]

@@ -263,6 +263,74 @@ fn example_5_insufficient_quota_is_402_and_not_to_be_retried() {
 }
 
 #[test]
+fn successes_that_report_an_error_are_told_in_the_providers_words() {
+    each_way(&CROSSED, |driver, direction| {
+        let error = match direction.upstream {
+            Wire::OpenAiChat => r#"{"error":{"message":"its own words","code":429}}"#.to_owned(),
+            Wire::AnthropicMessages => {
+                error_body(direction.upstream, "rate_limit_error", "its own words")
+            }
+        };
+        let provider = Provider::answering(http::json(error));
+        let gateway = Gateway::on(driver, direction, &provider);
+        for streamed in [false, true] {
+            let body = chat(direction.client, MODEL, streamed);
+            let got = ask(&gateway, direction.client, "", body);
+            assert_eq!(got.status, 502, "{}", got.text());
+            let told = told(direction.client, &got);
+            assert_eq!(
+                (&*told.kind, &*told.message),
+                ("rate_limit_error", "its own words")
+            );
+        }
+        let lines = gateway.lines(2);
+        assert_eq!(lines[0]["fault"], "not_an_answer");
+        assert_eq!(lines[1]["fault"], "content_type");
+    });
+}
+
+#[test]
+fn successes_that_are_neither_answer_nor_error_are_told_in_ours() {
+    each_way(&CROSSED, |driver, direction| {
+        // As much as is read of an error in place of a stream, and one byte more.
+        let words = "x".repeat(65_536 - r#"{"message":""}"#.len());
+        let error = format!(r#"{{"message":"{words}"}}"#);
+        let no_stream = "upstream sent no JSON and no stream";
+        for (streamed, body, message) in [
+            (false, "{}".to_owned(), "upstream sent a malformed answer"),
+            (true, "{}".to_owned(), no_stream),
+            (true, error.clone(), &words),
+            (true, error + " ", no_stream),
+        ] {
+            let provider = Provider::answering(http::json(body));
+            let gateway = Gateway::on(driver, direction, &provider);
+            let body = chat(direction.client, MODEL, streamed);
+            let got = ask(&gateway, direction.client, "", body);
+            assert_eq!(got.status, 502, "{}", got.text());
+            assert_eq!(told(direction.client, &got).message, message);
+        }
+    });
+}
+
+#[test]
+fn f1_whether_to_retry_is_said_once() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        // A limit that names no time is a spend cap.
+        for (limit, expected) in [("", "false"), ("retry-after: 7\r\n", "true")] {
+            let fields =
+                format!("content-type: application/json\r\nx-should-retry: true\r\n{limit}");
+            let body = error_body(Wire::AnthropicMessages, "rate_limit_error", "spent");
+            let provider = Provider::answering(answer("429 Too Many Requests", &fields, body));
+            let gateway = to_anthropic(driver, &provider);
+            let got = ask(&gateway, wire, "", chat(wire, MODEL, false));
+            assert_eq!(got.status, 429);
+            assert_eq!(got.field("x-should-retry"), Some(expected), "{limit}");
+        }
+    });
+}
+
+#[test]
 fn heads_across_the_wires_carry_what_has_a_meaning_there() {
     each_way(&CROSSED, |driver, direction| {
         let fields = "content-type: application/json\r\n\

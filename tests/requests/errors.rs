@@ -2,7 +2,7 @@
 
 use ringway::chat::error::{ApiError, ErrorKind};
 use ringway::json::tape::Tape;
-use ringway::translate::error::{Told, scrub, translate};
+use ringway::translate::error::{Told, in_answer, scrub, translate};
 use ringway::wire::error::{write_body, write_event};
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as C};
 use serde_json::{Value, json};
@@ -333,5 +333,87 @@ fn any_bytes_give_one_valid_error_of_bounded_size() {
             let (told, _) = run(A, 500, cut);
             assert_eq!(told.status, 500);
         }
+    }
+}
+
+#[test]
+fn successes_that_report_an_error_are_502_with_its_words_and_class() {
+    let choice = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":""},"finish_reason":"error","error":{"code":502,"message":"words"}}]}"#;
+    for (from, body, message, kind) in [
+        (
+            C,
+            r#"{"error":{"message":"words","code":429}}"#,
+            "words",
+            ErrorKind::RateLimit,
+        ),
+        (
+            C,
+            r#"{"error":{"message":"words","type":"insufficient_quota"}}"#,
+            "words",
+            ErrorKind::Billing,
+        ),
+        (
+            C,
+            r#"{"error":{"message":"words"},"choices":[{"message":{"content":"x"}}]}"#,
+            "words",
+            ErrorKind::Api,
+        ),
+        (C, choice, "words", ErrorKind::Api),
+        (
+            C,
+            r#"{"choices":[{"message":{"content":"x"},"finish_reason":"error"}]}"#,
+            "upstream error 502",
+            ErrorKind::Api,
+        ),
+        (
+            C,
+            r#"{"error":{"message":"no","code":"context_length_exceeded"}}"#,
+            "prompt is too long: no",
+            ErrorKind::InvalidRequest,
+        ),
+        (
+            C,
+            r#"[{"error":{"message":"words"}}]"#,
+            "words",
+            ErrorKind::Api,
+        ),
+        (
+            C,
+            r#"{"detail":"the key is sk-1"}"#,
+            "the key is [credential]",
+            ErrorKind::Api,
+        ),
+        (
+            A,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"words"}}"#,
+            "words",
+            ErrorKind::Overloaded,
+        ),
+        (A, r#"{"message":"words"}"#, "words", ErrorKind::Api),
+    ] {
+        let wires = (from, if from == A { C } else { A });
+        let told = in_answer(wires, body.as_bytes(), &[b"sk-1"], &mut Tape::new());
+        let told = told.unwrap_or_else(|| panic!("{body}"));
+        assert_eq!((told.status, told.kind), (502, kind), "{body}");
+        assert_eq!(told.message, message, "{body}");
+        let never = (kind == ErrorKind::Billing).then_some(false);
+        assert_eq!(told.should_retry, never, "{body}");
+    }
+    let too_long = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9"}}"#;
+    let told = in_answer((A, C), too_long.as_bytes(), &[], &mut Tape::new()).unwrap();
+    assert_eq!(told.code, Some("context_length_exceeded"));
+    for (from, body) in [
+        (C, "{}"),
+        (C, "words"),
+        (C, r#"{"choices":[{"message":{"content":"x"}}]}"#),
+        (C, r#"{"choices":[]}"#),
+        (A, r#"{"type":"message","content":"x"}"#),
+    ] {
+        let wires = (from, if from == A { C } else { A });
+        assert_eq!(
+            in_answer(wires, body.as_bytes(), &[], &mut Tape::new()),
+            None,
+            "{body}"
+        );
     }
 }

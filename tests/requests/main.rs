@@ -11,6 +11,7 @@
 mod anthropic_to_openai;
 mod counting;
 mod documented;
+mod duplicates;
 mod errors;
 mod golden;
 mod headers;

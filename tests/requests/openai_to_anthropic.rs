@@ -691,6 +691,70 @@ fn o6_system_run_leads_and_later_ones_keep_their_place() {
 }
 
 #[test]
+fn o6_system_beside_an_empty_assistant_turn_is_placed_as_if_it_were_not_there() {
+    let text = |role: &str, text: &str| format!(r#"{{"role":"{role}","content":"{text}"}}"#);
+    let turns = |list: &[(&str, &str)]| {
+        let list: Vec<String> = list.iter().map(|(role, it)| text(role, it)).collect();
+        chat_messages(&format!("[{}]", list.join(",")))
+    };
+    for (messages, expected) in [
+        (
+            &[
+                ("user", "U"),
+                ("system", "S"),
+                ("assistant", ""),
+                ("user", "V"),
+            ][..],
+            r#"[["user","U","[system instruction]\nS","V"]]"#,
+        ),
+        (
+            &[
+                ("user", "U"),
+                ("assistant", "A"),
+                ("system", "S"),
+                ("assistant", ""),
+                ("user", "V"),
+            ],
+            r#"[["user","U"],["assistant","A"],["user","V"],["system","S"]]"#,
+        ),
+        (
+            &[
+                ("user", "U"),
+                ("assistant", ""),
+                ("system", "S"),
+                ("user", "V"),
+                ("assistant", "A"),
+                ("user", "W"),
+            ],
+            r#"[["user","U","[system instruction]\nS","V"],["assistant","A"],["user","W"]]"#,
+        ),
+        (
+            &[
+                ("user", "U"),
+                ("assistant", ""),
+                ("system", "S"),
+                ("assistant", "A"),
+                ("user", "W"),
+            ],
+            r#"[["user","U"],["system","S"],["assistant","A"],["user","W"]]"#,
+        ),
+    ] {
+        let out = Run::to_anthropic(OPUS_5).ok(&turns(messages));
+        let list = out.json["messages"].as_array().unwrap().iter();
+        let found: Value = list
+            .map(|message| {
+                let texts = message["content"].as_array().unwrap().iter();
+                let texts = texts.map(|block| block["text"].clone());
+                core::iter::once(message["role"].clone())
+                    .chain(texts)
+                    .collect::<Value>()
+            })
+            .collect();
+        assert_eq!(found, json(expected), "{messages:?}");
+    }
+}
+
+#[test]
 fn o5_must_pass_example_one() {
     let messages = r#"[{"role":"system","content":"S1"},{"role":"user","content":"U"},
         {"role":"assistant","content":"T","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"c2","type":"function","function":{"name":"g","arguments":"{\"x\": 1}"}}]},
@@ -1147,6 +1211,31 @@ fn ids_are_respelled_alike_for_call_and_result_and_never_twice() {
             out.json["messages"][at]["content"][0]["id"],
             out.json["messages"][at + 1]["content"][0]["tool_use_id"]
         );
+    }
+}
+
+#[test]
+fn e1_dot_of_an_empty_turn_stays_when_its_answer_was_empty() {
+    let user = r#"{"role":"user","content":""}"#;
+    let nothing = r#"{"role":"assistant","content":""}"#;
+    let start = r#"{"role":"user","content":"U"},{"role":"assistant","content":"A"},"#;
+    let bytes = |messages: &str| {
+        let out = Run::to_anthropic(PLAIN).ok(&chat_messages(&format!("[{messages}]")));
+        assert_eq!(out.notes, "changed=messages", "{messages}");
+        String::from_utf8(out.bytes).unwrap()
+    };
+    for start in ["", start] {
+        let before = bytes(&format!("{start}{user}"));
+        let before = before.strip_suffix("]}]}").unwrap();
+        assert!(before.ends_with(r#""text":"."}"#), "{before}");
+        for more in ["", nothing, user] {
+            let gap = if more.is_empty() { "" } else { "," };
+            let after = bytes(&format!(
+                r#"{start}{user},{nothing}{gap}{more},{{"role":"user","content":"V"}}"#
+            ));
+            assert!(after.starts_with(before), "{after}\n{before}");
+            assert_eq!(after.matches(r#""text":"."}"#).count(), 1, "{after}");
+        }
     }
 }
 

@@ -2,17 +2,48 @@ use super::*;
 
 #[test]
 fn read_walks_nested_values_with_exact_sources() {
-    let text = br#" {"a":[1, 2.50,{"b":"x\n"}],"c":null ,"a":true} "#;
+    let text = br#" {"a":[1, 2.50,{"b":"x\n"}],"c":null ,"d":true} "#;
     let mut tape = Tape::new();
     let root = tape.read(text, 8, 100).unwrap();
     let names: Vec<_> = root.members().map(|(name, _)| name.decode()).collect();
-    assert_eq!(names, ["a", "c", "a"]);
+    assert_eq!(names, ["a", "c", "d"]);
     let list: Vec<_> = root.get("a").unwrap().elements().collect();
     assert_eq!(list[1].as_number(), Some("2.50"));
     assert_eq!(list[2].source(), br#"{"b":"x\n"}"#);
     assert_eq!(list[2].get("b").unwrap().source(), br#""x\n""#);
     assert!(root.get_set("c").is_none());
     assert_eq!(root.source().len(), text.len() - 2);
+}
+
+#[test]
+fn repeated_names_are_found_among_few_and_many_and_the_last_counts() {
+    let mut tape = Tape::new();
+    for (text, expected) in [
+        ("{}", None),
+        ("[1,1]", None),
+        (r#"{"a":1,"b":{"a":2}}"#, None),
+        (r#"{"a":1,"b":2,"a":3}"#, Some("a")),
+        (r#"{"a":1,"\u0061":3}"#, Some(r"\u0061")),
+        (r#"{"\u0061":1,"\u0061\u0062":3}"#, None),
+        (r#"{"":1,"":3}"#, Some("")),
+    ] {
+        let root = tape.read(text.as_bytes(), 8, 100).unwrap();
+        let found = root.repeated_name().map(Raw::bytes);
+        assert_eq!(found, expected.map(str::as_bytes), "{text}");
+    }
+    let root = tape.read(br#"{"a":1,"b":2,"a":3}"#, 8, 100).unwrap();
+    assert_eq!(root.get("a").and_then(Value::as_u64), Some(3));
+    for count in [PAIRWISE_MAX - 1, PAIRWISE_MAX, 5_000] {
+        let names: Vec<String> = (0..count).map(|at| format!("\"n{at}\":0")).collect();
+        let names = names.join(",");
+        let text = format!("{{{names}}}");
+        let root = tape.read(text.as_bytes(), 8, 20_000).unwrap();
+        assert_eq!(root.repeated_name(), None, "{count}");
+        let text = format!("{{{names},\"\\u006e0\":0}}");
+        let root = tape.read(text.as_bytes(), 8, 20_000).unwrap();
+        let found = root.repeated_name().map(Raw::decode);
+        assert_eq!(found.as_deref(), Some("n0"), "{count}");
+    }
 }
 
 #[test]
@@ -101,11 +132,11 @@ fn wrong_kinds_answer_nothing() {
 }
 
 #[test]
-fn first_of_repeated_members_is_got_and_debug_shows_no_body() {
+fn last_of_repeated_members_is_got_and_debug_shows_no_body() {
     let mut tape = Tape::new();
-    let root = tape.read(br#"{"k":"secret","\u006b":2}"#, 8, 100).unwrap();
+    let root = tape.read(br#"{"k":2,"\u006b":"secret"}"#, 8, 100).unwrap();
     assert!(root.get("k").unwrap().is_str("secret"));
-    assert_eq!(format!("{:?}", root.get("k").unwrap()), "String at 5..13");
+    assert_eq!(format!("{:?}", root.get("k").unwrap()), "String at 16..24");
 }
 
 #[test]

@@ -26,10 +26,8 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
     clean(fit, &mut request.system);
     let mut ids = CallIds::default();
     calls::pair(&mut request.messages, Wire::OpenAiChat, |id| ids.assign(id))?;
-    let placed = place_system(
-        core::mem::take(&mut request.messages),
-        fit.facts.system_in_messages,
-    );
+    let said = drop_empty(fit, core::mem::take(&mut request.messages));
+    let placed = place_system(said, fit.facts.system_in_messages);
     request.messages = merge(placed);
     repair(fit, request);
     prefill(fit, request)
@@ -48,6 +46,39 @@ fn clean(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
         }
         _ => true,
     });
+}
+
+/// Takes out assistant turns that are empty, before instructions are placed by what stands beside
+/// them. A user turn that such an answer followed is empty no longer once it is joined with the
+/// next, but went out as `.` when it was asked: it stays so, that one turn is the start of the next.
+fn drop_empty<'a>(fit: &mut Fit<'_>, messages: Vec<Message<'a>>) -> Vec<Message<'a>> {
+    let mut out: Vec<Message<'a>> = Vec::with_capacity(messages.len());
+    // Of the user's turn at hand: where its first empty message stands, and whether it says more.
+    let (mut empty_at, mut says) = (None, false);
+    for message in messages {
+        let is_empty = message.blocks.is_empty();
+        match message.role {
+            Role::Assistant if is_empty => {
+                let asked = empty_at
+                    .filter(|_| !says)
+                    .and_then(|at: usize| out.get_mut(at));
+                if let Some(user) = asked {
+                    user.blocks.push(dot());
+                    fit.notes.changed("messages");
+                    says = true;
+                }
+                continue;
+            }
+            Role::Assistant => (empty_at, says) = (None, false),
+            Role::User if is_empty => {
+                empty_at.get_or_insert(out.len());
+            }
+            Role::User => says = true,
+            Role::System => says |= !is_empty && !fit.facts.system_in_messages,
+        }
+        out.push(message);
+    }
+    out
 }
 
 fn place_system(messages: Vec<Message<'_>>, taken: bool) -> Vec<Message<'_>> {
@@ -115,9 +146,6 @@ fn as_user(run: Message<'_>) -> Message<'_> {
 fn merge(messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
     let mut out: Vec<Message<'_>> = Vec::with_capacity(messages.len());
     for message in messages {
-        if message.role == Role::Assistant && message.blocks.is_empty() {
-            continue;
-        }
         match out.last_mut() {
             Some(last) if last.role == message.role => last.blocks.extend(message.blocks),
             _ => out.push(message),
@@ -131,7 +159,6 @@ fn merge(messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
 }
 
 fn repair<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) {
-    let dot = || Block::text(Raw::from_checked(b"."));
     for message in &mut request.messages {
         if message.role == Role::User && message.blocks.is_empty() {
             fit.notes.changed("messages");
@@ -175,6 +202,11 @@ fn prefill(fit: &Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// What a user turn says that says nothing.
+fn dot<'a>() -> Block<'a> {
+    Block::text(Raw::from_checked(b"."))
 }
 
 const PREFILL_REFUSED: &str = "This model does not support assistant message prefill. The \

@@ -34,6 +34,21 @@ pub fn read_object(root: Value<'_>) -> ErrorFacts {
     error_text::read(root, |kind, _code| kind_of(kind))
 }
 
+/// Reads a document that is no answer, if it is an error.
+#[must_use]
+pub fn find(root: Value<'_>) -> Option<ErrorFacts> {
+    error_text::find(root, |kind, _code| kind_of(kind))
+}
+
+/// Reads an event that this wire does not have, if it is an error: what stands before a provider
+/// has errors of its own. A type that is merely unknown is none.
+#[must_use]
+pub fn in_stranger(root: Value<'_>) -> Option<ErrorFacts> {
+    let untyped = root.get_set("type").is_none();
+    let named = root.get("object").is_some_and(|it| it.is_str("error"));
+    (untyped || named).then(|| find(root))?
+}
+
 /// `error.type` of a class.
 #[must_use]
 pub const fn type_of(kind: ErrorKind) -> &'static str {

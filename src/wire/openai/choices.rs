@@ -26,6 +26,12 @@ impl Choices {
         }
     }
 
+    /// Whether some choice was seen.
+    #[must_use]
+    pub const fn any(&self) -> bool {
+        self.beyond || self.seen != 0
+    }
+
     /// Whether some choice was seen and all that were seen have finished.
     #[must_use]
     pub const fn all_finished(&self) -> bool {

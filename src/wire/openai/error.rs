@@ -33,6 +33,12 @@ pub fn read_object(root: Value<'_>) -> ErrorFacts {
     error_text::read(root, kind_of)
 }
 
+/// Reads a document that is no answer, if it is an error.
+#[must_use]
+pub fn find(root: Value<'_>) -> Option<ErrorFacts> {
+    error_text::find(root, kind_of)
+}
+
 /// `type` and default `code` of a class.
 #[must_use]
 pub const fn type_and_code(kind: ErrorKind) -> (&'static str, Option<&'static str>) {
@@ -63,7 +69,7 @@ fn kind_of(kind: Option<&str>, code: Option<&str>) -> ErrorKind {
         "timeout" | "504" | "408" => return ErrorKind::Timeout,
         "request_too_large" | "413" => return ErrorKind::TooLarge,
         "403" => return ErrorKind::Permission,
-        "400" | "422" => return ErrorKind::InvalidRequest,
+        "context_length_exceeded" | "400" | "422" => return ErrorKind::InvalidRequest,
         _ => {}
     }
     match kind.unwrap_or_default() {

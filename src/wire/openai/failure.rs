@@ -1,8 +1,30 @@
-//! Errors inside the chunks of a stream.
+//! Errors where an answer or a chunk of one should be.
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::Value;
+use crate::wire::error_text::is_truthy;
 use crate::wire::openai::error;
+
+/// The error that a success reports in place of an answer: as a document, or in its first choice.
+#[must_use]
+pub fn of_answer(root: Value<'_>) -> Option<ErrorFacts> {
+    let choices = root.get_set("choices");
+    match choices.and_then(|choices| choices.elements().next()) {
+        Some(choice) if !root.get("error").is_some_and(is_truthy) => {
+            is_failed(choice).then(|| of_choice(choice))
+        }
+        _ => error::find(root),
+    }
+}
+
+/// Whether a choice carries an error, or finished with one.
+#[must_use]
+pub fn is_failed(choice: Value<'_>) -> bool {
+    choice
+        .get("finish_reason")
+        .is_some_and(|reason| reason.is_str("error"))
+        || choice.get("error").is_some_and(is_truthy)
+}
 
 /// The error that a choice carries, or the bare fact that it finished with one.
 #[must_use]
@@ -15,18 +37,5 @@ pub fn of_choice(choice: Value<'_>) -> ErrorFacts {
         message: None,
         param: None,
         code: None,
-    }
-}
-
-/// What the SDKs take for an error: anything but null, false, zero and empty.
-#[must_use]
-pub fn is_truthy(value: Value<'_>) -> bool {
-    match value.kind() {
-        Kind::Object => value.members().next().is_some(),
-        Kind::Array => value.elements().next().is_some(),
-        Kind::String => value.as_raw().is_some_and(|raw| !raw.is_empty()),
-        Kind::Number => value.as_u64() != Some(0),
-        Kind::Bool => value.as_bool() == Some(true),
-        Kind::Null => false,
     }
 }

@@ -13,22 +13,19 @@ use crate::wire::openai::reasoning::{self, Carriers, FORMAT, Piece};
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::chunk::completion_id;
 use crate::wire::openai::stream::decode::read_annotation;
-use crate::wire::openai::{finish, usage};
+use crate::wire::openai::{failure, finish, usage};
 
 /// Reads an answer's first choice; nothing if the document is no answer.
 #[must_use]
 pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     let choice = root.get_set("choices")?.elements().next()?;
     let message = choice.get_set("message")?;
-    if message.kind() != Kind::Object {
+    if message.kind() != Kind::Object || failure::of_answer(root).is_some() {
         return None;
     }
     let reason = choice
         .get_set("finish_reason")
         .and_then(reasoning::non_empty);
-    if reason.is_some_and(|reason| reason.is("error")) {
-        return None;
-    }
     let string = |name: &str| root.get_set(name)?.as_raw();
     let mut reader = Reader::default();
     reader.message(message);
@@ -65,7 +62,7 @@ pub fn read_facts(root: Value<'_>) -> (Usage, Option<StopReason>) {
     let reason = choice
         .get_set("finish_reason")
         .and_then(reasoning::non_empty);
-    if !is_plain || reason.is_some_and(|reason| reason.is("error")) {
+    if !is_plain || failure::of_answer(root).is_some() {
         let ending = read(root).map(|answer| answer.ending);
         return match ending {
             Some(ending) => (ending.usage, Some(ending.stop)),
@@ -232,9 +229,10 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// A call without a name is none: some services send such an empty one with every answer.
     fn call(&mut self, id: Raw<'t>, function: Value<'t>) {
         let string = |name: &str| function.get_set(name)?.as_raw();
-        let Some(name) = string("name") else {
+        let Some(name) = string("name").filter(|name| !name.is_empty()) else {
             return;
         };
         let text = string("arguments").or_else(|| string("input"));

@@ -99,7 +99,7 @@ fn input<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Json<'t>, Refusal> {
     match value.get_set("input") {
         None => Ok(Json::Borrowed(b"{}")),
         Some(input) => {
-            let input = read::object(input, &place.member("input"))?;
+            let input = read::opaque(input, &place.member("input"))?;
             Ok(Json::Borrowed(input.source()))
         }
     }
@@ -111,9 +111,8 @@ fn addition<'t>(
     place: &Place<'_>,
     request: &mut Request<'t>,
 ) -> Result<(), Refusal> {
+    let tool = read::object_member(value, "tool", place)?;
     let place = place.member("tool");
-    let tool = value.get_set("tool");
-    let tool = tool.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
     let is_reference = tool
         .get_set("type")
         .is_some_and(|kind| kind.is_str("tool_reference"));
@@ -155,10 +154,8 @@ fn result_content<'t>(
 }
 
 fn image_source<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, Refusal> {
-    let place = place.member("source");
-    let source = value.get_set("source");
-    let source = source.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
-    source_of(source, &place)
+    let source = read::object_member(value, "source", place)?;
+    source_of(source, &place.member("source"))
 }
 
 fn source_of<'t>(source: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, Refusal> {
@@ -180,14 +177,13 @@ fn document<'t>(
     request: &mut Request<'t>,
     cache: Option<Json<'t>>,
 ) -> Result<Block<'t>, Refusal> {
-    citations(value, request);
+    citations(value, place, request)?;
     if value.get_set("context").is_some() {
         request.lacks(Unsaid::dropped("context"));
     }
     let title = read::string_maybe(value, "title", place)?;
+    let source = read::object_member(value, "source", place)?;
     let place = place.member("source");
-    let source = value.get_set("source");
-    let source = source.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
     let kind = read::string_member(source, "type", &place)?;
     let source = match kind.plain().unwrap_or_default() {
         "text" => DocumentSource::Text(Text::Raw(read::string_member(source, "data", &place)?)),
@@ -211,10 +207,12 @@ fn search_result<'t>(
     place: &Place<'_>,
     request: &mut Request<'t>,
 ) -> Result<Block<'t>, Refusal> {
-    citations(value, request);
+    citations(value, place, request)?;
     let mut text = Vec::new();
     if let Some(content) = value.get_set("content") {
-        for block in read::array(content, &place.member("content"))?.elements() {
+        let place = place.member("content");
+        for (index, block) in read::array(content, &place)?.elements().enumerate() {
+            read::single(block, &place.element(index))?;
             text.extend(block.get_set("text").and_then(Value::as_raw));
         }
     }
@@ -226,11 +224,17 @@ fn search_result<'t>(
 }
 
 /// Citations were asked for: other wires have none.
-fn citations(value: Value<'_>, request: &mut Request<'_>) {
-    let enabled = value
-        .get_set("citations")
-        .and_then(|citations| citations.get_set("enabled"));
+fn citations(
+    value: Value<'_>,
+    place: &Place<'_>,
+    request: &mut Request<'_>,
+) -> Result<(), Refusal> {
+    let Some(citations) = value.get_set("citations") else {
+        return Ok(());
+    };
+    let enabled = read::single(citations, &place.member("citations"))?.get_set("enabled");
     if enabled.and_then(Value::as_bool) == Some(true) {
         request.lacks(Unsaid::dropped("citations"));
     }
+    Ok(())
 }

@@ -44,7 +44,7 @@ pub fn tool<'t>(
         let swapped = portkey::swapped_tool(value).map(|(kind, ..)| kind);
         let kind = swapped.unwrap_or_else(|| kind.decode());
         match kind.starts_with("web_search_") {
-            true => web_search(value, request),
+            true => web_search(value, place, request)?,
             false => request.lacks(Unsaid::refused("tools", NO_SERVER_TOOLS)),
         }
         return Ok(None);
@@ -56,7 +56,7 @@ pub fn tool<'t>(
     }
     let place_of_schema = place.member("input_schema");
     let schema = match value.get_set("input_schema") {
-        Some(schema) => Some(read::object(schema, &place_of_schema)?.source()),
+        Some(schema) => Some(read::opaque(schema, &place_of_schema)?.source()),
         None => return Err(place_of_schema.refuse("expected an object, found nothing")),
     };
     let mark = value.get_set("cache_control");
@@ -70,9 +70,13 @@ pub fn tool<'t>(
     }))
 }
 
-fn web_search<'t>(value: Value<'t>, request: &mut Request<'t>) {
+fn web_search<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'t>,
+) -> Result<(), Refusal> {
     // Portkey's form has the members one level down.
-    let value = value.get_set("web_search").unwrap_or(value);
+    let value = read::single(value.get_set("web_search").unwrap_or(value), place)?;
     let uses = value.get_set("max_uses").and_then(Value::as_u64);
     let mut search = WebSearch {
         size: uses.map(|uses| match uses {
@@ -83,6 +87,7 @@ fn web_search<'t>(value: Value<'t>, request: &mut Request<'t>) {
         ..WebSearch::default()
     };
     if let Some(location) = value.get_set("user_location") {
+        read::single(location, &place.member("user_location"))?;
         search.located = true;
         for (name, member) in location.members() {
             let known = LOCATION.into_iter().find(|known| name.is(known));
@@ -97,6 +102,7 @@ fn web_search<'t>(value: Value<'t>, request: &mut Request<'t>) {
         }
     }
     request.web_search = Some(search);
+    Ok(())
 }
 
 fn choice<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {

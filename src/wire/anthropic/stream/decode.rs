@@ -110,7 +110,11 @@ impl Decoder {
             "message_stop" => return self.end(sink),
             "ping" => sink(Event::Ping)?,
             "error" => return Ok(Step::Failed(Box::new(error::read_object(root)))),
-            _ => {}
+            _ => {
+                if let Some(facts) = error::in_stranger(root) {
+                    return Ok(Step::Failed(Box::new(facts)));
+                }
+            }
         }
         Ok(Step::Open)
     }
@@ -304,7 +308,11 @@ impl Decoder {
                 tool, fragments, ..
             }) => {
                 *fragments = true;
-                Ok(Event::ToolArguments { tool: *tool, json })
+                Ok(Event::ToolArguments {
+                    tool: *tool,
+                    json,
+                    whole: false,
+                })
             }
             _ => Err(StreamFault::ClosedTool),
         }
@@ -333,6 +341,7 @@ impl Decoder {
                     sink(Event::ToolArguments {
                         tool,
                         json: Raw::from_checked(json),
+                        whole: false,
                     })?;
                 }
                 sink(Event::ToolStop { tool })

@@ -9,7 +9,6 @@ use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::write::{Writer, number_into};
 use crate::limits::TOOL_CALLS_MAX;
-use crate::wire::anthropic::stream::arguments::Arguments;
 use crate::wire::anthropic::{stop, usage};
 use crate::wire::ids::{fingerprint, push_id};
 
@@ -38,7 +37,8 @@ enum Open {
 #[derive(Debug)]
 struct Call {
     state: CallState,
-    arguments: Arguments,
+    /// Its arguments are whole.
+    whole: bool,
     /// Of the id as it was written.
     id: u64,
 }
@@ -107,7 +107,9 @@ impl Encoder {
                 }
             }
             Event::ToolStart { tool, id, name } => self.tool_start(tool, id, name, out)?,
-            Event::ToolArguments { tool, json } => self.tool_arguments(tool, json, out)?,
+            Event::ToolArguments { tool, json, whole } => {
+                self.tool_arguments(tool, json, whole, out)?;
+            }
             Event::ToolStop { tool } => {
                 if self.open == Open::Tool(tool as usize) {
                     self.close(out);
@@ -210,7 +212,7 @@ impl Encoder {
         };
         self.calls.push(Call {
             state,
-            arguments: Arguments::default(),
+            whole: false,
             id: print,
         });
         if !waits {
@@ -222,10 +224,7 @@ impl Encoder {
     /// Whether the open block is a call whose arguments are not whole yet.
     fn is_busy(&self) -> bool {
         match self.open {
-            Open::Tool(at) => !self
-                .calls
-                .get(at)
-                .is_some_and(|call| call.arguments.is_whole()),
+            Open::Tool(at) => !self.calls.get(at).is_some_and(|call| call.whole),
             Open::None | Open::Text | Open::Thinking { .. } => false,
         }
     }
@@ -242,14 +241,14 @@ impl Encoder {
         &mut self,
         tool: u32,
         json: Raw<'_>,
+        whole: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), StreamFault> {
         let number = tool as usize;
         let Some(call) = self.calls.get_mut(number) else {
             return Err(StreamFault::ClosedTool);
         };
-        let was_whole = call.arguments.is_whole();
-        call.arguments.push(json);
+        let was_whole = core::mem::replace(&mut call.whole, whole);
         match &mut call.state {
             CallState::Open => self.delta(json, out),
             CallState::Held { json: held, .. } => {

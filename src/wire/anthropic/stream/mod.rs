@@ -1,6 +1,5 @@
 //! Streams of the Anthropic wire: what its events mean, and how to say it in them.
 
-pub mod arguments;
 pub mod decode;
 pub mod encode;
 pub mod watch;

@@ -117,7 +117,10 @@ impl Watch {
             "content_block_stop" => Seen::Content,
             "message_stop" => Seen::End,
             "error" => Seen::Error(Box::new(error::read_object(root))),
-            _ => Seen::Nothing,
+            _ => match error::in_stranger(root) {
+                Some(facts) => Seen::Error(Box::new(facts)),
+                None => Seen::Nothing,
+            },
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::chat::error::Refusal;
 use crate::chat::request::{Block, Text};
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::Value;
 use crate::wire::read::{self, Place};
 
 /// What an assistant message carried.
@@ -32,7 +32,8 @@ pub enum Carried<'t> {
 /// A refusal where a carrier is of the wrong form.
 pub fn read<'t>(message: Value<'t>, place: &Place<'_>) -> Result<Carried<'t>, Refusal> {
     if let Some(value) = filled(message, "reasoning_details") {
-        return Ok(Carried::Thinking(details(value)));
+        let place = place.member("reasoning_details");
+        return Ok(Carried::Thinking(details(value, &place)?));
     }
     if let Some(value) = filled(message, "thinking_blocks") {
         let place = place.member("thinking_blocks");
@@ -58,11 +59,12 @@ struct Gathered<'t> {
     data: Option<Raw<'t>>,
 }
 
-fn details(value: Value<'_>) -> Vec<Block<'_>> {
+fn details<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
     let mut gathered: Vec<Gathered<'_>> = Vec::new();
     let mut by_index: BTreeMap<u64, usize> = BTreeMap::new();
     let mut foreign = BTreeMap::new();
-    for entry in value.elements() {
+    for (at, entry) in value.elements().enumerate() {
+        read::single(entry, &place.element(at))?;
         let index = entry.get_set("index").and_then(Value::as_u64);
         let ours = is_ours(entry, index, &mut foreign);
         let kind = entry.get_set("type").and_then(Value::as_raw);
@@ -86,7 +88,7 @@ fn details(value: Value<'_>) -> Vec<Block<'_>> {
             block.signature = text("signature").or(block.signature);
         }
     }
-    gathered.into_iter().map(finish).collect()
+    Ok(gathered.into_iter().map(finish).collect())
 }
 
 /// Whether the entry is of a Claude model. Only the first fragment of an entry names its format.
@@ -121,10 +123,7 @@ fn blocks<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Ref
     let mut out = Vec::new();
     for (index, entry) in value.elements().enumerate() {
         let place = place.element(index);
-        if entry.kind() != Kind::Object {
-            return Err(place.expected("an object", entry));
-        }
-        let kind = read::string_member(entry, "type", &place)?;
+        let kind = read::string_member(read::object(entry, &place)?, "type", &place)?;
         let text = |name: &str| entry.get_set(name).and_then(Value::as_raw);
         if kind.is("thinking") {
             out.push(Block::Thinking {

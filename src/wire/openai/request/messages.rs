@@ -120,9 +120,11 @@ impl<'t> Reader<'_, 't> {
         if let Some(call) = value.get_set("function_call") {
             self.functions += 1;
             let id = Cow::Owned(format!("call_function_{}", self.functions));
-            blocks.push(self.function_call(call, id, &place.member("function_call"))?);
+            let place = place.member("function_call");
+            let call = read::object(call, &place)?;
+            blocks.push(self.function_call(call, id, &place)?);
         }
-        mark_last(&mut blocks, parts::mark(value));
+        mark_last(&mut blocks, parts::mark(value, place)?);
         Ok(blocks)
     }
 
@@ -132,7 +134,7 @@ impl<'t> Reader<'_, 't> {
         let mut block = match value.get_set("custom") {
             Some(custom) => {
                 let place = place.member("custom");
-                let input = read::string_member(custom, "input", &place)?;
+                let input = read::string_member(read::object(custom, &place)?, "input", &place)?;
                 Block::ToolUse(ToolUse {
                     id: read::decoded(id),
                     name: read::decoded(read::string_member(custom, "name", &place)?),
@@ -141,15 +143,12 @@ impl<'t> Reader<'_, 't> {
                 })
             }
             None => {
-                let place = place.member("function");
-                let function = value.get_set("function");
-                let function =
-                    function.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
-                self.function_call(function, read::decoded(id), &place)?
+                let function = read::object_member(value, "function", place)?;
+                self.function_call(function, read::decoded(id), &place.member("function"))?
             }
         };
         if let Some(slot) = block.cache_mut() {
-            *slot = parts::mark(value);
+            *slot = parts::mark(value, place)?;
         }
         Ok(block)
     }
@@ -202,7 +201,7 @@ fn system<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Ref
 /// The content with the message's own mark on its last block.
 fn content<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
     let mut blocks = parts::read(value.get("content"), &place.member("content"))?;
-    mark_last(&mut blocks, parts::mark(value));
+    mark_last(&mut blocks, parts::mark(value, place)?);
     Ok(blocks)
 }
 
@@ -213,7 +212,7 @@ fn tool<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
 
 fn result<'t>(value: Value<'t>, id: Cow<'t, str>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
     let content = value.get_set("content");
-    let mut cache = parts::mark(value);
+    let mut cache = parts::mark(value, place)?;
     let content = match content.and_then(Value::as_raw) {
         Some(text) if text.is_empty() => ResultContent::Absent,
         Some(text) => ResultContent::Text(text),

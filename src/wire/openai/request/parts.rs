@@ -57,7 +57,7 @@ fn part<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Option<Block<'t>>, Re
         return Err(place.refuse("expected text, image_url or file"));
     };
     if let Some(slot) = block.cache_mut() {
-        *slot = mark(value);
+        *slot = mark(value, place)?;
     }
     Ok(Some(block))
 }
@@ -69,22 +69,28 @@ fn text<'t>(value: Value<'t>, name: &'static str, place: &Place<'_>) -> Result<R
 
 /// The cache mark of a part, a message or a tool: `cache_control` as it stands, or an explicit
 /// breakpoint of the OpenAI wire.
-#[must_use]
-pub fn mark(value: Value<'_>) -> Option<Json<'_>> {
+///
+/// # Errors
+/// When the breakpoint has a member twice.
+pub fn mark<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Option<Json<'t>>, Refusal> {
     if let Some(control) = value.get_set("cache_control") {
-        return Some(Json::Borrowed(control.source()));
+        return Ok(Some(Json::Borrowed(control.source())));
     }
-    let point = value.get_set("prompt_cache_breakpoint")?;
-    if !point.get_set("mode")?.is_str("explicit") {
-        return None;
+    let Some(point) = value.get_set("prompt_cache_breakpoint") else {
+        return Ok(None);
+    };
+    read::single(point, &place.member("prompt_cache_breakpoint"))?;
+    let has = |name: &str, text: &str| point.get(name).is_some_and(|it| it.is_str(text));
+    if !has("mode", "explicit") {
+        return Ok(None);
     }
-    let long = point.get_set("ttl").is_some_and(|ttl| ttl.is_str("12h"));
+    let long = has("ttl", "12h");
     let mark: &[u8] = if long {
         br#"{"type":"ephemeral","ttl":"1h"}"#
     } else {
         br#"{"type":"ephemeral"}"#
     };
-    Some(Json::Borrowed(mark))
+    Ok(Some(Json::Borrowed(mark)))
 }
 
 fn image<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
@@ -94,7 +100,7 @@ fn image<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> 
     // Some clients put the address where the object belongs.
     let url = match inner.as_raw() {
         Some(url) => url,
-        None => read::string_member(inner, "url", &place)?,
+        None => read::string_member(read::object(inner, &place)?, "url", &place)?,
     };
     let place = place.member("url");
     match data_url(url) {
@@ -108,9 +114,8 @@ fn image<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> 
 }
 
 fn file<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+    let inner = read::object_member(value, "file", place)?;
     let place = place.member("file");
-    let inner = value.get_set("file");
-    let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
     let title = read::string_maybe(inner, "filename", &place)?;
     if let Some(data) = read::string_maybe(inner, "file_data", &place)? {
         let place = place.member("file_data");

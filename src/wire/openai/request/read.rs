@@ -252,10 +252,7 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     } else if kind.is("json_object") {
         Format::JsonObject
     } else if kind.is("json_schema") {
-        let place = place.member("json_schema");
-        let inner = value.get_set("json_schema");
-        let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
-        read::object(inner, &place)?;
+        let inner = read::object_member(value, "json_schema", &place)?;
         let schema = inner.get_set("schema").map_or(&b"{}"[..], Value::source);
         Format::Schema(SchemaFormat {
             schema: Json::Borrowed(schema),
@@ -308,7 +305,7 @@ fn service_tier<'t>(tier: Raw<'t>, request: &mut Request<'t>) {
 
 fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     if let Some(value) = members.get("cache_control") {
-        read::object(value, &Place::root("cache_control"))?;
+        read::opaque(value, &Place::root("cache_control"))?;
         request.cache = Some(Json::Borrowed(value.source()));
     }
     let place = Place::root("anthropic_beta");
@@ -344,8 +341,12 @@ fn web_search(value: Value<'_>) -> Result<WebSearch<'_>, Refusal> {
         let refusal = || place.refuse("expected low, medium or high");
         search.size = Some(known.ok_or_else(refusal)?.1);
     }
-    let location = value.get_set("user_location");
-    if let Some(near) = location.and_then(|location| location.get_set("approximate")) {
+    let Some(location) = value.get_set("user_location") else {
+        return Ok(search);
+    };
+    let place = place.member("user_location");
+    if let Some(near) = read::single(location, &place)?.get_set("approximate") {
+        read::single(near, &place.member("approximate"))?;
         search.located = true;
         for (name, value) in near.members() {
             let known = LOCATION.into_iter().find(|known| name.is(known));

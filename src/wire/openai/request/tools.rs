@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
 use crate::chat::request::{Function, Json, Request, Tool, ToolChoice, Unsaid};
+use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::members::Members;
 use crate::wire::openai::request::parts;
@@ -34,7 +35,10 @@ pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         let place = Place::root("function_call");
         let chosen = match value.kind() {
             Kind::String => choice(value, &place)?,
-            _ => ToolChoice::Tool(read::decoded(read::string_member(value, "name", &place)?)),
+            _ => {
+                let name = read::string_member(read::object(value, &place)?, "name", &place)?;
+                ToolChoice::Tool(read::decoded(name))
+            }
         };
         request.tool_choice.get_or_insert(chosen);
     }
@@ -69,11 +73,9 @@ fn tool<'t>(
         Some(kind) if kind.is("custom") => custom(value, place, request),
         Some(kind) if !kind.is("function") => versioned(value, place),
         _ => {
-            let place = place.member("function");
-            let inner = value.get_set("function");
-            let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
-            let mut function = function(inner, &place)?;
-            function.cache = parts::mark(value).or(function.cache);
+            let inner = read::object_member(value, "function", place)?;
+            let mut function = function(inner, &place.member("function"))?;
+            function.cache = parts::mark(value, place)?.or(function.cache);
             Ok(Tool::Function(function))
         }
     }
@@ -82,7 +84,7 @@ fn tool<'t>(
 fn function<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Function<'t>, Refusal> {
     read::object(value, place)?;
     let schema = match value.get_set("parameters") {
-        Some(schema) => Some(read::object(schema, &place.member("parameters"))?.source()),
+        Some(schema) => Some(read::opaque(schema, &place.member("parameters"))?.source()),
         None => None,
     };
     Ok(Function {
@@ -91,7 +93,7 @@ fn function<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Function<'t>, Ref
         schema: schema.map(Json::Borrowed),
         strict: value.get_set("strict").and_then(Value::as_bool),
         custom: false,
-        cache: parts::mark(value),
+        cache: parts::mark(value, place)?,
     })
 }
 
@@ -100,12 +102,13 @@ fn custom<'t>(
     place: &Place<'_>,
     request: &mut Request<'_>,
 ) -> Result<Tool<'t>, Refusal> {
+    let cache = parts::mark(value, place)?;
+    let inner = read::object_member(value, "custom", place)?;
     let place = place.member("custom");
-    let inner = value.get_set("custom");
-    let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
-    let format = inner
-        .get_set("format")
-        .and_then(|format| format.get_set("type"));
+    let format = match inner.get_set("format") {
+        Some(format) => read::single(format, &place.member("format"))?.get_set("type"),
+        None => None,
+    };
     if format.is_some_and(|kind| !kind.is_str("text")) {
         request.lacks(Unsaid::refused(
             "tools",
@@ -118,7 +121,7 @@ fn custom<'t>(
         schema: Some(Json::Borrowed(CUSTOM_SCHEMA)),
         strict: None,
         custom: true,
-        cache: parts::mark(value),
+        cache,
     }))
 }
 
@@ -126,6 +129,9 @@ fn custom<'t>(
 fn versioned<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Tool<'t>, Refusal> {
     let kind = read::string_member(value, "type", place)?;
     if let Some((kind, name, source)) = portkey::swapped_tool(value) {
+        if let Some(inner) = value.get(&name) {
+            read::single(inner, place)?;
+        }
         return Ok(Tool::Versioned {
             kind: Cow::Owned(kind),
             name: Cow::Owned(name),
@@ -171,7 +177,7 @@ fn choice<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Ref
             _ => Err(place.refuse(EXPECTED)),
         };
     }
-    let kind = read::string_member(value, "type", place)?;
+    let kind = read::string_member(read::object(value, place)?, "type", place)?;
     match kind.plain() {
         Some(kind @ ("function" | "custom")) => named(value, kind, place).map(ToolChoice::Tool),
         Some("allowed_tools") => allowed(value, place),
@@ -181,13 +187,14 @@ fn choice<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Ref
 
 /// The name in `{"type":"function","function":{"name"}}`, or beside the type.
 fn named<'t>(value: Value<'t>, kind: &str, place: &Place<'_>) -> Result<Cow<'t, str>, Refusal> {
-    let inner = value.get_set(kind).unwrap_or(value);
+    let inner = read::object(value.get_set(kind).unwrap_or(value), place)?;
     Ok(read::decoded(read::string_member(inner, "name", place)?))
 }
 
 fn allowed<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Refusal> {
     let inner = value.get_set("allowed_tools").unwrap_or(value);
     let place = place.member("allowed_tools");
+    read::object(inner, &place)?;
     let mode = read::string_maybe(inner, "mode", &place)?;
     let place = place.member("tools");
     let tools = inner.get_set("tools");
@@ -195,7 +202,8 @@ fn allowed<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Re
     let mut names = Vec::new();
     for (index, tool) in read::array(tools, &place)?.elements().enumerate() {
         let place = place.element(index);
-        let kind = read::string_maybe(tool, "type", &place)?.and_then(|kind| kind.plain());
+        let kind = read::string_maybe(read::object(tool, &place)?, "type", &place)?;
+        let kind = kind.and_then(Raw::plain);
         names.push(named(tool, kind.unwrap_or("function"), &place)?);
     }
     Ok(ToolChoice::Allowed {

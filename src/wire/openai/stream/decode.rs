@@ -1,7 +1,8 @@
 //! Chunks of the OpenAI wire, and of everything that calls itself compatible, to neutral events.
 //!
-//! What a chunk may hold is read in one fixed order: error, usage, reasoning, text, refusal, tool
-//! calls, citations, finish reason. Only the first choice is read (a translated request asked for
+//! A frame that is no chunk is an error if it reads as one, and skipped if not; an end behind such
+//! frames alone is none. What a chunk may hold is read in one fixed order: error, usage, reasoning,
+//! text, refusal, tool calls, citations, finish reason. Only the first choice is read (a translated request asked for
 //! one); the finish reason is kept until the end, because usage may follow it.
 //!
 //! Invariants: one start, at most one end; an end only after `[DONE]`, or, at a clean end of the
@@ -12,11 +13,14 @@ use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
+use crate::json::write::escape_into;
 use crate::limits::{EVENT_VALUES_MAX, TOOL_CALLS_MAX};
+use crate::wire::error_text;
 use crate::wire::ids::fingerprint;
 use crate::wire::memo::{Memo, Only};
 use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::{self, Carriers, Piece};
+use crate::wire::openai::stream::arguments::Arguments;
 use crate::wire::openai::{error, failure, finish, usage};
 
 /// Reads one stream.
@@ -26,9 +30,11 @@ pub struct Decoder {
     held_bytes_max: usize,
     started: bool,
     choices: Choices,
+    /// Something came that is no chunk.
+    strange: bool,
     tools: Vec<Tool>,
-    /// Calls whose start was emitted.
-    tools_started: u32,
+    /// Of the calls whose start was emitted, by their number.
+    arguments: Vec<Arguments>,
     refused: bool,
     finish: Option<StopReason>,
     usage: Usage,
@@ -41,7 +47,21 @@ struct Tool {
     key: Key,
     /// Of the id that the upstream gave, if any.
     id: Option<u64>,
+    /// Of the name, once it came.
+    name: Option<u64>,
     state: ToolState,
+}
+
+/// What a piece says about the call that it belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    key: Key,
+    /// Of the id.
+    id: Option<u64>,
+    /// Of the name.
+    name: Option<u64>,
+    /// It brings arguments.
+    filled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +90,9 @@ impl Decoder {
             held_bytes_max,
             started: false,
             choices: Choices::default(),
+            strange: false,
             tools: Vec::new(),
-            tools_started: 0,
+            arguments: Vec::new(),
             refused: false,
             finish: None,
             usage: Usage::default(),
@@ -97,6 +118,10 @@ impl Decoder {
             return Ok(Step::Open);
         }
         if let Some(event) = self.memo.read(data) {
+            let event = match event {
+                Event::ToolArguments { tool, json, .. } => self.grow(tool, json),
+                other => other,
+            };
             return sink(event).map(|()| Step::Open);
         }
         if data.starts_with(b"[DONE]") {
@@ -142,7 +167,11 @@ impl Decoder {
     pub const fn stop(&self) -> Option<StopReason> {
         match self.finish {
             None => None,
-            reason => Some(finish::settle(reason, self.tools_started > 0, self.refused)),
+            reason => Some(finish::settle(
+                reason,
+                !self.arguments.is_empty(),
+                self.refused,
+            )),
         }
     }
 
@@ -153,6 +182,12 @@ impl Decoder {
         let chunk = Chunk::read(root);
         if chunk.failed {
             return Ok(Step::Failed(Box::new(error::read_object(root))));
+        }
+        if chunk.choices.is_none() {
+            self.strange = true;
+            if let Some(facts) = error::find(root) {
+                return Ok(Step::Failed(Box::new(facts)));
+            }
         }
         self.start(&chunk, sink)?;
         if let Some(counts) = chunk.usage.and_then(usage::read) {
@@ -191,7 +226,7 @@ impl Decoder {
     {
         let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
         let reason = choice.get("finish_reason").and_then(reasoning::non_empty);
-        let failed = reason.is_some_and(|reason| reason.is("error"));
+        let failed = failure::is_failed(choice);
         self.choices.note(index, reason.is_some() && !failed);
         if index != 0 {
             return Ok(Step::Open);
@@ -199,7 +234,7 @@ impl Decoder {
         if let Some(delta) = choice.get_set("delta") {
             self.delta(&Delta::read(delta), sink)?;
         }
-        if failed || choice.get("error").is_some_and(failure::is_truthy) {
+        if failed {
             return Ok(Step::Failed(Box::new(failure::of_choice(choice))));
         }
         if self.finish.is_none() {
@@ -233,8 +268,13 @@ impl Decoder {
             self.tool_call(call, sink)?;
         }
         if let Some(function) = delta.function_call.filter(|it| it.kind() == Kind::Object) {
-            let at = self.place(Key::Legacy, None, false)?;
-            self.tool_piece(at, Raw::EMPTY, function, sink)?;
+            let at = self.place(Label {
+                key: Key::Legacy,
+                id: None,
+                name: None,
+                filled: false,
+            })?;
+            self.tool_piece(at, Raw::EMPTY, Some(function), sink)?;
         }
         for annotation in delta.annotations.into_iter().flat_map(Value::elements) {
             if let Some(citation) = read_annotation(annotation) {
@@ -251,49 +291,70 @@ impl Decoder {
         let id = call.get("id").and_then(reasoning::non_empty);
         let index = call.get("index").and_then(Value::as_u64);
         let function = call.get_set("function");
-        let named = function
-            .and_then(|it| it.get("name"))
-            .and_then(reasoning::non_empty);
-        let print = id.map(|id| fingerprint(id.bytes()));
-        let at = self.place(index.map_or(Key::Id, Key::Index), print, named.is_some())?;
-        match function {
-            Some(function) => self.tool_piece(at, id.unwrap_or(Raw::EMPTY), function, sink),
-            None => Ok(()),
-        }
+        let member = |name: &str| function?.get_set(name);
+        let name = member("name").and_then(reasoning::non_empty);
+        let print = |raw: Raw<'_>| fingerprint(raw.bytes());
+        let at = self.place(Label {
+            key: index.map_or(Key::Id, Key::Index),
+            id: id.map(print),
+            name: name.map(print),
+            filled: member("arguments").is_some_and(is_filled),
+        })?;
+        self.tool_piece(at, id.unwrap_or(Raw::EMPTY), function, sink)
     }
 
     /// Which call a piece belongs to. Calls go by index. Without one they go by id, and a piece
-    /// without either belongs to the last call. One index under a new id and a name is a new call:
-    /// some servers number every call 0.
-    fn place(&mut self, key: Key, id: Option<u64>, named: bool) -> Result<usize, StreamFault> {
+    /// without either belongs to the last call.
+    fn place(&mut self, label: Label) -> Result<usize, StreamFault> {
         let last_of = |same: &dyn Fn(&Tool) -> bool| self.tools.iter().rposition(same);
-        let found = match (key, id) {
+        let found = match (label.key, label.id) {
             (Key::Id, None) => self.tools.len().checked_sub(1),
             (Key::Id, id) => last_of(&|tool| tool.id == id),
-            (key, id) => last_of(&|tool| tool.key == key).filter(|&at| {
-                let known = self.tools.get(at).and_then(|tool| tool.id);
-                !(named && id.is_some() && known.is_some() && known != id)
-            }),
+            (key, _) => last_of(&|tool| tool.key == key),
         };
-        if let Some(at) = found {
+        let goes_on = |&at: &usize| self.tools.get(at).is_some_and(|it| self.goes_on(it, label));
+        if let Some(at) = found.filter(goes_on) {
             return Ok(at);
         }
         if self.tools.len() >= TOOL_CALLS_MAX {
             return Err(StreamFault::TooMany);
         }
-        let state = ToolState::Nameless {
-            id: Vec::new(),
-            fragments: Vec::new(),
-        };
-        self.tools.push(Tool { key, id, state });
+        self.tools.push(Tool {
+            key: label.key,
+            id: label.id,
+            name: None,
+            state: ToolState::Nameless {
+                id: Vec::new(),
+                fragments: Vec::new(),
+            },
+        });
         Ok(self.tools.len() - 1)
+    }
+
+    /// Whether a piece at the place of `tool` goes on with it. A new call is told by its name, in
+    /// a place that holds a call with another id, another name, or arguments that are whole: some
+    /// servers number every call 0, others neither number nor name them. A piece that repeats the
+    /// name of a call still under way goes on with it.
+    fn goes_on(&self, tool: &Tool, label: Label) -> bool {
+        let Some(name) = label.name else {
+            return true;
+        };
+        if label.id.is_some() && tool.id.is_some() && label.id != tool.id {
+            return false;
+        }
+        let ToolState::Started(number) = tool.state else {
+            return true;
+        };
+        let arguments = self.arguments.get(number as usize);
+        let is_whole = arguments.is_some_and(Arguments::is_whole);
+        tool.name == Some(name) && !(is_whole && label.filled)
     }
 
     fn tool_piece<S>(
         &mut self,
         at: usize,
         id: Raw<'_>,
-        function: Value<'_>,
+        function: Option<Value<'_>>,
         sink: &mut S,
     ) -> Result<(), StreamFault>
     where
@@ -302,7 +363,10 @@ impl Decoder {
         let Some(tool) = self.tools.get_mut(at) else {
             return Ok(());
         };
-        let json = function.get("arguments").and_then(reasoning::non_empty);
+        let member = |name: &str| function?.get_set(name);
+        let mut own = Vec::new();
+        let json = member("arguments").map(|it| text_of(it, &mut own));
+        let json = json.unwrap_or(Raw::EMPTY);
         if let ToolState::Nameless {
             id: kept,
             fragments,
@@ -314,16 +378,17 @@ impl Decoder {
                     .id
                     .or_else(|| (!id.is_empty()).then(|| fingerprint(id.bytes())));
             }
-            let Some(name) = function.get("name").and_then(reasoning::non_empty) else {
-                fragments.extend(json.into_iter().flat_map(|json| json.bytes()));
+            let Some(name) = member("name").and_then(reasoning::non_empty) else {
+                fragments.extend_from_slice(json.bytes());
                 let held = kept.len().saturating_add(fragments.len());
                 return (held <= self.held_bytes_max)
                     .then_some(())
                     .ok_or(StreamFault::TooLarge);
             };
-            let number = self.tools_started;
-            self.tools_started += 1;
+            let number = u32::try_from(self.arguments.len()).map_err(|_| StreamFault::TooMany)?;
+            self.arguments.push(Arguments::default());
             let (kept, fragments) = (core::mem::take(kept), core::mem::take(fragments));
+            tool.name = Some(fingerprint(name.bytes()));
             tool.state = ToolState::Started(number);
             sink(Event::ToolStart {
                 tool: number,
@@ -331,20 +396,31 @@ impl Decoder {
                 name,
             })?;
             if !fragments.is_empty() {
-                let json = Raw::from_checked(&fragments);
-                sink(Event::ToolArguments { tool: number, json })?;
+                sink(self.grow(number, Raw::from_checked(&fragments)))?;
             }
         }
-        match (&tool.state, json) {
-            (&ToolState::Started(tool), Some(json)) => sink(Event::ToolArguments { tool, json }),
+        match self.tools.get(at).map(|tool| &tool.state) {
+            Some(&ToolState::Started(number)) if !json.is_empty() => sink(self.grow(number, json)),
             _ => Ok(()),
         }
+    }
+
+    /// The event of a piece of a call's arguments.
+    fn grow<'a>(&mut self, tool: u32, json: Raw<'a>) -> Event<'a> {
+        let whole = self.arguments.get_mut(tool as usize).is_some_and(|it| {
+            it.push(json);
+            it.is_whole()
+        });
+        Event::ToolArguments { tool, json, whole }
     }
 
     fn end<S>(&mut self, sink: &mut S) -> Result<Step, StreamFault>
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
+        if self.strange && !self.choices.any() {
+            return Err(StreamFault::NoAnswer);
+        }
         if !self.started {
             self.started = true;
             sink(Event::Start {
@@ -353,13 +429,32 @@ impl Decoder {
             })?;
         }
         sink(Event::End(Ending {
-            stop: finish::settle(self.finish, self.tools_started > 0, self.refused),
+            stop: finish::settle(self.finish, !self.arguments.is_empty(), self.refused),
             sequence: None,
             explanation: None,
             usage: self.usage,
         }))?;
         Ok(Step::Complete)
     }
+}
+
+/// Whether arguments bring something.
+fn is_filled(arguments: Value<'_>) -> bool {
+    match arguments.as_raw() {
+        Some(text) => !text.is_blank(),
+        None => arguments.kind() == Kind::Object,
+    }
+}
+
+/// Arguments as the text that they should be. Some services give the object itself: its source is
+/// escaped into `own`.
+fn text_of<'a>(arguments: Value<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
+    if arguments.kind() != Kind::Object {
+        return arguments.as_raw().unwrap_or(Raw::EMPTY);
+    }
+    let source = core::str::from_utf8(arguments.source()).unwrap_or_default();
+    escape_into(source, own);
+    Raw::from_checked(own)
 }
 
 /// Strings of a chunk that vary from one to the next and mean nothing: padding, and the second
@@ -407,7 +502,7 @@ impl<'t> Chunk<'t> {
                 "choices" => chunk.choices = Some(value),
                 "usage" if !value.is_null() => chunk.usage = Some(value),
                 "x_groq" => chunk.usage = value.get_set("usage").or(chunk.usage),
-                "error" => chunk.failed = failure::is_truthy(value),
+                "error" => chunk.failed = error_text::is_truthy(value),
                 _ => {}
             }
         }

@@ -66,7 +66,7 @@ impl Encoder {
             Event::ToolStart { id, name, .. } => {
                 self.calls.start(id, name, &self.settings, chunk, out)?;
             }
-            Event::ToolArguments { tool, json } => {
+            Event::ToolArguments { tool, json, .. } => {
                 let held_bytes_max = self.settings.held_bytes_max;
                 self.calls
                     .arguments(tool, json, held_bytes_max, chunk, out)?;

@@ -1,5 +1,6 @@
 //! Streams of the OpenAI wire: what its chunks mean, and how to say it in them.
 
+pub mod arguments;
 pub mod calls;
 pub mod chunk;
 pub mod decode;

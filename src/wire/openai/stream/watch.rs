@@ -4,6 +4,7 @@ use crate::chat::usage::{StopReason, Usage};
 use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
+use crate::wire::error_text;
 use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::non_empty;
 use crate::wire::openai::{error, failure, finish, usage};
@@ -80,8 +81,13 @@ impl Watch {
     }
 
     fn read(&mut self, root: Value<'_>, data: &[u8]) -> Seen {
-        if root.get_set("error").is_some_and(failure::is_truthy) {
+        if root.get_set("error").is_some_and(error_text::is_truthy) {
             return Seen::Error(Box::new(error::read_object(root)));
+        }
+        if root.get("choices").is_none()
+            && let Some(facts) = error::find(root)
+        {
+            return Seen::Error(Box::new(facts));
         }
         let groq = root.get_set("x_groq").and_then(|own| own.get_set("usage"));
         if let Some(counts) = root.get_set("usage").or(groq).and_then(usage::read) {
@@ -94,9 +100,7 @@ impl Watch {
         for choice in root.get("choices").into_iter().flat_map(Value::elements) {
             let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
             let reason = choice.get("finish_reason").and_then(non_empty);
-            if reason.is_some_and(|reason| reason.is("error"))
-                || choice.get_set("error").is_some_and(failure::is_truthy)
-            {
+            if failure::is_failed(choice) {
                 return Seen::Error(Box::new(failure::of_choice(choice)));
             }
             self.choices.note(index, reason.is_some());

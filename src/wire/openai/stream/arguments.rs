@@ -2,7 +2,8 @@
 //!
 //! On the OpenAI wire nothing says that a call is over before the finish reason does. Two calls
 //! may therefore be open at once, and the Anthropic wire allows one: whether the first is whole
-//! decides if the second may start now or must wait.
+//! decides if the second may start now or must wait. It also decides whether a further piece goes
+//! on with a call or begins another, where the upstream numbers none.
 
 use crate::json::raw::Raw;
 
