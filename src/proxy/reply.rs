@@ -263,7 +263,7 @@ async fn write(
     if let Err(interrupt) = client.send_from(&mut out, now, voice.stall_ms, sent).await {
         exchange.outcome = Outcome::Cancelled;
         // Why it was refused, where it was, says more than that nobody heard it.
-        exchange.fault.get_or_insert(unheard(interrupt));
+        exchange.fault.get_or_insert_with(|| unheard(interrupt));
         return Next::Abort;
     }
     exchange.outcome = written;

@@ -244,7 +244,7 @@ const CLIENTS: usize = 2_000;
 #[test]
 fn p27_n1_two_thousand_clients_that_never_read_cost_no_more_than_is_reckoned_for_them() {
     // Two handles of a client, and the provider's end of its answer.
-    allow_descriptors(3 * CLIENTS + 2_000);
+    let _turn = allow_descriptors(3 * CLIENTS + 2_000);
     for direction in [DIRECTIONS[0], DIRECTIONS[2]] {
         let Direction { client, upstream } = direction;
         let begun = [start_up(upstream), &text(upstream, "Hel", true)].concat();
@@ -288,7 +288,7 @@ fn p27_n1_two_thousand_clients_that_never_read_cost_no_more_than_is_reckoned_for
 #[test]
 fn n1_memory_of_a_burst_goes_back_to_the_system() {
     let wire = Wire::OpenAiChat;
-    allow_descriptors(3 * CLIENTS + 2_000);
+    let _turn = allow_descriptors(3 * CLIENTS + 2_000);
     for driver in drivers() {
         let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
         let provider = Flood::start([stream_head(), chunk(begun)].concat(), Vec::new());

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use socket2::SockRef;
@@ -112,12 +112,24 @@ impl Line {
     }
 }
 
-/// Lets this process open so many descriptors, where its ceiling allows it.
-pub(crate) fn allow_descriptors(count: usize) {
+/// Waits until no other test floods, and lets this process have all the descriptors it may, of which
+/// `count` are for this test.
+pub(crate) fn allow_descriptors(count: usize) -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A flood that failed leaves nothing behind that another could trip over.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let own = std::process::id().to_string();
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let files = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let most = files.unwrap().split_whitespace().nth(1).unwrap();
+    let enough = most.parse::<usize>().is_ok_and(|most| most >= count);
+    assert!(enough, "{count} descriptors are not allowed here: {most}");
     let status = Command::new("prlimit")
-        .args(["--pid", &own, &format!("--nofile={count}:")])
+        .args(["--pid", &own, &format!("--nofile={most}:")])
         .status()
         .unwrap();
-    assert!(status.success(), "{count} descriptors are not allowed here");
+    assert!(status.success());
+    turn
 }
