@@ -44,8 +44,9 @@ impl Mock {
             body.len()
         );
         stream.write_all((head + body).as_bytes()).unwrap();
-        // The mock keeps connections; its side ends when ours does, or when it is told to break.
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // The mock keeps connections; its side ends when ours does, or when it is told to break (then
+        // ours may have ended already).
+        let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut answer = Vec::new();
         let ended = stream.read_to_end(&mut answer);
         (String::from_utf8(answer).unwrap(), ended.is_err())
