@@ -26,7 +26,7 @@ use crate::proxy::scrub::Scrubber;
 use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::worker::Worker;
 use crate::route::upstream::Provider;
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::Exchange;
 use crate::translate::context::AnswerContext;
 use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::Tap;
@@ -273,7 +273,6 @@ impl<'w> Delivery<'_, 'w> {
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;
         exchange.model_answered = facts.model;
-        exchange.outcome = Outcome::Complete;
         let mut fields = Vec::with_capacity(256);
         answer_head::translated_fields(
             &mut fields,

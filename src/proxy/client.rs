@@ -103,10 +103,10 @@ impl Client<'_> {
     /// # Errors
     /// The client left or does not read.
     pub async fn send(&mut self, bytes: &mut Vec<u8>, stall_ms: u64) -> Result<(), Interrupt> {
-        self.send_from(bytes, clock::now(), stall_ms).await
+        self.send_from(bytes, clock::now(), stall_ms, &mut 0).await
     }
 
-    /// Like [`Client::send`], for those who have just read the clock.
+    /// Like [`Client::send`], for those who have just read the clock; `sent` grows by what went out.
     ///
     /// # Errors
     /// The client left or does not read.
@@ -115,6 +115,7 @@ impl Client<'_> {
         bytes: &mut Vec<u8>,
         now: Instant,
         stall_ms: u64,
+        sent: &mut u64,
     ) -> Result<(), Interrupt> {
         if bytes.is_empty() {
             return Ok(());
@@ -131,6 +132,7 @@ impl Client<'_> {
                 deadline.set_in(stall_ms);
             }
             taken = write_or_expire(&mut stream.writer, (taken, start..end), deadline).await?;
+            *sent += (end - start) as u64;
             start = end;
         }
         taken.clear();

@@ -28,7 +28,7 @@ use crate::proxy::ingress::{self, HeadEnd, HeadRead};
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::wire::kind::Wire;
 
 /// Serves one connection to its end.
@@ -111,6 +111,7 @@ async fn after_panic(client: &mut Client<'_>, worker: &Worker, record: &mut Exch
     worker.meter.borrow_mut().counters.panics += 1;
     record.fault = Some("bug");
     if record.bytes_out > 0 {
+        record.outcome = Outcome::Truncated;
         return Next::Abort;
     }
     let wire = record.client_wire.unwrap_or(Wire::OpenAiChat);

@@ -280,7 +280,6 @@ impl<'w> Request<'_, 'w> {
                 allow,
             );
         }
-        exchange.outcome = Outcome::Complete;
         reply::send(client, exchange, &self.voice, (204, "", &fields), b"").await
     }
 

@@ -10,7 +10,7 @@ use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
 use crate::route::target::Resolution;
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::Exchange;
 use crate::translate::count;
 use crate::wire::kind::Wire;
 
@@ -53,7 +53,6 @@ pub async fn models(
             w.close_object();
         }
     }
-    exchange.outcome = Outcome::Complete;
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
 }
 
@@ -90,7 +89,6 @@ pub async fn model(
         Wire::OpenAiChat => openai_model(&mut w, &asked, worker.plan.owner(&targets)),
         Wire::AnthropicMessages => anthropic_model(&mut w, &asked),
     }
-    exchange.outcome = Outcome::Complete;
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
 }
 
@@ -106,7 +104,6 @@ pub async fn health(
     } else {
         (503, b"draining\n")
     };
-    exchange.outcome = Outcome::Complete;
     reply::send(client, exchange, voice, (status, "text/plain", b""), body).await
 }
 
@@ -132,7 +129,6 @@ pub async fn estimate(
         .name("input_tokens")
         .number(tokens)
         .close_object();
-    exchange.outcome = Outcome::Complete;
     let fields = b"x-ringway-estimate: 1\r\n";
     reply::send(client, exchange, voice, (200, reply::JSON, fields), &body).await
 }

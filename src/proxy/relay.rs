@@ -466,11 +466,9 @@ impl Relay<'_> {
                 self.append_error(exchange);
             }
         }
-        exchange.bytes_out += self.out.len() as u64;
         let stall_ms = self.worker.limits().write_stall_timeout_ms;
-        let sent = client
-            .send_from(&mut self.out, self.state.turned, stall_ms)
-            .await;
+        let (now, count) = (self.state.turned, &mut exchange.bytes_out);
+        let sent = client.send_from(&mut self.out, now, stall_ms, count).await;
         buffers::give(core::mem::take(&mut self.out));
         if sent.is_err() {
             return self.client_lost(exchange);

@@ -4,8 +4,8 @@ use crate::chat::error::{ApiError, ErrorKind};
 use crate::http1::encode;
 use crate::net::clock;
 use crate::proxy::answer_head::{self, BodyForm, Frame};
-use crate::proxy::client::Client;
-use crate::proxy::failure::Failure;
+use crate::proxy::client::{Client, Interrupt};
+use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::relay::Next;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::telemetry::log::id_text;
@@ -134,14 +134,8 @@ pub async fn refuse(
         id_text(exchange.id).as_str(),
         &mut body,
     );
-    send(
-        client,
-        exchange,
-        voice,
-        (refused.status, JSON, refused.fields),
-        &body,
-    )
-    .await
+    let head = (refused.status, JSON, refused.fields);
+    write(client, exchange, voice, (head, &body), Outcome::Refused).await
 }
 
 /// Tells the client of a failure before commit; a client that left is told nothing.
@@ -197,7 +191,8 @@ pub async fn refuse_told(
     refuse(client, exchange, voice, &refused).await
 }
 
-/// Sends a whole answer of ours: status, content type, further field lines, body.
+/// Sends a whole answer: status, content type, further field lines, body. It is complete once it
+/// has been written.
 pub async fn send(
     client: &mut Client<'_>,
     exchange: &mut Exchange,
@@ -205,7 +200,18 @@ pub async fn send(
     head: (u16, &str, &[u8]),
     body: &[u8],
 ) -> Next {
-    let (status, content_type, fields) = head;
+    write(client, exchange, voice, (head, body), Outcome::Complete).await
+}
+
+/// Writes an answer whose outcome is `written` if the client takes it.
+async fn write(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    answer: ((u16, &str, &[u8]), &[u8]),
+    written: Outcome,
+) -> Next {
+    let ((status, content_type, fields), body) = answer;
     let keep_alive = voice.frame.keep_alive && !voice.unread;
     let form = if status == 204 {
         BodyForm::None
@@ -232,13 +238,29 @@ pub async fn send(
         out.extend_from_slice(body);
     }
     exchange.status = status;
-    exchange.bytes_out += out.len() as u64;
-    match client.send_from(&mut out, now, voice.stall_ms).await {
-        Err(_) => Next::Abort,
-        Ok(()) if voice.unread => Next::Linger,
-        Ok(()) if frame.stays_open() => Next::KeepAlive,
-        Ok(()) => Next::Close,
+    let sent = &mut exchange.bytes_out;
+    if let Err(interrupt) = client.send_from(&mut out, now, voice.stall_ms, sent).await {
+        exchange.outcome = Outcome::Cancelled;
+        // Why it was refused, where it was, says more than that nobody heard it.
+        exchange.fault.get_or_insert(unheard(interrupt));
+        return Next::Abort;
     }
+    exchange.outcome = written;
+    match (voice.unread, frame.stays_open()) {
+        (true, _) => Next::Linger,
+        (false, true) => Next::KeepAlive,
+        (false, false) => Next::Close,
+    }
+}
+
+/// The log's word for an answer that the client did not take.
+const fn unheard(interrupt: Interrupt) -> &'static str {
+    let kind = match interrupt {
+        Interrupt::Gone => Kind::ClientGone,
+        Interrupt::Expired => Kind::ClientStalled,
+        Interrupt::Cut => Kind::DrainCut,
+    };
+    kind.verdict().word
 }
 
 /// The content type of JSON answers.
