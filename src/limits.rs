@@ -79,6 +79,9 @@ pub struct Limits {
     pub drain_delay_ms: u64,
     /// Targets tried for one request.
     pub attempts_max: u32,
+    /// From a request being read on: past it no further target is tried, none that was is waited
+    /// for, and nothing is held back any more. The first target has its own timeouts alone.
+    pub attempts_timeout_ms: u64,
     /// Retries as a percentage of requests, process-wide, plus ten.
     pub retry_budget_percent: u32,
     /// Idle upstream connections per provider and thread.
@@ -129,6 +132,7 @@ impl Default for Limits {
             drain_timeout_ms: 600_000,
             drain_delay_ms: 0,
             attempts_max: 4,
+            attempts_timeout_ms: 900_000,
             retry_budget_percent: 10,
             pool_idle_max: 64,
             pool_idle_timeout_ms: 55_000,

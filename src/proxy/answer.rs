@@ -202,7 +202,7 @@ impl<'w> Delivery<'_, 'w> {
             tenant: self.tenant,
             charge: None,
             out,
-            hold,
+            hold: hold.then(|| upstream::attempts_end(exchange, self.worker.limits())),
             scrubber: self.scrubber,
             stall_ms: self.provider.timeouts.stream_stall_ms,
             judged: None,

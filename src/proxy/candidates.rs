@@ -6,7 +6,7 @@
 
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::config::material::Credential;
-use crate::net::clock;
+use crate::net::clock::{self, Instant};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::prepare::{self, Prepared, Purpose};
 use crate::proxy::worker::Worker;
@@ -39,6 +39,8 @@ pub struct Candidates<'r, 'w> {
     attempts_left: u32,
     /// A target has been asked.
     has_asked: bool,
+    /// Past this no further one is.
+    until: Instant,
     next: Option<Candidate<'r, 'w>>,
     /// The first that was passed over, and why.
     refused: Option<(&'r Target, Refusal)>,
@@ -67,9 +69,10 @@ pub enum Request {
 }
 
 impl<'r, 'w> Candidates<'r, 'w> {
-    /// The targets in order, those that are cooling down last.
+    /// The targets in order, those that are cooling down last; but for the first, they are asked
+    /// before `until`.
     #[must_use]
-    pub fn new(asked: Asked<'r, 'w>, targets: &'r [Target]) -> Self {
+    pub fn new(asked: Asked<'r, 'w>, targets: &'r [Target], until: Instant) -> Self {
         let worker = asked.worker;
         let is_pinned = !asked.peek.allows_fallbacks();
         let mut left = if is_pinned || targets.len() == 1 {
@@ -85,6 +88,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
             left,
             attempts_left: worker.limits().attempts_max,
             has_asked: false,
+            until,
             next: None,
             refused: None,
             passed_over: Vec::new(),
@@ -97,7 +101,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         if self.next.is_some() {
             return true;
         }
-        if self.attempts_left == 0 {
+        if self.attempts_left == 0 || (self.has_asked && self.is_too_late()) {
             return false;
         }
         while let Some(place) = self.left.pop() {
@@ -142,11 +146,22 @@ impl<'r, 'w> Candidates<'r, 'w> {
             let provider = target.and_then(|target| providers.get(target.provider));
             provider.is_some_and(|provider| !matches!(provider.credential, Credential::Caller))
         };
-        let has_retry = || {
+        let may_retry = || {
             let percent = worker.limits().retry_budget_percent;
-            worker.shared.has_retry(percent) && self.left.iter().any(has_key)
+            worker.shared.has_retry(percent) && !self.is_too_late()
         };
-        self.attempts_left > 0 && (self.next.is_some() || has_retry())
+        let is_one_left = || self.left.iter().any(has_key) && may_retry();
+        self.attempts_left > 0 && (self.next.is_some() || is_one_left())
+    }
+
+    /// When the last of the targets must have answered, the first one apart.
+    #[must_use]
+    pub const fn until(&self) -> Instant {
+        self.until
+    }
+
+    fn is_too_late(&self) -> bool {
+        clock::now() >= self.until
     }
 
     /// What is to be logged of targets that were passed over since the last call.

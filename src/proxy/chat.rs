@@ -18,7 +18,7 @@ use crate::proxy::local;
 use crate::proxy::prepare::{Prepared, Purpose};
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
-use crate::proxy::upstream::{self, Upstream};
+use crate::proxy::upstream::{self, At, Upstream};
 use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
@@ -82,7 +82,8 @@ impl<'r, 'w> Run<'r, 'w> {
         targets: &'r [Target],
         exchange: &mut Exchange,
     ) -> Step<'w> {
-        let mut candidates = Candidates::new(self.asked, targets);
+        let until = upstream::attempts_end(exchange, self.asked.worker.limits());
+        let mut candidates = Candidates::new(self.asked, targets, until);
         let mut failed = None;
         while let Some(candidate) = candidates.take() {
             exchange.attempts.append(candidates.passed_over());
@@ -156,7 +157,11 @@ impl<'r, 'w> Run<'r, 'w> {
         } else {
             Instant::from_nanos(exchange.request_at)
         };
-        let at = (target.provider, started);
+        let at = At {
+            provider: target.provider,
+            started,
+            until: is_fallback.then_some(others.until()),
+        };
         let outcome = upstream::attempt(client, worker, at, &prepared.out, exchange).await;
         let mut record = Attempt {
             provider: target.provider,

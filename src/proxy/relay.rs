@@ -75,8 +75,8 @@ pub struct Relay<'w> {
     pub unread: bool,
     /// Head and body bytes that wait to be written; opens with the answer's head.
     pub out: Vec<u8>,
-    /// Hold the start-up frames back: another target could still take over.
-    pub hold: bool,
+    /// Hold the start-up frames back until then: another target could still take over.
+    pub hold: Option<Instant>,
     /// Takes the provider's credential out.
     pub scrubber: Option<Scrubber<'w>>,
     /// Silence of the provider that ends the stream.
@@ -155,7 +155,7 @@ impl Relay<'_> {
         loop {
             self.digest(exchange);
             if self.is_over() {
-                let shown = !self.hold && self.has_shown();
+                let shown = self.hold.is_none() && self.has_shown();
                 return if shown || self.state.end == End::Complete {
                     Ok(())
                 } else {
@@ -194,7 +194,7 @@ impl Relay<'_> {
         match self.mode {
             Mode::Whole { .. } => !self.state.came,
             Mode::Plain | Mode::Watched { .. } | Mode::Translated(_) => {
-                self.hold
+                self.hold.is_some_and(|until| self.state.turned < until)
                     && !self.state.content
                     && self.out.len() < self.worker.limits().held_bytes_max
             }
@@ -305,7 +305,10 @@ impl Relay<'_> {
         committed: bool,
     ) -> Flow {
         let stall_at = self.state.heard.plus_ms(self.stall_ms);
-        let mut wait_until = stall_at;
+        let mut wait_until = match self.hold {
+            Some(until) if !committed => until.min(stall_at),
+            Some(_) | None => stall_at,
+        };
         if committed {
             self.ping_if_due();
             if !self.out.is_empty() {
@@ -325,7 +328,7 @@ impl Relay<'_> {
                 self.state.heard = self.state.turned;
             }
             Turn::Read(Err(error)) => self.state.body = Body::Broken(kind_of(error)),
-            // The next turn begins with a ping.
+            // The next turn begins with a ping, or the hold ends.
             Turn::Expired if wait_until < stall_at => {}
             Turn::Expired => self.state.body = Body::Broken(Kind::BodyStall),
             Turn::Cut => self.state.body = Body::Broken(Kind::DrainCut),

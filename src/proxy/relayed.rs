@@ -27,7 +27,7 @@ use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upload::Upload;
-use crate::proxy::upstream::{self, Outbound, Upstream};
+use crate::proxy::upstream::{self, At, Outbound, Upstream};
 use crate::proxy::upstream_head::{self, Facts};
 use crate::proxy::wishes;
 use crate::proxy::worker::Worker;
@@ -196,8 +196,12 @@ impl<'w> Request<'_, 'w> {
         let provider = self.worker.plan.providers.get(index).ok_or_else(bug)?;
         let started = clock::now();
         let out = held_request(inbound, provider, self.path, &edits)?;
-        let upstream =
-            upstream::attempt(client, self.worker, (index, started), &out, exchange).await;
+        let at = At {
+            provider: index,
+            started,
+            until: None,
+        };
+        let upstream = upstream::attempt(client, self.worker, at, &out, exchange).await;
         self.deliver(client, inbound, (index, started, upstream), exchange)
             .await
     }

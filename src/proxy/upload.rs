@@ -186,8 +186,10 @@ impl Upload {
         }
         let arrived = (early, whole);
         let method = self.method;
-        let read =
-            upstream::read_answer(client, worker, provider, stream, arrived, method, exchange);
+        // The body came at the client's pace: the wait begins behind it.
+        let until = clock::now().plus_ms(upstream::wait_ms(worker, provider));
+        let at = (provider, until);
+        let read = upstream::read_answer(client, worker, at, stream, arrived, method, exchange);
         Ok(read.await)
     }
 

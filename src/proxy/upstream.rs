@@ -148,7 +148,19 @@ impl core::fmt::Debug for Upstream {
     }
 }
 
-/// Sends the request to `provider` and reads the head of its answer; a pooled connection that
+/// Where and when one attempt is made.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    /// The provider, by its place in the plan.
+    pub provider: usize,
+    /// When the attempt began.
+    pub started: Instant,
+    /// Where an attempt before it failed: when its answer is no longer waited for, whatever the
+    /// provider's own timeout.
+    pub until: Option<Instant>,
+}
+
+/// Sends the request to a provider and reads the head of its answer; a pooled connection that
 /// turns out dead is replaced once.
 ///
 /// # Errors
@@ -156,31 +168,43 @@ impl core::fmt::Debug for Upstream {
 pub async fn attempt(
     client: &mut Client<'_>,
     worker: &Worker,
-    (provider, started): (usize, Instant),
+    at: At,
     out: &Outbound,
     exchange: &mut Exchange,
 ) -> Result<Upstream, Failure> {
+    let At {
+        provider, started, ..
+    } = at;
     let pooled = worker.pool.borrow_mut().take(provider, started);
     if let Some(stream) = pooled {
-        let at = (provider, started);
-        let outcome = send_and_read(client, worker, at, stream, out, exchange).await;
-        let stale = matches!(&outcome, Err(failure) if failure.kind == Kind::Stale)
-            && clock::now().since(started) <= STALE_WINDOW;
-        if !stale {
-            return outcome.map_err(fresh_name);
-        }
-        if !worker
-            .shared
-            .may_retry(worker.limits().retry_budget_percent)
-        {
-            return outcome.map_err(fresh_name);
+        let until = at.until(worker, started);
+        let outcome = send_and_read(client, worker, (provider, until), stream, out, exchange).await;
+        match outcome {
+            Err(failure) if may_replace(worker, &failure, started) => {}
+            outcome => return outcome.map_err(fresh_name),
         }
     }
     let (stream, up_at) = open(client, worker, provider, exchange).await?;
-    let at = (provider, up_at);
-    send_and_read(client, worker, at, stream, out, exchange)
+    let until = at.until(worker, up_at);
+    send_and_read(client, worker, (provider, until), stream, out, exchange)
         .await
         .map_err(fresh_name)
+}
+
+impl At {
+    /// When the answer's head must be there on a connection that is up since `up_at`.
+    fn until(&self, worker: &Worker, up_at: Instant) -> Instant {
+        let own = up_at.plus_ms(wait_ms(worker, self.provider));
+        self.until.map_or(own, |until| own.min(until))
+    }
+}
+
+/// Whether a pooled connection was dead already when it was used, and a fresh one may be tried.
+fn may_replace(worker: &Worker, failure: &Failure, started: Instant) -> bool {
+    let percent = worker.limits().retry_budget_percent;
+    failure.kind == Kind::Stale
+        && clock::now().since(started) <= STALE_WINDOW
+        && worker.shared.may_retry(percent)
 }
 
 /// Puts a connection back whose answer was delivered, at once or when the rest of its framing has
@@ -278,13 +302,12 @@ fn interrupted(interrupt: Interrupt, expired: Kind) -> Failure {
 async fn send_and_read(
     client: &mut Client<'_>,
     worker: &Worker,
-    (provider, started): (usize, Instant),
+    (provider, until): (usize, Instant),
     mut stream: Stream,
     out: &Outbound,
     exchange: &mut Exchange,
 ) -> Result<Upstream, Failure> {
-    let wait_ms = wait_ms(worker, provider);
-    client.deadline.set_at(started.plus_ms(wait_ms));
+    client.deadline.set_at(until);
     let mut early = Early::default();
     let sending = send(&mut stream, out, &mut early, worker.limits());
     let sent_whole = match client.watch(pin!(sending)).await {
@@ -292,20 +315,12 @@ async fn send_and_read(
         Err(interrupt) => return Err(interrupted(interrupt, Kind::HeadTimeout)),
     };
     let method = out.method;
-    read_answer(
-        client,
-        worker,
-        provider,
-        stream,
-        (early, sent_whole),
-        method,
-        exchange,
-    )
-    .await
+    let (at, arrived) = ((provider, until), (early, sent_whole));
+    read_answer(client, worker, at, stream, arrived, method, exchange).await
 }
 
 /// Reads the head of the answer to a request that went out (whole, or as far as the provider
-/// wanted it). `early` is what came meanwhile.
+/// wanted it), until the given time. `early` is what came meanwhile.
 ///
 /// # Errors
 /// The failure of this attempt.
@@ -316,7 +331,7 @@ async fn send_and_read(
 pub async fn read_answer(
     client: &mut Client<'_>,
     worker: &Worker,
-    provider: usize,
+    (provider, until): (usize, Instant),
     mut stream: Stream,
     (mut early, sent_whole): (Early, bool),
     method: Method,
@@ -325,9 +340,7 @@ pub async fn read_answer(
     let limits = worker.limits();
     let sent = clock::now();
     exchange.sent(sent.as_nanos());
-    client
-        .deadline
-        .set_at(sent.plus_ms(wait_ms(worker, provider)));
+    client.deadline.set_at(until);
     let mut head = ResponseHead::new();
     let reading = read_head(&mut stream, &mut early, &mut head, method, limits);
     let head_end = match client.watch(pin!(reading)).await {
@@ -355,8 +368,15 @@ pub async fn read_answer(
     })
 }
 
+/// When a request's attempts end, all together.
+#[must_use]
+pub const fn attempts_end(exchange: &Exchange, limits: &Limits) -> Instant {
+    Instant::from_nanos(exchange.request_at).plus_ms(limits.attempts_timeout_ms)
+}
+
 /// Longest wait for the head of a provider's answer.
-fn wait_ms(worker: &Worker, provider: usize) -> u64 {
+#[must_use]
+pub fn wait_ms(worker: &Worker, provider: usize) -> u64 {
     match worker.plan.providers.get(provider) {
         Some(spec) => spec.timeouts.answer_head_ms,
         None => worker.limits().answer_head_timeout_ms,
