@@ -125,10 +125,7 @@ impl<'w> Delivery<'_, 'w> {
             _ => Mode::Plain,
         };
         let body = self.body_form(&upstream, &mode);
-        let frame = Frame {
-            body,
-            ..self.voice.frame
-        };
+        let frame = self.voice.frame.with_body(body);
         let mut out = buffers::take(buffers::Class::Quiet);
         let holds = |value: &[u8]| self.scrubber.as_ref().is_some_and(|s| s.finds(value));
         let head = (&upstream.head, upstream.buf.as_slice());
@@ -221,10 +218,8 @@ impl<'w> Delivery<'_, 'w> {
         let wires = (self.provider.wire, self.voice.wire);
         let limits = self.worker.limits();
         let translator = StreamTranslator::new(wires.0, wires.1, context, limits.event_bytes_max);
-        let frame = Frame {
-            body: Frame::streamed(self.voice.frame.version),
-            ..self.voice.frame
-        };
+        let body = Frame::streamed(self.voice.frame.version);
+        let frame = self.voice.frame.with_body(body);
         let mut out = buffers::take(buffers::Class::Quiet);
         let head = (&upstream.head, upstream.buf.as_slice());
         let now = Instant::from_nanos(exchange.head_at);

@@ -10,6 +10,7 @@ use crate::http1::method::Version;
 use crate::json::write::number_into;
 use crate::net::clock::{self, Instant};
 use crate::proxy::dates::Dates;
+use crate::proxy::drain::{Drain, Phase};
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log::id_text;
 use crate::translate::headers;
@@ -35,7 +36,7 @@ pub struct Frame<'f> {
     pub id: u128,
     /// The client's version.
     pub version: Version,
-    /// Whether the connection stays open afterwards.
+    /// Whether the connection stays open afterwards, as far as the client and its request go.
     pub keep_alive: bool,
     /// How the body is framed.
     pub body: BodyForm,
@@ -43,9 +44,22 @@ pub struct Frame<'f> {
     pub extra: &'f [u8],
     /// What the day is.
     pub dates: &'f Dates,
+    /// The end of the process.
+    pub drain: &'f Drain,
 }
 
 impl Frame<'_> {
+    /// The same for a head that is written now, with its body framed like this. While the process
+    /// ends, a head says that its connection does.
+    #[must_use]
+    pub fn with_body(self, body: BodyForm) -> Self {
+        Self {
+            keep_alive: self.keep_alive && self.drain.phase() < Phase::Closing,
+            body,
+            ..self
+        }
+    }
+
     /// How a body of unknown length is framed for this client.
     #[must_use]
     pub const fn streamed(version: Version) -> BodyForm {

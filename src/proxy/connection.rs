@@ -159,6 +159,7 @@ fn voice(wire: Wire, id: u128, worker: &Worker) -> Voice<'_> {
         body: BodyForm::None,
         extra: b"",
         dates: &worker.dates,
+        drain: &worker.drain,
     };
     Voice {
         wire,

@@ -63,14 +63,14 @@ pub async fn run<'w>(
     exchange.client_wire = Some(wire);
     let origin = head.field(&client.input, "origin");
     let extra = cors::lines(origin, &worker.plan.server.cors_origins);
-    let draining = worker.drain.phase() >= Phase::Closing;
     let frame = Frame {
         id: exchange.id,
         version: head.version,
-        keep_alive: head.keep_alive && !last && !draining,
+        keep_alive: head.keep_alive && !last,
         body: BodyForm::None,
         extra: &extra,
         dates: &worker.dates,
+        drain: &worker.drain,
     };
     let voice = Voice {
         wire,

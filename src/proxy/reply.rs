@@ -212,17 +212,13 @@ async fn write(
     written: Outcome,
 ) -> Next {
     let ((status, content_type, fields), body) = answer;
-    let keep_alive = voice.frame.keep_alive && !voice.unread;
     let form = if status == 204 {
         BodyForm::None
     } else {
         BodyForm::Length(body.len() as u64)
     };
-    let frame = Frame {
-        keep_alive,
-        body: form,
-        ..voice.frame
-    };
+    let mut frame = voice.frame.with_body(form);
+    frame.keep_alive &= !voice.unread;
     let mut out = Vec::with_capacity(512 + body.len());
     let now = clock::now();
     answer_head::start(&mut out, status, &frame, now);
