@@ -190,7 +190,7 @@ impl Upload {
         let until = clock::now().plus_ms(upstream::wait_ms(worker, provider));
         let at = (provider, until);
         let read = upstream::read_answer(client, worker, at, stream, arrived, method, exchange);
-        Ok(read.await)
+        Ok(read.await.map_err(upstream::fresh_name))
     }
 
     /// Ends the head with the framing, and puts what was read ahead behind it.
@@ -291,7 +291,7 @@ async fn write(
     client.deadline.set_in(limits.write_stall_timeout_ms);
     let sending = upstream::send(stream, &outbound, early, limits);
     match client.watch_unread(pin!(sending)).await {
-        Ok(result) => result,
+        Ok(result) => result.map_err(upstream::fresh_name),
         Err(Interrupt::Expired) => Err(Failure::new(Kind::HeadTimeout)),
         Err(Interrupt::Gone) => Err(Failure::new(Kind::ClientGone)),
         Err(Interrupt::Cut) => Err(Failure::new(Kind::DrainCut)),

@@ -21,7 +21,7 @@ use crate::net::timer::Deadline;
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::worker::Worker;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::{Attempt, Exchange};
 
 /// A request as it goes out: small pieces together, large ones from where they lie.
 #[derive(Debug)]
@@ -180,7 +180,9 @@ pub async fn attempt(
         let until = at.until(worker, started);
         let outcome = send_and_read(client, worker, (provider, until), stream, out, exchange).await;
         match outcome {
-            Err(failure) if may_replace(worker, &failure, started) => {}
+            Err(failure) if may_replace(worker, &failure, started) => {
+                note_stale(worker, at, failure, exchange);
+            }
             outcome => return outcome.map_err(fresh_name),
         }
     }
@@ -207,6 +209,20 @@ fn may_replace(worker: &Worker, failure: &Failure, started: Instant) -> bool {
         && worker.shared.may_retry(percent)
 }
 
+/// Counts the retry, and gives what it takes the place of a line of its own.
+fn note_stale(worker: &Worker, at: At, failure: Failure, exchange: &mut Exchange) {
+    worker.meter.borrow_mut().counters.stale_retries += 1;
+    exchange.attempts.push(Attempt {
+        provider: at.provider,
+        fault: Some(failure.verdict().word),
+        detail: failure.detail,
+        nanos: clock::now()
+            .as_nanos()
+            .saturating_sub(at.started.as_nanos()),
+        ..Attempt::default()
+    });
+}
+
 /// Puts a connection back whose answer was delivered, at once or when the rest of its framing has
 /// come; or closes it, where it may not serve again.
 pub fn release(worker: &Worker, upstream: Upstream, now: Instant) {
@@ -228,8 +244,10 @@ pub fn release(worker: &Worker, upstream: Upstream, now: Instant) {
     }
 }
 
-/// A stale connection that is not replaced is a reset like any other.
-fn fresh_name(failure: Failure) -> Failure {
+/// A connection that was not pooled cannot be stale, and a stale one that is not replaced is a reset
+/// like any other.
+#[must_use]
+pub fn fresh_name(failure: Failure) -> Failure {
     match failure.kind {
         Kind::Stale => Failure {
             kind: Kind::Reset,

@@ -133,6 +133,8 @@ pub struct Counters {
     pub reused: u64,
     /// Pooled connections that turned out dead.
     pub stale: u64,
+    /// Requests sent once more because theirs died under them.
+    pub stale_retries: u64,
     /// Idle upstream connections now.
     pub pooled: u64,
     /// Attempts at a further target.
@@ -306,6 +308,7 @@ impl Counters {
         self.connected += other.connected;
         self.reused += other.reused;
         self.stale += other.stale;
+        self.stale_retries += other.stale_retries;
         self.pooled += other.pooled;
         self.fallbacks += other.fallbacks;
         self.doubled_prefix += other.doubled_prefix;

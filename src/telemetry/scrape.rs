@@ -141,7 +141,7 @@ fn process(out: &mut String, facts: &Facts) {
 #[expect(clippy::too_many_lines, reason = "one row per counter")]
 fn counters(out: &mut String, meter: &Meter) {
     let c = &meter.counters;
-    let rows: [(&str, &str, &str, u64); 14] = [
+    let rows: [(&str, &str, &str, u64); 15] = [
         (
             "ringway_connections_open",
             "gauge",
@@ -183,6 +183,12 @@ fn counters(out: &mut String, meter: &Meter) {
             "counter",
             "Pooled connections found dead.",
             c.stale,
+        ),
+        (
+            "ringway_stale_retries_total",
+            "counter",
+            "Requests sent once more on a fresh connection.",
+            c.stale_retries,
         ),
         (
             "ringway_upstream_pooled",

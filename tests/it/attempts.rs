@@ -330,3 +330,23 @@ fn a_stream_is_not_held_past_the_deadline_of_all_attempts() {
         assert_eq!(second.connections(), 0);
     });
 }
+
+#[test]
+fn an_upload_that_a_fresh_connection_loses_is_no_stale_one() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::all(vec![Step::Head, Step::Reset]);
+        let gateway = Gateway::before(driver, wire, &provider);
+        let fields = "content-type: application/octet-stream\r\n";
+        let body = vec![0; 4 << 20];
+        let got = gateway
+            .client()
+            .ask(request("POST", "/v1/files", fields, body));
+        assert_eq!(got.status, 502);
+        let line = gateway.only_line();
+        assert_eq!(
+            (&line["fault"], &line["attempts"][0]["fault"]),
+            (&"reset".into(), &"reset".into())
+        );
+    });
+}
