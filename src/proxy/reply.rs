@@ -119,8 +119,33 @@ pub const fn status_of(kind: ErrorKind) -> u16 {
     }
 }
 
-/// Refuses the request in the client's wire.
+/// Whether a refusal with this status of ours would meet the same request again: no further try can
+/// cure it. Not so for a client that was too slow.
+const fn is_final(status: u16) -> bool {
+    matches!(status, 400..=499) && !matches!(status, 408 | 409 | 429)
+}
+
+/// Refuses the request in the client's wire. What no further try can cure says so, because clients
+/// of both wires try again by their own lists of statuses, and obey this.
 pub async fn refuse(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    refused: &Refused<'_>,
+) -> Next {
+    if !is_final(refused.status) {
+        return tell(client, exchange, voice, refused).await;
+    }
+    let fields = [refused.fields, b"x-should-retry: false\r\n"].concat();
+    let refused = Refused {
+        fields: &fields,
+        ..refused.clone()
+    };
+    tell(client, exchange, voice, &refused).await
+}
+
+/// Tells an error in the client's wire; of another try, what `refused` says itself.
+async fn tell(
     client: &mut Client<'_>,
     exchange: &mut Exchange,
     voice: &Voice<'_>,
@@ -188,7 +213,7 @@ pub async fn refuse_told(
         fields: &fields,
         word,
     };
-    refuse(client, exchange, voice, &refused).await
+    tell(client, exchange, voice, &refused).await
 }
 
 /// Sends a whole answer: status, content type, further field lines, body. It is complete once it

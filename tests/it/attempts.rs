@@ -7,11 +7,12 @@ use crate::support::client::{Answer, End};
 use crate::support::directions::{DIRECTIONS, Direction, Driver, SAME_WIRE, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
-use crate::support::provider::Provider;
+use crate::support::provider::{ClosedPort, Provider};
 use crate::support::script::{Step, always, once, then};
 use crate::support::wait;
 use crate::support::wires::{
-    chat, error_event, events, finish, path, start_up, terminator, text, told, whole,
+    WIRES, chat, error_body, error_event, events, finish, path, start_up, terminator, text, told,
+    whole,
 };
 
 fn ask(gateway: &Gateway, wire: Wire, stream: bool) -> Answer {
@@ -348,5 +349,70 @@ fn an_upload_that_a_fresh_connection_loses_is_no_stale_one() {
             (&line["fault"], &line["attempts"][0]["fault"]),
             (&"reset".into(), &"reset".into())
         );
+    });
+}
+
+#[test]
+fn refusals_that_no_further_try_can_cure_say_so_and_providers_errors_are_left_alone() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let good = chat(wire, MODEL, false);
+        let provider = Provider::all(always(json(whole(wire))));
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .key("rk-0123456789abcdef0123456789abcdef", "t", None)
+            .start();
+        let key = "authorization: Bearer rk-0123456789abcdef0123456789abcdef\r\n";
+        let gzip = [key, "content-encoding: gzip\r\n"].concat();
+        let rows = [
+            (401, post(path(wire), "", &good)),
+            (400, post(path(wire), key, "{")),
+            (404, post(path(wire), key, chat(wire, "unknown", false))),
+            (404, post("/unknown", key, &good)),
+            (405, request("GET", path(wire), key, "")),
+            (415, post(path(wire), &gzip, &good)),
+            (
+                413,
+                format!(
+                    "POST {} HTTP/1.1\r\nhost: x\r\n{key}content-length: 99999999\r\n\r\n",
+                    path(wire)
+                )
+                .into_bytes(),
+            ),
+            (400, b"nonsense\r\n\r\n".to_vec()),
+        ];
+        for (status, request) in rows {
+            let got = gateway.client().ask(request);
+            assert_eq!(
+                (got.status, got.field("x-should-retry")),
+                (status, Some("false"))
+            );
+            told(wire, &got);
+        }
+        assert_eq!(provider.connections(), 0);
+        for client in WIRES {
+            for status in [
+                "400 Bad Request",
+                "401 Unauthorized",
+                "404 Not Found",
+                "503 Busy",
+            ] {
+                let own = answer(
+                    status,
+                    "content-type: application/json\r\n",
+                    error_body(wire, "x", "no"),
+                );
+                let provider = Provider::answering(own);
+                let got = ask(&Gateway::before(driver, wire, &provider), client, false);
+                assert_eq!(got.status.to_string(), status[..3]);
+                assert_eq!(got.field("x-should-retry"), None, "{status}");
+            }
+        }
+        let closed = ClosedPort::new();
+        let gateway = Setup::new(driver)
+            .provider_at("p", wire, &closed.origin(), "key = \"none\"")
+            .model(MODEL, &["p/x"])
+            .start();
+        let got = ask(&gateway, wire, false);
+        assert_eq!((got.status, got.field("x-should-retry")), (502, None));
     });
 }
