@@ -1,9 +1,10 @@
 //! Answers on the client's own wire: byte-exact, however they are cut and framed.
 
 use ringway::wire::kind::Wire;
+use serde_json::Value;
 
-use crate::support::client::End;
-use crate::support::directions::{SAME_WIRE, each, each_way};
+use crate::support::client::{Client, End};
+use crate::support::directions::{CROSSED, Direction, SAME_WIRE, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
 use crate::support::http::{self, LAST_CHUNK, answer, chunk, json, post, stream, stream_head};
 use crate::support::provider::Provider;
@@ -460,6 +461,48 @@ fn d7_a_clean_end_after_a_finish_reason_is_complete_without_the_terminator() {
 fn both_wires_have_their_fixtures_right() {
     for wire in WIRES {
         assert!(events(wire).ends_with(terminator(wire)));
-        assert!(serde_json::from_str::<serde_json::Value>(whole(wire)).is_ok());
+        assert!(serde_json::from_str::<Value>(whole(wire)).is_ok());
     }
+}
+
+#[test]
+fn a_translated_whole_answer_that_the_client_does_not_take_is_not_called_complete() {
+    each_way(&CROSSED, |driver, Direction { client, upstream }| {
+        let long = whole(upstream).replace("Hello", &"y".repeat(8 << 20));
+        let provider = Provider::answering(json(&long));
+        let rows = [
+            (true, 60_000, "client_gone"),
+            (false, 200, "client_stalled"),
+        ];
+        for (leaves, stall_ms, fault) in rows {
+            let gateway = Setup::upstream(driver, upstream, &provider)
+                .limit("write_stall_timeout_ms", stall_ms)
+                .start();
+            let mut reader = Client::connect_narrow(gateway.address());
+            reader.send(post(path(client), "", chat(client, MODEL, false)));
+            if leaves {
+                assert_eq!(reader.head().status, 200);
+                reader.break_off();
+            }
+            let line = gateway.only_line();
+            assert_eq!(
+                (&line["end"], &line["fault"]),
+                (&"cancelled".into(), &fault.into()),
+                "{line}"
+            );
+            assert!(line["bytes_out"].as_u64().unwrap() < 8 << 20, "{line}");
+        }
+        // Taken whole, it is.
+        let gateway = Gateway::before(driver, upstream, &provider);
+        let got = gateway
+            .client()
+            .ask(post(path(client), "", chat(client, MODEL, false)));
+        assert_eq!((got.status, got.end), (200, End::Whole));
+        let line = gateway.only_line();
+        assert_eq!(line["end"], "complete", "{line}");
+        assert!(
+            line["bytes_out"].as_u64().unwrap() > got.body.len() as u64,
+            "{line}"
+        );
+    });
 }

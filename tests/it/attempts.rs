@@ -4,13 +4,15 @@
 use ringway::wire::kind::Wire;
 
 use crate::support::client::{Answer, End};
-use crate::support::directions::{DIRECTIONS, Direction, SAME_WIRE, each, each_way};
+use crate::support::directions::{DIRECTIONS, Direction, Driver, SAME_WIRE, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{LAST_CHUNK, chunk, json, post, stream, stream_head};
-use crate::support::provider::Provider;
+use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
+use crate::support::provider::{ClosedPort, Provider};
 use crate::support::script::{Step, always, once, then};
+use crate::support::wait;
 use crate::support::wires::{
-    chat, error_event, events, finish, path, start_up, terminator, text, whole,
+    WIRES, chat, error_body, error_event, events, finish, path, start_up, terminator, text, told,
+    whole,
 };
 
 fn ask(gateway: &Gateway, wire: Wire, stream: bool) -> Answer {
@@ -180,7 +182,7 @@ fn a_stream_that_breaks_behind_its_content_leaves_its_target_in_place() {
 fn a_healthy_second_target_answers_however_few_retries_there_are() {
     each(|driver| {
         let wire = Wire::OpenAiChat;
-        let busy = crate::support::http::answer("429 Too Many Requests", "", "{}");
+        let busy = answer("429 Too Many Requests", "", "{}");
         let ill = Provider::all(always(busy));
         let well = Provider::all(always(json(whole(wire))));
         let gateway = Setup::chain(driver, &[(wire, &ill), (wire, &well)])
@@ -193,5 +195,224 @@ fn a_healthy_second_target_answers_however_few_retries_there_are() {
         // It stays behind, whatever the second one answers: one retry was spent.
         assert_eq!((ill.requests().len(), well.requests().len()), (1, 30));
         assert_eq!(gateway.metric("ringway_fallbacks_total"), 1.0);
+    });
+}
+
+/// A gateway whose models are each at a provider of their own with a timeout of its own.
+fn timed(driver: Driver, models: &[(&str, &Provider, u64)]) -> Gateway {
+    let mut setup = Setup::new(driver);
+    for (name, provider, ms) in models {
+        let own = format!("answer_head_timeout_ms = {ms}");
+        let target = format!("{name}/x");
+        setup = setup
+            .provider(name, Wire::OpenAiChat, provider, &own)
+            .model(name, &[&target]);
+    }
+    setup.start()
+}
+
+#[test]
+fn writing_the_request_counts_against_the_wait_for_the_answers_head() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        // Reads nothing until it is told to, then says nothing.
+        let slow = Provider::all(vec![Step::Gate, Step::Request]);
+        let silent = Provider::all(once(""));
+        let models = [
+            ("slow", &slow, 900),
+            ("later", &silent, 1_100),
+            ("first", &silent, 300),
+        ];
+        let gateway = timed(driver, &models);
+        let ask = |model: &str, text: &str| {
+            let mut client = gateway.client();
+            let body = chat(wire, model, false).replace("Say hello.", text);
+            client.send(post(path(wire), "", body));
+            client
+        };
+        let mut of_slow = ask("slow", &"x".repeat(8 << 20));
+        wait::until("a connection", || (slow.connections() == 1).then_some(()));
+        let mut of_later = ask("later", "");
+        let mut of_first = ask("first", "");
+        assert_eq!(of_first.answer().status, 504);
+        slow.open();
+        slow.wait_requests(1);
+        assert_eq!(of_slow.answer().status, 504);
+        assert_eq!(of_later.answer().status, 504);
+        // In the order of their ends: a wait that began anew once all was written would be last.
+        let asked = gateway
+            .lines(3)
+            .into_iter()
+            .map(|line| line["model_asked"].clone());
+        assert_eq!(asked.collect::<Vec<_>>(), ["first", "slow", "later"]);
+    });
+}
+
+#[test]
+fn all_attempts_of_a_request_share_one_deadline() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let busy = answer("503 Service Unavailable", "retry-after: 9\r\n", "{}");
+        let silent = Provider::all(once(""));
+        let ill = Provider::all(always(busy));
+        // Its own timeout ends the first attempt, behind the deadline: no further one is begun.
+        let well = Provider::all(always(json(whole(wire))));
+        let gateway = Setup::chain(driver, &[(wire, &silent), (wire, &well)])
+            .limit("answer_head_timeout_ms", 300)
+            .limit("attempts_timeout_ms", 200)
+            .start();
+        assert_eq!(ask(&gateway, wire, false).status, 504);
+        assert_eq!(well.connections(), 0);
+        // Ahead of it: one is.
+        let gateway = Setup::chain(driver, &[(wire, &silent), (wire, &well)])
+            .limit("answer_head_timeout_ms", 300)
+            .limit("attempts_timeout_ms", 60_000)
+            .start();
+        assert_eq!(ask(&gateway, wire, false).status, 200);
+        // The deadline ends a further attempt whose own timeout is longer than this test may take.
+        let gateway = Setup::chain(driver, &[(wire, &ill), (wire, &silent)])
+            .limit("attempts_timeout_ms", 300)
+            .start();
+        assert_eq!(ask(&gateway, wire, false).status, 504);
+        let line = gateway.only_line();
+        assert_eq!(line["attempts"][1]["fault"], "head_timeout", "{line}");
+    });
+}
+
+#[test]
+fn the_deadline_of_all_attempts_does_not_end_the_first() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let script = vec![Step::Request, Step::Gate, Step::Send(json(whole(wire)))];
+        let slow = Provider::all(script);
+        let silent = Provider::all(once(""));
+        let gateway = Setup::chain(driver, &[(wire, &slow), (wire, &silent)])
+            .provider("silent", wire, &silent, "answer_head_timeout_ms = 400")
+            .limit("attempts_timeout_ms", 100)
+            .start();
+        let mut client = gateway.client();
+        client.send(post(path(wire), "", chat(wire, MODEL, false)));
+        slow.wait_requests(1);
+        // Long enough for the deadline to have passed.
+        let body = chat(wire, "silent/x", false);
+        let got = gateway.client().ask(post(path(wire), "", body));
+        assert_eq!(got.status, 504, "{}", got.text());
+        slow.open();
+        assert_eq!(client.answer().status, 200);
+    });
+}
+
+#[test]
+fn a_stream_is_not_held_past_the_deadline_of_all_attempts() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let rest = [
+            &*text(upstream, "Hel", true),
+            finish(upstream),
+            terminator(upstream),
+        ];
+        let first = Provider::all(vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(start_up(upstream))].concat()),
+            Step::Gate,
+            Step::Send([chunk(rest.concat()), LAST_CHUNK.to_vec()].concat()),
+        ]);
+        let second = Provider::all(always(stream(events(client))));
+        let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)])
+            .limit("attempts_timeout_ms", 200)
+            .start();
+        let mut reader = gateway.client();
+        reader.send(post(path(client), "", chat(client, MODEL, true)));
+        // Its head comes although no content has.
+        let mut got = reader.head();
+        first.open();
+        reader.finish(&mut got);
+        assert_eq!((got.status, got.end), (200, End::Whole), "{}", got.text());
+        assert!(got.text().contains("Hel"), "{}", got.text());
+        assert_eq!(second.connections(), 0);
+    });
+}
+
+#[test]
+fn an_upload_that_a_fresh_connection_loses_is_no_stale_one() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::all(vec![Step::Head, Step::Reset]);
+        let gateway = Gateway::before(driver, wire, &provider);
+        let fields = "content-type: application/octet-stream\r\n";
+        let body = vec![0; 4 << 20];
+        let got = gateway
+            .client()
+            .ask(request("POST", "/v1/files", fields, body));
+        assert_eq!(got.status, 502);
+        let line = gateway.only_line();
+        assert_eq!(
+            (&line["fault"], &line["attempts"][0]["fault"]),
+            (&"reset".into(), &"reset".into())
+        );
+    });
+}
+
+#[test]
+fn refusals_that_no_further_try_can_cure_say_so_and_providers_errors_are_left_alone() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let good = chat(wire, MODEL, false);
+        let provider = Provider::all(always(json(whole(wire))));
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .key("rk-0123456789abcdef0123456789abcdef", "t", None)
+            .start();
+        let key = "authorization: Bearer rk-0123456789abcdef0123456789abcdef\r\n";
+        let gzip = [key, "content-encoding: gzip\r\n"].concat();
+        let rows = [
+            (401, post(path(wire), "", &good)),
+            (400, post(path(wire), key, "{")),
+            (404, post(path(wire), key, chat(wire, "unknown", false))),
+            (404, post("/unknown", key, &good)),
+            (405, request("GET", path(wire), key, "")),
+            (415, post(path(wire), &gzip, &good)),
+            (
+                413,
+                format!(
+                    "POST {} HTTP/1.1\r\nhost: x\r\n{key}content-length: 99999999\r\n\r\n",
+                    path(wire)
+                )
+                .into_bytes(),
+            ),
+            (400, b"nonsense\r\n\r\n".to_vec()),
+        ];
+        for (status, request) in rows {
+            let got = gateway.client().ask(request);
+            assert_eq!(
+                (got.status, got.field("x-should-retry")),
+                (status, Some("false"))
+            );
+            told(wire, &got);
+        }
+        assert_eq!(provider.connections(), 0);
+        for client in WIRES {
+            for status in [
+                "400 Bad Request",
+                "401 Unauthorized",
+                "404 Not Found",
+                "503 Busy",
+            ] {
+                let own = answer(
+                    status,
+                    "content-type: application/json\r\n",
+                    error_body(wire, "x", "no"),
+                );
+                let provider = Provider::answering(own);
+                let got = ask(&Gateway::before(driver, wire, &provider), client, false);
+                assert_eq!(got.status.to_string(), status[..3]);
+                assert_eq!(got.field("x-should-retry"), None, "{status}");
+            }
+        }
+        let closed = ClosedPort::new();
+        let gateway = Setup::new(driver)
+            .provider_at("p", wire, &closed.origin(), "key = \"none\"")
+            .model(MODEL, &["p/x"])
+            .start();
+        let got = ask(&gateway, wire, false);
+        assert_eq!((got.status, got.field("x-should-retry")), (502, None));
     });
 }

@@ -9,7 +9,7 @@ use ringway::wire::kind::Wire;
 use crate::support::client::End;
 use crate::support::directions::{CROSSED, Driver, drivers, each};
 use crate::support::gateway::{MODEL, Setup};
-use crate::support::http::{LAST_CHUNK, chunk, json, post, request, stream_head};
+use crate::support::http::{LAST_CHUNK, chunk, json, post, request, stream, stream_head};
 use crate::support::program::Program;
 use crate::support::provider::Provider;
 use crate::support::script::{Script, Step, always, then};
@@ -50,7 +50,11 @@ fn paused(wire: Wire) -> Script {
 }
 
 fn ask(wire: Wire, model: &str) -> Vec<u8> {
-    post(path(wire), "", chat(wire, model, true))
+    ask_for(wire, model, true)
+}
+
+fn ask_for(wire: Wire, model: &str, stream: bool) -> Vec<u8> {
+    post(path(wire), "", chat(wire, model, stream))
 }
 
 #[test]
@@ -245,19 +249,27 @@ fn the_start_up_says_driver_addresses_and_that_it_is_open() {
 fn a_client_that_waits_for_its_answer_when_the_drain_begins_still_gets_it() {
     for &driver in drivers() {
         let wire = Wire::OpenAiChat;
-        let script = vec![Step::Request, Step::Gate, Step::Send(json(whole(wire)))];
-        let provider = Provider::all(script);
-        let mut program = Program::serve(&config(driver, &[(wire, &provider)], ""));
-        let mut client = program.client();
-        client.send(post(path(wire), "", chat(wire, "m0", false)));
-        provider.wait_requests(1);
-        program.signal("TERM");
-        wait::until("the drain", || {
-            (program.admin("/readyz").0 == 503).then_some(())
-        });
-        provider.open();
-        let got = client.answer();
-        assert_eq!((got.status, got.text()), (200, whole(wire)));
-        assert_eq!(program.exit().code(), Some(0));
+        for streamed in [false, true] {
+            let (sent, expected) = match streamed {
+                true => (stream(events(wire)), events(wire)),
+                false => (json(whole(wire)), whole(wire).to_owned()),
+            };
+            let provider = Provider::all(vec![Step::Request, Step::Gate, Step::Send(sent)]);
+            let mut program = Program::serve(&config(driver, &[(wire, &provider)], ""));
+            let mut client = program.client();
+            client.send(ask_for(wire, "m0", streamed));
+            provider.wait_requests(1);
+            program.signal("TERM");
+            wait::until("the drain", || {
+                (program.admin("/readyz").0 == 503).then_some(())
+            });
+            provider.open();
+            let got = client.answer();
+            assert_eq!((got.status, got.text()), (200, &*expected));
+            // The head is written now, and the connection ends behind it.
+            assert_eq!(got.field("connection"), Some("close"));
+            assert!(client.is_closed());
+            assert_eq!(program.exit().code(), Some(0));
+        }
     }
 }

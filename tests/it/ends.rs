@@ -9,7 +9,7 @@ use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, stream, stream
 use crate::support::provider::Provider;
 use crate::support::script::{Script, Step, always, once, then};
 use crate::support::wires::{
-    chat, error_event, events, path, start_up, text, told, told_last, whole,
+    chat, end_mark, error_event, events, path, start_up, text, told, told_last, whole,
 };
 
 fn ask(gateway: &Gateway, direction: Direction, stream: bool) -> Answer {
@@ -506,6 +506,44 @@ fn f2_f4_an_error_that_opens_a_stream_of_the_other_wire_is_an_error_answer_of_it
                 "{error}"
             );
             assert_eq!(told.message, *message, "{error}");
+        }
+    });
+}
+
+#[test]
+fn what_came_with_a_terminator_is_looked_at_and_what_has_not_come_is_not_waited_for() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let all = [stream_head(), chunk(events(direction.upstream))].concat();
+        let rows = [
+            (
+                "garbage",
+                once([&all, &b"zz\r\n"[..]].concat()),
+                Some("framing"),
+            ),
+            ("silence", then(all, Step::Gate), None),
+        ];
+        for (row, script, fault) in rows {
+            if direction.client == direction.upstream && fault.is_none() {
+                // The body is the client's as well: it ends where the provider's ends.
+                continue;
+            }
+            let provider = Provider::all(script);
+            let gateway = Gateway::on(driver, direction, &provider);
+            let got = ask(&gateway, direction, true);
+            let text = got.text();
+            let last = text.trim_end().rsplit("\n\n").next().unwrap();
+            assert!(last.contains(end_mark(direction.client)), "{row}: {text}");
+            let line = gateway.only_line();
+            let expected = match fault {
+                Some(_) => (End::Cut, "truncated"),
+                None => (End::Whole, "complete"),
+            };
+            assert_eq!(
+                (got.end, line["end"].as_str().unwrap()),
+                expected,
+                "{row}: {line}"
+            );
+            assert_eq!(line["fault"].as_str(), fault, "{row}: {line}");
         }
     });
 }

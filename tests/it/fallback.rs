@@ -533,6 +533,13 @@ fn p9_p11_a_stale_pooled_connection_is_replaced_once_and_nobody_notices() {
             assert_eq!(on, [0, 0, 1]);
             let line = &gateway.lines(2)[1];
             assert_eq!(line["end"], "complete", "{line}");
+            let attempts = line["attempts"].as_array().unwrap();
+            assert_eq!(
+                (attempts.len(), &attempts[0]["fault"]),
+                (2, &"stale".into())
+            );
+            assert_eq!(attempts[1]["status"], 200, "{line}");
+            assert_eq!(gateway.metric("ringway_stale_retries_total"), 1.0);
         }
     });
 }
