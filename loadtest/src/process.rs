@@ -330,3 +330,23 @@ const PATIENCE: usize = 100;
 const TOLD_BYTES: usize = 800;
 /// Descriptors that ten thousand streams need at a gateway.
 const DESCRIPTORS: u64 = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::{Scratch, find};
+
+    #[test]
+    fn programs_are_found_or_not() {
+        assert!(find("sh").is_some());
+        assert!(find("no-program-has-this-name").is_none());
+    }
+
+    #[test]
+    fn scratch_is_gone_when_it_is_dropped() {
+        let scratch = Scratch::new("test").unwrap();
+        let path = scratch.path().to_owned();
+        std::fs::write(path.join("a"), "b").unwrap();
+        drop(scratch);
+        assert!(!path.exists());
+    }
+}

@@ -212,15 +212,18 @@ impl Ground {
 
     async fn await_ready(&self, begun: &mut Contestant, port: u16, path: &str) -> io::Result<()> {
         let until = clock::now() + READY_SECONDS * SECOND;
+        let mut last = None;
         while clock::now() < until {
             begun.check()?;
-            if get(loopback(port), path) == Some(200) {
+            last = get(loopback(port), path);
+            if last == Some(200) {
                 return Ok(());
             }
             monoio::time::sleep(Duration::from_millis(50)).await;
         }
+        let found = last.map_or_else(|| "nothing".to_owned(), |status| status.to_string());
         Err(io::Error::other(format!(
-            "{}: {path} is not answered with 200",
+            "{}: {path}: expected 200 within {READY_SECONDS} s, found {found}",
             begun.name
         )))
     }

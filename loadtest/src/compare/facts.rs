@@ -224,13 +224,13 @@ pub async fn growth(stage: &Stage, pace: &Pace) -> io::Result<Section> {
         if !ours && contestant.name != "nginx" {
             continue;
         }
-        let mut costs = Vec::new();
-        for (count, gap_ms) in GROWTH {
-            let room = usize::try_from(descriptors() / 2)
-                .unwrap_or(count)
-                .saturating_sub(200);
-            costs.push(grown(contestant, pace, count.min(room), gap_ms).await?);
-        }
+        let costs = match grown(contestant, pace).await {
+            Ok(costs) => costs,
+            Err(fault) => {
+                memory::failed(&contestant.name, &fault, &mut section);
+                continue;
+            }
+        };
         let (low, high) = spread(&costs);
         let mut cells: Vec<String> = costs.iter().map(|cost| format!("{cost:.2}")).collect();
         cells.push(format!("{:.2}", high / low));
@@ -249,7 +249,23 @@ pub async fn growth(stage: &Stage, pace: &Pace) -> io::Result<Section> {
     Ok(section)
 }
 
-async fn grown(contestant: &Contestant, pace: &Pace, count: usize, gap: u64) -> io::Result<f64> {
+async fn grown(contestant: &Contestant, pace: &Pace) -> io::Result<Vec<f64>> {
+    let mut costs = Vec::new();
+    for (count, gap_ms) in GROWTH {
+        let room = usize::try_from(descriptors() / 2).unwrap_or(count);
+        let count = count.min(room.saturating_sub(1500));
+        costs.push(cost_over(contestant, pace, count, gap_ms).await?);
+    }
+    Ok(costs)
+}
+
+/// CPU of an event over so many streams with this gap.
+async fn cost_over(
+    contestant: &Contestant,
+    pace: &Pace,
+    count: usize,
+    gap: u64,
+) -> io::Result<f64> {
     let mut request = named("paced-256")?
         .request(contestant)
         .ok_or(io::ErrorKind::InvalidInput)?;
@@ -267,7 +283,7 @@ async fn grown(contestant: &Contestant, pace: &Pace, count: usize, gap: u64) -> 
     for _ in 0..3 {
         let one: Round = round(&shape, &job, &contestant.target, None).await?;
         if let Some(why) = &one.figures.first_wrong {
-            return Err(io::Error::other(format!("{}: {why}", contestant.name)));
+            return Err(io::Error::other(why.clone()));
         }
         let events = one.figures.tokens.max(1);
         costs.push(
@@ -296,20 +312,24 @@ pub async fn fresh(stage: &Stage, pace: &Pace) -> io::Result<Vec<Section>> {
         let one = ground
             .ringway(&stage.ringway, driver, Telemetry::Usual)
             .await?;
-        memory::large_bodies(&one, &mut large).await?;
+        if let Err(fault) = memory::large_bodies(&one, &mut large).await {
+            memory::failed(&one.name, &fault, &mut large);
+        }
         one.end().await;
         if pace.full {
             let one = ground
                 .ringway(&stage.ringway, driver, Telemetry::Usual)
                 .await?;
-            memory::ten_thousand(&one, &mut many).await?;
+            if let Err(fault) = memory::ten_thousand(&one, &mut many).await {
+                memory::failed(&one.name, &fault, &mut many);
+            }
             one.end().await;
         }
     }
     let sections = [large, many];
     Ok(sections
         .into_iter()
-        .filter(|section| !section.rows.is_empty())
+        .filter(|section| !section.rows.is_empty() || !section.verdicts.is_empty())
         .collect())
 }
 

@@ -99,12 +99,13 @@ fn plots(targets: &[Told], out: &mut String) {
     let Some(first) = targets.first() else {
         return;
     };
-    let costs: Vec<Bar> = targets
-        .iter()
-        .filter_map(|told| {
+    let numbered = || targets.iter().enumerate();
+    let costs: Vec<Bar> = numbered()
+        .filter_map(|(colour, told)| {
             let value = told.cpu()?;
             Some(Bar {
                 name: told.name.clone(),
+                colour,
                 value,
                 spread: spread(&told.cpu_us),
             })
@@ -115,32 +116,33 @@ fn plots(targets: &[Told], out: &mut String) {
         &format!("CPU per {unit}, µs: median of the rounds, least to largest"),
         &costs,
     );
-    let curve = |told: &Told| Line {
+    let curve = |(colour, told): (usize, &Told)| Line {
         name: told.name.clone(),
+        colour,
         points: told
             .curve
             .iter()
             .map(|&(q, ns)| (q, ns as f64 / 1e6))
             .collect(),
     };
-    let some = |told: &&Told| told.curve.iter().any(|point| point.1 > 0);
-    let curves: Vec<Line> = targets.iter().filter(some).map(curve).collect();
+    let some = |(_, told): &(usize, &Told)| told.curve.iter().any(|point| point.1 > 0);
+    let curves: Vec<Line> = numbered().filter(some).map(curve).collect();
     let what = match first.latency.count {
         0 => "Relay time of a delta by percentile, ms",
         _ => "Latency by percentile, ms",
     };
     *out += &lines(what, (Scale::Nines, "percentile"), &curves);
-    let over_time = |told: &Told| Line {
+    let over_time = |(colour, told): (usize, &Told)| Line {
         name: told.name.clone(),
+        colour,
         points: told
             .gaps
             .iter()
             .map(|point| (point.at_ms as f64, point.p99 as f64 / 1e6))
             .collect(),
     };
-    let gaps: Vec<Line> = targets
-        .iter()
-        .filter(|told| told.gaps.len() > 1)
+    let gaps: Vec<Line> = numbered()
+        .filter(|(_, told)| told.gaps.len() > 1)
         .map(over_time)
         .collect();
     *out += &lines(

@@ -7,6 +7,8 @@ use std::fmt::Write;
 pub struct Line {
     /// Its name in the legend.
     pub name: String,
+    /// Its colour: a contestant has one on all of a section's plots.
+    pub colour: usize,
     /// Points, x rising.
     pub points: Vec<(f64, f64)>,
 }
@@ -26,6 +28,8 @@ pub enum Scale {
 pub struct Bar {
     /// Its name.
     pub name: String,
+    /// Its colour.
+    pub colour: usize,
     /// Its length.
     pub value: f64,
     /// From the least to the largest of what it stands for.
@@ -97,8 +101,8 @@ pub fn lines(title: &str, x: (Scale, &str), lines: &[Line]) -> String {
         HEIGHT - 4.0,
         escape(x_name),
     );
-    for (index, line) in lines.iter().enumerate() {
-        let colour = index % COLOURS;
+    for line in lines {
+        let colour = line.colour % COLOURS;
         let points: Vec<String> = line
             .points
             .iter()
@@ -112,7 +116,7 @@ pub fn lines(title: &str, x: (Scale, &str), lines: &[Line]) -> String {
         );
     }
     out += "</svg>";
-    out + &legend(lines.iter().map(|line| line.name.as_str()))
+    out + &legend(lines)
 }
 
 /// Bars with the spread that they stand for.
@@ -142,7 +146,7 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
             start - 8.0,
             middle + 4.0,
             escape(&bar.name),
-            index % COLOURS,
+            bar.colour % COLOURS,
             at(bar.value) - start,
             BAR - 6.0,
             top.max(at(bar.value)) + 6.0,
@@ -169,15 +173,11 @@ fn begin(title: &str, height: f64) -> String {
     )
 }
 
-fn legend<'n>(names: impl Iterator<Item = &'n str>) -> String {
+fn legend(lines: &[Line]) -> String {
     let mut out = "<p class=\"legend\">".to_owned();
-    for (index, name) in names.enumerate() {
-        let name = escape(name);
-        let _ = write!(
-            out,
-            "<span><i class=\"f{}\"></i>{name}</span> ",
-            index % COLOURS
-        );
+    for line in lines {
+        let (colour, name) = (line.colour % COLOURS, escape(&line.name));
+        let _ = write!(out, "<span><i class=\"f{colour}\"></i>{name}</span> ");
     }
     out + "</p>"
 }
