@@ -138,6 +138,9 @@ fn contracts_without_a_word_are_refused_by_name() {
         (r#""audio":{"format":"wav","voice":"a"}"#, "audio"),
         (r#""modalities":["text","audio"]"#, "modalities"),
         (r#""moderation":{"model":"m"}"#, "moderation"),
+        (r#""inference_geo":"eu""#, "inference_geo"),
+        (r#""mcp_servers":[{"type":"url"}]"#, "mcp_servers"),
+        (r#""container":{"id":"c"}"#, "container"),
         (
             r#""tools":[{"type":"custom","custom":{"name":"c","format":{"type":"grammar","grammar":{}}}}]"#,
             "tools",

@@ -90,6 +90,22 @@ pub const MEMBERS: &[Member] = &[
         Rule::Contract("the provider of this model has no such check"),
         Neutral::Null,
     ),
+    // Of the Anthropic wire: the answer on this one could not show whether they were kept.
+    (
+        "inference_geo",
+        Rule::Contract("where the model runs cannot be promised on this wire: use /v1/messages"),
+        Neutral::Null,
+    ),
+    (
+        "mcp_servers",
+        Rule::Contract("no servers are called for a client of this wire: use /v1/messages"),
+        Neutral::Empty,
+    ),
+    (
+        "container",
+        Rule::Contract("there are no containers on this wire: use /v1/messages"),
+        Neutral::Null,
+    ),
 ];
 
 /// Reads the body whose outermost object is `root`.
