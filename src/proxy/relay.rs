@@ -13,7 +13,6 @@ use core::pin::pin;
 use core::task::Poll;
 use std::sync::Arc;
 
-use crate::chat::error::{ApiError, ErrorKind};
 use crate::chat::usage::End;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode::{self, ChunkMark};
@@ -28,13 +27,14 @@ use crate::proxy::budget::Charge;
 use crate::proxy::client::{self, Client};
 use crate::proxy::cooldown::Slot;
 use crate::proxy::drain::Phase;
-use crate::proxy::failure::{Blame, Failure, Kind};
+use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::scrub::Scrubber;
-use crate::proxy::upstream::{self, Upstream};
+use crate::proxy::upstream::Upstream;
 use crate::proxy::worker::Worker;
-use crate::telemetry::exchange::{Exchange, Outcome};
-use crate::telemetry::log::id_text;
+use crate::telemetry::exchange::Exchange;
 use crate::translate::progress::Progress;
+
+mod end;
 
 /// What becomes of the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -443,128 +443,6 @@ impl Relay<'_> {
         }
     }
 
-    /// The answer failed while it could still be thrown away.
-    fn failure(&self) -> Failure {
-        let kind = match (self.state.body, self.state.end) {
-            (Body::Broken(kind), _) => kind,
-            (_, End::UpstreamError) => Kind::StreamError,
-            (Body::Open, _) => Kind::MalformedStream,
-            (Body::Whole, _) => Kind::BodyCut,
-        };
-        Failure {
-            said: self.mode.upstream_error().cloned().map(Box::new),
-            ..Failure::new(kind)
-        }
-    }
-
-    /// Writes the last bytes: the end that was earned, or the error and no end.
-    async fn finish(mut self: Box<Self>, client: &mut Client<'_>, exchange: &mut Exchange) -> Next {
-        let State { body, end, .. } = self.state;
-        let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
-        self.judge((!complete && !self.state.content).then(|| self.failure()));
-        if complete {
-            let refused = exchange.status >= 400;
-            exchange.outcome = if refused {
-                Outcome::Refused
-            } else {
-                Outcome::Complete
-            };
-            if self.form == BodyForm::Chunked {
-                encode::last_chunk(&mut self.out);
-            }
-        } else {
-            exchange.outcome = Outcome::from_end(broken(end));
-            exchange.fault = Some(fault_word(body, end));
-            if end != End::UpstreamError {
-                self.append_error(exchange);
-            }
-        }
-        let stall_ms = self.worker.limits().write_stall_timeout_ms;
-        let (now, count) = (self.state.turned, &mut exchange.bytes_out);
-        let sent = client.send_from(&mut self.out, now, stall_ms, count).await;
-        buffers::give(core::mem::take(&mut self.out));
-        if sent.is_err() {
-            return self.client_lost(exchange);
-        }
-        self.take_facts(exchange);
-        if complete && self.mode.is_garbage() {
-            // Delivered as it came, and by its framing whole; but no answer.
-            exchange.outcome = Outcome::Truncated;
-            exchange.fault = Some(Kind::NotAnAnswer.verdict().word);
-        }
-        if !complete {
-            // Without framing and without an error event, a good-looking end would be a lie.
-            let untold = self.form == BodyForm::UntilClose && !self.mode.is_stream();
-            return if untold { Next::Reset } else { Next::Abort };
-        }
-        upstream::release(self.worker, self.upstream, self.state.heard);
-        match (self.stays_open, self.unread) {
-            (true, _) => Next::KeepAlive,
-            (false, true) => Next::Linger,
-            (false, false) => Next::Close,
-        }
-    }
-
-    /// The error event of a broken stream, as a chunk of its own.
-    fn append_error(&mut self, exchange: &Exchange) {
-        let mark = self.open_chunk();
-        self.fail(exchange);
-        self.close_chunk(mark);
-    }
-
-    /// Tells the client, in its wire, how the stream broke.
-    fn fail(&mut self, exchange: &Exchange) {
-        let (kind, message) = match self.state.body {
-            Body::Broken(Kind::NoRoom) => (
-                ErrorKind::Overloaded,
-                "too many bytes in flight; retry later",
-            ),
-            Body::Broken(Kind::DrainCut) => (ErrorKind::Overloaded, "the gateway is shutting down"),
-            Body::Broken(Kind::BodyStall) => (ErrorKind::Timeout, "upstream fell silent"),
-            Body::Open => (ErrorKind::Api, Kind::MalformedStream.verdict().message),
-            _ => (ErrorKind::Api, "upstream stream ended early"),
-        };
-        let error = ApiError {
-            kind,
-            message,
-            param: None,
-            code: None,
-        };
-        let id = id_text(exchange.id);
-        self.mode.fail(&error, id.as_str(), &mut self.out);
-    }
-
-    /// Tells the cool-downs, once, whether the answer was good. One that breaks behind its first
-    /// content was: its target answers.
-    fn judge(&mut self, failure: Option<Failure>) {
-        let Some(slot) = self.judged.take() else {
-            return;
-        };
-        let mut cooldowns = self.worker.cooldowns.borrow_mut();
-        match failure {
-            None => cooldowns.succeeded(slot),
-            Some(failure) if failure.verdict().blame == Blame::Upstream => {
-                let (scope, now) = (failure.kind.scope(), self.state.turned.as_nanos());
-                cooldowns.failed(slot, scope, now, self.worker.limits());
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn client_lost(&mut self, exchange: &mut Exchange) -> Next {
-        self.take_facts(exchange);
-        exchange.outcome = Outcome::Cancelled;
-        exchange.fault = Some(Kind::ClientGone.verdict().word);
-        Next::Abort
-    }
-
-    fn take_facts(&mut self, exchange: &mut Exchange) {
-        let facts = self.mode.facts(&mut self.worker.tape.borrow_mut());
-        exchange.usage = facts.usage;
-        exchange.stop = facts.stop;
-        exchange.model_answered = facts.model;
-    }
-
     fn open_chunk(&mut self) -> Option<ChunkMark> {
         (self.form == BodyForm::Chunked).then(|| encode::chunk_open(&mut self.out))
     }
@@ -607,23 +485,6 @@ fn kind_of(error: NetError) -> Kind {
         Kind::BodyStall
     } else {
         Kind::BodyCut
-    }
-}
-
-/// An incomplete answer whose wire said nothing of an error was truncated.
-const fn broken(end: End) -> End {
-    match end {
-        End::UpstreamError => End::UpstreamError,
-        End::Open | End::Complete | End::Truncated => End::Truncated,
-    }
-}
-
-fn fault_word(body: Body, end: End) -> &'static str {
-    match (body, end) {
-        (Body::Broken(kind), _) => kind.verdict().word,
-        (_, End::UpstreamError) => "upstream_error_event",
-        (Body::Open, _) => Kind::MalformedStream.verdict().word,
-        (Body::Whole, _) => Kind::BodyCut.verdict().word,
     }
 }
 
