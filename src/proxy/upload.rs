@@ -175,9 +175,12 @@ impl Upload {
                 break true;
             }
             self.keep_pace()?;
-            let upstream = Some((&mut stream, &mut early, self.method));
-            if !read_client(client, upstream, limits).await? {
-                break false;
+            let answering = Some((&mut stream, &mut early, self.method));
+            match read_client(client, answering, limits).await {
+                Ok(true) => {}
+                Ok(false) => break false,
+                Err(Missed::Failure(failure)) => return Ok(Err(upstream::fresh_name(failure))),
+                Err(other) => return Err(other),
             }
         };
         if whole {
