@@ -14,6 +14,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::time::Duration;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -129,15 +130,28 @@ impl fmt::Display for Address {
 
 /// Takes `address` for `workers` workers. Blocks for a moment; not for a worker's thread.
 ///
+/// An address in use is tried again: under io_uring a process that was killed goes on listening for
+/// some milliseconds, and its successor may be there before.
+///
 /// # Errors
 ///
 /// When the address is in use, not ours, or not permitted.
 pub fn bind(address: &Address, workers: usize) -> Result<Bound, NetError> {
-    match address {
-        Address::Tcp(address) => bind_tcp(*address, workers.max(1)),
-        Address::Unix(path) => bind_unix(path, workers.max(1)),
+    let mut pauses = BIND_PAUSES.iter();
+    loop {
+        let bound = match address {
+            Address::Tcp(address) => bind_tcp(*address, workers.max(1)),
+            Address::Unix(path) => bind_unix(path, workers.max(1)),
+        };
+        let failure = match bound {
+            Ok(bound) => return Ok(bound),
+            Err(error) => NetError::from_io(Act::Bind, &error),
+        };
+        match pauses.next() {
+            Some(&pause) if failure.kind() == Kind::InUse => std::thread::park_timeout(pause),
+            _ => return Err(failure),
+        }
     }
-    .map_err(|error| NetError::from_io(Act::Bind, &error))
 }
 
 impl Bound {
@@ -437,6 +451,12 @@ fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
+/// Between the tries to take an address that is in use.
+const BIND_PAUSES: [Duration; 3] = [
+    Duration::from_millis(20),
+    Duration::from_millis(80),
+    Duration::from_millis(200),
+];
 /// After closing a descriptor: the driver's next turn, and some.
 const CLOSE_MS: u64 = 2;
 

@@ -251,3 +251,21 @@ fn accept_that_fails_says_why_and_goes_on_once_the_socket_is_well_again() {
         assert!(listener.accept().await.is_ok());
     });
 }
+
+#[test]
+fn bind_of_an_address_that_is_let_go_a_moment_later_succeeds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("late.sock");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let tcp = Address::Tcp(taken.local_addr().expect("address"));
+    let unix = std::os::unix::net::UnixListener::bind(&path).expect("binds");
+    let unix_address = Address::Unix(path);
+    std::thread::scope(|scope| {
+        let bound = [&tcp, &unix_address].map(|address| scope.spawn(move || bind(address, 1)));
+        // The listeners end while the others try; who was slow finds them gone already.
+        drop((taken, unix));
+        for bound in bound {
+            assert!(bound.join().expect("no panic").is_ok());
+        }
+    });
+}
