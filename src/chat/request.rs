@@ -461,6 +461,12 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Whether this is reasoning, readable or not.
+    #[must_use]
+    pub const fn is_thinking(&self) -> bool {
+        matches!(self, Self::Thinking { .. } | Self::Redacted { .. })
+    }
+
     /// Where this block keeps its cache mark, if it may have one.
     pub fn cache_mut(&mut self) -> Option<&mut Option<Json<'a>>> {
         match self {

@@ -16,6 +16,8 @@ pub struct Answer<'a> {
     pub ending: Ending<'a>,
     /// The service tier in the wire's own words.
     pub service_tier: Option<Raw<'a>>,
+    /// It cites documents, which no other wire can say.
+    pub cites_documents: bool,
 }
 
 /// A part of a whole answer.

@@ -28,6 +28,7 @@ use crate::proxy::worker::Worker;
 use crate::route::upstream::Provider;
 use crate::telemetry::exchange::Exchange;
 use crate::translate::context::AnswerContext;
+use crate::translate::notes::Notes;
 use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::Tap;
 use crate::translate::usage_strip::UsageStrip;
@@ -46,6 +47,8 @@ pub struct Delivery<'d, 'w> {
     pub method: Method,
     /// Set where the answer has to be translated.
     pub answer: Option<AnswerContext>,
+    /// What the translation of the request lost.
+    pub notes: Notes,
     /// A stream was asked for.
     pub stream: bool,
     /// The usage chunk must not reach the client.
@@ -227,6 +230,7 @@ impl<'w> Delivery<'_, 'w> {
         let head = (&upstream.head, upstream.buf.as_slice());
         let now = Instant::from_nanos(exchange.head_at);
         answer_head::translated(&mut out, head, wires, &frame, now);
+        self.notes_field(&mut out);
         out.extend_from_slice(b"content-type: text/event-stream; charset=utf-8\r\n");
         out.extend_from_slice(b"cache-control: no-cache\r\n");
         if self.voice.timing {
@@ -242,7 +246,7 @@ impl<'w> Delivery<'_, 'w> {
     }
 
     async fn translate_whole(
-        self,
+        mut self,
         client: &mut Client<'_>,
         mut upstream: Upstream,
         context: &AnswerContext,
@@ -279,6 +283,11 @@ impl<'w> Delivery<'_, 'w> {
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;
         exchange.model_answered = facts.model;
+        if !facts.notes.is_empty() {
+            self.worker.meter.borrow_mut().counters.losses += facts.notes.count() as u64;
+            self.notes = self.notes.with(&facts.notes);
+            exchange.losses = Some(self.notes.header());
+        }
         let mut fields = Vec::with_capacity(256);
         answer_head::translated_fields(
             &mut fields,
@@ -287,6 +296,7 @@ impl<'w> Delivery<'_, 'w> {
             clock::unix_millis(),
             false,
         );
+        self.notes_field(&mut fields);
         let head = (200, reply::JSON, fields.as_slice());
         let next = reply::send(client, exchange, &self.voice, head, &answer).await;
         upstream::release(self.worker, upstream, clock::now());
@@ -393,6 +403,7 @@ impl<'w> Delivery<'_, 'w> {
             clock::unix_millis(),
             told.should_retry.is_some(),
         );
+        self.notes_field(&mut fields);
         let words = (told, fields, word);
         let next = reply::refuse_told(client, exchange, &self.voice, words).await;
         upstream::release(self.worker, upstream, clock::now());
@@ -465,6 +476,14 @@ impl<'w> Delivery<'_, 'w> {
             Err(Interrupt::Gone) => Err(Failure::new(Kind::ClientGone)),
             Err(Interrupt::Cut) => Err(Failure::new(Kind::DrainCut)),
             Err(Interrupt::Expired) => Err(Failure::new(Kind::BodyStall)),
+        }
+    }
+
+    /// `x-ringway-translation`, where something was lost.
+    fn notes_field(&self, out: &mut Vec<u8>) {
+        if !self.notes.is_empty() {
+            let notes = self.notes.header();
+            encode::field(out, b"x-ringway-translation", notes.as_bytes());
         }
     }
 }

@@ -40,7 +40,7 @@ pub struct Frame<'f> {
     pub keep_alive: bool,
     /// How the body is framed.
     pub body: BodyForm,
-    /// Whole field lines that go along: cross-origin rules, translation notes.
+    /// Whole field lines that go along: cross-origin rules.
     pub extra: &'f [u8],
     /// What the day is.
     pub dates: &'f Dates,

@@ -236,11 +236,13 @@ impl Mode {
                 usage: tap.usage(),
                 stop: tap.stop(),
                 model: owned(tap.model()),
+                ..AnswerFacts::default()
             },
             Self::Translated(translator) => AnswerFacts {
                 usage: translator.usage(),
                 stop: translator.stop(),
                 model: owned(translator.model()),
+                ..AnswerFacts::default()
             },
         }
     }

@@ -7,7 +7,6 @@
 use crate::chat::error::{ApiError, ErrorKind, Refusal};
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer::Delivery;
-use crate::proxy::answer_head::Frame;
 use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, word_of};
 use crate::proxy::client::Client;
 use crate::proxy::cooldown::Slot;
@@ -150,8 +149,9 @@ impl<'r, 'w> Run<'r, 'w> {
                 return Ok(Step::Over(next));
             }
         };
-        exchange.losses.clone_from(&prepared.notes);
-        worker.meter.borrow_mut().counters.losses += prepared.loss_count;
+        let losses = prepared.notes.count();
+        exchange.losses = (losses > 0).then(|| prepared.notes.header());
+        worker.meter.borrow_mut().counters.losses += losses as u64;
         let started = if is_fallback {
             clock::now()
         } else {
@@ -227,25 +227,13 @@ impl<'r, 'w> Run<'r, 'w> {
             }
             self.note_failure(target, failure);
         }
-        let mut extra = self.voice.frame.extra.to_vec();
-        if let Some(notes) = &prepared.notes {
-            extra.extend_from_slice(b"x-ringway-translation: ");
-            extra.extend_from_slice(notes.as_bytes());
-            extra.extend_from_slice(b"\r\n");
-        }
-        let frame = Frame {
-            extra: &extra,
-            ..self.voice.frame
-        };
         let delivery = Delivery {
             worker,
             provider,
-            voice: Voice {
-                frame,
-                ..*self.voice
-            },
+            voice: *self.voice,
             method: prepared.out.method,
             answer: prepared.answer,
+            notes: prepared.notes,
             stream: peek.stream() && purpose == Purpose::Chat,
             strip_usage: prepared.strip_usage,
             has_next: others.may_follow(),

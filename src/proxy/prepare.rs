@@ -22,6 +22,7 @@ use crate::proxy::worker::Worker;
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
 use crate::translate::context::AnswerContext;
+use crate::translate::notes::Notes;
 use crate::translate::request;
 use crate::translate::setting::{Hints, RequestContext};
 use crate::wire::codec;
@@ -38,10 +39,8 @@ pub struct Prepared {
     pub out: Outbound,
     /// Set where the answer has to be translated.
     pub answer: Option<AnswerContext>,
-    /// Value of `x-ringway-translation`, where something was lost.
-    pub notes: Option<String>,
-    /// Members that were dropped or changed.
-    pub loss_count: u64,
+    /// What was dropped or changed.
+    pub notes: Notes,
     /// What is charged for bytes that are the request's own, not the client's.
     pub charge: Option<Charge>,
     /// Usage was asked for on the client's behalf: the chunk must not reach it.
@@ -127,8 +126,7 @@ fn same_wire(
             pieces,
         },
         answer: None,
-        notes: None,
-        loss_count: 0,
+        notes: Notes::new(),
         charge: None,
         strip_usage: inject,
     })
@@ -252,8 +250,7 @@ fn translated(
             pieces,
         },
         answer: Some(done.answer),
-        notes: (!done.notes.is_empty()).then(|| done.notes.header()),
-        loss_count: done.notes.count() as u64,
+        notes: done.notes,
         charge: Some(charge),
         strip_usage: false,
     })
@@ -302,6 +299,7 @@ fn hints<'i>(inbound: &'i Inbound<'_>) -> Hints<'i> {
     Hints {
         strict: inbound.field(wishes::STRICT).and_then(wishes::flag) == Some(true),
         reasoning: inbound.field(wishes::REASONING),
+        betas: BETA_FIELDS.iter().any(|name| inbound.field(name).is_some()),
         portkey_strict: compliance.map(|value| !value.eq_ignore_ascii_case("false")),
         auto_cache: false,
     }
@@ -333,6 +331,8 @@ pub fn refusal(kind: ErrorKind, message: &str) -> Refusal {
     }
 }
 
+/// Fields that name flags of the Anthropic wire.
+const BETA_FIELDS: [&str; 2] = ["anthropic-beta", "x-portkey-anthropic-beta"];
 /// Pieces up to this size are copied together: one write instead of several.
 const COPIED_BYTES_MAX: usize = 16 * 1024;
 /// Room for an ordinary head.

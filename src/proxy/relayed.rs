@@ -35,6 +35,7 @@ use crate::route::client_key::ClientKey;
 use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::exchange::{Attempt, Exchange, Outcome};
+use crate::translate::notes::Notes;
 use crate::wire::kind::Wire;
 use crate::wire::known::Known;
 use crate::wire::multipart::Finder;
@@ -273,6 +274,7 @@ impl<'w> Request<'_, 'w> {
             voice,
             method: inbound.head.method,
             answer: None,
+            notes: Notes::new(),
             stream: false,
             strip_usage: false,
             has_next: false,

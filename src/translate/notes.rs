@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 use std::borrow::Cow;
 
-/// Names of request members that were dropped or changed: sorted, each once, no values.
+/// Names of members that were dropped or changed: sorted, each once in all, no values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     dropped: Vec<Cow<'static, str>>,
@@ -20,14 +20,29 @@ impl Notes {
         }
     }
 
-    /// `member` was left out.
+    /// `member` was left out, whatever became of it before.
     pub fn dropped(&mut self, member: impl Into<Cow<'static, str>>) {
-        insert(&mut self.dropped, member.into());
+        let member = member.into();
+        if let Ok(at) = self.changed.binary_search(&member) {
+            self.changed.remove(at);
+        }
+        insert(&mut self.dropped, member);
     }
 
-    /// `member` went on with another meaning or value.
+    /// `member` went on with another meaning or value, unless it was left out.
     pub fn changed(&mut self, member: impl Into<Cow<'static, str>>) {
-        insert(&mut self.changed, member.into());
+        let member = member.into();
+        if self.dropped.binary_search(&member).is_err() {
+            insert(&mut self.changed, member);
+        }
+    }
+
+    /// These notes and those of `other`.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        other.dropped.iter().for_each(|it| self.dropped(it.clone()));
+        other.changed.iter().for_each(|it| self.changed(it.clone()));
+        self
     }
 
     /// Whether nothing was lost.
@@ -90,5 +105,20 @@ mod tests {
             "dropped=logit_bias,seed; changed=temperature"
         );
         assert_eq!(notes.count(), 3);
+    }
+
+    #[test]
+    fn member_that_is_dropped_is_not_changed_as_well() {
+        let mut notes = Notes::new();
+        notes.changed("a");
+        notes.dropped("a");
+        notes.dropped("b");
+        notes.changed("b");
+        assert_eq!(notes.header(), "dropped=a,b");
+        let mut more = Notes::new();
+        more.changed("a");
+        more.changed("c");
+        more.dropped("d");
+        assert_eq!(notes.with(&more).header(), "dropped=a,b,d; changed=c");
     }
 }

@@ -11,6 +11,7 @@ use crate::json::tape::Tape;
 use crate::json::write::escape_into;
 use crate::limits::{LOGGED_ID_BYTES_MAX, Limits};
 use crate::translate::context::{AnswerContext, JsonAnswer};
+use crate::translate::notes::Notes;
 use crate::translate::restore::{JSON_TOOL, client_name};
 use crate::wire::codec;
 use crate::wire::kind::Wire;
@@ -24,6 +25,8 @@ pub struct AnswerFacts {
     pub stop: Option<StopReason>,
     /// The model as the answer names it, cut to what is logged.
     pub model: Option<String>,
+    /// What of the answer was lost on the way to another wire.
+    pub notes: Notes,
 }
 
 /// Why a body with a success status is no answer. The client gets a 502.
@@ -66,7 +69,22 @@ pub fn translate(
     texts.collect(&answer, context, limits);
     let answer = restore(answer, context, &texts);
     codec::write_answer(to, &answer, &context.settings(limits.answer_bytes_max), out);
-    Ok(facts(&answer))
+    Ok(AnswerFacts {
+        notes: losses(&answer),
+        ..facts(&answer)
+    })
+}
+
+/// What the other wire cannot say. A stream has no place to tell it: its head went out before.
+fn losses(answer: &Answer<'_>) -> Notes {
+    let mut notes = Notes::new();
+    if answer.cites_documents {
+        notes.dropped("citations");
+    }
+    if answer.ending.stop == StopReason::Other {
+        notes.changed("stop_reason");
+    }
+    notes
 }
 
 /// What the shell wants to know of `answer`.
@@ -76,6 +94,7 @@ pub fn facts(answer: &Answer<'_>) -> AnswerFacts {
         usage: answer.ending.usage,
         stop: Some(answer.ending.stop),
         model: (!answer.model.is_empty()).then(|| answer.model.decode_start(LOGGED_ID_BYTES_MAX)),
+        notes: Notes::new(),
     }
 }
 

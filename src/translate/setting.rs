@@ -36,6 +36,8 @@ pub struct Hints<'a> {
     pub reasoning: Option<&'a [u8]>,
     /// `x-portkey-strict-open-ai-compliance`.
     pub portkey_strict: Option<bool>,
+    /// The head names flags of `anthropic-beta`.
+    pub betas: bool,
     /// The route adds a cache mark where the client set none.
     pub auto_cache: bool,
 }

@@ -354,5 +354,6 @@ pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> Option<AnswerFacts> {
         usage,
         stop,
         model: model.map(|model| model.decode_start(LOGGED_ID_BYTES_MAX)),
+        ..AnswerFacts::default()
     })
 }

@@ -19,6 +19,9 @@ pub fn fit<'a>(
     user: &'a mut String,
 ) -> Result<(), Refusal> {
     fit.unsaid(request)?;
+    if fit.hints.betas {
+        fit.notes.dropped("anthropic-beta");
+    }
     sampling(fit, request)?;
     identity(fit, request, user);
     reasoning(fit, request);

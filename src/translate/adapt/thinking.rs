@@ -38,8 +38,8 @@ fn by_budget(fit: &mut Fit<'_>, request: &mut Request<'_>, budget: u64, limited:
 
 fn by_effort(fit: &mut Fit<'_>, request: &mut Request<'_>, effort: Effort, limited: bool) {
     match (fit.facts.thinking, effort) {
+        (Thinking::None | Thinking::Budget | Thinking::AdaptiveOff, Effort::None) => {}
         (Thinking::None, _) => fit.notes.dropped("reasoning_effort"),
-        (Thinking::Budget | Thinking::AdaptiveOff, Effort::None) => {}
         (Thinking::AdaptiveOn, Effort::None) => {
             request.reasoning.mode = Some(ThinkingMode::Disabled);
         }
@@ -50,7 +50,7 @@ fn by_effort(fit: &mut Fit<'_>, request: &mut Request<'_>, effort: Effort, limit
         (Thinking::Budget, _) => {
             enable(fit, request, budget_of(effort), limited, "reasoning_effort");
             if request.reasoning.mode.is_some() {
-                request.reasoning.effort = fit.facts.efforts.nearest(effort);
+                request.reasoning.effort = nearest(fit, effort);
             }
         }
         (Thinking::AdaptiveOff | Thinking::AdaptiveOn | Thinking::Always, _) => {
@@ -60,18 +60,23 @@ fn by_effort(fit: &mut Fit<'_>, request: &mut Request<'_>, effort: Effort, limit
 }
 
 fn adapt(fit: &mut Fit<'_>, request: &mut Request<'_>, effort: Effort) {
-    let wanted = effort.max(Effort::Low);
-    let level = fit.facts.efforts.nearest(wanted);
-    if level.is_some_and(|level| level != wanted) {
-        fit.notes.changed("reasoning_effort");
-    }
-    request.reasoning.effort = level;
+    request.reasoning.effort = nearest(fit, effort);
     request.reasoning.mode = Some(ThinkingMode::Adaptive);
     let omitted = request.reasoning.hidden || fit.hints.reasoning == Some(b"none");
     request.reasoning.display = Some(match omitted {
         true => Display::Omitted,
         false => Display::Summarized,
     });
+}
+
+/// The level as the model takes it; `minimal` is `low` everywhere.
+fn nearest(fit: &mut Fit<'_>, effort: Effort) -> Option<Effort> {
+    let wanted = effort.max(Effort::Low);
+    let level = fit.facts.efforts.nearest(wanted);
+    if level.is_some_and(|level| level != wanted) {
+        fit.notes.changed("reasoning_effort");
+    }
+    level
 }
 
 /// Manual thinking within the output limit; too small a limit leaves no room for it.
@@ -145,9 +150,7 @@ fn lost_thinking(request: &Request<'_>) -> bool {
     let Some(last) = turns.find(|message| message.role == Role::Assistant) else {
         return false;
     };
-    let is_thinking =
-        |block: &Block<'_>| matches!(block, Block::Thinking { .. } | Block::Redacted { .. });
-    last.has_calls() && !last.blocks.iter().any(is_thinking)
+    last.has_calls() && !last.blocks.iter().any(Block::is_thinking)
 }
 
 const fn budget_of(effort: Effort) -> u64 {

@@ -22,10 +22,9 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> 
             schema_of(fit, function)?;
         }
     }
-    if let Some(search) = request.web_search.take() {
-        request.tools.push(search_tool(&search));
-    }
-    choice(fit, request)?;
+    let search = request.web_search.take();
+    request.tools.extend(search.as_ref().map(search_tool));
+    choice(fit, request, search.is_some())?;
     if request.tools.is_empty() && names::has_tool_blocks(request) {
         request.tools.push(unused_tool());
         request.tool_choice = Some(ToolChoice::None);
@@ -60,7 +59,9 @@ fn schema_of(fit: &mut Fit<'_>, function: &mut Function<'_>) -> Result<(), Refus
     Ok(())
 }
 
-fn choice(fit: &Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+/// `searches`: the last of the tools is the one made of `web_search_options`, which no list of the
+/// client's could name.
+fn choice(fit: &Fit<'_>, request: &mut Request<'_>, searches: bool) -> Result<(), Refusal> {
     let Some(choice) = request.tool_choice.take() else {
         return Ok(());
     };
@@ -81,7 +82,9 @@ fn choice(fit: &Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
             for name in &names {
                 declared(&request.tools, name)?;
             }
+            let search = request.tools.pop_if(|_| searches);
             request.tools.retain(|tool| names.contains(name_of(tool)));
+            request.tools.extend(search);
             if required {
                 ToolChoice::Any
             } else {

@@ -37,6 +37,7 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
             usage,
         },
         service_tier: counts.and_then(|counts| counts.get_set("service_tier")?.as_raw()),
+        cites_documents: content.elements().any(cites_documents),
     })
 }
 
@@ -120,6 +121,14 @@ fn read_block(block: Value<'_>) -> Block<'_> {
         },
         _ => Block::Foreign(block.source()),
     }
+}
+
+/// Whether a block of text rests on something that is no page on the web.
+fn cites_documents(block: Value<'_>) -> bool {
+    let is_text = block.get("type").is_some_and(|kind| kind.is_str("text"));
+    let list = block.get_set("citations").filter(|_| is_text).into_iter();
+    let mut all = list.flat_map(Value::elements);
+    all.any(|citation| read_citation(citation).is_none())
 }
 
 fn read_citations(block: Value<'_>) -> Vec<Citation<'_>> {

@@ -42,6 +42,7 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
             usage: counts.unwrap_or_default(),
         },
         service_tier: string("service_tier"),
+        cites_documents: false,
     })
 }
 

@@ -70,6 +70,8 @@ fn details<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Re
         let kind = entry.get_set("type").and_then(Value::as_raw);
         let text = |name: &str| entry.get_set(name).and_then(Value::as_raw);
         if !ours || kind.is_some_and(|kind| kind.is("reasoning.summary")) {
+            // Carried as a block that nobody has signed: it is left out with a note.
+            gathered.push(Gathered::default());
             continue;
         }
         let known = index.and_then(|index| by_index.get(&index).copied());

@@ -57,7 +57,7 @@ impl<'t> Reader<'_, 't> {
         let role_is_function = role.is("function");
         let (role, blocks) = match role.plain() {
             Some("system" | "developer") => (Role::System, system(value, place)?),
-            Some("user") => (Role::User, content(value, place)?),
+            Some("user") => (Role::User, content(value, Role::User, place)?),
             Some("assistant") => (Role::Assistant, self.assistant(value, place)?),
             Some("tool") => (Role::User, vec![tool(value, place)?]),
             Some("function") => (Role::User, vec![self.function(value, place)?]),
@@ -99,13 +99,23 @@ impl<'t> Reader<'_, 't> {
         value: Value<'t>,
         place: &Place<'_>,
     ) -> Result<Vec<Block<'t>>, Refusal> {
+        let content = || {
+            let place = place.member("content");
+            parts::read(value.get("content"), Role::Assistant, &place)
+        };
         let mut blocks = match carriers::read(value, place)? {
             Carried::Content(blocks) => blocks,
             Carried::Thinking(mut blocks) => {
-                blocks.extend(parts::read(value.get("content"), &place.member("content"))?);
+                // Thinking within the content only repeats it.
+                let content = content()?.into_iter();
+                blocks.extend(content.filter(|block| !block.is_thinking()));
                 blocks
             }
-            Carried::None => parts::read(value.get("content"), &place.member("content"))?,
+            Carried::None => {
+                let mut blocks = content()?;
+                blocks.sort_by_key(|block| !block.is_thinking());
+                blocks
+            }
         };
         if let Some(refusal) = read::string_maybe(value, "refusal", place)? {
             blocks.push(Block::text(refusal));
@@ -186,7 +196,7 @@ impl<'t> Reader<'_, 't> {
 }
 
 fn system<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
-    let blocks = content(value, place)?;
+    let blocks = content(value, Role::System, place)?;
     if blocks
         .iter()
         .all(|block| matches!(block, Block::Text { .. }))
@@ -199,8 +209,8 @@ fn system<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Ref
 }
 
 /// The content with the message's own mark on its last block.
-fn content<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
-    let mut blocks = parts::read(value.get("content"), &place.member("content"))?;
+fn content<'t>(value: Value<'t>, role: Role, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+    let mut blocks = parts::read(value.get("content"), role, &place.member("content"))?;
     mark_last(&mut blocks, parts::mark(value, place)?);
     Ok(blocks)
 }
@@ -217,7 +227,7 @@ fn result<'t>(value: Value<'t>, id: Cow<'t, str>, place: &Place<'_>) -> Result<B
         Some(text) if text.is_empty() => ResultContent::Absent,
         Some(text) => ResultContent::Text(text),
         None => {
-            let mut blocks = parts::read(content, &place.member("content"))?;
+            let mut blocks = parts::read(content, Role::User, &place.member("content"))?;
             // A mark within a result belongs on the result.
             for block in &mut blocks {
                 let inner = block.cache_mut().and_then(Option::take);

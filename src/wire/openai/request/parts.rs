@@ -3,17 +3,22 @@
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Block, DocumentSource, Json, Source, Text};
+use crate::chat::request::{Block, DocumentSource, Json, Role, Source, Text};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::base64;
 use crate::wire::read::{self, Place};
 
-/// The blocks of `content`: a string is one text, `null` and an empty string are none.
+/// The blocks of `content`: a string is one text, `null` and an empty string are none. The model's
+/// own may hold thinking.
 ///
 /// # Errors
 /// A refusal where a part is of the wrong form or of a kind that has no word.
-pub fn read<'t>(content: Option<Value<'t>>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+pub fn read<'t>(
+    content: Option<Value<'t>>,
+    role: Role,
+    place: &Place<'_>,
+) -> Result<Vec<Block<'t>>, Refusal> {
     let Some(content) = content.filter(|content| !content.is_null()) else {
         return Ok(Vec::new());
     };
@@ -25,7 +30,7 @@ pub fn read<'t>(content: Option<Value<'t>>, place: &Place<'_>) -> Result<Vec<Blo
         Kind::Array => {
             let mut blocks = Vec::new();
             for (index, value) in content.elements().enumerate() {
-                blocks.extend(part(value, &place.element(index))?);
+                blocks.push(part(value, role, &place.element(index))?);
             }
             Ok(blocks)
         }
@@ -33,10 +38,9 @@ pub fn read<'t>(content: Option<Value<'t>>, place: &Place<'_>) -> Result<Vec<Blo
     }
 }
 
-/// One part. Reasoning parts of other services are left out: they carry no signature.
-fn part<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Option<Block<'t>>, Refusal> {
+fn part<'t>(value: Value<'t>, role: Role, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
     if let Some(text) = value.as_raw() {
-        return Ok(Some(Block::text(text)));
+        return Ok(Block::text(text));
     }
     read::object(value, place)?;
     let kind = read::string_member(value, "type", place)?;
@@ -48,8 +52,11 @@ fn part<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Option<Block<'t>>, Re
         image(value, place)?
     } else if kind.is("file") {
         file(value, place)?
-    } else if kind.is("thinking") || kind.is("reasoning") {
-        return Ok(None);
+    } else if role == Role::Assistant && (kind.is("thinking") || kind.is("reasoning")) {
+        thinking(value)
+    } else if role == Role::Assistant && kind.is("redacted_thinking") {
+        let data = text(value, "data", place)?;
+        Block::Redacted { data }
     } else if kind.is("input_audio") || kind.is("video_url") {
         return Err(place.refuse("this model takes no audio or video"));
     } else {
@@ -59,7 +66,18 @@ fn part<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Option<Block<'t>>, Re
     if let Some(slot) = block.cache_mut() {
         *slot = mark(value, place)?;
     }
-    Ok(Some(block))
+    Ok(block)
+}
+
+/// Thinking within the content: a block of the Anthropic wire, or what other services call so,
+/// which carries no signature.
+fn thinking(value: Value<'_>) -> Block<'_> {
+    let string = |name: &str| value.get_set(name).and_then(Value::as_raw);
+    let text = string("thinking");
+    Block::Thinking {
+        signature: text.and_then(|_| string("signature")),
+        text: Text::Raw(text.unwrap_or(Raw::EMPTY)),
+    }
 }
 
 /// The part's text; none is as good as an empty one, which is left out later.
