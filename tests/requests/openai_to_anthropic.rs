@@ -952,7 +952,7 @@ fn b1_b2_b5_signed_thinking_returns_and_unsigned_goes() {
         (
             r#""reasoning_details":[{"type":"reasoning.text","text":"t","signature":"s","format":"google-gemini-v1"},{"type":"reasoning.summary","summary":"z"}]"#,
             "",
-            "",
+            "dropped=reasoning_details",
         ),
         (
             r#""thinking_blocks":[{"type":"thinking","thinking":"","signature":"s"},{"type":"redacted_thinking","data":"d"}]"#,

@@ -147,7 +147,11 @@ fn relayed(body: &[u8]) {
     let Ok(peek) = peek_relayed(body, &Limits::default()) else {
         return;
     };
-    let members = json::members(body).expect("a body that is relayed is an object");
+    let Some(members) = json::members(body) else {
+        // What is no object has no model; how it goes on is not ours to say.
+        assert_eq!(peek.source(body, Known::Model), None);
+        return;
+    };
     let all = json::all(&members, "model");
     assert!(all.len() <= 1);
     assert_eq!(
