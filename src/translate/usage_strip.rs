@@ -257,7 +257,7 @@ fn may_be_chunk(record: &[u8]) -> bool {
 
 /// Whether what follows may stand within an object of the outermost one.
 fn is_within(before: &[u8]) -> bool {
-    memchr::memchr_iter(b'{', before).nth(1).is_some()
+    memchr::memchr(b'{', before) != memchr::memrchr(b'{', before)
 }
 
 static CHOICES: Name = Name::new(b"\"choices\"");
