@@ -191,12 +191,14 @@ fn near_ids<'p>(asked: &str, ids: impl Iterator<Item = &'p str>) -> Vec<&'p str>
     scored.into_iter().map(|(_, id)| id).collect()
 }
 
-/// How far an id is from the asked one; `None`: too far to be meant.
+/// How far an id is from the asked one, in letters wrong, missing, too many or swapped; capitals
+/// cost nothing. `None`: too far to be meant.
 fn distance(asked: &str, id: &str) -> Option<usize> {
-    if holds(asked, id) {
+    let (asked, id) = (&*asked.to_ascii_lowercase(), &*id.to_ascii_lowercase());
+    if asked != id && holds(asked, id) {
         return Some(1);
     }
-    let distance = strsim::levenshtein(asked, id);
+    let distance = strsim::osa_distance(asked, id);
     (distance <= bound(asked)).then_some(distance)
 }
 

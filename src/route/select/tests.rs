@@ -232,6 +232,20 @@ fn resolve_with_a_slip_names_up_to_three_near_ids_closest_first() {
 }
 
 #[test]
+fn near_ids_are_found_in_capitals_and_with_two_letters_swapped() {
+    let near = |asked: &str| super::near_ids(asked, ["fast", "gpt-4o", "slow"].into_iter());
+    for (asked, expected) in [
+        ("fsat", "fast"),
+        ("FAST", "fast"),
+        ("GPT-4O", "gpt-4o"),
+        ("gtp-4o", "gpt-4o"),
+    ] {
+        assert_eq!(near(asked), [expected], "{asked}");
+    }
+    assert_eq!(near("sfta"), [""; 0]);
+}
+
+#[test]
 fn p20_forbidden_and_unknown_ids_look_alike_and_near_ids_are_the_keys_own() {
     let plan = plan(CONFIG);
     let key = key(&["haiku", "@openai/*"]);
