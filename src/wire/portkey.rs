@@ -32,7 +32,7 @@ pub fn swapped_tool(value: Value<'_>) -> Option<(String, String, Vec<u8>)> {
         }
     }
     for (name, member) in value.members() {
-        if !name.is("type") && name.bytes() != outer.bytes() {
+        if !name.is("type") && !name.is("name") && name.bytes() != outer.bytes() {
             w.name_raw(name).value(member.source());
         }
     }
@@ -54,6 +54,14 @@ pub fn tool_edits(root: Value<'_>) -> Vec<(Range<usize>, Vec<u8>)> {
 mod tests {
     use super::*;
     use crate::json::tape::Tape;
+
+    #[test]
+    fn a_tool_with_a_name_beside_its_type_comes_out_with_one() {
+        let body = br#"{"tools":[{"type":"x","x":{"name":"kind_1"},"name":"real","a":1}]}"#;
+        let mut tape = Tape::new();
+        let edits = tool_edits(tape.read(body, 16, 100).unwrap());
+        assert_eq!(edits[0].1, br#"{"type":"kind_1","name":"x","a":1}"#);
+    }
 
     #[test]
     fn pk9_edits_swap_type_and_name_and_touch_nothing_else() {
