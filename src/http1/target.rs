@@ -36,6 +36,8 @@ pub enum PathFault {
     EmptySegment,
     /// `%2f`, `%5c` or `%00`.
     EncodedSeparator,
+    /// A letter, a digit, `-`, `_` or `~` as an escape, which nothing but disguise needs.
+    EncodedPlain,
     /// `%` without two hex digits.
     BrokenEscape,
     /// A backslash, `#` or another byte that has no place here.
@@ -52,6 +54,7 @@ impl PathFault {
             Self::DotSegment => "dot segment in the path",
             Self::EmptySegment => "empty segment in the path",
             Self::EncodedSeparator => "encoded slash, backslash or NUL in the path",
+            Self::EncodedPlain => "percent-encoded letter, digit, `-`, `_` or `~` in the path",
             Self::BrokenEscape => "broken percent escape",
             Self::Byte => "forbidden byte in the request target",
             Self::RepeatedVersion => "`/v1` repeated in the path",
@@ -184,8 +187,9 @@ fn strip_version(path: &[u8]) -> Option<&[u8]> {
         .filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// Walks the segments of `rest`, which is empty or starts with `/`.
-fn check_segments(rest: &[u8], slash_may_be_encoded: bool) -> Result<(), PathFault> {
+/// Walks the segments of `rest`, which is empty or starts with `/`. `is_model`: a model's id stands
+/// in it, which is decoded before it is judged and may hold any escape.
+fn check_segments(rest: &[u8], is_model: bool) -> Result<(), PathFault> {
     let Some(mut rest) = rest.strip_prefix(b"/") else {
         return Ok(());
     };
@@ -199,8 +203,13 @@ fn check_segments(rest: &[u8], slash_may_be_encoded: bool) -> Result<(), PathFau
         };
         let encoded = byte == b'%';
         match value {
-            b'/' if encoded && !slash_may_be_encoded => return Err(PathFault::EncodedSeparator),
+            b'/' if encoded && !is_model => return Err(PathFault::EncodedSeparator),
             0 | b'\\' if encoded => return Err(PathFault::EncodedSeparator),
+            b'-' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+                if encoded && !is_model =>
+            {
+                return Err(PathFault::EncodedPlain);
+            }
             b'/' => core::mem::take(&mut segment).check()?,
             _ => segment.push(value),
         }

@@ -19,6 +19,8 @@ pub enum Endpoint<'p> {
     Model(&'p [u8]),
     /// Any other path under `/v1`.
     Relay,
+    /// What others may read as one of our own paths, which it is not to the byte.
+    Misspelt(&'static str),
     /// Is the process alive.
     Healthz,
     /// Does it want traffic.
@@ -39,10 +41,33 @@ pub fn classify(path: &[u8], versioned: bool) -> Endpoint<'_> {
         b"/readyz" if !versioned => Endpoint::Readyz,
         _ => match path.strip_prefix(b"/models/") {
             Some(id) if !id.is_empty() => Endpoint::Model(id),
-            _ if versioned && path.len() > 1 => Endpoint::Relay,
+            _ if versioned && path.len() > 1 => {
+                misspelt(path).map_or(Endpoint::Relay, Endpoint::Misspelt)
+            }
             _ => Endpoint::Unknown,
         },
     }
+}
+
+/// The path of ours that `path` is in other letters or with parameters (`;a=b`). Relayed, it would
+/// reach a chat or a list around everything that is done for them here.
+fn misspelt(path: &[u8]) -> Option<&'static str> {
+    let name = |segment: &[u8]| {
+        let end = memchr::memchr(b';', segment).unwrap_or(segment.len());
+        segment.get(..end).unwrap_or_default().to_ascii_lowercase()
+    };
+    let mut segments = path.split(|&byte| byte == b'/').skip(1);
+    let first = segments.next()?;
+    if first != b"models" && name(first) == b"models" {
+        return Some("/models");
+    }
+    let own = match (name(first).as_slice(), segments.next().map(name).as_deref()) {
+        (b"chat", Some(b"completions")) => "/chat/completions",
+        (b"messages", None) => "/messages",
+        (b"messages", Some(b"count_tokens")) => "/messages/count_tokens",
+        _ => return None,
+    };
+    segments.next().is_none().then_some(own)
 }
 
 impl Endpoint<'_> {
@@ -52,7 +77,9 @@ impl Endpoint<'_> {
         match self {
             Self::Chat(_) | Self::CountTokens => "POST, OPTIONS",
             Self::Models | Self::Model(_) | Self::Healthz | Self::Readyz => "GET, HEAD, OPTIONS",
-            Self::Relay | Self::Unknown => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+            Self::Relay | Self::Misspelt(_) | Self::Unknown => {
+                "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+            }
         }
     }
 
@@ -64,7 +91,7 @@ impl Endpoint<'_> {
             Self::CountTokens => Operation::CountTokens,
             Self::Models | Self::Model(_) => Operation::Models,
             Self::Relay => Operation::Relay,
-            Self::Healthz | Self::Readyz | Self::Unknown => Operation::Other,
+            Self::Healthz | Self::Readyz | Self::Misspelt(_) | Self::Unknown => Operation::Other,
         }
     }
 
@@ -86,13 +113,35 @@ mod tests {
 
     #[test]
     fn classify_knows_every_path_with_and_without_version() {
-        let cases: [(&[u8], bool, Endpoint<'_>); 10] = [
+        let cases: [(&[u8], bool, Endpoint<'_>); 20] = [
             (b"/chat/completions", true, Endpoint::Chat(Wire::OpenAiChat)),
             (b"/messages", false, Endpoint::Chat(Wire::AnthropicMessages)),
             (b"/messages/count_tokens", true, Endpoint::CountTokens),
             (b"/messages/batches", true, Endpoint::Relay),
             (b"/models/a/b", true, Endpoint::Model(b"a/b")),
             (b"/models/", true, Endpoint::Relay),
+            (
+                b"/Chat/Completions",
+                true,
+                Endpoint::Misspelt("/chat/completions"),
+            ),
+            (
+                b"/chat;x/completions;a=b",
+                true,
+                Endpoint::Misspelt("/chat/completions"),
+            ),
+            (b"/Messages", true, Endpoint::Misspelt("/messages")),
+            (
+                b"/messages/count_tokens;",
+                true,
+                Endpoint::Misspelt("/messages/count_tokens"),
+            ),
+            (b"/Models/a/b", true, Endpoint::Misspelt("/models")),
+            (b"/models;a", true, Endpoint::Misspelt("/models")),
+            (b"/models/a;b", true, Endpoint::Model(b"a;b")),
+            (b"/Chat/Completions", false, Endpoint::Unknown),
+            (b"/chat/completions/x", true, Endpoint::Relay),
+            (b"/Files;a", true, Endpoint::Relay),
             (b"/responses", true, Endpoint::Relay),
             (b"/responses", false, Endpoint::Unknown),
             (b"/healthz", true, Endpoint::Relay),

@@ -127,6 +127,12 @@ impl<'w> Request<'_, 'w> {
                 let ready = self.worker.drain.phase() == Phase::Open;
                 return Step::Over(local::health(client, ready, &self.voice, exchange).await);
             }
+            Endpoint::Misspelt(own) => {
+                let message = format!("no such endpoint; expected `/v1{own}`, spelt like that");
+                let refused =
+                    Refused::new(ErrorKind::NotFound, &message, "unknown_path").code("unknown_url");
+                return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
+            }
             Endpoint::Unknown => {
                 let message = "no such endpoint; see the README for the list of paths";
                 let refused =
@@ -149,9 +155,7 @@ impl<'w> Request<'_, 'w> {
             Err(fault) => return Step::Over(self.refuse_key(client, exchange, fault).await),
         };
         exchange.tenant = key.map(|key| key.tenant.to_string());
-        if let Some(value) = head.field(&client.input, "content-encoding")
-            && !value.eq_ignore_ascii_case(b"identity")
-        {
+        if is_compressed(head, &client.input) {
             let message = "compressed request bodies are not taken; send the body as it is";
             let refused =
                 Refused::new(ErrorKind::InvalidRequest, message, "compressed").status(415);
@@ -259,7 +263,7 @@ impl<'w> Request<'_, 'w> {
                 matches!(method, Method::Get | Method::Head)
             }
             Endpoint::Relay => method != Method::Other,
-            Endpoint::Unknown => true,
+            Endpoint::Misspelt(_) | Endpoint::Unknown => true,
         }
     }
 
@@ -316,6 +320,12 @@ impl<'w> Request<'_, 'w> {
         };
         reply::refuse(client, exchange, &self.voice, &refused).await
     }
+}
+
+/// Whether any of the head's content codings says anything but that there is none.
+fn is_compressed(head: &RequestHead, buf: &[u8]) -> bool {
+    let mut codings = head.fields.values(buf, "content-encoding");
+    codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_doubled(path: &[u8]) -> bool {

@@ -322,6 +322,54 @@ fn one_model_is_known_where_a_chat_would_be_sent_on() {
 }
 
 #[test]
+fn p12_our_own_paths_are_not_relayed_under_another_spelling() {
+    each(|driver| {
+        let (openai, anthropic) = both();
+        let gateway = two(Setup::new(driver), &openai, &anthropic).start();
+        for (target, status) in [
+            ("/v1/%63hat/completions", 400),
+            ("/v1/Chat/Completions", 404),
+            ("/v1/chat/completions;a=b", 404),
+            ("/v1/Messages", 404),
+            ("/v1/Models/gpt-4o", 404),
+        ] {
+            let body = chat(Wire::OpenAiChat, "gpt-4o", false);
+            let got = gateway.client().ask(post(target, "", body));
+            assert_eq!(got.status, status, "{target}");
+            told(Wire::OpenAiChat, &got);
+        }
+        let got = gateway.client().ask(post("/v1/CHAT/completions", "", "{}"));
+        assert!(
+            got.text().contains("`/v1/chat/completions`"),
+            "{}",
+            got.text()
+        );
+        assert_eq!(openai.connections() + anthropic.connections(), 0);
+    });
+}
+
+#[test]
+fn any_coding_among_all_content_encodings_is_415_and_none_is_none() {
+    each(|driver| {
+        let (openai, anthropic) = both();
+        let gateway = two(Setup::new(driver), &openai, &anthropic).start();
+        let line = |value: &str| format!("content-encoding: {value}\r\n");
+        for (fields, status) in [
+            (line("gzip"), 415),
+            (line("identity, gzip"), 415),
+            (line("identity") + &line("gzip"), 415),
+            (line("") + &line("br"), 415),
+            (line("identity") + &line("Identity"), 200),
+            (line(""), 200),
+        ] {
+            let got = gateway.client().ask(post("/v1/files", &fields, "{}"));
+            assert_eq!(got.status, status, "{fields}");
+        }
+        assert_eq!(openai.requests().len(), 2);
+    });
+}
+
+#[test]
 fn without_models_the_providers_own_list_is_for_keys_that_may_use_everything() {
     each(|driver| {
         let theirs = r#"{"object":"list","data":[{"id":"theirs"}]}"#;

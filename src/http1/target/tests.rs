@@ -180,3 +180,27 @@ fn query_is_passed_only_if_its_bytes_are_plain() {
         assert_eq!(check_query(query.as_bytes()), Err(fault), "{query}");
     }
 }
+
+#[test]
+fn p12_what_needs_no_escape_is_refused_as_one_but_in_a_models_id() {
+    for path in [
+        "/v1/%63hat/completions",
+        "/v1/chat%2Dx",
+        "/v1/mod%65ls/a",
+        "/v1/a%5Fb",
+        "/v1/%7e",
+    ] {
+        assert_eq!(
+            api_path(path.as_bytes()),
+            Err(PathFault::EncodedPlain),
+            "{path}"
+        );
+    }
+    for path in [
+        "/v1/models/gpt%2D4",
+        "/v1/models/a%2Fb%3Ac",
+        "/v1/files/a%20b%3A%40",
+    ] {
+        assert!(api_path(path.as_bytes()).is_ok(), "{path}");
+    }
+}
