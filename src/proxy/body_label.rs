@@ -89,6 +89,14 @@ pub const fn encoded_form() -> Refused<'static> {
     Refused::new(ErrorKind::InvalidRequest, message, "encoded_form").status(415)
 }
 
+/// The refusal of JSON that is too long to be held and whose provider its head does not name.
+#[must_use]
+pub const fn too_long_to_read() -> Refused<'static> {
+    let message = "request body: larger than the limit for JSON that is looked into; name its \
+                   provider in `x-ringway-provider`, and it is relayed unread";
+    Refused::new(ErrorKind::TooLarge, message, "body_too_large")
+}
+
 /// Waits for the first bytes of a body and says whether it may be a JSON object. What was read
 /// stays where it is; a client that waits for a word before it sends has been given it.
 ///

@@ -25,6 +25,7 @@ pub mod failure;
 pub mod ids;
 pub mod inbound;
 pub mod ingress;
+pub mod limited;
 pub mod local;
 pub mod missed;
 pub mod prepare;

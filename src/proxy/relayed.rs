@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::chat::error::{ApiError, ErrorKind, Refusal};
 use crate::http1::encode;
+use crate::http1::framing::Framing;
 use crate::http1::head::RequestHead;
 use crate::http1::target as url;
 use crate::json::rewrite::Edits;
@@ -19,9 +20,10 @@ use crate::proxy::body_label::{self, Label};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::Client;
 use crate::proxy::failure::{Failure, Kind};
-use crate::proxy::ids::{bounded, unknown_model};
+use crate::proxy::ids::bounded;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::ingress;
+use crate::proxy::limited::{self, Limited};
 use crate::proxy::missed::{Missed, unread};
 use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
@@ -36,7 +38,7 @@ use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::exchange::{Attempt, Exchange, Outcome};
 use crate::wire::kind::Wire;
-use crate::wire::known::Known;
+use crate::wire::known::{self, Known};
 use crate::wire::multipart::Finder;
 use crate::wire::peek;
 use crate::wire::peek_edits::{Overrides, edits_for};
@@ -87,11 +89,13 @@ impl<'w> Request<'_, 'w> {
         head: &mut RequestHead,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
-        if let Some(query) = head.query(&client.input)
-            && let Err(fault) = url::check_query(query)
-        {
-            let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_query");
-            return Err(Missed::Refused(refused));
+        if let Some(query) = head.query(&client.input) {
+            url::check_query(query).map_err(|fault| {
+                let text = fault.text();
+                Missed::Refused(Refused::new(ErrorKind::InvalidRequest, text, "bad_query"))
+            })?;
+            self.limited()
+                .map_or(Ok(()), |rule| rule.judge_query(query))?;
         }
         let label = Label::of(head, &client.input)
             .ok_or_else(|| Missed::Refused(body_label::two_labels()))?;
@@ -140,32 +144,47 @@ impl<'w> Request<'_, 'w> {
         done
     }
 
-    /// Whether the body is read whole before it goes on. Of a key that may use some models alone,
-    /// that is everything in which a provider could find a model, but for forms that are read on
-    /// their way.
+    /// Whether the body is read whole before it goes on: JSON, and of a key that may use some models
+    /// alone everything in which a provider could find one, but for forms that are read on their
+    /// way. JSON too long to be held goes on unread where the head names its provider.
     async fn is_held(
         &self,
         client: &mut Client<'_>,
         head: &mut RequestHead,
         label: &Label,
     ) -> Result<bool, Missed> {
-        let is_limited = self.is_limited();
+        let is_limited = self.limited().is_some();
         if is_limited && matches!(label, Label::BrokenForm) {
             return Err(Missed::Refused(body_label::unreadable_form()));
         }
-        if head.framing.is_empty() || matches!(label, Label::Json | Label::Encoded) {
+        if head.framing.is_empty() {
             return Ok(true);
         }
-        if !label.is_doubtful(is_limited) {
-            return Ok(false);
-        }
         let limits = self.worker.limits();
-        let begun = body_label::begins_like_json(client, self.body_at, head, limits).await;
-        begun.map_err(unread)
+        if !matches!(label, Label::Json | Label::Encoded) {
+            let is_like_json = label.is_doubtful(is_limited)
+                && body_label::begins_like_json(client, self.body_at, head, limits)
+                    .await
+                    .map_err(unread)?;
+            if !is_like_json {
+                return Ok(false);
+            }
+        }
+        match head.framing {
+            Framing::Length(length) if length > limits.body_bytes_max as u64 && !is_limited => {
+                let mut names = wishes::PROVIDERS.iter();
+                match names.any(|name| head.field(&client.input, name).is_some()) {
+                    true => Ok(false),
+                    false => Err(Missed::Refused(body_label::too_long_to_read())),
+                }
+            }
+            _ => Ok(true),
+        }
     }
 
-    fn is_limited(&self) -> bool {
-        self.key.is_some_and(|key| key.models.is_some())
+    /// The rule for the key, if it may use some models alone.
+    fn limited(&self) -> Option<Limited<'_>> {
+        Limited::of(self.key, &self.worker.plan, self.path)
     }
 
     /// A body that was read whole: its `model` decides where it goes.
@@ -178,14 +197,20 @@ impl<'w> Request<'_, 'w> {
     ) -> Result<Step<'w>, Missed> {
         let body = inbound.body();
         let is_encoded = matches!(label, Label::Encoded) && !body_label::is_like_json(body);
-        if is_encoded && !body.is_empty() && self.is_limited() {
+        let limited = self.limited().filter(|_| !body.is_empty());
+        if is_encoded && limited.is_some() {
             return Err(Missed::Refused(body_label::encoded_form()));
         }
+        let limits = self.worker.limits();
         let peek = match body.is_empty() || is_encoded {
             true => Peek::default(),
-            false => peek::peek_relayed(body, self.worker.limits()).map_err(bad_body)?,
+            false => peek::peek_relayed(body, limits).map_err(bad_body)?,
         };
-        let asked = peek.kind(Known::Model).map(|_| peek.model(body).decode());
+        let named = peek.kind(Known::Model) == Some(known::Kind::String);
+        if let Some(limited) = limited {
+            limited.judge(body, named, limits)?;
+        }
+        let asked = named.then(|| peek.model(body).decode());
         let routed = self.route(inbound, asked.as_deref(), exchange)?;
         let overrides = Overrides {
             model: routed.renamed.as_ref().map(|target| &*target.model),
@@ -212,7 +237,12 @@ impl<'w> Request<'_, 'w> {
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
         let limits = self.worker.limits();
+        let must_name = self.limited().is_some_and(|rule| rule.must_name());
+        if must_name && form.is_none() {
+            return Err(limited::unnamed());
+        }
         let mut upload = Upload::new(&inbound.head, limits, form)?;
+        upload.must_name = must_name;
         upload.read_ahead(client, limits).await?;
         let asked = upload.model().map(str::to_owned);
         let routed = self.route(inbound, asked.as_deref(), exchange)?;
@@ -316,12 +346,9 @@ impl<'w> Request<'_, 'w> {
                     renamed: renames.then(|| target.clone()),
                 })
             }
-            RelayResolution::Model(Resolution::Unknown { near }) => Err(Missed::Refusal(Refusal {
-                kind: ErrorKind::NotFound,
-                message: unknown_model(asked.unwrap_or_default(), &near),
-                param: Some("model".to_owned()),
-                code: Some("model_not_found"),
-            })),
+            RelayResolution::Model(Resolution::Unknown { near }) => {
+                Err(limited::unknown(asked.unwrap_or_default(), &near))
+            }
             RelayResolution::Model(Resolution::UnknownProvider)
             | RelayResolution::UnknownProvider => Err(Missed::Refused(reply::UNKNOWN_PROVIDER)),
             RelayResolution::NoProvider => Err(Missed::Refused(Refused::new(
@@ -422,6 +449,7 @@ fn start_head(inbound: &Inbound<'_>, provider: &Provider, path: &[u8]) -> Result
     };
     upstream_head::fields(&mut head, inbound, &facts)
         .map_err(|_| Missed::Refusal(no_credential(&provider.name)))?;
+    upstream_head::content_fields(&mut head, inbound, provider);
     Ok(head)
 }
 

@@ -22,6 +22,7 @@ use crate::net::stream::Stream;
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::ingress::{self, BodyRefusal, Pace};
+use crate::proxy::limited;
 use crate::proxy::missed::{Missed, unread};
 use crate::proxy::reply::Refused;
 use crate::proxy::upstream::{self, Early, Outbound, Upstream};
@@ -41,6 +42,8 @@ pub struct Upload {
     /// The client waits for a word before it sends.
     expects: bool,
     form: Option<Finder>,
+    /// The form must hold a `model`: without one it does not go out to its end.
+    pub must_name: bool,
     /// Payload that was read before the provider was chosen.
     ahead: Vec<u8>,
     /// What the renaming added to the length.
@@ -65,6 +68,7 @@ impl Upload {
             pace: Pace::new(limits),
             expects: head.expect_continue,
             form,
+            must_name: false,
             ahead: Vec::new(),
             growth: 0,
             received: 0,
@@ -250,6 +254,9 @@ impl Upload {
                 form.push(step.payload).map_err(bad_form)?;
             }
             out.extend_from_slice(step.payload);
+        }
+        if self.decoder.is_done() && self.must_name && self.model().is_none() {
+            return Err(limited::unnamed());
         }
         if let Some(mark) = mark {
             encode::chunk_close(out, mark);

@@ -46,6 +46,19 @@ pub fn fields(
     Ok(())
 }
 
+/// Appends what a relayed request says of its content, and under which conditions it is asked for,
+/// as far as [`fields`] has not. Not `content-md5`: a renamed model changes the body.
+pub fn content_fields(out: &mut Vec<u8>, inbound: &Inbound<'_>, provider: &Provider) {
+    for name in CONTENT {
+        if provider.forward.takes(name) || provider.fixes(name) {
+            continue;
+        }
+        for value in inbound.head.fields.values(&inbound.bytes, name) {
+            encode::field(out, name.as_bytes(), value);
+        }
+    }
+}
+
 fn credential(
     out: &mut Vec<u8>,
     inbound: &Inbound<'_>,
@@ -152,6 +165,18 @@ fn versions(out: &mut Vec<u8>, inbound: &Inbound<'_>, facts: &Facts<'_>) {
     }
 }
 
+/// What goes on of relayed requests beside what every request may say.
+const CONTENT: [&str; 9] = [
+    "content-disposition",
+    "content-language",
+    "content-range",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "range",
+];
 /// The version that carries sampling parameters and that every model and cloud takes.
 const DEFAULT_VERSION: &[u8] = b"2023-06-01";
 /// Longer names are not forwarded.

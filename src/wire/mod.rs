@@ -13,6 +13,7 @@ pub mod known;
 pub mod members;
 pub mod memo;
 pub mod multipart;
+pub mod named;
 pub mod openai;
 pub mod peek;
 pub mod peek_edits;

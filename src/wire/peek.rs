@@ -41,14 +41,17 @@ pub fn peek(body: &[u8], wire: Wire, limits: &Limits) -> Result<Peek, PeekFault>
 }
 
 /// Looks into a JSON body on a relayed endpoint: for its model, if it names one, and for the
-/// members that are the gateway's own.
+/// members that are the gateway's own. A document that is no object has neither.
 ///
 /// # Errors
 /// The document's own fault, else the first of the others: a member that is repeated or of a wrong
 /// type, a promise that is not kept.
 pub fn peek_relayed(body: &[u8], limits: &Limits) -> Result<Peek, PeekFault> {
     let mut peeker = Peeker::new(body, None, limits);
-    scan::document(body, limits.json_depth_max, &mut peeker)?;
+    match scan::document(body, limits.json_depth_max, &mut peeker) {
+        Err(error) if error.kind == JsonErrorKind::NotObject => return Ok(Peek::default()),
+        scanned => scanned?,
+    }
     peeker.fault.map_or(Ok(peeker.peek), Err)
 }
 
@@ -491,6 +494,7 @@ impl Sink for Peeker<'_> {
 fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaultKind> {
     let set = seen.kind != Kind::Null;
     match known {
+        Known::Model if wire.is_none() && !set => None,
         Known::Model => {
             (seen.kind != Kind::String || seen.text.is_empty()).then_some(PeekFaultKind::NotText)
         }

@@ -126,6 +126,8 @@ fn p14_p20_forms_of_models_that_the_key_may_not_use_or_that_read_two_ways_are_re
         for (key, parts, status) in [
             ("few", vec![model("whisper-1"), file(10)], 404),
             ("few", vec![file(200_000), model("whisper-1")], 404),
+            ("few", vec![file(10)], 403),
+            ("few", vec![file(200_000)], 403),
             ("all", vec![model("nope"), file(10)], 404),
             ("all", vec![file(200_000), model("scribe")], 400),
             ("all", vec![model("scribe"), file(10), model("scribe")], 400),

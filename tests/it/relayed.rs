@@ -220,18 +220,27 @@ fn p14_a_limited_key_does_not_get_past_its_models_by_what_it_calls_a_body() {
             }
         }
         assert_eq!(provider.connections(), 0);
-        // What is allowed, and what is no JSON, goes on.
-        let own = br#"{"model":"mine"}"#;
-        let renamed = br#"{"model":"real"}"#;
-        let goes: [(&str, &[u8], &[u8]); 7] = [
-            ("", own, renamed),
-            ("text/plain", own, renamed),
-            ("", b"", b""),
-            ("", b"   ", b"   "),
-            ("audio/mpeg", b"\xFF\xFB\x90{", b"\xFF\xFB\x90{"),
-            ("image/png", b"\x89PNG{", b"\x89PNG{"),
-            ("text/plain", b"[{\"model\":\"m\"}]", b"[{\"model\":\"m\"}]"),
-        ];
+        // So is what names no model that can be read, and what is allowed goes on.
+        for label in [
+            "",
+            "text/plain",
+            "audio/mpeg",
+            "multipart/mixed; boundary=b",
+        ] {
+            for body in [
+                &b"   "[..],
+                b"\xFF\xFB\x90{",
+                b"[{\"a\":\"m\"}]",
+                b"--b\r\n",
+            ] {
+                let got = gateway.client().ask(labelled(label, body, false));
+                assert_eq!(got.status, 403, "{label} {body:?}: {}", got.text());
+                told(Wire::OpenAiChat, &got);
+            }
+        }
+        assert_eq!(provider.connections(), 0);
+        let (own, renamed) = (br#"{"model":"mine"}"#, br#"{"model":"real"}"#);
+        let goes: [(&str, &[u8], &[u8]); 2] = [("", own, renamed), ("text/plain", own, renamed)];
         for (label, body, expected) in goes {
             for chunked in [false, true] {
                 let got = gateway.client().ask(labelled(label, body, chunked));
@@ -239,6 +248,156 @@ fn p14_a_limited_key_does_not_get_past_its_models_by_what_it_calls_a_body() {
                 assert_eq!(provider.requests().pop().unwrap().body, expected);
             }
         }
+    });
+}
+
+/// A batch of two requests, the second one for the model `id`.
+fn batch(id: &str) -> String {
+    format!(r#"{{"requests":[{{"params":{{"model":"mine"}}}},{{"params":{{"model":"{id}"}}}}]}}"#)
+}
+
+#[test]
+fn p14_a_limited_key_is_held_to_every_model_that_a_relayed_request_names() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+            .model("mine", &["up/real"])
+            .key("few", "two", Some(&["mine"]))
+            .limit("body_bytes_max", 4_096)
+            .start();
+        let json = "x-api-key: few\r\ncontent-type: application/json\r\n";
+        let ask = |target: &str, fields: &str, body: &str| {
+            gateway.client().ask(request("POST", target, fields, body))
+        };
+        let long = format!(r#"{{"model":"mine","a":"{}"}}"#, "x".repeat(4_096));
+        for (target, body, status) in [
+            ("/v1/messages/batches", batch("other"), 404),
+            ("/v1/messages/batches", "[".to_owned(), 403),
+            ("/v1/responses", batch("mine"), 403),
+            ("/v1/responses", r#"{"input":"x"}"#.to_owned(), 403),
+            ("/v1/responses", r#"{"model":null}"#.to_owned(), 403),
+            ("/v1/responses", "[1]".to_owned(), 403),
+            (
+                "/v1/responses",
+                r#"{"model":"mine","tools":[{"model":"other"}]}"#.to_owned(),
+                404,
+            ),
+            (
+                "/v1/responses?model=other",
+                r#"{"model":"mine"}"#.to_owned(),
+                404,
+            ),
+            (
+                "/v1/responses?a=b&mod%65l=mine%20",
+                r#"{"model":"mine"}"#.to_owned(),
+                404,
+            ),
+            (
+                "/v1/batches",
+                r#"{"input_file_id":"file-1"}"#.to_owned(),
+                403,
+            ),
+            ("/v1/files", r#"{"model":"other"}"#.to_owned(), 404),
+            ("/v1/filesx", "{}".to_owned(), 403),
+            ("/v1/responses", long, 413),
+        ] {
+            let fields = format!("{json}x-ringway-provider: up\r\n");
+            let got = ask(target, &fields, &body);
+            assert_eq!(got.status, status, "{target} {body}: {}", got.text());
+        }
+        assert_eq!(provider.connections(), 0);
+        let named = format!("{json}x-ringway-provider: up\r\n");
+        let raw = "x-api-key: few\r\ncontent-type: application/octet-stream\r\n";
+        let own = r#"{"model":"mine"}"#;
+        for (target, fields, body) in [
+            ("/v1/messages/batches", &*named, &*batch("mine")),
+            ("/v1/uploads", json, r#"{"purpose":"batch"}"#),
+            ("/v1/uploads/u/parts", raw, "[bytes]"),
+            ("/v1/responses/r/cancel", json, ""),
+            ("/v1/responses?model=mine&b", json, own),
+        ] {
+            let got = ask(target, fields, body);
+            assert_eq!(got.status, 200, "{target}: {}", got.text());
+            let sent = if body == own {
+                r#"{"model":"real"}"#
+            } else {
+                body
+            };
+            assert_eq!(provider.requests().pop().unwrap().body, sent.as_bytes());
+        }
+    });
+}
+
+#[test]
+fn json_that_is_no_object_or_too_long_to_be_held_is_relayed_as_bytes() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+            .limit("body_bytes_max", 4_096)
+            .start();
+        let ask = |fields: &str, body: &str| {
+            let fields = format!("content-type: application/json\r\n{fields}");
+            gateway
+                .client()
+                .ask(request("POST", "/v1/x", &fields, body))
+        };
+        for body in ["[1,2]", "\"text\"", "17", r#"{"model":null,"a":1}"#] {
+            assert_eq!(ask("", body).status, 200, "{body}");
+            assert_eq!(provider.requests().pop().unwrap().body, body.as_bytes());
+        }
+        let exact = format!(r#"{{"model":"m","a":"{}"}}"#, "x".repeat(4_096 - 20));
+        let longer = format!("{exact} ");
+        assert_eq!((exact.len(), ask("", &exact).status), (4_096, 200));
+        assert_ne!(provider.requests().pop().unwrap().body, exact.as_bytes());
+        let got = ask("", &longer);
+        assert_eq!(got.status, 413);
+        told(Wire::OpenAiChat, &got);
+        assert_eq!(ask("x-ringway-provider: up\r\n", &longer).status, 200);
+        assert_eq!(provider.requests().pop().unwrap().body, longer.as_bytes());
+        assert_eq!(ask("x-ringway-provider: nobody\r\n", &longer).status, 400);
+    });
+}
+
+#[test]
+fn relayed_requests_keep_what_describes_their_content_and_its_conditions() {
+    each(|driver| {
+        let kept = [
+            ("content-disposition", "attachment; filename=\"a\""),
+            ("content-language", "de"),
+            ("content-range", "bytes 0-1/2"),
+            ("range", "bytes=0-1"),
+            ("if-range", "\"e\""),
+            ("if-match", "\"e\""),
+            ("if-none-match", "\"e\""),
+            ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ];
+        let lines = kept
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .concat();
+        let body = "content-range: bytes 0-1/2\r\ncontent-language: de\r\netag: \"e\"\r\n";
+        let provider = Provider::answering(answer("206 Partial Content", body, "ab"));
+        let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
+        let fields = format!("{lines}cookie: a=b\r\nx-other: 1\r\n");
+        let got = gateway
+            .client()
+            .ask(request("GET", "/v1/files/f/content", &fields, ""));
+        assert_eq!((got.status, got.text()), (206, "ab"));
+        for (name, value) in [
+            ("content-range", "bytes 0-1/2"),
+            ("content-language", "de"),
+            ("etag", "\"e\""),
+        ] {
+            assert_eq!(got.field(name), Some(value), "{name}");
+        }
+        let seen = provider.only_request();
+        for (name, value) in kept {
+            assert_eq!(seen.head.field(name), Some(value), "{name}");
+        }
+        assert_eq!(
+            (seen.head.field("cookie"), seen.head.field("x-other")),
+            (None, None)
+        );
     });
 }
 

@@ -1,0 +1,100 @@
+//! What a key that may use some models alone may relay.
+//!
+//! One rule: a request with a body names its model where it can be read, and every model that it
+//! names is one that the key may use. Only what is put into store names none; what makes use of it
+//! later has to.
+
+use crate::chat::error::{ErrorKind, Refusal};
+use crate::http1::target::decode_id;
+use crate::limits::Limits;
+use crate::proxy::ids::unknown_model;
+use crate::proxy::missed::Missed;
+use crate::proxy::reply::Refused;
+use crate::route::client_key::ClientKey;
+use crate::route::plan::Plan;
+use crate::wire::named;
+
+/// Whose request it is and what it is sent to.
+#[derive(Clone, Copy)]
+pub struct Limited<'r> {
+    /// The key, which has `models`.
+    key: &'r ClientKey,
+    plan: &'r Plan,
+    /// Behind `/v1`.
+    path: &'r [u8],
+}
+
+impl<'r> Limited<'r> {
+    /// The rule for this key; nothing if it may use every model.
+    #[must_use]
+    pub fn of(key: Option<&'r ClientKey>, plan: &'r Plan, path: &'r [u8]) -> Option<Self> {
+        let key = key.filter(|key| key.models.is_some())?;
+        Some(Self { key, plan, path })
+    }
+
+    /// Whether a body has to name a model.
+    #[must_use]
+    pub fn must_name(&self) -> bool {
+        let path = self.path;
+        path != b"/files" && path != b"/uploads" && !path.starts_with(b"/uploads/")
+    }
+
+    /// Judges a body that was held. `names`: its outermost object has a `model`.
+    ///
+    /// # Errors
+    /// It names a model that the key may not use, or none.
+    pub fn judge(&self, body: &[u8], names: bool, limits: &Limits) -> Result<(), Missed> {
+        let allows = |model: &str| self.key.allows(model);
+        let read = named::first_forbidden(body, limits, &allows);
+        if let Some(model) = read.map_err(|_| unnamed())? {
+            return Err(self.unknown(&model));
+        }
+        // The requests of a batch name theirs each.
+        if names || self.path == b"/messages/batches" || !self.must_name() {
+            return Ok(());
+        }
+        Err(unnamed())
+    }
+
+    /// Judges what a query names.
+    ///
+    /// # Errors
+    /// A model that the key may not use.
+    pub fn judge_query(&self, query: &[u8]) -> Result<(), Missed> {
+        for pair in query.split(|&byte| byte == b'&' || byte == b';') {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=');
+            let (mut name, mut value) = (Vec::new(), Vec::new());
+            decode_id(halves.next().unwrap_or_default(), &mut name);
+            decode_id(halves.next().unwrap_or_default(), &mut value);
+            let value = String::from_utf8_lossy(&value);
+            if name == b"model" && !self.key.allows(&value) {
+                return Err(self.unknown(&value));
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, model: &str) -> Missed {
+        unknown(model, &self.plan.near(model, Some(self.key)))
+    }
+}
+
+/// The refusal of a model that does not exist or that the key may not use.
+#[must_use]
+pub fn unknown(model: &str, near: &[&str]) -> Missed {
+    Missed::Refusal(Refusal {
+        kind: ErrorKind::NotFound,
+        message: unknown_model(model, near),
+        param: Some("model".to_owned()),
+        code: Some("model_not_found"),
+    })
+}
+
+/// The refusal of a body without a model that could be judged.
+#[must_use]
+pub const fn unnamed() -> Missed {
+    let message = "this key may use some models alone, and this body names none that can be read; \
+                   name one as `model` in a JSON object or a form";
+    let refused = Refused::new(ErrorKind::Permission, message, "unnamed_model");
+    Missed::Refused(refused.param("model"))
+}
