@@ -222,5 +222,14 @@ fn recorded_answers_mean_the_same_before_and_after_translation() {
     }
 }
 
+/// Whether an answer of the Anthropic wire rests on something else than pages on the web.
+fn cites_documents(body: &[u8]) -> bool {
+    let root: Value = serde_json::from_slice(body).unwrap();
+    let blocks = root["content"].as_array().into_iter().flatten();
+    let mut citations =
+        blocks.flat_map(|block| block["citations"].as_array().into_iter().flatten());
+    citations.any(|citation| citation["type"] != "web_search_result_location")
+}
+
 /// Recorded with status 200, but no answer of their wire.
 const NO_ANSWERS: [&str; 1] = ["demo-endpoints.pydantic.workers.dev-chat-invalid-response"];

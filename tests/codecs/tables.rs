@@ -321,6 +321,41 @@ fn m5_of_members_that_stand_twice_in_answers_the_last_counts_streamed_and_whole(
 }
 
 #[test]
+fn losses_of_whole_answers_are_noted() {
+    let page = json!({"type": "web_search_result_location", "url": "u", "title": "t"});
+    let letters = json!({"type": "char_location", "document_index": 0, "cited_text": "x"});
+    for (citations, stop, notes) in [
+        (json!(null), json!("end_turn"), ""),
+        (json!([page]), json!("end_turn"), ""),
+        (
+            json!([page, letters]),
+            json!("end_turn"),
+            "dropped=citations",
+        ),
+        (json!(null), json!(null), "changed=stop_reason"),
+        (
+            json!([letters]),
+            json!("brand_new"),
+            "dropped=citations; changed=stop_reason",
+        ),
+    ] {
+        let block = json!({"type": "text", "text": "x", "citations": citations});
+        let answer = json!({"type": "message", "content": [block], "stop_reason": stop});
+        let (mut tape, limits, mut out) = (Tape::new(), Limits::default(), Vec::new());
+        let body = answer.to_string();
+        let facts = response::translate(
+            (A, O),
+            body.as_bytes(),
+            &context(),
+            &mut tape,
+            &limits,
+            &mut out,
+        );
+        assert_eq!(facts.unwrap().notes.header(), notes, "{answer}");
+    }
+}
+
+#[test]
 fn service_tiers_are_named_in_the_other_wires_words() {
     let tiers = [
         ("standard", json!("default")),

@@ -456,6 +456,44 @@ fn part3_losses_are_named_in_a_header_and_refused_on_request() {
 }
 
 #[test]
+fn part3_losses_of_a_whole_answer_join_those_of_its_request() {
+    each(|driver| {
+        let citation = json!({"type": "char_location", "document_index": 0, "cited_text": "x"});
+        let block = json!({"type": "text", "text": "x", "citations": [citation]});
+        let answer = json!({
+            "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "content": [block], "stop_reason": null,
+            "usage": {"input_tokens": 1, "output_tokens": 1},
+        });
+        let provider = Provider::answering(http::json(answer.to_string()));
+        let gateway = to_anthropic(driver, &provider);
+        let body = SEEDED.replacen('{', "{\"max_tokens\":9,", 1);
+        let got = ask(&gateway, Wire::OpenAiChat, "", body);
+        assert_eq!(got.status, 200, "{}", got.text());
+        let notes = "dropped=citations,logit_bias,seed; changed=stop_reason";
+        assert_eq!(got.field("x-ringway-translation"), Some(notes));
+        assert_eq!(gateway.only_line()["losses"], notes);
+        assert!(gateway.metric("ringway_translation_losses_total") >= 4.0);
+    });
+}
+
+#[test]
+fn part3_beta_flags_of_the_head_are_losses_towards_the_other_wire() {
+    each(|driver| {
+        let wire = Wire::AnthropicMessages;
+        let provider = Provider::answering(http::json(whole(Wire::OpenAiChat)));
+        let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
+        for field in ["anthropic-beta", "x-portkey-anthropic-beta"] {
+            let fields = format!("{field}: b-1\r\n");
+            let got = ask(&gateway, wire, &fields, chat(wire, MODEL, false));
+            assert_eq!(got.status, 200, "{}", got.text());
+            let notes = Some("dropped=anthropic-beta");
+            assert_eq!(got.field("x-ringway-translation"), notes, "{field}");
+        }
+    });
+}
+
+#[test]
 fn pk11_beta_in_the_body_becomes_the_header() {
     each(|driver| {
         let provider = Provider::answering(http::json(whole(Wire::AnthropicMessages)));

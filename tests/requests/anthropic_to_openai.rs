@@ -112,6 +112,14 @@ fn hints_without_a_word_are_dropped_and_named() {
 }
 
 #[test]
+fn beta_flags_of_the_head_are_dropped_and_named() {
+    let run = Run::to_openai(GPT_4O).hints(|hints| hints.betas = true);
+    assert_eq!(run.ok(&messages("")).notes, "dropped=anthropic-beta");
+    let strict = run.hints(|hints| hints.strict = true);
+    assert_eq!(strict.refused(&messages("")), "anthropic-beta");
+}
+
+#[test]
 fn contracts_without_a_word_are_refused_by_name() {
     for (members, param) in [
         (r#""inference_geo":"eu""#, "inference_geo"),

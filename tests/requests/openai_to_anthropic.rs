@@ -422,6 +422,18 @@ fn web_search_options_become_the_search_tool() {
 }
 
 #[test]
+fn web_search_options_outlast_a_list_of_allowed_tools() {
+    let out = Run::to_anthropic(PLAIN).ok(&chat(
+        r#""web_search_options":{},"tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}],
+        "tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"g"}}]}}"#,
+    ));
+    let tools = out.json["tools"].as_array().unwrap().iter();
+    let names: Vec<&Value> = tools.map(|tool| &tool["name"]).collect();
+    assert_eq!(names, ["g", "web_search"]);
+    assert_eq!(out.notes, "");
+}
+
+#[test]
 fn pk11_beta_of_the_body_goes_to_the_header() {
     let out = Run::to_anthropic(PLAIN).ok(&chat(r#""anthropic_beta":["a-1","b-2"]"#));
     assert_eq!(out.translated.beta.as_deref(), Some("a-1,b-2"));
@@ -499,6 +511,35 @@ fn lg5_effort_is_said_in_the_words_of_each_class() {
     let run = Run::to_anthropic(OPUS_5).hints(|hints| hints.reasoning = Some(b"none"));
     let out = run.ok(&chat(r#""reasoning_effort":"high""#));
     assert_eq!(out.json["thinking"], json(&adaptive("omitted")));
+}
+
+#[test]
+fn effort_is_noted_once_and_only_where_it_means_less() {
+    let strict = |model| Run::to_anthropic(model).hints(|hints| hints.strict = true);
+    let none = chat(r#""reasoning_effort":"none""#);
+    assert_eq!(
+        strict("claude-3-5-haiku-20241022")
+            .ok(&none)
+            .json
+            .get("thinking"),
+        None
+    );
+    let room = chat(r#""reasoning_effort":"xhigh""#).replace("4000", "40000");
+    let out = Run::to_anthropic(OPUS_4_5).ok(&room);
+    assert_eq!(out.json["output_config"], json(r#"{"effort":"high"}"#));
+    assert_eq!(out.json["thinking"]["budget_tokens"], 24_576);
+    assert_eq!(out.notes, "changed=reasoning_effort");
+    assert_eq!(strict(OPUS_4_5).refused(&room), "reasoning_effort");
+    let minimal = room.replace("xhigh", "minimal");
+    assert_eq!(Run::to_anthropic(OPUS_4_5).ok(&minimal).notes, "");
+    // Lowered for want of room, then left out for the forced tool.
+    let forced = chat(
+        r#""reasoning_effort":"high","tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required""#,
+    );
+    assert_eq!(
+        Run::to_anthropic(PLAIN).ok(&forced).notes,
+        "dropped=reasoning_effort"
+    );
 }
 
 #[test]
@@ -974,6 +1015,47 @@ fn b1_b2_b5_signed_thinking_returns_and_unsigned_goes() {
         );
         assert_eq!(out.notes, notes, "{carrier}");
     }
+}
+
+#[test]
+fn b1_b7_thinking_within_the_content_returns_if_it_is_signed() {
+    let turn = |content: &str, more: &str| {
+        chat_messages(&format!(
+            r#"[{{"role":"user","content":"x"}},{{"role":"assistant","content":[{content}]{more}}},{{"role":"user","content":"y"}}]"#
+        ))
+    };
+    let text = r#"{"type":"text","text":"A"}"#;
+    let signed = r#"{"type":"thinking","thinking":"T","signature":"S"}"#;
+    let redacted = r#"{"type":"redacted_thinking","data":"D"}"#;
+    let unsigned = r#"{"type":"thinking","thinking":[{"type":"text","text":"T"}],"signature":"S"}"#;
+    let run = Run::to_anthropic("claude-opus-4-6");
+    for (content, expected, notes) in [
+        (
+            format!("{signed},{redacted},{text}"),
+            format!("{signed},{redacted},{text}"),
+            "",
+        ),
+        (format!("{text},{signed}"), format!("{signed},{text}"), ""),
+        (
+            format!("{unsigned},{text}"),
+            text.to_owned(),
+            "dropped=reasoning_details",
+        ),
+    ] {
+        let out = run.ok(&turn(&content, ""));
+        let expected = json(&format!("[{expected}]"));
+        assert_eq!(out.json["messages"][1]["content"], expected, "{content}");
+        assert_eq!(out.notes, notes, "{content}");
+    }
+    let details = r#","reasoning_details":[{"type":"reasoning.text","text":"T","signature":"S"}]"#;
+    let out = run.ok(&turn(&format!("{signed},{text}"), details));
+    let expected = json(&format!("[{signed},{text}]"));
+    assert_eq!(
+        out.json["messages"][1]["content"], expected,
+        "told twice, sent once"
+    );
+    let user = chat_messages(&format!(r#"[{{"role":"user","content":[{signed}]}}]"#));
+    assert_eq!(run.refused(&user), "messages[0].content[0].type");
 }
 
 #[test]
