@@ -243,6 +243,9 @@ pub const EVENT_VALUES_KEPT: usize = 512;
 pub const ANSWER_NAME_BYTES_MAX: usize = 256;
 /// Tool calls in one answer that is translated.
 pub const TOOL_CALLS_MAX: usize = 1024;
+/// Text of a stream's answer that is kept for citations towards the Anthropic wire: a searched
+/// answer is a few KiB. A range that reaches beyond has no words.
+pub const CITED_TEXT_BYTES_MAX: usize = 16 * KIB;
 /// Blocks of one stream that are open at a time; Anthropic itself opens one.
 pub const BLOCKS_OPEN_MAX: usize = 32;
 

@@ -355,6 +355,58 @@ fn losses_of_whole_answers_are_noted() {
     }
 }
 
+/// The citations of an Anthropic stream with the number of their block.
+fn cited(events: &[Value]) -> Vec<(u64, String)> {
+    let deltas = events
+        .iter()
+        .filter(|event| event["delta"]["type"] == "citations_delta");
+    let found = deltas.map(|event| {
+        let words = event["delta"]["citation"]["cited_text"].as_str().unwrap();
+        (event["index"].as_u64().unwrap(), words.to_owned())
+    });
+    found.collect()
+}
+
+#[test]
+fn citations_carry_the_cited_words_streamed_and_whole() {
+    let text = "h\u{e9} w\u{f6}rld \u{1f600} \"q\"";
+    let page = |start: u64, end: u64| json!({"type": "url_citation", "url_citation": {"url": "u", "title": "t", "start_index": start, "end_index": end}});
+    let chunk =
+        |delta: Value| json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta}]});
+    let call = json!([{"index": 0, "id": "x", "function": {"name": "f", "arguments": "{}"}}]);
+    let ranges = [
+        ((0, 2), "h\u{e9}"),
+        ((3, 8), "w\u{f6}rld"),
+        ((9, 13), "\u{1f600} \"q"),
+        ((90, 99), ""),
+    ];
+    let pages: Vec<Value> = ranges
+        .iter()
+        .map(|((start, end), _)| page(*start, *end))
+        .collect();
+    let message = json!({"role": "assistant", "content": text, "annotations": pages});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+    let answer = whole(O, &json!({"id": "c", "model": "m", "choices": [choice]}));
+    let list = answer["content"][0]["citations"].as_array().unwrap();
+    let words: Vec<&str> = list
+        .iter()
+        .map(|it| it["cited_text"].as_str().unwrap())
+        .collect();
+    let expected: Vec<&str> = ranges.iter().map(|(_, words)| *words).collect();
+    assert_eq!(words, expected);
+    let pieces = text
+        .split_inclusive(' ')
+        .map(|piece| chunk(json!({"content": piece})));
+    let mut events: Vec<Value> = pieces.collect();
+    // In the chunk of the call that ends the text, before it.
+    events.push(chunk(json!({"annotations": pages, "tool_calls": call})));
+    // The text is over: there is no place for it.
+    events.push(chunk(json!({"annotations": [page(0, 2)]})));
+    let found = cited(&streamed(O, &events, "data: [DONE]\n\n"));
+    let expected: Vec<(u64, String)> = words.iter().map(|it| (0, (*it).to_owned())).collect();
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn service_tiers_are_named_in_the_other_wires_words() {
     let tiers = [

@@ -8,6 +8,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::{Writer, escape_into};
 use crate::limits::EVENT_VALUES_MAX;
+use crate::wire::anthropic::stream::cited::char_range;
 use crate::wire::anthropic::stream::decode::read_citation;
 use crate::wire::anthropic::stream::encode::{message_id, write_citation, write_ending};
 use crate::wire::anthropic::{stop, usage};
@@ -229,15 +230,4 @@ fn write_input(arguments: &Arguments<'_>, w: &mut Writer<'_>) {
         Ok(root) if root.kind() == Kind::Object => w.value(root.source()),
         _ => w.open_object().name("_raw").raw(text).close_object(),
     };
-}
-
-/// Characters `start..end` of a text, as far as it has them.
-fn char_range(text: &str, start: u64, end: u64) -> &str {
-    let at = |number: u64| {
-        let number = usize::try_from(number).unwrap_or(usize::MAX);
-        text.char_indices()
-            .nth(number)
-            .map_or(text.len(), |(at, _)| at)
-    };
-    text.get(at(start)..at(end)).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::write::{Writer, number_into};
 use crate::limits::TOOL_CALLS_MAX;
+use crate::wire::anthropic::stream::cited::Cited;
 use crate::wire::anthropic::{stop, usage};
 use crate::wire::ids::{fingerprint, push_id};
 
@@ -22,6 +23,7 @@ pub struct Encoder {
     /// Index of the next block.
     next: u32,
     calls: Vec<Call>,
+    cited: Cited,
     /// A delta of the open block up to its text: saves writing the same 90 bytes anew each time.
     prefix: Vec<u8>,
 }
@@ -58,7 +60,7 @@ enum CallState {
 impl Encoder {
     /// An encoder of one stream. `seed` makes the ids that the upstream left out.
     #[must_use]
-    pub const fn new(seed: u64, held_bytes_max: usize) -> Self {
+    pub fn new(seed: u64, held_bytes_max: usize) -> Self {
         Self {
             seed,
             held_bytes_max,
@@ -66,6 +68,7 @@ impl Encoder {
             open: Open::None,
             next: 0,
             calls: Vec::new(),
+            cited: Cited::default(),
             prefix: Vec::new(),
         }
     }
@@ -77,15 +80,11 @@ impl Encoder {
     pub fn encode(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
         match *event {
             Event::Start { id, model } => self.start(id, model, out),
-            Event::Text { text, .. } | Event::Refusal { text } => {
-                if self.open != Open::Text {
-                    self.open_block(Open::Text, out, |w| {
-                        w.name("type").raw(plain(b"text"));
-                        w.name("text").raw(Raw::EMPTY);
-                    });
-                }
-                self.delta(text, out);
+            Event::Text { text, .. } => {
+                self.cited.push(text);
+                self.text(text, out);
             }
+            Event::Refusal { text } => self.text(text, out),
             Event::Thinking { text, .. } => {
                 if self.open != (Open::Thinking { signed: false }) {
                     self.open_thinking(out);
@@ -142,6 +141,16 @@ impl Encoder {
         });
     }
 
+    fn text(&mut self, text: Raw<'_>, out: &mut Vec<u8>) {
+        if self.open != Open::Text {
+            self.open_block(Open::Text, out, |w| {
+                w.name("type").raw(plain(b"text"));
+                w.name("text").raw(Raw::EMPTY);
+            });
+        }
+        self.delta(text, out);
+    }
+
     fn open_thinking(&mut self, out: &mut Vec<u8>) {
         self.open_block(Open::Thinking { signed: false }, out, |w| {
             w.name("type").raw(plain(b"thinking"));
@@ -163,14 +172,21 @@ impl Encoder {
         self.open = Open::Thinking { signed: true };
     }
 
+    /// A citation stands in the text that is open. One behind it has no place: an empty text would
+    /// be refused when the client sends the conversation back.
     fn citation(&self, citation: &Citation<'_>, out: &mut Vec<u8>) {
         if self.open != Open::Text {
             return;
         }
+        let words = match (citation.cited, citation.range) {
+            (None, Some(range)) => self.cited.words(range),
+            _ => Vec::new(),
+        };
+        let cited = citation.cited.unwrap_or_else(|| Raw::from_checked(&words));
         self.write_delta(out, |w| {
             w.name("type").raw(plain(b"citations_delta"));
             w.name("citation");
-            write_citation(citation, citation.cited.unwrap_or(Raw::EMPTY), w);
+            write_citation(citation, cited, w);
         });
     }
 

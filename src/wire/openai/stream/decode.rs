@@ -2,8 +2,8 @@
 //!
 //! A frame that is no chunk is an error if it reads as one, and skipped if not; an end behind such
 //! frames alone is none. What a chunk may hold is read in one fixed order: error, usage, reasoning,
-//! text, refusal, tool calls, citations, finish reason. Only the first choice is read (a translated request asked for
-//! one); the finish reason is kept until the end, because usage may follow it.
+//! text, citations, refusal, tool calls, finish reason. Only the first choice is read (a translated
+//! request asked for one); the finish reason is kept until the end, because usage may follow it.
 //!
 //! Invariants: one start, at most one end; an end only after `[DONE]`, or, at a clean end of the
 //! body, after a finish reason on every choice seen; at most `TOOL_CALLS_MAX` calls are remembered.
@@ -260,6 +260,11 @@ impl Decoder {
         if let Some(content) = delta.content {
             emit_content(content, reasoned, sink)?;
         }
+        for annotation in delta.annotations.into_iter().flat_map(Value::elements) {
+            if let Some(citation) = read_annotation(annotation) {
+                sink(Event::Citation(citation))?;
+            }
+        }
         if let Some(text) = delta.refusal.and_then(reasoning::non_empty) {
             self.refused = true;
             sink(Event::Refusal { text })?;
@@ -275,11 +280,6 @@ impl Decoder {
                 filled: false,
             })?;
             self.tool_piece(at, Raw::EMPTY, Some(function), sink)?;
-        }
-        for annotation in delta.annotations.into_iter().flat_map(Value::elements) {
-            if let Some(citation) = read_annotation(annotation) {
-                sink(Event::Citation(citation))?;
-            }
         }
         Ok(())
     }

@@ -1,0 +1,96 @@
+//! The words that citations of a stream refer to.
+//!
+//! The OpenAI wire cites by range, the Anthropic wire by words: what was said is kept for the
+//! citations behind it, from the start of the answer on, as ranges are counted.
+//!
+//! Invariant: at most [`CITED_TEXT_BYTES_MAX`] bytes are kept. A range that reaches beyond them has
+//! no words.
+
+use crate::json::raw::Raw;
+use crate::json::write::escape_into;
+use crate::limits::CITED_TEXT_BYTES_MAX;
+
+/// The start of an answer's text, still escaped.
+#[derive(Debug, Default)]
+pub struct Cited {
+    text: Vec<u8>,
+    /// More was said than is kept.
+    over: bool,
+}
+
+impl Cited {
+    /// Takes the next piece of the answer's text. The room is taken at once: growing would
+    /// allocate along the stream.
+    pub fn push(&mut self, piece: Raw<'_>) {
+        let room = CITED_TEXT_BYTES_MAX.saturating_sub(self.text.len());
+        self.over |= piece.bytes().len() > room;
+        if !self.over {
+            self.text.reserve_exact(room);
+            self.text.extend_from_slice(piece.bytes());
+        }
+    }
+
+    /// The words of a range, escaped; nothing where they are not kept.
+    #[must_use]
+    pub fn words(&self, (start, end): (u64, u64)) -> Vec<u8> {
+        let text = Raw::from_checked(&self.text).decode();
+        let mut words = Vec::new();
+        let is_kept = !self.over || text.chars().count() as u64 >= end;
+        if is_kept {
+            escape_into(char_range(&text, start, end), &mut words);
+        }
+        words
+    }
+}
+
+/// Characters `start..end` of a text, as far as it has them.
+#[must_use]
+pub fn char_range(text: &str, start: u64, end: u64) -> &str {
+    let at = |number: u64| {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        text.char_indices()
+            .nth(number)
+            .map_or(text.len(), |(at, _)| at)
+    };
+    text.get(at(start)..at(end)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(cited: &Cited, range: (u64, u64)) -> String {
+        String::from_utf8(cited.words(range)).unwrap()
+    }
+
+    #[test]
+    fn words_are_counted_in_characters_across_pieces_and_escapes() {
+        let mut cited = Cited::default();
+        for piece in [r"h\u00e9 ", "\u{1f600}", r"\ud83d", r"\ude00\n", "end"] {
+            cited.push(Raw::from_checked(piece.as_bytes()));
+        }
+        for (range, expected) in [
+            ((0, 2), "h\u{e9}"),
+            ((3, 5), "\u{1f600}\u{1f600}"),
+            ((5, 9), r"\nend"),
+            ((6, 99), "end"),
+            ((99, 100), ""),
+            ((4, 2), ""),
+        ] {
+            assert_eq!(words(&cited, range), expected, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_kept_at_the_limit_and_not_past_it() {
+        let text = "a".repeat(CITED_TEXT_BYTES_MAX);
+        let end = text.len() as u64;
+        let mut cited = Cited::default();
+        cited.push(Raw::from_checked(text.as_bytes()));
+        assert_eq!(words(&cited, (end - 2, end)), "aa");
+        cited.push(Raw::from_checked(b"b"));
+        assert_eq!(words(&cited, (end - 2, end)), "aa");
+        assert_eq!(words(&cited, (end - 2, end + 1)), "");
+        assert_eq!(cited.text.capacity(), CITED_TEXT_BYTES_MAX);
+    }
+}
