@@ -184,5 +184,7 @@ pub mod net;
 pub mod proxy;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(all(feature = "server", any(test, feature = "sim")))]
+pub mod sim;
 #[cfg(feature = "server")]
 pub mod telemetry;

@@ -26,7 +26,7 @@ pub struct Limits {
     pub chunk_overhead_bytes_max: usize,
     /// Nesting of a JSON body. Over: 400.
     pub json_depth_max: u32,
-    /// Members of the outermost object of a JSON body. Over: 400.
+    /// Members of the outermost object of a chat's body. Over: 400.
     pub json_members_max: usize,
     /// Values and names of a JSON document that is translated: 16 bytes of index each. Over: 400.
     pub json_values_max: usize,
@@ -148,7 +148,9 @@ pub const KIB: usize = 1024;
 pub const MIB: usize = 1024 * KIB;
 
 /// First read of a connection: what a quiet one holds, per side.
-pub const QUIET_READ_BYTES: usize = 2 * KIB;
+pub const QUIET_READ_BYTES: usize = 3 * KIB / 2;
+/// Buffer of the read that waits beside a stream for its client to leave: hardly anything comes there.
+pub const SPARSE_READ_BYTES: usize = 256;
 /// Fields of a head that any configuration may allow: the table lies on the stack while parsing.
 pub const HEAD_FIELDS_CEILING: usize = 256;
 /// Largest single read of a busy connection; also the work done between two yields. Twice as much
@@ -195,11 +197,13 @@ pub const FILL_READ_BYTES: usize = 256 * KIB;
 /// On epoll a read is answered at once for as long as bytes are there; after this much of one
 /// connection the others, and the timers, have their turn.
 pub const UNBROKEN_READ_BYTES: usize = MIB;
+/// Buffers for the state of what runs: an exchange, an attempt, a delivery.
+pub const STATE_BYTES: usize = 4 * KIB;
 /// Buffers of the middle size: a head, a TLS record.
 pub const MIDDLE_READ_BYTES: usize = 16 * KIB;
-/// Free buffers kept by a thread, by size (quiet, middle, busy): 2.5 MiB, or less than twice that
+/// Free buffers kept by a thread, by size (quiet, state, middle, busy): 3 MiB, or less than twice that
 /// where they have grown.
-pub const FREE_BUFFERS_MAX: [usize; 3] = [256, 64, 32];
+pub const FREE_BUFFERS_MAX: [usize; 4] = [256, 128, 64, 32];
 /// Plaintext sealed at once on a TLS connection: all but two full records, so that the sealed bytes
 /// fit a busy buffer.
 pub const SEAL_BYTES_MAX: usize = 31 * KIB;
@@ -210,6 +214,8 @@ pub const CONNECTION_BYTES: usize = 64 * KIB;
 pub const CONNECTION_TLS_BYTES: usize = 48 * KIB;
 /// TLS sessions remembered per provider, and by the listener for clients without tickets.
 pub const TLS_SESSIONS_MAX: usize = 256;
+/// Connections of the admin listener; more wait to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Waiting connections of one listening socket; the kernel cuts it to `somaxconn`.
 pub const LISTEN_BACKLOG: i32 = 4096;
 /// Accepting stands still for this long when descriptors or kernel memory have run out.

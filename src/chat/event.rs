@@ -170,6 +170,8 @@ pub enum StreamFault {
     SecondStart,
     /// A fragment for a tool call that is over or never began.
     ClosedTool,
+    /// A call came with arguments and without a name.
+    Nameless,
     /// A frame, or what must be held back, is larger than the limit.
     TooLarge,
     /// More blocks or tool calls than the limit.
@@ -186,12 +188,11 @@ impl StreamFault {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Early => "upstream stream ended early",
-            Self::Json
-            | Self::SecondStart
-            | Self::ClosedTool
-            | Self::TooLarge
-            | Self::TooMany
-            | Self::NoAnswer => "upstream sent a malformed stream",
+            Self::TooLarge => "upstream sent an event that is too large (limit event_bytes_max)",
+            Self::TooMany => "upstream sent too many tool calls",
+            Self::Json | Self::SecondStart | Self::ClosedTool | Self::Nameless | Self::NoAnswer => {
+                "upstream sent a malformed stream"
+            }
         }
     }
 }

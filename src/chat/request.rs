@@ -184,6 +184,8 @@ pub struct ToolUse<'a> {
     pub name: Cow<'a, str>,
     /// The arguments: one JSON object.
     pub input: Json<'a>,
+    /// Gemini's signature of the call, as plain text.
+    pub signature: Option<String>,
     /// Its cache mark.
     pub cache: Option<Json<'a>>,
 }

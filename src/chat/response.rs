@@ -16,8 +16,8 @@ pub struct Answer<'a> {
     pub ending: Ending<'a>,
     /// The service tier in the wire's own words.
     pub service_tier: Option<Raw<'a>>,
-    /// It cites documents, which no other wire can say.
-    pub cites_documents: bool,
+    /// What it says that no other wire can.
+    pub lost: Vec<&'static str>,
 }
 
 /// A part of a whole answer.
@@ -58,6 +58,8 @@ pub enum Block<'a> {
         name: Raw<'a>,
         /// What it is called with.
         arguments: Arguments<'a>,
+        /// Gemini's signature of the call.
+        signature: Option<Raw<'a>>,
     },
     /// A block that the other wire has no form for, as the provider wrote it.
     Foreign(&'a [u8]),

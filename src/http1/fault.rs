@@ -129,3 +129,66 @@ impl core::fmt::Display for HeadFault {
 }
 
 impl core::error::Error for HeadFault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_words_of_its_own_and_a_status() {
+        use HeadFault as F;
+        let by_status: [(u16, &[F]); 7] = [
+            (
+                400,
+                &[
+                    F::EmptyLines,
+                    F::LineEnd,
+                    F::RequestLine,
+                    F::Target,
+                    F::FieldName,
+                    F::FieldValue,
+                    F::HostMissing,
+                    F::HostRepeated,
+                    F::HostMalformed,
+                    F::Length,
+                    F::LengthRepeated,
+                    F::LengthAndEncoding,
+                    F::TransferEncoding,
+                    F::TransferEncodingIn10,
+                ],
+            ),
+            (405, &[F::Connect]),
+            (414, &[F::TargetTooLong]),
+            (417, &[F::Expectation]),
+            (
+                431,
+                &[
+                    F::HeadTooLarge,
+                    F::TooManyFields,
+                    F::NameTooLong,
+                    F::ValueTooLong,
+                ],
+            ),
+            (
+                502,
+                &[
+                    F::StatusLine,
+                    F::Status,
+                    F::SwitchingProtocols,
+                    F::InterimBody,
+                ],
+            ),
+            (505, &[F::Version]),
+        ];
+        let mut texts = Vec::new();
+        for (status, faults) in by_status {
+            for fault in faults {
+                assert_eq!(fault.status(), status, "{fault:?}");
+                texts.push(fault.to_string());
+            }
+        }
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), 26);
+    }
+}

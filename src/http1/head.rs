@@ -212,12 +212,6 @@ impl ResponseHead {
         self.fields.value(buf, name)
     }
 
-    /// How many fields are called `name`.
-    #[must_use]
-    pub fn field_count(&self, buf: &[u8], name: &str) -> usize {
-        self.fields.count(buf, name)
-    }
-
     fn fill(
         &mut self,
         buf: &[u8],

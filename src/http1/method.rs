@@ -69,3 +69,26 @@ pub enum Version {
     #[default]
     Http11,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_read_as_they_are_written_and_three_send_bodies() {
+        let names = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let sending: Vec<&str> = names
+            .into_iter()
+            .filter(|name| {
+                let method = Method::from_bytes(name.as_bytes());
+                assert_eq!(method.name(), Some(*name));
+                method.sends_body()
+            })
+            .collect();
+        assert_eq!(sending, ["POST", "PUT", "PATCH"]);
+        for name in ["get", "", "GETS", "TRACE"] {
+            let method = Method::from_bytes(name.as_bytes());
+            assert_eq!((method, method.name()), (Method::Other, None), "{name}");
+        }
+    }
+}

@@ -63,3 +63,22 @@ impl Span {
         self.end <= self.start
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_that_do_not_fit_are_empty() {
+        let whole = b"abcdef".as_slice();
+        let (head, tail) = whole.split_at(4);
+        assert_eq!(Span::within(whole, &head[1..]).of(whole), b"bcd");
+        assert_eq!(Span::within(head, tail), Span::EMPTY);
+        assert_eq!(Span::within(tail, head), Span::EMPTY);
+        let over = usize::try_from(u32::MAX).unwrap() + 1;
+        for (start, end) in [(2, 1), (0, over), (over, over)] {
+            assert_eq!(Span::new(start, end), Span::EMPTY);
+        }
+        assert_eq!(Span::new(4, 7).of(whole), b"");
+    }
+}

@@ -5,6 +5,8 @@
 //!
 //! Not here: finding strings (see `scan`, `tape`), making them (see `write`).
 
+use std::borrow::Cow;
+
 /// The bytes between the quotes of a JSON string that the grammar has accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw<'a>(&'a [u8]);
@@ -15,7 +17,7 @@ impl<'a> Raw<'a> {
 
     /// Takes bytes that the grammar has accepted as a string body.
     #[must_use]
-    pub fn from_checked(body: &'a [u8]) -> Self {
+    pub const fn from_checked(body: &'a [u8]) -> Self {
         debug_assert!(core::str::from_utf8(body).is_ok());
         Self(body)
     }
@@ -42,8 +44,13 @@ impl<'a> Raw<'a> {
     /// Whether the decoded string equals `text`; escaped spellings count as what they mean.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        // An escape is never shorter than what it stands for.
-        if self.0.len() < text.len() {
+        // An escape is never shorter than what it stands for, and most strings differ at once.
+        let may_open_alike = match (self.0.first(), text.as_bytes().first()) {
+            (Some(own), Some(other)) => own == other || *own == b'\\',
+            (_, None) => true,
+            (None, Some(_)) => false,
+        };
+        if self.0.len() < text.len() || !may_open_alike {
             return false;
         }
         if memchr::memchr(b'\\', self.0).is_none() {
@@ -85,6 +92,13 @@ impl<'a> Raw<'a> {
         String::from_utf8(out).unwrap_or_default()
     }
 
+    /// The decoded text: borrowed where the string holds no escape.
+    #[must_use]
+    pub fn text(self) -> Cow<'a, str> {
+        self.plain()
+            .map_or_else(|| Cow::Owned(self.decode()), Cow::Borrowed)
+    }
+
     /// The start of the decoded text: at most so many bytes, whole characters.
     #[must_use]
     pub fn decode_start(self, bytes_max: usize) -> String {
@@ -104,6 +118,13 @@ impl<'a> Raw<'a> {
     /// Whether every decoded character is blank (or there is none).
     #[must_use]
     pub fn is_blank(self) -> bool {
+        // Nearly every text shows by its first byte that it is not.
+        if let Some(first) = self.0.first()
+            && first.is_ascii_graphic()
+            && *first != b'\\'
+        {
+            return false;
+        }
         let mut blank = true;
         self.decode_pieces(|piece| {
             blank &= core::str::from_utf8(piece).is_ok_and(|text| text.trim().is_empty());

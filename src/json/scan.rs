@@ -42,7 +42,7 @@ pub trait Sink {
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind>;
 }
 
-/// Deepest nesting that any caller may ask for: the open containers are kept in one word.
+/// Deepest nesting that any caller may ask for.
 pub const DEPTH_MAX: u32 = 128;
 
 /// Checks that `text` is one JSON document of at most `depth_max` nested containers.
@@ -50,21 +50,48 @@ pub const DEPTH_MAX: u32 = 128;
 /// # Errors
 /// The first fault and its offset, or the sink's own.
 pub fn document<S: Sink>(text: &[u8], depth_max: u32, sink: &mut S) -> Result<(), JsonError> {
-    if text.starts_with(b"\xEF\xBB\xBF") {
+    if text.starts_with(MARK) {
         return Err(JsonError {
             kind: JsonErrorKind::ByteOrderMark,
             at: 0,
         });
     }
+    behind_mark(text, 0, depth_max, sink)
+}
+
+/// The same of a text that may open with a byte order mark. Offsets count from the mark.
+///
+/// # Errors
+/// The first fault and its offset, or the sink's own.
+pub fn marked_document<S: Sink>(
+    text: &[u8],
+    depth_max: u32,
+    sink: &mut S,
+) -> Result<(), JsonError> {
+    let at = if text.starts_with(MARK) {
+        MARK.len()
+    } else {
+        0
+    };
+    behind_mark(text, at, depth_max, sink)
+}
+
+fn behind_mark<S: Sink>(
+    text: &[u8],
+    at: usize,
+    depth_max: u32,
+    sink: &mut S,
+) -> Result<(), JsonError> {
     let mut scan = Scan {
         text,
-        at: 0,
+        sink,
+        depth_max: depth_max.min(DEPTH_MAX),
+        at,
         depth: 0,
         in_object: false,
-        objects: 0,
+        objects: [false; DEPTH_MAX as usize],
     };
-    scan.run(depth_max.min(DEPTH_MAX), sink)
-        .map_err(|error| encoding_fault(text, error))
+    scan.run().map_err(|error| encoding_fault(text, error))
 }
 
 /// Names the encoding as the cause of a fault at or behind bytes that are no UTF-8.
@@ -89,7 +116,7 @@ fn encoding_fault(text: &[u8], error: JsonError) -> JsonError {
 /// are checked to be UTF-8: a second pass over all of the text costs as much as the first.
 ///
 /// Most names and many values end within two words: those are found here, without a call (saves a
-/// tenth of `benches/rewrite` body/peek/100k).
+/// tenth of the bench json/peek-100k).
 ///
 /// # Errors
 /// The first fault of the string.
@@ -115,11 +142,11 @@ pub fn string_end(text: &[u8], start: usize) -> Result<(usize, bool), JsonError>
         }
         at += 8;
     }
-    long_string_end(text, start)
+    long_string_end(text, start, at)
 }
 
-fn long_string_end(text: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
-    let mut at = start;
+/// The same for any string; the bytes up to `at` are known to be plain.
+fn long_string_end(text: &[u8], start: usize, mut at: usize) -> Result<(usize, bool), JsonError> {
     let mut escaped = false;
     let mut ascii = true;
     loop {
@@ -312,59 +339,101 @@ fn number_end(text: &[u8], start: usize) -> Result<usize, JsonError> {
     Ok(at)
 }
 
-struct Scan<'t> {
+struct Scan<'t, 's, S> {
     text: &'t [u8],
+    sink: &'s mut S,
+    depth_max: u32,
     at: usize,
     /// Open containers. 0 <= depth <= DEPTH_MAX.
     depth: u32,
     /// Whether the innermost of them is an object.
     in_object: bool,
-    /// The same of all of them: bit n is set when the container opened as number n is an object.
-    objects: u128,
+    /// The same of each, from the outermost on.
+    objects: [bool; DEPTH_MAX as usize],
 }
 
-/// What the grammar allows next.
-enum Expect {
-    Value,
-    ValueOrClose,
-    NameOrClose,
-    Name,
-    CommaOrClose,
-    End,
-}
-
-impl Scan<'_> {
-    fn run<S: Sink>(&mut self, depth_max: u32, sink: &mut S) -> Result<(), JsonError> {
-        let mut expect = Expect::Value;
+impl<S: Sink> Scan<'_, '_, S> {
+    /// One document. What the grammar allows next is told by the place in the code, not by a state
+    /// that is looked up for each token (saves a ninth of the instructions of `json/peek-1k`).
+    fn run(&mut self) -> Result<(), JsonError> {
+        let Some(first) = self.next_byte() else {
+            return Err(self.fault(JsonErrorKind::Empty));
+        };
+        let mut byte = first;
         loop {
-            let Some(byte) = self.next_byte() else {
-                return match expect {
-                    Expect::End => Ok(()),
-                    Expect::Value if self.depth == 0 => Err(self.fault(JsonErrorKind::Empty)),
-                    _ => Err(self.fault(JsonErrorKind::Cut)),
-                };
-            };
-            expect = match expect {
-                Expect::CommaOrClose => self.comma_or_close(byte, sink)?,
-                Expect::Name => self.member(byte, depth_max, sink)?,
-                Expect::Value => self.value(byte, depth_max, sink)?,
-                Expect::NameOrClose if byte == b'}' => self.close(sink)?,
-                Expect::NameOrClose => self.member(byte, depth_max, sink)?,
-                Expect::ValueOrClose if byte == b']' => self.close(sink)?,
-                Expect::ValueOrClose => self.value(byte, depth_max, sink)?,
-                Expect::End => return Err(self.fault(JsonErrorKind::Trailing)),
-            };
+            // A value begins with `byte`. An object or array that is not empty goes on with what
+            // it holds.
+            match byte {
+                b'{' => {
+                    self.open(true)?;
+                    byte = self.some_byte()?;
+                    if byte != b'}' {
+                        byte = self.member(byte)?;
+                        continue;
+                    }
+                    self.close()?;
+                }
+                b'[' => {
+                    self.open(false)?;
+                    byte = self.some_byte()?;
+                    if byte != b']' {
+                        continue;
+                    }
+                    self.close()?;
+                }
+                _ => self.scalar(byte)?,
+            }
+            match self.behind_value()? {
+                Some(next) => byte = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Closes what ends behind a value. The byte that the next one begins with, or nothing at the
+    /// end of the document.
+    #[inline]
+    fn behind_value(&mut self) -> Result<Option<u8>, JsonError> {
+        while self.depth > 0 {
+            match (self.some_byte()?, self.in_object) {
+                (b',', true) => {
+                    self.at += 1;
+                    let byte = self.some_byte()?;
+                    return self.member(byte).map(Some);
+                }
+                (b',', false) => {
+                    self.at += 1;
+                    return self.some_byte().map(Some);
+                }
+                (b'}', true) | (b']', false) => self.close()?,
+                (_, true) => return Err(self.fault(JsonErrorKind::ExpectedCommaOrBrace)),
+                (_, false) => return Err(self.fault(JsonErrorKind::ExpectedCommaOrBracket)),
+            }
+        }
+        match self.next_byte() {
+            None => Ok(None),
+            Some(_) => Err(self.fault(JsonErrorKind::Trailing)),
         }
     }
 
     /// The next byte that is no blank; it stands at `at`.
+    #[inline]
     fn next_byte(&mut self) -> Option<u8> {
         loop {
-            match self.text.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                Some(&byte) => return Some(byte),
-                None => return None,
+            let byte = *self.text.get(self.at)?;
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(byte);
             }
+            self.at += 1;
+        }
+    }
+
+    /// The same within a document that goes on.
+    #[inline]
+    fn some_byte(&mut self) -> Result<u8, JsonError> {
+        match self.next_byte() {
+            Some(byte) => Ok(byte),
+            None => Err(self.fault(JsonErrorKind::Cut)),
         }
     }
 
@@ -373,20 +442,8 @@ impl Scan<'_> {
         JsonError { kind, at: self.at }
     }
 
-    fn after_value(&self) -> Expect {
-        if self.depth == 0 {
-            Expect::End
-        } else {
-            Expect::CommaOrClose
-        }
-    }
-
-    fn value<S: Sink>(
-        &mut self,
-        byte: u8,
-        depth_max: u32,
-        sink: &mut S,
-    ) -> Result<Expect, JsonError> {
+    #[inline]
+    fn scalar(&mut self, byte: u8) -> Result<(), JsonError> {
         let start = self.at;
         let (scalar, span) = match byte {
             b'"' => {
@@ -394,7 +451,6 @@ impl Scan<'_> {
                 self.at = end + 1;
                 (Scalar::String { escaped }, start + 1..end)
             }
-            b'{' | b'[' => return self.open(byte == b'{', depth_max, sink),
             b'-' | b'0'..=b'9' => {
                 self.at = number_end(self.text, start)?;
                 (Scalar::Number, start..self.at)
@@ -404,9 +460,8 @@ impl Scan<'_> {
             b'n' => self.literal(b"null", Scalar::Null)?,
             _ => return Err(self.fault(JsonErrorKind::ExpectedValue)),
         };
-        sink.scalar(scalar, span)
-            .map_err(|kind| JsonError { kind, at: start })?;
-        Ok(self.after_value())
+        let taken = self.sink.scalar(scalar, span);
+        taken.map_err(|kind| JsonError { kind, at: start })
     }
 
     fn literal(
@@ -430,83 +485,51 @@ impl Scan<'_> {
         Ok((scalar, start..self.at))
     }
 
-    fn open<S: Sink>(
-        &mut self,
-        object: bool,
-        depth_max: u32,
-        sink: &mut S,
-    ) -> Result<Expect, JsonError> {
-        if self.depth >= depth_max {
+    fn open(&mut self, object: bool) -> Result<(), JsonError> {
+        if self.depth >= self.depth_max {
             return Err(self.fault(JsonErrorKind::Depth));
         }
-        sink.open(object, self.at)
-            .map_err(|kind| self.fault(kind))?;
-        let bit = 1u128 << self.depth;
-        self.objects = if object {
-            self.objects | bit
-        } else {
-            self.objects & !bit
-        };
+        let opened = self.sink.open(object, self.at);
+        opened.map_err(|kind| self.fault(kind))?;
+        if let Some(place) = self.objects.get_mut(self.depth as usize) {
+            *place = object;
+        }
         self.in_object = object;
         self.depth += 1;
         self.at += 1;
-        Ok(if object {
-            Expect::NameOrClose
-        } else {
-            Expect::ValueOrClose
-        })
+        Ok(())
     }
 
-    fn close<S: Sink>(&mut self, sink: &mut S) -> Result<Expect, JsonError> {
+    fn close(&mut self) -> Result<(), JsonError> {
         self.at += 1;
         self.depth -= 1;
-        self.in_object = self.depth > 0 && self.objects >> (self.depth - 1) & 1 == 1;
-        sink.close(self.at).map_err(|kind| self.fault(kind))?;
-        Ok(self.after_value())
+        let outer = self.depth.wrapping_sub(1) as usize;
+        self.in_object = self.objects.get(outer).is_some_and(|object| *object);
+        let closed = self.sink.close(self.at);
+        closed.map_err(|kind| self.fault(kind))
     }
 
-    /// A name, its colon and what opens its value.
-    fn member<S: Sink>(
-        &mut self,
-        byte: u8,
-        depth_max: u32,
-        sink: &mut S,
-    ) -> Result<Expect, JsonError> {
+    /// A name that begins with `byte`, and its colon. The byte that its value begins with.
+    #[inline]
+    fn member(&mut self, byte: u8) -> Result<u8, JsonError> {
         if byte != b'"' {
             return Err(self.fault(JsonErrorKind::ExpectedName));
         }
         let start = self.at + 1;
         let (end, escaped) = string_end(self.text, start)?;
-        sink.name(start..end, escaped)
-            .map_err(|kind| self.fault(kind))?;
+        let taken = self.sink.name(start..end, escaped);
+        taken.map_err(|kind| self.fault(kind))?;
         self.at = end + 1;
-        match self.next_byte() {
-            Some(b':') => self.at += 1,
-            Some(_) => return Err(self.fault(JsonErrorKind::ExpectedColon)),
-            None => return Err(self.fault(JsonErrorKind::Cut)),
+        if self.some_byte()? != b':' {
+            return Err(self.fault(JsonErrorKind::ExpectedColon));
         }
-        match self.next_byte() {
-            Some(byte) => self.value(byte, depth_max, sink),
-            None => Err(self.fault(JsonErrorKind::Cut)),
-        }
-    }
-
-    fn comma_or_close<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<Expect, JsonError> {
-        match (byte, self.in_object) {
-            (b',', true) => {
-                self.at += 1;
-                Ok(Expect::Name)
-            }
-            (b',', false) => {
-                self.at += 1;
-                Ok(Expect::Value)
-            }
-            (b'}', true) | (b']', false) => self.close(sink),
-            (_, true) => Err(self.fault(JsonErrorKind::ExpectedCommaOrBrace)),
-            (_, false) => Err(self.fault(JsonErrorKind::ExpectedCommaOrBracket)),
-        }
+        self.at += 1;
+        self.some_byte()
     }
 }
+
+/// The byte order mark in UTF-8.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Bytes looked at together in long strings.
 const BLOCK: usize = 64;

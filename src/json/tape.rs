@@ -227,12 +227,38 @@ impl<'t> Value<'t> {
         if self.members().nth(PAIRWISE_MAX).is_some() {
             return self.repeated_of_many();
         }
-        let mut names = self.members().map(|(name, _)| name).enumerate();
-        names.find_map(|(at, name)| {
-            let mut before = self.members().take(at);
-            let again = before.any(|(other, _)| is_same(other, name));
-            again.then_some(name)
-        })
+        let mut walk = self.walk(Tag::Object);
+        while !walk.is_empty() {
+            let (name, value_at) = self.child(walk.start);
+            if self.has_before(name) {
+                return Some(Raw::from_checked(name.slice(name.node())));
+            }
+            walk.start = self.child(value_at).1;
+        }
+        None
+    }
+
+    /// Whether a name of this object stands in it once more before `name`.
+    fn has_before(self, name: Self) -> bool {
+        let mut walk = self.walk(Tag::Object);
+        while walk.start < name.at {
+            let (other, value_at) = self.child(walk.start);
+            if other.is_same_name(name) {
+                return true;
+            }
+            walk.start = self.child(value_at).1;
+        }
+        false
+    }
+
+    /// Whether two names decode to the same text; most are told apart by their length alone.
+    fn is_same_name(self, other: Self) -> bool {
+        let (a, b) = (self.node(), other.node());
+        if (a.tag, b.tag) == (Tag::String, Tag::String) {
+            let length = |node: Node| node.end.saturating_sub(node.start);
+            return length(a) == length(b) && self.slice(a) == other.slice(b);
+        }
+        decoded(Raw::from_checked(self.slice(a))) == decoded(Raw::from_checked(other.slice(b)))
     }
 
     /// The same by sorting: pairs of many names would be too many.
@@ -416,15 +442,6 @@ impl Sink for Builder<'_> {
             node.next = next;
         }
         Ok(())
-    }
-}
-
-/// Whether two names decode to the same text.
-fn is_same(a: Raw<'_>, b: Raw<'_>) -> bool {
-    let is_escaped = a.bytes().contains(&b'\\') || b.bytes().contains(&b'\\');
-    match is_escaped {
-        true => decoded(a) == decoded(b),
-        false => a == b,
     }
 }
 

@@ -1,23 +1,55 @@
 //! Buffers: free lists per thread.
 //!
-//! [`take`] hands out an empty `Vec<u8>` of one of three sizes, [`give`] takes it back. What a
+//! [`take`] hands out an empty `Vec<u8>` of one of four sizes, [`give`] takes it back. What a
 //! thread keeps is bounded by `FREE_BUFFERS_MAX`. In steady state no read or write allocates.
 //!
 //! Not here: the process-wide budget for large buffers (see `proxy::budget`).
 
 use core::cell::RefCell;
 
-use crate::limits::{BUSY_READ_BYTES, FREE_BUFFERS_MAX, MIDDLE_READ_BYTES, QUIET_READ_BYTES};
+use crate::limits::{
+    BUSY_READ_BYTES, FREE_BUFFERS_MAX, MIDDLE_READ_BYTES, QUIET_READ_BYTES, STATE_BYTES,
+};
 
 thread_local! {
-    static FREE: RefCell<[Vec<Vec<u8>>; 3]> = const { RefCell::new([Vec::new(), Vec::new(), Vec::new()]) };
+    static FREE: RefCell<[List; 4]> = const { RefCell::new([const { List::new() }; 4]) };
+}
+
+/// The free buffers of one size.
+struct List {
+    buffers: Vec<Vec<u8>>,
+    /// The fewest that lay here since the last [`trim_unused`]: so many were not needed.
+    unused: usize,
+}
+
+impl List {
+    const fn new() -> Self {
+        Self {
+            buffers: Vec::new(),
+            unused: 0,
+        }
+    }
+
+    fn pop(&mut self) -> Option<Vec<u8>> {
+        let buffer = self.buffers.pop();
+        self.unused = self.unused.min(self.buffers.len());
+        buffer
+    }
+
+    /// Frees those at the bottom, which have lain here for longest.
+    fn trim_unused(&mut self) {
+        self.buffers.drain(..self.unused);
+        self.unused = self.buffers.len();
+    }
 }
 
 /// A size of buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// 2 KiB: what a quiet connection holds.
+    /// 1.5 KiB: what a quiet connection holds.
     Quiet,
+    /// 4 KiB.
+    State,
     /// 16 KiB.
     Middle,
     /// 64 KiB: what a busy connection reads at once.
@@ -25,11 +57,14 @@ pub enum Class {
 }
 
 impl Class {
+    const ALL: [Self; 4] = [Self::Quiet, Self::State, Self::Middle, Self::Busy];
+
     /// Capacity of its buffers, at least.
     #[must_use]
     pub const fn bytes(self) -> usize {
         match self {
             Self::Quiet => QUIET_READ_BYTES,
+            Self::State => STATE_BYTES,
             Self::Middle => MIDDLE_READ_BYTES,
             Self::Busy => BUSY_READ_BYTES,
         }
@@ -40,6 +75,8 @@ impl Class {
     pub const fn fitting(bytes: usize) -> Self {
         if bytes <= QUIET_READ_BYTES {
             Self::Quiet
+        } else if bytes <= STATE_BYTES {
+            Self::State
         } else if bytes <= MIDDLE_READ_BYTES {
             Self::Middle
         } else {
@@ -50,15 +87,16 @@ impl Class {
     const fn index(self) -> usize {
         match self {
             Self::Quiet => 0,
-            Self::Middle => 1,
-            Self::Busy => 2,
+            Self::State => 1,
+            Self::Middle => 2,
+            Self::Busy => 3,
         }
     }
 
     /// The class whose list a buffer of this capacity goes to: at least its size, and less than
     /// twice that, so that the lists' bound in buffers is one in bytes.
     fn of_capacity(capacity: usize) -> Option<Self> {
-        [Self::Quiet, Self::Middle, Self::Busy]
+        Self::ALL
             .into_iter()
             .find(|class| (class.bytes()..2 * class.bytes()).contains(&capacity))
     }
@@ -93,7 +131,7 @@ pub fn give(mut buffer: Vec<u8>) {
     };
     buffer.clear();
     FREE.with_borrow_mut(|free| {
-        let list = &mut free[class.index()];
+        let list = &mut free[class.index()].buffers;
         if list.len() < FREE_BUFFERS_MAX[class.index()] {
             list.push(buffer);
         }
@@ -102,18 +140,26 @@ pub fn give(mut buffer: Vec<u8>) {
 
 /// Frees what the thread's lists hold.
 pub fn trim() {
-    FREE.with_borrow_mut(|free| free.iter_mut().for_each(|list| *list = Vec::new()));
+    FREE.with_borrow_mut(|free| free.iter_mut().for_each(|list| *list = List::new()));
+}
+
+/// Frees those buffers that nobody took since the last call: what a burst has left.
+pub fn trim_unused() {
+    FREE.with_borrow_mut(|free| free.iter_mut().for_each(List::trim_unused));
 }
 
 /// Bytes that the thread's lists hold.
 #[must_use]
 pub fn free_bytes() -> usize {
-    FREE.with_borrow(|free| free.iter().flatten().map(Vec::capacity).sum())
+    FREE.with_borrow(|free| {
+        let buffers = free.iter().flat_map(|list| &list.buffers);
+        buffers.map(Vec::capacity).sum()
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, free_bytes, give, make_room, take, trim};
+    use super::{Class, free_bytes, give, make_room, take, trim, trim_unused};
     use crate::limits::{FREE_BUFFERS_MAX, KIB};
 
     #[test]
@@ -131,15 +177,31 @@ mod tests {
     #[test]
     fn give_over_the_bound_frees() {
         trim();
-        for class in [Class::Quiet, Class::Middle, Class::Busy] {
+        for class in Class::ALL {
             let many: Vec<_> = (0..300).map(|_| take(class)).collect();
             many.into_iter().for_each(give);
         }
-        let bound = FREE_BUFFERS_MAX[0] * Class::Quiet.bytes()
-            + FREE_BUFFERS_MAX[1] * Class::Middle.bytes()
-            + FREE_BUFFERS_MAX[2] * Class::Busy.bytes();
+        let bound = Class::ALL
+            .into_iter()
+            .map(|class| FREE_BUFFERS_MAX[class.index()] * class.bytes())
+            .sum::<usize>();
         assert_eq!(free_bytes(), bound);
         trim();
+        assert_eq!(free_bytes(), 0);
+    }
+
+    #[test]
+    fn trim_unused_frees_what_nobody_took_since_the_last_time() {
+        trim();
+        let burst: Vec<_> = (0..10).map(|_| take(Class::Quiet)).collect();
+        burst.into_iter().for_each(give);
+        trim_unused();
+        assert_eq!(free_bytes(), 10 * Class::Quiet.bytes(), "all were in use");
+        let two = [take(Class::Quiet), take(Class::Quiet)];
+        two.into_iter().for_each(give);
+        trim_unused();
+        assert_eq!(free_bytes(), 2 * Class::Quiet.bytes());
+        trim_unused();
         assert_eq!(free_bytes(), 0);
     }
 
@@ -149,7 +211,8 @@ mod tests {
         for (there, more, capacity) in [
             (0, 1, Class::Quiet.bytes()),
             (10, Class::Quiet.bytes() - 10, Class::Quiet.bytes()),
-            (10, Class::Quiet.bytes() - 9, Class::Middle.bytes()),
+            (10, Class::Quiet.bytes() - 9, Class::State.bytes()),
+            (10, Class::State.bytes() - 9, Class::Middle.bytes()),
             (10, Class::Busy.bytes() - 10, Class::Busy.bytes()),
         ] {
             let mut buffer = vec![7; there];
@@ -171,11 +234,11 @@ mod tests {
         trim();
         give(Vec::new());
         give(Vec::with_capacity(1000));
-        give(Vec::with_capacity(5 * KIB));
+        give(Vec::with_capacity(10 * KIB));
         give(Vec::with_capacity(200 * KIB));
         assert_eq!(free_bytes(), 0);
-        give(Vec::with_capacity(3 * KIB));
-        assert_eq!(free_bytes(), 3 * KIB);
+        give(Vec::with_capacity(2 * KIB));
+        assert_eq!(free_bytes(), 2 * KIB);
         trim();
     }
 }

@@ -9,6 +9,9 @@ use core::time::Duration;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+#[cfg(any(test, feature = "sim"))]
+use crate::net::sim::world;
+
 /// A point of monotonic time: nanoseconds since the first reading of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(u64);
@@ -62,6 +65,10 @@ impl Instant {
 /// The time now, monotonic.
 #[must_use]
 pub fn now() -> Instant {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(world) = world::current() {
+        return Instant(world.now());
+    }
     let nanos = base().elapsed().as_nanos();
     Instant(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
@@ -79,9 +86,20 @@ pub fn unix_millis() -> u64 {
 }
 
 fn since_epoch() -> Duration {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(world) = world::current() {
+        return Duration::from_secs(1_700_000_000) + Duration::from_nanos(world.now());
+    }
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or(Duration::ZERO)
+}
+
+/// The point that the runtime's timers call so.
+#[cfg(any(test, feature = "sim"))]
+pub(super) fn from_runtime(at: monoio::time::Instant) -> Instant {
+    let nanos = at.into_std().saturating_duration_since(base()).as_nanos();
+    Instant(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 fn base() -> std::time::Instant {

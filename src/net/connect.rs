@@ -21,6 +21,8 @@ use crate::net::clock::now;
 use crate::net::error::{Act, Kind, NetError};
 use crate::net::handshake;
 use crate::net::reserve;
+#[cfg(any(test, feature = "sim"))]
+use crate::net::sim::{harbour, strike};
 use crate::net::socket::Origin;
 use crate::net::stream::Stream;
 use crate::net::timer::{self, Deadline};
@@ -186,7 +188,7 @@ pub async fn connect(endpoint: &Endpoint, waits: Waits) -> Result<Stream, NetErr
     let known = endpoint.known(waits.resolve_ms).await?;
     let timeout = NetError::new(Act::Connect, Kind::Timeout);
     let raced = timer::within(waits.connect_ms, race(known.in_order().collect())).await;
-    let (index, tcp, peer) = match raced.unwrap_or(Err(timeout)) {
+    let (index, stream) = match raced.unwrap_or(Err(timeout)) {
         Ok(won) => won,
         Err(failure) => {
             endpoint.ask();
@@ -194,14 +196,13 @@ pub async fn connect(endpoint: &Endpoint, waits: Waits) -> Result<Stream, NetErr
         }
     };
     known.best.store(index, Ordering::Relaxed);
-    let stream = Stream::from_tcp(tcp, peer, Origin::Connected);
     match &endpoint.tls {
         None => Ok(stream),
         Some(tls) => handshake::client(stream, tls, waits.handshake_ms).await,
     }
 }
 
-type Won = (usize, TcpStream, SocketAddr);
+type Won = (usize, Stream);
 
 /// The first address that answers. The last failure, where none does.
 async fn race(addresses: Vec<(usize, SocketAddr)>) -> Result<Won, NetError> {
@@ -214,6 +215,18 @@ async fn race(addresses: Vec<(usize, SocketAddr)>) -> Result<Won, NetError> {
     poll_fn(|cx| race.poll(cx)).await
 }
 
+/// A connection to one address.
+async fn open(address: SocketAddr) -> io::Result<Stream> {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(connected) = harbour::connect(address).await {
+        return connected.map(|end| Stream::from_sim(end, address));
+    }
+    #[cfg(any(test, feature = "sim"))]
+    strike::fails()?;
+    let tcp = TcpStream::connect_addr(address).await?;
+    Ok(Stream::from_tcp(tcp, address, Origin::Connected))
+}
+
 struct Race {
     waiting: std::vec::IntoIter<(usize, SocketAddr)>,
     /// At most `ADDRESSES_MAX`. A dropped attempt closes its socket.
@@ -224,8 +237,7 @@ struct Race {
 
 struct Attempt {
     index: usize,
-    address: SocketAddr,
-    future: Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>,
+    future: Pin<Box<dyn Future<Output = io::Result<Stream>>>>,
 }
 
 impl Race {
@@ -248,12 +260,8 @@ impl Race {
     }
 
     fn begin(&mut self, index: usize, address: SocketAddr) {
-        let future = Box::pin(TcpStream::connect_addr(address));
-        self.running.push(Attempt {
-            index,
-            address,
-            future,
-        });
+        let future = Box::pin(open(address));
+        self.running.push(Attempt { index, future });
         self.head_start.set_at(now().plus(ADDRESS_HEAD_START));
     }
 
@@ -262,7 +270,7 @@ impl Race {
         while let Some(attempt) = self.running.get_mut(place) {
             match attempt.future.as_mut().poll(cx) {
                 Poll::Pending => place += 1,
-                Poll::Ready(Ok(tcp)) => return Some((attempt.index, tcp, attempt.address)),
+                Poll::Ready(Ok(stream)) => return Some((attempt.index, stream)),
                 Poll::Ready(Err(error)) => {
                     self.failure = NetError::from_io(Act::Connect, &error);
                     self.running.swap_remove(place);

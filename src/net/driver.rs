@@ -153,9 +153,7 @@ where
     on_start(&report);
     turn::reset();
     let output = runtime.block_on(async {
-        if !report.rung.is_uring() {
-            drop(task::spawn(turn::herald()));
-        }
+        drop(task::spawn(turn::herald(!report.rung.is_uring())));
         Guarded { future: main() }.await
     });
     CURRENT.set(None);

@@ -3,6 +3,7 @@
 
 use core::cell::Cell;
 use core::pin::Pin;
+use core::sync::atomic::{AtomicI64, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -54,7 +55,10 @@ pub(crate) fn listen() -> (Listener, SocketAddr) {
     let Address::Tcp(address) = *bound.address() else {
         panic!("tcp")
     };
-    (Listener::open(seat, b"full").expect("opens"), address)
+    (
+        Listener::open(seat, || b"full".to_vec()).expect("opens"),
+        address,
+    )
 }
 
 pub(crate) fn endpoint_at(address: SocketAddr, tls: Option<ClientTls>) -> Arc<Endpoint> {
@@ -174,6 +178,16 @@ pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.get()
 }
 
+/// Bytes that this thread has allocated less those it has freed.
+pub(crate) fn held_bytes() -> i64 {
+    HELD.get()
+}
+
+/// Bytes that the process has allocated less those it has freed.
+pub(crate) fn process_bytes() -> i64 {
+    PROCESS.load(Ordering::Relaxed)
+}
+
 pub(crate) const WAITS: Waits = Waits {
     resolve_ms: 2_000,
     connect_ms: 5_000,
@@ -244,7 +258,10 @@ const HANG: Duration = Duration::from_secs(60);
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static HELD: Cell<i64> = const { Cell::new(0) };
 }
+
+static PROCESS: AtomicI64 = AtomicI64::new(0);
 
 struct Counting;
 
@@ -255,22 +272,31 @@ fn count() {
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
 }
 
+fn hold(more: usize, less: usize) {
+    let bytes = i64::try_from(more).unwrap_or(0) - i64::try_from(less).unwrap_or(0);
+    let _ = HELD.try_with(|held| held.set(held.get() + bytes));
+    PROCESS.fetch_add(bytes, Ordering::Relaxed);
+}
+
 // SAFETY: every call is passed on unchanged to the system's allocator; counting touches a
 // thread-local number that needs no allocation.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size(), 0);
         // SAFETY: the caller's promises are passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        hold(0, layout.size());
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        hold(size, layout.size());
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, size) }
     }

@@ -18,6 +18,7 @@ use core::time::Duration;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -30,6 +31,8 @@ use crate::limits::{ACCEPT_PAUSE, LISTEN_BACKLOG, MIDDLE_READ_BYTES};
 use crate::net::driver;
 use crate::net::error::{Act, Kind, NetError};
 use crate::net::reserve::Reserve;
+#[cfg(any(test, feature = "sim"))]
+use crate::net::sim::strike;
 use crate::net::socket::{Origin, set_options};
 use crate::net::stream::Stream;
 use crate::net::timer;
@@ -66,8 +69,11 @@ pub struct Listener {
     /// Given up to take in one client while descriptors are short.
     reserve: Reserve,
     /// What such a client is told.
-    refusal: &'static [u8],
+    refusal: Words,
 }
+
+/// Makes what a client is told that is not let in.
+pub type Words = fn() -> Vec<u8>;
 
 /// What a listener has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,6 +173,14 @@ impl Bound {
     }
 }
 
+impl Seat {
+    /// The listening socket, for another runtime than a worker's.
+    #[must_use]
+    pub fn into_descriptor(self) -> OwnedFd {
+        self.socket.into()
+    }
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
         if let (Address::Unix(path), Some(file)) = (&self.address, self.file)
@@ -183,7 +197,7 @@ impl Listener {
     /// # Errors
     ///
     /// When the driver cannot take the socket.
-    pub fn open(seat: Seat, refusal: &'static [u8]) -> Result<Self, NetError> {
+    pub fn open(seat: Seat, refusal: Words) -> Result<Self, NetError> {
         let inner = open_inner(seat).map_err(|error| NetError::from_io(Act::Accept, &error))?;
         Ok(Self {
             inner,
@@ -235,7 +249,7 @@ impl Listener {
     /// Refuses a connection that took what should have become the reserve.
     async fn turn_away(&mut self, stream: Stream) {
         self.count(|counts| counts.refused += 1);
-        stream.refuse(self.refusal);
+        stream.refuse(&(self.refusal)());
         // Closing is done by the driver in its next turn; only then is there a descriptor again.
         timer::sleep(CLOSE_MS).await;
         self.reserve.restore();
@@ -255,7 +269,7 @@ impl Listener {
             Kind::Exhausted => {
                 self.count(|counts| counts.exhausted += 1);
                 let (inner, refusal) = (&self.inner, self.refusal);
-                match self.reserve.lend(|| inner.refuse_waiting(refusal)) {
+                match self.reserve.lend(|| inner.refuse_waiting(&refusal())) {
                     Some(Ok(())) => self.count(|counts| counts.refused += 1),
                     // Nobody waits, or the reserve is lost.
                     Some(Err(_)) | None => {
@@ -273,10 +287,14 @@ impl Listener {
                 pause().await;
                 Ok(())
             }
-            _ => {
+            kind => {
                 self.count(|counts| counts.failed += 1);
                 pause().await;
-                Err(failure)
+                // Cancelled, though nobody stopped it: a failure like any other.
+                Err(match kind {
+                    Kind::Stopped => NetError::new(Act::Accept, Kind::Os(libc::ECANCELED)),
+                    _ => failure,
+                })
             }
         }
     }
@@ -299,6 +317,8 @@ impl Stopper {
 
 impl Inner {
     async fn accept(&self, handle: CancelHandle) -> io::Result<Stream> {
+        #[cfg(any(test, feature = "sim"))]
+        strike::fails()?;
         match self {
             Self::Tcp(listener, _) => {
                 let (stream, peer) = listener.cancelable_accept(handle).await?;
@@ -323,6 +343,8 @@ impl Inner {
     }
 
     fn accept_queued(&self) -> io::Result<(Socket, SockAddr)> {
+        #[cfg(any(test, feature = "sim"))]
+        strike::fails()?;
         let (Self::Tcp(_, socket) | Self::Unix(_, socket)) = self;
         socket.set_nonblocking(true)?;
         let accepted = socket.accept();

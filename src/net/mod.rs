@@ -18,6 +18,7 @@
 //!
 //! Not here: HTTP, and anything else of the domain.
 
+pub mod boxed;
 pub mod buffers;
 pub mod clock;
 pub mod connect;
@@ -32,6 +33,8 @@ pub mod random;
 pub mod reader;
 mod reserve;
 pub mod resolve;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 mod socket;
 pub mod stream;
 pub mod task;
@@ -41,4 +44,4 @@ mod turn;
 pub mod writer;
 
 #[cfg(test)]
-mod kit;
+pub(crate) mod kit;

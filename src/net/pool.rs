@@ -1,13 +1,16 @@
 //! Idle connections to providers, per thread.
 //!
-//! Last in, first out: the warmest is taken, the others grow old and are closed. A connection is
-//! looked at before it is handed out; one with anything to read is dead or confused and is closed
-//! (P9). Not shared between threads.
+//! Last in, first out: the warmest is taken, the others grow old and are closed. A read is pending on
+//! each of them, the one that will bring the next answer; where it has brought something before the
+//! connection is handed out, the connection is dead or confused and is closed (P9). That costs no
+//! system call, but for a connection that is wanted again within the turn that it was put here.
+//! Not shared between threads.
 
 use std::collections::HashMap;
 
 use crate::net::clock::Instant;
 use crate::net::stream::Stream;
+use crate::net::turn;
 
 /// The idle connections of one thread, by the endpoint's index in the plan.
 #[derive(Default)]
@@ -38,6 +41,14 @@ pub struct Counts {
 struct Idle {
     stream: Stream,
     since: Instant,
+    /// The turn in which it was put here.
+    turn: u64,
+}
+
+impl Idle {
+    fn is_good(&mut self) -> bool {
+        self.stream.is_undisturbed(turn::has_passed(self.turn))
+    }
 }
 
 impl Pool {
@@ -51,15 +62,16 @@ impl Pool {
         }
     }
 
-    /// The connection to endpoint `key` that was used last and is still good.
+    /// The connection to endpoint `key` that was used last and is still good; one that was put here
+    /// in this very turn only where there is no other.
     pub fn take(&mut self, key: usize, now: Instant) -> Option<Stream> {
         let list = self.lists.entry(key).or_default();
-        while let Some(idle) = list.pop() {
+        while let Some(mut idle) = pop(list) {
             self.counts.idle = self.counts.idle.saturating_sub(1);
             if now.ms_since(idle.since) >= self.idle_timeout_ms {
                 // All below it are older.
                 self.counts.expired += 1;
-            } else if idle.stream.is_clean_idle() {
+            } else if idle.is_good() {
                 self.counts.reused += 1;
                 return Some(idle.stream);
             } else {
@@ -72,12 +84,12 @@ impl Pool {
 
     /// Keeps a connection whose exchange ended cleanly. One with a read pending or something left is
     /// closed; of a full list the oldest is.
-    pub fn put(&mut self, key: usize, stream: Stream, now: Instant) {
+    pub fn put(&mut self, key: usize, mut stream: Stream, now: Instant) {
         if self.idle_max == 0 {
             self.counts.overflowed += 1;
             return;
         }
-        if !stream.reader.is_empty() {
+        if !stream.lay_aside() {
             self.counts.stale += 1;
             return;
         }
@@ -87,7 +99,12 @@ impl Pool {
             self.counts.overflowed += 1;
             self.counts.idle = self.counts.idle.saturating_sub(1);
         }
-        list.push(Idle { stream, since: now });
+        let turn = turn::mark();
+        list.push(Idle {
+            stream,
+            since: now,
+            turn,
+        });
         self.counts.idle += 1;
     }
 
@@ -122,6 +139,15 @@ impl Pool {
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.counts
+    }
+}
+
+/// The last one of those that were put there in turns before this one; else the last of all.
+fn pop(list: &mut Vec<Idle>) -> Option<Idle> {
+    let heard = list.iter().rposition(|idle| turn::has_passed(idle.turn));
+    match heard {
+        Some(place) => Some(list.remove(place)),
+        None => list.pop(),
     }
 }
 

@@ -73,6 +73,14 @@ impl Pump {
         is_idle
     }
 
+    /// Whether a read is under way that has brought nothing yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        let state = self.slot.0.take();
+        let is_waiting = matches!(state, State::Reading);
+        self.slot.0.set(state);
+        is_waiting
+    }
+
     /// Begins the read that `ask` wants, unless one is pending or waits to be collected.
     pub(super) fn begin(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) {
         match self.slot.0.take() {

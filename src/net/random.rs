@@ -9,6 +9,9 @@
 
 use core::cell::RefCell;
 
+#[cfg(any(test, feature = "sim"))]
+use crate::net::sim::{chance::Chance, world};
+
 thread_local! {
     static BLOCK: RefCell<Block> = const { RefCell::new(Block { bytes: [0; BLOCK_BYTES], used: BLOCK_BYTES }) };
 }
@@ -38,6 +41,10 @@ pub fn probe() -> bool {
 }
 
 fn draw<const N: usize>() -> [u8; N] {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(world) = world::current() {
+        return world.draw(Chance::bytes);
+    }
     BLOCK.with_borrow_mut(|block| {
         if BLOCK_BYTES - block.used < N {
             getrandom::fill(&mut block.bytes).expect("the kernel had randomness at start");

@@ -3,17 +3,19 @@
 //! Promises:
 //! - A pending read is never lost: [`Reader::poll_read`] may be polled and left alone any number of
 //!   times, in any select, across exchanges; what came is handed out by the next poll.
-//! - A pending read owns 2 KiB. Larger buffers are taken only when bytes are known to wait.
+//! - A pending read owns 1.5 KiB, or less where hardly anything is expected. Larger buffers are taken
+//!   only when bytes are known to wait.
 //! - In steady state a read on a plain connection allocates nothing.
 //! - A TLS connection that ends without a close message is an error, never a clean end.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll, Waker, ready};
 use std::io;
 
 use crate::limits::{
-    BUSY_READ_BYTES, FILL_READ_BYTES, MIDDLE_READ_BYTES, QUIET_READ_BYTES, UNBROKEN_READ_BYTES,
+    BUSY_READ_BYTES, FILL_READ_BYTES, MIDDLE_READ_BYTES, QUIET_READ_BYTES, SPARSE_READ_BYTES,
+    UNBROKEN_READ_BYTES,
 };
 use crate::net::buffers::{self, Class};
 use crate::net::driver;
@@ -36,6 +38,8 @@ pub struct Reader {
     unbroken: usize,
     /// The end of a pause that others get.
     rest: Deadline,
+    /// Hardly anything is expected: reads begin with a sparse buffer.
+    is_sparse: bool,
     /// On io_uring every read waits for the driver's turn, so that nobody is kept waiting.
     is_tireless: bool,
 }
@@ -50,6 +54,7 @@ impl Reader {
             failed: None,
             unbroken: 0,
             rest: Deadline::new(),
+            is_sparse: false,
             is_tireless: driver::current().is_some_and(driver::Rung::is_uring),
         }
     }
@@ -104,6 +109,12 @@ impl Reader {
         }
     }
 
+    /// Says whether hardly anything is expected from here on, as from a client that listens to a
+    /// stream: the reads that begin then wait with [`SPARSE_READ_BYTES`].
+    pub const fn expect_little(&mut self, is_sparse: bool) {
+        self.is_sparse = is_sparse;
+    }
+
     /// Waits for [`Reader::poll_read`]. Safe to drop: nothing is lost.
     ///
     /// # Errors
@@ -153,10 +164,29 @@ impl Reader {
         self.pump.is_idle() && self.failed.is_none() && self.early.is_empty()
     }
 
+    /// Begins the read that will tell of an end, or of bytes that nobody asked for; it wakes no one.
+    pub(super) fn rest(&mut self) {
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.pump.begin(&mut nobody, quiet_ask);
+    }
+
+    /// Whether the read that [`Reader::rest`] began has brought nothing.
+    pub(super) fn is_resting(&mut self) -> bool {
+        self.rest();
+        self.pump.is_waiting() && self.failed.is_none() && self.early.is_empty()
+    }
+
     /// Whether the peer has ended the connection, however much lies unread before its end.
     #[must_use]
     pub fn has_peer_ended(&self) -> bool {
         self.socket.has_peer_ended()
+    }
+
+    /// How many bytes the peer's side has acknowledged since the connection began; unknown on a Unix
+    /// socket.
+    #[must_use]
+    pub fn acknowledged(&self) -> Option<u64> {
+        self.socket.acknowledged()
     }
 
     /// Bytes as they are on the wire.
@@ -169,7 +199,12 @@ impl Reader {
         if let Some(failure) = self.failed.take() {
             return Poll::Ready(Err(failure));
         }
-        let done = ready!(self.poll_pump(cx, quiet_ask));
+        let ask = if self.is_sparse {
+            sparse_ask
+        } else {
+            quiet_ask
+        };
+        let done = ready!(self.poll_pump(cx, ask));
         let count = match done.result {
             Ok(count) => count,
             Err(error) => {
@@ -284,6 +319,13 @@ fn quiet_ask() -> Ask {
     Ask {
         buffer: buffers::take(Class::Quiet),
         end: QUIET_READ_BYTES,
+    }
+}
+
+fn sparse_ask() -> Ask {
+    Ask {
+        buffer: Vec::with_capacity(SPARSE_READ_BYTES),
+        end: SPARSE_READ_BYTES,
     }
 }
 

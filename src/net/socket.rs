@@ -1,6 +1,6 @@
 #![expect(
     unsafe_code,
-    reason = "borrowing the runtime's descriptors, lengths after a raw receive, disconnect, a look for the end"
+    reason = "borrowing the runtime's descriptors, lengths after a raw receive, disconnect, looks at the peer"
 )]
 //! A connected socket: both halves for the runtime, and the system calls that do not wait.
 //!
@@ -20,6 +20,8 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, UNACKED_TIMEOUT};
 use crate::net::gather::Gather;
+#[cfg(any(test, feature = "sim"))]
+use crate::net::sim::{socket::End, strike};
 use crate::net::turn;
 
 /// A shared hold on a connected socket.
@@ -34,18 +36,24 @@ pub(super) struct Socket {
 enum Keeper {
     Tcp(Rc<UnsafeCell<TcpStream>>),
     Unix(Rc<UnsafeCell<UnixStream>>),
+    #[cfg(any(test, feature = "sim"))]
+    Sim(Rc<End>),
 }
 
 /// The reading half, for the runtime.
 pub(super) enum ReadHalf {
     Tcp(OwnedReadHalf<TcpStream>),
     Unix(OwnedReadHalf<UnixStream>),
+    #[cfg(any(test, feature = "sim"))]
+    Sim(Rc<End>),
 }
 
 /// The writing half, for the runtime.
 pub(super) enum WriteHalf {
     Tcp(OwnedWriteHalf<TcpStream>),
     Unix(OwnedWriteHalf<UnixStream>),
+    #[cfg(any(test, feature = "sim"))]
+    Sim(Rc<End>),
 }
 
 /// How a connection came to be.
@@ -94,6 +102,25 @@ impl Socket {
         (socket, ReadHalf::Unix(read), WriteHalf::Unix(write))
     }
 
+    /// Takes over a simulated connection.
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) fn from_sim(end: End) -> (Self, ReadHalf, WriteHalf) {
+        let end = Rc::new(end);
+        let socket = Self {
+            keeper: Keeper::Sim(Rc::clone(&end)),
+            fd: -1,
+        };
+        (socket, ReadHalf::Sim(Rc::clone(&end)), WriteHalf::Sim(end))
+    }
+
+    #[cfg(any(test, feature = "sim"))]
+    fn simulated(&self) -> Option<&End> {
+        match &self.keeper {
+            Keeper::Sim(end) => Some(end),
+            Keeper::Tcp(_) | Keeper::Unix(_) => None,
+        }
+    }
+
     /// Whether this is a Unix socket.
     pub(super) const fn is_unix(&self) -> bool {
         matches!(self.keeper, Keeper::Unix(_))
@@ -101,11 +128,22 @@ impl Socket {
 
     /// The address on our side.
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        #[cfg(any(test, feature = "sim"))]
+        if self.simulated().is_some() {
+            return None;
+        }
         self.borrow().local_addr().ok()?.as_socket()
     }
 
     /// Whether anything waits to be read.
     pub(super) fn look(&self) -> Look {
+        #[cfg(any(test, feature = "sim"))]
+        match self.simulated() {
+            Some(end) if end.has_something() => return Look::Something,
+            Some(_) => return Look::Quiet,
+            None if strike::fails().is_err() => return Look::Something,
+            None => {}
+        }
         let mut byte = [core::mem::MaybeUninit::uninit()];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         match self.borrow().recv_with_flags(&mut byte, flags) {
@@ -117,6 +155,12 @@ impl Socket {
     /// Whether the peer has ended its direction or the connection broke, whatever still lies unread
     /// before that.
     pub(super) fn has_peer_ended(&self) -> bool {
+        #[cfg(any(test, feature = "sim"))]
+        match self.simulated() {
+            Some(end) => return end.has_peer_ended(),
+            None if strike::fails().is_err() => return false,
+            None => {}
+        }
         let mut asked = libc::pollfd {
             fd: self.fd,
             events: libc::POLLRDHUP,
@@ -128,9 +172,34 @@ impl Socket {
         count > 0
     }
 
+    /// How many bytes the peer's side has acknowledged since the connection began; unknown on a Unix
+    /// socket.
+    pub(super) fn acknowledged(&self) -> Option<u64> {
+        let mut info = [0u64; TCP_INFO_WORDS];
+        let mut size = TCP_INFO_BYTES;
+        // SAFETY: `fd` is open while `self.keeper` lives, and the kernel writes at most `size` bytes
+        // into `info`, which is as large.
+        let done = unsafe {
+            libc::getsockopt(
+                self.fd,
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                info.as_mut_ptr().cast(),
+                &raw mut size,
+            )
+        };
+        (done == 0 && size == TCP_INFO_BYTES).then(|| info[TCP_INFO_WORDS - 1])
+    }
+
     /// Appends what is there, at most `room` bytes and never past the capacity of `into`; does not
     /// wait. No room is an empty read.
     pub(super) fn receive(&self, into: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(end) = self.simulated() {
+            return end.receive_into(into, room);
+        }
+        #[cfg(any(test, feature = "sim"))]
+        strike::fails()?;
         let spare = into.spare_capacity_mut();
         let room = room.min(spare.len());
         let Some(spare) = spare.get_mut(..room).filter(|spare| !spare.is_empty()) else {
@@ -145,22 +214,41 @@ impl Socket {
 
     /// Sends what the socket takes at once; for last words, whose loss does not matter.
     pub(super) fn send_last_words(&self, bytes: &[u8]) {
+        #[cfg(any(test, feature = "sim"))]
+        match self.simulated() {
+            Some(end) => return end.send(bytes),
+            None if strike::fails().is_err() => return,
+            None => {}
+        }
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         let _ = self.borrow().send_with_flags(bytes, flags);
     }
 
     /// Ends our direction: the peer reads what was written, then the end.
     pub(super) fn shutdown_write(&self) -> io::Result<()> {
+        #[cfg(any(test, feature = "sim"))]
+        match self.simulated() {
+            Some(end) => return end.shutdown_write(),
+            None => strike::fails()?,
+        }
         self.borrow().shutdown(Shutdown::Write)
     }
 
     /// Ends both directions at once. A pending read completes, so that the descriptor can close.
     pub(super) fn shutdown(&self) {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(end) = self.simulated() {
+            return end.shutdown();
+        }
         let _ = self.borrow().shutdown(Shutdown::Both);
     }
 
     /// Ends the connection by a reset, unsent bytes thrown away. A pending read completes.
     pub(super) fn reset(&self) {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(end) = self.simulated() {
+            return end.reset();
+        }
         if self.is_unix() {
             return self.shutdown();
         }
@@ -201,7 +289,13 @@ impl ReadHalf {
         &mut self,
         buffer: SliceMut<Vec<u8>>,
     ) -> (io::Result<usize>, SliceMut<Vec<u8>>) {
+        #[cfg(any(test, feature = "sim"))]
+        if let Err(error) = strike::fails() {
+            return (Err(error), buffer);
+        }
         match self {
+            #[cfg(any(test, feature = "sim"))]
+            Self::Sim(end) => end.read_into(buffer).await,
             Self::Tcp(half) => half.read(buffer).await,
             Self::Unix(half) => half.read(buffer).await,
         }
@@ -214,7 +308,13 @@ impl WriteHalf {
         buffer: Slice<B>,
     ) -> (io::Result<usize>, Slice<B>) {
         turn::end().await;
+        #[cfg(any(test, feature = "sim"))]
+        if let Err(error) = strike::fails() {
+            return (Err(error), buffer);
+        }
         match self {
+            #[cfg(any(test, feature = "sim"))]
+            Self::Sim(end) => (end.write([bytes_of(&buffer)].into_iter()).await, buffer),
             Self::Tcp(half) => half.write(buffer).await,
             Self::Unix(half) => half.write(buffer).await,
         }
@@ -222,11 +322,24 @@ impl WriteHalf {
 
     pub(super) async fn write_pieces(&mut self, gather: Gather) -> (io::Result<usize>, Gather) {
         turn::end().await;
+        #[cfg(any(test, feature = "sim"))]
+        if let Err(error) = strike::fails() {
+            return (Err(error), gather);
+        }
         match self {
+            #[cfg(any(test, feature = "sim"))]
+            Self::Sim(end) => (end.write(gather.slices()).await, gather),
             Self::Tcp(half) => half.writev(gather).await,
             Self::Unix(half) => half.writev(gather).await,
         }
     }
+}
+
+#[cfg(any(test, feature = "sim"))]
+fn bytes_of<B: IoBuf>(buffer: &Slice<B>) -> &[u8] {
+    // SAFETY: a buffer for writing lends so many bytes from its pointer on, for as long as it lives
+    // and is not moved; the borrow sees to both.
+    unsafe { core::slice::from_raw_parts(buffer.read_ptr(), buffer.bytes_init()) }
 }
 
 /// Small writes leave at once, and dead peers are found. Set on a listener, its connections inherit
@@ -241,6 +354,11 @@ pub(super) fn set_options(socket: &socket2::Socket) {
     let _ = socket.set_tcp_keepalive(&keepalive);
     let _ = socket.set_tcp_user_timeout(Some(UNACKED_TIMEOUT));
 }
+
+/// `struct tcp_info` up to `tcpi_bytes_acked` (Linux 4.1), which is its last word then.
+const TCP_INFO_WORDS: usize = 16;
+const TCP_INFO_BYTES: libc::socklen_t = 128;
+const _: () = assert!(size_of::<[u64; TCP_INFO_WORDS]>() == TCP_INFO_BYTES as usize);
 
 const SOCKADDR_BYTES: libc::socklen_t = 16;
 const _: () = assert!(size_of::<libc::sockaddr>() == 16 && libc::AF_UNSPEC == 0);

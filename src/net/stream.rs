@@ -2,7 +2,8 @@
 //! TCP or a Unix socket, or TLS over TCP.
 //!
 //! Dropping or [`Stream::abort`]ing shuts the socket down first, so that the peer sees the end at
-//! once even while a read is pending. After a write that was not finished, dropping resets.
+//! once even while a read is pending. After a write that was not finished, dropping resets; so it
+//! does while an answer is waited for that nobody wants any more ([`Stream::revoke_on_drop`]).
 //!
 //! Not here: the halves (see `reader` and `writer`), time limits (see `timer`), reuse (see `pool`).
 
@@ -16,6 +17,8 @@ use crate::limits::MIDDLE_READ_BYTES;
 use crate::net::buffers::{self, Class};
 use crate::net::error::{Act, NetError};
 use crate::net::reader::Reader;
+#[cfg(any(test, feature = "sim"))]
+use crate::net::sim::socket::End;
 use crate::net::socket::{Look, Origin, ReadHalf, Socket, WriteHalf};
 use crate::net::tls::{Facts, Session, SharedSession};
 use crate::net::writer::Writer;
@@ -29,6 +32,8 @@ pub struct Stream {
     socket: Socket,
     peer: Option<SocketAddr>,
     session: Option<SharedSession>,
+    /// What was asked here is wanted no more if the connection is dropped.
+    revokes: bool,
 }
 
 impl Stream {
@@ -44,6 +49,14 @@ impl Stream {
         Self::plain(socket, read, write, None)
     }
 
+    /// A plain connection of a simulated world.
+    #[cfg(any(test, feature = "sim"))]
+    #[must_use]
+    pub fn from_sim(end: End, peer: SocketAddr) -> Self {
+        let (socket, read, write) = Socket::from_sim(end);
+        Self::plain(socket, read, write, Some(peer))
+    }
+
     fn plain(socket: Socket, read: ReadHalf, write: WriteHalf, peer: Option<SocketAddr>) -> Self {
         Self {
             reader: Reader::new(read, socket.clone()),
@@ -51,6 +64,7 @@ impl Stream {
             socket,
             peer,
             session: None,
+            revokes: false,
         }
     }
 
@@ -83,10 +97,25 @@ impl Stream {
             .map(|session| session.borrow().facts())
     }
 
-    /// Whether the connection may be used for another exchange: no read is pending, nothing that
-    /// came is left over, and the socket has neither bytes nor an end nor an error waiting.
-    #[must_use]
-    pub fn is_clean_idle(&self) -> bool {
+    /// Lays the connection aside after an exchange, if it may be used for another: no read is pending
+    /// and nothing that came is left over. From now on a read waits for what the peer does meanwhile.
+    pub(super) fn lay_aside(&mut self) -> bool {
+        let is_clean = self.reader.is_empty();
+        if is_clean {
+            self.reader.rest();
+        }
+        is_clean
+    }
+
+    /// Whether the peer of a connection that was laid aside has neither sent nor ended anything. The
+    /// pending read tells once the kernel `was_heard` since; until then the socket is looked at.
+    pub(super) fn is_undisturbed(&mut self, was_heard: bool) -> bool {
+        self.reader.is_resting() && (was_heard || self.socket.look() == Look::Quiet)
+    }
+
+    /// Whether no read is pending, nothing that came is left over, and nothing waits in the socket.
+    #[cfg(test)]
+    pub(crate) fn is_clean_idle(&self) -> bool {
         self.reader.is_empty() && self.socket.look() == Look::Quiet
     }
 
@@ -119,6 +148,12 @@ impl Stream {
         self.socket.send_last_words(words);
     }
 
+    /// Whether dropping the connection resets it, so that a request that is still on its way is
+    /// thrown away.
+    pub const fn revoke_on_drop(&mut self, revokes: bool) {
+        self.revokes = revokes;
+    }
+
     /// Ends the connection by a reset: the peer gets an error, unsent bytes are thrown away.
     pub fn reset(self) {
         self.socket.reset();
@@ -128,7 +163,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         // A pending read would else keep the descriptor open for as long as the peer is silent.
-        if self.writer.is_unfinished() {
+        if self.revokes || self.writer.is_unfinished() {
             // An end behind the first part of a write would reach a peer that does not read when it
             // reads again, and a peer that does as if all were well.
             self.socket.reset();

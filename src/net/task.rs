@@ -15,7 +15,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use monoio::task::JoinHandle;
+#[cfg(not(any(test, feature = "sim")))]
+use monoio::{spawn as begin, task::JoinHandle};
+
+#[cfg(any(test, feature = "sim"))]
+use crate::net::sim::task::{JoinHandle, spawn as begin};
 
 thread_local! {
     static PANICS: Cell<u64> = const { Cell::new(0) };
@@ -48,12 +52,12 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    Task(monoio::spawn(Guarded { future }))
+    Task(begin(Guarded { future }))
 }
 
 /// Lets the other tasks, timers and sockets of this thread have their turn.
 pub async fn yield_now() {
-    monoio::spawn(async {}).await;
+    begin(async {}).await;
 }
 
 /// Panics that tasks of this thread have had.

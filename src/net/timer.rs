@@ -11,9 +11,12 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use monoio::time::Sleep;
+#[cfg(not(any(test, feature = "sim")))]
+use monoio::time::{self, Sleep};
 
 use crate::net::clock::{Instant, now};
+#[cfg(any(test, feature = "sim"))]
+use crate::net::sim::time::{self, Sleep};
 
 /// A point in time that a task waits for beside other things.
 #[derive(Debug, Default)]
@@ -63,7 +66,7 @@ impl Deadline {
             return Poll::Pending;
         };
         if self.sleep.is_none() {
-            self.sleep = Some(Box::pin(monoio::time::sleep_until(at.to_runtime())));
+            self.sleep = Some(Box::pin(time::sleep_until(at.to_runtime())));
             self.armed_for = at;
         }
         let Some(sleep) = self.sleep.as_mut() else {
@@ -93,7 +96,7 @@ impl Deadline {
 
 /// Waits for `ms` milliseconds. Safe to drop.
 pub async fn sleep(ms: u64) {
-    monoio::time::sleep(Duration::from_millis(ms)).await;
+    time::sleep(Duration::from_millis(ms)).await;
 }
 
 /// The result of `future`, or `None` once `ms` milliseconds have passed.

@@ -1,4 +1,5 @@
-//! The end of a turn: where the writes of a turn wait for each other on epoll.
+//! The end of a turn: where the writes of a turn wait for each other on epoll, and what tells on both
+//! drivers whether the kernel was heard since ([`mark`], [`has_passed`]).
 //!
 //! A write on epoll is a system call made on the spot, and wakes a peer that sleeps. Spread over a
 //! turn, between one task's work and the next's, writes find their peer asleep again and again; made
@@ -12,7 +13,7 @@
 //!
 //! On epoll a whole request went from 26.9 to 22.2 µs of CPU (docs/PERFORMANCE.md).
 //!
-//! Not here: io_uring. Without a herald [`end`] never waits.
+//! On io_uring [`end`] never waits. Without a herald, as in a simulated world, no turn ever passes.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -27,8 +28,12 @@ struct Turn {
     herald: Option<Waker>,
     /// Who waits for the end. Drained every turn.
     waiting: Vec<Waker>,
-    /// Turns that have ended.
+    /// Turns that have ended, of those that somebody asked about.
     count: u64,
+    /// Writes wait for the end.
+    gathers: bool,
+    /// The herald is to be woken in this turn.
+    is_called: bool,
 }
 
 impl Turn {
@@ -37,6 +42,18 @@ impl Turn {
             herald: None,
             waiting: Vec::new(),
             count: 0,
+            gathers: false,
+            is_called: false,
+        }
+    }
+
+    /// Queues the herald behind all that is to run in this turn.
+    fn call(&mut self) {
+        if !self.is_called
+            && let Some(herald) = &self.herald
+        {
+            self.is_called = true;
+            herald.wake_by_ref();
         }
     }
 }
@@ -46,14 +63,16 @@ pub(super) fn reset() {
     TURN.set(Turn::new());
 }
 
-/// Tells the end of every turn that somebody waits for. A task of its own, on epoll alone; never
-/// ends.
-pub(super) async fn herald() {
+/// Tells the end of every turn that somebody asks about. A task of its own; never ends. With `gathers`,
+/// [`end`] waits for it.
+pub(super) async fn herald(gathers: bool) {
     // Kept from turn to turn, so that no turn allocates.
     let mut ended = Vec::new();
     poll_fn(|cx| {
         TURN.with_borrow_mut(|turn| {
             turn.herald.get_or_insert_with(|| cx.waker().clone());
+            turn.gathers = gathers;
+            turn.is_called = false;
             turn.count += 1;
             core::mem::swap(&mut turn.waiting, &mut ended);
         });
@@ -68,21 +87,28 @@ pub(super) async fn end() {
     let mut begun = None;
     poll_fn(|cx| {
         TURN.with_borrow_mut(|turn| {
-            let Some(herald) = &turn.herald else {
-                return Poll::Ready(());
-            };
-            if *begun.get_or_insert(turn.count) != turn.count {
+            if !turn.gathers || *begun.get_or_insert(turn.count) != turn.count {
                 return Poll::Ready(());
             }
-            // Queued behind all that is to run in this turn.
-            if turn.waiting.is_empty() {
-                herald.wake_by_ref();
-            }
+            turn.call();
             turn.waiting.push(cx.waker().clone());
             Poll::Pending
         })
     })
     .await
+}
+
+/// Marks this turn, for [`has_passed`].
+pub(super) fn mark() -> u64 {
+    TURN.with_borrow_mut(|turn| {
+        turn.call();
+        turn.count
+    })
+}
+
+/// Whether the turn that was marked is over: what the kernel had to tell at its end has been heard.
+pub(super) fn has_passed(mark: u64) -> bool {
+    TURN.with_borrow(|turn| turn.count != mark)
 }
 
 #[cfg(test)]

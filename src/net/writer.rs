@@ -11,6 +11,7 @@ use std::rc::Rc;
 use monoio::buf::{IoBuf, Slice};
 
 use crate::limits::{BUSY_READ_BYTES, SEAL_BYTES_MAX};
+use crate::net::boxed::boxed;
 use crate::net::buffers::{self, Class};
 use crate::net::error::{Act, Kind, NetError};
 use crate::net::gather::{Gather, Piece};
@@ -64,10 +65,8 @@ impl Writer {
             None => self.write_bytes(buffer, range).await,
             Some(session) => {
                 let plain = buffer.get(range).unwrap_or_default();
-                (
-                    self.write_sealed(&session, [plain].into_iter()).await,
-                    buffer,
-                )
+                let sealing = self.write_sealed(&session, [plain].into_iter());
+                (boxed(sealing).await, buffer)
             }
         }
     }
@@ -87,7 +86,7 @@ impl Writer {
         }
         let mut gather = Gather::new(pieces);
         if let Some(session) = self.session.clone() {
-            return self.write_sealed(&session, gather.slices()).await;
+            return boxed(self.write_sealed(&session, gather.slices())).await;
         }
         self.is_unfinished = true;
         while !gather.is_done() {
@@ -124,7 +123,7 @@ impl Writer {
             None => self.write_bytes(buffer, range).await.0,
             Some(session) => {
                 let plain = buffer.get(range).unwrap_or_default();
-                self.write_sealed(&session, [plain].into_iter()).await
+                boxed(self.write_sealed(&session, [plain].into_iter())).await
             }
         }
     }

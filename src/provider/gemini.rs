@@ -16,6 +16,7 @@ pub const KIND: Kind = Kind {
 
 fn dialect() -> Dialect {
     Dialect {
+        thought_signatures: true,
         top_k: false,
         ..Dialect::compatible()
     }

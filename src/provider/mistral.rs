@@ -1,5 +1,6 @@
 //! Mistral: 9-character tool ids, `any` for a forced tool, usage unasked on the last chunk; refuses
-//! members that it does not know.
+//! members that it does not know, the user right behind a tool, and a last message of the assistant
+//! that is not marked as the answer's beginning.
 
 use crate::provider::spec::{AuthForm, KeyNeed, Kind};
 use crate::wire::kind::{Dialect, Wire};
@@ -26,6 +27,8 @@ fn dialect() -> Dialect {
     Dialect {
         strips_reasoning: true,
         stream_usage: false,
+        user_after_tool: false,
+        assistant_prefix: true,
         top_k: false,
         reasoning_effort: false,
         tool_id_bytes_max: 9,

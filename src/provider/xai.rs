@@ -1,4 +1,4 @@
-//! xAI.
+//! xAI: takes roles in any order.
 
 use crate::provider::spec::{AuthForm, KeyNeed, Kind};
 use crate::wire::kind::{Dialect, Wire};
@@ -16,6 +16,7 @@ pub const KIND: Kind = Kind {
 
 fn dialect() -> Dialect {
     Dialect {
+        late_system: true,
         top_k: false,
         ..Dialect::compatible()
     }

@@ -13,6 +13,7 @@ use crate::http1::framing::Framing;
 use crate::http1::method::Method;
 use crate::json::nesting::Nesting;
 use crate::limits::{ERROR_BODY_BYTES_MAX, LOGGED_ID_BYTES_MAX};
+use crate::net::boxed::boxed;
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer_head::{self, BodyForm, Frame};
@@ -77,8 +78,8 @@ impl<'w> Delivery<'_, 'w> {
         exchange.upstream_request_id = self.request_id(&upstream);
         let success = (200..300).contains(&upstream.head.status);
         match (self.answer.take(), success) {
-            (None, _) => self.pass_on(client, upstream, exchange, success).await,
-            (Some(_), false) => Box::pin(self.translate_error(client, upstream, exchange)).await,
+            (None, _) => boxed(self.pass_on(client, upstream, exchange, success)).await,
+            (Some(_), false) => boxed(self.translate_error(client, upstream, exchange)).await,
             (Some(context), true) => {
                 if is_encoded(&upstream) {
                     return Err(Failure::new(Kind::Compressed));
@@ -86,13 +87,13 @@ impl<'w> Delivery<'_, 'w> {
                 let kind = content_kind(&upstream);
                 match (self.stream, kind) {
                     (true, Content::Events | Content::Unnamed) => {
-                        Box::pin(self.translate_stream(client, upstream, context, exchange)).await
+                        boxed(self.translate_stream(client, upstream, context, exchange)).await
                     }
                     (false, Content::Json | Content::Unnamed) => {
-                        Box::pin(self.translate_whole(client, upstream, &context, exchange)).await
+                        boxed(self.translate_whole(client, upstream, &context, exchange)).await
                     }
                     (true, Content::Json) => {
-                        Box::pin(self.translate_no_stream(client, upstream, exchange)).await
+                        boxed(self.translate_no_stream(client, upstream, exchange)).await
                     }
                     _ => Err(Failure::new(Kind::ContentType)),
                 }
@@ -104,12 +105,14 @@ impl<'w> Delivery<'_, 'w> {
     fn request_id(&self, upstream: &Upstream) -> Option<String> {
         let name = answer_head::id_name(self.provider.wire);
         let id = upstream.head.field(&upstream.buf, name)?;
-        let id = id.get(..LOGGED_ID_BYTES_MAX).unwrap_or(id);
-        let shows_key = self
-            .scrubber
-            .as_ref()
-            .is_some_and(|scrubber| scrubber.finds(id));
-        (!shows_key).then(|| String::from_utf8_lossy(id).into_owned())
+        let cut = id.get(..LOGGED_ID_BYTES_MAX).unwrap_or(id);
+        (!self.shows_key(id)).then(|| String::from_utf8_lossy(cut).into_owned())
+    }
+
+    /// Whether a value holds the credential that the provider was sent.
+    fn shows_key(&self, value: &[u8]) -> bool {
+        let scrubber = self.scrubber.as_ref();
+        scrubber.is_some_and(|scrubber| scrubber.finds(value))
     }
 
     async fn pass_on(
@@ -122,18 +125,21 @@ impl<'w> Delivery<'_, 'w> {
         let mode = match (self.wire, success) {
             (Some(wire), true) => {
                 let kind = content_kind(&upstream);
-                if kind == Content::Other {
-                    return Err(Failure::new(Kind::ContentType));
-                }
                 let events = kind == Content::Events || (kind == Content::Unnamed && self.stream);
-                self.mode_of(wire, events, &upstream)
+                match kind {
+                    Content::Page => return Err(Failure::new(Kind::ContentType)),
+                    Content::Other => Mode::Plain,
+                    Content::Json | Content::Events | Content::Unnamed => {
+                        self.mode_of(wire, (kind, events), &upstream)
+                    }
+                }
             }
             _ => Mode::Plain,
         };
         let body = self.body_form(&upstream, &mode);
         let frame = self.voice.frame.with_body(body);
         let mut out = buffers::take(buffers::Class::Quiet);
-        let holds = |value: &[u8]| self.scrubber.as_ref().is_some_and(|s| s.finds(value));
+        let holds = |value: &[u8]| self.shows_key(value);
         let head = (&upstream.head, upstream.buf.as_slice());
         let now = Instant::from_nanos(exchange.head_at);
         answer_head::passthrough(&mut out, head, self.wire, (&frame, now), holds);
@@ -143,13 +149,17 @@ impl<'w> Delivery<'_, 'w> {
         encode::end_head(&mut out);
         exchange.status = upstream.head.status;
         exchange.stream = mode.is_stream();
-        let hold = self.has_next && mode.is_stream();
+        if success && self.wire.is_some() && matches!(mode, Mode::Plain) {
+            // Its framing is all that will be known of it.
+            exchange.fault = Some(Kind::Compressed.verdict().word);
+        }
+        let hold = self.has_next && !matches!(mode, Mode::Plain);
         self.relay(client, upstream, (mode, &frame, out), hold, exchange)
             .await
     }
 
     /// The way of a same-wire answer. A compressed one is passed on unread.
-    fn mode_of(&self, wire: Wire, events: bool, upstream: &Upstream) -> Mode {
+    fn mode_of(&self, wire: Wire, (kind, events): (Content, bool), upstream: &Upstream) -> Mode {
         let limits = self.worker.limits();
         let encoded = is_encoded(upstream);
         let len = upstream.body.remaining();
@@ -168,6 +178,7 @@ impl<'w> Delivery<'_, 'w> {
                 nesting: (upstream.head.framing == Framing::UntilClose).then(Nesting::default),
                 found: Found::Unread,
                 kept: Some(Vec::new()),
+                unasked: self.stream && kind == Content::Json,
             },
         }
     }
@@ -229,7 +240,8 @@ impl<'w> Delivery<'_, 'w> {
         let mut out = buffers::take(buffers::Class::Quiet);
         let head = (&upstream.head, upstream.buf.as_slice());
         let now = Instant::from_nanos(exchange.head_at);
-        answer_head::translated(&mut out, head, wires, &frame, now);
+        let holds = |value: &[u8]| self.shows_key(value);
+        answer_head::translated(&mut out, head, wires, (&frame, now), holds);
         self.notes_field(&mut out);
         out.extend_from_slice(b"content-type: text/event-stream; charset=utf-8\r\n");
         out.extend_from_slice(b"cache-control: no-cache\r\n");
@@ -267,19 +279,25 @@ impl<'w> Delivery<'_, 'w> {
             response::translate(wires, &body, context, &mut tape, limits, &mut answer)
         };
         self.worker.shrink();
-        let facts = match facts {
+        let mut facts = match facts {
             Ok(facts) => facts,
             Err(fault) => {
                 let failure = Failure::with_detail(Kind::NotAnAnswer, fault.text());
-                return self
-                    .no_answer(client, upstream, (&body, failure), exchange)
-                    .await;
+                let told = self.no_answer(client, upstream, (&body, failure), exchange);
+                return boxed(told).await;
             }
         };
         drop(body);
         charge
             .hold(answer.capacity())
             .map_err(|_| Failure::new(Kind::NoRoom))?;
+        if let Some(scrubber) = &self.scrubber {
+            // What was told by escapes is plain now.
+            scrubber.blank(&mut answer);
+            if let Some(model) = &mut facts.model {
+                scrubber.clean(model);
+            }
+        }
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;
         exchange.model_answered = facts.model;
@@ -293,8 +311,8 @@ impl<'w> Delivery<'_, 'w> {
             &mut fields,
             (&upstream.head, upstream.buf.as_slice()),
             wires,
-            clock::unix_millis(),
             false,
+            |value| self.shows_key(value),
         );
         self.notes_field(&mut fields);
         let head = (200, reply::JSON, fields.as_slice());
@@ -316,10 +334,7 @@ impl<'w> Delivery<'_, 'w> {
             .read_whole(client, &mut upstream, ERROR_BODY_BYTES_MAX, &mut charge)
             .await
         {
-            Ok(body) => {
-                self.no_answer(client, upstream, (&body, failure), exchange)
-                    .await
-            }
+            Ok(body) => boxed(self.no_answer(client, upstream, (&body, failure), exchange)).await,
             Err(other) if other.kind == Kind::AnswerTooLarge => Err(failure),
             Err(other) => Err(other),
         }
@@ -345,7 +360,7 @@ impl<'w> Delivery<'_, 'w> {
         match told {
             Some(told) => {
                 let word = failure.verdict().word;
-                Ok(self.tell(client, upstream, (&told, word), exchange).await)
+                Ok(boxed(self.tell(client, upstream, (&told, word), exchange)).await)
             }
             None => Err(failure),
         }
@@ -379,7 +394,7 @@ impl<'w> Delivery<'_, 'w> {
             error::translate(wires, status, &body, has_retry_after, &secrets, &mut tape)
         };
         let told = (&told, "upstream_status");
-        Ok(self.tell(client, upstream, told, exchange).await)
+        Ok(boxed(self.tell(client, upstream, told, exchange)).await)
     }
 
     /// The credential that the provider was sent, and must not be heard of again.
@@ -400,8 +415,8 @@ impl<'w> Delivery<'_, 'w> {
             &mut fields,
             (&upstream.head, upstream.buf.as_slice()),
             (self.provider.wire, self.voice.wire),
-            clock::unix_millis(),
             told.should_retry.is_some(),
+            |value| self.shows_key(value),
         );
         self.notes_field(&mut fields);
         let words = (told, fields, word);
@@ -495,6 +510,8 @@ enum Content {
     Events,
     /// No content type at all.
     Unnamed,
+    /// A page: what stands before providers says so of itself.
+    Page,
     Other,
 }
 
@@ -511,6 +528,7 @@ fn content_kind(upstream: &Upstream) -> Content {
     match media.as_slice() {
         b"text/event-stream" => Content::Events,
         b"" => Content::Unnamed,
+        b"text/html" | b"application/xhtml+xml" => Content::Page,
         b"application/json" => Content::Json,
         other if other.ends_with(b"+json") => Content::Json,
         _ => Content::Other,

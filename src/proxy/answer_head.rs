@@ -154,11 +154,11 @@ pub fn translated(
     out: &mut Vec<u8>,
     upstream: (&ResponseHead, &[u8]),
     wires: (Wire, Wire),
-    frame: &Frame<'_>,
-    now: Instant,
+    (frame, now): (&Frame<'_>, Instant),
+    holds_credential: impl Fn(&[u8]) -> bool,
 ) {
     start(out, 200, frame, now);
-    translated_fields(out, upstream, wires, clock::unix_millis(), false);
+    translated_fields(out, upstream, wires, false, holds_credential);
 }
 
 /// Appends `server-timing`: what the gateway took before it sent the request on, and what the
@@ -193,20 +193,24 @@ fn millis(out: &mut Vec<u8>, nanos: u64) {
 }
 
 /// The provider's fields that have a meaning across the wires, less its `x-should-retry` where the
-/// gateway says one of its own (`overruled`).
+/// gateway says one of its own (`overruled`), and less what holds the credential.
 pub fn translated_fields(
     out: &mut Vec<u8>,
     upstream: (&ResponseHead, &[u8]),
     wires: (Wire, Wire),
-    now_unix_ms: u64,
     overruled: bool,
+    holds_credential: impl Fn(&[u8]) -> bool,
 ) {
     let (head, buf) = upstream;
-    if let Some(id) = head.field(buf, id_name(wires.0)) {
+    if let Some(id) = head.field(buf, id_name(wires.0))
+        && !holds_credential(id)
+    {
         encode::field(out, b"x-ringway-upstream-request-id", id);
     }
+    let now_unix_ms = clock::unix_millis();
     headers::map(wires, head.fields.iter(buf), now_unix_ms, |name, value| {
-        if !overruled || name != "x-should-retry" {
+        let withheld = overruled && name == "x-should-retry";
+        if !withheld && !holds_credential(value) {
             encode::field(out, name.as_bytes(), value);
         }
     });

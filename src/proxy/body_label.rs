@@ -6,7 +6,7 @@
 use core::future::poll_fn;
 use core::task::Poll;
 
-use crate::chat::error::ErrorKind;
+use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::body::{BodyDecoder, BodyLimits};
 use crate::http1::head::RequestHead;
 use crate::limits::Limits;
@@ -14,6 +14,7 @@ use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::ingress::{self, BodyRefusal};
 use crate::proxy::reply::Refused;
 use crate::wire::multipart::{Finder, FormFault};
+use crate::wire::peek_fault::PeekFault;
 
 /// What a head says of the body.
 #[derive(Debug)]
@@ -95,6 +96,20 @@ pub const fn too_long_to_read() -> Refused<'static> {
     let message = "request body: larger than the limit for JSON that is looked into; name its \
                    provider in `x-ringway-provider`, and it is relayed unread";
     Refused::new(ErrorKind::TooLarge, message, "body_too_large")
+}
+
+/// The refusal of JSON that is nested too deeply to be looked into, from where its model would
+/// decide.
+#[must_use]
+pub fn too_deep_to_read(fault: &PeekFault) -> Refusal {
+    Refusal {
+        kind: ErrorKind::InvalidRequest,
+        message: format!(
+            "{fault}; name its provider in `x-ringway-provider`, and it is relayed unread"
+        ),
+        param: None,
+        code: None,
+    }
 }
 
 /// Waits for the first bytes of a body and says whether it may be a JSON object. What was read

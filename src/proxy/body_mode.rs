@@ -5,14 +5,16 @@
 use core::cell::RefCell;
 
 use crate::chat::error::{ApiError, ErrorFacts};
+use crate::chat::event::StreamFault;
 use crate::chat::usage::End;
 use crate::json::nesting::Nesting;
 use crate::json::tape::Tape;
 use crate::limits::MIB;
+use crate::proxy::failure::Kind;
 use crate::translate::progress::Progress;
 use crate::translate::response::AnswerFacts;
 use crate::translate::stream::StreamTranslator;
-use crate::translate::tap::{self, Tap};
+use crate::translate::tap::{self, Tap, Whole};
 use crate::translate::usage_strip::UsageStrip;
 use crate::wire::error;
 use crate::wire::kind::Wire;
@@ -33,6 +35,8 @@ pub enum Mode {
         found: Found,
         /// What came so far; `None` once it is too long to be read, or has been.
         kept: Option<Vec<u8>>,
+        /// A stream was asked for: only an error can be meant.
+        unasked: bool,
     },
     /// A stream in the client's wire, watched, less the usage chunk that we asked for.
     Watched {
@@ -54,13 +58,19 @@ pub enum Found {
     Unread,
     /// A JSON document, and what it says.
     Answer(Box<AnswerFacts>),
+    /// A document that reports an error.
+    Error(Box<ErrorFacts>),
     /// Not JSON, or nothing at all.
     Garbage,
 }
 
 impl Found {
     fn read(wire: Wire, body: &[u8], tape: &mut Tape) -> Self {
-        tap::whole(wire, body, tape).map_or(Self::Garbage, |facts| Self::Answer(Box::new(facts)))
+        match tap::whole(wire, body, tape) {
+            Some(Whole::Answer(facts)) => Self::Answer(Box::new(facts)),
+            Some(Whole::Error(facts)) => Self::Error(facts),
+            None => Self::Garbage,
+        }
     }
 }
 
@@ -90,6 +100,32 @@ impl Mode {
         )
     }
 
+    /// Whether this is a whole answer that was read and reports an error.
+    #[must_use]
+    pub const fn is_error(&self) -> bool {
+        matches!(
+            self,
+            Self::Whole {
+                found: Found::Error(_),
+                ..
+            }
+        )
+    }
+
+    /// Whether nothing of a whole answer should be shown yet: JSON that nobody asked for, and, where
+    /// `has_next`, what begins like an error.
+    #[must_use]
+    pub fn is_dubious(&self, has_next: bool) -> bool {
+        match self {
+            Self::Whole {
+                kept: Some(body),
+                unasked,
+                ..
+            } => *unasked || (has_next && begins_like_error(body)),
+            Self::Plain | Self::Whole { .. } | Self::Watched { .. } | Self::Translated(_) => false,
+        }
+    }
+
     /// Takes payload in and appends what the client gets.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>, tape: &RefCell<Tape>) -> Progress {
         match self {
@@ -100,6 +136,7 @@ impl Mode {
                 nesting,
                 found,
                 kept,
+                ..
             } => {
                 out.extend_from_slice(input);
                 if let Some(nesting) = nesting {
@@ -159,12 +196,32 @@ impl Mode {
         true
     }
 
-    /// Ends the body; `clean` when it ended by its own framing.
-    pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>) -> Progress {
+    /// Ends the body; `clean` when it ended by its own framing. A whole answer is read here at the
+    /// latest: before its last bytes are written.
+    pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>, tape: &RefCell<Tape>) -> Progress {
         match self {
             Self::Plain => ended(clean),
-            Self::Whole { nesting, .. } => {
-                ended(clean && nesting.is_none_or(|nesting| nesting.is_closed()))
+            Self::Whole {
+                wire,
+                nesting,
+                found,
+                kept,
+                ..
+            } => {
+                if !clean || nesting.is_some_and(|nesting| !nesting.is_closed()) {
+                    return ended(false);
+                }
+                if let Some(body) = kept.take() {
+                    *found = Found::read(*wire, &body, &mut tape.borrow_mut());
+                }
+                match found {
+                    Found::Unread | Found::Answer(_) => ended(true),
+                    Found::Garbage => ended(false),
+                    Found::Error(_) => Progress {
+                        end: End::UpstreamError,
+                        ..Progress::START
+                    },
+                }
             }
             Self::Watched { tap, strip, .. } => {
                 if let Some(strip) = strip {
@@ -209,29 +266,39 @@ impl Mode {
     #[must_use]
     pub fn upstream_error(&self) -> Option<&ErrorFacts> {
         match self {
+            Self::Whole {
+                found: Found::Error(facts),
+                ..
+            } => Some(facts),
             Self::Plain | Self::Whole { .. } => None,
             Self::Watched { tap, .. } => tap.upstream_error(),
             Self::Translated(translator) => translator.upstream_error(),
         }
     }
 
+    /// What a stream that is open and will not go on failed for.
+    #[must_use]
+    pub fn malformed(&self) -> Kind {
+        match self {
+            Self::Translated(it) if it.fault() == Some(StreamFault::TooLarge) => {
+                Kind::EventTooLarge
+            }
+            Self::Translated(_) | Self::Plain | Self::Whole { .. } | Self::Watched { .. } => {
+                Kind::MalformedStream
+            }
+        }
+    }
+
     /// Token counts, stop reason and model at the end.
     #[must_use]
-    pub fn facts(&mut self, tape: &mut Tape) -> AnswerFacts {
+    pub fn facts(&mut self) -> AnswerFacts {
         let owned = |model: Option<&str>| model.map(str::to_owned);
         match self {
             Self::Plain => AnswerFacts::default(),
-            Self::Whole {
-                wire, found, kept, ..
-            } => {
-                if let Some(body) = kept.take() {
-                    *found = Found::read(*wire, &body, tape);
-                }
-                match found {
-                    Found::Answer(facts) => core::mem::take(facts.as_mut()),
-                    Found::Unread | Found::Garbage => AnswerFacts::default(),
-                }
-            }
+            Self::Whole { found, .. } => match found {
+                Found::Answer(facts) => core::mem::take(facts.as_mut()),
+                Found::Unread | Found::Error(_) | Found::Garbage => AnswerFacts::default(),
+            },
             Self::Watched { tap, .. } => AnswerFacts {
                 usage: tap.usage(),
                 stop: tap.stop(),
@@ -263,6 +330,24 @@ fn keep(kept: &mut Option<Vec<u8>>, input: &[u8]) {
             body.extend_from_slice(input);
         }
     }
+}
+
+/// Whether a document begins as errors do in both wires: their first member says so.
+fn begins_like_error(body: &[u8]) -> bool {
+    let Some(rest) = body.trim_ascii_start().strip_prefix(b"{") else {
+        return false;
+    };
+    let rest = rest.trim_ascii_start();
+    let same = |name: &[u8]| rest.starts_with(name) || name.starts_with(rest);
+    if same(br#""error""#) {
+        return true;
+    }
+    let Some(kind) = rest.strip_prefix(br#""type""#) else {
+        return br#""type""#.starts_with(rest);
+    };
+    let kind = kind.trim_ascii_start();
+    let kind = kind.strip_prefix(b":").unwrap_or(kind).trim_ascii_start();
+    kind.starts_with(br#""error""#) || br#""error""#.starts_with(kind)
 }
 
 /// Whole answers longer than this are passed on without their usage being read.

@@ -5,6 +5,7 @@
 //! further attempt.
 
 use crate::chat::error::{ApiError, ErrorKind, Refusal};
+use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer::Delivery;
 use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, word_of};
@@ -13,6 +14,7 @@ use crate::proxy::cooldown::Slot;
 use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
+use crate::proxy::limited;
 use crate::proxy::local;
 use crate::proxy::prepare::{Prepared, Purpose};
 use crate::proxy::relay::{Next, Step};
@@ -41,14 +43,20 @@ pub async fn run<'w>(
     let asked = peek.model(inbound.body()).decode();
     exchange.model_asked = Some(bounded(&asked));
     exchange.stream = peek.stream();
+    client.stream.reader.expect_little(peek.stream());
     panic_if_told(worker, &asked);
-    let resolution = worker
-        .plan
-        .resolve(&asked, inbound.provider_header(), inbound.key);
+    let plan = &worker.plan;
+    let forbidden = limited::in_chat(inbound.key, inbound.body(), worker.limits());
+    let resolution = match &forbidden {
+        Some(model) => Resolution::Unknown {
+            near: plan.near(model, inbound.key),
+        },
+        None => plan.resolve(&asked, inbound.provider_header(), inbound.key),
+    };
     let targets = match &resolution {
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
-            let message = unknown_model(&asked, near);
+            let message = unknown_model(forbidden.as_ref().unwrap_or(&asked), near);
             let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
                 .param("model")
                 .code("model_not_found");
@@ -241,7 +249,7 @@ impl<'r, 'w> Run<'r, 'w> {
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.key.map_or(usize::MAX, |key| key.tenant_index),
         };
-        let mut step = delivery.run(client, upstream, exchange).await?;
+        let mut step = boxed(delivery.run(client, upstream, exchange)).await?;
         match &mut step {
             _ if failed.is_some() => {}
             Step::Over(_) => worker.cooldowns.borrow_mut().succeeded(Slot::of(target)),

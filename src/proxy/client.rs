@@ -14,8 +14,8 @@ use crate::net::clock::{self, Instant};
 use crate::net::reader::Reader;
 use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
-use crate::net::writer::Writer;
 use crate::proxy::drain::{Drain, Phase};
+use crate::proxy::failure::Kind;
 
 /// A client's connection.
 pub struct Client<'w> {
@@ -42,6 +42,18 @@ pub enum Interrupt {
     Expired,
     /// The drain limit passed.
     Cut,
+}
+
+impl Interrupt {
+    /// What has happened to an answer whose writing was interrupted.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Gone => Kind::ClientGone,
+            Self::Expired => Kind::ClientStalled,
+            Self::Cut => Kind::DrainCut,
+        }
+    }
 }
 
 impl Client<'_> {
@@ -97,8 +109,7 @@ impl Client<'_> {
         self.deadline.poll_expired(cx).map(|()| Interrupt::Expired)
     }
 
-    /// Writes all of `bytes`; the buffer comes back empty. The deadline is set anew with every
-    /// part that went out: a slow client is no stalled one.
+    /// Writes all of `bytes`; the buffer comes back empty. A slow client is no stalled one.
     ///
     /// # Errors
     /// The client left or does not read.
@@ -125,13 +136,11 @@ impl Client<'_> {
         } = self;
         let mut taken = core::mem::take(bytes);
         let mut start = 0;
-        deadline.set_at(now.plus_ms(stall_ms));
+        let mut taking = Taking::new(stall_ms);
+        deadline.set_at(taking.look_at(now));
         while start < taken.len() {
             let end = taken.len().min(start + SEND_BYTES);
-            if start > 0 {
-                deadline.set_in(stall_ms);
-            }
-            taken = write_or_expire(&mut stream.writer, (taken, start..end), deadline).await?;
+            taken = write_or_expire(stream, (taken, start..end), (&mut taking, deadline)).await?;
             *sent += (end - start) as u64;
             start = end;
         }
@@ -178,21 +187,77 @@ fn poll_left(reader: &Reader, look: &mut Option<Deadline>, cx: &mut Context<'_>)
 /// Writes, unless the deadline passes. The drain limit does not end it: last words are written past
 /// it, and the process ends soon in any case.
 async fn write_or_expire(
-    writer: &mut Writer,
+    Stream { reader, writer, .. }: &mut Stream,
     (bytes, range): (Vec<u8>, Range<usize>),
-    deadline: &mut Deadline,
+    (taking, deadline): (&mut Taking, &mut Deadline),
 ) -> Result<Vec<u8>, Interrupt> {
     let mut work = pin!(writer.write(bytes, range));
     poll_fn(|cx| {
         if let Poll::Ready((result, buffer)) = work.as_mut().poll(cx) {
             return Poll::Ready(result.map(|()| buffer).map_err(|_| Interrupt::Gone));
         }
-        deadline.poll_expired(cx).map(|()| Err(Interrupt::Expired))
+        taking
+            .poll_stalled(reader, deadline, cx)
+            .map(|()| Err(Interrupt::Expired))
     })
     .await
 }
 
-/// A large answer goes out in parts of this size, each with a time of its own.
+/// Tells a client that takes what is written slowly from one that takes nothing.
+///
+/// A write that waits looks twice within the stall time at what the client's side has acknowledged,
+/// and asks the kernel for it only then: almost no write waits so long. The first look can tell
+/// nothing yet.
+#[derive(Debug)]
+pub struct Taking {
+    stall_ms: u64,
+    /// What was acknowledged at the latest look.
+    seen: Option<u64>,
+    /// Looks, one after the other, that saw nothing move.
+    idle_looks: u32,
+}
+
+impl Taking {
+    /// For one write.
+    #[must_use]
+    pub const fn new(stall_ms: u64) -> Self {
+        Self {
+            stall_ms,
+            seen: None,
+            idle_looks: 0,
+        }
+    }
+
+    /// When to look first at a write that begins at `now`.
+    #[must_use]
+    pub const fn look_at(&self, now: Instant) -> Instant {
+        now.plus_ms(self.stall_ms / LOOKS)
+    }
+
+    /// Ready when the client has taken nothing for the stall time. `deadline` is the next look.
+    pub fn poll_stalled(
+        &mut self,
+        reader: &Reader,
+        deadline: &mut Deadline,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        while deadline.poll_expired(cx).is_ready() {
+            let seen = reader.acknowledged();
+            let moved = self.seen.is_some() && seen != self.seen;
+            self.seen = seen;
+            self.idle_looks = if moved { 0 } else { self.idle_looks + 1 };
+            if u64::from(self.idle_looks) >= LOOKS {
+                return Poll::Ready(());
+            }
+            deadline.set_in(self.stall_ms.div_ceil(LOOKS));
+        }
+        Poll::Pending
+    }
+}
+
+/// A large answer goes out in parts of this size: those that were taken are counted.
 const SEND_BYTES: usize = 256 * KIB;
+/// Looks at a write within the stall time.
+const LOOKS: u64 = 2;
 /// Between two looks for the end of a client that has sent more than is read.
 const LOOK_MS: u64 = 50;

@@ -12,9 +12,11 @@ use std::rc::Rc;
 
 use crate::chat::error::ErrorKind;
 use crate::http1::fault::HeadFault;
+use crate::http1::fields::Fields;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Version;
 use crate::limits::{LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
+use crate::net::boxed::boxed;
 use crate::net::buffers;
 use crate::net::clock;
 use crate::net::random;
@@ -27,12 +29,13 @@ use crate::proxy::exchange;
 use crate::proxy::ingress::{self, HeadEnd, HeadRead};
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
-use crate::proxy::worker::Worker;
+use crate::proxy::worker::{Place, Worker};
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::wire::kind::Wire;
 
-/// Serves one connection to its end.
-pub async fn serve(stream: Stream, worker: Rc<Worker>) {
+/// Serves one connection to its end; `_place` is held so long. All but the wait for a request is boxed:
+/// an idle connection holds none of it.
+pub async fn serve(stream: Stream, worker: Rc<Worker>, _place: Place) {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let _seat = worker.drain.sit(waker);
     let mut client = Client {
@@ -50,17 +53,19 @@ pub async fn serve(stream: Stream, worker: Rc<Worker>) {
         let next = match read {
             Ok(read) => {
                 let last = number == limits.requests_per_connection_max;
-                run_guarded(&mut client, &worker, &mut head, read, last).await
+                boxed(run_guarded(&mut client, &worker, &mut head, read, last)).await
             }
             Err(HeadEnd::Closed | HeadEnd::Broken) => Next::Close,
-            Err(HeadEnd::TooSlow) => refuse_head(&mut client, &worker, None).await,
-            Err(HeadEnd::Fault(fault)) => refuse_head(&mut client, &worker, Some(fault)).await,
+            Err(HeadEnd::TooSlow) => boxed(refuse_head(&mut client, &worker, None)).await,
+            Err(HeadEnd::Fault(fault)) => {
+                boxed(refuse_head(&mut client, &worker, Some(fault))).await
+            }
         };
         match next {
             Next::KeepAlive => recycle(&mut client),
             // Bytes that wait would turn our close into a reset, which can overtake the answer.
             Next::Close if client.ahead.is_empty() => return,
-            Next::Close | Next::Linger => return linger(&mut client, limits).await,
+            Next::Close | Next::Linger => return boxed(linger(&mut client, limits)).await,
             Next::Abort => return client.stream.abort(),
             Next::Reset => return client.stream.reset(),
         }
@@ -80,11 +85,16 @@ async fn run_guarded(
         let running = async {
             // On the heap, and gone again before the answer is relayed: a stream that runs for
             // minutes holds nothing of its request.
-            let step = Box::pin(exchange::run(client, worker, head, read, last, &mut record)).await;
+            let step = boxed(exchange::run(client, worker, head, read, last, &mut record)).await;
             match step {
                 Step::Over(next) => next,
-                Step::Relay(relay) => {
+                Step::Relay(mut relay) => {
                     buffers::give(core::mem::take(&mut client.input));
+                    if relay.mode.is_stream() {
+                        // It may run for minutes, and looks nothing up any more.
+                        *head = RequestHead::new();
+                        relay.upstream.head.fields = Fields::new();
+                    }
                     relay.run(client, &mut record).await
                 }
             }
@@ -100,7 +110,7 @@ async fn run_guarded(
     };
     let next = match next {
         Some(next) => next,
-        None => after_panic(client, worker, &mut record).await,
+        None => boxed(after_panic(client, worker, &mut record)).await,
     };
     record.ended_at = clock::now().as_nanos();
     worker.settle(&record);
@@ -175,6 +185,7 @@ fn voice(wire: Wire, id: u128, worker: &Worker) -> Voice<'_> {
 fn recycle(client: &mut Client<'_>) {
     buffers::give(core::mem::take(&mut client.input));
     core::mem::swap(&mut client.input, &mut client.ahead);
+    client.stream.reader.expect_little(false);
 }
 
 /// Closes our direction, then reads and drops what still comes, so that the client reads the

@@ -7,6 +7,7 @@ use crate::chat::error::ErrorKind;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Method;
 use crate::http1::target::{self, ApiPath};
+use crate::net::boxed::boxed;
 use crate::net::clock::Instant;
 use crate::net::random;
 use crate::proxy::answer_head::{BodyForm, Frame};
@@ -40,7 +41,7 @@ pub async fn run<'w>(
 ) -> Step<'w> {
     exchange.id = random::id();
     exchange.started_at = read.started.as_nanos();
-    exchange.request_at = exchange.started_at;
+    exchange.request_at = read.ended.as_nanos();
     worker.shared.count_request();
     if head.framing.is_empty() {
         // What lies behind the head is the next request, however this one is answered.
@@ -178,7 +179,7 @@ impl<'w> Request<'_, 'w> {
                 key,
                 presented,
             };
-            return Box::pin(relay.run(client, head, exchange)).await;
+            return boxed(relay.run(client, head, exchange)).await;
         }
         self.held(client, head, (presented, key), exchange).await
     }
@@ -208,7 +209,7 @@ impl<'w> Request<'_, 'w> {
             Err(refusal) => return Step::Over(self.refuse_unread(client, exchange, refusal).await),
         };
         exchange.bytes_in = body.len() as u64;
-        exchange.request_at = at.map_or(exchange.started_at, Instant::as_nanos);
+        exchange.request_at = at.map_or(exchange.request_at, Instant::as_nanos);
         let voice = Voice {
             unread: false,
             ..self.voice
@@ -233,14 +234,14 @@ impl<'w> Request<'_, 'w> {
             }
             Endpoint::CountTokens => {
                 let purpose = Purpose::Count;
-                Box::pin(chat::run(
+                boxed(chat::run(
                     client, worker, &inbound, &voice, purpose, exchange,
                 ))
                 .await
             }
             _ => {
                 let purpose = Purpose::Chat;
-                Box::pin(chat::run(
+                boxed(chat::run(
                     client, worker, &inbound, &voice, purpose, exchange,
                 ))
                 .await

@@ -73,6 +73,8 @@ pub enum Kind {
     StreamError,
     /// An event of the stream is malformed.
     MalformedStream,
+    /// An event of the stream, or what it holds back, is larger than its bound.
+    EventTooLarge,
     /// The provider fell silent before anything was sent on.
     BodyStall,
     /// The buffer budget is used up.
@@ -289,6 +291,14 @@ impl Kind {
                 "malformed_stream",
                 "upstream sent a malformed stream",
             ),
+            Self::EventTooLarge => (
+                Upstream,
+                502,
+                Api,
+                false,
+                "event_too_large",
+                "upstream sent an event that is too large",
+            ),
             Self::BodyStall => (
                 Upstream,
                 504,
@@ -352,6 +362,7 @@ impl Kind {
             | Self::BodyCut
             | Self::StreamError
             | Self::MalformedStream
+            | Self::EventTooLarge
             | Self::BodyStall
             | Self::NoRoom
             | Self::DrainCut
@@ -391,7 +402,7 @@ mod tests {
         }
     }
 
-    const ALL: [Kind; 24] = [
+    const ALL: [Kind; 25] = [
         Kind::Status,
         Kind::Credential,
         Kind::ClientGone,
@@ -412,6 +423,7 @@ mod tests {
         Kind::BodyCut,
         Kind::StreamError,
         Kind::MalformedStream,
+        Kind::EventTooLarge,
         Kind::BodyStall,
         Kind::NoRoom,
         Kind::DrainCut,

@@ -24,6 +24,8 @@ pub struct HeadRead {
     pub body_at: usize,
     /// When its first byte was there.
     pub started: Instant,
+    /// When its last byte was.
+    pub ended: Instant,
 }
 
 /// A body that was read.
@@ -31,7 +33,7 @@ pub struct HeadRead {
 pub struct BodyRead {
     /// Where it lies in `Client::input`.
     pub body: Range<usize>,
-    /// When it was waited for last; `None` when it came along with the head.
+    /// When its last byte was there; `None` when it came along with the head.
     pub at: Option<Instant>,
 }
 
@@ -81,6 +83,7 @@ pub async fn read_head(
         client.deadline.set_in(limits.idle_timeout_ms);
     }
     let mut is_leaving = false;
+    let mut ended = None;
     loop {
         if !client.input.is_empty() {
             let started = *started.get_or_insert_with(|| {
@@ -95,6 +98,7 @@ pub async fn read_head(
                     return Ok(HeadRead {
                         body_at: consumed,
                         started,
+                        ended: ended.unwrap_or(started),
                     });
                 }
                 Ok(Parsed::Partial { scanned: so_far }) => scanned = so_far,
@@ -102,6 +106,7 @@ pub async fn read_head(
             }
         }
         read_some(client, &mut is_leaving).await?;
+        ended = started.map(|_| clock::now());
     }
 }
 
@@ -163,11 +168,13 @@ pub async fn read_body(
             asked = true;
             send_continue(client, limits).await?;
         }
-        if !pace.holds(end - body_at, *now.insert(clock::now()), budget.is_tight()) {
+        let at = *now.get_or_insert_with(clock::now);
+        if !pace.holds(end - body_at, at, budget.is_tight()) {
             return Err(BodyRefusal::TooSlow);
         }
         make_room(client, charge, decoder.remaining())?;
         fill(client, limits.body_stall_timeout_ms).await?;
+        now = Some(clock::now());
     }
 }
 
@@ -191,31 +198,47 @@ pub fn split_ahead(client: &mut Client<'_>, end: usize) {
     }
 }
 
-/// Lets the buffer grow, as far as the budget goes: by doubling, and past [`LARGE_BYTES`] by eight,
-/// though never past what the head declares. What was really received sets the measure, and a large
-/// body is moved once or twice instead of five times.
+/// Lets the buffer grow, as far as the budget goes: by doubling, and past [`LARGE_BYTES`] to all that
+/// the head declares at once. Memory that is not written to costs nothing, so that a large body is
+/// moved once; what was really received sets how much of it is charged.
 fn make_room(
     client: &mut Client<'_>,
     charge: &mut Charge,
     left: Option<u64>,
 ) -> Result<(), BodyRefusal> {
     let input = &mut client.input;
-    if input.capacity() > input.len() {
+    let left = left.and_then(|left| usize::try_from(left).ok());
+    let declared = left.map(|left| input.len().saturating_add(left));
+    let (wanted, charged) = match declared {
+        Some(declared) if input.len() >= LARGE_BYTES => {
+            let charged = charged_for(input.len()).min(declared);
+            (declared.max(input.len() + 1), charged)
+        }
         // Over TLS a buffer grows by what was opened into it.
-        return charge
-            .hold(input.capacity())
-            .map_err(|_| BodyRefusal::NoRoom);
-    }
-    let doubled = (input.capacity() * 2).max(BUSY_READ_BYTES / 4);
-    let grown = match left.and_then(|left| usize::try_from(left).ok()) {
-        Some(left) if input.len() >= LARGE_BYTES => (input.len() * 8)
-            .min(input.len().saturating_add(left))
-            .max(input.len() + 1),
-        _ => doubled,
+        _ if input.capacity() > input.len() => (input.capacity(), input.capacity()),
+        _ => {
+            let doubled = (input.capacity() * 2).max(BUSY_READ_BYTES / 4);
+            (doubled, doubled)
+        }
     };
-    charge.hold(grown).map_err(|_| BodyRefusal::NoRoom)?;
-    input.reserve_exact(grown - input.len());
+    charge.hold(charged).map_err(|_| BodyRefusal::NoRoom)?;
+    if wanted > input.capacity() {
+        let more = wanted - input.len();
+        input
+            .try_reserve_exact(more)
+            .map_err(|_| BodyRefusal::NoRoom)?;
+    }
     Ok(())
+}
+
+/// What a body of declared length is charged for, of which `received` bytes are there: eight times
+/// that at most, in steps, so that of many that come together some come to their end.
+const fn charged_for(received: usize) -> usize {
+    let mut charged = 8 * LARGE_BYTES;
+    while charged <= received {
+        charged = charged.saturating_mul(8);
+    }
+    charged
 }
 
 async fn fill(client: &mut Client<'_>, stall_ms: u64) -> Result<(), BodyRefusal> {
@@ -306,7 +329,7 @@ impl Pace {
 /// How long an idle connection is still listened to when the process drains.
 const LEAVE_MS: u64 = 20;
 
-/// From here on a declared length may set how much room is made at once.
+/// From here on the declared length sets how much room is made.
 const LARGE_BYTES: usize = 256 * 1024;
 
 #[cfg(test)]

@@ -36,7 +36,37 @@ impl<'r> Limited<'r> {
     #[must_use]
     pub fn must_name(&self) -> bool {
         let path = self.path;
-        path != b"/files" && path != b"/uploads" && !path.starts_with(b"/uploads/")
+        let stores = path == b"/files" || path == b"/uploads" || path.starts_with(b"/uploads/");
+        !stores && self.in_path().next().is_none()
+    }
+
+    /// The models that the path names: what stands behind a segment that is known to hold them.
+    fn in_path(&self) -> impl Iterator<Item = String> {
+        let mut holds = false;
+        self.path
+            .split(|&byte| byte == b'/')
+            .filter_map(move |segment| {
+                let mut text = Vec::with_capacity(segment.len());
+                decode_id(segment, &mut text);
+                let is_holder = |name: &&[u8]| text.eq_ignore_ascii_case(name);
+                let is_model = core::mem::replace(&mut holds, MODEL_SEGMENTS.iter().any(is_holder));
+                (is_model && !segment.is_empty())
+                    .then(|| String::from_utf8_lossy(&text).into_owned())
+            })
+    }
+
+    /// Judges what the path names. Behind an id may stand what is done with it (`id:verb`).
+    ///
+    /// # Errors
+    /// A model that the key may not use.
+    pub fn judge_path(&self) -> Result<(), Missed> {
+        for model in self.in_path() {
+            let id = model.rsplit_once(':').map_or(&*model, |(id, _)| id);
+            if !self.key.allows(&model) && !self.key.allows(id) {
+                return Err(self.unknown(&model));
+            }
+        }
+        Ok(())
     }
 
     /// Judges a body that was held. `names`: its outermost object has a `model`.
@@ -45,12 +75,12 @@ impl<'r> Limited<'r> {
     /// It names a model that the key may not use, or none.
     pub fn judge(&self, body: &[u8], names: bool, limits: &Limits) -> Result<(), Missed> {
         let allows = |model: &str| self.key.allows(model);
-        let read = named::first_forbidden(body, limits, &allows);
+        let read = named::first_forbidden(body, false, limits, &allows);
         if let Some(model) = read.map_err(|_| unnamed())? {
             return Err(self.unknown(&model));
         }
         // The requests of a batch name theirs each.
-        if names || self.path == b"/messages/batches" || !self.must_name() {
+        if names || self.path == BATCHES || !self.must_name() {
             return Ok(());
         }
         Err(unnamed())
@@ -79,6 +109,16 @@ impl<'r> Limited<'r> {
     }
 }
 
+/// The first model that a chat names beside its own and that its key may not use: as a fallback, or
+/// for a tool.
+#[must_use]
+pub fn in_chat(key: Option<&ClientKey>, body: &[u8], limits: &Limits) -> Option<String> {
+    let key = key.filter(|key| key.models.is_some())?;
+    let allows = |model: &str| key.allows(model);
+    // What is no JSON has been refused before.
+    named::first_forbidden(body, true, limits, &allows).ok()?
+}
+
 /// The refusal of a model that does not exist or that the key may not use.
 #[must_use]
 pub fn unknown(model: &str, near: &[&str]) -> Missed {
@@ -98,3 +138,8 @@ pub const fn unnamed() -> Missed {
     let refused = Refused::new(ErrorKind::Permission, message, "unnamed_model");
     Missed::Refused(refused.param("model"))
 }
+
+/// Where bodies name their models in their requests, none for themselves.
+pub const BATCHES: &[u8] = b"/messages/batches";
+/// Segments of a path behind which a model stands.
+const MODEL_SEGMENTS: &[&[u8]] = &[b"models", b"engines", b"deployments", b"checkpoints"];

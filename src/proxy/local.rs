@@ -4,7 +4,7 @@ use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::target::decode_id;
 use crate::json::write::Writer;
 use crate::proxy::client::Client;
-use crate::proxy::ids::{bounded, unknown_model};
+use crate::proxy::ids::{Page, bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Refused, Voice};
@@ -38,12 +38,21 @@ pub async fn models(
             w.close_array().close_object();
         }
         Wire::AnthropicMessages => {
+            let query = inbound.head.query(&inbound.bytes).unwrap_or_default();
+            let page = Page::read(query).and_then(|page| page.of(&listed));
+            let (page, has_more) = match page {
+                Ok(page) => page,
+                Err(param) => {
+                    let refusal = Refusal::invalid(param, format!("{param}: {NO_SUCH_PAGE}"));
+                    return refuse(client, exchange, voice, &refusal).await;
+                }
+            };
             w.open_object().name("data").open_array();
-            for (id, _) in &listed {
+            for (id, _) in page {
                 anthropic_model(&mut w, id);
             }
-            w.close_array().name("has_more").boolean(false);
-            for (name, end) in [("first_id", listed.first()), ("last_id", listed.last())] {
+            w.close_array().name("has_more").boolean(has_more);
+            for (name, end) in [("first_id", page.first()), ("last_id", page.last())] {
                 w.name(name);
                 match end {
                     Some((id, _)) => w.string(id),
@@ -174,3 +183,5 @@ fn anthropic_model(w: &mut Writer<'_>, id: &str) {
 /// The configuration knows no date of a model; both lists want one, so it is always the same.
 const MODEL_CREATED: u64 = 1_735_689_600;
 const MODEL_CREATED_AT: &str = "2025-01-01T00:00:00Z";
+
+const NO_SUCH_PAGE: &str = "expected a limit from 1 to 1000, and ids of this list";

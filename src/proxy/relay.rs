@@ -24,7 +24,7 @@ use crate::net::stream::Stream;
 use crate::proxy::answer_head::BodyForm;
 use crate::proxy::body_mode::Mode;
 use crate::proxy::budget::Charge;
-use crate::proxy::client::{self, Client};
+use crate::proxy::client::{self, Client, Taking};
 use crate::proxy::cooldown::Slot;
 use crate::proxy::drain::Phase;
 use crate::proxy::failure::{Failure, Kind};
@@ -96,6 +96,8 @@ pub struct Relay<'w> {
 pub struct State {
     body: Body,
     end: End,
+    /// When the answer's head was there.
+    began: Instant,
     /// When the provider was heard last.
     heard: Instant,
     /// When the latest turn began: the provider was heard or had ended, or a wait was over.
@@ -126,6 +128,7 @@ impl State {
         Self {
             body: Body::Open,
             end: End::Open,
+            began: heard,
             heard,
             turned: heard,
             told: heard,
@@ -142,8 +145,9 @@ impl State {
 
 impl Relay<'_> {
     /// Brings the answer to its commit: a stream at once, but where another target could still take
-    /// over; a whole answer with its first byte, before which a break is an answer of ours. Nothing
-    /// has been written when this returns.
+    /// over; a translated one with its first event, or soon, so that an error in its place is an
+    /// answer however its bytes arrive; a whole answer with its first byte, before which a break is
+    /// an answer of ours. Nothing has been written when this returns.
     ///
     /// # Errors
     /// A failure before commit.
@@ -155,8 +159,7 @@ impl Relay<'_> {
         loop {
             self.digest(exchange);
             if self.is_over() {
-                let shown = self.hold.is_none() && self.has_shown();
-                return if shown || self.state.end == End::Complete {
+                return if self.may_be_shown() {
                     Ok(())
                 } else {
                     Err(self.failure())
@@ -165,8 +168,8 @@ impl Relay<'_> {
             if !self.waits() {
                 return Ok(());
             }
-            if self.turn(client, exchange, false).await == Flow::ClientLost {
-                return Err(Failure::new(Kind::ClientGone));
+            if let Flow::ClientLost(kind) = self.turn(client, exchange, false).await {
+                return Err(Failure::new(kind));
             }
         }
     }
@@ -181,8 +184,8 @@ impl Relay<'_> {
             if self.state.content {
                 self.judge(None);
             }
-            if self.turn(client, exchange, true).await == Flow::ClientLost {
-                return self.client_lost(exchange);
+            if let Flow::ClientLost(kind) = self.turn(client, exchange, true).await {
+                return self.client_lost(kind, exchange);
             }
             self.digest(exchange);
         }
@@ -192,11 +195,38 @@ impl Relay<'_> {
     /// Whether the commit waits for more of the answer.
     fn waits(&self) -> bool {
         match self.mode {
-            Mode::Whole { .. } => !self.state.came,
+            Mode::Whole { .. } => {
+                let dubious = self.mode.is_dubious(self.hold.is_some());
+                !self.state.came
+                    || (dubious && self.out.len() < self.worker.limits().held_bytes_max)
+            }
             Mode::Plain | Mode::Watched { .. } | Mode::Translated(_) => {
-                self.hold.is_some_and(|until| self.state.turned < until)
-                    && !self.state.content
+                let begun = match self.hold {
+                    Some(_) => self.state.content,
+                    None => self.has_shown(),
+                };
+                self.wait_end().is_some_and(|end| self.state.turned < end)
+                    && !begun
                     && self.out.len() < self.worker.limits().held_bytes_max
+            }
+        }
+    }
+
+    /// Until when the commit of a stream may wait.
+    fn wait_end(&self) -> Option<Instant> {
+        let soon = || self.state.began.plus_ms(FIRST_EVENT_MS);
+        self.hold.or_else(|| self.is_translated().then(soon))
+    }
+
+    /// Whether an answer that is over before its commit goes to the client. A whole one that is no
+    /// answer does not, and an error does where it is asked for in this form and none may follow.
+    fn may_be_shown(&self) -> bool {
+        match self.mode {
+            Mode::Whole { unasked, .. } if self.mode.is_error() => !unasked && self.hold.is_none(),
+            Mode::Whole { .. } if self.mode.is_garbage() => false,
+            Mode::Plain | Mode::Whole { .. } | Mode::Watched { .. } | Mode::Translated(_) => {
+                let shown = self.hold.is_none() && self.has_shown();
+                shown || self.state.end == End::Complete
             }
         }
     }
@@ -251,6 +281,13 @@ impl Relay<'_> {
             self.state.content |= progress.content;
             self.state.end = note(exchange, progress, self.state.heard);
         }
+        if self.state.end == End::UpstreamError
+            && self.is_translated()
+            && let Some(scrubber) = &self.scrubber
+        {
+            // An error's words are decoded and written anew: escapes hide nothing any more.
+            scrubber.blank(&mut self.out);
+        }
         if self.state.body == Body::Open && self.upstream.body.is_done() && !self.state.is_broken()
         {
             self.state.body = Body::Whole;
@@ -298,7 +335,7 @@ impl Relay<'_> {
             // Before the translator says, in words that fit every break, that something is missing.
             self.fail(exchange);
         }
-        let progress = self.mode.finish(clean, &mut self.out);
+        let progress = self.mode.finish(clean, &mut self.out, &self.worker.tape);
         self.state.end = note(exchange, progress, self.state.heard);
     }
 
@@ -311,8 +348,8 @@ impl Relay<'_> {
         committed: bool,
     ) -> Flow {
         let stall_at = self.state.heard.plus_ms(self.stall_ms);
-        let mut wait_until = match self.hold {
-            Some(until) if !committed => until.min(stall_at),
+        let mut wait_until = match self.wait_end() {
+            Some(end) if !committed => end.min(stall_at),
             Some(_) | None => stall_at,
         };
         if committed {
@@ -338,7 +375,7 @@ impl Relay<'_> {
             Turn::Expired if wait_until < stall_at => {}
             Turn::Expired => self.state.body = Body::Broken(Kind::BodyStall),
             Turn::Cut => self.state.body = Body::Broken(Kind::DrainCut),
-            Turn::ClientLost => return Flow::ClientLost,
+            Turn::ClientLost(kind) => return Flow::ClientLost(kind),
         }
         Flow::On
     }
@@ -372,7 +409,6 @@ impl Relay<'_> {
             Vec::new()
         };
         let len = bytes.len();
-        exchange.bytes_out += len as u64;
         let Client {
             stream,
             ahead,
@@ -382,9 +418,9 @@ impl Relay<'_> {
             ..
         } = client;
         let Stream { reader, writer, .. } = stream;
+        let mut taking = Taking::new(self.worker.limits().write_stall_timeout_ms);
         if len > 0 {
-            let stall_ms = self.worker.limits().write_stall_timeout_ms;
-            deadline.set_at(self.state.turned.plus_ms(stall_ms));
+            deadline.set_at(taking.look_at(self.state.turned));
         } else {
             deadline.set_at(wait_until);
         }
@@ -402,8 +438,9 @@ impl Relay<'_> {
         poll_fn(|cx| {
             if !is_written && let Poll::Ready((result, mut buffer)) = writing.as_mut().poll(cx) {
                 if result.is_err() {
-                    return Poll::Ready(Turn::ClientLost);
+                    return Poll::Ready(Turn::ClientLost(Kind::ClientGone));
                 }
+                exchange.bytes_out += len as u64;
                 buffer.clear();
                 buffers::give(core::mem::replace(out, buffer));
                 is_written = true;
@@ -416,18 +453,21 @@ impl Relay<'_> {
                 return Poll::Ready(Turn::Read(result));
             }
             if client::poll_gone(reader, ahead, look, cx).is_ready() {
-                return Poll::Ready(Turn::ClientLost);
+                return Poll::Ready(Turn::ClientLost(Kind::ClientGone));
             }
             // A write under way is finished first: last words must not overtake it.
             if is_written && drain.phase() == Phase::Cut {
                 return Poll::Ready(Turn::Cut);
             }
+            if !is_written {
+                let stalled = taking.poll_stalled(reader, deadline, cx);
+                return stalled.map(|()| Turn::ClientLost(Kind::ClientStalled));
+            }
             match deadline.poll_expired(cx) {
-                Poll::Ready(()) if !is_written => Poll::Ready(Turn::ClientLost),
                 Poll::Ready(()) => Poll::Ready(Turn::Expired),
                 Poll::Pending => {
                     // A stream that waits holds no buffer but those of its two pending reads.
-                    if is_written && out.is_empty() {
+                    if out.is_empty() {
                         buffers::give(core::mem::take(out));
                     }
                     Poll::Pending
@@ -458,7 +498,7 @@ impl Relay<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
     On,
-    ClientLost,
+    ClientLost(Kind),
 }
 
 /// What a turn of the relay came to.
@@ -466,7 +506,7 @@ enum Turn {
     Read(Result<usize, NetError>),
     Expired,
     Cut,
-    ClientLost,
+    ClientLost(Kind),
 }
 
 /// Payload without a scrubber: passed as it is.
@@ -488,5 +528,8 @@ fn kind_of(error: NetError) -> Kind {
     }
 }
 
+/// How long the head of a translated stream waits for the first event. Providers send both at once
+/// or in a row; one that thinks first shows its head by then, and pings follow it.
+const FIRST_EVENT_MS: u64 = 500;
 /// What a chunk needs beside its payload, and the end of the body behind it.
 const CHUNK_FRAME_BYTES: usize = 32;

@@ -13,6 +13,7 @@ use crate::http1::framing::Framing;
 use crate::http1::head::RequestHead;
 use crate::http1::target as url;
 use crate::json::rewrite::Edits;
+use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer::Delivery;
 use crate::proxy::auth::Presented;
@@ -98,6 +99,7 @@ impl<'w> Request<'_, 'w> {
             self.limited()
                 .map_or(Ok(()), |rule| rule.judge_query(query))?;
         }
+        self.limited().map_or(Ok(()), |rule| rule.judge_path())?;
         let label = Label::of(head, &client.input)
             .ok_or_else(|| Missed::Refused(body_label::two_labels()))?;
         let mut charge = Charge::new(
@@ -147,7 +149,7 @@ impl<'w> Request<'_, 'w> {
 
     /// Whether the body is read whole before it goes on: JSON, and of a key that may use some models
     /// alone everything in which a provider could find one, but for forms that are read on their
-    /// way. JSON too long to be held goes on unread where the head names its provider.
+    /// way. JSON too long to be held goes on unread where its model makes no difference.
     async fn is_held(
         &self,
         client: &mut Client<'_>,
@@ -173,14 +175,21 @@ impl<'w> Request<'_, 'w> {
         }
         match head.framing {
             Framing::Length(length) if length > limits.body_bytes_max as u64 && !is_limited => {
-                let mut names = wishes::PROVIDERS.iter();
-                match names.any(|name| head.field(&client.input, name).is_some()) {
+                match self.leads_one_way(head, &client.input) {
                     true => Ok(false),
                     false => Err(Missed::Refused(body_label::too_long_to_read())),
                 }
             }
             _ => Ok(true),
         }
+    }
+
+    /// Whether a body that cannot be looked into has one place to go, whichever model it names.
+    fn leads_one_way(&self, head: &RequestHead, buf: &[u8]) -> bool {
+        let mut names = wishes::PROVIDERS.iter();
+        names.any(|name| head.field(buf, name).is_some())
+            || self.path == limited::BATCHES
+            || self.worker.plan.leads_one_way()
     }
 
     /// The rule for the key, if it may use some models alone.
@@ -205,7 +214,16 @@ impl<'w> Request<'_, 'w> {
         let limits = self.worker.limits();
         let peek = match body.is_empty() || is_encoded {
             true => Peek::default(),
-            false => peek::peek_relayed(body, limits).map_err(bad_body)?,
+            false => match peek::peek_relayed(body, limits) {
+                Ok(peek) => peek,
+                Err(fault) if fault.is_limit() && limited.is_none() => {
+                    match self.leads_one_way(&inbound.head, &inbound.bytes) {
+                        true => Peek::default(),
+                        false => return Err(Missed::Refusal(body_label::too_deep_to_read(&fault))),
+                    }
+                }
+                Err(fault) => return Err(bad_body(fault)),
+            },
         };
         let named = peek.kind(Known::Model) == Some(known::Kind::String);
         if let Some(limited) = limited {
@@ -275,6 +293,8 @@ impl<'w> Request<'_, 'w> {
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
         let provider = self.worker.plan.providers.get(index).ok_or_else(bug)?;
+        // An upload comes at the client's pace: what the provider took begins behind it.
+        let started = started.max(Instant::from_nanos(exchange.request_at));
         let mut record = Attempt {
             provider: index,
             ..Attempt::default()
@@ -312,7 +332,7 @@ impl<'w> Request<'_, 'w> {
             scrubber,
             tenant: self.key.map_or(usize::MAX, |key| key.tenant_index),
         };
-        let delivered = delivery.run(client, upstream, exchange).await;
+        let delivered = boxed(delivery.run(client, upstream, exchange)).await;
         delivered.map_err(Missed::Failure)
     }
 

@@ -4,8 +4,8 @@ use crate::chat::error::{ApiError, ErrorKind};
 use crate::http1::encode;
 use crate::net::clock;
 use crate::proxy::answer_head::{self, BodyForm, Frame};
-use crate::proxy::client::{Client, Interrupt};
-use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::client::Client;
+use crate::proxy::failure::Failure;
 use crate::proxy::relay::Next;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::telemetry::log::id_text;
@@ -263,7 +263,9 @@ async fn write(
     if let Err(interrupt) = client.send_from(&mut out, now, voice.stall_ms, sent).await {
         exchange.outcome = Outcome::Cancelled;
         // Why it was refused, where it was, says more than that nobody heard it.
-        exchange.fault.get_or_insert_with(|| unheard(interrupt));
+        exchange
+            .fault
+            .get_or_insert_with(|| interrupt.kind().verdict().word);
         return Next::Abort;
     }
     exchange.outcome = written;
@@ -272,16 +274,6 @@ async fn write(
         (false, true) => Next::KeepAlive,
         (false, false) => Next::Close,
     }
-}
-
-/// The log's word for an answer that the client did not take.
-const fn unheard(interrupt: Interrupt) -> &'static str {
-    let kind = match interrupt {
-        Interrupt::Gone => Kind::ClientGone,
-        Interrupt::Expired => Kind::ClientStalled,
-        Interrupt::Cut => Kind::DrainCut,
-    };
-    kind.verdict().word
 }
 
 /// The content type of JSON answers.

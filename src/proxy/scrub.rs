@@ -8,6 +8,7 @@
 
 use memchr::memmem::Finder;
 
+use crate::chat::error::ErrorFacts;
 use crate::translate::progress::Progress;
 
 /// Looks for one credential; made once per provider.
@@ -110,6 +111,32 @@ impl<'k> Scrubber<'k> {
         }
     }
 
+    /// Blanks a text that was decoded: escapes may have hidden the credential until then. Where the
+    /// text was cut, the credential's beginning may stand at its end.
+    pub fn clean(&self, text: &mut String) {
+        let open = self.open_end(text.as_bytes());
+        if !self.finds(text.as_bytes()) && open < CREDENTIAL_BYTES_MIN {
+            return;
+        }
+        let mut bytes = core::mem::take(text).into_bytes();
+        self.blank(&mut bytes);
+        let cut = bytes.len() - self.open_end(&bytes);
+        if bytes.len() - cut >= CREDENTIAL_BYTES_MIN
+            && let Some(end) = bytes.get_mut(cut..)
+        {
+            end.fill(b'*');
+        }
+        *text = String::from_utf8_lossy(&bytes).into_owned();
+    }
+
+    /// Cleans what a provider's error says.
+    pub fn clean_error(&self, facts: &mut ErrorFacts) {
+        let texts = [&mut facts.message, &mut facts.param, &mut facts.code];
+        for text in texts.into_iter().flatten() {
+            self.clean(text);
+        }
+    }
+
     /// How many bytes at the end of `text` may be the beginning of the credential.
     fn open_end(&self, text: &[u8]) -> usize {
         let needle = self.finder().needle();
@@ -154,6 +181,22 @@ mod tests {
                 out.extend(scrubber.finish().unwrap_or_default());
                 assert_eq!(out, expected, "{first} {second}");
             }
+        }
+    }
+
+    #[test]
+    fn p24_decoded_texts_are_blanked_and_what_is_cut_off_at_their_end() {
+        let scrubber = Scrubber::owned(b"sk-secret-1").unwrap();
+        for (text, expected) in [
+            ("gpt-4o", "gpt-4o"),
+            ("a sk-secret-1 b", "a *********** b"),
+            ("a sk-secret", "a *********"),
+            ("a sk-secre", "a ********"),
+            ("a sk-secr", "a sk-secr"),
+        ] {
+            let mut text = text.to_owned();
+            scrubber.clean(&mut text);
+            assert_eq!(text, expected);
         }
     }
 

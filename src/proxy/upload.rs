@@ -15,6 +15,7 @@ use crate::http1::framing::Framing;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Method;
 use crate::limits::{FORM_AHEAD_BYTES_MAX, Limits};
+use crate::net::boxed::boxed;
 use crate::net::buffers;
 use crate::net::clock;
 use crate::net::gather::Piece;
@@ -142,10 +143,11 @@ impl Upload {
     ) -> Result<Result<Upstream, Failure>, Missed> {
         let limits = worker.limits();
         self.end_head(&mut out);
-        let mut stream = match upstream::open(client, worker, provider, exchange).await {
+        let mut stream = match boxed(upstream::open(client, worker, provider, exchange)).await {
             Ok((stream, _)) => stream,
             Err(failure) => return Ok(Err(failure)),
         };
+        stream.revoke_on_drop(true);
         // While the connection was made, the client was watched: what it sent is body.
         client.input.append(&mut client.ahead);
         self.invite(client, limits).await?;
@@ -166,6 +168,7 @@ impl Upload {
                 encode::last_chunk(&mut out);
             }
             let waited_from = clock::now();
+            exchange.read_until(waited_from.as_nanos());
             let piece = Piece::whole(core::mem::take(&mut out));
             let sending = (self.method, piece);
             let written = write(client, &mut stream, sending, &mut early, limits).await;
@@ -284,7 +287,7 @@ fn bad_form(fault: FormFault) -> Missed {
     })
 }
 
-/// Writes what is there; false when the provider answers before it has everything.
+/// Writes what is there; false when the provider refuses before it has everything.
 async fn write(
     client: &mut Client<'_>,
     stream: &mut Stream,
@@ -309,7 +312,7 @@ async fn write(
     }
 }
 
-/// Waits for more of the body; false when the provider, if there is one yet, answers meanwhile.
+/// Waits for more of the body; false when the provider, if there is one yet, refuses meanwhile.
 async fn read_client(
     client: &mut Client<'_>,
     mut upstream: Option<(&mut Stream, &mut Early, Method)>,
@@ -322,12 +325,14 @@ async fn read_client(
             Poll::Ready(Ok(_)) => return Poll::Ready(Ok(true)),
             Poll::Pending => {}
         }
-        while let Some((stream, early, method)) = &mut upstream {
+        while let Some((stream, early, method)) = &mut upstream
+            && early.listens()
+        {
             match stream.reader.poll_read(cx, &mut early.buf) {
                 Poll::Ready(Ok(0) | Err(_)) => {
                     return Poll::Ready(Err(Missed::Failure(Failure::new(Kind::Reset))));
                 }
-                Poll::Ready(Ok(_)) if early.is_answered(*method, limits) => {
+                Poll::Ready(Ok(_)) if early.is_refused(*method, limits) => {
                     return Poll::Ready(Ok(false));
                 }
                 Poll::Ready(Ok(_)) => {}

@@ -11,13 +11,14 @@ use crate::http1::body::{BodyDecoder, BodyLimits};
 use crate::http1::head::{self, HeadLimits, Parsed, ResponseHead};
 use crate::http1::method::Method;
 use crate::limits::{Limits, STALE_WINDOW};
+use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
 use crate::net::connect::{self, Waits};
 use crate::net::error::{Act, Kind as NetKind, NetError};
 use crate::net::gather::Piece;
 use crate::net::stream::Stream;
 use crate::net::task;
-use crate::net::timer::Deadline;
+use crate::net::timer::{self, Deadline};
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::worker::Worker;
@@ -41,6 +42,19 @@ pub struct Early {
     scanned: usize,
     /// Interim heads so far.
     interim: u32,
+    /// The head of a success is there: nothing more is read before the request has gone out.
+    accepted: bool,
+}
+
+/// What an answer means for a request that is still being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reception {
+    /// None is there yet.
+    Open,
+    /// A success on a connection that stays: it wants the rest.
+    Accepted,
+    /// A refusal, an answer on a connection that ends, or what can be none: nothing more is wanted.
+    Over,
 }
 
 impl Early {
@@ -74,10 +88,28 @@ impl Early {
         Ok(None)
     }
 
-    /// Whether the answer itself is there, or what can be none: nothing more needs to be sent.
-    pub fn is_answered(&mut self, method: Method, limits: &Limits) -> bool {
+    /// Whether more of the answer may be read while the request goes out.
+    #[must_use]
+    pub const fn listens(&self) -> bool {
+        !self.accepted
+    }
+
+    /// Whether the answer says that nothing more needs to be sent: it refuses, or ends the
+    /// connection, or can be none. A success is no such word: it may come before its provider has
+    /// read everything.
+    pub fn is_refused(&mut self, method: Method, limits: &Limits) -> bool {
+        let reception = self.reception(method, limits);
+        self.accepted = reception == Reception::Accepted;
+        reception == Reception::Over
+    }
+
+    fn reception(&mut self, method: Method, limits: &Limits) -> Reception {
         let mut head = ResponseHead::new();
-        !matches!(self.advance(&mut head, method, limits), Ok(None))
+        match self.advance(&mut head, method, limits) {
+            Ok(None) => Reception::Open,
+            Ok(Some(_)) if head.status < 300 && head.keep_alive => Reception::Accepted,
+            Ok(Some(_)) | Err(_) => Reception::Over,
+        }
     }
 }
 
@@ -186,7 +218,7 @@ pub async fn attempt(
             outcome => return outcome.map_err(fresh_name),
         }
     }
-    let (stream, up_at) = open(client, worker, provider, exchange).await?;
+    let (stream, up_at) = boxed(open(client, worker, provider, exchange)).await?;
     let until = at.until(worker, up_at);
     send_and_read(client, worker, (provider, until), stream, out, exchange)
         .await
@@ -225,7 +257,8 @@ fn note_stale(worker: &Worker, at: At, failure: Failure, exchange: &mut Exchange
 
 /// Puts a connection back whose answer was delivered, at once or when the rest of its framing has
 /// come; or closes it, where it may not serve again.
-pub fn release(worker: &Worker, upstream: Upstream, now: Instant) {
+pub fn release(worker: &Worker, mut upstream: Upstream, now: Instant) {
+    upstream.stream.revoke_on_drop(false);
     if !upstream.head.keep_alive || !upstream.sent_whole {
         return;
     }
@@ -326,6 +359,7 @@ async fn send_and_read(
     exchange: &mut Exchange,
 ) -> Result<Upstream, Failure> {
     client.deadline.set_at(until);
+    stream.revoke_on_drop(true);
     let mut early = Early::default();
     let sending = send(&mut stream, out, &mut early, worker.limits());
     let sent_whole = match client.watch(pin!(sending)).await {
@@ -366,7 +400,7 @@ pub async fn read_answer(
         Err(interrupt) => return Err(interrupted(interrupt, Kind::HeadTimeout)),
     };
     exchange.head_at = clock::now().as_nanos();
-    if (300..400).contains(&head.status) {
+    if is_redirect(head.status, method) {
         return Err(Failure::with_detail(
             Kind::Redirect,
             format!("status {}", head.status),
@@ -386,6 +420,14 @@ pub async fn read_answer(
     })
 }
 
+/// Whether an answer leads elsewhere. One that says that the client's copy is still good does not.
+const fn is_redirect(status: u16, method: Method) -> bool {
+    match status {
+        304 => !matches!(method, Method::Get | Method::Head),
+        _ => matches!(status, 300..400),
+    }
+}
+
 /// When a request's attempts end, all together.
 #[must_use]
 pub const fn attempts_end(exchange: &Exchange, limits: &Limits) -> Instant {
@@ -401,8 +443,9 @@ pub fn wait_ms(worker: &Worker, provider: usize) -> u64 {
     }
 }
 
-/// Writes the request; an answer that comes before all of it is written ends the writing, interim
-/// heads do not. Says whether all went out.
+/// Writes the request; an answer that refuses it before all of it is written ends the writing.
+/// Interim heads do not, nor does a success, of which no more is read meanwhile. Says whether all
+/// went out.
 ///
 /// # Errors
 /// The connection failed and no answer came.
@@ -419,9 +462,12 @@ pub async fn send(
             if let Poll::Ready(result) = writing.as_mut().poll(cx) {
                 return Poll::Ready(Some(result));
             }
+            if !early.listens() {
+                return Poll::Pending;
+            }
             match ready!(reader.poll_read(cx, &mut early.buf)) {
                 Ok(0) => return Poll::Ready(Some(Err(closed()))),
-                Ok(_) if early.is_answered(out.method, limits) => return Poll::Ready(None),
+                Ok(_) if early.is_refused(out.method, limits) => return Poll::Ready(None),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
@@ -434,10 +480,13 @@ pub async fn send(
         // The provider may have answered and closed before it read everything; what it said can
         // be read all the same.
         Some(Err(_)) if !early.buf.is_empty() => Ok(false),
-        Some(Err(error)) => match poll_fn(|cx| reader.poll_read(cx, &mut early.buf)).await {
-            Ok(count) if count > 0 => Ok(false),
-            Ok(_) | Err(_) => Err(lost(error)),
-        },
+        Some(Err(error)) => {
+            let reading = poll_fn(|cx| reader.poll_read(cx, &mut early.buf));
+            match timer::within(LAST_WORDS_MS, reading).await {
+                Some(Ok(count)) if count > 0 => Ok(false),
+                Some(_) | None => Err(lost(error)),
+            }
+        }
     }
 }
 
@@ -473,6 +522,9 @@ fn lost(error: NetError) -> Failure {
     Failure::with_detail(Kind::Stale, error.to_string())
 }
 
+/// How long an answer is waited for behind a write that failed. A provider that is gone has said
+/// before what it had to say; one that is not waits for the rest of the request.
+const LAST_WORDS_MS: u64 = 100;
 /// How long the end of an answer's framing is waited for once its meaning has ended.
 const READ_OUT_MS: u64 = 1_000;
 /// How much may come meanwhile.

@@ -20,7 +20,7 @@ use crate::proxy::scrub::{Needle, Scrubber};
 use crate::route::plan::Plan;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log;
-use crate::telemetry::meter::Meter;
+use crate::telemetry::meter::{Meter, Roster};
 use crate::telemetry::ring::LineSender;
 
 /// Counters that all workers share.
@@ -28,6 +28,8 @@ use crate::telemetry::ring::LineSender;
 pub struct Shared {
     /// Large buffers.
     pub budget: Arc<Budget>,
+    /// Which metrics are kept apart.
+    pub roster: Arc<Roster>,
     /// Client connections open now.
     pub connections: AtomicUsize,
     /// Most client connections.
@@ -72,6 +74,7 @@ impl Shared {
     pub fn new(budget: Arc<Budget>, connections_max: usize) -> Self {
         Self {
             budget,
+            roster: Arc::default(),
             connections: AtomicUsize::new(0),
             connections_max,
             requests: AtomicU64::new(0),
@@ -106,18 +109,21 @@ impl Shared {
     }
 
     /// Takes a place for a client's connection, if there is one.
-    pub fn admit(&self) -> bool {
+    #[must_use]
+    pub fn admit(self: &Arc<Self>) -> Option<Place> {
         let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        if before >= self.connections_max {
-            self.connections.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
-        true
+        let place = Place(Arc::clone(self));
+        (before < self.connections_max).then_some(place)
     }
+}
 
-    /// Gives a client's place back.
-    pub fn leave(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+/// A connection's place among all; given back when it is dropped.
+#[derive(Debug)]
+pub struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -136,7 +142,7 @@ impl Worker {
         Rc::new_cyclic(|me| Self {
             endpoints,
             pool: RefCell::new(pool),
-            meter: RefCell::default(),
+            meter: RefCell::new(Meter::new(Arc::clone(&shared.roster))),
             drain: Drain::default(),
             cooldowns: RefCell::new(Cooldowns::new(plan.providers.len(), plan.target_count)),
             dates: Dates::default(),
@@ -215,10 +221,11 @@ mod tests {
 
     #[test]
     fn p29_connections_are_admitted_up_to_the_limit() {
-        let shared = Shared::new(Arc::new(Budget::new(1, 0)), 2);
-        assert!(shared.admit() && shared.admit());
-        assert!(!shared.admit());
-        shared.leave();
-        assert!(shared.admit());
+        let shared = Arc::new(Shared::new(Arc::new(Budget::new(1, 0)), 2));
+        let places = [shared.admit(), shared.admit()];
+        assert!(places.iter().all(Option::is_some));
+        assert!(shared.admit().is_none() && shared.admit().is_none());
+        drop(places);
+        assert!(shared.admit().is_some());
     }
 }

@@ -103,6 +103,20 @@ impl Plan {
             .position(|provider| *provider.name == *name)
     }
 
+    /// Whether every id goes to one provider under its own name, so that no body need be read to
+    /// send it on.
+    #[must_use]
+    pub fn leads_one_way(&self) -> bool {
+        let keeps = |model: &Model| {
+            let mut ids = core::iter::once(&model.id).chain(&model.aliases);
+            model
+                .targets
+                .first()
+                .is_some_and(|target| !ids.any(|id| target.renames(id)))
+        };
+        self.providers.len() == 1 && self.models.iter().all(keeps)
+    }
+
     /// The provider of a target.
     #[must_use]
     pub fn provider_of(&self, target: &Target) -> Option<&Provider> {

@@ -12,9 +12,12 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use futures_channel::{mpsc, oneshot};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
 
-use crate::config::schema::ListenAddress;
+use crate::limits::ADMIN_CONNECTIONS_MAX;
+use crate::net::listen::{self, Address, Bound};
 use crate::proxy::drain::Phase;
+use crate::server::gate::{Timed, Waits};
 use crate::server::progress::Progress;
 use crate::server::worker::Ask;
 use crate::telemetry::meter::Meter;
@@ -31,65 +34,100 @@ pub struct Admin {
     pub facts: Arc<Facts>,
     /// When the process started.
     pub started: Instant,
+    /// How long those who ask may take.
+    pub waits: Waits,
+    /// Gives memory that this thread has freed back to the system.
+    pub give_back: Option<fn()>,
 }
 
-/// A listener whose address has been taken.
-pub enum Bound {
+/// The listener, taken at start.
+pub enum Listener {
     /// TCP.
-    Tcp(TcpListener),
+    Tcp(std::net::TcpListener),
     /// Unix socket, readable by its owner alone.
-    Unix(UnixListener),
+    Unix(std::os::unix::net::UnixListener),
 }
 
-impl Bound {
-    /// Takes the address.
-    ///
-    /// # Errors
-    /// It is in use or not ours.
-    pub async fn bind(address: &ListenAddress) -> io::Result<Self> {
-        match address {
-            ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
-            ListenAddress::Unix(path) => {
-                if std::os::unix::net::UnixStream::connect(path).is_err() {
-                    // Nobody answers: a leftover of an earlier process, if there is one.
-                    let _ = std::fs::remove_file(path);
-                }
-                let listener = UnixListener::bind(path)?;
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-                Ok(Self::Unix(listener))
-            }
+/// Takes the address: as those for clients are taken, but by one listener. The first value keeps
+/// the file of a Unix socket, and removes it at the end.
+///
+/// # Errors
+/// It is in use or not ours.
+pub fn bind(address: &Address) -> io::Result<(Bound, Listener)> {
+    let named = |error: &dyn core::fmt::Display| {
+        io::Error::other(format!(
+            "cannot listen on the admin address {address}: {error}"
+        ))
+    };
+    let mut bound = listen::bind(address, 1).map_err(|error| named(&error))?;
+    let seat = bound.take_seats().pop();
+    let socket = seat.ok_or_else(|| named(&"no socket"))?.into_descriptor();
+    let listener = match address {
+        Address::Tcp(_) => Listener::Tcp(socket.into()),
+        Address::Unix(path) => {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+                .map_err(|error| named(&error))?;
+            Listener::Unix(socket.into())
         }
-    }
-
-    /// The address as it came out.
-    #[must_use]
-    pub fn text(&self) -> String {
-        match self {
-            Self::Tcp(listener) => listener
-                .local_addr()
-                .map_or_else(|_| "?".to_owned(), |a| a.to_string()),
-            Self::Unix(listener) => listener
-                .local_addr()
-                .ok()
-                .and_then(|address| Some(format!("unix:{}", address.as_pathname()?.display())))
-                .unwrap_or_else(|| "unix:?".to_owned()),
-        }
-    }
+    };
+    Ok((bound, listener))
 }
 
 /// Serves for ever.
 ///
 /// # Errors
 /// The listener failed.
-pub async fn serve(bound: Bound, admin: Admin) -> io::Result<()> {
+pub async fn serve(listener: Listener, admin: Admin) -> io::Result<()> {
+    let waits = admin.waits;
     let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(admin);
-    match bound {
-        Bound::Tcp(listener) => axum::serve(listener, router).await,
-        Bound::Unix(listener) => axum::serve(listener, router).await,
+    match listener {
+        Listener::Tcp(listener) => {
+            listener.set_nonblocking(true)?;
+            let listener = TcpListener::from_std(listener)?;
+            axum::serve(Gated::new(listener, waits), router).await
+        }
+        Listener::Unix(listener) => {
+            listener.set_nonblocking(true)?;
+            let listener = UnixListener::from_std(listener)?;
+            axum::serve(Gated::new(listener, waits), router).await
+        }
+    }
+}
+
+/// A listener whose connections are bounded in number and time.
+struct Gated<L> {
+    listener: L,
+    waits: Waits,
+    places: Arc<Semaphore>,
+}
+
+impl<L> Gated<L> {
+    fn new(listener: L, waits: Waits) -> Self {
+        Self {
+            listener,
+            waits,
+            places: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
+        }
+    }
+}
+
+impl<L: axum::serve::Listener> axum::serve::Listener for Gated<L> {
+    type Io = Timed<L::Io>;
+    type Addr = L::Addr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        // Nobody closes the semaphore.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let (stream, address) = self.listener.accept().await;
+        (Timed::new(stream, self.waits, place), address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
     }
 }
 
@@ -123,8 +161,9 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
             replies.push(receiver);
         }
     }
+    let until = tokio::time::Instant::now() + SCRAPE_TIMEOUT;
     for reply in replies {
-        let answer = tokio::time::timeout(SCRAPE_TIMEOUT, reply).await;
+        let answer = tokio::time::timeout_at(until, reply).await;
         if let Ok(Ok(meter)) = answer {
             merged.merge(&meter);
         }
@@ -135,6 +174,13 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         draining: admin.progress.phase() > Phase::Open,
         ..(*admin.facts).clone()
     };
+    if let Some(give_back) = admin.give_back {
+        // What was merged and written is free again once the answer has gone.
+        tokio::spawn(async move {
+            tokio::time::sleep(SCRAPE_TIMEOUT).await;
+            give_back();
+        });
+    }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     (
         [(header::CONTENT_TYPE, kind)],

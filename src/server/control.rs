@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::net::resolve::Resolver;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::Shared;
-use crate::server::admin::{self, Admin, Bound};
+use crate::server::admin::{self, Admin, Listener};
 use crate::server::output::Notices;
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask};
@@ -54,14 +54,14 @@ impl Control {
     pub async fn run(
         self,
         resolver: Resolver,
-        listener: Option<(Bound, Admin)>,
+        listener: Option<(Listener, Admin)>,
     ) -> io::Result<Ended> {
         let signals = Signals::take(self.signals)?;
         tokio::spawn(resolver.run());
-        if let Some((bound, admin)) = listener {
+        if let Some((listener, admin)) = listener {
             let notices = self.notices.clone();
             tokio::spawn(async move {
-                if let Err(error) = admin::serve(bound, admin).await {
+                if let Err(error) = admin::serve(listener, admin).await {
                     notices.say(format!("admin listener ended: {error}"));
                 }
             });

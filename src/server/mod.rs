@@ -1,11 +1,12 @@
 //! Threads, listeners, signals, the admin side.
 //!
 //! `run` starts and ends everything, `worker` is a data thread, `control` the tokio thread beside
-//! them (names, admin, drain), `admin` its listener, `output` the thread that writes log lines,
+//! them (names, admin, drain), `admin` its listener, `gate` that one's connections, `output` the thread that writes log lines,
 //! `host` what the machine allows.
 
 pub mod admin;
 pub mod control;
+pub mod gate;
 pub mod host;
 pub mod output;
 pub mod progress;

@@ -26,6 +26,7 @@ use crate::route::plan::Plan;
 use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
 use crate::server::control::{Control, Ended};
+use crate::server::gate::Waits;
 use crate::server::host;
 use crate::server::output::{self, Notices, Output};
 use crate::server::progress::Progress;
@@ -101,6 +102,7 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
     let endpoints = endpoints(&plan)?;
     let tls = server_tls(&plan)?;
     let mut bound = bind(&plan, workers)?;
+    let (admin_bound, listener) = bind_admin(&plan)?.unzip();
     let shared = shared(&plan);
     let dropped = Arc::new(AtomicU64::new(0));
     let progress = Arc::new(Progress::new(Arc::clone(&dropped)));
@@ -121,13 +123,8 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
         }
     }
     let (notices, output) = output::start(&plan.server.log, rings, dropped)?;
-    let drivers = spawn_workers(
-        setups,
-        choice(plan.server.driver),
-        &progress,
-        &notices,
-        options,
-    )?;
+    let driver = choice(plan.server.driver);
+    let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
     let facts = Facts {
         providers: plan.providers.iter().map(|p| p.name.to_string()).collect(),
@@ -148,8 +145,12 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
         progress: Arc::clone(&progress),
         facts: Arc::new(facts),
         started: Instant::now(),
+        waits: Waits::of(&plan.limits),
+        give_back: options.give_back,
     };
-    let (admin, control) = spawn_control(control, admin, &plan, endpoints)?;
+    let control = spawn_control(control, listener.zip(Some(admin)), endpoints)?;
+    let admin = admin_bound.as_ref().map(|it| it.address().to_string());
+    bound.extend(admin_bound);
     if options.announce {
         announce(&notices, &plan, &addresses, admin.as_deref());
     }
@@ -278,6 +279,11 @@ fn bind(plan: &Plan, workers: usize) -> io::Result<Vec<Bound>> {
         .collect()
 }
 
+fn bind_admin(plan: &Plan) -> io::Result<Option<(Bound, admin::Listener)>> {
+    let address = plan.server.admin.as_ref().map(address_of);
+    address.as_ref().map(admin::bind).transpose()
+}
+
 fn address_of(address: &ListenAddress) -> Address {
     match address {
         ListenAddress::Tcp(address) => Address::Tcp(*address),
@@ -346,46 +352,18 @@ fn collect_reports(
     Ok(drivers)
 }
 
-type Started = (Option<String>, JoinHandle<io::Result<Ended>>);
-
-/// Starts the control thread and waits until its listener stands.
+/// Starts the control thread.
 fn spawn_control(
     control: Control,
-    admin: Admin,
-    plan: &Plan,
+    listener: Option<(admin::Listener, Admin)>,
     endpoints: Vec<Arc<Endpoint>>,
-) -> io::Result<Started> {
-    let address = plan.server.admin.clone();
-    let (told, standing) = channel();
+) -> io::Result<JoinHandle<io::Result<Ended>>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let thread = thread::Builder::new()
+    thread::Builder::new()
         .name("ringway-control".to_owned())
-        .spawn(move || {
-            runtime.block_on(async move {
-                let bound = match &address {
-                    None => None,
-                    Some(address) => match admin::Bound::bind(address).await {
-                        Ok(bound) => Some(bound),
-                        Err(error) => {
-                            let text = format!("cannot listen on the admin address: {error}");
-                            let _ = told.send(Err(io::Error::other(text)));
-                            return Ok(Ended::Stopped);
-                        }
-                    },
-                };
-                let _ = told.send(Ok(bound.as_ref().map(admin::Bound::text)));
-                let resolver = Resolver::new(endpoints);
-                control
-                    .run(resolver, bound.map(|bound| (bound, admin)))
-                    .await
-            })
-        })?;
-    let text = standing
-        .recv()
-        .map_err(|_| io::Error::other("the control thread ended"))??;
-    Ok((text, thread))
+        .spawn(move || runtime.block_on(control.run(Resolver::new(endpoints), listener)))
 }
 
 fn announce(notices: &Notices, plan: &Plan, addresses: &[Address], admin: Option<&str>) {

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use futures_channel::{mpsc, oneshot};
 
-use crate::limits::{Limits, RESOLVE_POLL};
+use crate::limits::RESOLVE_POLL;
+use crate::net::boxed::boxed;
 use crate::net::connect::{self, Endpoint, Waits};
 use crate::net::error::Kind;
 use crate::net::listen::{Listener, Seat, Stopper};
-use crate::net::stream::Stream;
 use crate::net::tls::ServerTls;
 use crate::net::{buffers, clock, handshake, task, timer};
 use crate::proxy::connection;
+use crate::proxy::dates::Dates;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::{Shared, Worker};
 use crate::route::plan::Plan;
@@ -62,7 +63,7 @@ pub async fn run(mut setup: Setup, notices: Notices) {
     );
     let mut stoppers = Vec::new();
     for seat in setup.seats {
-        match Listener::open(seat, REFUSAL) {
+        match Listener::open(seat, refusal) {
             Ok(listener) => {
                 stoppers.push(listener.stopper());
                 drop(task::spawn(accept(
@@ -143,37 +144,22 @@ async fn accept(
             }
         };
         told = None;
-        if !worker.shared.admit() {
+        let Some(place) = worker.shared.admit() else {
             worker.meter.borrow_mut().counters.refused += 1;
-            stream.refuse(REFUSAL);
+            stream.refuse(&refusal());
             continue;
-        }
+        };
         let worker = Rc::clone(&worker);
-        let tls = tls.clone();
-        drop(task::spawn(async move {
-            let _place = Place(Arc::clone(&worker.shared));
-            if let Some(stream) = secured(stream, tls, worker.limits()).await {
-                connection::serve(stream, worker).await;
-            }
-        }));
-    }
-}
-
-/// A connection's place among all; given back however its task ends.
-struct Place(Arc<Shared>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
-async fn secured(stream: Stream, tls: Option<ServerTls>, limits: &Limits) -> Option<Stream> {
-    match tls {
-        None => Some(stream),
-        Some(tls) => handshake::server(stream, &tls, limits.head_timeout_ms)
-            .await
-            .ok(),
+        match tls.clone() {
+            None => drop(task::spawn(connection::serve(stream, worker, place))),
+            Some(tls) => drop(task::spawn(async move {
+                let head_ms = worker.limits().head_timeout_ms;
+                let shaken = boxed(handshake::server(stream, &tls, head_ms)).await;
+                if let Ok(stream) = shaken {
+                    connection::serve(stream, worker, place).await;
+                }
+            })),
+        }
     }
 }
 
@@ -209,9 +195,7 @@ async fn reap(worker: Rc<Worker>, give_back: Option<fn()>) {
     while worker.drain.phase() < Phase::Draining {
         timer::sleep(pause).await;
         worker.pool.borrow_mut().reap(clock::now());
-        if worker.drain.seated() == 0 {
-            buffers::trim();
-        }
+        buffers::trim_unused();
         if let Some(give_back) = give_back {
             give_back();
         }
@@ -225,9 +209,15 @@ pub fn is_empty(shared: &Shared) -> bool {
 }
 
 /// What a client is told for whom there is no place.
-const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-retry-after: 1\r\ncontent-length: 111\r\nconnection: close\r\n\r\n\
-{\"error\":{\"message\":\"too many connections; retry in a second\",\
+fn refusal() -> Vec<u8> {
+    let date = Dates::default().line(clock::now());
+    [REFUSAL_HEAD, &date, REFUSAL_BODY].concat()
+}
+
+const REFUSAL_HEAD: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+content-type: application/json\r\nretry-after: 1\r\ncontent-length: 111\r\nconnection: close\r\n";
+const REFUSAL_BODY: &[u8] =
+    b"\r\n{\"error\":{\"message\":\"too many connections; retry in a second\",\
 \"type\":\"server_error\",\"param\":null,\"code\":null}}\n";
 
 /// Between two looks at idle upstream connections.
@@ -235,11 +225,11 @@ const REAP_MS: u64 = 5_000;
 
 #[cfg(test)]
 mod tests {
-    use super::REFUSAL;
+    use super::refusal;
 
     #[test]
     fn refusal_declares_its_own_length() {
-        let text = core::str::from_utf8(REFUSAL).unwrap();
+        let text = String::from_utf8(refusal()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(
             head.contains(&format!("content-length: {}\r\n", body.len())),

@@ -20,6 +20,7 @@ use core::mem;
 use core::ops::Range;
 
 use crate::limits::IDLE_FRAME_BYTES;
+use crate::sse::record;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,7 +255,7 @@ pub struct Frames<'d, 'i> {
     open: bool,
 }
 
-impl Frames<'_, '_> {
+impl<'i> Frames<'_, 'i> {
     /// The next item that the input completes. A failed stream gives its error again and again.
     #[expect(
         clippy::should_implement_trait,
@@ -264,6 +265,12 @@ impl Frames<'_, '_> {
         self.decoder.forget_lent();
         if self.decoder.failed {
             return Some(Err(self.decoder.too_long()));
+        }
+        if self.at == self.input.len() && !self.open {
+            return None;
+        }
+        if let Some(frame) = self.simple() {
+            return Some(Ok(Item::Frame(frame)));
         }
         let found = if self.decoder.is_clear() {
             self.scan_input()
@@ -283,6 +290,24 @@ impl Frames<'_, '_> {
                 data: self.input.get(data).unwrap_or_default(),
             }))),
         }
+    }
+
+    /// The next record, if none is under way and it is one of the simple ones.
+    fn simple(&mut self) -> Option<Frame<'i>> {
+        if self.open || self.decoder.after_cr || !self.decoder.is_clear() {
+            return None;
+        }
+        let found = record::simple(self.input.get(self.at..)?)?;
+        // Limits are held against parts of it: of one that is longer as a whole, the general way
+        // counts them.
+        if found.len > self.decoder.frame_bytes_max {
+            return None;
+        }
+        self.at += found.len;
+        Some(Frame {
+            event: found.event,
+            data: found.data,
+        })
     }
 
     /// Looks for a record that lies in the input alone.

@@ -7,6 +7,43 @@
 //! Invariant: the same ends are found for every way of cutting the same input. A CR ends its line
 //! at once; the LF of a cut CRLF opens the bytes of the next record and ends no line.
 
+/// A record as both wires send nearly all of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Simple<'i> {
+    /// The event name; empty if none was given.
+    pub event: &'i [u8],
+    /// The one data line's value.
+    pub data: &'i [u8],
+    /// Bytes of the record, its blank line included.
+    pub len: usize,
+}
+
+/// The record that `input` opens with, if it is whole and simple: one `data` line behind at most
+/// one `event` line, a blank behind each colon, LF behind each line. Found by one search through
+/// the data instead of one for each line (a frame of either wire 580–740 → 290–310 instructions in
+/// the bench `sse/decode`).
+#[must_use]
+pub fn simple(input: &[u8]) -> Option<Simple<'_>> {
+    let (event, at) = match input.strip_prefix(EVENT) {
+        None => (&[][..], 0),
+        Some(rest) => {
+            let end = memchr::memchr2(b'\n', b'\r', rest)?;
+            (rest.get(..end)?, EVENT.len() + end + 1)
+        }
+    };
+    if at > 0 && input.get(at - 1) != Some(&b'\n') {
+        return None;
+    }
+    let rest = input.get(at..)?.strip_prefix(DATA)?;
+    let end = memchr::memchr2(b'\n', b'\r', rest)?;
+    let (data, behind) = rest.split_at_checked(end)?;
+    behind.starts_with(b"\n\n").then_some(Simple {
+        event,
+        data,
+        len: at + DATA.len() + end + 2,
+    })
+}
+
 /// Finds the ends of records.
 #[derive(Clone, Copy, Debug)]
 pub struct Cutter {
@@ -24,6 +61,12 @@ impl Cutter {
             blank: true,
             after_cr: false,
         }
+    }
+
+    /// Whether the input so far ends where a record may begin, with no half of a CRLF to come.
+    #[must_use]
+    pub const fn is_between(&self) -> bool {
+        self.blank && !self.after_cr
     }
 
     /// The offset behind the first record that ends in `input`; the caller goes on from there.
@@ -158,6 +201,9 @@ fn value<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
 
 /// The byte order mark in UTF-8.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
+/// How the lines of a simple record begin.
+const EVENT: &[u8] = b"event: ";
+const DATA: &[u8] = b"data: ";
 
 #[cfg(test)]
 mod tests {
@@ -210,6 +256,38 @@ mod tests {
                 all.iter().map(|it| it.trim().to_owned()).collect()
             };
             assert_eq!(trim(&split), trim(&whole), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn simple_records_are_read_as_the_general_way_reads_them_and_no_other() {
+        let records = [
+            ("data: a\n\n", Some(("", "a"))),
+            ("event: x\ndata: a\n\nmore", Some(("x", "a"))),
+            ("event: \ndata: \n\n", Some(("", ""))),
+            ("data: a\n", None),
+            ("data: a\n\r\n", None),
+            ("data: a\r\n\r\n", None),
+            ("data:a\n\n", None),
+            ("data: a\ndata: b\n\n", None),
+            ("event: x\r\ndata: a\n\n", None),
+            ("event: x\rdata: a\n\n", None),
+            ("event: x\nevent: y\ndata: a\n\n", None),
+            ("event: x\n\n", None),
+            ("\ndata: a\n\n", None),
+            (": c\n\n", None),
+            ("", None),
+        ];
+        for (input, expected) in records {
+            let found = simple(input.as_bytes());
+            let read = found.map(|it| (it.event, it.data));
+            let expected = expected.map(|(event, data)| (event.as_bytes(), data.as_bytes()));
+            assert_eq!(read, expected, "{input:?}");
+            let Some(found) = found else { continue };
+            let record = &input.as_bytes()[..found.len];
+            assert_eq!(Cutter::new().end(input.as_bytes()), Some(found.len));
+            assert_eq!(event(record, true), found.event, "{input:?}");
+            assert_eq!(data(record, true, &mut Vec::new()), Some(found.data));
         }
     }
 

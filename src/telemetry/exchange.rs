@@ -186,6 +186,7 @@ impl Exchange {
     /// Forgets what was noted of an answer that was thrown away: none of it has reached the client.
     pub fn forget_answer(&mut self) {
         self.status = 0;
+        self.fault = None;
         self.stream = false;
         self.events = 0;
         self.deltas = 0;
@@ -208,6 +209,14 @@ impl Exchange {
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.ended_at.saturating_sub(self.started_at)
+    }
+
+    /// More of the request was read at `now`: what was waited for until then is not counted apart
+    /// from it.
+    pub const fn read_until(&mut self, now: u64) {
+        self.request_at = now;
+        self.waits_since = 0;
+        self.waited_nanos = 0;
     }
 
     /// A provider is waited for from `now` on.
@@ -275,6 +284,19 @@ mod tests {
         exchange.sent(9_230);
         assert_eq!(exchange.gateway(), Some(30));
         assert_eq!(exchange.sent_at, 9_230);
+    }
+
+    #[test]
+    fn a_body_that_came_while_it_was_sent_on_is_not_the_gateways_time() {
+        let mut exchange = Exchange {
+            request_at: 100,
+            ..Exchange::default()
+        };
+        exchange.wait(110);
+        exchange.waited(210);
+        exchange.read_until(9_000);
+        exchange.sent(9_004);
+        assert_eq!(exchange.gateway(), Some(4));
     }
 
     #[test]

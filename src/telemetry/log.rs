@@ -167,10 +167,10 @@ fn text(w: &mut Writer<'_>, name: &str, value: Option<&str>) {
     let Some(value) = value else { return };
     let end = value.floor_char_boundary(LOGGED_ID_BYTES_MAX);
     let kept = value.get(..end).unwrap_or_default();
-    if kept.bytes().any(|b| b >= 0x7f) && kept.chars().any(is_c1) {
+    if kept.bytes().any(|b| b >= 0x7f) && kept.chars().any(is_unsafe) {
         let clean: String = kept
             .chars()
-            .map(|c| if is_c1(c) { '?' } else { c })
+            .map(|c| if is_unsafe(c) { '?' } else { c })
             .collect();
         w.name(name).string(&clean);
     } else {
@@ -178,9 +178,17 @@ fn text(w: &mut Writer<'_>, name: &str, value: Option<&str>) {
     }
 }
 
-/// Controls that a terminal may obey and JSON does not escape.
-const fn is_c1(c: char) -> bool {
-    matches!(c, '\u{7f}'..='\u{9f}')
+/// Characters that a terminal may obey and JSON does not escape: controls, and what turns the
+/// direction of text or ends a line.
+const fn is_unsafe(c: char) -> bool {
+    matches!(
+        c,
+        '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
 }
 
 fn stop_name(stop: StopReason) -> &'static str {
@@ -232,7 +240,7 @@ mod tests {
 
     #[test]
     fn p25_line_is_one_json_object_on_one_line_with_bounded_text() {
-        let hostile = format!("gpt\"\n\u{1b}[31m\u{9b}{}", "x".repeat(1_000));
+        let hostile = format!("gpt\"\n\u{1b}[31m\u{9b}\u{202e}{}", "x".repeat(1_000));
         let mut exchange = Exchange {
             id: 7,
             model_asked: Some(hostile),
@@ -256,9 +264,9 @@ mod tests {
         line(&exchange, 99, |_| Some("stub"), &mut out);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.matches('\n').count(), 1);
-        assert!(!text.contains('\u{1b}') && !text.contains('\u{9b}'));
+        assert!(!text.contains('\u{1b}') && !text.contains(['\u{9b}', '\u{202e}']));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(json["model_asked"].as_str().unwrap().chars().count(), 255);
+        assert_eq!(json["model_asked"].as_str().unwrap().chars().count(), 253);
         assert_eq!(json["attempts"][0]["ms"], 1.5);
         assert_eq!(json["usage"]["output"], 3);
         assert_eq!(json["total_ms"], 12.345);

@@ -3,7 +3,11 @@
 //! One [`Meter`] belongs to one worker and is written without locks or atomics. A scrape takes a
 //! [`Meter::snapshot`] of each and [`Meter::merge`]s them.
 //!
-//! Bounds: at most [`SERIES_MAX`] label sets; what comes later is counted under the model `other`.
+//! Bounds: all workers together keep as many label sets apart as their [`Roster`] has room for, which
+//! is counted in bytes of a scrape's text. What comes later, and what no provider has answered well
+//! yet (clients can make up ids), is counted under `other`.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hdrhistogram::Histogram;
 
@@ -46,6 +50,12 @@ impl Values {
         self.histogram.len()
     }
 
+    /// Whether nothing was recorded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.histogram.is_empty()
+    }
+
     /// The sum of all values, exact.
     #[must_use]
     pub const fn sum(&self) -> u64 {
@@ -69,19 +79,59 @@ impl Values {
     }
 }
 
-/// The labels of a series.
+/// The labels of a series. What is not said is `other`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
     /// What was asked for.
     pub operation: Operation,
     /// Index of the provider in the plan.
-    pub provider: usize,
-    /// Model as the provider was asked for it.
-    pub model: String,
+    pub provider: Option<usize>,
+    /// Model as the provider was asked for it, cut to [`MODEL_LABEL_BYTES_MAX`].
+    pub model: Option<String>,
     /// The client's wire.
-    pub client: Wire,
+    pub client: Option<Wire>,
     /// The provider's wire.
-    pub upstream: Wire,
+    pub upstream: Option<Wire>,
+}
+
+/// The label sets that are kept apart, for all workers: asked only when one meets a set that is new
+/// to it.
+#[derive(Debug, Default)]
+pub struct Roster(Mutex<Places>);
+
+#[derive(Debug, Default)]
+struct Places {
+    known: Vec<Labels>,
+    /// What they may take of a scrape's text. 0 <= bytes <= [`SERIES_TEXT_BYTES_MAX`].
+    bytes: usize,
+}
+
+impl Roster {
+    /// Whether these labels have a place, or get one.
+    fn admits(&self, labels: &Labels) -> bool {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.known.contains(labels) {
+            return true;
+        }
+        let bytes = places.bytes.saturating_add(labels.text_bytes_max());
+        let has_room = bytes <= SERIES_TEXT_BYTES_MAX;
+        if has_room {
+            places.known.push(labels.clone());
+            places.bytes = bytes;
+        }
+        has_room
+    }
+}
+
+impl Labels {
+    /// Most bytes that a series of these labels takes of a scrape's text.
+    fn text_bytes_max(&self) -> usize {
+        let model = self.model.as_deref().unwrap_or(OTHER);
+        let escapes = model
+            .bytes()
+            .filter(|it| matches!(it, b'"' | b'\\' | b'\n'));
+        SERIES_LINES * (LINE_BYTES_MAX + model.len() + escapes.count())
+    }
 }
 
 /// The histograms of one label set.
@@ -162,9 +212,20 @@ pub struct Meter {
     pub series: Vec<(Labels, Series)>,
     /// Microseconds between a request being read and its being sent on.
     pub gateway_us: Values,
+    /// Which label sets are kept apart.
+    roster: Arc<Roster>,
 }
 
 impl Meter {
+    /// The meter of a worker that shares `roster` with others.
+    #[must_use]
+    pub fn new(roster: Arc<Roster>) -> Self {
+        Self {
+            roster,
+            ..Self::default()
+        }
+    }
+
     /// Records a finished exchange.
     pub fn settle(&mut self, exchange: &Exchange) {
         self.count_end(exchange.operation, exchange.outcome, exchange.status, 1);
@@ -179,21 +240,46 @@ impl Meter {
             return;
         };
         let model = exchange.model_sent.as_deref().unwrap_or_default();
-        let labels = |model: &str| Labels {
-            operation: exchange.operation,
-            provider,
-            model: model.to_owned(),
-            client,
-            upstream,
+        let end = model.floor_char_boundary(MODEL_LABEL_BYTES_MAX);
+        let model = model.get(..end).unwrap_or_default();
+        let at = self.series.iter().position(|(known, _)| {
+            known.model.as_deref() == Some(model)
+                && known.provider == Some(provider)
+                && known.operation == exchange.operation
+                && (known.client, known.upstream) == (Some(client), Some(upstream))
+        });
+        let at = at.unwrap_or_else(|| {
+            let labels = Labels {
+                operation: exchange.operation,
+                provider: Some(provider),
+                model: Some(model.to_owned()),
+                client: Some(client),
+                upstream: Some(upstream),
+            };
+            self.new_series(labels, exchange.status < 400)
+        });
+        if let Some((_, series)) = self.series.get_mut(at) {
+            series.settle(exchange);
+        }
+    }
+
+    /// The place of labels that this worker has not met: their own, or the rest's.
+    fn new_series(&mut self, labels: Labels, answered: bool) -> usize {
+        let labels = match answered && self.roster.admits(&labels) {
+            true => labels,
+            false => Labels {
+                operation: labels.operation,
+                provider: None,
+                model: None,
+                client: None,
+                upstream: None,
+            },
         };
-        let series = self.series_of(
-            model,
-            provider,
-            exchange.operation,
-            (client, upstream),
-            labels,
-        );
-        series.settle(exchange);
+        let known = self.series.iter().position(|(known, _)| *known == labels);
+        known.unwrap_or_else(|| {
+            self.series.push((labels, Series::default()));
+            self.series.len() - 1
+        })
     }
 
     /// A copy to be merged elsewhere.
@@ -230,37 +316,6 @@ impl Meter {
                 count,
             }),
         }
-    }
-
-    fn series_of(
-        &mut self,
-        model: &str,
-        provider: usize,
-        operation: Operation,
-        wires: (Wire, Wire),
-        labels: impl Fn(&str) -> Labels,
-    ) -> &mut Series {
-        let find = |series: &[(Labels, Series)], model: &str| {
-            series.iter().position(|(known, _)| {
-                known.model == model
-                    && known.provider == provider
-                    && known.operation == operation
-                    && (known.client, known.upstream) == wires
-            })
-        };
-        let full = self.series.len() >= SERIES_MAX;
-        let at = match find(&self.series, model) {
-            Some(at) => at,
-            None if full => find(&self.series, OTHER_MODEL).unwrap_or_else(|| {
-                self.series.push((labels(OTHER_MODEL), Series::default()));
-                self.series.len() - 1
-            }),
-            None => {
-                self.series.push((labels(model), Series::default()));
-                self.series.len() - 1
-            }
-        };
-        &mut self.series[at].1
     }
 }
 
@@ -319,10 +374,17 @@ impl Counters {
     }
 }
 
-/// Label sets kept apart by one worker.
-pub const SERIES_MAX: usize = 128;
-/// The model under which later label sets are counted.
-pub const OTHER_MODEL: &str = "other";
+/// Bytes of a scrape's text for what is kept apart; with the rest it stays under 1 MiB. Some 25 sets
+/// of labels.
+const SERIES_TEXT_BYTES_MAX: usize = 820 << 10;
+/// Lines of a series whose histograms all hold something: see `scrape`.
+const SERIES_LINES: usize = 115;
+/// Most bytes of a line, less the model's.
+const LINE_BYTES_MAX: usize = 250;
+/// Longest model in a label.
+pub const MODEL_LABEL_BYTES_MAX: usize = 128;
+/// What stands in the labels of all that is not kept apart.
+pub const OTHER: &str = "other";
 /// A gap this long is a stall.
 pub const STALL_US: u64 = 1_000_000;
 /// Largest value kept: 2^40 microseconds are twelve days.
@@ -371,16 +433,57 @@ mod tests {
     }
 
     #[test]
-    fn label_sets_past_the_bound_are_counted_as_other() {
-        let mut meter = Meter::default();
-        for n in 0..SERIES_MAX + 10 {
-            meter.settle(&exchange(&format!("m{n}")));
+    fn label_sets_past_the_bound_of_all_workers_are_counted_as_other() {
+        let roster = Arc::<Roster>::default();
+        let mut meters = [(); 2].map(|()| Meter::new(Arc::clone(&roster)));
+        let cost = SERIES_LINES * (LINE_BYTES_MAX + "m00".len());
+        let most = SERIES_TEXT_BYTES_MAX / cost;
+        for n in 0..most + 10 {
+            meters[n % 2].settle(&exchange(&format!("m{n:02}")));
         }
-        assert_eq!(meter.series.len(), SERIES_MAX + 1);
-        let other = &meter.series[SERIES_MAX];
-        assert_eq!(
-            (other.0.model.as_str(), other.1.input_tokens.count()),
-            (OTHER_MODEL, 10)
+        // What one has, the other has room for.
+        meters[1].settle(&exchange("m00"));
+        let mut all = Meter::default();
+        meters.iter().for_each(|meter| all.merge(meter));
+        assert_eq!(all.series.len(), most + 1);
+        let count = |model: Option<&str>| {
+            let mut found = all.series.iter();
+            let found = found.find(|(it, _)| it.model.as_deref() == model);
+            found.map(|(_, series)| series.input_tokens.count())
+        };
+        assert_eq!((count(None), count(Some("m00"))), (Some(10), Some(2)));
+        let (last, over) = (format!("m{:02}", most - 1), format!("m{most:02}"));
+        assert_eq!((count(Some(&last)), count(Some(&over))), (Some(1), None));
+    }
+
+    #[test]
+    fn ids_that_no_provider_answered_and_long_ones_take_no_more_room_than_others() {
+        let mut meter = Meter::default();
+        for n in 0..100 {
+            meter.settle(&Exchange {
+                status: 404,
+                ..exchange(&format!("made-up-{n}"))
+            });
+        }
+        assert_eq!(meter.series.len(), 1);
+        let long = format!(
+            "{}{}",
+            "x".repeat(MODEL_LABEL_BYTES_MAX - 1),
+            "é".repeat(90)
         );
+        meter.settle(&exchange(&long));
+        meter.settle(&exchange(long.get(..MODEL_LABEL_BYTES_MAX + 1).unwrap()));
+        let last = &meter.series[1];
+        assert_eq!(
+            last.0.model.as_ref().unwrap().len(),
+            MODEL_LABEL_BYTES_MAX - 1
+        );
+        assert_eq!((meter.series.len(), last.1.input_tokens.count()), (2, 2));
+        // Known by now, it is itself also where it fails.
+        meter.settle(&Exchange {
+            status: 500,
+            ..exchange(&long)
+        });
+        assert_eq!(meter.series[1].1.input_tokens.count(), 3);
     }
 }

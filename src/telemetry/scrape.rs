@@ -5,7 +5,8 @@
 
 use core::fmt::Write as _;
 
-use crate::telemetry::meter::{Labels, Meter, Series, Values};
+use crate::telemetry::meter::{Labels, Meter, OTHER, Series, Values};
+use crate::wire::kind::Wire;
 
 /// What the process knows beside its workers' meters.
 #[derive(Clone, Debug, Default)]
@@ -69,13 +70,15 @@ pub fn text(meter: &Meter, facts: &Facts) -> String {
     for (name, help, pick) in timed {
         histogram_head(&mut out, name, help);
         for (labels, series) in &meter.series {
-            histogram(
-                &mut out,
-                name,
-                &label_text(labels, facts),
-                pick(series),
-                SECONDS,
-            );
+            let edges = if name == "ringway_gap_seconds" {
+                SECONDS
+            } else {
+                LONG_SECONDS
+            };
+            if !pick(series).is_empty() {
+                let labels = label_text(labels, facts);
+                histogram(&mut out, name, &labels, pick(series), edges);
+            }
         }
     }
     tokens(&mut out, meter, facts);
@@ -270,6 +273,9 @@ fn tokens(out: &mut String, meter: &Meter, facts: &Facts) {
             ("input", &series.input_tokens),
             ("output", &series.output_tokens),
         ] {
+            if values.is_empty() {
+                continue;
+            }
             let labels = format!("gen_ai_token_type=\"{kind}\",{text}");
             histogram(out, name, &labels, values, TOKENS);
         }
@@ -295,16 +301,21 @@ fn stalls(out: &mut String, meter: &Meter, facts: &Facts) {
 
 fn label_text(labels: &Labels, facts: &Facts) -> String {
     let mut text = String::new();
-    let provider = facts
-        .providers
-        .get(labels.provider)
-        .map_or("", String::as_str);
+    let provider = labels.provider.map(|index| {
+        let name = facts.providers.get(index).map_or("", String::as_str);
+        let end = name.floor_char_boundary(PROVIDER_LABEL_BYTES_MAX);
+        name.get(..end).unwrap_or_default()
+    });
+    let wire = |wire: Option<Wire>| wire.map_or(OTHER, Wire::name);
     let pairs = [
         ("gen_ai_operation_name", labels.operation.name()),
-        ("gen_ai_provider_name", provider),
-        ("gen_ai_request_model", labels.model.as_str()),
-        ("client_wire", labels.client.name()),
-        ("upstream_wire", labels.upstream.name()),
+        ("gen_ai_provider_name", provider.unwrap_or(OTHER)),
+        (
+            "gen_ai_request_model",
+            labels.model.as_deref().unwrap_or(OTHER),
+        ),
+        ("client_wire", wire(labels.client)),
+        ("upstream_wire", wire(labels.upstream)),
     ];
     for (name, value) in pairs {
         let comma = if text.is_empty() { "" } else { "," };
@@ -388,6 +399,10 @@ const SECONDS: Edges = &[
     (40_960_000, "40.96"),
     (81_920_000, "81.92"),
 ];
+/// The same from a millisecond on: no answer of a model is faster.
+const LONG_SECONDS: Edges = SECONDS.split_at(4).1;
+/// Longest name of a provider in a label.
+const PROVIDER_LABEL_BYTES_MAX: usize = 32;
 
 const TOKENS: Edges = &[
     (1, "1"),
@@ -411,7 +426,7 @@ mod tests {
     use super::*;
     use crate::chat::usage::Usage;
     use crate::telemetry::exchange::{Exchange, Operation, Outcome};
-    use crate::wire::kind::Wire;
+    use crate::telemetry::gaps::Gaps;
 
     #[test]
     fn text_has_cumulative_buckets_and_escaped_labels() {
@@ -455,5 +470,42 @@ mod tests {
         for line in expected {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn text_of_all_label_sets_and_values_that_there_can_be_stays_under_a_mebibyte() {
+        let mut meter = Meter::default();
+        for n in 0..2_000u64 {
+            let mut gaps = Gaps::default();
+            gaps.record(1_999_999);
+            let operations = [Operation::Chat, Operation::CountTokens, Operation::Relay];
+            let length = [3, 20, 60, 128][usize::try_from(n % 4).unwrap()];
+            meter.settle(&Exchange {
+                operation: operations[usize::try_from(n % 3).unwrap()],
+                outcome: Outcome::Complete,
+                status: 200,
+                client_wire: Some(Wire::AnthropicMessages),
+                upstream_wire: Some(Wire::AnthropicMessages),
+                provider: Some(0),
+                model_sent: Some(format!("{n}{}", "\"".repeat(length))),
+                usage: Usage {
+                    input: Some(1 << 40),
+                    output: Some(1 << 40),
+                    ..Usage::default()
+                },
+                started_at: 1,
+                first_delta_at: 1 << 50,
+                last_delta_at: 1 << 60,
+                ended_at: 1 << 62,
+                gaps: Some(Box::new(gaps)),
+                ..Exchange::default()
+            });
+        }
+        let facts = Facts {
+            providers: vec!["p".repeat(300)],
+            ..Facts::default()
+        };
+        let length = text(&meter, &facts).len();
+        assert!((600 << 10..1 << 20).contains(&length), "{length}");
     }
 }

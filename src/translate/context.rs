@@ -1,5 +1,7 @@
 //! What the translation of an answer must know of its request.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::json::raw::Raw;
 use crate::wire::openai::settings::{Carried, Settings};
 
@@ -66,10 +68,10 @@ pub struct AnswerContext {
     pub json_answer: JsonAnswer,
     /// The schema's root was wrapped in `{"value": ...}`: the answer is unwrapped (whole only).
     pub json_wrapped: bool,
-    /// Tools whose names had to change: (name sent upstream, client's name as escaped JSON body).
-    pub tool_names: Vec<(String, Vec<u8>)>,
+    /// Tools whose names had to change: by the name sent upstream, the client's as escaped JSON body.
+    pub tool_names: BTreeMap<String, Vec<u8>>,
     /// Names (as sent upstream) of the client's `custom` tools, whose input is unwrapped.
-    pub custom_tools: Vec<String>,
+    pub custom_tools: BTreeSet<String>,
     /// Seconds since 1970 at the first byte, for `created`.
     pub created: u64,
     /// Random per exchange, for ids that the provider left out.
@@ -102,10 +104,7 @@ impl AnswerContext {
 
     /// The client's name of the tool that was sent upstream as `sent`.
     fn own_name(&self, sent: &str) -> String {
-        let known = self.tool_names.iter().find(|(name, _)| name == sent);
-        known.map_or_else(
-            || sent.to_owned(),
-            |(_, own)| Raw::from_checked(own).decode(),
-        )
+        let known = self.tool_names.get(sent);
+        known.map_or_else(|| sent.to_owned(), |own| Raw::from_checked(own).decode())
     }
 }

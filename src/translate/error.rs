@@ -150,7 +150,7 @@ fn read(from: Wire, body: &[u8], tape: &mut Tape) -> ErrorFacts {
 fn message(to: Wire, status: u16, facts: &ErrorFacts, secrets: &[&[u8]]) -> String {
     let own = || format!("upstream error {status}");
     let text = facts.message.clone().unwrap_or_else(own);
-    let too_long = facts.code.as_deref() == Some(CONTEXT_CODE);
+    let too_long = is_context(facts);
     let text = match to {
         // The phrase that agents look for to compact their context.
         Wire::AnthropicMessages if too_long && !text.starts_with(TOO_LONG) => {
@@ -159,6 +159,15 @@ fn message(to: Wire, status: u16, facts: &ErrorFacts, secrets: &[&[u8]]) -> Stri
         Wire::AnthropicMessages | Wire::OpenAiChat => text,
     };
     clean(&text, secrets)
+}
+
+/// Whether an error of the OpenAI wire says that the context is too long: by its code, or in the
+/// words of engines that have none (vLLM, llama.cpp, Mistral).
+#[must_use]
+pub fn is_context(facts: &ErrorFacts) -> bool {
+    let text = facts.message.as_deref().unwrap_or_default();
+    facts.code.as_deref() == Some(CONTEXT_CODE)
+        || CONTEXT_TEXTS.iter().any(|known| text.contains(known))
 }
 
 /// Whether a client of the OpenAI wire is to be told by a code that its context is too long.
@@ -190,6 +199,12 @@ fn should_retry(from: Wire, kind: ErrorKind, has_retry_after: bool) -> Option<bo
 
 const TOO_LONG: &str = "prompt is too long";
 const CONTEXT_CODE: &str = "context_length_exceeded";
+const CONTEXT_TEXTS: [&str; 4] = [
+    "maximum context length",
+    "exceeds the available context size",
+    "exceed context limit",
+    "too large for model with",
+];
 const BLANK: &[u8] = b"[credential]";
 /// Values of an error body that are indexed.
 const VALUES_MAX: usize = 20_000;

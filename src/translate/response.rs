@@ -78,8 +78,8 @@ pub fn translate(
 /// What the other wire cannot say. A stream has no place to tell it: its head went out before.
 fn losses(answer: &Answer<'_>) -> Notes {
     let mut notes = Notes::new();
-    if answer.cites_documents {
-        notes.dropped("citations");
+    for name in &answer.lost {
+        notes.dropped(*name);
     }
     if answer.ending.stop == StopReason::Other {
         notes.changed("stop_reason");

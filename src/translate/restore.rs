@@ -5,6 +5,8 @@
 //!
 //! Invariant: events come out with tools numbered from 0 without gaps again.
 
+use std::collections::BTreeMap;
+
 use crate::chat::event::{Ending, Event, StreamFault};
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
@@ -14,8 +16,8 @@ use crate::translate::context::JsonAnswer;
 #[derive(Debug)]
 pub struct Restore {
     json_answer: JsonAnswer,
-    /// (name sent upstream, client's name as escaped JSON body)
-    names: Vec<(String, Vec<u8>)>,
+    /// By the name sent upstream: the client's, as escaped JSON body.
+    names: BTreeMap<String, Vec<u8>>,
     /// For each of the upstream's calls that number it has here; none for a structured answer.
     /// Kept only where such an answer may come.
     numbers: Vec<Option<u32>>,
@@ -26,7 +28,7 @@ pub struct Restore {
 impl Restore {
     /// For one stream.
     #[must_use]
-    pub const fn new(json_answer: JsonAnswer, names: Vec<(String, Vec<u8>)>) -> Self {
+    pub const fn new(json_answer: JsonAnswer, names: BTreeMap<String, Vec<u8>>) -> Self {
         Self {
             json_answer,
             names,
@@ -106,9 +108,12 @@ impl Restore {
 
 /// The client's name of the tool that the upstream knows as `name`.
 #[must_use]
-pub fn client_name<'a>(names: &'a [(String, Vec<u8>)], name: Raw<'a>) -> Raw<'a> {
-    let known = names.iter().find(|(sent, _)| name.is(sent));
-    known.map_or(name, |(_, own)| Raw::from_checked(own))
+pub fn client_name<'a>(names: &'a BTreeMap<String, Vec<u8>>, name: Raw<'a>) -> Raw<'a> {
+    if names.is_empty() {
+        return name;
+    }
+    let known = names.get(name.text().as_ref());
+    known.map_or(name, |own| Raw::from_checked(own))
 }
 
 /// The tool that stands in for a structured answer.

@@ -209,6 +209,10 @@ impl Rewriter<'_> {
             {
                 self.lossy = true;
             }
+            if value.get_set("properties").is_none() && !closed(value) {
+                // Any members before, none now.
+                self.lossy = true;
+            }
             self.w.name("additionalProperties").boolean(false);
         }
         self.w.close_object();

@@ -43,7 +43,7 @@ use crate::chat::event::{Event, Step, StreamFault};
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::tape::Tape;
 use crate::limits::EVENT_VALUES_KEPT;
-use crate::sse::decode::{Decoder, Item};
+use crate::sse::decode::{Decoder, Frame, Item};
 use crate::sse::encode as sse;
 use crate::translate::context::AnswerContext;
 use crate::translate::progress::Progress;
@@ -73,6 +73,7 @@ struct Core {
     begun: bool,
     progress: Progress,
     upstream_error: Option<Box<ErrorFacts>>,
+    fault: Option<StreamFault>,
 }
 
 impl StreamTranslator {
@@ -93,6 +94,7 @@ impl StreamTranslator {
                 begun: false,
                 progress: Progress::START,
                 upstream_error: None,
+                fault: None,
             },
         }
     }
@@ -106,7 +108,7 @@ impl StreamTranslator {
             match frames.next() {
                 None => break,
                 Some(Ok(Item::Comment)) => {}
-                Some(Ok(Item::Frame(frame))) => self.core.frame(frame.data, out),
+                Some(Ok(Item::Frame(frame))) => self.core.frame(frame, out),
                 Some(Err(_)) => self.core.broken(StreamFault::TooLarge, out),
             }
         }
@@ -134,9 +136,12 @@ impl StreamTranslator {
         let last = self.frames.finish();
         if self.core.is_open() {
             match last {
-                Ok(Some(frame)) => self.core.frame(frame.data, out),
+                // Without its value a last `data` line shows no more than that something was cut.
+                Ok(Some(frame)) if !frame.data.trim_ascii().is_empty() => {
+                    self.core.frame(frame, out);
+                }
                 Ok(None) if between => {}
-                Ok(None) | Err(_) => self.core.broken(StreamFault::Early, out),
+                Ok(_) | Err(_) => self.core.broken(StreamFault::Early, out),
             }
         }
         self.core.finish(out);
@@ -189,6 +194,12 @@ impl StreamTranslator {
         self.core.named.model()
     }
 
+    /// What made the stream malformed.
+    #[must_use]
+    pub const fn fault(&self) -> Option<StreamFault> {
+        self.core.fault
+    }
+
     /// How the stream stands.
     #[must_use]
     pub const fn end(&self) -> End {
@@ -212,9 +223,9 @@ impl Core {
         self.progress.end == End::Open
     }
 
-    fn frame(&mut self, data: &[u8], out: &mut Vec<u8>) {
+    fn frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) {
         self.progress.events = self.progress.events.saturating_add(1);
-        let step = self.run(Some(data), out);
+        let step = self.run(Some(frame), out);
         self.tape.shrink_to(EVENT_VALUES_KEPT);
         self.settle(step, out);
     }
@@ -228,7 +239,7 @@ impl Core {
 
     /// Runs the decoder on a frame, or on the end of the body, with a sink that restores, encodes
     /// and counts.
-    fn run(&mut self, data: Option<&[u8]>, out: &mut Vec<u8>) -> Result<Step, StreamFault> {
+    fn run(&mut self, frame: Option<Frame<'_>>, out: &mut Vec<u8>) -> Result<Step, StreamFault> {
         let Self {
             decoder,
             restore,
@@ -254,8 +265,8 @@ impl Core {
                 Ok(())
             })
         };
-        match data {
-            Some(data) => decoder.decode(data, tape, &mut sink),
+        match frame {
+            Some(frame) => decoder.decode(frame.event, frame.data, tape, &mut sink),
             None => decoder.finish(&mut sink),
         }
     }
@@ -286,5 +297,6 @@ impl Core {
         };
         error::write_event(self.client, &error, "", out);
         self.progress.end = End::Truncated;
+        self.fault = Some(fault);
     }
 }

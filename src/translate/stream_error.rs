@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
-use crate::translate::error::Told;
+use crate::translate::error::{Told, is_context};
 use crate::wire::error;
 use crate::wire::kind::Wire;
 
@@ -63,7 +63,7 @@ fn words(client: Wire, facts: &ErrorFacts) -> (Cow<'_, str>, Option<&'static str
     let message = facts.message.as_deref().unwrap_or("upstream error");
     let too_long = message.starts_with(TOO_LONG);
     match client {
-        Wire::AnthropicMessages if !too_long && is_context_code(facts) => {
+        Wire::AnthropicMessages if !too_long && is_context(facts) => {
             (Cow::Owned([TOO_LONG, ": ", message].concat()), None)
         }
         Wire::OpenAiChat if too_long && facts.kind == ErrorKind::InvalidRequest => {
@@ -71,10 +71,6 @@ fn words(client: Wire, facts: &ErrorFacts) -> (Cow<'_, str>, Option<&'static str
         }
         Wire::OpenAiChat | Wire::AnthropicMessages => (Cow::Borrowed(message), None),
     }
-}
-
-fn is_context_code(facts: &ErrorFacts) -> bool {
-    facts.code.as_deref() == Some(CONTEXT_CODE)
 }
 
 const TOO_LONG: &str = "prompt is too long";

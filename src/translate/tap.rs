@@ -33,8 +33,8 @@
 //! assert_eq!(tap.push(b"ta: [DONE]\n\n").end, End::Complete);
 //! ```
 //!
-//! A delta whose text ends and whose last byte is a brace is not read: what is malformed further
-//! inside is not noticed here, its receiver will.
+//! A delta whose text ends, whose last byte is a brace and whose braces pair up is not read: what is
+//! malformed further inside is not noticed here, its receiver will.
 
 use crate::chat::error::ErrorFacts;
 use crate::chat::usage::{End, StopReason, Usage};
@@ -48,6 +48,7 @@ use crate::translate::progress::Progress;
 use crate::translate::response::AnswerFacts;
 use crate::wire::anthropic::stream::watch::{self as anthropic_watch, Watch as AnthropicWatch};
 use crate::wire::codec;
+use crate::wire::error;
 use crate::wire::kind::Wire;
 use crate::wire::openai::stream::watch::Watch as OpenAiWatch;
 use crate::wire::seen::Seen;
@@ -83,6 +84,14 @@ enum Watch {
 }
 
 impl Watch {
+    /// Looks at the data of an event.
+    fn see(&mut self, data: &[u8], tape: &mut Tape) -> Seen {
+        match self {
+            Self::OpenAi(watch) => watch.see(data, tape),
+            Self::Anthropic(watch) => watch.see(data, tape),
+        }
+    }
+
     /// Whether an event of this name is the wire's, and its data JSON.
     fn knows(&self, event: &[u8]) -> bool {
         match self {
@@ -122,15 +131,20 @@ impl Tap {
         self.progress.events = 0;
         self.passed = 0;
         let mut rest = input;
-        while !self.is_broken() {
-            let Some(end) = self.cutter.end(rest) else {
-                break;
+        while !rest.is_empty() && !self.is_broken() {
+            let end = match self.simple(rest) {
+                Some(end) => end,
+                None => match self.cutter.end(rest) {
+                    Some(end) => {
+                        self.record_end(rest.get(..end).unwrap_or_default());
+                        end
+                    }
+                    None => break,
+                },
             };
-            let (part, after) = rest.split_at(end);
-            self.record_end(part);
             self.within = false;
             self.passed += end;
-            rest = after;
+            rest = rest.get(end..).unwrap_or_default();
         }
         if self.is_broken() {
             return self.progress;
@@ -301,6 +315,19 @@ impl Tap {
         self.carried.extend_from_slice(part);
     }
 
+    /// Looks at the event that `input` opens with, if it is whole and none is under way: the short
+    /// way of what [`Cutter`] and [`Tap::record`] do. Tells where it ends.
+    fn simple(&mut self, input: &[u8]) -> Option<usize> {
+        let is_between = self.carried.is_empty() && !self.skipping && self.cutter.is_between();
+        let found = is_between.then(|| record::simple(input)).flatten()?;
+        if self.progress.end == End::Open && found.len <= self.event_bytes_max {
+            let seen = self.watch.see(found.data, &mut self.tape);
+            self.saw(seen, || found.event);
+        }
+        self.first = false;
+        Some(found.len)
+    }
+
     /// A whole event. After the end nothing is looked at.
     fn record(&mut self, record: &[u8]) {
         if self.progress.end != End::Open || record::len(record) > self.event_bytes_max {
@@ -309,10 +336,13 @@ impl Tap {
         let Some(data) = record::data(record, self.first, &mut self.joined) else {
             return;
         };
-        let seen = match &mut self.watch {
-            Watch::OpenAi(watch) => watch.see(data, &mut self.tape),
-            Watch::Anthropic(watch) => watch.see(data, &mut self.tape),
-        };
+        let seen = self.watch.see(data, &mut self.tape);
+        let first = self.first;
+        self.saw(seen, || record::event(record, first));
+    }
+
+    /// What an event was; its name is asked for where it matters.
+    fn saw<'e>(&mut self, seen: Seen, event: impl FnOnce() -> &'e [u8]) {
         self.tape.shrink_to(EVENT_VALUES_KEPT);
         self.progress.events = self.progress.events.saturating_add(1);
         match seen {
@@ -327,7 +357,7 @@ impl Tap {
                 self.progress.end = End::Complete;
                 self.terminated = true;
             }
-            Seen::Malformed if self.watch.knows(record::event(record, self.first)) => {
+            Seen::Malformed if self.watch.knows(event()) => {
                 self.progress.end = End::Truncated;
             }
             Seen::Malformed => {}
@@ -339,21 +369,32 @@ impl Tap {
     }
 }
 
-/// Usage, stop reason and model of a whole answer of `wire`, as far as it can be read; nothing if
-/// it is not JSON.
-pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> Option<AnswerFacts> {
+/// What a whole answer is.
+#[derive(Debug)]
+pub enum Whole {
+    /// A JSON document: usage, stop reason and model, as far as they can be read.
+    Answer(AnswerFacts),
+    /// It reports an error where an answer should be.
+    Error(Box<ErrorFacts>),
+}
+
+/// Reads a whole answer of `wire`; nothing if it is not JSON.
+pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> Option<Whole> {
     let root = match tape.read(body, DEPTH_MAX, ANSWER_VALUES_MAX) {
         Ok(root) => root,
-        Err(error) if error.kind.is_limit() => return Some(AnswerFacts::default()),
+        Err(error) if error.kind.is_limit() => return Some(Whole::Answer(AnswerFacts::default())),
         Err(_) => return None,
     };
+    if let Some(facts) = error::in_answer(wire, root) {
+        return Some(Whole::Error(Box::new(facts)));
+    }
     let (usage, stop) = codec::read_facts(wire, root);
     let model = root.get_set("model").and_then(Value::as_raw);
     let model = model.filter(|model| !model.is_empty());
-    Some(AnswerFacts {
+    Some(Whole::Answer(AnswerFacts {
         usage,
         stop,
         model: model.map(|model| model.decode_start(LOGGED_ID_BYTES_MAX)),
         ..AnswerFacts::default()
-    })
+    }))
 }

@@ -24,7 +24,7 @@
 
 use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
-use crate::limits::EVENT_VALUES_MAX;
+use crate::limits::{EVENT_VALUES_MAX, IDLE_FRAME_BYTES};
 use crate::sse::record::{self, Cutter};
 use crate::wire::seen::Name;
 
@@ -45,6 +45,9 @@ pub struct UsageStrip {
     unclear: bool,
     /// The event before ended in a CR: what becomes of an LF right behind it.
     lf: Lf,
+    /// The start of the event before, up to where it showed that it is not the chunk; empty if it
+    /// showed that otherwise. An event that starts alike is not the chunk either.
+    shown: Vec<u8>,
     joined: Vec<u8>,
     tape: Tape,
 }
@@ -62,6 +65,7 @@ impl UsageStrip {
             passing: false,
             unclear: false,
             lf: Lf::Own,
+            shown: Vec::new(),
             joined: Vec::new(),
             tape: Tape::new(),
         }
@@ -71,6 +75,10 @@ impl UsageStrip {
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
         let mut rest = input;
         while !rest.is_empty() {
+            if let Some(end) = self.simple(rest, out) {
+                rest = rest.get(end..).unwrap_or_default();
+                continue;
+            }
             let lf = self.settle_lf(rest, out);
             let end = self.cutter.end(rest);
             let part = rest.get(lf..end.unwrap_or(rest.len())).unwrap_or_default();
@@ -93,10 +101,10 @@ impl UsageStrip {
     pub fn let_go(&mut self, out: &mut Vec<u8>) {
         if !self.held.is_empty() {
             out.extend_from_slice(&self.held);
-            self.held = Vec::new();
             self.searched = 0;
             self.passing = true;
         }
+        self.held = Vec::new();
         self.joined = Vec::new();
     }
 
@@ -105,6 +113,33 @@ impl UsageStrip {
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let held = core::mem::take(&mut self.held);
         self.whole(&held, out);
+    }
+
+    /// Deals with the event that `input` opens with, if it is whole and none is under way: the
+    /// short way of what [`Cutter`] and [`UsageStrip::whole`] do. Tells where it ends.
+    fn simple(&mut self, input: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+        let is_between =
+            self.held.is_empty() && !self.passing && self.lf == Lf::Own && self.cutter.is_between();
+        let found = is_between.then(|| record::simple(input)).flatten()?;
+        let record = input.get(..found.len)?;
+        let is_like = !self.shown.is_empty() && record.starts_with(&self.shown);
+        if is_like || self.shows_others(record) {
+            out.extend_from_slice(record);
+        } else {
+            self.whole(record, out);
+        }
+        self.first = false;
+        Some(found.len)
+    }
+
+    /// Whether a record shows that it is not the chunk; how it starts is kept.
+    fn shows_others(&mut self, record: &[u8]) -> bool {
+        self.shown.clear();
+        let end = other_choices(record);
+        let start = end.filter(|&end| end <= IDLE_FRAME_BYTES).unwrap_or(0);
+        self.shown
+            .extend_from_slice(record.get(..start).unwrap_or_default());
+        end.is_some()
     }
 
     /// The last bytes of an event.
@@ -116,6 +151,11 @@ impl UsageStrip {
             out.extend_from_slice(part);
         } else if self.held.is_empty() {
             self.whole(part, out);
+        } else if self.held.len() + part.len() > self.event_bytes_max + LINE_ENDS {
+            // Too long for the chunk, however its lines end: it is not put together.
+            self.lf = Lf::behind(part, Lf::Passes);
+            out.append(&mut self.held);
+            out.extend_from_slice(part);
         } else {
             let mut held = core::mem::take(&mut self.held);
             held.extend_from_slice(part);
@@ -133,13 +173,18 @@ impl UsageStrip {
             out.extend_from_slice(part);
             return;
         }
-        self.held.extend_from_slice(part);
         // What ends the event is still to come.
-        if self.held.len() >= self.event_bytes_max || !self.may_be_chunk() {
-            out.extend_from_slice(&self.held);
-            self.held.clear();
+        let fits = self.held.len() + part.len() < self.event_bytes_max;
+        if fits {
+            self.held.extend_from_slice(part);
+        }
+        if !fits || !self.may_be_chunk() {
+            out.append(&mut self.held);
             self.searched = 0;
             self.passing = true;
+        }
+        if !fits {
+            out.extend_from_slice(part);
         }
     }
 
@@ -237,10 +282,12 @@ impl Lf {
     }
 }
 
-/// Whether a whole record may be the chunk. Nearly all records have other choices, as a member of
-/// the outermost object: that is seen without reading them. A record whose first `choices` is some
-/// other object's may have its own behind it; one without may spell it with an escape.
+/// Whether a whole record may be the chunk. A record whose first `choices` is some other object's
+/// may have its own behind it; one without may spell it with an escape.
 fn may_be_chunk(record: &[u8]) -> bool {
+    if other_choices(record).is_some() {
+        return false;
+    }
     let Some(value) = CHOICES.value_in(record) else {
         return true;
     };
@@ -250,9 +297,23 @@ fn may_be_chunk(record: &[u8]) -> bool {
             .value_in(record)
             .is_some_and(|usage| usage.starts_with(b"{"));
     }
-    value
-        .strip_prefix(b"[")
-        .is_some_and(|value| value.trim_ascii_start().starts_with(b"]"))
+    true
+}
+
+/// Where a record has shown that its choices are not empty, as nearly all do: as a member of the
+/// outermost object, seen without reading it. What follows cannot change that.
+fn other_choices(record: &[u8]) -> Option<usize> {
+    let value = CHOICES.value_in(record)?;
+    let before = record.get(..record.len() - value.len())?;
+    if is_within(before) {
+        return None;
+    }
+    let first = match value.strip_prefix(b"[") {
+        Some(elements) => elements.trim_ascii_start(),
+        None => value,
+    };
+    let is_other = *first.first()? != b']' || first.len() == value.len();
+    is_other.then(|| record.len() - first.len() + 1)
 }
 
 /// Whether what follows may stand within an object of the outermost one.
@@ -264,3 +325,5 @@ static CHOICES: Name = Name::new(b"\"choices\"");
 static USAGE: Name = Name::new(b"\"usage\"");
 /// A name whose value lies further behind it than this is looked at when the event is whole.
 const BLANKS_MAX: usize = 64;
+/// Bytes of an event that its limit does not count: the halves of the line ends around it.
+const LINE_ENDS: usize = 2;

@@ -17,9 +17,14 @@ pub fn to_object(arguments: Raw<'_>) -> (Json<'_>, bool) {
         return (Json::Borrowed(b"{}"), true);
     }
     let text = arguments.decode();
-    let text = text.trim_ascii();
-    if is_object(text.as_bytes()) {
-        return (Json::Owned(text.as_bytes().to_owned()), true);
+    let object = text.trim_ascii();
+    if is_object(object.as_bytes()) {
+        let is_all = object.len() == text.len();
+        let object = match is_all {
+            true => text.into_bytes(),
+            false => object.as_bytes().to_owned(),
+        };
+        return (Json::Owned(object), true);
     }
     (wrap("_raw", arguments), false)
 }

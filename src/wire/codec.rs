@@ -39,12 +39,13 @@ impl StreamDecoder {
         }
     }
 
-    /// Takes the data of one frame and hands its meaning to `sink`.
+    /// Takes the name and the data of one frame and hands their meaning to `sink`.
     ///
     /// # Errors
     /// The frame is malformed, or the sink says so.
     pub fn decode<S>(
         &mut self,
+        event: &[u8],
         data: &[u8],
         tape: &mut Tape,
         sink: &mut S,
@@ -53,8 +54,8 @@ impl StreamDecoder {
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
         match self {
-            Self::OpenAi(decoder) => decoder.decode(data, tape, sink),
-            Self::Anthropic(decoder) => decoder.decode(data, tape, sink),
+            Self::OpenAi(decoder) => decoder.decode(event, data, tape, sink),
+            Self::Anthropic(decoder) => decoder.decode(event, data, tape, sink),
         }
     }
 

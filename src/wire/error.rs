@@ -40,6 +40,11 @@ pub fn read_object(wire: Wire, root: Value<'_>) -> ErrorFacts {
 pub fn in_answer(wire: Wire, root: Value<'_>) -> Option<ErrorFacts> {
     match wire {
         Wire::OpenAiChat => failure::of_answer(root),
+        Wire::AnthropicMessages if is_message(root) => None,
         Wire::AnthropicMessages => anthropic::find(root),
     }
+}
+
+fn is_message(root: Value<'_>) -> bool {
+    root.get("type").is_some_and(|kind| kind.is_str("message")) && root.get("error").is_none()
 }

@@ -2,7 +2,7 @@
 //!
 //! Seen: `{"error":{"message"}}`, `{"error":"text"}`, `{"message"}` and `{"Message"}` (AWS),
 //! `{"object":"error","message","code"}` (vLLM),
-//! `{"detail":"text"}` and `{"detail":[{"msg"}]}` (FastAPI), an array of one error object
+//! `{"detail":"text"}` and `{"detail":[{"msg"}]}` (FastAPI), the same within `message` (Mistral), an array of one error object
 //! (Gemini), numeric codes (OpenRouter, llama.cpp). Everything found is optional.
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
@@ -69,7 +69,16 @@ fn message(object: Value<'_>, error: Option<Value<'_>>) -> Option<String> {
 fn first_text(value: Value<'_>, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| {
         let member = unwrap_array(value.get_set(name)?);
-        as_text(member).or_else(|| member.get_set("msg").and_then(as_text))
+        let inner = |name: &str| as_text(unwrap_array(member.get_set(name)?));
+        let listed = || {
+            unwrap_array(member.get_set("detail")?)
+                .get_set("msg")
+                .and_then(as_text)
+        };
+        as_text(member)
+            .or_else(|| inner("msg"))
+            .or_else(|| inner("detail"))
+            .or_else(listed)
     })
 }
 

@@ -32,6 +32,13 @@ pub struct Dialect {
     pub max_completion_tokens: bool,
     /// System text goes out with the role `developer`.
     pub developer_role: bool,
+    /// System messages may stand behind the first turn. Chat templates that servers render often
+    /// take one at the start alone.
+    pub late_system: bool,
+    /// A message of the user may stand right behind one of a tool.
+    pub user_after_tool: bool,
+    /// A last message of the assistant, which the answer is to go on from, is marked `prefix`.
+    pub assistant_prefix: bool,
     /// `content` of system, user and tool messages may be an array of text parts.
     pub array_content: bool,
     /// Content parts of type `file` are taken.
@@ -48,6 +55,8 @@ pub struct Dialect {
     pub reasoning_content_back: bool,
     /// Reasoning of history is wanted back as `reasoning_details`.
     pub reasoning_details_back: bool,
+    /// Signatures of calls (`extra_content.google.thought_signature`) are wanted back.
+    pub thought_signatures: bool,
     /// `cache_control` marks are taken.
     pub cache_control: bool,
     /// `stream_options.include_usage` is taken.
@@ -79,6 +88,9 @@ impl Default for Dialect {
         Self {
             max_completion_tokens: true,
             developer_role: false,
+            late_system: true,
+            user_after_tool: true,
+            assistant_prefix: false,
             array_content: true,
             files: true,
             images: true,
@@ -86,6 +98,7 @@ impl Default for Dialect {
             strips_reasoning: false,
             reasoning_content_back: false,
             reasoning_details_back: false,
+            thought_signatures: false,
             cache_control: false,
             stream_usage: true,
             top_k: false,
@@ -108,6 +121,7 @@ impl Dialect {
     pub fn compatible() -> Self {
         Self {
             max_completion_tokens: false,
+            late_system: false,
             files: false,
             top_k: true,
             safety_identifier: false,

@@ -22,3 +22,4 @@ pub mod peeked;
 pub mod portkey;
 pub mod read;
 pub mod seen;
+pub mod thought;

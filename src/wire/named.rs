@@ -2,7 +2,8 @@
 //!
 //! Some bodies name models below their outermost object: the requests of a batch, the tools of a
 //! response, lists of fallbacks. [`first_forbidden`] judges every string that a member called
-//! `model` or `models` holds, itself or in a list, at any depth and however its name is spelt.
+//! `model`, `models` or `fallbacks` holds, itself or in a list, at any depth and however its name is
+//! spelt. Of a chat, what is said in it is passed over: a tool's argument may be called `model` too.
 //!
 //! Not here: which of them routes the request (see `peek`).
 
@@ -13,28 +14,37 @@ use crate::json::raw::Raw;
 use crate::json::scan::{self, Scalar, Sink};
 use crate::limits::Limits;
 
-/// The first model in the document that is not allowed, unescaped.
+/// The first model in the document that is not allowed, unescaped. `chat`: the body is a chat's.
 ///
 /// # Errors
 /// The document's own fault.
 pub fn first_forbidden(
     body: &[u8],
+    chat: bool,
     limits: &Limits,
     allows: &dyn Fn(&str) -> bool,
 ) -> Result<Option<String>, JsonError> {
     let mut judge = Judge {
         body,
+        chat,
         allows,
+        depth: 0,
+        content: None,
         named: false,
         forbidden: None,
     };
-    scan::document(body, limits.json_depth_max, &mut judge)?;
+    scan::marked_document(body, limits.json_depth_max, &mut judge)?;
     Ok(judge.forbidden)
 }
 
 struct Judge<'b> {
     body: &'b [u8],
+    chat: bool,
     allows: &'b dyn Fn(&str) -> bool,
+    /// Open containers.
+    depth: u32,
+    /// The depth of the object in which a member of a chat stands whose value is passed over.
+    content: Option<u32>,
     /// Strings that come now are models.
     named: bool,
     forbidden: Option<String>,
@@ -48,8 +58,20 @@ impl Judge<'_> {
 
 impl Sink for Judge<'_> {
     fn name(&mut self, span: Range<usize>, _escaped: bool) -> Result<(), JsonErrorKind> {
+        if self.content.is_some_and(|depth| depth < self.depth) {
+            return Ok(());
+        }
         let name = self.text(span);
-        self.named = name.is("model") || name.is("models");
+        let is_one_of = |names: &[&str]| names.iter().any(|it| name.is(it));
+        let passed_over = self.chat
+            && match self.depth {
+                1 => is_one_of(CHAT_CONTENT),
+                TOOL_DEPTH => is_one_of(TOOL_CONTENT),
+                _ => false,
+            };
+        let named = !passed_over && is_one_of(&["model", "models", "fallbacks"]);
+        self.content = passed_over.then_some(self.depth);
+        self.named = named;
         Ok(())
     }
 
@@ -65,14 +87,35 @@ impl Sink for Judge<'_> {
 
     fn open(&mut self, object: bool, _at: usize) -> Result<(), JsonErrorKind> {
         self.named &= !object;
+        self.depth += 1;
         Ok(())
     }
 
     fn close(&mut self, _end: usize) -> Result<(), JsonErrorKind> {
         self.named = false;
+        self.depth -= 1;
+        if self.content.is_some_and(|depth| depth > self.depth) {
+            self.content = None;
+        }
         Ok(())
     }
 }
+
+/// Members of a chat that hold what is said, promised or labelled: data, on either wire.
+const CHAT_CONTENT: &[&str] = &[
+    "messages",
+    "system",
+    "metadata",
+    "prediction",
+    "response_format",
+    "output_config",
+    "output_format",
+    "functions",
+];
+/// Members of a tool that describe what the client runs.
+const TOOL_CONTENT: &[&str] = &["function", "custom", "input_schema", "input_examples"];
+/// Where the members of a tool stand: in an object, in a list, in the outermost object.
+const TOOL_DEPTH: u32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -81,7 +124,7 @@ mod tests {
 
     fn check(body: &str, expected: Option<&str>) {
         let allows = |model: &str| model == "mine";
-        let found = first_forbidden(body.as_bytes(), &Limits::default(), &allows);
+        let found = first_forbidden(body.as_bytes(), false, &Limits::default(), &allows);
         assert_eq!(found.unwrap().as_deref(), expected, "{body}");
     }
 
@@ -118,9 +161,43 @@ mod tests {
     }
 
     #[test]
+    fn of_a_chat_only_what_the_provider_reads_as_models_is_judged() {
+        let check = |member: &str, expected: Option<&str>| {
+            let body = format!(r#"{{"model":"mine",{member},"z":1}}"#);
+            let allows = |model: &str| model == "mine";
+            let found = first_forbidden(body.as_bytes(), true, &Limits::default(), &allows);
+            assert_eq!(found.unwrap().as_deref(), expected, "{member}");
+        };
+        for forbidden in [
+            r#""models":["mine","other"]"#,
+            r#""mod\u0065ls":["other"]"#,
+            r#""fallbacks":["other"]"#,
+            r#""fallbacks":[{"model":"other","max_tokens":1}]"#,
+            r#""fallbacks":"other""#,
+            r#""tools":[{"type":"advisor","model":"other"}]"#,
+            r#""tools":[{"function":{"model":"x"},"model":"other"}]"#,
+            r#""plugins":[{"id":"fusion","fusion":{"model":"other"}}]"#,
+            r#""messages":[{"model":"x"}],"models":["other"]"#,
+            r#""metadata":1,"models":["other"]"#,
+        ] {
+            check(forbidden, Some("other"));
+        }
+        for data in [
+            r#""models":["mine"],"fallbacks":[{"model":"mine"}]"#,
+            r#""messages":[{"content":[{"type":"tool_use","input":{"model":"other"}}]}]"#,
+            r#""system":[{"model":"other"}],"metadata":{"model":"other"}"#,
+            r#""tools":[{"function":{"parameters":{"model":"other"}}},{"input_schema":{"model":"other"}},{"custom":{"model":"other"}}]"#,
+            r#""response_format":{"json_schema":{"schema":{"default":{"model":"other"}}}}"#,
+            r#""output_config":{"format":{"model":"other"}}"#,
+        ] {
+            check(data, None);
+        }
+    }
+
+    #[test]
     fn a_broken_document_is_a_fault_whatever_it_names() {
         let allows = |_: &str| true;
-        assert!(first_forbidden(br#"{"model":"a""#, &Limits::default(), &allows).is_err());
-        assert!(first_forbidden(b"{}{}", &Limits::default(), &allows).is_err());
+        assert!(first_forbidden(br#"{"model":"a""#, false, &Limits::default(), &allows).is_err());
+        assert!(first_forbidden(b"{}{}", false, &Limits::default(), &allows).is_err());
     }
 }

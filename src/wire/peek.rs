@@ -30,7 +30,7 @@ use crate::wire::peeked::{Found, Peek, Usage};
 /// # Errors
 /// The document's own fault if it has one, else the first of the others.
 pub fn peek(body: &[u8], wire: Wire, limits: &Limits) -> Result<Peek, PeekFault> {
-    let mut peeker = Peeker::new(body, Some(wire), limits);
+    let mut peeker = Peeker::new(body, Some(wire), limits.json_members_max);
     scan::document(body, limits.json_depth_max, &mut peeker)?;
     for known in [Known::Model, Known::Messages] {
         if peeker.peek.get(known).is_none() {
@@ -41,14 +41,15 @@ pub fn peek(body: &[u8], wire: Wire, limits: &Limits) -> Result<Peek, PeekFault>
 }
 
 /// Looks into a JSON body on a relayed endpoint: for its model, if it names one, and for the
-/// members that are the gateway's own. A document that is no object has neither.
+/// members that are the gateway's own. A document that is no object has neither. It is no chat: a
+/// byte order mark and any number of members pass.
 ///
 /// # Errors
 /// The document's own fault, else the first of the others: a member that is repeated or of a wrong
 /// type, a promise that is not kept.
 pub fn peek_relayed(body: &[u8], limits: &Limits) -> Result<Peek, PeekFault> {
-    let mut peeker = Peeker::new(body, None, limits);
-    match scan::document(body, limits.json_depth_max, &mut peeker) {
+    let mut peeker = Peeker::new(body, None, usize::MAX);
+    match scan::marked_document(body, limits.json_depth_max, &mut peeker) {
         Err(error) if error.kind == JsonErrorKind::NotObject => return Ok(Peek::default()),
         scanned => scanned?,
     }
@@ -181,11 +182,11 @@ struct Peeker<'b> {
 }
 
 impl<'b> Peeker<'b> {
-    fn new(body: &'b [u8], wire: Option<Wire>, limits: &Limits) -> Self {
+    fn new(body: &'b [u8], wire: Option<Wire>, members_max: usize) -> Self {
         Self {
             body,
             wire,
-            members_max: limits.json_members_max,
+            members_max,
             fault: None,
             peek: Peek::default(),
             place: Place::Outside,

@@ -87,6 +87,14 @@ impl PeekFaultKind {
     }
 }
 
+impl PeekFault {
+    /// Whether the document met a limit of ours: nothing is said of it otherwise.
+    #[must_use]
+    pub const fn is_limit(&self) -> bool {
+        matches!(self.kind, PeekFaultKind::Json(kind) if kind.is_limit())
+    }
+}
+
 impl fmt::Display for PeekFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.param {

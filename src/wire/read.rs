@@ -9,7 +9,7 @@ use core::fmt;
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Fate, Unsaid};
+use crate::chat::request::{Fate, Request, Unsaid};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 
@@ -244,6 +244,16 @@ pub fn hint(name: Raw<'_>) -> Unsaid {
     Unsaid {
         name: shown(name),
         fate: Fate::Dropped,
+    }
+}
+
+/// Lists the members of an object that have no word: what is `known` has one, `null` asks for
+/// nothing.
+pub fn strays(value: Value<'_>, known: &[&str], request: &mut Request<'_>) {
+    for (name, member) in value.members() {
+        if !member.is_null() && !known.iter().any(|known| name.is(known)) {
+            request.lacks(hint(name));
+        }
     }
 }
 

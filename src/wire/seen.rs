@@ -89,6 +89,19 @@ pub fn is_filled(value: &[u8]) -> bool {
     matches!(value, [b'"', byte, ..] if *byte != b'"')
 }
 
+/// Whether as many containers begin among these bytes as end: what was cut at a brace is told by it.
+/// Braces in a text may make it say no of what is whole.
+#[must_use]
+pub fn is_closed(data: &[u8]) -> bool {
+    let pairs = |open: u8, close: u8| {
+        let sum = data.iter().fold(0i32, |sum, &byte| {
+            sum.wrapping_add(i32::from(byte == open) - i32::from(byte == close))
+        });
+        sum == 0
+    };
+    pairs(b'{', b'}') && pairs(b'[', b']')
+}
+
 /// The model that a stream names.
 #[derive(Debug, Default)]
 pub struct Named {

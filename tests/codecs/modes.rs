@@ -8,7 +8,7 @@ use ringway::limits::Limits;
 use ringway::translate::context::{AnswerContext, Emission, JsonAnswer};
 use ringway::translate::response::{self, AnswerFault};
 use ringway::translate::stream::StreamTranslator;
-use ringway::translate::tap::{self, Tap};
+use ringway::translate::tap::{self, Tap, Whole};
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};
 use serde_json::{Value, json};
 
@@ -181,7 +181,7 @@ fn legacy_functions_are_answered_in_their_own_form() {
 #[test]
 fn custom_tools_get_their_text_unwrapped_at_the_end_of_the_call() {
     let mut context = AnswerContext {
-        custom_tools: vec!["f".to_owned()],
+        custom_tools: ["f".to_owned()].into(),
         ..context()
     };
     let body = stream("tool-empty-input-then-fragments")
@@ -197,7 +197,7 @@ fn custom_tools_get_their_text_unwrapped_at_the_end_of_the_call() {
         "id": "msg_1", "type": "message", "model": "m", "stop_reason": "tool_use",
         "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"input": "a\né"}}],
     });
-    context.tool_names = vec![("f".to_owned(), b"own".to_vec())];
+    context.tool_names = [("f".to_owned(), b"own".to_vec())].into();
     let calls = message(&answer.to_string(), &context)["tool_calls"].clone();
     let expected =
         json!([{"id": "t", "type": "custom", "custom": {"name": "own", "input": "a\né"}}]);
@@ -207,7 +207,7 @@ fn custom_tools_get_their_text_unwrapped_at_the_end_of_the_call() {
 #[test]
 fn custom_tool_input_of_another_shape_is_not_lost() {
     let context = AnswerContext {
-        custom_tools: vec!["f".to_owned()],
+        custom_tools: ["f".to_owned()].into(),
         ..context()
     };
     let all = deltas(&stream("tool-empty-input-then-fragments"), context);
@@ -377,7 +377,9 @@ fn bodies_that_are_no_answer_are_faults_and_write_nothing() {
         assert!(out.is_empty(), "{body}");
         let told = tap::whole(from, body.as_bytes(), &mut tape);
         assert_eq!(told.is_none(), is_syntax, "{body}");
-        assert_eq!(told.and_then(|facts| facts.stop), None, "{body}");
+        if let Some(Whole::Answer(facts)) = told {
+            assert_eq!(facts.stop, None, "{body}");
+        }
     }
 }
 
@@ -467,6 +469,19 @@ fn tap_counts_deltas_with_their_text_and_nothing_else() {
         let body = fixture(wire, "streams", &format!("{name}.sse"));
         let (_, told) = tap_pieces(wire, &[body.as_bytes()], true);
         assert_eq!(told.deltas, deltas, "{name}");
+    }
+}
+
+#[test]
+fn tap_takes_no_index_of_a_tool_call_for_a_choice() {
+    for index in ["", ",\"index\":0"] {
+        let stream = format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{{\"index\":1,\"id\":\"a\",\
+             \"function\":{{\"name\":\"f\",\"arguments\":\"{{}}\"}}}}]}}{index}}}]}}\n\n\
+             data: {{\"choices\":[{{\"delta\":{{}}{index},\"finish_reason\":\"tool_calls\"}}]}}\n\n"
+        );
+        let (_, told) = tap_pieces(O, &[stream.as_bytes()], true);
+        assert_eq!((told.end, told.deltas), (End::Complete, 1), "{stream}");
     }
 }
 

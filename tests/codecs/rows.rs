@@ -2,6 +2,9 @@
 
 use ringway::chat::error::ErrorKind;
 use ringway::chat::usage::End;
+use ringway::json::tape::Tape;
+use ringway::limits::Limits;
+use ringway::translate::response;
 use ringway::translate::stream::StreamTranslator;
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};
 use serde_json::{Value, json};
@@ -297,6 +300,41 @@ fn a7_tool_without_arguments_yields_empty_object() {
 }
 
 #[test]
+fn a7_white_space_before_arguments_is_not_written() {
+    for (pieces, expected) in [
+        (&["", " ", r#"{"a":1}"#][..], r#"{"a":1}"#),
+        (&["", "\n\t", " \r", "{", "\n }"], "{\n }"),
+        (&["", " ", "\n"], ""),
+        (&["", "\n{", " }"], "\n{ }"),
+    ] {
+        let lists: Vec<Value> = pieces
+            .iter()
+            .map(|piece| json!([call(json!({"index": 0, "id": "x"}), "f", piece)]))
+            .collect();
+        let out = translate(O, context(), &calling(&lists));
+        assert_eq!(
+            blocks(&values(&out)),
+            pairs(&[("f", expected)]),
+            "{pieces:?}"
+        );
+        // The same behind a call that holds it back.
+        let mut held = vec![json!([
+            call(json!({"index": 0, "id": "x"}), "f", "{"),
+            call(json!({"index": 1, "id": "y"}), "g", ""),
+        ])];
+        held.extend(
+            pieces
+                .iter()
+                .map(|piece| json!([{"index": 1, "function": {"arguments": piece}}])),
+        );
+        held.push(json!([{"index": 0, "function": {"arguments": "}"}}]));
+        let out = translate(O, context(), &calling(&held));
+        let arguments = blocks(&values(&out))[1].1.clone();
+        assert_eq!(arguments.trim(), expected.trim(), "{pieces:?}");
+    }
+}
+
+#[test]
 fn a8_empty_input_before_fragments_leaves_no_prefix() {
     let (out, _) = run(A, "tool-empty-input-then-fragments");
     let meaning = of_stream(O, &out.bytes);
@@ -323,7 +361,7 @@ fn a13_renamed_tools_have_their_own_names_in_the_answer() {
     for (from, name) in [(O, "tools-then-text"), (A, "tool-without-arguments")] {
         let mut context = context();
         let own = br"my.tool\u00e9".to_vec();
-        context.tool_names = vec![("f".to_owned(), own.clone()), ("now".to_owned(), own)];
+        context.tool_names = [("f".to_owned(), own.clone()), ("now".to_owned(), own)].into();
         let body = fixture(from, "streams", &format!("{name}.sse"));
         let out = translate(from, context, &body);
         assert!(
@@ -375,6 +413,28 @@ fn b4_reasoning_content_alone_is_a_thinking_block_closed_before_text() {
 fn b5_signature_that_comes_apart_is_carried_on_the_turn() {
     let (out, _) = run(O, "signature-after-text");
     assert_eq!(of_stream(A, &out.bytes).signatures, ["c2ln"]);
+}
+
+#[test]
+fn b5_signature_of_a_call_stands_within_its_id_and_goes_back_with_it() {
+    let own = json!({"index": 0, "id": "c1", "extra_content": {"google": {"thought_signature": "Cp+/w=="}}});
+    let body = calling(&[json!([call(own.clone(), "f", "{}")])]);
+    let out = translate(O, context(), &body);
+    let events = values(&out);
+    let start = events
+        .iter()
+        .find(|event| event["content_block"]["type"] == "tool_use");
+    let streamed = start.unwrap()["content_block"]["id"].clone();
+    let message = json!({"role": "assistant", "tool_calls": [call(own, "f", "{}")]});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "tool_calls"});
+    let answer = json!({"id": "c", "model": "m", "choices": [choice]}).to_string();
+    let (mut tape, limits) = (Tape::new(), Limits::default());
+    let mut whole = Vec::new();
+    let body = answer.as_bytes();
+    response::translate((O, A), body, &context(), &mut tape, &limits, &mut whole).unwrap();
+    let whole: Value = serde_json::from_slice(&whole).unwrap();
+    assert_eq!(whole["content"][0]["id"], streamed);
+    assert_eq!(streamed, "c1__thought__Cp-p-sw-e-e");
 }
 
 #[test]

@@ -226,6 +226,35 @@ fn damage_at_random_places_never_panics_and_ends_once_however_it_is_cut() {
 }
 
 #[test]
+fn last_event_cut_amid_its_data_field_is_no_end_for_tap_and_translator() {
+    let streams = [
+        (
+            Wire::OpenAiChat,
+            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+        ),
+        (
+            Wire::AnthropicMessages,
+            "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n",
+        ),
+    ];
+    for (wire, start) in streams {
+        for (rest, end) in [
+            ("", End::Complete),
+            ("da", End::Truncated),
+            ("data", End::Truncated),
+            ("data:", End::Truncated),
+            ("data: ", End::Truncated),
+        ] {
+            let stream = format!("{start}{rest}");
+            let translated = translate_pieces(wire, context(), &[stream.as_bytes()], true);
+            assert_eq!(translated.end, end, "{wire:?} {rest:?}");
+            let watched = tap_pieces(wire, &[stream.as_bytes()], true).1;
+            assert_eq!(watched.end, end, "{wire:?} {rest:?}");
+        }
+    }
+}
+
+#[test]
 fn translator_event_over_the_limit_ends_with_an_error() {
     use ringway::translate::stream::StreamTranslator;
     let frame = |length: usize| {
@@ -268,6 +297,69 @@ fn tap_and_strip_hold_events_against_the_limit_the_same_however_cut() {
                 assert_eq!(out == stream.as_bytes(), !known, "{case}");
             }
         }
+    }
+}
+
+#[test]
+fn tap_that_lets_go_of_half_an_event_passes_over_it_and_no_other() {
+    use ringway::translate::tap::Tap;
+    for wire in WIRES {
+        let body = fixture(wire, "streams", "text.sse");
+        let (_, all) = tap_pieces(wire, &[body.as_bytes()], true);
+        for at in 1..body.len() {
+            let (start, rest) = body.as_bytes().split_at(at);
+            let mut tap = Tap::new(wire, 1 << 20);
+            let mut events = tap.push(start).events;
+            let half = !tap.is_between_frames();
+            tap.let_go();
+            assert_eq!(tap.held_bytes(), 0, "{at}");
+            events += tap.push(rest).events;
+            events += tap.finish(true).events;
+            assert!(
+                events == all.events || (half && events + 1 == all.events),
+                "{at}"
+            );
+            assert!(half || tap.model().is_some(), "{at}");
+        }
+    }
+}
+
+#[test]
+fn strip_that_lets_go_of_half_an_event_loses_no_byte_of_it() {
+    use ringway::translate::usage_strip::UsageStrip;
+    let chunk = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n";
+    let other = "data: {\"choices\":[{\"index\":0}]}\n\n";
+    let stream = format!("{other}{chunk}data: [DONE]\n\n");
+    let stripped = format!("{other}data: [DONE]\n\n");
+    for at in 0..=stream.len() {
+        let (start, rest) = stream.as_bytes().split_at(at);
+        let (mut strip, mut out) = (UsageStrip::new(1 << 20), Vec::new());
+        strip.push(start, &mut out);
+        strip.let_go(&mut out);
+        assert_eq!(strip.held_bytes(), 0, "{at}");
+        strip.push(rest, &mut out);
+        strip.finish(&mut out);
+        // What was let go can no longer be taken out.
+        let amid = (other.len() + 1..other.len() + chunk.len()).contains(&at);
+        let expected = if amid { &stream } else { &stripped };
+        assert_eq!(out, expected.as_bytes(), "{at}");
+    }
+}
+
+#[test]
+fn strip_holds_no_more_than_its_limit_however_large_the_piece() {
+    use ringway::translate::usage_strip::UsageStrip;
+    let max = 1000;
+    let long = format!("data: {{\"model\":\"{}\"}}\n\n", "m".repeat(100_000));
+    for at in [1, 10, max - 1, max, max + 1, long.len() - 1, long.len()] {
+        let (mut strip, mut out) = (UsageStrip::new(max), Vec::new());
+        let (start, rest) = long.as_bytes().split_at(at);
+        for piece in [start, rest, b"data: {"] {
+            strip.push(piece, &mut out);
+            assert!(strip.held_bytes() <= 2 * max, "cut at {at}");
+        }
+        strip.finish(&mut out);
+        assert_eq!(out, format!("{long}data: {{").as_bytes(), "cut at {at}");
     }
 }
 

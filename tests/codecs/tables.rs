@@ -143,11 +143,41 @@ fn finish_reasons_of_the_openai_wire_become_stop_reasons() {
         ("eos", &text, "end_turn"),
         ("COMPLETE", &text, "end_turn"),
         ("model_length", &text, "max_tokens"),
-        ("insufficient_system_resource", &text, "end_turn"),
+        ("STOP", &text, "end_turn"),
+        ("end_turn", &call, "tool_use"),
+        ("max_tokens", &text, "max_tokens"),
+        ("MAX_TOKENS", &text, "max_tokens"),
+        ("SAFETY", &text, "refusal"),
+        ("recitation", &text, "refusal"),
+        ("something_new", &text, "end_turn"),
     ];
     for (reason, delta, stop) in cases {
         let found = openai_end(&json!(reason), delta, &Value::Null).0;
         assert_eq!(found, stop, "{reason} after {delta}");
+    }
+}
+
+#[test]
+fn b_answers_that_were_given_up_are_errors_streamed_and_whole() {
+    for (reason, kind) in [
+        ("error", "api_error"),
+        ("abort", "api_error"),
+        ("ABORT", "api_error"),
+        ("insufficient_system_resource", "overloaded_error"),
+    ] {
+        let choice = json!({"index": 0, "delta": {"content": "Hi"}, "finish_reason": reason});
+        let chunk = json!({"id": "c", "model": "m", "choices": [choice]});
+        let out = translate(O, context(), &format!("data: {chunk}\n\ndata: [DONE]\n\n"));
+        assert_eq!(out.end, End::UpstreamError, "{reason}");
+        let text = String::from_utf8(out.bytes).unwrap();
+        assert!(text.contains(kind), "{text}");
+        assert!(!text.contains("message_stop"), "{text}");
+        let choice = json!({"index": 0, "message": {"content": "Hi"}, "finish_reason": reason});
+        let answer = json!({"id": "c", "choices": [choice]}).to_string();
+        let (mut tape, limits) = (Tape::new(), Limits::default());
+        let mut out = Vec::new();
+        let answer = answer.as_bytes();
+        response::translate((O, A), answer, &context(), &mut tape, &limits, &mut out).unwrap_err();
     }
 }
 
@@ -167,6 +197,43 @@ fn calls_without_a_name_are_none_streamed_and_whole() {
         let choice = json!({"index": 0, "message": message, "finish_reason": "function_call"});
         let answer = whole(O, &json!({"id": "c", "model": "m", "choices": [choice]}));
         assert_eq!(answer["content"], json!([{"type": "text", "text": "Hi"}]));
+    }
+}
+
+#[test]
+fn b_calls_with_arguments_and_no_name_are_faults_streamed_and_whole() {
+    for arguments in ["{\"a\":1}", "{"] {
+        let call = json!({"index": 0, "id": "t", "function": {"arguments": arguments}});
+        let delta = json!({"content": "Hi", "tool_calls": [call]});
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": "tool_calls"});
+        let chunk = json!({"id": "c", "model": "m", "choices": [choice]});
+        let out = translate(O, context(), &format!("data: {chunk}\n\ndata: [DONE]\n\n"));
+        assert_eq!(out.end, End::Truncated, "{arguments}");
+        let choice = json!({"index": 0, "message": delta, "finish_reason": "tool_calls"});
+        let answer = json!({"id": "c", "choices": [choice]}).to_string();
+        let (mut tape, limits) = (Tape::new(), Limits::default());
+        let (mut out, answer) = (Vec::new(), answer.as_bytes());
+        response::translate((O, A), answer, &context(), &mut tape, &limits, &mut out).unwrap_err();
+    }
+}
+
+#[test]
+fn b_what_an_answer_says_that_the_other_wire_cannot_is_noted() {
+    for (more, notes) in [
+        (json!({"images": [{"type": "image_url"}]}), "dropped=images"),
+        (json!({"audio": {"id": "a", "data": "AA"}}), "dropped=audio"),
+        (json!({"audio": {"id": "a", "data": ""}}), ""),
+        (json!({"audio": null, "images": [], "citations": []}), ""),
+        (json!({"citations": ["https://a"]}), "dropped=citations"),
+    ] {
+        let mut message = more.clone();
+        message["content"] = json!("Hi");
+        let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+        let answer = json!({"id": "c", "choices": [choice]}).to_string();
+        let (mut tape, limits) = (Tape::new(), Limits::default());
+        let (mut out, answer) = (Vec::new(), answer.as_bytes());
+        let found = response::translate((O, A), answer, &context(), &mut tape, &limits, &mut out);
+        assert_eq!(found.unwrap().notes.header(), notes, "{more}");
     }
 }
 

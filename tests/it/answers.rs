@@ -1,16 +1,21 @@
 //! Answers on the client's own wire: byte-exact, however they are cut and framed.
 
+use core::time::Duration;
+use std::time::Instant;
+
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::client::{Client, End};
-use crate::support::directions::{CROSSED, Direction, SAME_WIRE, each, each_way};
+use crate::support::directions::{DIRECTIONS, Direction, SAME_WIRE, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
 use crate::support::http::{self, LAST_CHUNK, answer, chunk, json, post, stream, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Step, always, then};
+use crate::support::wait;
 use crate::support::wires::{
-    USAGE_CHUNK, WIRES, chat, error_body, events, finish, path, start_up, terminator, text, whole,
+    USAGE_CHUNK, WIRES, chat, error_body, error_event, events, finish, path, start_up, terminator,
+    text, whole,
 };
 
 #[test]
@@ -35,6 +40,35 @@ fn whole_answers_come_back_byte_for_byte_with_their_length() {
             (&line["usage"]["input"], &line["usage"]["output"]),
             (&9.into(), &2.into())
         );
+    });
+}
+
+#[test]
+fn p28_a_client_that_reads_slowly_but_steadily_is_not_taken_for_one_that_stalls() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let long = whole(upstream).replace("Hello", &"y".repeat(4 << 20));
+        let provider = Provider::answering(json(&long));
+        let gateway = Setup::upstream(driver, upstream, &provider)
+            .limit("write_stall_timeout_ms", 400)
+            .start();
+        let mut reader = Client::connect_narrow(gateway.address());
+        reader.send(post(path(client), "", chat(client, MODEL, false)));
+        let mut got = reader.head();
+        // Several times as long as a client may stall, a little at a time.
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(1_600) {
+            let at = Instant::now();
+            wait::until("a pause", || {
+                (at.elapsed() >= Duration::from_millis(20)).then_some(())
+            });
+            reader.more(&mut got);
+        }
+        assert_eq!(got.end, End::Open, "it was to last longer");
+        reader.finish(&mut got);
+        assert_eq!(got.end, End::Whole);
+        let line = gateway.only_line();
+        assert_eq!(line["end"], "complete", "{line}");
+        assert!(line["bytes_out"].as_u64().unwrap() > 4 << 20, "{line}");
     });
 }
 
@@ -311,6 +345,45 @@ fn f1_f2_f4_f6_d10_error_answers_on_the_same_wire_come_back_as_sent() {
 }
 
 #[test]
+fn p24_a_credential_spelt_with_escapes_is_blanked_where_it_would_come_out_plain() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let wire = direction.upstream;
+        let hidden = UPSTREAM_KEY.replace('-', "\\u002d");
+        assert_ne!(hidden, UPSTREAM_KEY);
+        let error = error_event(wire).replace("model melted", &format!("bad key {hidden}"));
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let named = whole(wire).replace("\"model\":\"", &format!("\"model\":\"{hidden}"));
+        assert!(named.contains(&hidden));
+        let id = match wire {
+            Wire::OpenAiChat => "x-request-id",
+            Wire::AnthropicMessages => "request-id",
+        };
+        let fields = format!("content-type: application/json\r\n{id}: {UPSTREAM_KEY}\r\n");
+        let rows = [
+            (true, stream(&*error)),
+            (true, stream([&*begun, &error].concat())),
+            (true, json(error_body(wire, "api_error", &hidden))),
+            (false, json(error_body(wire, "api_error", &hidden))),
+            (false, answer("200 OK", &fields, &named)),
+        ];
+        for (number, (streamed, sent)) in rows.into_iter().enumerate() {
+            let provider = Provider::answering(sent);
+            let gateway = Gateway::on(driver, direction, &provider);
+            let body = chat(direction.client, MODEL, streamed);
+            let got = gateway.client().ask(post(path(direction.client), "", body));
+            assert!(
+                !got.text().contains(UPSTREAM_KEY),
+                "{number}: {}",
+                got.text()
+            );
+            assert_eq!(got.field("x-ringway-upstream-request-id"), None);
+            let log = gateway.end();
+            assert!(!log.contains(UPSTREAM_KEY), "{number}: {log}");
+        }
+    });
+}
+
+#[test]
 fn p24_the_credential_is_blanked_in_bodies_even_across_two_reads() {
     each_way(&SAME_WIRE, |driver, direction| {
         let wire = direction.upstream;
@@ -466,8 +539,8 @@ fn both_wires_have_their_fixtures_right() {
 }
 
 #[test]
-fn a_translated_whole_answer_that_the_client_does_not_take_is_not_called_complete() {
-    each_way(&CROSSED, |driver, Direction { client, upstream }| {
+fn a_whole_answer_that_the_client_does_not_take_is_not_called_complete() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
         let long = whole(upstream).replace("Hello", &"y".repeat(8 << 20));
         let provider = Provider::answering(json(&long));
         let rows = [
@@ -504,5 +577,30 @@ fn a_translated_whole_answer_that_the_client_does_not_take_is_not_called_complet
             line["bytes_out"].as_u64().unwrap() > got.body.len() as u64,
             "{line}"
         );
+    });
+}
+
+#[test]
+fn b_answers_of_odd_types_pass_on_the_same_wire_unless_they_are_pages() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        for (kind, status) in [
+            ("text/plain", 200),
+            ("application/octet-stream", 200),
+            ("text/html", 502),
+        ] {
+            let fields = format!("content-type: {kind}\r\n");
+            let body = whole(direction.upstream);
+            let provider = Provider::answering(answer("200 OK", &fields, body));
+            let gateway = Gateway::on(driver, direction, &provider);
+            let asked = chat(direction.client, MODEL, false);
+            let got = gateway
+                .client()
+                .ask(post(path(direction.client), "", asked));
+            assert_eq!(got.status, status, "{kind}: {}", got.text());
+            if status == 200 {
+                assert_eq!(got.text(), body);
+                assert_eq!(got.field("content-type"), Some(kind));
+            }
+        }
     });
 }

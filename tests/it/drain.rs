@@ -260,8 +260,9 @@ fn a_client_that_waits_for_its_answer_when_the_drain_begins_still_gets_it() {
             client.send(ask_for(wire, "m0", streamed));
             provider.wait_requests(1);
             program.signal("TERM");
-            wait::until("the drain", || {
-                (program.admin("/readyz").0 == 503).then_some(())
+            // The admin side says so first, then the workers are told: the listeners are theirs.
+            wait::until("the workers' drain", || {
+                TcpStream::connect(program.address()).is_err().then_some(())
             });
             provider.open();
             let got = client.answer();

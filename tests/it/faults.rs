@@ -9,7 +9,7 @@ use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::client::{Answer, End};
-use crate::support::directions::{DIRECTIONS, Direction, Driver, SAME_WIRE, each_way};
+use crate::support::directions::{CROSSED, DIRECTIONS, Direction, Driver, SAME_WIRE, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, stream_head};
 use crate::support::provider::Provider;
@@ -307,6 +307,43 @@ fn d2_streams_that_break_before_their_first_event_are_502_or_504_or_end_in_an_er
 }
 
 #[test]
+fn b_an_error_in_place_of_the_first_event_is_a_status_however_its_bytes_arrive() {
+    each_way(&CROSSED, |driver, direction| {
+        let (error, status) = match direction.upstream {
+            Wire::OpenAiChat => (r#"{"error":{"message":"slow down","code":429}}"#, 429),
+            Wire::AnthropicMessages => (
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"slow down"}}"#,
+                529,
+            ),
+        };
+        let event = chunk(format!("data: {error}\n\n"));
+        let (start, rest) = event.split_at(event.len() / 2);
+        // In one piece; the head alone first; a comment, then the event in two pieces.
+        let scripts = [
+            once([stream_head(), event.clone(), LAST_CHUNK.to_vec()].concat()),
+            vec![
+                Step::Send(stream_head()),
+                Step::Gate,
+                Step::Send([&event, LAST_CHUNK].concat()),
+            ],
+            vec![
+                Step::Send([stream_head(), chunk(": hi\n\n")].concat()),
+                Step::Send(start.to_vec()),
+                Step::Gate,
+                Step::Send([rest, LAST_CHUNK].concat()),
+            ],
+        ];
+        let (gateway, providers) = gateway_of(driver, direction, scripts);
+        for (number, provider) in providers.iter().enumerate() {
+            provider.open();
+            let got = ask(&gateway, direction, &format!("m{number}"), true);
+            assert_eq!(got.status, status, "{number}: {}", got.text());
+            assert!(got.text().contains("slow down"), "{}", got.text());
+        }
+    });
+}
+
+#[test]
 fn whole_answers_that_break_are_502_in_translation_and_cut_on_the_same_wire() {
     each_way(&DIRECTIONS, |driver, direction| {
         let body = whole(direction.upstream);
@@ -428,12 +465,15 @@ fn a_malformed_event_ends_a_stream_in_an_error_and_nothing_behind_it_is_sent() {
         let garbage = garbage(upstream);
         let lo = text(upstream, "lo", false);
         let cut_delta = format!("{}\n\n", lo.split_once("lo\"").unwrap().0);
-        let scripts = [garbage, &cut_delta].map(|bad| {
+        // One that lacks its last brace alone.
+        let braced = format!("{}\n\n", lo.trim_end().strip_suffix('}').unwrap());
+        let bad = [garbage, &cut_delta, &braced];
+        let scripts = bad.map(|bad| {
             let rest = [bad, &lo, finish(upstream), terminator(upstream)].concat();
             in_two(upstream, [&chunk(&rest), LAST_CHUNK].concat(), None)
         });
         let (gateway, providers) = gateway_of(driver, direction, scripts);
-        for (number, bad) in [garbage, &cut_delta].into_iter().enumerate() {
+        for (number, bad) in bad.into_iter().enumerate() {
             let model = format!("m{number}");
             let got = ask_in_two(&gateway, direction, &providers[number], &model);
             if direction.is_translated() {
@@ -455,12 +495,11 @@ fn a_malformed_event_ends_a_stream_in_an_error_and_nothing_behind_it_is_sent() {
 }
 
 #[test]
-fn events_that_mean_nothing_to_the_wire_pass_and_the_stream_ends_well() {
-    each_way(&SAME_WIRE, |driver, direction| {
+fn events_that_mean_nothing_to_the_wire_pass_or_are_left_out_and_the_stream_ends_well() {
+    each_way(&DIRECTIONS, |driver, direction| {
         let wire = direction.upstream;
-        let odd = [
+        let mut odd = vec![
             "event: heartbeat\ndata: ok\n\n",
-            "event: vendor_hello\ndata: {not json\n\n",
             "event: ping\ndata: pong\n\n",
             "data: \"ping\"\n\n",
             "data: [1]\n\n",
@@ -468,15 +507,22 @@ fn events_that_mean_nothing_to_the_wire_pass_and_the_stream_ends_well() {
             "data: null\n\n",
             "event: content_block_delta\ndata: []\n\n",
         ];
+        // A chunk may have any name: one that is cut is not left out of a translation.
+        if !direction.is_translated() || wire == Wire::AnthropicMessages {
+            odd.push("event: vendor_hello\ndata: {not json\n\n");
+        }
         let lo = text(wire, "lo", false);
         let rest = [&*odd.concat(), &lo, finish(wire), terminator(wire)].concat();
         let script = in_two(wire, [&chunk(&rest), LAST_CHUNK].concat(), None);
         let (gateway, providers) = gateway_of(driver, direction, [script]);
         let got = ask_in_two(&gateway, direction, &providers[0], "m0");
-        assert_eq!(
-            (got.text(), got.end),
-            (&*[begun(wire), rest].concat(), End::Whole)
-        );
+        assert_eq!(got.end, End::Whole);
+        if direction.is_translated() {
+            assert!(got.text().contains("\"lo\""), "{}", got.text());
+            assert!(!got.text().contains("\"error\""), "{}", got.text());
+        } else {
+            assert_eq!(got.text(), [begun(wire), rest].concat());
+        }
         let line = gateway.only_line();
         assert_eq!(
             (&line["end"], &line["deltas"]),
@@ -530,8 +576,10 @@ fn j6_an_event_over_the_limit_ends_a_translated_stream_and_passes_on_the_same_wi
                 .start();
             let got = ask_in_two(&gateway, direction, &provider, MODEL);
             if direction.is_translated() && !fits {
-                assert_broken("large", direction.client, &got, "");
-                assert_ne!(gateway.only_line()["end"], "complete");
+                assert_broken("large", direction.client, &got, "too large");
+                let line = gateway.only_line();
+                assert_ne!(line["end"], "complete");
+                assert_eq!(line["fault"], "event_too_large");
             } else {
                 assert_eq!(got.end, End::Whole, "{}", got.text());
                 assert!(got.text().contains(&"x".repeat(size)));

@@ -12,8 +12,9 @@ use crate::support::directions::{DIRECTIONS, Direction, Driver, drivers, each_wa
 use crate::support::flood::{Flood, allow_descriptors};
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{chunk, post, stream_head};
+use crate::support::kernel;
 use crate::support::program::Program;
-use crate::support::provider::Provider;
+use crate::support::provider::{PeerEnd, Provider};
 use crate::support::script::{Step, once};
 use crate::support::wait;
 use crate::support::wires::{chat, path, start_up, text};
@@ -90,7 +91,9 @@ fn p13_g1_g2_g3_the_upstream_connection_is_closed_within_100_ms_of_the_client_le
                         client.leave()
                     };
                     rounds += 1;
-                    (left, provider.wait_end(number).0)
+                    let (at, end) = provider.wait_end(number);
+                    assert_eq!(end, PeerEnd::Reset, "{what}: the request is revoked");
+                    (left, at)
                 });
                 let lines = gateway.lines(rounds);
                 for line in lines {
@@ -190,7 +193,8 @@ fn p27_a_client_that_does_not_read_stops_the_upstream_read() {
             chat(direction.client, MODEL, true),
         ));
         provider.wait_requests(1);
-        // What the kernels of three hops hold: it stops growing when the gateway reads no more.
+        // What the kernel takes on either side is its own affair, megabytes on some machines; the
+        // gateway has stopped when no byte moves any more.
         let mut last = (0, Instant::now());
         wait::until("a provider that can send no more", || {
             let sent = provider.sent();
@@ -199,14 +203,16 @@ fn p27_a_client_that_does_not_read_stops_the_upstream_read() {
             }
             (sent > 0 && last.1.elapsed() > Duration::from_millis(300)).then_some(())
         });
+        let taken = provider.sent().saturating_sub(kernel::queued(provider.address()));
+        let passed = kernel::queued(gateway.address());
+        // Events are of other sizes in the other wire, by less than a quarter.
         assert!(
-            provider.sent() < 1 << 20,
-            "{} bytes were taken",
-            provider.sent()
+            taken < passed + passed / 4 + (256 << 10),
+            "{taken} bytes were taken, {passed} passed on"
         );
         let held = gateway.metric("ringway_held_bytes");
-        assert!(held <= f64::from(1 << 20), "{held} bytes are held");
-        println!("{} bytes were taken, {held} held", provider.sent());
+        assert!(held <= f64::from(256 << 10), "{held} bytes are held");
+        println!("{taken} bytes were taken, {passed} passed on, {held} held");
         client.break_off();
         provider.wait_end(0);
         assert_eq!(gateway.only_line()["end"], "cancelled");

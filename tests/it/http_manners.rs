@@ -1,6 +1,9 @@
 //! HTTP/1.1 as clients and providers really use it.
 
 use core::time::Duration;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 
 use ringway::wire::kind::Wire;
 
@@ -430,6 +433,8 @@ fn relayed_head_requests_and_bodiless_answers_keep_the_connection_in_step() {
             Step::Request,
             Step::Send(b"HTTP/1.1 204 No Content\r\nx-a: c\r\n\r\n".to_vec()),
             Step::Request,
+            Step::Send(b"HTTP/1.1 304 Not Modified\r\netag: \"e\"\r\n\r\n".to_vec()),
+            Step::Request,
             Step::Send(answer("200 OK", "", "done")),
         ]]);
         let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
@@ -444,6 +449,12 @@ fn relayed_head_requests_and_bodiless_answers_keep_the_connection_in_step() {
         assert_eq!(
             (got.status, got.field("x-a"), got.field("content-length")),
             (204, Some("c"), None)
+        );
+        let fields = "if-none-match: \"e\"\r\n";
+        let got = client.ask(request("GET", "/v1/files/f", fields, ""));
+        assert_eq!(
+            (got.status, got.field("etag"), got.field("content-length")),
+            (304, Some("\"e\""), None)
         );
         let got = client.ask(request("GET", "/v1/files/f", "", ""));
         assert_eq!((got.status, got.text()), (200, "done"));
@@ -628,6 +639,34 @@ fn listeners_stand_on_ipv4_ipv6_and_unix_sockets_at_once() {
         assert_eq!(tcp, 2);
         gateway.end();
         assert!(!socket.exists(), "the file goes with the listener");
+    });
+}
+
+#[test]
+fn p22_the_admin_socket_replaces_a_dead_one_is_its_owners_alone_and_goes_at_the_end() {
+    each(|driver| {
+        let provider = Provider::answering(json(whole(Wire::OpenAiChat)));
+        let setup = || Setup::upstream(driver, Wire::OpenAiChat, &provider);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let address = format!("unix:{}", path.display());
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "the file of a listener that has gone");
+        let gateway = setup().admin(&address).start();
+        assert_eq!(gateway.running().admin.as_deref(), Some(&*address));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let ask = || Client::connect_unix(&path).ask(request("GET", "/readyz", "", ""));
+        assert_eq!(ask().status, 200);
+        // One that is alive is left alone, and so is its file when the second start fails.
+        assert!(setup().admin(&address).try_start().is_err());
+        assert_eq!(ask().status, 200);
+        gateway.end();
+        assert!(!path.exists(), "the file goes with the listener");
+        // What is no socket is nobody's to remove.
+        fs::write(&path, "kept").unwrap();
+        assert!(setup().admin(&address).try_start().is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"kept");
     });
 }
 

@@ -2,13 +2,56 @@
 
 use ringway::wire::kind::Wire;
 
-use crate::support::directions::{CROSSED, each, each_way};
+use crate::support::directions::{CROSSED, DIRECTIONS, Direction, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
 use crate::support::http::{answer, json, post, request};
 use crate::support::program::Program;
 use crate::support::provider::{Provider, Request};
 use crate::support::script::always;
 use crate::support::wires::{WIRES, chat, error_body, path, told, whole};
+
+/// A chat of the model `mine` with further members.
+fn own_chat(wire: Wire, members: &str) -> String {
+    let body = chat(wire, "mine", false);
+    let start = body.strip_suffix('}').unwrap();
+    format!("{start},{members}}}")
+}
+
+#[test]
+fn a_limited_keys_chat_names_no_other_model_as_fallback_or_for_a_tool() {
+    each(|driver| {
+        for Direction { client, upstream } in DIRECTIONS {
+            let provider = Provider::answering(json(whole(upstream)));
+            let gateway = Setup::new(driver)
+                .provider("up", upstream, &provider, "")
+                .model("mine", &["up/real"])
+                .key("few", "two", Some(&["mine", "also-*"]))
+                .key("all", "one", None)
+                .start();
+            let ask = |key: &str, members: &str| {
+                let fields = format!("x-api-key: {key}\r\n");
+                let body = own_chat(client, members);
+                gateway.client().ask(post(path(client), &fields, body))
+            };
+            for members in [
+                r#""models":["also-1","other"]"#,
+                r#""fallbacks":[{"model":"other"}]"#,
+                r#""tools":[{"type":"advisor_20260301","name":"advisor","model":"other"}]"#,
+            ] {
+                let got = ask("few", members);
+                assert_eq!(got.status, 404, "{members}: {}", got.text());
+                let error = told(client, &got);
+                assert!(error.message.contains("other"), "{}", error.message);
+            }
+            assert_eq!(provider.requests().len(), 0);
+            let said = r#""models":["also-1","mine"],"metadata":{"user_id":"other"}"#;
+            for (key, members) in [("few", said), ("all", r#""models":["other"]"#)] {
+                let got = ask(key, members);
+                assert_eq!(got.status, 200, "{members}: {}", got.text());
+            }
+        }
+    });
+}
 
 /// Everything that the provider could read of a request's head.
 fn head_text(request: &Request) -> String {

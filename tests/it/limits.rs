@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use ringway::limits::ADMIN_CONNECTIONS_MAX;
 use ringway::wire::kind::Wire;
 
 use crate::support::client::End;
@@ -29,6 +30,32 @@ fn head_of(size: usize, length: usize) -> String {
         head.push_str(&format!("x: {}\r\n", "v".repeat(value)));
     }
     head + "\r\n"
+}
+
+#[test]
+fn p28_admin_connections_are_bounded_in_number_and_time() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .limit("head_timeout_ms", 300)
+            .start();
+        let mut slow = gateway.admin();
+        slow.send("GET /met");
+        assert!(slow.is_closed());
+        let health = http::request("GET", "/healthz", "", "");
+        let served = |_| {
+            let mut client = gateway.admin();
+            assert_eq!(client.ask(&health).status, 200);
+            client
+        };
+        let mut all: Vec<_> = (0..ADMIN_CONNECTIONS_MAX).map(served).collect();
+        let mut late = gateway.admin();
+        late.send(&health);
+        assert!(late.is_quiet(Duration::from_millis(100)));
+        drop(all.pop());
+        assert_eq!(late.answer().status, 200);
+    });
 }
 
 #[test]

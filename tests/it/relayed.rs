@@ -199,7 +199,7 @@ fn p14_a_limited_key_does_not_get_past_its_models_by_what_it_calls_a_body() {
             ("", b" \r\n {\"model\":\"m\"}", 404),
             ("text/plain", br#"{"model":"m"}"#, 404),
             ("application/octet-stream", br#"{"model":"m"}"#, 404),
-            ("text/plain", b"\xEF\xBB\xBF{\"model\":\"m\"}", 400),
+            ("text/plain", b"\xEF\xBB\xBF{\"model\":\"m\"}", 404),
             ("text/plain", &wide, 400),
             ("text/plain", &blank, 404),
             ("application/x-www-form-urlencoded", b"model=m", 415),
@@ -269,47 +269,52 @@ fn p14_a_limited_key_is_held_to_every_model_that_a_relayed_request_names() {
         let ask = |target: &str, fields: &str, body: &str| {
             gateway.client().ask(request("POST", target, fields, body))
         };
+        let named = format!("{json}x-ringway-provider: up\r\n");
+        let (own, renamed) = (r#"{"model":"mine"}"#, r#"{"model":"real"}"#);
         let long = format!(r#"{{"model":"mine","a":"{}"}}"#, "x".repeat(4_096));
-        for (target, body, status) in [
-            ("/v1/messages/batches", batch("other"), 404),
-            ("/v1/messages/batches", "[".to_owned(), 403),
-            ("/v1/responses", batch("mine"), 403),
-            ("/v1/responses", r#"{"input":"x"}"#.to_owned(), 403),
-            ("/v1/responses", r#"{"model":null}"#.to_owned(), 403),
-            ("/v1/responses", "[1]".to_owned(), 403),
+        let deep = format!(
+            r#"{{"model":"mine","a":{}{}}}"#,
+            "[".repeat(128),
+            "]".repeat(128)
+        );
+        for (status, target, body) in [
+            (404, "/v1/messages/batches", &*batch("other")),
+            (403, "/v1/messages/batches", "["),
+            (403, "/v1/responses", &*batch("mine")),
+            (403, "/v1/responses", r#"{"input":"x"}"#),
+            (403, "/v1/responses", r#"{"model":null}"#),
+            (403, "/v1/responses", "[1]"),
             (
+                404,
                 "/v1/responses",
-                r#"{"model":"mine","tools":[{"model":"other"}]}"#.to_owned(),
-                404,
+                r#"{"model":"mine","tools":[{"model":"other"}]}"#,
             ),
             (
-                "/v1/responses?model=other",
-                r#"{"model":"mine"}"#.to_owned(),
                 404,
+                "/v1/responses",
+                r#"{"model":"mine","fallbacks":["other"]}"#,
             ),
-            (
-                "/v1/responses?a=b&mod%65l=mine%20",
-                r#"{"model":"mine"}"#.to_owned(),
-                404,
-            ),
-            (
-                "/v1/batches",
-                r#"{"input_file_id":"file-1"}"#.to_owned(),
-                403,
-            ),
-            ("/v1/files", r#"{"model":"other"}"#.to_owned(), 404),
-            ("/v1/filesx", "{}".to_owned(), 403),
-            ("/v1/responses", long, 413),
+            (404, "/v1/responses?model=other", own),
+            (404, "/v1/responses?a=b&mod%65l=mine%20", own),
+            (403, "/v1/batches", r#"{"input_file_id":"file-1"}"#),
+            (404, "/v1/files", r#"{"model":"other"}"#),
+            (403, "/v1/filesx", "{}"),
+            (404, "/v1/engines/other/completions", own),
+            (404, "/v1/Engines/a%3Aother/completions", ""),
+            (404, "/v1/deployments/other/x", "{}"),
+            (404, "/v1/x/models/other:predict", "{}"),
+            (404, "/v1/engines/mine/completions", r#"{"model":"other"}"#),
+            (400, "/v1/responses", &*deep),
+            (413, "/v1/responses", &*long),
         ] {
-            let fields = format!("{json}x-ringway-provider: up\r\n");
-            let got = ask(target, &fields, &body);
+            let got = ask(target, &named, body);
             assert_eq!(got.status, status, "{target} {body}: {}", got.text());
         }
         assert_eq!(provider.connections(), 0);
-        let named = format!("{json}x-ringway-provider: up\r\n");
         let raw = "x-api-key: few\r\ncontent-type: application/octet-stream\r\n";
-        let own = r#"{"model":"mine"}"#;
         for (target, fields, body) in [
+            ("/v1/engines/mine/completions", json, r#"{"prompt":"x"}"#),
+            ("/v1/x/models/mine:predict", raw, "bytes"),
             ("/v1/messages/batches", &*named, &*batch("mine")),
             ("/v1/uploads", json, r#"{"purpose":"batch"}"#),
             ("/v1/uploads/u/parts", raw, "[bytes]"),
@@ -318,11 +323,7 @@ fn p14_a_limited_key_is_held_to_every_model_that_a_relayed_request_names() {
         ] {
             let got = ask(target, fields, body);
             assert_eq!(got.status, 200, "{target}: {}", got.text());
-            let sent = if body == own {
-                r#"{"model":"real"}"#
-            } else {
-                body
-            };
+            let sent = if body == own { renamed } else { body };
             assert_eq!(provider.requests().pop().unwrap().body, sent.as_bytes());
         }
     });
@@ -355,6 +356,63 @@ fn json_that_is_no_object_or_too_long_to_be_held_is_relayed_as_bytes() {
         assert_eq!(ask("x-ringway-provider: up\r\n", &longer).status, 200);
         assert_eq!(provider.requests().pop().unwrap().body, longer.as_bytes());
         assert_eq!(ask("x-ringway-provider: nobody\r\n", &longer).status, 400);
+    });
+}
+
+#[test]
+fn relayed_json_that_a_chat_could_not_be_is_routed_or_goes_on_unread_where_its_model_is_no_matter()
+{
+    let deep = |depth: usize| {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        format!(r#"{{"model":"m","a":{open}{close}}}"#)
+    };
+    each(|driver| {
+        let (openai, anthropic) = both();
+        let gateway = two(Setup::new(driver), &openai, &anthropic)
+            .model("m", &["ant/real"])
+            .limit("body_bytes_max", 8_192)
+            .start();
+        let ask = |target: &str, fields: &str, body: &[u8]| {
+            let fields = format!("content-type: application/json\r\n{fields}");
+            gateway.client().ask(request("POST", target, &fields, body))
+        };
+        let wide = format!(r#"{{{}"model":"m"}}"#, r#""a":1,"#.repeat(1_000));
+        for body in ["\u{feff} {\"model\":\"m\"}".to_owned(), wide, deep(127)] {
+            let got = ask("/v1/x", "", body.as_bytes());
+            assert_eq!(got.status, 200, "{body}: {}", got.text());
+            let seen = anthropic.requests().pop().unwrap().body;
+            let renamed = body.replace(r#""model":"m""#, r#""model":"real""#);
+            assert_eq!(String::from_utf8(seen).unwrap(), renamed);
+        }
+        // Deeper than it is read, or longer than it is held.
+        for (body, status) in [(deep(128), 400), (deep(5_000), 413)] {
+            let got = ask("/v1/x", "", body.as_bytes());
+            assert_eq!(got.status, status, "{}", got.text());
+            assert!(got.text().contains("x-ringway-provider"), "{}", got.text());
+            told(Wire::OpenAiChat, &got);
+            for (target, fields, provider) in [
+                ("/v1/x", "x-ringway-provider: oai\r\n", &openai),
+                ("/v1/x", "x-portkey-provider: @ant\r\n", &anthropic),
+                ("/v1/messages/batches", "", &anthropic),
+            ] {
+                let got = ask(target, fields, body.as_bytes());
+                assert_eq!(got.status, 200, "{target} {fields}: {}", got.text());
+                let seen = provider.requests().pop().unwrap().body;
+                assert_eq!(String::from_utf8(seen).unwrap(), body);
+            }
+        }
+        assert_eq!(ask("/v1/x", "", b"\xEF\xBB\xBF{\"model\"").status, 400);
+        // With one place to go, no header need say it.
+        let alone = Setup::new(driver)
+            .provider("oai", Wire::OpenAiChat, &openai, "")
+            .model("same", &["oai/same"])
+            .limit("body_bytes_max", 8_192)
+            .start();
+        for body in [deep(128), deep(5_000)] {
+            let got = alone.client().ask(post("/v1/x", "", &body));
+            assert_eq!(got.status, 200, "{}", got.text());
+            assert_eq!(openai.requests().pop().unwrap().body, body.as_bytes());
+        }
     });
 }
 

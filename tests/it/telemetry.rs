@@ -1,5 +1,6 @@
 //! The access log and the metrics.
 
+use core::time::Duration;
 use std::process::Stdio;
 
 use ringway::wire::kind::Wire;
@@ -170,6 +171,43 @@ fn every_exchange_has_its_line_and_refusals_have_a_word() {
                 (&Value::from(end), &fault),
                 "{line}"
             );
+        }
+    });
+}
+
+#[test]
+fn the_time_in_which_a_request_comes_is_not_the_gateways() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let gateway = Gateway::before(driver, wire, &provider);
+        let chat = post(path(wire), "", chat(wire, MODEL, false));
+        let upload = request(
+            "POST",
+            "/v1/audio/translations",
+            "content-type: application/octet-stream\r\n",
+            "0123456789",
+        );
+        for (number, (request, cut)) in [
+            (&chat, chat.len() - 5),
+            (&chat, 30),
+            (&upload, upload.len() - 5),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut client = gateway.client();
+            let (first, rest) = request.split_at(cut);
+            client.send(first);
+            assert!(client.is_quiet(Duration::from_millis(400)));
+            client.send(rest);
+            assert_eq!(client.answer().status, 200);
+            let line = &gateway.lines(number + 1)[number];
+            let ms = |value: &Value| value.as_f64().unwrap();
+            assert!(ms(&line["queue_ms"]) >= 390.0, "{line}");
+            for own in [&line["gateway_ms"], &line["attempts"][0]["ms"]] {
+                assert!(ms(own) < ms(&line["queue_ms"]), "{line}");
+            }
         }
     });
 }
@@ -374,7 +412,7 @@ fn h3_pings_and_comments_count_as_life_but_not_as_tokens() {
         provider.wait_requests(1);
         // Each gap is shorter than the stall limit, all together are longer.
         for _ in 0..7 {
-            assert!(client.is_quiet_but_pings(core::time::Duration::from_millis(100)));
+            assert!(client.is_quiet_but_pings(Duration::from_millis(100)));
             provider.open();
         }
         client.finish(&mut got);
@@ -431,7 +469,7 @@ fn h1_quiet_translated_streams_are_kept_awake_and_passthrough_is_left_alone() {
                 got.text()
             );
         } else {
-            assert!(client.is_quiet(core::time::Duration::from_millis(200)));
+            assert!(client.is_quiet(Duration::from_millis(200)));
         }
         provider.open();
         client.finish(&mut got);
@@ -496,7 +534,7 @@ fn h1_what_means_nothing_to_the_client_does_not_keep_it_awake() {
         client.until(&mut got, "Hel");
         let before = got.text().matches("ping").count();
         for _ in 0..12 {
-            assert!(client.is_quiet_but_pings(core::time::Duration::from_millis(40)));
+            assert!(client.is_quiet_but_pings(Duration::from_millis(40)));
             provider.open();
         }
         provider.open();
@@ -526,7 +564,7 @@ fn h1_nothing_is_sent_while_the_answer_may_still_come_from_the_next_target() {
         let mut client = gateway.client();
         let body = chat(direction.client, "two", true);
         client.send(post(path(direction.client), "", body));
-        assert!(client.is_quiet(core::time::Duration::from_millis(250)));
+        assert!(client.is_quiet(Duration::from_millis(250)));
         provider.open();
         let got = client.answer();
         assert_eq!((got.status, got.end), (200, End::Whole), "{}", got.text());

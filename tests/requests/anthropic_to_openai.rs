@@ -1,5 +1,7 @@
 //! Requests of the Anthropic wire towards OpenAI models: each row of the rules with its verdict.
 
+use ringway::wire::error::write_body;
+use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::{Run, json, messages};
@@ -70,6 +72,21 @@ fn to8_members_map_one_to_one() {
     );
     let silent = Run::to_openai(LOCAL).dialect(|dialect| dialect.stream_usage = false);
     check(&silent, r#""stream":true"#, "stream_options", "null", "");
+}
+
+#[test]
+fn b_max_tokens_above_the_models_limit_is_lowered_to_it() {
+    let body = |tokens: u32| messages("").replace("4000", &tokens.to_string());
+    for (model, asked, sent, notes) in [
+        (GPT_4O, 16_384, 16_384, ""),
+        (GPT_4O, 16_385, 16_384, "changed=max_tokens"),
+        (GPT_5, 200_000, 128_000, "changed=max_tokens"),
+        (LOCAL, 200_000, 200_000, ""),
+    ] {
+        let out = Run::to_openai(model).ok(&body(asked));
+        assert_eq!(out.json["max_completion_tokens"], sent, "{model}");
+        assert_eq!(out.notes, notes, "{model}");
+    }
 }
 
 #[test]
@@ -170,6 +187,29 @@ fn contracts_without_a_word_are_refused_by_name() {
             "{tokens}"
         );
     }
+}
+
+#[test]
+fn b_thread_is_refused_in_the_words_that_tool_runners_go_on_from() {
+    let body = messages(r#""thread":{"type":"create"}"#);
+    let refusal = Run::to_openai(GPT_4O).run(&body).unwrap_err();
+    let mut out = Vec::new();
+    write_body(
+        Wire::AnthropicMessages,
+        &refusal.as_error(),
+        "req_1",
+        &mut out,
+    );
+    let told: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(told["error"]["type"], "invalid_request_error");
+    let details = json(r#"{"error_code":"thread_unsupported_request"}"#);
+    assert_eq!(told["error"]["details"], details);
+    // No other refusal has details.
+    let other = Run::to_openai(GPT_4O).run(&messages(r#""container":"c""#));
+    let mut out = Vec::new();
+    let other = other.unwrap_err();
+    write_body(Wire::AnthropicMessages, &other.as_error(), "", &mut out);
+    assert!(!out.windows(9).any(|piece| piece == b"\"details\""));
 }
 
 #[test]
@@ -334,7 +374,12 @@ fn lg5_thinking_is_a_level_that_the_model_takes() {
             r#""none""#,
             "",
         ),
-        ("o3", r#""thinking":{"type":"disabled"}"#, "null", ""),
+        (
+            "o3",
+            r#""thinking":{"type":"disabled"}"#,
+            "null",
+            "changed=thinking",
+        ),
         (
             GPT_5,
             r#""thinking":{"type":"adaptive"}"#,
@@ -351,6 +396,30 @@ fn lg5_thinking_is_a_level_that_the_model_takes() {
             GPT_5,
             r#""output_config":{"effort":"max"}"#,
             r#""high""#,
+            "changed=output_config",
+        ),
+        (
+            "gpt-5.2",
+            r#""output_config":{"effort":"max"}"#,
+            r#""xhigh""#,
+            "changed=output_config",
+        ),
+        (
+            GPT_5,
+            r#""thinking":{"type":"adaptive"},"output_config":{"effort":"xhigh"}"#,
+            r#""high""#,
+            "changed=output_config",
+        ),
+        (
+            LOCAL,
+            r#""thinking":{"type":"enabled","budget_tokens":30000}"#,
+            "null",
+            "dropped=thinking",
+        ),
+        (
+            "qwen3:8b",
+            r#""thinking":{"type":"enabled","budget_tokens":30000}"#,
+            r#""high""#,
             "",
         ),
         (
@@ -361,16 +430,22 @@ fn lg5_thinking_is_a_level_that_the_model_takes() {
         ),
         (GPT_5, "", "null", ""),
         (
-            LOCAL,
+            "Qwen/Qwen3-32B",
             r#""output_config":{"effort":"max"}"#,
             r#""high""#,
-            "",
+            "changed=output_config",
         ),
         (
             GPT_4O,
             r#""output_config":{"effort":"high"}"#,
             "null",
-            "dropped=thinking",
+            "dropped=output_config",
+        ),
+        (
+            GPT_4O,
+            r#""thinking":{"type":"adaptive"},"output_config":{"effort":"high"}"#,
+            "null",
+            "dropped=output_config,thinking",
         ),
         (GPT_4O, r#""thinking":{"type":"disabled"}"#, "null", ""),
     ] {
@@ -390,6 +465,47 @@ fn lg5_thinking_is_a_level_that_the_model_takes() {
         "null",
         "dropped=thinking",
     );
+}
+
+#[test]
+fn b_effort_goes_to_models_that_are_known_to_reason_alone() {
+    for (model, level) in [
+        ("llama3.2", "null"),
+        ("grok-4", "null"),
+        ("grok-code-fast-1", "null"),
+        ("llama-3.3-70b-versatile", "null"),
+        ("qwen/qwen3-32b", "null"),
+        ("mistral-small-latest", "null"),
+        ("gemini-2.0-flash", "null"),
+        ("qwen3-coder:30b", "null"),
+        ("Qwen/Qwen3-30B-A3B-Instruct-2507", "null"),
+        ("openai/gpt-4o", "null"),
+        ("anthropic/claude-3.5-haiku", "null"),
+        ("grok-3-mini", r#""low""#),
+        ("x-ai/grok-4.3", r#""medium""#),
+        ("gemini-2.5-pro", r#""medium""#),
+        ("google/gemini-3-pro-preview", r#""medium""#),
+        ("openai/gpt-oss-120b", r#""medium""#),
+        ("deepseek/deepseek-r1", r#""medium""#),
+        ("qwen3:8b", r#""medium""#),
+        ("anthropic/claude-opus-4.6", r#""medium""#),
+        ("openai/gpt-5-mini", r#""medium""#),
+        ("gpt-6", r#""medium""#),
+        ("o3", r#""medium""#),
+    ] {
+        let notes = match level {
+            "null" => "dropped=thinking",
+            r#""low""# => "changed=output_config",
+            _ => "",
+        };
+        let run = Run::to_openai(model);
+        let thinking = r#""thinking":{"type":"adaptive"}"#;
+        check(&run, thinking, "reasoning_effort", level, notes);
+        // Open models sample while they reason.
+        if model.contains("gpt-oss") || model.contains("qwen3:") {
+            check(&run, r#""temperature":0.3"#, "temperature", "0.3", "");
+        }
+    }
 }
 
 #[test]
@@ -577,7 +693,7 @@ fn b2_thinking_of_history_never_becomes_text() {
         out.json["messages"][1],
         json(r#"{"role":"assistant","content":"A"}"#)
     );
-    assert_eq!(out.notes, "dropped=server_tool_use");
+    assert_eq!(out.notes, "dropped=server_tool_use,thinking");
     let content = Run::to_openai(LOCAL).dialect(|dialect| dialect.reasoning_content_back = true);
     assert_eq!(
         content.ok(body).json["messages"][1]["reasoning_content"],
@@ -600,6 +716,97 @@ fn o6_system_within_the_conversation_stays_in_place() {
         out.json["messages"][1],
         json(r#"{"role":"system","content":"S"}"#)
     );
+}
+
+#[test]
+fn o6_system_that_a_template_refuses_later_is_user_text_in_its_place() {
+    let call =
+        r#"{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{}}]}"#;
+    let called = r#"{"role":"assistant","content":null,"tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{}"}}]}"#;
+    let result = r#"{"type":"tool_result","tool_use_id":"t1","content":"r"}"#;
+    let text = |role: &str, text: &str| format!(r#"{{"role":"{role}","content":"{text}"}}"#);
+    let (u, v, a) = (text("user", "U"), text("user", "V"), text("assistant", "A"));
+    let (s, t) = (text("system", "S"), text("system", r"T\u00e9"));
+    let (said, said_both) = (
+        text("user", r"[system instruction]\nS"),
+        text("user", r"[system instruction]\nS\nT\u00e9"),
+    );
+    let top = text("system", "top");
+    for (sent, expected, notes) in [
+        // Alone and in a run, before an answer, before the user, at the end.
+        (
+            format!("{u},{s},{a},{v}"),
+            format!("{top},{u},{said},{a},{v}"),
+            true,
+        ),
+        (
+            format!("{u},{a},{s},{t},{v}"),
+            format!("{top},{u},{a},{said_both},{v}"),
+            true,
+        ),
+        (format!("{u},{s}"), format!("{top},{u},{said}"), true),
+        // What opens the conversation joins the system text: nothing is lost.
+        (
+            format!("{s},{t},{u}"),
+            format!(
+                r#"{{"role":"system","content":[{{"type":"text","text":"top"}},{{"type":"text","text":"S"}},{{"type":"text","text":"T\u00e9"}}]}},{u}"#
+            ),
+            false,
+        ),
+        // Instructions alone are what is asked.
+        (format!("{s},{t}"), format!("{top},{said_both}"), true),
+        // Results stay behind their calls.
+        (
+            format!(r#"{u},{call},{s},{{"role":"user","content":[{result}]}}"#),
+            format!(
+                r#"{top},{u},{called},{{"role":"tool","tool_call_id":"t1","content":"r"}},{said}"#
+            ),
+            true,
+        ),
+        (
+            format!(r#"{u},{call},{{"role":"user","content":[{result}]}},{s},{a},{v}"#),
+            format!(
+                r#"{top},{u},{called},{{"role":"tool","tool_call_id":"t1","content":"r"}},{said},{a},{v}"#
+            ),
+            true,
+        ),
+    ] {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":9,"system":"top","messages":[{sent}],"tools":[{{"name":"f","input_schema":{{}}}}]}}"#
+        );
+        let run = Run {
+            dialect: ringway::wire::kind::Dialect::compatible(),
+            ..Run::to_openai(LOCAL)
+        };
+        let out = run.ok(&body);
+        assert_eq!(
+            out.json["messages"],
+            json(&format!("[{expected}]")),
+            "{sent}"
+        );
+        let names = if notes { "changed=messages" } else { "" };
+        assert_eq!(out.notes, names, "{sent}");
+        let strict = run.hints(|hints| hints.strict = true).run(&body);
+        assert_eq!(strict.is_err(), notes, "{sent}");
+    }
+}
+
+#[test]
+fn results_in_several_user_turns_stand_behind_their_calls() {
+    let body = conversation(
+        r#"[{"role":"user","content":"U"},{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{}},{"type":"tool_use","id":"t2","name":"f","input":{}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"t2","content":"r2"},{"type":"text","text":"x"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"r1"}]},{"role":"user","content":"V"}]"#,
+    );
+    for repeated in [true, false] {
+        let run = Run::to_openai(GPT_4O).dialect(|dialect| dialect.repeated_roles = repeated);
+        let out = run.ok(&body);
+        let list = out.json["messages"].as_array().unwrap();
+        let roles: Vec<_> = list.iter().map(|it| it["role"].as_str().unwrap()).collect();
+        let start = ["user", "assistant", "tool", "tool", "user", "user"];
+        let count = if repeated { 6 } else { 5 };
+        assert_eq!(roles, start[..count]);
+        assert_eq!(list[2]["tool_call_id"], "t2");
+    }
 }
 
 #[test]
@@ -653,8 +860,8 @@ fn a13_names_and_ids_too_long_are_shortened_and_restored() {
         out.json["messages"][1]["tool_calls"][0]["function"]["name"],
         sent
     );
-    assert_eq!(out.translated.answer.tool_names[0].1, name.as_bytes());
-    assert_eq!(out.translated.answer.tool_names[1].1, b"a.b");
+    let own: Vec<_> = out.translated.answer.tool_names.values().collect();
+    assert_eq!(own, [b"a.b".as_slice(), name.as_bytes()]);
     let short = out.json["messages"][1]["tool_calls"][0]["id"]
         .as_str()
         .unwrap();
@@ -667,6 +874,30 @@ fn a13_names_and_ids_too_long_are_shortened_and_restored() {
         .as_str()
         .unwrap();
     assert!(short.len() == 9 && short.bytes().all(|b| b.is_ascii_alphanumeric()));
+}
+
+#[test]
+fn b5_signature_within_an_id_goes_back_where_it_is_wanted() {
+    let id = "c1__thought__Cp-p-sw-e-e";
+    let body = conversation(&format!(
+        r#"[{{"role":"user","content":"U"}},{{"role":"assistant","content":[{{"type":"tool_use","id":"{id}","name":"f","input":{{}}}}]}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"{id}","content":"r"}}]}}]"#
+    ));
+    let out = Run::to_openai(LOCAL)
+        .dialect(|dialect| dialect.thought_signatures = true)
+        .ok(&body);
+    assert_eq!(
+        out.json["messages"][1]["tool_calls"][0],
+        json(
+            r#"{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"Cp+/w=="}}}"#
+        )
+    );
+    assert_eq!(out.json["messages"][2]["tool_call_id"], "c1");
+    assert_eq!(out.notes, "");
+    let other = Run::to_openai(LOCAL).ok(&body);
+    let call = &other.json["messages"][1]["tool_calls"][0];
+    assert_eq!(call["id"], "c1");
+    assert_eq!(call.get("extra_content"), None);
+    assert_eq!(other.notes, "dropped=thought_signature");
 }
 
 #[test]
@@ -690,6 +921,135 @@ fn roles_in_a_row_are_joined_where_refused() {
 }
 
 #[test]
+fn b_every_loss_has_a_note_and_is_refused_when_strict() {
+    let say = |blocks: &str| {
+        format!(
+            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"U"}},{{"role":"assistant","content":[{blocks}]}},{{"role":"user","content":"V"}}]}}"#
+        )
+    };
+    let text = |more: &str| say(&format!(r#"{{"type":"text","text":"t"{more}}}"#));
+    let tool = |more: &str| {
+        let tool = format!(r#""tools":[{{"name":"f","input_schema":{{}}{more}}}]"#);
+        messages(&tool)
+    };
+    for (body, notes) in [
+        (
+            say(r#"{"type":"thinking","thinking":"t","signature":"s"},{"type":"text","text":"t"}"#),
+            "dropped=thinking",
+        ),
+        (
+            text(r#","citations":[{"type":"char_location"}]"#),
+            "dropped=citations",
+        ),
+        (text(r#","citations":[]"#), ""),
+        (text(r#","citations":null,"odd":null"#), ""),
+        (text(r#","odd":1"#), "dropped=odd"),
+        (tool(r#","odd":1"#), "dropped=odd"),
+        (tool(r#","type":"custom""#), ""),
+        (
+            messages(r#""thinking":{"type":"disabled","display":"omitted"}"#),
+            "dropped=display",
+        ),
+        (
+            tool("").replace(r#"]}"#, r#"],"tool_choice":{"type":"auto","odd":1}}"#),
+            "dropped=odd",
+        ),
+        (
+            messages("").replace(r#""content":"hi""#, r#""content":"hi","odd":1"#),
+            "dropped=odd",
+        ),
+    ] {
+        let run = Run::to_openai(GPT_4O);
+        assert_eq!(run.ok(&body).notes, notes, "{body}");
+        let strict = run.hints(|hints| hints.strict = true).run(&body);
+        assert_eq!(strict.is_err(), !notes.is_empty(), "{body}");
+    }
+    let called = |more: &str| {
+        conversation(&format!(
+            r#"[{{"role":"user","content":"U"}},{{"role":"assistant","content":[{{"type":"tool_use","id":"t","name":"f","input":{{}}{more}}}]}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t"}}]}}]"#
+        ))
+    };
+    for (caller, notes) in [
+        (r#","caller":{"type":"direct"}"#, ""),
+        (
+            r#","caller":{"type":"code_execution_20250825"}"#,
+            "dropped=caller",
+        ),
+    ] {
+        assert_eq!(Run::to_openai(GPT_4O).ok(&called(caller)).notes, notes);
+    }
+}
+
+#[test]
+fn b_user_behind_a_tool_is_parted_from_it_where_refused() {
+    let call =
+        r#"{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{}}]}"#;
+    let called = r#"{"role":"assistant","content":null,"tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{}"}}]}"#;
+    let result = r#"{"type":"tool_result","tool_use_id":"t1","content":"r"}"#;
+    let tool = r#"{"role":"tool","tool_call_id":"t1","content":"r"}"#;
+    let text = |role: &str, text: &str| format!(r#"{{"role":"{role}","content":"{text}"}}"#);
+    let (u, a, v) = (text("user", "U"), text("assistant", "A"), text("user", "V"));
+    let bridge = text("assistant", "Understood.");
+    let alone = format!(r#"{{"role":"user","content":[{result}]}}"#);
+    let beside = format!(r#"{{"role":"user","content":[{result},{{"type":"text","text":"V"}}]}}"#);
+    let run = Run::to_openai(LOCAL).dialect(|dialect| dialect.user_after_tool = false);
+    for (sent, expected, notes) in [
+        (
+            format!("{u},{call},{beside}"),
+            format!("{u},{called},{tool},{bridge},{v}"),
+            true,
+        ),
+        (
+            format!("{u},{call},{alone},{v}"),
+            format!("{u},{called},{tool},{bridge},{v}"),
+            true,
+        ),
+        (
+            format!("{u},{call},{alone}"),
+            format!("{u},{called},{tool}"),
+            false,
+        ),
+        (
+            format!("{u},{call},{alone},{a},{v}"),
+            format!("{u},{called},{tool},{a},{v}"),
+            false,
+        ),
+        (format!("{u},{v}"), format!("{u},{v}"), false),
+    ] {
+        let body = conversation(&format!("[{sent}]"));
+        let out = run.ok(&body);
+        assert_eq!(
+            out.json["messages"],
+            json(&format!("[{expected}]")),
+            "{sent}"
+        );
+        let names = if notes { "changed=messages" } else { "" };
+        assert_eq!(out.notes, names, "{sent}");
+        assert_eq!(Run::to_openai(LOCAL).ok(&body).notes, "", "{sent}");
+    }
+}
+
+#[test]
+fn b_prefill_is_an_answer_of_its_own_or_marked_and_noted() {
+    let body =
+        conversation(r#"[{"role":"user","content":"U"},{"role":"assistant","content":"A"}]"#);
+    let out = Run::to_openai(GPT_4O).ok(&body);
+    let last = r#"{"role":"assistant","content":"A"}"#;
+    assert_eq!(out.json["messages"][1], json(last));
+    assert_eq!(out.notes, "changed=messages");
+    let marked = Run::to_openai(LOCAL).dialect(|dialect| dialect.assistant_prefix = true);
+    let out = marked.ok(&body);
+    let last = r#"{"role":"assistant","content":"A","prefix":true}"#;
+    assert_eq!(out.json["messages"][1], json(last));
+    let earlier = conversation(
+        r#"[{"role":"user","content":"U"},{"role":"assistant","content":"A"},{"role":"user","content":"V"}]"#,
+    );
+    let out = marked.ok(&earlier);
+    assert_eq!(out.json["messages"][1].get("prefix"), None);
+    assert_eq!(out.notes, "");
+}
+
+#[test]
 fn web_search_tool_becomes_options_where_they_are_taken() {
     let run = Run::to_openai(LOCAL).dialect(|dialect| dialect.web_search_options = true);
     let tool = r#""tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3,"user_location":{"type":"approximate","city":"Bonn"}}]"#;
@@ -700,6 +1060,19 @@ fn web_search_tool_becomes_options_where_they_are_taken() {
         r#"{"search_context_size":"medium","user_location":{"type":"approximate","approximate":{"city":"Bonn"}}}"#,
         "",
     );
+}
+
+#[test]
+fn b_search_that_is_no_tool_cannot_be_chosen() {
+    let run = Run::to_openai(GPT_4O).dialect(|dialect| dialect.web_search_options = true);
+    let search = r#""tools":[{"type":"web_search_20250305","name":"web_search"}]"#;
+    for choice in [
+        r#"{"type":"tool","name":"web_search"}"#,
+        r#"{"type":"any"}"#,
+    ] {
+        let members = format!(r#"{search},"tool_choice":{choice}"#);
+        check(&run, &members, "tool_choice", "null", "changed=tool_choice");
+    }
 }
 
 #[test]

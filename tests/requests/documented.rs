@@ -40,6 +40,9 @@ fn check<'r>(rows: &'r [Row], members: &[Member], run: impl Fn(&'r str) -> Run<'
     for row in rows {
         let body = match row.member.as_str() {
             "max_completion_tokens" => chat(&row.example).replace(r#""max_tokens":4000,"#, ""),
+            "max_tokens" if !row.example.is_empty() => {
+                chat(&row.example).replace(r#""max_tokens":4000,"#, "")
+            }
             _ => chat(&row.example),
         };
         let found = match run(&row.model).run(&body) {

@@ -320,6 +320,51 @@ fn stream_errors_are_read_by_their_own_words() {
 }
 
 #[test]
+fn error_that_is_all_of_a_stream_has_the_status_of_its_class() {
+    use ringway::chat::error::ErrorFacts;
+    use ringway::translate::stream_error::told;
+    let cases = [
+        (ErrorKind::InvalidRequest, 400),
+        (ErrorKind::Authentication, 401),
+        (ErrorKind::Billing, 402),
+        (ErrorKind::Permission, 403),
+        (ErrorKind::NotFound, 404),
+        (ErrorKind::MethodNotAllowed, 405),
+        (ErrorKind::RequestTimeout, 408),
+        (ErrorKind::Conflict, 409),
+        (ErrorKind::TooLarge, 413),
+        (ErrorKind::RateLimit, 429),
+        (ErrorKind::Api, 502),
+        (ErrorKind::Overloaded, 503),
+        (ErrorKind::Timeout, 504),
+    ];
+    for (kind, status) in cases {
+        let facts = ErrorFacts {
+            kind,
+            message: Some("m".into()),
+            param: Some("p".into()),
+            code: None,
+        };
+        for (from, to) in [(C, C), (C, A), (A, C), (A, A)] {
+            let told = told((from, to), &facts);
+            // 529 is the Anthropic wire's own.
+            let expected = if from == A && status == 503 {
+                529
+            } else {
+                status
+            };
+            assert_eq!((told.status, told.kind), (expected, kind));
+            assert_eq!(
+                (told.message.as_str(), told.param.as_deref()),
+                ("m", Some("p"))
+            );
+            let last_word = (kind == ErrorKind::Billing).then_some(false);
+            assert_eq!(told.should_retry, last_word, "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn any_bytes_give_one_valid_error_of_bounded_size() {
     let body = openai(json!("x"), "y", &"m".repeat(200_000));
     let (answer, json) = run(C, 500, &body);
@@ -415,5 +460,32 @@ fn successes_that_report_an_error_are_502_with_its_words_and_class() {
             None,
             "{body}"
         );
+    }
+}
+
+#[test]
+fn b_contexts_too_long_are_said_in_the_words_that_agents_look_for() {
+    for text in [
+        "This model's maximum context length is 8192 tokens. However, you requested 9000",
+        "the request exceeds the available context size, try increasing it",
+    ] {
+        let (answer, body) = run(C, 400, &openai(json!(400), "BadRequestError", text));
+        assert_eq!(answer.status, 400);
+        let told = body["error"]["message"].as_str().unwrap();
+        assert_eq!(told, format!("prompt is too long: {text}"));
+    }
+}
+
+#[test]
+fn b_messages_within_messages_are_found() {
+    for message in [
+        json!({"detail": [{"type": "missing", "msg": "Field required"}]}),
+        json!({"detail": "Field required"}),
+        json!([{"msg": "Field required"}]),
+    ] {
+        let body = json!({"object": "error", "message": message}).to_string();
+        let (answer, body) = run(C, 422, &body);
+        assert_eq!(answer.status, 422);
+        assert_eq!(body["error"]["message"], "Field required");
     }
 }

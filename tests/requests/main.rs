@@ -18,4 +18,5 @@ mod headers;
 mod openai_to_anthropic;
 mod properties;
 mod recorded;
+mod seldom;
 mod support;

@@ -190,6 +190,24 @@ fn lg9_pk13_max_tokens_absent_takes_the_models_maximum() {
 }
 
 #[test]
+fn b_max_tokens_above_the_models_limit_is_lowered_to_it() {
+    let body = |tokens: u32| chat("").replace("4000", &tokens.to_string());
+    for (model, asked, sent, notes) in [
+        (OPUS_5, 128_000, 128_000, ""),
+        (OPUS_5, 128_001, 128_000, "changed=max_tokens"),
+        ("claude-3-haiku-20240307", 4097, 4096, "changed=max_tokens"),
+        ("someone-elses", 500_000, 500_000, ""),
+    ] {
+        let out = Run::to_anthropic(model).ok(&body(asked));
+        assert_eq!(out.json["max_tokens"], sent, "{model}");
+        assert_eq!(out.notes, notes, "{model}");
+    }
+    // A beta may allow more.
+    let run = Run::to_anthropic(OPUS_5).hints(|hints| hints.betas = true);
+    assert_eq!(run.ok(&body(300_000)).json["max_tokens"], 300_000);
+}
+
+#[test]
 fn sampling_gives_way_where_a_model_refuses_it() {
     check(OPUS_5, r#""temperature":1"#, "temperature", "null", "");
     check(
@@ -208,6 +226,55 @@ fn sampling_gives_way_where_a_model_refuses_it() {
         "dropped=top_p",
     );
     check(SONNET_4_5, r#""top_p":0.5"#, "top_p", "0.5", "");
+    for model in [
+        "claude-opus-4-1",
+        OPUS_4_5,
+        "claude-opus-4-6",
+        "claude-sonnet-4-6",
+    ] {
+        let both = r#""temperature":0.2,"top_p":0.5"#;
+        check(model, both, "temperature", "0.2", "dropped=top_p");
+        check(model, both, "top_p", "null", "dropped=top_p");
+    }
+}
+
+#[test]
+fn b_sampling_gives_way_to_adaptive_thinking() {
+    let asked = r#""temperature":0.5,"top_k":3,"reasoning_effort":"low""#;
+    let notes = "dropped=temperature,top_k";
+    check("claude-opus-4-6", asked, "temperature", "null", notes);
+    let own = r#""temperature":0.5,"thinking":{"type":"adaptive"}"#;
+    let notes = "dropped=temperature";
+    check("claude-sonnet-4-6", own, "temperature", "null", notes);
+    let narrow = r#""top_p":0.94,"reasoning_effort":"low""#;
+    check("claude-opus-4-6", narrow, "top_p", "null", "dropped=top_p");
+    let wide = r#""top_p":0.95,"reasoning_effort":"low""#;
+    check("claude-opus-4-6", wide, "top_p", "0.95", "");
+}
+
+#[test]
+fn b_thinking_switched_on_without_a_budget_is_a_level() {
+    let on = r#""thinking":{"type":"enabled"}"#;
+    let shown = r#"{"type":"adaptive","display":"summarized"}"#;
+    let budget = r#"{"type":"enabled","budget_tokens":2048}"#;
+    check("claude-opus-4-6", on, "thinking", shown, "");
+    check(
+        "claude-opus-4-6",
+        on,
+        "output_config",
+        r#"{"effort":"medium"}"#,
+        "",
+    );
+    let low = format!(r#"{on},"reasoning_effort":"low""#);
+    check(PLAIN, &low, "thinking", budget, "");
+    check(OPUS_5, &low, "output_config", r#"{"effort":"low"}"#, "");
+    check(
+        "claude-3-haiku-20240307",
+        on,
+        "thinking",
+        "null",
+        "dropped=reasoning_effort",
+    );
 }
 
 #[test]
@@ -353,7 +420,7 @@ fn custom_tools_take_text_in_an_object() {
         out.json["tool_choice"],
         json(r#"{"type":"tool","name":"sh"}"#)
     );
-    assert_eq!(out.translated.answer.custom_tools, ["sh"]);
+    assert!(out.translated.answer.custom_tools.iter().eq(["sh"]));
 }
 
 #[test]
@@ -695,6 +762,73 @@ fn schemas_without_an_object_at_the_root_are_wrapped_unless_streamed() {
 }
 
 #[test]
+fn b_schemas_of_any_members_are_noted_and_none_at_all_is_any_json() {
+    let format = |schema: &str| {
+        chat(&format!(
+            r#""response_format":{{"type":"json_schema","json_schema":{{"name":"n"{schema}}}}}"#
+        ))
+    };
+    let run = Run::to_anthropic("claude-opus-4-6");
+    for (schema, notes) in [
+        (r#","schema":{"type":"object"}"#, "changed=response_format"),
+        (
+            r#","schema":{"type":"object","properties":{"m":{"type":"object","additionalProperties":{"type":"string"}}}}"#,
+            "changed=response_format",
+        ),
+        (
+            r#","schema":{"type":"object","properties":{"m":{"type":"string"}}}"#,
+            "",
+        ),
+        (
+            r#","schema":{"type":"object","additionalProperties":false}"#,
+            "",
+        ),
+    ] {
+        assert_eq!(run.ok(&format(schema)).notes, notes, "{schema}");
+    }
+    let any = run.ok(&format(""));
+    assert_eq!(any.notes, "changed=response_format");
+    assert_eq!(any.json.get("output_config"), None);
+}
+
+#[test]
+fn b_every_loss_has_a_note() {
+    let say = |more: &str| {
+        chat_messages(&format!(
+            r#"[{{"role":"user","content":"U"}},{{"role":"assistant","content":"A"{more}}},{{"role":"user","content":"V"}}]"#
+        ))
+    };
+    let call = |more: &str| {
+        chat_messages(&format!(
+            r#"[{{"role":"user","content":"U"}},{{"role":"assistant","tool_calls":[{{"id":"c","type":"function","function":{{"name":"f","arguments":""}}{more}}}]}},{{"role":"tool","tool_call_id":"c","content":"r"}}]"#
+        ))
+    };
+    for (body, notes) in [
+        (
+            say(r#","annotations":[{"type":"url_citation"}]"#),
+            "dropped=annotations",
+        ),
+        (say(r#","annotations":[]"#), ""),
+        (call(r#","index":0"#), ""),
+        (
+            call(r#","extra_content":{"google":{"thought_signature":"x"}}"#),
+            "dropped=extra_content",
+        ),
+        (
+            chat(r#""web_search_options":{"filters":{"allowed_domains":["a"]}}"#),
+            "dropped=filters",
+        ),
+        (
+            chat(r#""tools":[{"type":"function","function":{"name":"f","odd":1}}]"#),
+            "dropped=odd",
+        ),
+    ] {
+        let out = Run::to_anthropic("claude-opus-4-6").ok(&body);
+        assert_eq!(out.notes, notes, "{body}");
+    }
+}
+
+#[test]
 fn json_object_asks_in_words() {
     let out = Run::to_anthropic(PLAIN).ok(&chat(r#""response_format":{"type":"json_object"}"#));
     assert_eq!(
@@ -718,6 +852,7 @@ fn o6_system_run_leads_and_later_ones_keep_their_place() {
         out.json["messages"][2]["content"],
         json(r#"[{"type":"text","text":"[system instruction]\nS3"},{"type":"text","text":"V"}]"#)
     );
+    assert_eq!(out.notes, "changed=messages");
     // A model that takes the role gets it behind the user turn.
     let out = Run::to_anthropic(OPUS_5).ok(&chat_messages(messages));
     assert_eq!(
@@ -728,6 +863,7 @@ fn o6_system_run_leads_and_later_ones_keep_their_place() {
         out.json["messages"][3],
         json(r#"{"role":"system","content":[{"type":"text","text":"S3"}]}"#)
     );
+    assert_eq!(out.notes, "");
     // In place after a user turn that the assistant answers.
     let messages = r#"[{"role":"user","content":"U"},{"role":"system","content":"S"},{"role":"assistant","content":"A"},{"role":"user","content":"V"}]"#;
     let out = Run::to_anthropic(OPUS_5).ok(&chat_messages(messages));
@@ -1426,8 +1562,8 @@ fn a13_tool_names_are_restored_by_the_answer() {
     }));
     assert_eq!(out.json["tool_choice"]["name"], sent[0]);
     let map = &out.translated.answer.tool_names;
-    assert_eq!(map[0], (sent[0].to_owned(), b"a.b".to_vec()));
-    assert_eq!(map[1], (sent[1].to_owned(), long.into_bytes()));
+    assert_eq!(map[sent[0]], b"a.b");
+    assert_eq!(map[sent[1]], long.into_bytes());
 }
 
 #[test]

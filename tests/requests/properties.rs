@@ -1,6 +1,9 @@
 //! What holds for every body: no panic, valid output of bounded size, nothing lost that both wires
 //! can say.
 
+use ringway::json::tape::Tape;
+use ringway::limits::Limits;
+use ringway::translate::response;
 use ringway::wire::kind::{Dialect, Wire};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -157,7 +160,7 @@ fn what_both_wires_can_say_survives_the_round_trip() {
           {"role":"tool","tool_call_id":"call_1","content":"r"},{"role":"assistant","content":"B"},{"role":"user","content":"c"}],
         "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"array"}}}}}],
         "tool_choice":"required","parallel_tool_calls":false,"user":"u1","service_tier":"default"}"#;
-    let there = Run::to_anthropic("claude-opus-4-6").ok(body);
+    let there = Run::to_anthropic("claude-sonnet-4-20250514").ok(body);
     assert_eq!(there.notes, "");
     let mut back = Run::to_openai("gpt-4o");
     back.dialect = Dialect {
@@ -197,4 +200,59 @@ fn walk(value: &Value, at: String, out: &mut Vec<String>) {
     if !at.is_empty() {
         out.push(at);
     }
+}
+
+/// Members, tools and names without number: as many as bodies may hold. Work by the square of them
+/// would take minutes, so that the end of this test is an assertion.
+#[test]
+fn p30_work_grows_with_the_body_and_not_with_its_square() {
+    const COUNT: usize = 20_000;
+    let list = |count: usize, one: &dyn Fn(usize) -> String| {
+        let all: Vec<String> = (0..count).map(one).collect();
+        all.join(",")
+    };
+    let members = list(8 * COUNT, &|at| format!(r#""m{at}":1"#));
+    let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x",{members}}}]}}"#);
+    let (_, translated) = Run::to_anthropic("claude-opus-5")
+        .bytes(body.as_bytes())
+        .unwrap();
+    assert!(!translated.notes.is_empty());
+
+    let tools = list(COUNT, &|at| {
+        format!(r#"{{"type":"function","function":{{"name":"a.{at}","parameters":{{}}}}}}"#)
+    });
+    let names = list(COUNT, &|at| {
+        format!(r#"{{"type":"function","function":{{"name":"a.{at}"}}}}"#)
+    });
+    let body = format!(
+        r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],"tools":[{tools}],"tool_choice":{{"type":"allowed_tools","allowed_tools":{{"mode":"auto","tools":[{names}]}}}}}}"#
+    );
+    let (_, translated) = Run::to_anthropic("claude-opus-5")
+        .bytes(body.as_bytes())
+        .unwrap();
+    assert_eq!(translated.answer.tool_names.len(), COUNT);
+
+    // And their names in an answer.
+    let context = translated.answer;
+    let calls = list(COUNT, &|at| {
+        format!(r#"{{"type":"tool_use","id":"t{at}","name":"b{at}","input":{{}}}}"#)
+    });
+    let body = format!(
+        r#"{{"id":"i","type":"message","role":"assistant","model":"m","content":[{calls}],"stop_reason":"tool_use"}}"#
+    );
+    let wires = (Wire::AnthropicMessages, Wire::OpenAiChat);
+    let (limits, mut out) = (Limits::default(), Vec::new());
+    response::translate(
+        wires,
+        body.as_bytes(),
+        &context,
+        &mut Tape::new(),
+        &limits,
+        &mut out,
+    )
+    .unwrap();
+    assert_eq!(
+        memchr::memmem::find_iter(&out, br#""type":"function""#).count(),
+        COUNT
+    );
 }

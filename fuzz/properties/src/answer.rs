@@ -3,20 +3,22 @@
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
 use ringway::translate::response::translate;
-use ringway::translate::tap;
+use ringway::translate::tap::{self, Whole};
 
 use crate::stream_judge::{contexts, other};
-use crate::{json, recipe};
+use crate::{json, pieces, recipe};
 
 /// A provider's answer.
 pub fn check(input: &[u8]) {
     let limits = Limits::default();
     for (from, body) in recipe::answers(input) {
         let to = other(from);
-        for context in contexts() {
+        let contexts = contexts();
+        for setting in pieces::settings(input, contexts.len()) {
+            let context = &contexts[setting];
             let mut out = b"before".to_vec();
             let mut tape = Tape::new();
-            let told = translate((from, to), &body, &context, &mut tape, &limits, &mut out);
+            let told = translate((from, to), &body, context, &mut tape, &limits, &mut out);
             let Ok(facts) = told else {
                 assert_eq!(out, b"before");
                 continue;
@@ -33,8 +35,16 @@ pub fn check(input: &[u8]) {
             let choices = json::all(&members, "choices");
             assert_eq!(content.len() + choices.len(), 1);
             // Who reads the translated answer as its own wire's finds the same end.
-            let seen = tap::whole(to, out, &mut Tape::new()).expect("an answer is JSON");
-            assert!(seen.stop.is_some() && facts.stop.is_some());
+            let Some(Whole::Answer(seen)) = tap::whole(to, out, &mut Tape::new()) else {
+                panic!("no answer: {}", String::from_utf8_lossy(out));
+            };
+            assert!(
+                seen.stop.is_some() && facts.stop.is_some(),
+                "{:?} {:?} {}",
+                seen.stop,
+                facts.stop,
+                String::from_utf8_lossy(out)
+            );
         }
     }
 }

@@ -5,7 +5,6 @@ use ringway::json::error::JsonErrorKind;
 use ringway::json::scan::{self, Scalar, Sink};
 use ringway::json::tape::{Kind, Tape, Value};
 use ringway::limits::Limits;
-use ringway::wire::kind::Wire;
 use ringway::wire::known::Known;
 use ringway::wire::peek::{peek, peek_relayed};
 use ringway::wire::peek_fault::{Param, PeekFault, PeekFaultKind};
@@ -15,17 +14,15 @@ use crate::{json, recipe};
 
 /// A request's body, at the endpoints of both wires and at one that is relayed.
 pub fn check(input: &[u8]) {
-    let bodies = recipe::requests(input);
-    for (_, body) in &bodies {
-        judge(body);
-        for wire in [Wire::OpenAiChat, Wire::AnthropicMessages] {
-            match peek(body, wire, &Limits::default()) {
-                Ok(peek) => found(&peek, body),
-                Err(fault) => refused(&fault, body),
-            }
+    let body = recipe::request(input);
+    judge(&body);
+    for wire in recipe::WIRES {
+        match peek(&body, wire, &Limits::default()) {
+            Ok(peek) => found(&peek, &body),
+            Err(fault) => refused(&fault, &body),
         }
-        relayed(body);
     }
+    relayed(&body);
 }
 
 /// The grammar takes what the other parser takes.
@@ -147,7 +144,8 @@ fn relayed(body: &[u8]) {
     let Ok(peek) = peek_relayed(body, &Limits::default()) else {
         return;
     };
-    let Some(members) = json::members(body) else {
+    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let Some(members) = json::members(text) else {
         // What is no object has no model; how it goes on is not ours to say.
         assert_eq!(peek.source(body, Known::Model), None);
         return;

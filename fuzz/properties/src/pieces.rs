@@ -1,4 +1,8 @@
 //! Cutting an input.
+//!
+//! A fuzzer runs an input whole and in one other way, which follows from its bytes: what one input
+//! leaves out, the next thousand cover. Everywhere else an input is cut in every way named here, so
+//! that what a fuzzer has found is found again.
 
 use std::fmt;
 
@@ -12,47 +16,100 @@ impl fmt::Debug for Bytes {
     }
 }
 
-/// The ways in which every input is cut: whole, byte by byte, and in pieces of several lengths.
-pub fn ways(input: &[u8]) -> [Vec<&[u8]>; 3] {
-    [vec![input], input.chunks(1).collect(), uneven(input)]
+/// Checks that `run` comes to the same however `input` is cut, and returns that.
+pub fn same_in_all_ways<T: PartialEq + fmt::Debug>(input: &[u8], run: impl Fn(&[&[u8]]) -> T) -> T {
+    let expected = run(&[input]);
+    for way in ways(input) {
+        assert_eq!(
+            run(&way),
+            expected,
+            "in pieces of {:?}",
+            way.iter().map(|it| it.len()).collect::<Vec<_>>()
+        );
+    }
+    expected
 }
 
-/// Pieces of 1 to 64 bytes; which ones follows from the input's length.
-fn uneven(mut input: &[u8]) -> Vec<&[u8]> {
-    let mut state = input.len() as u64;
+/// Which of `count` settings an input is for. It follows from the length, which most mutations keep;
+/// a fuzzer runs only that one, everyone else all of them.
+pub fn settings(input: &[u8], count: usize) -> impl Iterator<Item = usize> {
+    let chosen = input.len() % count;
+    (0..count).filter(move |&at| !cfg!(fuzzing) || at == chosen)
+}
+
+/// A place in the input; which one follows from its bytes.
+pub fn place(input: &[u8]) -> usize {
+    Dice::new(input).below(input.len() + 1)
+}
+
+/// The ways in which an input is cut, beside whole.
+fn ways(input: &[u8]) -> Vec<Vec<&[u8]>> {
+    let mut dice = Dice::new(input);
+    if cfg!(fuzzing) {
+        return vec![match dice.below(8) {
+            0 => input.chunks(1).collect(),
+            1..4 => uneven(input, &mut dice),
+            _ => few(input, &mut dice),
+        }];
+    }
+    let mut ways = vec![
+        input.chunks(1).collect(),
+        uneven(input, &mut dice),
+        few(input, &mut dice),
+    ];
+    if input.len() <= SHORT {
+        ways.extend((1..input.len()).map(|at| vec![&input[..at], &input[at..]]));
+    }
+    ways
+}
+
+/// Inputs of up to so many bytes are cut at each place.
+const SHORT: usize = 96;
+
+/// Pieces of 1 to 64 bytes.
+fn uneven<'i>(mut input: &'i [u8], dice: &mut Dice) -> Vec<&'i [u8]> {
     let mut pieces = Vec::new();
     while !input.is_empty() {
-        state = next(state);
-        let len = ((state >> 33) as usize % 64 + 1).min(input.len());
-        let (piece, rest) = input.split_at(len);
+        let (piece, rest) = input.split_at((dice.below(64) + 1).min(input.len()));
         pieces.push(piece);
         input = rest;
     }
     pieces
 }
 
-/// A place in the input; which one follows from its length.
-pub fn place(input: &[u8]) -> usize {
-    (next(input.len() as u64) >> 33) as usize % (input.len() + 1)
+/// One to three cuts anywhere, also at the ends: a piece may be empty.
+fn few<'i>(mut input: &'i [u8], dice: &mut Dice) -> Vec<&'i [u8]> {
+    let mut pieces = Vec::new();
+    for _ in 0..=dice.below(3) {
+        let (piece, rest) = input.split_at(dice.below(input.len() + 1));
+        pieces.push(piece);
+        input = rest;
+    }
+    pieces.push(input);
+    pieces
 }
 
-/// Numbers that look like chance and are the same on every run.
-fn next(state: u64) -> u64 {
-    state
-        .wrapping_mul(0x5851_F42D_4C95_7F2D)
-        .wrapping_add(0x1405_7B7E_F767_814F)
-}
+/// Numbers that look like chance and follow from an input's bytes.
+struct Dice(u64);
 
-/// Checks that `run` comes to the same however `input` is cut, and returns that.
-pub fn same_in_all_ways<T: PartialEq + fmt::Debug>(input: &[u8], run: impl Fn(&[&[u8]]) -> T) -> T {
-    let [whole, bytes, uneven] = ways(input);
-    let expected = run(&whole);
-    assert_eq!(run(&bytes), expected, "byte by byte");
-    assert_eq!(
-        run(&uneven),
-        expected,
-        "in pieces of {:?}",
-        uneven.iter().map(|it| it.len())
-    );
-    expected
+impl Dice {
+    fn new(input: &[u8]) -> Self {
+        let mut dice = Self(input.len() as u64);
+        for chunk in input.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            dice.0 = (dice.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            dice.0 ^= dice.0 >> 29;
+        }
+        dice
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(0x5851_F42D_4C95_7F2D)
+            .wrapping_add(0x1405_7B7E_F767_814F);
+        (self.0 >> 33) as usize % end
+    }
 }

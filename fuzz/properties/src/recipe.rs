@@ -10,6 +10,24 @@ use crate::{recipe_request, recipe_stream};
 /// The first byte of a recipe: none of the bodies and streams that are read can begin with it.
 pub const MARK: u8 = 1;
 
+/// Both wires.
+pub const WIRES: [Wire; 2] = [Wire::OpenAiChat, Wire::AnthropicMessages];
+
+/// The request body that an input stands for, whatever its wire.
+pub fn request(input: &[u8]) -> Vec<u8> {
+    any(requests(input))
+}
+
+/// The stream that an input stands for, whatever its wire.
+pub fn stream(input: &[u8]) -> Vec<u8> {
+    any(streams(input))
+}
+
+fn any(mut bodies: Vec<(Wire, Vec<u8>)>) -> Vec<u8> {
+    let last = bodies.pop();
+    last.map(|(_, body)| body).unwrap_or_default()
+}
+
 /// The request bodies that an input stands for, and the endpoint's wire.
 pub fn requests(input: &[u8]) -> Vec<(Wire, Vec<u8>)> {
     cook(input, |cook, wire| {
@@ -33,14 +51,13 @@ pub fn streams(input: &[u8]) -> Vec<(Wire, Vec<u8>)> {
 
 /// Bytes mean themselves, in either wire; a recipe says its wire.
 fn cook(input: &[u8], make: impl Fn(&mut Cook<'_>, Wire) -> Vec<u8>) -> Vec<(Wire, Vec<u8>)> {
-    let wires = [Wire::OpenAiChat, Wire::AnthropicMessages];
     match input {
         [MARK, choices @ ..] => {
             let mut cook = Cook(Unstructured::new(choices));
-            let wire = cook.one(&wires);
+            let wire = cook.one(&WIRES);
             vec![(wire, make(&mut cook, wire))]
         }
-        _ => wires.map(|wire| (wire, input.to_vec())).to_vec(),
+        _ => WIRES.map(|wire| (wire, input.to_vec())).to_vec(),
     }
 }
 

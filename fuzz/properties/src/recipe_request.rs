@@ -356,18 +356,28 @@ fn name(cook: &mut Cook<'_>) -> &'static str {
 
 /// A JSON schema of some depth.
 fn schema(cook: &mut Cook<'_>) -> Value {
+    nested_schema(cook, SCHEMA_DEPTH)
+}
+
+/// A schema of at most so many objects in objects.
+fn nested_schema(cook: &mut Cook<'_>, depth: usize) -> Value {
     let mut schema = match cook.below(5) {
         0 => json!({"type": "object", "properties": {"a": schema_leaf(cook)}, "required": ["a"]}),
         1 => json!({"type": "array", "items": schema_leaf(cook), "minItems": 1}),
         2 => json!({"anyOf": [schema_leaf(cook), {"$ref": "#/$defs/a"}], "$defs": {"a": {}}}),
-        3 => schema_leaf(cook),
-        _ => json!({"type": "object", "properties": {"n": schema(cook)}}),
+        4 if depth > 0 => {
+            json!({"type": "object", "properties": {"n": nested_schema(cook, depth - 1)}})
+        }
+        _ => schema_leaf(cook),
     };
     cook.maybe(&mut schema, "additionalProperties", |cook| {
         json!(cook.below(2) == 0)
     });
     schema
 }
+
+/// Twice as many levels of JSON: a little more than any body may have.
+const SCHEMA_DEPTH: usize = 66;
 
 fn schema_leaf(cook: &mut Cook<'_>) -> Value {
     match cook.below(4) {

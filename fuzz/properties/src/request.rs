@@ -1,6 +1,7 @@
 //! Translated requests: valid bodies of the other wire, of bounded size, the same each time, or a
 //! refusal and nothing written.
 
+use ringway::json::error::JsonErrorKind;
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
 use ringway::translate::count::estimate;
@@ -9,41 +10,51 @@ use ringway::translate::request::translate;
 use ringway::translate::setting::{Hints, RequestContext};
 use ringway::wire::kind::{Dialect, Wire};
 use ringway::wire::peek::peek;
+use ringway::wire::peek_fault::PeekFaultKind;
 
 use crate::stream_judge::other;
-use crate::{json, recipe};
+use crate::{json, pieces, recipe};
 
 /// A request's body, towards several models and dialects.
 pub fn check(input: &[u8]) {
     for (from, body) in recipe::requests(input) {
-        for model in [
-            "claude-opus-5",
-            "claude-sonnet-4-20250514",
-            "gpt-4o",
-            "unknown/\u{e9}",
-        ] {
-            let plain = Hints::default();
-            one(&body, from, model, &Dialect::default(), plain);
-            let hints = Hints {
-                reasoning: Some(b"thinking_blocks"),
-                auto_cache: true,
-                ..plain
-            };
-            one(&body, from, model, &odd_dialect(), hints);
+        for setting in pieces::settings(input, 2 * MODELS.len() + 1) {
+            towards(setting, &body, from);
         }
-        let strict = Hints {
-            strict: true,
-            ..Hints::default()
-        };
-        one(
-            &body,
+        let tokens = estimate(&body, &mut Tape::new(), &Limits::default());
+        assert!(tokens.is_err() || json::is_json(&body));
+    }
+}
+
+const MODELS: [&str; 4] = [
+    "claude-opus-5",
+    "claude-sonnet-4-20250514",
+    "gpt-4o",
+    "unknown/\u{e9}",
+];
+
+/// Every model with the usual settings and with the odd ones; behind them the strict one.
+fn towards(setting: usize, body: &[u8], from: Wire) {
+    let plain = Hints::default();
+    let odd = Hints {
+        reasoning: Some(b"thinking_blocks"),
+        auto_cache: true,
+        ..plain
+    };
+    let strict = Hints {
+        strict: true,
+        ..plain
+    };
+    match (MODELS.get(setting / 2), setting % 2) {
+        (Some(model), 0) => one(body, from, model, &Dialect::default(), plain),
+        (Some(model), _) => one(body, from, model, &odd_dialect(), odd),
+        (None, _) => one(
+            body,
             from,
             "claude-haiku-4-5",
             &Dialect::compatible(),
             strict,
-        );
-        let tokens = estimate(&body, &mut Tape::new(), &Limits::default());
-        assert!(tokens.is_err() || json::is_json(&body));
+        ),
     }
 }
 
@@ -82,9 +93,12 @@ fn one(body: &[u8], from: Wire, model: &str, dialect: &Dialect, hints: Hints<'_>
         out.len(),
         body.len()
     );
-    let found = peek(out, other(from), &limits);
-    let found = found.unwrap_or_else(|fault| panic!("{fault}: {}", out.escape_ascii()));
-    assert_eq!(found.model(out).decode(), model);
+    match peek(out, other(from), &limits) {
+        Ok(found) => assert_eq!(found.model(out).decode(), model),
+        // The other wire puts a tool's schema one object deeper, arguments are no longer a string.
+        Err(fault) if fault.kind == PeekFaultKind::Json(JsonErrorKind::Depth) => {}
+        Err(fault) => panic!("{fault}: {}", out.escape_ascii()),
+    }
 }
 
 /// A service that differs from the defaults in everything.
@@ -92,6 +106,9 @@ fn odd_dialect() -> Dialect {
     Dialect {
         max_completion_tokens: false,
         developer_role: true,
+        late_system: false,
+        user_after_tool: false,
+        assistant_prefix: true,
         array_content: false,
         files: false,
         images: false,
@@ -99,6 +116,7 @@ fn odd_dialect() -> Dialect {
         strips_reasoning: true,
         reasoning_content_back: true,
         reasoning_details_back: true,
+        thought_signatures: true,
         cache_control: true,
         stream_usage: false,
         top_k: true,

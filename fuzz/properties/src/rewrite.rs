@@ -15,11 +15,10 @@ use crate::{json, recipe};
 
 /// A request's body, as a route edits it, and its history without reasoning.
 pub fn check(input: &[u8]) {
-    for (_, body) in recipe::requests(input) {
-        for wire in [Wire::OpenAiChat, Wire::AnthropicMessages] {
-            route(&body, wire);
-            history(&body, wire);
-        }
+    let body = recipe::request(input);
+    for wire in recipe::WIRES {
+        route(&body, wire);
+        history(&body, wire);
     }
 }
 

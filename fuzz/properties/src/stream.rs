@@ -18,15 +18,18 @@ pub fn check(input: &[u8]) {
     let contexts = contexts();
     let context = &contexts[input.len() % contexts.len()];
     for (from, stream) in recipe::streams(input) {
-        holds(from, context, &stream, EVENT_MAX, true);
         let cut = &stream[..pieces::place(&stream)];
-        match input.len() % 3 {
-            0 => holds(from, context, &stream, EVENT_MAX, false),
-            1 => holds(from, context, cut, EVENT_MAX, input.len().is_multiple_of(2)),
-            _ => holds(from, context, &stream, 256, true),
+        for setting in pieces::settings(input, 7) {
+            match setting {
+                0 => holds(from, context, &stream, EVENT_MAX, true),
+                1 => holds(from, context, &stream, EVENT_MAX, false),
+                2 => holds(from, context, cut, EVENT_MAX, true),
+                3 => holds(from, context, cut, EVENT_MAX, false),
+                4 => holds(from, context, &stream, 256, true),
+                5 => frames_one_by_one(from, context, &stream),
+                _ => watched(from, context, &stream),
+            }
         }
-        frames_one_by_one(from, context, &stream);
-        watched(from, context, &stream);
     }
 }
 

@@ -31,8 +31,8 @@ pub fn contexts() -> [AnswerContext; 4] {
         ..plain.clone()
     };
     let renamed = AnswerContext {
-        tool_names: vec![("f".into(), b"f \\u00e9".to_vec())],
-        custom_tools: vec!["f".into(), "g".into()],
+        tool_names: [("f".into(), b"f \\u00e9".to_vec())].into(),
+        custom_tools: ["f".into(), "g".into()].into(),
         emission: Emission {
             thinking_blocks: true,
             content_blocks: true,

@@ -586,7 +586,7 @@ fn heads_broken_at_any_byte_are_judged_as_by_the_twin() {
     let splinters = b"\0\t\n\r \"#%*+,-./012:;?AHPT@[]c\\x{\x7F\x80\xC3\xFF";
     for seed in seeds.map(str::as_bytes) {
         assert!(check(seed));
-        for at in 0..seed.len() {
+        for at in (0..seed.len()).step_by(STRIDE) {
             check(seed.get(..at).unwrap());
             let mut broken = seed.to_vec();
             broken.remove(at);
@@ -601,7 +601,10 @@ fn heads_broken_at_any_byte_are_judged_as_by_the_twin() {
         }
     }
     // The twin is worth something only where it says yes as well as no.
-    assert!(accepted_count > 3_000, "{accepted_count}");
+    assert!(
+        accepted_count > if cfg!(miri) { 100 } else { 3_000 },
+        "{accepted_count}"
+    );
 }
 
 #[test]
@@ -621,7 +624,7 @@ fn lines_of_heads_repeated_left_out_or_swapped_are_judged_as_by_the_twin() {
     for version in ["1.0", "1.1"] {
         for first in lines {
             for second in lines {
-                for third in lines {
+                for third in lines.into_iter().step_by(STRIDE) {
                     let text =
                         format!("POST / HTTP/{version}\r\n{first}\r\n{second}\r\n{third}\r\n\r\n");
                     let read = match read(text.as_bytes(), &limits()) {
@@ -854,3 +857,6 @@ fn faults_say_what_they_are_without_the_bytes() {
     assert_eq!(HeadFault::TargetTooLong.status(), 414);
     assert_eq!(HeadFault::Connect.status(), 405);
 }
+
+/// Miri, some thousand times slower, runs one case in eleven.
+const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };

@@ -204,3 +204,21 @@ fn p12_what_needs_no_escape_is_refused_as_one_but_in_a_models_id() {
         assert!(api_path(path.as_bytes()).is_ok(), "{path}");
     }
 }
+
+#[test]
+fn every_fault_has_words_of_its_own() {
+    let faults = [
+        ("/v1/./chat", "dot segment"),
+        ("/v1//chat", "empty segment"),
+        ("/v1/a%2fb", "encoded slash"),
+        ("/v1/ch%61t", "percent-encoded letter"),
+        ("/v1/a%2", "broken percent escape"),
+        ("/v1/a\\b", "forbidden byte"),
+        ("/v1/a\u{7f}", "forbidden byte"),
+        ("/v1/v1/v1/chat", "repeated"),
+    ];
+    for (path, words) in faults {
+        let fault = api_path(path.as_bytes()).map(drop).unwrap_err();
+        assert!(fault.to_string().contains(words), "{path}: {fault}");
+    }
+}

@@ -56,7 +56,7 @@ fn decode_equals_another_parser_wherever_that_has_an_answer() {
     ];
     for first in parts {
         for second in parts {
-            for third in parts {
+            for third in parts.into_iter().step_by(STRIDE) {
                 let body = format!("{first}{second}{third}");
                 let raw = Raw::from_checked(body.as_bytes());
                 let text = decoded_elsewhere(&body).unwrap();
@@ -113,3 +113,6 @@ fn decode_start_holds_whole_characters_and_no_more_than_was_asked() {
         assert_eq!(raw.decode_start(most), whole.get(..end).unwrap(), "{most}");
     }
 }
+
+/// Miri, some thousand times slower, runs one case in eleven.
+const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };

@@ -8,6 +8,7 @@ use crate::net::error::{Act, Kind, NetError};
 use crate::net::kit::{
     WAITS, endpoint_at, hear, in_children, limit_descriptors, listen, on_both_drivers, say, until,
 };
+use crate::net::sim::strike;
 use crate::net::task;
 use crate::net::timer::sleep;
 
@@ -91,7 +92,7 @@ fn unix_socket_echo_and_file_is_removed_afterwards() {
         let mut bound = bind(&Address::Unix(path.clone()), 2).expect("binds");
         let mut seats = bound.take_seats();
         assert_eq!(seats.len(), 2);
-        let mut listener = Listener::open(seats.pop().expect("seat"), b"").expect("opens");
+        let mut listener = Listener::open(seats.pop().expect("seat"), Vec::new).expect("opens");
         let client = std::thread::spawn({
             let path = path.clone();
             move || {
@@ -154,6 +155,20 @@ fn stop_ends_a_pending_accept_and_then_accepts_no_more() {
         sleep(10).await;
         let error = connect(&endpoint_at(address, None), WAITS).await.err();
         assert_eq!(error.map(NetError::kind), Some(Kind::Refused));
+    });
+}
+
+#[test]
+fn accept_cancelled_by_nobody_is_told_and_goes_on() {
+    let name = "net::listen::tests::accept_cancelled_by_nobody_is_told_and_goes_on";
+    in_children(name, || async {
+        let (mut listener, address) = listen();
+        strike::arm(1, libc::ECANCELED);
+        let failed = listener.accept().await.err().map(NetError::kind);
+        assert_eq!(failed, Some(Kind::Os(libc::ECANCELED)));
+        assert_eq!(listener.stopper().counts().failed, 1);
+        let connecting = connect(&endpoint_at(address, None), WAITS).await;
+        assert!(connecting.is_ok() && listener.accept().await.is_ok());
     });
 }
 

@@ -1,11 +1,11 @@
 use super::Pool;
 use crate::net::clock::now;
-use crate::net::kit::{on_both_drivers, pair, poll_once, say, until};
+use crate::net::kit::{hear, on_both_drivers, pair, poll_once, say, until};
 use crate::net::stream::Stream;
 
-/// Waits until the kernel has delivered what makes `stream` unfit.
-async fn until_unclean(stream: &Stream) {
-    until(|| !stream.is_clean_idle()).await;
+/// Waits until the driver has heard of what makes `stream` unfit.
+async fn until_disturbed(stream: &mut Stream) {
+    until(|| !stream.is_undisturbed(true)).await;
 }
 
 #[test]
@@ -32,11 +32,12 @@ fn p9_take_gives_the_last_one_put_first() {
 fn p9_take_after_peer_closed_sent_bytes_or_reset_discards() {
     on_both_drivers(|| async {
         let mut pool = Pool::new(8, 60_000);
-        let (good, _far_good) = pair().await;
+        let (good, mut far_good) = pair().await;
+        // Both ends: connections to different places may have one local port.
+        let ends = (good.local(), good.peer());
         pool.put(0, good, now());
         for way in 0..3 {
             let (near, mut far) = pair().await;
-            let socket = near.local();
             pool.put(0, near, now());
             let _far = match way {
                 0 => {
@@ -52,13 +53,38 @@ fn p9_take_after_peer_closed_sent_bytes_or_reset_discards() {
                     None
                 }
             };
-            let top = pool.lists[&0].last().expect("there");
-            until_unclean(&top.stream).await;
-            let taken = pool.take(0, now()).expect("the good one below");
-            assert_ne!(taken.local(), socket);
+            let lists = pool.lists.get_mut(&0).expect("there");
+            until_disturbed(&mut lists.last_mut().expect("there").stream).await;
+            let mut taken = pool.take(0, now()).expect("the good one below");
+            assert_eq!((taken.local(), taken.peer()), ends);
+            // The read that waited while it lay idle brings the answer.
+            say(&mut far_good, b"answer").await;
+            assert_eq!(hear(&mut taken, 6).await, b"answer");
             pool.put(0, taken, now());
         }
         assert_eq!(pool.counts().stale, 3);
+    });
+}
+
+#[test]
+fn p9_take_in_the_turn_of_the_put_looks_at_the_socket_or_takes_another() {
+    on_both_drivers(|| async {
+        let mut pool = Pool::new(8, 60_000);
+        let (near, mut far) = pair().await;
+        say(&mut far, b"unasked").await;
+        until(|| !near.is_clean_idle()).await;
+        pool.put(0, near, now());
+        assert!(pool.take(0, now()).is_none());
+        assert_eq!(pool.counts().stale, 1);
+
+        let (heard, _far_heard) = pair().await;
+        let port = heard.local();
+        pool.put(0, heard, now());
+        crate::net::timer::sleep(2).await;
+        let (fresh, _far_fresh) = pair().await;
+        pool.put(0, fresh, now());
+        assert_eq!(pool.take(0, now()).expect("the one below").local(), port);
+        assert!(pool.take(0, now()).is_some(), "looked at, and good");
     });
 }
 

@@ -17,12 +17,20 @@ impl Relay<'_> {
     pub(super) fn failure(&self) -> Failure {
         let kind = match (self.state.body, self.state.end) {
             (Body::Broken(kind), _) => kind,
+            _ if self.mode.is_error() || self.mode.is_garbage() => Kind::NotAnAnswer,
             (_, End::UpstreamError) => Kind::StreamError,
-            (Body::Open, _) => Kind::MalformedStream,
+            (Body::Open, _) => self.mode.malformed(),
             (Body::Whole, _) => Kind::BodyCut,
         };
+        let said = self.mode.upstream_error().map(|said| {
+            let mut said = Box::new(said.clone());
+            if let Some(scrubber) = &self.scrubber {
+                scrubber.clean_error(&mut said);
+            }
+            said
+        });
         Failure {
-            said: self.mode.upstream_error().cloned().map(Box::new),
+            said,
             ..Failure::new(kind)
         }
     }
@@ -34,21 +42,33 @@ impl Relay<'_> {
         exchange: &mut Exchange,
     ) -> Next {
         let State { body, end, .. } = self.state;
+        // A document that reports an error is whole, and passes as it came.
+        let told = body == Body::Whole && self.mode.is_error();
         let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
         self.judge((!complete && !self.state.content).then(|| self.failure()));
+        let complete = complete || told;
         if complete {
-            let refused = exchange.status >= 400;
-            exchange.outcome = if refused {
-                Outcome::Refused
-            } else {
-                Outcome::Complete
+            exchange.outcome = match exchange.status {
+                _ if told => Outcome::UpstreamError,
+                400.. => Outcome::Refused,
+                _ => Outcome::Complete,
             };
+            if told {
+                exchange.fault = Some(Kind::NotAnAnswer.verdict().word);
+            }
             if self.form == BodyForm::Chunked {
                 encode::last_chunk(&mut self.out);
             }
         } else {
             exchange.outcome = Outcome::from_end(broken(end));
-            exchange.fault = Some(fault_word(body, end));
+            exchange.fault = Some(match self.mode.is_garbage() {
+                true => Kind::NotAnAnswer.verdict().word,
+                false => self.fault_word(),
+            });
+            if self.mode.is_garbage() && matches!(self.form, BodyForm::Length(_)) {
+                // With its last bytes it would be whole by its framing.
+                self.out.clear();
+            }
             if end != End::UpstreamError {
                 self.append_error(exchange);
             }
@@ -57,15 +77,10 @@ impl Relay<'_> {
         let (now, count) = (self.state.turned, &mut exchange.bytes_out);
         let sent = client.send_from(&mut self.out, now, stall_ms, count).await;
         buffers::give(core::mem::take(&mut self.out));
-        if sent.is_err() {
-            return self.client_lost(exchange);
+        if let Err(interrupt) = sent {
+            return self.client_lost(interrupt.kind(), exchange);
         }
         self.take_facts(exchange);
-        if complete && self.mode.is_garbage() {
-            // Delivered as it came, and by its framing whole; but no answer.
-            exchange.outcome = Outcome::Truncated;
-            exchange.fault = Some(Kind::NotAnAnswer.verdict().word);
-        }
         if !complete {
             // Without framing and without an error event, a good-looking end would be a lie.
             let untold = self.form == BodyForm::UntilClose && !self.mode.is_stream();
@@ -125,15 +140,27 @@ impl Relay<'_> {
         }
     }
 
-    pub(super) fn client_lost(&mut self, exchange: &mut Exchange) -> Next {
+    fn fault_word(&self) -> &'static str {
+        match (self.state.body, self.state.end) {
+            (Body::Broken(kind), _) => kind.verdict().word,
+            (_, End::UpstreamError) => "upstream_error_event",
+            (Body::Open, _) => self.mode.malformed().verdict().word,
+            (Body::Whole, _) => Kind::BodyCut.verdict().word,
+        }
+    }
+
+    pub(super) fn client_lost(&mut self, kind: Kind, exchange: &mut Exchange) -> Next {
         self.take_facts(exchange);
         exchange.outcome = Outcome::Cancelled;
-        exchange.fault = Some(Kind::ClientGone.verdict().word);
+        exchange.fault = Some(kind.verdict().word);
         Next::Abort
     }
 
     fn take_facts(&mut self, exchange: &mut Exchange) {
-        let facts = self.mode.facts(&mut self.worker.tape.borrow_mut());
+        let mut facts = self.mode.facts();
+        if let (Some(scrubber), Some(model)) = (&self.scrubber, &mut facts.model) {
+            scrubber.clean(model);
+        }
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;
         exchange.model_answered = facts.model;
@@ -145,14 +172,5 @@ const fn broken(end: End) -> End {
     match end {
         End::UpstreamError => End::UpstreamError,
         End::Open | End::Complete | End::Truncated => End::Truncated,
-    }
-}
-
-fn fault_word(body: Body, end: End) -> &'static str {
-    match (body, end) {
-        (Body::Broken(kind), _) => kind.verdict().word,
-        (_, End::UpstreamError) => "upstream_error_event",
-        (Body::Open, _) => Kind::MalformedStream.verdict().word,
-        (Body::Whole, _) => Kind::BodyCut.verdict().word,
     }
 }

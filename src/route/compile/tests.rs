@@ -154,11 +154,12 @@ const FAULTS_OF_MANY: [&str; 23] = [
     "ringway.toml:18: provider[1].forward_headers[0]: this header never goes upstream: it \
              frames the message or carries keys",
     "ringway.toml:19: provider[1].dialect.top_q: no flag `top_q`; known: \
-             max_completion_tokens, developer_role, array_content, files, images, \
-             images_in_tool_messages, strips_reasoning, reasoning_content_back, \
-             reasoning_details_back, cache_control, stream_usage, top_k, reasoning_effort, \
-             web_search_options, json_schema, safety_identifier, repeated_roles, \
-             tool_id_bytes_max, stop_max, url_sources, tool_choice_any; did you mean `top_k`?",
+             max_completion_tokens, developer_role, late_system, user_after_tool, \
+             assistant_prefix, array_content, files, images, images_in_tool_messages, \
+             strips_reasoning, reasoning_content_back, reasoning_details_back, thought_signatures, \
+             cache_control, stream_usage, top_k, reasoning_effort, web_search_options, \
+             json_schema, safety_identifier, repeated_roles, tool_id_bytes_max, stop_max, \
+             url_sources, tool_choice_any; did you mean `top_k`?",
     "ringway.toml:19: provider[1].dialect.stop_max: expected a whole number",
     "ringway.toml:22: model[0].targets[0]: no provider named `antropic`; known: \
              anthropic, a/b; did you mean `anthropic`?",
@@ -214,7 +215,10 @@ fn compile_of_every_section_fills_the_plan() {
     assert_eq!(&*plan.key(b"foo").unwrap().tenant, "blue");
     assert!(plan.key(b"bar").is_none());
     assert!(!plan.is_open());
-    assert_eq!(plan.facts.facts("claude-next-2").output_tokens_max, 64_000);
+    assert_eq!(
+        plan.facts.facts("claude-next-2").output_tokens_max,
+        Some(64_000)
+    );
 }
 
 #[test]
@@ -385,8 +389,8 @@ fn compile_of_model_facts_changes_what_they_name_alone() {
     let plan = plan(&text);
     let known = ModelTable::builtin();
     let mut expected = *known.facts("claude-opus-4-7");
-    assert_ne!(expected.output_tokens_max, 99);
-    expected.output_tokens_max = 99;
+    assert_ne!(expected.output_tokens_max, Some(99));
+    expected.output_tokens_max = Some(99);
     assert_eq!(*plan.facts.facts("claude-opus-4-7"), expected);
     assert_eq!(plan.facts.facts("gpt-5"), known.facts("gpt-5"));
     check(

@@ -17,8 +17,11 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> 
     fit.unsaid(request)?;
     let limited = request.max_tokens.is_some();
     if !limited {
-        request.max_tokens = Some(u64::from(fit.facts.output_tokens_max));
+        request.max_tokens = Some(u64::from(fit.facts.output_tokens_asked()));
         fit.notes.changed("max_tokens");
+    } else if !fit.hints.betas && request.betas.is_empty() {
+        // A beta may allow more than the model's own limit.
+        fit.output_limit(request);
     }
     sampling(fit, request);
     identity(fit, request);

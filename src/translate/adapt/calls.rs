@@ -33,9 +33,10 @@ pub fn pair<'a>(
                     asked_at = message.index;
                     let id = call.id.clone().into_owned();
                     call.id = assign(core::mem::take(&mut call.id));
-                    if waiting.insert(id.clone(), call.id.clone()).is_some() {
+                    if waiting.contains_key(&id) {
                         return Err(repeated(&id, from, message.index));
                     }
+                    waiting.insert(id, call.id.clone());
                 }
                 Block::ToolResult(result) => match waiting.remove(result.id.as_ref()) {
                     Some(id) => result.id = id,

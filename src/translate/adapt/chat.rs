@@ -4,6 +4,8 @@
 //! them: pictures within results move to the user text behind, documents of text become text,
 //! blocks of server tools go. Thinking never becomes text: it would leak as an answer.
 
+use std::borrow::Cow;
+
 use crate::chat::error::Refusal;
 use crate::chat::request::{
     Block, DocumentSource, Message, Request, ResultContent, Role, Source, Text, ToolResult,
@@ -12,15 +14,18 @@ use crate::json::raw::Raw;
 use crate::translate::adapt::calls;
 use crate::translate::adapt::fit::Fit;
 use crate::translate::adapt::names;
+use crate::translate::adapt::turns;
 use crate::wire::kind::Wire;
+use crate::wire::thought;
 
 /// Fits system text and conversation.
 ///
 /// # Errors
 /// For calls without results and the like, and for images or files that the upstream does not take.
-pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refusal> {
     let max = fit.dialect.tool_id_bytes_max;
-    let short = |id| names::short_id(id, max);
+    signatures(fit, request);
+    let short = |id: Cow<'a, str>| names::short_id(own_id(id), max);
     calls::pair(&mut request.messages, Wire::AnthropicMessages, short)?;
     let system = core::mem::take(&mut request.system);
     request.system = blocks(fit, system, Role::System, 0)?;
@@ -30,10 +35,91 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> 
             request.messages.push(fitted);
         }
     }
-    if !fit.dialect.repeated_roles {
-        join_turns(request);
+    if !fit.dialect.late_system {
+        early_system(fit, request);
+    }
+    join_turns(request, fit.dialect.repeated_roles);
+    if !fit.dialect.user_after_tool {
+        part_user_from_tool(fit, request);
+    }
+    let last = request.messages.last();
+    if last.is_some_and(|last| last.role == Role::Assistant && !last.has_calls()) {
+        // Said as an answer of its own, or repeated at the start of the next: no longer gone on from.
+        fit.notes.changed("messages");
     }
     Ok(())
+}
+
+/// Takes the signatures that stand behind the ids of calls to where the dialect wants them.
+fn signatures(fit: &mut Fit<'_>, request: &mut Request<'_>) {
+    let blocks = request.messages.iter_mut().flat_map(|m| &mut m.blocks);
+    for block in blocks {
+        if let Block::ToolUse(call) = block {
+            let (_, signature) = thought::split(&call.id);
+            if signature.is_some() && !fit.dialect.thought_signatures {
+                fit.notes.dropped("thought_signature");
+            } else {
+                call.signature = signature;
+            }
+        }
+    }
+}
+
+/// The provider's own id of a call.
+fn own_id(id: Cow<'_, str>) -> Cow<'_, str> {
+    match thought::split(&id) {
+        (_, None) => id,
+        (own, Some(_)) => Cow::Owned(own.to_owned()),
+    }
+}
+
+/// Puts a turn of the assistant between results and what the user says behind them.
+fn part_user_from_tool(fit: &mut Fit<'_>, request: &mut Request<'_>) {
+    let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult(_));
+    let mut out: Vec<Message<'_>> = Vec::with_capacity(request.messages.len());
+    for mut message in core::mem::take(&mut request.messages) {
+        let index = message.index;
+        let behind = out.last().is_some_and(|last| {
+            last.role == Role::User && !last.blocks.is_empty() && last.blocks.iter().all(is_result)
+        });
+        let results = message.blocks.iter().filter(|it| is_result(it)).count();
+        let parted = results > 0 && results < message.blocks.len();
+        if message.role == Role::User && (parted || (behind && results == 0)) {
+            fit.notes.changed("messages");
+            // Results come first in their turn.
+            let rest = message.blocks.split_off(results);
+            if parted {
+                out.push(message);
+            }
+            out.push(turn_of(Role::Assistant, vec![Block::text(BRIDGE)], index));
+            out.push(turn_of(Role::User, rest, index));
+        } else {
+            out.push(message);
+        }
+    }
+    request.messages = out;
+}
+
+const fn turn_of(role: Role, blocks: Vec<Block<'_>>, index: usize) -> Message<'_> {
+    Message {
+        role,
+        blocks,
+        index,
+    }
+}
+
+/// Instructions within the conversation, for chat templates that take them at its start alone: what
+/// opens it joins the system text, the rest becomes text of the user in its place.
+fn early_system<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) {
+    let is_system = |message: &Message<'_>| message.role == Role::System;
+    let list = core::mem::take(&mut request.messages);
+    // Instructions alone are what is asked: they stay, as text of the user.
+    let opening = list.iter().position(|message| !is_system(message));
+    let mut rest = list.into_iter();
+    for message in rest.by_ref().take(opening.unwrap_or(0)) {
+        request.system.extend(message.blocks);
+    }
+    request.messages = turns::place_system(fit, rest.collect(), false);
 }
 
 fn turn<'a>(fit: &mut Fit<'_>, mut message: Message<'a>) -> Result<Message<'a>, Refusal> {
@@ -110,6 +196,8 @@ fn blocks<'a>(
                 let back = fit.dialect.reasoning_content_back || fit.dialect.reasoning_details_back;
                 if role == Role::Assistant && back {
                     out.push(block);
+                } else {
+                    fit.notes.dropped("thinking");
                 }
             }
             Block::Foreign { kind, .. } if role == Role::Assistant || is_left_out(&kind) => {
@@ -228,17 +316,15 @@ fn found<'a>(title: Raw<'a>, source: Raw<'a>, text: &[Raw<'a>]) -> Block<'a> {
     }
 }
 
-/// Turns of one role in a row as one, for upstreams that refuse them. Turns with results stay: the
-/// results become messages of another role.
-fn join_turns(request: &mut Request<'_>) {
+/// Turns of one role in a row as one, for upstreams that do not take them repeated. Results join the
+/// user's turn before them in any case: written first in it, they stand right behind their calls.
+fn join_turns(request: &mut Request<'_>, repeated: bool) {
+    let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult(_));
     let mut out: Vec<Message<'_>> = Vec::with_capacity(request.messages.len());
     for message in core::mem::take(&mut request.messages) {
-        let has_result = message
-            .blocks
-            .iter()
-            .any(|b| matches!(b, Block::ToolResult(_)));
+        let joins = !repeated || message.blocks.iter().any(is_result);
         match out.last_mut() {
-            Some(last) if last.role == message.role && !has_result => {
+            Some(last) if joins && last.role == message.role => {
                 last.blocks.extend(message.blocks);
             }
             _ => out.push(message),
@@ -254,6 +340,8 @@ fn refuse(index: usize, text: &str) -> Refusal {
     Refusal::invalid(param, text)
 }
 
+/// What the assistant says between a result and the user.
+const BRIDGE: Raw<'_> = Raw::from_checked(b"Understood.");
 const UNKNOWN_BLOCK: &str = "expected text, image, document, search_result, tool_use, tool_result, \
                              thinking or redacted_thinking blocks";
 const FILE_UNKNOWN: &str = "the file is not known to the provider of this model";

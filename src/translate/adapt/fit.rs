@@ -6,6 +6,7 @@ use crate::translate::context::AnswerContext;
 use crate::translate::models::ModelFacts;
 use crate::translate::notes::Notes;
 use crate::translate::setting::Hints;
+use crate::wire::anthropic::error::THREAD_UNSUPPORTED;
 use crate::wire::kind::Dialect;
 
 /// The target of a request, and what is learned on the way.
@@ -24,6 +25,20 @@ pub struct Fit<'c> {
 }
 
 impl Fit<'_> {
+    /// Lowers the output limit to what the model gives at most: more is refused.
+    pub fn output_limit(&mut self, request: &mut Request<'_>) {
+        let Some(max) = self.facts.output_tokens_max else {
+            return;
+        };
+        if request
+            .max_tokens
+            .is_some_and(|tokens| tokens > u64::from(max))
+        {
+            request.max_tokens = Some(u64::from(max));
+            self.notes.changed("max_tokens");
+        }
+    }
+
     /// Notes what the reader found no word for.
     ///
     /// # Errors
@@ -35,7 +50,9 @@ impl Fit<'_> {
                 Fate::Changed => self.notes.changed(unsaid.name),
                 Fate::Refused(reason) => {
                     let text = format!("{}: {reason}", unsaid.name);
-                    return Err(Refusal::invalid(unsaid.name, text));
+                    let code = (unsaid.name == "thread").then_some(THREAD_UNSUPPORTED);
+                    let refusal = Refusal::invalid(unsaid.name, text);
+                    return Err(Refusal { code, ..refusal });
                 }
             }
         }

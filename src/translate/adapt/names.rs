@@ -108,10 +108,10 @@ pub fn rename_tools(request: &mut Request<'_>, max: usize, answer: &mut AnswerCo
             let mut escaped = Vec::new();
             write::escape_into(&function.name, &mut escaped);
             let sent = sent.clone().into_owned();
-            answer.tool_names.push((sent, escaped));
+            answer.tool_names.insert(sent, escaped);
         }
         if function.custom {
-            answer.custom_tools.push(sent.clone().into_owned());
+            answer.custom_tools.insert(sent.clone().into_owned());
         }
         function.name = sent;
     }

@@ -7,6 +7,7 @@ use crate::chat::request::{
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::{Fit, value_of};
 use crate::translate::adapt::{chat, names, thinking};
+use crate::translate::models::Sampling;
 use crate::translate::schema;
 
 /// Fits the whole request. `user` is the buffer that a digested user id is kept in.
@@ -22,6 +23,7 @@ pub fn fit<'a>(
     if fit.hints.betas {
         fit.notes.dropped("anthropic-beta");
     }
+    fit.output_limit(request);
     sampling(fit, request)?;
     identity(fit, request, user);
     reasoning(fit, request);
@@ -31,8 +33,8 @@ pub fn fit<'a>(
 }
 
 fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
-    let reasons = fit.facts.reasoning == Some(true);
-    let odd = |digits: &&str| reasons && value_of(digits) != 1.0;
+    let fixed = fit.facts.sampling == Sampling::None;
+    let odd = |digits: &&str| fixed && value_of(digits) != 1.0;
     if request
         .temperature
         .take_if(|digits| odd(&&**digits))
@@ -67,15 +69,31 @@ fn identity<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>, kept: &'a mut Stri
 
 fn reasoning(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     let asked = wanted(request);
-    request.reasoning.effort = None;
+    let effort_said = request.reasoning.effort.take().is_some();
     let Some(effort) = asked else { return };
-    if !fit.dialect.reasoning_effort || fit.facts.reasoning == Some(false) {
+    // Services refuse the member for models that do not reason: of an unknown one that is assumed.
+    if !fit.dialect.reasoning_effort || fit.facts.reasoning != Some(true) {
         if effort != Effort::None {
-            fit.notes.dropped("thinking");
+            if request.reasoning.mode.is_some() {
+                fit.notes.dropped("thinking");
+            }
+            if effort_said {
+                fit.notes.dropped("output_config");
+            }
         }
         return;
     }
-    request.reasoning.effort = level(fit, effort);
+    let taken = level(fit, effort);
+    // A budget is told as the nearest level, whichever: only a level that was asked for is lost.
+    let by_name = request.reasoning.mode != Some(ThinkingMode::Enabled);
+    if by_name && effort != Effort::None && taken != Some(effort) {
+        fit.notes.changed("output_config");
+    }
+    if effort == Effort::None && taken.is_none() {
+        // It reasons all the same.
+        fit.notes.changed("thinking");
+    }
+    request.reasoning.effort = taken;
 }
 
 /// The level that thinking switch, budget and effort ask for together.
@@ -92,8 +110,8 @@ fn wanted(request: &Request<'_>) -> Option<Effort> {
     }
 }
 
-/// The level as the model takes it. Of an unknown model the levels of old are assumed.
-fn level(fit: &mut Fit<'_>, effort: Effort) -> Option<Effort> {
+/// The level as the model takes it. Where its levels are not known, those of old are assumed.
+fn level(fit: &Fit<'_>, effort: Effort) -> Option<Effort> {
     let known = fit.facts.efforts;
     if known.is_empty() {
         return match effort {
@@ -105,11 +123,7 @@ fn level(fit: &mut Fit<'_>, effort: Effort) -> Option<Effort> {
         let off = [Effort::None, Effort::Minimal];
         return off.into_iter().find(|level| known.has(*level));
     }
-    let nearest = known.nearest(effort);
-    if effort < Effort::Xhigh && nearest.is_some_and(|level| level != effort) {
-        fit.notes.changed("output_config");
-    }
-    nearest
+    known.nearest(effort)
 }
 
 fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
@@ -129,6 +143,16 @@ fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
                 fit.notes.changed("strict");
             }
         }
+    }
+    let of_search = match &request.tool_choice {
+        Some(ToolChoice::Tool(name)) => name == "web_search",
+        Some(ToolChoice::Any) => request.tools.is_empty(),
+        _ => false,
+    };
+    if of_search && request.web_search.is_some() {
+        // The search is no tool here: it cannot be asked for by name.
+        request.tool_choice = None;
+        fit.notes.changed("tool_choice");
     }
     if let Some(ToolChoice::Tool(name)) = &request.tool_choice {
         let named = |tool: &Tool<'_>| matches!(tool, Tool::Function(f) if f.name == *name);

@@ -10,7 +10,15 @@ use crate::translate::models::Thinking;
 /// Fits `request.reasoning`. `limited`: the client itself named an output limit.
 pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>, limited: bool) {
     let reasoning = &mut request.reasoning;
-    if reasoning.thinking.is_some() {
+    let switched = reasoning.mode == Some(ThinkingMode::Enabled) && reasoning.budget.is_none();
+    if switched && !reasoning.native {
+        // DeepSeek's switch, which names no budget: the level decides.
+        reasoning.thinking = None;
+        reasoning.mode = None;
+        let effort = reasoning.effort.take();
+        let effort = effort.filter(|effort| *effort != Effort::None);
+        by_effort(fit, request, effort.unwrap_or(Effort::Medium), limited);
+    } else if reasoning.thinking.is_some() {
         if !reasoning.native && reasoning.effort.take().is_some() {
             fit.notes.dropped("reasoning_effort");
         }
@@ -100,11 +108,13 @@ fn enable(
     request.reasoning.budget = Some(room);
 }
 
-/// Manual thinking is refused together with forced tools, sampling, and a tool loop whose thinking
-/// blocks the client has lost.
+/// Thinking is refused together with sampling; the manual one with forced tools as well, and with a
+/// tool loop whose thinking blocks the client has lost.
 fn give_way(fit: &mut Fit<'_>, request: &mut Request<'_>) {
-    if request.reasoning.mode != Some(ThinkingMode::Enabled) {
-        return;
+    match request.reasoning.mode {
+        Some(ThinkingMode::Enabled) => {}
+        Some(ThinkingMode::Adaptive) => return sampling(fit, request),
+        Some(ThinkingMode::Disabled | ThinkingMode::BetweenTools) | None => return,
     }
     let own = request.reasoning.thinking.is_some();
     let forced = matches!(
@@ -122,6 +132,10 @@ fn give_way(fit: &mut Fit<'_>, request: &mut Request<'_>) {
         fit.notes.changed("thinking");
         return off(request);
     }
+    sampling(fit, request);
+}
+
+fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     if request
         .temperature
         .is_some_and(|digits| value_of(digits) != 1.0)
@@ -131,6 +145,13 @@ fn give_way(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     }
     if request.top_k.take().is_some() {
         fit.notes.dropped("top_k");
+    }
+    if request
+        .top_p
+        .take_if(|digits| value_of(digits) < TOP_P_MIN)
+        .is_some()
+    {
+        fit.notes.dropped("top_p");
     }
 }
 
@@ -175,5 +196,7 @@ pub const fn effort_of(budget: u64) -> Effort {
     }
 }
 
+/// Least `top_p` that is taken beside thinking.
+const TOP_P_MIN: f64 = 0.95;
 /// Least budget that the API takes.
 const BUDGET_MIN: u64 = 1024;

@@ -79,8 +79,9 @@ fn choice(fit: &Fit<'_>, request: &mut Request<'_>, searches: bool) -> Result<()
     let choice = match choice {
         ToolChoice::Allowed { names, required } => {
             let names: BTreeSet<&str> = names.iter().map(AsRef::as_ref).collect();
-            for name in &names {
-                declared(&request.tools, name)?;
+            let tools: BTreeSet<&str> = request.tools.iter().map(name_of).collect();
+            if !names.is_subset(&tools) {
+                return Err(undeclared());
             }
             let search = request.tools.pop_if(|_| searches);
             request.tools.retain(|tool| names.contains(name_of(tool)));
@@ -92,7 +93,9 @@ fn choice(fit: &Fit<'_>, request: &mut Request<'_>, searches: bool) -> Result<()
             }
         }
         ToolChoice::Tool(name) => {
-            declared(&request.tools, &name)?;
+            if !request.tools.iter().any(|tool| name_of(tool) == name) {
+                return Err(undeclared());
+            }
             ToolChoice::Tool(name)
         }
         other => other,
@@ -106,12 +109,9 @@ fn choice(fit: &Fit<'_>, request: &mut Request<'_>, searches: bool) -> Result<()
     Ok(())
 }
 
-fn declared(tools: &[Tool<'_>], name: &str) -> Result<(), Refusal> {
-    if tools.iter().any(|tool| name_of(tool) == name) {
-        return Ok(());
-    }
+fn undeclared() -> Refusal {
     let text = "tool_choice: names a tool that `tools` does not hold";
-    Err(Refusal::invalid("tool_choice", text))
+    Refusal::invalid("tool_choice", text)
 }
 
 fn name_of<'r>(tool: &'r Tool<'_>) -> &'r str {

@@ -27,7 +27,7 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
     let mut ids = CallIds::default();
     calls::pair(&mut request.messages, Wire::OpenAiChat, |id| ids.assign(id))?;
     let said = drop_empty(fit, core::mem::take(&mut request.messages));
-    let placed = place_system(said, fit.facts.system_in_messages);
+    let placed = place_system(fit, said, fit.facts.system_in_messages);
     request.messages = merge(placed);
     repair(fit, request);
     prefill(fit, request)
@@ -81,8 +81,14 @@ fn drop_empty<'a>(fit: &mut Fit<'_>, messages: Vec<Message<'a>>) -> Vec<Message<
     out
 }
 
-fn place_system(messages: Vec<Message<'_>>, taken: bool) -> Vec<Message<'_>> {
-    let mut out: Vec<Message<'_>> = Vec::with_capacity(messages.len());
+/// Puts each run of instructions where the target takes it: in its place, or behind the user's turn
+/// that follows, if the role is `taken` there; else as text of the user, which is noted.
+pub(super) fn place_system<'a>(
+    fit: &mut Fit<'_>,
+    messages: Vec<Message<'a>>,
+    taken: bool,
+) -> Vec<Message<'a>> {
+    let mut out: Vec<Message<'a>> = Vec::with_capacity(messages.len());
     let mut rest = messages.into_iter().peekable();
     while let Some(message) = rest.next() {
         if message.role != Role::System {
@@ -106,39 +112,54 @@ fn place_system(messages: Vec<Message<'_>>, taken: bool) -> Vec<Message<'_>> {
                 }
                 let behind = rest.peek().map(|message| message.role);
                 let legal = matches!(behind, None | Some(Role::Assistant));
-                out.push(if legal { run } else { as_user(run) });
+                out.push(if legal { run } else { as_user(fit, run) });
             }
-            _ => out.push(as_user(run)),
+            _ => out.push(as_user(fit, run)),
         }
     }
     out
 }
 
-/// A run of instructions as one text of the user, opened by a line that says what it is.
-fn as_user(run: Message<'_>) -> Message<'_> {
-    let mut parts = vec![Raw::from_checked(b"[system instruction]")];
-    let mut owned = None;
-    let mut cache: Option<Json<'_>> = None;
+/// A run of instructions as one text of the user, opened by a line that says what it is. What is no
+/// text stands behind it.
+fn as_user<'a>(fit: &mut Fit<'_>, run: Message<'a>) -> Message<'a> {
+    fit.notes.changed("messages");
+    let mut text = Text::Joined(vec![Raw::from_checked(b"[system instruction]")]);
+    let mut cache: Option<Json<'a>> = None;
+    let mut rest = Vec::new();
     for block in run.blocks {
-        let Block::Text { text, cache: mark } = block else {
-            continue;
-        };
-        cache = mark.or(cache);
-        parts.push(Raw::from_checked(b"\\n"));
-        match text {
-            Text::Raw(raw) => parts.push(raw),
-            Text::Joined(more) => parts.extend(more),
-            Text::Plain(text) => owned = Some(text),
+        match block {
+            Block::Text {
+                text: more,
+                cache: mark,
+            } => {
+                cache = mark.or(cache);
+                text = next_line(text, more);
+            }
+            other => rest.push(other),
         }
     }
-    let text = match owned {
-        Some(plain) => Text::Plain(Text::Joined(parts).decode() + &plain),
-        None => Text::Joined(parts),
-    };
+    rest.insert(0, Block::Text { text, cache });
     Message {
         role: Role::User,
-        blocks: vec![Block::Text { text, cache }],
+        blocks: rest,
         index: run.index,
+    }
+}
+
+/// Both texts, a line each. Still escaped, unless one of them is of our making.
+fn next_line<'a>(text: Text<'a>, more: Text<'a>) -> Text<'a> {
+    match (text, more) {
+        (Text::Joined(mut parts), Text::Raw(raw)) => {
+            parts.extend([LINE_END, raw]);
+            Text::Joined(parts)
+        }
+        (Text::Joined(mut parts), Text::Joined(more)) => {
+            parts.push(LINE_END);
+            parts.extend(more);
+            Text::Joined(parts)
+        }
+        (text, more) => Text::Plain(format!("{}\n{}", text.decode(), more.decode())),
     }
 }
 
@@ -209,5 +230,6 @@ fn dot<'a>() -> Block<'a> {
     Block::text(Raw::from_checked(b"."))
 }
 
+const LINE_END: Raw<'_> = Raw::from_checked(b"\\n");
 const PREFILL_REFUSED: &str = "This model does not support assistant message prefill. The \
                                conversation must end with a user message.";

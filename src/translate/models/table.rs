@@ -3,7 +3,11 @@
 //! Sources: Anthropic's model overviews and migration guides of each model from Opus 4.6 to the
 //! 5.5 line, its pages on thinking, effort, structured outputs and mid-conversation system
 //! messages (2026-08 to 2026-11), recorded answers that name supported levels; OpenAI's model
-//! pages and its reasoning guide (2026). What is not listed is assumed as [`ModelFacts::UNKNOWN`].
+//! pages and its reasoning guide (2026). Who takes `reasoning_effort`, and which levels: xAI's page
+//! on reasoning (grok-3-mini low and high, grok-4.3 none to high, other Grok models refuse it),
+//! Groq's (gpt-oss low to high; qwen3 `none` and `default` alone, so that it is left out there),
+//! Gemini's on OpenAI compatibility, Ollama's list of thinking models. What is not listed is assumed
+//! as [`ModelFacts::UNKNOWN`].
 
 use crate::chat::request::Effort;
 use crate::translate::models::{Efforts, ModelFacts, Sampling, Thinking};
@@ -36,7 +40,7 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
     (
         "claude-3-5-*",
         ModelFacts {
-            output_tokens_max: 8192,
+            output_tokens_max: Some(8192),
             ..CLAUDE_3
         },
     ),
@@ -47,14 +51,14 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
     (
         "claude-opus-4*",
         ModelFacts {
-            output_tokens_max: 32_000,
+            output_tokens_max: Some(32_000),
             ..CLAUDE_4
         },
     ),
     (
         "claude-opus-4-1*",
         ModelFacts {
-            output_tokens_max: 32_000,
+            output_tokens_max: Some(32_000),
             structured_outputs: true,
             ..CLAUDE_4_5
         },
@@ -64,7 +68,6 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
     (
         "claude-opus-4-5*",
         ModelFacts {
-            sampling: Sampling::All,
             efforts: LOW_TO_HIGH,
             ..CLAUDE_4_5
         },
@@ -99,7 +102,7 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
     (
         "gpt-4*",
         ModelFacts {
-            output_tokens_max: 8192,
+            output_tokens_max: Some(8192),
             structured_outputs: false,
             vision: false,
             pdf: false,
@@ -109,7 +112,7 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
     (
         "gpt-4-turbo*",
         ModelFacts {
-            output_tokens_max: 4096,
+            output_tokens_max: Some(4096),
             structured_outputs: false,
             ..GPT
         },
@@ -119,7 +122,7 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
     (
         "gpt-4.1*",
         ModelFacts {
-            output_tokens_max: 32_768,
+            output_tokens_max: Some(32_768),
             context_tokens: 1_047_576,
             ..GPT
         },
@@ -180,6 +183,8 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
             ..GPT_5
         },
     ),
+    // A new line of models is most likely like the newest.
+    ("gpt-6*", GPT_5_6),
     (
         "deepseek-*",
         ModelFacts {
@@ -188,22 +193,82 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
             ..ModelFacts::UNKNOWN
         },
     ),
+    ("deepseek-r1*", BLIND_REASONING),
+    ("deepseek-r1-distill*", ModelFacts::UNKNOWN),
+    ("deepseek-v3.1*", BLIND_REASONING),
+    ("qwen3*", REASONING),
+    ("qwen3*instruct*", ModelFacts::UNKNOWN),
+    ("qwen3-coder*", ModelFacts::UNKNOWN),
+    // The ids of Groq.
+    ("qwen/qwen3*", ModelFacts::UNKNOWN),
+    ("magistral*", REASONING),
+    (
+        "grok-3-mini*",
+        ModelFacts {
+            efforts: Efforts::NONE.and(Effort::Low).and(Effort::High),
+            ..REASONING
+        },
+    ),
+    (
+        "grok-4.3*",
+        ModelFacts {
+            efforts: LOW_TO_HIGH.and(Effort::None),
+            ..REASONING
+        },
+    ),
+    (
+        "gemini-2.5*",
+        ModelFacts {
+            efforts: LOW_TO_HIGH,
+            ..REASONING
+        },
+    ),
+    (
+        "gemini-2.5-flash*",
+        ModelFacts {
+            efforts: LOW_TO_HIGH.and(Effort::None),
+            ..REASONING
+        },
+    ),
+    ("gemini-2.5-flash-image*", ModelFacts::UNKNOWN),
+    (
+        "gemini-3*",
+        ModelFacts {
+            efforts: LOW_TO_HIGH,
+            ..REASONING
+        },
+    ),
+    ("gemini-3*image*", ModelFacts::UNKNOWN),
 ];
+
+/// Models that reason, of whom no more is known.
+const REASONING: ModelFacts = ModelFacts {
+    reasoning: Some(true),
+    ..ModelFacts::UNKNOWN
+};
+/// The same without pictures and documents.
+const BLIND_REASONING: ModelFacts = ModelFacts {
+    vision: false,
+    pdf: false,
+    ..REASONING
+};
 
 const LOW_TO_HIGH: Efforts = Efforts::range(Effort::Low, Effort::High);
 const LOW_TO_MAX: Efforts = Efforts::range(Effort::Low, Effort::Max);
 
 /// Claude 2 and 3.
 const CLAUDE_3: ModelFacts = ModelFacts {
-    output_tokens_max: 4096,
+    output_tokens_max: Some(4096),
     context_tokens: 200_000,
     thinking: Thinking::None,
+    reasoning: Some(false),
     ..ModelFacts::UNKNOWN
 };
 /// Claude 3.7 and 4: thinking by budget.
 const CLAUDE_4: ModelFacts = ModelFacts {
-    output_tokens_max: 64_000,
+    output_tokens_max: Some(64_000),
     thinking: Thinking::Budget,
+    reasoning: Some(true),
     ..CLAUDE_3
 };
 /// Claude 4.5: one sampling member at a time, structured outputs.
@@ -214,9 +279,11 @@ const CLAUDE_4_5: ModelFacts = ModelFacts {
 };
 /// Claude 4.6: adaptive thinking beside the budget, no prefill.
 const CLAUDE_4_6: ModelFacts = ModelFacts {
-    output_tokens_max: 128_000,
+    output_tokens_max: Some(128_000),
     context_tokens: 1_000_000,
+    sampling: Sampling::Exclusive,
     thinking: Thinking::AdaptiveOff,
+    reasoning: Some(true),
     // Levels as the API's own refusal of `xhigh` names them.
     efforts: LOW_TO_HIGH.and(Effort::Max),
     structured_outputs: true,
@@ -252,7 +319,7 @@ const CLAUDE_UNFORCED: ModelFacts = ModelFacts {
 
 /// OpenAI models that do not reason.
 const GPT: ModelFacts = ModelFacts {
-    output_tokens_max: 16_384,
+    output_tokens_max: Some(16_384),
     context_tokens: 128_000,
     reasoning: Some(false),
     structured_outputs: true,
@@ -260,7 +327,7 @@ const GPT: ModelFacts = ModelFacts {
 };
 /// The same without pictures and schemas.
 const GPT_TEXT: ModelFacts = ModelFacts {
-    output_tokens_max: 4096,
+    output_tokens_max: Some(4096),
     context_tokens: 16_385,
     structured_outputs: false,
     vision: false,
@@ -269,7 +336,7 @@ const GPT_TEXT: ModelFacts = ModelFacts {
 };
 /// The o-series.
 const O_SERIES: ModelFacts = ModelFacts {
-    output_tokens_max: 100_000,
+    output_tokens_max: Some(100_000),
     context_tokens: 200_000,
     sampling: Sampling::None,
     efforts: LOW_TO_HIGH,
@@ -277,7 +344,7 @@ const O_SERIES: ModelFacts = ModelFacts {
     ..GPT
 };
 const GPT_5: ModelFacts = ModelFacts {
-    output_tokens_max: 128_000,
+    output_tokens_max: Some(128_000),
     context_tokens: 400_000,
     efforts: Efforts::range(Effort::Minimal, Effort::High),
     ..O_SERIES

@@ -34,7 +34,7 @@ fn longest_pattern_wins_and_configuration_before_all() {
     assert_eq!(table.facts("claude-opus-5-5").thinking, Thinking::Always);
     assert_eq!(
         table.facts("claude-opus-4-20250514").output_tokens_max,
-        32_000
+        Some(32_000)
     );
     assert!(!table.facts("gpt-5").efforts.has(Effort::None));
     assert!(table.facts("gpt-5.1").efforts.has(Effort::None));
@@ -44,7 +44,7 @@ fn longest_pattern_wins_and_configuration_before_all() {
     facts.set("output_tokens_max", "77").unwrap();
     facts.set("efforts", "low, high").unwrap();
     let table = ModelTable::extended(vec![("claude-*".into(), facts)]);
-    assert_eq!(table.facts("claude-opus-4-6").output_tokens_max, 77);
+    assert_eq!(table.facts("claude-opus-4-6").output_tokens_max, Some(77));
     assert!(!table.facts("claude-opus-4-6").efforts.has(Effort::Medium));
 }
 

@@ -14,8 +14,8 @@ fn schema_inside_the_subset_gains_only_closed_objects() {
             r#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}"#,
         ),
         (
-            r#"{"type":"object","properties":{"a":{"type":"object"}}}"#,
-            r#"{"type":"object","properties":{"a":{"type":"object","additionalProperties":false}},"additionalProperties":false}"#,
+            r#"{"type":"object","properties":{"a":{"type":"object","properties":{}}}}"#,
+            r#"{"type":"object","properties":{"a":{"type":"object","properties":{},"additionalProperties":false}},"additionalProperties":false}"#,
         ),
         (
             r##"{"$defs":{"x":{"type":"integer"}},"anyOf":[{"$ref":"#/$defs/x"}]}"##,
@@ -32,6 +32,10 @@ fn schema_inside_the_subset_gains_only_closed_objects() {
     ] {
         assert_eq!(rewritten(source), (expected.to_owned(), false), "{source}");
     }
+    // An object of any members has none in the subset.
+    let expected = r#"{"type":"object","additionalProperties":false}"#;
+    let open = rewritten(r#"{"type":"object"}"#);
+    assert_eq!(open, (expected.to_owned(), true));
 }
 
 #[test]

@@ -14,6 +14,11 @@ pub fn write_body(error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
     w.name("error").open_object();
     w.name("type").string(type_of(error.kind));
     w.name("message").string(error.message);
+    if let Some(code) = error.code.filter(|code| *code == THREAD_UNSUPPORTED) {
+        // The SDKs' tool runners go on without a thread where they find this code.
+        w.name("details").open_object();
+        w.name("error_code").string(code).close_object();
+    }
     w.close_object();
     if !request_id.is_empty() {
         w.name("request_id").string(request_id);
@@ -83,3 +88,6 @@ fn kind_of(kind: Option<&str>) -> ErrorKind {
         _ => ErrorKind::Api,
     }
 }
+
+/// The code of a refused `thread`: this wire tells it in `error.details`.
+pub const THREAD_UNSUPPORTED: &str = "thread_unsupported_request";

@@ -1,5 +1,7 @@
 //! Whole answers of the Anthropic wire.
 
+use std::collections::BTreeSet;
+
 use crate::chat::event::{Citation, Ending};
 use crate::chat::response::{Answer, Arguments, Block};
 use crate::chat::usage::{StopReason, Usage};
@@ -13,6 +15,7 @@ use crate::wire::anthropic::stream::decode::read_citation;
 use crate::wire::anthropic::stream::encode::{message_id, write_citation, write_ending};
 use crate::wire::anthropic::{stop, usage};
 use crate::wire::ids::{fingerprint, push_id};
+use crate::wire::thought;
 
 /// Reads an answer; nothing if the document is none.
 #[must_use]
@@ -23,6 +26,9 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     let mut usage = Usage::default();
     if let Some(counts) = counts {
         usage::merge(counts, &mut usage);
+    }
+    if content.elements().any(is_nameless) {
+        return None;
     }
     let explanation = root
         .get_set("stop_details")
@@ -38,7 +44,10 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
             usage,
         },
         service_tier: counts.and_then(|counts| counts.get_set("service_tier")?.as_raw()),
-        cites_documents: content.elements().any(cites_documents),
+        lost: match content.elements().any(cites_documents) {
+            true => vec!["citations"],
+            false => Vec::new(),
+        },
     })
 }
 
@@ -75,7 +84,7 @@ pub fn write(answer: &Answer<'_>, seed: u64, out: &mut Vec<u8>) {
         .string("assistant");
     w.name("model").raw(answer.model);
     w.name("content").open_array();
-    let mut calls = Vec::new();
+    let mut calls = BTreeSet::new();
     for block in &answer.blocks {
         write_block(block, seed, &mut calls, &mut w);
     }
@@ -119,9 +128,19 @@ fn read_block(block: Value<'_>) -> Block<'_> {
             id: string("id"),
             name: string("name"),
             arguments: Arguments::Json(block.get_set("input").map_or(b"{}", Value::source)),
+            signature: None,
         },
         _ => Block::Foreign(block.source()),
     }
+}
+
+/// Whether a block is a call of nobody knows what.
+fn is_nameless(block: Value<'_>) -> bool {
+    let name = || block.get_set("name").and_then(Value::as_raw);
+    block
+        .get("type")
+        .is_some_and(|kind| kind.is_str("tool_use"))
+        && name().is_none_or(Raw::is_empty)
 }
 
 /// Whether a block of text rests on something that is no page on the web.
@@ -140,7 +159,7 @@ fn read_citations(block: Value<'_>) -> Vec<Citation<'_>> {
 }
 
 /// `calls` holds the fingerprints of the call ids written so far.
-fn write_block(block: &Block<'_>, seed: u64, calls: &mut Vec<u64>, w: &mut Writer<'_>) {
+fn write_block(block: &Block<'_>, seed: u64, calls: &mut BTreeSet<u64>, w: &mut Writer<'_>) {
     match block {
         Block::Text {
             text, citations, ..
@@ -161,14 +180,16 @@ fn write_block(block: &Block<'_>, seed: u64, calls: &mut Vec<u64>, w: &mut Write
             id,
             name,
             arguments,
+            signature,
         } => {
             let mut own = id.bytes().to_vec();
+            signature.map(|signature| thought::join(&mut own, signature));
             if own.is_empty() || calls.contains(&fingerprint(&own)) {
                 own.clear();
                 own.extend_from_slice(b"call_");
                 push_id(seed, calls.len() as u64, &mut own);
             }
-            calls.push(fingerprint(&own));
+            calls.insert(fingerprint(&own));
             w.open_object().name("type").string("tool_use");
             w.name("id")
                 .raw(Raw::from_checked(&own))

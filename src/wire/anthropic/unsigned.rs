@@ -1,9 +1,11 @@
-//! Thinking without a signature, in a history that goes to Anthropic as it stands.
+//! Thinking without a signature and citations without an index, in a history that goes to Anthropic
+//! as it stands.
 //!
 //! Answers translated from another wire carry thinking with an empty signature, because their
 //! provider gave none. A conversation that moves to Anthropic sends such blocks along, and is
 //! refused for them. Only those blocks go; every other byte of the body stays, and so does thinking
-//! that is signed, with or without text.
+//! that is signed, with or without text. Web citations of such answers have an empty
+//! `encrypted_index`, which is refused likewise: they go, and the text stays.
 //!
 //! Not here: translated requests (their reader never takes such blocks over).
 
@@ -16,12 +18,15 @@ use crate::json::tape::{Kind, Value};
 /// twice.
 #[must_use]
 pub fn may_stand_in(body: &[u8]) -> bool {
-    let name = br#""signature""#;
-    memmem::find_iter(body, name).any(|at| {
-        let rest = body.get(at + name.len()..).unwrap_or_default();
+    let is_empty = |rest: &[u8]| {
         let value = rest.trim_ascii_start().strip_prefix(b":");
         let value = value.unwrap_or_default().trim_ascii_start();
         value.starts_with(br#""""#) || value.starts_with(b"null")
+    };
+    let names: [&[u8]; 2] = [br#""signature""#, br#""encrypted_index""#];
+    names.into_iter().any(|name| {
+        let mut found = memmem::find_iter(body, name);
+        found.any(|at| is_empty(body.get(at + name.len()..).unwrap_or_default()))
     })
 }
 
@@ -39,6 +44,11 @@ pub fn edits(root: Value<'_>) -> Edits {
     for message in messages.elements() {
         if is_assistant(message) && !holds_nothing_else(message) {
             edits.remove_members(&elements(content(message), is_unsigned));
+            for block in content(message).elements() {
+                if let Some(citations) = block.get_set("citations") {
+                    edits.remove_members(&elements(citations, is_unindexed));
+                }
+            }
         }
     }
     edits
@@ -68,6 +78,14 @@ fn is_unsigned(block: Value<'_>) -> bool {
         .get("type")
         .is_some_and(|kind| kind.is_str("thinking"))
         && block.get("signature").is_some_and(unsigned)
+}
+
+fn is_unindexed(citation: Value<'_>) -> bool {
+    let index = citation.get("encrypted_index");
+    citation
+        .get("type")
+        .is_some_and(|kind| kind.is_str("web_search_result_location"))
+        && index.is_some_and(|it| it.is_null() || it.as_raw().is_some_and(|it| it.is_empty()))
 }
 
 /// The elements of an array that `goes` picks, as they lie among the others.
@@ -155,6 +173,34 @@ mod tests {
     }
 
     #[test]
+    fn citations_of_our_making_go_and_their_text_stays() {
+        let cite = |index: &str| {
+            format!(
+                r#"{{"type":"web_search_result_location","url":"u","encrypted_index":{index}}}"#
+            )
+        };
+        let (ours, null, theirs) = (cite("\"\""), cite("null"), cite("\"e\""));
+        let other = r#"{"type":"page_location","encrypted_index":""}"#;
+        let text = |list: &str| format!(r#"{{"type":"text","text":"t","citations":[{list}]}}"#);
+        for (sent, left) in [
+            (ours.clone(), String::new()),
+            (format!("{ours},{null}"), String::new()),
+            (format!("{ours}, {theirs}"), theirs.clone()),
+            (
+                format!("{theirs} ,{ours}, {other}"),
+                format!("{theirs}, {other}"),
+            ),
+            (theirs.clone(), theirs.clone()),
+        ] {
+            check(&assistant(&text(&sent)), &assistant(&text(&left)));
+            let both = format!("{UNSIGNED},{}", text(&sent));
+            check(&assistant(&both), &assistant(&text(&left)));
+        }
+        let user = format!(r#"{{"role":"user","content":[{}]}}"#, text(&ours));
+        check(&user, &user);
+    }
+
+    #[test]
     fn b2_blocks_of_others_and_odd_shapes_stay() {
         let user = format!(r#"{{"role":"user","content":[{UNSIGNED}]}}"#);
         check(&user, &user);
@@ -168,6 +214,7 @@ mod tests {
             r#""signature":"""#,
             "\"signature\" :\n \"\"",
             r#""signature":null"#,
+            r#""encrypted_index": """#,
         ] {
             assert!(may_stand_in(body.as_bytes()), "{body}");
         }

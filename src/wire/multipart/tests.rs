@@ -15,7 +15,7 @@ fn find(body: &str) -> Result<Option<String>, FormFault> {
         Ok(finder.field().cloned())
     };
     let whole = run(&[body.as_bytes()]);
-    for at in 0..=body.len() {
+    for at in (0..=body.len()).step_by(STRIDE) {
         let (one, two) = body.as_bytes().split_at(at);
         assert_eq!(run(&[one, two]), whole, "cut at {at}");
     }
@@ -161,3 +161,6 @@ fn content_types_without_a_boundary_or_of_other_bodies_have_no_finder() {
         );
     }
 }
+
+/// Miri, some thousand times slower, runs one case in eleven.
+const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };

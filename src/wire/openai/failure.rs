@@ -1,9 +1,10 @@
 //! Errors where an answer or a chunk of one should be.
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
+use crate::json::raw::Raw;
 use crate::json::tape::Value;
 use crate::wire::error_text::is_truthy;
-use crate::wire::openai::error;
+use crate::wire::openai::{error, finish};
 
 /// The error that a success reports in place of an answer: as a document, or in its first choice.
 #[must_use]
@@ -17,13 +18,14 @@ pub fn of_answer(root: Value<'_>) -> Option<ErrorFacts> {
     }
 }
 
-/// Whether a choice carries an error, or finished with one.
+/// Whether a choice carries an error, or finished with a word for one.
 #[must_use]
 pub fn is_failed(choice: Value<'_>) -> bool {
-    choice
-        .get("finish_reason")
-        .is_some_and(|reason| reason.is_str("error"))
-        || choice.get("error").is_some_and(is_truthy)
+    reason_of(choice).is_some_and(finish::is_failure) || choice.get("error").is_some_and(is_truthy)
+}
+
+fn reason_of(choice: Value<'_>) -> Option<Raw<'_>> {
+    choice.get("finish_reason").and_then(Value::as_raw)
 }
 
 /// The error that a choice carries, or the bare fact that it finished with one.
@@ -32,9 +34,14 @@ pub fn of_choice(choice: Value<'_>) -> ErrorFacts {
     if choice.get("error").is_some_and(is_truthy) {
         return error::read_object(choice);
     }
+    let word = reason_of(choice).and_then(Raw::plain);
+    let word = word.filter(|word| !word.eq_ignore_ascii_case("error"));
     ErrorFacts {
-        kind: ErrorKind::Api,
-        message: None,
+        kind: match word {
+            Some("insufficient_system_resource") => ErrorKind::Overloaded,
+            _ => ErrorKind::Api,
+        },
+        message: word.map(|word| format!("upstream gave the answer up: {word}")),
         param: None,
         code: None,
     }

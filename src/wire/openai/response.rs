@@ -1,19 +1,23 @@
 //! Whole answers of the OpenAI wire.
 
+use std::collections::BTreeSet;
+
 use crate::chat::event::{Citation, Ending};
 use crate::chat::response::{Answer, Arguments, Block};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::{Writer, escape_into};
+use crate::wire::error_text;
 use crate::wire::ids::{fingerprint, push_id};
-use crate::wire::openai::annotations::Annotations;
+use crate::wire::openai::annotations::{Annotations, read_annotation};
 use crate::wire::openai::custom;
 use crate::wire::openai::reasoning::{self, Carriers, FORMAT, Piece};
 use crate::wire::openai::settings::Settings;
+use crate::wire::openai::stream::arguments::says_something;
 use crate::wire::openai::stream::chunk::completion_id;
-use crate::wire::openai::stream::decode::read_annotation;
 use crate::wire::openai::{failure, finish, usage};
+use crate::wire::thought;
 
 /// Reads an answer's first choice; nothing if the document is no answer.
 #[must_use]
@@ -29,6 +33,9 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     let string = |name: &str| root.get_set(name)?.as_raw();
     let mut reader = Reader::default();
     reader.message(message);
+    if reader.nameless {
+        return None;
+    }
     let counts = root.get_set("usage").and_then(usage::read);
     let stop = finish::settle(reason.and_then(finish::read), reader.calls, reader.refused);
     Some(Answer {
@@ -42,7 +49,7 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
             usage: counts.unwrap_or_default(),
         },
         service_tier: string("service_tier"),
-        cites_documents: false,
+        lost: lost(message),
     })
 }
 
@@ -113,6 +120,8 @@ struct Reader<'t> {
     blocks: Vec<Block<'t>>,
     calls: bool,
     refused: bool,
+    /// A call came with arguments and without a name: the answer is not all.
+    nameless: bool,
 }
 
 impl<'t> Reader<'t> {
@@ -143,11 +152,12 @@ impl<'t> Reader<'t> {
             let function = call.get_set("function").or_else(|| call.get_set("custom"));
             if let Some(function) = function {
                 let id = call.get_set("id").and_then(Value::as_raw);
-                self.call(id.unwrap_or(Raw::EMPTY), function);
+                let signature = thought::of_call(call);
+                self.call(id.unwrap_or(Raw::EMPTY), function, signature);
             }
         }
         if let Some(function) = message.get_set("function_call") {
-            self.call(Raw::EMPTY, function);
+            self.call(Raw::EMPTY, function, None);
         }
     }
 
@@ -230,13 +240,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A call without a name is none: some services send such an empty one with every answer.
-    fn call(&mut self, id: Raw<'t>, function: Value<'t>) {
+    /// A call without a name is none, if it is empty: some services send one with every answer.
+    fn call(&mut self, id: Raw<'t>, function: Value<'t>, signature: Option<Raw<'t>>) {
         let string = |name: &str| function.get_set(name)?.as_raw();
+        let text = string("arguments").or_else(|| string("input"));
         let Some(name) = string("name").filter(|name| !name.is_empty()) else {
+            self.nameless |= text.is_some_and(says_something);
             return;
         };
-        let text = string("arguments").or_else(|| string("input"));
         let object = function
             .get_set("arguments")
             .filter(|it| it.kind() == Kind::Object);
@@ -249,6 +260,7 @@ impl<'t> Reader<'t> {
             id,
             name,
             arguments,
+            signature,
         });
     }
 }
@@ -382,6 +394,7 @@ fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> 
             id,
             name,
             arguments,
+            ..
         } => Some((*id, *name, arguments)),
         Block::Text { .. }
         | Block::Refusal(_)
@@ -403,7 +416,7 @@ fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> 
         return true;
     }
     w.name("tool_calls").open_array();
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for (id, name, arguments) in calls {
         let mut own = id.bytes().to_vec();
         if own.is_empty() || seen.contains(&fingerprint(&own)) {
@@ -411,7 +424,7 @@ fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> 
             own.extend_from_slice(b"call_");
             push_id(settings.seed, seen.len() as u64, &mut own);
         }
-        seen.push(fingerprint(&own));
+        seen.insert(fingerprint(&own));
         w.open_object().name("id").raw(Raw::from_checked(&own));
         write_call(name, &escaped(arguments), settings, w);
         w.close_object();
@@ -422,7 +435,7 @@ fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> 
 
 fn write_call(name: Raw<'_>, json: &[u8], settings: &Settings, w: &mut Writer<'_>) {
     let json = Raw::from_checked(json);
-    if settings.custom_tools.iter().any(|custom| name.is(custom)) {
+    if settings.is_custom(name) {
         custom::with_input(json, &mut Tape::new(), |input| {
             w.name("type").string("custom").name("custom").open_object();
             w.name("name")
@@ -464,4 +477,20 @@ fn service_tier(tier: Raw<'_>) -> Option<&str> {
         own @ ("priority" | "default" | "flex" | "auto" | "scale") => Some(own),
         _ => None,
     }
+}
+
+/// What a message says that no other wire can. Some services send an audio of nothing.
+fn lost(message: Value<'_>) -> Vec<&'static str> {
+    let audio = message
+        .get_set("audio")
+        .and_then(|audio| audio.get_set("data"));
+    let said = [
+        ("images", message.get("images")),
+        ("audio", audio),
+        ("citations", message.get("citations")),
+    ];
+    let says = |(name, value): (&'static str, Option<Value<'_>>)| {
+        value.is_some_and(error_text::is_truthy).then_some(name)
+    };
+    said.into_iter().filter_map(says).collect()
 }

@@ -1,5 +1,9 @@
 //! What the writers of answers must know of the request.
 
+use std::collections::BTreeSet;
+
+use crate::json::raw::Raw;
+
 /// Which members carry reasoning.
 #[expect(
     clippy::struct_excessive_bools,
@@ -27,11 +31,19 @@ pub struct Settings {
     /// The client asked with `functions`.
     pub legacy_function: bool,
     /// The client's names of its custom tools.
-    pub custom_tools: Vec<String>,
+    pub custom_tools: BTreeSet<String>,
     /// Seconds since 1970, for `created`.
     pub created: u64,
     /// Makes the ids that the upstream left out.
     pub seed: u64,
     /// Bytes that may be held back.
     pub held_bytes_max: usize,
+}
+
+impl Settings {
+    /// Whether `name`, as the client knows it, is a custom tool's.
+    #[must_use]
+    pub fn is_custom(&self, name: Raw<'_>) -> bool {
+        !self.custom_tools.is_empty() && self.custom_tools.contains(name.text().as_ref())
+    }
 }

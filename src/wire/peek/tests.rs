@@ -291,6 +291,21 @@ fn a_relayed_bodys_model_and_the_gateways_own_members_are_found_and_nothing_else
     );
     assert_eq!(model("[]"), Ok(None));
     assert_eq!(model("{"), Err(PeekFaultKind::Json(JsonErrorKind::Cut)));
+    // What a chat may not have.
+    assert_eq!(model("\u{feff}{\"model\":\"e\"}"), Ok(Some("\"e\"".into())));
+    assert_eq!(model("\u{feff}[]"), Ok(None));
+    assert_eq!(
+        model("\u{feff}\u{feff}{}"),
+        Err(PeekFaultKind::Json(JsonErrorKind::ExpectedValue))
+    );
+    let wide = format!(r#"{{{}"model":"e"}}"#, r#""a":1,"#.repeat(2_000));
+    assert_eq!(model(&wide), Ok(Some("\"e\"".into())));
+    let deep = |depth: usize| {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        model(&format!(r#"{{"model":"e","a":{open}{close}}}"#))
+    };
+    assert_eq!(deep(127), Ok(Some("\"e\"".into())));
+    assert_eq!(deep(128), Err(PeekFaultKind::Json(JsonErrorKind::Depth)));
 }
 
 #[test]

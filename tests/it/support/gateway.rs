@@ -34,6 +34,7 @@ pub(crate) struct Setup {
     rest: String,
     env: Vec<(String, String)>,
     listen: String,
+    admin: String,
     folder: TempDir,
     panic_model: Option<String>,
 }
@@ -47,6 +48,7 @@ impl Setup {
             rest: String::new(),
             env: vec![("UPSTREAM_KEY".to_owned(), UPSTREAM_KEY.to_owned())],
             listen: "listen = [\"127.0.0.1:0\"]\n".to_owned(),
+            admin: "127.0.0.1:0".to_owned(),
             folder: tempfile::tempdir().unwrap(),
             panic_model: None,
         }
@@ -81,6 +83,12 @@ impl Setup {
     /// Other listen addresses, as TOML.
     pub(crate) fn listen(mut self, addresses: &str) -> Self {
         self.listen = format!("listen = {addresses}\n");
+        self
+    }
+
+    /// Another admin address.
+    pub(crate) fn admin(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.admin);
         self
     }
 
@@ -153,7 +161,8 @@ impl Setup {
             "drain_timeout_ms = 1000\n"
         };
         let text = format!(
-            "[server]\nadmin = \"127.0.0.1:0\"\nlog = \"{}\"\nworkers = 1\n{}{}\n[limits]\n{drain}{}\n{}",
+            "[server]\nadmin = \"{}\"\nlog = \"{}\"\nworkers = 1\n{}{}\n[limits]\n{drain}{}\n{}",
+            self.admin,
             log.display(),
             self.listen,
             self.server,

@@ -9,6 +9,7 @@ pub(crate) mod directions;
 pub(crate) mod flood;
 pub(crate) mod gateway;
 pub(crate) mod http;
+pub(crate) mod kernel;
 pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod script;

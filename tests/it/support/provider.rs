@@ -234,6 +234,8 @@ struct Connection<'s> {
     socket: Option<TcpStream>,
     io: Box<dyn Io>,
     input: Vec<u8>,
+    /// Length of the body whose head alone was read.
+    awaited: usize,
     shared: &'s Shared,
 }
 
@@ -261,6 +263,7 @@ impl Connection<'_> {
             socket: Some(socket),
             io,
             input: Vec::new(),
+            awaited: 0,
             shared,
         };
         if connection.follow(script).is_ok() {
@@ -277,6 +280,7 @@ impl Connection<'_> {
             match step {
                 Step::Request => self.request(true)?,
                 Step::Head => self.request(false)?,
+                Step::Rest => self.rest()?,
                 Step::Send(bytes) => self.send(bytes)?,
                 Step::Deaf => return Err(self.deaf()),
                 Step::Gate => self.gate()?,
@@ -300,6 +304,9 @@ impl Connection<'_> {
             self.read()?;
         };
         let framing = head.framing().unwrap_or(Framing::None);
+        if let (Framing::Length(length), false) = (framing, whole) {
+            self.awaited = length;
+        }
         let body = loop {
             let there = self.input.len() - start;
             let short = matches!(framing, Framing::Length(length) if there < length);
@@ -317,6 +324,14 @@ impl Connection<'_> {
         };
         self.shared.state().requests.push(request);
         self.shared.changed.notify_all();
+        Ok(())
+    }
+
+    fn rest(&mut self) -> Result<(), Gone> {
+        while self.input.len() < self.awaited {
+            self.read()?;
+        }
+        self.input.drain(..self.awaited);
         Ok(())
     }
 

@@ -7,6 +7,8 @@ pub(crate) enum Step {
     Request,
     /// Read a request's head, and none of its body on purpose.
     Head,
+    /// Read the body, of a declared length, of the request whose head was read.
+    Rest,
     /// Send bytes.
     Send(Vec<u8>),
     /// Read nothing until the peer has reset the connection.

@@ -54,6 +54,7 @@ fn block<'t>(
     let kind = read::string_member(read::object(value, place)?, "type", place)?;
     let mark = value.get_set("cache_control");
     let cache = mark.map(|mark| Json::Borrowed(mark.source()));
+    lost(kind.plain().unwrap_or_default(), value, request);
     Ok(Some(match kind.plain().unwrap_or_default() {
         "text" => Block::Text {
             text: Text::Raw(read::string_maybe(value, "text", place)?.unwrap_or(Raw::EMPTY)),
@@ -69,6 +70,7 @@ fn block<'t>(
             id: read::decoded(read::string_member(value, "id", place)?),
             name: read::decoded(read::string_member(value, "name", place)?),
             input: input(value, place)?,
+            signature: None,
             cache,
         }),
         "tool_result" => Block::ToolResult(ToolResult {
@@ -93,6 +95,33 @@ fn block<'t>(
             source: value.source(),
         },
     }))
+}
+
+/// Lists the members of a block that have no word. Of citations in a history, and of who called a
+/// tool, only those that say something.
+fn lost(kind: &str, value: Value<'_>, request: &mut Request<'_>) {
+    let known: &[&str] = match kind {
+        "text" => &["text", "citations"],
+        "image" => &["source"],
+        "document" => &["source", "title", "context", "citations"],
+        "search_result" => &["source", "title", "content", "citations"],
+        "tool_use" => &["id", "name", "input", "caller"],
+        "tool_result" => &["tool_use_id", "content", "is_error"],
+        "thinking" => &["thinking", "signature"],
+        _ => return,
+    };
+    let known = [&["type", "cache_control"], known].concat();
+    read::strays(value, &known, request);
+    let cited = value.get_set("citations");
+    if kind == "text" && cited.is_some_and(|list| list.elements().next().is_some()) {
+        request.lacks(Unsaid::dropped("citations"));
+    }
+    let caller = value
+        .get_set("caller")
+        .and_then(|caller| caller.get("type"));
+    if caller.is_some_and(|kind| !kind.is_str("direct")) {
+        request.lacks(Unsaid::dropped("caller"));
+    }
 }
 
 fn input<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Json<'t>, Refusal> {

@@ -153,6 +153,7 @@ fn thinking<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
             }
         };
         reasoning.budget = value.get_set("budget_tokens").and_then(Value::as_u64);
+        read::strays(value, &["type", "budget_tokens"], request);
     }
     let Some(config) = members.get("output_config") else {
         return Ok(());
@@ -252,6 +253,7 @@ fn messages<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         let place = place.member("content");
         let content = message.get_set("content");
         let content = content.ok_or_else(|| place.refuse("expected content, found nothing"))?;
+        read::strays(message, &["role", "content"], request);
         let blocks = blocks::read(content, &place, request)?;
         request.messages.push(Message {
             role,

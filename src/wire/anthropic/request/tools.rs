@@ -49,11 +49,7 @@ pub fn tool<'t>(
         }
         return Ok(None);
     }
-    for member in EXTRAS {
-        if value.get_set(member).is_some() {
-            request.lacks(Unsaid::dropped(member));
-        }
-    }
+    read::strays(value, &KNOWN, request);
     let place_of_schema = place.member("input_schema");
     let schema = match value.get_set("input_schema") {
         Some(schema) => Some(read::opaque(schema, &place_of_schema)?.source()),
@@ -124,17 +120,21 @@ fn choice<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal
     let single = value
         .get_set("disable_parallel_tool_use")
         .and_then(Value::as_bool);
+    let known = ["type", "name", "disable_parallel_tool_use"];
+    read::strays(value, &known, request);
     request.parallel_tool_calls = (single == Some(true)).then_some(false);
     Ok(())
 }
 
 const NO_SERVER_TOOLS: &str =
     "this model cannot run server tools or versioned client tools of another provider";
-/// Members of a tool that no other wire has.
-const EXTRAS: [&str; 4] = [
-    "input_examples",
-    "defer_loading",
-    "allowed_callers",
-    "eager_input_streaming",
+/// Members of a tool that have a word; others no other wire has.
+const KNOWN: [&str; 6] = [
+    "type",
+    "name",
+    "description",
+    "input_schema",
+    "strict",
+    "cache_control",
 ];
 const LOCATION: [&str; 4] = ["city", "country", "region", "timezone"];

@@ -1,7 +1,7 @@
 //! Events of the Anthropic wire to neutral events.
 //!
-//! The kind of an event is the `type` inside its data; the `event:` line is not asked. Unknown
-//! events, blocks and deltas are skipped. Blocks of server tools and their results are silent:
+//! The kind of an event is the `type` inside its data; the `event:` line is asked only where that
+//! is no JSON. Unknown events, blocks and deltas are skipped. Blocks of server tools and their results are silent:
 //! the client must not take them for calls of its own.
 //!
 //! Invariants: one start, at most one end; an end only after `message_stop`, or, at a clean end of
@@ -14,6 +14,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::escape_into;
 use crate::limits::{BLOCKS_OPEN_MAX, EVENT_VALUES_MAX, TOOL_CALLS_MAX};
+use crate::wire::anthropic::stream::watch;
 use crate::wire::anthropic::{error, stop, usage};
 use crate::wire::memo::{Memo, Only};
 
@@ -30,6 +31,8 @@ pub struct Decoder {
     sequence: Option<Vec<u8>>,
     explanation: Option<Vec<u8>>,
     memo: Memo,
+    /// The frame at hand starts a block.
+    has_started: bool,
 }
 
 #[derive(Debug)]
@@ -58,12 +61,14 @@ impl Decoder {
         Self::default()
     }
 
-    /// Takes the data of one frame and hands its meaning to `sink`.
+    /// Takes the name and the data of one frame and hands their meaning to `sink`. What is no JSON
+    /// is an event of another kind, unless its name is the wire's, or it has none and opens like one.
     ///
     /// # Errors
     /// The frame is malformed, or the sink says so.
     pub fn decode<S>(
         &mut self,
+        event: &[u8],
         data: &[u8],
         tape: &mut Tape,
         sink: &mut S,
@@ -75,16 +80,22 @@ impl Decoder {
             return sink(event).map(|()| Step::Open);
         }
         let mut only = Only::default();
-        let step = self.decode_whole(data, tape, &mut |event: Event<'_>| {
+        let step = self.decode_whole(event, data, tape, &mut |event: Event<'_>| {
             only.note(&event, data);
             sink(event)
         })?;
-        self.memo.learn(data, &only, [None, None]);
+        if core::mem::take(&mut self.has_started) {
+            // A start that repeats one opens a block anew, whatever text it brings.
+            self.memo.forget();
+        } else {
+            self.memo.learn(data, &only, [None, None]);
+        }
         Ok(step)
     }
 
     fn decode_whole<S>(
         &mut self,
+        event: &[u8],
         data: &[u8],
         tape: &mut Tape,
         sink: &mut S,
@@ -92,18 +103,22 @@ impl Decoder {
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
-        if data.iter().all(u8::is_ascii_whitespace) {
+        let data = data.trim_ascii();
+        if data.is_empty() {
             return Ok(Step::Open);
         }
-        let root = tape
-            .read(data, DEPTH_MAX, EVENT_VALUES_MAX)
-            .map_err(|_| StreamFault::Json)?;
-        if root.kind() != Kind::Object {
-            return Err(StreamFault::Json);
-        }
+        let unnamed = event.is_empty() && data.starts_with(b"{");
+        let root = match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
+            Ok(root) if root.kind() == Kind::Object => root,
+            Err(_) if unnamed || watch::is_known(event) => return Err(StreamFault::Json),
+            Ok(_) | Err(_) => return Ok(Step::Open),
+        };
         match text(root, "type") {
             "content_block_delta" => self.delta(root, sink)?,
-            "content_block_start" => self.block_start(root, sink)?,
+            "content_block_start" => {
+                self.has_started = true;
+                self.block_start(root, sink)?;
+            }
             "content_block_stop" => self.block_stop(index(root)?, sink)?,
             "message_start" => self.message_start(root, sink)?,
             "message_delta" => self.message_delta(root),

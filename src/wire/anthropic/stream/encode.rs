@@ -39,6 +39,8 @@ enum Open {
 #[derive(Debug)]
 struct Call {
     state: CallState,
+    /// Some of its arguments were written: white space before them is not.
+    begun: bool,
     /// Its arguments are whole.
     whole: bool,
     /// Of the id as it was written.
@@ -228,6 +230,7 @@ impl Encoder {
         };
         self.calls.push(Call {
             state,
+            begun: false,
             whole: false,
             id: print,
         });
@@ -266,7 +269,12 @@ impl Encoder {
         };
         let was_whole = core::mem::replace(&mut call.whole, whole);
         match &mut call.state {
-            CallState::Open => self.delta(json, out),
+            // The SDKs' readers of unfinished JSON fail on white space alone.
+            CallState::Open if !call.begun && json.is_blank() => {}
+            CallState::Open => {
+                call.begun = true;
+                self.delta(json, out);
+            }
             CallState::Held { json: held, .. } => {
                 held.extend_from_slice(json.bytes());
                 return self.hold(json.bytes().len());
@@ -303,12 +311,13 @@ impl Encoder {
         };
         let state = core::mem::replace(&mut call.state, CallState::Open);
         if let CallState::Held { id, name, json } = state {
-            self.held_bytes = self
-                .held_bytes
-                .saturating_sub(id.len() + name.len() + json.len());
+            let held = id.len() + name.len() + json.len();
+            self.held_bytes = self.held_bytes.saturating_sub(held);
+            let json = Raw::from_checked(&json);
+            call.begun = !json.is_blank();
             self.open_tool(at, Raw::from_checked(&id), Raw::from_checked(&name), out);
-            if !json.is_empty() {
-                self.delta(Raw::from_checked(&json), out);
+            if !json.is_blank() {
+                self.delta(json, out);
             }
         }
         true

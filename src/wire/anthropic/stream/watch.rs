@@ -6,7 +6,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::anthropic::{error, stop, usage};
-use crate::wire::seen::{Before, Name, Named, Seen, is_filled};
+use crate::wire::seen::{Before, Name, Named, Seen, is_closed, is_filled};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl Watch {
             return Seen::Delta;
         }
         // A delta that does not end like one, or whose text does not end, was cut: it is read.
-        if data.ends_with(b"}") {
+        if data.ends_with(b"}") && is_closed(data) {
             match glance(data) {
                 Some(Glance::Delta(text)) if self.before.learn(data, text, None) => {
                     return Seen::Delta;

@@ -83,12 +83,13 @@ impl<'t> Reader<'_, 't> {
 
     /// Members of a message that have no word: named once, `null` asks for nothing.
     fn strays(&mut self, message: Value<'t>, role: Role) {
+        // The name of a tool message repeats its call's.
+        let repeats = role == Role::User && message.get("tool_call_id").is_some();
         for (name, value) in message.members() {
-            // The name of a tool message repeats its call's.
-            let repeats = role == Role::User && message.get("tool_call_id").is_some();
             let known = KNOWN.iter().any(|known| name.is(known));
             let silent = known || (repeats && name.is("name"));
-            if !silent && !value.is_null() {
+            let cites = name.is("annotations") && value.elements().next().is_some();
+            if cites || (!silent && !value.is_null()) {
                 self.request.lacks(read::hint(name));
             }
         }
@@ -140,6 +141,7 @@ impl<'t> Reader<'_, 't> {
 
     fn call(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
         read::object(value, place)?;
+        read::strays(value, &CALL, self.request);
         let id = read::string_member(value, "id", place)?;
         let mut block = match value.get_set("custom") {
             Some(custom) => {
@@ -149,6 +151,7 @@ impl<'t> Reader<'_, 't> {
                     id: read::decoded(id),
                     name: read::decoded(read::string_member(custom, "name", &place)?),
                     input: arguments::wrap("input", input),
+                    signature: None,
                     cache: None,
                 })
             }
@@ -185,6 +188,7 @@ impl<'t> Reader<'_, 't> {
             id,
             name,
             input,
+            signature: None,
             cache: None,
         }))
     }
@@ -256,6 +260,16 @@ fn mark_last<'t>(blocks: &mut [Block<'t>], mark: Option<Json<'t>>) {
     }
 }
 
+/// Members of a call that have a word; its place in a list is one.
+const CALL: [&str; 7] = [
+    "id",
+    "index",
+    "type",
+    "function",
+    "custom",
+    "cache_control",
+    "prompt_cache_breakpoint",
+];
 /// Members of messages that are read, or that repeat what is read.
 const KNOWN: [&str; 15] = [
     "role",

@@ -269,11 +269,17 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
         Format::JsonObject
     } else if kind.is("json_schema") {
         let inner = read::object_member(value, "json_schema", &place)?;
-        let schema = inner.get_set("schema").map_or(&b"{}"[..], Value::source);
-        Format::Schema(SchemaFormat {
-            schema: Json::Borrowed(schema),
-            strict: inner.get_set("strict").and_then(Value::as_bool) == Some(true),
-        })
+        // Name and description are for the other wire's logs alone.
+        read::strays(inner, &["name", "description", "schema", "strict"], request);
+        let strict = inner.get_set("strict").and_then(Value::as_bool) == Some(true);
+        // Without a schema any JSON will do.
+        match inner.get_set("schema") {
+            None => Format::JsonObject,
+            Some(schema) => Format::Schema(SchemaFormat {
+                schema: Json::Borrowed(schema.source()),
+                strict,
+            }),
+        }
     } else {
         let place = place.member("type");
         return Err(place.refuse("expected text, json_object or json_schema"));
@@ -338,6 +344,7 @@ fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<()
     }
     if let Some(value) = members.get("web_search_options") {
         request.web_search = Some(web_search(value)?);
+        read::strays(value, &["search_context_size", "user_location"], request);
     }
     Ok(())
 }

@@ -74,6 +74,8 @@ fn tool<'t>(
         Some(kind) if !kind.is("function") => versioned(value, place),
         _ => {
             let inner = read::object_member(value, "function", place)?;
+            read::strays(value, &["type", "function", "cache_control", MARK], request);
+            read::strays(inner, &FUNCTION, request);
             let mut function = function(inner, &place.member("function"))?;
             function.cache = parts::mark(value, place)?.or(function.cache);
             Ok(Tool::Function(function))
@@ -214,3 +216,13 @@ fn allowed<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Re
 
 const CUSTOM_SCHEMA: &[u8] =
     br#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
+/// Members of a function that have a word.
+const FUNCTION: [&str; 6] = [
+    "name",
+    "description",
+    "parameters",
+    "strict",
+    "cache_control",
+    MARK,
+];
+const MARK: &str = "prompt_cache_breakpoint";

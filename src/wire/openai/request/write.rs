@@ -187,8 +187,9 @@ impl Messages<'_, '_, '_> {
         if !request.system.is_empty() {
             self.plain(self.system_role(), &request.system);
         }
-        for message in &request.messages {
-            self.message(message);
+        let last = request.messages.len().wrapping_sub(1);
+        for (at, message) in request.messages.iter().enumerate() {
+            self.message(message, at == last);
         }
         self.w.close_array();
     }
@@ -200,10 +201,10 @@ impl Messages<'_, '_, '_> {
         }
     }
 
-    fn message(&mut self, message: &Message<'_>) {
+    fn message(&mut self, message: &Message<'_>, is_last: bool) {
         match message.role {
             Role::System => self.plain(self.system_role(), &message.blocks),
-            Role::Assistant => self.assistant(message),
+            Role::Assistant => self.assistant(message, is_last),
             Role::User => {
                 for block in &message.blocks {
                     if let Block::ToolResult(result) = block {
@@ -310,7 +311,7 @@ impl Messages<'_, '_, '_> {
         self.w.raw_parts(&parts);
     }
 
-    fn assistant(&mut self, message: &Message<'_>) {
+    fn assistant(&mut self, message: &Message<'_>, is_last: bool) {
         self.open("assistant");
         let mut texts = Vec::new();
         let mut calls = Vec::new();
@@ -328,6 +329,9 @@ impl Messages<'_, '_, '_> {
             self.joined(&texts, "");
         }
         self.reasoning(message);
+        if is_last && calls.is_empty() && self.dialect.assistant_prefix {
+            self.w.name("prefix").boolean(true);
+        }
         if !calls.is_empty() {
             self.w.name("tool_calls").open_array();
             for call in calls {
@@ -472,7 +476,16 @@ fn tool_call(call: &ToolUse<'_>, w: &mut Writer<'_>) {
     // The input as it stood, within a string.
     let input = core::str::from_utf8(&call.input).unwrap_or("{}");
     w.name("arguments").string(input);
-    w.close_object().close_object();
+    w.close_object();
+    if let Some(signature) = &call.signature {
+        w.name("extra_content")
+            .open_object()
+            .name("google")
+            .open_object();
+        w.name("thought_signature").string(signature);
+        w.close_object().close_object();
+    }
+    w.close_object();
 }
 
 /// Text of our making as a string body.

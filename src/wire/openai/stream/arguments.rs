@@ -75,6 +75,14 @@ fn unescape(bytes: &mut impl Iterator<Item = u8>) -> u8 {
     }
 }
 
+/// Whether arguments of a call without a name mean that there is one: some services send an empty
+/// call with every answer.
+#[must_use]
+pub fn says_something(arguments: Raw<'_>) -> bool {
+    let text = arguments.decode();
+    !matches!(text.trim(), "" | "{}" | "null")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

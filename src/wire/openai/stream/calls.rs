@@ -80,7 +80,7 @@ impl Calls {
         let index = self.next;
         let form = if settings.legacy_function {
             legacy_start(index, name, chunk, out)
-        } else if settings.custom_tools.iter().any(|own| name.is(own)) {
+        } else if settings.is_custom(name) {
             call_start(index, [id, name], ["custom", "input"], chunk, out);
             Form::Custom(Vec::new())
         } else {

@@ -8,7 +8,7 @@
 //! Invariants: one start, at most one end; an end only after `[DONE]`, or, at a clean end of the
 //! body, after a finish reason on every choice seen; at most `TOOL_CALLS_MAX` calls are remembered.
 
-use crate::chat::event::{Citation, Ending, Event, Step, StreamFault};
+use crate::chat::event::{Ending, Event, Step, StreamFault};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::DEPTH_MAX;
@@ -18,10 +18,12 @@ use crate::limits::{EVENT_VALUES_MAX, TOOL_CALLS_MAX};
 use crate::wire::error_text;
 use crate::wire::ids::fingerprint;
 use crate::wire::memo::{Memo, Only};
+use crate::wire::openai::annotations::read_annotation;
 use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::{self, Carriers, Piece};
-use crate::wire::openai::stream::arguments::Arguments;
+use crate::wire::openai::stream::arguments::{Arguments, says_something};
 use crate::wire::openai::{error, failure, finish, usage};
+use crate::wire::thought;
 
 /// Reads one stream.
 #[derive(Debug)]
@@ -100,12 +102,14 @@ impl Decoder {
         }
     }
 
-    /// Takes the data of one frame and hands its meaning to `sink`.
+    /// Takes the name and the data of one frame and hands their meaning to `sink`. What has a name
+    /// and is no JSON is an event of another kind, unless it opens like a chunk: those may have any.
     ///
     /// # Errors
     /// The frame is malformed, or the sink says so.
     pub fn decode<S>(
         &mut self,
+        event: &[u8],
         data: &[u8],
         tape: &mut Tape,
         sink: &mut S,
@@ -127,12 +131,14 @@ impl Decoder {
         if data.starts_with(b"[DONE]") {
             return self.end(sink);
         }
-        let root = tape
-            .read(data, DEPTH_MAX, EVENT_VALUES_MAX)
-            .map_err(|_| StreamFault::Json)?;
-        if root.kind() != Kind::Object {
-            return Err(StreamFault::Json);
-        }
+        let root = match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
+            Ok(root) if root.kind() == Kind::Object => root,
+            Err(_) if event.is_empty() || data.starts_with(b"{") => return Err(StreamFault::Json),
+            Ok(_) | Err(_) => {
+                self.strange = true;
+                return Ok(Step::Open);
+            }
+        };
         let mut only = Only::default();
         let step = self.chunk(root, &mut |event: Event<'_>| {
             only.note(&event, data);
@@ -279,7 +285,7 @@ impl Decoder {
                 name: None,
                 filled: false,
             })?;
-            self.tool_piece(at, Raw::EMPTY, Some(function), sink)?;
+            self.tool_piece(at, (Raw::EMPTY, None), Some(function), sink)?;
         }
         Ok(())
     }
@@ -300,7 +306,8 @@ impl Decoder {
             name: name.map(print),
             filled: member("arguments").is_some_and(is_filled),
         })?;
-        self.tool_piece(at, id.unwrap_or(Raw::EMPTY), function, sink)
+        let signature = thought::of_call(call);
+        self.tool_piece(at, (id.unwrap_or(Raw::EMPTY), signature), function, sink)
     }
 
     /// Which call a piece belongs to. Calls go by index. Without one they go by id, and a piece
@@ -353,7 +360,7 @@ impl Decoder {
     fn tool_piece<S>(
         &mut self,
         at: usize,
-        id: Raw<'_>,
+        (id, signature): (Raw<'_>, Option<Raw<'_>>),
         function: Option<Value<'_>>,
         sink: &mut S,
     ) -> Result<(), StreamFault>
@@ -387,7 +394,10 @@ impl Decoder {
             };
             let number = u32::try_from(self.arguments.len()).map_err(|_| StreamFault::TooMany)?;
             self.arguments.push(Arguments::default());
-            let (kept, fragments) = (core::mem::take(kept), core::mem::take(fragments));
+            let (mut kept, fragments) = (core::mem::take(kept), core::mem::take(fragments));
+            if let Some(signature) = signature {
+                thought::join(&mut kept, signature);
+            }
             tool.name = Some(fingerprint(name.bytes()));
             tool.state = ToolState::Started(number);
             sink(Event::ToolStart {
@@ -420,6 +430,13 @@ impl Decoder {
     {
         if self.strange && !self.choices.any() {
             return Err(StreamFault::NoAnswer);
+        }
+        let is_lost = |tool: &Tool| match &tool.state {
+            ToolState::Nameless { fragments, .. } => says_something(Raw::from_checked(fragments)),
+            ToolState::Started(_) => false,
+        };
+        if self.tools.iter().any(is_lost) {
+            return Err(StreamFault::Nameless);
         }
         if !self.started {
             self.started = true;
@@ -561,20 +578,4 @@ where
         }
     }
     Ok(())
-}
-
-/// Reads an annotation that cites a page on the web.
-#[must_use]
-pub fn read_annotation(annotation: Value<'_>) -> Option<Citation<'_>> {
-    let place = annotation.get_set("url_citation")?;
-    let number = |name: &str| place.get_set(name)?.as_u64();
-    Some(Citation {
-        url: place.get_set("url")?.as_raw()?,
-        title: place
-            .get_set("title")
-            .and_then(Value::as_raw)
-            .unwrap_or(Raw::EMPTY),
-        cited: None,
-        range: number("start_index").zip(number("end_index")),
-    })
 }

@@ -8,7 +8,7 @@ use crate::wire::error_text;
 use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::non_empty;
 use crate::wire::openai::{error, failure, finish, usage};
-use crate::wire::seen::{Before, Name, Named, Seen, is_filled};
+use crate::wire::seen::{Before, Name, Named, Seen, is_closed, is_filled};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]
@@ -35,7 +35,8 @@ impl Watch {
             return Seen::Delta;
         }
         // A chunk that does not end like one, or whose text does not end, was cut: it is read.
-        if data.ends_with(b"}") && is_plain(data) {
+        let plain = data.ends_with(b"}") && is_plain(data) && is_closed(data);
+        if plain && let Some(index) = index(data) {
             let seen = match growth(data) {
                 Growth::Delta(text) if self.before.learn(data, text, padding(data)) => {
                     Some(Seen::Delta)
@@ -44,12 +45,18 @@ impl Watch {
                 Growth::Other(seen) => Some(seen),
             };
             if let Some(seen) = seen {
-                self.choices.note(index(data), false);
+                self.choices.note(index, false);
                 return seen;
             }
         }
         match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
-            Ok(root) if root.kind() == Kind::Object => self.read(root, data),
+            Ok(root) if root.kind() == Kind::Object => {
+                let seen = self.read(root, data);
+                if plain && let (Seen::Delta, Growth::Delta(text)) = (&seen, growth(data)) {
+                    self.before.learn(data, text, padding(data));
+                }
+                seen
+            }
             Ok(_) => Seen::Nothing,
             Err(error) if error.kind.is_limit() => Seen::Nothing,
             Err(_) => Seen::Malformed,
@@ -129,22 +136,25 @@ fn is_plain(data: &[u8]) -> bool {
         None => true,
         Some(value) => value.starts_with(b"null") && FINISH.value_in(value).is_none(),
     };
-    choices.starts_with(b"[{")
-        && unfinished
-        && idle(&USAGE)
-        && idle(&ERROR)
-        && INDEX.find(data).is_some()
+    choices.starts_with(b"[{") && unfinished && idle(&USAGE) && idle(&ERROR)
 }
 
-/// The index of the first choice.
-fn index(data: &[u8]) -> u64 {
-    let choices = CHOICES.value_in(data).unwrap_or_default();
-    let digits = INDEX.value_in(choices).unwrap_or_default();
-    digits
+/// The index of the first choice, where the bytes show it: ahead of every object in the choice.
+/// Behind one it may be a tool call's.
+fn index(data: &[u8]) -> Option<u64> {
+    let choices = CHOICES.value_in(data)?;
+    let value = INDEX.value_in(choices)?;
+    let ahead = choices.get(1..choices.len() - value.len())?;
+    if memchr::memrchr(b'{', ahead) != Some(0) {
+        return None;
+    }
+    let len = value.iter().take_while(|b| b.is_ascii_digit()).count();
+    let ends = matches!(value.get(len), Some(b',' | b'}'));
+    let digits = value.get(..len).filter(|_| ends && matches!(len, 1..=3))?;
+    let number = digits
         .iter()
-        .take(3)
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0, |number, byte| number * 10 + u64::from(byte - b'0'))
+        .fold(0, |number, byte| number * 10 + u64::from(byte - b'0'));
+    Some(number)
 }
 
 /// The value of such a string.

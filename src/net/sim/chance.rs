@@ -1,0 +1,67 @@
+//! Numbers out of a seed: the same seed, the same numbers (splitmix64).
+
+/// A source of numbers.
+#[derive(Clone, Debug)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// The numbers of `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub const fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// The next bytes.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        core::array::from_fn(|_| self.word().to_le_bytes()[0])
+    }
+
+    /// A number below `end`; nought where that is nought.
+    pub fn below(&mut self, end: usize) -> usize {
+        let end = (end as u64).max(1);
+        usize::try_from(self.word() % end).unwrap_or(0)
+    }
+
+    /// A number of `range`, its end included.
+    pub fn between(&mut self, from: usize, to: usize) -> usize {
+        from + self.below(to.saturating_sub(from) + 1)
+    }
+
+    /// Whether something happens that happens once in `many` times; never where that is nought.
+    pub fn one_in(&mut self, many: u32) -> bool {
+        many > 0 && self.word().is_multiple_of(u64::from(many))
+    }
+
+    /// One of `list`, which must not be empty.
+    pub fn pick<T: Copy>(&mut self, list: &[T]) -> T {
+        let at = self.below(list.len());
+        *list.get(at).expect("a list to pick from is not empty")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Chance;
+
+    #[test]
+    fn numbers_are_those_of_the_seed_and_within_their_bounds() {
+        let (mut one, mut two) = (Chance::new(7), Chance::new(7));
+        for _ in 0..1_000 {
+            assert_eq!(one.word(), two.word());
+        }
+        assert_ne!(Chance::new(7).word(), Chance::new(8).word());
+        let seen: Vec<usize> = (0..1_000).map(|_| one.between(3, 5)).collect();
+        assert!([3, 4, 5].iter().all(|number| seen.contains(number)));
+        assert!(seen.iter().all(|number| (3..=5).contains(number)));
+        assert_eq!((one.below(0), one.one_in(0)), (0, false));
+    }
+}

@@ -1,0 +1,86 @@
+//! Addresses that are listened on, and connecting to them.
+
+use core::cell::RefCell;
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+
+use crate::net::sim::socket::{self, End};
+use crate::net::sim::world;
+
+thread_local! {
+    static QUAYS: RefCell<BTreeMap<SocketAddr, Weak<Queue>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// An address that is listened on, until this is dropped.
+pub struct Quay(Rc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: RefCell<VecDeque<End>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// Listens on `address`.
+#[must_use]
+pub fn listen(address: SocketAddr) -> Quay {
+    let queue = Rc::<Queue>::default();
+    let known = Rc::downgrade(&queue);
+    QUAYS.with_borrow_mut(|quays| quays.insert(address, known));
+    Quay(queue)
+}
+
+impl Quay {
+    /// The next connection.
+    pub async fn accept(&self) -> End {
+        poll_fn(|cx| {
+            if let Some(end) = self.0.waiting.borrow_mut().pop_front() {
+                return Poll::Ready(end);
+            }
+            *self.0.waker.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// The gateway's end of a new connection to `address`; nothing without a world.
+///
+/// # Errors
+/// Nobody listens there, or the weather is bad.
+pub async fn connect(address: SocketAddr) -> Option<io::Result<End>> {
+    let world = world::current()?;
+    let pause = world.draw(|chance| chance.pick(&[0, 0, 1, 20])) * 50_000;
+    socket::pass(&world, pause).await;
+    if world.draw(|chance| chance.one_in(world.weather().unreachable)) {
+        let errno = world.draw(|chance| chance.pick(&CONNECT_FAULTS));
+        world.note(u64::from(errno.unsigned_abs()));
+        if errno == 0 {
+            // The address does not answer at all.
+            return core::future::pending().await;
+        }
+        return Some(Err(io::Error::from_raw_os_error(errno)));
+    }
+    let known = QUAYS.with_borrow(|quays| quays.get(&address).and_then(Weak::upgrade));
+    let Some(queue) = known else {
+        return Some(Err(io::Error::from_raw_os_error(libc::ECONNREFUSED)));
+    };
+    let (ours, theirs) = socket::pair(&world);
+    queue.waiting.borrow_mut().push_back(theirs);
+    queue.waker.take().into_iter().for_each(Waker::wake);
+    Some(Ok(ours))
+}
+
+/// What a connect may fail with; nought: it hangs.
+const CONNECT_FAULTS: [i32; 7] = [
+    0,
+    libc::ECONNREFUSED,
+    libc::EMFILE,
+    libc::ENOBUFS,
+    libc::ECANCELED,
+    libc::ENOMEM,
+    libc::EHOSTUNREACH,
+];

@@ -1,0 +1,330 @@
+//! The world: its time, its timers, its tasks, and who of them runs next.
+//!
+//! One world at a time stands on a thread ([`World::enter`]). [`World::step`] runs one task that was
+//! woken, drawn by lot, or lets time pass to the next timer where nobody was. Time also passes a
+//! little with every step, and jumps now and then where the world is made so.
+//!
+//! Everything that happens goes into a trace: one number that two runs of a seed must share.
+
+use core::cell::{Cell, RefCell};
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Wake;
+
+use crate::net::sim::chance::Chance;
+
+thread_local! {
+    static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+    static BORN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How rough a world is: each number says that something happens once in so many times, nought
+/// that it never does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Weather {
+    /// An operation of the gateway's fails.
+    pub failing: u32,
+    /// A connect fails or hangs.
+    pub unreachable: u32,
+    /// Time jumps when a timer is due.
+    pub jumping: u32,
+    /// A reset throws away what the peer has not read.
+    pub losing: u32,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A task ran.
+    Ran,
+    /// Time passed to a timer.
+    Waited,
+    /// Nobody was woken and no timer runs: nothing will happen any more.
+    Still,
+}
+
+/// Whose a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The gateway's, made by `net::task::spawn`.
+    Gateway,
+    /// A client's or a provider's.
+    Actor,
+}
+
+/// A simulated world.
+pub struct World {
+    id: u64,
+    now: Cell<u64>,
+    /// Time that jumps took.
+    jumped: Cell<u64>,
+    weather: Cell<Weather>,
+    chance: RefCell<Chance>,
+    timers: RefCell<BTreeMap<(u64, u64), Waker>>,
+    tasks: RefCell<BTreeMap<u64, Task>>,
+    woken: RefCell<BTreeSet<u64>>,
+    serial: Cell<u64>,
+    trace: Cell<u64>,
+    faults: RefCell<Vec<String>>,
+    /// Ends of connections that the gateway holds.
+    pub(super) held: Cell<usize>,
+}
+
+struct Task {
+    owner: Owner,
+    /// Nothing while it runs.
+    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+/// The stay of this thread in a world; ends when dropped.
+pub struct Stay(Rc<World>);
+
+impl core::ops::Deref for Stay {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.0
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        // Tasks hold sockets and timers, whose drops look for the world.
+        while let Some((_, task)) = self.0.pop_task() {
+            drop(task);
+        }
+        WORLD.set(None);
+    }
+}
+
+/// The world that this thread stands in.
+#[must_use]
+pub fn current() -> Option<Rc<World>> {
+    WORLD.try_with(|world| world.borrow().clone()).ok()?
+}
+
+/// A waker's other side.
+struct Bell {
+    world: u64,
+    task: u64,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        if let Some(world) = current().filter(|world| world.id == self.world) {
+            world.woken.borrow_mut().insert(self.task);
+        }
+    }
+}
+
+impl World {
+    /// Makes a world out of `seed` and enters it.
+    #[must_use]
+    pub fn enter(seed: u64, weather: Weather) -> Stay {
+        let id = BORN.get() + 1;
+        BORN.set(id);
+        let world = Rc::new(Self {
+            id,
+            now: Cell::new(1_000_000_000),
+            jumped: Cell::new(0),
+            weather: Cell::new(weather),
+            chance: RefCell::new(Chance::new(seed)),
+            timers: RefCell::default(),
+            tasks: RefCell::default(),
+            woken: RefCell::default(),
+            serial: Cell::new(0),
+            trace: Cell::new(0xcbf2_9ce4_8422_2325),
+            faults: RefCell::default(),
+            held: Cell::new(0),
+        });
+        WORLD.set(Some(Rc::clone(&world)));
+        Stay(world)
+    }
+
+    /// Nanoseconds since the beginning, jumps included.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// Nanoseconds in which somebody could act: the time without its jumps.
+    #[must_use]
+    pub fn lived(&self) -> u64 {
+        self.now.get() - self.jumped.get()
+    }
+
+    /// How rough it is.
+    #[must_use]
+    pub fn weather(&self) -> Weather {
+        self.weather.get()
+    }
+
+    /// From now on it is as rough as this.
+    pub fn set_weather(&self, weather: Weather) {
+        self.weather.set(weather);
+    }
+
+    /// Draws from the world's chance.
+    pub fn draw<T>(&self, with: impl FnOnce(&mut Chance) -> T) -> T {
+        with(&mut self.chance.borrow_mut())
+    }
+
+    /// Notes what happened: it must happen again when the seed is run again.
+    pub fn note(&self, what: u64) {
+        let trace = self.trace.get() ^ what;
+        self.trace.set(trace.wrapping_mul(0x0100_0000_01b3));
+    }
+
+    /// All that happened, as one number.
+    #[must_use]
+    pub fn trace(&self) -> u64 {
+        self.trace.get()
+    }
+
+    /// Reports that something was done that must not be.
+    pub fn blame(&self, what: impl Into<String>) {
+        self.faults.borrow_mut().push(what.into());
+    }
+
+    /// What was reported.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        self.faults.borrow().clone()
+    }
+
+    /// Ends of connections that the gateway holds.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.get()
+    }
+
+    /// Timers that run.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.timers.borrow().len()
+    }
+
+    /// Tasks of `owner` that have not ended.
+    #[must_use]
+    pub fn tasks(&self, owner: Owner) -> Vec<u64> {
+        let tasks = self.tasks.borrow();
+        let own = tasks.iter().filter(|(_, task)| task.owner == owner);
+        own.map(|(&id, _)| id).collect()
+    }
+
+    /// Whether a task has not ended.
+    #[must_use]
+    pub fn is_alive(&self, task: u64) -> bool {
+        self.tasks.borrow().contains_key(&task)
+    }
+
+    /// Begins a task.
+    pub fn spawn(&self, owner: Owner, future: impl Future<Output = ()> + 'static) -> u64 {
+        let id = self.next_serial();
+        let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
+        let task = Task {
+            owner,
+            future: Some(future),
+        };
+        self.tasks.borrow_mut().insert(id, task);
+        self.woken.borrow_mut().insert(id);
+        id
+    }
+
+    /// Drops a task where it waits.
+    pub fn cancel(&self, task: u64) {
+        let dropped = self.tasks.borrow_mut().remove(&task);
+        self.note(task);
+        drop(dropped);
+    }
+
+    /// Runs one task, or lets time pass.
+    pub fn step(&self) -> Step {
+        if let Some(id) = self.next_woken() {
+            self.run(id);
+            return Step::Ran;
+        }
+        let Some(at) = self.timers.borrow().keys().next().map(|&(at, _)| at) else {
+            return Step::Still;
+        };
+        let mut now = self.now.get().max(at);
+        if self.draw(|chance| chance.one_in(self.weather.get().jumping)) {
+            let ms = self.draw(|chance| chance.pick(&[3, 40, 700, 20_000, 400_000]));
+            now += ms * NANOS_PER_MS;
+            self.jumped.set(self.jumped.get() + ms * NANOS_PER_MS);
+        }
+        self.now.set(now);
+        loop {
+            let due = self.timers.borrow().keys().next().copied();
+            let Some(due) = due.filter(|&(at, _)| at <= now) else {
+                return Step::Waited;
+            };
+            let waker = self.timers.borrow_mut().remove(&due);
+            waker.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Sets a timer; the number takes it back.
+    pub(super) fn set_timer(&self, at: u64, waker: Waker) -> u64 {
+        let serial = self.next_serial();
+        self.timers.borrow_mut().insert((at, serial), waker);
+        serial
+    }
+
+    /// Takes a timer back; nothing happens where it has fired.
+    pub(super) fn unset_timer(&self, at: u64, serial: u64) {
+        let waker = self.timers.borrow_mut().remove(&(at, serial));
+        drop(waker);
+    }
+
+    pub(super) fn next_serial(&self) -> u64 {
+        let serial = self.serial.get() + 1;
+        self.serial.set(serial);
+        serial
+    }
+
+    fn next_woken(&self) -> Option<u64> {
+        let mut woken = self.woken.borrow_mut();
+        let at = self.draw(|chance| chance.below(woken.len()));
+        let id = woken.iter().nth(at).copied()?;
+        woken.remove(&id);
+        Some(id)
+    }
+
+    fn run(&self, id: u64) {
+        let Some(mut future) = self.take_future(id) else {
+            return;
+        };
+        self.now.set(self.now.get() + STEP_NANOS);
+        self.note(id);
+        self.note(self.now.get());
+        let waker = Waker::from(Arc::new(Bell {
+            world: self.id,
+            task: id,
+        }));
+        let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+        match polled {
+            Poll::Ready(()) => drop(self.tasks.borrow_mut().remove(&id)),
+            Poll::Pending => {
+                if let Some(task) = self.tasks.borrow_mut().get_mut(&id) {
+                    task.future = Some(future);
+                }
+            }
+        }
+    }
+
+    fn take_future(&self, id: u64) -> Option<Pin<Box<dyn Future<Output = ()>>>> {
+        self.tasks.borrow_mut().get_mut(&id)?.future.take()
+    }
+
+    fn pop_task(&self) -> Option<(u64, Task)> {
+        self.tasks.borrow_mut().pop_first()
+    }
+}
+
+/// What a step takes.
+const STEP_NANOS: u64 = 700;
+const NANOS_PER_MS: u64 = 1_000_000;

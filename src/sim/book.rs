@@ -1,0 +1,89 @@
+//! What happened, as clients and providers saw it.
+
+use core::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::net::sim::socket::Watch;
+use crate::sim::answers::Answer;
+use crate::sim::script::{Ask, Deed};
+use crate::wire::kind::Wire;
+
+/// Everything that is known of a run.
+pub(super) struct Book {
+    pub(super) asks: Vec<Ask>,
+    /// By exchange: what providers were asked, try after try.
+    pub(super) served: RefCell<BTreeMap<usize, Vec<Served>>>,
+    /// By exchange: what the client saw.
+    pub(super) seen: RefCell<BTreeMap<usize, Sight>>,
+    /// Connections of clients whose task was dropped.
+    pub(super) killed: RefCell<BTreeSet<u64>>,
+    /// The process drains.
+    pub(super) is_draining: Cell<bool>,
+    /// Clients that have not finished.
+    pub(super) clients: Cell<usize>,
+}
+
+/// A request as a provider got it, and its answer.
+pub(super) struct Served {
+    pub(super) wire: Wire,
+    pub(super) deed: Deed,
+    pub(super) answer: Answer,
+    /// Bytes of the answer that went out.
+    pub(super) sent: Cell<usize>,
+    /// When it was asked and when it had no more to say: lived time.
+    pub(super) asked_at: u64,
+    pub(super) finished_at: Cell<Option<u64>>,
+    /// The gateway's side of the connection.
+    pub(super) gateway: Watch,
+}
+
+/// What a client saw of an exchange.
+#[derive(Debug)]
+pub(super) struct Sight {
+    pub(super) end: End,
+    pub(super) status: u16,
+    /// The gateway's id of the exchange.
+    pub(super) id: Option<String>,
+    pub(super) payload: Vec<u8>,
+    /// When the client left it: lived time.
+    pub(super) left_at: Option<u64>,
+    /// The connection.
+    pub(super) connection: u64,
+    /// All of the request was written.
+    pub(super) is_asked: bool,
+    /// The answer before it on this connection said that it was the last.
+    pub(super) is_behind_last: bool,
+    /// The connection ended before its turn came.
+    pub(super) is_cut_off: bool,
+    /// The process was draining when it was asked or answered.
+    pub(super) amid_drain: bool,
+}
+
+/// How an answer ended for its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// By its framing.
+    Whole,
+    /// The connection ended or broke amid the answer.
+    Broken,
+    /// No head came.
+    Nothing,
+    /// The client left.
+    Left,
+    /// What came is no HTTP.
+    Nonsense,
+}
+
+impl Book {
+    pub(super) fn new(asks: Vec<Ask>, clients: usize) -> Rc<Self> {
+        Rc::new(Self {
+            asks,
+            served: RefCell::default(),
+            seen: RefCell::default(),
+            killed: RefCell::default(),
+            is_draining: Cell::new(false),
+            clients: Cell::new(clients),
+        })
+    }
+}

@@ -1,0 +1,318 @@
+//! A provider: reads requests, does the deeds that the script has for them.
+
+use core::cell::Cell;
+use std::rc::Rc;
+
+use crate::net::sim::harbour::Quay;
+use crate::net::sim::socket::End;
+use crate::net::sim::world::{Owner, World};
+use crate::net::timer;
+use crate::sim::answers::{Answer, answer};
+use crate::sim::book::{Book, Served};
+use crate::sim::script::{Deed, FROM_THE_END, Framing, GARBAGE};
+use crate::wire::kind::Wire;
+
+/// Takes connections in, for ever.
+pub(super) async fn listen(quay: Quay, wire: Wire, book: Rc<Book>, world: Rc<World>) {
+    loop {
+        let end = quay.accept().await;
+        let (book, at) = (Rc::clone(&book), Rc::clone(&world));
+        world.spawn(Owner::Actor, async move {
+            serve(&end, wire, &book, &at).await;
+        });
+    }
+}
+
+async fn serve(end: &End, wire: Wire, book: &Book, world: &World) {
+    let mut input = Vec::new();
+    let mut is_dirty = false;
+    loop {
+        let Some(Request {
+            path,
+            body,
+            missing,
+        }) = read_request(end, &mut input, book).await
+        else {
+            return;
+        };
+        if is_dirty {
+            world.blame(format!(
+                "connection {} was used again though its last answer was not in order",
+                end.id()
+            ));
+        }
+        let Some(number) = number_in(&body, book.asks.len()) else {
+            world.blame("a provider was sent a request of no one exchange");
+            return;
+        };
+        if path != path_of(wire) {
+            world.blame(format!("exchange {number} came to {path}"));
+        }
+        let now = world.lived();
+        let (attempt, deed) = {
+            let mut served = book.served.borrow_mut();
+            let tries = served.entry(number).or_default();
+            let attempt = tries.len();
+            let ask = book.asks.get(number);
+            let deed = ask.and_then(|ask| ask.deeds.get(attempt).copied());
+            let (Some(ask), Some(deed)) = (ask, deed) else {
+                world.blame(format!("exchange {number} was tried {} times", attempt + 1));
+                return;
+            };
+            let with_usage = memchr::memmem::find(&body, b"\"include_usage\"").is_some();
+            tries.push(Served {
+                wire,
+                deed,
+                answer: answer(wire, (number, attempt), ask, deed, with_usage),
+                sent: Cell::new(0),
+                asked_at: now,
+                finished_at: Cell::new(None),
+                gateway: end.watch(),
+            });
+            (attempt, deed)
+        };
+        let job = Job {
+            end,
+            book,
+            world,
+            place: (number, attempt),
+        };
+        if !job.run(deed).await || !skip(end, &mut input, missing).await {
+            return;
+        }
+        is_dirty = deed == Deed::AnswerAndJunk;
+    }
+}
+
+/// One request in hand.
+struct Job<'a> {
+    end: &'a End,
+    book: &'a Book,
+    world: &'a World,
+    place: (usize, usize),
+}
+
+impl Job<'_> {
+    /// Does the deed; says whether the connection may serve again.
+    async fn run(&self, deed: Deed) -> bool {
+        if self.world.draw(|chance| chance.one_in(3)) {
+            timer::sleep(self.world.draw(|chance| chance.below(120)) as u64).await;
+        }
+        let until = |part: usize| {
+            let len = self.with(|served| served.answer.bytes.len());
+            match part.checked_sub(FROM_THE_END) {
+                Some(left) => len.saturating_sub(left).max(1),
+                None => (len * part / FROM_THE_END).max(1),
+            }
+        };
+        let whole = usize::MAX;
+        match deed {
+            Deed::Answer | Deed::Status(_) | Deed::Hasty(_) | Deed::Fail(_) => {
+                let sent = self.send(whole, b"").await;
+                self.finish();
+                if self.is_until_close(deed) {
+                    self.end.close();
+                    return false;
+                }
+                sent
+            }
+            Deed::AnswerAndJunk => {
+                let len = self.with(|served| served.answer.bytes.len());
+                let sent = self.send(len - 1, b"").await && self.send_junk().await;
+                self.finish();
+                sent
+            }
+            Deed::AnswerAndClose => {
+                self.send(whole, b"").await;
+                self.finish();
+                self.end.close();
+                false
+            }
+            Deed::Silence => self.wait_for_end().await,
+            Deed::Close => self.leave(false),
+            Deed::Reset => self.leave(true),
+            Deed::Cut(part) => {
+                let until = until(part);
+                self.send(until, b"").await;
+                // Where the end of the connection is the end of the answer, a cut behind its last
+                // piece is no cut.
+                let is_hidden =
+                    self.with(|served| served.answer.payload_in(until) > served.answer.content_end);
+                self.leave(is_hidden && self.is_until_close(deed))
+            }
+            Deed::CutByReset(part) => {
+                self.send(until(part), b"").await;
+                self.leave(true)
+            }
+            Deed::Stall(part) => {
+                self.send(until(part), b"").await;
+                self.wait_for_end().await
+            }
+            Deed::Garble(part) => {
+                self.send(until(part), GARBAGE).await;
+                self.leave(false)
+            }
+        }
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&Served) -> T) -> T
+    where
+        T: Default,
+    {
+        let served = self.book.served.borrow();
+        let (number, attempt) = self.place;
+        let found = served.get(&number).and_then(|tries| tries.get(attempt));
+        found.map(look).unwrap_or_default()
+    }
+
+    fn is_until_close(&self, deed: Deed) -> bool {
+        let framing = self.book.asks.get(self.place.0).map(|ask| ask.framing);
+        framing == Some(Framing::UntilClose) && !matches!(deed, Deed::Status(_) | Deed::Hasty(_))
+    }
+
+    fn finish(&self) {
+        let now = self.world.lived();
+        self.with(|served| served.finished_at.set(Some(now)));
+    }
+
+    fn leave(&self, by_reset: bool) -> bool {
+        self.finish();
+        if by_reset {
+            self.end.reset();
+        }
+        self.end.close();
+        false
+    }
+
+    async fn wait_for_end(&self) -> bool {
+        while self
+            .end
+            .read(4_096)
+            .await
+            .is_ok_and(|bytes| !bytes.is_empty())
+        {}
+        false
+    }
+
+    /// Sends the answer's last byte and what must not follow it at once: whoever looks behind the
+    /// answer must find it.
+    async fn send_junk(&self) -> bool {
+        let last = self.with(|served| served.answer.bytes.last().copied());
+        let last = [last.unwrap_or_default()];
+        while self.end.room() <= JUNK.len() && !self.end.has_peer_ended() {
+            timer::sleep(1).await;
+        }
+        let sent = self.end.write([&last, JUNK].into_iter()).await;
+        self.with(|served| served.sent.set(served.answer.bytes.len()));
+        sent.is_ok()
+    }
+
+    /// Sends the answer up to byte `until`, and `more` behind it; says whether all went out.
+    async fn send(&self, until: usize, more: &[u8]) -> bool {
+        let mut bytes = self.with(|served| {
+            let Answer { bytes, .. } = &served.answer;
+            bytes
+                .get(..until.min(bytes.len()))
+                .unwrap_or_default()
+                .to_vec()
+        });
+        bytes.extend_from_slice(more);
+        let cuts = self.world.draw(|chance| chance.pick(&[1, 1, 3, 12]));
+        let mut at = 0;
+        while at < bytes.len() {
+            let most = self
+                .world
+                .draw(|chance| chance.between(1, 2 * bytes.len() / cuts));
+            let to = (at + most).min(bytes.len());
+            let piece = bytes.get(at..to).unwrap_or_default();
+            match self.end.write([piece].into_iter()).await {
+                Ok(0) | Err(_) => return false,
+                Ok(count) => at += count,
+            }
+            self.with(|served| served.sent.set(at));
+            if self.world.draw(|chance| chance.one_in(3)) {
+                let pause = self.world.draw(|chance| chance.pick(&[1, 1, 5, 20, 60]));
+                timer::sleep(pause).await;
+            }
+        }
+        true
+    }
+}
+
+/// An answer to nothing.
+const JUNK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+const fn path_of(wire: Wire) -> &'static str {
+    match wire {
+        Wire::OpenAiChat => "/v1/chat/completions",
+        Wire::AnthropicMessages => "/v1/messages",
+    }
+}
+
+/// A request.
+struct Request {
+    path: String,
+    /// What there is of its body: all of it, unless it is answered before.
+    body: Vec<u8>,
+    missing: usize,
+}
+
+/// The next request; nothing where the connection ends.
+async fn read_request(end: &End, input: &mut Vec<u8>, book: &Book) -> Option<Request> {
+    loop {
+        if let Some(head_end) = memchr::memmem::find(input, b"\r\n\r\n").map(|at| at + 4) {
+            let head = String::from_utf8_lossy(input.get(..head_end)?).to_ascii_lowercase();
+            let (_, rest) = head.split_once("content-length: ")?;
+            let length: usize = rest.split_once("\r\n")?.0.parse().ok()?;
+            let present = length.min(input.len() - head_end);
+            let body = input.get(head_end..head_end + present)?;
+            if present == length || is_hasty(body, book) {
+                let body = body.to_vec();
+                input.drain(..head_end + present);
+                return Some(Request {
+                    path: head.split(' ').nth(1)?.to_owned(),
+                    body,
+                    missing: length - present,
+                });
+            }
+        }
+        let bytes = end.read(1 << 16).await.ok()?;
+        if bytes.is_empty() {
+            return None;
+        }
+        input.extend_from_slice(&bytes);
+    }
+}
+
+/// Whether a request is answered that has come so far.
+fn is_hasty(body: &[u8], book: &Book) -> bool {
+    let deed = number_in(body, book.asks.len()).and_then(|number| {
+        let tries = book.served.borrow().get(&number).map_or(0, Vec::len);
+        book.asks.get(number)?.deeds.get(tries).copied()
+    });
+    matches!(deed, Some(Deed::Hasty(_)))
+}
+
+/// Reads what is missing of a request that was answered before; says whether it came.
+async fn skip(end: &End, input: &mut Vec<u8>, missing: usize) -> bool {
+    while input.len() < missing {
+        match end.read(1 << 16).await {
+            Ok(bytes) if !bytes.is_empty() => input.extend_from_slice(&bytes),
+            Ok(_) | Err(_) => return false,
+        }
+    }
+    input.drain(..missing);
+    true
+}
+
+/// The number of the one exchange that a request belongs to.
+pub(super) fn number_in(body: &[u8], count: usize) -> Option<usize> {
+    let mut places = memchr::memmem::find_iter(body, b"[q");
+    let (at, None) = (places.next()?, places.next()) else {
+        return None;
+    };
+    let rest = body.get(at + 2..)?;
+    let digits = rest.get(..memchr::memchr(b']', rest)?)?;
+    let number: usize = core::str::from_utf8(digits).ok()?.parse().ok()?;
+    (number < count).then_some(number)
+}

@@ -1,0 +1,236 @@
+//! One seed from beginning to end.
+
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use crate::net::buffers;
+use crate::net::sim::harbour;
+use crate::net::sim::world::{Owner, Step, Weather, World, current};
+use crate::net::task;
+use crate::proxy::drain::Phase;
+use crate::proxy::worker::Worker;
+use crate::sim::book::Book;
+use crate::sim::client::{self, Gate};
+use crate::sim::judge;
+use crate::sim::plan::{self, PROVIDERS, addresses};
+use crate::sim::provider;
+use crate::sim::script::Script;
+use crate::telemetry::ring::LineReceiver;
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// All that happened, as one number.
+    pub trace: u64,
+    /// Steps that were taken.
+    pub steps: u64,
+    /// Exchanges that were asked for.
+    pub exchanges: u64,
+    /// Of these, answered whole with 200.
+    pub answered: u64,
+    /// Simulated milliseconds, jumps apart.
+    pub ms: u64,
+}
+
+/// Runs `seed`.
+///
+/// # Errors
+/// What must hold and did not, line by line.
+pub fn run(seed: u64) -> Result<Report, String> {
+    let mut script = Script::new(seed);
+    let panics = task::panic_count();
+    let stay = World::enter(seed, script.weather);
+    let world = current().ok_or("no world")?;
+    let (worker, lines) = plan::worker(script.plan)?;
+    let asks = core::mem::take(&mut script.asks);
+    let clients = core::mem::take(&mut script.clients);
+    let book = Book::new(asks, clients.len());
+    for (index, wire) in PROVIDERS.into_iter().enumerate() {
+        let [first, second] = addresses(index);
+        // The second provider does not answer at its first address.
+        let address = if index == 0 { first } else { second };
+        let quay = harbour::listen(address);
+        let actor = provider::listen(quay, wire, Rc::clone(&book), Rc::clone(&world));
+        world.spawn(Owner::Actor, actor);
+    }
+    let gate = Rc::new(Gate {
+        world: Rc::clone(&world),
+        worker: Rc::clone(&worker),
+        seats: RefCell::default(),
+    });
+    for client in clients {
+        world.spawn(
+            Owner::Actor,
+            client::run(client, Rc::clone(&gate), Rc::clone(&book)),
+        );
+    }
+    let mut run = Run {
+        script,
+        world,
+        worker,
+        book,
+        gate,
+        lines,
+        steps: 0,
+        wrong: Vec::new(),
+    };
+    run.play();
+    run.settle();
+    run.judge(panics);
+    let report = run.report();
+    let wrong = core::mem::take(&mut run.wrong);
+    drop(run);
+    drop(stay);
+    buffers::trim();
+    if wrong.is_empty() {
+        return Ok(report);
+    }
+    Err(format!("seed {seed}:\n  {}", wrong.join("\n  ")))
+}
+
+struct Run {
+    script: Script,
+    world: Rc<World>,
+    worker: Rc<Worker>,
+    book: Rc<Book>,
+    gate: Rc<Gate>,
+    lines: LineReceiver,
+    steps: u64,
+    wrong: Vec<String>,
+}
+
+impl Run {
+    /// Lets everything happen until the clients have finished.
+    fn play(&mut self) {
+        let began = self.world.now();
+        while self.book.clients.get() > 0 {
+            let ms = (self.world.now() - began) / 1_000_000;
+            self.drain(ms);
+            self.kill();
+            let step = self.world.step();
+            self.steps += 1;
+            let is_endless = self.steps > STEPS_MAX || self.world.lived() > LIVED_NANOS_MAX;
+            if step == Step::Still || is_endless {
+                let clients = self.book.clients.get();
+                self.wrong.push(format!(
+                    "{step:?} after {} steps and {} ms with {clients} clients",
+                    self.steps,
+                    self.world.lived() / 1_000_000
+                ));
+                return;
+            }
+        }
+    }
+
+    fn drain(&self, ms: u64) {
+        let Some((begin, cut)) = self.script.drain_ms else {
+            return;
+        };
+        if ms >= begin && self.worker.drain.phase() < Phase::Draining {
+            self.book.is_draining.set(true);
+            self.worker.pool.borrow_mut().clear();
+            self.worker.drain.advance(Phase::Draining);
+        }
+        if ms >= cut {
+            self.worker.drain.advance(Phase::Cut);
+        }
+    }
+
+    /// Now and then drops a connection's task where it waits.
+    fn kill(&self) {
+        if !self.world.draw(|chance| chance.one_in(self.script.kills)) {
+            return;
+        }
+        let seats = self.gate.seats.borrow();
+        if seats.is_empty() {
+            return;
+        }
+        let at = self.world.draw(|chance| chance.below(seats.len()));
+        let chosen = seats.get(at).filter(|(task, _)| self.world.is_alive(*task));
+        if let Some(&(task, connection)) = chosen {
+            self.book.killed.borrow_mut().insert(connection);
+            self.world.cancel(task);
+        }
+    }
+
+    /// Lets what the clients left behind come to its end, and sees that nothing stays.
+    fn settle(&mut self) {
+        self.world.set_weather(Weather::default());
+        let until = self.world.lived() + SETTLE_NANOS;
+        while !self.world.tasks(Owner::Gateway).is_empty() && self.world.lived() < until {
+            self.steps += 1;
+            if self.world.step() == Step::Still {
+                break;
+            }
+        }
+        let tasks = self.world.tasks(Owner::Gateway).len();
+        self.expect("tasks", tasks, 0);
+        self.expect("seats", self.worker.drain.seated(), 0);
+        let shared = &self.worker.shared;
+        let open = shared
+            .connections
+            .load(core::sync::atomic::Ordering::Relaxed);
+        let held = shared.budget.held();
+        self.expect("connections", open, 0);
+        self.expect("bytes of the budget", held, 0);
+        let worker = Rc::clone(&self.worker);
+        let pool = &worker.pool;
+        let idle: usize = (0..PROVIDERS.len()).map(|at| pool.borrow().idle(at)).sum();
+        self.expect("sockets beside the pool's", self.world.held(), idle);
+        self.expect(
+            "connections in the pool's count",
+            count(pool.borrow().counts().idle),
+            idle,
+        );
+        pool.borrow_mut().clear();
+        self.expect("sockets", self.world.held(), 0);
+        let mut more = 0;
+        while self.world.step() != Step::Still && more < STEPS_MAX {
+            more += 1;
+        }
+        self.expect("timers", self.world.timers(), 0);
+    }
+
+    fn judge(&mut self, panics: u64) {
+        self.wrong.extend(self.world.faults());
+        let mut log = Vec::new();
+        self.lines.drain(&mut log);
+        let records = judge::records(&log);
+        self.wrong
+            .extend(judge::judge(&self.script, &self.book, &records));
+        let panicked = task::panic_count() - panics + self.worker.meter.borrow().counters.panics;
+        self.expect("panics", count(panicked), 0);
+    }
+
+    fn expect(&mut self, what: &str, found: usize, wanted: usize) {
+        if found != wanted {
+            self.wrong
+                .push(format!("{found} {what}, expected {wanted}"));
+        }
+    }
+
+    fn report(&self) -> Report {
+        let seen = self.book.seen.borrow();
+        let whole = |sight: &&crate::sim::book::Sight| {
+            sight.end == crate::sim::book::End::Whole && sight.status == 200
+        };
+        Report {
+            trace: self.world.trace(),
+            steps: self.steps,
+            exchanges: self.book.asks.len() as u64,
+            answered: seen.values().filter(whole).count() as u64,
+            ms: self.world.lived() / 1_000_000,
+        }
+    }
+}
+
+fn count(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Steps after which a run is taken not to end.
+const STEPS_MAX: u64 = 300_000;
+/// Simulated time after which a run is taken not to end: jumps apart.
+const LIVED_NANOS_MAX: u64 = 200_000_000_000;
+/// How long what the clients left behind may take: the longest wait of a gateway that lingers.
+const SETTLE_NANOS: u64 = 10_000_000_000;

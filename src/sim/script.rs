@@ -1,0 +1,301 @@
+//! What a seed asks for: who comes when and wants what, and how the providers behave.
+
+use crate::net::sim::chance::Chance;
+use crate::net::sim::world::Weather;
+use crate::wire::kind::Wire;
+
+/// A whole run.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) style: Style,
+    pub(super) weather: Weather,
+    pub(super) clients: Vec<Client>,
+    /// All exchanges, by their number.
+    pub(super) asks: Vec<Ask>,
+    /// When the gateway is told to drain, and when that is cut.
+    pub(super) drain_ms: Option<(u64, u64)>,
+    /// A connection's task is dropped once in so many steps.
+    pub(super) kills: u32,
+    /// Which of the plans.
+    pub(super) plan: usize,
+}
+
+/// How rough a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Nobody does wrong: every answer must come whole.
+    Fair,
+    /// Providers and clients do wrong.
+    Faulty,
+    /// The gateway's own operations fail too.
+    Stormy,
+    /// And time jumps, tasks are dropped, the process drains.
+    Wild,
+}
+
+/// A client's connection, or the ones that follow it where it is lost.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) start_ms: u64,
+    /// Everything is sent at once.
+    pub(super) is_pipelined: bool,
+    /// Bytes per read, and the pause between reads, of one that reads slowly.
+    pub(super) slow: Option<(usize, u64)>,
+    /// Numbers of its exchanges.
+    pub(super) asks: Vec<usize>,
+}
+
+/// One exchange.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) wire: Wire,
+    pub(super) stream: bool,
+    /// The client asks for usage itself.
+    pub(super) usage: bool,
+    /// Which of the plan's models.
+    pub(super) model: usize,
+    /// Bytes that the request is made longer by.
+    pub(super) pad: usize,
+    /// How the request's body is framed.
+    pub(super) is_chunked: bool,
+    pub(super) pieces: usize,
+    /// Bytes that each piece of the answer is made longer by.
+    pub(super) piece_pad: usize,
+    /// What the providers do, try after try.
+    pub(super) deeds: Vec<Deed>,
+    pub(super) framing: Framing,
+    pub(super) leave: Option<Leave>,
+}
+
+/// How a provider's answer is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length,
+    Chunked,
+    UntilClose,
+}
+
+/// What a provider does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Answer,
+    /// Answers, and closes afterwards without having said so.
+    AnswerAndClose,
+    /// Answers, with bytes behind it that belong to nothing.
+    AnswerAndJunk,
+    Status(u16),
+    /// A status before the request is whole, where it is a large one.
+    Hasty(u16),
+    Silence,
+    Close,
+    Reset,
+    /// Closes after so many thousandths of the answer; from 1,000 on, that many bytes less before
+    /// its end.
+    Cut(usize),
+    CutByReset(usize),
+    Stall(usize),
+    /// Goes on with what is no framing.
+    Garble(usize),
+    /// Says within the stream that it failed, after so many pieces.
+    Fail(usize),
+}
+
+impl Deed {
+    /// What of it makes sense for an answer framed so: behind an answer that ends with its
+    /// connection there is nothing, and the end of a whole one cannot be told from a cut.
+    fn fitting(self, framing: Framing, stream: bool) -> Self {
+        match (self, framing) {
+            (Self::AnswerAndJunk | Self::AnswerAndClose, Framing::UntilClose) => Self::Answer,
+            (Self::Cut(part), Framing::UntilClose) if !stream => Self::CutByReset(part),
+            (Self::Garble(part), Framing::UntilClose) => Self::CutByReset(part),
+            (Self::Garble(part), Framing::Length) if !stream => Self::CutByReset(part),
+            _ => self,
+        }
+    }
+}
+
+/// How a client leaves amid an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Leave {
+    pub(super) how: Way,
+    pub(super) when: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Close,
+    Reset,
+    /// Ends its direction and goes on reading.
+    HalfClose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// After so many thousandths of the request.
+    Sent(usize),
+    /// So many milliseconds after all was sent.
+    Waited(u64),
+    /// Once so many bytes of the answer are there.
+    Got(usize),
+}
+
+/// Models of every plan: where they lead, by the wires of their providers in order.
+pub(super) const MODELS: [&str; 4] = [
+    "to-openai",
+    "to-anthropic",
+    "openai-first",
+    "anthropic-first",
+];
+/// Thousandths end here: what is more counts bytes from the end of an answer.
+pub(super) const FROM_THE_END: usize = 1_000;
+/// What is no framing.
+pub(super) const GARBAGE: &[u8] = b"zz\r\n~~~~";
+/// Most exchanges of a run.
+pub(super) const ASKS_MAX: usize = 30;
+/// Plans to choose from.
+pub(super) const PLANS: usize = 3;
+
+impl Script {
+    /// The script of `seed`.
+    pub(super) fn new(seed: u64) -> Self {
+        let mut chance = Chance::new(seed ^ 0x5eed_0f5c_4197);
+        let chance = &mut chance;
+        let style = chance.pick(&[
+            Style::Fair,
+            Style::Faulty,
+            Style::Faulty,
+            Style::Stormy,
+            Style::Wild,
+        ]);
+        let mut asks = Vec::new();
+        let clients: Vec<Client> = (0..chance.between(1, 6))
+            .map(|_| client(chance, style, &mut asks))
+            .collect();
+        let is_wild = style == Style::Wild;
+        let drain_ms = (is_wild && chance.one_in(2)).then(|| {
+            let begin = chance.below(2_000) as u64;
+            (begin, begin + chance.pick(&[5, 100, 3_000]))
+        });
+        Self {
+            style,
+            weather: weather(chance, style),
+            clients,
+            asks,
+            drain_ms,
+            kills: if is_wild {
+                chance.pick(&[0, 3_000, 500])
+            } else {
+                0
+            },
+            plan: chance.below(PLANS),
+        }
+    }
+}
+
+fn weather(chance: &mut Chance, style: Style) -> Weather {
+    let losing = chance.pick(&[0, 2]);
+    match style {
+        Style::Fair => Weather::default(),
+        Style::Faulty => Weather {
+            losing,
+            ..Weather::default()
+        },
+        Style::Stormy | Style::Wild => Weather {
+            failing: chance.pick(&[0, 20, 80, 400]),
+            unreachable: chance.pick(&[0, 3, 12]),
+            jumping: match style {
+                Style::Wild => chance.pick(&[0, 30, 300]),
+                _ => 0,
+            },
+            losing,
+        },
+    }
+}
+
+fn client(chance: &mut Chance, style: Style, asks: &mut Vec<Ask>) -> Client {
+    let count = chance.between(1, 5);
+    let from = asks.len();
+    asks.extend((0..count).map(|_| ask(chance, style)));
+    Client {
+        start_ms: chance.pick(&[0, 0, 5, 200]) + chance.below(30) as u64,
+        is_pipelined: chance.one_in(3),
+        slow: chance
+            .one_in(5)
+            .then(|| (chance.between(50, 3_000), chance.below(30) as u64)),
+        asks: (from..from + count).collect(),
+    }
+}
+
+fn ask(chance: &mut Chance, style: Style) -> Ask {
+    let stream = !chance.one_in(3);
+    let pieces = chance.between(1, 12);
+    let framing = chance.pick(&[
+        Framing::Length,
+        Framing::Chunked,
+        Framing::Chunked,
+        Framing::UntilClose,
+    ]);
+    let deeds = (0..6)
+        .map(|_| deed(chance, style, stream, pieces).fitting(framing, stream))
+        .collect();
+    let leave = (style != Style::Fair && chance.one_in(5)).then(|| leave(chance));
+    Ask {
+        wire: chance.pick(&[Wire::OpenAiChat, Wire::AnthropicMessages]),
+        stream,
+        usage: chance.one_in(2),
+        model: chance.below(MODELS.len()),
+        pad: match chance.below(40) {
+            0 => chance.between(60_000, 150_000),
+            1..=10 => chance.below(6_000),
+            _ => 0,
+        },
+        is_chunked: chance.one_in(4),
+        pieces,
+        piece_pad: chance.pick(&[0, 0, 0, 30, 300, 4_000]),
+        deeds,
+        framing,
+        leave,
+    }
+}
+
+fn deed(chance: &mut Chance, style: Style, stream: bool, pieces: usize) -> Deed {
+    let good = [
+        Deed::Answer,
+        Deed::Answer,
+        Deed::AnswerAndClose,
+        Deed::AnswerAndJunk,
+    ];
+    if style == Style::Fair || !chance.one_in(3) {
+        return chance.pick(&good);
+    }
+    // The last bytes are where most can go wrong.
+    let at = match chance.one_in(3) {
+        true => FROM_THE_END + chance.between(1, 40),
+        false => chance.below(FROM_THE_END),
+    };
+    match chance.below(10) {
+        0 => Deed::Status(chance.pick(&[400, 401, 429, 500, 503, 529])),
+        1 => Deed::Hasty(chance.pick(&[400, 413, 503])),
+        2 => Deed::Silence,
+        3 => Deed::Close,
+        4 => Deed::Reset,
+        5 => Deed::Cut(at),
+        6 => Deed::CutByReset(at),
+        7 => Deed::Stall(at),
+        8 => Deed::Garble(at),
+        _ if stream => Deed::Fail(chance.between(0, pieces)),
+        _ => Deed::Cut(at),
+    }
+}
+
+fn leave(chance: &mut Chance) -> Leave {
+    let when = match chance.below(3) {
+        0 => When::Sent(chance.below(1_000)),
+        1 => When::Waited(chance.pick(&[0, 1, 40, 600])),
+        _ => When::Got(chance.between(1, 3_000)),
+    };
+    Leave {
+        how: chance.pick(&[Way::Close, Way::Reset, Way::HalfClose]),
+        when,
+    }
+}

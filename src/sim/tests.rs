@@ -1,0 +1,71 @@
+use std::thread;
+
+use crate::net::kit;
+use crate::sim::run::{Report, run};
+
+/// Seeds of `cargo test`; `fuzz/run.sh sim` runs as many as there is time for.
+const SEEDS: u64 = 2_000;
+const THREADS: usize = 2;
+
+/// Runs seeds on two threads; the sums of their reports.
+fn all(seeds: u64) -> Report {
+    let part = move |first: u64| {
+        let mut sum = Report::default();
+        let mut failed = Vec::new();
+        for seed in (first..seeds).step_by(THREADS) {
+            match run(seed) {
+                Ok(report) => {
+                    sum.exchanges += report.exchanges;
+                    sum.answered += report.answered;
+                }
+                Err(wrong) => failed.push(wrong),
+            }
+        }
+        (sum, failed)
+    };
+    let threads: Vec<_> = (0..)
+        .take(THREADS)
+        .map(|first| thread::spawn(move || part(first)))
+        .collect();
+    let mut sum = Report::default();
+    for thread in threads {
+        let (part, failed) = thread.join().unwrap();
+        assert!(failed.is_empty(), "{}", failed.join("\n"));
+        sum.exchanges += part.exchanges;
+        sum.answered += part.answered;
+    }
+    sum
+}
+
+#[test]
+fn seeds_hold() {
+    let count = std::env::var("RINGWAY_SIM_SEEDS").map_or(SEEDS, |count| count.parse().unwrap());
+    let sum = all(count);
+    println!("{count} seeds: {sum:?}");
+    assert!(sum.exchanges >= 3 * count, "{sum:?}");
+    assert!(sum.answered >= sum.exchanges / 4, "{sum:?}");
+}
+
+#[test]
+fn a_seed_does_the_same_again() {
+    let mut traces = Vec::new();
+    for seed in 0..60 {
+        let first = run(seed);
+        assert_eq!(first, run(seed));
+        traces.push(first.unwrap().trace);
+    }
+    traces.sort_unstable();
+    traces.dedup();
+    assert_eq!(traces.len(), 60);
+}
+
+#[test]
+fn a_run_gives_all_its_memory_back() {
+    // The plans are made once and stay.
+    (0..30).for_each(|seed| drop(run(seed)));
+    for seed in 30..130 {
+        let before = kit::held_bytes();
+        run(seed).unwrap();
+        assert_eq!(kit::held_bytes(), before, "seed {seed}");
+    }
+}
