@@ -1,17 +1,28 @@
 #!/usr/bin/env bash
-# Runs fuzz targets one after the other and prints what came of each: executions, coverage, findings.
+# Runs fuzz targets and prints what came of each: executions, processor time, coverage, findings.
 # usage: fuzz/run.sh SECONDS [TARGET...]
+#        fuzz/run.sh sim SECONDS          seeds of the simulation instead, with a stable compiler
 # Ends with 1 if a property did not hold; the inputs lie in fuzz/artifacts/<target>/.
-# Needs: a nightly compiler, cargo-fuzz. RINGWAY_RECORDED names a folder of recorded exchanges that
-# serve as further seeds. What a run finds is kept in fuzz/target/corpus/ for the next.
+# Needs: rustup, cargo-fuzz; the compiler is that of rust-toolchain.toml. JOBS targets run beside each
+# other, one for each core by default. SANITIZER=address watches memory too. RINGWAY_RECORDED names a
+# folder of recorded exchanges that serve as further seeds. What a run finds is kept in
+# fuzz/target/corpus/ for the next.
 set -euo pipefail
 cd "$(dirname "$0")"
 
+if [ "${1:-}" = sim ]; then
+  cd ..
+  exec cargo run --quiet --locked --release --features sim --example sim -- \
+    --seconds "${2:?usage: fuzz/run.sh sim SECONDS}"
+fi
 seconds="${1:?usage: fuzz/run.sh SECONDS [TARGET...]}"
 shift
 if [ "$#" -eq 0 ]; then
   for file in fuzz_targets/*.rs; do set -- "$@" "$(basename "$file" .rs)"; done
 fi
+sanitizer="${SANITIZER:-none}" jobs="${JOBS:-$(nproc)}"
+host=$(rustc -vV | sed -n 's/^host: //p')
+built="target/$sanitizer"
 
 # Recorded bodies, by what they are.
 seeds=target/seeds
@@ -31,31 +42,55 @@ if [ -d "${RINGWAY_RECORDED:-}" ]; then
   done
 fi
 
-cargo +nightly fuzz build --fuzz-dir .
-failed=0
-printf '%-20s %12s %8s %8s %9s\n' target executions edges features findings
-for target in "$@"; do
-  own="target/corpus/$target" log="target/$target.log"
-  mkdir -p "$own" "artifacts/$target"
-  length=4096
+# Runs one target; prints its line, and the end of its log if a property did not hold.
+run() {
+  local target=$1 own="target/corpus/$1" log="target/$1.log" length=2048 words=(openai anthropic) kind
   case $target in
     http1_*) words=(http1) kind='' length=1024 ;;
-    config) words=(config) kind='' ;;
-    json_peek | json_rewrite | translate_request) words=(openai anthropic) kind=request ;;
-    sse_decode | tap | translate_stream) words=(openai anthropic) kind=stream ;;
-    *) words=(openai anthropic) kind=answer ;;
+    config) words=(config) kind='' length=4096 ;;
+    json_peek | json_rewrite | translate_request) kind=request ;;
+    sse_decode) kind=stream length=1024 ;;
+    tap | translate_stream) kind=stream ;;
+    json_string) kind=answer length=512 ;;
+    multipart_model | translate_error) kind=answer length=1024 ;;
+    *) kind=answer ;;
   esac
+  local inputs=("corpus/$target")
+  [ -z "$kind" ] || inputs+=("$seeds/$kind")
+  [ ! -d "../tests/fixtures/regression/$target" ] || inputs+=("../tests/fixtures/regression/$target")
+  mkdir -p "$own" "artifacts/$target"
   for word in "${words[@]}"; do cat "dictionaries/$word.dict"; done >"target/$target.dict"
+  local before after code=0 cpu
   before=$(find "artifacts/$target" -type f | wc -l)
-  cargo +nightly fuzz run --fuzz-dir . "$target" "$own" "corpus/$target" \
-    ${kind:+"$seeds/$kind"} -- -max_total_time="$seconds" -max_len="$length" -timeout=10 \
-    -dict="target/$target.dict" -print_final_stats=1 >"$log" 2>&1 || failed=1
-  found=$(($(find "artifacts/$target" -type f | wc -l) - before))
+  local TIMEFORMAT='%U %S'
+  { time "$built/$host/release/$target" "$own" "${inputs[@]}" -max_total_time="$seconds" \
+    -max_len="$length" -timeout=60 -report_slow_units=60 -dict="target/$target.dict" -artifact_prefix="artifacts/$target/" \
+    -print_final_stats=1 >"$log" 2>&1 || code=$?; } 2>"$log.time"
+  after=$(find "artifacts/$target" -type f | wc -l)
+  cpu=$(awk 'END { printf "%.0f", $1 + $2 }' "$log.time")
+  local runs last
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-  last=$(grep -E 'cov: [0-9]+ ft: [0-9]+' "$log" | tail -1)
-  edges=$(sed -E 's/.*cov: ([0-9]+).*/\1/' <<<"$last")
-  features=$(sed -E 's/.*ft: ([0-9]+).*/\1/' <<<"$last")
-  printf '%-20s %12s %8s %8s %9s\n' "$target" "${runs:-?}" "${edges:-?}" "${features:-?}" "$found"
-  if [ "$found" -gt 0 ] || [ -z "$runs" ]; then tail -40 "$log" >&2; fi
+  last=$(grep -aE 'cov: [0-9]+ ft: [0-9]+' "$log" | tail -1 || true)
+  printf '%-20s %12s %7s %7s %9s %9s\n' "$target" "${runs:-?}" "$cpu" \
+    "$(sed -E 's/.*cov: ([0-9]+).*/\1/' <<<"$last")" \
+    "$(sed -E 's/.*ft: ([0-9]+).*/\1/' <<<"$last")" "$((after - before))"
+  [ "$code" -eq 0 ] || tail -40 "$log" >&2
+  return "$code"
+}
+
+cargo fuzz build --fuzz-dir . --sanitizer "$sanitizer" --no-trace-compares --target-dir "$built"
+printf '%-20s %12s %7s %7s %9s %9s\n' target executions 'cpu s' edges features findings
+failed=0 running=0
+for target in "$@"; do
+  if [ "$running" -ge "$jobs" ]; then
+    wait -n || failed=1
+    running=$((running - 1))
+  fi
+  run "$target" &
+  running=$((running + 1))
+done
+while [ "$running" -gt 0 ]; do
+  wait -n || failed=1
+  running=$((running - 1))
 done
 exit "$failed"
