@@ -6,6 +6,7 @@
 //! loopback addresses.
 
 pub mod account;
+pub mod args;
 pub mod chance;
 pub mod clock;
 pub mod compare;

@@ -10,6 +10,7 @@
 
 pub mod answer;
 pub mod config;
+pub mod cook;
 pub mod error;
 pub mod form;
 pub mod http1_body;

@@ -3,7 +3,7 @@
 use ringway::wire::kind::Wire;
 use serde_json::{Value, json};
 
-use crate::recipe::Cook;
+use crate::cook::Cook;
 
 /// A request body of `wire`.
 pub fn request(cook: &mut Cook<'_>, wire: Wire) -> Value {

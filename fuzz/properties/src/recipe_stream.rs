@@ -3,7 +3,7 @@
 use ringway::wire::kind::Wire;
 use serde_json::{Value, json};
 
-use crate::recipe::Cook;
+use crate::cook::Cook;
 use crate::recipe_request::{STOPS, anthropic_usage, openai_usage};
 
 /// A stream of `wire`, with the line ends and comments that a stream may have.

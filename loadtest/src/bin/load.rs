@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
-use loadtest::load::args::{Arguments, Command};
+use loadtest::args::{Arguments, Command};
 use loadtest::{compare, load, process, signals, soak};
 
 fn main() -> ExitCode {

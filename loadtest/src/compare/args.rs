@@ -125,7 +125,7 @@ mod tests {
     use clap::Parser;
 
     use super::{FULL, QUICK};
-    use crate::load::args::{Arguments, Command};
+    use crate::args::{Arguments, Command};
 
     fn pace(words: &[&str]) -> super::Pace {
         let words = ["l", "compare"].iter().chain(words);
