@@ -169,6 +169,8 @@ pub mod limits;
 pub mod provider;
 pub mod route;
 pub mod sse;
+#[cfg(test)]
+mod stride;
 pub mod translate;
 pub mod wire;
 

@@ -29,10 +29,14 @@ pub const REASONING: [&str; 5] = [
 /// The document's fault, or [`JsonErrorKind::Values`] when more than [`HISTORY_EDITS_MAX`] members
 /// would have to go.
 pub fn strip_reasoning(body: &[u8], limits: &Limits) -> Result<Edits, JsonError> {
+    strip(body, limits, HISTORY_EDITS_MAX)
+}
+
+fn strip(body: &[u8], limits: &Limits, edits_max: usize) -> Result<Edits, JsonError> {
     let mut stripper = Stripper {
         body,
         edits: Edits::new(),
-        edit_count: 0,
+        edits_left: edits_max,
         depth: 0,
         in_messages: false,
         message: false,
@@ -61,7 +65,7 @@ enum Name {
 struct Stripper<'b> {
     body: &'b [u8],
     edits: Edits,
-    edit_count: usize,
+    edits_left: usize,
     /// Open containers.
     depth: u32,
     /// Depth 2 is the array `messages`.
@@ -106,10 +110,10 @@ impl Stripper<'_> {
     /// Files the pending member, now that what follows it is known.
     fn settle(&mut self, after_start: Option<usize>) -> Result<(), JsonErrorKind> {
         if let Some(member) = self.pending.take() {
-            if self.edit_count >= HISTORY_EDITS_MAX {
-                return Err(JsonErrorKind::Values);
-            }
-            self.edit_count += 1;
+            self.edits_left = self
+                .edits_left
+                .checked_sub(1)
+                .ok_or(JsonErrorKind::Values)?;
             self.members.push(Member {
                 after_start,
                 ..member

@@ -1,6 +1,7 @@
 //! Bodies cut everywhere, against a reading of the whole.
 
 use super::*;
+use crate::stride::STRIDE;
 
 const LIMITS: BodyLimits = BodyLimits {
     bytes_max: 1 << 20,
@@ -373,6 +374,3 @@ fn every_fault_has_words_of_its_own_and_a_status() {
         assert!(fault.to_string().contains(words), "{fault}");
     }
 }
-
-/// Miri, some thousand times slower, runs one case in eleven.
-const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };

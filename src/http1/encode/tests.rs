@@ -2,6 +2,7 @@ use super::*;
 use crate::http1::body::{BodyDecoder, BodyLimits};
 use crate::http1::framing::Framing;
 use crate::limits::Limits;
+use crate::stride::STRIDE;
 
 /// The payload of a whole chunked body.
 fn decoded(body: &[u8]) -> Vec<u8> {
@@ -124,6 +125,3 @@ fn every_status_has_a_reason() {
         assert!(reason.trim_end().len() > 1, "{text}");
     }
 }
-
-/// Miri, some thousand times slower, runs one case in eleven.
-const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };

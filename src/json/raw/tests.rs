@@ -1,4 +1,5 @@
 use super::*;
+use crate::stride::STRIDE;
 
 #[test]
 fn decode_joins_surrogates_and_keeps_lone_ones() {
@@ -113,6 +114,3 @@ fn decode_start_holds_whole_characters_and_no_more_than_was_asked() {
         assert_eq!(raw.decode_start(most), whole.get(..end).unwrap(), "{most}");
     }
 }
-
-/// Miri, some thousand times slower, runs one case in eleven.
-const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::json::tape::Tape;
+use crate::stride::STRIDE;
 
 /// The members of the outermost object of `text`, and where it ends.
 fn members(text: &str) -> (Vec<Member>, Tail) {
@@ -252,6 +253,3 @@ fn random_objects_and_edits_equal_the_twin() {
         );
     }
 }
-
-/// Miri, some thousand times slower, runs one case in eleven.
-const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };

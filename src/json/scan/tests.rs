@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use super::*;
+use crate::stride::STRIDE;
 
 /// Counts what passes by and checks that spans and nesting make sense.
 #[derive(Default)]
@@ -305,6 +306,3 @@ fn sink_hears_everything_once_and_may_end_the_scan() {
         }
     );
 }
-
-/// Miri, some thousand times slower, runs one case in eleven.
-const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::stride::STRIDE;
 
 fn stripped(messages: &str) -> String {
     let body = format!(
@@ -58,10 +59,12 @@ fn reasoning_leaves_assistant_messages_alone_of_all() {
 
 #[test]
 fn history_over_the_edit_limit_is_refused() {
-    let message = r#"{"role":"assistant","reasoning":1},"#.repeat(HISTORY_EDITS_MAX);
+    let edits_max = HISTORY_EDITS_MAX / STRIDE;
+    let strip = |body: &str| strip(body.as_bytes(), &Limits::default(), edits_max);
+    let message = r#"{"role":"assistant","reasoning":1},"#.repeat(edits_max);
     let body = format!(r#"{{"messages":[{message}1]}}"#);
-    assert!(strip_reasoning(body.as_bytes(), &Limits::default()).is_ok());
+    assert!(strip(&body).is_ok());
     let body = format!(r#"{{"messages":[{message}{{"role":"assistant","reasoning":1}}]}}"#);
-    let error = strip_reasoning(body.as_bytes(), &Limits::default()).unwrap_err();
+    let error = strip(&body).unwrap_err();
     assert_eq!(error.kind, JsonErrorKind::Values);
 }

@@ -1,5 +1,6 @@
 use super::{Finder, FormFault};
 use crate::limits::{FORM_HEAD_BYTES_MAX, MODEL_ID_BYTES_MAX};
+use crate::stride::STRIDE;
 
 const TYPE: &[u8] = b"multipart/form-data; boundary=XyZ";
 
@@ -161,6 +162,3 @@ fn content_types_without_a_boundary_or_of_other_bodies_have_no_finder() {
         );
     }
 }
-
-/// Miri, some thousand times slower, runs one case in eleven.
-const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };
