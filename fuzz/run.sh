@@ -48,6 +48,7 @@ run() {
   case $target in
     http1_*) words=(http1) kind='' length=1024 ;;
     config) words=(config) kind='' length=4096 ;;
+    whole_exchange) words=() kind='' length=1024 ;;
     json_peek | json_rewrite | translate_request) kind=request ;;
     sse_decode) kind=stream length=1024 ;;
     tap | translate_stream) kind=stream ;;
@@ -59,12 +60,18 @@ run() {
   [ -z "$kind" ] || inputs+=("$seeds/$kind")
   [ ! -d "../tests/fixtures/regression/$target" ] || inputs+=("../tests/fixtures/regression/$target")
   mkdir -p "$own" "artifacts/$target"
-  for word in "${words[@]}"; do cat "dictionaries/$word.dict"; done >"target/$target.dict"
+  local told=()
+  if [ "${#words[@]}" -gt 0 ]; then
+    for word in "${words[@]}"; do cat "dictionaries/$word.dict"; done >"target/$target.dict"
+    told=("-dict=target/$target.dict")
+  fi
+  local program="$built/$host/release/$target"
+  [ "$target" != whole_exchange ] || program="$built-sim/$host/release/$target"
   local before after code=0 cpu
   before=$(find "artifacts/$target" -type f | wc -l)
   local TIMEFORMAT='%U %S'
-  { time "$built/$host/release/$target" "$own" "${inputs[@]}" -max_total_time="$seconds" \
-    -max_len="$length" -timeout=60 -report_slow_units=60 -dict="target/$target.dict" -artifact_prefix="artifacts/$target/" \
+  { time "$program" "$own" "${inputs[@]}" -max_total_time="$seconds" \
+    -max_len="$length" -timeout=60 -report_slow_units=60 "${told[@]}" -artifact_prefix="artifacts/$target/" \
     -print_final_stats=1 >"$log" 2>&1 || code=$?; } 2>"$log.time"
   after=$(find "artifacts/$target" -type f | wc -l)
   cpu=$(awk 'END { printf "%.0f", $1 + $2 }' "$log.time")
@@ -78,7 +85,11 @@ run() {
   return "$code"
 }
 
-cargo fuzz build --fuzz-dir . --sanitizer "$sanitizer" --no-trace-compares --target-dir "$built"
+build() {
+  cargo fuzz build --fuzz-dir . --sanitizer "$sanitizer" --no-trace-compares --target-dir "$@"
+}
+build "$built"
+[[ " $* " != *" whole_exchange "* ]] || build "$built-sim" --features sim whole_exchange
 printf '%-20s %12s %7s %7s %9s %9s\n' target executions 'cpu s' edges features findings
 failed=0 running=0
 for target in "$@"; do

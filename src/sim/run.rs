@@ -1,9 +1,10 @@
-//! One seed from beginning to end.
+//! One run from beginning to end.
 
 use core::cell::RefCell;
 use std::rc::Rc;
 
 use crate::net::buffers;
+use crate::net::sim::chance::Chance;
 use crate::net::sim::harbour;
 use crate::net::sim::world::{Owner, Step, Weather, World, current};
 use crate::net::task;
@@ -37,9 +38,23 @@ pub struct Report {
 /// # Errors
 /// What must hold and did not, line by line.
 pub fn run(seed: u64) -> Result<Report, String> {
-    let mut script = Script::new(seed);
+    let script = Script::new(&mut Chance::new(seed ^ 0x5eed_0f5c_4197));
+    play(script, Chance::new(seed)).map_err(|wrong| format!("seed {seed}:\n  {wrong}"))
+}
+
+/// Runs what `input` steers: its first half what is asked for, the other what happens then.
+///
+/// # Errors
+/// What must hold and did not, line by line.
+pub fn steered(input: &[u8]) -> Result<Report, String> {
+    let (asked, happens) = input.split_at(input.len() / 2);
+    let script = Script::new(&mut Chance::steered(asked, 0));
+    play(script, Chance::steered(happens, 0))
+}
+
+fn play(mut script: Script, chance: Chance) -> Result<Report, String> {
     let panics = task::panic_count();
-    let stay = World::enter(seed, script.weather);
+    let stay = World::enter(chance, script.weather);
     let world = current().ok_or("no world")?;
     let (worker, lines) = plan::worker(script.plan)?;
     let asks = core::mem::take(&mut script.asks);
@@ -85,7 +100,7 @@ pub fn run(seed: u64) -> Result<Report, String> {
     if wrong.is_empty() {
         return Ok(report);
     }
-    Err(format!("seed {seed}:\n  {}", wrong.join("\n  ")))
+    Err(wrong.join("\n  "))
 }
 
 struct Run {

@@ -156,10 +156,8 @@ pub(super) const ASKS_MAX: usize = 30;
 pub(super) const PLANS: usize = 3;
 
 impl Script {
-    /// The script of `seed`.
-    pub(super) fn new(seed: u64) -> Self {
-        let mut chance = Chance::new(seed ^ 0x5eed_0f5c_4197);
-        let chance = &mut chance;
+    /// The script that `chance` writes.
+    pub(super) fn new(chance: &mut Chance) -> Self {
         let style = chance.pick(&[
             Style::Fair,
             Style::Faulty,

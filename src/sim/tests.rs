@@ -1,7 +1,9 @@
-use std::thread;
+use std::path::Path;
+use std::{fs, thread};
 
 use crate::net::kit;
-use crate::sim::run::{Report, run};
+use crate::net::sim::chance::Chance;
+use crate::sim::run::{Report, run, steered};
 
 /// Seeds of `cargo test`; `fuzz/run.sh sim` runs as many as there is time for.
 const SEEDS: u64 = 2_000;
@@ -57,6 +59,29 @@ fn a_seed_does_the_same_again() {
     traces.sort_unstable();
     traces.dedup();
     assert_eq!(traces.len(), 60);
+}
+
+#[test]
+fn steered_runs_hold_for_the_corpus_every_finding_and_any_bytes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut inputs = Vec::new();
+    for folder in ["fuzz/corpus", "tests/fixtures/regression"] {
+        let folder = root.join(folder).join("whole_exchange");
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            inputs.push(fs::read(entry.unwrap().path()).unwrap());
+        }
+    }
+    assert!(inputs.len() > 20, "the corpus is missing");
+    for seed in 0..200 {
+        let mut chance = Chance::new(seed);
+        let length = chance.below(600);
+        inputs.push((0..length).map(|_| chance.bytes::<1>()[0]).collect());
+    }
+    for input in inputs {
+        if let Err(wrong) = steered(&input) {
+            panic!("{}: {wrong}", input.escape_ascii());
+        }
+    }
 }
 
 #[test]

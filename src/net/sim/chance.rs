@@ -1,20 +1,39 @@
-//! Numbers out of a seed: the same seed, the same numbers (splitmix64).
+//! Numbers out of a seed: the same seed, the same numbers (splitmix64). A fuzzer gives the first of
+//! them itself, so that it steers what follows.
+
+use std::vec::IntoIter;
 
 /// A source of numbers.
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct Chance {
+    state: u64,
+    chosen: IntoIter<u8>,
+}
 
 impl Chance {
     /// The numbers of `seed`.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    pub fn new(seed: u64) -> Self {
+        Self::steered(&[], seed)
+    }
+
+    /// A number for every two bytes of `chosen`, then those of `seed`.
+    #[must_use]
+    pub fn steered(chosen: &[u8], seed: u64) -> Self {
+        Self {
+            state: seed,
+            chosen: chosen.to_vec().into_iter(),
+        }
     }
 
     /// The next number.
-    pub const fn word(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
+    pub fn word(&mut self) -> u64 {
+        if let Some(low) = self.chosen.next() {
+            let high = self.chosen.next().unwrap_or(0);
+            return u64::from(u16::from_le_bytes([low, high]));
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
@@ -63,5 +82,12 @@ mod tests {
         assert!([3, 4, 5].iter().all(|number| seen.contains(number)));
         assert!(seen.iter().all(|number| (3..=5).contains(number)));
         assert_eq!((one.below(0), one.one_in(0)), (0, false));
+    }
+
+    #[test]
+    fn numbers_are_those_chosen_and_then_those_of_the_seed() {
+        let mut chance = Chance::steered(&[5, 0, 1, 2, 9], 7);
+        let seen: [u64; 4] = core::array::from_fn(|_| chance.word());
+        assert_eq!(seen, [5, 513, 9, Chance::new(7).word()]);
     }
 }

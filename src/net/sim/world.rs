@@ -121,9 +121,9 @@ impl Wake for Bell {
 }
 
 impl World {
-    /// Makes a world out of `seed` and enters it.
+    /// Makes a world out of `chance` and enters it.
     #[must_use]
-    pub fn enter(seed: u64, weather: Weather) -> Stay {
+    pub fn enter(chance: Chance, weather: Weather) -> Stay {
         let id = BORN.get() + 1;
         BORN.set(id);
         let world = Rc::new(Self {
@@ -131,7 +131,7 @@ impl World {
             now: Cell::new(1_000_000_000),
             jumped: Cell::new(0),
             weather: Cell::new(weather),
-            chance: RefCell::new(Chance::new(seed)),
+            chance: RefCell::new(chance),
             timers: RefCell::default(),
             tasks: RefCell::default(),
             woken: RefCell::default(),
