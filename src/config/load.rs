@@ -88,11 +88,21 @@ pub fn parse(text: &str, faults: &mut Faults) -> Config {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let line = error.span().map_or(1, |span| lines.line_at(span.start));
+        let is_repeated = error.message() == "duplicate key";
+        // What stands there may be a credential, unless it is a name.
+        let name = error.span().filter(|_| is_repeated);
+        let name = name.and_then(|span| text.get(span)).unwrap_or_default();
         let place = Place {
             line,
-            path: String::new(),
+            path: name.to_owned(),
         };
-        faults.push(&place, error.message().replace('\n', "; "));
+        let cure = if is_repeated {
+            "; keep one of them"
+        } else {
+            ""
+        };
+        let message = error.message().replace('\n', "; ");
+        faults.push(&place, format!("{message}{cure}"));
     }
     if !errors.is_empty() {
         return Config::default();

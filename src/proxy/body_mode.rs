@@ -60,6 +60,8 @@ pub enum Found {
     Answer(Box<AnswerFacts>),
     /// A document that reports an error.
     Error(Box<ErrorFacts>),
+    /// A document that is neither.
+    Other,
     /// Not JSON, or nothing at all.
     Garbage,
 }
@@ -69,6 +71,7 @@ impl Found {
         match tap::whole(wire, body, tape) {
             Some(Whole::Answer(facts)) => Self::Answer(Box::new(facts)),
             Some(Whole::Error(facts)) => Self::Error(facts),
+            Some(Whole::Other) => Self::Other,
             None => Self::Garbage,
         }
     }
@@ -100,13 +103,13 @@ impl Mode {
         )
     }
 
-    /// Whether this is a whole answer that was read and reports an error.
+    /// Whether this is a whole document that was read and reports an error, or is no answer.
     #[must_use]
     pub const fn is_error(&self) -> bool {
         matches!(
             self,
             Self::Whole {
-                found: Found::Error(_),
+                found: Found::Error(_) | Found::Other,
                 ..
             }
         )
@@ -217,7 +220,7 @@ impl Mode {
                 match found {
                     Found::Unread | Found::Answer(_) => ended(true),
                     Found::Garbage => ended(false),
-                    Found::Error(_) => Progress {
+                    Found::Error(_) | Found::Other => Progress {
                         end: End::UpstreamError,
                         ..Progress::START
                     },
@@ -297,7 +300,9 @@ impl Mode {
             Self::Plain => AnswerFacts::default(),
             Self::Whole { found, .. } => match found {
                 Found::Answer(facts) => core::mem::take(facts.as_mut()),
-                Found::Unread | Found::Error(_) | Found::Garbage => AnswerFacts::default(),
+                Found::Unread | Found::Error(_) | Found::Other | Found::Garbage => {
+                    AnswerFacts::default()
+                }
             },
             Self::Watched { tap, .. } => AnswerFacts {
                 usage: tap.usage(),

@@ -53,13 +53,19 @@ pub async fn run<'w>(
         rest: path.as_slice(),
         versioned: false,
     });
+    let anthropic = head.field(&client.input, "anthropic-version").is_some();
     let endpoint = match endpoint::classify(rest, versioned) {
         // With no model configured the provider's own list is the list.
-        Endpoint::Models | Endpoint::Model(_) if worker.plan.models.is_empty() => Endpoint::Relay,
+        Endpoint::Models if worker.plan.models.is_empty() => Endpoint::Relay,
+        Endpoint::Model(id)
+            if worker.plan.models.is_empty()
+                && !is_ours(worker, head, &client.input, (id, anthropic)) =>
+        {
+            Endpoint::Relay
+        }
         other => other,
     };
     exchange.operation = endpoint.operation();
-    let anthropic = head.field(&client.input, "anthropic-version").is_some();
     let wire = endpoint.wire(rest, anthropic);
     exchange.client_wire = Some(wire);
     let origin = head.field(&client.input, "origin");
@@ -326,6 +332,22 @@ impl<'w> Request<'_, 'w> {
 fn is_compressed(head: &RequestHead, buf: &[u8]) -> bool {
     let mut codings = head.fields.values(buf, "content-encoding");
     codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether no provider can say, where all models are the providers': the id leads past the one whose
+/// list it is.
+fn is_ours(
+    worker: &Worker,
+    head: &RequestHead,
+    buf: &[u8],
+    (id, anthropic): (&[u8], bool),
+) -> bool {
+    let mut asked = Vec::new();
+    target::decode_id(id, &mut asked);
+    matches!(head.method, Method::Get | Method::Head)
+        && !wishes::names_provider(head, buf)
+        && core::str::from_utf8(&asked)
+            .is_ok_and(|asked| worker.plan.leads_elsewhere(asked, anthropic))
 }
 
 fn is_doubled(path: &[u8]) -> bool {

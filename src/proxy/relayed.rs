@@ -186,8 +186,7 @@ impl<'w> Request<'_, 'w> {
 
     /// Whether a body that cannot be looked into has one place to go, whichever model it names.
     fn leads_one_way(&self, head: &RequestHead, buf: &[u8]) -> bool {
-        let mut names = wishes::PROVIDERS.iter();
-        names.any(|name| head.field(buf, name).is_some())
+        wishes::names_provider(head, buf)
             || self.path == limited::BATCHES
             || self.worker.plan.leads_one_way()
     }

@@ -282,7 +282,7 @@ impl Upload {
 fn bad_form(fault: FormFault) -> Missed {
     let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_form");
     Missed::Refused(match fault {
-        FormFault::Malformed => refused,
+        FormFault::Malformed | FormFault::Promise => refused,
         FormFault::Repeated | FormFault::NotText => refused.param("model"),
     })
 }

@@ -37,6 +37,11 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
     None
 }
 
+/// Whether a header names the provider of a bare model.
+pub fn names_provider(head: &RequestHead, buf: &[u8]) -> bool {
+    PROVIDERS.iter().any(|name| head.field(buf, name).is_some())
+}
+
 /// Whether the headers that name a provider contradict each other; an `@` makes no difference.
 fn names_two_providers(head: &RequestHead, buf: &[u8]) -> bool {
     let values = PROVIDERS

@@ -4,8 +4,9 @@
 //! stand before it. No credentials, query or fragment; the texts of faults repeat nothing of the
 //! URL but its path, because people do paste keys into URLs.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::config::schema::ListenAddress;
 use crate::route::upstream::{Endpoint, Scheme};
 use crate::wire::kind::Wire;
 
@@ -51,6 +52,20 @@ pub fn is_local(endpoint: &Endpoint) -> bool {
     let is_v4 = host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
     let is_v6 = host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback());
     is_v4 || is_v6 || host == "localhost"
+}
+
+/// Whether it is an address of this host that is listened on; names but `localhost` are not resolved.
+#[must_use]
+pub fn leads_to(endpoint: &Endpoint, listen: &ListenAddress) -> bool {
+    let ListenAddress::Tcp(listen) = listen else {
+        return false;
+    };
+    let on_all = listen.ip().is_unspecified();
+    let is_met = match endpoint.host.parse::<IpAddr>() {
+        Ok(ip) => ip == listen.ip() || (on_all && is_local(endpoint)),
+        Err(_) => is_local(endpoint) && (on_all || listen.ip().is_loopback()),
+    };
+    endpoint.port == listen.port() && is_met
 }
 
 fn scheme_of(url: &str) -> Result<(Scheme, &str), String> {

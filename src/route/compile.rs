@@ -73,7 +73,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let header = gateway_key_header.as_deref();
     let compiled = providers.into_iter().zip(material.providers);
     let compiled = compiled.filter_map(|(provider, material)| {
-        compile_provider::compile(provider, material, &limits, header, faults)
+        compile_provider::compile(provider, material, &limits, header, &said.listen, faults)
     });
     let compiled: Vec<Provider> = compiled.collect();
     let (mut models, by_id) = models_of(models, &names, faults);

@@ -1,9 +1,9 @@
 //! One `[[provider]]` of the configuration into one [`Provider`] of the plan.
 
-use crate::config::fault::{At, Faults};
+use crate::config::fault::{At, Faults, nearest};
 use crate::config::material::{Credential, ProviderMaterial};
 use crate::config::read::no_such;
-use crate::config::schema::{Fact, KeySource, Provider as Said};
+use crate::config::schema::{Fact, KeySource, ListenAddress, Provider as Said};
 use crate::config::secret::Secret;
 use crate::limits::Limits;
 use crate::provider::dialect::{Flag, flags};
@@ -17,12 +17,14 @@ use crate::wire::kind::{Dialect, Wire};
 
 /// Compiles a provider; `None` where a fault leaves nothing to run on.
 ///
-/// `gateway_key_header` never goes upstream from a client.
+/// `gateway_key_header` never goes upstream from a client. At an address of `listen` the gateway
+/// would ask itself.
 pub fn compile(
     said: Said,
     material: ProviderMaterial,
     limits: &Limits,
     gateway_key_header: Option<&str>,
+    listen: &[At<ListenAddress>],
     faults: &mut Faults,
 ) -> Option<Provider> {
     let name = said.name.as_ref();
@@ -31,7 +33,7 @@ pub fn compile(
     }
     let kind = kind_of(said.kind.as_ref()?, faults)?;
     check_credential(&said, &material.credential, kind, faults);
-    let endpoint = endpoint(&said, kind, faults);
+    let endpoint = endpoint(&said, kind, listen, faults);
     if let Some(endpoint) = &endpoint {
         warn_of_clear_text(&said, endpoint, &material.credential, faults);
     }
@@ -86,12 +88,13 @@ fn check_name(name: &At<String>, faults: &mut Faults) {
 /// Longest name of a provider.
 const NAME_BYTES_MAX: usize = 64;
 
+/// The kind; of a misspelt one, which is a fault, the nearest, so that the rest is checked too.
 fn kind_of(said: &At<String>, faults: &mut Faults) -> Option<&'static Kind> {
-    let found = table::find(&said.value);
-    if found.is_none() {
-        faults.push(&said.place, no_such("kind", &said.value, &table::names()));
-    }
-    found
+    table::find(&said.value).or_else(|| {
+        let names = table::names();
+        faults.push(&said.place, no_such("kind", &said.value, &names));
+        table::find(nearest(&said.value, names)?)
+    })
 }
 
 fn check_credential(said: &Said, credential: &Credential, kind: &Kind, faults: &mut Faults) {
@@ -103,7 +106,12 @@ fn check_credential(said: &Said, credential: &Credential, kind: &Kind, faults: &
     }
 }
 
-fn endpoint(said: &Said, kind: &Kind, faults: &mut Faults) -> Option<Endpoint> {
+fn endpoint(
+    said: &Said,
+    kind: &Kind,
+    listen: &[At<ListenAddress>],
+    faults: &mut Faults,
+) -> Option<Endpoint> {
     let Some(url) = &said.base_url else {
         let Some(url) = kind.base_url else {
             let text = format!(
@@ -132,6 +140,17 @@ fn endpoint(said: &Said, kind: &Kind, faults: &mut Faults) -> Option<Endpoint> {
         } else {
             faults.warn(&url.place, format!("{text}; add /v1 unless that is meant"));
         }
+    }
+    if let Some(own) = listen
+        .iter()
+        .find(|listen| base_url::leads_to(&endpoint, &listen.value))
+    {
+        let text = format!(
+            "the gateway itself listens there ({}), every request would come back to it; name the \
+             provider's address",
+            own.place.path
+        );
+        faults.push(&url.place, text);
     }
     Some(endpoint)
 }

@@ -72,6 +72,21 @@ impl Plan {
         first.map_or(RelayResolution::NoProvider, RelayResolution::Provider)
     }
 
+    /// Whether an id is served, but not under that name by the provider of a request that names no
+    /// model.
+    #[must_use]
+    pub fn leads_elsewhere(&self, asked: &str, anthropic_shaped: bool) -> bool {
+        let Resolution::Found(targets) = self.resolve(asked, None, None) else {
+            return false;
+        };
+        let RelayResolution::Provider(first) = self.relay(None, None, anthropic_shaped, None)
+        else {
+            return true;
+        };
+        let target = targets.first();
+        target.is_some_and(|target| target.provider != first || target.renames(asked))
+    }
+
     /// Ids and aliases that `/v1/models` lists for a key, with their models, in order.
     pub fn models_for(&self, key: Option<&ClientKey>) -> impl Iterator<Item = (&str, &Model)> {
         let said = self.models.iter().flat_map(|model| {

@@ -376,6 +376,8 @@ pub enum Whole {
     Answer(AnswerFacts),
     /// It reports an error where an answer should be.
     Error(Box<ErrorFacts>),
+    /// Neither: JSON that is nothing of this wire.
+    Other,
 }
 
 /// Reads a whole answer of `wire`; nothing if it is not JSON.
@@ -387,6 +389,9 @@ pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> Option<Whole> {
     };
     if let Some(facts) = error::in_answer(wire, root) {
         return Some(Whole::Error(Box::new(facts)));
+    }
+    if !codec::is_answer(wire, root) {
+        return Some(Whole::Other);
     }
     let (usage, stop) = codec::read_facts(wire, root);
     let model = root.get_set("model").and_then(Value::as_raw);

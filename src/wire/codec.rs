@@ -164,6 +164,17 @@ pub fn read_facts(wire: Wire, root: Value<'_>) -> (Usage, Option<StopReason>) {
     }
 }
 
+/// Whether a document is a whole answer of `wire`, or its count of tokens.
+#[must_use]
+pub fn is_answer(wire: Wire, root: Value<'_>) -> bool {
+    match wire {
+        Wire::OpenAiChat => openai_response::is_answer(root),
+        Wire::AnthropicMessages => {
+            anthropic_response::is_answer(root) || root.get_set("input_tokens").is_some()
+        }
+    }
+}
+
 /// Reads a whole answer of `wire`; nothing if the document is none.
 #[must_use]
 pub fn read_answer(wire: Wire, root: Value<'_>) -> Option<Answer<'_>> {

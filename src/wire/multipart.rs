@@ -8,7 +8,7 @@
 //! - a second `model` is a fault: what routes a request must have one reading;
 //! - line ends are CRLF and a delimiter stands on a line of its own, as RFC 2046 §5.1.1 has it.
 //!
-//! Not here: any other field, and what the parts hold.
+//! Not here: any other field but those that ask for a promise about data, and what the parts hold.
 
 use core::ops::Range;
 
@@ -34,6 +34,8 @@ pub enum FormFault {
     Repeated,
     /// A `model` that is empty, too long or no text.
     NotText,
+    /// A field that asks for a promise about data that is not kept yet.
+    Promise,
 }
 
 impl FormFault {
@@ -44,6 +46,10 @@ impl FormFault {
             Self::Malformed => "request body: malformed multipart/form-data",
             Self::Repeated => "model: this field is repeated",
             Self::NotText => "model: expected a non-empty text",
+            Self::Promise => {
+                "privacy_tier, pii_substitution: this gateway does not keep these promises about \
+                 data yet; leave the field out to send the request without it"
+            }
         }
     }
 }
@@ -226,7 +232,7 @@ impl Finder {
 }
 
 /// Whether the part with this head is the field `model`. A head that two readers could take for
-/// two fields is a fault.
+/// two fields is a fault, and so is a field that asks for what is not kept.
 fn names_model(head: &[u8]) -> Result<bool, FormFault> {
     // A file's name may be in another encoding; field names are plain.
     let text = String::from_utf8_lossy(head);
@@ -247,7 +253,10 @@ fn names_model(head: &[u8]) -> Result<bool, FormFault> {
             }
         }
     }
-    Ok(field.flatten().as_deref() == Some("model"))
+    match field.flatten().as_deref() {
+        Some("privacy_tier" | "pii_substitution") => Err(FormFault::Promise),
+        name => Ok(name == Some("model")),
+    }
 }
 
 /// The value of a parameter, out of its quotes. Nothing in the list may stand where readers differ:

@@ -370,6 +370,35 @@ fn any_coding_among_all_content_encodings_is_415_and_none_is_none() {
 }
 
 #[test]
+fn without_models_an_id_is_known_whichever_wire_its_provider_speaks() {
+    each(|driver| {
+        let theirs = r#"{"id":"theirs"}"#;
+        let openai = Provider::answering(http::json(theirs));
+        let anthropic = Provider::answering(http::json(theirs));
+        let gateway = Setup::new(driver)
+            .provider("oai", Wire::OpenAiChat, &openai, "")
+            .provider("ant", Wire::AnthropicMessages, &anthropic, "")
+            .start();
+        for (id, fields, shown, asked) in [
+            ("gpt-4o", "", "theirs", (1, 0)),
+            ("claude-x", "", "claude-x", (1, 0)),
+            ("ant/claude-x", "", "ant/claude-x", (1, 0)),
+            ("oai%2Fgpt-4o", "", "oai/gpt-4o", (1, 0)),
+            ("unlisted", "", "theirs", (2, 0)),
+            ("claude-x", "anthropic-version: 1\r\n", "theirs", (2, 1)),
+            ("gpt-4o", "anthropic-version: 1\r\n", "gpt-4o", (2, 1)),
+            ("claude-x", "x-ringway-provider: oai\r\n", "theirs", (3, 1)),
+        ] {
+            let target = format!("/v1/models/{id}");
+            let got = gateway.client().ask(request("GET", &target, fields, ""));
+            assert_eq!(got.json()["id"], shown, "{id} {fields}");
+            let requests = (openai.requests().len(), anthropic.requests().len());
+            assert_eq!(requests, asked, "{id} {fields}");
+        }
+    });
+}
+
+#[test]
 fn without_models_the_providers_own_list_is_for_keys_that_may_use_everything() {
     each(|driver| {
         let theirs = r#"{"object":"list","data":[{"id":"theirs"}]}"#;

@@ -198,12 +198,49 @@ fn whole_answers_that_are_no_json_are_a_502_or_the_next_target() {
                 assert_eq!(second.requests().len(), 1, "{row} {streamed}");
             }
         }
-        // JSON that is no answer passes as what it is: the client may know better.
-        let kind = "content-type: application/json\r\n";
-        let provider = Provider::answering(answer("200 OK", kind, "{\"ok\":true}"));
-        let gateway = Gateway::on(driver, direction, &provider);
-        assert_eq!(ask(&gateway, direction, false).status, 200);
-        assert_eq!(gateway.only_line()["end"], "complete");
+    });
+}
+
+#[test]
+fn json_that_is_no_answer_is_never_called_complete() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        for body in [
+            "{\"ok\":true}",
+            "{\"choices\":[],\"content\":1}",
+            "[1]",
+            "null",
+        ] {
+            // Who asked for it whole gets it as it came: the client may know better. In the place
+            // of a stream it would read as one without a word.
+            for (streamed, status, end) in [(false, 200, "upstream_error"), (true, 502, "refused")]
+            {
+                let provider = Provider::answering(json(body));
+                let (gateway, second) = with_next(driver, direction, &provider, streamed);
+                let got = ask(&gateway, direction, streamed);
+                assert_eq!(
+                    (got.status, got.end),
+                    (status, End::Whole),
+                    "{body} {streamed}"
+                );
+                if streamed {
+                    told(direction.client, &got);
+                } else {
+                    assert_eq!(got.text(), body);
+                }
+                let line = gateway.only_line();
+                assert_eq!(line["end"], end, "{body} {streamed}: {line}");
+                assert_eq!(line["fault"], "not_an_answer", "{body} {streamed}: {line}");
+                let asked = chat(direction.client, "two", streamed);
+                let request = post(path(direction.client), "", asked);
+                let got = gateway.client().ask(request);
+                assert_eq!(
+                    (got.status, got.end),
+                    (200, End::Whole),
+                    "{body} {streamed}"
+                );
+                assert_eq!(second.requests().len(), 1, "{body} {streamed}");
+            }
+        }
     });
 }
 

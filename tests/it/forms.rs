@@ -157,6 +157,30 @@ fn p14_p20_forms_of_models_that_the_key_may_not_use_or_that_read_two_ways_are_re
 }
 
 #[test]
+fn promises_about_data_are_never_passed_on_in_a_form() {
+    each(|driver| {
+        let first = Provider::answering(http::json("{}"));
+        let other = Provider::answering(http::json("{}"));
+        let gateway = gateway(driver, &first, &other);
+        for name in ["privacy_tier", "pii_substitution"] {
+            let asked = part(&format!("name=\"{name}\""), "true");
+            for parts in [
+                [asked.clone(), model("scribe"), file(600)],
+                [model("scribe"), asked.clone(), file(600)],
+                [model("scribe"), file(300_000), asked.clone()],
+            ] {
+                let got = gateway
+                    .client()
+                    .ask(post(TARGET, &fields("all"), form(&parts)));
+                assert_eq!(got.status, 400, "{}", got.text());
+                assert!(got.text().contains(name), "{}", got.text());
+            }
+        }
+        assert_eq!((first.requests().len(), other.requests().len()), (0, 0));
+    });
+}
+
+#[test]
 fn json_that_says_it_is_a_form_is_routed_by_its_model() {
     each(|driver| {
         let first = Provider::answering(http::json("{}"));

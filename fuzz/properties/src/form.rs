@@ -48,7 +48,8 @@ fn plain(body: &[u8]) -> Option<Option<String>> {
         let head = part.strip_prefix("Content-Disposition: form-data; name=\"")?;
         let (name, value) = head.split_once("\"\r\n\r\n")?;
         let is_odd = value.contains("\r\n--b") || name.contains(['"', '\\', '\r', '\n', '\0']);
-        if is_odd || name.len() > 1000 {
+        let is_promise = matches!(name, "privacy_tier" | "pii_substitution");
+        if is_odd || is_promise || name.len() > 1000 {
             return None;
         }
         if name == "model" {

@@ -295,3 +295,20 @@ fn load_of_garbage_never_panics_and_always_says_something() {
         }
     }
 }
+
+#[test]
+fn keys_that_stand_twice_are_named_with_their_cure() {
+    let loaded = load_text(
+        "[server]\nworkers = 1\n workers = 2\n",
+        "r.toml",
+        Path::new(""),
+        &no_env,
+    );
+    assert_eq!(
+        loaded.faults.lines(),
+        ["r.toml:3: workers: duplicate key; keep one of them"]
+    );
+    let text = "[[provider]]\nkey = sk-secret\n";
+    let loaded = load_text(text, "r.toml", Path::new(""), &no_env);
+    assert!(!loaded.faults.to_string().contains("secret"));
+}

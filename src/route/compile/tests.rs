@@ -556,6 +556,58 @@ fn compile_of_addresses_that_are_probably_not_meant_warns() {
 }
 
 #[test]
+fn compile_of_a_provider_at_the_gateways_own_address_is_a_fault() {
+    let at = |listen: &str, url: &str| {
+        format!(
+            "[server]\nopen = true\nlisten = [\"{listen}\"]\n[[provider]]\nname = \"a\"\n\
+             kind = \"anthropic\"\nkey = \"none\"\nbase_url = \"{url}\"\n"
+        )
+    };
+    for (listen, url) in [
+        ("127.0.0.1:80", "http://127.0.0.1"),
+        ("127.0.0.1:8080", "http://localhost:8080"),
+        ("[::1]:8080", "http://[::1]:8080/x"),
+        ("192.0.2.1:443", "https://192.0.2.1"),
+    ] {
+        check(
+            &at(listen, url),
+            &[
+                "ringway.toml:8: provider[0].base_url: the gateway itself listens there \
+                 (server.listen[0]), every request would come back to it; name the provider's \
+                 address",
+            ],
+        );
+    }
+    for (listen, url) in [
+        ("127.0.0.1:8080", "http://127.0.0.1:8000"),
+        ("127.0.0.1:8080", "http://127.0.0.2:8080"),
+        ("127.0.0.1:8080", "http://model.example:8080"),
+        ("192.0.2.1:8080", "http://localhost:8080"),
+        ("unix:/run/r.sock", "http://localhost:8080"),
+    ] {
+        check_warning(&at(listen, url), &[]);
+    }
+}
+
+#[test]
+fn compile_of_a_misspelt_kind_tells_the_other_faults_of_its_provider_too() {
+    check(
+        "[[provider]]\nname = \"a\"\nkind = \"antropic\"\nbase_url = \"https://h/v1\"\nauth = \"x\"\n",
+        &[
+            "ringway.toml:1: provider[0]: no key; say key_file, key_env, key = \"caller\" (clients \
+             bring their own) or key = \"none\"",
+            "ringway.toml:3: provider[0].kind: no kind `antropic`; known: openai, anthropic, \
+             openai-compatible, anthropic-compatible, azure-openai, deepseek, gemini, groq, \
+             mistral, ollama, openrouter, together, vllm, xai; did you mean `anthropic`?",
+            "ringway.toml:4: provider[0].base_url: ends in /v1, which this wire adds itself (requests \
+             would go to /v1/v1); make its path /",
+            "ringway.toml:5: provider[0].auth: no form of credential `x`; known: bearer, x-api-key, \
+             api-key",
+        ],
+    );
+}
+
+#[test]
 fn compile_of_empty_file_says_what_is_missing() {
     check("", &["ringway.toml: no [[provider]]; name at least one"]);
 }
@@ -605,6 +657,16 @@ fn to2_environment_alone_gives_both_providers_with_our_key_or_the_callers() {
             "OPENAI_API_KEY: the key holds a byte at 1 that cannot stand in a header",
             "ANTHROPIC_BASE_URL: ends in /v1, which this wire adds itself (requests would go to \
              /v1/v1); make its path /",
+        ]
+    );
+
+    // The variable by which clients find the gateway.
+    let own = at(&[("ANTHROPIC_BASE_URL", "http://127.0.0.1:8080")]);
+    assert_eq!(
+        own.unwrap_err().lines(),
+        [
+            "ANTHROPIC_BASE_URL: the gateway itself listens there (server.listen (by default)), every \
+             request would come back to it; name the provider's address"
         ]
     );
 }

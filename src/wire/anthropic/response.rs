@@ -65,7 +65,9 @@ pub fn read_facts(root: Value<'_>) -> (Usage, Option<StopReason>) {
     (usage, Some(reason.map_or(StopReason::Other, stop::read)))
 }
 
-fn is_answer(root: Value<'_>) -> bool {
+/// Whether a document is an answer: a message with content.
+#[must_use]
+pub fn is_answer(root: Value<'_>) -> bool {
     let content = root.get_set("content").map(Value::kind);
     let kind = root.get_set("type");
     content == Some(Kind::Array) && kind.is_none_or(|kind| kind.is_str("message"))

@@ -65,6 +65,19 @@ fn model_among_other_parts_is_found_with_its_place() {
 }
 
 #[test]
+fn promises_about_data_are_refused_wherever_they_stand() {
+    for name in ["privacy_tier", "pii_substitution"] {
+        let asked = model("x").replace("\"model\"", &format!("\"{name}\""));
+        for body in [
+            format!("{asked}{}--XyZ--\r\n", model("a")),
+            format!("{}{asked}", model("a")),
+        ] {
+            assert_eq!(find(&body), Err(FormFault::Promise), "{body}");
+        }
+    }
+}
+
+#[test]
 fn p14_forms_with_two_readings_are_faults() {
     let end = "--XyZ--\r\n";
     for (body, fault) in [

@@ -53,6 +53,13 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     })
 }
 
+/// Whether a document is an answer: it has a choice.
+#[must_use]
+pub fn is_answer(root: Value<'_>) -> bool {
+    root.get_set("choices")
+        .is_some_and(|choices| choices.elements().next().is_some())
+}
+
 /// Usage and stop reason of an answer; one without calls and refusals is not taken apart for it.
 #[must_use]
 pub fn read_facts(root: Value<'_>) -> (Usage, Option<StopReason>) {
