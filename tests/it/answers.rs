@@ -101,7 +101,7 @@ fn odd_streams(wire: Wire) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn j1_j2_j3_j4_p17_streams_come_back_byte_for_byte_however_they_are_written() {
+fn j1_j2_j3_j4_p17_to3_streams_come_back_byte_for_byte_however_they_are_written() {
     each_way(&SAME_WIRE, |driver, direction| {
         let rows = odd_streams(direction.upstream);
         let mut scripts = Vec::new();
