@@ -82,7 +82,7 @@ pub struct Limits {
     /// From a request being read on: past it no further target is tried, none that was is waited
     /// for, and nothing is held back any more. The first target has its own timeouts alone.
     pub attempts_timeout_ms: u64,
-    /// Retries as a percentage of requests, process-wide, plus ten.
+    /// Retries as a percentage of a minute's requests, process-wide, plus ten.
     pub retry_budget_percent: u32,
     /// Idle upstream connections per provider and thread.
     pub pool_idle_max: usize,

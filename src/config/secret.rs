@@ -45,7 +45,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn secret_in_debug_output_is_hidden() {
+    fn p23_secret_in_debug_output_is_hidden() {
         let secret = Secret::new(b"sk-very-private".to_vec());
         assert_eq!(format!("{secret:?}"), "Secret(hidden)");
         assert_eq!(secret.expose(), b"sk-very-private");

@@ -76,6 +76,12 @@ pub fn marked_document<S: Sink>(
     behind_mark(text, at, depth_max, sink)
 }
 
+/// `text` less the byte order mark that it may open with.
+#[must_use]
+pub fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
+
 fn behind_mark<S: Sink>(
     text: &[u8],
     at: usize,

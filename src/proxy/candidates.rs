@@ -112,7 +112,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
                 Ok(candidate) => {
                     let shared = &self.asked.worker.shared;
                     let percent = self.asked.worker.limits().retry_budget_percent;
-                    if candidate.is_fallback && !shared.may_retry(percent) {
+                    if candidate.is_fallback && !shared.retries.take(percent) {
                         self.left.clear();
                         return false;
                     }
@@ -148,7 +148,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         };
         let may_retry = || {
             let percent = worker.limits().retry_budget_percent;
-            worker.shared.has_retry(percent) && !self.is_too_late()
+            worker.shared.retries.has_one(percent) && !self.is_too_late()
         };
         let is_one_left = || self.left.iter().any(has_key) && may_retry();
         self.attempts_left > 0 && (self.next.is_some() || is_one_left())

@@ -234,6 +234,9 @@ impl<'r, 'w> Run<'r, 'w> {
                 return Err(failure.clone());
             }
             self.note_failure(target, failure);
+            if kind == Kind::Credential {
+                exchange.fault = Some(kind.verdict().word);
+            }
         }
         let delivery = Delivery {
             worker,

@@ -42,7 +42,7 @@ pub async fn run<'w>(
     exchange.id = random::id();
     exchange.started_at = read.started.as_nanos();
     exchange.request_at = read.ended.as_nanos();
-    worker.shared.count_request();
+    worker.shared.retries.count_request(read.ended);
     if head.framing.is_empty() {
         // What lies behind the head is the next request, however this one is answered.
         ingress::split_ahead(client, read.body_at);

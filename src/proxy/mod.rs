@@ -32,6 +32,7 @@ pub mod prepare;
 pub mod relay;
 pub mod relayed;
 pub mod reply;
+pub mod retries;
 pub mod scrub;
 pub mod upload;
 pub mod upstream;

@@ -238,7 +238,7 @@ fn may_replace(worker: &Worker, failure: &Failure, started: Instant) -> bool {
     let percent = worker.limits().retry_budget_percent;
     failure.kind == Kind::Stale
         && clock::now().since(started) <= STALE_WINDOW
-        && worker.shared.may_retry(percent)
+        && worker.shared.retries.take(percent)
 }
 
 /// Counts the retry, and gives what it takes the place of a line of its own.

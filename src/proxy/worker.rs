@@ -3,7 +3,7 @@
 //! One thread owns it all; what is shared between workers is [`Shared`], a handful of counters.
 
 use core::cell::RefCell;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use crate::proxy::budget::Budget;
 use crate::proxy::cooldown::Cooldowns;
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
+use crate::proxy::retries::Retries;
 use crate::proxy::scrub::{Needle, Scrubber};
 use crate::route::plan::Plan;
 use crate::telemetry::exchange::Exchange;
@@ -34,8 +35,8 @@ pub struct Shared {
     pub connections: AtomicUsize,
     /// Most client connections.
     pub connections_max: usize,
-    requests: AtomicU64,
-    retries: AtomicU64,
+    /// How often a request may be sent again.
+    pub retries: Retries,
 }
 
 /// One worker's state.
@@ -77,35 +78,8 @@ impl Shared {
             roster: Arc::default(),
             connections: AtomicUsize::new(0),
             connections_max,
-            requests: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
+            retries: Retries::default(),
         }
-    }
-
-    /// Counts a request.
-    pub fn count_request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Takes one retry out of the process-wide budget: `percent` of all requests and ten more.
-    pub fn may_retry(&self, percent: u32) -> bool {
-        let most = self.retries_max(percent);
-        let taken = self.retries.fetch_add(1, Ordering::Relaxed);
-        if taken >= most {
-            self.retries.fetch_sub(1, Ordering::Relaxed);
-        }
-        taken < most
-    }
-
-    /// Whether that budget has a retry left, none being taken.
-    #[must_use]
-    pub fn has_retry(&self, percent: u32) -> bool {
-        self.retries.load(Ordering::Relaxed) < self.retries_max(percent)
-    }
-
-    fn retries_max(&self, percent: u32) -> u64 {
-        let requests = self.requests.load(Ordering::Relaxed);
-        requests.saturating_mul(u64::from(percent)) / 100 + RETRIES_FREE
     }
 
     /// Takes a place for a client's connection, if there is one.
@@ -197,27 +171,12 @@ impl Worker {
     }
 }
 
-/// Retries that are allowed however few requests there were.
-const RETRIES_FREE: u64 = 10;
 /// Nodes of document index that a worker keeps between requests: 64 KiB.
 const TAPE_NODES_KEPT: usize = 4_096;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn p11_retries_stay_within_ten_and_a_tenth_of_requests() {
-        let shared = Shared::new(Arc::new(Budget::new(1, 0)), 1);
-        for _ in 0..100 {
-            shared.count_request();
-        }
-        let granted = (0..50).filter(|_| shared.may_retry(10)).count();
-        assert_eq!(granted, 20);
-        assert!(!shared.has_retry(10));
-        assert!(shared.has_retry(11), "asking takes none");
-        assert!(shared.may_retry(11));
-    }
 
     #[test]
     fn p29_connections_are_admitted_up_to_the_limit() {

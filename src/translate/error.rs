@@ -14,7 +14,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
-use crate::json::scan::DEPTH_MAX;
+use crate::json::scan::{DEPTH_MAX, unmarked};
 use crate::json::tape::Tape;
 use crate::limits::ERROR_BODY_BYTES_MAX;
 use crate::wire::error;
@@ -71,7 +71,7 @@ pub fn in_answer(
     secrets: &[&[u8]],
     tape: &mut Tape,
 ) -> Option<Told> {
-    let root = tape.read(body, DEPTH_MAX, VALUES_MAX).ok()?;
+    let root = tape.read(unmarked(body), DEPTH_MAX, VALUES_MAX).ok()?;
     let facts = error::in_answer(from, root)?;
     let kind = facts.kind;
     let message = message(to, 502, &facts, secrets);
@@ -136,7 +136,7 @@ pub fn scrub<'t>(text: &'t [u8], secrets: &[&[u8]]) -> Cow<'t, [u8]> {
 fn read(from: Wire, body: &[u8], tape: &mut Tape) -> ErrorFacts {
     let end = body.len().min(ERROR_BODY_BYTES_MAX);
     let body = body.get(..end).unwrap_or_default();
-    match tape.read(body, DEPTH_MAX, VALUES_MAX) {
+    match tape.read(unmarked(body), DEPTH_MAX, VALUES_MAX) {
         Ok(root) => error::read_object(from, root),
         Err(_) => ErrorFacts {
             kind: ErrorKind::Api,

@@ -7,6 +7,7 @@ use crate::chat::response::{Answer, Arguments, Block};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
 use crate::json::raw::Raw;
+use crate::json::scan::unmarked;
 use crate::json::tape::Tape;
 use crate::json::write::escape_into;
 use crate::limits::{LOGGED_ID_BYTES_MAX, Limits};
@@ -62,7 +63,11 @@ pub fn translate(
     out: &mut Vec<u8>,
 ) -> Result<AnswerFacts, AnswerFault> {
     let root = tape
-        .read(body, limits.json_depth_max, limits.json_values_max)
+        .read(
+            unmarked(body),
+            limits.json_depth_max,
+            limits.json_values_max,
+        )
         .map_err(AnswerFault::Json)?;
     let answer = codec::read_answer(from, root).ok_or(AnswerFault::NotAnAnswer)?;
     let mut texts = Texts::default();

@@ -38,7 +38,7 @@
 
 use crate::chat::error::ErrorFacts;
 use crate::chat::usage::{End, StopReason, Usage};
-use crate::json::scan::DEPTH_MAX;
+use crate::json::scan::{DEPTH_MAX, unmarked};
 use crate::json::tape::{Tape, Value};
 use crate::limits::{
     ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, EVENT_VALUES_MAX, IDLE_FRAME_BYTES, LOGGED_ID_BYTES_MAX,
@@ -380,9 +380,10 @@ pub enum Whole {
     Other,
 }
 
-/// Reads a whole answer of `wire`; nothing if it is not JSON.
+/// Reads a whole answer of `wire`; nothing if it is not JSON. A byte order mark, which clients pass
+/// over, may stand before it.
 pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> Option<Whole> {
-    let root = match tape.read(body, DEPTH_MAX, ANSWER_VALUES_MAX) {
+    let root = match tape.read(unmarked(body), DEPTH_MAX, ANSWER_VALUES_MAX) {
         Ok(root) => root,
         Err(error) if error.kind.is_limit() => return Some(Whole::Answer(AnswerFacts::default())),
         Err(_) => return None,

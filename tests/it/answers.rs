@@ -126,6 +126,43 @@ fn to3_j1_j2_j3_j4_p17_streams_come_back_byte_for_byte_however_they_are_written(
 }
 
 #[test]
+fn answers_behind_a_byte_order_mark_are_answers_as_they_are_to_clients_without_a_gateway() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let wire = direction.upstream;
+        let same = direction.client == wire;
+        let marked = |body: &str| format!("\u{feff}{body}");
+        let body = marked(whole(wire));
+        let error = marked(&error_body(wire, "some_error", "no luck"));
+        let kind = "content-type: application/json\r\n";
+        let in_chunks = [chunk(&body), LAST_CHUNK.to_vec()].concat();
+        let fields = format!("HTTP/1.1 200 OK\r\n{kind}transfer-encoding: chunked\r\n\r\n");
+        let rows = [
+            (json(&body), 200, &body),
+            ([fields.into_bytes(), in_chunks].concat(), 200, &body),
+            (answer("400 Bad Request", kind, &error), 400, &error),
+        ];
+        for (sent, status, expected) in rows {
+            let provider = Provider::answering(sent);
+            let gateway = Gateway::on(driver, direction, &provider);
+            let body = chat(direction.client, MODEL, false);
+            let got = gateway.client().ask(post(path(direction.client), "", body));
+            assert_eq!(
+                (got.status, got.end),
+                (status, End::Whole),
+                "{}",
+                got.text()
+            );
+            if same {
+                assert_eq!(got.text(), expected);
+            } else {
+                let words = if status == 200 { "Hello" } else { "no luck" };
+                assert!(got.text().contains(words), "{}", got.text());
+            }
+        }
+    });
+}
+
+#[test]
 fn i1_streams_cut_at_every_byte_of_a_character_come_back_byte_for_byte() {
     each_way(&SAME_WIRE, |driver, direction| {
         let wire = direction.upstream;

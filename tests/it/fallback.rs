@@ -570,6 +570,36 @@ fn p9_a_connection_that_was_closed_while_idle_is_not_used() {
 }
 
 #[test]
+fn n3_the_age_at_which_idle_connections_go_cuts_no_live_stream() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let rest = [
+            chunk([finish(wire), terminator(wire)].concat()),
+            LAST_CHUNK.into(),
+        ]
+        .concat();
+        let mut live = then([stream_head(), chunk(begun)].concat(), Step::Gate);
+        live.push(Step::Send(rest));
+        let provider = Provider::start(vec![live, always(json(whole(wire)))]);
+        let gateway = chain(driver, &[(wire, &provider)])
+            .limit("pool_idle_timeout_ms", 1)
+            .start();
+        let mut client = gateway.client();
+        client.send(post(path(wire), "", chat(wire, MODEL, true)));
+        let mut got = client.head();
+        client.until(&mut got, "Hel");
+        // A younger connection is put into the pool, grows too old there and is closed.
+        assert_eq!(ask(&gateway, wire, false).status, 200);
+        provider.wait_end(1);
+        provider.open();
+        client.finish(&mut got);
+        assert_eq!(got.end, End::Whole);
+        assert!(got.text().ends_with(terminator(wire)), "{}", got.text());
+    });
+}
+
+#[test]
 fn stale_twice_is_a_502_and_no_third_try() {
     each(|driver| {
         let wire = Wire::OpenAiChat;

@@ -404,6 +404,7 @@ fn f9_a_refused_credential_of_ours_is_passed_on_as_sent_and_counted() {
                 .ask(post(path(wire), "", chat(wire, MODEL, false)));
             assert_eq!((got.status, got.text()), (401, &*error));
             gateway.wait_metric("ringway_credential_refused_total", 1.0);
+            assert_eq!(gateway.only_line()["fault"], "credential");
         }
     });
 }

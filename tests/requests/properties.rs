@@ -125,7 +125,7 @@ fn recorded_bodies_of_the_wrong_wire_never_panic() {
 }
 
 #[test]
-fn m5_numbers_keep_their_digits() {
+fn m5_p16_numbers_keep_their_digits() {
     let body = r#"{"model":"m","max_tokens":9,"temperature":0.10000000000000001,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"id\":12345678901234567890123,\"x\":1e400}"}}]},{"role":"tool","tool_call_id":"c","content":"r"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","const":1e400}}}]}"#;
     let (bytes, _) = Run::to_anthropic("claude-sonnet-4-20250514")
         .bytes(body.as_bytes())

@@ -116,7 +116,11 @@ const REFUSED: &[(&str, &str)] = &[
 fn recorded_requests_translate_or_are_refused_as_expected() {
     let mut seen = BTreeMap::new();
     let mut translated = 0;
-    for (name, wire, body) in requests() {
+    let requests = requests();
+    if requests.is_empty() {
+        return;
+    }
+    for (name, wire, body) in requests {
         for run in targets(wire) {
             match run.run(&body) {
                 Ok(out) => {
@@ -202,12 +206,21 @@ fn targets(wire: Wire) -> Vec<Run<'static>> {
     }
 }
 
-/// Names, wires and bodies of all recorded requests.
+/// Names, wires and bodies of all recorded requests; none where the folder is absent, which CI
+/// refuses.
+#[expect(clippy::print_stdout, reason = "a test that was not run says so")]
 pub(crate) fn requests() -> Vec<(String, Wire, String)> {
     let folder = folder();
     let mut found = Vec::new();
-    let entries = std::fs::read_dir(&folder)
-        .unwrap_or_else(|e| panic!("{}: {e}: set RINGWAY_RECORDED", folder.display()));
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        let told = format!(
+            "no recorded exchanges in {}: set RINGWAY_RECORDED",
+            folder.display()
+        );
+        assert!(std::env::var_os("CI").is_none(), "{told}");
+        println!("not run: {told}");
+        return Vec::new();
+    };
     for entry in entries {
         let path = entry.unwrap().path();
         let Ok(meta) = std::fs::read(path.join("meta.json")) else {
