@@ -104,6 +104,10 @@ pub struct State {
     turned: Instant,
     /// When the latest bytes for the client were handed over.
     told: Instant,
+    /// They have left.
+    written: bool,
+    /// When the terminator came.
+    ended: Option<Instant>,
     /// Payload has come: framing alone is nothing that could be shown.
     came: bool,
     /// Its first content has come: of a stream, no longer its start-up frames alone.
@@ -132,6 +136,8 @@ impl State {
             heard,
             turned: heard,
             told: heard,
+            written: true,
+            ended: None,
             came: false,
             content: false,
         }
@@ -206,6 +212,7 @@ impl Relay<'_> {
                     None => self.has_shown(),
                 };
                 self.wait_end().is_some_and(|end| self.state.turned < end)
+                    && self.state.end == End::Open
                     && !begun
                     && self.out.len() < self.worker.limits().held_bytes_max
             }
@@ -244,11 +251,19 @@ impl Relay<'_> {
         matches!(self.mode, Mode::Translated(_))
     }
 
-    /// Whether nothing more is to be read: the body ended or broke, or its meaning has.
+    /// Whether nothing more is to be read: the body ended or broke, or its meaning has and the body
+    /// stays open.
     fn is_over(&self) -> bool {
         self.state.body != Body::Open
             || self.state.is_broken()
-            || (self.is_translated() && self.state.end != End::Open)
+            || self.ends_by().is_some_and(|end| self.state.turned >= end)
+    }
+
+    /// Until when a translated stream whose terminator has come waits for the end of the body, so
+    /// that one that breaks there is no success. Silence is no break.
+    fn ends_by(&self) -> Option<Instant> {
+        let ended = self.state.ended.filter(|_| self.is_translated())?;
+        Some(ended.plus_ms(BODY_END_MS))
     }
 
     /// Decodes what the last read delivered and appends what the client gets of it.
@@ -280,6 +295,9 @@ impl Relay<'_> {
             };
             self.state.content |= progress.content;
             self.state.end = note(exchange, progress, self.state.heard);
+        }
+        if self.state.end == End::Complete {
+            self.state.ended.get_or_insert(self.state.turned);
         }
         if self.state.end == End::UpstreamError
             && self.is_translated()
@@ -357,8 +375,10 @@ impl Relay<'_> {
             if !self.out.is_empty() {
                 self.state.told = self.state.turned;
             }
-            if self.mode.pings() {
-                wait_until = self.ping_at().min(stall_at);
+            match self.ends_by() {
+                Some(end) => wait_until = end.min(stall_at),
+                None if self.mode.pings() => wait_until = self.ping_at().min(stall_at),
+                None => {}
             }
         }
         let turn = self
@@ -371,7 +391,7 @@ impl Relay<'_> {
                 self.state.heard = self.state.turned;
             }
             Turn::Read(Err(error)) => self.state.body = Body::Broken(kind_of(error)),
-            // The next turn begins with a ping, or the hold ends.
+            // The next turn begins with a ping, or the hold or the wait for the body's end is over.
             Turn::Expired if wait_until < stall_at => {}
             Turn::Expired => self.state.body = Body::Broken(Kind::BodyStall),
             Turn::Cut => self.state.body = Body::Broken(Kind::DrainCut),
@@ -425,7 +445,8 @@ impl Relay<'_> {
             deadline.set_at(wait_until);
         }
         let mut writing = pin!(writer.write(bytes, 0..len));
-        let mut is_written = len == 0;
+        self.state.written = len == 0;
+        let is_written = &mut self.state.written;
         let (source, buf) = (&mut self.upstream.stream.reader, &mut self.upstream.buf);
         let out = &mut self.out;
         // Events grow where they are translated, and need no reads as large as bodies do. Framed,
@@ -436,17 +457,17 @@ impl Relay<'_> {
             BUSY_READ_BYTES - CHUNK_FRAME_BYTES
         };
         poll_fn(|cx| {
-            if !is_written && let Poll::Ready((result, mut buffer)) = writing.as_mut().poll(cx) {
+            if !*is_written && let Poll::Ready((result, mut buffer)) = writing.as_mut().poll(cx) {
                 if result.is_err() {
                     return Poll::Ready(Turn::ClientLost(Kind::ClientGone));
                 }
                 exchange.bytes_out += len as u64;
                 buffer.clear();
                 buffers::give(core::mem::replace(out, buffer));
-                is_written = true;
+                *is_written = true;
                 deadline.set_at(wait_until);
             }
-            if !is_written {
+            if !*is_written {
                 // What it brings waits as it is: a client that does not read costs one buffer.
                 source.begin(cx);
             } else if let Poll::Ready(result) = source.poll_read_most(cx, buf, read_bytes) {
@@ -456,10 +477,10 @@ impl Relay<'_> {
                 return Poll::Ready(Turn::ClientLost(Kind::ClientGone));
             }
             // A write under way is finished first: last words must not overtake it.
-            if is_written && drain.phase() == Phase::Cut {
+            if *is_written && drain.phase() == Phase::Cut {
                 return Poll::Ready(Turn::Cut);
             }
-            if !is_written {
+            if !*is_written {
                 let stalled = taking.poll_stalled(reader, deadline, cx);
                 return stalled.map(|()| Turn::ClientLost(Kind::ClientStalled));
             }
@@ -531,5 +552,7 @@ fn kind_of(error: NetError) -> Kind {
 /// How long the head of a translated stream waits for the first event. Providers send both at once
 /// or in a row; one that thinks first shows its head by then, and pings follow it.
 const FIRST_EVENT_MS: u64 = 500;
+/// How long a translated stream, all told, waits for the end of the provider's body.
+const BODY_END_MS: u64 = 1_000;
 /// What a chunk needs beside its payload, and the end of the body behind it.
 const CHUNK_FRAME_BYTES: usize = 32;

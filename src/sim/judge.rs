@@ -139,6 +139,12 @@ impl Case<'_> {
         weather.failing > 0 || weather.jumping > 0 || self.is_killed
     }
 
+    /// The client has the terminator of its stream.
+    fn has_end_mark(&self) -> bool {
+        let mark = end_mark(self.ask.wire).as_bytes();
+        self.ask.stream && memchr::memmem::find(&self.sight.payload, mark).is_some()
+    }
+
     /// The right bytes, and an end only where one came.
     fn check_payload(&self, wrong: &mut Vec<String>) {
         let (sight, payload) = (self.sight, self.sight.payload.as_slice());
@@ -263,7 +269,8 @@ impl Case<'_> {
         let fits = match (sight.end, sight.status) {
             (End::Whole, 200) => end == "complete",
             (End::Whole, status) => end == "refused" && record.status == status,
-            (End::Broken, _) if self.is_rough() => end != "complete",
+            // A connection to the client that fails behind the terminator has delivered all.
+            (End::Broken, _) if self.is_rough() => end != "complete" || self.has_end_mark(),
             (End::Broken, _) => matches!(end, "truncated" | "upstream_error"),
             (End::Nothing, _) => end != "complete",
             (End::Left, _) => true,

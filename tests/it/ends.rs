@@ -644,7 +644,7 @@ fn f2_f4_an_error_that_opens_a_stream_of_the_other_wire_is_an_error_answer_of_it
 }
 
 #[test]
-fn what_came_with_a_terminator_is_looked_at_and_what_has_not_come_is_not_waited_for() {
+fn a_body_that_breaks_behind_its_terminator_is_truncated_and_one_that_stays_open_is_not() {
     each_way(&DIRECTIONS, |driver, direction| {
         let all = [stream_head(), chunk(events(direction.upstream))].concat();
         let rows = [
@@ -653,6 +653,8 @@ fn what_came_with_a_terminator_is_looked_at_and_what_has_not_come_is_not_waited_
                 once([&all, &b"zz\r\n"[..]].concat()),
                 Some("framing"),
             ),
+            ("cut", then(all.clone(), Step::Close), Some("body_cut")),
+            ("reset", then(all.clone(), Step::Reset), Some("body_cut")),
             ("silence", then(all, Step::Gate), None),
         ];
         for (row, script, fault) in rows {
@@ -678,5 +680,27 @@ fn what_came_with_a_terminator_is_looked_at_and_what_has_not_come_is_not_waited_
             );
             assert_eq!(line["fault"].as_str(), fault, "{row}: {line}");
         }
+    });
+}
+
+#[test]
+fn a_client_that_leaves_with_the_terminator_has_had_all() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let all = [stream_head(), chunk(events(direction.upstream))].concat();
+        let provider = Provider::all(once(all));
+        let gateway = Gateway::on(driver, direction, &provider);
+        let mut client = gateway.client();
+        client.send(post(
+            path(direction.client),
+            "",
+            chat(direction.client, MODEL, true),
+        ));
+        let mut answer = client.head();
+        client.until(&mut answer, end_mark(direction.client));
+        client.leave();
+        provider.wait_end(0);
+        let line = gateway.only_line();
+        assert_eq!(line["end"], "complete", "{line}");
+        assert!(line["fault"].is_null(), "{line}");
     });
 }

@@ -42,6 +42,7 @@ impl Relay<'_> {
         exchange: &mut Exchange,
     ) -> Next {
         let State { body, end, .. } = self.state;
+        self.state.written &= self.out.is_empty();
         // A document that reports an error is whole, and passes as it came.
         let told = body == Body::Whole && self.mode.is_error();
         let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
@@ -149,8 +150,14 @@ impl Relay<'_> {
         }
     }
 
+    /// The client left. One that has the terminator has all: clients close without waiting for the
+    /// end of the body.
     pub(super) fn client_lost(&mut self, kind: Kind, exchange: &mut Exchange) -> Next {
         self.take_facts(exchange);
+        if self.state.ended.is_some() && self.state.written && self.mode.is_stream() {
+            exchange.outcome = Outcome::Complete;
+            return Next::Abort;
+        }
         exchange.outcome = Outcome::Cancelled;
         exchange.fault = Some(kind.verdict().word);
         Next::Abort
