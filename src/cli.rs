@@ -56,6 +56,7 @@ pub enum Command {
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Make a client key; print it once, with its digest for the configuration
+    #[command(after_help = KEY_EXAMPLES)]
     Key(KeyArgs),
     /// Stream through all four directions against a stub provider, on this host alone
     #[command(after_help = DEMO_EXAMPLES)]
@@ -154,6 +155,12 @@ Examples:
 
 Routes go to standard output, faults and warnings to standard error, each as
 file:line: key: what is wrong; the cure. Exit code 2 with any fault.";
+
+const KEY_EXAMPLES: &str = "\
+Examples:
+  ringway key --tenant blue      a key for the client, and the [[key]] that lets it in
+
+The key is shown this once and kept nowhere; the configuration holds its digest alone.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

@@ -148,17 +148,26 @@ impl core::error::Error for Faults {}
 /// The known name closest to an unknown one, where one is close enough to be meant.
 #[must_use]
 pub fn nearest<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let scored = known.into_iter().map(|name| {
-        let score = strsim::jaro_winkler(unknown, name);
-        (score, name)
-    });
-    let best = scored.max_by(|left, right| left.0.total_cmp(&right.0))?;
-    (best.0 > 0.75).then_some(best.1)
+    let (score, name) = scored(unknown, known)?;
+    (score > 0.75).then_some(name)
+}
+
+/// The known name closest to an unknown one, however far off it is.
+#[must_use]
+pub fn closest<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    scored(unknown, known).map(|(_, name)| name)
+}
+
+fn scored<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> Option<(f64, &'n str)> {
+    known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(unknown, name), name))
+        .max_by(|left, right| left.0.total_cmp(&right.0))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Faults, Place, nearest};
+    use super::{Faults, Place, closest, nearest};
 
     #[test]
     fn faults_print_sorted_by_line_with_what_is_known_of_the_place() {
@@ -192,5 +201,7 @@ mod tests {
         assert_eq!(nearest("keyfile", known), Some("key_file"));
         assert_eq!(nearest("zzz", known), None);
         assert_eq!(nearest("x", []), None);
+        assert_eq!(closest("zkey", known), Some("key_env"));
+        assert_eq!(closest("x", []), None);
     }
 }

@@ -6,7 +6,7 @@
 
 use core::ops::RangeInclusive;
 
-use crate::config::fault::{At, Faults, Place, nearest};
+use crate::config::fault::{At, Faults, Place, closest, nearest};
 use crate::config::node::{Entry, Node, Value};
 
 /// The members of one table, taken out one by one.
@@ -209,7 +209,13 @@ impl<'f> Fields<'f> {
             let place = self.place_of(&entry.name, entry.line);
             let text = match nearest(&entry.name, self.asked.iter().copied()) {
                 Some(name) => format!("unknown key; did you mean `{name}`?"),
-                None => format!("unknown key; known: {}", self.asked.join(", ")),
+                None => {
+                    let closest = closest(&entry.name, self.asked.iter().copied());
+                    let hint = closest.map_or_else(String::new, |name| {
+                        format!("; the nearest that is known is `{name}`")
+                    });
+                    format!("unknown key{hint}; known: {}", self.asked.join(", "))
+                }
             };
             self.faults.push(&place, text);
         }

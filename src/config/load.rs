@@ -267,26 +267,28 @@ impl Sources<'_> {
     }
 
     fn tls(&mut self, server: &Server) -> Option<TlsMaterial> {
-        let (cert, key) = match (&server.tls_cert, &server.tls_key) {
-            (None, None) => return None,
-            (Some(cert), Some(key)) => (cert, key),
-            (Some(one), None) => return self.lonely(one, "tls_cert wants tls_key beside it"),
-            (None, Some(one)) => return self.lonely(one, "tls_key wants tls_cert beside it"),
+        let (cert, key) = (server.tls_cert.as_ref(), server.tls_key.as_ref());
+        let lonely = match (cert, key) {
+            (Some(one), None) => Some((one, "tls_cert wants tls_key beside it")),
+            (None, Some(one)) => Some((one, "tls_key wants tls_cert beside it")),
+            _ => None,
         };
-        let cert_pem = self.certificates(cert);
-        let path = self.folder.join(&key.value);
-        let read = read_private(&path, self.is_credential(&path));
-        let checked = read.and_then(|bytes| has_pem(bytes, b"PRIVATE KEY-----", "private key"));
-        let key_pem = self.found(checked, &key.place).map(Secret::new);
+        if let Some((file, text)) = lonely {
+            self.faults.push(&file.place, text);
+        }
+        let cert_pem = cert.and_then(|cert| self.certificates(cert));
+        let key_pem = key.and_then(|key| self.private_key(key));
         Some(TlsMaterial {
             cert_pem: cert_pem?,
             key_pem: key_pem?,
         })
     }
 
-    fn lonely<T>(&mut self, file: &At<PathBuf>, text: &str) -> Option<T> {
-        self.faults.push(&file.place, text);
-        None
+    fn private_key(&mut self, file: &At<PathBuf>) -> Option<Secret> {
+        let path = self.folder.join(&file.value);
+        let read = read_private(&path, self.is_credential(&path));
+        let checked = read.and_then(|bytes| has_pem(bytes, b"PRIVATE KEY-----", "private key"));
+        self.found(checked, &file.place).map(Secret::new)
     }
 
     fn found<T>(&mut self, result: Result<T, String>, place: &Place) -> Option<T> {

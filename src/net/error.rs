@@ -188,7 +188,9 @@ impl TlsFault {
             Self::Name => "tls certificate is for another name",
             Self::Expired => "tls certificate is not valid now",
             Self::Untrusted => "tls certificate is signed by no root that is trusted",
-            Self::Certificate => "tls certificate is not acceptable",
+            Self::Certificate => {
+                "tls certificate is none for a server (an authority's own, CA:TRUE, is not taken)"
+            }
             Self::Incompatible => "tls peers share no version, cipher suite or protocol",
             Self::Alert => "tls peer sent an alert",
             Self::Protocol => "tls protocol violated",

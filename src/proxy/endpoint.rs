@@ -70,6 +70,15 @@ fn misspelt(path: &[u8]) -> Option<&'static str> {
     segments.next().is_none().then_some(own)
 }
 
+/// Whether a path lies at or under `/messages`, in any letters and behind any number of `/v1`.
+fn is_messages(path: &[u8]) -> bool {
+    let mut segments = path.split(|&byte| byte == b'/').skip(1);
+    segments
+        .find(|segment| !segment.eq_ignore_ascii_case(b"v1"))
+        .and_then(|first| first.split(|&byte| byte == b';').next())
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"messages"))
+}
+
 impl Endpoint<'_> {
     /// The methods that the endpoint takes, as `Allow` lists them.
     #[must_use]
@@ -101,7 +110,7 @@ impl Endpoint<'_> {
         match self {
             Self::Chat(wire) => wire,
             Self::CountTokens => Wire::AnthropicMessages,
-            _ if anthropic_headers || path.starts_with(b"/messages/") => Wire::AnthropicMessages,
+            _ if anthropic_headers || is_messages(path) => Wire::AnthropicMessages,
             _ => Wire::OpenAiChat,
         }
     }
@@ -150,5 +159,22 @@ mod tests {
         for (path, versioned, expected) in cases {
             assert_eq!(classify(path, versioned), expected);
         }
+    }
+
+    #[test]
+    fn wire_of_what_is_not_ours_is_that_of_the_path() {
+        for (path, wire) in [
+            (&b"/messages/batches"[..], Wire::AnthropicMessages),
+            (b"/Messages", Wire::AnthropicMessages),
+            (b"/v1/v1/v1/messages", Wire::AnthropicMessages),
+            (b"/v1/messages/", Wire::AnthropicMessages),
+            (b"/messages;a=b", Wire::AnthropicMessages),
+            (b"/messagesx", Wire::OpenAiChat),
+            (b"/threads/messages", Wire::OpenAiChat),
+            (b"/v1", Wire::OpenAiChat),
+        ] {
+            assert_eq!(Endpoint::Unknown.wire(path, false), wire);
+        }
+        assert_eq!(Endpoint::Unknown.wire(b"/", true), Wire::AnthropicMessages);
     }
 }

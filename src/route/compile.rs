@@ -280,7 +280,9 @@ fn number(models: &mut [Model]) -> usize {
 }
 
 fn check_id(id: &str, place: &Place, faults: &mut Faults) {
-    if id.is_empty() || id.trim() != id || id.chars().any(char::is_control) {
+    if id.is_empty() {
+        faults.push(place, "expected a model id, found none");
+    } else if id.trim() != id || id.chars().any(char::is_control) {
         faults.push(
             place,
             "expected a model id without spaces around it or control characters",

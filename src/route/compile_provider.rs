@@ -31,7 +31,11 @@ pub fn compile(
     if let Some(name) = name {
         check_name(name, faults);
     }
-    let kind = kind_of(said.kind.as_ref()?, faults)?;
+    // One that is missing is a fault already; the rest is checked as that of any service.
+    let kind = match &said.kind {
+        Some(kind) => kind_of(kind, faults)?,
+        None => table::find("openai-compatible")?,
+    };
     check_credential(&said, &material.credential, kind, faults);
     let endpoint = endpoint(&said, kind, listen, faults);
     if let Some(endpoint) = &endpoint {

@@ -326,17 +326,19 @@ fn p12_our_own_paths_are_not_relayed_under_another_spelling() {
     each(|driver| {
         let (openai, anthropic) = both();
         let gateway = two(Setup::new(driver), &openai, &anthropic).start();
-        for (target, status) in [
-            ("/v1/%63hat/completions", 400),
-            ("/v1/Chat/Completions", 404),
-            ("/v1/chat/completions;a=b", 404),
-            ("/v1/Messages", 404),
-            ("/v1/Models/gpt-4o", 404),
+        let (openai_wire, anthropic_wire) = (Wire::OpenAiChat, Wire::AnthropicMessages);
+        for (target, status, wire) in [
+            ("/v1/%63hat/completions", 400, openai_wire),
+            ("/v1/Chat/Completions", 404, openai_wire),
+            ("/v1/chat/completions;a=b", 404, openai_wire),
+            ("/v1/Messages", 404, anthropic_wire),
+            ("/v1/messages;a=b", 404, anthropic_wire),
+            ("/v1/Models/gpt-4o", 404, openai_wire),
         ] {
             let body = chat(Wire::OpenAiChat, "gpt-4o", false);
             let got = gateway.client().ask(post(target, "", body));
             assert_eq!(got.status, status, "{target}");
-            told(Wire::OpenAiChat, &got);
+            told(wire, &got);
         }
         let got = gateway.client().ask(post("/v1/CHAT/completions", "", "{}"));
         assert!(

@@ -281,7 +281,11 @@ fn p2_p7_paths_that_could_be_read_as_others_are_400_before_the_key_is_looked_at(
         ] {
             let got = gateway.client().ask(http::request("GET", target, "", ""));
             assert_eq!(got.status, 400, "{target}: {}", got.text());
-            assert!(!told(Wire::OpenAiChat, &got).message.is_empty());
+            let wire = match target.ends_with("/messages") {
+                true => Wire::AnthropicMessages,
+                false => Wire::OpenAiChat,
+            };
+            assert!(!told(wire, &got).message.is_empty());
         }
         assert_eq!(provider.connections(), 0);
     });

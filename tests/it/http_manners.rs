@@ -317,7 +317,7 @@ fn wrong_methods_are_405_with_allow_and_unknown_paths_404_in_the_wire() {
                 "anthropic-version: 2023-06-01\r\n",
                 Wire::AnthropicMessages,
             ),
-            ("/v1/Messages/", "", Wire::OpenAiChat),
+            ("/v1/Messages/", "", Wire::AnthropicMessages),
         ] {
             let got = gateway.client().ask(request("GET", target, fields, ""));
             let status = if target.ends_with('/') && target.len() > 1 {
