@@ -22,7 +22,7 @@ impl Chance {
     pub fn steered(chosen: &[u8], seed: u64) -> Self {
         Self {
             state: seed,
-            chosen: chosen.to_vec().into_iter(),
+            chosen: Vec::from(chosen).into_iter(),
         }
     }
 
