@@ -84,6 +84,7 @@ fn wanted(args: &CompareArgs) -> io::Result<Vec<&'static Scene>> {
     Ok(SCENES
         .iter()
         .filter(|scene| is_wanted(loads, scene.name))
+        .filter(|scene| !scene.full || args.full || !loads.is_empty())
         .collect())
 }
 

@@ -34,7 +34,7 @@ pub struct Scene {
     pub who: Who,
     /// What is to be reached.
     pub goals: &'static [Goal],
-    /// Whether it takes long.
+    /// Whether it runs only where there is time, or where it is asked for.
     pub full: bool,
 }
 
@@ -153,6 +153,33 @@ pub const SCENES: &[Scene] = &[
         connections: 1000,
         who: Who::Proxies,
         goals: &[Goal::Cpu("nginx", 0.9), Goal::Cpu("haproxy", 1.05)],
+        ..BASE
+    },
+    Scene {
+        name: "paced-1000-openai-to-anthropic",
+        about: "1,000 streams, a delta every 100 ms, translated for an OpenAI client; nginx relays its own wire",
+        stream: true,
+        translated: true,
+        script: "deltas=100000,gap_ms=100",
+        hold_ms: Some(100),
+        connections: 1000,
+        who: Who::AndNginx,
+        goals: &[Goal::Cpu("nginx", 1.2)],
+        full: true,
+        ..BASE
+    },
+    Scene {
+        name: "paced-1000-anthropic-to-openai",
+        about: "1,000 streams, a delta every 100 ms, translated for an Anthropic client; nginx relays its own wire",
+        wire: Wire::Anthropic,
+        stream: true,
+        translated: true,
+        script: "deltas=100000,gap_ms=100",
+        hold_ms: Some(100),
+        connections: 1000,
+        who: Who::AndNginx,
+        goals: &[Goal::Cpu("nginx", 1.2)],
+        full: true,
         ..BASE
     },
     Scene {
