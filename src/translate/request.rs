@@ -68,7 +68,7 @@ pub fn translate(
         Wire::AnthropicMessages => adapt::anthropic::fit(&mut fit, &mut request)?,
     }
     if context.hints.strict
-        && let Some(member) = fit.notes.first()
+        && let Some(member) = fit.notes.loss()
     {
         return Err(strict(member));
     }

@@ -19,4 +19,5 @@ mod openai_to_anthropic;
 mod properties;
 mod recorded;
 mod seldom;
+mod strict;
 mod support;

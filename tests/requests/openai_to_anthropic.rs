@@ -78,16 +78,8 @@ fn hints_without_a_word_are_dropped_and_named() {
             "dropped=frequency_penalty,presence_penalty",
         ),
         (
-            r#""prediction":{"type":"content","content":"x"}"#,
-            "dropped=prediction",
-        ),
-        (
             r#""store":true,"verbosity":"low""#,
             "dropped=store,verbosity",
-        ),
-        (
-            r#""prompt_cache_key":"k","prompt_cache_options":{},"prompt_cache_retention":"24h""#,
-            "dropped=prompt_cache_key,prompt_cache_options,prompt_cache_retention",
         ),
         (r#""service_tier":"flex""#, "dropped=service_tier"),
         (r#""service_tier":"scale""#, "dropped=service_tier"),

@@ -49,7 +49,12 @@ pub fn tool<'t>(
         }
         return Ok(None);
     }
-    read::strays(value, &KNOWN, request);
+    read::strays(value, &[KNOWN.as_slice(), &OPTIMISATIONS].concat(), request);
+    for name in OPTIMISATIONS {
+        if value.get_set(name).is_some() {
+            request.lacks(Unsaid::spared(name));
+        }
+    }
     let place_of_schema = place.member("input_schema");
     let schema = match value.get_set("input_schema") {
         Some(schema) => Some(read::opaque(schema, &place_of_schema)?.source()),
@@ -137,4 +142,6 @@ const KNOWN: [&str; 6] = [
     "strict",
     "cache_control",
 ];
+/// Members of a tool that say when it is loaded and how soon its input comes, not what it does.
+const OPTIMISATIONS: [&str; 2] = ["defer_loading", "eager_input_streaming"];
 const LOCATION: [&str; 4] = ["city", "country", "region", "timezone"];
