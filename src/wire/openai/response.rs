@@ -16,7 +16,7 @@ use crate::wire::openai::reasoning::{self, Carriers, FORMAT, Piece};
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::arguments::says_something;
 use crate::wire::openai::stream::chunk::completion_id;
-use crate::wire::openai::{failure, finish, usage};
+use crate::wire::openai::{failure, finish, tier, usage};
 use crate::wire::thought;
 
 /// Reads an answer's first choice; nothing if the document is no answer.
@@ -109,7 +109,7 @@ pub fn write(answer: &Answer<'_>, settings: &Settings, out: &mut Vec<u8>) {
         w.name("usage");
         usage::write(&answer.ending.usage, &mut w);
     }
-    if let Some(tier) = answer.service_tier.and_then(service_tier) {
+    if let Some(tier) = answer.service_tier.and_then(tier::read) {
         w.name("service_tier").string(tier);
     }
     w.close_object();
@@ -466,16 +466,6 @@ fn escaped(arguments: &Arguments<'_>) -> Vec<u8> {
             escape_into(core::str::from_utf8(source).unwrap_or_default(), &mut body);
             body
         }
-    }
-}
-
-/// A tier of the Anthropic wire in the OpenAI wire's words; tiers of its own stay.
-fn service_tier(tier: Raw<'_>) -> Option<&str> {
-    match tier.plain()? {
-        "standard" => Some("default"),
-        "batch" => Some("flex"),
-        own @ ("priority" | "default" | "flex" | "auto" | "scale") => Some(own),
-        _ => None,
     }
 }
 

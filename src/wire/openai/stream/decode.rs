@@ -223,6 +223,7 @@ impl Decoder {
         sink(Event::Start {
             id: chunk.id,
             model: chunk.model,
+            tier: Raw::EMPTY,
         })
     }
 
@@ -443,6 +444,7 @@ impl Decoder {
             sink(Event::Start {
                 id: Raw::EMPTY,
                 model: Raw::EMPTY,
+                tier: Raw::EMPTY,
             })?;
         }
         sink(Event::End(Ending {
