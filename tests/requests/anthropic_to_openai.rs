@@ -1,6 +1,7 @@
 //! Requests of the Anthropic wire towards OpenAI models: each row of the rules with its verdict.
 
 use ringway::wire::error::write_body;
+use ringway::wire::ids::fingerprint;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
@@ -1102,4 +1103,14 @@ fn o7_shapes_of_the_other_wire_are_refused_by_place() {
     ] {
         assert_eq!(Run::to_openai(GPT_4O).refused(members), param, "{members}");
     }
+}
+
+#[test]
+fn names_that_no_other_begins_with_are_known_to_the_answer() {
+    let tools = ["get", "get_weather", "f", "get_weathers", "f"]
+        .map(|name| format!(r#"{{"name":"{name}","input_schema":{{}}}}"#));
+    let out = Run::to_openai(GPT_4O).ok(&messages(&format!(r#""tools":[{}]"#, tools.join(","))));
+    let mut expected = [b"f".as_slice(), b"get_weathers"].map(fingerprint);
+    expected.sort_unstable();
+    assert_eq!(out.translated.answer.whole_names, expected);
 }

@@ -129,6 +129,7 @@ fn level(fit: &Fit<'_>, effort: Effort) -> Option<Effort> {
 
 fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     names::rename_tools(request, names::OPENAI_NAME_MAX, &mut fit.answer);
+    fit.answer.whole_names = names::whole(request);
     if request.web_search.is_some() && !fit.dialect.web_search_options {
         let text = "tools: the provider of this model offers no web search";
         return Err(Refusal::invalid("tools", text));
