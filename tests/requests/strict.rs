@@ -136,3 +136,93 @@ fn optimisations_of_the_openai_wire_are_named_and_no_loss() {
         assert_eq!(out.notes, notes);
     }
 }
+
+#[test]
+fn unknown_members_are_named_wherever_they_stand() {
+    let user = |part: &str| chat_messages(&format!(r#"[{{"role":"user","content":[{part}]}}]"#));
+    let png = r#""url":"data:image/png;base64,AA==""#;
+    let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
+    let called = |call: &str| {
+        chat_messages(&format!(
+            r#"[{{"role":"user","content":"U"}},{{"role":"assistant","tool_calls":[{{"id":"c","type":"function",{call}}}]}},{{"role":"tool","tool_call_id":"c","content":"r"}}]"#
+        ))
+    };
+    let of_openai = [
+        user(&format!(
+            r#"{{"type":"image_url","image_url":{{{png},"detail":"low","odd":1}}}}"#
+        )),
+        user(&format!(
+            r#"{{"type":"image_url","image_url":{{{png}}},"odd":1}}"#
+        )),
+        user(r#"{"type":"file","file":{"file_data":"AA==","odd":1}}"#),
+        user(r#"{"type":"text","text":"t","odd":1}"#),
+        chat(&format!(
+            r#"{tools},"tool_choice":{{"type":"function","function":{{"name":"f","odd":1}}}}"#
+        )),
+        chat(&format!(
+            r#"{tools},"tool_choice":{{"type":"function","function":{{"name":"f"}},"odd":1}}"#
+        )),
+        chat(&format!(
+            r#"{tools},"tool_choice":{{"type":"function","name":"f","odd":1}}"#
+        )),
+        chat(&format!(
+            r#"{tools},"tool_choice":{{"type":"allowed_tools","allowed_tools":{{"mode":"auto","tools":[{{"type":"function","function":{{"name":"f"}},"odd":1}}]}}}}"#
+        )),
+        chat(&format!(
+            r#"{tools},"tool_choice":{{"type":"allowed_tools","allowed_tools":{{"mode":"auto","tools":[],"odd":1}}}}"#
+        )),
+        chat(r#""functions":[{"name":"f","odd":1}]"#),
+        chat(r#""functions":[{"name":"f"}],"function_call":{"name":"f","odd":1}"#),
+        chat(r#""tools":[{"type":"custom","custom":{"name":"c","odd":1}}]"#),
+        chat(r#""thinking":{"type":"enabled","odd":1}"#),
+        chat(r#""reasoning":{"effort":"low","odd":1}"#),
+        chat(r#""response_format":{"type":"text","odd":1}"#),
+        chat(
+            r#""web_search_options":{"user_location":{"type":"approximate","approximate":{"city":"B","odd":1}}}"#,
+        ),
+        chat(r#""web_search_options":{"user_location":{"type":"approximate","odd":1}}"#),
+        called(r#""function":{"name":"f","arguments":"{}","odd":1}"#),
+        called(r#""custom":{"name":"f","input":"i","odd":1}"#),
+    ];
+    for body in of_openai {
+        named(Run::to_anthropic(CLAUDE), &body);
+    }
+    let block =
+        |block: &str| messages("").replace(r#""content":"hi""#, &format!(r#""content":[{block}]"#));
+    let of_anthropic = [
+        block(
+            r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA==","odd":1}}"#,
+        ),
+        block(
+            r#"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"t","odd":1}}"#,
+        ),
+        messages(r#""thinking":{"type":"enabled","budget_tokens":2048,"odd":1}"#),
+        messages(
+            r#""output_format":{"type":"json_schema","schema":{"type":"object","properties":{},"additionalProperties":false},"odd":1}"#,
+        ),
+        messages(r#""tools":[{"type":"web_search_20250305","name":"web_search","odd":1}]"#),
+        messages(
+            r#""tools":[{"type":"web_search_20250305","name":"web_search","user_location":{"type":"approximate","odd":1}}]"#,
+        ),
+    ];
+    for body in of_anthropic {
+        let run = Run::to_openai(GPT_5).dialect(|dialect| dialect.web_search_options = true);
+        named(run, &body);
+    }
+}
+
+/// `odd` is named and refused when strict; `null` in its place asks for nothing.
+fn named(run: Run<'_>, body: &str) {
+    let empty = run.ok(&body.replace(r#""odd":1"#, r#""odd":null"#));
+    assert_eq!(empty.notes, "", "{body}");
+    assert_eq!(run.ok(body).notes, "dropped=odd", "{body}");
+    assert_eq!(strict(run).refused(body), "odd", "{body}");
+}
+
+#[test]
+fn thinking_that_goes_on_as_it_stands_keeps_its_members() {
+    let member = r#""thinking":{"type":"enabled","budget_tokens":2048,"odd":1}"#;
+    let out = Run::to_anthropic("claude-sonnet-4-5").ok(&chat(member));
+    assert_eq!(out.notes, "");
+    assert_eq!(out.json["thinking"]["odd"], 1);
+}

@@ -187,6 +187,7 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
         (None, None) => return Ok(()),
     };
     let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
+    read::strays(value, &["type", "schema"], request);
     let schema = value
         .get_set("schema")
         .filter(|schema| schema.kind() == Kind::Object);
