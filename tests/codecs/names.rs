@@ -24,6 +24,7 @@ fn declaring(names: &[&str]) -> AnswerContext {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a2_name_in_pieces_is_one_name() {
     let piece = |arguments: &str| json!({"index": 0, "function": {"arguments": arguments}});
     let id = json!({"index": 0, "id": "x"});

@@ -391,13 +391,21 @@ fn b1_lg5_to7_signed_thinking_is_kept_both_ways_also_when_empty() {
 }
 
 #[test]
-fn b3_signatures_of_foreign_formats_stay_behind() {
+fn b3_signatures_and_encrypted_reasoning_of_foreign_formats_name_their_own() {
     let (out, events) = run(O, "reasoning-details-foreign");
-    assert_eq!(
-        blocks(&events),
-        pairs(&[("thinking", "Short"), ("text", "Yes")])
-    );
-    assert!(!out.text().contains("redacted"));
+    let expected = [
+        ("thinking", "Short"),
+        ("redacted_thinking", ""),
+        ("text", "Yes"),
+    ];
+    assert_eq!(blocks(&events), pairs(&expected));
+    let data = r#"{"type":"redacted_thinking","data":"ringway:openai-responses-v1::xyz"}"#;
+    assert!(out.text().contains(data), "{}", out.text());
+    let signed = fixture(O, "streams", "reasoning-details-foreign.sse")
+        .replace("\"data\":\"xyz\"", "\"signature\":\"xyz\"");
+    let out = translate(O, context(), &signed);
+    let expected = ["ringway:openai-responses-v1::xyz"];
+    assert_eq!(of_stream(A, &out.bytes).signatures, expected);
 }
 
 #[test]

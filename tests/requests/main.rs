@@ -17,6 +17,7 @@ mod golden;
 mod headers;
 mod openai_to_anthropic;
 mod properties;
+mod reasoning;
 mod recorded;
 mod seldom;
 mod strict;

@@ -193,7 +193,9 @@ fn blocks<'a>(
         match block {
             Block::Text { ref text, .. } if text.is_empty() => {}
             Block::Thinking { .. } | Block::Redacted { .. } => {
-                let back = fit.dialect.reasoning_content_back || fit.dialect.reasoning_details_back;
+                let text = matches!(block, Block::Thinking { .. });
+                let back = fit.dialect.reasoning_details_back
+                    || (fit.dialect.reasoning_content_back && text);
                 if role == Role::Assistant && back {
                     out.push(block);
                 } else {

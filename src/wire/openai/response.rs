@@ -171,21 +171,38 @@ impl<'t> Reader<'t> {
             ) if signature.is_empty() => {
                 text.push(piece);
             }
-            (Piece::Signature(own), Some(Block::Thinking { signature, .. }))
-                if signature.is_empty() =>
-            {
-                *signature = own;
-            }
-            (Piece::Text(text), _) => self.thinking(vec![text], Raw::EMPTY),
-            (Piece::Signature(signature), _) => self.thinking(Vec::new(), signature),
-            (Piece::Encrypted(data), _) => self.blocks.push(Block::Redacted { data, source: None }),
+            (Piece::Text(text), _) => self.thinking(vec![text]),
+            (Piece::Signature(own), _) => self.signature(vec![own]),
+            (Piece::SealedSignature(parts), _) => self.signature(parts.to_vec()),
+            (Piece::Encrypted(data), _) => self.redacted(vec![data]),
+            (Piece::Sealed(parts), _) => self.redacted(parts.to_vec()),
         }
     }
 
-    fn thinking(&mut self, text: Vec<Raw<'t>>, signature: Raw<'t>) {
+    fn redacted(&mut self, data: Vec<Raw<'t>>) {
+        self.blocks.push(Block::Redacted { data, source: None });
+    }
+
+    /// The signature of the thinking before it, or of one that is not shown.
+    fn signature(&mut self, own: Vec<Raw<'t>>) {
+        let open = self.blocks.last_mut().and_then(|block| match block {
+            Block::Thinking { signature, .. } if signature.is_empty() => Some(signature),
+            _ => None,
+        });
+        match open {
+            Some(signature) => *signature = own,
+            None => self.blocks.push(Block::Thinking {
+                text: Vec::new(),
+                signature: own,
+                source: None,
+            }),
+        }
+    }
+
+    fn thinking(&mut self, text: Vec<Raw<'t>>) {
         self.blocks.push(Block::Thinking {
             text,
-            signature,
+            signature: Vec::new(),
             source: None,
         });
     }
@@ -205,7 +222,7 @@ impl<'t> Reader<'t> {
                     Ok::<(), core::convert::Infallible>(())
                 });
                 debug_assert!(read.is_ok());
-                self.thinking(texts, Raw::EMPTY);
+                self.thinking(texts);
             } else if let Some(text) = part.get("text").and_then(reasoning::non_empty) {
                 self.text(text);
             }
@@ -356,13 +373,13 @@ fn write_detail(block: &Block<'_>, index: u64, w: &mut Writer<'_>) {
         } => {
             w.name("type").string("reasoning.text");
             w.name("text").raw_parts(text);
-            if !signature.is_empty() {
-                w.name("signature").raw(*signature);
+            if signature.iter().any(|part| !part.is_empty()) {
+                w.name("signature").raw_parts(signature);
             }
         }
         Block::Redacted { data, .. } => {
             w.name("type").string("reasoning.encrypted");
-            w.name("data").raw(*data);
+            w.name("data").raw_parts(data);
         }
         Block::Text { .. } | Block::Refusal(_) | Block::Tool { .. } | Block::Foreign(_) => {}
     }
@@ -482,5 +499,12 @@ fn lost(message: Value<'_>) -> Vec<&'static str> {
     let says = |(name, value): (&'static str, Option<Value<'_>>)| {
         value.is_some_and(error_text::is_truthy).then_some(name)
     };
-    said.into_iter().filter_map(says).collect()
+    let mut details = message
+        .get_set("reasoning_details")
+        .into_iter()
+        .flat_map(Value::elements);
+    let behind = details
+        .any(reasoning::stays_behind)
+        .then_some("reasoning_details");
+    said.into_iter().filter_map(says).chain(behind).collect()
 }

@@ -21,6 +21,7 @@ use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::{self, Carriers, Piece};
 use crate::wire::openai::stream::pieces::Pieces;
 use crate::wire::openai::{error, failure, finish, usage};
+use crate::wire::sealed::Sealed;
 
 /// Reads one stream.
 #[derive(Debug)]
@@ -209,6 +210,7 @@ impl Decoder {
         if delta.tool_calls.is_none() && delta.function_call.is_none() {
             self.calls.flush(sink)?;
         }
+        let mut own: Vec<u8> = Vec::new();
         let reasoned = delta.reasoning.each(|piece| {
             sink(match piece {
                 Piece::Text(text) => Event::Thinking { block: 0, text },
@@ -216,7 +218,15 @@ impl Decoder {
                     block: 0,
                     signature,
                 },
+                Piece::SealedSignature(parts) => Event::Signature {
+                    block: 0,
+                    signature: joined(parts, &mut own),
+                },
                 Piece::Encrypted(data) => Event::Redacted { block: 0, data },
+                Piece::Sealed(parts) => Event::Redacted {
+                    block: 0,
+                    data: joined(parts, &mut own),
+                },
             })
         })?;
         if let Some(content) = delta.content {
@@ -267,6 +277,13 @@ impl Decoder {
         }))?;
         Ok(Step::Complete)
     }
+}
+
+/// All parts in a row, kept in `own`.
+fn joined<'a>(parts: Sealed<'_>, own: &'a mut Vec<u8>) -> Raw<'a> {
+    own.clear();
+    own.extend(parts.iter().flat_map(|part| part.bytes()));
+    Raw::from_checked(own)
 }
 
 /// Strings of a chunk that vary from one to the next and mean nothing: padding, and the second
