@@ -15,6 +15,7 @@ mod duplicates;
 mod errors;
 mod golden;
 mod headers;
+mod nested;
 mod openai_to_anthropic;
 mod properties;
 mod reasoning;
