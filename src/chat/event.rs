@@ -19,12 +19,14 @@ use crate::json::raw::Raw;
 /// One step of an answer.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// The answer begins. Both may be empty where the provider named none.
+    /// The answer begins. All may be empty where the provider named none.
     Start {
         /// The provider's id of the answer.
         id: Raw<'a>,
         /// The model as the provider names it.
         model: Raw<'a>,
+        /// The service tier in the wire's own words.
+        tier: Raw<'a>,
     },
     /// A piece of the answer's text.
     Text {

@@ -38,15 +38,15 @@ pub enum Block<'a> {
     Thinking {
         /// The thinking.
         text: Vec<Raw<'a>>,
-        /// Its signature.
-        signature: Raw<'a>,
+        /// Its signature, in pieces.
+        signature: Vec<Raw<'a>>,
         /// The block as the provider wrote it, where its wire has blocks.
         source: Option<&'a [u8]>,
     },
     /// Thinking that only the provider can read.
     Redacted {
-        /// The opaque text.
-        data: Raw<'a>,
+        /// The opaque text, in pieces.
+        data: Vec<Raw<'a>>,
         /// The block as the provider wrote it, where its wire has blocks.
         source: Option<&'a [u8]>,
     },

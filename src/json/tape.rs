@@ -21,6 +21,8 @@ use crate::json::scan::{self, Scalar, Sink};
 pub struct Tape {
     nodes: Vec<Node>,
     open: Vec<u32>,
+    /// Most containers that were open at once.
+    depth: usize,
 }
 
 /// What a value is.
@@ -55,6 +57,7 @@ impl Tape {
         Self {
             nodes: Vec::new(),
             open: Vec::new(),
+            depth: 0,
         }
     }
 
@@ -70,6 +73,7 @@ impl Tape {
     ) -> Result<Value<'t>, JsonError> {
         self.nodes.clear();
         self.open.clear();
+        self.depth = 0;
         if u32::try_from(text.len()).is_err() {
             return Err(JsonError {
                 kind: JsonErrorKind::Values,
@@ -86,6 +90,12 @@ impl Tape {
             nodes: &self.nodes,
             at: 0,
         })
+    }
+
+    /// How many containers of the last document lie in each other.
+    #[must_use]
+    pub const fn depth(&self) -> usize {
+        self.depth
     }
 
     /// Bytes of memory that the index holds on to.
@@ -430,6 +440,7 @@ impl Sink for Builder<'_> {
         let index = u32::try_from(self.tape.nodes.len()).map_err(|_| JsonErrorKind::Values)?;
         self.push(if object { Tag::Object } else { Tag::Array }, at..at)?;
         self.tape.open.push(index);
+        self.tape.depth = self.tape.depth.max(self.tape.open.len());
         Ok(())
     }
 

@@ -37,6 +37,26 @@ pub struct BodyRead {
     pub at: Option<Instant>,
 }
 
+/// A body that has begun to come.
+#[derive(Debug)]
+pub struct Begun {
+    /// How far its framing was read.
+    pub decoder: BodyDecoder,
+    /// How fast it came.
+    pub pace: Pace,
+}
+
+impl Begun {
+    /// Nothing of it came yet.
+    #[must_use]
+    const fn new(decoder: BodyDecoder, limits: &Limits) -> Self {
+        Self {
+            decoder,
+            pace: Pace::new(limits),
+        }
+    }
+}
+
 /// Why there is no head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadEnd {
@@ -148,21 +168,59 @@ pub async fn read_body(
     budget: &Arc<Budget>,
 ) -> Result<BodyRead, BodyRefusal> {
     let bounds = BodyLimits::new(limits.body_bytes_max as u64, limits);
-    let mut decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyRefusal::Fault)?;
+    let decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyRefusal::Fault)?;
+    let mut begun = Begun::new(decoder, limits);
+    let held = (body_at, usize::MAX);
+    let read = read_held(client, held, head, limits, (&mut begun, charge, budget)).await?;
+    read.ok_or(BodyRefusal::Fault(BodyFault::TooLarge))
+}
+
+/// Reads a body of a relayed request as far as bodies are held. Of a longer one, what was read lies in
+/// `client.input` from `body_at` on.
+///
+/// # Errors
+/// Why there is none; the rest of it has not been read.
+pub async fn read_start(
+    client: &mut Client<'_>,
+    body_at: usize,
+    head: &RequestHead,
+    limits: &Limits,
+    charge: &mut Charge,
+    budget: &Arc<Budget>,
+) -> Result<Result<BodyRead, Begun>, BodyRefusal> {
+    let bounds = BodyLimits::new(limits.relay_body_bytes_max, limits);
+    let decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyRefusal::Fault)?;
+    let mut begun = Begun::new(decoder, limits);
+    let held = (body_at, limits.body_bytes_max);
+    let read = read_held(client, held, head, limits, (&mut begun, charge, budget)).await?;
+    Ok(read.ok_or(begun))
+}
+
+async fn read_held(
+    client: &mut Client<'_>,
+    (body_at, held_max): (usize, usize),
+    head: &RequestHead,
+    limits: &Limits,
+    (begun, charge, budget): (&mut Begun, &mut Charge, &Arc<Budget>),
+) -> Result<Option<BodyRead>, BodyRefusal> {
+    let Begun { decoder, pace } = begun;
     let mut end = body_at;
-    let mut pace = Pace::new(limits);
     let mut asked = !head.expect_continue;
     let mut now = None;
     loop {
         let done = decoder
             .decode_in_place(&mut client.input, &mut end)
             .map_err(BodyRefusal::Fault)?;
+        if end - body_at > held_max {
+            split_ahead(client, end);
+            return Ok(None);
+        }
         if done {
             split_ahead(client, end);
-            return Ok(BodyRead {
+            return Ok(Some(BodyRead {
                 body: body_at..end,
                 at: now,
-            });
+            }));
         }
         if !asked {
             asked = true;
@@ -196,6 +254,15 @@ pub fn split_ahead(client: &mut Client<'_>, end: usize) {
         client.ahead.extend_from_slice(rest);
         client.input.truncate(end);
     }
+}
+
+/// Takes the first `len` bytes off, so that a large rest stays where it is.
+#[must_use]
+pub fn split_front(buf: &mut Vec<u8>, len: usize) -> Vec<u8> {
+    if len == buf.len() {
+        return core::mem::take(buf);
+    }
+    buf.drain(..len).collect()
 }
 
 /// Lets the buffer grow, as far as the budget goes: by doubling, and past [`LARGE_BYTES`] to all that

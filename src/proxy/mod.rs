@@ -20,6 +20,7 @@ pub mod cors;
 pub mod dates;
 pub mod drain;
 pub mod endpoint;
+pub mod escaped;
 pub mod exchange;
 pub mod failure;
 pub mod ids;

@@ -4,10 +4,12 @@
 //! span) and the gateway's own members be taken out; any other body goes through as it comes (see
 //! `upload`), under a limit of its own. There is one attempt and no look into the answer.
 
+use core::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::chat::error::{ApiError, ErrorKind, Refusal};
+use crate::http1::body::BodyFault;
 use crate::http1::encode;
 use crate::http1::framing::Framing;
 use crate::http1::head::RequestHead;
@@ -23,7 +25,7 @@ use crate::proxy::client::Client;
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::ids::bounded;
 use crate::proxy::inbound::Inbound;
-use crate::proxy::ingress;
+use crate::proxy::ingress::{self, Begun, BodyRefusal};
 use crate::proxy::limited::{self, Limited};
 use crate::proxy::missed::{Missed, unread};
 use crate::proxy::prepare::{self, no_credential};
@@ -41,7 +43,6 @@ use crate::telemetry::exchange::{Attempt, Exchange, Outcome};
 use crate::translate::notes::Notes;
 use crate::wire::kind::Wire;
 use crate::wire::known::{self, Known};
-use crate::wire::multipart::Finder;
 use crate::wire::peek;
 use crate::wire::peek_edits::{Overrides, edits_for};
 use crate::wire::peek_fault::PeekFault;
@@ -68,6 +69,16 @@ struct Routed {
     provider: usize,
     /// The target whose name takes the place of the client's.
     renamed: Option<Target>,
+}
+
+/// What was done with a body before it is known where it goes.
+enum Way {
+    /// It was read whole, and lies here.
+    Held(Range<usize>),
+    /// It is longer than what is held: as much was read.
+    Begun(Begun),
+    /// It is left alone.
+    Unread,
 }
 
 impl<'w> Request<'_, 'w> {
@@ -106,45 +117,76 @@ impl<'w> Request<'_, 'w> {
             Arc::clone(&self.worker.shared.budget),
             self.key.map_or(usize::MAX, |key| key.tenant_index),
         );
-        let held = self.is_held(client, head, &label).await?;
+        let way = self.take_body(client, head, &label, &mut charge).await?;
         let mut body = self.body_at..self.body_at;
-        if held {
-            let budget = &self.worker.shared.budget;
-            let limits = self.worker.limits();
-            let read =
-                ingress::read_body(client, self.body_at, head, limits, &mut charge, budget).await;
-            body = read.map_err(unread)?.body;
+        if let Way::Held(held) = &way {
+            body = held.clone();
             self.voice.unread = false;
             exchange.bytes_in = body.len() as u64;
         }
         if let Some(refused) = wishes::fault(head, &client.input) {
             return Err(Missed::Refused(refused));
         }
-        let first_part = if held {
-            client.input.len()
-        } else {
-            self.body_at
+        let mut rest = core::mem::take(&mut client.input);
+        let first_part = match way {
+            Way::Held(_) => rest.len(),
+            Way::Begun(_) | Way::Unread => self.body_at,
         };
-        let rest = client.input.split_off(first_part);
         let inbound = Inbound {
-            bytes: Rc::new(core::mem::replace(&mut client.input, rest)),
+            bytes: Rc::new(ingress::split_front(&mut rest, first_part)),
             head: core::mem::take(head),
             body,
             wire: self.voice.wire,
             key: self.key,
             presented: core::mem::take(&mut self.presented),
         };
-        let done = if held {
-            self.relay_held(client, &inbound, &label, exchange).await
-        } else {
-            let form = match label {
-                Label::Form(finder) => Some(finder),
-                _ => None,
-            };
-            self.relay_upload(client, &inbound, form, exchange).await
+        let upload = match way {
+            Way::Begun(begun) => Upload::begun(&inbound.head, begun, rest, charge),
+            Way::Held(_) => {
+                let done = self.relay_held(client, &inbound, &label, exchange).await;
+                *head = inbound.head;
+                return done;
+            }
+            Way::Unread => {
+                client.input = rest;
+                match self.new_upload(&inbound.head, label) {
+                    Ok(upload) => upload,
+                    Err(missed) => {
+                        *head = inbound.head;
+                        return Err(missed);
+                    }
+                }
+            }
         };
+        let done = self.relay_upload(client, &inbound, upload, exchange).await;
         *head = inbound.head;
         done
+    }
+
+    /// Takes the body in, as far as it is held.
+    async fn take_body(
+        &self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        label: &Label,
+        charge: &mut Charge,
+    ) -> Result<Way, Missed> {
+        if !self.is_held(client, head, label).await? {
+            return Ok(Way::Unread);
+        }
+        let budget = &self.worker.shared.budget;
+        let limits = self.worker.limits();
+        if self.may_be_longer(head, &client.input) {
+            let read =
+                ingress::read_start(client, self.body_at, head, limits, charge, budget).await;
+            return Ok(match read.map_err(unread)? {
+                Ok(read) => Way::Held(read.body),
+                Err(begun) => Way::Begun(begun),
+            });
+        }
+        let read = ingress::read_body(client, self.body_at, head, limits, charge, budget).await;
+        let read = read.map_err(|refusal| self.too_long(refusal))?;
+        Ok(Way::Held(read.body))
     }
 
     /// Whether the body is read whole before it goes on: JSON, and of a key that may use some models
@@ -181,6 +223,23 @@ impl<'w> Request<'_, 'w> {
                 }
             }
             _ => Ok(true),
+        }
+    }
+
+    /// Whether a body whose length nobody knows may go on when it turns out too long to be held.
+    fn may_be_longer(&self, head: &RequestHead, buf: &[u8]) -> bool {
+        head.framing == Framing::Chunked
+            && self.limited().is_none()
+            && self.leads_one_way(head, buf)
+    }
+
+    /// What a client is told whose body was not read; one too long to be looked into has a cure.
+    fn too_long(&self, refusal: BodyRefusal) -> Missed {
+        match refusal {
+            BodyRefusal::Fault(BodyFault::TooLarge) if self.limited().is_none() => {
+                Missed::Refused(body_label::too_long_to_read())
+            }
+            other => unread(other),
         }
     }
 
@@ -249,23 +308,31 @@ impl<'w> Request<'_, 'w> {
             .await
     }
 
+    /// A body of which nothing has come yet.
+    fn new_upload(&self, head: &RequestHead, label: Label) -> Result<Upload, Missed> {
+        let form = match label {
+            Label::Form(finder) => Some(finder),
+            _ => None,
+        };
+        let must_name = self.limited().is_some_and(|rule| rule.must_name());
+        if must_name && form.is_none() {
+            return Err(limited::unnamed());
+        }
+        let mut upload = Upload::new(head, self.worker.limits(), form)?;
+        upload.must_name = must_name;
+        Ok(upload)
+    }
+
     /// A body that goes through as it comes; of a form, the start is held until its `model` is
     /// found.
     async fn relay_upload(
         &self,
         client: &mut Client<'_>,
         inbound: &Inbound<'_>,
-        form: Option<Finder>,
+        mut upload: Upload,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
-        let limits = self.worker.limits();
-        let must_name = self.limited().is_some_and(|rule| rule.must_name());
-        if must_name && form.is_none() {
-            return Err(limited::unnamed());
-        }
-        let mut upload = Upload::new(&inbound.head, limits, form)?;
-        upload.must_name = must_name;
-        upload.read_ahead(client, limits).await?;
+        upload.read_ahead(client, self.worker.limits()).await?;
         let asked = upload.model().map(str::to_owned);
         let routed = self.route(inbound, asked.as_deref(), exchange)?;
         if let Some(target) = &routed.renamed {

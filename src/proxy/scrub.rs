@@ -2,13 +2,15 @@
 //!
 //! The bytes are overwritten by `*`, so lengths stay as they were; a credential that is cut
 //! between two reads is found because the end of a read that may be its beginning waits for the
-//! next. Everything else passes at once.
+//! next. Everything else passes at once. Spelt with JSON's escapes it is found as well (see
+//! `escaped`), for which only what has an escape of one of its letters is read letter by letter.
 //!
-//! Invariant: at most one byte less than the credential is held back.
+//! Invariant: at most the longest spelling of the credential is held back.
 
 use memchr::memmem::Finder;
 
 use crate::chat::error::ErrorFacts;
+use crate::proxy::escaped::{self, Found};
 use crate::translate::progress::Progress;
 
 /// Looks for one credential; made once per provider.
@@ -81,13 +83,17 @@ impl<'k> Scrubber<'k> {
 
     /// Hands `input` to `pass`, the credential blanked out; almost always as it is.
     pub fn pass(&mut self, input: &[u8], mut pass: impl FnMut(&[u8]) -> Progress) -> Progress {
-        if self.held.is_empty() && !self.finds(input) && self.open_end(input) == 0 {
+        let needle = self.finder().needle();
+        if self.held.is_empty()
+            && !self.finds(input)
+            && self.open_end(input) == 0
+            && !escaped::may_stand_in(needle, input)
+        {
             return pass(input);
         }
         let mut text = core::mem::take(&mut self.held);
         text.extend_from_slice(input);
-        self.blank(&mut text);
-        let cut = text.len() - self.open_end(&text);
+        let cut = self.blank_open(&mut text);
         self.held
             .extend_from_slice(text.get(cut..).unwrap_or_default());
         pass(text.get(..cut).unwrap_or_default())
@@ -100,6 +106,30 @@ impl<'k> Scrubber<'k> {
 
     /// Blanks a whole text in place.
     pub fn blank(&self, text: &mut [u8]) {
+        self.blank_open(text);
+    }
+
+    /// Blanks a text in place; where the beginning of one more credential starts at its end.
+    fn blank_open(&self, text: &mut [u8]) -> usize {
+        let needle = self.finder().needle();
+        if !escaped::may_stand_in(needle, text) {
+            self.blank_plain(text);
+            return text.len() - self.open_end(text);
+        }
+        let mut from = 0;
+        loop {
+            match escaped::find(needle, text, from) {
+                Found::Whole(span) => {
+                    from = span.end;
+                    text.get_mut(span).unwrap_or_default().fill(b'*');
+                }
+                Found::Open(at) => return at,
+                Found::Nothing => return text.len(),
+            }
+        }
+    }
+
+    fn blank_plain(&self, text: &mut [u8]) {
         let len = self.finder().needle().len();
         let mut from = 0;
         while let Some(at) = self.finder().find(text.get(from..).unwrap_or_default()) {
@@ -119,7 +149,7 @@ impl<'k> Scrubber<'k> {
             return;
         }
         let mut bytes = core::mem::take(text).into_bytes();
-        self.blank(&mut bytes);
+        self.blank_plain(&mut bytes);
         let cut = bytes.len() - self.open_end(&bytes);
         if bytes.len() - cut >= CREDENTIAL_BYTES_MIN
             && let Some(end) = bytes.get_mut(cut..)
@@ -198,6 +228,50 @@ mod tests {
             scrubber.clean(&mut text);
             assert_eq!(text, expected);
         }
+    }
+
+    #[test]
+    fn p24_escaped_credential_is_blanked_however_the_answer_is_cut() {
+        let key = b"sk-se/cret-1";
+        for spelt in [
+            r"sk\u002dse/cret-1",
+            r"\u0073k-se\/cret-1",
+            r"\u0073\u006B\u002d\u0073\u0065\u002F\u0063\u0072\u0065\u0074\u002D\u0031",
+            r"sk\\u002dse\\/cret-1",
+            r"sk\\\\u002dse/cret\\u002d1",
+        ] {
+            let text = format!(r#"data: {{"a":"\n\\ {spelt}\t","b":"\u00e9sk\u002d"}}"#);
+            let expected = text.replacen(spelt, &"*".repeat(spelt.len()), 1);
+            let (text, expected) = (text.as_bytes(), expected.as_bytes());
+            for first in 0..=text.len() {
+                for second in [first, (first + 1).min(text.len()), text.len()] {
+                    let mut scrubber = Scrubber::owned(key).unwrap();
+                    let mut out = Vec::new();
+                    for part in [&text[..first], &text[first..second], &text[second..]] {
+                        pass(&mut scrubber, part, &mut out);
+                    }
+                    out.extend(scrubber.finish().unwrap_or_default());
+                    assert_eq!(out, expected, "{first} {second}");
+                }
+            }
+            let mut whole = text.to_vec();
+            Scrubber::owned(key).unwrap().blank(&mut whole);
+            assert_eq!(whole, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_is_at_most_the_longest_spelling() {
+        let key = b"aaaaaaaaaaab";
+        let mut scrubber = Scrubber::owned(key).unwrap();
+        let text = r"\\\\u0061".repeat(100) + &r"\".repeat(50);
+        let mut out = Vec::new();
+        for byte in text.as_bytes() {
+            pass(&mut scrubber, &[*byte], &mut out);
+            assert!(scrubber.held.len() <= key.len() * escaped::LETTER_BYTES_MAX);
+        }
+        out.extend(scrubber.finish().unwrap_or_default());
+        assert_eq!(out, text.as_bytes());
     }
 
     #[test]

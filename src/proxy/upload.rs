@@ -20,9 +20,10 @@ use crate::net::buffers;
 use crate::net::clock;
 use crate::net::gather::Piece;
 use crate::net::stream::Stream;
+use crate::proxy::budget::Charge;
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
-use crate::proxy::ingress::{self, BodyRefusal, Pace};
+use crate::proxy::ingress::{self, Begun, BodyRefusal, Pace};
 use crate::proxy::limited;
 use crate::proxy::missed::{Missed, unread};
 use crate::proxy::reply::Refused;
@@ -47,6 +48,8 @@ pub struct Upload {
     pub must_name: bool,
     /// Payload that was read before the provider was chosen.
     ahead: Vec<u8>,
+    /// What `ahead` is charged with, until it has gone.
+    charge: Option<Charge>,
     /// What the renaming added to the length.
     growth: i64,
     /// Payload so far.
@@ -71,9 +74,28 @@ impl Upload {
             form,
             must_name: false,
             ahead: Vec::new(),
+            charge: None,
             growth: 0,
             received: 0,
         })
+    }
+
+    /// A body of which `ahead` has come, and that is too long to be held.
+    #[must_use]
+    pub fn begun(head: &RequestHead, begun: Begun, ahead: Vec<u8>, charge: Charge) -> Self {
+        Self {
+            method: head.method,
+            framing: head.framing,
+            decoder: begun.decoder,
+            pace: begun.pace,
+            expects: false,
+            form: None,
+            must_name: false,
+            received: ahead.len(),
+            ahead,
+            charge: Some(charge),
+            growth: 0,
+        }
     }
 
     /// Reads a form until its `model` is found, it ends, or enough of it was read. Other bodies
@@ -172,6 +194,7 @@ impl Upload {
             let piece = Piece::whole(core::mem::take(&mut out));
             let sending = (self.method, piece);
             let written = write(client, &mut stream, sending, &mut early, limits).await;
+            self.charge = None;
             self.pace.pause(waited_from, clock::now());
             match written {
                 Ok(true) => {}
@@ -205,7 +228,7 @@ impl Upload {
 
     /// Ends the head with the framing, and puts what was read ahead behind it.
     fn end_head(&mut self, out: &mut Vec<u8>) {
-        let ahead = core::mem::take(&mut self.ahead);
+        let mut ahead = core::mem::take(&mut self.ahead);
         match self.framing {
             Framing::Length(length) => {
                 let length = length.saturating_add_signed(self.growth);
@@ -216,9 +239,11 @@ impl Upload {
             _ => {
                 out.extend_from_slice(b"transfer-encoding: chunked\r\n");
                 encode::end_head(out);
+                // What was read may be large: it stays where it is.
                 let mark = encode::chunk_open(out);
-                out.extend_from_slice(&ahead);
-                encode::chunk_close(out, mark);
+                ahead.splice(0..0, out.drain(..));
+                encode::chunk_close(&mut ahead, mark);
+                *out = ahead;
             }
         }
     }

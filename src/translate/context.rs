@@ -70,6 +70,9 @@ pub struct AnswerContext {
     pub json_wrapped: bool,
     /// Tools whose names had to change: by the name sent upstream, the client's as escaped JSON body.
     pub tool_names: BTreeMap<String, Vec<u8>>,
+    /// Fingerprints, in order, of the names sent upstream that no other of them begins with: an
+    /// answer that says one has said all of it.
+    pub whole_names: Vec<u64>,
     /// Names (as sent upstream) of the client's `custom` tools, whose input is unwrapped.
     pub custom_tools: BTreeSet<String>,
     /// Seconds since 1970 at the first byte, for `created`.

@@ -51,11 +51,11 @@ pub fn translate(
     let facts = read(from, body, tape);
     let kind = kind_of(from, status, facts.kind == ErrorKind::Billing);
     let message = message(to, status, &facts, secrets);
-    let too_long = status == 400 && is_too_long(to, &message);
+    let code = code_of(to, &message).filter(|_| status == 400);
     Told {
         status: client_status(to, status, kind),
         kind,
-        code: too_long.then_some(CONTEXT_CODE),
+        code,
         message,
         param: facts.param.map(|param| clean(&param, secrets)),
         should_retry: should_retry(from, kind, has_retry_after),
@@ -75,11 +75,11 @@ pub fn in_answer(
     let facts = error::in_answer(from, root)?;
     let kind = facts.kind;
     let message = message(to, 502, &facts, secrets);
-    let too_long = kind == ErrorKind::InvalidRequest && is_too_long(to, &message);
+    let code = code_of(to, &message).filter(|_| kind == ErrorKind::InvalidRequest);
     Some(Told {
         status: 502,
         kind,
-        code: too_long.then_some(CONTEXT_CODE),
+        code,
         message,
         param: facts.param.map(|param| clean(&param, secrets)),
         should_retry: (kind == ErrorKind::Billing).then_some(false),
@@ -170,9 +170,15 @@ pub fn is_context(facts: &ErrorFacts) -> bool {
         || CONTEXT_TEXTS.iter().any(|known| text.contains(known))
 }
 
-/// Whether a client of the OpenAI wire is to be told by a code that its context is too long.
-fn is_too_long(to: Wire, message: &str) -> bool {
-    to == Wire::OpenAiChat && message.starts_with(TOO_LONG)
+/// The code by which a client of the OpenAI wire tells what a request was refused for: the
+/// Anthropic wire says it in the message alone.
+#[must_use]
+pub fn code_of(to: Wire, message: &str) -> Option<&'static str> {
+    match to {
+        Wire::OpenAiChat if message.starts_with(TOO_LONG) => Some(CONTEXT_CODE),
+        Wire::OpenAiChat if message.contains(FILTERED) => Some(FILTER_CODE),
+        Wire::OpenAiChat | Wire::AnthropicMessages => None,
+    }
 }
 
 fn clean(text: &str, secrets: &[&[u8]]) -> String {
@@ -199,6 +205,9 @@ fn should_retry(from: Wire, kind: ErrorKind, has_retry_after: bool) -> Option<bo
 
 const TOO_LONG: &str = "prompt is too long";
 const CONTEXT_CODE: &str = "context_length_exceeded";
+/// Of `Output blocked by content filtering policy`.
+const FILTERED: &str = "blocked by content filtering";
+const FILTER_CODE: &str = "content_filter";
 const CONTEXT_TEXTS: [&str; 4] = [
     "maximum context length",
     "exceeds the available context size",

@@ -1,4 +1,7 @@
 //! What a translation left out or changed, as the response header names it.
+//!
+//! A note is a **loss** where the model is told less than was asked. What only costs more or comes
+//! later without it, and what the wires' own rules say in another form, is named and no loss.
 
 use core::fmt::Write as _;
 use std::borrow::Cow;
@@ -8,6 +11,8 @@ use std::borrow::Cow;
 pub struct Notes {
     dropped: Vec<Cow<'static, str>>,
     changed: Vec<Cow<'static, str>>,
+    /// The first loss.
+    loss: Option<Cow<'static, str>>,
 }
 
 impl Notes {
@@ -17,11 +22,26 @@ impl Notes {
         Self {
             dropped: Vec::new(),
             changed: Vec::new(),
+            loss: None,
         }
     }
 
-    /// `member` was left out, whatever became of it before.
+    /// `member` was left out, and is lost.
     pub fn dropped(&mut self, member: impl Into<Cow<'static, str>>) {
+        let member = member.into();
+        self.loss.get_or_insert_with(|| member.clone());
+        self.left_out(member);
+    }
+
+    /// `member` went on with another meaning or value: a loss.
+    pub fn changed(&mut self, member: impl Into<Cow<'static, str>>) {
+        let member = member.into();
+        self.loss.get_or_insert_with(|| member.clone());
+        self.reworded(member);
+    }
+
+    /// `member` was left out, whatever became of it before; the answer means the same without.
+    pub fn left_out(&mut self, member: impl Into<Cow<'static, str>>) {
         let member = member.into();
         if let Ok(at) = self.changed.binary_search(&member) {
             self.changed.remove(at);
@@ -29,8 +49,8 @@ impl Notes {
         insert(&mut self.dropped, member);
     }
 
-    /// `member` went on with another meaning or value, unless it was left out.
-    pub fn changed(&mut self, member: impl Into<Cow<'static, str>>) {
+    /// `member` went on in another form that means the same, unless it was left out.
+    pub fn reworded(&mut self, member: impl Into<Cow<'static, str>>) {
         let member = member.into();
         if self.dropped.binary_search(&member).is_err() {
             insert(&mut self.changed, member);
@@ -40,12 +60,17 @@ impl Notes {
     /// These notes and those of `other`.
     #[must_use]
     pub fn with(mut self, other: &Self) -> Self {
-        other.dropped.iter().for_each(|it| self.dropped(it.clone()));
-        other.changed.iter().for_each(|it| self.changed(it.clone()));
+        for member in &other.dropped {
+            self.left_out(member.clone());
+        }
+        for member in &other.changed {
+            self.reworded(member.clone());
+        }
+        self.loss = self.loss.or_else(|| other.loss.clone());
         self
     }
 
-    /// Whether nothing was lost.
+    /// Whether nothing was left out or changed.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.dropped.is_empty() && self.changed.is_empty()
@@ -53,11 +78,8 @@ impl Notes {
 
     /// The first loss: what a strict request is refused for.
     #[must_use]
-    pub fn first(&self) -> Option<&str> {
-        self.dropped
-            .first()
-            .or_else(|| self.changed.first())
-            .map(AsRef::as_ref)
+    pub fn loss(&self) -> Option<&str> {
+        self.loss.as_deref()
     }
 
     /// How many members were dropped or changed.
@@ -105,6 +127,23 @@ mod tests {
             "dropped=logit_bias,seed; changed=temperature"
         );
         assert_eq!(notes.count(), 3);
+    }
+
+    #[test]
+    fn what_is_named_is_a_loss_only_where_the_meaning_suffers() {
+        let mut notes = Notes::new();
+        notes.left_out("cache_control");
+        notes.reworded("messages");
+        assert_eq!(notes.header(), "dropped=cache_control; changed=messages");
+        assert_eq!((notes.loss(), notes.count()), (None, 2));
+        let mut more = Notes::new();
+        more.changed("top_p");
+        more.dropped("seed");
+        assert_eq!(more.loss(), Some("top_p"));
+        assert_eq!(notes.clone().with(&more).loss(), Some("top_p"));
+        assert_eq!(more.with(&notes).loss(), Some("top_p"));
+        notes.dropped("cache_control");
+        assert_eq!(notes.loss(), Some("cache_control"));
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub fn translate(
     out: &mut Vec<u8>,
 ) -> Result<Translated, Refusal> {
     let limits = context.limits;
+    let start = out.len();
     let root = tape
         .read(body, limits.json_depth_max, limits.json_values_max)
         .map_err(|error| malformed(&error.to_string()))?;
@@ -68,7 +69,7 @@ pub fn translate(
         Wire::AnthropicMessages => adapt::anthropic::fit(&mut fit, &mut request)?,
     }
     if context.hints.strict
-        && let Some(member) = fit.notes.first()
+        && let Some(member) = fit.notes.loss()
     {
         return Err(strict(member));
     }
@@ -81,11 +82,22 @@ pub fn translate(
             wire::anthropic::request::write::write(&request, context.model, out);
         }
     }
-    Ok(Translated {
+    let translated = Translated {
         notes: fit.notes,
         answer: fit.answer,
         beta: beta(&request),
-    })
+    };
+    if tape.depth().saturating_add(DEEPER_MAX) > limits.json_depth_max as usize {
+        let written = out.get(start..).unwrap_or_default();
+        if tape
+            .read(written, limits.json_depth_max, usize::MAX)
+            .is_err()
+        {
+            out.truncate(start);
+            return Err(too_deep(limits.json_depth_max));
+        }
+    }
+    Ok(translated)
 }
 
 /// What the answer must know, as far as it is known before the request is fitted.
@@ -143,8 +155,20 @@ fn malformed(text: &str) -> Refusal {
 }
 
 #[cold]
+fn too_deep(depth_max: u32) -> Refusal {
+    malformed(&format!(
+        "nested deeper than {depth_max} levels in the words of this model's provider (limit \
+         json_depth_max): nest schemas and marks less deeply"
+    ))
+}
+
+#[cold]
 fn strict(member: &str) -> Refusal {
     let text =
         format!("{member}: cannot be carried to this model as it is, and x-ringway-strict is set");
     Refusal::invalid(member, text)
 }
+
+/// Levels that a translation may put around a part of the body: a schema within `function`, the mark
+/// of a system text within a message.
+const DEEPER_MAX: usize = 2;

@@ -30,7 +30,7 @@ pub struct RequestContext<'a> {
 /// What the request's head and the route ask of a translation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hints<'a> {
-    /// `x-ringway-strict: 1`: every drop and change is a refusal.
+    /// `x-ringway-strict: 1`: every loss is a refusal.
     pub strict: bool,
     /// `x-ringway-reasoning`: which members carry reasoning in the answer.
     pub reasoning: Option<&'a [u8]>,

@@ -86,7 +86,7 @@ impl StreamTranslator {
             frames: Decoder::new(event_bytes_max),
             core: Core {
                 client: to,
-                decoder: StreamDecoder::new(from, event_bytes_max),
+                decoder: StreamDecoder::new(from, event_bytes_max, context.whole_names),
                 restore: Restore::new(context.json_answer, context.tool_names),
                 encoder: StreamEncoder::new(to, settings),
                 tape: Tape::new(),

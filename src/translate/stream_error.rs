@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
-use crate::translate::error::{Told, is_context};
+use crate::translate::error::{Told, code_of, is_context};
 use crate::wire::error;
 use crate::wire::kind::Wire;
 
@@ -62,16 +62,11 @@ const fn status(from: Wire, kind: ErrorKind) -> u16 {
 fn words(client: Wire, facts: &ErrorFacts) -> (Cow<'_, str>, Option<&'static str>) {
     let message = facts.message.as_deref().unwrap_or("upstream error");
     let too_long = message.starts_with(TOO_LONG);
-    match client {
-        Wire::AnthropicMessages if !too_long && is_context(facts) => {
-            (Cow::Owned([TOO_LONG, ": ", message].concat()), None)
-        }
-        Wire::OpenAiChat if too_long && facts.kind == ErrorKind::InvalidRequest => {
-            (Cow::Borrowed(message), Some(CONTEXT_CODE))
-        }
-        Wire::OpenAiChat | Wire::AnthropicMessages => (Cow::Borrowed(message), None),
+    if client == Wire::AnthropicMessages && !too_long && is_context(facts) {
+        return (Cow::Owned([TOO_LONG, ": ", message].concat()), None);
     }
+    let code = code_of(client, message).filter(|_| facts.kind == ErrorKind::InvalidRequest);
+    (Cow::Borrowed(message), code)
 }
 
 const TOO_LONG: &str = "prompt is too long";
-const CONTEXT_CODE: &str = "context_length_exceeded";

@@ -31,10 +31,12 @@ pub enum StreamDecoder {
 
 impl StreamDecoder {
     /// A decoder of one stream of `wire` that holds back at most `held_bytes_max` bytes.
+    /// `whole_names` are fingerprints of tools, in order, whose names no other begins with: on a wire
+    /// where names may come in pieces, any other waits for the next frame.
     #[must_use]
-    pub fn new(wire: Wire, held_bytes_max: usize) -> Self {
+    pub fn new(wire: Wire, held_bytes_max: usize, whole_names: Vec<u64>) -> Self {
         match wire {
-            Wire::OpenAiChat => Self::OpenAi(OpenAiDecoder::new(held_bytes_max)),
+            Wire::OpenAiChat => Self::OpenAi(OpenAiDecoder::new(held_bytes_max, whole_names)),
             Wire::AnthropicMessages => Self::Anthropic(AnthropicDecoder::new()),
         }
     }

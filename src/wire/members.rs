@@ -17,6 +17,8 @@ pub enum Rule {
     Own,
     /// A hint: left out where the target has no such thing.
     Hint,
+    /// An optimisation: left out where the target has no such thing, which loses nothing.
+    Optimisation,
     /// A contract: refused where the target has no such thing, for this reason.
     Contract(&'static str),
 }
@@ -87,6 +89,7 @@ impl<'t> Members<'t> {
             let unsaid = match rule {
                 Rule::Read | Rule::Own => continue,
                 Rule::Hint => Unsaid::dropped(name),
+                Rule::Optimisation => Unsaid::spared(name),
                 Rule::Contract(reason) => Unsaid::refused(name, reason),
             };
             if !is_neutral(*value, *neutral) {

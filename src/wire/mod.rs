@@ -21,5 +21,6 @@ pub mod peek_fault;
 pub mod peeked;
 pub mod portkey;
 pub mod read;
+pub mod sealed;
 pub mod seen;
 pub mod thought;

@@ -9,6 +9,7 @@
 mod goldens;
 mod meaning;
 mod modes;
+mod names;
 mod recorded;
 mod rows;
 mod splits;

@@ -150,20 +150,22 @@ fn openai_words(delta: &Value, meaning: &mut Meaning, signatures: &mut BTreeMap<
     let details = delta["reasoning_details"].as_array();
     let mut told = plain.clone().unwrap_or_default();
     for detail in details.into_iter().flatten() {
-        let ours = detail["format"]
-            .as_str()
-            .is_none_or(|it| it == "anthropic-claude-v1");
+        // Of another format: its clients carry format and id along.
+        let sealed = |data: String| match detail["format"].as_str() {
+            None | Some("anthropic-claude-v1") => data,
+            Some(format) => format!("ringway:{format}:{}:{data}", string(&detail["id"])),
+        };
         if plain.is_none() {
             told += &string(&detail["text"]);
             told += &string(&detail["summary"]);
         }
         let signature = string(&detail["signature"]);
-        if ours && !signature.is_empty() {
+        if !signature.is_empty() {
             let index = detail["index"].as_u64().unwrap_or(0);
-            *signatures.entry(index).or_default() += &signature;
+            *signatures.entry(index).or_default() += &sealed(signature);
         }
-        if ours && detail["type"] == "reasoning.encrypted" {
-            meaning.redacted.push(string(&detail["data"]));
+        if detail["type"] == "reasoning.encrypted" {
+            meaning.redacted.push(sealed(string(&detail["data"])));
         }
     }
     meaning.thinking += &told;

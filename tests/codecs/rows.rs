@@ -22,7 +22,7 @@ fn run(from: Wire, name: &str) -> (Out, Vec<Value>) {
     (out, events)
 }
 
-fn values(out: &Out) -> Vec<Value> {
+pub(crate) fn values(out: &Out) -> Vec<Value> {
     let frames = frames(&out.bytes);
     let frames = frames.iter().filter(|frame| !frame.starts_with("[DONE]"));
     frames.map(|frame| parse(frame)).collect()
@@ -30,7 +30,7 @@ fn values(out: &Out) -> Vec<Value> {
 
 /// The blocks of an Anthropic stream: kind and what their deltas carried, and that the grammar
 /// holds: one open at a time, counted from 0, nothing behind a stop.
-fn blocks(events: &[Value]) -> Vec<(String, String)> {
+pub(crate) fn blocks(events: &[Value]) -> Vec<(String, String)> {
     let mut blocks: Vec<(String, String)> = Vec::new();
     let mut open = None;
     for event in events {
@@ -68,7 +68,7 @@ fn blocks(events: &[Value]) -> Vec<(String, String)> {
     blocks
 }
 
-fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
     list.iter()
         .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
         .collect()
@@ -92,7 +92,7 @@ fn finish_reason(events: &[Value]) -> String {
     reasons.collect()
 }
 
-fn stop_reason(events: &[Value]) -> &str {
+pub(crate) fn stop_reason(events: &[Value]) -> &str {
     let delta = events
         .iter()
         .find(|event| event["type"] == "message_delta")
@@ -127,7 +127,7 @@ fn a2_three_calls_in_one_turn_yield_three_blocks() {
 }
 
 /// A stream of the OpenAI wire whose chunks carry these lists of `tool_calls`.
-fn calling(lists: &[Value]) -> String {
+pub(crate) fn calling(lists: &[Value]) -> String {
     let chunk = |delta: Value, reason: Value| {
         let choice = json!({"index": 0, "delta": delta, "finish_reason": reason});
         format!(
@@ -142,7 +142,7 @@ fn calling(lists: &[Value]) -> String {
     calls.collect::<String>() + &last + "data: [DONE]\n\n"
 }
 
-fn call(mut own: Value, name: &str, arguments: &str) -> Value {
+pub(crate) fn call(mut own: Value, name: &str, arguments: &str) -> Value {
     own["function"] = json!({"name": name, "arguments": arguments});
     own
 }
@@ -391,13 +391,21 @@ fn b1_lg5_to7_signed_thinking_is_kept_both_ways_also_when_empty() {
 }
 
 #[test]
-fn b3_signatures_of_foreign_formats_stay_behind() {
+fn b3_signatures_and_encrypted_reasoning_of_foreign_formats_name_their_own() {
     let (out, events) = run(O, "reasoning-details-foreign");
-    assert_eq!(
-        blocks(&events),
-        pairs(&[("thinking", "Short"), ("text", "Yes")])
-    );
-    assert!(!out.text().contains("redacted"));
+    let expected = [
+        ("thinking", "Short"),
+        ("redacted_thinking", ""),
+        ("text", "Yes"),
+    ];
+    assert_eq!(blocks(&events), pairs(&expected));
+    let data = r#"{"type":"redacted_thinking","data":"ringway:openai-responses-v1::xyz"}"#;
+    assert!(out.text().contains(data), "{}", out.text());
+    let signed = fixture(O, "streams", "reasoning-details-foreign.sse")
+        .replace("\"data\":\"xyz\"", "\"signature\":\"xyz\"");
+    let out = translate(O, context(), &signed);
+    let expected = ["ringway:openai-responses-v1::xyz"];
+    assert_eq!(of_stream(A, &out.bytes).signatures, expected);
 }
 
 #[test]

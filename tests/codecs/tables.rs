@@ -484,10 +484,20 @@ fn service_tiers_are_named_in_the_other_wires_words() {
     ];
     for (tier, expected) in tiers {
         let answer = json!({
-            "id": "m", "type": "message", "content": [], "stop_reason": "end_turn",
+            "id": "m", "type": "message", "model": "m", "content": [], "stop_reason": "end_turn",
             "usage": {"input_tokens": 1, "output_tokens": 1, "service_tier": tier},
         });
         assert_eq!(whole(A, &answer)["service_tier"], expected, "{tier}");
+        let events = [
+            json!({"type": "message_start", "message": answer}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}),
+        ];
+        let chunks = streamed(A, &events, "data: {\"type\":\"message_stop\"}\n\n");
+        assert_eq!(chunks.len(), 3, "{chunks:?}");
+        for chunk in chunks {
+            assert_eq!(chunk["service_tier"], expected, "{tier}");
+            assert_eq!(chunk["model"], "m");
+        }
     }
 }
 

@@ -360,6 +360,67 @@ fn json_that_is_no_object_or_too_long_to_be_held_is_relayed_as_bytes() {
 }
 
 #[test]
+fn chunked_json_too_long_to_be_held_goes_on_unread_where_its_provider_is_named() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+            .model("alias", &["up/real"])
+            .limit("body_bytes_max", 4_096)
+            .limit("relay_body_bytes_max", 300_000)
+            .start();
+        let ask = |fields: &str, pieces: &[&str]| {
+            let mut client = gateway.client();
+            client.send(format!(
+                "POST /v1/x HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                 transfer-encoding: chunked\r\n{fields}\r\n"
+            ));
+            for piece in pieces {
+                client.send(chunk(piece));
+            }
+            client.send("0\r\n\r\n");
+            client.answer()
+        };
+        let named = "x-ringway-provider: up\r\n";
+        let short = r#"{"model":"alias","allow_fallbacks":true}"#;
+        let longer = |len: usize| format!(r#"{{"model":"alias","a":"{}"}}"#, "x".repeat(len));
+        let held = longer(4_096 - longer(0).len());
+        // What can be looked into is, also where its provider is named.
+        let renamed = held.replace("alias", "real");
+        for (fields, body, sent) in [
+            (named, short, r#"{"model":"real"}"#),
+            ("", short, r#"{"model":"real"}"#),
+            (named, &held, &renamed),
+        ] {
+            let (a, b) = body.split_at(7);
+            assert_eq!(ask(fields, &[a, b]).status, 200);
+            let seen = provider.requests().pop().unwrap();
+            assert_eq!(String::from_utf8(seen.body).unwrap(), sent);
+        }
+        for len in [4_097 - longer(0).len(), 70_000, 250_000] {
+            let body = longer(len);
+            let pieces: Vec<&str> = body
+                .as_bytes()
+                .chunks(30_000)
+                .map(|piece| core::str::from_utf8(piece).unwrap())
+                .collect();
+            let got = ask(named, &pieces);
+            assert_eq!(got.status, 200, "{}", got.text());
+            let seen = provider.requests().pop().unwrap();
+            assert_eq!(seen.head.field("transfer-encoding"), Some("chunked"));
+            assert!(seen.body == body.as_bytes(), "{len}");
+            let got = ask("", &pieces);
+            assert_eq!(got.status, 413);
+            assert!(got.text().contains("x-ringway-provider"), "{}", got.text());
+            // A promise about data in the head is seen whatever the body is like.
+            let got = ask(&format!("{named}x-privacy-tier: eu\r\n"), &pieces);
+            assert_eq!(got.status, 400, "{}", got.text());
+        }
+        let most = longer(300_000);
+        assert_eq!(ask(named, &[&most]).status, 413);
+    });
+}
+
+#[test]
 fn relayed_json_that_a_chat_could_not_be_is_routed_or_goes_on_unread_where_its_model_is_no_matter()
 {
     let deep = |depth: usize| {

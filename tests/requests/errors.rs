@@ -2,7 +2,10 @@
 
 use ringway::chat::error::{ApiError, ErrorKind};
 use ringway::json::tape::Tape;
+use ringway::translate::context::AnswerContext;
 use ringway::translate::error::{Told, in_answer, scrub, translate};
+use ringway::translate::stream::StreamTranslator;
+use ringway::translate::stream_error;
 use ringway::wire::error::{write_body, write_event};
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as C};
 use serde_json::{Value, json};
@@ -196,6 +199,39 @@ fn context_overflow_says_what_agents_look_for() {
         &openai(json!("content_filter"), "invalid_request_error", "filtered"),
     );
     assert_eq!(body["error"]["message"], "filtered");
+}
+
+#[test]
+fn content_filters_say_so_as_answers_and_within_streams() {
+    let blocked = "Output blocked by content filtering policy";
+    let (_, body) = run(A, 400, &anthropic("invalid_request_error", blocked));
+    let expected = json!({"error":{"message":blocked,"type":"invalid_request_error","param":null,"code":"content_filter"}});
+    assert_eq!(body, expected);
+    let azure = r#"{"error":{"message":"filtered","type":null,"param":"prompt","code":"content_filter","status":400}}"#;
+    for (from, data, expected) in [
+        (A, anthropic("invalid_request_error", blocked), expected),
+        (
+            C,
+            azure.to_owned(),
+            json!({"type":"error","error":{"type":"invalid_request_error","message":"filtered"}}),
+        ),
+        (
+            C,
+            openai(json!("content_policy_violation"), "image_error", "filtered"),
+            json!({"type":"error","error":{"type":"invalid_request_error","message":"filtered"}}),
+        ),
+    ] {
+        let to = if from == A { C } else { A };
+        let mut stream = StreamTranslator::new(from, to, AnswerContext::default(), 1 << 20);
+        let mut out = Vec::new();
+        stream.push(format!("data: {data}\n\n").as_bytes(), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let (_, told) = text.rsplit_once("data: ").unwrap();
+        let told: Value = serde_json::from_str(told).unwrap();
+        assert_eq!(told, expected, "{data}");
+        let facts = stream.upstream_error().unwrap();
+        assert_eq!(stream_error::told((from, to), facts).status, 400);
+    }
 }
 
 #[test]

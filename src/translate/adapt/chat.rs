@@ -57,7 +57,7 @@ fn signatures(fit: &mut Fit<'_>, request: &mut Request<'_>) {
         if let Block::ToolUse(call) = block {
             let (_, signature) = thought::split(&call.id);
             if signature.is_some() && !fit.dialect.thought_signatures {
-                fit.notes.dropped("thought_signature");
+                fit.notes.left_out("thought_signature");
             } else {
                 call.signature = signature;
             }
@@ -149,7 +149,7 @@ fn tool_result<'a>(
     attached: &mut Vec<Block<'a>>,
 ) -> Result<ToolResult<'a>, Refusal> {
     if !fit.dialect.cache_control && result.cache.take().is_some() {
-        fit.notes.dropped("cache_control");
+        fit.notes.left_out("cache_control");
     }
     let ResultContent::Blocks(list) = result.content else {
         return Ok(result);
@@ -188,16 +188,18 @@ fn blocks<'a>(
             && !fit.dialect.cache_control
             && mark.take().is_some()
         {
-            fit.notes.dropped("cache_control");
+            fit.notes.left_out("cache_control");
         }
         match block {
             Block::Text { ref text, .. } if text.is_empty() => {}
             Block::Thinking { .. } | Block::Redacted { .. } => {
-                let back = fit.dialect.reasoning_content_back || fit.dialect.reasoning_details_back;
+                let text = matches!(block, Block::Thinking { .. });
+                let back = fit.dialect.reasoning_details_back
+                    || (fit.dialect.reasoning_content_back && text);
                 if role == Role::Assistant && back {
                     out.push(block);
                 } else {
-                    fit.notes.dropped("thinking");
+                    fit.notes.left_out("thinking");
                 }
             }
             Block::Foreign { kind, .. } if role == Role::Assistant || is_left_out(&kind) => {

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::chat::request::{Block, Message, Request, Tool, ToolChoice};
 use crate::json::write;
 use crate::translate::context::AnswerContext;
+use crate::wire::ids::fingerprint;
 
 /// Longest tool name on the Anthropic wire.
 pub const ANTHROPIC_NAME_MAX: usize = 128;
@@ -58,6 +59,26 @@ fn legal(id: Cow<'_, str>) -> Cow<'_, str> {
     };
     let legal: String = id.chars().map(spelled).collect();
     Cow::Owned(if legal.is_empty() { "_".into() } else { legal })
+}
+
+/// Fingerprints, in order, of the names of tools that no other's begins with.
+#[must_use]
+pub fn whole(request: &Request<'_>) -> Vec<u64> {
+    let names = request.tools.iter().filter_map(|tool| match tool {
+        Tool::Function(function) => Some(function.name.as_bytes()),
+        Tool::Versioned { .. } => None,
+    });
+    let mut names: Vec<&[u8]> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    // What begins with a name stands right behind it.
+    let next = names.iter().skip(1).map(Some).chain([None]);
+    let is_whole =
+        |(name, next): &(&&[u8], Option<&&[u8]>)| next.is_none_or(|next| !next.starts_with(name));
+    let whole = names.iter().zip(next).filter(is_whole);
+    let mut prints: Vec<u64> = whole.map(|(name, _)| fingerprint(name)).collect();
+    prints.sort_unstable();
+    prints
 }
 
 /// The id within `max` bytes: as it is, or its start and a digest of it. A `max` under 40 is an

@@ -21,7 +21,7 @@ pub fn fit<'a>(
 ) -> Result<(), Refusal> {
     fit.unsaid(request)?;
     if fit.hints.betas {
-        fit.notes.dropped("anthropic-beta");
+        fit.notes.left_out("anthropic-beta");
     }
     fit.output_limit(request);
     sampling(fit, request)?;
@@ -63,7 +63,8 @@ fn identity<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>, kept: &'a mut Stri
     if user.char_count() > USER_CHARS_MAX {
         *kept = names::digest(&user.decode(), 64);
         request.user = Raw::from_plain(kept);
-        fit.notes.changed("metadata");
+        // The digest names the same user.
+        fit.notes.reworded("metadata");
     }
 }
 
@@ -128,6 +129,7 @@ fn level(fit: &Fit<'_>, effort: Effort) -> Option<Effort> {
 
 fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     names::rename_tools(request, names::OPENAI_NAME_MAX, &mut fit.answer);
+    fit.answer.whole_names = names::whole(request);
     if request.web_search.is_some() && !fit.dialect.web_search_options {
         let text = "tools: the provider of this model offers no web search";
         return Err(Refusal::invalid("tools", text));
@@ -135,7 +137,7 @@ fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     for tool in &mut request.tools {
         if let Tool::Function(function) = tool {
             if !fit.dialect.cache_control && function.cache.take().is_some() {
-                fit.notes.dropped("cache_control");
+                fit.notes.left_out("cache_control");
             }
             let strict = |schema: &Json<'_>| schema::is_strict(schema);
             if function.strict == Some(true) && !function.schema.as_ref().is_some_and(strict) {

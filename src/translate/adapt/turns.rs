@@ -40,7 +40,7 @@ fn clean(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
         Block::Thinking { signature, .. } => {
             let signed = signature.is_some_and(|signature| !signature.is_empty());
             if !signed {
-                fit.notes.dropped("reasoning_details");
+                fit.notes.left_out("reasoning_details");
             }
             signed
         }
@@ -123,7 +123,7 @@ pub(super) fn place_system<'a>(
 /// A run of instructions as one text of the user, opened by a line that says what it is. What is no
 /// text stands behind it.
 fn as_user<'a>(fit: &mut Fit<'_>, run: Message<'a>) -> Message<'a> {
-    fit.notes.changed("messages");
+    fit.notes.reworded("messages");
     let mut text = Text::Joined(vec![Raw::from_checked(b"[system instruction]")]);
     let mut cache: Option<Json<'a>> = None;
     let mut rest = Vec::new();

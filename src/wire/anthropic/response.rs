@@ -119,11 +119,11 @@ fn read_block(block: Value<'_>) -> Block<'_> {
         },
         Some("thinking") => Block::Thinking {
             text: vec![string("thinking")],
-            signature: string("signature"),
+            signature: vec![string("signature")],
             source,
         },
         Some("redacted_thinking") => Block::Redacted {
-            data: string("data"),
+            data: vec![string("data")],
             source,
         },
         Some("tool_use") => Block::Tool {
@@ -172,11 +172,11 @@ fn write_block(block: &Block<'_>, seed: u64, calls: &mut BTreeSet<u64>, w: &mut 
         } => {
             w.open_object().name("type").string("thinking");
             w.name("thinking").raw_parts(text);
-            w.name("signature").raw(*signature).close_object();
+            w.name("signature").raw_parts(signature).close_object();
         }
         Block::Redacted { data, .. } => {
             w.open_object().name("type").string("redacted_thinking");
-            w.name("data").raw(*data).close_object();
+            w.name("data").raw_parts(data).close_object();
         }
         Block::Tool {
             id,

@@ -1,10 +1,11 @@
-//! Thinking without a signature and citations without an index, in a history that goes to Anthropic
-//! as it stands.
+//! Thinking without a signature, that of other models, and citations without an index, in a history
+//! that goes to Anthropic as it stands.
 //!
 //! Answers translated from another wire carry thinking with an empty signature, because their
 //! provider gave none. A conversation that moves to Anthropic sends such blocks along, and is
 //! refused for them. Only those blocks go; every other byte of the body stays, and so does thinking
-//! that is signed, with or without text. Web citations of such answers have an empty
+//! that is signed, with or without text. What carries another model's signature or encrypted reasoning
+//! (`wire::sealed`) goes likewise. Web citations of such answers have an empty
 //! `encrypted_index`, which is refused likewise: they go, and the text stays.
 //!
 //! Not here: translated requests (their reader never takes such blocks over).
@@ -13,6 +14,7 @@ use memchr::memmem;
 
 use crate::json::rewrite::{Edits, Member};
 use crate::json::tape::{Kind, Value};
+use crate::wire::sealed::{self, MARK};
 
 /// Whether the body may hold such a block: one look at its bytes, so that almost no body is read
 /// twice.
@@ -24,10 +26,11 @@ pub fn may_stand_in(body: &[u8]) -> bool {
         value.starts_with(br#""""#) || value.starts_with(b"null")
     };
     let names: [&[u8]; 2] = [br#""signature""#, br#""encrypted_index""#];
-    names.into_iter().any(|name| {
+    let is_named = names.into_iter().any(|name| {
         let mut found = memmem::find_iter(body, name);
         found.any(|at| is_empty(body.get(at + name.len()..).unwrap_or_default()))
-    })
+    });
+    is_named || memmem::find(body, MARK.bytes()).is_some()
 }
 
 /// The edits that take such blocks out of a body, and messages that hold nothing else.
@@ -71,13 +74,14 @@ fn holds_nothing_else(message: Value<'_>) -> bool {
 }
 
 fn is_unsigned(block: Value<'_>) -> bool {
+    let sealed = |data: Value<'_>| data.as_raw().and_then(sealed::split).is_some();
     let unsigned = |signature: Value<'_>| {
-        signature.is_null() || signature.as_raw().is_some_and(|s| s.is_empty())
+        let is_empty = signature.as_raw().is_some_and(|it| it.is_empty());
+        signature.is_null() || is_empty || sealed(signature)
     };
-    block
-        .get("type")
-        .is_some_and(|kind| kind.is_str("thinking"))
-        && block.get("signature").is_some_and(unsigned)
+    let is = |name: &str| block.get("type").is_some_and(|kind| kind.is_str(name));
+    (is("thinking") && block.get("signature").is_some_and(unsigned))
+        || (is("redacted_thinking") && block.get("data").is_some_and(sealed))
 }
 
 fn is_unindexed(citation: Value<'_>) -> bool {
@@ -161,6 +165,26 @@ mod tests {
     }
 
     #[test]
+    fn b3_reasoning_that_other_models_signed_goes_and_that_of_claude_stays() {
+        let block = |data: &str| format!(r#"{{"type":"redacted_thinking","data":"{data}"}}"#);
+        let (theirs, own) = (
+            block("ringway:openai-responses-v1:rs_1:gA=="),
+            block("EvsC"),
+        );
+        check(
+            &assistant(&format!("{theirs}, {own} ,{TEXT}")),
+            &assistant(&format!("{own} ,{TEXT}")),
+        );
+        let signed = SIGNED.replace("c2ln", "ringway:google-gemini-v1::CiQ=");
+        check(
+            &assistant(&format!("{SIGNED}, {signed} ,{TEXT}")),
+            &assistant(&format!("{SIGNED} ,{TEXT}")),
+        );
+        let odd = assistant(&format!("{},{TEXT}", block("ringway:of the user")));
+        check(&odd, &odd);
+    }
+
+    #[test]
     fn b2_message_of_nothing_else_goes_as_a_whole() {
         let (user, gone) = (r#"{"role":"user","content":"hi"}"#, assistant(UNSIGNED));
         check(
@@ -215,6 +239,7 @@ mod tests {
             "\"signature\" :\n \"\"",
             r#""signature":null"#,
             r#""encrypted_index": """#,
+            r#""data":"ringway:f::d""#,
         ] {
             assert!(may_stand_in(body.as_bytes()), "{body}");
         }

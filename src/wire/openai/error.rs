@@ -69,6 +69,7 @@ fn kind_of(kind: Option<&str>, code: Option<&str>) -> ErrorKind {
         "timeout" | "504" | "408" => return ErrorKind::Timeout,
         "request_too_large" | "413" => return ErrorKind::TooLarge,
         "403" => return ErrorKind::Permission,
+        "content_filter" | "content_policy_violation" => return ErrorKind::InvalidRequest,
         "context_length_exceeded" | "400" | "422" => return ErrorKind::InvalidRequest,
         _ => {}
     }

@@ -11,4 +11,5 @@ pub mod request;
 pub mod response;
 pub mod settings;
 pub mod stream;
+pub mod tier;
 pub mod usage;

@@ -2,11 +2,12 @@
 //!
 //! The first that holds text wins: `reasoning_content`, `reasoning`, the texts and summaries of
 //! `reasoning_details`, the `thinking` parts of array content. Signatures and encrypted blocks
-//! stand in `reasoning_details` alone; those of a foreign format stay behind, because no Anthropic
-//! upstream would take them back.
+//! stand in `reasoning_details` alone. Those of a foreign format come with format and id, because
+//! their own service wants them back with both.
 
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
+use crate::wire::sealed::{self, Sealed};
 
 /// The members of a message or delta that may carry reasoning.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,8 +27,12 @@ pub enum Piece<'t> {
     Text(Raw<'t>),
     /// The signature of the text before it.
     Signature(Raw<'t>),
+    /// A signature of another format, with what its service wants back beside it.
+    SealedSignature(Sealed<'t>),
     /// An opaque block.
     Encrypted(Raw<'t>),
+    /// An opaque block of another format, likewise.
+    Sealed(Sealed<'t>),
 }
 
 impl<'t> Carriers<'t> {
@@ -44,22 +49,48 @@ impl<'t> Carriers<'t> {
         let mut any = text.is_some();
         let details = self.details.into_iter().flat_map(Value::elements);
         for detail in details {
-            let ours = detail.get_set("format").is_none_or(|it| it.is_str(FORMAT));
+            let ours = is_ours(detail);
             let string = |name: &str| detail.get_set(name).and_then(non_empty);
             let words = string("text").or_else(|| string("summary"));
             if let (None, Some(words)) = (text, words) {
                 any = true;
                 sink(Piece::Text(words))?;
             }
-            if let (true, Some(signature)) = (ours, string("signature")) {
-                sink(Piece::Signature(signature))?;
+            if let Some(signature) = string("signature") {
+                let piece = match ours {
+                    true => Some(Piece::Signature(signature)),
+                    false => sealed(detail, signature).map(Piece::SealedSignature),
+                };
+                piece.map_or(Ok(()), &mut sink)?;
             }
-            if let (true, Some(data)) = (ours, string("data")) {
-                sink(Piece::Encrypted(data))?;
+            if let Some(data) = string("data") {
+                let piece = match ours {
+                    true => Some(Piece::Encrypted(data)),
+                    false => sealed(detail, data).map(Piece::Sealed),
+                };
+                piece.map_or(Ok(()), &mut sink)?;
             }
         }
         Ok(any)
     }
+}
+
+/// Whether an entry of `reasoning_details` came from an Anthropic model.
+fn is_ours(detail: Value<'_>) -> bool {
+    detail.get_set("format").is_none_or(|it| it.is_str(FORMAT))
+}
+
+fn sealed<'t>(detail: Value<'t>, data: Raw<'t>) -> Option<Sealed<'t>> {
+    let string = |name: &str| detail.get_set(name).and_then(non_empty);
+    sealed::join(string("format")?, string("id").unwrap_or(Raw::EMPTY), data)
+}
+
+/// Whether an entry of `reasoning_details` is of another format and cannot be carried.
+#[must_use]
+pub fn stays_behind(detail: Value<'_>) -> bool {
+    let string = |name: &str| detail.get_set(name).and_then(non_empty);
+    let mut opaque = ["signature", "data"].into_iter().filter_map(string);
+    !is_ours(detail) && opaque.any(|data| sealed(detail, data).is_none())
 }
 
 /// The texts of a `thinking` part of array content: a string, or an array of text parts.

@@ -16,7 +16,7 @@ use crate::wire::openai::reasoning::{self, Carriers, FORMAT, Piece};
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::arguments::says_something;
 use crate::wire::openai::stream::chunk::completion_id;
-use crate::wire::openai::{failure, finish, usage};
+use crate::wire::openai::{failure, finish, tier, usage};
 use crate::wire::thought;
 
 /// Reads an answer's first choice; nothing if the document is no answer.
@@ -116,7 +116,7 @@ pub fn write(answer: &Answer<'_>, settings: &Settings, out: &mut Vec<u8>) {
         w.name("usage");
         usage::write(&answer.ending.usage, &mut w);
     }
-    if let Some(tier) = answer.service_tier.and_then(service_tier) {
+    if let Some(tier) = answer.service_tier.and_then(tier::read) {
         w.name("service_tier").string(tier);
     }
     w.close_object();
@@ -178,21 +178,38 @@ impl<'t> Reader<'t> {
             ) if signature.is_empty() => {
                 text.push(piece);
             }
-            (Piece::Signature(own), Some(Block::Thinking { signature, .. }))
-                if signature.is_empty() =>
-            {
-                *signature = own;
-            }
-            (Piece::Text(text), _) => self.thinking(vec![text], Raw::EMPTY),
-            (Piece::Signature(signature), _) => self.thinking(Vec::new(), signature),
-            (Piece::Encrypted(data), _) => self.blocks.push(Block::Redacted { data, source: None }),
+            (Piece::Text(text), _) => self.thinking(vec![text]),
+            (Piece::Signature(own), _) => self.signature(vec![own]),
+            (Piece::SealedSignature(parts), _) => self.signature(parts.to_vec()),
+            (Piece::Encrypted(data), _) => self.redacted(vec![data]),
+            (Piece::Sealed(parts), _) => self.redacted(parts.to_vec()),
         }
     }
 
-    fn thinking(&mut self, text: Vec<Raw<'t>>, signature: Raw<'t>) {
+    fn redacted(&mut self, data: Vec<Raw<'t>>) {
+        self.blocks.push(Block::Redacted { data, source: None });
+    }
+
+    /// The signature of the thinking before it, or of one that is not shown.
+    fn signature(&mut self, own: Vec<Raw<'t>>) {
+        let open = self.blocks.last_mut().and_then(|block| match block {
+            Block::Thinking { signature, .. } if signature.is_empty() => Some(signature),
+            _ => None,
+        });
+        match open {
+            Some(signature) => *signature = own,
+            None => self.blocks.push(Block::Thinking {
+                text: Vec::new(),
+                signature: own,
+                source: None,
+            }),
+        }
+    }
+
+    fn thinking(&mut self, text: Vec<Raw<'t>>) {
         self.blocks.push(Block::Thinking {
             text,
-            signature,
+            signature: Vec::new(),
             source: None,
         });
     }
@@ -212,7 +229,7 @@ impl<'t> Reader<'t> {
                     Ok::<(), core::convert::Infallible>(())
                 });
                 debug_assert!(read.is_ok());
-                self.thinking(texts, Raw::EMPTY);
+                self.thinking(texts);
             } else if let Some(text) = part.get("text").and_then(reasoning::non_empty) {
                 self.text(text);
             }
@@ -363,13 +380,13 @@ fn write_detail(block: &Block<'_>, index: u64, w: &mut Writer<'_>) {
         } => {
             w.name("type").string("reasoning.text");
             w.name("text").raw_parts(text);
-            if !signature.is_empty() {
-                w.name("signature").raw(*signature);
+            if signature.iter().any(|part| !part.is_empty()) {
+                w.name("signature").raw_parts(signature);
             }
         }
         Block::Redacted { data, .. } => {
             w.name("type").string("reasoning.encrypted");
-            w.name("data").raw(*data);
+            w.name("data").raw_parts(data);
         }
         Block::Text { .. } | Block::Refusal(_) | Block::Tool { .. } | Block::Foreign(_) => {}
     }
@@ -476,16 +493,6 @@ fn escaped(arguments: &Arguments<'_>) -> Vec<u8> {
     }
 }
 
-/// A tier of the Anthropic wire in the OpenAI wire's words; tiers of its own stay.
-fn service_tier(tier: Raw<'_>) -> Option<&str> {
-    match tier.plain()? {
-        "standard" => Some("default"),
-        "batch" => Some("flex"),
-        own @ ("priority" | "default" | "flex" | "auto" | "scale") => Some(own),
-        _ => None,
-    }
-}
-
 /// What a message says that no other wire can. Some services send an audio of nothing.
 fn lost(message: Value<'_>) -> Vec<&'static str> {
     let audio = message
@@ -499,5 +506,12 @@ fn lost(message: Value<'_>) -> Vec<&'static str> {
     let says = |(name, value): (&'static str, Option<Value<'_>>)| {
         value.is_some_and(error_text::is_truthy).then_some(name)
     };
-    said.into_iter().filter_map(says).collect()
+    let mut details = message
+        .get_set("reasoning_details")
+        .into_iter()
+        .flat_map(Value::elements);
+    let behind = details
+        .any(reasoning::stays_behind)
+        .then_some("reasoning_details");
+    said.into_iter().filter_map(says).chain(behind).collect()
 }

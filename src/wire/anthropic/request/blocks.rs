@@ -112,6 +112,12 @@ fn lost(kind: &str, value: Value<'_>, request: &mut Request<'_>) {
     };
     let known = [&["type", "cache_control"], known].concat();
     read::strays(value, &known, request);
+    if let Some(source) = value
+        .get_set("source")
+        .filter(|it| it.kind() == Kind::Object)
+    {
+        read::strays(source, &SOURCE, request);
+    }
     let cited = value.get_set("citations");
     if kind == "text" && cited.is_some_and(|list| list.elements().next().is_some()) {
         request.lacks(Unsaid::dropped("citations"));
@@ -267,3 +273,6 @@ fn citations(
     }
     Ok(())
 }
+
+/// Members of the source of an image or a document.
+const SOURCE: [&str; 6] = ["type", "media_type", "data", "url", "file_id", "content"];

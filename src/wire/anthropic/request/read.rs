@@ -35,11 +35,11 @@ pub const MEMBERS: &[Member] = &[
     ("routing", Rule::Own, Neutral::Null),
     ("privacy_tier", Rule::Own, Neutral::Null),
     ("pii_substitution", Rule::Own, Neutral::Null),
-    ("cache_control", Rule::Hint, Neutral::Null),
-    ("context_management", Rule::Hint, Neutral::Null),
-    ("speed", Rule::Hint, Neutral::Null),
-    ("diagnostics", Rule::Hint, Neutral::Null),
-    ("anthropic_beta", Rule::Hint, Neutral::Null),
+    ("cache_control", Rule::Optimisation, Neutral::Null),
+    ("context_management", Rule::Optimisation, Neutral::Null),
+    ("speed", Rule::Optimisation, Neutral::Null),
+    ("diagnostics", Rule::Optimisation, Neutral::Null),
+    ("anthropic_beta", Rule::Optimisation, Neutral::Null),
     (
         "inference_geo",
         Rule::Contract("where this model runs cannot be promised"),
@@ -187,6 +187,7 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
         (None, None) => return Ok(()),
     };
     let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
+    read::strays(value, &["type", "schema"], request);
     let schema = value
         .get_set("schema")
         .filter(|schema| schema.kind() == Kind::Object);

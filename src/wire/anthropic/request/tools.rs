@@ -49,7 +49,12 @@ pub fn tool<'t>(
         }
         return Ok(None);
     }
-    read::strays(value, &KNOWN, request);
+    read::strays(value, &[KNOWN.as_slice(), &OPTIMISATIONS].concat(), request);
+    for name in OPTIMISATIONS {
+        if value.get_set(name).is_some() {
+            request.lacks(Unsaid::spared(name));
+        }
+    }
     let place_of_schema = place.member("input_schema");
     let schema = match value.get_set("input_schema") {
         Some(schema) => Some(read::opaque(schema, &place_of_schema)?.source()),
@@ -73,6 +78,7 @@ fn web_search<'t>(
 ) -> Result<(), Refusal> {
     // Portkey's form has the members one level down.
     let value = read::single(value.get_set("web_search").unwrap_or(value), place)?;
+    read::strays(value, &SEARCH, request);
     let uses = value.get_set("max_uses").and_then(Value::as_u64);
     let mut search = WebSearch {
         size: uses.map(|uses| match uses {
@@ -84,17 +90,17 @@ fn web_search<'t>(
     };
     if let Some(location) = value.get_set("user_location") {
         read::single(location, &place.member("user_location"))?;
+        read::strays(
+            location,
+            &[LOCATION.as_slice(), &["type"]].concat(),
+            request,
+        );
         search.located = true;
         for (name, member) in location.members() {
             let known = LOCATION.into_iter().find(|known| name.is(known));
             if let (Some(name), Some(text)) = (known, member.as_raw()) {
                 search.location.push((name, text));
             }
-        }
-    }
-    for member in ["allowed_domains", "blocked_domains"] {
-        if value.get_set(member).is_some() {
-            request.lacks(Unsaid::dropped(member));
         }
     }
     request.web_search = Some(search);
@@ -137,4 +143,15 @@ const KNOWN: [&str; 6] = [
     "strict",
     "cache_control",
 ];
+/// Members of the web search that have a word; a mark on it has nothing to keep.
+const SEARCH: [&str; 6] = [
+    "type",
+    "name",
+    "max_uses",
+    "user_location",
+    "cache_control",
+    "web_search",
+];
+/// Members of a tool that say when it is loaded and how soon its input comes, not what it does.
+const OPTIMISATIONS: [&str; 2] = ["defer_loading", "eager_input_streaming"];
 const LOCATION: [&str; 4] = ["city", "country", "region", "timezone"];

@@ -170,12 +170,15 @@ impl Decoder {
         self.started = true;
         let message = root.get_set("message");
         let string = |name: &str| message?.get_set(name)?.as_raw();
-        if let Some(counts) = message.and_then(|message| message.get_set("usage")) {
+        let counts = message.and_then(|message| message.get_set("usage"));
+        if let Some(counts) = counts {
             usage::merge(counts, &mut self.usage);
         }
+        let tier = counts.and_then(|counts| counts.get_set("service_tier")?.as_raw());
         sink(Event::Start {
             id: string("id").unwrap_or(Raw::EMPTY),
             model: string("model").unwrap_or(Raw::EMPTY),
+            tier: tier.unwrap_or(Raw::EMPTY),
         })
     }
 
@@ -417,6 +420,7 @@ impl Decoder {
         sink(Event::Start {
             id: Raw::EMPTY,
             model: Raw::EMPTY,
+            tier: Raw::EMPTY,
         })
     }
 

@@ -81,7 +81,7 @@ impl Encoder {
     /// The event contradicts those before it, or too much would be held back.
     pub fn encode(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
         match *event {
-            Event::Start { id, model } => self.start(id, model, out),
+            Event::Start { id, model, .. } => self.start(id, model, out),
             Event::Text { text, .. } => {
                 self.cited.push(text);
                 self.text(text, out);

@@ -56,10 +56,10 @@ impl<'t> Reader<'_, 't> {
         let role = read::string_member(value, "role", place)?;
         let role_is_function = role.is("function");
         let (role, blocks) = match role.plain() {
-            Some("system" | "developer") => (Role::System, system(value, place)?),
-            Some("user") => (Role::User, content(value, Role::User, place)?),
+            Some("system" | "developer") => (Role::System, self.system(value, place)?),
+            Some("user") => (Role::User, self.content(value, Role::User, place)?),
             Some("assistant") => (Role::Assistant, self.assistant(value, place)?),
-            Some("tool") => (Role::User, vec![tool(value, place)?]),
+            Some("tool") => (Role::User, vec![self.tool(value, place)?]),
             Some("function") => (Role::User, vec![self.function(value, place)?]),
             _ => {
                 let place = place.member("role");
@@ -100,20 +100,20 @@ impl<'t> Reader<'_, 't> {
         value: Value<'t>,
         place: &Place<'_>,
     ) -> Result<Vec<Block<'t>>, Refusal> {
-        let content = || {
+        let content = |request: &mut Request<'t>| {
             let place = place.member("content");
-            parts::read(value.get("content"), Role::Assistant, &place)
+            parts::read(value.get("content"), Role::Assistant, &place, request)
         };
         let mut blocks = match carriers::read(value, place)? {
             Carried::Content(blocks) => blocks,
             Carried::Thinking(mut blocks) => {
                 // Thinking within the content only repeats it.
-                let content = content()?.into_iter();
+                let content = content(self.request)?.into_iter();
                 blocks.extend(content.filter(|block| !block.is_thinking()));
                 blocks
             }
             Carried::None => {
-                let mut blocks = content()?;
+                let mut blocks = content(self.request)?;
                 blocks.sort_by_key(|block| !block.is_thinking());
                 blocks
             }
@@ -147,6 +147,7 @@ impl<'t> Reader<'_, 't> {
             Some(custom) => {
                 let place = place.member("custom");
                 let input = read::string_member(read::object(custom, &place)?, "input", &place)?;
+                read::strays(custom, &["name", "input"], self.request);
                 Block::ToolUse(ToolUse {
                     id: read::decoded(id),
                     name: read::decoded(read::string_member(custom, "name", &place)?),
@@ -173,6 +174,7 @@ impl<'t> Reader<'_, 't> {
         place: &Place<'_>,
     ) -> Result<Block<'t>, Refusal> {
         let name = read::decoded(read::string_member(value, "name", place)?);
+        read::strays(value, &["name", "arguments"], self.request);
         let (input, whole) = match value.get_set("arguments") {
             None => (Json::Borrowed(&b"{}"[..]), true),
             // Some local servers give the object itself.
@@ -193,63 +195,76 @@ impl<'t> Reader<'_, 't> {
         }))
     }
 
-    fn function(&self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
-        let id = Cow::Owned(format!("call_function_{}", self.functions));
-        result(value, id, place)
-    }
-}
-
-fn system<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
-    let blocks = content(value, Role::System, place)?;
-    if blocks
-        .iter()
-        .all(|block| matches!(block, Block::Text { .. }))
-    {
-        return Ok(blocks);
-    }
-    Err(place
-        .member("content")
-        .refuse("system messages take text only"))
-}
-
-/// The content with the message's own mark on its last block.
-fn content<'t>(value: Value<'t>, role: Role, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
-    let mut blocks = parts::read(value.get("content"), role, &place.member("content"))?;
-    mark_last(&mut blocks, parts::mark(value, place)?);
-    Ok(blocks)
-}
-
-fn tool<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
-    let id = read::string_member(value, "tool_call_id", place)?;
-    result(value, read::decoded(id), place)
-}
-
-fn result<'t>(value: Value<'t>, id: Cow<'t, str>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
-    let content = value.get_set("content");
-    let mut cache = parts::mark(value, place)?;
-    let content = match content.and_then(Value::as_raw) {
-        Some(text) if text.is_empty() => ResultContent::Absent,
-        Some(text) => ResultContent::Text(text),
-        None => {
-            let mut blocks = parts::read(content, Role::User, &place.member("content"))?;
-            // A mark within a result belongs on the result.
-            for block in &mut blocks {
-                let inner = block.cache_mut().and_then(Option::take);
-                cache = inner.or(cache);
-            }
-            blocks.retain(|block| !matches!(block, Block::Text { text, .. } if text.is_empty()));
-            match blocks.is_empty() {
-                true => ResultContent::Absent,
-                false => ResultContent::Blocks(blocks),
-            }
+    fn system(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+        let blocks = self.content(value, Role::System, place)?;
+        if blocks
+            .iter()
+            .all(|block| matches!(block, Block::Text { .. }))
+        {
+            return Ok(blocks);
         }
-    };
-    Ok(Block::ToolResult(ToolResult {
-        id,
-        content,
-        is_error: false,
-        cache,
-    }))
+        Err(place
+            .member("content")
+            .refuse("system messages take text only"))
+    }
+
+    /// The content with the message's own mark on its last block.
+    fn content(
+        &mut self,
+        value: Value<'t>,
+        role: Role,
+        place: &Place<'_>,
+    ) -> Result<Vec<Block<'t>>, Refusal> {
+        let content = place.member("content");
+        let mut blocks = parts::read(value.get("content"), role, &content, self.request)?;
+        mark_last(&mut blocks, parts::mark(value, place)?);
+        Ok(blocks)
+    }
+
+    fn tool(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+        let id = read::string_member(value, "tool_call_id", place)?;
+        self.result(value, read::decoded(id), place)
+    }
+
+    fn function(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+        let id = Cow::Owned(format!("call_function_{}", self.functions));
+        self.result(value, id, place)
+    }
+
+    fn result(
+        &mut self,
+        value: Value<'t>,
+        id: Cow<'t, str>,
+        place: &Place<'_>,
+    ) -> Result<Block<'t>, Refusal> {
+        let content = value.get_set("content");
+        let mut cache = parts::mark(value, place)?;
+        let content = match content.and_then(Value::as_raw) {
+            Some(text) if text.is_empty() => ResultContent::Absent,
+            Some(text) => ResultContent::Text(text),
+            None => {
+                let place = place.member("content");
+                let mut blocks = parts::read(content, Role::User, &place, self.request)?;
+                // A mark within a result belongs on the result.
+                for block in &mut blocks {
+                    let inner = block.cache_mut().and_then(Option::take);
+                    cache = inner.or(cache);
+                }
+                blocks
+                    .retain(|block| !matches!(block, Block::Text { text, .. } if text.is_empty()));
+                match blocks.is_empty() {
+                    true => ResultContent::Absent,
+                    false => ResultContent::Blocks(blocks),
+                }
+            }
+        };
+        Ok(Block::ToolResult(ToolResult {
+            id,
+            content,
+            is_error: false,
+            cache,
+        }))
+    }
 }
 
 /// A message's mark stands on its last block that may have one.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Block, DocumentSource, Json, Role, Source, Text};
+use crate::chat::request::{Block, DocumentSource, Json, Request, Role, Source, Text};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::base64;
@@ -18,6 +18,7 @@ pub fn read<'t>(
     content: Option<Value<'t>>,
     role: Role,
     place: &Place<'_>,
+    request: &mut Request<'_>,
 ) -> Result<Vec<Block<'t>>, Refusal> {
     let Some(content) = content.filter(|content| !content.is_null()) else {
         return Ok(Vec::new());
@@ -30,7 +31,7 @@ pub fn read<'t>(
         Kind::Array => {
             let mut blocks = Vec::new();
             for (index, value) in content.elements().enumerate() {
-                blocks.push(part(value, role, &place.element(index))?);
+                blocks.push(part(value, role, &place.element(index), request)?);
             }
             Ok(blocks)
         }
@@ -38,12 +39,18 @@ pub fn read<'t>(
     }
 }
 
-fn part<'t>(value: Value<'t>, role: Role, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+fn part<'t>(
+    value: Value<'t>,
+    role: Role,
+    place: &Place<'_>,
+    request: &mut Request<'_>,
+) -> Result<Block<'t>, Refusal> {
     if let Some(text) = value.as_raw() {
         return Ok(Block::text(text));
     }
     read::object(value, place)?;
     let kind = read::string_member(value, "type", place)?;
+    strays(value, kind, request);
     let mut block = if kind.is("text") {
         Block::text(text(value, "text", place)?)
     } else if kind.is("refusal") {
@@ -67,6 +74,22 @@ fn part<'t>(value: Value<'t>, role: Role, place: &Place<'_>) -> Result<Block<'t>
         *slot = mark(value, place)?;
     }
     Ok(block)
+}
+
+/// Lists the members of a part that have no word. How closely a picture is looked at is the model's
+/// own affair.
+fn strays(part: Value<'_>, kind: Raw<'_>, request: &mut Request<'_>) {
+    let known: &[&str] = match kind.plain().unwrap_or_default() {
+        "text" | "refusal" => &[],
+        "image_url" => &["url", "detail"],
+        "file" => &["file_data", "file_id", "file_url", "filename", "mime_type"],
+        _ => return,
+    };
+    let Some(name) = kind.plain() else { return };
+    read::strays(part, &[&PART, [name].as_slice()].concat(), request);
+    if let Some(inner) = part.get_set(name).filter(|_| !known.is_empty()) {
+        read::strays(inner, known, request);
+    }
 }
 
 /// Thinking within the content: a block of the Anthropic wire, or what other services call so,
@@ -234,6 +257,8 @@ fn is_http(url: Raw<'_>) -> bool {
     start.starts_with(b"http://") || start.starts_with(b"https://")
 }
 
+/// Members of every part that have a word.
+const PART: [&str; 3] = ["type", "cache_control", "prompt_cache_breakpoint"];
 const PDF: &str = "application/pdf";
 const IMAGES: [(&str, &str); 5] = [
     ("image/jpeg", "image/jpeg"),

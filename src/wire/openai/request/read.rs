@@ -55,11 +55,11 @@ pub const MEMBERS: &[Member] = &[
     ("logit_bias", Rule::Hint, Neutral::Empty),
     ("frequency_penalty", Rule::Hint, Neutral::Number(0)),
     ("presence_penalty", Rule::Hint, Neutral::Number(0)),
-    ("prediction", Rule::Hint, Neutral::Null),
+    ("prediction", Rule::Optimisation, Neutral::Null),
     ("store", Rule::Hint, Neutral::False),
-    ("prompt_cache_key", Rule::Hint, Neutral::Null),
-    ("prompt_cache_options", Rule::Hint, Neutral::Null),
-    ("prompt_cache_retention", Rule::Hint, Neutral::Null),
+    ("prompt_cache_key", Rule::Optimisation, Neutral::Null),
+    ("prompt_cache_options", Rule::Optimisation, Neutral::Null),
+    ("prompt_cache_retention", Rule::Optimisation, Neutral::Null),
     (
         "n",
         Rule::Contract("several choices cannot be had from this model: ask once for each"),
@@ -179,23 +179,38 @@ fn stream<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
 }
 
 fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    let reasoning = &mut request.reasoning;
     if let Some(value) = members.get("reasoning_effort") {
-        reasoning.effort = Some(effort(value, &Place::root("reasoning_effort"))?);
+        request.reasoning.effort = Some(effort(value, &Place::root("reasoning_effort"))?);
     }
     if let Some(value) = members.get("reasoning") {
-        unified(value, reasoning)?;
+        unified(value, &mut request.reasoning)?;
+        let known = ["effort", "max_tokens", "enabled", "exclude"];
+        read::strays(value, &known, request);
     }
     if let Some(value) = members.get("thinking") {
         let place = Place::root("thinking");
         read::object(value, &place)?;
+        let reasoning = &mut request.reasoning;
         reasoning.thinking = Some(value.source());
         reasoning.mode = value.get_set("type").and_then(mode);
         reasoning.budget = value.get_set("budget_tokens").and_then(Value::as_u64);
     }
-    let Some(config) = members.get("output_config") else {
-        return Ok(());
-    };
+    if let Some(config) = members.get("output_config") {
+        output_config(config, &mut request.reasoning)?;
+    }
+    // What names no budget is a level here, and does not go on as it stands.
+    let reasoning = &request.reasoning;
+    let is_switch = reasoning.mode == Some(ThinkingMode::Enabled) && reasoning.budget.is_none();
+    if let Some(value) = members
+        .get("thinking")
+        .filter(|_| is_switch && !reasoning.native)
+    {
+        read::strays(value, &["type", "budget_tokens"], request);
+    }
+    Ok(())
+}
+
+fn output_config<'t>(config: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Refusal> {
     let place = Place::root("output_config");
     read::object(config, &place)?;
     for (name, value) in config.members() {
@@ -263,6 +278,7 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     };
     read::object(value, &place)?;
     let kind = read::string_member(value, "type", &place)?;
+    read::strays(value, &["type", "json_schema"], request);
     request.format = if kind.is("text") {
         Format::Text
     } else if kind.is("json_object") {
@@ -345,6 +361,12 @@ fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<()
     if let Some(value) = members.get("web_search_options") {
         request.web_search = Some(web_search(value)?);
         read::strays(value, &["search_context_size", "user_location"], request);
+        if let Some(location) = value.get_set("user_location") {
+            read::strays(location, &["type", "approximate"], request);
+            if let Some(near) = location.get_set("approximate") {
+                read::strays(near, &LOCATION, request);
+            }
+        }
     }
     Ok(())
 }

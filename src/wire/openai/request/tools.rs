@@ -29,14 +29,16 @@ pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         functions(value, request)?;
     }
     if let Some(value) = members.get("tool_choice") {
-        request.tool_choice = Some(choice(value, &Place::root("tool_choice"))?);
+        let chosen = choice(value, &Place::root("tool_choice"), request)?;
+        request.tool_choice = Some(chosen);
     }
     if let Some(value) = members.get("function_call") {
         let place = Place::root("function_call");
         let chosen = match value.kind() {
-            Kind::String => choice(value, &place)?,
+            Kind::String => choice(value, &place, request)?,
             _ => {
                 let name = read::string_member(read::object(value, &place)?, "name", &place)?;
+                read::strays(value, &["name"], request);
                 ToolChoice::Tool(read::decoded(name))
             }
         };
@@ -55,6 +57,7 @@ fn functions<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refu
     request.legacy_functions = request.tools.is_empty();
     for (index, value) in value.elements().enumerate() {
         let function = function(value, &place.element(index))?;
+        read::strays(value, &FUNCTION, request);
         request.tools.push(Tool::Function(function));
     }
     // One call at a time is all that this form can say.
@@ -106,6 +109,8 @@ fn custom<'t>(
 ) -> Result<Tool<'t>, Refusal> {
     let cache = parts::mark(value, place)?;
     let inner = read::object_member(value, "custom", place)?;
+    read::strays(value, &["type", "custom", "cache_control", MARK], request);
+    read::strays(inner, &["name", "description", "format"], request);
     let place = place.member("custom");
     let format = match inner.get_set("format") {
         Some(format) => read::single(format, &place.member("format"))?.get_set("type"),
@@ -169,7 +174,11 @@ fn name<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Cow<'t, str>, Refusal
     Ok(read::decoded(name))
 }
 
-fn choice<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Refusal> {
+fn choice<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'_>,
+) -> Result<ToolChoice<'t>, Refusal> {
     const EXPECTED: &str = "expected none, auto, required or an object that names tools";
     if let Some(word) = value.as_raw() {
         return match word.plain() {
@@ -181,22 +190,48 @@ fn choice<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Ref
     }
     let kind = read::string_member(read::object(value, place)?, "type", place)?;
     match kind.plain() {
-        Some(kind @ ("function" | "custom")) => named(value, kind, place).map(ToolChoice::Tool),
-        Some("allowed_tools") => allowed(value, place),
+        Some(kind @ ("function" | "custom")) => {
+            named(value, kind, place, request).map(ToolChoice::Tool)
+        }
+        Some("allowed_tools") => allowed(value, place, request),
         _ => Err(place.refuse(EXPECTED)),
     }
 }
 
 /// The name in `{"type":"function","function":{"name"}}`, or beside the type.
-fn named<'t>(value: Value<'t>, kind: &str, place: &Place<'_>) -> Result<Cow<'t, str>, Refusal> {
-    let inner = read::object(value.get_set(kind).unwrap_or(value), place)?;
+fn named<'t>(
+    value: Value<'t>,
+    kind: &str,
+    place: &Place<'_>,
+    request: &mut Request<'_>,
+) -> Result<Cow<'t, str>, Refusal> {
+    let inner = match value.get_set(kind) {
+        Some(inner) => {
+            read::strays(value, &["type", kind], request);
+            read::strays(read::object(inner, place)?, &["name"], request);
+            inner
+        }
+        None => {
+            read::strays(value, &["type", "name"], request);
+            value
+        }
+    };
     Ok(read::decoded(read::string_member(inner, "name", place)?))
 }
 
-fn allowed<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Refusal> {
-    let inner = value.get_set("allowed_tools").unwrap_or(value);
+fn allowed<'t>(
+    value: Value<'t>,
+    place: &Place<'_>,
+    request: &mut Request<'_>,
+) -> Result<ToolChoice<'t>, Refusal> {
+    let inner = value.get_set("allowed_tools");
+    if inner.is_some() {
+        read::strays(value, &["type", "allowed_tools"], request);
+    }
+    let inner = inner.unwrap_or(value);
     let place = place.member("allowed_tools");
     read::object(inner, &place)?;
+    read::strays(inner, &["type", "mode", "tools"], request);
     let mode = read::string_maybe(inner, "mode", &place)?;
     let place = place.member("tools");
     let tools = inner.get_set("tools");
@@ -206,7 +241,7 @@ fn allowed<'t>(value: Value<'t>, place: &Place<'_>) -> Result<ToolChoice<'t>, Re
         let place = place.element(index);
         let kind = read::string_maybe(read::object(tool, &place)?, "type", &place)?;
         let kind = kind.and_then(Raw::plain);
-        names.push(named(tool, kind.unwrap_or("function"), &place)?);
+        names.push(named(tool, kind.unwrap_or("function"), &place, request)?);
     }
     Ok(ToolChoice::Allowed {
         names,

@@ -11,6 +11,7 @@ use crate::chat::request::{
 use crate::json::raw::Raw;
 use crate::json::write::Writer;
 use crate::wire::kind::Dialect;
+use crate::wire::sealed;
 
 /// Appends the body.
 pub fn write(request: &Request<'_>, model: &str, dialect: &Dialect, out: &mut Vec<u8>) {
@@ -378,18 +379,29 @@ impl Messages<'_, '_, '_> {
                 self.w.name("type").string("reasoning.text").name("text");
                 self.text(text);
                 if let Some(signature) = signature.filter(|signature| !signature.is_empty()) {
-                    self.w.name("signature").raw(signature);
-                    self.w.name("format").string("anthropic-claude-v1");
+                    self.opaque("signature", signature);
                 }
             }
             Block::Redacted { data } => {
                 self.w.name("type").string("reasoning.encrypted");
-                self.w.name("data").raw(*data);
-                self.w.name("format").string("anthropic-claude-v1");
+                self.opaque("data", *data);
             }
             _ => {}
         }
         self.w.name("index").number(index as u64).close_object();
+    }
+
+    /// Of a Claude model, or of the one that it was taken from.
+    fn opaque(&mut self, name: &str, data: Raw<'_>) {
+        let Some([format, id, data]) = sealed::split(data) else {
+            self.w.name(name).raw(data);
+            self.w.name("format").string("anthropic-claude-v1");
+            return;
+        };
+        self.w.name(name).raw(data).name("format").raw(format);
+        if !id.is_empty() {
+            self.w.name("id").raw(id);
+        }
     }
 
     fn part(&mut self, block: &Block<'_>) {

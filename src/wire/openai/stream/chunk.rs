@@ -32,7 +32,7 @@ impl Chunk {
     }
 
     /// Sets what all chunks share.
-    pub fn start(&mut self, id: &[u8], model: Raw<'_>, created: u64) {
+    pub fn start(&mut self, id: &[u8], model: Raw<'_>, created: u64, tier: Option<&str>) {
         self.head.clear();
         self.head.extend_from_slice(b"data: {\"id\":\"");
         self.head.extend_from_slice(id);
@@ -41,6 +41,10 @@ impl Chunk {
         number_into(created, &mut self.head);
         self.head.extend_from_slice(b",\"model\":\"");
         self.head.extend_from_slice(model.bytes());
+        if let Some(tier) = tier {
+            self.head.extend_from_slice(b"\",\"service_tier\":\"");
+            self.head.extend_from_slice(tier.as_bytes());
+        }
         self.head.extend_from_slice(b"\",\"choices\":[");
         self.head.extend_from_slice(OPEN);
     }

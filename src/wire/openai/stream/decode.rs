@@ -6,95 +6,47 @@
 //! request asked for one); the finish reason is kept until the end, because usage may follow it.
 //!
 //! Invariants: one start, at most one end; an end only after `[DONE]`, or, at a clean end of the
-//! body, after a finish reason on every choice seen; at most `TOOL_CALLS_MAX` calls are remembered.
+//! body, after a finish reason on every choice seen.
 
 use crate::chat::event::{Ending, Event, Step, StreamFault};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
-use crate::json::write::escape_into;
-use crate::limits::{EVENT_VALUES_MAX, TOOL_CALLS_MAX};
+use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::error_text;
-use crate::wire::ids::fingerprint;
 use crate::wire::memo::{Memo, Only};
 use crate::wire::openai::annotations::read_annotation;
 use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::{self, Carriers, Piece};
-use crate::wire::openai::stream::arguments::{Arguments, says_something};
+use crate::wire::openai::stream::pieces::Pieces;
 use crate::wire::openai::{error, failure, finish, usage};
-use crate::wire::thought;
+use crate::wire::sealed::Sealed;
 
 /// Reads one stream.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Bytes of one call that may wait for its name.
-    held_bytes_max: usize,
     started: bool,
     choices: Choices,
     /// Something came that is no chunk.
     strange: bool,
-    tools: Vec<Tool>,
-    /// Of the calls whose start was emitted, by their number.
-    arguments: Vec<Arguments>,
+    calls: Pieces,
     refused: bool,
     finish: Option<StopReason>,
     usage: Usage,
     memo: Memo,
 }
 
-/// A tool call as the upstream numbers it.
-#[derive(Debug)]
-struct Tool {
-    key: Key,
-    /// Of the id that the upstream gave, if any.
-    id: Option<u64>,
-    /// Of the name, once it came.
-    name: Option<u64>,
-    state: ToolState,
-}
-
-/// What a piece says about the call that it belongs to.
-#[derive(Clone, Copy, Debug)]
-struct Label {
-    key: Key,
-    /// Of the id.
-    id: Option<u64>,
-    /// Of the name.
-    name: Option<u64>,
-    /// It brings arguments.
-    filled: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
-    /// `index` of the call.
-    Index(u64),
-    /// No index: known by its id alone.
-    Id,
-    /// The one `function_call` of the old form.
-    Legacy,
-}
-
-#[derive(Debug)]
-enum ToolState {
-    /// The name has not come yet: id and fragments wait for it.
-    Nameless { id: Vec<u8>, fragments: Vec<u8> },
-    /// The start was emitted under this number.
-    Started(u32),
-}
-
 impl Decoder {
-    /// A decoder of one stream; at most `held_bytes_max` bytes of a call wait for its name.
+    /// A decoder of one stream; at most `held_bytes_max` bytes of a call wait for its name, and one
+    /// that is not among `whole_names` (see [`Pieces::new`]) may come in pieces.
     #[must_use]
-    pub fn new(held_bytes_max: usize) -> Self {
+    pub fn new(held_bytes_max: usize, whole_names: Vec<u64>) -> Self {
         Self {
-            held_bytes_max,
             started: false,
             choices: Choices::default(),
             strange: false,
-            tools: Vec::new(),
-            arguments: Vec::new(),
+            calls: Pieces::new(held_bytes_max, whole_names),
             refused: false,
             finish: None,
             usage: Usage::default(),
@@ -123,7 +75,7 @@ impl Decoder {
         }
         if let Some(event) = self.memo.read(data) {
             let event = match event {
-                Event::ToolArguments { tool, json, .. } => self.grow(tool, json),
+                Event::ToolArguments { tool, json, .. } => self.calls.grow(tool, json),
                 other => other,
             };
             return sink(event).map(|()| Step::Open);
@@ -144,7 +96,12 @@ impl Decoder {
             only.note(&event, data);
             sink(event)
         })?;
-        self.memo.learn(data, &only, noise(root));
+        if self.calls.is_waiting() {
+            // What comes next tells whether a name is whole, whatever the frame is like.
+            self.memo.forget();
+        } else {
+            self.memo.learn(data, &only, noise(root));
+        }
         Ok(step)
     }
 
@@ -173,11 +130,7 @@ impl Decoder {
     pub const fn stop(&self) -> Option<StopReason> {
         match self.finish {
             None => None,
-            reason => Some(finish::settle(
-                reason,
-                !self.arguments.is_empty(),
-                self.refused,
-            )),
+            reason => Some(finish::settle(reason, self.calls.any(), self.refused)),
         }
     }
 
@@ -223,6 +176,7 @@ impl Decoder {
         sink(Event::Start {
             id: chunk.id,
             model: chunk.model,
+            tier: Raw::EMPTY,
         })
     }
 
@@ -253,6 +207,10 @@ impl Decoder {
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
+        if delta.tool_calls.is_none() && delta.function_call.is_none() {
+            self.calls.flush(sink)?;
+        }
+        let mut own: Vec<u8> = Vec::new();
         let reasoned = delta.reasoning.each(|piece| {
             sink(match piece {
                 Piece::Text(text) => Event::Thinking { block: 0, text },
@@ -260,7 +218,15 @@ impl Decoder {
                     block: 0,
                     signature,
                 },
+                Piece::SealedSignature(parts) => Event::Signature {
+                    block: 0,
+                    signature: joined(parts, &mut own),
+                },
                 Piece::Encrypted(data) => Event::Redacted { block: 0, data },
+                Piece::Sealed(parts) => Event::Redacted {
+                    block: 0,
+                    data: joined(parts, &mut own),
+                },
             })
         })?;
         if let Some(content) = delta.content {
@@ -276,152 +242,12 @@ impl Decoder {
             sink(Event::Refusal { text })?;
         }
         for call in delta.tool_calls.into_iter().flat_map(Value::elements) {
-            self.tool_call(call, sink)?;
+            self.calls.call(call, sink)?;
         }
         if let Some(function) = delta.function_call.filter(|it| it.kind() == Kind::Object) {
-            let at = self.place(Label {
-                key: Key::Legacy,
-                id: None,
-                name: None,
-                filled: false,
-            })?;
-            self.tool_piece(at, (Raw::EMPTY, None), Some(function), sink)?;
+            self.calls.legacy(function, sink)?;
         }
         Ok(())
-    }
-
-    fn tool_call<S>(&mut self, call: Value<'_>, sink: &mut S) -> Result<(), StreamFault>
-    where
-        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
-    {
-        let id = call.get("id").and_then(reasoning::non_empty);
-        let index = call.get("index").and_then(Value::as_u64);
-        let function = call.get_set("function");
-        let member = |name: &str| function?.get_set(name);
-        let name = member("name").and_then(reasoning::non_empty);
-        let print = |raw: Raw<'_>| fingerprint(raw.bytes());
-        let at = self.place(Label {
-            key: index.map_or(Key::Id, Key::Index),
-            id: id.map(print),
-            name: name.map(print),
-            filled: member("arguments").is_some_and(is_filled),
-        })?;
-        let signature = thought::of_call(call);
-        self.tool_piece(at, (id.unwrap_or(Raw::EMPTY), signature), function, sink)
-    }
-
-    /// Which call a piece belongs to. Calls go by index. Without one they go by id, and a piece
-    /// without either belongs to the last call.
-    fn place(&mut self, label: Label) -> Result<usize, StreamFault> {
-        let last_of = |same: &dyn Fn(&Tool) -> bool| self.tools.iter().rposition(same);
-        let found = match (label.key, label.id) {
-            (Key::Id, None) => self.tools.len().checked_sub(1),
-            (Key::Id, id) => last_of(&|tool| tool.id == id),
-            (key, _) => last_of(&|tool| tool.key == key),
-        };
-        let goes_on = |&at: &usize| self.tools.get(at).is_some_and(|it| self.goes_on(it, label));
-        if let Some(at) = found.filter(goes_on) {
-            return Ok(at);
-        }
-        if self.tools.len() >= TOOL_CALLS_MAX {
-            return Err(StreamFault::TooMany);
-        }
-        self.tools.push(Tool {
-            key: label.key,
-            id: label.id,
-            name: None,
-            state: ToolState::Nameless {
-                id: Vec::new(),
-                fragments: Vec::new(),
-            },
-        });
-        Ok(self.tools.len() - 1)
-    }
-
-    /// Whether a piece at the place of `tool` goes on with it. A new call is told by its name, in
-    /// a place that holds a call with another id, another name, or arguments that are whole: some
-    /// servers number every call 0, others neither number nor name them. A piece that repeats the
-    /// name of a call still under way goes on with it.
-    fn goes_on(&self, tool: &Tool, label: Label) -> bool {
-        let Some(name) = label.name else {
-            return true;
-        };
-        if label.id.is_some() && tool.id.is_some() && label.id != tool.id {
-            return false;
-        }
-        let ToolState::Started(number) = tool.state else {
-            return true;
-        };
-        let arguments = self.arguments.get(number as usize);
-        let is_whole = arguments.is_some_and(Arguments::is_whole);
-        tool.name == Some(name) && !(is_whole && label.filled)
-    }
-
-    fn tool_piece<S>(
-        &mut self,
-        at: usize,
-        (id, signature): (Raw<'_>, Option<Raw<'_>>),
-        function: Option<Value<'_>>,
-        sink: &mut S,
-    ) -> Result<(), StreamFault>
-    where
-        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
-    {
-        let Some(tool) = self.tools.get_mut(at) else {
-            return Ok(());
-        };
-        let member = |name: &str| function?.get_set(name);
-        let mut own = Vec::new();
-        let json = member("arguments").map(|it| text_of(it, &mut own));
-        let json = json.unwrap_or(Raw::EMPTY);
-        if let ToolState::Nameless {
-            id: kept,
-            fragments,
-        } = &mut tool.state
-        {
-            if kept.is_empty() {
-                kept.extend_from_slice(id.bytes());
-                tool.id = tool
-                    .id
-                    .or_else(|| (!id.is_empty()).then(|| fingerprint(id.bytes())));
-            }
-            let Some(name) = member("name").and_then(reasoning::non_empty) else {
-                fragments.extend_from_slice(json.bytes());
-                let held = kept.len().saturating_add(fragments.len());
-                return (held <= self.held_bytes_max)
-                    .then_some(())
-                    .ok_or(StreamFault::TooLarge);
-            };
-            let number = u32::try_from(self.arguments.len()).map_err(|_| StreamFault::TooMany)?;
-            self.arguments.push(Arguments::default());
-            let (mut kept, fragments) = (core::mem::take(kept), core::mem::take(fragments));
-            if let Some(signature) = signature {
-                thought::join(&mut kept, signature);
-            }
-            tool.name = Some(fingerprint(name.bytes()));
-            tool.state = ToolState::Started(number);
-            sink(Event::ToolStart {
-                tool: number,
-                id: Raw::from_checked(&kept),
-                name,
-            })?;
-            if !fragments.is_empty() {
-                sink(self.grow(number, Raw::from_checked(&fragments)))?;
-            }
-        }
-        match self.tools.get(at).map(|tool| &tool.state) {
-            Some(&ToolState::Started(number)) if !json.is_empty() => sink(self.grow(number, json)),
-            _ => Ok(()),
-        }
-    }
-
-    /// The event of a piece of a call's arguments.
-    fn grow<'a>(&mut self, tool: u32, json: Raw<'a>) -> Event<'a> {
-        let whole = self.arguments.get_mut(tool as usize).is_some_and(|it| {
-            it.push(json);
-            it.is_whole()
-        });
-        Event::ToolArguments { tool, json, whole }
     }
 
     fn end<S>(&mut self, sink: &mut S) -> Result<Step, StreamFault>
@@ -431,22 +257,20 @@ impl Decoder {
         if self.strange && !self.choices.any() {
             return Err(StreamFault::NoAnswer);
         }
-        let is_lost = |tool: &Tool| match &tool.state {
-            ToolState::Nameless { fragments, .. } => says_something(Raw::from_checked(fragments)),
-            ToolState::Started(_) => false,
-        };
-        if self.tools.iter().any(is_lost) {
+        if self.calls.has_lost() {
             return Err(StreamFault::Nameless);
         }
+        self.calls.flush(sink)?;
         if !self.started {
             self.started = true;
             sink(Event::Start {
                 id: Raw::EMPTY,
                 model: Raw::EMPTY,
+                tier: Raw::EMPTY,
             })?;
         }
         sink(Event::End(Ending {
-            stop: finish::settle(self.finish, !self.arguments.is_empty(), self.refused),
+            stop: finish::settle(self.finish, self.calls.any(), self.refused),
             sequence: None,
             explanation: None,
             usage: self.usage,
@@ -455,22 +279,10 @@ impl Decoder {
     }
 }
 
-/// Whether arguments bring something.
-fn is_filled(arguments: Value<'_>) -> bool {
-    match arguments.as_raw() {
-        Some(text) => !text.is_blank(),
-        None => arguments.kind() == Kind::Object,
-    }
-}
-
-/// Arguments as the text that they should be. Some services give the object itself: its source is
-/// escaped into `own`.
-fn text_of<'a>(arguments: Value<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
-    if arguments.kind() != Kind::Object {
-        return arguments.as_raw().unwrap_or(Raw::EMPTY);
-    }
-    let source = core::str::from_utf8(arguments.source()).unwrap_or_default();
-    escape_into(source, own);
+/// All parts in a row, kept in `own`.
+fn joined<'a>(parts: Sealed<'_>, own: &'a mut Vec<u8>) -> Raw<'a> {
+    own.clear();
+    own.extend(parts.iter().flat_map(|part| part.bytes()));
     Raw::from_checked(own)
 }
 

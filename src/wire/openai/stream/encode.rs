@@ -16,7 +16,7 @@ use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::calls::Calls;
 use crate::wire::openai::stream::chunk::{Chunk, completion_id};
 use crate::wire::openai::stream::thinking::{Thinking, write_content_block};
-use crate::wire::openai::{finish, usage};
+use crate::wire::openai::{finish, tier, usage};
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Encoder {
     pub fn encode(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
         let chunk = &self.chunk;
         match *event {
-            Event::Start { id, model } => self.start(id, model, out),
+            Event::Start { id, model, tier } => self.start([id, model, tier], out),
             Event::Text { block, text } => self.text(block, text, out),
             Event::Refusal { text } => chunk.with(out, |w| {
                 w.name("refusal").raw(text);
@@ -78,10 +78,12 @@ impl Encoder {
         Ok(())
     }
 
-    fn start(&mut self, id: Raw<'_>, model: Raw<'_>, out: &mut Vec<u8>) {
+    fn start(&mut self, [id, model, tier]: [Raw<'_>; 3], out: &mut Vec<u8>) {
         let mut own = Vec::new();
         completion_id(short(id), self.settings.seed, &mut own);
-        self.chunk.start(&own, short(model), self.settings.created);
+        let created = self.settings.created;
+        self.chunk
+            .start(&own, short(model), created, tier::read(tier));
         self.chunk.with(out, |w| {
             w.name("role")
                 .string("assistant")

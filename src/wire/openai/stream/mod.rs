@@ -5,5 +5,6 @@ pub mod calls;
 pub mod chunk;
 pub mod decode;
 pub mod encode;
+pub mod pieces;
 pub mod thinking;
 pub mod watch;

@@ -1,0 +1,353 @@
+//! Tool calls in pieces: which call a piece belongs to, and what it means there.
+//!
+//! Calls go by index, else by id, and what has neither belongs to the last one. A name may come in
+//! pieces as well, which clients put together: one that is none of the request's tools waits for the
+//! next frame, and a piece of a name that comes then goes on with it.
+//!
+//! Invariants: at most `TOOL_CALLS_MAX` calls are remembered; at most `held_bytes_max` bytes of one
+//! wait for its name; at most one call waits with a name.
+
+use crate::chat::event::{Event, StreamFault};
+use crate::json::raw::Raw;
+use crate::json::tape::{Kind, Value};
+use crate::json::write::escape_into;
+use crate::limits::TOOL_CALLS_MAX;
+use crate::wire::ids::fingerprint;
+use crate::wire::openai::reasoning::non_empty;
+use crate::wire::openai::stream::arguments::{Arguments, says_something};
+use crate::wire::thought;
+
+/// The calls of one stream.
+#[derive(Debug)]
+pub struct Pieces {
+    /// Bytes of one call that may wait for its name.
+    held_bytes_max: usize,
+    /// Of names that are whole as they stand, in order. None are known: all are.
+    whole_names: Vec<u64>,
+    tools: Vec<Tool>,
+    /// Of the calls whose start was emitted, by their number.
+    arguments: Vec<Arguments>,
+    /// The call that waits with a name which may not be whole.
+    waiting: Option<usize>,
+}
+
+/// A tool call as the upstream numbers it.
+#[derive(Debug)]
+struct Tool {
+    key: Key,
+    /// Of the id that the upstream gave, if any.
+    id: Option<u64>,
+    /// Of the name, once it came.
+    name: Option<u64>,
+    state: State,
+}
+
+/// What a piece says about the call that it belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    key: Key,
+    /// Of the id.
+    id: Option<u64>,
+    /// Of the name.
+    name: Option<u64>,
+    /// It brings arguments.
+    filled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    /// `index` of the call.
+    Index(u64),
+    /// No index: known by its id alone.
+    Id,
+    /// The one `function_call` of the old form.
+    Legacy,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The start was not emitted yet.
+    Held(Held),
+    /// The start was emitted under this number.
+    Started(u32),
+}
+
+/// What waits for a name to come, or to be whole.
+#[derive(Debug, Default)]
+struct Held {
+    id: Vec<u8>,
+    name: Vec<u8>,
+    fragments: Vec<u8>,
+}
+
+impl Held {
+    const fn bytes(&self) -> usize {
+        let names = self.id.len().saturating_add(self.name.len());
+        names.saturating_add(self.fragments.len())
+    }
+}
+
+impl Pieces {
+    /// No call yet. At most `held_bytes_max` bytes of one wait for its name; `whole_names` are the
+    /// fingerprints, in order, of names that no other begins with.
+    #[must_use]
+    pub const fn new(held_bytes_max: usize, whole_names: Vec<u64>) -> Self {
+        Self {
+            held_bytes_max,
+            whole_names,
+            tools: Vec::new(),
+            arguments: Vec::new(),
+            waiting: None,
+        }
+    }
+
+    /// Whether any call has begun.
+    #[must_use]
+    pub const fn any(&self) -> bool {
+        !self.arguments.is_empty() || self.waiting.is_some()
+    }
+
+    /// Whether a call waits with a name that may not be whole.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Whether a call that said something never got a name.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.tools.iter().any(|tool| match &tool.state {
+            State::Held(held) => {
+                held.name.is_empty() && says_something(Raw::from_checked(&held.fragments))
+            }
+            State::Started(_) => false,
+        })
+    }
+
+    /// Takes an entry of `tool_calls`.
+    ///
+    /// # Errors
+    /// Too many calls, too much is held back, or the sink says so.
+    pub fn call<S>(&mut self, call: Value<'_>, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        let id = call.get("id").and_then(non_empty);
+        let index = call.get("index").and_then(Value::as_u64);
+        let function = call.get_set("function");
+        let member = |name: &str| function?.get_set(name);
+        let print = |raw: Raw<'_>| fingerprint(raw.bytes());
+        let at = self.place(Label {
+            key: index.map_or(Key::Id, Key::Index),
+            id: id.map(print),
+            name: member("name").and_then(non_empty).map(print),
+            filled: member("arguments").is_some_and(is_filled),
+        })?;
+        let signature = thought::of_call(call);
+        self.piece(at, (id.unwrap_or(Raw::EMPTY), signature), function, sink)
+    }
+
+    /// Takes the `function_call` of the old form.
+    ///
+    /// # Errors
+    /// As [`Pieces::call`].
+    pub fn legacy<S>(&mut self, function: Value<'_>, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        let at = self.place(Label {
+            key: Key::Legacy,
+            id: None,
+            name: None,
+            filled: false,
+        })?;
+        self.piece(at, (Raw::EMPTY, None), Some(function), sink)
+    }
+
+    /// Nothing more comes for the call that waits: its name is whole.
+    ///
+    /// # Errors
+    /// The sink says so.
+    pub fn flush<S>(&mut self, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        match self.waiting.take() {
+            Some(at) => self.start(at, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// The event of a piece of a call's arguments.
+    pub fn grow<'a>(&mut self, tool: u32, json: Raw<'a>) -> Event<'a> {
+        let whole = self.arguments.get_mut(tool as usize).is_some_and(|it| {
+            it.push(json);
+            it.is_whole()
+        });
+        Event::ToolArguments { tool, json, whole }
+    }
+
+    /// Which call a piece belongs to. Calls go by index. Without one they go by id, and a piece
+    /// without either belongs to the last call.
+    fn place(&mut self, label: Label) -> Result<usize, StreamFault> {
+        let last_of = |same: &dyn Fn(&Tool) -> bool| self.tools.iter().rposition(same);
+        let found = match (label.key, label.id) {
+            (Key::Id, None) => self.tools.len().checked_sub(1),
+            (Key::Id, id) => last_of(&|tool| tool.id == id),
+            (key, _) => last_of(&|tool| tool.key == key),
+        };
+        let goes_on = |&at: &usize| self.tools.get(at).is_some_and(|it| self.goes_on(it, label));
+        if let Some(at) = found.filter(goes_on) {
+            return Ok(at);
+        }
+        if self.tools.len() >= TOOL_CALLS_MAX {
+            return Err(StreamFault::TooMany);
+        }
+        self.tools.push(Tool {
+            key: label.key,
+            id: label.id,
+            name: None,
+            state: State::Held(Held::default()),
+        });
+        Ok(self.tools.len() - 1)
+    }
+
+    /// Whether a piece at the place of `tool` goes on with it. A new call is told by its name, in
+    /// a place that holds a call with another id, another name that is whole, or arguments that
+    /// are: some servers number every call 0, others neither number nor name them. A piece that
+    /// repeats the name of a call still under way goes on with it.
+    fn goes_on(&self, tool: &Tool, label: Label) -> bool {
+        let Some(name) = label.name else {
+            return true;
+        };
+        if label.id.is_some() && tool.id.is_some() && label.id != tool.id {
+            return false;
+        }
+        let State::Started(number) = tool.state else {
+            return true;
+        };
+        let arguments = self.arguments.get(number as usize);
+        let is_whole = arguments.is_some_and(Arguments::is_whole);
+        tool.name == Some(name) && !(is_whole && label.filled)
+    }
+
+    fn piece<S>(
+        &mut self,
+        at: usize,
+        (id, signature): (Raw<'_>, Option<Raw<'_>>),
+        function: Option<Value<'_>>,
+        sink: &mut S,
+    ) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        if self.waiting.is_some_and(|waiting| waiting != at) {
+            self.flush(sink)?;
+        }
+        let member = |name: &str| function?.get_set(name);
+        let mut own = Vec::new();
+        let json = member("arguments").map(|it| text_of(it, &mut own));
+        let json = json.unwrap_or(Raw::EMPTY);
+        let name = member("name").and_then(non_empty);
+        if self.hold(at, (id, signature), name, json)? {
+            return Ok(());
+        }
+        if self.waiting == Some(at) {
+            self.waiting = None;
+        }
+        self.start(at, sink)?;
+        match self.tools.get(at).map(|tool| &tool.state) {
+            Some(&State::Started(number)) if !json.is_empty() => sink(self.grow(number, json)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes what the piece says of a call that has not started; tells whether it waits on. Its
+    /// arguments are kept only while no name has come.
+    fn hold(
+        &mut self,
+        at: usize,
+        (id, signature): (Raw<'_>, Option<Raw<'_>>),
+        name: Option<Raw<'_>>,
+        json: Raw<'_>,
+    ) -> Result<bool, StreamFault> {
+        let Some(tool) = self.tools.get_mut(at) else {
+            return Ok(true);
+        };
+        let State::Held(held) = &mut tool.state else {
+            return Ok(false);
+        };
+        if held.id.is_empty() && !id.is_empty() {
+            held.id.extend_from_slice(id.bytes());
+            tool.id = tool.id.or_else(|| Some(fingerprint(id.bytes())));
+        }
+        if let Some(piece) = name.filter(|piece| tool.name != Some(fingerprint(piece.bytes()))) {
+            if let Some(signature) = signature.filter(|_| held.name.is_empty()) {
+                thought::join(&mut held.id, signature);
+            }
+            held.name.extend_from_slice(piece.bytes());
+            tool.name = Some(fingerprint(&held.name));
+        }
+        let nameless = held.name.is_empty();
+        if nameless {
+            held.fragments.extend_from_slice(json.bytes());
+        }
+        if held.bytes() > self.held_bytes_max {
+            return Err(StreamFault::TooLarge);
+        }
+        let comes = !json.is_empty() || !held.fragments.is_empty();
+        let is_whole = |print: &u64| {
+            self.whole_names.is_empty() || self.whole_names.binary_search(print).is_ok()
+        };
+        let waits = nameless || !(comes || tool.name.as_ref().is_some_and(is_whole));
+        if waits && !nameless {
+            self.waiting = Some(at);
+        }
+        Ok(waits)
+    }
+
+    /// Emits the start of a call whose name is whole, unless that was done.
+    fn start<S>(&mut self, at: usize, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        let Some(tool) = self.tools.get_mut(at) else {
+            return Ok(());
+        };
+        let State::Held(held) = &mut tool.state else {
+            return Ok(());
+        };
+        let held = core::mem::take(held);
+        let number = u32::try_from(self.arguments.len()).map_err(|_| StreamFault::TooMany)?;
+        self.arguments.push(Arguments::default());
+        tool.state = State::Started(number);
+        sink(Event::ToolStart {
+            tool: number,
+            id: Raw::from_checked(&held.id),
+            name: Raw::from_checked(&held.name),
+        })?;
+        if held.fragments.is_empty() {
+            return Ok(());
+        }
+        sink(self.grow(number, Raw::from_checked(&held.fragments)))
+    }
+}
+
+/// Whether arguments bring something.
+fn is_filled(arguments: Value<'_>) -> bool {
+    match arguments.as_raw() {
+        Some(text) => !text.is_blank(),
+        None => arguments.kind() == Kind::Object,
+    }
+}
+
+/// Arguments as the text that they should be. Some services give the object itself: its source is
+/// escaped into `own`.
+fn text_of<'a>(arguments: Value<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
+    if arguments.kind() != Kind::Object {
+        return arguments.as_raw().unwrap_or(Raw::EMPTY);
+    }
+    let source = core::str::from_utf8(arguments.source()).unwrap_or_default();
+    escape_into(source, own);
+    Raw::from_checked(own)
+}

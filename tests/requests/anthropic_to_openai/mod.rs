@@ -1,0 +1,8 @@
+//! Requests of the Anthropic wire towards OpenAI models, by subject.
+
+mod dialects;
+mod members;
+mod messages;
+mod shared;
+mod thinking;
+mod tools;
