@@ -19,7 +19,8 @@ fn known_keys(document: &str) -> Vec<String> {
     let lines = faults.lines();
     let known = lines
         .iter()
-        .find_map(|line| line.split_once("unknown key; known: "));
+        .filter(|line| line.contains("unknown key"))
+        .find_map(|line| line.split_once("; known: "));
     let (_, known) = known.unwrap_or_else(|| panic!("{lines:?}"));
     known.split(", ").map(str::to_owned).collect()
 }
