@@ -4,8 +4,8 @@
 //! for which that wire has no place. Its clients send a block's `signature` or `data` back as it
 //! was: format and id stand before it, behind a mark.
 //!
-//! Promise: what [`split`] gives of a spelling is what [`join`] was given; formats and ids of other letters, or
-//! longer than [`NAME_BYTES_MAX`], are not carried.
+//! Promise: what [`split`] gives of a spelling is what [`join`] was given; formats and ids of other
+//! letters, or longer than 128 bytes, are not carried.
 
 use crate::chat::response::Opaque;
 use crate::json::raw::Raw;
