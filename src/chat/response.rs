@@ -38,15 +38,15 @@ pub enum Block<'a> {
     Thinking {
         /// The thinking.
         text: Vec<Raw<'a>>,
-        /// Its signature, in pieces.
-        signature: Vec<Raw<'a>>,
+        /// Its signature.
+        signature: Opaque<'a>,
         /// The block as the provider wrote it, where its wire has blocks.
         source: Option<&'a [u8]>,
     },
     /// Thinking that only the provider can read.
     Redacted {
-        /// The opaque text, in pieces.
-        data: Vec<Raw<'a>>,
+        /// The opaque text.
+        data: Opaque<'a>,
         /// The block as the provider wrote it, where its wire has blocks.
         source: Option<&'a [u8]>,
     },
@@ -63,6 +63,23 @@ pub enum Block<'a> {
     },
     /// A block that the other wire has no form for, as the provider wrote it.
     Foreign(&'a [u8]),
+}
+
+/// A string that only the provider of a model can read.
+#[derive(Clone, Copy, Debug)]
+pub struct Opaque<'a> {
+    /// The string; may be empty.
+    pub data: Raw<'a>,
+    /// Format and id that its own service wants back beside it.
+    pub origin: Option<[Raw<'a>; 2]>,
+}
+
+impl<'a> Opaque<'a> {
+    /// A string that goes back as it is.
+    #[must_use]
+    pub const fn plain(data: Raw<'a>) -> Self {
+        Self { data, origin: None }
+    }
 }
 
 /// The arguments of a tool call, in the form of their wire.

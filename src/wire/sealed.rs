@@ -4,22 +4,35 @@
 //! for which that wire has no place. Its clients send a block's `signature` or `data` back as it
 //! was: format and id stand before it, behind a mark.
 //!
-//! Promise: what [`split`] gives is what [`join`] was given; formats and ids of other letters, or
-//! longer than [`NAME_BYTES_MAX`], are not carried.
+//! Promise: what [`split`] gives of a spelling is what [`join`] was given; formats and ids of other
+//! letters, or longer than 128 bytes, are not carried.
 
+use crate::chat::response::Opaque;
 use crate::json::raw::Raw;
 
-/// What stands there: mark, format, id and the provider's own data, escaped still.
-pub type Sealed<'a> = [Raw<'a>; 6];
-
-/// What carries all three. An id may be empty.
+/// A string with what its service wants back beside it, where both can be carried. An id may be empty.
 #[must_use]
-pub fn join<'a>(format: Raw<'a>, id: Raw<'a>, data: Raw<'a>) -> Option<Sealed<'a>> {
+pub fn join<'a>(format: Raw<'a>, id: Raw<'a>, data: Raw<'a>) -> Option<Opaque<'a>> {
     let is_carried = !format.is_empty() && is_name(format) && is_name(id);
-    is_carried.then_some([MARK, format, GAP, id, GAP, data])
+    is_carried.then_some(Opaque {
+        data,
+        origin: Some([format, id]),
+    })
 }
 
-/// Format, id and data of what [`join`] made; nothing of any other.
+/// What such a string is spelt as on the Anthropic wire, piece by piece.
+#[must_use]
+pub const fn spelt<'a>(opaque: &Opaque<'a>) -> [Raw<'a>; 6] {
+    match opaque.origin {
+        Some([format, id]) => [MARK, format, GAP, id, GAP, opaque.data],
+        None => {
+            let none = Raw::EMPTY;
+            [none, none, none, none, none, opaque.data]
+        }
+    }
+}
+
+/// Format, id and data of what [`spelt`] made of them; nothing of any other.
 #[must_use]
 pub fn split(sealed: Raw<'_>) -> Option<[Raw<'_>; 3]> {
     let rest = sealed.bytes().strip_prefix(MARK.bytes())?;
@@ -56,7 +69,7 @@ mod tests {
             ("unknown", "a.b", r"a:b:\u00e9:ringway:"),
             ("f", long.as_str(), "d"),
         ] {
-            let parts = join(raw(format), raw(id), raw(data)).unwrap();
+            let parts = spelt(&join(raw(format), raw(id), raw(data)).unwrap());
             let joined: Vec<u8> = parts.iter().flat_map(|it| it.bytes()).copied().collect();
             let found = split(Raw::from_checked(&joined)).unwrap();
             assert_eq!(found.map(Raw::bytes), [format, id, data].map(str::as_bytes));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::chat::event::{Citation, Ending};
-use crate::chat::response::{Answer, Arguments, Block};
+use crate::chat::response::{Answer, Arguments, Block, Opaque};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::DEPTH_MAX;
@@ -15,7 +15,7 @@ use crate::wire::anthropic::stream::decode::read_citation;
 use crate::wire::anthropic::stream::encode::{message_id, write_citation, write_ending};
 use crate::wire::anthropic::{stop, usage};
 use crate::wire::ids::{fingerprint, push_id};
-use crate::wire::thought;
+use crate::wire::{sealed, thought};
 
 /// Reads an answer; nothing if the document is none.
 #[must_use]
@@ -119,11 +119,11 @@ fn read_block(block: Value<'_>) -> Block<'_> {
         },
         Some("thinking") => Block::Thinking {
             text: vec![string("thinking")],
-            signature: vec![string("signature")],
+            signature: Opaque::plain(string("signature")),
             source,
         },
         Some("redacted_thinking") => Block::Redacted {
-            data: vec![string("data")],
+            data: Opaque::plain(string("data")),
             source,
         },
         Some("tool_use") => Block::Tool {
@@ -172,11 +172,14 @@ fn write_block(block: &Block<'_>, seed: u64, calls: &mut BTreeSet<u64>, w: &mut 
         } => {
             w.open_object().name("type").string("thinking");
             w.name("thinking").raw_parts(text);
-            w.name("signature").raw_parts(signature).close_object();
+            w.name("signature").raw_parts(&sealed::spelt(signature));
+            w.close_object();
         }
         Block::Redacted { data, .. } => {
             w.open_object().name("type").string("redacted_thinking");
-            w.name("data").raw_parts(data).close_object();
+            w.name("data")
+                .raw_parts(&sealed::spelt(data))
+                .close_object();
         }
         Block::Tool {
             id,

@@ -5,9 +5,10 @@
 //! stand in `reasoning_details` alone. Those of a foreign format come with format and id, because
 //! their own service wants them back with both.
 
+use crate::chat::response::Opaque;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
-use crate::wire::sealed::{self, Sealed};
+use crate::wire::sealed;
 
 /// The members of a message or delta that may carry reasoning.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,13 +27,9 @@ pub enum Piece<'t> {
     /// Text.
     Text(Raw<'t>),
     /// The signature of the text before it.
-    Signature(Raw<'t>),
-    /// A signature of another format, with what its service wants back beside it.
-    SealedSignature(Sealed<'t>),
+    Signature(Opaque<'t>),
     /// An opaque block.
-    Encrypted(Raw<'t>),
-    /// An opaque block of another format, likewise.
-    Sealed(Sealed<'t>),
+    Encrypted(Opaque<'t>),
 }
 
 impl<'t> Carriers<'t> {
@@ -49,26 +46,17 @@ impl<'t> Carriers<'t> {
         let mut any = text.is_some();
         let details = self.details.into_iter().flat_map(Value::elements);
         for detail in details {
-            let ours = is_ours(detail);
             let string = |name: &str| detail.get_set(name).and_then(non_empty);
             let words = string("text").or_else(|| string("summary"));
             if let (None, Some(words)) = (text, words) {
                 any = true;
                 sink(Piece::Text(words))?;
             }
-            if let Some(signature) = string("signature") {
-                let piece = match ours {
-                    true => Some(Piece::Signature(signature)),
-                    false => sealed(detail, signature).map(Piece::SealedSignature),
-                };
-                piece.map_or(Ok(()), &mut sink)?;
+            if let Some(signature) = opaque(detail, "signature") {
+                sink(Piece::Signature(signature))?;
             }
-            if let Some(data) = string("data") {
-                let piece = match ours {
-                    true => Some(Piece::Encrypted(data)),
-                    false => sealed(detail, data).map(Piece::Sealed),
-                };
-                piece.map_or(Ok(()), &mut sink)?;
+            if let Some(data) = opaque(detail, "data") {
+                sink(Piece::Encrypted(data))?;
             }
         }
         Ok(any)
@@ -80,17 +68,23 @@ fn is_ours(detail: Value<'_>) -> bool {
     detail.get_set("format").is_none_or(|it| it.is_str(FORMAT))
 }
 
-fn sealed<'t>(detail: Value<'t>, data: Raw<'t>) -> Option<Sealed<'t>> {
+/// A string that is told with its origin, unless an Anthropic model is that.
+fn opaque<'t>(detail: Value<'t>, name: &str) -> Option<Opaque<'t>> {
     let string = |name: &str| detail.get_set(name).and_then(non_empty);
-    sealed::join(string("format")?, string("id").unwrap_or(Raw::EMPTY), data)
+    let data = string(name)?;
+    match is_ours(detail) {
+        true => Some(Opaque::plain(data)),
+        false => sealed::join(string("format")?, string("id").unwrap_or(Raw::EMPTY), data),
+    }
 }
 
 /// Whether an entry of `reasoning_details` is of another format and cannot be carried.
 #[must_use]
 pub fn stays_behind(detail: Value<'_>) -> bool {
-    let string = |name: &str| detail.get_set(name).and_then(non_empty);
-    let mut opaque = ["signature", "data"].into_iter().filter_map(string);
-    !is_ours(detail) && opaque.any(|data| sealed(detail, data).is_none())
+    let has = |name: &str| detail.get_set(name).and_then(non_empty).is_some();
+    ["signature", "data"]
+        .into_iter()
+        .any(|name| has(name) && opaque(detail, name).is_none())
 }
 
 /// The texts of a `thinking` part of array content: a string, or an array of text parts.

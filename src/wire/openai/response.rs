@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::chat::event::{Citation, Ending};
-use crate::chat::response::{Answer, Arguments, Block};
+use crate::chat::response::{Answer, Arguments, Block, Opaque};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Tape, Value};
@@ -175,25 +175,19 @@ impl<'t> Reader<'t> {
                 Some(Block::Thinking {
                     text, signature, ..
                 }),
-            ) if signature.is_empty() => {
+            ) if signature.data.is_empty() => {
                 text.push(piece);
             }
             (Piece::Text(text), _) => self.thinking(vec![text]),
-            (Piece::Signature(own), _) => self.signature(vec![own]),
-            (Piece::SealedSignature(parts), _) => self.signature(parts.to_vec()),
-            (Piece::Encrypted(data), _) => self.redacted(vec![data]),
-            (Piece::Sealed(parts), _) => self.redacted(parts.to_vec()),
+            (Piece::Signature(own), _) => self.signature(own),
+            (Piece::Encrypted(data), _) => self.blocks.push(Block::Redacted { data, source: None }),
         }
     }
 
-    fn redacted(&mut self, data: Vec<Raw<'t>>) {
-        self.blocks.push(Block::Redacted { data, source: None });
-    }
-
     /// The signature of the thinking before it, or of one that is not shown.
-    fn signature(&mut self, own: Vec<Raw<'t>>) {
+    fn signature(&mut self, own: Opaque<'t>) {
         let open = self.blocks.last_mut().and_then(|block| match block {
-            Block::Thinking { signature, .. } if signature.is_empty() => Some(signature),
+            Block::Thinking { signature, .. } if signature.data.is_empty() => Some(signature),
             _ => None,
         });
         match open {
@@ -209,7 +203,7 @@ impl<'t> Reader<'t> {
     fn thinking(&mut self, text: Vec<Raw<'t>>) {
         self.blocks.push(Block::Thinking {
             text,
-            signature: Vec::new(),
+            signature: Opaque::plain(Raw::EMPTY),
             source: None,
         });
     }
@@ -380,13 +374,13 @@ fn write_detail(block: &Block<'_>, index: u64, w: &mut Writer<'_>) {
         } => {
             w.name("type").string("reasoning.text");
             w.name("text").raw_parts(text);
-            if signature.iter().any(|part| !part.is_empty()) {
-                w.name("signature").raw_parts(signature);
+            if !signature.data.is_empty() {
+                w.name("signature").raw(signature.data);
             }
         }
         Block::Redacted { data, .. } => {
             w.name("type").string("reasoning.encrypted");
-            w.name("data").raw_parts(data);
+            w.name("data").raw(data.data);
         }
         Block::Text { .. } | Block::Refusal(_) | Block::Tool { .. } | Block::Foreign(_) => {}
     }

@@ -9,6 +9,7 @@
 //! body, after a finish reason on every choice seen.
 
 use crate::chat::event::{Ending, Event, Step, StreamFault};
+use crate::chat::response::Opaque;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::DEPTH_MAX;
@@ -21,7 +22,7 @@ use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::{self, Carriers, Piece};
 use crate::wire::openai::stream::pieces::Pieces;
 use crate::wire::openai::{error, failure, finish, usage};
-use crate::wire::sealed::Sealed;
+use crate::wire::sealed;
 
 /// Reads one stream.
 #[derive(Debug)]
@@ -210,22 +211,17 @@ impl Decoder {
         if delta.tool_calls.is_none() && delta.function_call.is_none() {
             self.calls.flush(sink)?;
         }
-        let mut own: Vec<u8> = Vec::new();
+        let mut own = Vec::new();
         let reasoned = delta.reasoning.each(|piece| {
             sink(match piece {
                 Piece::Text(text) => Event::Thinking { block: 0, text },
                 Piece::Signature(signature) => Event::Signature {
                     block: 0,
-                    signature,
+                    signature: spelt(signature, &mut own),
                 },
-                Piece::SealedSignature(parts) => Event::Signature {
+                Piece::Encrypted(data) => Event::Redacted {
                     block: 0,
-                    signature: joined(parts, &mut own),
-                },
-                Piece::Encrypted(data) => Event::Redacted { block: 0, data },
-                Piece::Sealed(parts) => Event::Redacted {
-                    block: 0,
-                    data: joined(parts, &mut own),
+                    data: spelt(data, &mut own),
                 },
             })
         })?;
@@ -279,10 +275,13 @@ impl Decoder {
     }
 }
 
-/// All parts in a row, kept in `own`.
-fn joined<'a>(parts: Sealed<'_>, own: &'a mut Vec<u8>) -> Raw<'a> {
+/// The string as it crosses: with its origin, where it has one, in `own`.
+fn spelt<'a>(opaque: Opaque<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
+    if opaque.origin.is_none() {
+        return opaque.data;
+    }
     own.clear();
-    own.extend(parts.iter().flat_map(|part| part.bytes()));
+    own.extend(sealed::spelt(&opaque).iter().flat_map(|part| part.bytes()));
     Raw::from_checked(own)
 }
 
