@@ -1,6 +1,5 @@
 //! What a translation left out or changed, as the response header names it.
 
-use core::fmt::Write as _;
 use std::borrow::Cow;
 
 /// Names of members that were dropped or changed: sorted, each once in all, no values.
@@ -75,8 +74,12 @@ impl Notes {
                 continue;
             }
             let gap = if text.is_empty() { "" } else { "; " };
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{gap}{label}={}", names.join(","));
+            text.push_str(gap);
+            text.push_str(label);
+            for (rank, name) in names.iter().enumerate() {
+                text.push(if rank == 0 { '=' } else { ',' });
+                text.push_str(name);
+            }
         }
         text
     }

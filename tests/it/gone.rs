@@ -203,7 +203,9 @@ fn p27_a_client_that_does_not_read_stops_the_upstream_read() {
             }
             (sent > 0 && last.1.elapsed() > Duration::from_millis(300)).then_some(())
         });
-        let taken = provider.sent().saturating_sub(kernel::queued(provider.address()));
+        let taken = provider
+            .sent()
+            .saturating_sub(kernel::queued(provider.address()));
         let passed = kernel::queued(gateway.address());
         // Events are of other sizes in the other wire, by less than a quarter.
         assert!(
