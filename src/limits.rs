@@ -204,6 +204,10 @@ pub const MIDDLE_READ_BYTES: usize = 16 * KIB;
 /// Free buffers kept by a thread, by size (quiet, state, middle, busy): 3 MiB, or less than twice that
 /// where they have grown.
 pub const FREE_BUFFERS_MAX: [usize; 4] = [256, 128, 64, 32];
+/// Counts of owners of shared buffers kept by a thread, 40 bytes each.
+pub const FREE_SHARES_MAX: usize = 256;
+/// Field tables of answers kept by a thread, for answers to come.
+pub const FREE_TABLES_MAX: usize = 64;
 /// Plaintext sealed at once on a TLS connection: all but two full records, so that the sealed bytes
 /// fit a busy buffer.
 pub const SEAL_BYTES_MAX: usize = 31 * KIB;

@@ -1,5 +1,5 @@
 //! Streams in steady state allocate nothing: text, thinking and tool arguments, both directions,
-//! tap and strip alike.
+//! tap and strip alike. A whole request through the gateway allocates three times at most.
 
 #![expect(
     unsafe_code,
@@ -25,6 +25,8 @@ thread_local! {
 fn count() {
     // A thread that is being torn down counts nothing.
     let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+    #[cfg(feature = "server")]
+    request::count();
 }
 
 // SAFETY: every method passes its arguments on to the system's allocator unchanged.
@@ -179,4 +181,158 @@ fn strip_in_steady_state_allocates_nothing() {
 fn counting_allocator_counts() {
     let made = allocations(|| drop(vec![0u8; 100]));
     assert_eq!(made, 1);
+}
+
+/// Whole requests through a gateway in this process, on either driver.
+#[cfg(feature = "server")]
+mod request {
+    use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+    use std::fs;
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::thread;
+
+    use ringway::config::load::load_text;
+    use ringway::route::compile::compile;
+    use ringway::server::run::{self, Options};
+    use ringway::wire::kind::Wire;
+
+    /// The thread that is watched, by the kernel's number for it; nought while none is.
+    static WATCHED: AtomicI32 = AtomicI32::new(0);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+
+    pub(super) fn count() {
+        let watched = WATCHED.load(Ordering::Relaxed);
+        // SAFETY: it takes nothing, and asks the kernel for a number.
+        if watched != 0 && unsafe { libc::gettid() } == watched {
+            COUNT.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The number of the one worker's thread.
+    fn worker() -> i32 {
+        let tasks = fs::read_dir("/proc/self/task").expect("threads are listed");
+        let paths = tasks.map(|task| task.expect("a thread").path());
+        let is_worker = |name: String| name.trim_end() == "ringway-0";
+        let mut found =
+            paths.filter(|path| fs::read_to_string(path.join("comm")).is_ok_and(is_worker));
+        let path = found.next().expect("a worker runs");
+        let number = path.file_name().and_then(|name| name.to_str());
+        number.and_then(|name| name.parse().ok()).expect("a number")
+    }
+
+    /// Reads a message whose head declares its length; nothing at the end of the connection.
+    fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        loop {
+            let mut part = [0; 4096];
+            let count = stream.read(&mut part).expect("reads");
+            text.extend_from_slice(part.get(..count)?);
+            let end = memchr::memmem::find(&text, b"\r\n\r\n").map(|at| at + 4);
+            let length = end.map(|end| {
+                let head = String::from_utf8_lossy(&text[..end]).to_ascii_lowercase();
+                let (_, length) = head.split_once("content-length: ").expect("a length");
+                let digits = length.split("\r\n").next().expect("a line");
+                end + digits.parse::<usize>().expect("a number")
+            });
+            if length == Some(text.len()) {
+                return Some(text);
+            }
+            if count == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// A provider that answers every request with `body`.
+    fn provider(body: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = listener.local_addr().expect("an address");
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_5f3ab7c1\r\n\
+             date: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: test\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, answer) = (stream.expect("accepts"), answer.clone());
+                thread::spawn(move || {
+                    while read(&mut stream).is_some() {
+                        stream.write_all(answer.as_bytes()).expect("answers");
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    /// Allocations of the worker per request of a client, once warm; none without the driver.
+    fn per_request(driver: &str, wire: Wire) -> Option<u64> {
+        let (kind, version, path, body) = match wire {
+            Wire::OpenAiChat => (
+                "openai",
+                "/v1",
+                "/v1/chat/completions",
+                include_str!("fixtures/openai/answers/text.json"),
+            ),
+            Wire::AnthropicMessages => (
+                "anthropic",
+                "",
+                "/v1/messages",
+                include_str!("fixtures/anthropic/answers/text.json"),
+            ),
+        };
+        let origin = provider(body);
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"off\"\nworkers = 1\n\
+             driver = \"{driver}\"\nlog = \"{}\"\n[limits]\ndrain_timeout_ms = 1000\n\
+             [[provider]]\nname = \"p\"\nkind = \"{kind}\"\nbase_url = \"http://{origin}{version}\"\n\
+             key_env = \"KEY\"\n[[model]]\nid = \"fast\"\ntargets = \"p/a-longer-name\"\n",
+            folder.path().join("log").display()
+        );
+        let loaded = load_text(&text, "alloc", folder.path(), &|_| {
+            Some("sk-upstream-0123".to_owned())
+        });
+        let compiled = compile(loaded).expect("a configuration without fault");
+        let Ok(running) = run::start(compiled.plan, &Options::default()) else {
+            return None;
+        };
+        let address = running.tcp().expect("it listens on TCP");
+        let mut client = TcpStream::connect(address).expect("connects");
+        let asked = "{\"model\":\"fast\",\"max_tokens\":64,\"stream\":false,\
+                     \"messages\":[{\"role\":\"user\",\"content\":\"How are you?\"}]}";
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer k\r\n\
+             content-type: application/json\r\nuser-agent: test\r\ncontent-length: {}\r\n\r\n{asked}",
+            asked.len()
+        );
+        let mut exchange = || {
+            client.write_all(request.as_bytes()).expect("asks");
+            let answer = read(&mut client).expect("an answer");
+            assert!(answer.ends_with(body.as_bytes()));
+        };
+        (0..WARM).for_each(|_| exchange());
+        COUNT.store(0, Ordering::Relaxed);
+        WATCHED.store(worker(), Ordering::Relaxed);
+        (0..REQUESTS).for_each(|_| exchange());
+        WATCHED.store(0, Ordering::Relaxed);
+        drop(client);
+        running.stop();
+        running.wait().expect("a clean end");
+        Some(COUNT.load(Ordering::Relaxed) / REQUESTS)
+    }
+
+    #[test]
+    fn whole_request_on_one_wire_allocates_three_times_at_most() {
+        for wire in [Wire::OpenAiChat, Wire::AnthropicMessages] {
+            assert_eq!(per_request("epoll", wire), Some(3), "{wire:?}");
+            if let Some(count) = per_request("uring", wire) {
+                assert_eq!(count, 3, "{wire:?}");
+            }
+        }
+    }
+
+    const WARM: u64 = 40;
+    const REQUESTS: u64 = 200;
 }

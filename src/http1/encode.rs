@@ -19,10 +19,13 @@ pub fn status_line(out: &mut Vec<u8>, status: u16) {
 /// Appends a request line; the target is joined from `target_parts`. Returns false, and appends
 /// nothing, when the method is no token or the target is empty or holds a byte outside 0x21-0x7E.
 pub fn request_line(out: &mut Vec<u8>, method: &[u8], target_parts: &[&[u8]]) -> bool {
-    let mut target = target_parts.iter().copied().flatten();
+    let is_clean = |part: &&[u8]| {
+        let bad = |bad, b: &u8| bad | u8::from(!(0x21..=0x7E).contains(b));
+        part.iter().fold(0, bad) == 0
+    };
     if !grammar::is_token(method)
         || target_parts.iter().all(|part| part.is_empty())
-        || !target.all(|b| (0x21..=0x7E).contains(b))
+        || !target_parts.iter().all(is_clean)
     {
         return false;
     }

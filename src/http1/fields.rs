@@ -74,6 +74,12 @@ impl Fields {
             .map(move |field| (field.name.of(buf), field.value.of(buf)))
     }
 
+    /// Fields for which the table has room.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
     /// The spans of all fields, in order.
     #[must_use]
     pub fn spans(&self) -> &[Field] {
@@ -98,7 +104,14 @@ impl Fields {
             || self.has_token(buf, "connection", name)
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Empties the table, and makes room for `count` fields.
+    pub(super) fn clear_for(&mut self, count: usize) {
+        self.clear();
+        self.table.reserve(count);
+    }
+
+    /// Empties the table. Its memory is kept.
+    pub fn clear(&mut self) {
         self.table.clear();
         self.names = 0;
     }

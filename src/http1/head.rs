@@ -362,7 +362,7 @@ fn fill_fields(
     parsed: &[httparse::Header<'_>],
     limits: &HeadLimits,
 ) -> Result<(), HeadFault> {
-    fields.clear();
+    fields.clear_for(parsed.len());
     for header in parsed {
         let name = header.name.as_bytes();
         let value = grammar::trim(header.value);

@@ -100,6 +100,13 @@ pub fn split(method: Method, target: &[u8]) -> Option<Target<'_>> {
 /// # Errors
 /// The first fault.
 pub fn api_path(path: &[u8]) -> Result<ApiPath<'_>, PathFault> {
+    if let Some(rest @ (b"/chat/completions" | b"/messages")) = path.strip_prefix(b"/v1") {
+        // What nearly every request asks for: spelt like that it is clean.
+        return Ok(ApiPath {
+            rest,
+            versioned: true,
+        });
+    }
     let path = match path.strip_prefix(b"/") {
         Some(rest) if rest.starts_with(b"/") => rest,
         _ => path,

@@ -5,6 +5,7 @@
 //!
 //! Not here: finding strings (see `scan`, `tape`), making them (see `write`).
 
+use core::cmp::Ordering;
 use std::borrow::Cow;
 
 /// The bytes between the quotes of a JSON string that the grammar has accepted.
@@ -42,17 +43,27 @@ impl<'a> Raw<'a> {
     }
 
     /// Whether the decoded string equals `text`; escaped spellings count as what they mean.
+    ///
+    /// An escape is never shorter than what it stands for, and a lone surrogate stands for itself: most
+    /// strings are told apart by their lengths, without a call.
+    #[inline]
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        // An escape is never shorter than what it stands for, and most strings differ at once.
-        let may_open_alike = match (self.0.first(), text.as_bytes().first()) {
-            (Some(own), Some(other)) => own == other || *own == b'\\',
-            (_, None) => true,
-            (None, Some(_)) => false,
-        };
-        if self.0.len() < text.len() || !may_open_alike {
-            return false;
+        match self.0.len().cmp(&text.len()) {
+            Ordering::Less => false,
+            Ordering::Equal => {
+                let is_plain = || !self.0.contains(&b'\\');
+                self.0 == text.as_bytes() && (is_plain() || self.decodes_to(text))
+            }
+            Ordering::Greater => {
+                let own = self.0.first();
+                let may_open_alike = own == text.as_bytes().first() || own == Some(&b'\\');
+                may_open_alike && self.decodes_to(text)
+            }
         }
+    }
+
+    fn decodes_to(self, text: &str) -> bool {
         if memchr::memchr(b'\\', self.0).is_none() {
             return self.0 == text.as_bytes();
         }

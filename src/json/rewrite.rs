@@ -65,6 +65,19 @@ impl Edits {
         }
     }
 
+    /// Forgets all changes. Their memory is kept.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.bytes.clear();
+    }
+
+    /// Gives memory back when the changes took more than `bytes` of new bytes.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        if self.bytes.capacity() > bytes {
+            *self = Self::new();
+        }
+    }
+
     /// Whether nothing changes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -181,6 +194,9 @@ impl Edits {
         if before.is_some_and(|before| before.cut.end > edit.cut.start) {
             // What is removed needs no further change.
             return;
+        }
+        if at == self.list.len() {
+            return self.list.push(edit);
         }
         let covered = self.list.get(at..).unwrap_or_default();
         let covered = covered.partition_point(|each| each.cut.start < edit.cut.end);

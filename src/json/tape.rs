@@ -208,26 +208,46 @@ impl<'t> Value<'t> {
     /// The member called `name`, `null` or not. Of several the last: usual parsers take that.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
-        let mut walk = self.walk(Tag::Object);
-        let mut found = None;
-        while !walk.is_empty() {
-            let (key, value_at) = self.child(walk.start);
-            let (value, after) = self.child(value_at);
-            if key.is_name(name) {
-                found = Some(value);
+        let Range { start, end } = self.walk(Tag::Object);
+        let (mut at, mut found) = (start, None);
+        while at < end
+            && let Some([key, value, ..]) = self.nodes.get(at..)
+        {
+            if self.is_name(key, name) {
+                found = Some(at + 1);
             }
-            walk.start = after;
+            at = value.next as usize;
         }
-        found
+        found.map(|at| Self { at, ..self })
     }
 
-    /// Whether this is a name that decodes to `name`; most are told apart by their length alone.
-    fn is_name(self, name: &str) -> bool {
-        let node = self.node();
-        let length = node.end.saturating_sub(node.start) as usize;
-        match node.tag {
-            Tag::String => length == name.len() && self.slice(node) == name.as_bytes(),
-            _ => Raw::from_checked(self.slice(node)).is(name),
+    /// Hands out every member of an object, `null` or not, in order and under its decoded name: one
+    /// walk where several members are wanted. Of several of a name the last is to be taken.
+    #[inline]
+    pub fn each_member(self, mut take: impl FnMut(&[u8], Self)) {
+        let Range { start, end } = self.walk(Tag::Object);
+        let mut at = start;
+        while at < end
+            && let Some([key, value, ..]) = self.nodes.get(at..)
+        {
+            let member = Self { at: at + 1, ..self };
+            match key.tag {
+                Tag::String => take(self.slice(*key), member),
+                _ => take(
+                    decoded(Raw::from_checked(self.slice(*key))).as_bytes(),
+                    member,
+                ),
+            }
+            at = value.next as usize;
+        }
+    }
+
+    /// Whether `key` is a name that decodes to `name`; most are told apart by their length alone.
+    fn is_name(self, key: &Node, name: &str) -> bool {
+        let length = key.end.saturating_sub(key.start) as usize;
+        match key.tag {
+            Tag::String => length == name.len() && self.slice(*key) == name.as_bytes(),
+            _ => Raw::from_checked(self.slice(*key)).is(name),
         }
     }
 
@@ -237,38 +257,41 @@ impl<'t> Value<'t> {
         if self.members().nth(PAIRWISE_MAX).is_some() {
             return self.repeated_of_many();
         }
-        let mut walk = self.walk(Tag::Object);
-        while !walk.is_empty() {
-            let (name, value_at) = self.child(walk.start);
-            if self.has_before(name) {
-                return Some(Raw::from_checked(name.slice(name.node())));
+        let Range { start, end } = self.walk(Tag::Object);
+        let mut at = start;
+        while at < end
+            && let Some([key, value, ..]) = self.nodes.get(at..)
+        {
+            if self.has_before(key, start..at) {
+                return Some(Raw::from_checked(self.slice(*key)));
             }
-            walk.start = self.child(value_at).1;
+            at = value.next as usize;
         }
         None
     }
 
-    /// Whether a name of this object stands in it once more before `name`.
-    fn has_before(self, name: Self) -> bool {
-        let mut walk = self.walk(Tag::Object);
-        while walk.start < name.at {
-            let (other, value_at) = self.child(walk.start);
-            if other.is_same_name(name) {
+    /// Whether a name of this object stands in it once more among the members at `before`.
+    fn has_before(self, name: &Node, before: Range<usize>) -> bool {
+        let mut at = before.start;
+        while at < before.end
+            && let Some([key, value, ..]) = self.nodes.get(at..)
+        {
+            if self.is_same_name(key, name) {
                 return true;
             }
-            walk.start = self.child(value_at).1;
+            at = value.next as usize;
         }
         false
     }
 
     /// Whether two names decode to the same text; most are told apart by their length alone.
-    fn is_same_name(self, other: Self) -> bool {
-        let (a, b) = (self.node(), other.node());
+    #[inline]
+    fn is_same_name(self, a: &Node, b: &Node) -> bool {
         if (a.tag, b.tag) == (Tag::String, Tag::String) {
-            let length = |node: Node| node.end.saturating_sub(node.start);
-            return length(a) == length(b) && self.slice(a) == other.slice(b);
+            let length = |node: &Node| node.end.saturating_sub(node.start);
+            return length(a) == length(b) && self.slice(*a) == self.slice(*b);
         }
-        decoded(Raw::from_checked(self.slice(a))) == decoded(Raw::from_checked(other.slice(b)))
+        decoded(Raw::from_checked(self.slice(*a))) == decoded(Raw::from_checked(self.slice(*b)))
     }
 
     /// The same by sorting: pairs of many names would be too many.

@@ -135,7 +135,13 @@ impl<'o> Writer<'o> {
 
 /// Appends `text` as a JSON string body.
 pub fn escape_into(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
+    escape_bytes_into(text.as_bytes(), out);
+}
+
+/// The same of bytes that are known to be UTF-8.
+pub fn escape_bytes_into(text: &[u8], out: &mut Vec<u8>) {
+    debug_assert!(core::str::from_utf8(text).is_ok());
+    let mut rest = text;
     loop {
         let (plain, special) = rest.split_at(plain_length(rest));
         out.extend_from_slice(plain);

@@ -22,16 +22,20 @@ pub struct Boxed<F> {
     buffer: Vec<u8>,
 }
 
-/// Moves `future` into a buffer of this thread's free lists.
-pub fn boxed<F: Future>(future: F) -> Boxed<F> {
+/// Makes a future in a buffer of this thread's free lists.
+///
+/// It is made there and not moved there: what it starts with is written, and the kilobytes that it will
+/// want are not copied.
+pub fn boxed<F: Future>(make: impl FnOnce() -> F) -> Boxed<F> {
     let room = size_of::<F>() + align_of::<F>();
     let mut buffer = buffers::take(Class::fitting(room));
     buffer.reserve(room);
     let start = buffer.as_mut_ptr();
     // SAFETY: what aligns is less than the alignment, and the capacity holds that and the future.
     let place = unsafe { start.add(start.align_offset(align_of::<F>())) }.cast::<F>();
-    // SAFETY: `place` is aligned, within memory that nobody else reads or writes.
-    unsafe { place.write(future) };
+    // SAFETY: `place` is aligned, within memory that nobody else reads or writes. Should `make` panic,
+    // nothing was written, and the buffer is freed.
+    unsafe { place.write(make()) };
     // SAFETY: a pointer into an allocation is not null.
     let future = unsafe { NonNull::new_unchecked(place) };
     Boxed { future, buffer }
@@ -94,9 +98,9 @@ mod tests {
     fn boxed_of_every_size_and_alignment_runs_and_is_dropped_once() {
         let value = Rc::new(7);
         let mut context = Context::from_waker(Waker::noop());
-        let mut small = pin!(boxed(held::<10>(Rc::clone(&value))));
-        let mut middle = pin!(boxed(held::<5_000>(Rc::clone(&value))));
-        let mut huge = pin!(boxed(held::<100_000>(Rc::clone(&value))));
+        let mut small = pin!(boxed(|| held::<10>(Rc::clone(&value))));
+        let mut middle = pin!(boxed(|| held::<5_000>(Rc::clone(&value))));
+        let mut huge = pin!(boxed(|| held::<100_000>(Rc::clone(&value))));
         assert!(small.as_mut().poll(&mut context).is_pending());
         assert!(middle.as_mut().poll(&mut context).is_pending());
         assert!(huge.as_mut().poll(&mut context).is_pending());
@@ -105,7 +109,7 @@ mod tests {
         assert_eq!(huge.as_mut().poll(&mut context), Poll::Ready(100_128));
         assert_eq!(Rc::strong_count(&value), 1, "what they held is gone");
         {
-            let mut left = pin!(boxed(held::<10>(Rc::clone(&value))));
+            let mut left = pin!(boxed(|| held::<10>(Rc::clone(&value))));
             assert!(left.as_mut().poll(&mut context).is_pending());
             assert_eq!(Rc::strong_count(&value), 2);
         }
@@ -116,7 +120,7 @@ mod tests {
     fn boxed_in_steady_state_allocates_nothing() {
         let value = Rc::new(7);
         let run = || {
-            let mut future = pin!(boxed(held::<3_000>(Rc::clone(&value))));
+            let mut future = pin!(boxed(|| held::<3_000>(Rc::clone(&value))));
             let mut context = Context::from_waker(Waker::noop());
             while future.as_mut().poll(&mut context).is_pending() {}
         };

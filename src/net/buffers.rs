@@ -1,18 +1,23 @@
 //! Buffers: free lists per thread.
 //!
 //! [`take`] hands out an empty `Vec<u8>` of one of four sizes, [`give`] takes it back. What a
-//! thread keeps is bounded by `FREE_BUFFERS_MAX`. In steady state no read or write allocates.
+//! thread keeps is bounded by `FREE_BUFFERS_MAX`. In steady state no read or write allocates, and
+//! neither does [`share`], where what it made comes back by [`unshare`].
 //!
 //! Not here: the process-wide budget for large buffers (see `proxy::budget`).
 
 use core::cell::RefCell;
+use std::rc::Rc;
 
 use crate::limits::{
-    BUSY_READ_BYTES, FREE_BUFFERS_MAX, MIDDLE_READ_BYTES, QUIET_READ_BYTES, STATE_BYTES,
+    BUSY_READ_BYTES, FREE_BUFFERS_MAX, FREE_SHARES_MAX, MIDDLE_READ_BYTES, QUIET_READ_BYTES,
+    STATE_BYTES,
 };
 
 thread_local! {
     static FREE: RefCell<[List; 4]> = const { RefCell::new([const { List::new() }; 4]) };
+    /// What [`share`] counts owners in, empty.
+    static SHARES: RefCell<Vec<Rc<Vec<u8>>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The free buffers of one size.
@@ -138,9 +143,32 @@ pub fn give(mut buffer: Vec<u8>) {
     });
 }
 
+/// A buffer that several may read.
+#[must_use]
+pub fn share(buffer: Vec<u8>) -> Rc<Vec<u8>> {
+    let mut share = SHARES.with_borrow_mut(Vec::pop).unwrap_or_default();
+    match Rc::get_mut(&mut share) {
+        Some(place) => *place = buffer,
+        None => return Rc::new(buffer),
+    }
+    share
+}
+
+/// The buffer again, where nobody else reads it any more.
+pub fn unshare(mut share: Rc<Vec<u8>>) -> Option<Vec<u8>> {
+    let buffer = core::mem::take(Rc::get_mut(&mut share)?);
+    SHARES.with_borrow_mut(|shares| {
+        if shares.len() < FREE_SHARES_MAX {
+            shares.push(share);
+        }
+    });
+    Some(buffer)
+}
+
 /// Frees what the thread's lists hold.
 pub fn trim() {
     FREE.with_borrow_mut(|free| free.iter_mut().for_each(|list| *list = List::new()));
+    SHARES.take();
 }
 
 /// Frees those buffers that nobody took since the last call: what a burst has left.
@@ -159,8 +187,10 @@ pub fn free_bytes() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, free_bytes, give, make_room, take, trim, trim_unused};
-    use crate::limits::{FREE_BUFFERS_MAX, KIB};
+    use std::rc::Rc;
+
+    use super::{Class, free_bytes, give, make_room, share, take, trim, trim_unused, unshare};
+    use crate::limits::{FREE_BUFFERS_MAX, FREE_SHARES_MAX, KIB};
 
     #[test]
     fn take_after_give_returns_same_memory_emptied() {
@@ -226,6 +256,23 @@ mod tests {
         let mut large = vec![7; 10];
         make_room(&mut large, Class::Busy.bytes() - 9);
         assert!(large.capacity() > Class::Busy.bytes());
+        trim();
+    }
+
+    #[test]
+    fn unshare_gives_the_buffer_back_to_its_last_reader_alone() {
+        trim();
+        let first = share(b"first".to_vec());
+        let second = Rc::clone(&first);
+        assert_eq!(unshare(first), None);
+        assert_eq!(unshare(second).as_deref(), Some(&b"first"[..]));
+        let third = share(b"third".to_vec());
+        assert_eq!(third.as_slice(), b"third", "nothing of the one before");
+        let many: Vec<_> = (0..FREE_SHARES_MAX + 9).map(|_| share(vec![7])).collect();
+        for share in many {
+            assert_eq!(unshare(share), Some(vec![7]));
+        }
+        super::SHARES.with_borrow(|shares| assert_eq!(shares.len(), FREE_SHARES_MAX));
         trim();
     }
 

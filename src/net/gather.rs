@@ -15,6 +15,8 @@ use std::rc::Rc;
 
 use monoio::buf::IoVecBuf;
 
+use crate::net::buffers;
+
 /// A part of what is written: a range of a buffer that others may go on reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -30,7 +32,7 @@ impl Piece {
     pub fn whole(buffer: Vec<u8>) -> Self {
         let range = 0..buffer.len();
         Self {
-            buffer: Rc::new(buffer),
+            buffer: buffers::share(buffer),
             range,
         }
     }

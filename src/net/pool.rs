@@ -6,8 +6,6 @@
 //! system call, but for a connection that is wanted again within the turn that it was put here.
 //! Not shared between threads.
 
-use std::collections::HashMap;
-
 use crate::net::clock::Instant;
 use crate::net::stream::Stream;
 use crate::net::turn;
@@ -15,7 +13,7 @@ use crate::net::turn;
 /// The idle connections of one thread, by the endpoint's index in the plan.
 #[derive(Default)]
 pub struct Pool {
-    lists: HashMap<usize, Vec<Idle>>,
+    lists: Vec<Vec<Idle>>,
     idle_max: usize,
     idle_timeout_ms: u64,
     counts: Counts,
@@ -65,7 +63,7 @@ impl Pool {
     /// The connection to endpoint `key` that was used last and is still good; one that was put here
     /// in this very turn only where there is no other.
     pub fn take(&mut self, key: usize, now: Instant) -> Option<Stream> {
-        let list = self.lists.entry(key).or_default();
+        let list = list_of(&mut self.lists, key);
         while let Some(mut idle) = pop(list) {
             self.counts.idle = self.counts.idle.saturating_sub(1);
             if now.ms_since(idle.since) >= self.idle_timeout_ms {
@@ -93,7 +91,7 @@ impl Pool {
             self.counts.stale += 1;
             return;
         }
-        let list = self.lists.entry(key).or_default();
+        let list = list_of(&mut self.lists, key);
         if list.len() >= self.idle_max {
             list.remove(0);
             self.counts.overflowed += 1;
@@ -110,7 +108,7 @@ impl Pool {
 
     /// Closes what has lain idle for too long.
     pub fn reap(&mut self, now: Instant) {
-        for list in self.lists.values_mut() {
+        for list in &mut self.lists {
             let kept_from = list
                 .iter()
                 .position(|idle| now.ms_since(idle.since) < self.idle_timeout_ms)
@@ -119,8 +117,10 @@ impl Pool {
             let count = u64::try_from(kept_from).unwrap_or(0);
             self.counts.expired += count;
             self.counts.idle = self.counts.idle.saturating_sub(count);
+            if list.is_empty() {
+                *list = Vec::new();
+            }
         }
-        self.lists.retain(|_, list| !list.is_empty());
     }
 
     /// Closes all.
@@ -132,7 +132,7 @@ impl Pool {
     /// Idle connections to endpoint `key`.
     #[must_use]
     pub fn idle(&self, key: usize) -> usize {
-        self.lists.get(&key).map_or(0, Vec::len)
+        self.lists.get(key).map_or(0, Vec::len)
     }
 
     /// What the pool has done.
@@ -140,6 +140,14 @@ impl Pool {
     pub const fn counts(&self) -> Counts {
         self.counts
     }
+}
+
+/// The list of endpoint `key`: endpoints are numbered from nought.
+fn list_of(lists: &mut Vec<Vec<Idle>>, key: usize) -> &mut Vec<Idle> {
+    if lists.len() <= key {
+        lists.resize_with(key + 1, Vec::new);
+    }
+    &mut lists[key]
 }
 
 /// The last one of those that were put there in turns before this one; else the last of all.

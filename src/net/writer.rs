@@ -66,7 +66,7 @@ impl Writer {
             Some(session) => {
                 let plain = buffer.get(range).unwrap_or_default();
                 let sealing = self.write_sealed(&session, [plain].into_iter());
-                (boxed(sealing).await, buffer)
+                (boxed(|| sealing).await, buffer)
             }
         }
     }
@@ -86,7 +86,7 @@ impl Writer {
         }
         let mut gather = Gather::new(pieces);
         if let Some(session) = self.session.clone() {
-            return boxed(self.write_sealed(&session, gather.slices())).await;
+            return boxed(|| self.write_sealed(&session, gather.slices())).await;
         }
         self.is_unfinished = true;
         while !gather.is_done() {
@@ -123,7 +123,7 @@ impl Writer {
             None => self.write_bytes(buffer, range).await.0,
             Some(session) => {
                 let plain = buffer.get(range).unwrap_or_default();
-                boxed(self.write_sealed(&session, [plain].into_iter())).await
+                boxed(|| self.write_sealed(&session, [plain].into_iter())).await
             }
         }
     }

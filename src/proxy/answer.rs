@@ -7,6 +7,7 @@ use core::future::poll_fn;
 use core::pin::pin;
 use std::sync::Arc;
 
+use crate::chat::text::Text;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode;
 use crate::http1::framing::Framing;
@@ -20,6 +21,7 @@ use crate::proxy::answer_head::{self, BodyForm, Frame};
 use crate::proxy::body_mode::{Found, Mode};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{Client, Interrupt};
+use crate::proxy::content::{Content, content_kind, declared_length, is_encoded};
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::relay::{Relay, State, Step};
 use crate::proxy::reply::{self, Voice};
@@ -78,8 +80,13 @@ impl<'w> Delivery<'_, 'w> {
         exchange.upstream_request_id = self.request_id(&upstream);
         let success = (200..300).contains(&upstream.head.status);
         match (self.answer.take(), success) {
-            (None, _) => boxed(self.pass_on(client, upstream, exchange, success)).await,
-            (Some(_), false) => boxed(self.translate_error(client, upstream, exchange)).await,
+            (None, _) => {
+                let opening = self.pass_on(&upstream, exchange, success)?;
+                let mut relay = self.relay(upstream, opening, exchange);
+                relay.open(client, exchange).await?;
+                Ok(Step::Relay(relay))
+            }
+            (Some(_), false) => boxed(|| self.translate_error(client, upstream, exchange)).await,
             (Some(context), true) => {
                 if is_encoded(&upstream) {
                     return Err(Failure::new(Kind::Compressed));
@@ -87,13 +94,16 @@ impl<'w> Delivery<'_, 'w> {
                 let kind = content_kind(&upstream);
                 match (self.stream, kind) {
                     (true, Content::Events | Content::Unnamed) => {
-                        boxed(self.translate_stream(client, upstream, context, exchange)).await
+                        let opening = self.translate_stream(&upstream, context, exchange);
+                        let mut relay = self.relay(upstream, opening, exchange);
+                        relay.open(client, exchange).await?;
+                        Ok(Step::Relay(relay))
                     }
                     (false, Content::Json | Content::Unnamed) => {
-                        boxed(self.translate_whole(client, upstream, &context, exchange)).await
+                        boxed(|| self.translate_whole(client, upstream, &context, exchange)).await
                     }
                     (true, Content::Json) => {
-                        boxed(self.translate_no_stream(client, upstream, exchange)).await
+                        boxed(|| self.translate_no_stream(client, upstream, exchange)).await
                     }
                     _ => Err(Failure::new(Kind::ContentType)),
                 }
@@ -102,11 +112,11 @@ impl<'w> Delivery<'_, 'w> {
     }
 
     /// The provider's own id of the request, under the name that its wire has for it.
-    fn request_id(&self, upstream: &Upstream) -> Option<String> {
+    fn request_id(&self, upstream: &Upstream) -> Option<Text> {
         let name = answer_head::id_name(self.provider.wire);
         let id = upstream.head.field(&upstream.buf, name)?;
         let cut = id.get(..LOGGED_ID_BYTES_MAX).unwrap_or(id);
-        (!self.shows_key(id)).then(|| String::from_utf8_lossy(cut).into_owned())
+        (!self.shows_key(id)).then(|| Text::from(&*String::from_utf8_lossy(cut)))
     }
 
     /// Whether a value holds the credential that the provider was sent.
@@ -115,28 +125,28 @@ impl<'w> Delivery<'_, 'w> {
         scrubber.is_some_and(|scrubber| scrubber.finds(value))
     }
 
-    async fn pass_on(
-        self,
-        client: &mut Client<'_>,
-        upstream: Upstream,
+    /// An answer in the client's own wire.
+    fn pass_on(
+        &self,
+        upstream: &Upstream,
         exchange: &mut Exchange,
         success: bool,
-    ) -> Result<Step<'w>, Failure> {
+    ) -> Result<Opening, Failure> {
         let mode = match (self.wire, success) {
             (Some(wire), true) => {
-                let kind = content_kind(&upstream);
+                let kind = content_kind(upstream);
                 let events = kind == Content::Events || (kind == Content::Unnamed && self.stream);
                 match kind {
                     Content::Page => return Err(Failure::new(Kind::ContentType)),
                     Content::Other => Mode::Plain,
                     Content::Json | Content::Events | Content::Unnamed => {
-                        self.mode_of(wire, (kind, events), &upstream)
+                        self.mode_of(wire, (kind, events), upstream)
                     }
                 }
             }
             _ => Mode::Plain,
         };
-        let body = self.body_form(&upstream, &mode);
+        let body = self.body_form(upstream, &mode);
         let frame = self.voice.frame.with_body(body);
         let mut out = buffers::take(buffers::Class::Quiet);
         let holds = |value: &[u8]| self.shows_key(value);
@@ -153,9 +163,13 @@ impl<'w> Delivery<'_, 'w> {
             // Its framing is all that will be known of it.
             exchange.fault = Some(Kind::Compressed.verdict().word);
         }
-        let hold = self.has_next && !matches!(mode, Mode::Plain);
-        self.relay(client, upstream, (mode, &frame, out), hold, exchange)
-            .await
+        Ok(Opening {
+            holds: self.has_next && !matches!(mode, Mode::Plain),
+            mode,
+            form: frame.body,
+            stays_open: frame.stays_open(),
+            head: out,
+        })
     }
 
     /// The way of a same-wire answer. A compressed one is passed on unread.
@@ -196,42 +210,36 @@ impl<'w> Delivery<'_, 'w> {
         }
     }
 
-    /// Brings the answer to its commit; the relay then runs where nothing of the request is held.
-    async fn relay(
-        self,
-        client: &mut Client<'_>,
-        upstream: Upstream,
-        (mode, frame, out): (Mode, &Frame<'_>, Vec<u8>),
-        hold: bool,
-        exchange: &mut Exchange,
-    ) -> Result<Step<'w>, Failure> {
-        let mut relay = Box::new(Relay {
+    /// What brings the answer to its commit, and then runs where nothing of the request is held.
+    fn relay(self, upstream: Upstream, opening: Opening, exchange: &Exchange) -> Box<Relay<'w>> {
+        let hold = opening
+            .holds
+            .then(|| upstream::attempts_end(exchange, self.worker.limits()));
+        Box::new(Relay {
             worker: self.worker,
             state: State::new(Instant::from_nanos(exchange.head_at)),
             upstream,
-            mode,
-            form: frame.body,
-            stays_open: frame.stays_open(),
+            mode: opening.mode,
+            form: opening.form,
+            stays_open: opening.stays_open,
             unread: self.voice.unread,
             tenant: self.tenant,
             charge: None,
-            out,
-            hold: hold.then(|| upstream::attempts_end(exchange, self.worker.limits())),
+            out: opening.head,
+            hold,
             scrubber: self.scrubber,
             stall_ms: self.provider.timeouts.stream_stall_ms,
             judged: None,
-        });
-        relay.open(client, exchange).await?;
-        Ok(Step::Relay(relay))
+        })
     }
 
-    async fn translate_stream(
-        self,
-        client: &mut Client<'_>,
-        upstream: Upstream,
+    /// A stream that crosses the wires.
+    fn translate_stream(
+        &self,
+        upstream: &Upstream,
         context: AnswerContext,
         exchange: &mut Exchange,
-    ) -> Result<Step<'w>, Failure> {
+    ) -> Opening {
         let wires = (self.provider.wire, self.voice.wire);
         let limits = self.worker.limits();
         let translator = StreamTranslator::new(wires.0, wires.1, context, limits.event_bytes_max);
@@ -251,10 +259,13 @@ impl<'w> Delivery<'_, 'w> {
         encode::end_head(&mut out);
         exchange.status = 200;
         exchange.stream = true;
-        let mode = Mode::Translated(Box::new(translator));
-        let hold = self.has_next;
-        self.relay(client, upstream, (mode, &frame, out), hold, exchange)
-            .await
+        Opening {
+            mode: Mode::Translated(Box::new(translator)),
+            form: frame.body,
+            stays_open: frame.stays_open(),
+            head: out,
+            holds: self.has_next,
+        }
     }
 
     async fn translate_whole(
@@ -284,7 +295,7 @@ impl<'w> Delivery<'_, 'w> {
             Err(fault) => {
                 let failure = Failure::with_detail(Kind::NotAnAnswer, fault.text());
                 let told = self.no_answer(client, upstream, (&body, failure), exchange);
-                return boxed(told).await;
+                return boxed(|| told).await;
             }
         };
         drop(body);
@@ -294,8 +305,8 @@ impl<'w> Delivery<'_, 'w> {
         if let Some(scrubber) = &self.scrubber {
             // What was told by escapes is plain now.
             scrubber.blank(&mut answer);
-            if let Some(model) = &mut facts.model {
-                scrubber.clean(model);
+            if let Some(clean) = facts.model.as_deref().and_then(|it| scrubber.cleaned(it)) {
+                facts.model = Some(clean.as_str().into());
             }
         }
         exchange.usage = facts.usage;
@@ -334,7 +345,9 @@ impl<'w> Delivery<'_, 'w> {
             .read_whole(client, &mut upstream, ERROR_BODY_BYTES_MAX, &mut charge)
             .await
         {
-            Ok(body) => boxed(self.no_answer(client, upstream, (&body, failure), exchange)).await,
+            Ok(body) => {
+                boxed(|| self.no_answer(client, upstream, (&body, failure), exchange)).await
+            }
             Err(other) if other.kind == Kind::AnswerTooLarge => Err(failure),
             Err(other) => Err(other),
         }
@@ -360,7 +373,7 @@ impl<'w> Delivery<'_, 'w> {
         match told {
             Some(told) => {
                 let word = failure.verdict().word;
-                Ok(boxed(self.tell(client, upstream, (&told, word), exchange)).await)
+                Ok(boxed(|| self.tell(client, upstream, (&told, word), exchange)).await)
             }
             None => Err(failure),
         }
@@ -394,7 +407,7 @@ impl<'w> Delivery<'_, 'w> {
             error::translate(wires, status, &body, has_retry_after, &secrets, &mut tape)
         };
         let told = (&told, "upstream_status");
-        Ok(boxed(self.tell(client, upstream, told, exchange)).await)
+        Ok(boxed(|| self.tell(client, upstream, told, exchange)).await)
     }
 
     /// The credential that the provider was sent, and must not be heard of again.
@@ -503,48 +516,16 @@ impl<'w> Delivery<'_, 'w> {
     }
 }
 
-/// What the content type of a success says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
-    Json,
-    Events,
-    /// No content type at all.
-    Unnamed,
-    /// A page: what stands before providers says so of itself.
-    Page,
-    Other,
-}
-
-fn content_kind(upstream: &Upstream) -> Content {
-    let Some(value) = upstream.head.field(&upstream.buf, "content-type") else {
-        return Content::Unnamed;
-    };
-    let end = memchr::memchr(b';', value).unwrap_or(value.len());
-    let media = value
-        .get(..end)
-        .unwrap_or_default()
-        .trim_ascii()
-        .to_ascii_lowercase();
-    match media.as_slice() {
-        b"text/event-stream" => Content::Events,
-        b"" => Content::Unnamed,
-        b"text/html" | b"application/xhtml+xml" => Content::Page,
-        b"application/json" => Content::Json,
-        other if other.ends_with(b"+json") => Content::Json,
-        _ => Content::Other,
-    }
-}
-
-fn is_encoded(upstream: &Upstream) -> bool {
-    upstream
-        .head
-        .fields
-        .values(&upstream.buf, "content-encoding")
-        .any(|value| !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"))
-}
-
-/// The length that an answer to HEAD declares.
-fn declared_length(upstream: &Upstream) -> Option<u64> {
-    let value = upstream.head.field(&upstream.buf, "content-length")?;
-    core::str::from_utf8(value).ok()?.parse().ok()
+/// How the relay of an answer begins.
+struct Opening {
+    /// What happens to its bytes.
+    mode: Mode,
+    /// How the body is framed for the client.
+    form: BodyForm,
+    /// The client's connection may serve again afterwards.
+    stays_open: bool,
+    /// The head that the client gets.
+    head: Vec<u8>,
+    /// Start-up frames are held back: another target could still take over.
+    holds: bool,
 }

@@ -97,11 +97,10 @@ impl Frame<'_> {
 pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>, now: Instant) {
     encode::status_line(out, status);
     out.extend_from_slice(&frame.dates.line(now));
-    ids(
-        out,
-        frame.id,
-        &["x-request-id", "request-id", "x-ringway-request-id"],
-    );
+    let id = id_text(frame.id);
+    for name in [IDS[0], IDS[1], OWN_ID] {
+        encode::known_field(out, name.as_bytes(), id.as_bytes());
+    }
     frame.framing(out);
 }
 
@@ -139,12 +138,13 @@ pub fn passthrough(
     if !is_dated {
         out.extend_from_slice(&frame.dates.line(now));
     }
+    let id = id_text(frame.id);
     for name in IDS {
         if !keeps_id(name) || head.field(buf, name).is_none() {
-            ids(out, frame.id, &[name]);
+            encode::known_field(out, name.as_bytes(), id.as_bytes());
         }
     }
-    ids(out, frame.id, &["x-ringway-request-id"]);
+    encode::known_field(out, OWN_ID.as_bytes(), id.as_bytes());
     frame.framing(out);
 }
 
@@ -251,10 +251,5 @@ fn is_withheld(name: &[u8]) -> bool {
 
 /// Names under which clients look for a request id.
 const IDS: [&str; 2] = ["x-request-id", "request-id"];
-
-fn ids(out: &mut Vec<u8>, id: u128, names: &[&str]) {
-    let text = id_text(id);
-    for name in names {
-        encode::known_field(out, name.as_bytes(), text.as_str().as_bytes());
-    }
-}
+/// The name that means ours, whatever else a head says.
+const OWN_ID: &str = "x-ringway-request-id";

@@ -12,7 +12,7 @@ use crate::proxy::prepare::{self, Prepared, Purpose};
 use crate::proxy::worker::Worker;
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
-use crate::telemetry::exchange::Attempt;
+use crate::telemetry::attempts::Attempt;
 use crate::wire::kind::Wire;
 use crate::wire::peeked::Peek;
 
@@ -33,7 +33,9 @@ pub struct Asked<'r, 'w> {
 pub struct Candidates<'r, 'w> {
     asked: Asked<'r, 'w>,
     targets: &'r [Target],
-    /// Places in `targets` that were not looked at yet, the next one last.
+    /// The place in `targets` that is looked at next.
+    left_first: Option<usize>,
+    /// Places that are looked at behind it, the next one last.
     left: Vec<usize>,
     /// Targets that may still be asked.
     attempts_left: u32,
@@ -75,16 +77,17 @@ impl<'r, 'w> Candidates<'r, 'w> {
     pub fn new(asked: Asked<'r, 'w>, targets: &'r [Target], until: Instant) -> Self {
         let worker = asked.worker;
         let is_pinned = !asked.peek.allows_fallbacks();
-        let mut left = if is_pinned || targets.len() == 1 {
-            vec![0]
-        } else {
+        let (mut left_first, mut left) = (Some(0), Vec::new());
+        if !is_pinned && targets.len() > 1 {
             let now = clock::now().as_nanos();
-            worker.cooldowns.borrow().order(targets, now)
-        };
-        left.reverse();
+            left = worker.cooldowns.borrow().order(targets, now);
+            left.reverse();
+            left_first = left.pop();
+        }
         Self {
             asked,
             targets,
+            left_first,
             left,
             attempts_left: worker.limits().attempts_max,
             has_asked: false,
@@ -104,7 +107,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         if self.attempts_left == 0 || (self.has_asked && self.is_too_late()) {
             return false;
         }
-        while let Some(place) = self.left.pop() {
+        while let Some(place) = self.left_first.take().or_else(|| self.left.pop()) {
             let Some(target) = self.targets.get(place) else {
                 continue;
             };
@@ -150,7 +153,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
             let percent = worker.limits().retry_budget_percent;
             worker.shared.retries.has_one(percent) && !self.is_too_late()
         };
-        let is_one_left = || self.left.iter().any(has_key) && may_retry();
+        let is_one_left = || self.left_first.iter().chain(&self.left).any(has_key) && may_retry();
         self.attempts_left > 0 && (self.next.is_some() || is_one_left())
     }
 

@@ -5,6 +5,7 @@
 //! further attempt.
 
 use crate::chat::error::{ApiError, ErrorKind, Refusal};
+use crate::http1::method::Method;
 use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer::Delivery;
@@ -16,14 +17,17 @@ use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
 use crate::proxy::local;
-use crate::proxy::prepare::{Prepared, Purpose};
+use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upstream::{self, At, Upstream};
 use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
-use crate::telemetry::exchange::{Attempt, Exchange};
+use crate::telemetry::attempts::Attempt;
+use crate::telemetry::exchange::Exchange;
+use crate::translate::context::AnswerContext;
+use crate::translate::notes::Notes;
 use crate::wire::peek;
 use crate::wire::peek_fault::PeekFault;
 
@@ -40,8 +44,8 @@ pub async fn run<'w>(
         Ok(peek) => peek,
         Err(fault) => return Step::Over(refuse_body(client, exchange, voice, &fault).await),
     };
-    let asked = peek.model(inbound.body()).decode();
-    exchange.model_asked = Some(bounded(&asked));
+    let asked = peek.model(inbound.body()).text();
+    exchange.model_asked = Some(bounded(&asked).into());
     exchange.stream = peek.stream();
     client.stream.reader.expect_little(peek.stream());
     panic_if_told(worker, &asked);
@@ -56,7 +60,7 @@ pub async fn run<'w>(
     let targets = match &resolution {
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
-            let message = unknown_model(forbidden.as_ref().unwrap_or(&asked), near);
+            let message = unknown_model(forbidden.as_deref().unwrap_or(&asked), near);
             let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
                 .param("model")
                 .code("model_not_found");
@@ -75,6 +79,16 @@ pub async fn run<'w>(
     };
     let run = Run { asked, voice };
     run.attempts(client, targets, exchange).await
+}
+
+/// What of a prepared request decides how its answer is delivered.
+struct Terms {
+    /// Set where the answer has to be translated.
+    answer: Option<AnswerContext>,
+    /// What the translation of the request lost.
+    notes: Notes,
+    /// The usage chunk must not reach the client.
+    strip_usage: bool,
 }
 
 struct Run<'r, 'w> {
@@ -127,7 +141,7 @@ impl<'r, 'w> Run<'r, 'w> {
         let provider = self.asked.worker.plan.provider_of(target);
         exchange.provider = Some(target.provider);
         exchange.upstream_wire = provider.map(|provider| provider.wire);
-        exchange.model_sent = Some(bounded(&target.model));
+        exchange.model_sent = Some(bounded(&target.model).into());
     }
 
     /// One attempt at one target, delivered if it may be shown.
@@ -175,21 +189,39 @@ impl<'r, 'w> Run<'r, 'w> {
             provider: target.provider,
             ..Attempt::default()
         };
+        let terms = Terms {
+            answer: prepared.answer,
+            notes: prepared.notes,
+            strip_usage: prepared.strip_usage,
+        };
+        prepared.out.recycle();
         let result = match outcome {
             Ok(upstream) => {
                 record.status = upstream.head.status;
-                let answer = (upstream, *prepared);
+                let answer = (upstream, terms);
                 self.show(client, (target, provider), answer, others, exchange)
                     .await
             }
             Err(failure) => Err(failure),
         };
-        let ended = match &result {
+        self.note_attempt(target, (record, started), &result, exchange);
+        result
+    }
+
+    /// Adds an attempt that is over to the record.
+    fn note_attempt(
+        &self,
+        target: &Target,
+        (mut record, started): (Attempt, Instant),
+        result: &Result<Step<'w>, Failure>,
+        exchange: &mut Exchange,
+    ) {
+        let ended = match result {
             Ok(_) => exchange.head_at,
             Err(_) => clock::now().as_nanos(),
         };
         record.nanos = ended.saturating_sub(started.as_nanos());
-        if let Err(failure) = &result {
+        if let Err(failure) = result {
             exchange.waited(ended);
             record.fault = Some(failure.verdict().word);
             record.detail.clone_from(&failure.detail);
@@ -197,7 +229,6 @@ impl<'r, 'w> Run<'r, 'w> {
             self.note_failure(target, failure);
         }
         exchange.attempts.push(record);
-        result
     }
 
     /// Delivers an answer, unless its status lets the next target have a try and there is one that
@@ -206,7 +237,7 @@ impl<'r, 'w> Run<'r, 'w> {
         &self,
         client: &mut Client<'_>,
         (target, provider): (&Target, &'w Provider),
-        (upstream, prepared): (Upstream, Prepared),
+        (upstream, terms): (Upstream, Terms),
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
@@ -242,17 +273,17 @@ impl<'r, 'w> Run<'r, 'w> {
             worker,
             provider,
             voice: *self.voice,
-            method: prepared.out.method,
-            answer: prepared.answer,
-            notes: prepared.notes,
+            method: Method::Post,
+            answer: terms.answer,
+            notes: terms.notes,
             stream: peek.stream() && purpose == Purpose::Chat,
-            strip_usage: prepared.strip_usage,
+            strip_usage: terms.strip_usage,
             has_next: others.may_follow(),
             wire: Some(provider.wire),
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.key.map_or(usize::MAX, |key| key.tenant_index),
         };
-        let mut step = boxed(delivery.run(client, upstream, exchange)).await?;
+        let mut step = boxed(|| delivery.run(client, upstream, exchange)).await?;
         match &mut step {
             _ if failed.is_some() => {}
             Step::Over(_) => worker.cooldowns.borrow_mut().succeeded(Slot::of(target)),

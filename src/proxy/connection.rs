@@ -12,7 +12,6 @@ use std::rc::Rc;
 
 use crate::chat::error::ErrorKind;
 use crate::http1::fault::HeadFault;
-use crate::http1::fields::Fields;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Version;
 use crate::limits::{LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
@@ -53,19 +52,19 @@ pub async fn serve(stream: Stream, worker: Rc<Worker>, _place: Place) {
         let next = match read {
             Ok(read) => {
                 let last = number == limits.requests_per_connection_max;
-                boxed(run_guarded(&mut client, &worker, &mut head, read, last)).await
+                boxed(|| run_guarded(&mut client, &worker, &mut head, read, last)).await
             }
             Err(HeadEnd::Closed | HeadEnd::Broken) => Next::Close,
-            Err(HeadEnd::TooSlow) => boxed(refuse_head(&mut client, &worker, None)).await,
+            Err(HeadEnd::TooSlow) => boxed(|| refuse_head(&mut client, &worker, None)).await,
             Err(HeadEnd::Fault(fault)) => {
-                boxed(refuse_head(&mut client, &worker, Some(fault))).await
+                boxed(|| refuse_head(&mut client, &worker, Some(fault))).await
             }
         };
         match next {
             Next::KeepAlive => recycle(&mut client),
             // Bytes that wait would turn our close into a reset, which can overtake the answer.
             Next::Close if client.ahead.is_empty() => return,
-            Next::Close | Next::Linger => return boxed(linger(&mut client, limits)).await,
+            Next::Close | Next::Linger => return boxed(|| linger(&mut client, limits)).await,
             Next::Abort => return client.stream.abort(),
             Next::Reset => return client.stream.reset(),
         }
@@ -85,7 +84,7 @@ async fn run_guarded(
         let running = async {
             // On the heap, and gone again before the answer is relayed: a stream that runs for
             // minutes holds nothing of its request.
-            let step = boxed(exchange::run(client, worker, head, read, last, &mut record)).await;
+            let step = boxed(|| exchange::run(client, worker, head, read, last, &mut record)).await;
             match step {
                 Step::Over(next) => next,
                 Step::Relay(mut relay) => {
@@ -93,7 +92,7 @@ async fn run_guarded(
                     if relay.mode.is_stream() {
                         // It may run for minutes, and looks nothing up any more.
                         *head = RequestHead::new();
-                        relay.upstream.head.fields = Fields::new();
+                        worker.give_table(core::mem::take(&mut relay.upstream.head.fields));
                     }
                     relay.run(client, &mut record).await
                 }
@@ -110,7 +109,7 @@ async fn run_guarded(
     };
     let next = match next {
         Some(next) => next,
-        None => boxed(after_panic(client, worker, &mut record)).await,
+        None => boxed(|| after_panic(client, worker, &mut record)).await,
     };
     record.ended_at = clock::now().as_nanos();
     worker.settle(&record);

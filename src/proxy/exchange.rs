@@ -1,13 +1,14 @@
 //! One request from its head to its settling: what it is, whose it is, where it goes.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::chat::error::ErrorKind;
+use crate::chat::text::Text;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Method;
 use crate::http1::target::{self, ApiPath};
 use crate::net::boxed::boxed;
+use crate::net::buffers;
 use crate::net::clock::Instant;
 use crate::net::random;
 use crate::proxy::answer_head::{BodyForm, Frame};
@@ -47,10 +48,13 @@ pub async fn run<'w>(
         // What lies behind the head is the next request, however this one is answered.
         ingress::split_ahead(client, read.body_at);
     }
-    let path = head.path(&client.input).to_vec();
-    let api = target::api_path(&path);
+    // A head's target is ASCII.
+    let path = core::str::from_utf8(head.path(&client.input)).unwrap_or_default();
+    let path = Text::from(path);
+    let path = path.as_bytes();
+    let api = target::api_path(path);
     let ApiPath { rest, versioned } = api.unwrap_or(ApiPath {
-        rest: path.as_slice(),
+        rest: path,
         versioned: false,
     });
     let anthropic = head.field(&client.input, "anthropic-version").is_some();
@@ -91,7 +95,7 @@ pub async fn run<'w>(
         let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_path");
         return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
     }
-    if is_doubled(&path) {
+    if is_doubled(path) {
         worker.meter.borrow_mut().counters.doubled_prefix += 1;
     }
     let request = Request {
@@ -161,7 +165,7 @@ impl<'w> Request<'_, 'w> {
             Ok(judged) => judged,
             Err(fault) => return Step::Over(self.refuse_key(client, exchange, fault).await),
         };
-        exchange.tenant = key.map(|key| key.tenant.to_string());
+        exchange.tenant = key.map(|key| Text::from(&*key.tenant));
         if is_compressed(head, &client.input) {
             let message = "compressed request bodies are not taken; send the body as it is";
             let refused =
@@ -185,7 +189,7 @@ impl<'w> Request<'_, 'w> {
                 key,
                 presented,
             };
-            return boxed(relay.run(client, head, exchange)).await;
+            return boxed(|| relay.run(client, head, exchange)).await;
         }
         self.held(client, head, (presented, key), exchange).await
     }
@@ -224,7 +228,7 @@ impl<'w> Request<'_, 'w> {
             return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
         }
         let inbound = Inbound {
-            bytes: Rc::new(core::mem::take(&mut client.input)),
+            bytes: buffers::share(core::mem::take(&mut client.input)),
             head: core::mem::take(head),
             body,
             wire: self.voice.wire,
@@ -240,26 +244,18 @@ impl<'w> Request<'_, 'w> {
             }
             Endpoint::CountTokens => {
                 let purpose = Purpose::Count;
-                boxed(chat::run(
-                    client, worker, &inbound, &voice, purpose, exchange,
-                ))
-                .await
+                boxed(|| chat::run(client, worker, &inbound, &voice, purpose, exchange)).await
             }
             _ => {
                 let purpose = Purpose::Chat;
-                boxed(chat::run(
-                    client, worker, &inbound, &voice, purpose, exchange,
-                ))
-                .await
+                boxed(|| chat::run(client, worker, &inbound, &voice, purpose, exchange)).await
             }
         };
         let Inbound {
             bytes, head: table, ..
         } = inbound;
         *head = table;
-        if let Ok(buffer) = Rc::try_unwrap(bytes) {
-            client.input = buffer;
-        }
+        client.input = buffers::unshare(bytes).unwrap_or_default();
         step
     }
 

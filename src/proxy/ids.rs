@@ -20,10 +20,9 @@ pub fn unknown_model(asked: &str, near: &[&str]) -> String {
 
 /// An id cut to what is logged and repeated.
 #[must_use]
-pub fn bounded(id: &str) -> String {
+pub fn bounded(id: &str) -> &str {
     id.get(..id.floor_char_boundary(LOGGED_ID_BYTES_MAX))
         .unwrap_or_default()
-        .to_owned()
 }
 
 /// A model's id and the name of its first provider.

@@ -77,7 +77,7 @@ pub async fn model(
     let mut decoded = Vec::new();
     decode_id(id, &mut decoded);
     let asked = String::from_utf8_lossy(&decoded).into_owned();
-    exchange.model_asked = Some(bounded(&asked));
+    exchange.model_asked = Some(bounded(&asked).into());
     let header = inbound.provider_header();
     let targets = match worker.plan.resolve(&asked, header, inbound.key) {
         Resolution::Found(targets) => targets,

@@ -15,6 +15,7 @@ pub mod candidates;
 pub mod chat;
 pub mod client;
 pub mod connection;
+pub mod content;
 pub mod cooldown;
 pub mod cors;
 pub mod dates;

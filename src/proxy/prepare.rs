@@ -11,6 +11,7 @@ use crate::config::schema::UsageMode;
 use crate::http1::encode;
 use crate::http1::method::Method;
 use crate::json::rewrite;
+use crate::net::buffers::{self, Class};
 use crate::net::gather::Piece;
 use crate::net::{clock, random};
 use crate::proxy::budget::Charge;
@@ -18,7 +19,7 @@ use crate::proxy::inbound::Inbound;
 use crate::proxy::upstream::Outbound;
 use crate::proxy::upstream_head::{self, Facts};
 use crate::proxy::wishes;
-use crate::proxy::worker::Worker;
+use crate::proxy::worker::{EDIT_BYTES_KEPT, Worker};
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
 use crate::translate::context::AnswerContext;
@@ -28,7 +29,7 @@ use crate::translate::setting::{Hints, RequestContext};
 use crate::wire::codec;
 use crate::wire::kind::Wire;
 use crate::wire::known::{Known, OWN};
-use crate::wire::peek_edits::{Overrides, edits_for};
+use crate::wire::peek_edits::{Overrides, edit, edits_for};
 use crate::wire::peeked::Peek;
 use crate::wire::portkey;
 
@@ -96,7 +97,8 @@ fn same_wire(
         model: renamed.then_some(&*target.model),
         inject_usage: inject,
     };
-    let mut edits = edits_for(peek, &overrides);
+    let mut edits = worker.edits.borrow_mut();
+    edit(peek, &overrides, &mut edits);
     if provider.dialect.strips_reasoning {
         strip_reasoning(worker, body, provider.wire, &mut edits);
     }
@@ -119,12 +121,10 @@ fn same_wire(
         edits.len_after(body.len()) as u64,
     );
     encode::end_head(&mut head);
-    let pieces = gather(head, inbound, &edits);
+    let out = gather(Method::Post, head, inbound, &edits);
+    edits.shrink_to(EDIT_BYTES_KEPT);
     Ok(Prepared {
-        out: Outbound {
-            method: Method::Post,
-            pieces,
-        },
+        out,
         answer: None,
         notes: Notes::new(),
         charge: None,
@@ -159,9 +159,18 @@ fn strip_reasoning(worker: &Worker, body: &[u8], wire: Wire, edits: &mut rewrite
 
 /// Head and small pieces together, large pieces from where they lie.
 #[must_use]
-pub fn gather(head: Vec<u8>, inbound: &Inbound<'_>, edits: &rewrite::Edits) -> Vec<Piece> {
+pub fn gather(
+    method: Method,
+    head: Vec<u8>,
+    inbound: &Inbound<'_>,
+    edits: &rewrite::Edits,
+) -> Outbound {
     let body = inbound.body();
-    let mut pieces = Vec::with_capacity(2);
+    let (mut first, mut rest) = (None, Vec::new());
+    let mut add = |piece| match first {
+        None => first = Some(piece),
+        Some(_) => rest.push(piece),
+    };
     let mut together = head;
     for piece in edits.pieces(body.len()) {
         match piece {
@@ -171,20 +180,28 @@ pub fn gather(head: Vec<u8>, inbound: &Inbound<'_>, edits: &rewrite::Edits) -> V
             }
             rewrite::Piece::Source(range) => {
                 if !together.is_empty() {
-                    pieces.push(Piece::whole(core::mem::take(&mut together)));
+                    add(Piece::whole(core::mem::take(&mut together)));
                 }
                 let start = inbound.body.start;
-                pieces.push(Piece {
+                add(Piece {
                     buffer: Rc::clone(&inbound.bytes),
                     range: start + range.start..start + range.end,
                 });
             }
         }
     }
-    if !together.is_empty() {
-        pieces.push(Piece::whole(together));
+    let first = match first {
+        None => Piece::whole(together),
+        Some(first) => {
+            rest.extend((!together.is_empty()).then(|| Piece::whole(together)));
+            first
+        }
+    };
+    Outbound {
+        method,
+        first,
+        rest,
     }
-    pieces
 }
 
 fn translated(
@@ -199,7 +216,7 @@ fn translated(
         to: provider.wire,
         dialect: &provider.dialect,
         model: &target.model,
-        facts: worker.plan.facts.facts(&target.model),
+        facts: worker.plan.facts_of(target),
         hints: hints(inbound),
         limits: worker.limits(),
         created: clock::unix_seconds(),
@@ -238,16 +255,17 @@ fn translated(
     encode::field(&mut head, b"accept", accept.as_bytes());
     encode::field_number(&mut head, "content-length", body.len() as u64);
     encode::end_head(&mut head);
-    let pieces = if body.len() <= COPIED_BYTES_MAX {
+    let mut rest = Vec::new();
+    if body.len() <= COPIED_BYTES_MAX {
         head.extend_from_slice(&body);
-        vec![Piece::whole(head)]
     } else {
-        vec![Piece::whole(head), Piece::whole(body)]
-    };
+        rest.push(Piece::whole(body));
+    }
     Ok(Prepared {
         out: Outbound {
             method: Method::Post,
-            pieces,
+            first: Piece::whole(head),
+            rest,
         },
         answer: Some(done.answer),
         notes: done.notes,
@@ -286,7 +304,7 @@ fn start_head(
     let query: &[u8] = if beta { b"?beta=true" } else { b"" };
     let body = inbound.body.len();
     let room = if body <= COPIED_BYTES_MAX { body } else { 0 };
-    let mut head = Vec::with_capacity(HEAD_BYTES_GUESS + room);
+    let mut head = buffers::take(Class::fitting(HEAD_BYTES_GUESS + room));
     if !encode::request_line(&mut head, b"POST", &[path.as_bytes(), query]) {
         return Err(refusal(ErrorKind::Api, "internal error"));
     }

@@ -39,7 +39,8 @@ use crate::proxy::worker::Worker;
 use crate::route::client_key::ClientKey;
 use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::route::upstream::Provider;
-use crate::telemetry::exchange::{Attempt, Exchange, Outcome};
+use crate::telemetry::attempts::Attempt;
+use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::translate::notes::Notes;
 use crate::wire::kind::Wire;
 use crate::wire::known::{self, Known};
@@ -398,7 +399,7 @@ impl<'w> Request<'_, 'w> {
             scrubber,
             tenant: self.key.map_or(usize::MAX, |key| key.tenant_index),
         };
-        let delivered = boxed(delivery.run(client, upstream, exchange)).await;
+        let delivered = boxed(|| delivery.run(client, upstream, exchange)).await;
         delivered.map_err(Missed::Failure)
     }
 
@@ -409,7 +410,7 @@ impl<'w> Request<'_, 'w> {
         asked: Option<&str>,
         exchange: &mut Exchange,
     ) -> Result<Routed, Missed> {
-        exchange.model_asked = asked.map(bounded);
+        exchange.model_asked = asked.map(|asked| bounded(asked).into());
         let routed = self.find(inbound, asked)?;
         exchange.provider = Some(routed.provider);
         if let Some(asked) = asked {
@@ -417,7 +418,7 @@ impl<'w> Request<'_, 'w> {
                 .renamed
                 .as_ref()
                 .map_or(asked, |target| &target.model);
-            exchange.model_sent = Some(bounded(sent));
+            exchange.model_sent = Some(bounded(sent).into());
         }
         Ok(routed)
     }
@@ -514,11 +515,7 @@ fn held_request(
         );
     }
     encode::end_head(&mut head);
-    let pieces = prepare::gather(head, inbound, edits);
-    Ok(Outbound {
-        method: inbound.head.method,
-        pieces,
-    })
+    Ok(prepare::gather(inbound.head.method, head, inbound, edits))
 }
 
 /// Request line and fields, without framing.

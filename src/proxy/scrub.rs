@@ -141,14 +141,15 @@ impl<'k> Scrubber<'k> {
         }
     }
 
-    /// Blanks a text that was decoded: escapes may have hidden the credential until then. Where the
-    /// text was cut, the credential's beginning may stand at its end.
-    pub fn clean(&self, text: &mut String) {
+    /// A text that was decoded with the credential blanked out, if it had to be: escapes may have
+    /// hidden it until then. Where the text was cut, the credential's beginning may stand at its end.
+    #[must_use]
+    pub fn cleaned(&self, text: &str) -> Option<String> {
         let open = self.open_end(text.as_bytes());
         if !self.finds(text.as_bytes()) && open < CREDENTIAL_BYTES_MIN {
-            return;
+            return None;
         }
-        let mut bytes = core::mem::take(text).into_bytes();
+        let mut bytes = text.as_bytes().to_vec();
         self.blank_plain(&mut bytes);
         let cut = bytes.len() - self.open_end(&bytes);
         if bytes.len() - cut >= CREDENTIAL_BYTES_MIN
@@ -156,14 +157,16 @@ impl<'k> Scrubber<'k> {
         {
             end.fill(b'*');
         }
-        *text = String::from_utf8_lossy(&bytes).into_owned();
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Cleans what a provider's error says.
     pub fn clean_error(&self, facts: &mut ErrorFacts) {
         let texts = [&mut facts.message, &mut facts.param, &mut facts.code];
         for text in texts.into_iter().flatten() {
-            self.clean(text);
+            if let Some(clean) = self.cleaned(text) {
+                *text = clean;
+            }
         }
     }
 
@@ -224,9 +227,9 @@ mod tests {
             ("a sk-secre", "a ********"),
             ("a sk-secr", "a sk-secr"),
         ] {
-            let mut text = text.to_owned();
-            scrubber.clean(&mut text);
-            assert_eq!(text, expected);
+            let clean = scrubber.cleaned(text);
+            assert_eq!(clean.as_deref().unwrap_or(text), expected);
+            assert_eq!(clean.is_some(), text != expected);
         }
     }
 

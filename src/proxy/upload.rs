@@ -165,7 +165,7 @@ impl Upload {
     ) -> Result<Result<Upstream, Failure>, Missed> {
         let limits = worker.limits();
         self.end_head(&mut out);
-        let mut stream = match boxed(upstream::open(client, worker, provider, exchange)).await {
+        let mut stream = match boxed(|| upstream::open(client, worker, provider, exchange)).await {
             Ok((stream, _)) => stream,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -325,7 +325,8 @@ async fn write(
     }
     let outbound = Outbound {
         method,
-        pieces: vec![piece],
+        first: piece,
+        rest: Vec::new(),
     };
     client.deadline.set_in(limits.write_stall_timeout_ms);
     let sending = upstream::send(stream, &outbound, early, limits);

@@ -4,6 +4,7 @@
 //! drop at any await closes the connection that was being used.
 
 use core::future::poll_fn;
+use core::iter::once;
 use core::pin::pin;
 use core::task::{Poll, ready};
 
@@ -12,6 +13,7 @@ use crate::http1::head::{self, HeadLimits, Parsed, ResponseHead};
 use crate::http1::method::Method;
 use crate::limits::{Limits, STALE_WINDOW};
 use crate::net::boxed::boxed;
+use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::net::connect::{self, Waits};
 use crate::net::error::{Act, Kind as NetKind, NetError};
@@ -22,15 +24,27 @@ use crate::net::timer::{self, Deadline};
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::worker::Worker;
-use crate::telemetry::exchange::{Attempt, Exchange};
+use crate::telemetry::attempts::Attempt;
+use crate::telemetry::exchange::Exchange;
 
 /// A request as it goes out: small pieces together, large ones from where they lie.
 #[derive(Debug)]
 pub struct Outbound {
     /// The method: it decides whether the answer has a body.
     pub method: Method,
-    /// What is written, in order.
-    pub pieces: Vec<Piece>,
+    /// What is written, nearly always all of it.
+    pub first: Piece,
+    /// What is written behind it, in order.
+    pub rest: Vec<Piece>,
+}
+
+impl Outbound {
+    /// Gives its buffer back, which must have gone out or never will.
+    pub fn recycle(self) {
+        if let Some(buffer) = buffers::unshare(self.first.buffer) {
+            buffers::give(buffer);
+        }
+    }
 }
 
 /// What came of an answer whose head is not whole yet. Interim heads are taken out as they come.
@@ -218,7 +232,7 @@ pub async fn attempt(
             outcome => return outcome.map_err(fresh_name),
         }
     }
-    let (stream, up_at) = boxed(open(client, worker, provider, exchange)).await?;
+    let (stream, up_at) = boxed(|| open(client, worker, provider, exchange)).await?;
     let until = at.until(worker, up_at);
     send_and_read(client, worker, (provider, until), stream, out, exchange)
         .await
@@ -264,8 +278,14 @@ pub fn release(worker: &Worker, mut upstream: Upstream, now: Instant) {
     }
     if upstream.is_over() {
         let Upstream {
-            stream, provider, ..
+            stream,
+            provider,
+            head,
+            buf,
+            ..
         } = upstream;
+        worker.give_table(head.fields);
+        buffers::give(buf);
         worker.pool.borrow_mut().put(provider, stream, now);
     } else if let Some(worker) = worker.me.upgrade() {
         // The client has its answer; what is left is a last chunk that no one waits for.
@@ -393,7 +413,10 @@ pub async fn read_answer(
     let sent = clock::now();
     exchange.sent(sent.as_nanos());
     client.deadline.set_at(until);
-    let mut head = ResponseHead::new();
+    let mut head = ResponseHead {
+        fields: worker.table(),
+        ..ResponseHead::new()
+    };
     let reading = read_head(&mut stream, &mut early, &mut head, method, limits);
     let head_end = match client.watch(pin!(reading)).await {
         Ok(result) => result?,
@@ -456,7 +479,14 @@ pub async fn send(
     limits: &Limits,
 ) -> Result<bool, Failure> {
     let Stream { reader, writer, .. } = stream;
-    let mut writing = pin!(writer.write_pieces(out.pieces.clone()));
+    let mut writing = pin!(async {
+        let first = out.first.clone();
+        if out.rest.is_empty() {
+            return writer.write_shared(first.buffer, first.range).await;
+        }
+        let pieces = once(first).chain(out.rest.iter().cloned()).collect();
+        writer.write_pieces(pieces).await
+    });
     let written = poll_fn(|cx| {
         loop {
             if let Poll::Ready(result) = writing.as_mut().poll(cx) {

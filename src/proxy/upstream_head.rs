@@ -106,30 +106,29 @@ fn forwarded(out: &mut Vec<u8>, inbound: &Inbound<'_>, facts: &Facts<'_>) {
         };
         slot.copy_from_slice(name);
         slot.make_ascii_lowercase();
-        let Ok(text) = core::str::from_utf8(slot) else {
-            continue;
-        };
+        let lower = &*slot;
         let ours = matches!(
-            text,
-            "anthropic-version" | "anthropic-beta" | "accept-encoding"
+            lower,
+            b"anthropic-version" | b"anthropic-beta" | b"accept-encoding"
         );
-        let foreign = facts.translated && is_of_other_wire(text);
-        if ours || foreign || facts.provider.fixes(text) || !facts.provider.forward.takes(text) {
+        let foreign = facts.translated && is_of_other_wire(lower);
+        if ours || foreign || facts.provider.fixes(lower) || !facts.provider.forward.takes(lower) {
             continue;
         }
-        if !fields.is_hop_by_hop(&inbound.bytes, name) {
+        // What is hop-by-hop by the protocol is never taken; what this connection names may be.
+        if !fields.has_token(&inbound.bytes, "connection", name) {
             encode::known_field(out, name, value);
         }
     }
 }
 
 /// Fields that mean something on the client's wire alone, or describe the body as it was.
-fn is_of_other_wire(name: &str) -> bool {
-    name.starts_with("anthropic-")
-        || name.starts_with("openai-")
-        || name.starts_with("x-stainless-")
-        || name == "content-type"
-        || name == "accept"
+fn is_of_other_wire(name: &[u8]) -> bool {
+    name.starts_with(b"anthropic-")
+        || name.starts_with(b"openai-")
+        || name.starts_with(b"x-stainless-")
+        || name == b"content-type"
+        || name == b"accept"
 }
 
 /// `anthropic-version` as sent or the default; `anthropic-beta` from head and body, each value

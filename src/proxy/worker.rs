@@ -7,8 +7,10 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use crate::http1::fields::Fields;
+use crate::json::rewrite::Edits;
 use crate::json::tape::Tape;
-use crate::limits::Limits;
+use crate::limits::{FREE_TABLES_MAX, KIB, Limits};
 use crate::net::clock;
 use crate::net::connect::Endpoint;
 use crate::net::pool::Pool;
@@ -57,6 +59,9 @@ pub struct Worker {
     pub dates: Dates,
     /// Scratch for reading documents.
     pub tape: RefCell<Tape>,
+    /// Scratch for what a route changes in them.
+    pub edits: RefCell<Edits>,
+    tables: RefCell<Vec<Fields>>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// Each provider's credential, to be taken out of answers.
@@ -121,6 +126,8 @@ impl Worker {
             cooldowns: RefCell::new(Cooldowns::new(plan.providers.len(), plan.target_count)),
             dates: Dates::default(),
             tape: RefCell::default(),
+            edits: RefCell::default(),
+            tables: RefCell::default(),
             shared,
             needles: plan
                 .providers
@@ -165,12 +172,31 @@ impl Worker {
         }
     }
 
+    /// An empty field table, for the head of an answer.
+    #[must_use]
+    pub fn table(&self) -> Fields {
+        self.tables.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a field table back that nobody looks into any more.
+    pub fn give_table(&self, mut table: Fields) {
+        let mut tables = self.tables.borrow_mut();
+        if tables.len() < FREE_TABLES_MAX && table.capacity() <= TABLE_FIELDS_KEPT {
+            table.clear();
+            tables.push(table);
+        }
+    }
+
     /// Gives memory back that one large request made this worker's scratch grow to.
     pub fn shrink(&self) {
         self.tape.borrow_mut().shrink_to(TAPE_NODES_KEPT);
     }
 }
 
+/// Fields of a table that is kept: 1 KiB.
+const TABLE_FIELDS_KEPT: usize = 64;
+/// New bytes of edits that a worker keeps between requests.
+pub const EDIT_BYTES_KEPT: usize = 4 * KIB;
 /// Nodes of document index that a worker keeps between requests: 64 KiB.
 const TAPE_NODES_KEPT: usize = 4_096;
 

@@ -23,6 +23,7 @@ use crate::route::header::is_withheld;
 use crate::route::plan::{DefaultRule, Model, Plan, Server};
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
+use crate::translate::models::{ModelFacts, ModelTable};
 use crate::wire::kind::Wire;
 
 /// A plan and what came up while it was made.
@@ -82,6 +83,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         Some(rules) => defaults_of(rules, &names, faults),
         None => built_in_defaults(&compiled),
     };
+    let facts = table_of(model_facts, faults);
+    let target_facts = facts_of(&models, target_count, &facts);
     Plan {
         server: server_of(said, material.tls, faults),
         keys: keys_of(keys, faults),
@@ -92,7 +95,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         by_id,
         defaults,
         gateway_key_header,
-        facts: table_of(model_facts, faults),
+        facts,
+        target_facts,
     }
 }
 
@@ -277,6 +281,17 @@ fn number(models: &mut [Model]) -> usize {
         target.number = Some(*known.or_insert(next));
     }
     numbers.len()
+}
+
+/// What is known of each numbered target.
+fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFacts> {
+    let mut known = vec![ModelFacts::UNKNOWN; count];
+    for target in models.iter().flat_map(|model| &model.targets) {
+        if let Some(place) = target.number.and_then(|number| known.get_mut(number)) {
+            *place = *table.facts(&target.model);
+        }
+    }
+    known
 }
 
 fn check_id(id: &str, place: &Place, faults: &mut Faults) {

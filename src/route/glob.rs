@@ -33,8 +33,8 @@ impl Glob {
 
     /// Whether the whole of `text` fits.
     #[must_use]
-    pub fn matches(&self, text: &str) -> bool {
-        let Some(rest) = text.as_bytes().strip_prefix(self.first.as_bytes()) else {
+    pub fn matches(&self, text: impl AsRef<[u8]>) -> bool {
+        let Some(rest) = text.as_ref().strip_prefix(self.first.as_bytes()) else {
             return false;
         };
         let Some(last) = &self.last else {

@@ -14,7 +14,7 @@ use crate::route::client_key::{ClientKey, ClientKeys};
 use crate::route::glob::Glob;
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
-use crate::translate::models::ModelTable;
+use crate::translate::models::{ModelFacts, ModelTable};
 
 /// What the program runs on.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub struct Plan {
     pub gateway_key_header: Option<Box<str>>,
     /// What is known of models: the built-in table and the configuration's additions.
     pub facts: ModelTable,
+    /// The same of each target of the configuration, by its number.
+    pub(crate) target_facts: Vec<ModelFacts>,
 }
 
 /// Listeners and what belongs to them.
@@ -121,6 +123,15 @@ impl Plan {
     #[must_use]
     pub fn provider_of(&self, target: &Target) -> Option<&Provider> {
         self.providers.get(target.provider)
+    }
+
+    /// What is known of a target's model; only that of a client's own naming is looked up.
+    #[must_use]
+    pub fn facts_of(&self, target: &Target) -> &ModelFacts {
+        let known = target
+            .number
+            .and_then(|number| self.target_facts.get(number));
+        known.unwrap_or_else(|| self.facts.facts(&target.model))
     }
 
     /// A model by id or alias, exact.

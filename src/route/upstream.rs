@@ -62,8 +62,9 @@ impl Provider {
     /// Whether the configuration fixes a header: it is in `head.fixed_lines` already. Expects
     /// the name in lower case.
     #[must_use]
-    pub fn fixes(&self, name: &str) -> bool {
-        self.head.fixed_names.iter().any(|fixed| **fixed == *name)
+    pub fn fixes(&self, name: impl AsRef<[u8]>) -> bool {
+        let (name, mut fixed) = (name.as_ref(), self.head.fixed_names.iter());
+        fixed.any(|fixed| fixed.as_bytes() == name)
     }
 }
 

@@ -154,7 +154,7 @@ async fn accept(
             None => drop(task::spawn(connection::serve(stream, worker, place))),
             Some(tls) => drop(task::spawn(async move {
                 let head_ms = worker.limits().head_timeout_ms;
-                let shaken = boxed(handshake::server(stream, &tls, head_ms)).await;
+                let shaken = boxed(|| handshake::server(stream, &tls, head_ms)).await;
                 if let Ok(stream) = shaken {
                     connection::serve(stream, worker, place).await;
                 }

@@ -2,7 +2,9 @@
 //!
 //! Times are nanoseconds of the worker's monotonic clock, nought when a point was not reached.
 
+use crate::chat::text::Text;
 use crate::chat::usage::{End, StopReason, Usage};
+use crate::telemetry::attempts::Attempts;
 use crate::telemetry::gaps::Gaps;
 use crate::wire::kind::Wire;
 
@@ -76,21 +78,6 @@ impl Outcome {
     }
 }
 
-/// One try at one target.
-#[derive(Clone, Debug, Default)]
-pub struct Attempt {
-    /// Provider, by its place in the plan.
-    pub provider: usize,
-    /// Status that came back; nought when none did.
-    pub status: u16,
-    /// What went wrong, if anything: a fixed word.
-    pub fault: Option<&'static str>,
-    /// Text for the log when the transport failed: no payload, no key.
-    pub detail: Option<String>,
-    /// Length of the attempt.
-    pub nanos: u64,
-}
-
 /// Everything that is told about one exchange.
 #[derive(Debug, Default)]
 pub struct Exchange {
@@ -103,19 +90,19 @@ pub struct Exchange {
     /// The wire of the target that answered.
     pub upstream_wire: Option<Wire>,
     /// Tenant of the key.
-    pub tenant: Option<String>,
+    pub tenant: Option<Text>,
     /// Model as the client said it.
-    pub model_asked: Option<String>,
+    pub model_asked: Option<Text>,
     /// Model as the target was asked for it.
-    pub model_sent: Option<String>,
+    pub model_sent: Option<Text>,
     /// Model as the answer names itself.
-    pub model_answered: Option<String>,
+    pub model_answered: Option<Text>,
     /// Index of the provider that answered.
     pub provider: Option<usize>,
     /// That provider's own id of the request, bounded.
-    pub upstream_request_id: Option<String>,
+    pub upstream_request_id: Option<Text>,
     /// Every try, in order.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Attempts,
     /// Status sent to the client; nought when nothing was.
     pub status: u16,
     /// How it ended.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hdrhistogram::Histogram;
 
+use crate::chat::text::Text;
 use crate::telemetry::exchange::{Exchange, Operation, Outcome};
 use crate::wire::kind::Wire;
 
@@ -239,11 +240,14 @@ impl Meter {
         ) else {
             return;
         };
-        let model = exchange.model_sent.as_deref().unwrap_or_default();
-        let end = model.floor_char_boundary(MODEL_LABEL_BYTES_MAX);
-        let model = model.get(..end).unwrap_or_default();
+        let sent = exchange.model_sent.as_ref();
+        let sent = sent.map(Text::as_bytes).unwrap_or_default();
+        let model = match sent.len() <= MODEL_LABEL_BYTES_MAX {
+            true => sent,
+            false => cut(sent),
+        };
         let at = self.series.iter().position(|(known, _)| {
-            known.model.as_deref() == Some(model)
+            known.model.as_deref().map(str::as_bytes) == Some(model)
                 && known.provider == Some(provider)
                 && known.operation == exchange.operation
                 && (known.client, known.upstream) == (Some(client), Some(upstream))
@@ -252,7 +256,7 @@ impl Meter {
             let labels = Labels {
                 operation: exchange.operation,
                 provider: Some(provider),
-                model: Some(model.to_owned()),
+                model: Some(String::from_utf8_lossy(model).into_owned()),
                 client: Some(client),
                 upstream: Some(upstream),
             };
@@ -317,6 +321,13 @@ impl Meter {
             }),
         }
     }
+}
+
+/// The start of a long model's name, whole characters.
+fn cut(model: &[u8]) -> &[u8] {
+    let text = core::str::from_utf8(model).unwrap_or_default();
+    let end = text.floor_char_boundary(MODEL_LABEL_BYTES_MAX);
+    model.get(..end).unwrap_or_default()
 }
 
 impl Series {
@@ -403,7 +414,7 @@ mod tests {
             client_wire: Some(Wire::OpenAiChat),
             upstream_wire: Some(Wire::AnthropicMessages),
             provider: Some(0),
-            model_sent: Some(model.to_owned()),
+            model_sent: Some(model.into()),
             usage: Usage {
                 input: Some(10),
                 output: Some(5),

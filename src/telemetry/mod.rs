@@ -4,6 +4,7 @@
 //! worker's histograms, `log` the access line, `ring` its way out of a worker, `scrape` the text
 //! that Prometheus reads. Nothing here knows a socket or a clock: times come in as numbers.
 
+pub mod attempts;
 pub mod exchange;
 pub mod gaps;
 pub mod log;

@@ -438,7 +438,7 @@ mod tests {
             client_wire: Some(Wire::OpenAiChat),
             upstream_wire: Some(Wire::OpenAiChat),
             provider: Some(0),
-            model_sent: Some("a\"b".to_owned()),
+            model_sent: Some("a\"b".into()),
             usage: Usage {
                 input: Some(20),
                 output: Some(3),
@@ -487,7 +487,7 @@ mod tests {
                 client_wire: Some(Wire::AnthropicMessages),
                 upstream_wire: Some(Wire::AnthropicMessages),
                 provider: Some(0),
-                model_sent: Some(format!("{n}{}", "\"".repeat(length))),
+                model_sent: Some((n.to_string() + &"\"".repeat(length)).as_str().into()),
                 usage: Usage {
                     input: Some(1 << 40),
                     output: Some(1 << 40),

@@ -3,7 +3,6 @@
 //! A note is a **loss** where the model is told less than was asked. What only costs more or comes
 //! later without it, and what the wires' own rules say in another form, is named and no loss.
 
-use core::fmt::Write as _;
 use std::borrow::Cow;
 
 /// Names of members that were dropped or changed: sorted, each once in all, no values.
@@ -97,8 +96,12 @@ impl Notes {
                 continue;
             }
             let gap = if text.is_empty() { "" } else { "; " };
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{gap}{label}={}", names.join(","));
+            text.push_str(gap);
+            text.push_str(label);
+            for (rank, name) in names.iter().enumerate() {
+                text.push(if rank == 0 { '=' } else { ',' });
+                text.push_str(name);
+            }
         }
         text
     }

@@ -4,6 +4,7 @@
 //! inputs are copied as they stand; what the request's translation changed is changed back.
 
 use crate::chat::response::{Answer, Arguments, Block};
+use crate::chat::text::Text;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
 use crate::json::raw::Raw;
@@ -25,7 +26,7 @@ pub struct AnswerFacts {
     /// Why the model stopped.
     pub stop: Option<StopReason>,
     /// The model as the answer names it, cut to what is logged.
-    pub model: Option<String>,
+    pub model: Option<Text>,
     /// What of the answer was lost on the way to another wire.
     pub notes: Notes,
 }
@@ -98,9 +99,18 @@ pub fn facts(answer: &Answer<'_>) -> AnswerFacts {
     AnswerFacts {
         usage: answer.ending.usage,
         stop: Some(answer.ending.stop),
-        model: (!answer.model.is_empty()).then(|| answer.model.decode_start(LOGGED_ID_BYTES_MAX)),
+        model: logged(answer.model),
         notes: Notes::new(),
     }
+}
+
+/// The model's name, cut to what is logged, if it has one.
+pub(super) fn logged(model: Raw<'_>) -> Option<Text> {
+    let name = match model.plain() {
+        Some(name) if name.len() <= LOGGED_ID_BYTES_MAX => Text::from(name),
+        _ => Text::from(model.decode_start(LOGGED_ID_BYTES_MAX).as_str()),
+    };
+    (!model.is_empty()).then_some(name)
 }
 
 /// Texts that stand in the answer in another form: escaped anew, one per block that needs it.

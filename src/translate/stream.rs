@@ -223,6 +223,7 @@ impl Core {
         self.progress.end == End::Open
     }
 
+    #[inline]
     fn frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) {
         self.progress.events = self.progress.events.saturating_add(1);
         let step = self.run(Some(frame), out);

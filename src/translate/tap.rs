@@ -39,16 +39,13 @@
 use crate::chat::error::ErrorFacts;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::scan::{DEPTH_MAX, unmarked};
-use crate::json::tape::{Tape, Value};
-use crate::limits::{
-    ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, EVENT_VALUES_MAX, IDLE_FRAME_BYTES, LOGGED_ID_BYTES_MAX,
-};
+use crate::json::tape::Tape;
+use crate::limits::{ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, EVENT_VALUES_MAX, IDLE_FRAME_BYTES};
 use crate::sse::record::{self, Cutter};
 use crate::translate::progress::Progress;
-use crate::translate::response::AnswerFacts;
+use crate::translate::response::{AnswerFacts, logged};
 use crate::wire::anthropic::stream::watch::{self as anthropic_watch, Watch as AnthropicWatch};
 use crate::wire::codec;
-use crate::wire::error;
 use crate::wire::kind::Wire;
 use crate::wire::openai::stream::watch::Watch as OpenAiWatch;
 use crate::wire::seen::Seen;
@@ -388,19 +385,14 @@ pub fn whole(wire: Wire, body: &[u8], tape: &mut Tape) -> Option<Whole> {
         Err(error) if error.kind.is_limit() => return Some(Whole::Answer(AnswerFacts::default())),
         Err(_) => return None,
     };
-    if let Some(facts) = error::in_answer(wire, root) {
-        return Some(Whole::Error(Box::new(facts)));
-    }
-    if !codec::is_answer(wire, root) {
-        return Some(Whole::Other);
-    }
-    let (usage, stop) = codec::read_facts(wire, root);
-    let model = root.get_set("model").and_then(Value::as_raw);
-    let model = model.filter(|model| !model.is_empty());
-    Some(Whole::Answer(AnswerFacts {
-        usage,
-        stop,
-        model: model.map(|model| model.decode_start(LOGGED_ID_BYTES_MAX)),
-        ..AnswerFacts::default()
-    }))
+    Some(match codec::read_facts(wire, root) {
+        Ok(_) if !codec::is_answer(wire, root) => Whole::Other,
+        Ok(facts) => Whole::Answer(AnswerFacts {
+            usage: facts.usage,
+            stop: facts.stop,
+            model: facts.model.and_then(logged),
+            ..AnswerFacts::default()
+        }),
+        Err(error) => Whole::Error(error),
+    })
 }

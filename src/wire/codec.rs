@@ -1,5 +1,6 @@
 //! The closed set of wires as enums: the one place that sees the codecs of all of them.
 
+use crate::chat::error::ErrorFacts;
 use crate::chat::event::{Event, Step, StreamFault};
 use crate::chat::response::Answer;
 use crate::chat::usage::{StopReason, Usage};
@@ -7,14 +8,17 @@ use crate::json::error::JsonError;
 use crate::json::rewrite::Edits;
 use crate::json::tape::{Tape, Value};
 use crate::limits::Limits;
+use crate::wire::anthropic::facts as anthropic_facts;
 use crate::wire::anthropic::response as anthropic_response;
 use crate::wire::anthropic::stream::decode::Decoder as AnthropicDecoder;
 use crate::wire::anthropic::stream::encode::{
     self as anthropic_encode, Encoder as AnthropicEncoder,
 };
 use crate::wire::anthropic::unsigned;
+use crate::wire::facts::Facts;
 use crate::wire::history;
 use crate::wire::kind::Wire;
+use crate::wire::openai::facts as openai_facts;
 use crate::wire::openai::response as openai_response;
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::decode::Decoder as OpenAiDecoder;
@@ -157,12 +161,14 @@ pub fn strip_reasoning(
     }
 }
 
-/// Usage and stop reason of a whole answer of `wire`, as far as it says.
-#[must_use]
-pub fn read_facts(wire: Wire, root: Value<'_>) -> (Usage, Option<StopReason>) {
+/// What a whole answer of `wire` says of itself.
+///
+/// # Errors
+/// The error that stands where an answer should be.
+pub fn read_facts(wire: Wire, root: Value<'_>) -> Result<Facts<'_>, Box<ErrorFacts>> {
     match wire {
-        Wire::OpenAiChat => openai_response::read_facts(root),
-        Wire::AnthropicMessages => anthropic_response::read_facts(root),
+        Wire::OpenAiChat => openai_facts::read(root),
+        Wire::AnthropicMessages => anthropic_facts::read(root),
     }
 }
 

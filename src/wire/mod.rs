@@ -6,6 +6,7 @@ pub mod base64;
 pub mod codec;
 pub mod error;
 pub mod error_text;
+pub mod facts;
 pub mod history;
 pub mod ids;
 pub mod kind;

@@ -417,6 +417,7 @@ impl<'b> Peeker<'b> {
 }
 
 impl Sink for Peeker<'_> {
+    #[inline]
     fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
         if !self.is_inside() {
             return Ok(());
@@ -438,6 +439,7 @@ impl Sink for Peeker<'_> {
         Ok(())
     }
 
+    #[inline]
     fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
         if !self.is_inside() {
             return Ok(());

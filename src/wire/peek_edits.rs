@@ -19,6 +19,13 @@ pub struct Overrides<'a> {
 #[must_use]
 pub fn edits_for(peek: &Peek, overrides: &Overrides<'_>) -> Edits {
     let mut edits = Edits::new();
+    edit(peek, overrides, &mut edits);
+    edits
+}
+
+/// The same in place of the edits that `edits` held before.
+pub fn edit(peek: &Peek, overrides: &Overrides<'_>, edits: &mut Edits) {
+    edits.clear();
     let mut own: Vec<_> = OWN.iter().filter_map(|&known| peek.member(known)).collect();
     own.sort_unstable_by_key(|member| member.index);
     edits.remove_members(&own);
@@ -26,9 +33,8 @@ pub fn edits_for(peek: &Peek, overrides: &Overrides<'_>) -> Edits {
         edits.replace_string(span, model);
     }
     if overrides.inject_usage && peek.stream() && !peek.asks_usage() {
-        inject_usage(peek, own.len(), &mut edits);
+        inject_usage(peek, own.len(), edits);
     }
-    edits
 }
 
 /// Asks for usage by the smallest change. A `stream_options` that is no object, or that answers

@@ -28,14 +28,14 @@ fn readme_names_every_metric_with_its_type() {
 #[test]
 fn readme_names_every_member_of_a_log_line() {
     let mut exchange = Exchange {
-        tenant: Some("a".to_owned()),
+        tenant: Some("a".into()),
         client_wire: Some(Wire::OpenAiChat),
         upstream_wire: Some(Wire::OpenAiChat),
-        model_asked: Some("a".to_owned()),
-        model_sent: Some("a".to_owned()),
-        model_answered: Some("a".to_owned()),
+        model_asked: Some("a".into()),
+        model_sent: Some("a".into()),
+        model_answered: Some("a".into()),
         provider: Some(0),
-        upstream_request_id: Some("a".to_owned()),
+        upstream_request_id: Some("a".into()),
         fault: Some("a"),
         losses: Some("a".to_owned()),
         stop: Some(ringway::chat::usage::StopReason::EndTurn),

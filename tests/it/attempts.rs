@@ -264,8 +264,10 @@ fn all_attempts_of_a_request_share_one_deadline() {
         assert_eq!(ask(&gateway, wire, false).status, 504);
         assert_eq!(well.connections(), 0);
         // Ahead of it: one is.
-        let gateway = Setup::chain(driver, &[(wire, &silent), (wire, &well)])
-            .limit("answer_head_timeout_ms", 300)
+        let gateway = Setup::new(driver)
+            .provider("p0", wire, &silent, "answer_head_timeout_ms = 300")
+            .provider("p1", wire, &well, "")
+            .model(MODEL, &["p0/x", "p1/x"])
             .limit("attempts_timeout_ms", 60_000)
             .start();
         assert_eq!(ask(&gateway, wire, false).status, 200);

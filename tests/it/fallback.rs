@@ -17,10 +17,6 @@ use crate::support::wires::{
 };
 
 /// A gateway with one model whose targets are these providers, in order.
-fn chain(driver: Driver, targets: &[(Wire, &Provider)]) -> Setup {
-    Setup::chain(driver, targets).limit("answer_head_timeout_ms", 150)
-}
-
 fn ask(gateway: &Gateway, wire: Wire, stream: bool) -> Answer {
     gateway
         .client()
@@ -78,7 +74,15 @@ fn h2_f3_failures_before_commit_go_to_the_next_target_which_may_speak_the_other_
             let first = Provider::all(script);
             for streamed in [false, true] {
                 let second = Provider::all(good(upstream, streamed));
-                let gateway = chain(driver, &[(client, &first), (upstream, &second)]).start();
+                let patience = match word {
+                    "head_timeout" => "answer_head_timeout_ms = 150",
+                    _ => "",
+                };
+                let gateway = Setup::new(driver)
+                    .provider("p0", client, &first, patience)
+                    .provider("p1", upstream, &second, "")
+                    .model(MODEL, &["p0/up-0", "p1/up-1"])
+                    .start();
                 let got = ask(&gateway, client, streamed);
                 assert_eq!(
                     (got.status, got.end),
@@ -144,7 +148,7 @@ fn d9_an_error_in_the_start_up_frames_is_held_back_and_the_next_target_answers()
             // The first target speaks `upstream`, the second the client's own wire.
             let first = Provider::all(script);
             let second = Provider::all(good(client, true));
-            let gateway = chain(driver, &[(upstream, &first), (client, &second)]).start();
+            let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)]).start();
             let got = ask(&gateway, client, true);
             assert_eq!(
                 (got.status, got.text(), got.end),
@@ -179,7 +183,7 @@ fn a_healthy_stream_with_a_next_target_is_let_go_with_its_first_content() {
             Step::Send(LAST_CHUNK.to_vec()),
         ]);
         let second = Provider::all(good(client, true));
-        let gateway = chain(driver, &[(upstream, &first), (client, &second)]).start();
+        let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)]).start();
         let mut reader = gateway.client();
         reader.send(post(path(client), "", chat(client, MODEL, true)));
         first.wait_requests(1);
@@ -204,7 +208,7 @@ fn without_a_next_target_start_up_frames_are_not_held() {
             Step::Send(LAST_CHUNK.to_vec()),
         ];
         let provider = Provider::all(script);
-        let gateway = chain(driver, &[(upstream, &provider)]).start();
+        let gateway = Setup::chain(driver, &[(upstream, &provider)]).start();
         let mut reader = gateway.client();
         reader.send(post(path(client), "", chat(client, MODEL, true)));
         let mut got = reader.head();
@@ -225,7 +229,7 @@ fn d3_after_commit_there_is_no_further_attempt() {
         script.push(Step::Reset);
         let first = Provider::all(script);
         let second = Provider::all(good(client, true));
-        let gateway = chain(driver, &[(upstream, &first), (client, &second)]).start();
+        let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)]).start();
         let mut reader = gateway.client();
         reader.send(post(path(client), "", chat(client, MODEL, true)));
         let mut got = reader.head();
@@ -245,7 +249,7 @@ fn ni12_allow_fallbacks_false_pins_to_the_first_target() {
         for wire in WIRES {
             let first = Provider::all(failing("529 Overloaded", wire));
             let second = Provider::all(good(wire, false));
-            let gateway = chain(driver, &[(wire, &first), (wire, &second)]).start();
+            let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)]).start();
             let body = chat(wire, MODEL, false);
             let pinned = body.replace("\"stream\"", "\"allow_fallbacks\":false,\"stream\"");
             for _ in 0..2 {
@@ -275,7 +279,7 @@ fn f1_when_all_targets_fail_the_last_ones_own_answer_is_returned() {
         for wire in WIRES {
             let first = Provider::all(then("", Step::Reset));
             let second = Provider::all(failing("429 Too Many Requests", wire));
-            let gateway = chain(driver, &[(wire, &first), (wire, &second)]).start();
+            let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)]).start();
             let got = ask(&gateway, wire, true);
             assert_eq!(got.status, 429);
             assert!(got.text().contains("no luck"));
@@ -291,7 +295,7 @@ fn cool_downs_only_reorder_and_a_lone_target_is_asked_every_time() {
         for wire in WIRES {
             let first = Provider::start(vec![failing("529 Overloaded", wire)]);
             let second = Provider::all(good(wire, false));
-            let gateway = chain(driver, &[(wire, &first), (wire, &second)])
+            let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)])
                 .limit("cooldown_ms", 60_000)
                 .start();
             for _ in 0..3 {
@@ -301,7 +305,7 @@ fn cool_downs_only_reorder_and_a_lone_target_is_asked_every_time() {
             assert_eq!(first.requests().len(), 1);
             assert_eq!(second.requests().len(), 3);
             let lone = Provider::all(failing("529 Overloaded", wire));
-            let gateway = chain(driver, &[(wire, &lone)])
+            let gateway = Setup::chain(driver, &[(wire, &lone)])
                 .limit("cooldown_ms", 60_000)
                 .start();
             for _ in 0..3 {
@@ -386,7 +390,7 @@ fn a_later_target_that_cannot_be_told_the_request_does_not_hide_an_earlier_answe
         let first = Provider::all(failing("429 Too Many Requests", client));
         let second = Provider::all(good(upstream, false));
         let third = Provider::all(good(client, false));
-        let gateway = chain(driver, &[(client, &first), (upstream, &second)]).start();
+        let gateway = Setup::chain(driver, &[(client, &first), (upstream, &second)]).start();
         let got = gateway.client().ask(post(path(client), strict, &body));
         assert_eq!((got.status, got.field("retry-after")), (429, Some("9")));
         assert!(got.text().contains("no luck"), "{}", got.text());
@@ -395,11 +399,11 @@ fn a_later_target_that_cannot_be_told_the_request_does_not_hide_an_earlier_answe
         assert_eq!(line["attempts"][1]["fault"], "refused_by_translation");
         // One further on that can take it is asked.
         let all = [(client, &first), (upstream, &second), (client, &third)];
-        let gateway = chain(driver, &all).start();
+        let gateway = Setup::chain(driver, &all).start();
         let got = gateway.client().ask(post(path(client), strict, &body));
         assert_eq!(got.status, 200, "{}", got.text());
         // The first cannot be told, the second fails: what was asked outranks what was not.
-        let gateway = chain(driver, &[(upstream, &second), (client, &first)]).start();
+        let gateway = Setup::chain(driver, &[(upstream, &second), (client, &first)]).start();
         let got = gateway.client().ask(post(path(client), strict, &body));
         assert_eq!(got.status, 429, "{}", got.text());
         // No connection at all is told as such.
@@ -424,7 +428,9 @@ fn p11_targets_that_are_passed_over_cost_no_attempt() {
         let well = Provider::all(good(wire, false));
         let foreign = (Wire::AnthropicMessages, &deaf);
         let targets = [foreign, (wire, &ill), foreign, (wire, &well)];
-        let gateway = chain(driver, &targets).limit("attempts_max", 2).start();
+        let gateway = Setup::chain(driver, &targets)
+            .limit("attempts_max", 2)
+            .start();
         let body = chat(wire, MODEL, false).replacen('{', "{\"logprobs\":true,", 1);
         let strict = "x-ringway-strict: 1\r\n";
         let got = gateway.client().ask(post(path(wire), strict, body));
@@ -440,7 +446,7 @@ fn p11_without_retries_left_the_targets_own_answer_comes_back() {
         let wire = Wire::OpenAiChat;
         let ill = Provider::all(failing("429 Too Many Requests", wire));
         let other = Provider::all(failing("503 Service Unavailable", wire));
-        let gateway = chain(driver, &[(wire, &ill), (wire, &other)])
+        let gateway = Setup::chain(driver, &[(wire, &ill), (wire, &other)])
             .limit("retry_budget_percent", 0)
             .limit("cooldown_ms", 0)
             .start();
@@ -460,7 +466,7 @@ fn both_cooling_targets_are_still_asked_in_order() {
         let wire = Wire::OpenAiChat;
         let first = Provider::all(failing("503 Service Unavailable", wire));
         let second = Provider::all(failing("429 Too Many Requests", wire));
-        let gateway = chain(driver, &[(wire, &first), (wire, &second)])
+        let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)])
             .limit("cooldown_ms", 60_000)
             .start();
         for _ in 0..2 {
@@ -478,7 +484,7 @@ fn p11_attempts_stay_within_their_limit() {
             .map(|_| Provider::all(failing("500 Internal Server Error", wire)))
             .collect();
         let targets: Vec<(Wire, &Provider)> = providers.iter().map(|one| (wire, one)).collect();
-        let gateway = chain(driver, &targets).start();
+        let gateway = Setup::chain(driver, &targets).start();
         assert_eq!(ask(&gateway, wire, false).status, 500);
         let asked: Vec<usize> = providers.iter().map(|one| one.requests().len()).collect();
         assert_eq!(asked, [1, 1, 1, 1, 0]);
@@ -498,7 +504,7 @@ fn client_mistakes_are_not_retried_elsewhere() {
             ] {
                 let first = Provider::all(failing(status, wire));
                 let second = Provider::all(good(wire, false));
-                let gateway = chain(driver, &[(wire, &first), (wire, &second)]).start();
+                let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)]).start();
                 let got = ask(&gateway, wire, false);
                 assert_eq!(got.status.to_string(), status[..3]);
                 assert_eq!(second.connections(), 0, "{status}");
@@ -519,7 +525,7 @@ fn p9_p11_a_stale_pooled_connection_is_replaced_once_and_nobody_notices() {
                 Step::Reset,
             ];
             let provider = Provider::start(vec![stale, always(json(whole(wire)))]);
-            let gateway = chain(driver, &[(wire, &provider)]).start();
+            let gateway = Setup::chain(driver, &[(wire, &provider)]).start();
             for _ in 0..2 {
                 let got = ask(&gateway, wire, false);
                 assert_eq!((got.status, got.text()), (200, whole(wire)));
@@ -555,7 +561,7 @@ fn p9_a_connection_that_was_closed_while_idle_is_not_used() {
             Step::Close,
         ];
         let provider = Provider::start(vec![first, always(json(whole(wire)))]);
-        let gateway = chain(driver, &[(wire, &provider)]).start();
+        let gateway = Setup::chain(driver, &[(wire, &provider)]).start();
         assert_eq!(ask(&gateway, wire, false).status, 200);
         provider.open();
         provider.wait_over(0);
@@ -582,7 +588,7 @@ fn n3_the_age_at_which_idle_connections_go_cuts_no_live_stream() {
         let mut live = then([stream_head(), chunk(begun)].concat(), Step::Gate);
         live.push(Step::Send(rest));
         let provider = Provider::start(vec![live, always(json(whole(wire)))]);
-        let gateway = chain(driver, &[(wire, &provider)])
+        let gateway = Setup::chain(driver, &[(wire, &provider)])
             .limit("pool_idle_timeout_ms", 1)
             .start();
         let mut client = gateway.client();
@@ -610,7 +616,7 @@ fn stale_twice_is_a_502_and_no_third_try() {
             Step::Reset,
         ];
         let provider = Provider::start(vec![first, then("", Step::Reset)]);
-        let gateway = chain(driver, &[(wire, &provider)]).start();
+        let gateway = Setup::chain(driver, &[(wire, &provider)]).start();
         assert_eq!(ask(&gateway, wire, false).status, 200);
         let got = ask(&gateway, wire, false);
         assert_eq!(got.status, 502);

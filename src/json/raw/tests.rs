@@ -33,6 +33,36 @@ fn is_sees_through_escapes() {
 }
 
 /// What another parser makes of the string `body`.
+#[test]
+fn is_agrees_with_decoding_for_every_pair() {
+    let bodies = [
+        "",
+        "a",
+        "ab",
+        r"\u0061",
+        r"\u0061b",
+        r"a\u0062",
+        r"\n",
+        r"\\n",
+        r"\ud83d",
+        r"\\ud83d",
+        r"\ud83d\ude00",
+        "\u{1F600}",
+        r"\ud83d\u0061",
+    ];
+    for own in bodies.map(|body| Raw::from_checked(body.as_bytes())) {
+        for other in bodies {
+            let texts = [
+                other.to_owned(),
+                Raw::from_checked(other.as_bytes()).decode(),
+            ];
+            for text in texts {
+                assert_eq!(own.is(&text), own.decode() == text, "{own:?} {text:?}");
+            }
+        }
+    }
+}
+
 fn decoded_elsewhere(body: &str) -> Option<String> {
     serde_json::from_str(&format!("\"{body}\"")).ok()
 }

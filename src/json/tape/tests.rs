@@ -151,3 +151,28 @@ fn tape_forgets_the_document_before_and_gives_memory_back() {
     tape.shrink_to(16);
     assert!(tape.held_bytes() < 2_000);
 }
+
+#[test]
+fn each_member_hands_out_decoded_names_in_order_repeats_and_nulls_among_them() {
+    let mut tape = Tape::new();
+    let text = br#"{"a":[{"x":1}],"\u0062":null,"c\n":{},"a":"last"}"#;
+    let root = tape.read(text, 8, 100).unwrap();
+    let mut seen = Vec::new();
+    root.each_member(|name, value| seen.push((name.to_vec(), value.source().to_vec())));
+    let expected = [
+        ("a", r#"[{"x":1}]"#),
+        ("b", "null"),
+        ("c\n", "{}"),
+        ("a", r#""last""#),
+    ];
+    let expected = expected.map(|(name, value)| (name.as_bytes().to_vec(), value.into()));
+    assert_eq!(seen, expected);
+    let empty = root.get("c\n").unwrap();
+    empty.each_member(|_, _| panic!("it has none"));
+    for other in [&b"[1]"[..], b"7", b"null"] {
+        let value = tape.read(other, 8, 100);
+        if let Ok(value) = value {
+            value.each_member(|_, _| panic!("objects alone have members"));
+        }
+    }
+}

@@ -53,7 +53,7 @@ fn p9_take_after_peer_closed_sent_bytes_or_reset_discards() {
                     None
                 }
             };
-            let lists = pool.lists.get_mut(&0).expect("there");
+            let lists = pool.lists.get_mut(0).expect("there");
             until_disturbed(&mut lists.last_mut().expect("there").stream).await;
             let mut taken = pool.take(0, now()).expect("the good one below");
             assert_eq!((taken.local(), taken.peer()), ends);

@@ -165,8 +165,10 @@ impl Relay<'_> {
 
     fn take_facts(&mut self, exchange: &mut Exchange) {
         let mut facts = self.mode.facts();
-        if let (Some(scrubber), Some(model)) = (&self.scrubber, &mut facts.model) {
-            scrubber.clean(model);
+        if let (Some(scrubber), Some(model)) = (&self.scrubber, facts.model.as_deref())
+            && let Some(clean) = scrubber.cleaned(model)
+        {
+            facts.model = Some(clean.as_str().into());
         }
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use crate::provider::spec::AuthForm;
 use crate::route::compile::{Compiled, compile};
 use crate::route::plan::Plan;
+use crate::route::target::Target;
 use crate::route::upstream::Scheme;
 use crate::translate::models::ModelTable;
 use crate::wire::kind::Wire;
@@ -219,6 +220,12 @@ fn compile_of_every_section_fills_the_plan() {
         plan.facts.facts("claude-next-2").output_tokens_max,
         Some(64_000)
     );
+    for target in plan.models.iter().flat_map(|model| &model.targets) {
+        assert!(target.number.is_some());
+        assert_eq!(plan.facts_of(target), plan.facts.facts(&target.model));
+    }
+    let own = Target::new(0, "claude-next-2");
+    assert_eq!(plan.facts_of(&own), plan.facts.facts("claude-next-2"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Anthropic Messages.
 
 pub mod error;
+pub mod facts;
 pub mod request;
 pub mod response;
 pub mod stop;

@@ -51,20 +51,6 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     })
 }
 
-/// Usage and stop reason of an answer, without a look at what it says.
-#[must_use]
-pub fn read_facts(root: Value<'_>) -> (Usage, Option<StopReason>) {
-    let mut usage = Usage::default();
-    if !is_answer(root) {
-        return (usage, None);
-    }
-    if let Some(counts) = root.get_set("usage") {
-        usage::merge(counts, &mut usage);
-    }
-    let reason = root.get_set("stop_reason").and_then(Value::as_raw);
-    (usage, Some(reason.map_or(StopReason::Other, stop::read)))
-}
-
 /// Whether a document is an answer: a message with content.
 #[must_use]
 pub fn is_answer(root: Value<'_>) -> bool {

@@ -10,10 +10,8 @@ use crate::json::write::Writer;
 
 /// Lays the counts of a `usage` object over those known so far.
 pub fn merge(usage: Value<'_>, into: &mut Usage) {
-    let mut update = read_counts(usage);
-    if let Some(rounds) = usage.get_set("iterations")
-        && let Some(sum) = sum_rounds(rounds)
-    {
+    let (mut update, rounds) = read_counts(usage);
+    if let Some(sum) = rounds.and_then(sum_rounds) {
         update.input = sum.input.or(update.input);
         update.cache_read = sum.cache_read.or(update.cache_read);
         update.cache_write = sum.cache_write.or(update.cache_write);
@@ -44,21 +42,26 @@ pub fn write(usage: &Usage, w: &mut Writer<'_>) {
     w.close_object();
 }
 
-fn read_counts(usage: Value<'_>) -> Usage {
-    let count = |name: &str| usage.get_set(name)?.as_u64();
-    Usage {
-        input: count("input_tokens"),
-        cache_read: count("cache_read_input_tokens"),
-        cache_write: count("cache_creation_input_tokens"),
-        output: count("output_tokens"),
-        reasoning: usage
-            .get_set("output_tokens_details")
-            .and_then(|details| details.get_set("thinking_tokens")?.as_u64()),
-    }
+/// The counts of one object, and its rounds if it has any.
+fn read_counts(usage: Value<'_>) -> (Usage, Option<Value<'_>>) {
+    let (mut counts, mut rounds) = (Usage::default(), None);
+    usage.each_member(|name, value| match name {
+        b"input_tokens" => counts.input = value.as_u64(),
+        b"cache_read_input_tokens" => counts.cache_read = value.as_u64(),
+        b"cache_creation_input_tokens" => counts.cache_write = value.as_u64(),
+        b"output_tokens" => counts.output = value.as_u64(),
+        b"output_tokens_details" => {
+            counts.reasoning = value.get("thinking_tokens").and_then(Value::as_u64);
+        }
+        b"iterations" => rounds = Some(value),
+        _ => {}
+    });
+    (counts, rounds)
 }
 
 fn sum_rounds(rounds: Value<'_>) -> Option<Usage> {
-    rounds.elements().map(read_counts).reduce(|a, b| Usage {
+    let counts = rounds.elements().map(|round| read_counts(round).0);
+    counts.reduce(|a, b| Usage {
         input: add(a.input, b.input),
         cache_read: add(a.cache_read, b.cache_read),
         cache_write: add(a.cache_write, b.cache_write),

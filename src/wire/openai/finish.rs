@@ -21,10 +21,8 @@ pub fn read(reason: Raw<'_>) -> Option<StopReason> {
 /// Whether a finish reason says that the answer broke off: the provider failed, or gave it up.
 #[must_use]
 pub fn is_failure(reason: Raw<'_>) -> bool {
-    let word = reason.plain().unwrap_or_default();
-    FAILURES
-        .iter()
-        .any(|known| word.eq_ignore_ascii_case(known))
+    let is = |known: &&str| reason.bytes().eq_ignore_ascii_case(known.as_bytes());
+    FAILURES.iter().any(is)
 }
 
 /// What the answer's content says about the reason. Upstreams report `stop` after tool calls

@@ -4,6 +4,7 @@ pub mod annotations;
 pub mod choices;
 pub mod custom;
 pub mod error;
+pub mod facts;
 pub mod failure;
 pub mod finish;
 pub mod reasoning;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::chat::event::{Citation, Ending};
 use crate::chat::response::{Answer, Arguments, Block, Opaque};
-use crate::chat::usage::{StopReason, Usage};
+use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::{Writer, escape_into};
@@ -58,35 +58,6 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
 pub fn is_answer(root: Value<'_>) -> bool {
     root.get_set("choices")
         .is_some_and(|choices| choices.elements().next().is_some())
-}
-
-/// Usage and stop reason of an answer; one without calls and refusals is not taken apart for it.
-#[must_use]
-pub fn read_facts(root: Value<'_>) -> (Usage, Option<StopReason>) {
-    let choices = root.get_set("choices");
-    let Some(choice) = choices.and_then(|choices| choices.elements().next()) else {
-        return (Usage::default(), None);
-    };
-    let is_plain = choice.get_set("message").is_some_and(|message| {
-        let mut names = message.members().filter(|(_, value)| !value.is_null());
-        message.kind() == Kind::Object
-            && !names.any(|(name, _)| {
-                name.is("tool_calls") || name.is("function_call") || name.is("refusal")
-            })
-    });
-    let reason = choice
-        .get_set("finish_reason")
-        .and_then(reasoning::non_empty);
-    if !is_plain || failure::of_answer(root).is_some() {
-        let ending = read(root).map(|answer| answer.ending);
-        return match ending {
-            Some(ending) => (ending.usage, Some(ending.stop)),
-            None => (Usage::default(), None),
-        };
-    }
-    let counts = root.get_set("usage").and_then(usage::read);
-    let stop = finish::settle(reason.and_then(finish::read), false, false);
-    (counts.unwrap_or_default(), Some(stop))
 }
 
 /// Appends an answer.
@@ -287,12 +258,16 @@ fn write_content(answer: &Answer<'_>, w: &mut Writer<'_>) {
     let mut texts = Vec::new();
     let mut refusals = Vec::new();
     let mut annotations = Annotations::new(usize::MAX);
+    // Where nothing is cited, nobody asks how many characters there are.
+    let cites = answer.blocks.iter().any(cites_pages);
     for block in &answer.blocks {
         match block {
             Block::Text {
                 text, citations, ..
             } => {
-                annotations.advance(*text);
+                if cites {
+                    annotations.advance(*text);
+                }
                 for citation in citations {
                     let added = annotations.add(citation);
                     debug_assert!(added.is_ok());
@@ -320,6 +295,10 @@ fn write_content(answer: &Answer<'_>, w: &mut Writer<'_>) {
     if !annotations.is_empty() {
         w.name("annotations").value(&annotations.array());
     }
+}
+
+const fn cites_pages(block: &Block<'_>) -> bool {
+    matches!(block, Block::Text { citations, .. } if !citations.is_empty())
 }
 
 fn write_reasoning(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) {

@@ -10,26 +10,37 @@ use crate::json::write::Writer;
 /// Reads a `usage` object; nothing if it is none.
 #[must_use]
 pub fn read(usage: Value<'_>) -> Option<Usage> {
-    let count = |name: &str| usage.get_set(name)?.as_u64();
-    let detail = |group: &str, name: &str| usage.get_set(group)?.get_set(name)?.as_u64();
-    let prompt = count("prompt_tokens");
-    let output = count("completion_tokens");
+    let (mut prompt, mut output, mut reasoning) = (None, None, None);
+    let (mut cached, mut hits, mut plain_cached, mut written) = (None, None, None, None);
+    usage.each_member(|name, value| match name {
+        b"prompt_tokens" => prompt = value.as_u64(),
+        b"completion_tokens" => output = value.as_u64(),
+        b"prompt_cache_hit_tokens" => hits = value.as_u64(),
+        b"cached_tokens" => plain_cached = value.as_u64(),
+        b"prompt_tokens_details" => {
+            (cached, written) = (None, None);
+            value.each_member(|name, value| match name {
+                b"cached_tokens" => cached = value.as_u64(),
+                b"cache_write_tokens" => written = value.as_u64(),
+                _ => {}
+            });
+        }
+        b"completion_tokens_details" => {
+            reasoning = value.get("reasoning_tokens").and_then(Value::as_u64);
+        }
+        _ => {}
+    });
     if prompt.is_none() && output.is_none() {
         return None;
     }
-    let cache_read = detail("prompt_tokens_details", "cached_tokens")
-        .or_else(|| count("prompt_cache_hit_tokens"))
-        .or_else(|| count("cached_tokens"));
-    let cache_write = detail("prompt_tokens_details", "cache_write_tokens");
-    let cached = cache_read
-        .unwrap_or(0)
-        .saturating_add(cache_write.unwrap_or(0));
+    let cache_read = cached.or(hits).or(plain_cached);
+    let apart = cache_read.unwrap_or(0).saturating_add(written.unwrap_or(0));
     Some(Usage {
-        input: prompt.map(|all| all.saturating_sub(cached)),
+        input: prompt.map(|all| all.saturating_sub(apart)),
         cache_read,
-        cache_write,
+        cache_write: written,
         output,
-        reasoning: detail("completion_tokens_details", "reasoning_tokens"),
+        reasoning,
     })
 }
 

@@ -384,6 +384,7 @@ impl Encoder {
     }
 
     /// A piece of the open block.
+    #[inline]
     fn delta(&self, text: Raw<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.prefix);
         out.extend_from_slice(text.bytes());

@@ -60,6 +60,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The frame is malformed, or the sink says so.
+    #[inline]
     pub fn decode<S>(
         &mut self,
         event: &[u8],
