@@ -102,14 +102,14 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Gives memory that this thread has freed back to the system: the allocator does so by itself only
-/// while it is being asked for more.
+/// while it is being asked for more. With `all`, also what it keeps for soon.
 #[expect(unsafe_code, reason = "the allocator's own call, by its C name")]
-fn give_back() {
+fn give_back(all: bool) {
     unsafe extern "C" {
         fn mi_collect(force: bool);
     }
     // SAFETY: this is the program's allocator; the call takes one flag, and any thread may make it.
-    unsafe { mi_collect(false) };
+    unsafe { mi_collect(all) };
 }
 
 /// Lets memory that was freed go back to the system after [`PURGE_DELAY_MS`] instead of a second: many

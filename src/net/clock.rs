@@ -95,13 +95,6 @@ fn since_epoch() -> Duration {
         .unwrap_or(Duration::ZERO)
 }
 
-/// The point that the runtime's timers call so.
-#[cfg(any(test, feature = "sim"))]
-pub(super) fn from_runtime(at: monoio::time::Instant) -> Instant {
-    let nanos = at.into_std().saturating_duration_since(base()).as_nanos();
-    Instant(u64::try_from(nanos).unwrap_or(u64::MAX))
-}
-
 fn base() -> std::time::Instant {
     static BASE: OnceLock<std::time::Instant> = OnceLock::new();
     *BASE.get_or_init(std::time::Instant::now)

@@ -15,6 +15,7 @@ use std::io;
 use monoio::time::TimeDriver;
 use monoio::{FusionRuntime, IoUringDriver, LegacyDriver, RuntimeBuilder};
 
+use crate::net::alarm;
 use crate::net::task::{self, Guarded};
 use crate::net::turn;
 
@@ -152,7 +153,9 @@ where
     CURRENT.set(Some(report.rung));
     on_start(&report);
     turn::reset();
+    alarm::reset();
     let output = runtime.block_on(async {
+        drop(task::spawn(alarm::keep()));
         drop(task::spawn(turn::herald(!report.rung.is_uring())));
         Guarded { future: main() }.await
     });

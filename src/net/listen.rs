@@ -392,9 +392,9 @@ async fn pause() {
 fn bind_tcp(address: SocketAddr, workers: usize) -> io::Result<Bound> {
     if address.port() != 0 {
         // Taken alone, then let go: another program's listener makes this fail, whatever options
-        // it has set.
-        let probe = tcp_socket(address, false)?;
-        probe.listen(1)?;
+        // it has set. It never listens itself: who connected meanwhile would be reset, or wait a
+        // second for the kernel to ask again.
+        drop(tcp_socket(address, false)?);
     }
     let first = tcp_socket(address, true)?;
     let chosen = first.local_addr()?.as_socket().unwrap_or(address);

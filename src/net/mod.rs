@@ -9,7 +9,7 @@
 //! | `error` | what can go wrong, as one small value |
 //! | `clock`, `random` | the only callers of the system's clock and randomness |
 //! | `driver` | io_uring or epoll, and running a worker on it |
-//! | `task`, `timer`, `turn` | spawning with panics contained; deadlines; writes of one turn together |
+//! | `task`, `timer`, `alarm`, `turn` | spawning with panics contained; deadlines; one timer for all of them; writes of one turn together |
 //! | `buffers` | free lists per thread, the process-wide budget |
 //! | `socket`, `pump`, `gather` | descriptors, the read that is never dropped, writing in pieces |
 //! | `reader`, `writer`, `stream` | the two halves of a connection, and the whole |
@@ -18,6 +18,7 @@
 //!
 //! Not here: HTTP, and anything else of the domain.
 
+mod alarm;
 pub mod boxed;
 pub mod buffers;
 pub mod clock;

@@ -8,6 +8,9 @@
 //!   Idle ──ask()──► Asked ──the future takes it──► Reading ──the kernel answers──► Done ──take──► Idle
 //! ```
 //!
+//! A read that has waited for long can give its buffer back ([`Pump::doze`]): the kernel is asked to
+//! end it, and where nothing had come the socket is watched instead, until there is something to read.
+//!
 //! Dropping a pump with a read pending hands the buffer over to the driver until the kernel has
 //! answered; shut the socket down before, so that it answers soon.
 
@@ -19,13 +22,17 @@ use std::io;
 use std::rc::Rc;
 
 use monoio::buf::SliceMut;
+use monoio::io::CancelHandle;
 
-use crate::net::socket::ReadHalf;
+use crate::net::buffers::{self, Class};
+use crate::net::socket::{ReadHalf, Recall};
 
 /// A read to be done: into `buffer`, from `start` (its length) to `end` (within its capacity).
 pub(super) struct Ask {
     pub(super) buffer: Vec<u8>,
     pub(super) end: usize,
+    /// Whether it may doze: then the buffer must be empty.
+    pub(super) dozes: bool,
 }
 
 /// A read that was done.
@@ -45,7 +52,12 @@ pub(super) struct Pump {
     future: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-struct Slot(Cell<State>);
+struct Slot {
+    state: Cell<State>,
+    recall: Cell<Option<Recall>>,
+    /// The read that waits was called back.
+    is_recalled: Cell<bool>,
+}
 
 #[derive(Default)]
 enum State {
@@ -58,7 +70,11 @@ enum State {
 
 impl Pump {
     pub(super) fn new(half: ReadHalf) -> Self {
-        let slot = Rc::new(Slot(Cell::new(State::Idle)));
+        let slot = Rc::new(Slot {
+            state: Cell::new(State::Idle),
+            recall: Cell::new(None),
+            is_recalled: Cell::new(false),
+        });
         Self {
             future: Box::pin(run(half, Rc::clone(&slot))),
             slot,
@@ -67,38 +83,50 @@ impl Pump {
 
     /// Whether no read is pending and none waits to be collected.
     pub(super) fn is_idle(&self) -> bool {
-        let state = self.slot.0.take();
+        let state = self.slot.state.take();
         let is_idle = matches!(state, State::Idle);
-        self.slot.0.set(state);
+        self.slot.state.set(state);
         is_idle
     }
 
     /// Whether a read is under way that has brought nothing yet.
     pub(super) fn is_waiting(&self) -> bool {
-        let state = self.slot.0.take();
+        let state = self.slot.state.take();
         let is_waiting = matches!(state, State::Reading);
-        self.slot.0.set(state);
+        self.slot.state.set(state);
         is_waiting
     }
 
     /// Begins the read that `ask` wants, unless one is pending or waits to be collected.
     pub(super) fn begin(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) {
-        match self.slot.0.take() {
-            State::Idle => self.slot.0.set(State::Asked(ask())),
-            done @ State::Done(_) => return self.slot.0.set(done),
-            other @ (State::Asked(_) | State::Reading) => self.slot.0.set(other),
+        match self.slot.state.take() {
+            State::Idle => self.slot.state.set(State::Asked(ask())),
+            done @ State::Done(_) => return self.slot.state.set(done),
+            other @ (State::Asked(_) | State::Reading) => self.slot.state.set(other),
         }
         // It never ends, so that its own answer says nothing; the slot does.
         let _ = self.future.as_mut().poll(cx);
     }
 
+    /// Gives the buffer of a read that waits back, as soon as the kernel has let go of it; another one
+    /// is taken when there is something to read.
+    pub(super) fn doze(&mut self, cx: &mut Context<'_>) {
+        if self.is_waiting()
+            && let Some(recall) = self.slot.recall.take()
+        {
+            self.slot.is_recalled.set(true);
+            recall.call();
+            let _ = self.future.as_mut().poll(cx);
+        }
+    }
+
     /// The next read: the one that is pending, or else the one that `ask` begins.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) -> Poll<Done> {
         self.begin(cx, ask);
-        match self.slot.0.take() {
+        match self.slot.state.take() {
             State::Done(done) => Poll::Ready(done),
             other @ (State::Idle | State::Asked(_) | State::Reading) => {
-                self.slot.0.set(other);
+                self.slot.state.set(other);
                 Poll::Pending
             }
         }
@@ -106,11 +134,19 @@ impl Pump {
 }
 
 impl Slot {
+    /// For a read that may be called back.
+    fn handle(&self, half: &ReadHalf) -> Option<CancelHandle> {
+        let recall = self.recall.take().unwrap_or_else(|| half.recall());
+        let handle = recall.handle();
+        self.recall.set(Some(recall));
+        handle
+    }
+
     fn begin(&self) -> Poll<Ask> {
-        match self.0.replace(State::Reading) {
+        match self.state.replace(State::Reading) {
             State::Asked(ask) => Poll::Ready(ask),
             other @ (State::Idle | State::Reading | State::Done(_)) => {
-                self.0.set(other);
+                self.state.set(other);
                 Poll::Pending
             }
         }
@@ -120,23 +156,35 @@ impl Slot {
 async fn run(mut half: ReadHalf, slot: Rc<Slot>) {
     loop {
         // Pending without a waker: whoever asks also polls.
-        let Ask { buffer, end } = poll_fn(|_| slot.begin()).await;
+        let Ask {
+            buffer,
+            mut end,
+            dozes,
+        } = poll_fn(|_| slot.begin()).await;
         let start = buffer.len();
         let room = end.saturating_sub(start);
-        let (result, slice) = half.read(SliceMut::new(buffer, start, end)).await;
-        let buffer = slice.into_inner();
-        if result
-            .as_ref()
-            .is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
-        {
-            slot.0.set(State::Asked(Ask { buffer, end }));
-            continue;
+        slot.is_recalled.set(false);
+        let recall = if dozes { slot.handle(&half) } else { None };
+        let (result, slice) = half.read(SliceMut::new(buffer, start, end), recall).await;
+        let mut buffer = slice.into_inner();
+        match result.as_ref().map_err(io::Error::raw_os_error) {
+            Err(Some(libc::EINTR)) => {}
+            Err(Some(libc::ECANCELED)) if slot.is_recalled.get() => {
+                buffers::give(buffer);
+                half.readable().await;
+                buffer = buffers::take(Class::Quiet);
+                end = Class::Quiet.bytes();
+            }
+            Ok(_) | Err(_) => {
+                slot.state.set(State::Done(Done {
+                    result,
+                    buffer,
+                    start,
+                    room,
+                }));
+                continue;
+            }
         }
-        slot.0.set(State::Done(Done {
-            result,
-            buffer,
-            start,
-            room,
-        }));
+        slot.state.set(State::Asked(Ask { buffer, end, dozes }));
     }
 }

@@ -3,8 +3,8 @@
 //! Promises:
 //! - A pending read is never lost: [`Reader::poll_read`] may be polled and left alone any number of
 //!   times, in any select, across exchanges; what came is handed out by the next poll.
-//! - A pending read owns 1.5 KiB, or less where hardly anything is expected. Larger buffers are taken
-//!   only when bytes are known to wait.
+//! - A pending read owns 1.5 KiB, less where hardly anything is expected, and nothing once it dozes
+//!   ([`Reader::doze`]). Larger buffers are taken only when bytes are known to wait.
 //! - In steady state a read on a plain connection allocates nothing.
 //! - A TLS connection that ends without a close message is an error, never a clean end.
 
@@ -40,6 +40,8 @@ pub struct Reader {
     rest: Deadline,
     /// Hardly anything is expected: reads begin with a sparse buffer.
     is_sparse: bool,
+    /// Reads that wait may give their buffer back.
+    dozes: bool,
     /// On io_uring every read waits for the driver's turn, so that nobody is kept waiting.
     is_tireless: bool,
 }
@@ -55,6 +57,7 @@ impl Reader {
             unbroken: 0,
             rest: Deadline::new(),
             is_sparse: false,
+            dozes: false,
             is_tireless: driver::current().is_some_and(driver::Rung::is_uring),
         }
     }
@@ -105,7 +108,8 @@ impl Reader {
     /// and no more. Wakes the task when it is there.
     pub fn begin(&mut self, cx: &mut Context<'_>) {
         if self.unbroken <= UNBROKEN_READ_BYTES {
-            self.pump.begin(cx, quiet_ask);
+            let dozes = self.dozes;
+            self.pump.begin(cx, || quiet_ask(dozes));
         }
     }
 
@@ -113,6 +117,18 @@ impl Reader {
     /// stream: the reads that begin then wait with [`SPARSE_READ_BYTES`].
     pub const fn expect_little(&mut self, is_sparse: bool) {
         self.is_sparse = is_sparse;
+    }
+
+    /// Reads that begin from here on can doze.
+    pub const fn may_doze(&mut self) {
+        self.dozes = true;
+    }
+
+    /// Gives the buffer of a read that waits back: from here on the socket is watched, and a buffer
+    /// taken when bytes are there. Nothing is lost. For a connection that has long been silent: the
+    /// read costs a turn more.
+    pub fn doze(&mut self, cx: &mut Context<'_>) {
+        self.pump.doze(cx);
     }
 
     /// Waits for [`Reader::poll_read`]. Safe to drop: nothing is lost.
@@ -167,7 +183,7 @@ impl Reader {
     /// Begins the read that will tell of an end, or of bytes that nobody asked for; it wakes no one.
     pub(super) fn rest(&mut self) {
         let mut nobody = Context::from_waker(Waker::noop());
-        self.pump.begin(&mut nobody, quiet_ask);
+        self.pump.begin(&mut nobody, || quiet_ask(false));
     }
 
     /// Whether the read that [`Reader::rest`] began has brought nothing.
@@ -199,12 +215,11 @@ impl Reader {
         if let Some(failure) = self.failed.take() {
             return Poll::Ready(Err(failure));
         }
-        let ask = if self.is_sparse {
-            sparse_ask
-        } else {
-            quiet_ask
-        };
-        let done = ready!(self.poll_pump(cx, ask));
+        let (is_sparse, dozes) = (self.is_sparse, self.dozes);
+        let done = ready!(self.poll_pump(cx, || match is_sparse {
+            true => sparse_ask(),
+            false => quiet_ask(dozes),
+        }));
         let count = match done.result {
             Ok(count) => count,
             Err(error) => {
@@ -315,17 +330,20 @@ impl Reader {
     }
 }
 
-fn quiet_ask() -> Ask {
+fn quiet_ask(dozes: bool) -> Ask {
     Ask {
         buffer: buffers::take(Class::Quiet),
         end: QUIET_READ_BYTES,
+        dozes,
     }
 }
 
+/// It never dozes: what calls a read back takes as much memory as it would give back.
 fn sparse_ask() -> Ask {
     Ask {
         buffer: Vec::with_capacity(SPARSE_READ_BYTES),
         end: SPARSE_READ_BYTES,
+        dozes: false,
     }
 }
 
@@ -339,6 +357,7 @@ fn large_ask(mut buffer: Vec<u8>, max: usize) -> Ask {
     Ask {
         end: length + room,
         buffer,
+        dozes: false,
     }
 }
 

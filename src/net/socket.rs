@@ -14,7 +14,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 
 use monoio::buf::{IoBuf, Slice, SliceMut};
-use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
+use monoio::io::{
+    AsyncReadRent, AsyncWriteRent, CancelHandle, CancelableAsyncReadRent, Canceller, OwnedReadHalf,
+    OwnedWriteHalf, Splitable,
+};
 use monoio::net::{TcpStream, UnixStream};
 use socket2::{SockRef, TcpKeepalive};
 
@@ -52,6 +55,13 @@ pub(super) enum ReadHalf {
 pub(super) enum WriteHalf {
     Tcp(OwnedWriteHalf<TcpStream>),
     Unix(OwnedWriteHalf<UnixStream>),
+    #[cfg(any(test, feature = "sim"))]
+    Sim(Rc<End>),
+}
+
+/// What calls a read back that waits.
+pub(super) enum Recall {
+    Runtime(Canceller),
     #[cfg(any(test, feature = "sim"))]
     Sim(Rc<End>),
 }
@@ -285,19 +295,75 @@ impl AsFd for Socket {
 }
 
 impl ReadHalf {
+    /// Reads once. What has a `recall` can end before bytes have come, and costs some 100 ns more.
     pub(super) async fn read(
         &mut self,
         buffer: SliceMut<Vec<u8>>,
+        recall: Option<CancelHandle>,
     ) -> (io::Result<usize>, SliceMut<Vec<u8>>) {
         #[cfg(any(test, feature = "sim"))]
         if let Err(error) = strike::fails() {
             return (Err(error), buffer);
         }
+        match (self, recall) {
+            #[cfg(any(test, feature = "sim"))]
+            (Self::Sim(end), _) => end.read_into(buffer).await,
+            (Self::Tcp(half), None) => half.read(buffer).await,
+            (Self::Tcp(half), Some(recall)) => half.cancelable_read(buffer, recall).await,
+            (Self::Unix(half), None) => half.read(buffer).await,
+            (Self::Unix(half), Some(recall)) => half.cancelable_read(buffer, recall).await,
+        }
+    }
+
+    /// What calls back reads of this half.
+    pub(super) fn recall(&self) -> Recall {
         match self {
             #[cfg(any(test, feature = "sim"))]
-            Self::Sim(end) => end.read_into(buffer).await,
-            Self::Tcp(half) => half.read(buffer).await,
-            Self::Unix(half) => half.read(buffer).await,
+            Self::Sim(end) => Recall::Sim(Rc::clone(end)),
+            Self::Tcp(_) | Self::Unix(_) => Recall::Runtime(Canceller::new()),
+        }
+    }
+
+    /// Waits until a read would not wait, or would fail. Safe to drop.
+    pub(super) async fn readable(&mut self) {
+        // Whatever is wrong, the read behind it tells.
+        let _ = match self {
+            #[cfg(any(test, feature = "sim"))]
+            Self::Sim(end) => {
+                end.readable().await;
+                Ok(())
+            }
+            Self::Tcp(half) => {
+                // SAFETY: the cell is never borrowed mutably: the runtime takes a mutable reference
+                // for the length of a call alone, to reach the same descriptor.
+                let stream = unsafe { &*half.0.get() };
+                stream.readable(true).await
+            }
+            Self::Unix(half) => {
+                // SAFETY: as above.
+                let stream = unsafe { &*half.0.get() };
+                stream.readable(true).await
+            }
+        };
+    }
+}
+
+impl Recall {
+    /// For a read that is to end when it is called.
+    pub(super) fn handle(&self) -> Option<CancelHandle> {
+        match self {
+            Self::Runtime(canceller) => Some(canceller.handle()),
+            #[cfg(any(test, feature = "sim"))]
+            Self::Sim(_) => None,
+        }
+    }
+
+    /// The read ends with `ECANCELED`, or with what had come before.
+    pub(super) fn call(self) {
+        match self {
+            Self::Runtime(canceller) => drop(canceller.cancel()),
+            #[cfg(any(test, feature = "sim"))]
+            Self::Sim(end) => end.recall(),
         }
     }
 }

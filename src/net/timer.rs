@@ -1,19 +1,18 @@
-//! Deadlines: one runtime timer per connection, armed lazily.
+//! Deadlines: one alarm per connection, set lazily.
 //!
-//! Setting a deadline is a store. The timer behind it is moved only when it fires too early or
+//! Setting a deadline is a store. The alarm behind it is moved only when it rings too early or
 //! when the deadline comes nearer, so a busy stream that pushes its stall deadline ahead on every
-//! read pays for one timer operation per timeout, not per read.
+//! read pays for moving it once per timeout, not per read.
 //!
 //! Resolution is a millisecond; deadlines are never early.
 
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
-use core::time::Duration;
 
+use crate::net::alarm;
 #[cfg(not(any(test, feature = "sim")))]
-use monoio::time::{self, Sleep};
-
+use crate::net::alarm::{self as time, Sleep};
 use crate::net::clock::{Instant, now};
 #[cfg(any(test, feature = "sim"))]
 use crate::net::sim::time::{self, Sleep};
@@ -22,10 +21,10 @@ use crate::net::sim::time::{self, Sleep};
 #[derive(Debug, Default)]
 pub struct Deadline {
     at: Option<Instant>,
-    /// What the timer is armed for. Only meaningful where there is a timer.
+    /// What the alarm is set for. Only meaningful where there is one.
     armed_for: Instant,
     /// Made at the first wait.
-    sleep: Option<Pin<Box<Sleep>>>,
+    sleep: Option<Sleep>,
 }
 
 impl Deadline {
@@ -66,23 +65,20 @@ impl Deadline {
             return Poll::Pending;
         };
         if self.sleep.is_none() {
-            self.sleep = Some(Box::pin(time::sleep_until(at.to_runtime())));
             self.armed_for = at;
         }
-        let Some(sleep) = self.sleep.as_mut() else {
-            return Poll::Pending;
-        };
+        let sleep = self.sleep.get_or_insert_with(|| time::sleep_until(at));
         if at < self.armed_for {
-            sleep.as_mut().reset(at.to_runtime());
+            sleep.reset(at);
             self.armed_for = at;
         }
         // Two rounds: fired early, armed anew, and then pending. A third would mean that time
         // passed the deadline in between, which the clock has just said.
-        while sleep.as_mut().poll(cx).is_ready() {
+        while Pin::new(&mut *sleep).poll(cx).is_ready() {
             if now() >= at {
                 return Poll::Ready(());
             }
-            sleep.as_mut().reset(at.to_runtime());
+            sleep.reset(at);
             self.armed_for = at;
         }
         Poll::Pending
@@ -94,9 +90,14 @@ impl Deadline {
     }
 }
 
+/// Gives back what the thread's deadlines have taken and none needs any more.
+pub fn trim() {
+    alarm::trim();
+}
+
 /// Waits for `ms` milliseconds. Safe to drop.
 pub async fn sleep(ms: u64) {
-    time::sleep(Duration::from_millis(ms)).await;
+    time::sleep_until(now().plus_ms(ms)).await;
 }
 
 /// The result of `future`, or `None` once `ms` milliseconds have passed.

@@ -20,7 +20,7 @@ use crate::proxy::failure::Kind;
 /// A client's connection.
 pub struct Client<'w> {
     /// Its socket.
-    pub stream: Stream,
+    pub stream: &'w mut Stream,
     /// The request in hand, from its first byte.
     pub input: Vec<u8>,
     /// What came behind it.

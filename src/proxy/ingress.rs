@@ -100,15 +100,18 @@ pub async fn read_head(
     if first {
         client.deadline.set_in(limits.head_timeout_ms);
     } else if client.input.is_empty() {
-        client.deadline.set_in(limits.idle_timeout_ms);
+        client.deadline.set_in(limits.idle_timeout_ms.min(DOZE_MS));
     }
-    let mut is_leaving = false;
+    let mut wait = Wait {
+        dozing_ms: (!first).then(|| limits.idle_timeout_ms.saturating_sub(DOZE_MS)),
+        is_leaving: false,
+    };
     let mut ended = None;
     loop {
         if !client.input.is_empty() {
             let started = *started.get_or_insert_with(|| {
                 let now = clock::now();
-                if !first || is_leaving {
+                if !first || wait.is_leaving {
                     client.deadline.set_at(now.plus_ms(limits.head_timeout_ms));
                 }
                 now
@@ -125,30 +128,51 @@ pub async fn read_head(
                 Err(fault) => return Err(HeadEnd::Fault(fault)),
             }
         }
-        read_some(client, &mut is_leaving).await?;
+        read_some(client, head, &mut wait).await?;
         ended = started.map(|_| clock::now());
     }
 }
 
-/// Waits for more of a head; an idle connection ends when the process drains, a moment later:
-/// a request that is in the socket already is served.
-async fn read_some(client: &mut Client<'_>, is_leaving: &mut bool) -> Result<(), HeadEnd> {
+/// What waiting for a request has come to.
+struct Wait {
+    /// How long an idle connection stays open once it dozes; none where it does already, or must not.
+    dozing_ms: Option<u64>,
+    /// The process drains: it closes soon.
+    is_leaving: bool,
+}
+
+/// Waits for more of a head. A connection that has been idle for long dozes: it gives back what it
+/// holds. One that is idle ends when the process drains, a moment later: a request that is in the
+/// socket already is served.
+async fn read_some(
+    client: &mut Client<'_>,
+    head: &mut RequestHead,
+    wait: &mut Wait,
+) -> Result<(), HeadEnd> {
     let idle = client.input.is_empty();
     poll_fn(|cx| {
-        match client.stream.reader.poll_read(cx, &mut client.input) {
-            Poll::Ready(Ok(0) | Err(_)) if idle => return Poll::Ready(Err(HeadEnd::Closed)),
-            Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(HeadEnd::Broken)),
-            Poll::Ready(Ok(_)) => return Poll::Ready(Ok(())),
-            Poll::Pending => {}
-        }
-        if idle && client.drain.phase() >= Phase::Draining && !*is_leaving {
-            *is_leaving = true;
-            client.deadline.set_in(LEAVE_MS);
-        }
-        match client.poll_expired(cx) {
-            Poll::Ready(_) if idle => Poll::Ready(Err(HeadEnd::Closed)),
-            Poll::Ready(_) => Poll::Ready(Err(HeadEnd::TooSlow)),
-            Poll::Pending => Poll::Pending,
+        loop {
+            match client.stream.reader.poll_read(cx, &mut client.input) {
+                Poll::Ready(Ok(0) | Err(_)) if idle => return Poll::Ready(Err(HeadEnd::Closed)),
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(HeadEnd::Broken)),
+                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(())),
+                Poll::Pending => {}
+            }
+            if idle && client.drain.phase() >= Phase::Draining && !wait.is_leaving {
+                wait.is_leaving = true;
+                wait.dozing_ms = None;
+                client.deadline.set_in(LEAVE_MS);
+            }
+            match client.poll_expired(cx) {
+                Poll::Ready(Interrupt::Expired) if idle && let Some(ms) = wait.dozing_ms.take() => {
+                    client.stream.reader.doze(cx);
+                    *head = RequestHead::new();
+                    client.deadline.set_in(ms);
+                }
+                Poll::Ready(_) if idle => return Poll::Ready(Err(HeadEnd::Closed)),
+                Poll::Ready(_) => return Poll::Ready(Err(HeadEnd::TooSlow)),
+                Poll::Pending => return Poll::Pending,
+            }
         }
     })
     .await
@@ -393,6 +417,8 @@ impl Pace {
     }
 }
 
+/// A connection that has been idle for so long dozes.
+const DOZE_MS: u64 = 1_000;
 /// How long an idle connection is still listened to when the process drains.
 const LEAVE_MS: u64 = 20;
 

@@ -37,7 +37,7 @@ pub struct Admin {
     /// How long those who ask may take.
     pub waits: Waits,
     /// Gives memory that this thread has freed back to the system.
-    pub give_back: Option<fn()>,
+    pub give_back: Option<fn(bool)>,
 }
 
 /// The listener, taken at start.
@@ -178,7 +178,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         // What was merged and written is free again once the answer has gone.
         tokio::spawn(async move {
             tokio::time::sleep(SCRAPE_TIMEOUT).await;
-            give_back();
+            give_back(false);
         });
     }
     let kind = "text/plain; version=0.0.4; charset=utf-8";

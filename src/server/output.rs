@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use crate::config::schema::LogSink;
+use crate::limits::KIB;
 use crate::telemetry::ring::LineReceiver;
 
 /// Says things on standard error, by way of the output thread.
@@ -93,7 +94,7 @@ fn run(
     is_ended: &AtomicBool,
     dropped: &AtomicU64,
 ) {
-    let mut lines = Vec::with_capacity(64 * 1024);
+    let mut lines = Vec::with_capacity(LINES_BYTES);
     loop {
         let last = is_ended.load(Ordering::Acquire);
         while let Ok(notice) = notices.try_recv() {
@@ -113,6 +114,7 @@ fn run(
             return;
         }
         if lines.is_empty() {
+            lines.shrink_to(LINES_BYTES);
             thread::park_timeout(IDLE);
         }
     }
@@ -127,6 +129,8 @@ fn write(sink: &mut Sink, lines: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Lines that are written together; what a burst makes of it is given back.
+const LINES_BYTES: usize = 64 * KIB;
 /// Between two looks at empty rings.
 const IDLE: Duration = Duration::from_millis(20);
 /// Notices that may wait.

@@ -15,6 +15,7 @@ use std::time::Instant;
 use futures_channel::mpsc;
 
 use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
+use crate::limits::{KIB, MIB};
 use crate::net::connect::Endpoint;
 use crate::net::driver::{self, Choice, Report};
 use crate::net::listen::{self, Address, Bound};
@@ -44,7 +45,7 @@ pub struct Options {
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
     /// Gives memory that a thread has freed back to the system; called on each worker now and then.
-    pub give_back: Option<fn()>,
+    pub give_back: Option<fn(bool)>,
 }
 
 /// A started gateway.
@@ -191,7 +192,7 @@ fn setups(
         let (sender, asks) = mpsc::unbounded();
         senders.push(sender);
         let log = logs.then(|| {
-            let (log, ring) = line_ring(LOG_RING_BYTES, Arc::clone(dropped));
+            let (log, ring) = line_ring(LOG_RING_BYTES, LOG_BURST_BYTES, Arc::clone(dropped));
             rings.push(ring);
             log
         });
@@ -378,5 +379,6 @@ fn announce(notices: &Notices, plan: &Plan, addresses: &[Address], admin: Option
     }
 }
 
-/// Room for access lines of one worker: some two thousand.
-const LOG_RING_BYTES: usize = 1024 * 1024;
+/// Room for access lines of one worker: some hundred and fifty, and two thousand more in a burst.
+const LOG_RING_BYTES: usize = 64 * KIB;
+const LOG_BURST_BYTES: usize = MIB;

@@ -48,8 +48,8 @@ pub struct Setup {
     pub asks: mpsc::UnboundedReceiver<Ask>,
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
-    /// Gives memory that this thread has freed back to the system.
-    pub give_back: Option<fn()>,
+    /// Gives memory that this thread has freed back to the system; all of it where it is told so.
+    pub give_back: Option<fn(bool)>,
 }
 
 /// Serves until the process has drained; `notices` hears of accepts that fail.
@@ -190,14 +190,16 @@ fn warm_up(worker: &Rc<Worker>) {
 
 /// Closes idle upstream connections that have grown old or that their peers closed, and gives back
 /// the memory that a burst has left.
-async fn reap(worker: Rc<Worker>, give_back: Option<fn()>) {
+async fn reap(worker: Rc<Worker>, give_back: Option<fn(bool)>) {
     let pause = REAP_MS.max(u64::try_from(RESOLVE_POLL.as_millis()).unwrap_or(REAP_MS));
     while worker.drain.phase() < Phase::Draining {
         timer::sleep(pause).await;
         worker.pool.borrow_mut().reap(clock::now());
         buffers::trim_unused();
+        timer::trim();
         if let Some(give_back) = give_back {
-            give_back();
+            // Where nobody is served, all of it: that takes a while.
+            give_back(worker.drain.seated() == 0);
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, LineReceiver), String
         Arc::new(endpoint)
     });
     let endpoints = endpoints.collect();
-    let (sender, receiver) = line_ring(LINES_BYTES, Arc::new(AtomicU64::new(0)));
+    let (sender, receiver) = line_ring(LINES_BYTES, LINES_BYTES, Arc::new(AtomicU64::new(0)));
     Ok((
         Worker::new(plan, endpoints, shared, Some(sender), None),
         receiver,

@@ -2,61 +2,132 @@
 //!
 //! The worker never waits: a line that does not fit is dropped and counted. The thread on the
 //! other end drains the ring every few milliseconds, so that no worker pays for waking it.
+//!
+//! A ring touches all of its memory sooner or later. So the one that is always there is small; one that
+//! holds a burst is made when it is full, and freed when it has been drained:
+//!
+//! ```text
+//!   sender    ── small is full ──► makes a large one, hands it over, writes there
+//!   receiver  ── drains small, then what the large one held before that
+//!   sender    ── the large one is empty ──► lets it go, writes to the small one again
+//! ```
+//!
+//! Lines of one worker keep their order.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
+use rtrb::{Consumer, Producer, RingBuffer};
+
 /// The worker's end.
 pub struct LineSender {
-    ring: rtrb::Producer<u8>,
+    small: Producer<u8>,
+    /// Holds bytes, or was just drained.
+    large: Option<Producer<u8>>,
+    large_bytes: usize,
+    handover: Producer<Consumer<u8>>,
     dropped: Arc<AtomicU64>,
 }
 
 /// The log thread's end.
 pub struct LineReceiver {
-    ring: rtrb::Consumer<u8>,
+    small: Consumer<u8>,
+    large: Option<Consumer<u8>>,
+    handover: Consumer<Consumer<u8>>,
 }
 
-/// A ring of `capacity` bytes; `dropped` counts the lines that did not fit.
+/// A ring of `small` bytes, and of `large` bytes more in a burst; `dropped` counts the lines that did
+/// not fit.
 #[must_use]
-pub fn line_ring(capacity: usize, dropped: Arc<AtomicU64>) -> (LineSender, LineReceiver) {
-    let (producer, consumer) = rtrb::RingBuffer::new(capacity);
+pub fn line_ring(
+    small: usize,
+    large: usize,
+    dropped: Arc<AtomicU64>,
+) -> (LineSender, LineReceiver) {
+    let (producer, consumer) = RingBuffer::new(small);
+    // The next large one is made when the one before is empty, and it is empty once it was taken.
+    let (handover, taken) = RingBuffer::new(1);
     (
         LineSender {
-            ring: producer,
+            small: producer,
+            large: None,
+            large_bytes: large,
+            handover,
             dropped,
         },
-        LineReceiver { ring: consumer },
+        LineReceiver {
+            small: consumer,
+            large: None,
+            handover: taken,
+        },
     )
 }
 
 impl LineSender {
     /// Hands over one line (its newline included), or drops and counts it.
     pub fn send(&mut self, line: &[u8]) {
-        if self.ring.push_entire_slice(line).is_err() {
+        if self
+            .large
+            .as_ref()
+            .is_some_and(|large| large.slots() == self.large_bytes)
+        {
+            self.large = None;
+        }
+        let sent = match self.large.as_mut() {
+            Some(large) => large.push_entire_slice(line).is_ok(),
+            None => self.small.push_entire_slice(line).is_ok() || self.send_to_large(line),
+        };
+        if !sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    #[cold]
+    fn send_to_large(&mut self, line: &[u8]) -> bool {
+        let (mut large, consumer) = RingBuffer::new(self.large_bytes);
+        let sent = large.push_entire_slice(line).is_ok() && self.handover.push(consumer).is_ok();
+        self.large = sent.then_some(large);
+        sent
     }
 }
 
 impl LineReceiver {
     /// Takes everything that is there into `out`; returns how much it was.
     pub fn drain(&mut self, out: &mut Vec<u8>) -> usize {
-        let Ok(chunk) = self.ring.read_chunk(self.ring.slots()) else {
-            return 0;
-        };
-        let (first, second) = chunk.as_slices();
-        out.extend_from_slice(first);
-        out.extend_from_slice(second);
-        let taken = chunk.len();
-        chunk.commit_all();
-        taken
+        let before = out.len();
+        if self.large.is_none() {
+            self.large = self.handover.pop().ok();
+        }
+        // What the large one holds now is younger than all of the small one's; what comes to it from
+        // here on may be older than what comes there.
+        let held = self.large.as_ref().map_or(0, Consumer::slots);
+        take(&mut self.small, usize::MAX, out);
+        if let Some(large) = &mut self.large {
+            take(large, held, out);
+            if large.is_abandoned() && large.slots() == 0 {
+                self.large = None;
+            }
+        }
+        out.len() - before
     }
 
     /// Whether the worker is gone and nothing is left.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.ring.is_abandoned() && self.ring.slots() == 0
+        self.small.is_abandoned()
+            && self.small.slots() == 0
+            && self.handover.slots() == 0
+            && self.large.as_ref().is_none_or(|large| large.slots() == 0)
+    }
+}
+
+/// Moves what `ring` holds, `most` bytes of it, to `out`.
+fn take(ring: &mut Consumer<u8>, most: usize, out: &mut Vec<u8>) {
+    if let Ok(chunk) = ring.read_chunk(ring.slots().min(most)) {
+        let (first, second) = chunk.as_slices();
+        out.extend_from_slice(first);
+        out.extend_from_slice(second);
+        chunk.commit_all();
     }
 }
 
@@ -65,17 +136,62 @@ mod tests {
     use super::*;
 
     #[test]
-    fn full_ring_drops_whole_lines_and_counts_them() {
+    fn full_rings_drop_whole_lines_and_count_them() {
         let dropped = Arc::new(AtomicU64::new(0));
-        let (mut sender, mut receiver) = line_ring(10, Arc::clone(&dropped));
-        for line in ["abcd\n", "efgh\n", "x\n"] {
+        let (mut sender, mut receiver) = line_ring(5, 10, Arc::clone(&dropped));
+        for line in ["0123\n", "abcd\n", "efgh\n", "x\n"] {
             sender.send(line.as_bytes());
         }
         let mut out = Vec::new();
-        assert_eq!(receiver.drain(&mut out), 10);
+        assert_eq!(receiver.drain(&mut out), 15);
         sender.send(b"y\n");
         receiver.drain(&mut out);
-        assert_eq!(out, b"abcd\nefgh\ny\n");
+        assert_eq!(out, b"0123\nabcd\nefgh\ny\n");
         assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn large_ring_is_there_for_a_burst_alone() {
+        let (mut sender, mut receiver) = line_ring(4, 100, Arc::default());
+        let mut out = Vec::new();
+        for _ in 0..3 {
+            for line in ["1\n", "2\n", "3\n", "4\n"] {
+                sender.send(line.as_bytes());
+            }
+            assert!(sender.large.is_some());
+            receiver.drain(&mut out);
+            assert!(receiver.large.is_some(), "the sender may write to it yet");
+            sender.send(b"5\n");
+            assert!(sender.large.is_none());
+            receiver.drain(&mut out);
+            assert!(receiver.large.is_none());
+            assert_eq!(out, b"1\n2\n3\n4\n5\n");
+            out.clear();
+        }
+    }
+
+    #[test]
+    fn lines_keep_their_order_across_both_rings_and_threads() {
+        let (mut sender, mut receiver) = line_ring(64, 256, Arc::default());
+        let thread = std::thread::spawn(move || {
+            for number in 0..100_000_u32 {
+                sender.send(format!("{number}\n").as_bytes());
+            }
+        });
+        let (mut out, mut last) = (Vec::new(), None);
+        while !receiver.is_done() {
+            out.clear();
+            receiver.drain(&mut out);
+            for line in out
+                .split(|&byte| byte == b'\n')
+                .filter(|line| !line.is_empty())
+            {
+                let number: u32 = std::str::from_utf8(line).unwrap().parse().unwrap();
+                assert!(last < Some(number), "{number} behind {last:?}");
+                last = Some(number);
+            }
+        }
+        thread.join().unwrap();
+        assert!(last.is_some());
     }
 }

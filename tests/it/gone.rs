@@ -324,6 +324,38 @@ fn n1_memory_of_a_burst_goes_back_to_the_system() {
     }
 }
 
+/// The most that an idle connection may take.
+const IDLE_BYTES: usize = 3 << 10;
+
+#[test]
+fn n1_an_idle_connection_comes_to_hold_next_to_nothing() {
+    let _turn = allow_descriptors(2 * CLIENTS + 2_000);
+    for driver in drivers() {
+        let provider = Provider::answering("");
+        let program = Program::serve(&config(*driver, &provider));
+        let before = program.resident_kib();
+        let asked = "GET /v1/models HTTP/1.1\r\nhost: a\r\n\r\n";
+        let mut clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let mut one = Client::connect(program.address());
+                one.send(asked);
+                assert_eq!(one.answer().status, 200);
+                one
+            })
+            .collect();
+        let held = || program.resident_kib().saturating_sub(before) << 10;
+        println!("{}: {} bytes each at once", driver.name(), held() / CLIENTS);
+        wait::until("connections that doze", || {
+            (held() <= CLIENTS * IDLE_BYTES).then_some(())
+        });
+        println!("{}: {} bytes each", driver.name(), held() / CLIENTS);
+        for one in clients.iter_mut().step_by(7) {
+            one.send(asked);
+            assert_eq!(one.answer().status, 200, "it wakes up");
+        }
+    }
+}
+
 /// One provider of the OpenAI wire and one worker.
 fn config(driver: Driver, provider: &Provider) -> String {
     config_of(driver, ("openai", "/v1"), provider.address())

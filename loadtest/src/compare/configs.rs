@@ -51,7 +51,9 @@ pub fn haproxy(port: u16, mock: u16) -> String {
 pub enum Telemetry {
     /// As it is meant to run: keys checked, usage asked for, every gap measured, meters, a log.
     Usual,
-    /// That and the timing header.
+    /// The same with two workers.
+    TwoWorkers,
+    /// As usual, and the timing header.
     All,
     /// No log, no listener for metrics, usage only read where it is sent.
     Off,
@@ -62,7 +64,7 @@ pub enum Telemetry {
 pub fn ringway(port: u16, admin: u16, mock: u16, dir: &Path, telemetry: Telemetry) -> String {
     let dir = dir.display();
     let (log, admin, timing, usage) = match telemetry {
-        Telemetry::Usual => (
+        Telemetry::Usual | Telemetry::TwoWorkers => (
             format!("{dir}/ringway-{port}.log"),
             format!("127.0.0.1:{admin}"),
             false,
@@ -76,8 +78,13 @@ pub fn ringway(port: u16, admin: u16, mock: u16, dir: &Path, telemetry: Telemetr
         ),
         Telemetry::Off => ("off".to_owned(), "off".to_owned(), false, "observe"),
     };
+    let workers = if telemetry == Telemetry::TwoWorkers {
+        2
+    } else {
+        1
+    };
     format!(
-        "[server]\nlisten = [\"127.0.0.1:{port}\"]\nadmin = \"{admin}\"\nworkers = 1\n\
+        "[server]\nlisten = [\"127.0.0.1:{port}\"]\nadmin = \"{admin}\"\nworkers = {workers}\n\
          log = \"{log}\"\nserver_timing = {timing}\n\n\
          [[provider]]\nname = \"openai-mock\"\nkind = \"openai-compatible\"\n\
          base_url = \"http://127.0.0.1:{mock}/v1\"\nkey = \"none\"\nusage = \"{usage}\"\n\

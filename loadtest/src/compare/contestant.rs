@@ -119,6 +119,7 @@ impl Ground {
         let (port, admin) = (free_port()?, free_port()?);
         let name = match telemetry {
             Telemetry::Usual => format!("ringway-{driver}"),
+            Telemetry::TwoWorkers => format!("two-workers-{driver}"),
             Telemetry::All => format!("all-on-{driver}"),
             Telemetry::Off => format!("all-off-{driver}"),
         };

@@ -17,7 +17,7 @@ use crate::load::figures::median;
 use crate::load::progress::Progress;
 use crate::load::round::{Mode, Round, Shape, Target, round, settle};
 use crate::load::run::{Side, calls, rounds};
-use crate::process::{Launch, descriptors};
+use crate::process::Launch;
 use crate::report::data::{Judged, Row, Section, Told, Unit, spread, tell};
 use crate::report::table;
 
@@ -32,7 +32,7 @@ pub async fn start(stage: &Stage) -> io::Result<Section> {
         columns: ["ms", "least", "largest"].map(str::to_owned).to_vec(),
         ..Section::default()
     };
-    for driver in ["uring", "epoll"] {
+    for driver in DRIVERS {
         let mut times = Vec::new();
         for _ in 0..STARTS {
             times.push(start_once(stage, driver).await?);
@@ -113,7 +113,58 @@ pub async fn telemetry(stage: &Stage, pace: &Pace, progress: &Progress) -> io::R
         .ringway(&stage.ringway, "uring", Telemetry::All)
         .await?;
     let scene = named("paced-256")?;
-    let sides = vec![side(scene, &off)?, side(scene, &on)?];
+    let section = Section {
+        name: "telemetry".to_owned(),
+        about: "all of it on against all of it off: log, meters' listener, timing header, usage; \
+                256 streams, a delta every 20 ms"
+            .to_owned(),
+        columns: table::columns("event", "off"),
+        ..Section::default()
+    };
+    let what = ("all on against off", 103.0);
+    let section = pair(section, scene, [&off, &on], what, (pace, progress)).await?;
+    on.end().await;
+    off.end().await;
+    Ok(section)
+}
+
+/// CPU of an event with two workers, against one.
+///
+/// # Errors
+/// A gateway that does not come up.
+pub async fn two_workers(stage: &Stage, pace: &Pace, progress: &Progress) -> io::Result<Section> {
+    let ground = &stage.ground;
+    let one = fresh(stage, "uring").await?;
+    let two = ground
+        .ringway(&stage.ringway, "uring", Telemetry::TwoWorkers)
+        .await?;
+    let section = Section {
+        name: "two-workers".to_owned(),
+        about: "two workers against one, 1,000 streams, a delta every 100 ms".to_owned(),
+        columns: table::columns("event", "one"),
+        notes: vec![
+            "both share the contestants' core: what a second worker costs, not what it brings"
+                .to_owned(),
+        ],
+        ..Section::default()
+    };
+    let scene = named("paced-1000")?;
+    let what = ("two workers against one", 110.0);
+    let section = pair(section, scene, [&one, &two], what, (pace, progress)).await?;
+    two.end().await;
+    one.end().await;
+    Ok(section)
+}
+
+/// Holds the second of two gateways against the first; `what` it is called, and its most in per cent.
+async fn pair(
+    mut section: Section,
+    scene: &Scene,
+    [one, two]: [&Contestant; 2],
+    (what, most): (&str, f64),
+    (pace, progress): (&Pace, &Progress),
+) -> io::Result<Section> {
+    let sides = vec![side(scene, one)?, side(scene, two)?];
     let all = rounds(&shape(scene, pace), &sides, pace.rounds, progress).await?;
     let mut told: Vec<_> = sides
         .iter()
@@ -127,28 +178,14 @@ pub async fn telemetry(stage: &Stage, pace: &Pace, progress: &Progress) -> io::R
     for told in &mut told {
         told.against(&base);
     }
-    let mut section = Section {
-        name: "telemetry".to_owned(),
-        about: "all of it on against all of it off: log, meters' listener, timing header, usage; \
-                256 streams, a delta every 20 ms"
-            .to_owned(),
-        columns: table::columns("event", "off"),
-        rows: told.iter().map(table::row).collect(),
-        ..Section::default()
-    };
+    section.rows = told.iter().map(table::row).collect();
     if let Some(ratio) = told.last().and_then(Told::ratio) {
         let name = format!("{OURS}-uring");
-        section.verdicts.push(at_most(
-            &name,
-            "all on against off",
-            (100.0 * ratio, "%"),
-            103.0,
-        ));
+        let judged = at_most(&name, what, (100.0 * ratio, "%"), most);
+        section.verdicts.push(judged);
     }
     section.targets = told;
     table::drop_empty(&mut section);
-    on.end().await;
-    off.end().await;
     Ok(section)
 }
 
@@ -216,9 +253,6 @@ pub async fn growth(stage: &Stage, pace: &Pace) -> io::Result<Section> {
             .to_vec(),
         ..Section::default()
     };
-    section
-        .notes
-        .push("from 1 to 2 workers wants four cores and a run by hand".to_owned());
     for contestant in &stage.contestants {
         let ours = contestant.name.starts_with(OURS);
         if !ours && contestant.name != "nginx" {
@@ -252,8 +286,7 @@ pub async fn growth(stage: &Stage, pace: &Pace) -> io::Result<Section> {
 async fn grown(contestant: &Contestant, pace: &Pace) -> io::Result<Vec<f64>> {
     let mut costs = Vec::new();
     for (count, gap_ms) in GROWTH {
-        let room = usize::try_from(descriptors() / 2).unwrap_or(count);
-        let count = count.min(room.saturating_sub(1500));
+        let count = count.min(memory::streams_allowed());
         costs.push(cost_over(contestant, pace, count, gap_ms).await?);
     }
     Ok(costs)
@@ -295,42 +328,44 @@ async fn cost_over(
     Ok(median(&costs))
 }
 
-/// Large bodies, and with `--full` ten thousand streams, each through gateways of their own.
+/// Large bodies, through a gateway of their own on each driver.
 ///
 /// # Errors
 /// A gateway that does not come up.
-pub async fn fresh(stage: &Stage, pace: &Pace) -> io::Result<Vec<Section>> {
-    let mut large = memory::large_section();
-    let mut many = Section {
-        name: "ten-thousand".to_owned(),
-        about: "10,000 open streams without deltas, proportional set size in all".to_owned(),
-        columns: ["MiB", "KiB/stream"].map(str::to_owned).to_vec(),
-        ..Section::default()
-    };
-    for driver in ["uring", "epoll"] {
-        let ground = &stage.ground;
-        let one = ground
-            .ringway(&stage.ringway, driver, Telemetry::Usual)
-            .await?;
-        if let Err(fault) = memory::large_bodies(&one, &mut large).await {
-            memory::failed(&one.name, &fault, &mut large);
+pub async fn large_bodies(stage: &Stage) -> io::Result<Section> {
+    let mut section = memory::large_section();
+    for driver in DRIVERS {
+        let one = fresh(stage, driver).await?;
+        if let Err(fault) = memory::large_bodies(&one, &mut section).await {
+            memory::failed(&one.name, &fault, &mut section);
         }
         one.end().await;
-        if pace.full {
-            let one = ground
-                .ringway(&stage.ringway, driver, Telemetry::Usual)
-                .await?;
-            if let Err(fault) = memory::ten_thousand(&one, &mut many).await {
-                memory::failed(&one.name, &fault, &mut many);
-            }
-            one.end().await;
-        }
     }
-    let sections = [large, many];
-    Ok(sections
-        .into_iter()
-        .filter(|section| !section.rows.is_empty() || !section.verdicts.is_empty())
-        .collect())
+    Ok(section)
+}
+
+/// Ten thousand streams, through a gateway of their own on each driver.
+///
+/// # Errors
+/// A gateway that does not come up.
+pub async fn ten_thousand(stage: &Stage) -> io::Result<Section> {
+    let mut section = memory::many_section();
+    for driver in DRIVERS {
+        let one = fresh(stage, driver).await?;
+        if let Err(fault) = memory::ten_thousand(&one, &mut section).await {
+            memory::failed(&one.name, &fault, &mut section);
+        }
+        one.end().await;
+    }
+    Ok(section)
+}
+
+/// A gateway that has done nothing yet.
+async fn fresh(stage: &Stage, driver: &str) -> io::Result<Contestant> {
+    let ground = &stage.ground;
+    ground
+        .ringway(&stage.ringway, driver, Telemetry::Usual)
+        .await
 }
 
 /// The scene of a name.
@@ -381,6 +416,8 @@ const CALLS_PACE: Pace = Pace {
     full: false,
     end: Duration::MAX,
 };
+/// Drivers of ringway.
+const DRIVERS: [&str; 2] = ["uring", "epoll"];
 /// Starts of which the median is told.
 const STARTS: usize = 7;
 /// Streams, and milliseconds between two deltas of each.

@@ -130,12 +130,19 @@ impl Run {
             self.told(section);
         }
         if self.next("large-bodies") {
-            for section in facts::fresh(stage, &self.pace).await? {
-                self.told(section);
-            }
+            let section = facts::large_bodies(stage).await?;
+            self.told(section);
         }
-        if self.pace.full && self.next("growth") {
+        if self.is_long_wanted("ten-thousand") && self.next("ten-thousand") {
+            let section = facts::ten_thousand(stage).await?;
+            self.told(section);
+        }
+        if self.is_long_wanted("growth") && self.next("growth") {
             let section = facts::growth(stage, &self.pace).await?;
+            self.told(section);
+        }
+        if self.is_long_wanted("two-workers") && self.next("two-workers") {
+            let section = facts::two_workers(stage, &self.pace, &self.progress).await?;
             self.told(section);
         }
         if self.next("memory-after") {
@@ -143,6 +150,11 @@ impl Run {
             self.told(section);
         }
         stage.check()
+    }
+
+    /// Whether a part that takes minutes is to run: with `--full`, or where it is asked for by name.
+    fn is_long_wanted(&self, name: &str) -> bool {
+        self.pace.full || !self.load.is_empty() && is_wanted(&self.load, name)
     }
 
     /// Whether a part is wanted and there is time for it.
@@ -251,12 +263,14 @@ const HELD_BACK: &str = "monoio-http's encoder holds chunks back until 8 KiB hav
 const BASE: &str = "nginx";
 /// Parts beside the kinds of load.
 const FACTS: u64 = FACT_NAMES.len() as u64;
-const FACT_NAMES: [&str; 7] = [
+const FACT_NAMES: [&str; 9] = [
     "memory",
     "telemetry",
     "system-calls",
     "start",
     "large-bodies",
+    "ten-thousand",
     "growth",
+    "two-workers",
     "memory-after",
 ];

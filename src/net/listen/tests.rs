@@ -1,4 +1,4 @@
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 
@@ -283,4 +283,35 @@ fn bind_of_an_address_that_is_let_go_a_moment_later_succeeds() {
             assert!(bound.join().expect("no panic").is_ok());
         }
     });
+}
+
+#[test]
+fn client_that_connects_while_an_address_is_taken_is_refused_or_served() {
+    let mut broken = 0;
+    for _ in 0..4_000 {
+        let free = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = free.local_addr().expect("address");
+        drop(free);
+        let client = std::thread::spawn(move || {
+            let mut broken = 0;
+            loop {
+                let Ok(mut stream) = TcpStream::connect(address) else {
+                    continue;
+                };
+                // A port of its own that happens to be this one answers itself.
+                let is_own = stream.local_addr().ok() == stream.peer_addr().ok();
+                if !is_own && stream.read_exact(&mut [0]).is_ok() {
+                    return broken;
+                }
+                broken += usize::from(!is_own);
+            }
+        });
+        let mut bound = bind(&Address::Tcp(address), 1).expect("binds");
+        let seat = bound.take_seats().pop().expect("a seat");
+        let listener = TcpListener::from(seat.into_descriptor());
+        let (mut accepted, _) = listener.accept().expect("accepts");
+        accepted.write_all(b"x").expect("writes");
+        broken += client.join().expect("no panic");
+    }
+    assert_eq!(broken, 0, "connections were taken and thrown away");
 }

@@ -5,9 +5,10 @@ use std::time::Instant;
 use crate::limits::{BUSY_READ_BYTES, MIDDLE_READ_BYTES, QUIET_READ_BYTES, UNBROKEN_READ_BYTES};
 use crate::net::buffers::free_bytes;
 use crate::net::driver;
-use crate::net::kit::{hear, on_both_drivers, pair, pattern, poll_once, say, until};
+use crate::net::kit::{hear, in_children, on_both_drivers, pair, pattern, poll_once, say, until};
 use crate::net::reader::Reader;
 use crate::net::socket::Look;
+use crate::net::task::yield_now;
 use crate::net::timer::sleep;
 
 #[test]
@@ -86,6 +87,99 @@ fn begin_takes_one_small_buffer_and_keeps_it_for_the_next_read() {
         );
         assert!(before <= free_bytes() + QUIET_READ_BYTES);
         assert_eq!(hear(&mut server, sent.len()).await, sent);
+    });
+}
+
+/// Lets the read that waits doze.
+async fn doze(reader: &mut Reader) {
+    poll_fn(|cx| {
+        reader.doze(cx);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[test]
+fn dozing_read_gives_its_buffer_back_and_loses_nothing_of_what_comes_later() {
+    in_children(
+        "net::reader::tests::dozing_read_gives_its_buffer_back_and_loses_nothing_of_what_comes_later",
+        || async {
+            let (mut client, mut server) = pair().await;
+            server.reader.may_doze();
+            for round in 0..3 {
+                let mut none = Vec::new();
+                assert_eq!(
+                    poll_once(Box::pin(server.reader.read(&mut none))).await,
+                    None
+                );
+                let waiting = free_bytes();
+                doze(&mut server.reader).await;
+                while free_bytes() != waiting + QUIET_READ_BYTES {
+                    let mut none = Vec::new();
+                    assert_eq!(
+                        poll_once(Box::pin(server.reader.read(&mut none))).await,
+                        None
+                    );
+                    sleep(1).await;
+                }
+                assert!(!server.reader.is_empty(), "it still waits");
+                // A second time there is nothing to give back.
+                doze(&mut server.reader).await;
+                sleep(2).await;
+                assert_eq!(free_bytes(), waiting + QUIET_READ_BYTES);
+                let sent = pattern(1 + round * QUIET_READ_BYTES);
+                say(&mut client, &sent).await;
+                assert_eq!(hear(&mut server, sent.len()).await, sent);
+            }
+            let mut none = Vec::new();
+            assert_eq!(
+                poll_once(Box::pin(server.reader.read(&mut none))).await,
+                None
+            );
+            doze(&mut server.reader).await;
+            drop(client);
+            let mut rest = Vec::new();
+            assert_eq!(server.reader.read(&mut rest).await, Ok(0));
+        },
+    );
+}
+
+#[test]
+fn doze_that_comes_when_bytes_do_loses_none_of_them() {
+    on_both_drivers(|| async {
+        let (mut client, mut server) = pair().await;
+        server.reader.may_doze();
+        let mut expected = Vec::new();
+        let mut heard = Vec::new();
+        for round in 0..200_u32 {
+            let mut into = Vec::new();
+            let early = poll_once(Box::pin(server.reader.read(&mut into))).await;
+            assert_eq!(early, None, "all was heard");
+            let word = round.to_le_bytes();
+            expected.extend_from_slice(&word);
+            // The read may have brought it, be about to, or be called back.
+            match round % 3 {
+                0 => {
+                    say(&mut client, &word).await;
+                    doze(&mut server.reader).await;
+                }
+                1 => {
+                    doze(&mut server.reader).await;
+                    say(&mut client, &word).await;
+                }
+                _ => {
+                    doze(&mut server.reader).await;
+                    yield_now().await;
+                    say(&mut client, &word).await;
+                }
+            }
+            while heard.len() < expected.len() {
+                let mut into = Vec::new();
+                server.reader.read(&mut into).await.expect("reads");
+                heard.extend_from_slice(&into);
+            }
+            assert_eq!(heard, expected, "round {round}");
+        }
     });
 }
 

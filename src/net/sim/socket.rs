@@ -28,6 +28,8 @@ pub struct End {
     incoming: Rc<Pipe>,
     outgoing: Rc<Pipe>,
     reading: Cell<bool>,
+    /// The read that waits is to end without bytes.
+    recalled: Cell<bool>,
     writing: Cell<bool>,
     is_closed: Cell<bool>,
 }
@@ -79,6 +81,7 @@ pub fn pair(world: &Rc<World>) -> (End, End) {
         incoming: Rc::clone(incoming),
         outgoing: Rc::clone(outgoing),
         reading: Cell::new(false),
+        recalled: Cell::new(false),
         writing: Cell::new(false),
         is_closed: Cell::new(false),
     };
@@ -181,12 +184,20 @@ impl End {
         if self.reading.replace(true) {
             self.blame("a read behind one that was given up");
         }
+        self.recalled.set(false);
         self.dawdle().await;
         let early = self.is_rough && self.draw_below(2) == 0;
         if early {
             self.fail_reading()?;
         }
-        poll_fn(|cx| self.poll_readable(cx)).await;
+        let is_recalled = poll_fn(|cx| match self.poll_readable(cx) {
+            Poll::Pending if self.recalled.get() => Poll::Ready(true),
+            polled => polled.map(|()| false),
+        });
+        if is_recalled.await {
+            self.reading.set(false);
+            return Err(io::Error::from_raw_os_error(libc::ECANCELED));
+        }
         if !early {
             self.fail_reading()?;
         }
@@ -194,6 +205,22 @@ impl End {
         let taken = self.incoming.take(self.read_part_of(most));
         self.note(taken.as_ref().map_or(0, Vec::len));
         taken
+    }
+
+    /// Ends the read that waits, unless there is something for it.
+    pub(crate) fn recall(&self) {
+        self.recalled.set(true);
+        self.incoming
+            .reader
+            .take()
+            .into_iter()
+            .for_each(Waker::wake);
+    }
+
+    /// Waits until a read would not wait.
+    pub(crate) async fn readable(&self) {
+        self.dawdle().await;
+        poll_fn(|cx| self.poll_readable(cx)).await;
     }
 
     /// Reads into the part that `slice` is of its buffer, as the runtime does.

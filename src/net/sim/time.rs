@@ -2,19 +2,17 @@
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::rc::Rc;
 
-use monoio::time::Instant;
-
-use crate::net::clock;
+use crate::net::alarm;
+use crate::net::clock::{self, Instant};
 use crate::net::sim::world::{self, World};
 
 /// A timer.
 #[derive(Debug)]
-pub enum Sleep {
+pub(crate) enum Sleep {
     /// The runtime's.
-    Runtime(Pin<Box<monoio::time::Sleep>>),
+    Runtime(alarm::Sleep),
     /// The world's.
     World(Alarm),
 }
@@ -66,12 +64,12 @@ impl Drop for Alarm {
 
 impl Sleep {
     /// Moves the timer.
-    pub fn reset(self: Pin<&mut Self>, at: Instant) {
-        match self.get_mut() {
-            Self::Runtime(sleep) => sleep.as_mut().reset(at),
+    pub(crate) fn reset(&mut self, at: Instant) {
+        match self {
+            Self::Runtime(sleep) => sleep.reset(at),
             Self::World(alarm) => {
                 alarm.quieten();
-                alarm.at = clock::from_runtime(at).as_nanos();
+                alarm.at = within_a_year(at);
             }
         }
     }
@@ -82,23 +80,23 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *self {
-            Self::Runtime(sleep) => sleep.as_mut().poll(cx),
+            Self::Runtime(sleep) => Pin::new(sleep).poll(cx),
             Self::World(alarm) => alarm.poll_rung(cx),
         }
     }
 }
 
 /// A timer for `at`.
-#[must_use]
-pub fn sleep_until(at: Instant) -> Sleep {
+pub(crate) fn sleep_until(at: Instant) -> Sleep {
     match world::current() {
-        Some(world) => Sleep::World(Alarm::new(world, clock::from_runtime(at).as_nanos())),
-        None => Sleep::Runtime(Box::pin(monoio::time::sleep_until(at))),
+        Some(world) => Sleep::World(Alarm::new(world, within_a_year(at))),
+        None => Sleep::Runtime(alarm::sleep_until(at)),
     }
 }
 
-/// A timer for `duration` from now.
-#[must_use]
-pub fn sleep(duration: Duration) -> Sleep {
-    sleep_until(clock::now().plus(duration).to_runtime())
+/// Time that jumps to a timer must have room behind it.
+fn within_a_year(at: Instant) -> u64 {
+    at.min(clock::now().plus_ms(MS_PER_YEAR)).as_nanos()
 }
+
+const MS_PER_YEAR: u64 = 365 * 24 * 3600 * 1000;
