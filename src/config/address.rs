@@ -3,6 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::config::fault::shown;
 use crate::config::schema::ListenAddress;
 
 /// Reads `127.0.0.1:8080`, `[::1]:8080` or `unix:/path`; the error says what was expected.
@@ -16,7 +17,8 @@ pub fn parse(text: &str) -> Result<ListenAddress, String> {
             Ok(port) => format!("for this host alone 127.0.0.1:{port}, for all 0.0.0.0:{port}"),
             Err(_) => "such as 127.0.0.1:8080, [::1]:8080 or unix:/run/ringway.sock".to_owned(),
         };
-        format!("expected an IP address with a port or `unix:` and a path, found `{text}`; {cure}")
+        let found = shown(text);
+        format!("expected an IP address with a port or `unix:` and a path, found `{found}`; {cure}")
     })
 }
 
@@ -42,7 +44,8 @@ fn is_loopback(address: &SocketAddr) -> bool {
 fn unix(path: &str) -> Result<ListenAddress, String> {
     if !path.starts_with('/') {
         return Err(format!(
-            "expected an absolute path after `unix:`, found `{path}`"
+            "expected an absolute path after `unix:`, found `{}`",
+            shown(path)
         ));
     }
     if path.len() > UNIX_PATH_BYTES_MAX || path.contains('\0') {

@@ -1,7 +1,7 @@
 //! Tables of plain values whose meaning is known elsewhere.
 
 use crate::config::fault::{At, Faults, Place};
-use crate::config::fields::wrong_type;
+use crate::config::fields::{quoted, wrong_type};
 use crate::config::node::{Node, Value};
 use crate::config::schema::Fact;
 
@@ -17,7 +17,7 @@ pub fn facts(node: Node, place: &Place, faults: &mut Faults) -> Vec<(At<String>,
     let read = entries.into_iter().filter_map(|entry| {
         let place = Place {
             line: entry.line,
-            path: format!("{}.{}", place.path, entry.name),
+            path: format!("{}.{}", place.path, quoted(&entry.name)),
         };
         let value = match entry.node.value {
             Value::Flag(value) => Fact::Flag(value),

@@ -1,7 +1,8 @@
 //! What is wrong with a configuration, and where: all of it, not only the first.
 //!
 //! A [`Fault`] prints as `file:line: key: text`; texts say what was expected, what was found, and
-//! the cure. Values that may be credentials are never in a text: the caller sees to that.
+//! the cure. Values that may be credentials are never in a text: the caller sees to that, and puts
+//! any other value in as [`shown`]. Every fault prints on one line.
 
 use core::fmt;
 
@@ -128,12 +129,12 @@ impl Faults {
 
     fn line(&self, fault: &Fault) -> String {
         let Fault { place, text } = fault;
-        match (place.line, place.path.as_str()) {
+        one_line(&match (place.line, place.path.as_str()) {
             (0, "") => format!("{}: {text}", self.source),
             (0, path) => format!("{path}: {text}"),
             (line, "") => format!("{}:{line}: {text}", self.source),
             (line, path) => format!("{}:{line}: {path}: {text}", self.source),
-        }
+        })
     }
 }
 
@@ -144,6 +145,32 @@ impl fmt::Display for Faults {
 }
 
 impl core::error::Error for Faults {}
+
+/// A configured value as a fault's text shows it: a long one is cut.
+#[must_use]
+pub fn shown(value: &str) -> String {
+    match value.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
+        None => value.to_owned(),
+    }
+}
+
+/// Longest part of a value that a fault shows.
+const SHOWN_CHARS_MAX: usize = 128;
+
+/// Characters that end a line, move a terminal's cursor or turn the direction of text, escaped.
+fn one_line(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || turns(c) {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
 
 /// The known name closest to an unknown one, where one is close enough to be meant.
 #[must_use]
@@ -167,7 +194,7 @@ fn scored<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::{Faults, Place, closest, nearest};
+    use super::{Faults, Place, SHOWN_CHARS_MAX, closest, nearest, shown};
 
     #[test]
     fn faults_print_sorted_by_line_with_what_is_known_of_the_place() {
@@ -192,6 +219,31 @@ mod tests {
         );
         assert_eq!(faults.warning_lines(), ["ringway.toml:1: server: odd"]);
         assert_eq!(faults.len(), 4);
+    }
+
+    #[test]
+    fn faults_print_on_one_line_whatever_stands_in_them() {
+        let mut faults = Faults::new("a\nb");
+        let place = Place {
+            line: 1,
+            path: "c\r\nd".to_owned(),
+        };
+        faults.push(
+            &place,
+            "`\u{1B}[2J\u{85}\u{2028}\u{202E}` is no kind, é is none",
+        );
+        assert_eq!(
+            faults.lines(),
+            [r"a\nb:1: c\r\nd: `\u{1b}[2J\u{85}\u{2028}\u{202e}` is no kind, é is none"]
+        );
+    }
+
+    #[test]
+    fn shown_values_are_cut_behind_a_whole_character() {
+        let longest = "é".repeat(SHOWN_CHARS_MAX);
+        assert_eq!(shown(""), "");
+        assert_eq!(shown(&longest), longest);
+        assert_eq!(shown(&format!("{longest}xy")), format!("{longest}…"));
     }
 
     #[test]

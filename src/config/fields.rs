@@ -6,7 +6,7 @@
 
 use core::ops::RangeInclusive;
 
-use crate::config::fault::{At, Faults, Place, closest, nearest};
+use crate::config::fault::{At, Faults, Place, closest, nearest, shown};
 use crate::config::node::{Entry, Node, Value};
 
 /// The members of one table, taken out one by one.
@@ -109,7 +109,7 @@ impl<'f> Fields<'f> {
         let text = format!(
             "expected one of {}, found `{}`",
             known.join(", "),
-            said.value
+            shown(&said.value)
         );
         self.faults.push(&said.place, text);
         None
@@ -247,10 +247,12 @@ pub fn wrong_type(expected: &str, found: &Value) -> String {
 }
 
 /// A key as it is written in a path: quoted where it is not a bare one.
-fn quoted(name: &str) -> String {
+#[must_use]
+pub fn quoted(name: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let shown = shown(name);
     if !name.is_empty() && name.chars().all(is_bare) {
-        return name.to_owned();
+        return shown;
     }
-    format!("{name:?}")
+    format!("{shown:?}")
 }

@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::environment::{self, Lookup};
-use crate::config::fault::{At, Faults, Place};
+use crate::config::fault::{At, Faults, Place, shown};
 use crate::config::material::{Credential, Material, ProviderMaterial, TlsMaterial};
 use crate::config::node::{Entry, Node, Value};
 use crate::config::read;
@@ -94,7 +94,7 @@ pub fn parse(text: &str, faults: &mut Faults) -> Config {
         let name = name.and_then(|span| text.get(span)).unwrap_or_default();
         let place = Place {
             line,
-            path: name.to_owned(),
+            path: shown(name),
         };
         let cure = if is_repeated {
             "; keep one of them"
@@ -243,7 +243,7 @@ impl Sources<'_> {
     }
 
     fn unset(&mut self, variable: &At<String>) -> Credential {
-        let name = &variable.value;
+        let name = shown(&variable.value);
         let text = format!("environment variable {name} is not set; export it, or use key_file");
         self.faults.push(&variable.place, text);
         Credential::None
@@ -340,7 +340,10 @@ fn guard_fault(path: &Path, mode: u32, owner: u32, own: Option<u32>) -> Option<S
 
 /// The same as [`read_up_to`]; the error names the file.
 fn read_named(path: &Path, bytes_max: usize) -> Result<(Vec<u8>, Metadata), String> {
-    read_up_to(path, bytes_max).map_err(|text| format!("{} {text}", path.display()))
+    read_up_to(path, bytes_max).map_err(|text| {
+        let path = path.display().to_string();
+        format!("{} {text}", shown(&path))
+    })
 }
 
 fn read_up_to(path: &Path, bytes_max: usize) -> Result<(Vec<u8>, Metadata), String> {

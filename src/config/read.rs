@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::address;
 use crate::config::facts::facts;
-use crate::config::fault::{At, Faults, nearest};
+use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
 use crate::config::schema::{
@@ -122,7 +122,8 @@ fn log_sink(said: At<String>, faults: &mut Faults) -> LogSink {
         other => {
             let text = format!(
                 "expected stdout, stderr, off or a path that starts with `/` or `./`, \
-                 found `{other}`"
+                 found `{}`",
+                shown(other)
             );
             faults.push(&said.place, text);
             LogSink::default()
@@ -229,11 +230,14 @@ fn is_set(said: Option<At<bool>>) -> bool {
 /// What a fault says about a name that nobody has.
 #[must_use]
 pub fn no_such(kind: &str, said: &str, known: &[&str]) -> String {
-    let said: String = said.chars().take(64).collect();
+    let said = shown(said);
     let close = nearest(&said, known.iter().copied());
-    let hint = close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    let hint = close.map_or_else(String::new, |name| {
+        format!("; did you mean `{}`?", shown(name))
+    });
     if known.is_empty() {
         return format!("no {kind} `{said}`; none is configured");
     }
+    let known: Vec<String> = known.iter().map(|name| shown(name)).collect();
     format!("no {kind} `{said}`; known: {}{hint}", known.join(", "))
 }

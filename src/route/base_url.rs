@@ -6,6 +6,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::config::fault::shown;
 use crate::config::schema::ListenAddress;
 use crate::route::upstream::{Endpoint, Scheme};
 use crate::wire::kind::Wire;
@@ -137,7 +138,8 @@ fn check_path(prefix: &str) -> Result<(), String> {
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
     if segments.clone().any(odd) {
         return Err(format!(
-            "has an empty, `.` or `..` segment in its path {prefix}"
+            "has an empty, `.` or `..` segment in its path {}",
+            shown(prefix)
         ));
     }
     Ok(())
@@ -147,7 +149,10 @@ fn check_path(prefix: &str) -> Result<(), String> {
 fn root(prefix: &str, wire: Wire) -> Result<String, String> {
     match wire {
         Wire::OpenAiChat => match prefix.strip_suffix("/v1/v1") {
-            Some(before) => Err(format!("says /v1 twice; make its path {before}/v1")),
+            Some(before) => Err(format!(
+                "says /v1 twice; make its path {}/v1",
+                shown(before)
+            )),
             None => Ok(prefix.to_owned()),
         },
         Wire::AnthropicMessages => match prefix.strip_suffix("/v1") {
@@ -155,7 +160,8 @@ fn root(prefix: &str, wire: Wire) -> Result<String, String> {
                 let before = if before.is_empty() { "/" } else { before };
                 Err(format!(
                     "ends in /v1, which this wire adds itself (requests would go to /v1/v1); \
-                     make its path {before}"
+                     make its path {}",
+                    shown(before)
                 ))
             }
             None => Ok(format!("{prefix}/v1")),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::config::address;
-use crate::config::fault::{At, Faults, Place};
+use crate::config::fault::{At, Faults, Place, shown};
 use crate::config::load::Loaded;
 use crate::config::material::{Material, TlsMaterial};
 use crate::config::read::no_such;
@@ -120,7 +120,7 @@ impl Names {
             if let Some(said) = &provider.name
                 && known.iter().any(|known| known == name)
             {
-                let text = format!("a second provider named `{name}`");
+                let text = format!("a second provider named `{}`", shown(name));
                 faults.push(&said.place, text);
             }
             known.push(name.to_owned());
@@ -196,9 +196,11 @@ fn check_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
             None => taken.push((kind.wire, name)),
             Some((wire, first)) => {
                 let text = format!(
-                    "`{first}` takes the caller's key on the {} wire already, and it would go to \
-                     `{name}` too; give one of the two a key of ours by key_file or key_env",
-                    wire.name()
+                    "`{}` takes the caller's key on the {} wire already, and it would go to \
+                     `{}` too; give one of the two a key of ours by key_file or key_env",
+                    shown(first),
+                    wire.name(),
+                    shown(name)
                 );
                 faults.push(place, text);
             }
@@ -212,7 +214,8 @@ fn gateway_key_header(said: Option<&At<String>>, faults: &mut Faults) -> Option<
     if !is_token(&lower) {
         faults.push(&said.place, "expected a header name");
     } else if is_withheld(&lower) {
-        let text = format!("{lower} is read anyway, or frames the message; name another header");
+        let name = shown(&lower);
+        let text = format!("{name} is read anyway, or frames the message; name another header");
         faults.push(&said.place, text);
     }
     Some(lower.into())
@@ -233,7 +236,7 @@ fn models_of(
                     vacant.insert(index);
                 }
                 Entry::Occupied(_) => {
-                    let text = format!("the id `{}` stands for a model already", id.value);
+                    let text = format!("the id `{}` stands for a model already", shown(&id.value));
                     faults.push(&id.place, text);
                 }
             }
@@ -255,7 +258,8 @@ fn targets_of(said: &[At<String>], names: &Names, faults: &mut Faults) -> Vec<Ta
     let mut targets: Vec<Target> = Vec::with_capacity(said.len());
     for target in said {
         let Some((name, model)) = target.value.split_once('/') else {
-            let text = format!("expected provider/upstream-model, found `{}`", target.value);
+            let found = shown(&target.value);
+            let text = format!("expected provider/upstream-model, found `{found}`");
             faults.push(&target.place, text);
             continue;
         };

@@ -1,6 +1,6 @@
 //! One `[[provider]]` of the configuration into one [`Provider`] of the plan.
 
-use crate::config::fault::{At, Faults, nearest};
+use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::material::{Credential, ProviderMaterial};
 use crate::config::read::no_such;
 use crate::config::schema::{Fact, KeySource, ListenAddress, Provider as Said};
@@ -137,7 +137,7 @@ fn endpoint(
     if base_url::lacks_version(&endpoint, kind.wire) {
         let text = format!(
             "has no /v1; the OpenAI wire's base URL includes it, requests go to {}/chat/completions",
-            endpoint.root
+            shown(&endpoint.root)
         );
         if is_own_host(&endpoint, kind) {
             faults.push(&url.place, format!("{text}; add /v1"));

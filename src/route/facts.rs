@@ -1,6 +1,6 @@
 //! The model table of a plan: what the crate knows, and what the configuration adds.
 
-use crate::config::fault::{At, Faults, nearest};
+use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::schema::{Fact, ModelFacts as Said};
 use crate::translate::models::{FACT_NAMES, FactFault, ModelFacts, ModelTable};
 
@@ -34,7 +34,8 @@ fn set(facts: &mut ModelFacts, name: &At<String>, fact: &Fact, faults: &mut Faul
             faults.push(&name.place, format!("unknown fact{meant} known: {known}"));
         }
         Err(FactFault::Value { expected }) => {
-            faults.push(&name.place, format!("expected {expected}, found `{value}`"));
+            let text = format!("expected {expected}, found `{}`", shown(&value));
+            faults.push(&name.place, text);
         }
     }
 }

@@ -6,7 +6,8 @@
 //! Invariants:
 //! - the same field or fault comes out for every way of cutting the same body;
 //! - a second `model` is a fault: what routes a request must have one reading;
-//! - line ends are CRLF and a delimiter stands on a line of its own, as RFC 2046 §5.1.1 has it.
+//! - line ends are CRLF and a delimiter stands on a line of its own, as RFC 2046 §5.1.1 has it;
+//!   no other line of a part, its first included, starts like one.
 //!
 //! Not here: any other field but those that ask for a promise about data, and what the parts hold.
 
@@ -97,7 +98,7 @@ impl Finder {
         }
         Some(Self {
             delimiter: [b"\r\n--", boundary.as_bytes()].concat(),
-            carry: b"\r\n".to_vec(),
+            carry: LINE_END.to_vec(),
             at: 0,
             searched: 0,
             state: State::Content { is_model: false },
@@ -143,7 +144,7 @@ impl Finder {
         }
         let kept = self.delimiter.len() - 1;
         if is_model {
-            if self.carry.len() > MODEL_ID_BYTES_MAX + kept {
+            if self.carry.len() > LINE_END.len() + MODEL_ID_BYTES_MAX + kept {
                 return Err(FormFault::NotText);
             }
             self.searched = self.carry.len().saturating_sub(kept);
@@ -158,14 +159,14 @@ impl Finder {
         if self.field.is_some() {
             return Err(FormFault::Repeated);
         }
-        let value = self.carry.get(..end).unwrap_or_default();
+        // Nothing, where the delimiter follows the head at once.
+        let value = self.carry.get(LINE_END.len()..end).unwrap_or_default();
         let text = core::str::from_utf8(value).map_err(|_| FormFault::NotText)?;
         if text.is_empty() || text.len() > MODEL_ID_BYTES_MAX {
             return Err(FormFault::NotText);
         }
-        let start = self.at - LINE_END;
         self.field = Some(Field {
-            span: start..start + end as u64,
+            span: self.at..self.at + text.len() as u64,
             value: text.to_owned(),
         });
         Ok(())
@@ -219,7 +220,7 @@ impl Finder {
             return Err(FormFault::Repeated);
         }
         // The empty line's end stays: a delimiter may follow at once.
-        self.drop_front(end + if is_model { 4 } else { 2 });
+        self.drop_front(end + LINE_END.len());
         self.state = State::Content { is_model };
         Ok(true)
     }
@@ -313,8 +314,8 @@ fn unquote(quoted: &str) -> Option<(String, &str)> {
 
 /// RFC 2046 allows 70.
 const BOUNDARY_BYTES_MAX: usize = 200;
-/// The CRLF before the first delimiter, which is thought.
-const LINE_END: u64 = 2;
+/// Belongs to the delimiter behind it; before the first one it is thought.
+const LINE_END: &[u8] = b"\r\n";
 
 #[cfg(test)]
 mod tests;

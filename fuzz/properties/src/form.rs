@@ -24,7 +24,7 @@ pub fn check(input: &[u8]) {
     if kind == usual
         && let Some(expected) = plain(body)
     {
-        assert_eq!(found.map(|field| field.map(|it| it.value)), Ok(expected));
+        assert_eq!(found.map(|field| field.map(|it| it.value)), expected);
     }
 }
 
@@ -36,9 +36,10 @@ fn search(kind: &[u8], pieces: &[&[u8]]) -> Result<Option<Field>, FormFault> {
     Ok(finder.field().cloned())
 }
 
-/// The model of a body that is a form beyond doubt: every part one plain head line; nothing for
-/// any other body.
-fn plain(body: &[u8]) -> Option<Option<String>> {
+/// What comes of a body that is a form beyond doubt (every part one plain head line), or that is
+/// one but for a first line of a part that starts with the dashes and the boundary and is no
+/// delimiter, which RFC 2046 §5.1.1 forbids; nothing for any other body.
+fn plain(body: &[u8]) -> Option<Result<Option<String>, FormFault>> {
     let text = std::str::from_utf8(body).ok()?;
     let text = text
         .strip_prefix("--b\r\n")?
@@ -52,12 +53,21 @@ fn plain(body: &[u8]) -> Option<Option<String>> {
         if is_odd || is_promise || name.len() > 1000 {
             return None;
         }
+        let line = value.strip_prefix("--b");
+        if line.is_some_and(|rest| rest.is_empty() || rest.starts_with(['\r', '-', ' ', '\t'])) {
+            return None;
+        }
         if name == "model" {
             if model.is_some() || value.is_empty() || value.len() > 1000 {
                 return None;
             }
+            if line.is_some() {
+                return Some(Err(FormFault::NotText));
+            }
             model = Some(value.to_owned());
+        } else if line.is_some() {
+            return Some(Err(FormFault::Malformed));
         }
     }
-    Some(model)
+    Some(Ok(model))
 }

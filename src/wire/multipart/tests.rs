@@ -87,6 +87,19 @@ fn p14_forms_with_two_readings_are_faults() {
         ),
         (format!("{}{end}", model("")), FormFault::NotText),
         (
+            format!(
+                "{}{}{end}",
+                model("").replace("\r\n\r\n\r\n", "\r\n\r\n"),
+                model("a")
+            ),
+            FormFault::NotText,
+        ),
+        (format!("{}{end}", model("--XyZa")), FormFault::NotText),
+        (
+            format!("{}{end}", part("a: b", "--XyZa")),
+            FormFault::Malformed,
+        ),
+        (
             format!("{}{end}", model(&"x".repeat(MODEL_ID_BYTES_MAX + 1))),
             FormFault::NotText,
         ),
