@@ -2,7 +2,7 @@
 //!
 //! A client that did not ask for usage must not see the chunk that the gateway asked for: an event
 //! whose `choices` are empty and which carries a `usage` object. It goes; every other byte passes
-//! as it came.
+//! as it came. Of several `choices` all are empty: no reader finds one in what goes.
 //!
 //! Invariants:
 //! - the same bytes come out for every way of cutting the same input;
@@ -194,29 +194,13 @@ impl UsageStrip {
         if self.unclear {
             return true;
         }
-        let start = self.held.trim_ascii_start();
-        if start.first() == Some(&b':') {
-            return false;
+        match choices(&self.held, self.searched.saturating_sub(CHOICES.len())) {
+            Choices::Absent => self.searched = self.held.len(),
+            Choices::Cut => {}
+            Choices::Unclear => self.unclear = true,
+            Choices::Others(_) => return false,
         }
-        let from = self.searched.saturating_sub(CHOICES.len());
-        let unseen = self.held.get(from..).unwrap_or_default();
-        let Some(found) = CHOICES.find(unseen) else {
-            self.searched = self.held.len();
-            return true;
-        };
-        let before = self.held.get(..from + found).unwrap_or_default();
-        let value = unseen.get(found + CHOICES.len()..).unwrap_or_default();
-        if is_within(before) || value.len() > BLANKS_MAX {
-            self.unclear = true;
-            return true;
-        }
-        let mut value = value.iter().filter(|byte| !byte.is_ascii_whitespace());
-        match (value.next(), value.next(), value.next()) {
-            (Some(b':'), Some(b'['), Some(byte)) => *byte == b']',
-            (Some(b':'), Some(byte), _) => *byte == b'[',
-            (Some(byte), _, _) => *byte == b':',
-            (None, ..) => true,
-        }
+        true
     }
 
     /// A whole event: passes, unless it is the chunk.
@@ -254,10 +238,13 @@ impl UsageStrip {
         let is_empty = |choices: Value<'_>| {
             choices.kind() == Kind::Array && choices.elements().next().is_none()
         };
-        root.get("choices").is_some_and(is_empty)
-            && root
-                .get("usage")
-                .is_some_and(|usage| usage.kind() == Kind::Object)
+        let (mut choices, mut usage) = (None, false);
+        root.each_member(|name, value| match name {
+            b"choices" => choices = Some(choices.unwrap_or(true) && is_empty(value)),
+            b"usage" => usage = value.kind() == Kind::Object,
+            _ => {}
+        });
+        choices == Some(true) && usage
     }
 }
 
@@ -282,38 +269,64 @@ impl Lf {
     }
 }
 
-/// Whether a whole record may be the chunk. A record whose first `choices` is some other object's
-/// may have its own behind it; one without may spell it with an escape.
+/// Whether a whole record may be the chunk. One without the name may spell it with an escape.
 fn may_be_chunk(record: &[u8]) -> bool {
-    if other_choices(record).is_some() {
-        return false;
-    }
-    let Some(value) = CHOICES.value_in(record) else {
-        return true;
-    };
-    let before = record.get(..record.len() - value.len()).unwrap_or_default();
-    if is_within(before) {
-        return USAGE
-            .value_in(record)
-            .is_some_and(|usage| usage.starts_with(b"{"));
-    }
-    true
+    other_choices(record).is_none()
+        && (USAGE.find(record).is_some() || memchr::memchr(b'\\', record).is_some())
 }
 
-/// Where a record has shown that its choices are not empty, as nearly all do: as a member of the
-/// outermost object, seen without reading it. What follows cannot change that.
+/// Where a record has shown that its choices are not empty, as nearly all do.
 fn other_choices(record: &[u8]) -> Option<usize> {
-    let value = CHOICES.value_in(record)?;
-    let before = record.get(..record.len() - value.len())?;
-    if is_within(before) {
-        return None;
+    match choices(record, 0) {
+        Choices::Others(end) => Some(end),
+        Choices::Absent | Choices::Cut | Choices::Unclear => None,
     }
-    let first = match value.strip_prefix(b"[") {
-        Some(elements) => elements.trim_ascii_start(),
-        None => value,
+}
+
+/// What the start of a record shows of its choices.
+enum Choices {
+    /// They have not come.
+    Absent,
+    /// Their first bytes have not come.
+    Cut,
+    /// They are to be read when the record is whole.
+    Unclear,
+    /// They are not empty: seen as a member of the outermost object, up to this place, without
+    /// reading it. What follows cannot change that.
+    Others(usize),
+}
+
+/// Looks for choices in a record from `from` on.
+fn choices(record: &[u8], from: usize) -> Choices {
+    let unseen = record.get(from..).unwrap_or_default();
+    let Some(found) = CHOICES.find(unseen) else {
+        return Choices::Absent;
     };
-    let is_other = *first.first()? != b']' || first.len() == value.len();
-    is_other.then(|| record.len() - first.len() + 1)
+    let before = record.get(..from + found).unwrap_or_default();
+    let behind = unseen.get(found + CHOICES.len()..).unwrap_or_default();
+    let is_name = is_data(before) && !before.ends_with(b"\\") && !is_within(before);
+    let mut rest = behind.iter().enumerate();
+    let mut next = || rest.find(|(_, byte)| !b" \t".contains(byte));
+    let (colon, value) = (next(), next());
+    let first = match value {
+        Some((_, b'[')) => next(),
+        _ => value,
+    };
+    match (colon, first) {
+        _ if !is_name => Choices::Unclear,
+        (Some((_, byte)), _) if *byte != b':' => Choices::Unclear,
+        // Other lines, of any field, may stand before what follows.
+        (_, Some((_, b']' | b'\n' | b'\r'))) => Choices::Unclear,
+        (_, Some((at, _))) => Choices::Others(record.len() - behind.len() + at + 1),
+        (_, None) if behind.len() > BLANKS_MAX => Choices::Unclear,
+        (_, None) => Choices::Cut,
+    }
+}
+
+/// Whether what follows stands on a `data` line.
+fn is_data(before: &[u8]) -> bool {
+    let line = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |end| end + 1);
+    before.get(line..).unwrap_or_default().starts_with(b"data:")
 }
 
 /// Whether what follows may stand within an object of the outermost one.

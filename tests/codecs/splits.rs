@@ -84,6 +84,10 @@ fn strip_takes_the_usage_chunk_however_it_is_spelled_and_nothing_else() {
         format!(r#"{{"ch\u006fices":[],"usage":{usage}}}"#),
         format!(r#"{{"x":{{"choices":[1]}},"usage":{usage},"ch\u006fices":[ ]}}"#),
         r#"{"choices":[],"us\u0061ge":{}}"#.to_owned(),
+        r#"{"id":"choices","choices":[],"usage":{}}"#.to_owned(),
+        r#"{"\"choices":[1],"choices":[],"usage":{}}"#.to_owned(),
+        r#"{"x":{"choices":1},"y":{"usage":1},"choices":[],"usage":{}}"#.to_owned(),
+        r#"{"choices":[],"choices":[],"usage":null,"usage":{}}"#.to_owned(),
     ];
     let stays = [
         format!(r#"{{"choices":[{{"index":0}}],"usage":{usage}}}"#),
@@ -94,31 +98,62 @@ fn strip_takes_the_usage_chunk_however_it_is_spelled_and_nothing_else() {
         r#"{"x":{"choices":[],"usage":{}},"choices":[1]}"#.to_owned(),
         r#"{"choices":"[]","usage":{}}"#.to_owned(),
         r#"{"error":{"choices":[],"usage":{}}}"#.to_owned(),
+        r#"{"choices":[],"choices":[1],"usage":{}}"#.to_owned(),
+        r#"{"choices":[1],"choices":[],"usage":{}}"#.to_owned(),
+        r#"{"x":"{","choices":"","choices":[],"usage":{}}"#.to_owned(),
+        r#"{"choices":[],"usage":{},"usage":null}"#.to_owned(),
     ];
     let rows = gone
         .iter()
         .map(|it| (it, ""))
         .chain(stays.iter().map(|it| (it, "stays")));
     for (chunk, fate) in rows {
-        let event = format!("data: {chunk}\n\n");
-        let (start, end) = ("data: {\"choices\":[{}]}\n\n", "data: [DONE]\n\n");
-        let body = [start, &event, end].concat();
-        let expected = match fate {
-            "" => [start, end].concat(),
-            _ => body.clone(),
-        };
-        for at in 0..=body.len() {
-            let (a, b) = body.as_bytes().split_at(at);
-            let out = String::from_utf8(strip_pieces(&[a, b])).unwrap();
-            assert_eq!(out, expected, "{chunk} cut at {at}");
-        }
-        let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
-        assert_eq!(
-            strip_pieces(&bytes),
-            expected.as_bytes(),
-            "{chunk} byte by byte"
-        );
+        strip_in_all_cuts(&format!("data: {chunk}\n\n"), fate.is_empty());
     }
+}
+
+#[test]
+fn strip_takes_the_usage_chunk_however_its_lines_stand() {
+    let chunk = "data: {\"choices\":[],\"usage\":{}}\n\n";
+    let gone = [
+        format!(": ping\n{chunk}"),
+        format!(":\n:{{\"choices\":[1]\nevent: \"choices\":1\n{chunk}"),
+        format!("event: {{\"choices\":1\ndata\n{chunk}"),
+        "data: {\ndata: \"choices\":\ndata: [],\"usage\":{}}\n\n".to_owned(),
+        "data: {\ndata:\"choices\": [\n: x\ndata: ]\ndata: ,\"usage\":{}}\n\n".to_owned(),
+        "data: {\"choices\"\r\ndata::[],\"usage\":\r\ndata:{}}\r\n\r\n".to_owned(),
+    ];
+    let stays = [
+        format!(": {chunk}"),
+        "data: {\ndata: \"choices\": [\ndata: 1\ndata: ],\"usage\":{}}\n\n".to_owned(),
+        format!("data: {{\"choices\":[],\"usage\":{{}}}}\n{chunk}"),
+    ];
+    for (event, goes) in gone
+        .iter()
+        .map(|it| (it, true))
+        .chain(stays.iter().map(|it| (it, false)))
+    {
+        strip_in_all_cuts(event, goes);
+    }
+}
+
+/// Holds what becomes of an event amid a stream against what is to, however the stream is cut.
+fn strip_in_all_cuts(event: &str, goes: bool) {
+    let (start, end) = ("data: {\"choices\":[{}]}\n\n", "data: [DONE]\n\n");
+    let body = [start, event, end].concat();
+    let expected = if goes {
+        [start, end].concat()
+    } else {
+        body.clone()
+    };
+    for at in 0..=body.len() {
+        let (a, b) = body.as_bytes().split_at(at);
+        let out = String::from_utf8(strip_pieces(&[a, b])).unwrap();
+        assert_eq!(out, expected, "{event} cut at {at}");
+    }
+    let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+    let out = strip_pieces(&bytes);
+    assert_eq!(out, expected.as_bytes(), "{event} byte by byte");
 }
 
 #[test]

@@ -114,7 +114,8 @@ fn is_usage_chunk(record: &[u8]) -> bool {
     let Some(members) = data.first().and_then(|data| json::members(data)) else {
         return false;
     };
-    let first = |name: &str| json::all(&members, name).first().copied();
-    let empty = |list: &str| json::elements(list.as_bytes()).is_some_and(|all| all.is_empty());
-    first("choices").is_some_and(empty) && first("usage").is_some_and(|it| it.starts_with('{'))
+    let empty = |list: &&str| json::elements(list.as_bytes()).is_some_and(|all| all.is_empty());
+    let (choices, usage) = (json::all(&members, "choices"), json::all(&members, "usage"));
+    let is_object = usage.last().is_some_and(|it| it.starts_with('{'));
+    !choices.is_empty() && choices.iter().all(empty) && is_object
 }
