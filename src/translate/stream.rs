@@ -136,8 +136,8 @@ impl StreamTranslator {
         let last = self.frames.finish();
         if self.core.is_open() {
             match last {
-                // Without its value a last `data` line shows no more than that something was cut.
-                Ok(Some(frame)) if !frame.data.trim_ascii().is_empty() => {
+                // What is cut shows no more than that, whosever event it was.
+                Ok(Some(frame)) if codec::is_whole(frame.data, &mut self.core.tape) => {
                     self.core.frame(frame, out);
                 }
                 Ok(None) if between => {}

@@ -40,7 +40,7 @@ use crate::chat::error::ErrorFacts;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::scan::{DEPTH_MAX, unmarked};
 use crate::json::tape::Tape;
-use crate::limits::{ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, EVENT_VALUES_MAX, IDLE_FRAME_BYTES};
+use crate::limits::{ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, IDLE_FRAME_BYTES};
 use crate::sse::record::{self, Cutter};
 use crate::translate::progress::Progress;
 use crate::translate::response::{AnswerFacts, logged};
@@ -219,8 +219,7 @@ impl Tap {
     /// its data is whole by itself.
     fn last_is_whole(&mut self, carried: &[u8]) -> bool {
         match record::data(carried, self.first, &mut self.joined) {
-            Some(data) if data.trim_ascii_start().starts_with(b"[DONE]") => true,
-            Some(data) => self.tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX).is_ok(),
+            Some(data) => codec::is_whole(data, &mut self.tape),
             None => {
                 let text = carried.trim_ascii();
                 text.is_empty() || text.starts_with(b":")

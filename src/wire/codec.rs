@@ -6,8 +6,9 @@ use crate::chat::response::Answer;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
 use crate::json::rewrite::Edits;
+use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Tape, Value};
-use crate::limits::Limits;
+use crate::limits::{EVENT_VALUES_MAX, Limits};
 use crate::wire::anthropic::facts as anthropic_facts;
 use crate::wire::anthropic::response as anthropic_response;
 use crate::wire::anthropic::stream::decode::Decoder as AnthropicDecoder;
@@ -130,6 +131,13 @@ impl StreamEncoder {
             Self::Anthropic(encoder) => encoder.encode(event, out),
         }
     }
+}
+
+/// Whether the data of an event that nothing has ended is whole by itself: JSON, or the OpenAI wire's
+/// terminator. Of any other text nobody can tell what is missing.
+pub fn is_whole(data: &[u8], tape: &mut Tape) -> bool {
+    data.trim_ascii_start().starts_with(b"[DONE]")
+        || tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX).is_ok()
 }
 
 /// Appends a sign of life in `wire`.

@@ -261,7 +261,7 @@ fn damage_at_random_places_never_panics_and_ends_once_however_it_is_cut() {
 }
 
 #[test]
-fn last_event_cut_amid_its_data_field_is_no_end_for_tap_and_translator() {
+fn last_event_that_is_not_whole_is_no_end_for_tap_and_translator() {
     let streams = [
         (
             Wire::OpenAiChat,
@@ -279,6 +279,14 @@ fn last_event_cut_amid_its_data_field_is_no_end_for_tap_and_translator() {
             ("data", End::Truncated),
             ("data:", End::Truncated),
             ("data: ", End::Truncated),
+            ("data: {\"type\":\"ping", End::Truncated),
+            ("event: other\ndata: {\"a\":", End::Truncated),
+            ("event: other\ndata: 50 per c", End::Truncated),
+            (
+                "event: other\ndata: {\ndata: \"a\":1\ndata: }",
+                End::Complete,
+            ),
+            ("event: other\ndata: 50 per cent\n\n", End::Complete),
         ] {
             let stream = format!("{start}{rest}");
             let translated = translate_pieces(wire, context(), &[stream.as_bytes()], true);

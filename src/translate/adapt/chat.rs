@@ -38,6 +38,13 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
     if !fit.dialect.late_system {
         early_system(fit, request);
     }
+    if request.messages.is_empty() && request.system.is_empty() {
+        // An empty answer alone is a conversation at Anthropic; no message at all is one nowhere.
+        fit.notes.changed("messages");
+        request
+            .messages
+            .push(turn_of(Role::User, vec![turns::dot()], 0));
+    }
     join_turns(request, fit.dialect.repeated_roles);
     if !fit.dialect.user_after_tool {
         part_user_from_tool(fit, request);

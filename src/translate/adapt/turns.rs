@@ -226,7 +226,7 @@ fn prefill(fit: &Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
 }
 
 /// What a user turn says that says nothing.
-fn dot<'a>() -> Block<'a> {
+pub(super) fn dot<'a>() -> Block<'a> {
     Block::text(Raw::from_checked(b"."))
 }
 

@@ -218,3 +218,38 @@ fn e1_one_turn_is_the_start_of_the_next() {
         before = bytes;
     }
 }
+
+#[test]
+fn conversation_of_which_nothing_is_left_asks_a_dot() {
+    let dot = r#"[{"role":"user","content":"."}]"#;
+    let thought = r#"[{"type":"thinking","thinking":"t","signature":"s"}]"#;
+    let cases = [
+        ("assistant", r#""""#, "", dot, "changed=messages"),
+        ("assistant", "[]", "", dot, "changed=messages"),
+        ("system", r#""""#, "", dot, "changed=messages"),
+        (
+            "assistant",
+            thought,
+            "",
+            dot,
+            "dropped=thinking; changed=messages",
+        ),
+        (
+            "assistant",
+            r#""""#,
+            r#","system":"S""#,
+            r#"[{"role":"system","content":"S"}]"#,
+            "",
+        ),
+    ];
+    let late = |taken: bool| Run::to_openai(GPT_4O).dialect(|dialect| dialect.late_system = taken);
+    for (role, content, more, expected, notes) in cases {
+        let turn = format!(r#"[{{"role":"{role}","content":{content}}}]"#);
+        let body = format!(r#"{{"model":"m","max_tokens":9,"messages":{turn}{more}}}"#);
+        for run in [late(true), late(false)] {
+            let out = run.ok(&body);
+            assert_eq!(out.json["messages"], json(expected), "{body}");
+            assert_eq!(out.notes, notes, "{body}");
+        }
+    }
+}
