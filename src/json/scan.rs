@@ -76,6 +76,17 @@ pub fn marked_document<S: Sink>(
     behind_mark(text, at, depth_max, sink)
 }
 
+/// `text` less the blanks of JSON around it: no others, such as a form feed.
+#[must_use]
+pub const fn trimmed(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..]
+    | [rest @ .., b' ' | b'\t' | b'\n' | b'\r'] = text
+    {
+        text = rest;
+    }
+    text
+}
+
 /// `text` less the byte order mark that it may open with.
 #[must_use]
 pub fn unmarked(text: &[u8]) -> &[u8] {

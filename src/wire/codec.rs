@@ -6,7 +6,7 @@ use crate::chat::response::Answer;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
 use crate::json::rewrite::Edits;
-use crate::json::scan::DEPTH_MAX;
+use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, Limits};
 use crate::wire::anthropic::facts as anthropic_facts;
@@ -136,8 +136,7 @@ impl StreamEncoder {
 /// Whether the data of an event that nothing has ended is whole by itself: JSON, or the OpenAI wire's
 /// terminator. Of any other text nobody can tell what is missing.
 pub fn is_whole(data: &[u8], tape: &mut Tape) -> bool {
-    data.trim_ascii_start().starts_with(b"[DONE]")
-        || tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX).is_ok()
+    trimmed(data).starts_with(b"[DONE]") || tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX).is_ok()
 }
 
 /// Appends a sign of life in `wire`.

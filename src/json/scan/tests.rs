@@ -306,3 +306,16 @@ fn sink_hears_everything_once_and_may_end_the_scan() {
         }
     );
 }
+
+#[test]
+fn trimmed_takes_the_blanks_of_json_alone() {
+    for (text, rest) in [
+        (&b" \t\r\n{ }\n "[..], &b"{ }"[..]),
+        (b"{}\x0c", b"{}\x0c"),
+        (b"\x0c {}", b"\x0c {}"),
+        (b" \n", b""),
+        (b"", b""),
+    ] {
+        assert_eq!(trimmed(text), rest);
+    }
+}

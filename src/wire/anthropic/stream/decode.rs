@@ -10,7 +10,7 @@
 use crate::chat::event::{Citation, Ending, Event, Step, StreamFault};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
-use crate::json::scan::DEPTH_MAX;
+use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::escape_into;
 use crate::limits::{BLOCKS_OPEN_MAX, EVENT_VALUES_MAX, TOOL_CALLS_MAX};
@@ -103,7 +103,7 @@ impl Decoder {
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
-        let data = data.trim_ascii();
+        let data = trimmed(data);
         if data.is_empty() {
             return Ok(Step::Open);
         }

@@ -2,7 +2,7 @@
 
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
-use crate::json::scan::DEPTH_MAX;
+use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::anthropic::{error, stop, usage};
@@ -33,7 +33,7 @@ impl Watch {
                 Some(Glance::Delta(_)) | None => {}
             }
         }
-        if data.trim_ascii().is_empty() {
+        if trimmed(data).is_empty() {
             return Seen::Nothing;
         }
         match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {

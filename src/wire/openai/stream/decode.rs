@@ -12,7 +12,7 @@ use crate::chat::event::{Ending, Event, Step, StreamFault};
 use crate::chat::response::Opaque;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
-use crate::json::scan::DEPTH_MAX;
+use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::error_text;
@@ -71,7 +71,7 @@ impl Decoder {
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
-        let data = data.trim_ascii();
+        let data = trimmed(data);
         if data.is_empty() {
             return Ok(Step::Open);
         }

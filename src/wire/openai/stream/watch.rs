@@ -1,7 +1,7 @@
 //! Reads along a stream of the OpenAI wire, as little as it can.
 
 use crate::chat::usage::{StopReason, Usage};
-use crate::json::scan::DEPTH_MAX;
+use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::error_text;
@@ -23,7 +23,7 @@ pub struct Watch {
 impl Watch {
     /// Looks at the data of one event.
     pub fn see(&mut self, data: &[u8], tape: &mut Tape) -> Seen {
-        let data = data.trim_ascii();
+        let data = trimmed(data);
         if data.is_empty() {
             return Seen::Nothing;
         }
