@@ -76,8 +76,6 @@ pub struct Unsaid {
 pub enum Fate {
     /// A hint: left out.
     Dropped,
-    /// An optimisation: left out, and the answer means the same without.
-    Spared,
     /// Said in another way already, which means less.
     Changed,
     /// A contract: refused, for this reason.
@@ -433,15 +431,6 @@ impl Unsaid {
         Self {
             name: Cow::Borrowed(name),
             fate: Fate::Dropped,
-        }
-    }
-
-    /// An optimisation called `name`.
-    #[must_use]
-    pub const fn spared(name: &'static str) -> Self {
-        Self {
-            name: Cow::Borrowed(name),
-            fate: Fate::Spared,
         }
     }
 

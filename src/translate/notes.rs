@@ -1,7 +1,7 @@
 //! What a translation left out or changed, as the response header names it.
 //!
-//! A note is a **loss** where the model is told less than was asked. What only costs more or comes
-//! later without it, and what the wires' own rules say in another form, is named and no loss.
+//! A note is a **loss**, but for what the wires' own rules leave behind or say in another place:
+//! reasoning that only its own model reads, instructions that became text of the user.
 
 use std::borrow::Cow;
 

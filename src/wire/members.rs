@@ -89,7 +89,7 @@ impl<'t> Members<'t> {
             let unsaid = match rule {
                 Rule::Read | Rule::Own => continue,
                 Rule::Hint => Unsaid::dropped(name),
-                Rule::Optimisation => Unsaid::spared(name),
+                Rule::Optimisation => Unsaid::dropped(name),
                 Rule::Contract(reason) => Unsaid::refused(name, reason),
             };
             if !is_neutral(*value, *neutral) {

@@ -7,15 +7,14 @@ use crate::support::{Run, chat, chat_messages, messages};
 const GPT_5: &str = "gpt-5.1";
 const CLAUDE: &str = "claude-opus-4-6";
 
-/// A turn of a coding client: marks, betas, thinking of the model before, instructions on the way.
+/// A turn of a coding client without its optimisations: thinking of the model before, instructions
+/// on the way.
 const CODING: &str = r#"{"model":"m","max_tokens":32000,"stream":true,
   "system":[{"type":"text","text":"x-anthropic-billing-header: cc_version=2.1"},
-    {"type":"text","text":"You are an agent.","cache_control":{"type":"ephemeral"}}],
+    {"type":"text","text":"You are an agent."}],
   "thinking":{"type":"adaptive"},"output_config":{"effort":"high"},
-  "context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]},
-  "metadata":{"user_id":"user_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef_account__session_0123"},
-  "tools":[{"name":"Read","description":"Reads.","input_schema":{"type":"object","properties":{"path":{"type":"string"}}},
-    "eager_input_streaming":true,"defer_loading":true,"cache_control":{"type":"ephemeral"}}],
+  "metadata":{"user_id":"user_0123"},
+  "tools":[{"name":"Read","description":"Reads.","input_schema":{"type":"object","properties":{"path":{"type":"string"}}}}],
   "messages":[
     {"role":"user","content":[{"type":"text","text":"hi"}]},
     {"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"c2ln"},
@@ -24,7 +23,7 @@ const CODING: &str = r#"{"model":"m","max_tokens":32000,"stream":true,
     {"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"text"}]},
     {"role":"system","content":"The file has changed."},
     {"role":"assistant","content":[{"type":"thinking","thinking":"so","signature":"c2ln"},{"type":"text","text":"Done."}]},
-    {"role":"user","content":[{"type":"text","text":"go on","cache_control":{"type":"ephemeral"}}]}]}"#;
+    {"role":"user","content":[{"type":"text","text":"go on"}]}]}"#;
 
 fn strict(run: Run<'_>) -> Run<'_> {
     run.hints(|hints| hints.strict = true)
@@ -32,11 +31,11 @@ fn strict(run: Run<'_>) -> Run<'_> {
 
 #[test]
 fn a_coding_clients_conversation_passes_and_names_what_was_left_out() {
-    for (run, moved) in [
-        (Run::to_openai(GPT_5), "metadata"),
+    for (run, notes) in [
+        (Run::to_openai(GPT_5), "dropped=thinking"),
         (
             Run::to_openai(GPT_5).dialect(|dialect| dialect.late_system = false),
-            "messages,metadata",
+            "dropped=thinking; changed=messages",
         ),
         (
             Run {
@@ -46,17 +45,10 @@ fn a_coding_clients_conversation_passes_and_names_what_was_left_out() {
                 },
                 ..Run::to_openai("qwen3:8b")
             },
-            "metadata",
+            "dropped=thinking",
         ),
     ] {
-        let run = strict(run).hints(|hints| hints.betas = true);
-        assert_eq!(
-            run.ok(CODING).notes,
-            format!(
-                "dropped=anthropic-beta,cache_control,context_management,defer_loading,\
-                 eager_input_streaming,thinking; changed={moved}"
-            )
-        );
+        assert_eq!(strict(run).ok(CODING).notes, notes);
     }
     // A signature of Gemini's, towards a service that has no use for it.
     let signed = CODING.replace("toolu_1", "call_1__thought__c2ln");
@@ -70,6 +62,7 @@ fn what_the_model_is_no_longer_told_is_a_loss_beside_what_is_none() {
         (r#""top_k":5,"#, "top_k"),
         (r#""temperature":0.2,"#, "temperature"),
         (r#""novelty":1,"#, "novelty"),
+        (r#""speed":"fast","#, "speed"),
     ] {
         let body = CODING.replacen('{', &format!("{{{member}"), 1);
         assert_eq!(strict(Run::to_openai(GPT_5)).refused(&body), param);
@@ -77,9 +70,19 @@ fn what_the_model_is_no_longer_told_is_a_loss_beside_what_is_none() {
     for (from, to, param) in [
         (r#""effort":"high""#, r#""effort":"max""#, "output_config"),
         (
-            r#""eager_input_streaming":true"#,
-            r#""input_examples":[]"#,
+            r#""description":"Reads.""#,
+            r#""description":"Reads.","input_examples":[]"#,
             "input_examples",
+        ),
+        (
+            r#""description":"Reads.""#,
+            r#""description":"Reads.","defer_loading":true"#,
+            "defer_loading",
+        ),
+        (
+            r#""text":"hi""#,
+            r#""text":"hi","cache_control":{"type":"ephemeral"}"#,
+            "cache_control",
         ),
         (r#""go on""#, r#""go on","odd":1"#, "odd"),
         (
@@ -121,20 +124,19 @@ fn an_openai_clients_history_of_another_model_passes() {
 }
 
 #[test]
-fn optimisations_of_the_openai_wire_are_named_and_no_loss() {
-    for (members, notes) in [
+fn optimisations_are_losses_like_all_that_is_dropped() {
+    for (members, param) in [
         (
             r#""prediction":{"type":"content","content":"x"}"#,
-            "dropped=prediction",
+            "prediction",
         ),
-        (
-            r#""prompt_cache_key":"k","prompt_cache_options":{},"prompt_cache_retention":"24h""#,
-            "dropped=prompt_cache_key,prompt_cache_options,prompt_cache_retention",
-        ),
+        (r#""prompt_cache_key":"k""#, "prompt_cache_key"),
     ] {
-        let out = strict(Run::to_anthropic(CLAUDE)).ok(&chat(members));
-        assert_eq!(out.notes, notes);
+        let run = strict(Run::to_anthropic(CLAUDE));
+        assert_eq!(run.refused(&chat(members)), param);
     }
+    let run = strict(Run::to_openai(GPT_5)).hints(|hints| hints.betas = true);
+    assert_eq!(run.refused(CODING), "anthropic-beta");
 }
 
 #[test]

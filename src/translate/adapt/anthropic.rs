@@ -158,7 +158,7 @@ fn caching(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     if over == 0 {
         return;
     }
-    fit.notes.left_out("cache_control");
+    fit.notes.dropped("cache_control");
     each_mark(request, |mark| {
         if over > 0 {
             over -= 1;

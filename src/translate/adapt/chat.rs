@@ -156,7 +156,7 @@ fn tool_result<'a>(
     attached: &mut Vec<Block<'a>>,
 ) -> Result<ToolResult<'a>, Refusal> {
     if !fit.dialect.cache_control && result.cache.take().is_some() {
-        fit.notes.left_out("cache_control");
+        fit.notes.dropped("cache_control");
     }
     let ResultContent::Blocks(list) = result.content else {
         return Ok(result);
@@ -195,7 +195,7 @@ fn blocks<'a>(
             && !fit.dialect.cache_control
             && mark.take().is_some()
         {
-            fit.notes.left_out("cache_control");
+            fit.notes.dropped("cache_control");
         }
         match block {
             Block::Text { ref text, .. } if text.is_empty() => {}

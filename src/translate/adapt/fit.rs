@@ -47,7 +47,6 @@ impl Fit<'_> {
         for unsaid in core::mem::take(&mut request.unsaid) {
             match unsaid.fate {
                 Fate::Dropped => self.notes.dropped(unsaid.name),
-                Fate::Spared => self.notes.left_out(unsaid.name),
                 Fate::Changed => self.notes.changed(unsaid.name),
                 Fate::Refused(reason) => {
                     let text = format!("{}: {reason}", unsaid.name);

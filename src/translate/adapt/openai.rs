@@ -21,7 +21,7 @@ pub fn fit<'a>(
 ) -> Result<(), Refusal> {
     fit.unsaid(request)?;
     if fit.hints.betas {
-        fit.notes.left_out("anthropic-beta");
+        fit.notes.dropped("anthropic-beta");
     }
     fit.output_limit(request);
     sampling(fit, request)?;
@@ -63,8 +63,7 @@ fn identity<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>, kept: &'a mut Stri
     if user.char_count() > USER_CHARS_MAX {
         *kept = names::digest(&user.decode(), 64);
         request.user = Raw::from_plain(kept);
-        // The digest names the same user.
-        fit.notes.reworded("metadata");
+        fit.notes.changed("metadata");
     }
 }
 
@@ -137,7 +136,7 @@ fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     for tool in &mut request.tools {
         if let Tool::Function(function) = tool {
             if !fit.dialect.cache_control && function.cache.take().is_some() {
-                fit.notes.left_out("cache_control");
+                fit.notes.dropped("cache_control");
             }
             let strict = |schema: &Json<'_>| schema::is_strict(schema);
             if function.strict == Some(true) && !function.schema.as_ref().is_some_and(strict) {

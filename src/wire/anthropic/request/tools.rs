@@ -52,7 +52,7 @@ pub fn tool<'t>(
     read::strays(value, &[KNOWN.as_slice(), &OPTIMISATIONS].concat(), request);
     for name in OPTIMISATIONS {
         if value.get_set(name).is_some() {
-            request.lacks(Unsaid::spared(name));
+            request.lacks(Unsaid::dropped(name));
         }
     }
     let place_of_schema = place.member("input_schema");
