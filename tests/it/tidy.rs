@@ -67,7 +67,8 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(path).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if !matches!(name, "target" | "node_modules" | "corpus" | ".venv") {
+        let is_others = name.starts_with(".venv");
+        if !is_others && !matches!(name, "target" | "node_modules" | "corpus") {
             collect(&path, found);
         }
     }
