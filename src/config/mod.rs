@@ -14,5 +14,6 @@ pub mod material;
 pub mod node;
 pub mod read;
 pub mod read_provider;
+pub mod read_target;
 pub mod schema;
 pub mod secret;

@@ -4,6 +4,7 @@ pub mod base_url;
 pub mod client_key;
 pub mod compile;
 pub mod compile_provider;
+pub(crate) mod compile_target;
 pub mod facts;
 pub mod glob;
 pub mod header;
