@@ -3,6 +3,7 @@
 pub mod base_url;
 pub mod client_key;
 pub mod compile;
+pub mod compile_key;
 pub mod compile_provider;
 pub(crate) mod compile_target;
 pub mod facts;
@@ -12,4 +13,5 @@ pub mod listing;
 pub mod plan;
 pub mod select;
 pub mod target;
+pub mod tenant;
 pub mod upstream;
