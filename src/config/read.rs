@@ -74,6 +74,8 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
     server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
     server.gateway_key_header = fields.text("gateway_key_header");
+    server.header_prefix = fields.text("header_prefix");
+    server.custody_origin = read_target::label(&mut fields, "custody_origin");
     fields.finish();
     server
 }

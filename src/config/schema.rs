@@ -55,6 +55,10 @@ pub struct Server {
     pub cors_origins: Vec<At<String>>,
     /// The header that outranks the usual carriers of a client's key.
     pub gateway_key_header: Option<At<String>>,
+    /// Before the names of the fields that tell where a request went.
+    pub header_prefix: Option<At<String>>,
+    /// Where a chain of custody begins.
+    pub custody_origin: Option<At<String>>,
 }
 
 impl Default for Server {
@@ -74,6 +78,8 @@ impl Default for Server {
             server_timing: true,
             cors_origins: Vec::new(),
             gateway_key_header: None,
+            header_prefix: None,
+            custody_origin: None,
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::{Exchange, TargetAsked};
 use crate::translate::context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::wire::peek;
@@ -152,14 +152,16 @@ impl<'r, 'w> Run<'r, 'w> {
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
+        let is_fallback = candidate.is_fallback();
         let Candidate {
             target,
             provider,
-            is_fallback,
+            rank,
             request,
         } = candidate;
         let worker = self.asked.worker;
         self.name(target, exchange);
+        exchange.target = None;
         if is_fallback {
             worker.meter.borrow_mut().counters.fallbacks += 1;
         }
@@ -171,6 +173,12 @@ impl<'r, 'w> Run<'r, 'w> {
                 return Ok(Step::Over(next));
             }
         };
+        exchange.target = Some(TargetAsked {
+            provider: target.provider,
+            number: target.number,
+            option: target.option,
+            rank,
+        });
         let losses = prepared.notes.count();
         exchange.losses = (losses > 0).then(|| prepared.notes.header());
         worker.meter.borrow_mut().counters.losses += losses as u64;

@@ -18,6 +18,7 @@ pub mod connection;
 pub mod content;
 pub mod cooldown;
 pub mod cors;
+pub mod custody;
 pub mod dates;
 pub mod drain;
 pub mod endpoint;

@@ -40,7 +40,7 @@ use crate::route::client_key::ClientKey;
 use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::{Exchange, Outcome, TargetAsked};
 use crate::translate::notes::Notes;
 use crate::wire::kind::Wire;
 use crate::wire::known::{self, Known};
@@ -67,7 +67,7 @@ pub struct Request<'r, 'w> {
 
 /// Where a request goes.
 struct Routed {
-    provider: usize,
+    asked: TargetAsked,
     /// The target whose name takes the place of the client's.
     renamed: Option<Target>,
 }
@@ -295,10 +295,11 @@ impl<'w> Request<'_, 'w> {
             inject_usage: false,
         };
         let edits = edits_for(&peek, &overrides);
-        let index = routed.provider;
+        let index = routed.asked.provider;
         let provider = self.worker.plan.providers.get(index).ok_or_else(bug)?;
         let started = clock::now();
         let out = held_request(inbound, provider, self.path, &edits)?;
+        exchange.target = Some(routed.asked);
         let at = At {
             provider: index,
             started,
@@ -339,10 +340,11 @@ impl<'w> Request<'_, 'w> {
         if let Some(target) = &routed.renamed {
             upload.rename(&target.model);
         }
-        let index = routed.provider;
+        let index = routed.asked.provider;
         let provider = self.worker.plan.providers.get(index).ok_or_else(bug)?;
         let started = clock::now();
         let out = start_head(inbound, provider, self.path)?;
+        exchange.target = Some(routed.asked);
         let late = |model: &str| self.judge_late(inbound, model, index);
         let upstream = upload
             .run(client, (self.worker, index), out, &late, exchange)
@@ -412,7 +414,7 @@ impl<'w> Request<'_, 'w> {
     ) -> Result<Routed, Missed> {
         exchange.model_asked = asked.map(|asked| bounded(asked).into());
         let routed = self.find(inbound, asked)?;
-        exchange.provider = Some(routed.provider);
+        exchange.provider = Some(routed.asked.provider);
         if let Some(asked) = asked {
             let sent = routed
                 .renamed
@@ -428,14 +430,22 @@ impl<'w> Request<'_, 'w> {
         let header = inbound.provider_header();
         match self.worker.plan.relay(asked, header, anthropic, self.key) {
             RelayResolution::Provider(provider) => Ok(Routed {
-                provider,
+                asked: TargetAsked {
+                    provider,
+                    ..TargetAsked::default()
+                },
                 renamed: None,
             }),
             RelayResolution::Model(Resolution::Found(targets)) => {
                 let target = targets.first().ok_or_else(bug)?;
                 let renames = asked.is_some_and(|asked| target.renames(asked));
                 Ok(Routed {
-                    provider: target.provider,
+                    asked: TargetAsked {
+                        provider: target.provider,
+                        number: target.number,
+                        option: target.option,
+                        rank: 0,
+                    },
                     renamed: renames.then(|| target.clone()),
                 })
             }
@@ -456,7 +466,7 @@ impl<'w> Request<'_, 'w> {
     /// use, and lead to the same place under the same name.
     fn judge_late(&self, inbound: &Inbound<'_>, model: &str, chosen: usize) -> Result<(), Missed> {
         let routed = self.find(inbound, Some(model))?;
-        if routed.provider == chosen && routed.renamed.is_none() {
+        if routed.asked.provider == chosen && routed.renamed.is_none() {
             return Ok(());
         }
         let message = "model: this field stands behind too much else; send it before the file";

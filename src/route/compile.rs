@@ -18,6 +18,7 @@ use crate::provider::table;
 use crate::route::client_key::{ClientKey, ClientKeys};
 use crate::route::compile_provider::{self, is_token};
 use crate::route::compile_target::{self, Names, check_id, number};
+use crate::route::custody::{self, Custody};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
@@ -86,6 +87,10 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     };
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
+    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
+    let origin = said.custody_origin.as_ref();
+    let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
+    let custody = Custody::new((&prefix, origin), &compiled, &models, target_count);
     Plan {
         server: server_of(said, material.tls, faults),
         keys: keys_of(keys, faults),
@@ -96,6 +101,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         by_id,
         defaults,
         gateway_key_header,
+        custody,
         facts,
         target_facts,
     }
@@ -179,6 +185,41 @@ fn gateway_key_header(said: Option<&At<String>>, faults: &mut Faults) -> Option<
     }
     Some(lower.into())
 }
+
+fn header_prefix(said: Option<&At<String>>, faults: &mut Faults) -> String {
+    let Some(said) = said else {
+        return custody::PREFIX.to_owned();
+    };
+    let lower = said.value.to_ascii_lowercase();
+    let named = lower
+        .strip_prefix("x-")
+        .and_then(|rest| rest.strip_suffix('-'));
+    let is_good = named.is_some_and(|name| is_token(name) && name.len() <= PREFIX_BYTES_MAX);
+    if !is_good {
+        let text = format!(
+            "expected a prefix such as `x-ringway-`: `x-`, a name of at most {PREFIX_BYTES_MAX} \
+             characters and `-`, found `{}`",
+            shown(&said.value)
+        );
+        faults.push(&said.place, text);
+    } else if NOT_PREFIXES.contains(&&*lower) {
+        let text = format!("headers that start with {lower} have a meaning of their own");
+        faults.push(&said.place, text);
+    }
+    lower
+}
+
+/// Longest name within a prefix of header names.
+const PREFIX_BYTES_MAX: usize = 32;
+/// What starts the names of headers that others give a meaning.
+const NOT_PREFIXES: [&str; 6] = [
+    "x-request-",
+    "x-ratelimit-",
+    "x-should-",
+    "x-stainless-",
+    "x-forwarded-",
+    "x-api-",
+];
 
 fn models_of(
     said: Vec<SaidModel>,

@@ -41,6 +41,9 @@ pub(crate) fn targets(
         targets.push(target);
     }
     targets.sort_by_key(|target| target.priority);
+    for (option, target) in targets.iter_mut().enumerate() {
+        target.option = option;
+    }
     targets
 }
 

@@ -11,6 +11,7 @@ use crate::config::material::TlsMaterial;
 use crate::config::schema::{Driver, ListenAddress, LogSink};
 use crate::limits::Limits;
 use crate::route::client_key::{ClientKey, ClientKeys};
+use crate::route::custody::Custody;
 use crate::route::glob::Glob;
 use crate::route::target::{Target, TargetFacts};
 use crate::route::upstream::Provider;
@@ -33,6 +34,8 @@ pub struct Plan {
     pub(crate) by_id: HashMap<Box<str>, usize>,
     /// Provider of ids that are in no table; the first fitting pattern decides.
     pub defaults: Vec<DefaultRule>,
+    /// What answers say of where a request went.
+    pub custody: Custody,
     /// Client keys; none: whoever can connect may use everything.
     pub keys: ClientKeys,
     /// The header that outranks the usual carriers of a client's key, lower case.

@@ -15,6 +15,8 @@ pub struct Target {
     /// Its number among the targets of the configuration, for what is remembered of it; none where
     /// a client's id made it.
     pub number: Option<usize>,
+    /// Its place in its model's list; nought where a client's id made it.
+    pub option: usize,
     /// What is stated of it; `None`: what its provider states.
     pub facts: Option<Arc<TargetFacts>>,
     /// Its share among targets of the same priority.
@@ -53,6 +55,7 @@ impl Target {
             provider,
             model: model.into(),
             number: None,
+            option: 0,
             facts: None,
             weight: 1,
             priority: 0,

@@ -21,6 +21,8 @@ mod config;
 #[cfg(test)]
 mod crossing;
 #[cfg(test)]
+mod custody;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod drain;
