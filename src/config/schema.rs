@@ -20,6 +20,8 @@ pub struct Config {
     pub models: Vec<Model>,
     /// `[defaults]`, in order; `None`: the built-in rules.
     pub defaults: Option<Vec<DefaultRule>>,
+    /// `[[tenant]]`
+    pub tenants: Vec<Tenant>,
     /// `[[key]]`
     pub keys: Vec<Key>,
     /// `[model_facts]`, in order.
@@ -266,15 +268,32 @@ pub struct DefaultRule {
     pub provider: At<String>,
 }
 
+/// `[[tenant]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its name; none where it is missing, which is a fault already.
+    pub name: Option<At<String>>,
+}
+
 /// `[[key]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
+    /// What it is called; `None`: made of its digest.
+    pub id: Option<At<String>>,
     /// SHA-256 of the key; none where it is missing or none, which is a fault already.
     pub sha256: Option<At<[u8; 32]>>,
     /// Whose requests these are.
     pub tenant: At<String>,
     /// Patterns of ids that may be asked for; `None`: all.
     pub models: Option<Vec<At<String>>>,
+    /// Tiers that may be used; `None`: all.
+    pub tiers: Option<Vec<At<String>>>,
+    /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
+    pub relay: Option<Vec<At<String>>>,
+    /// A day or a second from which on it is unknown.
+    pub expires: Option<At<String>>,
+    /// The operator's own words about it.
+    pub metadata: Vec<(At<String>, String)>,
 }
 
 /// Facts about the models that fit a pattern, as written; `translate::models` knows their names.

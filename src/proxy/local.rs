@@ -18,13 +18,13 @@ use crate::wire::kind::Wire;
 pub async fn models(
     client: &mut Client<'_>,
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     voice: &Voice<'_>,
     exchange: &mut Exchange,
 ) -> Next {
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
-    let listed = worker.plan.listed(inbound.key);
+    let listed = worker.plan.listed(inbound.key.as_deref());
     match inbound.wire {
         Wire::OpenAiChat => {
             w.open_object()
@@ -69,7 +69,7 @@ pub async fn models(
 pub async fn model(
     client: &mut Client<'_>,
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     id: &[u8],
     voice: &Voice<'_>,
     exchange: &mut Exchange,
@@ -79,7 +79,7 @@ pub async fn model(
     let asked = String::from_utf8_lossy(&decoded).into_owned();
     exchange.model_asked = Some(bounded(&asked).into());
     let header = inbound.provider_header();
-    let targets = match worker.plan.resolve(&asked, header, inbound.key) {
+    let targets = match worker.plan.resolve(&asked, header, inbound.key.as_deref()) {
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
             let message = unknown_model(&asked, &near);
@@ -120,7 +120,7 @@ pub async fn health(
 pub async fn estimate(
     client: &mut Client<'_>,
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     voice: &Voice<'_>,
     exchange: &mut Exchange,
 ) -> Next {

@@ -15,7 +15,8 @@ use crate::config::schema::{
 };
 use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server as SaidServer};
 use crate::provider::table;
-use crate::route::client_key::{ClientKey, ClientKeys};
+use crate::route::client_key::ClientKeys;
+use crate::route::compile_key;
 use crate::route::compile_provider::{self, is_token};
 use crate::route::compile_target::{self, Names, check_id, number};
 use crate::route::custody::{self, Custody};
@@ -23,6 +24,7 @@ use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
 use crate::route::plan::{DefaultRule, Model, Plan, Server};
+use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
 use crate::translate::models::{ModelFacts, ModelTable};
 use crate::wire::kind::Wire;
@@ -64,6 +66,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         providers,
         models,
         defaults,
+        tenants,
         keys,
         model_facts,
         limits,
@@ -91,9 +94,15 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let origin = said.custody_origin.as_ref();
     let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
     let custody = Custody::new((&prefix, origin), &compiled, &models, target_count);
+    let said_tenants = compile_key::tenants(tenants, &keys, faults);
+    let said_keys = compile_key::keys(keys, faults);
+    let mut numbers = Numbers::default();
     Plan {
         server: server_of(said, material.tls, faults),
-        keys: keys_of(keys, faults),
+        keys: ClientKeys::new(&said_keys, &said_tenants, &mut numbers),
+        said_keys,
+        said_tenants,
+        numbers,
         providers: compiled,
         limits,
         models,
@@ -291,32 +300,6 @@ fn built_in_defaults(providers: &[Provider]) -> Vec<DefaultRule> {
     }
     rules
 }
-
-fn keys_of(said: Vec<Key>, faults: &mut Faults) -> ClientKeys {
-    let mut keys: Vec<ClientKey> = Vec::with_capacity(said.len());
-    for key in said {
-        if key.tenant.value.len() > TENANT_BYTES_MAX {
-            let text = format!("expected a tenant of at most {TENANT_BYTES_MAX} bytes");
-            faults.push(&key.tenant.place, text);
-        }
-        let Some(sha256) = key.sha256 else { continue };
-        let digest = sha256.value;
-        if keys.iter().any(|known| known.digest == digest) {
-            faults.push(&sha256.place, "the key stands here already");
-        }
-        let globs = |ids: Vec<At<String>>| ids.iter().map(|id| Glob::new(&id.value)).collect();
-        keys.push(ClientKey {
-            tenant_index: 0,
-            digest,
-            tenant: key.tenant.value.into(),
-            models: key.models.map(globs),
-        });
-    }
-    ClientKeys::new(keys)
-}
-
-/// Longest name of a tenant.
-const TENANT_BYTES_MAX: usize = 128;
 
 fn server_of(said: SaidServer, tls: Option<TlsMaterial>, faults: &mut Faults) -> Server {
     let mut listen: Vec<ListenAddress> = Vec::with_capacity(said.listen.len());

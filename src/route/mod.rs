@@ -3,6 +3,7 @@
 pub mod base_url;
 pub mod client_key;
 pub mod compile;
+pub mod compile_key;
 pub mod compile_provider;
 pub(crate) mod compile_target;
 pub mod custody;
@@ -13,4 +14,5 @@ pub mod listing;
 pub mod plan;
 pub mod select;
 pub mod target;
+pub mod tenant;
 pub mod upstream;

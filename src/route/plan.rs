@@ -9,11 +9,13 @@ use std::collections::HashMap;
 
 use crate::config::material::TlsMaterial;
 use crate::config::schema::{Driver, ListenAddress, LogSink};
+use crate::govern::key::{Key, Tenant};
 use crate::limits::Limits;
 use crate::route::client_key::{ClientKey, ClientKeys};
 use crate::route::custody::Custody;
 use crate::route::glob::Glob;
 use crate::route::target::{Target, TargetFacts};
+use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
 use crate::translate::models::{ModelFacts, ModelTable};
 
@@ -36,8 +38,14 @@ pub struct Plan {
     pub defaults: Vec<DefaultRule>,
     /// What answers say of where a request went.
     pub custody: Custody,
-    /// Client keys; none: whoever can connect may use everything.
+    /// Client keys at start; none: whoever can connect may use everything.
     pub keys: ClientKeys,
+    /// The keys of the configuration.
+    pub said_keys: Vec<Key>,
+    /// The tenants of the configuration.
+    pub said_tenants: Vec<Tenant>,
+    /// The numbers of tenants so far.
+    pub numbers: Numbers,
     /// The header that outranks the usual carriers of a client's key, lower case.
     pub gateway_key_header: Option<Box<str>>,
     /// What is known of models: the built-in table and the configuration's additions.
@@ -88,16 +96,16 @@ pub struct DefaultRule {
 }
 
 impl Plan {
-    /// The client key that was presented; costs the same whether or not it exists.
+    /// The client key at start that was presented; costs the same whether or not it exists.
     #[must_use]
     pub fn key(&self, presented: &[u8]) -> Option<&ClientKey> {
         self.keys.find(presented)
     }
 
-    /// Whether no client keys are configured.
+    /// Whether whoever can connect may use everything.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.keys.all().is_empty()
+        self.keys.is_open()
     }
 
     /// Index of a provider by its name.
