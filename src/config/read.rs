@@ -9,6 +9,7 @@ use crate::config::facts::facts;
 use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
+use crate::config::read_residency::residency;
 use crate::config::schema::{
     Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
 };
@@ -145,11 +146,13 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     let cure = "name at least one as \"provider/upstream-model\"";
     fields.require("targets", cure);
     let targets = targets(&mut fields, cure);
+    let residency = residency(&mut fields);
     fields.finish();
     Some(Model {
         id,
         aliases,
         targets,
+        residency,
     })
 }
 

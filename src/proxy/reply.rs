@@ -1,6 +1,6 @@
 //! Answers of our own: refusals in the client's wire, lists, health.
 
-use crate::chat::error::{ApiError, ErrorKind};
+use crate::chat::error::{ApiError, ErrorKind, Refusal};
 use crate::http1::encode;
 use crate::net::clock;
 use crate::proxy::answer_head::{self, BodyForm, Frame};
@@ -93,6 +93,15 @@ impl<'e> Refused<'e> {
     }
 }
 
+/// A refusal by policy.
+#[derive(Debug)]
+pub struct Denied {
+    /// What the client is told.
+    pub refusal: Refusal,
+    /// The log's word.
+    pub word: &'static str,
+}
+
 /// The refusal of a provider header that names nobody.
 pub const UNKNOWN_PROVIDER: Refused<'static> = Refused::new(
     ErrorKind::InvalidRequest,
@@ -143,6 +152,22 @@ pub async fn refuse(
         ..refused.clone()
     };
     tell(client, exchange, voice, &refused).await
+}
+
+/// Refuses by policy.
+pub async fn refuse_denied(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    denied: &Denied,
+) -> Next {
+    let refused = Refused {
+        status: status_of(denied.refusal.kind),
+        error: denied.refusal.as_error(),
+        fields: b"",
+        word: denied.word,
+    };
+    refuse(client, exchange, voice, &refused).await
 }
 
 /// Tells an error in the client's wire; of another try, what `refused` says itself.

@@ -12,11 +12,6 @@ use crate::proxy::reply::Refused;
 pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
     let refused =
         |message, word, param| Refused::new(ErrorKind::InvalidRequest, message, word).param(param);
-    if head.field(buf, "x-privacy-tier").is_some() {
-        let message = "this gateway does not keep privacy tiers yet; leave `X-Privacy-Tier` out \
-                       to send the request without one";
-        return Some(refused(message, "promise", "X-Privacy-Tier"));
-    }
     if names_two_providers(head, buf) {
         let message = "x-ringway-provider and x-portkey-provider: expected one provider, found two; \
                        send one of the two headers, once";

@@ -17,13 +17,15 @@ use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server
 use crate::provider::table;
 use crate::route::client_key::ClientKeys;
 use crate::route::compile_key;
+use crate::route::compile_policy::{Known, all_facts};
 use crate::route::compile_provider::{self, is_token};
-use crate::route::compile_target::{self, Names, check_id, number};
+use crate::route::compile_target::{self, Names, Places, check_id, number};
 use crate::route::custody::{self, Custody};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
 use crate::route::plan::{DefaultRule, Model, Plan, Server};
+use crate::route::target::Target;
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
 use crate::translate::models::{ModelFacts, ModelTable};
@@ -82,8 +84,14 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         compile_provider::compile(provider, material, &limits, header, &said.listen, faults)
     });
     let compiled: Vec<Provider> = compiled.collect();
+    let residencies = models.iter().map(|model| model.residency.clone());
+    let residencies: Vec<_> = residencies.collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models);
+    let known = Known::new(all_facts(&compiled, &models), names.all());
+    for (model, said) in models.iter_mut().zip(residencies) {
+        model.residency = said.map(|said| known.residency(said, faults));
+    }
     let defaults = match defaults {
         Some(rules) => defaults_of(rules, &names, faults),
         None => built_in_defaults(&compiled),
@@ -93,11 +101,17 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let prefix = header_prefix(said.header_prefix.as_ref(), faults);
     let origin = said.custody_origin.as_ref();
     let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
-    let custody = Custody::new((&prefix, origin), &compiled, &models, target_count);
-    let said_tenants = compile_key::tenants(tenants, &keys, faults);
-    let said_keys = compile_key::keys(keys, faults);
+    let custody = {
+        let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
+        Custody::new((&prefix, origin), &compiled, &targets, target_count)
+    };
+    let said_tenants = compile_key::tenants(tenants, &keys, &known, faults);
+    let said_keys = compile_key::keys(keys, &known, faults);
     let mut numbers = Numbers::default();
     Plan {
+        tiers: known.tiers(),
+        deployments: deployments(&models),
+        has_residency: models.iter().any(|model| model.residency.is_some()),
         server: server_of(said, material.tls, faults),
         keys: ClientKeys::new(&said_keys, &said_tenants, &mut numbers),
         said_keys,
@@ -237,6 +251,7 @@ fn models_of(
 ) -> (Vec<Model>, HashMap<Box<str>, usize>) {
     let mut by_id: HashMap<Box<str>, usize> = HashMap::new();
     let mut models = Vec::with_capacity(said.len());
+    let mut places = Places::default();
     for (index, model) in said.into_iter().enumerate() {
         for id in model.id.iter().chain(&model.aliases) {
             check_id(&id.value, &id.place, faults);
@@ -251,7 +266,8 @@ fn models_of(
             }
         }
         models.push(Model {
-            targets: compile_target::targets(&model.targets, providers, faults),
+            residency: None,
+            targets: compile_target::targets(&model.targets, providers, &mut places, faults),
             aliases: model
                 .aliases
                 .into_iter()
@@ -261,6 +277,19 @@ fn models_of(
         });
     }
     (models, by_id)
+}
+
+/// The targets that state something of their own, by their models.
+fn deployments(models: &[Model]) -> HashMap<Box<str>, Vec<Target>> {
+    let mut found: HashMap<Box<str>, Vec<Target>> = HashMap::new();
+    let targets = models.iter().flat_map(|model| &model.targets);
+    for target in targets.filter(|target| target.facts.is_some()) {
+        let of_model = found.entry(target.model.clone()).or_default();
+        if !of_model.iter().any(|known| known.is_same(target)) {
+            of_model.push(target.clone());
+        }
+    }
+    found
 }
 
 /// What is known of each numbered target.

@@ -4,8 +4,7 @@
 //! A fact that is not stated has no line. Values were checked when they were read: none holds a
 //! byte that could end a line.
 
-use crate::route::plan::Model;
-use crate::route::target::TargetFacts;
+use crate::route::target::{Target, TargetFacts};
 use crate::route::upstream::Provider;
 
 /// The prefix of these fields where none is configured.
@@ -33,12 +32,12 @@ impl Custody {
     pub fn new(
         (prefix, origin): (&str, &str),
         providers: &[Provider],
-        models: &[Model],
+        targets: &[&Target],
         target_count: usize,
     ) -> Self {
         let lines = |provider: &Provider, facts| lines((prefix, origin), &provider.name, facts);
         let mut by_target = vec![Box::default(); target_count];
-        for target in models.iter().flat_map(|model| &model.targets) {
+        for target in targets {
             let place = target.number.and_then(|number| by_target.get_mut(number));
             let provider = providers.get(target.provider);
             if let (Some(place), Some(provider)) = (place, provider) {

@@ -102,8 +102,8 @@ pub enum Resolution<'p> {
 pub enum RelayResolution<'p> {
     /// By the body's model: as for a chat request.
     Model(Resolution<'p>),
-    /// By header or by wire: index into `Plan::providers`.
-    Provider(usize),
+    /// By header, or by wire all that speak it, each as a target without a model.
+    Providers(Vec<Target>),
     /// The provider header names no provider of the configuration.
     UnknownProvider,
     /// No provider of the wire is configured.

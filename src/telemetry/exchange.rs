@@ -114,6 +114,8 @@ pub struct Exchange {
     pub provider: Option<usize>,
     /// The target that was asked last, if one was.
     pub target: Option<TargetAsked>,
+    /// Words of the policies that took targets out.
+    pub refused: Vec<&'static str>,
     /// The client's own id of the trace, bounded.
     pub trace: Option<Text>,
     /// That provider's own id of the request, bounded.

@@ -49,6 +49,8 @@ mod keys;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod relayed;
 #[cfg(test)]
 mod same_wire;
