@@ -56,6 +56,7 @@ pub(super) fn trim() {
             alarms.heap = Vec::new();
             alarms.places = Vec::new();
             alarms.free = Vec::new();
+            alarms.due = Vec::new();
         }
     });
 }
@@ -63,16 +64,17 @@ pub(super) fn trim() {
 /// Rings every alarm that is due. A task of its own; never ends.
 pub(super) async fn keep() {
     let mut timer = pin!(time::sleep(core::time::Duration::ZERO));
-    // Kept from turn to turn, so that no turn allocates.
-    let mut due = Vec::new();
     poll_fn(|cx| {
         loop {
             let now = clock::now();
-            let next = ALARMS.with_borrow_mut(|alarms| {
+            let (mut due, next) = ALARMS.with_borrow_mut(|alarms| {
                 alarms.keeper.get_or_insert_with(|| cx.waker().clone());
-                alarms.take_due(now, &mut due)
+                let mut due = core::mem::take(&mut alarms.due);
+                let next = alarms.take_due(now, &mut due);
+                (due, next)
             });
             due.drain(..).for_each(Waker::wake);
+            ALARMS.with_borrow_mut(|alarms| alarms.due = due);
             let Some(next) = next else {
                 return Poll::<()>::Pending;
             };
@@ -135,6 +137,8 @@ struct Alarms {
     places: Vec<Place>,
     /// Places that nobody has.
     free: Vec<usize>,
+    /// Empty, but for while the keeper wakes; kept so that no turn allocates.
+    due: Vec<Waker>,
     keeper: Option<Waker>,
     /// When the keeper wakes, if nobody wakes it.
     kept_for: Option<Instant>,
@@ -159,6 +163,7 @@ impl Alarms {
             heap: Vec::new(),
             places: Vec::new(),
             free: Vec::new(),
+            due: Vec::new(),
             keeper: None,
             kept_for: None,
         }

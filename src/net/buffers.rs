@@ -15,36 +15,45 @@ use crate::limits::{
 };
 
 thread_local! {
-    static FREE: RefCell<[List; 4]> = const { RefCell::new([const { List::new() }; 4]) };
+    static FREE: RefCell<[List<Vec<u8>>; 4]> = const { RefCell::new([const { List::new() }; 4]) };
     /// What [`share`] counts owners in, empty.
-    static SHARES: RefCell<Vec<Rc<Vec<u8>>>> = const { RefCell::new(Vec::new()) };
+    static SHARES: RefCell<List<Rc<Vec<u8>>>> = const { RefCell::new(List::new()) };
 }
 
-/// The free buffers of one size.
-struct List {
-    buffers: Vec<Vec<u8>>,
+/// Free things of one kind: the buffers of a size, say.
+struct List<T> {
+    free: Vec<T>,
     /// The fewest that lay here since the last [`trim_unused`]: so many were not needed.
     unused: usize,
 }
 
-impl List {
+impl<T> List<T> {
     const fn new() -> Self {
         Self {
-            buffers: Vec::new(),
+            free: Vec::new(),
             unused: 0,
         }
     }
 
-    fn pop(&mut self) -> Option<Vec<u8>> {
-        let buffer = self.buffers.pop();
-        self.unused = self.unused.min(self.buffers.len());
-        buffer
+    fn pop(&mut self) -> Option<T> {
+        let one = self.free.pop();
+        self.unused = self.unused.min(self.free.len());
+        one
+    }
+
+    /// Takes one in, where fewer than `most` lie here.
+    fn push(&mut self, one: T, most: usize) {
+        if self.free.len() < most {
+            self.free.push(one);
+        }
     }
 
     /// Frees those at the bottom, which have lain here for longest.
     fn trim_unused(&mut self) {
-        self.buffers.drain(..self.unused);
-        self.unused = self.buffers.len();
+        self.free.drain(..self.unused);
+        self.unused = self.free.len();
+        // The list itself lives on between what is freed, and would hold the memory around it.
+        self.free.shrink_to(2 * self.unused);
     }
 }
 
@@ -135,18 +144,14 @@ pub fn give(mut buffer: Vec<u8>) {
         return;
     };
     buffer.clear();
-    FREE.with_borrow_mut(|free| {
-        let list = &mut free[class.index()].buffers;
-        if list.len() < FREE_BUFFERS_MAX[class.index()] {
-            list.push(buffer);
-        }
-    });
+    let most = FREE_BUFFERS_MAX[class.index()];
+    FREE.with_borrow_mut(|free| free[class.index()].push(buffer, most));
 }
 
 /// A buffer that several may read.
 #[must_use]
 pub fn share(buffer: Vec<u8>) -> Rc<Vec<u8>> {
-    let mut share = SHARES.with_borrow_mut(Vec::pop).unwrap_or_default();
+    let mut share = SHARES.with_borrow_mut(List::pop).unwrap_or_default();
     match Rc::get_mut(&mut share) {
         Some(place) => *place = buffer,
         None => return Rc::new(buffer),
@@ -157,30 +162,27 @@ pub fn share(buffer: Vec<u8>) -> Rc<Vec<u8>> {
 /// The buffer again, where nobody else reads it any more.
 pub fn unshare(mut share: Rc<Vec<u8>>) -> Option<Vec<u8>> {
     let buffer = core::mem::take(Rc::get_mut(&mut share)?);
-    SHARES.with_borrow_mut(|shares| {
-        if shares.len() < FREE_SHARES_MAX {
-            shares.push(share);
-        }
-    });
+    SHARES.with_borrow_mut(|shares| shares.push(share, FREE_SHARES_MAX));
     Some(buffer)
 }
 
 /// Frees what the thread's lists hold.
 pub fn trim() {
     FREE.with_borrow_mut(|free| free.iter_mut().for_each(|list| *list = List::new()));
-    SHARES.take();
+    SHARES.replace(List::new());
 }
 
-/// Frees those buffers that nobody took since the last call: what a burst has left.
+/// Frees what nobody took since the last call: what a burst has left.
 pub fn trim_unused() {
     FREE.with_borrow_mut(|free| free.iter_mut().for_each(List::trim_unused));
+    SHARES.with_borrow_mut(List::trim_unused);
 }
 
 /// Bytes that the thread's lists hold.
 #[must_use]
 pub fn free_bytes() -> usize {
     FREE.with_borrow(|free| {
-        let buffers = free.iter().flat_map(|list| &list.buffers);
+        let buffers = free.iter().flat_map(|list| &list.free);
         buffers.map(Vec::capacity).sum()
     })
 }
@@ -189,7 +191,9 @@ pub fn free_bytes() -> usize {
 mod tests {
     use std::rc::Rc;
 
-    use super::{Class, free_bytes, give, make_room, share, take, trim, trim_unused, unshare};
+    use super::{
+        Class, FREE, free_bytes, give, make_room, share, take, trim, trim_unused, unshare,
+    };
     use crate::limits::{FREE_BUFFERS_MAX, FREE_SHARES_MAX, KIB};
 
     #[test]
@@ -233,6 +237,14 @@ mod tests {
         assert_eq!(free_bytes(), 2 * Class::Quiet.bytes());
         trim_unused();
         assert_eq!(free_bytes(), 0);
+        let shares: Vec<_> = (0..100).map(|_| share(Vec::new())).collect();
+        for share in shares {
+            unshare(share);
+        }
+        trim_unused();
+        trim_unused();
+        FREE.with_borrow(|free| assert!(free.iter().all(|list| list.free.capacity() == 0)));
+        super::SHARES.with_borrow(|shares| assert_eq!(shares.free.capacity(), 0));
     }
 
     #[test]
@@ -272,7 +284,7 @@ mod tests {
         for share in many {
             assert_eq!(unshare(share), Some(vec![7]));
         }
-        super::SHARES.with_borrow(|shares| assert_eq!(shares.len(), FREE_SHARES_MAX));
+        super::SHARES.with_borrow(|shares| assert_eq!(shares.free.len(), FREE_SHARES_MAX));
         trim();
     }
 

@@ -28,6 +28,8 @@ struct Turn {
     herald: Option<Waker>,
     /// Who waits for the end. Drained every turn.
     waiting: Vec<Waker>,
+    /// Empty, but for while the herald wakes; kept so that no turn allocates.
+    woken: Vec<Waker>,
     /// Turns that have ended, of those that somebody asked about.
     count: u64,
     /// Writes wait for the end.
@@ -41,6 +43,7 @@ impl Turn {
         Self {
             herald: None,
             waiting: Vec::new(),
+            woken: Vec::new(),
             count: 0,
             gathers: false,
             is_called: false,
@@ -63,20 +66,30 @@ pub(super) fn reset() {
     TURN.set(Turn::new());
 }
 
+/// Gives back what the lists have grown to, where nobody waits.
+pub fn trim() {
+    TURN.with_borrow_mut(|turn| {
+        if turn.waiting.is_empty() {
+            turn.waiting = Vec::new();
+            turn.woken = Vec::new();
+        }
+    });
+}
+
 /// Tells the end of every turn that somebody asks about. A task of its own; never ends. With `gathers`,
 /// [`end`] waits for it.
 pub(super) async fn herald(gathers: bool) {
-    // Kept from turn to turn, so that no turn allocates.
-    let mut ended = Vec::new();
     poll_fn(|cx| {
-        TURN.with_borrow_mut(|turn| {
+        let mut ended = TURN.with_borrow_mut(|turn| {
             turn.herald.get_or_insert_with(|| cx.waker().clone());
             turn.gathers = gathers;
             turn.is_called = false;
             turn.count += 1;
-            core::mem::swap(&mut turn.waiting, &mut ended);
+            let empty = core::mem::take(&mut turn.woken);
+            core::mem::replace(&mut turn.waiting, empty)
         });
         ended.drain(..).for_each(Waker::wake);
+        TURN.with_borrow_mut(|turn| turn.woken = ended);
         Poll::Pending
     })
     .await
@@ -166,6 +179,11 @@ mod tests {
             }
             assert_eq!(allocations(), before);
             turn::TURN.with_borrow(|turn| assert!(turn.waiting.is_empty()));
+            turn::trim();
+            turn::TURN.with_borrow(|turn| {
+                assert_eq!(turn.waiting.capacity() + turn.woken.capacity(), 0);
+            });
+            turn::end().await;
         };
         driver::run_worker(Choice::Epoll, |_| (), main).expect("runs");
     }

@@ -77,6 +77,14 @@ impl Drain {
         }
         Seat { drain: self, at }
     }
+
+    /// Gives back what the places have grown to, where none is taken.
+    pub fn trim(&self) {
+        if self.seated() == 0 {
+            self.wakers.take();
+            self.free.take();
+        }
+    }
 }
 
 impl Drop for Seat<'_> {
@@ -102,10 +110,24 @@ mod tests {
         }
         let _third = drain.sit(Waker::noop().clone());
         assert_eq!(drain.wakers.borrow().len(), 2);
+        drain.trim();
+        assert_eq!(drain.seated(), 2, "nobody lost a place");
         drop(first);
         assert_eq!(drain.seated(), 1);
         drain.advance(Phase::Cut);
         drain.advance(Phase::Draining);
         assert_eq!(drain.phase(), Phase::Cut);
+    }
+
+    #[test]
+    fn places_of_a_crowd_are_given_back_when_it_has_left() {
+        let drain = Drain::default();
+        let crowd: Vec<_> = (0..100).map(|_| drain.sit(Waker::noop().clone())).collect();
+        drop(crowd);
+        drain.trim();
+        assert_eq!(drain.wakers.borrow().capacity(), 0);
+        assert_eq!(drain.free.borrow().capacity(), 0);
+        let _next = drain.sit(Waker::noop().clone());
+        assert_eq!(drain.seated(), 1);
     }
 }

@@ -191,6 +191,18 @@ impl Worker {
         }
     }
 
+    /// Gives back what exchanges share and nobody needs while there is no client.
+    pub fn rest(&self) {
+        if self.drain.seated() > 0 {
+            return;
+        }
+        self.drain.trim();
+        self.tables.take();
+        self.tape.take();
+        self.edits.take();
+        self.line.take();
+    }
+
     /// Gives memory back that one large request made this worker's scratch grow to.
     pub fn shrink(&self) {
         self.tape.borrow_mut().shrink_to(TAPE_NODES_KEPT);

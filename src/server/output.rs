@@ -51,7 +51,8 @@ impl Output {
     }
 }
 
-/// Starts the thread. `rings` are the workers' ends; `dropped` counts what could not be written.
+/// Starts the thread. `rings` are the workers' ends; `dropped` counts what could not be written;
+/// `give_back` gives memory that the thread has freed back to the system.
 ///
 /// # Errors
 /// The log file cannot be opened, or the thread not started.
@@ -59,6 +60,7 @@ pub fn start(
     sink: &LogSink,
     rings: Vec<LineReceiver>,
     dropped: Arc<AtomicU64>,
+    give_back: Option<fn(bool)>,
 ) -> io::Result<(Notices, Output)> {
     let writer = open(sink)?;
     let (sender, notices) = sync_channel(NOTICES_MAX);
@@ -67,7 +69,7 @@ pub fn start(
     let lost = Arc::clone(&dropped);
     let thread = thread::Builder::new()
         .name("ringway-output".to_owned())
-        .spawn(move || run(writer, rings, &notices, &ended, &lost))?;
+        .spawn(move || run(writer, rings, &notices, &ended, &lost, give_back))?;
     Ok((Notices { sender, dropped }, Output { thread, is_ended }))
 }
 
@@ -93,6 +95,7 @@ fn run(
     notices: &Receiver<String>,
     is_ended: &AtomicBool,
     dropped: &AtomicU64,
+    give_back: Option<fn(bool)>,
 ) {
     let mut lines = Vec::with_capacity(LINES_BYTES);
     loop {
@@ -114,7 +117,11 @@ fn run(
             return;
         }
         if lines.is_empty() {
-            lines.shrink_to(LINES_BYTES);
+            if lines.capacity() > LINES_BYTES {
+                lines = Vec::with_capacity(LINES_BYTES);
+                // What the burst grew through is the allocator's yet.
+                give_back.iter().for_each(|give_back| give_back(true));
+            }
             thread::park_timeout(IDLE);
         }
     }

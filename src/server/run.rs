@@ -44,7 +44,7 @@ pub struct Options {
     pub announce: bool,
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
-    /// Gives memory that a thread has freed back to the system; called on each worker now and then.
+    /// Gives memory that a thread has freed back to the system; called on each of them now and then.
     pub give_back: Option<fn(bool)>,
 }
 
@@ -123,7 +123,7 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
             setup.seats.push(seat);
         }
     }
-    let (notices, output) = output::start(&plan.server.log, rings, dropped)?;
+    let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();

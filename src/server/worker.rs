@@ -12,7 +12,7 @@ use crate::net::connect::{self, Endpoint, Waits};
 use crate::net::error::Kind;
 use crate::net::listen::{Listener, Seat, Stopper};
 use crate::net::tls::ServerTls;
-use crate::net::{buffers, clock, handshake, task, timer};
+use crate::net::{buffers, clock, handshake, task, timer, turn};
 use crate::proxy::connection;
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::Phase;
@@ -201,6 +201,8 @@ async fn reap(worker: Rc<Worker>, give_back: Option<fn(bool)>) {
         worker.pool.borrow_mut().reap(clock::now());
         buffers::trim_unused();
         timer::trim();
+        turn::trim();
+        worker.rest();
         if let Some(give_back) = give_back {
             // Where nobody is served, all of it: that takes a while.
             give_back(worker.drain.seated() == 0);

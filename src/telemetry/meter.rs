@@ -1,4 +1,4 @@
-//! A worker's own counters and histograms; the only file that names hdrhistogram.
+//! A worker's own counters and histograms.
 //!
 //! One [`Meter`] belongs to one worker and is written without locks or atomics. A scrape takes a
 //! [`Meter::snapshot`] of each and [`Meter::merge`]s them.
@@ -9,76 +9,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hdrhistogram::Histogram;
-
 use crate::chat::text::Text;
 use crate::telemetry::exchange::{Exchange, Operation, Outcome};
+use crate::telemetry::values::Values;
 use crate::wire::kind::Wire;
-
-/// Values of one kind, two significant digits, growing with its largest value.
-#[derive(Clone, Debug)]
-pub struct Values {
-    histogram: Histogram<u64>,
-    sum: u64,
-}
-
-impl Default for Values {
-    fn default() -> Self {
-        // Two digits are always a legal precision; the fallback is never taken.
-        let histogram = Histogram::new(2)
-            .or_else(|_| Histogram::new(1))
-            .unwrap_or_else(|_| unreachable!("hdrhistogram takes one significant digit"));
-        Self { histogram, sum: 0 }
-    }
-}
-
-impl Values {
-    /// Records one value.
-    pub fn record(&mut self, value: u64) {
-        self.record_many(value, 1);
-    }
-
-    /// Records a value `count` times.
-    pub fn record_many(&mut self, value: u64, count: u64) {
-        // Cannot fail: the histogram grows by itself and the value is bounded.
-        let _ = self.histogram.record_n(value.min(VALUE_MAX), count);
-        self.sum = self.sum.saturating_add(value.saturating_mul(count));
-    }
-
-    /// How many values were recorded.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.histogram.len()
-    }
-
-    /// Whether nothing was recorded.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.histogram.is_empty()
-    }
-
-    /// The sum of all values, exact.
-    #[must_use]
-    pub const fn sum(&self) -> u64 {
-        self.sum
-    }
-
-    /// How many values do not exceed `bound`.
-    #[must_use]
-    pub fn count_up_to(&self, bound: u64) -> u64 {
-        if self.histogram.is_empty() {
-            0
-        } else {
-            self.histogram.count_between(0, bound)
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        // Both sides have one precision and resize; adding cannot fail.
-        let _ = self.histogram.add(&other.histogram);
-        self.sum = self.sum.saturating_add(other.sum);
-    }
-}
 
 /// The labels of a series. What is not said is `other`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +70,7 @@ impl Labels {
 }
 
 /// The histograms of one label set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Series {
     /// All input tokens of a request.
     pub input_tokens: Values,
@@ -203,7 +137,7 @@ pub struct Counters {
 }
 
 /// All that one worker has counted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Meter {
     /// Plain counters.
     pub counters: Counters,
@@ -217,13 +151,22 @@ pub struct Meter {
     roster: Arc<Roster>,
 }
 
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new(Arc::default())
+    }
+}
+
 impl Meter {
     /// The meter of a worker that shares `roster` with others.
     #[must_use]
     pub fn new(roster: Arc<Roster>) -> Self {
         Self {
+            counters: Counters::default(),
+            ends: Vec::new(),
+            series: Vec::new(),
+            gateway_us: Values::short(),
             roster,
-            ..Self::default()
         }
     }
 
@@ -330,6 +273,20 @@ fn cut(model: &[u8]) -> &[u8] {
     model.get(..end).unwrap_or_default()
 }
 
+impl Default for Series {
+    fn default() -> Self {
+        Self {
+            input_tokens: Values::tokens(),
+            output_tokens: Values::tokens(),
+            ttft_us: Values::long(),
+            per_token_us: Values::long(),
+            duration_us: Values::long(),
+            gap_us: Values::short(),
+            stalls: 0,
+        }
+    }
+}
+
 impl Series {
     fn settle(&mut self, exchange: &Exchange) {
         if exchange.usage.is_known() {
@@ -398,8 +355,6 @@ pub const MODEL_LABEL_BYTES_MAX: usize = 128;
 pub const OTHER: &str = "other";
 /// A gap this long is a stall.
 pub const STALL_US: u64 = 1_000_000;
-/// Largest value kept: 2^40 microseconds are twelve days.
-const VALUE_MAX: u64 = 1 << 40;
 
 #[cfg(test)]
 mod tests {
@@ -439,8 +394,8 @@ mod tests {
         );
         assert_eq!(one.series.len(), 2);
         assert_eq!(one.series[0].1.input_tokens.sum(), 20);
-        assert_eq!(one.series[0].1.duration_us.count_up_to(2_100), 2);
-        assert_eq!(one.series[0].1.duration_us.count_up_to(1_000), 0);
+        let durations: Vec<_> = one.series[0].1.duration_us.up_to_edges().collect();
+        assert_eq!(durations[..2], [("0.001", 0), ("0.005", 2)]);
     }
 
     #[test]

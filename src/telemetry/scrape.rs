@@ -5,7 +5,8 @@
 
 use core::fmt::Write as _;
 
-use crate::telemetry::meter::{Labels, Meter, OTHER, Series, Values};
+use crate::telemetry::meter::{Labels, Meter, OTHER, Series};
+use crate::telemetry::values::Values;
 use crate::wire::kind::Wire;
 
 /// What the process knows beside its workers' meters.
@@ -42,7 +43,7 @@ pub fn text(meter: &Meter, facts: &Facts) -> String {
         "ringway_gateway_seconds",
         "",
         &meter.gateway_us,
-        SECONDS,
+        Unit::Time,
     );
     type Pick = fn(&Series) -> &Values;
     let timed: [(&str, &str, Pick); 4] = [
@@ -70,14 +71,9 @@ pub fn text(meter: &Meter, facts: &Facts) -> String {
     for (name, help, pick) in timed {
         histogram_head(&mut out, name, help);
         for (labels, series) in &meter.series {
-            let edges = if name == "ringway_gap_seconds" {
-                SECONDS
-            } else {
-                LONG_SECONDS
-            };
             if !pick(series).is_empty() {
                 let labels = label_text(labels, facts);
-                histogram(&mut out, name, &labels, pick(series), edges);
+                histogram(&mut out, name, &labels, pick(series), Unit::Time);
             }
         }
     }
@@ -277,7 +273,7 @@ fn tokens(out: &mut String, meter: &Meter, facts: &Facts) {
                 continue;
             }
             let labels = format!("gen_ai_token_type=\"{kind}\",{text}");
-            histogram(out, name, &labels, values, TOKENS);
+            histogram(out, name, &labels, values, Unit::Tokens);
         }
     }
 }
@@ -324,13 +320,17 @@ fn label_text(labels: &Labels, facts: &Facts) -> String {
     text
 }
 
-/// The upper edges of a histogram's buckets: the value in our unit, and how it is printed.
-type Edges = &'static [(u64, &'static str)];
+/// What a histogram's values are counted in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// Microseconds, printed as seconds.
+    Time,
+    Tokens,
+}
 
-fn histogram(out: &mut String, name: &str, labels: &str, values: &Values, edges: Edges) {
+fn histogram(out: &mut String, name: &str, labels: &str, values: &Values, unit: Unit) {
     let comma = if labels.is_empty() { "" } else { "," };
-    for (edge, text) in edges {
-        let count = values.count_up_to(*edge);
+    for (text, count) in values.up_to_edges() {
         let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{text}\"}} {count}");
     }
     let _ = writeln!(
@@ -338,7 +338,7 @@ fn histogram(out: &mut String, name: &str, labels: &str, values: &Values, edges:
         "{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {}",
         values.count()
     );
-    if core::ptr::eq(edges, TOKENS) {
+    if unit == Unit::Tokens {
         line(out, &format!("{name}_sum"), labels, values.sum());
     } else {
         let (whole, micros) = (values.sum() / 1_000_000, values.sum() % 1_000_000);
@@ -376,50 +376,8 @@ fn escape(value: &str) -> String {
         .replace('\n', "\\n")
 }
 
-/// Microseconds; the conventions' own edges, with finer ones below for gaps and overhead.
-const SECONDS: Edges = &[
-    (10, "0.00001"),
-    (30, "0.00003"),
-    (100, "0.0001"),
-    (300, "0.0003"),
-    (1_000, "0.001"),
-    (5_000, "0.005"),
-    (10_000, "0.01"),
-    (20_000, "0.02"),
-    (40_000, "0.04"),
-    (80_000, "0.08"),
-    (160_000, "0.16"),
-    (320_000, "0.32"),
-    (640_000, "0.64"),
-    (1_280_000, "1.28"),
-    (2_560_000, "2.56"),
-    (5_120_000, "5.12"),
-    (10_240_000, "10.24"),
-    (20_480_000, "20.48"),
-    (40_960_000, "40.96"),
-    (81_920_000, "81.92"),
-];
-/// The same from a millisecond on: no answer of a model is faster.
-const LONG_SECONDS: Edges = SECONDS.split_at(4).1;
 /// Longest name of a provider in a label.
 const PROVIDER_LABEL_BYTES_MAX: usize = 32;
-
-const TOKENS: Edges = &[
-    (1, "1"),
-    (4, "4"),
-    (16, "16"),
-    (64, "64"),
-    (256, "256"),
-    (1_024, "1024"),
-    (4_096, "4096"),
-    (16_384, "16384"),
-    (65_536, "65536"),
-    (262_144, "262144"),
-    (1_048_576, "1048576"),
-    (4_194_304, "4194304"),
-    (16_777_216, "16777216"),
-    (67_108_864, "67108864"),
-];
 
 #[cfg(test)]
 mod tests {

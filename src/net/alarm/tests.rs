@@ -144,7 +144,8 @@ fn setting_and_dropping_allocates_nothing_and_what_a_burst_took_is_given_back() 
             drop(burst);
             trim();
             ALARMS.with_borrow(|alarms| {
-                assert_eq!(alarms.places.capacity() + alarms.heap.capacity(), 0);
+                let lists = alarms.places.capacity() + alarms.heap.capacity();
+                assert_eq!(lists + alarms.free.capacity() + alarms.due.capacity(), 0);
                 assert!(alarms.keeper.is_some(), "who is woken for the next one");
             });
             sleep(1).await;
