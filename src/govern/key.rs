@@ -2,6 +2,8 @@
 //!
 //! The key itself is never held: its digest stands for it.
 
+use crate::govern::allowance::Allowance;
+
 /// SHA-256 of a client's key.
 pub type KeyDigest = [u8; 32];
 
@@ -30,6 +32,8 @@ pub struct Rules {
     pub tiers: Option<Vec<String>>,
     /// Endpoints with state at the provider that may be used, or `*`; `None`: as the gateway has it.
     pub relay: Option<Vec<String>>,
+    /// What it may use.
+    pub allowance: Allowance,
     /// The operator's own words about it.
     pub metadata: Vec<(String, String)>,
 }
@@ -39,6 +43,8 @@ pub struct Rules {
 pub struct Tenant {
     /// Its name, as keys say it.
     pub name: Box<str>,
+    /// What all of its keys together may use.
+    pub allowance: Allowance,
 }
 
 /// Whether this can be a key's id: it stands in records, paths and command lines.

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::govern::account::{Account, Accounts};
+use crate::govern::allowance::Allowance;
 use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant};
 use crate::route::glob::Glob;
 use crate::route::tenant::{Numbers, Tenant};
@@ -34,10 +36,12 @@ pub struct ClientKey {
     pub relay: Option<Box<[Box<str>]>>,
     /// From then on it is unknown, in Unix milliseconds.
     pub expires_ms: Option<u64>,
+    /// What it has used; none where nothing bounds it.
+    pub account: Option<Arc<Account>>,
 }
 
 impl ClientKey {
-    fn new(key: &Key, tenant: Arc<Tenant>) -> Self {
+    fn new(key: &Key, tenant: Arc<Tenant>, account: Option<Arc<Account>>) -> Self {
         let rules = &key.rules;
         let globs = |ids: &Vec<String>| ids.iter().map(|id| Glob::new(id)).collect();
         let words = |words: &Vec<String>| words.iter().map(|word| word.as_str().into()).collect();
@@ -48,6 +52,16 @@ impl ClientKey {
             tiers: rules.tiers.as_ref().map(words),
             relay: rules.relay.as_ref().map(words),
             expires_ms: key.expires_ms,
+            account,
+        }
+    }
+
+    /// What requests with this key are held against.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts {
+            key: self.account.as_ref(),
+            tenant: self.tenant.account.as_ref(),
         }
     }
 
@@ -95,16 +109,19 @@ impl ClientKeys {
         for said in tenants {
             known
                 .entry(&said.name)
-                .or_insert_with(|| tenant_of(&said.name, numbers));
+                .or_insert_with(|| tenant_of(&said.name, &said.allowance, numbers));
         }
         let mut taken = HashSet::with_capacity(keys.len());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
         for key in keys.iter().filter(|key| taken.insert(key.digest)) {
             let tenant = known
                 .entry(&key.tenant)
-                .or_insert_with(|| tenant_of(&key.tenant, numbers));
-            sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant))));
+                .or_insert_with(|| tenant_of(&key.tenant, &Allowance::default(), numbers));
+            let account = numbers.key_account(&key.id, &key.rules.allowance);
+            sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant), account)));
         }
+        let ids: HashSet<&str> = keys.iter().map(|key| &*key.id).collect();
+        numbers.keep(|id| ids.contains(id), |name| known.contains_key(name));
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
         Self {
             sorted: sorted.into(),
@@ -156,10 +173,11 @@ impl ClientKeys {
     }
 }
 
-fn tenant_of(name: &str, numbers: &mut Numbers) -> Arc<Tenant> {
+fn tenant_of(name: &str, allowance: &Allowance, numbers: &mut Numbers) -> Arc<Tenant> {
     Arc::new(Tenant {
         name: name.into(),
         number: numbers.of(name),
+        account: numbers.tenant_account(name, allowance),
     })
 }
 
@@ -225,7 +243,7 @@ mod tests {
                 },
                 ..key("k")
             };
-            ClientKey::new(&key, Default::default())
+            ClientKey::new(&key, Default::default(), None)
         };
         assert!(with(None).allows("anything/at:all"));
         let some = with(Some(&["claude-*", "@openai/*"]));
@@ -265,7 +283,10 @@ mod tests {
             id: "own".into(),
             ..key("a")
         };
-        let tenant = Tenant { name: "a".into() };
+        let tenant = Tenant {
+            name: "a".into(),
+            ..Tenant::default()
+        };
         let keys = ClientKeys::new(
             &[own, key("a")],
             &[tenant.clone(), tenant],

@@ -22,6 +22,7 @@ use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
 use crate::route::plan::{DefaultRule, Model, Plan, Server};
+use crate::route::prices::Prices;
 use crate::route::target::Target;
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
@@ -68,6 +69,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         tenants,
         keys,
         model_facts,
+        prices,
+        budgets,
         limits,
     } = config;
     let names = Names::new(&providers, faults);
@@ -88,6 +91,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     };
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
+    let prices = Prices::new(prices, faults);
+    let target_prices = prices_of(&models, target_count, &compiled, &prices);
     let said_tenants = compile_key::tenants(tenants, &keys, faults);
     let said_keys = compile_key::keys(keys, faults);
     let mut numbers = Numbers::default();
@@ -106,6 +111,9 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         gateway_key_header,
         facts,
         target_facts,
+        prices,
+        target_prices,
+        budgets,
     }
 }
 
@@ -302,6 +310,23 @@ fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFact
     for target in models.iter().flat_map(|model| &model.targets) {
         if let Some(place) = target.number.and_then(|number| known.get_mut(number)) {
             *place = *table.facts(&target.model);
+        }
+    }
+    known
+}
+
+/// The number of the price of each numbered target.
+fn prices_of(
+    models: &[Model],
+    count: usize,
+    providers: &[Provider],
+    prices: &Prices,
+) -> Vec<Option<usize>> {
+    let mut known = vec![None; count];
+    for target in models.iter().flat_map(|model| &model.targets) {
+        let place = target.number.and_then(|number| known.get_mut(number));
+        if let (Some(place), Some(provider)) = (place, providers.get(target.provider)) {
+            *place = prices.find(provider, &target.model);
         }
     }
     known

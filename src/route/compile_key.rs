@@ -1,15 +1,19 @@
 //! Tenants and client keys of the configuration: every fault collected.
 
 use crate::config::fault::{At, Faults, shown};
-use crate::config::schema::{Key as Said, Tenant as SaidTenant};
+use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as SaidTenant};
+use crate::govern::allowance::Allowance;
 use crate::govern::date;
 use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
+use crate::govern::money;
 use crate::route::client_key::id_of;
 
 /// The tenants that are said. One without a key is probably not meant.
 pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec<Tenant> {
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
-    for name in said.into_iter().filter_map(|tenant| tenant.name) {
+    for tenant in said {
+        let allowance = allowance(tenant.allowance, faults);
+        let Some(name) = tenant.name else { continue };
         check_tenant(&name, faults);
         if tenants.iter().any(|known| *known.name == *name.value) {
             faults.push(&name.place, "the tenant stands here already");
@@ -19,6 +23,7 @@ pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec
         }
         tenants.push(Tenant {
             name: name.value.into(),
+            allowance,
         });
     }
     tenants
@@ -30,6 +35,7 @@ pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
     for key in said {
         check_tenant(&key.tenant, faults);
         let expires_ms = key.expires.and_then(|said| expiry(&said, faults));
+        let allowance = allowance(key.allowance, faults);
         let Some(sha256) = key.sha256 else { continue };
         let digest = sha256.value;
         if keys.iter().any(|known| known.digest == digest) {
@@ -48,6 +54,7 @@ pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
                 models: key.models.map(texts),
                 tiers: key.tiers.map(texts),
                 relay: key.relay.map(texts),
+                allowance,
                 metadata: key
                     .metadata
                     .into_iter()
@@ -57,6 +64,36 @@ pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
         });
     }
     keys
+}
+
+fn allowance(said: SaidAllowance, faults: &mut Faults) -> Allowance {
+    let SaidAllowance {
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent,
+        budget_day,
+        budget_month,
+    } = said;
+    Allowance {
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent,
+        budget_day: budget_day.and_then(|said| dollars(&said, faults)),
+        budget_month: budget_month.and_then(|said| dollars(&said, faults)),
+    }
+}
+
+/// Nano-dollars of an amount as written.
+pub fn dollars(said: &At<String>, faults: &mut Faults) -> Option<u64> {
+    let read = money::parse(&said.value);
+    if read.is_none() {
+        let text = format!(
+            "expected dollars, such as 25 or \"0.075\", nine decimals at most, found `{}`",
+            shown(&said.value)
+        );
+        faults.push(&said.place, text);
+    }
+    read
 }
 
 fn texts(said: Vec<At<String>>) -> Vec<String> {

@@ -10,6 +10,7 @@ pub mod glob;
 pub mod header;
 pub mod listing;
 pub mod plan;
+pub mod prices;
 pub mod select;
 pub mod target;
 pub mod tenant;

@@ -40,6 +40,9 @@ fn readme_names_every_key_of_every_section_and_no_other() {
             "id = \"a\"\ntargets = [\"b\"]\n",
         ),
         ("### [[key]]", "[[key]]", ""),
+        ("### [[tenant]]", "[[tenant]]", ""),
+        ("### [prices.\"PATTERN\"]", "[prices.x]", "input = 1\noutput = 1\n"),
+        ("### [budgets]", "[budgets]", ""),
     ] {
         let known = known_keys(&format!("{table}\n{required}zzzzzzzzzzzzzzzz = 1\n"));
         let known = sorted(known.iter().map(String::as_str));

@@ -83,6 +83,9 @@ fn example_names_every_setting_that_is_known() {
         "[[provider]]\nname = \"a\"\nkind = \"openai\"\nkey = \"none\"\n[provider.dialect]",
         "[[model]]",
         "[[key]]",
+        "[[tenant]]",
+        "[prices.x]",
+        "[budgets]",
         "[model_facts.x]",
     ] {
         let text = format!("{section}\n\"?\" = 1\n[[provider]]\nname = \"b\"\nkind = \"openai\"");
