@@ -14,6 +14,7 @@ pub mod material;
 pub mod node;
 pub mod read;
 pub mod read_key;
+pub mod read_price;
 pub mod read_provider;
 pub mod read_residency;
 pub mod read_target;

@@ -26,6 +26,10 @@ pub struct Config {
     pub keys: Vec<Key>,
     /// `[model_facts]`, in order.
     pub model_facts: Vec<ModelFacts>,
+    /// `[prices]`, in order.
+    pub prices: Vec<Price>,
+    /// `[budgets]`
+    pub budgets: Budgets,
     /// `[limits]`
     pub limits: Limits,
 }
@@ -277,6 +281,8 @@ pub struct Tenant {
     pub name: Option<At<String>>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
+    /// What all of its keys together may use.
+    pub allowance: Allowance,
 }
 
 /// `residency`, of a key, a tenant or a model.
@@ -288,6 +294,65 @@ pub struct Residency {
     pub regions: Option<Vec<At<String>>>,
     /// Providers that are allowed; `None`: all.
     pub providers: Option<Vec<At<String>>>,
+}
+
+/// What a key or a tenant may use; `None` bounds nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests in any 60 seconds.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens in any 60 seconds.
+    pub tokens_per_minute: Option<u64>,
+    /// Requests at one time.
+    pub concurrent: Option<u64>,
+    /// Dollars in a day, as written.
+    pub budget_day: Option<At<String>>,
+    /// Dollars in a month, as written.
+    pub budget_month: Option<At<String>>,
+}
+
+/// `[budgets]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// What a key with a budget gets of a model without a price.
+    pub unpriced: Unpriced,
+    /// Output tokens that are reserved for a request that sets no limit.
+    pub output_tokens_reserved: u64,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            unpriced: Unpriced::Refuse,
+            output_tokens_reserved: 4096,
+        }
+    }
+}
+
+/// What a key with a budget gets of a model without a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpriced {
+    /// Nothing.
+    Refuse,
+    /// All of it, for nothing.
+    Allow,
+}
+
+/// `[prices."PATTERN"]`: dollars for a million tokens, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// Pattern over `provider/upstream-model`.
+    pub ids: At<String>,
+    /// Uncached input.
+    pub input: Option<At<String>>,
+    /// Input read from a cache; `None`: as input.
+    pub cached: Option<At<String>>,
+    /// Input written to a cache; `None`: as input.
+    pub cache_write: Option<At<String>>,
+    /// Output.
+    pub output: Option<At<String>>,
+    /// Reasoning, where it is not output's price.
+    pub reasoning: Option<At<String>>,
 }
 
 /// `[[key]]`
@@ -309,6 +374,8 @@ pub struct Key {
     pub relay: Option<Vec<At<String>>>,
     /// A day or a second from which on it is unknown.
     pub expires: Option<At<String>>,
+    /// What it may use.
+    pub allowance: Allowance,
     /// The operator's own words about it.
     pub metadata: Vec<(At<String>, String)>,
 }

@@ -2,6 +2,7 @@
 //!
 //! The key itself is never held: its digest stands for it.
 
+use crate::govern::allowance::Allowance;
 use crate::govern::residency::Residency;
 
 /// SHA-256 of a client's key.
@@ -34,6 +35,8 @@ pub struct Rules {
     pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used, or `*`; `None`: as the gateway has it.
     pub relay: Option<Vec<String>>,
+    /// What it may use.
+    pub allowance: Allowance,
     /// The operator's own words about it.
     pub metadata: Vec<(String, String)>,
 }
@@ -45,6 +48,8 @@ pub struct Tenant {
     pub name: Box<str>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
+    /// What all of its keys together may use.
+    pub allowance: Allowance,
 }
 
 /// Whether this can be a key's id: it stands in records, paths and command lines.

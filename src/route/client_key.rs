@@ -15,6 +15,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::govern::account::{Account, Accounts};
 use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant};
 use crate::govern::residency::Residency;
 use crate::route::glob::Glob;
@@ -37,10 +38,12 @@ pub struct ClientKey {
     pub relay: Option<Box<[Box<str>]>>,
     /// From then on it is unknown, in Unix milliseconds.
     pub expires_ms: Option<u64>,
+    /// What it has used; none where nothing bounds it.
+    pub account: Option<Arc<Account>>,
 }
 
 impl ClientKey {
-    fn new(key: &Key, tenant: Arc<Tenant>) -> Self {
+    fn new(key: &Key, tenant: Arc<Tenant>, account: Option<Arc<Account>>) -> Self {
         let rules = &key.rules;
         let globs = |ids: &Vec<String>| ids.iter().map(|id| Glob::new(id)).collect();
         let words = |words: &Vec<String>| words.iter().map(|word| word.as_str().into()).collect();
@@ -52,6 +55,16 @@ impl ClientKey {
             residency: rules.residency.clone(),
             relay: rules.relay.as_ref().map(words),
             expires_ms: key.expires_ms,
+            account,
+        }
+    }
+
+    /// What requests with this key are held against.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts {
+            key: self.account.as_ref(),
+            tenant: self.tenant.account.as_ref(),
         }
     }
 
@@ -99,16 +112,19 @@ impl ClientKeys {
         for said in tenants {
             known
                 .entry(&said.name)
-                .or_insert_with(|| tenant_of(&said.name, said.residency.clone(), numbers));
+                .or_insert_with(|| tenant_of(said, numbers));
         }
         let mut taken = HashSet::with_capacity(keys.len());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
         for key in keys.iter().filter(|key| taken.insert(key.digest)) {
             let tenant = known
                 .entry(&key.tenant)
-                .or_insert_with(|| tenant_of(&key.tenant, None, numbers));
-            sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant))));
+                .or_insert_with(|| tenant_of(&unsaid(&key.tenant), numbers));
+            let account = numbers.key_account(&key.id, &key.rules.allowance);
+            sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant), account)));
         }
+        let ids: HashSet<&str> = keys.iter().map(|key| &*key.id).collect();
+        numbers.keep(|id| ids.contains(id), |name| known.contains_key(name));
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
         Self {
             sorted: sorted.into(),
@@ -160,11 +176,20 @@ impl ClientKeys {
     }
 }
 
-fn tenant_of(name: &str, residency: Option<Residency>, numbers: &mut Numbers) -> Arc<Tenant> {
-    Arc::new(Tenant {
+/// A tenant of whom nothing but the name is said.
+fn unsaid(name: &str) -> SaidTenant {
+    SaidTenant {
         name: name.into(),
-        number: numbers.of(name),
-        residency,
+        ..SaidTenant::default()
+    }
+}
+
+fn tenant_of(said: &SaidTenant, numbers: &mut Numbers) -> Arc<Tenant> {
+    Arc::new(Tenant {
+        name: said.name.clone(),
+        number: numbers.of(&said.name),
+        residency: said.residency.clone(),
+        account: numbers.tenant_account(&said.name, &said.allowance),
     })
 }
 
@@ -230,7 +255,7 @@ mod tests {
                 },
                 ..key("k")
             };
-            ClientKey::new(&key, Default::default())
+            ClientKey::new(&key, Default::default(), None)
         };
         assert!(with(None).allows("anything/at:all"));
         let some = with(Some(&["claude-*", "@openai/*"]));
@@ -272,7 +297,7 @@ mod tests {
         };
         let tenant = Tenant {
             name: "a".into(),
-            residency: None,
+            ..Tenant::default()
         };
         let keys = ClientKeys::new(
             &[own, key("a")],

@@ -25,6 +25,7 @@ use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
 use crate::route::plan::{DefaultRule, Model, Plan, Server};
+use crate::route::prices::Prices;
 use crate::route::target::Target;
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
@@ -71,6 +72,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         tenants,
         keys,
         model_facts,
+        prices,
+        budgets,
         limits,
     } = config;
     let names = Names::new(&providers, faults);
@@ -105,6 +108,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
         Custody::new((&prefix, origin), &compiled, &targets, target_count)
     };
+    let prices = Prices::new(prices, faults);
+    let target_prices = prices_of(&models, target_count, &compiled, &prices);
     let said_tenants = compile_key::tenants(tenants, &keys, &known, faults);
     let said_keys = compile_key::keys(keys, &known, faults);
     let mut numbers = Numbers::default();
@@ -127,6 +132,9 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         custody,
         facts,
         target_facts,
+        prices,
+        target_prices,
+        budgets,
     }
 }
 
@@ -298,6 +306,23 @@ fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFact
     for target in models.iter().flat_map(|model| &model.targets) {
         if let Some(place) = target.number.and_then(|number| known.get_mut(number)) {
             *place = *table.facts(&target.model);
+        }
+    }
+    known
+}
+
+/// The number of the price of each numbered target.
+fn prices_of(
+    models: &[Model],
+    count: usize,
+    providers: &[Provider],
+    prices: &Prices,
+) -> Vec<Option<usize>> {
+    let mut known = vec![None; count];
+    for target in models.iter().flat_map(|model| &model.targets) {
+        let place = target.number.and_then(|number| known.get_mut(number));
+        if let (Some(place), Some(provider)) = (place, providers.get(target.provider)) {
+            *place = prices.find(provider, &target.model);
         }
     }
     known

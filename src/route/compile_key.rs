@@ -1,9 +1,11 @@
 //! Tenants and client keys of the configuration: every fault collected.
 
 use crate::config::fault::{At, Faults, shown};
-use crate::config::schema::{Key as Said, Tenant as SaidTenant};
+use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as SaidTenant};
+use crate::govern::allowance::Allowance;
 use crate::govern::date;
 use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
+use crate::govern::money;
 use crate::route::client_key::id_of;
 use crate::route::compile_policy::Known;
 
@@ -15,9 +17,10 @@ pub(crate) fn tenants(
     faults: &mut Faults,
 ) -> Vec<Tenant> {
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
-    for SaidTenant { name, residency } in said {
-        let residency = residency.map(|said| known.residency(said, faults));
-        let Some(name) = name else { continue };
+    for tenant in said {
+        let allowance = allowance(tenant.allowance, faults);
+        let residency = tenant.residency.map(|said| known.residency(said, faults));
+        let Some(name) = tenant.name else { continue };
         check_tenant(&name, faults);
         if tenants.iter().any(|known| *known.name == *name.value) {
             faults.push(&name.place, "the tenant stands here already");
@@ -28,6 +31,7 @@ pub(crate) fn tenants(
         tenants.push(Tenant {
             name: name.value.into(),
             residency,
+            allowance,
         });
     }
     tenants
@@ -41,6 +45,7 @@ pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<K
         let expires_ms = key.expires.and_then(|said| expiry(&said, faults));
         let tiers = key.tiers.map(|said| known.checked_tiers(said, faults));
         let residency = key.residency.map(|said| known.residency(said, faults));
+        let allowance = allowance(key.allowance, faults);
         let Some(sha256) = key.sha256 else { continue };
         let digest = sha256.value;
         if keys.iter().any(|known| known.digest == digest) {
@@ -60,6 +65,7 @@ pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<K
                 tiers,
                 residency,
                 relay: key.relay.map(texts),
+                allowance,
                 metadata: key
                     .metadata
                     .into_iter()
@@ -69,6 +75,36 @@ pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<K
         });
     }
     keys
+}
+
+fn allowance(said: SaidAllowance, faults: &mut Faults) -> Allowance {
+    let SaidAllowance {
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent,
+        budget_day,
+        budget_month,
+    } = said;
+    Allowance {
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent,
+        budget_day: budget_day.and_then(|said| dollars(&said, faults)),
+        budget_month: budget_month.and_then(|said| dollars(&said, faults)),
+    }
+}
+
+/// Nano-dollars of an amount as written.
+pub fn dollars(said: &At<String>, faults: &mut Faults) -> Option<u64> {
+    let read = money::parse(&said.value);
+    if read.is_none() {
+        let text = format!(
+            "expected dollars, such as 25 or \"0.075\", nine decimals at most, found `{}`",
+            shown(&said.value)
+        );
+        faults.push(&said.place, text);
+    }
+    read
 }
 
 fn texts(said: Vec<At<String>>) -> Vec<String> {

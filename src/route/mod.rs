@@ -14,6 +14,7 @@ pub mod header;
 pub mod listing;
 pub mod plan;
 pub mod policy;
+pub mod prices;
 pub mod select;
 pub mod target;
 pub mod tenant;

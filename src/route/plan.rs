@@ -8,13 +8,15 @@
 use std::collections::HashMap;
 
 use crate::config::material::TlsMaterial;
-use crate::config::schema::{Driver, ListenAddress, LogSink};
+use crate::config::schema::{Budgets, Driver, ListenAddress, LogSink};
 use crate::govern::key::{Key, Tenant};
+use crate::govern::price::Price;
 use crate::govern::residency::Residency;
 use crate::limits::Limits;
 use crate::route::client_key::{ClientKey, ClientKeys};
 use crate::route::custody::Custody;
 use crate::route::glob::Glob;
+use crate::route::prices::Prices;
 use crate::route::target::{Target, TargetFacts};
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
@@ -60,6 +62,12 @@ pub struct Plan {
     pub facts: ModelTable,
     /// The same of each target of the configuration, by its number.
     pub(crate) target_facts: Vec<ModelFacts>,
+    /// What models cost.
+    pub prices: Prices,
+    /// The number of the price of each target of the configuration, by its number.
+    pub(crate) target_prices: Vec<Option<usize>>,
+    /// What holds for keys and tenants with a budget.
+    pub budgets: Budgets,
 }
 
 /// Listeners and what belongs to them.
@@ -167,6 +175,24 @@ impl Plan {
             .number
             .and_then(|number| self.target_facts.get(number));
         known.unwrap_or_else(|| self.facts.facts(&target.model))
+    }
+
+    /// The number of a target's price; only that of a client's own naming is looked up.
+    #[must_use]
+    pub fn price_number(&self, target: &Target) -> Option<usize> {
+        match target
+            .number
+            .and_then(|number| self.target_prices.get(number))
+        {
+            Some(known) => *known,
+            None => self.prices.find(self.provider_of(target)?, &target.model),
+        }
+    }
+
+    /// What a target costs, where that is known.
+    #[must_use]
+    pub fn price_of(&self, target: &Target) -> Option<&Price> {
+        self.prices.get(self.price_number(target)?)
     }
 
     /// A model by id or alias, exact.
