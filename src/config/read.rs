@@ -88,6 +88,8 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.open = is_set(fields.flag("open"));
     server.admin_open = is_set(fields.flag("admin_open"));
     server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
+    server.capability_gate = fields.flag("capability_gate").is_none_or(|said| said.value);
+    server.public_catalogue = is_set(fields.flag("public_catalogue"));
     server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
     server.gateway_key_header = fields.text("gateway_key_header");
     server.header_prefix = fields.text("header_prefix");

@@ -35,6 +35,7 @@ pub struct Config {
 }
 
 /// `[server]`
+#[expect(clippy::struct_excessive_bools, reason = "independent settings")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Addresses for clients.
@@ -57,6 +58,10 @@ pub struct Server {
     pub log: LogSink,
     /// Whether answers carry `server-timing`.
     pub server_timing: bool,
+    /// Requests go only to targets that are not known to lack what their content needs.
+    pub capability_gate: bool,
+    /// Whether the catalogue for those without a key is shown.
+    pub public_catalogue: bool,
     /// Origins that browsers may come from.
     pub cors_origins: Vec<At<String>>,
     /// The header that outranks the usual carriers of a client's key.
@@ -82,6 +87,8 @@ impl Default for Server {
             open: false,
             log: LogSink::Stdout,
             server_timing: true,
+            capability_gate: true,
+            public_catalogue: false,
             cors_origins: Vec::new(),
             gateway_key_header: None,
             header_prefix: None,

@@ -1,7 +1,8 @@
 //! The targets of one chat in the order in which they are tried, made ready one ahead at most.
 //!
 //! A target that cannot take the request is passed over, at the cost of no attempt: its wire
-//! cannot say what is asked, no credential may go there, there is no room to translate it. So an
+//! cannot say what is asked, its model is known not to take what the content needs, no credential
+//! may go there, there is no room to translate it. So an
 //! answer is only ever thrown away for a target that is sure to be asked.
 
 use crate::chat::error::{ErrorKind, Refusal};
@@ -14,6 +15,7 @@ use crate::route::target::Target;
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
 use crate::wire::kind::Wire;
+use crate::wire::needs::{Need, Needs};
 use crate::wire::peeked::Peek;
 
 /// What the targets are asked.
@@ -45,9 +47,19 @@ pub struct Candidates<'r, 'w> {
     until: Instant,
     next: Option<Candidate<'r, 'w>>,
     /// The first that was passed over, and why.
-    refused: Option<(&'r Target, Refusal)>,
+    refused: Option<Unfit<'r>>,
     /// What is logged of those that were passed over since the last look.
     passed_over: Vec<Attempt>,
+}
+
+/// A target that cannot take the request.
+pub struct Unfit<'r> {
+    /// The target.
+    pub target: &'r Target,
+    /// What the client is told, if no other target can.
+    pub refusal: Refusal,
+    /// The log's word for it.
+    pub word: &'static str,
 }
 
 /// A target that can take the request.
@@ -92,7 +104,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
             left.reverse();
             left_first = left.pop();
         }
-        Self {
+        let mut candidates = Self {
             asked,
             targets,
             left_first,
@@ -103,6 +115,42 @@ impl<'r, 'w> Candidates<'r, 'w> {
             next: None,
             refused: None,
             passed_over: Vec::new(),
+        };
+        if !asked.peek.needs().is_empty() {
+            candidates.keep_capable(is_pinned);
+        }
+        candidates
+    }
+
+    /// Leaves out the targets that are known to lack what the content needs. A pinned request goes to
+    /// the first that is left.
+    fn keep_capable(&mut self, is_pinned: bool) {
+        let (plan, needs) = (&self.asked.worker.plan, self.asked.peek.needs());
+        let lacks = |target: &Target| plan.lacks(target, needs);
+        if self.targets.iter().all(|target| lacks(target).is_none()) {
+            return;
+        }
+        let count = if is_pinned { self.targets.len() } else { 0 };
+        let first = self.left_first.take();
+        let others = core::mem::take(&mut self.left).into_iter().rev();
+        let order = first.into_iter().chain(others).chain(1..count);
+        let mut kept = Vec::new();
+        for place in order {
+            let Some(target) = self.targets.get(place) else {
+                continue;
+            };
+            match lacks(target) {
+                None => kept.push(place),
+                Some(need) if kept.is_empty() || !is_pinned => {
+                    self.pass_over(target, lacking(needs, need), LACKS);
+                }
+                Some(_) => {}
+            }
+        }
+        kept.reverse();
+        self.left_first = kept.pop();
+        if !is_pinned {
+            self.left = kept;
         }
     }
 
@@ -130,7 +178,10 @@ impl<'r, 'w> Candidates<'r, 'w> {
                     self.next = Some(candidate);
                     return true;
                 }
-                Err(refusal) => self.pass_over(target, refusal),
+                Err(refusal) => {
+                    let word = word_of(&refusal);
+                    self.pass_over(target, refusal, word);
+                }
             }
         }
         false
@@ -182,7 +233,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
 
     /// Why the first target that was passed over cannot take the request.
     #[must_use]
-    pub fn into_refused(self) -> Option<(&'r Target, Refusal)> {
+    pub fn into_refused(self) -> Option<Unfit<'r>> {
         self.refused
     }
 
@@ -214,19 +265,35 @@ impl<'r, 'w> Candidates<'r, 'w> {
         })
     }
 
-    fn pass_over(&mut self, target: &'r Target, refusal: Refusal) {
+    fn pass_over(&mut self, target: &'r Target, refusal: Refusal, word: &'static str) {
         self.passed_over.push(Attempt {
             provider: target.provider,
-            fault: Some(word_of(&refusal)),
+            fault: Some(word),
             ..Attempt::default()
         });
-        self.refused.get_or_insert((target, refusal));
+        self.refused.get_or_insert(Unfit {
+            target,
+            refusal,
+            word,
+        });
     }
 }
 
+/// The 400 for a model that does not take what the content needs.
+fn lacking(needs: &Needs, need: Need) -> Refusal {
+    let (field, what) = (needs.field(need), need.name());
+    let text = format!(
+        "{field}: this model takes no {what}; send it without, or ask for a model that takes \
+         them (GET /v1/models tells)"
+    );
+    Refusal::invalid(field, text)
+}
+
+/// The log's word for a target whose model lacks what the content needs.
+const LACKS: &str = "lacks_capability";
+
 /// The log's word for why a target cannot take a request.
-#[must_use]
-pub fn word_of(refusal: &Refusal) -> &'static str {
+fn word_of(refusal: &Refusal) -> &'static str {
     match refusal.kind {
         ErrorKind::Authentication => "no_credential",
         ErrorKind::Overloaded => "no_room",

@@ -4,12 +4,12 @@
 //! until one answers in a way that may be shown; once bytes have reached the client there is no
 //! further attempt.
 
-use crate::chat::error::{ApiError, ErrorKind, Refusal};
+use crate::chat::error::{ApiError, ErrorKind};
 use crate::http1::method::Method;
 use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
 use crate::proxy::answer::Delivery;
-use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, word_of};
+use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, Unfit};
 use crate::proxy::client::Client;
 use crate::proxy::cooldown::Slot;
 use crate::proxy::failure::{Blame, Failure, Kind};
@@ -141,9 +141,9 @@ impl<'r, 'w> Run<'r, 'w> {
         // What a target said, or that it said nothing, outranks why the others were not asked.
         let failure = match (failed, candidates.into_refused()) {
             (Some(failure), _) => failure,
-            (None, Some((target, refusal))) => {
-                self.name(target, exchange);
-                return Step::Over(self.refuse(client, &refusal, exchange).await);
+            (None, Some(unfit)) => {
+                self.name(unfit.target, exchange);
+                return Step::Over(self.refuse(client, &unfit, exchange).await);
             }
             (None, None) => Failure::new(Kind::Bug),
         };
@@ -327,7 +327,7 @@ impl<'r, 'w> Run<'r, 'w> {
     async fn refuse(
         &self,
         client: &mut Client<'_>,
-        refusal: &Refusal,
+        Unfit { refusal, word, .. }: &Unfit<'_>,
         exchange: &mut Exchange,
     ) -> Next {
         let fields: &[u8] = match refusal.kind {
@@ -343,7 +343,7 @@ impl<'r, 'w> Run<'r, 'w> {
                 code: refusal.code,
             },
             fields,
-            word: word_of(refusal),
+            word,
         };
         reply::refuse(client, exchange, self.voice, &refused).await
     }

@@ -21,6 +21,8 @@ pub enum Endpoint<'p> {
     Relay,
     /// What others may read as one of our own paths, which it is not to the byte.
     Misspelt(&'static str),
+    /// The models, for those without a key.
+    Catalogue,
     /// Is the process alive.
     Healthz,
     /// Does it want traffic.
@@ -37,6 +39,7 @@ pub fn classify(path: &[u8], versioned: bool) -> Endpoint<'_> {
         b"/messages" => Endpoint::Chat(Wire::AnthropicMessages),
         b"/messages/count_tokens" => Endpoint::CountTokens,
         b"/models" => Endpoint::Models,
+        b"/api/billing/models" if !versioned => Endpoint::Catalogue,
         b"/healthz" if !versioned => Endpoint::Healthz,
         b"/readyz" if !versioned => Endpoint::Readyz,
         _ => match path.strip_prefix(b"/models/") {
@@ -85,7 +88,9 @@ impl Endpoint<'_> {
     pub const fn allow(self) -> &'static str {
         match self {
             Self::Chat(_) | Self::CountTokens => "POST, OPTIONS",
-            Self::Models | Self::Model(_) | Self::Healthz | Self::Readyz => "GET, HEAD, OPTIONS",
+            Self::Models | Self::Model(_) | Self::Catalogue | Self::Healthz | Self::Readyz => {
+                "GET, HEAD, OPTIONS"
+            }
             Self::Relay | Self::Misspelt(_) | Self::Unknown => {
                 "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
             }
@@ -98,7 +103,7 @@ impl Endpoint<'_> {
         match self {
             Self::Chat(_) => Operation::Chat,
             Self::CountTokens => Operation::CountTokens,
-            Self::Models | Self::Model(_) => Operation::Models,
+            Self::Models | Self::Model(_) | Self::Catalogue => Operation::Models,
             Self::Relay => Operation::Relay,
             Self::Healthz | Self::Readyz | Self::Misspelt(_) | Self::Unknown => Operation::Other,
         }
@@ -122,7 +127,7 @@ mod tests {
 
     #[test]
     fn classify_knows_every_path_with_and_without_version() {
-        let cases: [(&[u8], bool, Endpoint<'_>); 20] = [
+        let cases: [(&[u8], bool, Endpoint<'_>); 22] = [
             (b"/chat/completions", true, Endpoint::Chat(Wire::OpenAiChat)),
             (b"/messages", false, Endpoint::Chat(Wire::AnthropicMessages)),
             (b"/messages/count_tokens", true, Endpoint::CountTokens),
@@ -154,6 +159,8 @@ mod tests {
             (b"/responses", true, Endpoint::Relay),
             (b"/responses", false, Endpoint::Unknown),
             (b"/healthz", true, Endpoint::Relay),
+            (b"/api/billing/models", false, Endpoint::Catalogue),
+            (b"/api/billing/models", true, Endpoint::Relay),
             (b"/", true, Endpoint::Unknown),
         ];
         for (path, versioned, expected) in cases {

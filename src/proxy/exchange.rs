@@ -25,7 +25,7 @@ use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
-use crate::proxy::{chat, cors, local, relayed, wishes};
+use crate::proxy::{catalogue, chat, cors, local, relayed, wishes};
 use crate::route::client_key::KeyHandle;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::wire::kind::Wire;
@@ -67,6 +67,7 @@ pub async fn run<'w>(
         {
             Endpoint::Relay
         }
+        Endpoint::Catalogue if !worker.plan.server.public_catalogue => Endpoint::Unknown,
         other => other,
     };
     exchange.operation = endpoint.operation();
@@ -140,6 +141,10 @@ impl<'w> Request<'_, 'w> {
             Endpoint::Readyz if self.takes(head.method) => {
                 let ready = self.worker.drain.phase() == Phase::Open;
                 return Step::Over(local::health(client, ready, &self.voice, exchange).await);
+            }
+            Endpoint::Catalogue if self.takes(head.method) => {
+                let step = catalogue::public(client, self.worker, &self.voice, exchange);
+                return Step::Over(boxed(|| step).await);
             }
             Endpoint::Misspelt(own) => {
                 let message = format!("no such endpoint; expected `/v1{own}`, spelt like that");
@@ -266,7 +271,11 @@ impl<'w> Request<'_, 'w> {
     fn takes(&self, method: Method) -> bool {
         match self.endpoint {
             Endpoint::Chat(_) | Endpoint::CountTokens => method == Method::Post,
-            Endpoint::Models | Endpoint::Model(_) | Endpoint::Healthz | Endpoint::Readyz => {
+            Endpoint::Models
+            | Endpoint::Model(_)
+            | Endpoint::Catalogue
+            | Endpoint::Healthz
+            | Endpoint::Readyz => {
                 matches!(method, Method::Get | Method::Head)
             }
             Endpoint::Relay => method != Method::Other,

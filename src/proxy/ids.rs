@@ -25,9 +25,6 @@ pub fn bounded(id: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// A model's id and the name of its first provider.
-pub type Listed<'p> = (&'p str, &'p str);
-
 /// Which part of the list of models is asked for, in the members of the Anthropic wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
@@ -67,11 +64,12 @@ impl Page {
     ///
     /// # Errors
     /// The member that names an id that is not in the list.
-    pub fn of<'l, 'p>(
+    pub fn of<'l, T>(
         &self,
-        listed: &'l [Listed<'p>],
-    ) -> Result<(&'l [Listed<'p>], bool), &'static str> {
-        let place = |id: &str| listed.iter().position(|(listed, _)| *listed == id);
+        listed: &'l [T],
+        id_of: impl Fn(&T) -> &str,
+    ) -> Result<(&'l [T], bool), &'static str> {
+        let place = |id: &str| listed.iter().position(|listed| id_of(listed) == id);
         let start = match &self.after {
             Some(id) => place(id).ok_or("after_id")? + 1,
             None => 0,
@@ -120,7 +118,7 @@ mod tests {
                 continue;
             }
             let read = read.unwrap();
-            let (page, has_more) = read.of(&listed).unwrap();
+            let (page, has_more) = read.of(&listed, |listed| listed.0).unwrap();
             let found: Vec<&str> = page.iter().map(|(id, _)| *id).collect();
             assert_eq!((found.as_slice(), has_more), (expected, more), "{query}");
         }
@@ -134,7 +132,7 @@ mod tests {
         assert!(Page::read(b"limit=1000").is_ok());
         for name in ["after_id", "before_id"] {
             let page = Page::read(format!("{name}=z").as_bytes()).unwrap();
-            assert_eq!(page.of(&[("a", "p")]), Err(name));
+            assert_eq!(page.of(&["a"], |id| id), Err(name));
         }
     }
 }

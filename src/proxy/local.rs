@@ -3,8 +3,9 @@
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::target::decode_id;
 use crate::json::write::Writer;
+use crate::proxy::catalogue;
 use crate::proxy::client::Client;
-use crate::proxy::ids::{Page, bounded, unknown_model};
+use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Refused, Voice};
@@ -12,7 +13,6 @@ use crate::proxy::worker::Worker;
 use crate::route::target::Resolution;
 use crate::telemetry::exchange::Exchange;
 use crate::translate::count;
-use crate::wire::kind::Wire;
 
 /// `GET /v1/models`: what the key may use, in the client's wire.
 pub async fn models(
@@ -22,46 +22,13 @@ pub async fn models(
     voice: &Voice<'_>,
     exchange: &mut Exchange,
 ) -> Next {
-    let mut body = Vec::with_capacity(1024);
-    let mut w = Writer::new(&mut body);
-    let listed = worker.plan.listed(inbound.key.as_deref());
-    match inbound.wire {
-        Wire::OpenAiChat => {
-            w.open_object()
-                .name("object")
-                .string("list")
-                .name("data")
-                .open_array();
-            for (id, owner) in listed {
-                openai_model(&mut w, id, owner);
-            }
-            w.close_array().close_object();
+    let body = match catalogue::list(worker, inbound) {
+        Ok(body) => body,
+        Err(param) => {
+            let refusal = Refusal::invalid(param, format!("{param}: {NO_SUCH_PAGE}"));
+            return refuse(client, exchange, voice, &refusal).await;
         }
-        Wire::AnthropicMessages => {
-            let query = inbound.head.query(&inbound.bytes).unwrap_or_default();
-            let page = Page::read(query).and_then(|page| page.of(&listed));
-            let (page, has_more) = match page {
-                Ok(page) => page,
-                Err(param) => {
-                    let refusal = Refusal::invalid(param, format!("{param}: {NO_SUCH_PAGE}"));
-                    return refuse(client, exchange, voice, &refusal).await;
-                }
-            };
-            w.open_object().name("data").open_array();
-            for (id, _) in page {
-                anthropic_model(&mut w, id);
-            }
-            w.close_array().name("has_more").boolean(has_more);
-            for (name, end) in [("first_id", page.first()), ("last_id", page.last())] {
-                w.name(name);
-                match end {
-                    Some((id, _)) => w.string(id),
-                    None => w.null(),
-                };
-            }
-            w.close_object();
-        }
-    }
+    };
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
 }
 
@@ -92,12 +59,7 @@ pub async fn model(
             return reply::refuse(client, exchange, voice, &reply::UNKNOWN_PROVIDER).await;
         }
     };
-    let mut body = Vec::with_capacity(256);
-    let mut w = Writer::new(&mut body);
-    match inbound.wire {
-        Wire::OpenAiChat => openai_model(&mut w, &asked, worker.plan.owner(&targets)),
-        Wire::AnthropicMessages => anthropic_model(&mut w, &asked),
-    }
+    let body = catalogue::one(worker, inbound.wire, &asked, &targets);
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
 }
 
@@ -153,35 +115,5 @@ async fn refuse(
     refused.error.code = refusal.code;
     reply::refuse(client, exchange, voice, &refused).await
 }
-
-fn openai_model(w: &mut Writer<'_>, id: &str, owner: &str) {
-    w.open_object()
-        .name("id")
-        .string(id)
-        .name("object")
-        .string("model");
-    w.name("created")
-        .number(MODEL_CREATED)
-        .name("owned_by")
-        .string(owner)
-        .close_object();
-}
-
-fn anthropic_model(w: &mut Writer<'_>, id: &str) {
-    w.open_object()
-        .name("type")
-        .string("model")
-        .name("id")
-        .string(id);
-    w.name("display_name")
-        .string(id)
-        .name("created_at")
-        .string(MODEL_CREATED_AT)
-        .close_object();
-}
-
-/// The configuration knows no date of a model; both lists want one, so it is always the same.
-const MODEL_CREATED: u64 = 1_735_689_600;
-const MODEL_CREATED_AT: &str = "2025-01-01T00:00:00Z";
 
 const NO_SUCH_PAGE: &str = "expected a limit from 1 to 1000, and ids of this list";

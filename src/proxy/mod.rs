@@ -12,6 +12,7 @@ pub mod body_label;
 pub mod body_mode;
 pub mod budget;
 pub mod candidates;
+pub mod catalogue;
 pub mod chat;
 pub mod client;
 pub mod connection;

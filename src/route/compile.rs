@@ -383,6 +383,8 @@ fn server_of(said: SaidServer, tls: Option<TlsMaterial>, faults: &mut Faults) ->
         tls,
         log: said.log,
         server_timing: said.server_timing,
+        capability_gate: said.capability_gate,
+        public_catalogue: said.public_catalogue,
         cors_origins: said
             .cors_origins
             .into_iter()

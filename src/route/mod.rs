@@ -1,6 +1,7 @@
 //! From configuration to the plan that is run on.
 
 pub mod base_url;
+pub mod capabilities;
 pub mod client_key;
 pub mod compile;
 pub mod compile_key;

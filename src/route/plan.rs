@@ -87,6 +87,10 @@ pub struct Server {
     pub log: LogSink,
     /// Whether answers carry `server-timing`.
     pub server_timing: bool,
+    /// A request goes only to targets that are not known to lack what its content needs.
+    pub capability_gate: bool,
+    /// Whether the catalogue for those without a key is shown.
+    pub public_catalogue: bool,
     /// Origins that browsers may come from; `*` for all; empty: CORS is off.
     pub cors_origins: Vec<Box<str>>,
 }

@@ -15,7 +15,7 @@ use crate::limits::{MODEL_ID_BYTES_MAX, NEAR_CANDIDATES_MAX, NEAR_IDS_MAX};
 use crate::route::client_key::ClientKey;
 use crate::route::glob::Glob;
 use crate::route::plan::{Model, Plan};
-use crate::route::target::{RelayResolution, Resolution, Target};
+use crate::route::target::{Listed, RelayResolution, Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::wire::kind::Wire;
 
@@ -107,18 +107,20 @@ impl Plan {
     }
 
     /// What `/v1/models` shows to a key: ids and aliases of the configuration, then what the key's
-    /// own patterns spell out; each with the name of its first provider.
+    /// own patterns spell out; each with its targets.
     #[must_use]
-    pub fn listed<'p>(&'p self, key: Option<&'p ClientKey>) -> Vec<(&'p str, &'p str)> {
-        let configured = self.models_for(key);
-        let configured = configured.map(|(id, model)| (id, self.owner(&model.targets)));
-        let mut listed: Vec<(&str, &str)> = configured.collect();
+    pub fn listed<'p>(&'p self, key: Option<&'p ClientKey>) -> Vec<Listed<'p>> {
+        let configured = self.models_for(key).map(|(id, model)| Listed {
+            id,
+            targets: Cow::Borrowed(&model.targets),
+        });
+        let mut listed: Vec<Listed<'_>> = configured.collect();
         let patterns = key.and_then(|key| key.models.as_deref());
         for id in patterns.into_iter().flatten().filter_map(Glob::literal) {
             if self.model(id).is_none()
                 && let Resolution::Found(targets) = self.resolve(id, None, key)
             {
-                listed.push((id, self.owner(&targets)));
+                listed.push(Listed { id, targets });
             }
         }
         listed

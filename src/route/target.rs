@@ -97,6 +97,15 @@ pub enum Resolution<'p> {
     UnknownProvider,
 }
 
+/// A model as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<'p> {
+    /// The id that clients say.
+    pub id: &'p str,
+    /// Its targets, in order.
+    pub targets: Cow<'p, [Target]>,
+}
+
 /// Where a relayed request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelayResolution<'p> {

@@ -1,4 +1,5 @@
-//! What is known of models, by id. The data stand in `models/table.rs`.
+//! What is known of models, by id. The data stand in `models/table.rs` and
+//! `models/others.rs`.
 //!
 //! An id is matched as it stands and without what clouds and aggregators put around it
 //! (`anthropic/claude-opus-4.6`, `bedrock/global.anthropic.claude-haiku-4-5-20251001-v1:0`,
@@ -9,27 +10,23 @@
 
 use crate::chat::request::Effort;
 
-/// What a model takes.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts about a model"
-)]
+/// What a model takes. What is not known is `None`, and never a reason to refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelFacts {
     /// Most tokens of one answer; `None` where unknown.
     pub output_tokens_max: Option<u32>,
-    /// Tokens of the context window; 0 where unknown.
-    pub context_tokens: u32,
+    /// Tokens of the context window.
+    pub context_tokens: Option<u32>,
     /// Which sampling members are taken.
     pub sampling: Sampling,
-    /// How thinking is controlled (Anthropic wire).
-    pub thinking: Thinking,
+    /// How thinking is controlled (Anthropic wire); see [`ModelFacts::thinks_by`].
+    pub thinking: Option<Thinking>,
     /// Which effort levels are taken.
     pub efforts: Efforts,
     /// Whether the model reasons (OpenAI wire); `None` where unknown.
     pub reasoning: Option<bool>,
-    /// `output_config.format` and strict tools are taken.
-    pub structured_outputs: bool,
+    /// Answers in the form of a schema: on the Anthropic wire `output_config.format` and strict tools.
+    pub structured_outputs: Option<bool>,
     /// `tool_choice` may force a tool.
     pub forced_tools: bool,
     /// The last turn may be the assistant's.
@@ -37,9 +34,13 @@ pub struct ModelFacts {
     /// Role `system` is taken within `messages` (Anthropic wire).
     pub system_in_messages: bool,
     /// Images are taken.
-    pub vision: bool,
+    pub vision: Option<bool>,
     /// PDF documents are taken.
-    pub pdf: bool,
+    pub pdf: Option<bool>,
+    /// Recorded speech and sound are taken.
+    pub audio: Option<bool>,
+    /// Tools are taken.
+    pub tools: Option<bool>,
 }
 
 /// Which sampling members a model takes.
@@ -108,6 +109,12 @@ impl Efforts {
         Self(self.0 | 1 << effort as u8)
     }
 
+    /// The levels that the other set has too.
+    #[must_use]
+    pub const fn shared(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether the model takes none.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -132,21 +139,37 @@ impl Efforts {
 }
 
 impl ModelFacts {
-    /// What is assumed of a model that no entry names.
+    /// What is known of a model that no entry names.
     pub const UNKNOWN: Self = Self {
         output_tokens_max: None,
-        context_tokens: 0,
+        context_tokens: None,
         sampling: Sampling::All,
-        thinking: Thinking::Budget,
+        thinking: None,
         efforts: Efforts::NONE,
         reasoning: None,
-        structured_outputs: false,
+        structured_outputs: None,
         forced_tools: true,
         prefill: true,
         system_in_messages: false,
-        vision: true,
-        pdf: true,
+        vision: None,
+        pdf: None,
+        audio: None,
+        tools: None,
     };
+
+    /// How thinking is controlled; of a model that nothing is known of, by a budget.
+    #[must_use]
+    pub fn thinks_by(&self) -> Thinking {
+        self.thinking.unwrap_or(Thinking::Budget)
+    }
+
+    /// The effort levels, where they are known: those of a model that takes none may be unknown.
+    #[must_use]
+    pub fn known_efforts(&self) -> Option<Efforts> {
+        let is_known =
+            !self.efforts.is_empty() || self.reasoning == Some(false) || self.thinking.is_some();
+        is_known.then_some(self.efforts)
+    }
 
     /// Tokens that are asked for where the client names no limit.
     #[must_use]
@@ -161,17 +184,19 @@ impl ModelFacts {
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), FactFault> {
         match name {
             "output_tokens_max" => self.output_tokens_max = Some(number(value)?),
-            "context_tokens" => self.context_tokens = number(value)?,
+            "context_tokens" => self.context_tokens = Some(number(value)?),
             "sampling" => self.sampling = sampling(value)?,
-            "thinking" => self.thinking = thinking(value)?,
+            "thinking" => self.thinking = Some(thinking(value)?),
             "efforts" => self.efforts = efforts(value)?,
             "reasoning" => self.reasoning = Some(boolean(value)?),
-            "structured_outputs" => self.structured_outputs = boolean(value)?,
+            "structured_outputs" => self.structured_outputs = Some(boolean(value)?),
             "forced_tools" => self.forced_tools = boolean(value)?,
             "prefill" => self.prefill = boolean(value)?,
             "system_in_messages" => self.system_in_messages = boolean(value)?,
-            "vision" => self.vision = boolean(value)?,
-            "pdf" => self.pdf = boolean(value)?,
+            "vision" => self.vision = Some(boolean(value)?),
+            "pdf" => self.pdf = Some(boolean(value)?),
+            "audio" => self.audio = Some(boolean(value)?),
+            "tools" => self.tools = Some(boolean(value)?),
             _ => return Err(FactFault::Name),
         }
         Ok(())
@@ -205,7 +230,8 @@ impl ModelTable {
             .added
             .iter()
             .map(|(glob, facts)| (glob.as_str(), facts));
-        let builtin = table::BUILTIN.iter().map(|(glob, facts)| (*glob, facts));
+        let builtin = table::BUILTIN.iter().chain(others::BUILTIN);
+        let builtin = builtin.map(|(glob, facts)| (*glob, facts));
         best(added, id, &core)
             .or_else(|| best(builtin, id, &core))
             .unwrap_or(&ModelFacts::UNKNOWN)
@@ -315,7 +341,7 @@ fn efforts(value: &str) -> Result<Efforts, FactFault> {
 /// Output limit of a model that no entry names, where one has to be sent.
 const OUTPUT_TOKENS_UNSAID: u32 = 8192;
 /// The facts that a configuration may set.
-pub const FACT_NAMES: [&str; 12] = [
+pub const FACT_NAMES: [&str; 14] = [
     "output_tokens_max",
     "context_tokens",
     "sampling",
@@ -328,8 +354,11 @@ pub const FACT_NAMES: [&str; 12] = [
     "system_in_messages",
     "vision",
     "pdf",
+    "audio",
+    "tools",
 ];
 
+mod others;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,8 @@ pub enum Known {
     AnthropicBeta,
     /// `tools`
     Tools,
+    /// `functions`: the tools of old.
+    Functions,
     /// `system`
     System,
     /// `allow_fallbacks`: the gateway's own.
@@ -50,6 +52,7 @@ impl Known {
         Self::MaxCompletionTokens,
         Self::AnthropicBeta,
         Self::Tools,
+        Self::Functions,
         Self::System,
         Self::AllowFallbacks,
         Self::Routing,
@@ -69,6 +72,7 @@ impl Known {
             b"max_completion_tokens" => Self::MaxCompletionTokens,
             b"anthropic_beta" => Self::AnthropicBeta,
             b"tools" => Self::Tools,
+            b"functions" => Self::Functions,
             b"system" => Self::System,
             b"allow_fallbacks" => Self::AllowFallbacks,
             b"routing" => Self::Routing,
@@ -81,7 +85,7 @@ impl Known {
     /// Whether a second one is refused: the gateway acts on its value, so it must have one value.
     #[must_use]
     pub const fn must_be_single(self) -> bool {
-        !matches!(self, Self::Tools | Self::System)
+        !matches!(self, Self::Tools | Self::Functions | Self::System)
     }
 
     /// The member's name.
@@ -96,6 +100,7 @@ impl Known {
             Self::MaxCompletionTokens => "max_completion_tokens",
             Self::AnthropicBeta => "anthropic_beta",
             Self::Tools => "tools",
+            Self::Functions => "functions",
             Self::System => "system",
             Self::AllowFallbacks => "allow_fallbacks",
             Self::Routing => "routing",
@@ -123,7 +128,7 @@ pub enum Kind {
 }
 
 /// Count of [`Known::ALL`].
-pub const KNOWN_COUNT: usize = 13;
+pub const KNOWN_COUNT: usize = 14;
 
 const _: () = {
     let mut i = 0;

@@ -2,7 +2,9 @@
 //!
 //! [`peek`] checks the whole document by the one grammar and, on the way, finds the members of the
 //! outermost object that the gateway routes by, with their spans; escaped spellings of names are
-//! seen, repeats are refused. It also tells a body that was sent to the other wire's endpoint.
+//! seen, repeats are refused. It also tells a body that was sent to the other wire's endpoint, and
+//! what the content needs of a model (see `needs`): images, PDF documents and audio in messages and
+//! one level down in tool results, and tools.
 //!
 //! A body is looked into along a few paths only (`Place`); everything else passes by at the cost
 //! of one comparison a value.
@@ -22,8 +24,10 @@ use crate::json::scan::{self, Scalar, Sink};
 use crate::limits::Limits;
 use crate::wire::kind::Wire;
 use crate::wire::known::{Kind, Known, OWN};
+use crate::wire::needs::Need;
 use crate::wire::peek_fault::{Param, PeekFault, PeekFaultKind};
 use crate::wire::peeked::{Found, Peek, Usage};
+use crate::wire::place::{Inner, Place};
 
 /// Looks into a body that was sent to the endpoint of `wire`.
 ///
@@ -56,101 +60,6 @@ pub fn peek_relayed(body: &[u8], limits: &Limits) -> Result<Peek, PeekFault> {
     peeker.fault.map_or(Ok(peeker.peek), Err)
 }
 
-/// Containers that are looked into, by their path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Outside the outermost object.
-    Outside,
-    /// The outermost object.
-    Root,
-    /// `stream_options`
-    Options,
-    /// `messages`
-    Messages,
-    /// `messages[i]`
-    Message,
-    /// `messages[i].content`
-    Content,
-    /// `messages[i].content[j]`
-    Block,
-    /// `tools`
-    Tools,
-    /// `tools[i]`
-    Tool,
-}
-
-impl Place {
-    const fn parent(self) -> Self {
-        match self {
-            Self::Outside | Self::Root => Self::Outside,
-            Self::Options | Self::Messages | Self::Tools => Self::Root,
-            Self::Message => Self::Messages,
-            Self::Tool => Self::Tools,
-            Self::Content => Self::Message,
-            Self::Block => Self::Content,
-        }
-    }
-}
-
-/// A member below the outermost object that means something here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Inner {
-    IncludeUsage,
-    Role,
-    Content,
-    ToolCalls,
-    Type,
-    Function,
-    InputSchema,
-}
-
-impl Inner {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::IncludeUsage => "include_usage",
-            Self::Role => "role",
-            Self::Content => "content",
-            Self::ToolCalls => "tool_calls",
-            Self::Type => "type",
-            Self::Function => "function",
-            Self::InputSchema => "input_schema",
-        }
-    }
-
-    const ALL: [Self; 7] = [
-        Self::IncludeUsage,
-        Self::Role,
-        Self::Content,
-        Self::ToolCalls,
-        Self::Type,
-        Self::Function,
-        Self::InputSchema,
-    ];
-
-    fn from_name(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"include_usage" => Self::IncludeUsage,
-            b"role" => Self::Role,
-            b"content" => Self::Content,
-            b"tool_calls" => Self::ToolCalls,
-            b"type" => Self::Type,
-            b"function" => Self::Function,
-            b"input_schema" => Self::InputSchema,
-            _ => return None,
-        })
-    }
-
-    /// Whether the member means something in this place.
-    const fn belongs_to(self, place: Place) -> bool {
-        match self {
-            Self::IncludeUsage => matches!(place, Place::Options),
-            Self::Role | Self::Content | Self::ToolCalls => matches!(place, Place::Message),
-            Self::Type => matches!(place, Place::Block),
-            Self::Function | Self::InputSchema => matches!(place, Place::Tool),
-        }
-    }
-}
-
 /// A value as its first byte and, for scalars, its last tell it.
 struct Seen {
     kind: Kind,
@@ -177,8 +86,21 @@ struct Peeker<'b> {
     name_start: usize,
     /// The last name in `place`, if that lies deeper.
     inner: Option<Inner>,
-    /// Elements of `messages` or `tools` so far.
+    /// Elements of `messages`, `tools` or `functions` so far.
     item_count: u32,
+    /// What the block at hand has said of itself.
+    block: Block,
+}
+
+/// What tells a PDF document, whichever of it comes first.
+#[derive(Clone, Copy, Default)]
+struct Block {
+    /// It is a document.
+    document: bool,
+    /// Its source is an address: the wire has those of PDF documents alone.
+    address: bool,
+    /// Its source is of the type of PDF documents.
+    pdf: bool,
 }
 
 impl<'b> Peeker<'b> {
@@ -195,6 +117,7 @@ impl<'b> Peeker<'b> {
             name_start: 0,
             inner: None,
             item_count: 0,
+            block: Block::default(),
         }
     }
 
@@ -252,14 +175,23 @@ impl<'b> Peeker<'b> {
     fn begin(&mut self, seen: &Seen) -> Result<(), JsonErrorKind> {
         match self.place {
             Place::Outside if seen.kind != Kind::Object => return Err(JsonErrorKind::NotObject),
-            Place::Outside | Place::Content => {}
+            Place::Outside | Place::Content | Place::Results => {}
             Place::Root => {
                 if let Some(known) = self.current {
                     self.begin_known(known, seen);
                 }
             }
-            Place::Messages | Place::Tools => self.item_count = self.item_count.saturating_add(1),
-            Place::Options | Place::Message | Place::Block | Place::Tool => {
+            Place::Messages | Place::Tools | Place::Functions => {
+                self.item_count = self.item_count.saturating_add(1);
+            }
+            Place::Options
+            | Place::Message
+            | Place::Block
+            | Place::Result
+            | Place::Source
+            | Place::ResultSource
+            | Place::File
+            | Place::Tool => {
                 if let Some(inner) = self.inner {
                     self.begin_inner(inner, seen);
                 }
@@ -309,6 +241,7 @@ impl<'b> Peeker<'b> {
             return;
         }
         let Some(wire) = self.wire else { return };
+        self.note_need(inner, seen);
         if let Some(other) = self.foreign(inner, seen).filter(|&other| other != wire) {
             let list = match self.place {
                 Place::Tool => "tools",
@@ -327,6 +260,40 @@ impl<'b> Peeker<'b> {
         }
     }
 
+    /// Notes what a block, or its source, says that a model must take.
+    fn note_need(&mut self, inner: Inner, seen: &Seen) {
+        if seen.kind != Kind::String {
+            return;
+        }
+        let is = |word: &str| self.spells(&seen.text, seen.escaped, word);
+        match (inner, self.place) {
+            (Inner::Type, Place::Block | Place::Result) => {
+                if is("image_url") || is("image") {
+                    self.need(Need::Vision);
+                } else if is("input_audio") {
+                    self.need(Need::Audio);
+                } else {
+                    self.block.document |= is("document");
+                }
+            }
+            (Inner::Type, _) => self.block.address |= is("url"),
+            (Inner::MediaType, _) => self.block.pdf |= is("application/pdf"),
+            (Inner::FileData, _) => {
+                let data = self.text(seen.text.clone());
+                if begins(data, b"data:application/pdf") {
+                    self.need(Need::Pdf);
+                } else if begins(data, b"data:image/") {
+                    self.need(Need::Vision);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn need(&mut self, need: Need) {
+        self.peek.needs.add(need, self.item_count.saturating_sub(1));
+    }
+
     /// The wire that alone has this member, or this value of it.
     fn foreign(&self, inner: Inner, seen: &Seen) -> Option<Wire> {
         let is_one_of = |words: &[&str]| {
@@ -342,11 +309,17 @@ impl<'b> Peeker<'b> {
             Inner::ToolCalls | Inner::Function => {
                 (seen.kind != Kind::Null).then_some(Wire::OpenAiChat)
             }
-            Inner::Type => {
+            Inner::Type if self.place == Place::Block => {
                 is_one_of(&["tool_use", "tool_result"]).then_some(Wire::AnthropicMessages)
             }
             Inner::InputSchema => (seen.kind != Kind::Null).then_some(Wire::AnthropicMessages),
-            Inner::IncludeUsage | Inner::Content => None,
+            Inner::IncludeUsage
+            | Inner::Content
+            | Inner::Type
+            | Inner::Source
+            | Inner::MediaType
+            | Inner::File
+            | Inner::FileData => None,
         }
     }
 
@@ -372,8 +345,14 @@ impl<'b> Peeker<'b> {
             | Place::Message
             | Place::Content
             | Place::Block
+            | Place::Results
+            | Place::Result
+            | Place::Source
+            | Place::ResultSource
+            | Place::File
             | Place::Tools
-            | Place::Tool => {}
+            | Place::Tool
+            | Place::Functions => {}
         }
     }
 
@@ -386,9 +365,17 @@ impl<'b> Peeker<'b> {
             }
             (Place::Root, false) if self.current == Some(Known::Messages) => Some(Place::Messages),
             (Place::Root, false) if self.current == Some(Known::Tools) => Some(Place::Tools),
+            (Place::Root, false) if self.current == Some(Known::Functions) => {
+                Some(Place::Functions)
+            }
             (Place::Messages, true) => Some(Place::Message),
             (Place::Message, false) if self.inner == Some(Inner::Content) => Some(Place::Content),
             (Place::Content, true) => Some(Place::Block),
+            (Place::Block, false) if self.inner == Some(Inner::Content) => Some(Place::Results),
+            (Place::Results, true) => Some(Place::Result),
+            (Place::Block, true) if self.inner == Some(Inner::Source) => Some(Place::Source),
+            (Place::Result, true) if self.inner == Some(Inner::Source) => Some(Place::ResultSource),
+            (Place::Block, true) if self.inner == Some(Inner::File) => Some(Place::File),
             (Place::Tools, true) => Some(Place::Tool),
             _ => None,
         }
@@ -400,8 +387,16 @@ impl<'b> Peeker<'b> {
         match place {
             Place::Root => self.peek.tail.at = at + 1,
             Place::Options => self.peek.options.tail.at = at + 1,
-            Place::Messages | Place::Tools => self.item_count = 0,
-            Place::Outside | Place::Message | Place::Content | Place::Block | Place::Tool => {}
+            Place::Messages | Place::Tools | Place::Functions => self.item_count = 0,
+            Place::Block | Place::Result => self.block = Block::default(),
+            Place::Outside
+            | Place::Message
+            | Place::Content
+            | Place::Results
+            | Place::Source
+            | Place::ResultSource
+            | Place::File
+            | Place::Tool => {}
         }
     }
 
@@ -410,6 +405,20 @@ impl<'b> Peeker<'b> {
             let at = self.peek.span(Known::Messages).map_or(0, |span| span.start);
             let param = Param::Top(Known::Messages.name());
             self.blame(PeekFaultKind::NotList, param, at);
+        }
+        match self.place {
+            Place::Block | Place::Result => {
+                let Block {
+                    document,
+                    address,
+                    pdf,
+                } = self.block;
+                if pdf || (document && address) {
+                    self.need(Need::Pdf);
+                }
+            }
+            Place::Tools | Place::Functions if self.item_count > 0 => self.need(Need::Tools),
+            _ => {}
         }
         self.place = self.place.parent();
         self.inner = None;
@@ -522,8 +531,15 @@ fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaul
         | Known::MaxTokens
         | Known::AnthropicBeta
         | Known::Tools
+        | Known::Functions
         | Known::Routing => None,
     }
+}
+
+/// Whether a text begins with `start`, slashes escaped or not.
+fn begins(text: &[u8], start: &[u8]) -> bool {
+    let plain = text.iter().filter(|byte| **byte != b'\\');
+    plain.take(start.len()).eq(start)
 }
 
 /// The members that are looked at on relayed endpoints too: what routes, and what is the gateway's

@@ -7,6 +7,7 @@ use core::ops::Range;
 use crate::json::raw::Raw;
 use crate::json::rewrite::{Member, Tail};
 use crate::wire::known::{KNOWN_COUNT, Kind, Known};
+use crate::wire::needs::Needs;
 
 /// What a body says. Spans belong to the body that was peeked at.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,7 @@ pub struct Peek {
     pub(super) found: [Option<Found>; KNOWN_COUNT],
     pub(super) tail: Tail,
     pub(super) options: Options,
+    pub(super) needs: Needs,
 }
 
 /// What `stream_options` holds.
@@ -65,6 +67,12 @@ impl Peek {
         self.options
             .usage
             .is_some_and(|usage| usage.kind == Kind::Bool(true))
+    }
+
+    /// What its content needs of a model; of a relayed body, nothing.
+    #[must_use]
+    pub const fn needs(&self) -> &Needs {
+        &self.needs
     }
 
     /// Whether the request may go to other targets than the first.

@@ -15,6 +15,8 @@ mod attempts;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod capabilities;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;

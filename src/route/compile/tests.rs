@@ -405,7 +405,7 @@ fn compile_of_model_facts_changes_what_they_name_alone() {
         &[
             "ringway.toml:6: model_facts.x.vison: unknown fact; did you mean `vision`? known: \
              output_tokens_max, context_tokens, sampling, thinking, efforts, reasoning, \
-             structured_outputs, forced_tools, prefill, system_in_messages, vision, pdf",
+             structured_outputs, forced_tools, prefill, system_in_messages, vision, pdf, audio, tools",
             "ringway.toml:7: model_facts.x.vision: expected `true` or `false`, found `maybe`",
             "ringway.toml:8: model_facts.x.pdf: expected a string, a whole number from 0 on, \
              true or false, found an array",

@@ -283,8 +283,13 @@ fn models_for_a_key_lists_and_knows_only_what_it_may_use() {
 fn listed_adds_what_the_keys_patterns_spell_out_and_a_chat_would_find() {
     let plan = plan(CONFIG);
     let key = key(&["haiku", "gpt-4o", "nothing-known", "openrouter/a/b", "o*"]);
+    let listed = plan.listed(Some(&key));
+    let shown = listed
+        .iter()
+        .map(|listed| (listed.id, plan.owner(&listed.targets)));
+    let shown: Vec<_> = shown.collect();
     assert_eq!(
-        plan.listed(Some(&key)),
+        shown,
         [
             ("haiku", "bedrock"),
             ("gpt-4o", "openai"),

@@ -102,10 +102,10 @@ fn sources(fit: &Fit<'_>, request: &Request<'_>) -> Result<(), Refusal> {
 
 fn source(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refusal> {
     let from = match block {
-        Block::Image { source, .. } if fit.facts.vision => source,
+        Block::Image { source, .. } if fit.facts.vision != Some(false) => source,
         Block::Image { .. } => return Err(refuse(index, "this model takes no images")),
         Block::Document { source, .. } => match source {
-            DocumentSource::Pdf(source) if fit.facts.pdf => source,
+            DocumentSource::Pdf(source) if fit.facts.pdf != Some(false) => source,
             DocumentSource::Pdf(_) => {
                 return Err(refuse(index, "this model takes no PDF documents"));
             }

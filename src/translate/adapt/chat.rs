@@ -265,7 +265,7 @@ fn is_left_out(kind: &str) -> bool {
 }
 
 fn image(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Refusal> {
-    if !fit.facts.vision || !fit.dialect.images {
+    if fit.facts.vision == Some(false) || !fit.dialect.images {
         return Err(refuse(index, "this model takes no images"));
     }
     match source {
@@ -275,7 +275,7 @@ fn image(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Refusal
 }
 
 fn pdf(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Refusal> {
-    if !fit.facts.pdf || !fit.dialect.files {
+    if fit.facts.pdf == Some(false) || !fit.dialect.files {
         return Err(refuse(index, "this model takes no documents"));
     }
     match source {

@@ -31,7 +31,9 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> 
             fit.notes.changed("response_format");
             Ok(())
         }
-        Format::Schema(format) if fit.facts.structured_outputs => native(fit, request, &format),
+        Format::Schema(format) if fit.facts.structured_outputs == Some(true) => {
+            native(fit, request, &format)
+        }
         Format::Schema(format) => by_tool(fit, request, &format),
     }
 }

@@ -34,7 +34,7 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>, limited: bool) {
 
 fn by_budget(fit: &mut Fit<'_>, request: &mut Request<'_>, budget: u64, limited: bool) {
     request.reasoning.effort = None;
-    match fit.facts.thinking {
+    match fit.facts.thinks_by() {
         Thinking::None => fit.notes.dropped("reasoning"),
         Thinking::Budget => enable(fit, request, budget, limited, "reasoning"),
         Thinking::AdaptiveOff | Thinking::AdaptiveOn | Thinking::Always => {
@@ -45,7 +45,7 @@ fn by_budget(fit: &mut Fit<'_>, request: &mut Request<'_>, budget: u64, limited:
 }
 
 fn by_effort(fit: &mut Fit<'_>, request: &mut Request<'_>, effort: Effort, limited: bool) {
-    match (fit.facts.thinking, effort) {
+    match (fit.facts.thinks_by(), effort) {
         (Thinking::None | Thinking::Budget | Thinking::AdaptiveOff, Effort::None) => {}
         (Thinking::None, _) => fit.notes.dropped("reasoning_effort"),
         (Thinking::AdaptiveOn, Effort::None) => {

@@ -39,7 +39,7 @@ fn schema_of(fit: &mut Fit<'_>, function: &mut Function<'_>) -> Result<(), Refus
         return Ok(());
     };
     if function.strict == Some(true) {
-        let rewritten = if fit.facts.structured_outputs {
+        let rewritten = if fit.facts.structured_outputs == Some(true) {
             schema::rewrite(source).ok().filter(|schema| !schema.lossy)
         } else {
             None

@@ -30,8 +30,14 @@ fn ids_with_prefixes_and_suffixes_find_their_model() {
 #[test]
 fn longest_pattern_wins_and_configuration_before_all() {
     let table = ModelTable::builtin();
-    assert_eq!(table.facts("claude-opus-5").thinking, Thinking::AdaptiveOn);
-    assert_eq!(table.facts("claude-opus-5-5").thinking, Thinking::Always);
+    assert_eq!(
+        table.facts("claude-opus-5").thinking,
+        Some(Thinking::AdaptiveOn)
+    );
+    assert_eq!(
+        table.facts("claude-opus-5-5").thinking,
+        Some(Thinking::Always)
+    );
     assert_eq!(
         table.facts("claude-opus-4-20250514").output_tokens_max,
         Some(32_000)

@@ -336,3 +336,127 @@ fn body_cut_at_every_byte_is_refused() {
     }
     assert!(look(body, C).is_ok());
 }
+
+#[test]
+fn ni14_needs_of_the_content_are_seen_in_passing() {
+    let check = |wire, member: &str, expected: &[&str]| {
+        let body = format!(r#"{{"model":"m",{member}}}"#);
+        let peek = peek(body.as_bytes(), wire, &Limits::default()).unwrap();
+        let needs = peek.needs();
+        let found: Vec<String> = needs
+            .iter()
+            .map(|need| format!("{} {}", need.name(), needs.field(need)))
+            .collect();
+        assert_eq!(found, expected, "{member}");
+        assert_eq!(needs.is_empty(), expected.is_empty());
+        let relayed = peek_relayed(body.as_bytes(), &Limits::default()).unwrap();
+        assert!(relayed.needs().is_empty());
+    };
+    let said = |parts: &str| {
+        format!(
+            r#""messages":[{{"role":"user","content":"x"}},{{"role":"user","content":[{parts}]}}]"#
+        )
+    };
+    let (images, pdf, audio) = (
+        "images messages[1].content",
+        "PDF documents messages[1].content",
+        "audio input messages[1].content",
+    );
+    for (parts, expected) in [
+        (r#"{"type":"text","text":"image_url"}"#, &[][..]),
+        (r#"{"type":"image_url","image_url":{"url":"u"}}"#, &[images]),
+        (
+            r#"{"image_url":{"url":"u"},"t\u0079pe":"image\u005furl"}"#,
+            &[images],
+        ),
+        (
+            r#"{"type":"input_audio","input_audio":{"data":"","format":"wav"}}"#,
+            &[audio],
+        ),
+        (r#"{"type":"file","file":{"file_id":"file-1"}}"#, &[]),
+        (
+            r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,AA"}}"#,
+            &[pdf],
+        ),
+        (
+            r#"{"file":{"file_data":"data:application\/pdf;base64,AA"},"type":"file"}"#,
+            &[pdf],
+        ),
+        (
+            r#"{"type":"file","file":{"file_data":"data:image/png;base64,AA"}}"#,
+            &[images],
+        ),
+        (
+            r#"{"type":"file","file":{"file_data":"data:text/plain;base64,AA"}}"#,
+            &[],
+        ),
+        (
+            r#"{"type":"input_audio"},{"type":"image_url"},{"type":"image_url"}"#,
+            &[images, audio],
+        ),
+    ] {
+        check(C, &said(parts), expected);
+    }
+    for (parts, expected) in [
+        (
+            r#"{"type":"image","source":{"type":"url","url":"u"}}"#,
+            &[images][..],
+        ),
+        (
+            r#"{"type":"image","source":{"type":"base64","media_type":"image/png"}}"#,
+            &[images],
+        ),
+        (
+            r#"{"type":"document","source":{"type":"url","url":"u"}}"#,
+            &[pdf],
+        ),
+        (
+            r#"{"source":{"url":"u","type":"url"},"type":"document"}"#,
+            &[pdf],
+        ),
+        (
+            r#"{"source":{"media_type":"application/pdf"},"type":"document"}"#,
+            &[pdf],
+        ),
+        (
+            r#"{"type":"document","source":{"type":"file","file_id":"f"}}"#,
+            &[],
+        ),
+        (
+            r#"{"type":"document","source":{"type":"text","media_type":"text/plain"}}"#,
+            &[],
+        ),
+        (r#"{"type":"tool_result","content":"image"}"#, &[]),
+        (
+            r#"{"type":"tool_result","content":[{"type":"image"}]}"#,
+            &[images],
+        ),
+        (
+            r#"{"content":[{"type":"document","source":{"type":"url"}},{"type":"text"}],"type":"tool_result"}"#,
+            &[pdf],
+        ),
+        // What a model says, and what a tool is given, is no content that has to be taken.
+        (
+            r#"{"type":"tool_use","input":{"type":"image","source":{"type":"url"}}}"#,
+            &[],
+        ),
+        (
+            r#"{"type":"tool_use","input":{"content":[{"type":"image"}]}}"#,
+            &[],
+        ),
+    ] {
+        check(A, &said(parts), expected);
+    }
+    let plain = r#""messages":[{"role":"user","content":"x"}]"#;
+    for (member, expected) in [
+        (r#""tools":[{"type":"x"}]"#, &["tools tools"][..]),
+        (r#""tools":[]"#, &[]),
+        (r#""tools":null"#, &[]),
+        (r#""functions":[{"name":"f"}]"#, &["tools tools"]),
+        (r#""functions":[],"functions":[{}]"#, &["tools tools"]),
+    ] {
+        for wire in [A, C] {
+            check(wire, &format!("{member},{plain}"), expected);
+        }
+    }
+}
