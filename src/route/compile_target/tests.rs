@@ -57,6 +57,7 @@ fn facts_of_a_target_outrank_its_providers_which_fill_the_rest() {
         jurisdiction: Some("CA".into()),
         custody_label: Some("Bedrock-CA".into()),
         credential_source: Some("platform".into()),
+        networks: None,
     };
     assert_eq!(stated(&plan, 1), bedrock);
     assert_eq!(stated(&plan, 2), TargetFacts::default());
@@ -121,6 +122,15 @@ fn targets_that_state_nonsense_are_faults_with_place_and_cure() {
         (
             r#"{ model = "plain/x", teir = "a" }"#,
             "model[0].targets[0].teir: unknown key; did you mean `tier`?",
+        ),
+        (
+            r#"{ model = "plain/x", networks = ["10.0.0.0/8", "10.1.0.0/8"] }"#,
+            "model[0].targets[0].networks[1]: the network of 10.1.0.0/8 is 10.0.0.0/8",
+        ),
+        (
+            r#"{ model = "plain/x", networks = [] }"#,
+            "model[0].targets[0]: `networks` is empty and would allow no address; leave it out to \
+             allow all",
         ),
         (
             r#"{ tier = "a" }"#,
