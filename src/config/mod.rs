@@ -11,6 +11,7 @@ pub mod fields;
 pub mod limits;
 pub mod load;
 pub mod material;
+pub mod network;
 pub mod node;
 pub mod read;
 pub mod read_key;

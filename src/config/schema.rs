@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::fault::{At, Place};
+use crate::config::network::Network;
 use crate::limits::Limits;
 
 /// A whole configuration.
@@ -213,6 +214,8 @@ pub struct Stated {
     pub custody_label: Option<At<String>>,
     /// Whose credential is used.
     pub credential_source: Option<At<String>>,
+    /// Networks in which its addresses must lie.
+    pub networks: Option<Vec<Network>>,
 }
 
 /// Waits of one provider, in milliseconds; `None`: as in `[limits]`.

@@ -203,12 +203,16 @@ impl<'r, 'w> Run<'r, 'w> {
         };
         let at = At {
             provider: target.provider,
+            facts: target.facts.as_deref().unwrap_or(&provider.facts),
             started,
             until: is_fallback.then_some(others.until()),
         };
         let outcome = upstream::attempt(client, worker, at, &prepared.out, exchange).await;
         let mut record = Attempt {
             provider: target.provider,
+            number: target.number,
+            started_at: started.as_nanos(),
+            peer: exchange.peer.take(),
             ..Attempt::default()
         };
         let terms = Terms {

@@ -30,7 +30,7 @@ use crate::proxy::missed::{Missed, unread};
 use crate::proxy::policy;
 use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
-use crate::proxy::relay_target;
+use crate::proxy::relay_target::{self, Routed};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upload::Upload;
 use crate::proxy::upstream::{self, At, Outbound, Upstream};
@@ -38,9 +38,10 @@ use crate::proxy::upstream_head::{self, Facts};
 use crate::proxy::wishes;
 use crate::proxy::worker::Worker;
 use crate::route::client_key::KeyHandle;
+use crate::route::target::TargetFacts;
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::{Exchange, Outcome, TargetAsked};
 use crate::translate::notes::Notes;
 use crate::wire::known::{self, Known};
 use crate::wire::peek;
@@ -305,6 +306,7 @@ impl<'w> Request<'_, 'w> {
         exchange.target = Some(routed.asked);
         let at = At {
             provider: index,
+            facts: self.facts_of(&routed)?,
             started,
             until: None,
         };
@@ -359,11 +361,21 @@ impl<'w> Request<'_, 'w> {
             let by = (Some(model), tier.as_deref());
             relay_target::judge_late(&self.worker.plan, inbound, by, index)
         };
+        let facts = self.facts_of(&routed)?;
         let upstream = upload
-            .run(client, (self.worker, index), out, &late, exchange)
+            .run(client, (self.worker, index, facts), out, &late, exchange)
             .await?;
         self.deliver(client, inbound, (index, started, upstream), exchange)
             .await
+    }
+
+    /// What is stated of the target.
+    fn facts_of(&self, routed: &Routed) -> Result<&'w TargetFacts, Missed> {
+        let TargetAsked {
+            provider, number, ..
+        } = routed.asked;
+        let facts = self.worker.plan.stated_at(provider, number);
+        facts.ok_or_else(Missed::bug)
     }
 
     /// Records the attempt and delivers its answer.
@@ -384,6 +396,9 @@ impl<'w> Request<'_, 'w> {
         let started = started.max(Instant::from_nanos(exchange.request_at));
         let mut record = Attempt {
             provider: index,
+            number: exchange.target.and_then(|target| target.number),
+            started_at: started.as_nanos(),
+            peer: exchange.peer.take(),
             ..Attempt::default()
         };
         record.nanos = u64::try_from(clock::now().since(started).as_nanos()).unwrap_or(u64::MAX);

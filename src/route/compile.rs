@@ -115,6 +115,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let mut numbers = Numbers::default();
     Plan {
         tiers: known.tiers(),
+        by_number: by_number(&models, target_count),
         deployments: deployments(&models),
         has_residency: models.iter().any(|model| model.residency.is_some()),
         server: server_of(said, material.tls, faults),
@@ -285,6 +286,19 @@ fn models_of(
         });
     }
     (models, by_id)
+}
+
+/// Where each numbered target stands.
+fn by_number(models: &[Model], count: usize) -> Box<[(usize, usize)]> {
+    let mut places = vec![(0, 0); count];
+    for (index, model) in models.iter().enumerate() {
+        for target in &model.targets {
+            if let Some(place) = target.number.and_then(|number| places.get_mut(number)) {
+                *place = (index, target.option);
+            }
+        }
+    }
+    places.into()
 }
 
 /// The targets that state something of their own, by their models.

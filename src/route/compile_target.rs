@@ -79,12 +79,14 @@ pub(crate) fn facts(first: &Stated, second: &Stated) -> TargetFacts {
         let said = of(first).as_ref().or_else(|| of(second).as_ref());
         said.map(|said| said.value.as_str().into())
     };
+    let networks = first.networks.as_ref().or(second.networks.as_ref());
     TargetFacts {
         tier: either(|stated| &stated.tier),
         region: either(|stated| &stated.region),
         jurisdiction: either(|stated| &stated.jurisdiction),
         custody_label: either(|stated| &stated.custody_label),
         credential_source: either(|stated| &stated.credential_source),
+        networks: networks.map(|networks| networks.as_slice().into()),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Plan {
     pub defaults: Vec<DefaultRule>,
     /// Tiers that any target states.
     pub tiers: Box<[Box<str>]>,
+    /// Index into `models`, and into its targets, by number.
+    pub(crate) by_number: Box<[(usize, usize)]>,
     /// Targets that state something of their own, by their models: it holds for them by whatever id
     /// they are asked for.
     pub(crate) deployments: HashMap<Box<str>, Vec<Target>>,
@@ -163,6 +165,23 @@ impl Plan {
     pub fn stated_of<'p>(&'p self, target: &'p Target) -> Option<&'p TargetFacts> {
         let own = target.facts.as_deref();
         own.or_else(|| self.provider_of(target).map(|provider| &provider.facts))
+    }
+
+    /// A target of the configuration by its number.
+    #[must_use]
+    pub fn numbered(&self, number: usize) -> Option<&Target> {
+        let (model, option) = self.by_number.get(number)?;
+        self.models.get(*model)?.targets.get(*option)
+    }
+
+    /// What is stated of a target: by its number, or where it has none, of its provider.
+    #[must_use]
+    pub fn stated_at(&self, provider: usize, number: Option<usize>) -> Option<&TargetFacts> {
+        let target = number.and_then(|number| self.numbered(number));
+        match target {
+            Some(target) => self.stated_of(target),
+            None => self.providers.get(provider).map(|provider| &provider.facts),
+        }
     }
 
     /// The residency of the model that an id stands for.

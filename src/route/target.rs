@@ -1,8 +1,10 @@
 //! What a route points at, and what a client's model id came to.
 
+use core::net::IpAddr;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::config::network::Network;
 use crate::json::write::escape_into;
 
 /// One model at one provider.
@@ -41,6 +43,17 @@ pub struct TargetFacts {
     pub custody_label: Option<Box<str>>,
     /// Whose credential is used.
     pub credential_source: Option<Box<str>>,
+    /// Networks in which its addresses must lie; `None`: any.
+    pub networks: Option<Box<[Network]>>,
+}
+
+impl TargetFacts {
+    /// Whether a connection may go to this address.
+    #[must_use]
+    pub fn admits(&self, address: IpAddr) -> bool {
+        let networks = self.networks.as_deref();
+        networks.is_none_or(|networks| networks.iter().any(|network| network.holds(address)))
+    }
 }
 
 impl Target {

@@ -4,7 +4,7 @@
 
 use crate::chat::text::Text;
 use crate::chat::usage::{End, StopReason, Usage};
-use crate::telemetry::attempts::Attempts;
+use crate::telemetry::attempts::{Attempts, Peer};
 use crate::telemetry::gaps::Gaps;
 use crate::wire::kind::Wire;
 
@@ -114,6 +114,8 @@ pub struct Exchange {
     pub provider: Option<usize>,
     /// The target that was asked last, if one was.
     pub target: Option<TargetAsked>,
+    /// The connection that the attempt under way has.
+    pub peer: Option<Peer>,
     /// Words of the policies that took targets out.
     pub refused: Vec<&'static str>,
     /// The client's own id of the trace, bounded.

@@ -4,7 +4,7 @@ use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::client::Answer;
-use crate::support::directions::{Driver, each};
+use crate::support::directions::{CROSSED, Direction, Driver, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{answer, json, post, request};
 use crate::support::provider::Provider;
@@ -402,5 +402,80 @@ fn ni12_without_fallbacks_the_first_admissible_target_is_the_only_one() {
             let body = String::from_utf8(second.only_request().body).unwrap();
             assert_eq!(body, chat(wire, "b", false));
         }
+    });
+}
+
+const ELSEWHERE: &str = "networks = [\"10.0.0.0/8\", \"::/0\"]\n";
+const HERE: &str = "networks = [\"127.0.0.0/8\"]\n";
+
+#[test]
+fn addresses_outside_the_networks_of_a_target_are_not_connected_to_and_the_next_one_is() {
+    each_way(&CROSSED, |driver, Direction { client, upstream }| {
+        let first = Provider::answering(json(whole(client)));
+        let second = Provider::answering(json(whole(upstream)));
+        let gateway = Setup::new(driver)
+            .provider("p0", client, &first, ELSEWHERE)
+            .provider("p1", upstream, &second, HERE)
+            .model(MODEL, &["p0/a", "p1/b"])
+            .start();
+        let got = ask(&gateway, client, MODEL, "", "");
+        assert_eq!(got.status, 200, "{}", got.text());
+        assert_eq!(got.field("x-ringway-resolved-provider"), Some("p1"));
+        let line = gateway.only_line();
+        assert_eq!(line["attempts"][0]["fault"], "network", "{line}");
+        assert_eq!(line["cut"], serde_json::json!(["network"]));
+        let got = ask(&gateway, client, "@p0/a", "", "");
+        assert_eq!(got.status, 502, "{}", got.text());
+        let told = told(client, &got);
+        let text = "upstream provider is outside the networks that are allowed for it";
+        assert_eq!(told.message, text);
+        assert_eq!(first.connections(), 0);
+    });
+}
+
+#[test]
+fn names_and_relayed_bodies_are_held_to_the_networks_too() {
+    each(|driver| {
+        let provider = Provider::answering(json("{}"));
+        let port = provider.address().port();
+        let origin = format!("http://localhost:{port}");
+        for (networks, status) in [(ELSEWHERE, 502), (HERE, 200)] {
+            let extra = format!("key = \"none\"\n{}", networks.replace(", \"::/0\"", ""));
+            let gateway = Setup::new(driver)
+                .provider_at("p0", Wire::OpenAiChat, &origin, &extra)
+                .start();
+            let mut client = gateway.client();
+            for asked in [
+                post("/v1/x", "", "{}"),
+                request("GET", "/v1/files", "", ""),
+                request("POST", "/v1/files", "content-type: text/plain\r\n", "text"),
+            ] {
+                let got = client.ask(asked);
+                assert_eq!(got.status, status, "{networks}: {}", got.text());
+                if status == 502 {
+                    client = gateway.client();
+                }
+            }
+            assert_eq!(provider.connections() > 0, status == 200);
+        }
+    });
+}
+
+#[test]
+fn connections_that_lie_idle_serve_no_target_whose_networks_they_are_outside_of() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let target = "{ model = \"p0/b\", networks = [\"10.0.0.0/8\"] }";
+        let gateway = Setup::new(driver)
+            .provider("p0", wire, &provider, "")
+            .model("open", &["p0/a"])
+            .text(&format!("[[model]]\nid = \"shut\"\ntargets = [{target}]\n"))
+            .start();
+        for (model, status) in [("open", 200), ("shut", 502), ("open", 200), ("p0/b", 502)] {
+            let got = ask(&gateway, wire, model, "", "");
+            assert_eq!(got.status, status, "{model}: {}", got.text());
+        }
+        assert_eq!(provider.requests().len(), 2);
     });
 }
