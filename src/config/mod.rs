@@ -16,5 +16,6 @@ pub mod read;
 pub mod read_key;
 pub mod read_price;
 pub mod read_provider;
+pub mod read_target;
 pub mod schema;
 pub mod secret;

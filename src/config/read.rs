@@ -11,9 +11,9 @@ use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
 use crate::config::schema::{
-    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server,
+    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
 };
-use crate::config::{limits, read_key, read_price, read_provider};
+use crate::config::{limits, read_key, read_price, read_provider, read_target};
 
 /// Reads a whole document. With faults the rest is still as good as it can be.
 pub fn read(document: Node, faults: &mut Faults) -> Config {
@@ -152,13 +152,27 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     let aliases = fields.texts("alias").unwrap_or_default();
     let cure = "name at least one as \"provider/upstream-model\"";
     fields.require("targets", cure);
-    let targets = some_texts(&mut fields, "targets", cure);
+    let targets = targets(&mut fields, cure);
     fields.finish();
     Some(Model {
         id,
         aliases,
-        targets: targets.unwrap_or_default(),
+        targets,
     })
+}
+
+fn targets(fields: &mut Fields<'_>, cure: &str) -> Vec<Target> {
+    let Some(items) = fields.items("targets") else {
+        return Vec::new();
+    };
+    if items.is_empty() {
+        let place = fields.place();
+        let text = format!("`targets` is empty; {cure}");
+        fields.faults.push(&place, text);
+    }
+    let read = items.into_iter();
+    read.filter_map(|(node, place)| read_target::target(node, place, fields.faults))
+        .collect()
 }
 
 /// Strings, at least one.

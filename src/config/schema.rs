@@ -183,6 +183,23 @@ pub struct Provider {
     pub retry_on: Option<Vec<u16>>,
     /// Connections that each thread opens at start.
     pub warm_count: u32,
+    /// What is stated of it, for all of its targets.
+    pub stated: Stated,
+}
+
+/// What is stated of a deployment: where it stands, and in whose hands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// The class of deployment that clients choose by `privacy_tier`.
+    pub tier: Option<At<String>>,
+    /// The region at the provider.
+    pub region: Option<At<String>>,
+    /// Whose law it is under.
+    pub jurisdiction: Option<At<String>>,
+    /// Its name in a chain of custody.
+    pub custody_label: Option<At<String>>,
+    /// Whose credential is used.
+    pub credential_source: Option<At<String>>,
 }
 
 /// Waits of one provider, in milliseconds; `None`: as in `[limits]`.
@@ -223,8 +240,21 @@ pub struct Model {
     pub id: Option<At<String>>,
     /// Other ids for the same.
     pub aliases: Vec<At<String>>,
-    /// `provider/upstream-model`, in order.
-    pub targets: Vec<At<String>>,
+    /// Where requests go, in order.
+    pub targets: Vec<Target>,
+}
+
+/// One of a model's `targets`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `provider/upstream-model`.
+    pub model: At<String>,
+    /// What is stated of it, beside what its provider states.
+    pub stated: Stated,
+    /// Its share among targets of the same priority.
+    pub weight: u32,
+    /// Lower ones are tried first.
+    pub priority: u32,
 }
 
 /// A line of `[defaults]`.

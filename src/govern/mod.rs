@@ -1,10 +1,13 @@
-//! Who may use what: plain data and arithmetic. No I/O, no clock, no randomness.
+//! Governance as plain data and arithmetic: who may use what, and what each exchange was. No I/O,
+//! no clock, no randomness.
 
 pub mod account;
 pub mod allowance;
 pub mod date;
 pub mod estimate;
+pub mod journal;
 pub mod key;
 pub mod money;
 pub mod price;
+pub mod record;
 pub mod window;

@@ -5,6 +5,7 @@ pub mod client_key;
 pub mod compile;
 pub mod compile_key;
 pub mod compile_provider;
+pub(crate) mod compile_target;
 pub mod facts;
 pub mod glob;
 pub mod header;

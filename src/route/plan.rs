@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::route::client_key::{ClientKey, ClientKeys};
 use crate::route::glob::Glob;
 use crate::route::prices::Prices;
-use crate::route::target::Target;
+use crate::route::target::{Target, TargetFacts};
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
 use crate::translate::models::{ModelFacts, ModelTable};
@@ -139,6 +139,13 @@ impl Plan {
     #[must_use]
     pub fn provider_of(&self, target: &Target) -> Option<&Provider> {
         self.providers.get(target.provider)
+    }
+
+    /// What is stated of a target.
+    #[must_use]
+    pub fn stated_of<'p>(&'p self, target: &'p Target) -> Option<&'p TargetFacts> {
+        let own = target.facts.as_deref();
+        own.or_else(|| self.provider_of(target).map(|provider| &provider.facts))
     }
 
     /// What is known of a target's model; only that of a client's own naming is looked up.

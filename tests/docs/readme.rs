@@ -39,6 +39,11 @@ fn readme_names_every_key_of_every_section_and_no_other() {
             "[[model]]",
             "id = \"a\"\ntargets = [\"b\"]\n",
         ),
+        (
+            "### Targets as tables",
+            "[[model]]\nid = \"a\"\n[[model.targets]]",
+            "model = \"b/c\"\n",
+        ),
         ("### [[key]]", "[[key]]", ""),
         ("### [[tenant]]", "[[tenant]]", ""),
         ("### [prices.\"PATTERN\"]", "[prices.x]", "input = 1\noutput = 1\n"),
