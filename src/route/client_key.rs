@@ -36,6 +36,8 @@ pub struct ClientKey {
     pub relay: Option<Box<[Box<str>]>>,
     /// From then on it is unknown, in Unix milliseconds.
     pub expires_ms: Option<u64>,
+    /// What it may use.
+    pub allowance: Allowance,
     /// What it has used; none where nothing bounds it.
     pub account: Option<Arc<Account>>,
 }
@@ -52,6 +54,7 @@ impl ClientKey {
             tiers: rules.tiers.as_ref().map(words),
             relay: rules.relay.as_ref().map(words),
             expires_ms: key.expires_ms,
+            allowance: rules.allowance,
             account,
         }
     }
@@ -63,6 +66,19 @@ impl ClientKey {
             key: self.account.as_ref(),
             tenant: self.tenant.account.as_ref(),
         }
+    }
+
+    /// Whether tokens are bounded, of the key or its tenant.
+    #[must_use]
+    pub fn counts_tokens(&self) -> bool {
+        let counts = |it: &Allowance| it.tokens_per_minute.is_some();
+        counts(&self.allowance) || counts(&self.tenant.allowance)
+    }
+
+    /// Whether money is bounded, of the key or its tenant.
+    #[must_use]
+    pub fn has_budget(&self) -> bool {
+        self.allowance.has_budget() || self.tenant.allowance.has_budget()
     }
 
     /// Whether the key may ask for this id, as the client said it.
@@ -177,6 +193,7 @@ fn tenant_of(name: &str, allowance: &Allowance, numbers: &mut Numbers) -> Arc<Te
     Arc::new(Tenant {
         name: name.into(),
         number: numbers.of(name),
+        allowance: *allowance,
         account: numbers.tenant_account(name, allowance),
     })
 }

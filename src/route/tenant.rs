@@ -13,6 +13,8 @@ pub struct Tenant {
     pub name: Box<str>,
     /// Its number: the same for as long as the program runs.
     pub number: usize,
+    /// What all of its keys together may use.
+    pub allowance: Allowance,
     /// What all of its keys together have used; none where nothing bounds it.
     pub account: Option<Arc<Account>>,
 }

@@ -47,6 +47,8 @@ mod keys;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod quota;
+#[cfg(test)]
 mod relayed;
 #[cfg(test)]
 mod same_wire;
