@@ -314,13 +314,6 @@ impl<'a> Accounts<'a> {
         self.key.is_none() && self.tenant.is_none()
     }
 
-    /// Whether money is bounded.
-    #[must_use]
-    pub fn has_budget(&self) -> bool {
-        let has = |account: &Arc<Account>| account.allowance().has_budget();
-        self.key.is_some_and(has) || self.tenant.is_some_and(has)
-    }
-
     fn both(self) -> impl Iterator<Item = (Whose, &'a Arc<Account>)> {
         let key = self.key.map(|account| (Whose::Key, account));
         let tenant = self.tenant.map(|account| (Whose::Tenant, account));

@@ -104,7 +104,6 @@ const fn end_of(number: u64) -> u64 {
     (number + SLOTS_BACK + 1) * SLOT_NANOS
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "below the count of slots")]
 const fn index_of(number: u64) -> usize {
     (number % (SLOTS_BACK + 1)) as usize
 }

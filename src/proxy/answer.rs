@@ -17,7 +17,7 @@ use crate::limits::{ERROR_BODY_BYTES_MAX, LOGGED_ID_BYTES_MAX};
 use crate::net::boxed::boxed;
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
-use crate::proxy::answer_head::{self, BodyForm, Frame};
+use crate::proxy::answer_head::{self, BodyForm, Frame, Withheld};
 use crate::proxy::body_mode::{Found, Mode};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{Client, Interrupt};
@@ -326,7 +326,7 @@ impl<'w> Delivery<'_, 'w> {
             &mut fields,
             (&upstream.head, upstream.buf.as_slice()),
             wires,
-            false,
+            self.withheld(false),
             |value| self.shows_key(value),
         );
         self.notes_field(&mut fields);
@@ -432,7 +432,7 @@ impl<'w> Delivery<'_, 'w> {
             &mut fields,
             (&upstream.head, upstream.buf.as_slice()),
             (self.provider.wire, self.voice.wire),
-            told.should_retry.is_some(),
+            self.withheld(told.should_retry.is_some()),
             |value| self.shows_key(value),
         );
         self.notes_field(&mut fields);
@@ -508,6 +508,14 @@ impl<'w> Delivery<'_, 'w> {
             Err(Interrupt::Gone) => Err(Failure::new(Kind::ClientGone)),
             Err(Interrupt::Cut) => Err(Failure::new(Kind::DrainCut)),
             Err(Interrupt::Expired) => Err(Failure::new(Kind::BodyStall)),
+        }
+    }
+
+    /// What of the provider's fields is ours here.
+    fn withheld(&self, should_retry: bool) -> Withheld {
+        Withheld {
+            should_retry,
+            limits: self.voice.frame.own_limits,
         }
     }
 

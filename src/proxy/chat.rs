@@ -8,6 +8,7 @@ use crate::chat::error::{ApiError, ErrorKind};
 use crate::http1::method::Method;
 use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
+use crate::proxy::admission;
 use crate::proxy::answer::Delivery;
 use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, Unfit};
 use crate::proxy::client::Client;
@@ -85,13 +86,29 @@ pub async fn run<'w>(
             return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
         }
     };
+    let key = inbound.key.as_deref();
+    let mut lines = Vec::new();
+    let (voice, admitted) = match purpose {
+        Purpose::Chat => {
+            let asked = (inbound.body(), &peek, &*targets);
+            admission::chat(client, worker, key, asked, voice, &mut lines)
+        }
+        Purpose::Count => admission::request(client, worker, (key, false), voice, &mut lines),
+    };
+    if let Err(denied) = admitted {
+        let refused = denied.refused();
+        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+    }
     let asked = Asked {
         worker,
         inbound,
         peek: &peek,
         purpose,
     };
-    let run = Run { asked, voice };
+    let run = Run {
+        asked,
+        voice: &voice,
+    };
     run.attempts(client, &targets, exchange).await
 }
 
@@ -156,6 +173,7 @@ impl<'r, 'w> Run<'r, 'w> {
         exchange.provider = Some(target.provider);
         exchange.upstream_wire = provider.map(|provider| provider.wire);
         exchange.model_sent = Some(bounded(&target.model).into());
+        exchange.price = self.asked.worker.plan.price_number(target);
     }
 
     /// One attempt at one target, delivered if it may be shown.

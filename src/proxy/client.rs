@@ -14,6 +14,7 @@ use crate::net::clock::{self, Instant};
 use crate::net::reader::Reader;
 use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
+use crate::proxy::admitted::Admission;
 use crate::proxy::drain::{Drain, Phase};
 use crate::proxy::failure::Kind;
 
@@ -31,6 +32,8 @@ pub struct Client<'w> {
     pub look: Option<Deadline>,
     /// The end of the process.
     pub drain: &'w Drain,
+    /// What the request in hand has reserved.
+    pub admission: Option<Admission>,
 }
 
 /// Why waiting ended without its result.

@@ -5,6 +5,8 @@
 //! `relay` (answer out), `reply` (answers of our own). `failure` holds the one table from what
 //! went wrong to what follows.
 
+pub mod admission;
+pub mod admitted;
 pub mod answer;
 pub mod answer_head;
 pub mod auth;
@@ -32,6 +34,7 @@ pub mod ingress;
 pub mod limited;
 pub mod local;
 pub mod missed;
+pub mod own_limits;
 pub mod policy;
 pub mod prepare;
 pub mod relay;

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::govern::account::{Account, Accounts};
+use crate::govern::allowance::Allowance;
 use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant};
 use crate::govern::residency::Residency;
 use crate::route::glob::Glob;
@@ -38,6 +39,8 @@ pub struct ClientKey {
     pub relay: Option<Box<[Box<str>]>>,
     /// From then on it is unknown, in Unix milliseconds.
     pub expires_ms: Option<u64>,
+    /// What it may use.
+    pub allowance: Allowance,
     /// What it has used; none where nothing bounds it.
     pub account: Option<Arc<Account>>,
 }
@@ -55,6 +58,7 @@ impl ClientKey {
             residency: rules.residency.clone(),
             relay: rules.relay.as_ref().map(words),
             expires_ms: key.expires_ms,
+            allowance: rules.allowance,
             account,
         }
     }
@@ -66,6 +70,19 @@ impl ClientKey {
             key: self.account.as_ref(),
             tenant: self.tenant.account.as_ref(),
         }
+    }
+
+    /// Whether tokens are bounded, of the key or its tenant.
+    #[must_use]
+    pub fn counts_tokens(&self) -> bool {
+        let counts = |it: &Allowance| it.tokens_per_minute.is_some();
+        counts(&self.allowance) || counts(&self.tenant.allowance)
+    }
+
+    /// Whether money is bounded, of the key or its tenant.
+    #[must_use]
+    pub fn has_budget(&self) -> bool {
+        self.allowance.has_budget() || self.tenant.allowance.has_budget()
     }
 
     /// Whether the key may ask for this id, as the client said it.
@@ -189,6 +206,7 @@ fn tenant_of(said: &SaidTenant, numbers: &mut Numbers) -> Arc<Tenant> {
         name: said.name.clone(),
         number: numbers.of(&said.name),
         residency: said.residency.clone(),
+        allowance: said.allowance,
         account: numbers.tenant_account(&said.name, &said.allowance),
     })
 }

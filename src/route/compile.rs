@@ -101,13 +101,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     };
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
-    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
-    let origin = said.custody_origin.as_ref();
-    let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
-    let custody = {
-        let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
-        Custody::new((&prefix, origin), &compiled, &targets, target_count)
-    };
+    let custody = custody_of(&said, &compiled, (&models, target_count), faults);
     let prices = Prices::new(prices, faults);
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
     let said_tenants = compile_key::tenants(tenants, &keys, &known, faults);
@@ -137,6 +131,19 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         target_prices,
         budgets,
     }
+}
+
+fn custody_of(
+    said: &SaidServer,
+    providers: &[Provider],
+    (models, target_count): (&[Model], usize),
+    faults: &mut Faults,
+) -> Custody {
+    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
+    let origin = said.custody_origin.as_ref();
+    let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
+    let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
+    Custody::new((&prefix, origin), providers, &targets, target_count)
 }
 
 fn check_open(said: &SaidServer, keys: &[Key], faults: &mut Faults) {

@@ -5,7 +5,7 @@ use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as S
 use crate::govern::allowance::Allowance;
 use crate::govern::date;
 use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
-use crate::govern::money;
+use crate::route::amount::dollars;
 use crate::route::client_key::id_of;
 use crate::route::compile_policy::Known;
 
@@ -92,19 +92,6 @@ fn allowance(said: SaidAllowance, faults: &mut Faults) -> Allowance {
         budget_day: budget_day.and_then(|said| dollars(&said, faults)),
         budget_month: budget_month.and_then(|said| dollars(&said, faults)),
     }
-}
-
-/// Nano-dollars of an amount as written.
-pub fn dollars(said: &At<String>, faults: &mut Faults) -> Option<u64> {
-    let read = money::parse(&said.value);
-    if read.is_none() {
-        let text = format!(
-            "expected dollars, such as 25 or \"0.075\", nine decimals at most, found `{}`",
-            shown(&said.value)
-        );
-        faults.push(&said.place, text);
-    }
-    read
 }
 
 fn texts(said: Vec<At<String>>) -> Vec<String> {

@@ -3,7 +3,7 @@
 use crate::config::fault::Faults;
 use crate::config::schema::Price as Said;
 use crate::govern::price::{self, Price};
-use crate::route::compile_key::dollars;
+use crate::route::amount::dollars;
 use crate::route::glob::Glob;
 use crate::route::upstream::Provider;
 

@@ -16,6 +16,8 @@ pub struct Tenant {
     pub number: usize,
     /// Where its requests may go.
     pub residency: Option<Residency>,
+    /// What all of its keys together may use.
+    pub allowance: Allowance,
     /// What all of its keys together have used; none where nothing bounds it.
     pub account: Option<Arc<Account>>,
 }

@@ -142,6 +142,12 @@ pub struct Exchange {
     pub deltas: u64,
     /// Token counts as the provider gave them.
     pub usage: Usage,
+    /// The number of the price of the target that was asked last, in the plan's prices.
+    pub price: Option<usize>,
+    /// Nano-dollars that it cost, where that is known.
+    pub cost_nanos: Option<u64>,
+    /// Some of that is estimated: the provider has not told all it used.
+    pub cost_estimated: bool,
     /// Why the model stopped.
     pub stop: Option<StopReason>,
     /// Members that the translation dropped or changed.

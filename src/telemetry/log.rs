@@ -68,6 +68,12 @@ pub fn line<'p>(
     count(out, ",\"events\":", exchange.events);
     count(out, ",\"deltas\":", exchange.deltas);
     usage(out, exchange);
+    if let Some(nanos) = exchange.cost_nanos {
+        count(out, ",\"cost_nanos\":", nanos);
+    }
+    if exchange.cost_estimated {
+        out.extend_from_slice(b",\"cost_estimated\":true");
+    }
     if let Some(stop) = exchange.stop {
         word(out, ",\"stop\":\"", stop_name(stop));
     }

@@ -39,6 +39,8 @@ fn readme_names_every_member_of_a_log_line() {
         fault: Some("a"),
         losses: Some("a".to_owned()),
         refused: vec!["a"],
+        cost_nanos: Some(1),
+        cost_estimated: true,
         stop: Some(ringway::chat::usage::StopReason::EndTurn),
         started_at: 1,
         request_at: 2,

@@ -52,6 +52,7 @@ mod keys;
 mod limits;
 #[cfg(test)]
 mod policy;
+mod quota;
 #[cfg(test)]
 mod relayed;
 #[cfg(test)]

@@ -278,7 +278,8 @@ fn whatever_happens_agrees_with_plain_sums() {
         let mut spent = 0;
         for _ in 0..300 {
             if random(3) == 0 && !running.is_empty() {
-                let (hold, reserved) = running.swap_remove(random(running.len() as u64) as usize);
+                let place = usize::try_from(random(running.len() as u64)).unwrap();
+                let (hold, reserved) = running.swap_remove(place);
                 if random(2) == 0 {
                     drop(hold);
                 } else {
