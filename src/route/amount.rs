@@ -4,7 +4,7 @@ use crate::config::fault::{At, Faults, shown};
 use crate::govern::money;
 
 /// Nano-dollars of an amount as written.
-pub fn dollars(said: &At<String>, faults: &mut Faults) -> Option<u64> {
+pub(super) fn dollars(said: &At<String>, faults: &mut Faults) -> Option<u64> {
     let read = money::parse(&said.value);
     if read.is_none() {
         let text = format!(
