@@ -2,6 +2,7 @@
 //! (see `config::read_provider`), `[[tenant]]`, `[[key]]` (see
 //! `config::read_key`) and `[limits]` (see `config::limits`).
 
+use core::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::config::address;
@@ -11,8 +12,10 @@ use crate::config::fields::Fields;
 use crate::config::node::Node;
 use crate::config::schema::{
     Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
+    UsageRecords,
 };
 use crate::config::{limits, read_key, read_provider, read_target};
+use crate::limits::MIB;
 
 /// Reads a whole document. With faults the rest is still as good as it can be.
 pub fn read(document: Node, faults: &mut Faults) -> Config {
@@ -28,12 +31,16 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     let keys = fields.tables("key");
     config.model_facts = model_facts(&mut fields);
     let limits_node = fields.node("limits");
+    let usage_node = fields.node("usage");
     let faults = fields.finish();
     if let Some((node, place)) = server_node {
         config.server = server(node, &place.path, faults);
     }
     if let Some((node, place)) = limits_node {
         config.limits = limits::read(node, &place.path, faults);
+    }
+    if let Some((node, place)) = usage_node {
+        config.usage = usage(node, &place.path, faults);
     }
     for (node, path) in providers {
         config
@@ -83,6 +90,24 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server
 }
 
+fn usage(node: Node, path: &str, faults: &mut Faults) -> UsageRecords {
+    let mut usage = UsageRecords::default();
+    let Some(mut fields) = Fields::new(node, path, faults) else {
+        return usage;
+    };
+    let cure = "it is the folder that usage records are kept in";
+    let journal = fields.required_text("journal", cure);
+    usage.journal = journal.map(|said| said.map(PathBuf::from));
+    if let Some(said) = fields.whole("flush_ms", FLUSH_MS) {
+        usage.flush_ms = said.value;
+    }
+    if let Some(said) = fields.whole("journal_bytes_max", JOURNAL_BYTES) {
+        usage.journal_bytes_max = said.value;
+    }
+    fields.finish();
+    usage
+}
+
 /// Reads listen addresses; an address that is none is a fault.
 pub fn listen(said: Vec<At<String>>, faults: &mut Faults) -> Vec<At<ListenAddress>> {
     said.into_iter()
@@ -105,6 +130,10 @@ pub const DRIVERS: [(&str, Driver); 3] = [
     ("epoll", Driver::Epoll),
 ];
 
+/// Range of `flush_ms`.
+const FLUSH_MS: RangeInclusive<u64> = 1..=60_000;
+/// Range of `journal_bytes_max`.
+const JOURNAL_BYTES: RangeInclusive<u64> = MIB as u64..=1 << 40;
 /// Most data threads.
 pub const WORKERS_MAX: u64 = 1024;
 

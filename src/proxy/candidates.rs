@@ -209,6 +209,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         self.passed_over.push(Attempt {
             provider: target.provider,
             fault: Some(word_of(&refusal)),
+            started_at: clock::now().as_nanos(),
             ..Attempt::default()
         });
         self.refused.get_or_insert((target, refusal));

@@ -368,6 +368,7 @@ impl<'w> Request<'_, 'w> {
         let started = started.max(Instant::from_nanos(exchange.request_at));
         let mut record = Attempt {
             provider: index,
+            started_at: started.as_nanos(),
             ..Attempt::default()
         };
         record.nanos = u64::try_from(clock::now().since(started).as_nanos()).unwrap_or(u64::MAX);

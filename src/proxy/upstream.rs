@@ -262,6 +262,7 @@ fn note_stale(worker: &Worker, at: At, failure: Failure, exchange: &mut Exchange
         provider: at.provider,
         fault: Some(failure.verdict().word),
         detail: failure.detail,
+        started_at: at.started.as_nanos(),
         nanos: clock::now()
             .as_nanos()
             .saturating_sub(at.started.as_nanos()),

@@ -22,7 +22,7 @@ use crate::route::compile_target::{self, Names, check_id, number};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
-use crate::route::plan::{DefaultRule, Model, Plan, Server};
+use crate::route::plan::{DefaultRule, Model, Plan, Server, Usage};
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
 use crate::translate::models::{ModelFacts, ModelTable};
@@ -69,6 +69,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         keys,
         model_facts,
         limits,
+        usage,
     } = config;
     let names = Names::new(&providers, faults);
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
@@ -92,7 +93,13 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let said_tenants = compile_key::tenants(tenants, &keys, faults);
     let said_keys = compile_key::keys(keys, faults);
     let mut numbers = Numbers::default();
+    let usage = material.journal.map(|journal| Usage {
+        journal,
+        flush_ms: usage.flush_ms,
+        journal_bytes_max: usage.journal_bytes_max,
+    });
     Plan {
+        usage,
         server: server_of(said, material.tls, faults),
         keys: ClientKeys::new(&said_keys, &said_tenants, &mut numbers),
         said_keys,

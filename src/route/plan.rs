@@ -6,6 +6,7 @@
 //! Not here: which targets a model id comes to (see `route::select`).
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use crate::config::material::TlsMaterial;
 use crate::config::schema::{Driver, ListenAddress, LogSink};
@@ -35,6 +36,8 @@ pub struct Plan {
     pub(crate) by_id: HashMap<Box<str>, usize>,
     /// Provider of ids that are in no table; the first fitting pattern decides.
     pub defaults: Vec<DefaultRule>,
+    /// Where usage records are kept; `None`: nowhere.
+    pub usage: Option<Usage>,
     /// Client keys at start; none: whoever can connect may use everything.
     pub keys: ClientKeys,
     /// The keys of the configuration.
@@ -49,6 +52,17 @@ pub struct Plan {
     pub facts: ModelTable,
     /// The same of each target of the configuration, by its number.
     pub(crate) target_facts: Vec<ModelFacts>,
+}
+
+/// Where usage records are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Folder of the journal.
+    pub journal: PathBuf,
+    /// Between two flushes to the disk.
+    pub flush_ms: u64,
+    /// Bound of the journal.
+    pub journal_bytes_max: u64,
 }
 
 /// Listeners and what belongs to them.

@@ -11,6 +11,8 @@ pub struct Attempt {
     pub fault: Option<&'static str>,
     /// Text for the log when the transport failed: no payload, no key.
     pub detail: Option<String>,
+    /// When it began, on the worker's clock.
+    pub started_at: u64,
     /// Length of the attempt.
     pub nanos: u64,
 }

@@ -45,6 +45,7 @@ fn readme_names_every_key_of_every_section_and_no_other() {
             "model = \"b/c\"\n",
         ),
         ("### [[key]]", "[[key]]", ""),
+        ("### [usage]", "[usage]", ""),
     ] {
         let known = known_keys(&format!("{table}\n{required}zzzzzzzzzzzzzzzz = 1\n"));
         let known = sorted(known.iter().map(String::as_str));

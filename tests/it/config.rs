@@ -85,6 +85,7 @@ fn example_names_every_setting_that_is_known() {
         "[[model]]\nid = \"m\"\n[[model.targets]]",
         "[[key]]",
         "[model_facts.x]",
+        "[usage]",
     ] {
         let text = format!("{section}\n\"?\" = 1\n[[provider]]\nname = \"b\"\nkind = \"openai\"");
         let loaded = load_text(&text, "x", Path::new(""), &|_| None);
