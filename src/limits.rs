@@ -170,6 +170,14 @@ pub const LOGGED_ID_BYTES_MAX: usize = 256;
 pub const RECORD_BYTES_MAX: usize = 8 * KIB;
 /// One text of a usage record, escaped.
 pub const RECORD_TEXT_BYTES_MAX: usize = 256;
+/// Questions for usage records that wait to be answered. Over: 503.
+pub const USAGE_QUESTIONS_MAX: usize = 64;
+/// Longest wait for such an answer.
+pub const USAGE_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two flushes of the usage journal, in milliseconds.
+pub const USAGE_FLUSH_MS: u64 = 200;
+/// The usage journal, all segments together.
+pub const USAGE_JOURNAL_BYTES_MAX: u64 = 256 * MIB as u64;
 /// After a refusal the client's body is read and dropped for at most this long.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A pooled connection that fails within this time of our write counts as stale.

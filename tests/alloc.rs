@@ -267,7 +267,7 @@ mod request {
     }
 
     /// Allocations of the worker per request of a client, once warm; none without the driver.
-    fn per_request(driver: &str, wire: Wire) -> Option<u64> {
+    fn per_request(driver: &str, wire: Wire, keeps_records: bool) -> Option<u64> {
         let (kind, version, path, body) = match wire {
             Wire::OpenAiChat => (
                 "openai",
@@ -291,6 +291,12 @@ mod request {
              key_env = \"KEY\"\n[[model]]\nid = \"fast\"\ntargets = \"p/a-longer-name\"\n",
             folder.path().join("log").display()
         );
+        let usage = if keeps_records {
+            "[usage]\njournal = \"usage\"\n"
+        } else {
+            ""
+        };
+        let text = format!("{text}{usage}");
         let loaded = load_text(&text, "alloc", folder.path(), &|_| {
             Some("sk-upstream-0123".to_owned())
         });
@@ -324,11 +330,17 @@ mod request {
     }
 
     #[test]
-    fn whole_request_on_one_wire_allocates_three_times_at_most() {
+    fn whole_request_on_one_wire_allocates_three_times_at_most_with_its_record_too() {
         for wire in [Wire::OpenAiChat, Wire::AnthropicMessages] {
-            assert_eq!(per_request("epoll", wire), Some(3), "{wire:?}");
-            if let Some(count) = per_request("uring", wire) {
-                assert_eq!(count, 3, "{wire:?}");
+            for keeps_records in [false, true] {
+                assert_eq!(
+                    per_request("epoll", wire, keeps_records),
+                    Some(3),
+                    "{wire:?}"
+                );
+                if let Some(count) = per_request("uring", wire, keeps_records) {
+                    assert_eq!(count, 3, "{wire:?}");
+                }
             }
         }
     }

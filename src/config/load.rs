@@ -170,7 +170,9 @@ fn material(config: &Config, folder: &Path, env: Lookup<'_>, faults: &mut Faults
         .map(|provider| sources.provider(provider))
         .collect();
     let tls = sources.tls(&config.server);
+    let journal = config.usage.journal.as_ref();
     Material {
+        journal: journal.map(|said| folder.join(&said.value)),
         providers,
         tls,
         secret_variables: sources.secret_variables,

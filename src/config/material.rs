@@ -2,6 +2,8 @@
 //!
 //! Not here: reading them (see `config::load`), certificates' meaning (see `net::tls`).
 
+use std::path::PathBuf;
+
 use crate::config::secret::Secret;
 
 /// Keys and certificates of one configuration.
@@ -11,6 +13,8 @@ pub struct Material {
     pub providers: Vec<ProviderMaterial>,
     /// Certificate and key of the listener.
     pub tls: Option<TlsMaterial>,
+    /// Folder of the usage journal.
+    pub journal: Option<PathBuf>,
     /// Environment variables that held a key: to be taken out of the process environment.
     pub secret_variables: Vec<String>,
 }

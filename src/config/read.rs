@@ -3,6 +3,7 @@
 //! `config::read_key`), `[prices]`, `[budgets]` (see `config::read_price`) and `[limits]` (see
 //! `config::limits`).
 
+use core::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::config::address;
@@ -13,8 +14,10 @@ use crate::config::node::Node;
 use crate::config::read_residency::residency;
 use crate::config::schema::{
     Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
+    UsageRecords,
 };
 use crate::config::{limits, read_key, read_price, read_provider, read_target};
+use crate::limits::MIB;
 
 /// Reads a whole document. With faults the rest is still as good as it can be.
 pub fn read(document: Node, faults: &mut Faults) -> Config {
@@ -32,6 +35,7 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     let prices = fields.open_table("prices").unwrap_or_default();
     let budgets_node = fields.node("budgets");
     let limits_node = fields.node("limits");
+    let usage_node = fields.node("usage");
     let faults = fields.finish();
     if let Some((node, place)) = server_node {
         config.server = server(node, &place.path, faults);
@@ -45,6 +49,9 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
         .collect();
     if let Some((node, place)) = budgets_node {
         config.budgets = read_price::budgets(node, &place.path, faults);
+    }
+    if let Some((node, place)) = usage_node {
+        config.usage = usage(node, &place.path, faults);
     }
     for (node, path) in providers {
         config
@@ -98,6 +105,24 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server
 }
 
+fn usage(node: Node, path: &str, faults: &mut Faults) -> UsageRecords {
+    let mut usage = UsageRecords::default();
+    let Some(mut fields) = Fields::new(node, path, faults) else {
+        return usage;
+    };
+    let cure = "it is the folder that usage records are kept in";
+    let journal = fields.required_text("journal", cure);
+    usage.journal = journal.map(|said| said.map(PathBuf::from));
+    if let Some(said) = fields.whole("flush_ms", FLUSH_MS) {
+        usage.flush_ms = said.value;
+    }
+    if let Some(said) = fields.whole("journal_bytes_max", JOURNAL_BYTES) {
+        usage.journal_bytes_max = said.value;
+    }
+    fields.finish();
+    usage
+}
+
 /// Reads listen addresses; an address that is none is a fault.
 pub fn listen(said: Vec<At<String>>, faults: &mut Faults) -> Vec<At<ListenAddress>> {
     said.into_iter()
@@ -120,6 +145,10 @@ pub const DRIVERS: [(&str, Driver); 3] = [
     ("epoll", Driver::Epoll),
 ];
 
+/// Range of `flush_ms`.
+const FLUSH_MS: RangeInclusive<u64> = 1..=60_000;
+/// Range of `journal_bytes_max`.
+const JOURNAL_BYTES: RangeInclusive<u64> = MIB as u64..=1 << 40;
 /// Most data threads.
 pub const WORKERS_MAX: u64 = 1024;
 

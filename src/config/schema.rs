@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::config::fault::{At, Place};
 use crate::config::network::Network;
-use crate::limits::Limits;
+use crate::limits::{Limits, USAGE_FLUSH_MS, USAGE_JOURNAL_BYTES_MAX};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,29 @@ pub struct Config {
     pub budgets: Budgets,
     /// `[limits]`
     pub limits: Limits,
+    /// `[usage]`
+    pub usage: UsageRecords,
+}
+
+/// `[usage]`: where usage records are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageRecords {
+    /// Folder of the journal; `None`: no records are kept.
+    pub journal: Option<At<PathBuf>>,
+    /// Between two flushes to the disk.
+    pub flush_ms: u64,
+    /// Bound of the journal.
+    pub journal_bytes_max: u64,
+}
+
+impl Default for UsageRecords {
+    fn default() -> Self {
+        Self {
+            journal: None,
+            flush_ms: USAGE_FLUSH_MS,
+            journal_bytes_max: USAGE_JOURNAL_BYTES_MAX,
+        }
+    }
 }
 
 /// `[server]`

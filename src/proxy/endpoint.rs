@@ -23,6 +23,8 @@ pub enum Endpoint<'p> {
     Misspelt(&'static str),
     /// The models, for those without a key.
     Catalogue,
+    /// The usage record of the exchange with this id.
+    Custody(&'p [u8]),
     /// Is the process alive.
     Healthz,
     /// Does it want traffic.
@@ -44,6 +46,9 @@ pub fn classify(path: &[u8], versioned: bool) -> Endpoint<'_> {
         b"/readyz" if !versioned => Endpoint::Readyz,
         _ => match path.strip_prefix(b"/models/") {
             Some(id) if !id.is_empty() => Endpoint::Model(id),
+            _ if !versioned && path.starts_with(CUSTODY) => {
+                Endpoint::Custody(path.get(CUSTODY.len()..).unwrap_or_default())
+            }
             _ if versioned && path.len() > 1 => {
                 misspelt(path).map_or(Endpoint::Relay, Endpoint::Misspelt)
             }
@@ -88,9 +93,12 @@ impl Endpoint<'_> {
     pub const fn allow(self) -> &'static str {
         match self {
             Self::Chat(_) | Self::CountTokens => "POST, OPTIONS",
-            Self::Models | Self::Model(_) | Self::Catalogue | Self::Healthz | Self::Readyz => {
-                "GET, HEAD, OPTIONS"
-            }
+            Self::Models
+            | Self::Model(_)
+            | Self::Catalogue
+            | Self::Custody(_)
+            | Self::Healthz
+            | Self::Readyz => "GET, HEAD, OPTIONS",
             Self::Relay | Self::Misspelt(_) | Self::Unknown => {
                 "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
             }
@@ -105,6 +113,7 @@ impl Endpoint<'_> {
             Self::CountTokens => Operation::CountTokens,
             Self::Models | Self::Model(_) | Self::Catalogue => Operation::Models,
             Self::Relay => Operation::Relay,
+            Self::Custody(_) => Operation::Usage,
             Self::Healthz | Self::Readyz | Self::Misspelt(_) | Self::Unknown => Operation::Other,
         }
     }
@@ -121,13 +130,16 @@ impl Endpoint<'_> {
     }
 }
 
+/// Where custody records are asked for, by the id behind it.
+const CUSTODY: &[u8] = b"/api/usage/custody/";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn classify_knows_every_path_with_and_without_version() {
-        let cases: [(&[u8], bool, Endpoint<'_>); 22] = [
+        let cases: [(&[u8], bool, Endpoint<'_>); 24] = [
             (b"/chat/completions", true, Endpoint::Chat(Wire::OpenAiChat)),
             (b"/messages", false, Endpoint::Chat(Wire::AnthropicMessages)),
             (b"/messages/count_tokens", true, Endpoint::CountTokens),
@@ -162,6 +174,12 @@ mod tests {
             (b"/api/billing/models", false, Endpoint::Catalogue),
             (b"/api/billing/models", true, Endpoint::Relay),
             (b"/", true, Endpoint::Unknown),
+            (
+                b"/api/usage/custody/rw_0",
+                false,
+                Endpoint::Custody(b"rw_0"),
+            ),
+            (b"/api/usage/custody/rw_0", true, Endpoint::Relay),
         ];
         for (path, versioned, expected) in cases {
             assert_eq!(classify(path, versioned), expected);

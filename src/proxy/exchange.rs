@@ -26,7 +26,7 @@ use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
-use crate::proxy::{admission, catalogue, chat, cors, local, relayed, wishes};
+use crate::proxy::{admission, catalogue, chat, cors, local, relayed, usage_api, wishes};
 use crate::route::client_key::KeyHandle;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::wire::kind::Wire;
@@ -69,6 +69,7 @@ pub async fn run<'w>(
             Endpoint::Relay
         }
         Endpoint::Catalogue if !worker.plan.server.public_catalogue => Endpoint::Unknown,
+        Endpoint::Custody(_) if !worker.keeps_records() => Endpoint::Unknown,
         other => other,
     };
     exchange.operation = endpoint.operation();
@@ -176,7 +177,7 @@ impl<'w> Request<'_, 'w> {
             Ok(judged) => judged,
             Err(fault) => return Step::Over(self.refuse_key(client, exchange, fault).await),
         };
-        exchange.tenant = key.as_ref().map(|key| Text::from(&*key.tenant.name));
+        note_sender(exchange, key.as_ref());
         if is_compressed(head, &client.input) {
             let message = "compressed request bodies are not taken; send the body as it is";
             let refused =
@@ -272,6 +273,9 @@ impl<'w> Request<'_, 'w> {
             Endpoint::Model(id) => {
                 Step::Over(local::model(client, worker, &inbound, id, &voice, exchange).await)
             }
+            Endpoint::Custody(id) => {
+                Step::Over(usage_api::custody(client, worker, &inbound, id, &voice, exchange).await)
+            }
             Endpoint::CountTokens => {
                 let purpose = Purpose::Count;
                 boxed(|| chat::run(client, worker, &inbound, &voice, purpose, exchange)).await
@@ -295,6 +299,7 @@ impl<'w> Request<'_, 'w> {
             Endpoint::Models
             | Endpoint::Model(_)
             | Endpoint::Catalogue
+            | Endpoint::Custody(_)
             | Endpoint::Healthz
             | Endpoint::Readyz => {
                 matches!(method, Method::Get | Method::Head)
@@ -356,6 +361,13 @@ impl<'w> Request<'_, 'w> {
         };
         reply::refuse(client, exchange, &self.voice, &refused).await
     }
+}
+
+/// The sender is let in, with this key where keys are asked for.
+fn note_sender(exchange: &mut Exchange, key: Option<&KeyHandle>) {
+    exchange.is_admitted = true;
+    exchange.tenant = key.map(|key| Text::from(&*key.tenant.name));
+    exchange.key_id = key.map(|key| Text::from(&*key.id));
 }
 
 /// Whether any of the head's content codings says anything but that there is none.

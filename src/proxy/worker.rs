@@ -7,6 +7,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use futures_channel::oneshot::Receiver;
+
 use crate::http1::fields::Fields;
 use crate::json::rewrite::Edits;
 use crate::json::tape::Tape;
@@ -18,14 +20,16 @@ use crate::proxy::budget::Budget;
 use crate::proxy::cooldown::Cooldowns;
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
+use crate::proxy::ledger::{Owner, Way};
 use crate::proxy::retries::Retries;
 use crate::proxy::scrub::{Needle, Scrubber};
+use crate::proxy::usage_record;
 use crate::route::client_key::ClientKeys;
 use crate::route::plan::Plan;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log;
 use crate::telemetry::meter::{Meter, Roster};
-use crate::telemetry::ring::LineSender;
+use crate::telemetry::ring::RingSender;
 
 /// Counters that all workers share.
 #[derive(Debug)]
@@ -73,8 +77,18 @@ pub struct Worker {
     pub me: Weak<Self>,
     /// A model id whose exchanges panic; set by tests alone.
     pub panic_model: Option<String>,
-    log: RefCell<Option<LineSender>>,
+    log: RefCell<Option<RingSender>>,
+    usage: RefCell<Option<Way>>,
     line: RefCell<Vec<u8>>,
+}
+
+/// Where a worker's lines and records go.
+#[derive(Default)]
+pub struct Ways {
+    /// Access lines.
+    pub log: Option<RingSender>,
+    /// Usage records, and questions about them.
+    pub usage: Option<Way>,
 }
 
 impl Shared {
@@ -110,13 +124,13 @@ impl Drop for Place {
 }
 
 impl Worker {
-    /// A worker on `plan`; `log` is its way out for access lines.
+    /// A worker on `plan`.
     #[must_use]
     pub fn new(
         plan: Arc<Plan>,
         endpoints: Vec<Arc<Endpoint>>,
         shared: Arc<Shared>,
-        log: Option<LineSender>,
+        Ways { log, usage }: Ways,
         panic_model: Option<String>,
     ) -> Rc<Self> {
         let limits = &plan.limits;
@@ -141,6 +155,7 @@ impl Worker {
             me: Weak::clone(me),
             panic_model,
             log: RefCell::new(log),
+            usage: RefCell::new(usage),
             line: RefCell::default(),
             plan,
         })
@@ -163,9 +178,18 @@ impl Worker {
         )
     }
 
-    /// Records a finished exchange: meters and one log line.
+    /// Records a finished exchange: meters, its usage record, one log line.
     pub fn settle(&self, exchange: &Exchange) {
         self.meter.borrow_mut().settle(exchange);
+        if let Some(way) = self.usage.borrow_mut().as_mut()
+            && usage_record::is_kept(exchange)
+        {
+            let mut frame = self.line.borrow_mut();
+            frame.clear();
+            if usage_record::write(&self.plan, exchange, clock::unix_millis(), &mut frame) {
+                way.ring.send(&frame);
+            }
+        }
         if let Some(log) = self.log.borrow_mut().as_mut() {
             let providers = &self.plan.providers;
             let name = |index: usize| providers.get(index).map(|provider| &*provider.name);
@@ -174,6 +198,18 @@ impl Worker {
             log::line(exchange, clock::unix_millis(), name, &mut line);
             log.send(&line);
         }
+    }
+
+    /// Whether usage records are kept.
+    #[must_use]
+    pub fn keeps_records(&self) -> bool {
+        self.usage.borrow().is_some()
+    }
+
+    /// Asks for a usage record; nothing when too many ask.
+    #[must_use]
+    pub fn ask_record(&self, id: u128, owner: Owner) -> Option<Receiver<Option<Vec<u8>>>> {
+        self.usage.borrow().as_ref()?.desk.record(id, owner)
     }
 
     /// An empty field table, for the head of an answer.

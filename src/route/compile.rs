@@ -24,7 +24,7 @@ use crate::route::custody::{self, Custody};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
-use crate::route::plan::{DefaultRule, Model, Plan, Server};
+use crate::route::plan::{DefaultRule, Model, Plan, Server, Usage};
 use crate::route::prices::Prices;
 use crate::route::target::Target;
 use crate::route::tenant::Numbers;
@@ -75,6 +75,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         prices,
         budgets,
         limits,
+        usage,
     } = config;
     let names = Names::new(&providers, faults);
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
@@ -107,11 +108,17 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let said_tenants = compile_key::tenants(tenants, &keys, &known, faults);
     let said_keys = compile_key::keys(keys, &known, faults);
     let mut numbers = Numbers::default();
+    let usage = material.journal.map(|journal| Usage {
+        journal,
+        flush_ms: usage.flush_ms,
+        journal_bytes_max: usage.journal_bytes_max,
+    });
     Plan {
         tiers: known.tiers(),
         by_number: by_number(&models, target_count),
         deployments: deployments(&models),
         has_residency: models.iter().any(|model| model.residency.is_some()),
+        usage,
         server: server_of(said, material.tls, faults),
         keys: ClientKeys::new(&said_keys, &said_tenants, &mut numbers),
         said_keys,

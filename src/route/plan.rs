@@ -6,6 +6,7 @@
 //! Not here: which targets a model id comes to (see `route::select`).
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use crate::config::material::TlsMaterial;
 use crate::config::schema::{Budgets, Driver, ListenAddress, LogSink};
@@ -50,6 +51,8 @@ pub struct Plan {
     pub(crate) has_residency: bool,
     /// What answers say of where a request went.
     pub custody: Custody,
+    /// Where usage records are kept; `None`: nowhere.
+    pub usage: Option<Usage>,
     /// Client keys at start; none: whoever can connect may use everything.
     pub keys: ClientKeys,
     /// The keys of the configuration.
@@ -70,6 +73,17 @@ pub struct Plan {
     pub(crate) target_prices: Vec<Option<usize>>,
     /// What holds for keys and tenants with a budget.
     pub budgets: Budgets,
+}
+
+/// Where usage records are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Folder of the journal.
+    pub journal: PathBuf,
+    /// Between two flushes to the disk.
+    pub flush_ms: u64,
+    /// Bound of the journal.
+    pub journal_bytes_max: u64,
 }
 
 /// Listeners and what belongs to them.

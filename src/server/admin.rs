@@ -18,6 +18,7 @@ use crate::limits::ADMIN_CONNECTIONS_MAX;
 use crate::net::listen::{self, Address, Bound};
 use crate::proxy::drain::Phase;
 use crate::server::gate::{Timed, Waits};
+use crate::server::ledger::Figures;
 use crate::server::progress::Progress;
 use crate::server::worker::Ask;
 use crate::telemetry::meter::Meter;
@@ -32,6 +33,8 @@ pub struct Admin {
     pub progress: Arc<Progress>,
     /// Facts that do not change.
     pub facts: Arc<Facts>,
+    /// Figures of the usage records, where they are kept.
+    pub usage: Option<Arc<Figures>>,
     /// When the process started.
     pub started: Instant,
     /// How long those who ask may take.
@@ -170,6 +173,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     }
     let facts = Facts {
         log_dropped: admin.progress.log_dropped(),
+        usage: admin.usage.as_ref().map(|figures| figures.facts()),
         uptime_seconds: admin.started.elapsed().as_secs(),
         draining: admin.progress.phase() > Phase::Open,
         ..(*admin.facts).clone()

@@ -2,12 +2,13 @@
 //!
 //! `run` starts and ends everything, `worker` is a data thread, `control` the tokio thread beside
 //! them (names, admin, drain), `admin` its listener, `gate` that one's connections, `output` the thread that writes log lines,
-//! `host` what the machine allows.
+//! `ledger` the one that keeps usage records, `host` what the machine allows.
 
 pub mod admin;
 pub mod control;
 pub mod gate;
 pub mod host;
+pub mod ledger;
 pub mod output;
 pub mod progress;
 pub mod run;

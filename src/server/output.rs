@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::config::schema::LogSink;
 use crate::limits::KIB;
-use crate::telemetry::ring::LineReceiver;
+use crate::telemetry::ring::RingReceiver;
 
 /// Says things on standard error, by way of the output thread.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Output {
 /// The log file cannot be opened, or the thread not started.
 pub fn start(
     sink: &LogSink,
-    rings: Vec<LineReceiver>,
+    rings: Vec<RingReceiver>,
     dropped: Arc<AtomicU64>,
     give_back: Option<fn(bool)>,
 ) -> io::Result<(Notices, Output)> {
@@ -91,7 +91,7 @@ fn open(sink: &LogSink) -> io::Result<Sink> {
 
 fn run(
     mut sink: Sink,
-    mut rings: Vec<LineReceiver>,
+    mut rings: Vec<RingReceiver>,
     notices: &Receiver<String>,
     is_ended: &AtomicBool,
     dropped: &AtomicU64,

@@ -5,6 +5,7 @@
 //! thread runs.
 
 use core::sync::atomic::AtomicU64;
+use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,17 +23,20 @@ use crate::net::listen::{self, Address, Bound};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{ClientTls, Roots, ServerTls};
 use crate::proxy::budget::Budget;
-use crate::proxy::worker::Shared;
-use crate::route::plan::Plan;
+use crate::proxy::ledger::{Desk, Question, Way};
+use crate::proxy::worker::{Shared, Ways};
+use crate::route::plan::{Plan, Usage};
 use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
 use crate::server::control::{Control, Ended};
 use crate::server::gate::Waits;
 use crate::server::host;
+use crate::server::ledger::{self, Figures, Ledger};
 use crate::server::output::{self, Notices, Output};
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask, Setup};
-use crate::telemetry::ring::{LineReceiver, line_ring};
+use crate::store::segments::{Found, Journal};
+use crate::telemetry::ring::{RingReceiver, byte_ring};
 use crate::telemetry::scrape::Facts;
 
 /// How to start.
@@ -59,6 +63,7 @@ pub struct Running {
     progress: Arc<Progress>,
     control: JoinHandle<io::Result<Ended>>,
     output: Output,
+    ledger: Option<ledger::Running>,
     /// Removes the files of Unix sockets at the end.
     bound: Vec<Bound>,
 }
@@ -87,6 +92,9 @@ impl Running {
             .control
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the control thread panicked")));
+        if let Some(ledger) = self.ledger {
+            ledger.finish();
+        }
         self.output.finish();
         drop(self.bound);
         ended
@@ -107,23 +115,20 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
     let shared = shared(&plan);
     let dropped = Arc::new(AtomicU64::new(0));
     let progress = Arc::new(Progress::new(Arc::clone(&dropped)));
-    let (mut setups, senders, rings) = setups(
-        workers,
-        &Parts {
-            plan: &plan,
-            endpoints: &endpoints,
-            tls,
-            shared: &shared,
-        },
-        &dropped,
-        options,
-    );
-    for address in &mut bound {
-        for (setup, seat) in setups.iter_mut().zip(address.take_seats()) {
-            setup.seats.push(seat);
-        }
-    }
+    let mut books = plan.usage.as_ref().map(Books::open).transpose()?;
+    let parts = Parts {
+        plan: &plan,
+        endpoints: &endpoints,
+        tls,
+        shared: &shared,
+    };
+    let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
+    equip(&mut setups, &mut bound, books.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
+    let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
+    let ledger = books
+        .map(|books| books.start(notices.clone()))
+        .transpose()?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
@@ -145,6 +150,7 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
         workers: senders,
         progress: Arc::clone(&progress),
         facts: Arc::new(facts),
+        usage: figures,
         started: Instant::now(),
         waits: Waits::of(&plan.limits),
         give_back: options.give_back,
@@ -162,6 +168,7 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
         progress,
         control,
         output,
+        ledger,
         bound,
     })
 }
@@ -176,7 +183,7 @@ struct Parts<'p> {
 type Setups = (
     Vec<Setup>,
     Vec<mpsc::UnboundedSender<Ask>>,
-    Vec<LineReceiver>,
+    Vec<RingReceiver>,
 );
 
 fn setups(
@@ -192,7 +199,7 @@ fn setups(
         let (sender, asks) = mpsc::unbounded();
         senders.push(sender);
         let log = logs.then(|| {
-            let (log, ring) = line_ring(LOG_RING_BYTES, LOG_BURST_BYTES, Arc::clone(dropped));
+            let (log, ring) = byte_ring(LOG_RING_BYTES, LOG_BURST_BYTES, Arc::clone(dropped));
             rings.push(ring);
             log
         });
@@ -202,7 +209,10 @@ fn setups(
             seats: Vec::new(),
             tls: parts.tls.clone(),
             shared: Arc::clone(parts.shared),
-            log,
+            ways: Ways {
+                log,
+                ..Ways::default()
+            },
             asks,
             panic_model: options.panic_model.clone(),
             give_back: options.give_back,
@@ -210,6 +220,73 @@ fn setups(
     });
     let setups = setups.collect();
     (setups, senders, rings)
+}
+
+/// Gives each worker its parts of the addresses, and its way to the ledger.
+fn equip(setups: &mut [Setup], bound: &mut [Bound], mut books: Option<&mut Books>) {
+    for address in bound {
+        for (setup, seat) in setups.iter_mut().zip(address.take_seats()) {
+            setup.seats.push(seat);
+        }
+    }
+    for setup in setups {
+        setup.ways.usage = books.as_mut().map(|books| books.way());
+    }
+}
+
+/// The usage journal, opened, and the ends of the workers' ways to it.
+struct Books {
+    journal: Journal,
+    found: Found,
+    flush: Duration,
+    rings: Vec<RingReceiver>,
+    desk: Desk,
+    questions: Receiver<Question>,
+    figures: Arc<Figures>,
+}
+
+impl Books {
+    fn open(said: &Usage) -> io::Result<Self> {
+        let opened = Journal::open(&said.journal, said.journal_bytes_max);
+        let (journal, found) = opened.map_err(|error| {
+            let folder = said.journal.display();
+            io::Error::other(format!("usage.journal {folder}: {error}"))
+        })?;
+        let (desk, questions) = Desk::new();
+        Ok(Self {
+            journal,
+            found,
+            flush: Duration::from_millis(said.flush_ms),
+            rings: Vec::new(),
+            desk,
+            questions,
+            figures: Arc::default(),
+        })
+    }
+
+    /// Another worker's way.
+    fn way(&mut self) -> Way {
+        let dropped = Arc::clone(&self.figures.dropped);
+        let (ring, taken) = byte_ring(USAGE_RING_BYTES, USAGE_BURST_BYTES, dropped);
+        self.rings.push(taken);
+        Way {
+            ring,
+            desk: self.desk.clone(),
+        }
+    }
+
+    fn start(self, notices: Notices) -> io::Result<ledger::Running> {
+        let ledger = Ledger {
+            journal: self.journal,
+            found: self.found,
+            rings: self.rings,
+            questions: self.questions,
+            notices,
+            figures: self.figures,
+            flush: self.flush,
+        };
+        ledger.start()
+    }
 }
 
 /// One data thread for each usable core, as affinity and quota leave them.
@@ -375,3 +452,7 @@ fn announce(notices: &Notices, plan: &Plan, addresses: &[Address], admin: Option
 /// Room for access lines of one worker: some hundred and fifty, and two thousand more in a burst.
 const LOG_RING_BYTES: usize = 64 * KIB;
 const LOG_BURST_BYTES: usize = MIB;
+/// Room for usage records of one worker: some three hundred, and six thousand more while the disk
+/// is slow.
+const USAGE_RING_BYTES: usize = 256 * KIB;
+const USAGE_BURST_BYTES: usize = 4 * MIB;

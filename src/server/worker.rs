@@ -16,12 +16,11 @@ use crate::net::{buffers, clock, handshake, task, timer, turn};
 use crate::proxy::connection;
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::Phase;
-use crate::proxy::worker::{Shared, Worker};
+use crate::proxy::worker::{Shared, Ways, Worker};
 use crate::route::client_key::ClientKeys;
 use crate::route::plan::Plan;
 use crate::server::output::Notices;
 use crate::telemetry::meter::Meter;
-use crate::telemetry::ring::LineSender;
 
 /// What the control thread asks of a worker.
 pub enum Ask {
@@ -45,8 +44,8 @@ pub struct Setup {
     pub tls: Option<ServerTls>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
-    /// The way out for access lines.
-    pub log: Option<LineSender>,
+    /// The ways out for access lines and usage records.
+    pub ways: Ways,
     /// What the control thread asks.
     pub asks: mpsc::UnboundedReceiver<Ask>,
     /// A model id whose exchanges panic; for tests.
@@ -61,7 +60,7 @@ pub async fn run(mut setup: Setup, notices: Notices) {
         setup.plan,
         setup.endpoints,
         setup.shared,
-        setup.log,
+        setup.ways,
         setup.panic_model,
     );
     let mut stoppers = Vec::new();

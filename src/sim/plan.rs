@@ -12,11 +12,11 @@ use crate::config::load::load_text;
 use crate::net::connect::Endpoint;
 use crate::net::sim::names;
 use crate::proxy::budget::Budget;
-use crate::proxy::worker::{Shared, Worker};
+use crate::proxy::worker::{Shared, Ways, Worker};
 use crate::route::compile::compile;
 use crate::route::plan::Plan;
 use crate::sim::script::{ASKS_MAX, MODELS, PLANS};
-use crate::telemetry::ring::{LineReceiver, line_ring};
+use crate::telemetry::ring::{RingReceiver, byte_ring};
 use crate::wire::kind::Wire;
 
 thread_local! {
@@ -33,7 +33,7 @@ pub(super) fn addresses(provider: usize) -> [SocketAddr; 2] {
 }
 
 /// A worker on plan number `number`, and where its access lines go.
-pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, LineReceiver), String> {
+pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, RingReceiver), String> {
     let plan = plan(number)?;
     let budget = Budget::new(plan.limits.held_budget_bytes, 0);
     let shared = Arc::new(Shared::new(Arc::new(budget), plan.limits.connections_max));
@@ -43,11 +43,12 @@ pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, LineReceiver), String
         Arc::new(endpoint)
     });
     let endpoints = endpoints.collect();
-    let (sender, receiver) = line_ring(LINES_BYTES, LINES_BYTES, Arc::new(AtomicU64::new(0)));
-    Ok((
-        Worker::new(plan, endpoints, shared, Some(sender), None),
-        receiver,
-    ))
+    let (sender, receiver) = byte_ring(LINES_BYTES, LINES_BYTES, Arc::new(AtomicU64::new(0)));
+    let ways = Ways {
+        log: Some(sender),
+        ..Ways::default()
+    };
+    Ok((Worker::new(plan, endpoints, shared, ways, None), receiver))
 }
 
 /// The model id of an exchange: its own alias, so that its record can be told.

@@ -16,7 +16,7 @@ use crate::sim::judge;
 use crate::sim::plan::{self, PROVIDERS, addresses};
 use crate::sim::provider;
 use crate::sim::script::Script;
-use crate::telemetry::ring::LineReceiver;
+use crate::telemetry::ring::RingReceiver;
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,7 +109,7 @@ struct Run {
     worker: Rc<Worker>,
     book: Rc<Book>,
     gate: Rc<Gate>,
-    lines: LineReceiver,
+    lines: RingReceiver,
     steps: u64,
     wrong: Vec<String>,
 }

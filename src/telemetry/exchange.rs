@@ -19,6 +19,8 @@ pub enum Operation {
     Models,
     /// Any other path under `/v1`, relayed as bytes.
     Relay,
+    /// A look at usage records.
+    Usage,
     /// Health, CORS, refusals before a path was known.
     #[default]
     Other,
@@ -33,6 +35,7 @@ impl Operation {
             Self::CountTokens => "count_tokens",
             Self::Models => "models",
             Self::Relay => "relay",
+            Self::Usage => "usage",
             Self::Other => "other",
         }
     }
@@ -102,8 +105,12 @@ pub struct Exchange {
     pub client_wire: Option<Wire>,
     /// The wire of the target that answered.
     pub upstream_wire: Option<Wire>,
+    /// Its sender was let in.
+    pub is_admitted: bool,
     /// Tenant of the key.
     pub tenant: Option<Text>,
+    /// Id of the key.
+    pub key_id: Option<Text>,
     /// Model as the client said it.
     pub model_asked: Option<Text>,
     /// Model as the target was asked for it.

@@ -1,7 +1,7 @@
 //! What is counted, timed and logged; filled by the shell at fixed points.
 //!
 //! `exchange` is the record of one exchange, `gaps` a stream's inter-token latencies, `meter` a
-//! worker's histograms of `values`, `log` the access line, `ring` its way out of a worker, `scrape` the text
+//! worker's histograms of `values`, `log` the access line, `ring` the way out of a worker, `scrape` the text
 //! that Prometheus reads. Nothing here knows a socket or a clock: times come in as numbers.
 
 pub mod attempts;

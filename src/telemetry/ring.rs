@@ -1,6 +1,6 @@
-//! A worker's way out for log lines: a bounded ring of bytes, whole lines only.
+//! A worker's way out for log lines and usage records: a bounded ring of bytes, whole pieces only.
 //!
-//! The worker never waits: a line that does not fit is dropped and counted. The thread on the
+//! The worker never waits: a piece that does not fit is dropped and counted. The thread on the
 //! other end drains the ring every few milliseconds, so that no worker pays for waking it.
 //!
 //! A ring touches all of its memory sooner or later. So the one that is always there is small; one that
@@ -12,7 +12,7 @@
 //!   sender    ── the large one is empty ──► lets it go, writes to the small one again
 //! ```
 //!
-//! Lines of one worker keep their order.
+//! Pieces of one worker keep their order.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 /// The worker's end.
-pub struct LineSender {
+pub struct RingSender {
     small: Producer<u8>,
     /// Holds bytes, or was just drained.
     large: Option<Producer<u8>>,
@@ -29,33 +29,33 @@ pub struct LineSender {
     dropped: Arc<AtomicU64>,
 }
 
-/// The log thread's end.
-pub struct LineReceiver {
+/// The other thread's end.
+pub struct RingReceiver {
     small: Consumer<u8>,
     large: Option<Consumer<u8>>,
     handover: Consumer<Consumer<u8>>,
 }
 
-/// A ring of `small` bytes, and of `large` bytes more in a burst; `dropped` counts the lines that did
-/// not fit.
+/// A ring of `small` bytes, and of `large` bytes more in a burst; `dropped` counts the pieces that
+/// did not fit.
 #[must_use]
-pub fn line_ring(
+pub fn byte_ring(
     small: usize,
     large: usize,
     dropped: Arc<AtomicU64>,
-) -> (LineSender, LineReceiver) {
+) -> (RingSender, RingReceiver) {
     let (producer, consumer) = RingBuffer::new(small);
     // The next large one is made when the one before is empty, and it is empty once it was taken.
     let (handover, taken) = RingBuffer::new(1);
     (
-        LineSender {
+        RingSender {
             small: producer,
             large: None,
             large_bytes: large,
             handover,
             dropped,
         },
-        LineReceiver {
+        RingReceiver {
             small: consumer,
             large: None,
             handover: taken,
@@ -63,9 +63,9 @@ pub fn line_ring(
     )
 }
 
-impl LineSender {
-    /// Hands over one line (its newline included), or drops and counts it.
-    pub fn send(&mut self, line: &[u8]) {
+impl RingSender {
+    /// Hands over one piece, or drops and counts it.
+    pub fn send(&mut self, piece: &[u8]) {
         if self
             .large
             .as_ref()
@@ -74,8 +74,8 @@ impl LineSender {
             self.large = None;
         }
         let sent = match self.large.as_mut() {
-            Some(large) => large.push_entire_slice(line).is_ok(),
-            None => self.small.push_entire_slice(line).is_ok() || self.send_to_large(line),
+            Some(large) => large.push_entire_slice(piece).is_ok(),
+            None => self.small.push_entire_slice(piece).is_ok() || self.send_to_large(piece),
         };
         if !sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -83,15 +83,15 @@ impl LineSender {
     }
 
     #[cold]
-    fn send_to_large(&mut self, line: &[u8]) -> bool {
+    fn send_to_large(&mut self, piece: &[u8]) -> bool {
         let (mut large, consumer) = RingBuffer::new(self.large_bytes);
-        let sent = large.push_entire_slice(line).is_ok() && self.handover.push(consumer).is_ok();
+        let sent = large.push_entire_slice(piece).is_ok() && self.handover.push(consumer).is_ok();
         self.large = sent.then_some(large);
         sent
     }
 }
 
-impl LineReceiver {
+impl RingReceiver {
     /// Takes everything that is there into `out`; returns how much it was.
     pub fn drain(&mut self, out: &mut Vec<u8>) -> usize {
         let before = out.len();
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn full_rings_drop_whole_lines_and_count_them() {
         let dropped = Arc::new(AtomicU64::new(0));
-        let (mut sender, mut receiver) = line_ring(5, 10, Arc::clone(&dropped));
+        let (mut sender, mut receiver) = byte_ring(5, 10, Arc::clone(&dropped));
         for line in ["0123\n", "abcd\n", "efgh\n", "x\n"] {
             sender.send(line.as_bytes());
         }
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn large_ring_is_there_for_a_burst_alone() {
-        let (mut sender, mut receiver) = line_ring(4, 100, Arc::default());
+        let (mut sender, mut receiver) = byte_ring(4, 100, Arc::default());
         let mut out = Vec::new();
         for _ in 0..3 {
             for line in ["1\n", "2\n", "3\n", "4\n"] {
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn lines_keep_their_order_across_both_rings_and_threads() {
-        let (mut sender, mut receiver) = line_ring(64, 256, Arc::default());
+        let (mut sender, mut receiver) = byte_ring(64, 256, Arc::default());
         let thread = std::thread::spawn(move || {
             for number in 0..100_000_u32 {
                 sender.send(format!("{number}\n").as_bytes());

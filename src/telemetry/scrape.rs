@@ -18,6 +18,8 @@ pub struct Facts {
     pub drivers: Vec<&'static str>,
     /// Log lines dropped.
     pub log_dropped: u64,
+    /// Figures of the usage records, where they are kept.
+    pub usage: Option<UsageFacts>,
     /// Version of the program.
     pub version: &'static str,
     /// Seconds since start.
@@ -26,11 +28,27 @@ pub struct Facts {
     pub draining: bool,
 }
 
+/// What is known of the usage records' keeping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsageFacts {
+    /// Records that found no room.
+    pub dropped: u64,
+    /// Bytes that the journal holds.
+    pub journal_bytes: u64,
+    /// Bytes that its bound took from its old end.
+    pub expired_bytes: u64,
+    /// Bytes of a torn record that were cut off at start.
+    pub torn_bytes: u64,
+    /// The disk refuses.
+    pub is_stuck: bool,
+}
+
 /// Prints all metrics in the text exposition format.
 #[must_use]
 pub fn text(meter: &Meter, facts: &Facts) -> String {
     let mut out = String::with_capacity(16 * 1024);
     process(&mut out, facts);
+    usage(&mut out, facts);
     counters(&mut out, meter);
     ends(&mut out, meter);
     histogram_head(
@@ -135,6 +153,47 @@ fn process(out: &mut String, facts: &Facts) {
         "",
         facts.log_dropped,
     );
+}
+
+fn usage(out: &mut String, facts: &Facts) {
+    let Some(usage) = &facts.usage else {
+        return;
+    };
+    for (name, kind, help, value) in [
+        (
+            "ringway_usage_records_dropped_total",
+            "counter",
+            "Usage records that found no room.",
+            usage.dropped,
+        ),
+        (
+            "ringway_usage_journal_bytes",
+            "gauge",
+            "Bytes of the usage journal.",
+            usage.journal_bytes,
+        ),
+        (
+            "ringway_usage_journal_expired_bytes_total",
+            "counter",
+            "Bytes that the journal's bound took from its old end.",
+            usage.expired_bytes,
+        ),
+        (
+            "ringway_usage_journal_torn_bytes",
+            "gauge",
+            "Bytes of a torn record, cut off at start.",
+            usage.torn_bytes,
+        ),
+        (
+            "ringway_usage_journal_stuck",
+            "gauge",
+            "1 while the usage journal cannot be written.",
+            u64::from(usage.is_stuck),
+        ),
+    ] {
+        head(out, name, kind, help);
+        line(out, name, "", value);
+    }
 }
 
 #[expect(clippy::too_many_lines, reason = "one row per counter")]

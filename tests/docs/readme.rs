@@ -52,6 +52,7 @@ fn readme_names_every_key_of_every_section_and_no_other() {
             "input = 1\noutput = 1\n",
         ),
         ("### [budgets]", "[budgets]", ""),
+        ("### [usage]", "[usage]", ""),
     ] {
         let known = known_keys(&format!("{table}\n{required}zzzzzzzzzzzzzzzz = 1\n"));
         let known = sorted(known.iter().map(String::as_str));

@@ -88,6 +88,7 @@ fn example_names_every_setting_that_is_known() {
         "[prices.x]",
         "[budgets]",
         "[model_facts.x]",
+        "[usage]",
     ] {
         let text = format!("{section}\n\"?\" = 1\n[[provider]]\nname = \"b\"\nkind = \"openai\"");
         let loaded = load_text(&text, "x", Path::new(""), &|_| None);

@@ -67,3 +67,5 @@ mod telemetry;
 mod tidy;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod usage;

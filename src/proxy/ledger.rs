@@ -1,0 +1,59 @@
+//! What a data thread says to the ledger: records by a ring, questions by a bounded queue.
+//!
+//! Not here: who answers (`server`), what clients ask (see `proxy::usage_api`).
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use futures_channel::oneshot;
+
+use crate::limits::USAGE_QUESTIONS_MAX;
+use crate::telemetry::ring::RingSender;
+
+/// A worker's way to the ledger.
+pub struct Way {
+    /// Takes records in frames.
+    pub ring: RingSender,
+    /// Takes questions.
+    pub desk: Desk,
+}
+
+/// Whose records may be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Everyone's: an operator asks.
+    Anyone,
+    /// A tenant's; `None`: those of a gateway without keys.
+    Tenant(Option<Box<str>>),
+}
+
+/// A question and where its answer goes.
+#[derive(Debug)]
+pub struct Question {
+    /// Which record.
+    pub id: u128,
+    /// Whose it must be.
+    pub owner: Owner,
+    /// The record; nothing where there is none that this owner may see.
+    pub reply: oneshot::Sender<Option<Vec<u8>>>,
+}
+
+/// Where questions are taken.
+#[derive(Clone, Debug)]
+pub struct Desk(SyncSender<Question>);
+
+impl Desk {
+    /// A desk, and the end that answers.
+    #[must_use]
+    pub fn new() -> (Self, Receiver<Question>) {
+        let (sender, receiver) = sync_channel(USAGE_QUESTIONS_MAX);
+        (Self(sender), receiver)
+    }
+
+    /// Asks for a record; nothing when too many questions wait.
+    #[must_use]
+    pub fn record(&self, id: u128, owner: Owner) -> Option<oneshot::Receiver<Option<Vec<u8>>>> {
+        let (reply, answer) = oneshot::channel();
+        let question = Question { id, owner, reply };
+        self.0.try_send(question).ok().map(|()| answer)
+    }
+}

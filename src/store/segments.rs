@@ -1,0 +1,274 @@
+//! The folder of the usage journal: segments to which whole frames are appended, one process at a
+//! time.
+//!
+//! ```text
+//! folder/lock                     held by the process that writes
+//! folder/0000000000000007.usage   oldest segment    each one whole frames, but for what a crash tore
+//! folder/0000000000000008.usage   the one that is appended to
+//! ```
+//!
+//! Invariants:
+//! - what [`Journal::append`] says was written are whole frames, also when the disk filled amid them;
+//! - segments together hold at most `bytes_max`, give or take what tore;
+//! - files are their owner's alone (0600, the folder 0700).
+
+use std::collections::VecDeque;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::govern::journal::{Frames, whole_length};
+use crate::limits::{KIB, MIB};
+
+/// The open journal.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    /// Held for as long as the journal is open.
+    _lock: File,
+    active: File,
+    /// Oldest first; the last one is appended to. Never empty.
+    segments: VecDeque<Segment>,
+    /// Most bytes of all segments.
+    bytes_max: u64,
+    /// Bytes since the last [`Journal::sync`].
+    is_dirty: bool,
+}
+
+/// One file of the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Segment {
+    /// Its number; later ones are larger.
+    pub number: u64,
+    /// Bytes of whole frames in it.
+    pub length: u64,
+}
+
+/// What was found when a journal was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Bytes of all segments.
+    pub bytes: u64,
+    /// Bytes behind the last whole frame, which were cut off.
+    pub torn_bytes: u64,
+}
+
+impl Journal {
+    /// Opens the folder, or makes it. What a crash tore at the end is cut off.
+    ///
+    /// # Errors
+    /// Another process has it, or it cannot be read and written.
+    pub fn open(folder: &Path, bytes_max: u64) -> io::Result<(Self, Found)> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let lock = options().create(true).open(folder.join("lock"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::other("another process writes to it"),
+            TryLockError::Error(error) => error,
+        })?;
+        let mut segments = list(folder)?;
+        let last = segments.pop_back();
+        let last = last.map(|last| mend(folder, last)).transpose()?;
+        let (last, torn_bytes) = last.unwrap_or_default();
+        segments.push_back(last);
+        let active = options().create(true).open(path(folder, last.number))?;
+        sync_folder(folder)?;
+        let journal = Self {
+            folder: folder.to_owned(),
+            _lock: lock,
+            active,
+            segments,
+            bytes_max,
+            is_dirty: false,
+        };
+        let found = Found {
+            bytes: journal.bytes(),
+            torn_bytes,
+        };
+        Ok((journal, found))
+    }
+
+    /// Bytes of all segments.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.length).sum()
+    }
+
+    /// Whether so much more fits.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.bytes().saturating_add(bytes as u64) <= self.bytes_max
+    }
+
+    /// The segments, oldest first.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = Segment> {
+        self.segments.iter().copied()
+    }
+
+    /// Whether a segment is the one that is appended to.
+    #[must_use]
+    pub fn is_active(&self, number: u64) -> bool {
+        self.segments
+            .back()
+            .is_some_and(|last| last.number == number)
+    }
+
+    /// Appends whole frames. How much of them was written, whole frames again, and why no more.
+    pub fn append(&mut self, frames: &[u8]) -> (usize, io::Result<()>) {
+        let segment_max = (self.bytes_max / SEGMENTS_MIN).clamp(64 * KIB as u64, 8 * MIB as u64);
+        if self.active_length() >= segment_max
+            && let Err(error) = self.roll()
+        {
+            return (0, Err(error));
+        }
+        let mut written = 0;
+        let result = loop {
+            match self.active.write(frames.get(written..).unwrap_or_default()) {
+                _ if written == frames.len() => break Ok(()),
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let whole = if result.is_ok() {
+            written
+        } else {
+            whole_length(frames.get(..written).unwrap_or_default())
+        };
+        self.is_dirty |= whole > 0;
+        if let Some(last) = self.segments.back_mut() {
+            last.length += whole as u64;
+            if whole < written {
+                // A reader passes over what is left where this fails too.
+                let _ = self.active.set_len(last.length);
+            }
+        }
+        (whole, result)
+    }
+
+    /// Brings what was appended to the disk.
+    ///
+    /// # Errors
+    /// The disk's own.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if self.is_dirty {
+            self.active.sync_data()?;
+            self.is_dirty = false;
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest segment, unless it is appended to: then a new one is begun first. Gives how
+    /// much went.
+    ///
+    /// # Errors
+    /// The file system's own.
+    pub fn remove_oldest(&mut self) -> io::Result<u64> {
+        if self.segments.len() == 1 {
+            self.roll()?;
+        }
+        let Some(oldest) = self.segments.front().copied() else {
+            return Ok(0);
+        };
+        fs::remove_file(path(&self.folder, oldest.number))?;
+        self.segments.pop_front();
+        Ok(oldest.length)
+    }
+
+    /// The bytes of a segment from a place on, at most so many.
+    ///
+    /// # Errors
+    /// The file system's own.
+    pub fn read(&self, segment: Segment, from: u64, most: usize) -> io::Result<Vec<u8>> {
+        use std::os::unix::fs::FileExt;
+        let left = usize::try_from(segment.length.saturating_sub(from)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; left.min(most)];
+        let file = File::open(path(&self.folder, segment.number))?;
+        file.read_exact_at(&mut bytes, from)?;
+        Ok(bytes)
+    }
+
+    fn active_length(&self) -> u64 {
+        self.segments.back().map_or(0, |last| last.length)
+    }
+
+    /// Begins a new segment.
+    fn roll(&mut self) -> io::Result<()> {
+        self.sync()?;
+        let number = self.segments.back().map_or(0, |last| last.number + 1);
+        self.active = options().create(true).open(path(&self.folder, number))?;
+        sync_folder(&self.folder)?;
+        self.segments.push_back(Segment { number, length: 0 });
+        Ok(())
+    }
+}
+
+/// The segments of a folder for one who only reads: nothing is locked, nothing cut off.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn read_all(folder: &Path, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    for segment in list(folder)? {
+        let bytes = fs::read(path(folder, segment.number))?;
+        Frames::new(&bytes).for_each(&mut take);
+    }
+    Ok(())
+}
+
+fn list(folder: &Path) -> io::Result<VecDeque<Segment>> {
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(ENDING));
+        if let Some(number) = stem.and_then(|stem| stem.parse().ok()) {
+            let length = entry.metadata()?.len();
+            segments.push(Segment { number, length });
+        }
+    }
+    segments.sort_unstable_by_key(|segment| segment.number);
+    Ok(segments.into())
+}
+
+/// Cuts off what a crash tore at the end of a segment; says how much that was.
+fn mend(folder: &Path, segment: Segment) -> io::Result<(Segment, u64)> {
+    let path = path(folder, segment.number);
+    let bytes = fs::read(&path)?;
+    let mut frames = Frames::new(&bytes);
+    frames.by_ref().for_each(drop);
+    let length = frames.end() as u64;
+    let torn = bytes.len() as u64 - length;
+    if torn > 0 {
+        let file = options().open(&path)?;
+        file.set_len(length)?;
+        file.sync_all()?;
+    }
+    Ok((Segment { length, ..segment }, torn))
+}
+
+fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:016}{ENDING}"))
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(0o600);
+    options
+}
+
+/// A name is on the disk once its folder is.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// How segments' names end.
+const ENDING: &str = ".usage";
+/// A journal that is full has at least so many segments: removing one frees so much of it.
+const SEGMENTS_MIN: u64 = 16;
+
+#[cfg(test)]
+mod tests;

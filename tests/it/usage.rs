@@ -1,0 +1,416 @@
+//! Usage records: one for each exchange, told to whom they belong.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use ringway::store::segments::read_all;
+use ringway::wire::kind::Wire;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::client::{Answer, End};
+use crate::support::directions::{DIRECTIONS, each, each_way};
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{answer, chunk, json, post, request, stream, stream_head};
+use crate::support::program::Program;
+use crate::support::provider::Provider;
+use crate::support::script::{Step, always};
+use crate::support::wait;
+use crate::support::wires::{chat, events, path, start_up, text, whole};
+
+fn journal() -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = format!("[usage]\njournal = \"{}\"", folder.path().display());
+    (folder, lines)
+}
+
+/// Records that the journal holds.
+fn records(folder: &Path) -> Vec<Value> {
+    let mut found = Vec::new();
+    let _ = read_all(folder, |it| found.push(serde_json::from_slice(it).unwrap()));
+    found
+}
+
+fn wait_records(folder: &Path, count: usize) -> Vec<Value> {
+    wait::until(&format!("{count} records"), || {
+        let found = records(folder);
+        (found.len() >= count).then_some(found)
+    })
+}
+
+fn custody(gateway: &Gateway, id: &str, key: &str) -> Answer {
+    let fields = format!("x-api-key: {key}\r\n");
+    let target = format!("/api/usage/custody/{id}");
+    gateway.client().ask(request("GET", &target, &fields, ""))
+}
+
+fn value(answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    serde_json::from_str(answer.text()).unwrap()
+}
+
+#[test]
+fn ni7_ni18_record_is_there_at_once_and_after_a_restart_in_every_direction() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let (folder, lines) = journal();
+        let provider = Provider::answering(stream(events(direction.upstream)));
+        let start = || {
+            let setup = Setup::upstream(driver, direction.upstream, &provider).text(&lines);
+            let setup = setup.key("key-1", "blue", None).key("key-2", "blue", None);
+            setup.key("key-3", "red", None).start()
+        };
+        let gateway = start();
+        let body = chat(direction.client, MODEL, true);
+        let got = gateway
+            .client()
+            .ask(post(path(direction.client), "x-api-key: key-1\r\n", &body));
+        assert_eq!((got.status, got.end), (200, End::Whole), "{}", got.text());
+        let id = got.field("x-ringway-request-id").unwrap().to_owned();
+        let record = value(&custody(&gateway, &id, "key-2"));
+        for (name, said) in [
+            ("id", &id["rw_".len()..]),
+            ("tenant", "blue"),
+            ("operation", "chat"),
+            ("client_wire", direction.client.name()),
+            ("upstream_wire", direction.upstream.name()),
+            ("model_asked", MODEL),
+            ("model_sent", "up-model"),
+            ("model_answered", "up-model"),
+            ("provider", "up"),
+            ("outcome", "complete"),
+        ] {
+            assert_eq!(record[name], said, "{name}: {record}");
+        }
+        assert!(record["key_id"].as_str().unwrap().starts_with("key_"));
+        assert_eq!(
+            (&record["status"], &record["stream"]),
+            (&200.into(), &true.into())
+        );
+        let attempts = record["attempts"].as_array().unwrap();
+        assert_eq!((attempts.len(), &attempts[0]["status"]), (1, &200.into()));
+        assert_eq!(
+            (&attempts[0]["host"], &attempts[0]["provider"]),
+            (&"127.0.0.1".into(), &"up".into())
+        );
+        let (time, started) = (&record["time"], &attempts[0]["started"]);
+        assert!(started.as_u64() <= time.as_u64() && started.as_u64() > Some(1_600_000_000_000));
+        assert!(record["ttft_us"].as_u64() <= record["duration_us"].as_u64());
+        assert_eq!(record["attempts_left_out"], 0);
+        drop(gateway);
+        assert_eq!(records(folder.path()), core::slice::from_ref(&record));
+        let gateway = start();
+        let bare = &id["rw_".len()..];
+        assert_eq!(value(&custody(&gateway, bare, "key-1")), record);
+    });
+}
+
+#[test]
+fn p21_foreign_and_absent_records_look_alike() {
+    each(|driver| {
+        let (_folder, lines) = journal();
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let setup = Setup::upstream(driver, wire, &provider).text(&lines);
+        let gateway = setup
+            .key("key-1", "one", None)
+            .key("key-2", "two", None)
+            .start();
+        let got = gateway.client().ask(post(
+            path(wire),
+            "x-api-key: key-1\r\n",
+            chat(wire, MODEL, false),
+        ));
+        let id = got.field("x-ringway-request-id").unwrap();
+        let absent = format!("rw_{}", "0".repeat(32));
+        let strip = |answer: Answer| {
+            let own = answer.field("x-ringway-request-id").unwrap().to_owned();
+            (answer.status, answer.text().replace(&own, "ID"))
+        };
+        let foreign = strip(custody(&gateway, id, "key-2"));
+        assert_eq!(foreign.0, 404, "{}", foreign.1);
+        assert_eq!(foreign, strip(custody(&gateway, &absent, "key-2")));
+        for malformed in ["", "rw_", "x", "..%2f", &absent.to_uppercase()] {
+            assert_eq!(
+                foreign,
+                strip(custody(&gateway, malformed, "key-2")),
+                "{malformed}"
+            );
+        }
+        assert_eq!(custody(&gateway, id, "key-9").status, 401);
+        let write = request(
+            "DELETE",
+            &format!("/api/usage/custody/{id}"),
+            "x-api-key: key-1\r\n",
+            "",
+        );
+        assert_eq!(gateway.client().ask(write).status, 405);
+        assert_eq!(custody(&gateway, id, "key-1").status, 200);
+    });
+}
+
+#[test]
+fn ni18_streams_that_break_or_are_left_have_the_providers_figures_or_none() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let (client, upstream) = (direction.client, direction.upstream);
+        let (folder, lines) = journal();
+        let begun = [start_up(upstream), &text(upstream, "Hel", true)].concat();
+        let broken = vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(&begun)].concat()),
+            Step::Reset,
+        ];
+        let open = vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(&begun)].concat()),
+            Step::Gate,
+        ];
+        let provider = Provider::start(vec![broken, open]);
+        let gateway = Setup::upstream(driver, upstream, &provider)
+            .text(&lines)
+            .start();
+        let body = chat(client, MODEL, true);
+        let got = gateway.client().ask(post(path(client), "", &body));
+        assert_eq!(got.status, 200);
+        let mut leaving = gateway.client();
+        leaving.send(post(path(client), "", &body));
+        let mut begun = leaving.head();
+        leaving.until(&mut begun, "Hel");
+        leaving.leave();
+        let records = wait_records(folder.path(), 2);
+        for (record, outcome) in records.iter().zip(["truncated", "cancelled"]) {
+            assert_eq!(record["outcome"], outcome, "{record}");
+            assert_eq!(record["tenant"], Value::Null);
+            // Anthropic's stream begins with the input's count; OpenAI's says all at its end.
+            match upstream {
+                Wire::OpenAiChat => assert!(record["usage"].is_null(), "{record}"),
+                Wire::AnthropicMessages => {
+                    assert_eq!(record["usage"]["input"], 9, "{record}");
+                    assert_eq!(record["usage"]["estimated"], false);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn only_who_was_let_in_has_records_and_refusals_have_theirs() {
+    each(|driver| {
+        let (folder, lines) = journal();
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let setup = Setup::upstream(driver, wire, &provider).text(&lines);
+        let gateway = setup.key("key-1", "one", None).start();
+        let key = "x-api-key: key-1\r\n";
+        let asked = [
+            (post(path(wire), "", chat(wire, MODEL, false)), 401, None),
+            (request("GET", "/v1/models", key, ""), 200, None),
+            (request("GET", "/healthz", "", ""), 200, None),
+            (request("GET", "/nowhere", key, ""), 404, None),
+            (
+                post(path(wire), key, "{"),
+                400,
+                Some(("refused", "bad_body")),
+            ),
+            (
+                post(path(wire), key, chat(wire, "nobody", false)),
+                404,
+                Some(("refused", "unknown_model")),
+            ),
+            (
+                post("/v1/embeddings", key, "{\"model\":\"m\"}"),
+                200,
+                Some(("complete", "")),
+            ),
+        ];
+        let mut expected = Vec::new();
+        for (request, status, record) in asked {
+            let got = gateway.client().ask(request);
+            assert_eq!(got.status, status, "{}", got.text());
+            expected.extend(record.map(|words| (u64::from(status), words)));
+        }
+        drop(gateway);
+        let records = records(folder.path());
+        let found: Vec<_> = records
+            .iter()
+            .map(|it| {
+                let word = |name: &str| it[name].as_str().unwrap_or_default();
+                (
+                    it["status"].as_u64().unwrap(),
+                    (word("outcome"), word("fault")),
+                )
+            })
+            .collect();
+        assert_eq!(found, expected);
+    });
+}
+
+#[test]
+fn provider_that_repeats_its_ids_changes_nothing() {
+    each(|driver| {
+        let (folder, lines) = journal();
+        let wire = Wire::AnthropicMessages;
+        let head = "content-type: application/json\r\nrequest-id: req_same\r\n";
+        let provider = Provider::all(always(answer("200 OK", head, whole(wire))));
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .text(&lines)
+            .start();
+        for _ in 0..5 {
+            let got = gateway
+                .client()
+                .ask(post(path(wire), "", chat(wire, MODEL, false)));
+            assert_eq!(got.status, 200);
+        }
+        drop(gateway);
+        let mut ids: Vec<String> = records(folder.path())
+            .iter()
+            .map(|it| it["id"].to_string())
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 5);
+    });
+}
+
+#[test]
+fn without_a_journal_there_is_no_such_path_and_a_second_process_is_refused_one() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let gateway = Setup::upstream(driver, wire, &provider).start();
+        let id = "0".repeat(32);
+        let got = custody(&gateway, &id, "any");
+        assert_eq!(got.status, 404);
+        assert!(got.text().contains("no such endpoint"), "{}", got.text());
+        assert!(!gateway.metrics().contains("ringway_usage"));
+        let (_folder, lines) = journal();
+        let first = Setup::upstream(driver, wire, &provider)
+            .text(&lines)
+            .start();
+        let second = Setup::upstream(driver, wire, &provider)
+            .text(&lines)
+            .try_start();
+        let fault = second.map(drop).unwrap_err().to_string();
+        assert!(
+            fault.contains("usage.journal") && fault.contains("another process"),
+            "{fault}"
+        );
+        assert_eq!(first.metric("ringway_usage_journal_stuck "), 0.0);
+    });
+}
+
+/// What one client was told until its gateway died: each id with the moment its answer was whole.
+fn ask_until_it_dies(address: SocketAddr, is_over: &AtomicBool) -> Vec<(String, Instant)> {
+    let wire = Wire::OpenAiChat;
+    let mut told = Vec::new();
+    while !is_over.load(Ordering::Acquire) {
+        let Some(mut stream) = TcpStream::connect(address).ok() else {
+            break;
+        };
+        let body = chat(wire, MODEL, told.len() % 2 == 0);
+        let request = post(path(wire), "connection: close\r\n", body);
+        let mut answer = Vec::new();
+        let got = stream
+            .write_all(&request)
+            .and_then(|()| stream.read_to_end(&mut answer));
+        let text = String::from_utf8_lossy(&answer);
+        let is_whole = text.ends_with("}") || text.ends_with("0\r\n\r\n");
+        if got.is_ok() && is_whole && text.starts_with("HTTP/1.1 200") {
+            let (_, rest) = text.split_once("x-ringway-request-id: rw_").unwrap();
+            told.push((rest.chars().take(32).collect(), Instant::now()));
+        }
+    }
+    told
+}
+
+fn killed_config(folder: &Path, provider: &Provider) -> String {
+    format!(
+        "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\nlog = \"off\"\n\
+         [usage]\njournal = {:?}\n[[provider]]\nname = \"up\"\nkind = \"openai\"\n\
+         base_url = \"http://{}/v1\"\nkey = \"none\"\n\
+         [[model]]\nid = \"{MODEL}\"\ntargets = [\"up/x\"]\n",
+        folder,
+        provider.address()
+    )
+}
+
+/// `loadtest/kill9.sh` runs fifty rounds.
+#[test]
+fn p33_what_ended_a_flush_before_sigkill_is_recorded_once_and_nothing_twice() {
+    let rounds = std::env::var("RINGWAY_KILL_ROUNDS").map_or(5, |it| it.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let wire = Wire::OpenAiChat;
+    let provider = Provider::answering(json(whole(wire)));
+    let config = killed_config(folder.path(), &provider);
+    let (mut due, mut told) = (BTreeSet::new(), BTreeSet::new());
+    let mut chance = 0x9e37_79b9_u64;
+    for _ in 0..rounds {
+        let mut program = Program::serve(&config);
+        let is_over = AtomicBool::new(false);
+        let (address, over) = (program.address(), &is_over);
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let run = Duration::from_millis(300 + (chance >> 40) % 400);
+        let (killed, ids) = thread::scope(|scope| {
+            let clients = [(); 4].map(|()| scope.spawn(|| ask_until_it_dies(address, over)));
+            thread::park_timeout(run);
+            let killed = Instant::now();
+            program.signal("KILL");
+            program.exit();
+            is_over.store(true, Ordering::Release);
+            (
+                killed,
+                clients.map(|client| client.join().unwrap()).concat(),
+            )
+        });
+        for (id, at) in ids {
+            if at + FLUSH < killed {
+                due.insert(id.clone());
+            }
+            told.insert(id);
+        }
+    }
+    // One more start cuts off what the last round tore.
+    drop(Program::serve(&config));
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for record in records(folder.path()) {
+        assert_eq!(record["model_sent"], "x");
+        *found
+            .entry(record["id"].as_str().unwrap().to_owned())
+            .or_default() += 1;
+    }
+    let lost: Vec<&String> = due.iter().filter(|id| !found.contains_key(*id)).collect();
+    let twice: Vec<&String> = found
+        .iter()
+        .filter(|(_, count)| **count > 1)
+        .map(|(id, _)| id)
+        .collect();
+    println!(
+        "{rounds} rounds, {} told, {} due, {} found",
+        told.len(),
+        due.len(),
+        found.len()
+    );
+    assert!(
+        lost.is_empty() && twice.is_empty(),
+        "lost {lost:?}, twice {twice:?}"
+    );
+    assert!(
+        due.len() >= 10 * rounds,
+        "too little was asked: {}",
+        due.len()
+    );
+    assert!(
+        found.len() <= provider.requests().len(),
+        "more than the provider was asked"
+    );
+}
+
+/// The flush interval by default.
+const FLUSH: Duration = Duration::from_millis(200);
