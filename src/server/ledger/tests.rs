@@ -100,6 +100,15 @@ fn p33_what_was_sent_is_in_the_journal_once_when_the_ledger_has_ended() {
 }
 
 #[test]
+fn ledger_ends_by_itself_when_its_workers_are_gone() {
+    let mut kept = keep(1 << 20, 1 << 30);
+    kept.ring.send(&frame(1));
+    drop((kept.ring, kept.desk));
+    until("its end", || kept.running.thread.is_finished());
+    assert_eq!(count(kept.folder.path()), 1);
+}
+
+#[test]
 fn record_is_found_before_any_turn_and_by_its_owner_alone() {
     let mut kept = keep(1 << 20, 1 << 30);
     let blue = || Owner::Tenant(Some("blue".into()));
