@@ -58,6 +58,9 @@ pub enum Command {
     /// Make a client key; print it once, with its digest for the configuration
     #[command(after_help = KEY_EXAMPLES)]
     Key(KeyArgs),
+    /// Sum up the usage records of a journal
+    #[command(after_help = USAGE_EXAMPLES)]
+    Usage(UsageArgs),
     /// Stream through all four directions against a stub provider, on this host alone
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
@@ -101,6 +104,35 @@ pub struct KeyArgs {
     /// Whose requests those with this key are
     #[arg(short, long, value_name = "TENANT")]
     pub tenant: Option<String>,
+}
+
+/// `ringway usage`
+#[derive(Args, Clone, Debug, Default)]
+pub struct UsageArgs {
+    /// Configuration file whose `[usage]` is meant
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The journal itself, instead of a configuration
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    pub journal: Option<PathBuf>,
+    /// Records of one tenant alone
+    #[arg(short, long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Records of one model alone, as it was asked for or sent on
+    #[arg(short, long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// From a day, a second or a span ago on
+    #[arg(long, value_name = "MOMENT")]
+    pub since: Option<String>,
+    /// Before a day, a second or a span ago
+    #[arg(long, value_name = "MOMENT")]
+    pub until: Option<String>,
+    /// Members that records are summed up by
+    #[arg(long, value_name = "MEMBERS", value_delimiter = ',', value_parser = ["tenant", "key", "model", "provider", "tier", "operation", "outcome", "day"])]
+    pub group_by: Vec<String>,
+    /// How the sums are printed
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json", "csv"])]
+    pub format: String,
 }
 
 /// `ringway demo`
@@ -162,6 +194,17 @@ Examples:
 
 The key is shown this once and kept nowhere; the configuration holds its digest alone.";
 
+const USAGE_EXAMPLES: &str = "\
+Examples:
+  ringway usage --config ringway.toml --since 24h --group-by tenant,model
+  ringway usage --journal /var/lib/ringway/usage --tenant blue --since 2027-01-01 --until 2027-02-01
+  ringway usage --config ringway.toml --group-by day --format csv >days.csv
+
+A moment is a day (2027-01-31), a second (2027-01-31T08:30:00Z), both UTC, or a span until now (90s,
+15m, 24h, 7d). What is not known is no part of a sum: without_usage and without_cost count such
+records. It only reads, beside a running gateway too. Exit code 1 if the journal cannot be read, 2 if
+the arguments are at fault or name no journal.";
+
 const DEMO_EXAMPLES: &str = "\
 Examples:
   ringway demo                   stream, check and measure all four directions
@@ -185,6 +228,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::{Arguments, Command, VERSION, parse};
+    use crate::govern::tally::Column;
 
     fn parsed(line: &str) -> Result<Command, String> {
         let arguments = line.split(' ').map(Into::into);
@@ -226,8 +270,32 @@ mod tests {
     }
 
     #[test]
+    fn usage_holds_what_was_typed() {
+        let line = "ringway usage --journal j --since 24h --group-by tenant,day --format csv";
+        let Ok(Command::Usage(args)) = parsed(line) else {
+            panic!("not usage");
+        };
+        assert_eq!(args.group_by, ["tenant", "day"]);
+        assert_eq!((args.since.as_deref(), &*args.format), (Some("24h"), "csv"));
+        for (name, _) in Column::ALL {
+            assert!(
+                parsed(&format!("ringway usage --group-by {name}")).is_ok(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn wrong_arguments_name_what_was_expected() {
         for (line, text) in [
+            (
+                "ringway usage --group-by moon",
+                "possible values: tenant, key",
+            ),
+            (
+                "ringway usage --format xml",
+                "possible values: table, json, csv",
+            ),
             ("ringway serv", "serve"),
             (
                 "ringway serve --driver io",

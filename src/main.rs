@@ -6,8 +6,9 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, ServeArgs};
-use ringway::command::{check, key, prepare};
+use ringway::command::{check, key, prepare, usage};
 use ringway::demo::run as run_demo;
+use ringway::net::clock::unix_millis;
 use ringway::route::compile::Compiled;
 use ringway::server::control::Ended;
 use ringway::server::host;
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
             )
         }
         Command::Key(args) => make_key(&args),
+        Command::Usage(args) => {
+            let (mut out, mut errors) = (io::stdout(), io::stderr());
+            usage::run(&args, unix_millis(), &variable, &mut out, &mut errors)
+        }
         Command::Demo(args) => demo(&args),
     };
     let exit = done.unwrap_or_else(|error| {

@@ -11,4 +11,5 @@ pub mod money;
 pub mod price;
 pub mod record;
 pub mod residency;
+pub mod tally;
 pub mod window;

@@ -8,6 +8,9 @@
 //!
 //! Not here: where a record comes from (`proxy`), where it goes to (`server`, `store`).
 
+use core::net::SocketAddr;
+use std::io::Write as _;
+
 use crate::chat::usage::Usage;
 use crate::json::write::number_into;
 use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
@@ -73,8 +76,8 @@ pub struct Custody<'r> {
     pub label: Option<&'r [u8]>,
     /// Whose credential it was asked with.
     pub credential_source: Option<&'r [u8]>,
-    /// From whom to whom the request went.
-    pub path: Option<&'r [u8]>,
+    /// Where its chain of custody begins; told with the label alone.
+    pub origin: Option<&'r [u8]>,
 }
 
 /// One try at one target.
@@ -87,13 +90,13 @@ pub struct Try<'r> {
     /// The host that was meant.
     pub host: Option<&'r [u8]>,
     /// The address that it was found at.
-    pub address: Option<&'r [u8]>,
+    pub address: Option<SocketAddr>,
     /// The name that its certificate was held against.
     pub tls_name: Option<&'r [u8]>,
     /// Version of TLS.
     pub tls_version: Option<&'r [u8]>,
-    /// When it began, in milliseconds since 1970.
-    pub started_ms: u64,
+    /// When it began, in milliseconds since 1970; `None`: nothing was asked.
+    pub started_ms: Option<u64>,
     /// Microseconds that it took.
     pub duration_us: u64,
     /// Status that came back; nought when none did.
@@ -136,7 +139,7 @@ impl Record<'_> {
             ",\"credential_source\":",
             self.custody.credential_source,
         );
-        text(out, ",\"custody_path\":", self.custody.path);
+        self.path(out);
         self.usage(out);
         some_number(out, ",\"cost_nanos\":", self.cost_nanos);
         number(out, ",\"status\":", u64::from(self.status));
@@ -151,6 +154,20 @@ impl Record<'_> {
         let left_out = write_tries(tries, room_end, out);
         number(out, "],\"attempts_left_out\":", left_out);
         out.push(b'}');
+    }
+
+    /// `origin -> label`
+    fn path(&self, out: &mut Vec<u8>) {
+        let (Some(origin), Some(label)) = (self.custody.origin, self.custody.label) else {
+            return text(out, ",\"custody_path\":", None);
+        };
+        text(out, ",\"custody_path\":", Some(origin));
+        // Behind the origin's closing quote.
+        out.pop();
+        out.extend_from_slice(b" -> ");
+        let joint = out.len();
+        text(out, "", Some(label));
+        out.remove(joint);
     }
 
     fn usage(&self, out: &mut Vec<u8>) {
@@ -182,10 +199,10 @@ fn write_tries<'t>(
         text(out, "{\"provider\":", each.provider);
         text(out, ",\"model\":", each.model);
         text(out, ",\"host\":", each.host);
-        text(out, ",\"address\":", each.address);
+        address(out, each.address);
         text(out, ",\"tls_name\":", each.tls_name);
         text(out, ",\"tls_version\":", each.tls_version);
-        number(out, ",\"started\":", each.started_ms);
+        some_number(out, ",\"started\":", each.started_ms);
         number(out, ",\"duration_us\":", each.duration_us);
         let status = (each.status > 0).then_some(u64::from(each.status));
         some_number(out, ",\"status\":", status);
@@ -198,6 +215,15 @@ fn write_tries<'t>(
         separator = ",";
     }
     left_out
+}
+
+fn address(out: &mut Vec<u8>, address: Option<SocketAddr>) {
+    out.extend_from_slice(b",\"address\":");
+    match address {
+        // A vector takes all that is written to it.
+        Some(address) => drop(write!(out, "\"{address}\"")),
+        None => out.extend_from_slice(b"null"),
+    }
 }
 
 /// A number behind the name of its member.
@@ -313,7 +339,7 @@ const WORDS_MAX: usize = 8;
 /// What is written behind the attempts.
 const TAIL_BYTES: usize = 64;
 /// Texts before the attempts: see `Record`.
-const TEXTS: usize = 13;
+const TEXTS: usize = 14;
 /// Their names, all numbers and words of ours.
 const REST_BYTES_MAX: usize = 2_048;
 

@@ -269,7 +269,6 @@ impl<'r, 'w> Candidates<'r, 'w> {
         self.passed_over.push(Attempt {
             provider: target.provider,
             fault: Some(word),
-            started_at: clock::now().as_nanos(),
             ..Attempt::default()
         });
         self.refused.get_or_insert(Unfit {

@@ -264,7 +264,6 @@ impl<'r, 'w> Run<'r, 'w> {
             Ok(_) => exchange.head_at,
             Err(_) => clock::now().as_nanos(),
         };
-        record.started_at = started.as_nanos();
         record.nanos = ended.saturating_sub(started.as_nanos());
         if let Err(failure) = result {
             exchange.waited(ended);

@@ -271,7 +271,6 @@ fn note_stale(worker: &Worker, at: At<'_>, failure: Failure, exchange: &mut Exch
         provider: at.provider,
         fault: Some(failure.verdict().word),
         detail: failure.detail,
-        started_at: at.started.as_nanos(),
         nanos: clock::now()
             .as_nanos()
             .saturating_sub(at.started.as_nanos()),

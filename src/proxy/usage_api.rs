@@ -43,7 +43,7 @@ pub async fn custody(
 
 const ABSENT: Refused<'static> = Refused::new(
     ErrorKind::NotFound,
-    "no record with this id; it is the `x-ringway-request-id` of an answer",
+    "no record with this id; it is the request id that the head of an answer tells",
     "no_record",
 );
 const BUSY: Refused<'static> = Refused::new(

@@ -2,8 +2,9 @@
 
 use crate::chat::text::Text;
 use crate::govern::journal;
-use crate::govern::record::{Record, Try};
+use crate::govern::record::{Custody, Record, Try};
 use crate::route::plan::Plan;
+use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{Exchange, Operation};
 
 /// Whether an exchange has a record: whoever sent it was let in, and it was to reach a provider.
@@ -38,22 +39,57 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
         is_stream: exchange.stream,
         ttft_us: exchange.ttft().map(|nanos| nanos / 1_000),
         duration_us: exchange.total() / 1_000,
-        ..Record::default()
+        custody: custody(plan, exchange),
+        is_estimated: false,
+        cost_nanos: None,
     };
-    let tries = exchange.attempts.iter().map(|attempt| {
-        let provider = plan.providers.get(attempt.provider);
-        let ago_ms = exchange.ended_at.saturating_sub(attempt.started_at) / 1_000_000;
-        Try {
-            provider: provider.map(|provider| provider.name.as_bytes()),
-            host: provider.map(|provider| provider.endpoint.host.as_bytes()),
-            started_ms: unix_ms.saturating_sub(ago_ms),
-            duration_us: attempt.nanos / 1_000,
-            status: attempt.status,
-            fault: attempt.fault,
-            ..Try::default()
-        }
-    });
+    let tries = exchange.attempts.iter();
+    let tries = tries.map(|attempt| tried(plan, exchange, attempt, unix_ms));
     let start = journal::open(out);
-    record.write(&[], tries, out);
+    record.write(&exchange.refused, tries, out);
     journal::close(out, start)
+}
+
+/// What is stated of the target that was asked last.
+fn custody<'p>(plan: &'p Plan, exchange: &Exchange) -> Custody<'p> {
+    let asked = exchange.target.as_ref();
+    let Some(stated) = asked.and_then(|asked| plan.stated_at(asked.provider, asked.number)) else {
+        return Custody::default();
+    };
+    let bytes = |text: &'p Option<Box<str>>| text.as_deref().map(str::as_bytes);
+    Custody {
+        tier: bytes(&stated.tier),
+        region: bytes(&stated.region),
+        jurisdiction: bytes(&stated.jurisdiction),
+        label: bytes(&stated.custody_label),
+        credential_source: bytes(&stated.credential_source),
+        origin: Some(plan.custody.origin.as_bytes()),
+    }
+}
+
+fn tried<'r>(
+    plan: &'r Plan,
+    exchange: &'r Exchange,
+    attempt: &'r Attempt,
+    unix_ms: u64,
+) -> Try<'r> {
+    let provider = plan.providers.get(attempt.provider);
+    let host = provider.map(|provider| provider.endpoint.host.as_bytes());
+    let numbered = attempt.number.and_then(|number| plan.numbered(number));
+    let sent = exchange.model_sent.as_ref().map(Text::as_bytes);
+    let tls = attempt.peer.and_then(|peer| peer.tls);
+    let ago_ms = exchange.ended_at.saturating_sub(attempt.started_at) / 1_000_000;
+    let is_asked = attempt.started_at > 0;
+    Try {
+        provider: provider.map(|provider| provider.name.as_bytes()),
+        model: numbered.map_or(sent, |target| Some(target.model.as_bytes())),
+        host,
+        address: attempt.peer.map(|peer| peer.address),
+        tls_name: tls.and(host),
+        tls_version: tls.map(str::as_bytes),
+        started_ms: is_asked.then(|| unix_ms.saturating_sub(ago_ms)),
+        duration_us: attempt.nanos / 1_000,
+        status: attempt.status,
+        fault: attempt.fault,
+    }
 }

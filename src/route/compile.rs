@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::path::PathBuf;
 
 use crate::config::address;
 use crate::config::fault::{At, Faults, shown};
 use crate::config::load::Loaded;
 use crate::config::material::{Material, TlsMaterial};
 use crate::config::schema::{
-    Config, DefaultRule as SaidRule, Key, KeySource, ListenAddress, Stated,
+    Config, DefaultRule as SaidRule, Key, KeySource, ListenAddress, Stated, UsageRecords,
 };
 use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server as SaidServer};
 use crate::provider::table;
@@ -108,17 +109,12 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let said_tenants = compile_key::tenants(tenants, &keys, &known, faults);
     let said_keys = compile_key::keys(keys, &known, faults);
     let mut numbers = Numbers::default();
-    let usage = material.journal.map(|journal| Usage {
-        journal,
-        flush_ms: usage.flush_ms,
-        journal_bytes_max: usage.journal_bytes_max,
-    });
     Plan {
+        usage: material.journal.map(|journal| usage_of(&usage, journal)),
         tiers: known.tiers(),
         by_number: by_number(&models, target_count),
         deployments: deployments(&models),
         has_residency: models.iter().any(|model| model.residency.is_some()),
-        usage,
         server: server_of(said, material.tls, faults),
         keys: ClientKeys::new(&said_keys, &said_tenants, &mut numbers),
         said_keys,
@@ -230,6 +226,14 @@ fn gateway_key_header(said: Option<&At<String>>, faults: &mut Faults) -> Option<
         faults.push(&said.place, text);
     }
     Some(lower.into())
+}
+
+fn usage_of(said: &UsageRecords, journal: PathBuf) -> Usage {
+    Usage {
+        journal,
+        flush_ms: said.flush_ms,
+        journal_bytes_max: said.journal_bytes_max,
+    }
 }
 
 fn header_prefix(said: Option<&At<String>>, faults: &mut Faults) -> String {

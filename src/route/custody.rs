@@ -16,6 +16,8 @@ pub const ORIGIN: &str = "ringway";
 #[derive(Debug)]
 pub struct Custody {
     prefix: Box<str>,
+    /// Where every chain of custody begins.
+    pub origin: Box<str>,
     /// The name of the exchange's id.
     pub request_id: Box<str>,
     /// The names of the model that was asked, as its provider knows it.
@@ -56,6 +58,7 @@ impl Custody {
         let exposed: Vec<String> = FACTS.map(|fact| format!("{prefix}{fact}")).into();
         Self {
             prefix: prefix.into(),
+            origin: origin.into(),
             request_id: name("request-id"),
             models: [name("resolved-model"), name("resolved-litellm-model")],
             exposed: exposed.join(", ").into(),

@@ -40,6 +40,8 @@ pub struct Plan {
     pub(crate) by_id: HashMap<Box<str>, usize>,
     /// Provider of ids that are in no table; the first fitting pattern decides.
     pub defaults: Vec<DefaultRule>,
+    /// Where usage records are kept; `None`: nowhere.
+    pub usage: Option<Usage>,
     /// Tiers that any target states.
     pub tiers: Box<[Box<str>]>,
     /// Index into `models`, and into its targets, by number.
@@ -51,8 +53,6 @@ pub struct Plan {
     pub(crate) has_residency: bool,
     /// What answers say of where a request went.
     pub custody: Custody,
-    /// Where usage records are kept; `None`: nowhere.
-    pub usage: Option<Usage>,
     /// Client keys at start; none: whoever can connect may use everything.
     pub keys: ClientKeys,
     /// The keys of the configuration.

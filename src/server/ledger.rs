@@ -120,7 +120,7 @@ impl Ledger {
         let mut taken = Vec::new();
         let mut synced = Instant::now();
         loop {
-            let last = is_ended.load(Ordering::Acquire);
+            let mut last = is_ended.load(Ordering::Acquire);
             let turn = TURN.min(self.flush);
             match self
                 .questions
@@ -128,9 +128,12 @@ impl Ledger {
             {
                 Ok(question) => desk.push(question),
                 Err(RecvTimeoutError::Timeout) => {}
-                // The workers are gone: only the rings are left.
+                // The workers are gone, or never came.
                 Err(RecvTimeoutError::Disconnected) if last => {}
-                Err(RecvTimeoutError::Disconnected) => thread::park_timeout(turn),
+                Err(RecvTimeoutError::Disconnected) => {
+                    last = self.rings.iter().all(RingReceiver::is_done);
+                    thread::park_timeout(turn);
+                }
             }
             if taken.is_empty() {
                 self.rings.iter_mut().for_each(|ring| {

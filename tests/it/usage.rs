@@ -61,7 +61,11 @@ fn ni7_ni18_record_is_there_at_once_and_after_a_restart_in_every_direction() {
         let (folder, lines) = journal();
         let provider = Provider::answering(stream(events(direction.upstream)));
         let start = || {
-            let setup = Setup::upstream(driver, direction.upstream, &provider).text(&lines);
+            let stated = "tier = \"managed\"\nregion = \"ca-central-1\"\njurisdiction = \"CA\"\n\
+                          custody_label = \"Bedrock-CA\"\ncredential_source = \"platform\"\n";
+            let setup = Setup::new(driver).server("custody_origin = \"NI-CA\"");
+            let setup = setup.provider("up", direction.upstream, &provider, stated);
+            let setup = setup.model(MODEL, &["up/up-model"]).text(&lines);
             let setup = setup.key("key-1", "blue", None).key("key-2", "blue", None);
             setup.key("key-3", "red", None).start()
         };
@@ -84,6 +88,12 @@ fn ni7_ni18_record_is_there_at_once_and_after_a_restart_in_every_direction() {
             ("model_answered", "up-model"),
             ("provider", "up"),
             ("outcome", "complete"),
+            ("tier", "managed"),
+            ("region", "ca-central-1"),
+            ("jurisdiction", "CA"),
+            ("custody_label", "Bedrock-CA"),
+            ("credential_source", "platform"),
+            ("custody_path", "NI-CA -> Bedrock-CA"),
         ] {
             assert_eq!(record[name], said, "{name}: {record}");
         }
@@ -98,6 +108,12 @@ fn ni7_ni18_record_is_there_at_once_and_after_a_restart_in_every_direction() {
             (&attempts[0]["host"], &attempts[0]["provider"]),
             (&"127.0.0.1".into(), &"up".into())
         );
+        let address = provider.address().to_string();
+        assert_eq!(
+            (&attempts[0]["address"], &attempts[0]["model"]),
+            (&address.into(), &"up-model".into())
+        );
+        assert!(attempts[0]["tls_version"].is_null(), "in clear: {record}");
         let (time, started) = (&record["time"], &attempts[0]["started"]);
         assert!(started.as_u64() <= time.as_u64() && started.as_u64() > Some(1_600_000_000_000));
         assert!(record["ttft_us"].as_u64() <= record["duration_us"].as_u64());

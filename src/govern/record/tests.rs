@@ -32,7 +32,7 @@ fn record_of_everything_says_everything() {
             jurisdiction: Some(b"CA"),
             label: Some(b"Bedrock-CA"),
             credential_source: Some(b"platform"),
-            path: Some(b"NI-CA -> Bedrock-CA"),
+            origin: Some(b"NI-CA"),
         },
         usage: Some(Usage {
             input: Some(9),
@@ -52,10 +52,10 @@ fn record_of_everything_says_everything() {
         provider: Some(b"up"),
         model: Some(b"claude"),
         host: Some(b"up.example"),
-        address: Some(b"127.0.0.1:443"),
+        address: Some(([127, 0, 0, 1], 443).into()),
         tls_name: Some(b"up.example"),
         tls_version: Some(b"1.3"),
-        started_ms: 5,
+        started_ms: Some(5),
         duration_us: 6,
         status: 200,
         fault: None,
@@ -78,7 +78,7 @@ fn record_of_everything_says_everything() {
              "tls_name": "up.example", "tls_version": "1.3", "started": 5, "duration_us": 6,
              "status": 200, "fault": null},
             {"provider": null, "model": null, "host": null, "address": null, "tls_name": null,
-             "tls_version": null, "started": 0, "duration_us": 0, "status": null, "fault": null},
+             "tls_version": null, "started": null, "duration_us": 0, "status": null, "fault": null},
         ],
         "attempts_left_out": 0,
     });
@@ -121,7 +121,7 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             jurisdiction: text,
             label: text,
             credential_source: text,
-            path: text,
+            origin: text,
         };
         let counts = Usage {
             input: Some(u64::MAX),

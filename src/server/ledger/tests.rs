@@ -30,7 +30,8 @@ fn keep(ring_bytes: usize, bytes_max: u64) -> Kept {
     let figures = Arc::<Figures>::default();
     let (ring, taken) = byte_ring(ring_bytes, ring_bytes, Arc::clone(&figures.dropped));
     let (desk, questions) = Desk::new();
-    let (notices, _output) = output::start(&LogSink::Off, Vec::new(), Arc::default(), None).unwrap();
+    let (notices, _output) =
+        output::start(&LogSink::Off, Vec::new(), Arc::default(), None).unwrap();
     let ledger = Ledger {
         journal,
         found,
@@ -97,6 +98,15 @@ fn p33_what_was_sent_is_in_the_journal_once_when_the_ledger_has_ended() {
     kept.running.finish();
     assert_eq!(count(kept.folder.path()), 500);
     assert_eq!(kept.figures.facts().dropped, 0);
+}
+
+#[test]
+fn ledger_ends_by_itself_when_its_workers_are_gone() {
+    let mut kept = keep(1 << 20, 1 << 30);
+    kept.ring.send(&frame(1));
+    drop((kept.ring, kept.desk));
+    until("its end", || kept.running.thread.is_finished());
+    assert_eq!(count(kept.folder.path()), 1);
 }
 
 #[test]

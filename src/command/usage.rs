@@ -1,0 +1,312 @@
+//! `ringway usage`: sums over the usage records of a journal.
+//!
+//! It only reads, beside a running gateway too. What is told are the records that are there: see
+//! docs/GOVERNANCE.md for when they are, and for how long.
+
+use std::io::{self, Write};
+
+use crate::cli::{Exit, UsageArgs};
+use crate::config::environment::Lookup;
+use crate::config::load::load;
+use crate::govern::date;
+use crate::govern::tally::{Column, Filter, Sums, Tally};
+use crate::json::write::{Writer, escape_into};
+use crate::store::segments::read_all;
+
+/// Prints the sums to `out`. `now_ms` is the wall clock, from which spans count back.
+///
+/// # Errors
+/// The journal cannot be read, or `out` not be written.
+pub fn run(
+    args: &UsageArgs,
+    now_ms: u64,
+    env: Lookup<'_>,
+    out: &mut impl Write,
+    errors: &mut impl Write,
+) -> io::Result<Exit> {
+    let asked = read(args, now_ms);
+    let (filter, columns) = match asked {
+        Ok(asked) => asked,
+        Err(fault) => {
+            writeln!(errors, "ringway: {fault}")?;
+            return Ok(Exit::Refused);
+        }
+    };
+    let configured = || load(args.config.as_deref()?, env).material.journal;
+    let Some(folder) = args.journal.clone().or_else(configured) else {
+        let cure = "name the journal with --journal, or a configuration that has `[usage]`";
+        writeln!(errors, "ringway: no usage journal; {cure}")?;
+        return Ok(Exit::Refused);
+    };
+    let mut tally = Tally::new(filter, columns);
+    read_all(&folder, |record| tally.add(record)).map_err(|error| {
+        io::Error::other(format!("usage journal {}: {error}", folder.display()))
+    })?;
+    match args.format.as_str() {
+        "json" => json(&tally, out)?,
+        "csv" => csv(&tally, out)?,
+        _ => table(&tally, out)?,
+    }
+    out.flush()?;
+    if tally.unread() > 0 {
+        let unread = tally.unread();
+        writeln!(
+            errors,
+            "warning: {unread} records of another program were left out"
+        )?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What was asked for, or what is wrong with it.
+fn read(args: &UsageArgs, now_ms: u64) -> Result<(Filter, Vec<Column>), String> {
+    let moment = |name: &str, said: &Option<String>| {
+        let Some(said) = said else { return Ok(None) };
+        let found = date::parse(said).or_else(|| now_ms.checked_sub(span_ms(said)?));
+        found.map(Some).ok_or_else(|| {
+            let shown: String = said.escape_debug().take(40).collect();
+            format!(
+                "{name}: expected a day (2027-01-31), a second (2027-01-31T08:30:00Z) or a span \
+                 until now (90s, 15m, 24h, 7d), found `{shown}`"
+            )
+        })
+    };
+    let filter = Filter {
+        tenant: args.tenant.clone(),
+        model: args.model.clone(),
+        since_ms: moment("--since", &args.since)?,
+        until_ms: moment("--until", &args.until)?,
+    };
+    if let (Some(since), Some(until)) = (filter.since_ms, filter.until_ms)
+        && since >= until
+    {
+        return Err("--since: expected a moment before that of --until".to_owned());
+    }
+    let named = |name: &String| Column::ALL.iter().find(|(known, _)| known == name);
+    let columns = args.group_by.iter().filter_map(named);
+    Ok((filter, columns.map(|(_, column)| *column).collect()))
+}
+
+/// Milliseconds of `90s`, `15m`, `24h`, `7d`.
+fn span_ms(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse::<u64>().ok().filter(|_| is_plain)?;
+    number.checked_mul(seconds)?.checked_mul(1_000)
+}
+
+fn json(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
+    let mut text = Vec::new();
+    let mut w = Writer::new(&mut text);
+    w.open_array();
+    for (group, sums) in tally.groups() {
+        w.open_object();
+        for (column, value) in tally.columns().iter().zip(group) {
+            w.name(column.name());
+            match value {
+                Some(value) => w.string(value),
+                None => w.null(),
+            };
+        }
+        for (name, sum) in sums.named() {
+            w.name(name).number(sum);
+        }
+        w.close_object();
+    }
+    w.close_array();
+    text.push(b'\n');
+    out.write_all(&text)
+}
+
+fn csv(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}", heads(tally).join(","))?;
+    for (group, sums) in tally.groups() {
+        let group = group.iter().map(|value| {
+            let value = value.as_deref().unwrap_or_default();
+            match value.contains([',', '"', '\n', '\r']) {
+                true => format!("\"{}\"", value.replace('"', "\"\"")),
+                false => value.to_owned(),
+            }
+        });
+        let sums = sums.named().map(|(_, sum)| sum.to_string());
+        let cells: Vec<String> = group.chain(sums).collect();
+        writeln!(out, "{}", cells.join(","))?;
+    }
+    Ok(())
+}
+
+/// Texts to the left, numbers to the right.
+fn table(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
+    let texts = tally.columns().len();
+    let mut rows = vec![heads(tally)];
+    for (group, sums) in tally.groups() {
+        let group = group.iter().map(|value| {
+            let mut shown = Vec::new();
+            escape_into(value.as_deref().unwrap_or("-"), &mut shown);
+            String::from_utf8_lossy(&shown).into_owned()
+        });
+        let sums = sums.named().map(|(_, sum)| sum.to_string());
+        rows.push(group.chain(sums).collect());
+    }
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let count = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(at, (cell, &width))| match at < texts {
+            true => format!("{cell:<width$}"),
+            false => format!("{cell:>width$}"),
+        });
+        let cells: Vec<String> = cells.collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn heads(tally: &Tally) -> Vec<String> {
+    let columns = tally
+        .columns()
+        .iter()
+        .map(|column| column.name().to_owned());
+    let sums = Sums::default().named();
+    columns
+        .chain(sums.map(|(name, _)| name.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{run, span_ms};
+    use crate::cli::{Exit, UsageArgs};
+    use crate::govern::journal;
+    use crate::govern::record::Record;
+    use crate::store::segments::Journal;
+
+    fn told(args: &UsageArgs) -> (Exit, String, String) {
+        let (mut out, mut errors) = (Vec::new(), Vec::new());
+        let exit = run(args, 2_000, &|_| None, &mut out, &mut errors).unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (exit, text(out), text(errors))
+    }
+
+    #[test]
+    fn ni18_usage_of_a_journal_is_told_in_every_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(folder.path(), 1 << 20).unwrap();
+        for (id, tenant) in [(1, &b"a,\"b\""[..]), (2, b"a,\"b\""), (3, b"c")] {
+            let record = Record {
+                id,
+                time_ms: 1_000,
+                tenant: Some(tenant),
+                model_sent: Some(b"m"),
+                ..Record::default()
+            };
+            let mut frame = Vec::new();
+            let start = journal::open(&mut frame);
+            record.write(&[], core::iter::empty(), &mut frame);
+            assert!(journal::close(&mut frame, start));
+            journal.append(&frame).1.unwrap();
+        }
+        // The gateway holds the lock; whoever reads needs none.
+        let mut args = UsageArgs {
+            journal: Some(folder.path().to_owned()),
+            group_by: vec!["tenant".to_owned(), "model".to_owned()],
+            format: "csv".to_owned(),
+            since: Some("2s".to_owned()),
+            ..UsageArgs::default()
+        };
+        let head = "tenant,model,requests,input,cached,cache_write,output,reasoning,cost_nanos,\
+                    without_usage,without_cost,estimated\n";
+        let rows = "\"a,\"\"b\"\"\",m,2,0,0,0,0,0,0,2,2,0\nc,m,1,0,0,0,0,0,0,1,1,0\n";
+        assert_eq!(
+            told(&args),
+            (Exit::Done, format!("{head}{rows}"), String::new())
+        );
+        args.format = "json".to_owned();
+        let value: serde_json::Value = serde_json::from_str(&told(&args).1).unwrap();
+        assert_eq!(
+            (&value[0]["tenant"], &value[0]["requests"]),
+            (&"a,\"b\"".into(), &2.into())
+        );
+        args.format = "table".to_owned();
+        let table = told(&args).1;
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].starts_with("tenant   model  requests"), "{table}");
+        assert!(
+            lines[1].starts_with("a,\\\"b\\\"  m             2"),
+            "{table}"
+        );
+        args.since = Some("0s".to_owned());
+        assert_eq!(told(&args).1.lines().count(), 1);
+    }
+
+    #[test]
+    fn wrong_arguments_name_what_was_expected_and_nothing_is_printed() {
+        let some = |text: &str| Some(text.to_owned());
+        let journal = Some("/".into());
+        for (args, text) in [
+            (UsageArgs::default(), "--journal"),
+            (
+                UsageArgs {
+                    since: some("yesterday\u{1b}"),
+                    journal: journal.clone(),
+                    ..UsageArgs::default()
+                },
+                "--since: expected a day",
+            ),
+            (
+                UsageArgs {
+                    until: some("2027-02-30"),
+                    journal: journal.clone(),
+                    ..UsageArgs::default()
+                },
+                "--until: expected a day",
+            ),
+            (
+                UsageArgs {
+                    since: some("1s"),
+                    until: some("1s"),
+                    journal,
+                    ..UsageArgs::default()
+                },
+                "before that of --until",
+            ),
+        ] {
+            let (exit, out, errors) = told(&args);
+            assert_eq!((exit, &*out), (Exit::Refused, ""));
+            assert!(
+                errors.contains(text) && !errors.contains('\u{1b}'),
+                "{errors}"
+            );
+        }
+    }
+
+    #[test]
+    fn spans_are_read_and_nothing_else() {
+        for (text, expected) in [
+            ("90s", Some(90_000)),
+            ("7d", Some(604_800_000)),
+            ("0m", Some(0)),
+            ("h", None),
+            ("", None),
+            ("+1h", None),
+            ("1", None),
+            ("1\u{e9}", None),
+            ("99999999999999999999d", None),
+            ("9999999999999999d", None),
+        ] {
+            assert_eq!(span_ms(text), expected, "{text}");
+        }
+    }
+}
