@@ -3,15 +3,21 @@
 use crate::config::fault::{At, Faults};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
+use crate::config::read_residency::residency;
 use crate::config::schema::{Allowance, Key, Tenant};
 
 /// Reads one tenant.
 pub fn tenant(node: Node, path: &str, faults: &mut Faults) -> Option<Tenant> {
     let mut fields = Fields::new(node, path, faults)?;
     let name = fields.required_text("name", "keys say it as `tenant`");
+    let residency = residency(&mut fields);
     let allowance = allowance(&mut fields);
     fields.finish();
-    Some(Tenant { name, allowance })
+    Some(Tenant {
+        name,
+        residency,
+        allowance,
+    })
 }
 
 /// Reads one key.
@@ -26,6 +32,7 @@ pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
     });
     let models = fields.texts("models");
     let tiers = fields.texts("tiers");
+    let residency = residency(&mut fields);
     let relay = fields.texts("relay");
     let expires = fields.text("expires");
     let allowance = allowance(&mut fields);
@@ -37,6 +44,7 @@ pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
         tenant,
         models,
         tiers,
+        residency,
         relay,
         expires,
         allowance,

@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::fault::{At, Place};
+use crate::config::network::Network;
 use crate::limits::Limits;
 
 /// A whole configuration.
@@ -61,6 +62,10 @@ pub struct Server {
     pub cors_origins: Vec<At<String>>,
     /// The header that outranks the usual carriers of a client's key.
     pub gateway_key_header: Option<At<String>>,
+    /// Before the names of the fields that tell where a request went.
+    pub header_prefix: Option<At<String>>,
+    /// Where a chain of custody begins.
+    pub custody_origin: Option<At<String>>,
 }
 
 impl Default for Server {
@@ -80,6 +85,8 @@ impl Default for Server {
             server_timing: true,
             cors_origins: Vec::new(),
             gateway_key_header: None,
+            header_prefix: None,
+            custody_origin: None,
         }
     }
 }
@@ -200,6 +207,8 @@ pub struct Stated {
     pub custody_label: Option<At<String>>,
     /// Whose credential is used.
     pub credential_source: Option<At<String>>,
+    /// Networks in which its addresses must lie.
+    pub networks: Option<Vec<Network>>,
 }
 
 /// Waits of one provider, in milliseconds; `None`: as in `[limits]`.
@@ -242,6 +251,8 @@ pub struct Model {
     pub aliases: Vec<At<String>>,
     /// Where requests go, in order.
     pub targets: Vec<Target>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
 }
 
 /// One of a model's `targets`.
@@ -271,6 +282,8 @@ pub struct DefaultRule {
 pub struct Tenant {
     /// Its name; none where it is missing, which is a fault already.
     pub name: Option<At<String>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// What all of its keys together may use.
     pub allowance: Allowance,
 }
@@ -334,6 +347,17 @@ pub struct Price {
     pub reasoning: Option<At<String>>,
 }
 
+/// `residency`, of a key, a tenant or a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Residency {
+    /// Jurisdictions that are allowed; `None`: all.
+    pub jurisdictions: Option<Vec<At<String>>>,
+    /// Regions that are allowed; `None`: all.
+    pub regions: Option<Vec<At<String>>>,
+    /// Providers that are allowed; `None`: all.
+    pub providers: Option<Vec<At<String>>>,
+}
+
 /// `[[key]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -347,6 +371,8 @@ pub struct Key {
     pub models: Option<Vec<At<String>>>,
     /// Tiers that may be used; `None`: all.
     pub tiers: Option<Vec<At<String>>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
     pub relay: Option<Vec<At<String>>>,
     /// A day or a second from which on it is unknown.

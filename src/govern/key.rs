@@ -3,6 +3,7 @@
 //! The key itself is never held: its digest stands for it.
 
 use crate::govern::allowance::Allowance;
+use crate::govern::residency::Residency;
 
 /// SHA-256 of a client's key.
 pub type KeyDigest = [u8; 32];
@@ -30,6 +31,8 @@ pub struct Rules {
     pub models: Option<Vec<String>>,
     /// Tiers of targets that may be used.
     pub tiers: Option<Vec<String>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used, or `*`; `None`: as the gateway has it.
     pub relay: Option<Vec<String>>,
     /// What it may use.
@@ -43,6 +46,8 @@ pub struct Rules {
 pub struct Tenant {
     /// Its name, as keys say it.
     pub name: Box<str>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// What all of its keys together may use.
     pub allowance: Allowance,
 }

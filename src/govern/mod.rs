@@ -10,4 +10,5 @@ pub mod key;
 pub mod money;
 pub mod price;
 pub mod record;
+pub mod residency;
 pub mod window;

@@ -12,6 +12,7 @@ use crate::net::clock::{self, Instant};
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::{Drain, Phase};
 use crate::proxy::own_limits::OwnLimits;
+use crate::route::custody::Custody;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log::id_text;
 use crate::translate::headers;
@@ -43,6 +44,8 @@ pub struct Frame<'f> {
     pub body: BodyForm,
     /// Whole field lines that go along: cross-origin rules.
     pub extra: &'f [u8],
+    /// The names of the fields that are ours.
+    pub custody: &'f Custody,
     /// What the day is.
     pub dates: &'f Dates,
     /// The end of the process.
@@ -101,7 +104,7 @@ pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>, now: Instant) {
     encode::status_line(out, status);
     out.extend_from_slice(&frame.dates.line(now));
     let id = id_text(frame.id);
-    for name in [IDS[0], IDS[1], OWN_ID] {
+    for name in [IDS[0], IDS[1], &frame.custody.request_id] {
         encode::known_field(out, name.as_bytes(), id.as_bytes());
     }
     frame.framing(out);
@@ -135,6 +138,7 @@ pub fn passthrough(
         let withheld = is_withheld(name)
             || frame.own_limits.replaces(name)
             || is_ours(name)
+            || frame.custody.is_claimed_by(name)
             || head.fields.is_hop_by_hop(buf, name);
         if !withheld && !holds_credential(value) {
             is_dated |= name.eq_ignore_ascii_case(b"date");
@@ -150,7 +154,7 @@ pub fn passthrough(
             encode::known_field(out, name.as_bytes(), id.as_bytes());
         }
     }
-    encode::known_field(out, OWN_ID.as_bytes(), id.as_bytes());
+    encode::known_field(out, frame.custody.request_id.as_bytes(), id.as_bytes());
     frame.framing(out);
 }
 
@@ -271,5 +275,3 @@ fn is_withheld(name: &[u8]) -> bool {
 
 /// Names under which clients look for a request id.
 const IDS: [&str; 2] = ["x-request-id", "request-id"];
-/// The name that means ours, whatever else a head says.
-const OWN_ID: &str = "x-ringway-request-id";

@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq;
 use crate::govern::account::{Account, Accounts};
 use crate::govern::allowance::Allowance;
 use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant};
+use crate::govern::residency::Residency;
 use crate::route::glob::Glob;
 use crate::route::tenant::{Numbers, Tenant};
 
@@ -32,6 +33,8 @@ pub struct ClientKey {
     pub models: Option<Box<[Glob]>>,
     /// Tiers of targets that may be used; `None`: all.
     pub tiers: Option<Box<[Box<str>]>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
     pub relay: Option<Box<[Box<str>]>>,
     /// From then on it is unknown, in Unix milliseconds.
@@ -52,6 +55,7 @@ impl ClientKey {
             tenant,
             models: rules.models.as_ref().map(globs),
             tiers: rules.tiers.as_ref().map(words),
+            residency: rules.residency.clone(),
             relay: rules.relay.as_ref().map(words),
             expires_ms: key.expires_ms,
             allowance: rules.allowance,
@@ -125,14 +129,18 @@ impl ClientKeys {
         for said in tenants {
             known
                 .entry(&said.name)
-                .or_insert_with(|| tenant_of(&said.name, &said.allowance, numbers));
+                .or_insert_with(|| tenant_of(said, numbers));
         }
         let mut taken = HashSet::with_capacity(keys.len());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
         for key in keys.iter().filter(|key| taken.insert(key.digest)) {
-            let tenant = known
-                .entry(&key.tenant)
-                .or_insert_with(|| tenant_of(&key.tenant, &Allowance::default(), numbers));
+            let tenant = known.entry(&key.tenant).or_insert_with(|| {
+                let unsaid = SaidTenant {
+                    name: key.tenant.clone(),
+                    ..SaidTenant::default()
+                };
+                tenant_of(&unsaid, numbers)
+            });
             let account = numbers.key_account(&key.id, &key.rules.allowance);
             sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant), account)));
         }
@@ -189,12 +197,13 @@ impl ClientKeys {
     }
 }
 
-fn tenant_of(name: &str, allowance: &Allowance, numbers: &mut Numbers) -> Arc<Tenant> {
+fn tenant_of(said: &SaidTenant, numbers: &mut Numbers) -> Arc<Tenant> {
     Arc::new(Tenant {
-        name: name.into(),
-        number: numbers.of(name),
-        allowance: *allowance,
-        account: numbers.tenant_account(name, allowance),
+        name: said.name.clone(),
+        number: numbers.of(&said.name),
+        residency: said.residency.clone(),
+        allowance: said.allowance,
+        account: numbers.tenant_account(&said.name, &said.allowance),
     })
 }
 

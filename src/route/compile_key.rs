@@ -5,13 +5,20 @@ use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as S
 use crate::govern::allowance::Allowance;
 use crate::govern::date;
 use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
-use crate::govern::money;
 use crate::route::client_key::id_of;
+use crate::route::compile_policy::Known;
+use crate::route::prices::dollars;
 
 /// The tenants that are said. One without a key is probably not meant.
-pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec<Tenant> {
+pub(crate) fn tenants(
+    said: Vec<SaidTenant>,
+    keys: &[Said],
+    known: &Known,
+    faults: &mut Faults,
+) -> Vec<Tenant> {
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
     for tenant in said {
+        let residency = tenant.residency.map(|said| known.residency(said, faults));
         let allowance = allowance(tenant.allowance, faults);
         let Some(name) = tenant.name else { continue };
         check_tenant(&name, faults);
@@ -24,18 +31,21 @@ pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec
         tenants.push(Tenant {
             name: name.value.into(),
             allowance,
+            residency,
         });
     }
     tenants
 }
 
 /// The keys that are said.
-pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
+pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::with_capacity(said.len());
     for key in said {
         check_tenant(&key.tenant, faults);
         let expires_ms = key.expires.and_then(|said| expiry(&said, faults));
         let allowance = allowance(key.allowance, faults);
+        let tiers = key.tiers.map(|said| known.checked_tiers(said, faults));
+        let residency = key.residency.map(|said| known.residency(said, faults));
         let Some(sha256) = key.sha256 else { continue };
         let digest = sha256.value;
         if keys.iter().any(|known| known.digest == digest) {
@@ -52,7 +62,8 @@ pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
             expires_ms,
             rules: Rules {
                 models: key.models.map(texts),
-                tiers: key.tiers.map(texts),
+                tiers,
+                residency,
                 relay: key.relay.map(texts),
                 allowance,
                 metadata: key
@@ -81,19 +92,6 @@ fn allowance(said: SaidAllowance, faults: &mut Faults) -> Allowance {
         budget_day: budget_day.and_then(|said| dollars(&said, faults)),
         budget_month: budget_month.and_then(|said| dollars(&said, faults)),
     }
-}
-
-/// Nano-dollars of an amount as written.
-pub fn dollars(said: &At<String>, faults: &mut Faults) -> Option<u64> {
-    let read = money::parse(&said.value);
-    if read.is_none() {
-        let text = format!(
-            "expected dollars, such as 25 or \"0.075\", nine decimals at most, found `{}`",
-            shown(&said.value)
-        );
-        faults.push(&said.place, text);
-    }
-    read
 }
 
 fn texts(said: Vec<At<String>>) -> Vec<String> {

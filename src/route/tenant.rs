@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::govern::account::Account;
 use crate::govern::allowance::Allowance;
 
+use crate::govern::residency::Residency;
+
 /// A tenant as its keys refer to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenant {
@@ -13,6 +15,8 @@ pub struct Tenant {
     pub name: Box<str>,
     /// Its number: the same for as long as the program runs.
     pub number: usize,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// What all of its keys together may use.
     pub allowance: Allowance,
     /// What all of its keys together have used; none where nothing bounds it.

@@ -40,6 +40,7 @@ fn readme_names_every_member_of_a_log_line() {
         losses: Some("a".to_owned()),
         cost_nanos: Some(1),
         cost_estimated: true,
+        refused: vec!["a"],
         stop: Some(ringway::chat::usage::StopReason::EndTurn),
         started_at: 1,
         request_at: 2,

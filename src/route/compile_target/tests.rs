@@ -57,6 +57,7 @@ fn facts_of_a_target_outrank_its_providers_which_fill_the_rest() {
         jurisdiction: Some("CA".into()),
         custody_label: Some("Bedrock-CA".into()),
         credential_source: Some("platform".into()),
+        networks: None,
     };
     assert_eq!(stated(&plan, 1), bedrock);
     assert_eq!(stated(&plan, 2), TargetFacts::default());
@@ -123,6 +124,15 @@ fn targets_that_state_nonsense_are_faults_with_place_and_cure() {
             "model[0].targets[0].teir: unknown key; did you mean `tier`?",
         ),
         (
+            r#"{ model = "plain/x", networks = ["10.0.0.0/8", "10.1.0.0/8"] }"#,
+            "model[0].targets[0].networks[1]: the network of 10.1.0.0/8 is 10.0.0.0/8",
+        ),
+        (
+            r#"{ model = "plain/x", networks = [] }"#,
+            "model[0].targets[0]: `networks` is empty and would allow no address; leave it out to \
+             allow all",
+        ),
+        (
             r#"{ tier = "a" }"#,
             "model[0].targets[0]: `model` is missing; it is \"provider/upstream-model\"",
         ),
@@ -144,5 +154,31 @@ fn targets_that_state_nonsense_are_faults_with_place_and_cure() {
         let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
         let faults = compile(loaded).unwrap_err().lines();
         assert_eq!(faults, [format!("r.toml:22: {expected}")], "{target}");
+    }
+}
+
+#[test]
+fn header_prefixes_that_would_hide_other_headers_are_faults() {
+    let expected = |found: &str| {
+        format!(
+            "expected a prefix such as `x-ringway-`: `x-`, a name of at most 32 characters and `-`, \
+             found `{found}`"
+        )
+    };
+    for (prefix, text) in [
+        ("x-", expected("x-")),
+        ("x--", expected("x--")),
+        ("ni-", expected("ni-")),
+        ("x-ni", expected("x-ni")),
+        ("x-n i-", expected("x-n i-")),
+        (
+            "X-RateLimit-",
+            "headers that start with x-ratelimit- have a meaning of their own".to_owned(),
+        ),
+    ] {
+        let text_of = format!("[server]\nheader_prefix = \"{prefix}\"\n{PROVIDERS}");
+        let loaded = load_text(&text_of, "r.toml", Path::new(""), &|_| None);
+        let faults = compile(loaded).unwrap_err().lines();
+        assert_eq!(faults, [format!("r.toml:2: server.header_prefix: {text}")]);
     }
 }
