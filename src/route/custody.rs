@@ -22,8 +22,15 @@ pub struct Custody {
     pub models: [Box<str>; 2],
     /// All names, as browsers are told them.
     pub exposed: Box<str>,
-    by_provider: Box<[Box<[u8]>]>,
-    by_target: Box<[Box<[u8]>]>,
+    by_provider: Box<[Said]>,
+    by_target: Box<[Said]>,
+}
+
+/// What is said of one target.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    lines: Box<[u8]>,
+    path: Option<Box<str>>,
 }
 
 impl Custody {
@@ -35,14 +42,14 @@ impl Custody {
         targets: &[&Target],
         target_count: usize,
     ) -> Self {
-        let lines = |provider: &Provider, facts| lines((prefix, origin), &provider.name, facts);
-        let mut by_target = vec![Box::default(); target_count];
+        let said = |provider: &Provider, facts| said((prefix, origin), &provider.name, facts);
+        let mut by_target = vec![Said::default(); target_count];
         for target in targets {
             let place = target.number.and_then(|number| by_target.get_mut(number));
             let provider = providers.get(target.provider);
             if let (Some(place), Some(provider)) = (place, provider) {
                 let own = target.facts.as_deref();
-                *place = lines(provider, own.unwrap_or(&provider.facts));
+                *place = said(provider, own.unwrap_or(&provider.facts));
             }
         }
         let name = |fact| format!("{prefix}{fact}").into_boxed_str();
@@ -54,7 +61,7 @@ impl Custody {
             exposed: exposed.join(", ").into(),
             by_provider: providers
                 .iter()
-                .map(|provider| lines(provider, &provider.facts))
+                .map(|provider| said(provider, &provider.facts))
                 .collect(),
             by_target: by_target.into(),
         }
@@ -63,9 +70,18 @@ impl Custody {
     /// The lines of a target: by its number, or where it has none, those of its provider.
     #[must_use]
     pub fn lines(&self, provider: usize, number: Option<usize>) -> &[u8] {
+        self.said(provider, number).map_or(&[], |said| &said.lines)
+    }
+
+    /// The chain of custody to a target, where its label is stated.
+    #[must_use]
+    pub fn path(&self, provider: usize, number: Option<usize>) -> Option<&str> {
+        self.said(provider, number)?.path.as_deref()
+    }
+
+    fn said(&self, provider: usize, number: Option<usize>) -> Option<&Said> {
         let numbered = number.and_then(|number| self.by_target.get(number));
-        let found = numbered.or_else(|| self.by_provider.get(provider));
-        found.map_or(&[], |lines| lines)
+        numbered.or_else(|| self.by_provider.get(provider))
     }
 
     /// Whether a field's name claims to be one of these.
@@ -76,7 +92,7 @@ impl Custody {
     }
 }
 
-fn lines((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) -> Box<[u8]> {
+fn said((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) -> Said {
     let path = facts.custody_label.as_ref();
     let path = path.map(|label| format!("{origin} -> {label}"));
     let mut out = String::new();
@@ -92,7 +108,10 @@ fn lines((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) ->
             out.push_str(&format!("{prefix}{name}: {value}\r\n"));
         }
     }
-    out.into_bytes().into()
+    Said {
+        lines: out.into_bytes().into(),
+        path: path.map(String::into_boxed_str),
+    }
 }
 
 /// The fields, without their prefix.

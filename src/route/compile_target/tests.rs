@@ -182,3 +182,23 @@ fn header_prefixes_that_would_hide_other_headers_are_faults() {
         assert_eq!(faults, [format!("r.toml:2: server.header_prefix: {text}")]);
     }
 }
+
+#[test]
+fn ni6_chains_of_custody_begin_at_the_origin_and_end_at_what_the_target_is_called() {
+    let plan = plan(&format!(
+        "[server]\ncustody_origin = \"NI-CA\"\n{PROVIDERS}custody_label = \"Plain\"\n\
+         [[model]]\nid = \"m\"\n\
+         targets = [{{ model = \"bedrock/x\", custody_label = \"Bedrock CA\" }}, \"direct/x\"]\n"
+    ));
+    let path = |provider, number| plan.custody.path(provider, number);
+    assert_eq!(path(1, Some(0)), Some("NI-CA -> Bedrock CA"));
+    assert_eq!(path(0, Some(1)), None);
+    assert_eq!(path(1, None), None);
+    assert_eq!(path(2, None), Some("NI-CA -> Plain"));
+    for target in &plan.models[0].targets {
+        let number = target.number.unwrap();
+        assert_eq!(plan.numbered(number), Some(target));
+        let stated = plan.stated_at(target.provider, target.number);
+        assert_eq!(stated, plan.stated_of(target));
+    }
+}
