@@ -103,13 +103,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let target_facts = facts_of(&models, target_count, &facts);
     let prices = Prices::new(prices, faults);
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
-    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
-    let origin = said.custody_origin.as_ref();
-    let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
-    let custody = {
-        let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
-        Custody::new((&prefix, origin), &compiled, &targets, target_count)
-    };
+    let custody = custody_of(&said, &compiled, (&models, target_count), faults);
     let said_tenants = compile_key::tenants(tenants, &keys, &known, faults);
     let said_keys = compile_key::keys(keys, &known, faults);
     let mut numbers = Numbers::default();
@@ -323,6 +317,19 @@ fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFact
         }
     }
     known
+}
+
+fn custody_of(
+    said: &SaidServer,
+    providers: &[Provider],
+    (models, count): (&[Model], usize),
+    faults: &mut Faults,
+) -> Custody {
+    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
+    let origin = said.custody_origin.as_ref();
+    let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
+    let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
+    Custody::new((&prefix, origin), providers, &targets, count)
 }
 
 /// The number of the price of each numbered target.
