@@ -40,8 +40,8 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
         ttft_us: exchange.ttft().map(|nanos| nanos / 1_000),
         duration_us: exchange.total() / 1_000,
         custody: custody(plan, exchange),
-        is_estimated: false,
-        cost_nanos: None,
+        is_estimated: exchange.cost_estimated,
+        cost_nanos: exchange.cost_nanos,
     };
     let tries = exchange.attempts.iter();
     let tries = tries.map(|attempt| tried(plan, exchange, attempt, unix_ms));

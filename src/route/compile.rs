@@ -343,6 +343,19 @@ fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFact
     known
 }
 
+fn custody_of(
+    said: &SaidServer,
+    providers: &[Provider],
+    (models, count): (&[Model], usize),
+    faults: &mut Faults,
+) -> Custody {
+    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
+    let origin = said.custody_origin.as_ref();
+    let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
+    let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
+    Custody::new((&prefix, origin), providers, &targets, count)
+}
+
 /// The number of the price of each numbered target.
 fn prices_of(
     models: &[Model],

@@ -5,9 +5,9 @@ use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as S
 use crate::govern::allowance::Allowance;
 use crate::govern::date;
 use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
-use crate::route::amount::dollars;
 use crate::route::client_key::id_of;
 use crate::route::compile_policy::Known;
+use crate::route::prices::dollars;
 
 /// The tenants that are said. One without a key is probably not meant.
 pub(crate) fn tenants(
@@ -18,6 +18,7 @@ pub(crate) fn tenants(
 ) -> Vec<Tenant> {
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
     for tenant in said {
+        let residency = tenant.residency.map(|said| known.residency(said, faults));
         let allowance = allowance(tenant.allowance, faults);
         let residency = tenant.residency.map(|said| known.residency(said, faults));
         let Some(name) = tenant.name else { continue };

@@ -1,6 +1,5 @@
 //! From configuration to the plan that is run on.
 
-mod amount;
 pub mod base_url;
 pub mod capabilities;
 pub mod client_key;

@@ -1,9 +1,9 @@
 //! Which price a target has: what the configuration says, else what the built-in table does.
 
-use crate::config::fault::Faults;
+use crate::config::fault::{At, Faults, shown};
 use crate::config::schema::Price as Said;
+use crate::govern::money;
 use crate::govern::price::{self, Price};
-use crate::route::amount::dollars;
 use crate::route::glob::Glob;
 use crate::route::upstream::Provider;
 
@@ -75,6 +75,19 @@ fn own_price(said: &Said, faults: &mut Faults) -> Option<Price> {
         *rate = said.flatten().unwrap_or(*rate);
     }
     Some(price)
+}
+
+/// Nano-dollars of an amount as written.
+pub fn dollars(said: &At<String>, faults: &mut Faults) -> Option<u64> {
+    let read = money::parse(&said.value);
+    if read.is_none() {
+        let text = format!(
+            "expected dollars, such as 25 or \"0.075\", nine decimals at most, found `{}`",
+            shown(&said.value)
+        );
+        faults.push(&said.place, text);
+    }
+    read
 }
 
 #[cfg(test)]

@@ -1,12 +1,18 @@
 //! The worked examples of docs/GOVERNANCE.md: their configurations compile and do what is said.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use ringway::chat::usage::Usage;
 use ringway::config::load::load_text;
+use ringway::govern::account::{Account, Accounts, Amount, Now, admit};
+use ringway::govern::allowance::Allowance;
+use ringway::govern::estimate::input_tokens;
+use ringway::govern::money;
 use ringway::route::compile::compile;
 use ringway::route::plan::Plan;
 use ringway::route::policy::{Policy, Rule};
-use ringway::route::target::Resolution;
+use ringway::route::target::{Resolution, Target};
 
 const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
 
@@ -89,4 +95,58 @@ fn networks_are_written_as_the_reader_takes_them() {
     ] {
         assert_eq!(facts.admits(address.parse().unwrap()), is_inside);
     }
+}
+
+#[test]
+fn a_budget_is_reserved_and_spent_as_worked_out() {
+    let text = format!(
+        "[[provider]]\nname = \"a\"\nkind = \"anthropic\"\nkey_env = \"A_KEY\"\n{}",
+        block("Limits and budgets", "toml")
+    );
+    let plan = plan(&text);
+    let key = plan.keys.all().next().unwrap();
+    assert!(key.has_budget() && key.counts_tokens());
+    let price = plan.price_of(&Target::new(0, "claude-haiku-4-5")).unwrap();
+    assert_eq!(input_tokens(&[b'a'; 8_000]), 2_000);
+    let reserved = price.cost_at_most(2_000, 1_000);
+    let usage = Usage {
+        input: Some(1_800),
+        output: Some(240),
+        ..Usage::default()
+    };
+    let used = price.cost(&usage).unwrap();
+    let dollars = money::parse;
+    assert_eq!(
+        (Some(reserved), Some(used)),
+        (dollars("0.0075"), dollars("0.003"))
+    );
+    let ask = |account: &Arc<Account>| {
+        let accounts = Accounts {
+            key: Some(account),
+            tenant: None,
+        };
+        let amount = Amount {
+            tokens: 0,
+            cost: reserved,
+        };
+        admit(accounts, amount, Now::default()).0.ok()
+    };
+    let open = || {
+        Arc::new(Account::new(Allowance {
+            budget_day: dollars("0.10"),
+            ..Allowance::default()
+        }))
+    };
+    let (at_once, in_turn) = (open(), open());
+    let held: Vec<_> = core::iter::from_fn(|| ask(&at_once)).collect();
+    let settled = core::iter::from_fn(|| {
+        let used = Amount {
+            tokens: 0,
+            cost: used,
+        };
+        Some(ask(&in_turn)?.settle(used, Now::default()))
+    });
+    assert_eq!((held.len(), settled.count()), (13, 31));
+    let left = dollars("0.10").unwrap() - in_turn.spent(0).on_day;
+    assert_eq!(Some(left), dollars("0.007"));
 }
