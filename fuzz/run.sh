@@ -48,6 +48,7 @@ run() {
   case $target in
     http1_*) words=(http1) kind='' length=1024 ;;
     config) words=(config) kind='' length=4096 ;;
+    ledger_recover) words=() kind='' length=2048 ;;
     whole_exchange) words=() kind='' length=1024 ;;
     json_peek | json_rewrite | translate_request) kind=request ;;
     sse_decode) kind=stream length=1024 ;;

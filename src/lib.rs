@@ -163,6 +163,7 @@
 
 pub mod chat;
 pub mod config;
+pub mod govern;
 pub mod http1;
 pub mod json;
 pub mod limits;

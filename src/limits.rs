@@ -166,6 +166,10 @@ pub const UNCHARGED_BYTES: usize = 64 * KIB;
 pub const ERROR_BODY_BYTES_MAX: usize = 64 * KIB;
 /// Ids of clients and providers that we log or repeat are cut here.
 pub const LOGGED_ID_BYTES_MAX: usize = 256;
+/// One usage record.
+pub const RECORD_BYTES_MAX: usize = 8 * KIB;
+/// One text of a usage record, escaped.
+pub const RECORD_TEXT_BYTES_MAX: usize = 256;
 /// After a refusal the client's body is read and dropped for at most this long.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A pooled connection that fails within this time of our write counts as stale.

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use crate::cli::KeyArgs;
-use crate::config::read::TENANT;
+use crate::config::read_key::TENANT;
 use crate::json::write::escape_into;
 use crate::route::client_key::digest_of;
 
@@ -75,7 +75,7 @@ mod tests {
         let lines = format!("#{lines}");
         let provider = "[[provider]]\nname = \"a\"\nkind = \"openai\"\nkey = \"none\"\n";
         let plan = plan(&format!("{provider}{lines}"));
-        assert_eq!(&*plan.key(key.as_bytes()).unwrap().tenant, "a \"b\"\n");
+        assert_eq!(&*plan.key(key.as_bytes()).unwrap().tenant.name, "a \"b\"\n");
         assert!(!lines.contains(key));
     }
 

@@ -13,6 +13,8 @@ pub mod load;
 pub mod material;
 pub mod node;
 pub mod read;
+pub mod read_key;
 pub mod read_provider;
+pub mod read_target;
 pub mod schema;
 pub mod secret;

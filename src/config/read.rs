@@ -1,5 +1,6 @@
 //! From the document to the schema: names, types and ranges of every section but `[[provider]]`
-//! (see `config::read_provider`) and `[limits]` (see `config::limits`).
+//! (see `config::read_provider`), `[[tenant]]`, `[[key]]` (see
+//! `config::read_key`) and `[limits]` (see `config::limits`).
 
 use std::path::PathBuf;
 
@@ -9,9 +10,9 @@ use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
 use crate::config::schema::{
-    Config, DefaultRule, Driver, Key, ListenAddress, LogSink, Model, ModelFacts, Server,
+    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
 };
-use crate::config::{limits, read_provider};
+use crate::config::{limits, read_key, read_provider, read_target};
 
 /// Reads a whole document. With faults the rest is still as good as it can be.
 pub fn read(document: Node, faults: &mut Faults) -> Config {
@@ -23,6 +24,7 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     let providers = fields.tables("provider");
     let models = fields.tables("model");
     config.defaults = defaults(&mut fields);
+    let tenants = fields.tables("tenant");
     let keys = fields.tables("key");
     config.model_facts = model_facts(&mut fields);
     let limits_node = fields.node("limits");
@@ -41,8 +43,11 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     for (node, path) in models {
         config.models.extend(model(node, &path, faults));
     }
+    for (node, path) in tenants {
+        config.tenants.extend(read_key::tenant(node, &path, faults));
+    }
     for (node, path) in keys {
-        config.keys.extend(key(node, &path, faults));
+        config.keys.extend(read_key::key(node, &path, faults));
     }
     config
 }
@@ -139,13 +144,27 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     let aliases = fields.texts("alias").unwrap_or_default();
     let cure = "name at least one as \"provider/upstream-model\"";
     fields.require("targets", cure);
-    let targets = some_texts(&mut fields, "targets", cure);
+    let targets = targets(&mut fields, cure);
     fields.finish();
     Some(Model {
         id,
         aliases,
-        targets: targets.unwrap_or_default(),
+        targets,
     })
+}
+
+fn targets(fields: &mut Fields<'_>, cure: &str) -> Vec<Target> {
+    let Some(items) = fields.items("targets") else {
+        return Vec::new();
+    };
+    if items.is_empty() {
+        let place = fields.place();
+        let text = format!("`targets` is empty; {cure}");
+        fields.faults.push(&place, text);
+    }
+    let read = items.into_iter();
+    read.filter_map(|(node, place)| read_target::target(node, place, fields.faults))
+        .collect()
 }
 
 /// Strings, at least one.
@@ -159,52 +178,6 @@ fn some_texts(fields: &mut Fields<'_>, name: &'static str, cure: &str) -> Option
             .push(&place, format!("`{name}` is empty; {cure}"));
     }
     Some(said)
-}
-
-fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
-    let mut fields = Fields::new(node, path, faults)?;
-    let digest = fields.required_text("sha256", "`ringway key` prints one");
-    let place = fields.place();
-    let tenant = fields.text("tenant").unwrap_or_else(|| At {
-        value: TENANT.to_owned(),
-        place,
-    });
-    let models = fields.texts("models");
-    let faults = fields.finish();
-    Some(Key {
-        sha256: digest.and_then(|said| sha256(said, faults)),
-        tenant,
-        models,
-    })
-}
-
-fn sha256(said: At<String>, faults: &mut Faults) -> Option<At<[u8; 32]>> {
-    let digest = digest_of_hex(&said.value);
-    if digest.is_none() {
-        let found = said.value.len();
-        let text = format!(
-            "expected 64 hexadecimal digits, the SHA-256 of a key as `ringway key` prints it, \
-             found {found} characters"
-        );
-        faults.push(&said.place, text);
-    }
-    digest.map(|digest| said.map(|_| digest))
-}
-
-/// The tenant of keys that name none.
-pub const TENANT: &str = "default";
-
-fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if text.len() != 2 * digest.len() {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let high = char::from(*pair.first()?).to_digit(16)?;
-        let low = char::from(*pair.last()?).to_digit(16)?;
-        *byte = u8::try_from(high * 16 + low).ok()?;
-    }
-    Some(digest)
 }
 
 fn defaults(fields: &mut Fields<'_>) -> Option<Vec<DefaultRule>> {

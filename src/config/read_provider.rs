@@ -6,6 +6,7 @@ use crate::config::facts::facts;
 use crate::config::fault::{At, Faults, Place};
 use crate::config::fields::{Fields, wrong_type};
 use crate::config::node::{Node, Value};
+use crate::config::read_target::stated;
 use crate::config::schema::{KeySource, Provider, ProviderTimeouts, Roots, UsageMode};
 
 /// Reads one provider; `None` where it is no table.
@@ -40,6 +41,7 @@ pub fn read(node: Node, path: &str, faults: &mut Faults) -> Option<Provider> {
     if let Some(said) = fields.whole("warm_count", 0..=WARM_MAX) {
         provider.warm_count = u32::try_from(said.value).unwrap_or(0);
     }
+    provider.stated = stated(&mut fields);
     fields.finish();
     Some(provider)
 }

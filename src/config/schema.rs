@@ -20,6 +20,8 @@ pub struct Config {
     pub models: Vec<Model>,
     /// `[defaults]`, in order; `None`: the built-in rules.
     pub defaults: Option<Vec<DefaultRule>>,
+    /// `[[tenant]]`
+    pub tenants: Vec<Tenant>,
     /// `[[key]]`
     pub keys: Vec<Key>,
     /// `[model_facts]`, in order.
@@ -184,6 +186,23 @@ pub struct Provider {
     pub retry_on: Option<Vec<u16>>,
     /// Connections that each thread opens at start.
     pub warm_count: u32,
+    /// What is stated of it, for all of its targets.
+    pub stated: Stated,
+}
+
+/// What is stated of a deployment: where it stands, and in whose hands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// The class of deployment that clients choose by `privacy_tier`.
+    pub tier: Option<At<String>>,
+    /// The region at the provider.
+    pub region: Option<At<String>>,
+    /// Whose law it is under.
+    pub jurisdiction: Option<At<String>>,
+    /// Its name in a chain of custody.
+    pub custody_label: Option<At<String>>,
+    /// Whose credential is used.
+    pub credential_source: Option<At<String>>,
 }
 
 /// Waits of one provider, in milliseconds; `None`: as in `[limits]`.
@@ -224,8 +243,21 @@ pub struct Model {
     pub id: Option<At<String>>,
     /// Other ids for the same.
     pub aliases: Vec<At<String>>,
-    /// `provider/upstream-model`, in order.
-    pub targets: Vec<At<String>>,
+    /// Where requests go, in order.
+    pub targets: Vec<Target>,
+}
+
+/// One of a model's `targets`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `provider/upstream-model`.
+    pub model: At<String>,
+    /// What is stated of it, beside what its provider states.
+    pub stated: Stated,
+    /// Its share among targets of the same priority.
+    pub weight: u32,
+    /// Lower ones are tried first.
+    pub priority: u32,
 }
 
 /// A line of `[defaults]`.
@@ -237,15 +269,32 @@ pub struct DefaultRule {
     pub provider: At<String>,
 }
 
+/// `[[tenant]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its name; none where it is missing, which is a fault already.
+    pub name: Option<At<String>>,
+}
+
 /// `[[key]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
+    /// What it is called; `None`: made of its digest.
+    pub id: Option<At<String>>,
     /// SHA-256 of the key; none where it is missing or none, which is a fault already.
     pub sha256: Option<At<[u8; 32]>>,
     /// Whose requests these are.
     pub tenant: At<String>,
     /// Patterns of ids that may be asked for; `None`: all.
     pub models: Option<Vec<At<String>>>,
+    /// Tiers that may be used; `None`: all.
+    pub tiers: Option<Vec<At<String>>>,
+    /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
+    pub relay: Option<Vec<At<String>>>,
+    /// A day or a second from which on it is unknown.
+    pub expires: Option<At<String>>,
+    /// The operator's own words about it.
+    pub metadata: Vec<(At<String>, String)>,
 }
 
 /// Facts about the models that fit a pattern, as written; `translate::models` knows their names.

@@ -4,11 +4,11 @@
 //! configured gateway-key header outranks and silences the three.
 
 use core::ops::Range;
+use std::rc::Rc;
 
 use crate::http1::head::RequestHead;
 use crate::http1::span::Span;
-use crate::route::client_key::ClientKey;
-use crate::route::plan::Plan;
+use crate::route::client_key::{ClientKeys, KeyHandle};
 
 /// What a head says about its sender.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum KeyFault {
     Missing,
     /// A key that is not configured.
     Unknown,
+    /// A key whose time has passed.
+    Expired,
 }
 
 impl KeyFault {
@@ -39,7 +41,16 @@ impl KeyFault {
         match self {
             Self::Two => "two different API keys in one request; send one",
             Self::Missing => "missing API key; send it as `Authorization: Bearer` or `x-api-key`",
-            Self::Unknown => "invalid API key",
+            Self::Unknown | Self::Expired => "invalid API key",
+        }
+    }
+
+    /// A word for the log.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Two | Self::Missing | Self::Unknown => "key",
+            Self::Expired => "key_expired",
         }
     }
 }
@@ -85,27 +96,32 @@ pub fn presented(
     })
 }
 
-/// Holds the presented key against the plan. An open gateway knows no keys.
+/// Holds the presented key against the table. An open gateway knows no keys. The clock is asked only
+/// for a key that has an end.
 ///
 /// # Errors
 /// Why the request is refused.
-pub fn authorise<'p>(
-    plan: &'p Plan,
+pub fn authorise(
+    keys: &Rc<ClientKeys>,
     presented: &mut Presented,
     buf: &[u8],
-) -> Result<Option<&'p ClientKey>, KeyFault> {
-    if plan.is_open() {
+    unix_ms: impl FnOnce() -> u64,
+) -> Result<Option<KeyHandle>, KeyFault> {
+    if keys.is_open() {
         return Ok(None);
     }
     // With client keys configured, what is presented is a key of ours: it goes nowhere else.
     presented.callers = None;
     let text = presented.key.clone().and_then(|range| buf.get(range));
     // The look-up is made in any case, so that a missing key costs what a wrong one does.
-    let key = plan.key(text.unwrap_or_default());
+    let key = keys.handle(text.unwrap_or_default());
     match (text, key) {
         (None, _) => Err(KeyFault::Missing),
         (Some(_), None) => Err(KeyFault::Unknown),
-        (Some(_), Some(key)) => Ok(Some(key)),
+        (Some(_), Some(key)) => match key.expires_ms {
+            Some(end) if end <= unix_ms() => Err(KeyFault::Expired),
+            _ => Ok(Some(key)),
+        },
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Asked<'r, 'w> {
     /// This worker.
     pub worker: &'w Worker,
     /// The client's request.
-    pub inbound: &'r Inbound<'r>,
+    pub inbound: &'r Inbound,
     /// What was seen in its body.
     pub peek: &'r Peek,
     /// A chat or a count.

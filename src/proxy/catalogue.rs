@@ -22,11 +22,11 @@ use crate::wire::kind::Wire;
 ///
 /// # Errors
 /// The member of the query that asks for no page of it.
-pub fn list(worker: &Worker, inbound: &Inbound<'_>) -> Result<Vec<u8>, &'static str> {
+pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str> {
     let mut body = Vec::with_capacity(4096);
     let mut w = Writer::new(&mut body);
     let plan = &worker.plan;
-    let listed = plan.listed(inbound.key);
+    let listed = plan.listed(inbound.key.as_deref());
     match inbound.wire {
         Wire::OpenAiChat => {
             w.open_object()
@@ -85,7 +85,11 @@ pub async fn public(
         let known = worker.plan.capabilities(&model.targets);
         w.open_object().name("model_id").string(id);
         capabilities(&mut w, &known);
-        w.close_object();
+        w.name("tiers").open_array();
+        for tier in worker.plan.tiers(&model.targets) {
+            w.string(tier);
+        }
+        w.close_array().close_object();
     }
     w.close_array().close_object();
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await

@@ -35,7 +35,7 @@ use crate::wire::peek_fault::PeekFault;
 pub async fn run<'w>(
     client: &mut Client<'_>,
     worker: &'w Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     voice: &Voice<'_>,
     purpose: Purpose,
     exchange: &mut Exchange,
@@ -50,12 +50,12 @@ pub async fn run<'w>(
     client.stream.reader.expect_little(peek.stream());
     panic_if_told(worker, &asked);
     let plan = &worker.plan;
-    let forbidden = limited::in_chat(inbound.key, inbound.body(), worker.limits());
+    let forbidden = limited::in_chat(inbound.key.as_deref(), inbound.body(), worker.limits());
     let resolution = match &forbidden {
         Some(model) => Resolution::Unknown {
-            near: plan.near(model, inbound.key),
+            near: plan.near(model, inbound.key.as_deref()),
         },
-        None => plan.resolve(&asked, inbound.provider_header(), inbound.key),
+        None => plan.resolve(&asked, inbound.provider_header(), inbound.key.as_deref()),
     };
     let targets = match &resolution {
         Resolution::Found(targets) => targets,
@@ -281,7 +281,7 @@ impl<'r, 'w> Run<'r, 'w> {
             has_next: others.may_follow(),
             wire: Some(provider.wire),
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
-            tenant: inbound.key.map_or(usize::MAX, |key| key.tenant_index),
+            tenant: inbound.tenant(),
         };
         let mut step = boxed(|| delivery.run(client, upstream, exchange)).await?;
         match &mut step {

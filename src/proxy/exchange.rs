@@ -9,7 +9,7 @@ use crate::http1::method::Method;
 use crate::http1::target::{self, ApiPath};
 use crate::net::boxed::boxed;
 use crate::net::buffers;
-use crate::net::clock::Instant;
+use crate::net::clock::{self, Instant};
 use crate::net::random;
 use crate::proxy::answer_head::{BodyForm, Frame};
 use crate::proxy::auth::{self, KeyFault, Presented};
@@ -26,7 +26,7 @@ use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
 use crate::proxy::{catalogue, chat, cors, local, relayed, wishes};
-use crate::route::client_key::ClientKey;
+use crate::route::client_key::KeyHandle;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::wire::kind::Wire;
 
@@ -163,21 +163,22 @@ impl<'w> Request<'_, 'w> {
         let plan = &self.worker.plan;
         let found = auth::presented(head, &client.input, plan.gateway_key_header.as_deref());
         let judged = found.and_then(|mut presented| {
-            let key = auth::authorise(plan, &mut presented, &client.input)?;
+            let keys = self.worker.keys.borrow();
+            let key = auth::authorise(&keys, &mut presented, &client.input, clock::unix_millis)?;
             Ok((presented, key))
         });
         let (presented, key) = match judged {
             Ok(judged) => judged,
             Err(fault) => return Step::Over(self.refuse_key(client, exchange, fault).await),
         };
-        exchange.tenant = key.map(|key| Text::from(&*key.tenant));
+        exchange.tenant = key.as_ref().map(|key| Text::from(&*key.tenant.name));
         if is_compressed(head, &client.input) {
             let message = "compressed request bodies are not taken; send the body as it is";
             let refused =
                 Refused::new(ErrorKind::InvalidRequest, message, "compressed").status(415);
             return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
         }
-        if key.is_some_and(|key| key.models.is_some()) {
+        if key.as_ref().is_some_and(|key| key.models.is_some()) {
             // A list of the provider's would show more than this key may use.
             self.endpoint = endpoint::classify(self.path, self.versioned);
             exchange.operation = self.endpoint.operation();
@@ -204,11 +205,11 @@ impl<'w> Request<'_, 'w> {
         &self,
         client: &mut Client<'_>,
         head: &mut RequestHead,
-        (presented, key): (Presented, Option<&ClientKey>),
+        (presented, key): (Presented, Option<KeyHandle>),
         exchange: &mut Exchange,
     ) -> Step<'w> {
         let worker = self.worker;
-        let tenant = key.map_or(usize::MAX, |key| key.tenant_index);
+        let tenant = key.as_ref().map_or(usize::MAX, |key| key.tenant.number);
         let mut charge = Charge::new(Arc::clone(&worker.shared.budget), tenant);
         let read = ingress::read_body(
             client,
@@ -313,7 +314,7 @@ impl<'w> Request<'_, 'w> {
         exchange: &mut Exchange,
         fault: KeyFault,
     ) -> Next {
-        let refused = Refused::new(ErrorKind::Authentication, fault.text(), "key")
+        let refused = Refused::new(ErrorKind::Authentication, fault.text(), fault.word())
             .fields(b"www-authenticate: Bearer\r\n");
         reply::refuse(client, exchange, &self.voice, &refused).await
     }

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use crate::http1::head::RequestHead;
 use crate::proxy::auth::Presented;
 use crate::proxy::wishes;
-use crate::route::client_key::ClientKey;
+use crate::route::client_key::KeyHandle;
 use crate::wire::kind::Wire;
 
 /// A request of which the head has been judged and the body, where it is held, read.
 #[derive(Debug)]
-pub struct Inbound<'p> {
+pub struct Inbound {
     /// Head and body.
     pub bytes: Rc<Vec<u8>>,
     /// The head; its spans point into `bytes`.
@@ -21,12 +21,20 @@ pub struct Inbound<'p> {
     /// The client's wire.
     pub wire: Wire,
     /// The client's key, where keys are configured.
-    pub key: Option<&'p ClientKey>,
+    pub key: Option<KeyHandle>,
     /// What the head presented.
     pub presented: Presented,
 }
 
-impl Inbound<'_> {
+impl Inbound {
+    /// The tenant's number; past all of them without a key.
+    #[must_use]
+    pub fn tenant(&self) -> usize {
+        self.key
+            .as_ref()
+            .map_or(usize::MAX, |key| key.tenant.number)
+    }
+
     /// The body's bytes.
     #[must_use]
     pub fn body(&self) -> &[u8] {

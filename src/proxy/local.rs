@@ -18,7 +18,7 @@ use crate::translate::count;
 pub async fn models(
     client: &mut Client<'_>,
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     voice: &Voice<'_>,
     exchange: &mut Exchange,
 ) -> Next {
@@ -36,7 +36,7 @@ pub async fn models(
 pub async fn model(
     client: &mut Client<'_>,
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     id: &[u8],
     voice: &Voice<'_>,
     exchange: &mut Exchange,
@@ -46,7 +46,7 @@ pub async fn model(
     let asked = String::from_utf8_lossy(&decoded).into_owned();
     exchange.model_asked = Some(bounded(&asked).into());
     let header = inbound.provider_header();
-    let targets = match worker.plan.resolve(&asked, header, inbound.key) {
+    let targets = match worker.plan.resolve(&asked, header, inbound.key.as_deref()) {
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
             let message = unknown_model(&asked, &near);
@@ -82,7 +82,7 @@ pub async fn health(
 pub async fn estimate(
     client: &mut Client<'_>,
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     voice: &Voice<'_>,
     exchange: &mut Exchange,
 ) -> Next {

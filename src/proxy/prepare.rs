@@ -63,7 +63,7 @@ pub enum Purpose {
 /// The refusal for the client: nothing is sent.
 pub fn prepare(
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     peek: &Peek,
     (target, provider): (&Target, &Provider),
     purpose: Purpose,
@@ -78,7 +78,7 @@ pub fn prepare(
 
 fn same_wire(
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     peek: &Peek,
     (target, provider): (&Target, &Provider),
     purpose: Purpose,
@@ -162,7 +162,7 @@ fn strip_reasoning(worker: &Worker, body: &[u8], wire: Wire, edits: &mut rewrite
 pub fn gather(
     method: Method,
     head: Vec<u8>,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     edits: &rewrite::Edits,
 ) -> Outbound {
     let body = inbound.body();
@@ -206,7 +206,7 @@ pub fn gather(
 
 fn translated(
     worker: &Worker,
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     peek: &Peek,
     (target, provider): (&Target, &Provider),
     fallback: bool,
@@ -231,7 +231,7 @@ fn translated(
     };
     drop(tape);
     worker.shrink();
-    let tenant = inbound.key.map_or(usize::MAX, |key| key.tenant_index);
+    let tenant = inbound.tenant();
     let mut charge = Charge::new(Arc::clone(&worker.shared.budget), tenant);
     charge.hold(body.capacity()).map_err(|_| {
         refusal(
@@ -287,7 +287,7 @@ fn own_members_out(peek: &Peek, body: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn start_head(
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     provider: &Provider,
     purpose: Purpose,
     facts: &Facts<'_>,
@@ -312,7 +312,7 @@ fn start_head(
     Ok(head)
 }
 
-fn hints<'i>(inbound: &'i Inbound<'_>) -> Hints<'i> {
+fn hints<'i>(inbound: &'i Inbound) -> Hints<'i> {
     let compliance = inbound.text_field("x-portkey-strict-open-ai-compliance");
     Hints {
         strict: inbound.field(wishes::STRICT).and_then(wishes::flag) == Some(true),

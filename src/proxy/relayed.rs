@@ -36,7 +36,7 @@ use crate::proxy::upstream::{self, At, Outbound, Upstream};
 use crate::proxy::upstream_head::{self, Facts};
 use crate::proxy::wishes;
 use crate::proxy::worker::Worker;
-use crate::route::client_key::ClientKey;
+use crate::route::client_key::KeyHandle;
 use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
@@ -60,7 +60,7 @@ pub struct Request<'r, 'w> {
     /// How answers of ours are written.
     pub voice: Voice<'r>,
     /// The client's key.
-    pub key: Option<&'r ClientKey>,
+    pub key: Option<KeyHandle>,
     /// What the head presented.
     pub presented: Presented,
 }
@@ -96,6 +96,13 @@ impl<'w> Request<'_, 'w> {
         }
     }
 
+    /// The tenant's number; past all of them without a key.
+    fn tenant(&self) -> usize {
+        self.key
+            .as_ref()
+            .map_or(usize::MAX, |key| key.tenant.number)
+    }
+
     /// Takes the body in, as far as it is held, and relays it.
     async fn take_in(
         &mut self,
@@ -114,10 +121,7 @@ impl<'w> Request<'_, 'w> {
         self.limited().map_or(Ok(()), |rule| rule.judge_path())?;
         let label = Label::of(head, &client.input)
             .ok_or_else(|| Missed::Refused(body_label::two_labels()))?;
-        let mut charge = Charge::new(
-            Arc::clone(&self.worker.shared.budget),
-            self.key.map_or(usize::MAX, |key| key.tenant_index),
-        );
+        let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant());
         let way = self.take_body(client, head, &label, &mut charge).await?;
         let mut body = self.body_at..self.body_at;
         if let Way::Held(held) = &way {
@@ -138,7 +142,7 @@ impl<'w> Request<'_, 'w> {
             head: core::mem::take(head),
             body,
             wire: self.voice.wire,
-            key: self.key,
+            key: self.key.clone(),
             presented: core::mem::take(&mut self.presented),
         };
         let upload = match way {
@@ -253,14 +257,14 @@ impl<'w> Request<'_, 'w> {
 
     /// The rule for the key, if it may use some models alone.
     fn limited(&self) -> Option<Limited<'_>> {
-        Limited::of(self.key, &self.worker.plan, self.path)
+        Limited::of(self.key.as_deref(), &self.worker.plan, self.path)
     }
 
     /// A body that was read whole: its `model` decides where it goes.
     async fn relay_held(
         &self,
         client: &mut Client<'_>,
-        inbound: &Inbound<'_>,
+        inbound: &Inbound,
         label: &Label,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
@@ -329,7 +333,7 @@ impl<'w> Request<'_, 'w> {
     async fn relay_upload(
         &self,
         client: &mut Client<'_>,
-        inbound: &Inbound<'_>,
+        inbound: &Inbound,
         mut upload: Upload,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
@@ -355,7 +359,7 @@ impl<'w> Request<'_, 'w> {
     async fn deliver(
         &self,
         client: &mut Client<'_>,
-        inbound: &Inbound<'_>,
+        inbound: &Inbound,
         (index, started, upstream): (usize, Instant, Result<Upstream, Failure>),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
@@ -397,7 +401,7 @@ impl<'w> Request<'_, 'w> {
             has_next: false,
             wire: None,
             scrubber,
-            tenant: self.key.map_or(usize::MAX, |key| key.tenant_index),
+            tenant: self.tenant(),
         };
         let delivered = boxed(|| delivery.run(client, upstream, exchange)).await;
         delivered.map_err(Missed::Failure)
@@ -406,7 +410,7 @@ impl<'w> Request<'_, 'w> {
     /// The provider, and the target whose name for the model differs.
     fn route(
         &self,
-        inbound: &Inbound<'_>,
+        inbound: &Inbound,
         asked: Option<&str>,
         exchange: &mut Exchange,
     ) -> Result<Routed, Missed> {
@@ -423,10 +427,14 @@ impl<'w> Request<'_, 'w> {
         Ok(routed)
     }
 
-    fn find(&self, inbound: &Inbound<'_>, asked: Option<&str>) -> Result<Routed, Missed> {
+    fn find(&self, inbound: &Inbound, asked: Option<&str>) -> Result<Routed, Missed> {
         let anthropic = inbound.wire == Wire::AnthropicMessages;
         let header = inbound.provider_header();
-        match self.worker.plan.relay(asked, header, anthropic, self.key) {
+        match self
+            .worker
+            .plan
+            .relay(asked, header, anthropic, self.key.as_deref())
+        {
             RelayResolution::Provider(provider) => Ok(Routed {
                 provider,
                 renamed: None,
@@ -454,7 +462,7 @@ impl<'w> Request<'_, 'w> {
 
     /// A form's `model` that came after its provider was chosen: it must be one that the key may
     /// use, and lead to the same place under the same name.
-    fn judge_late(&self, inbound: &Inbound<'_>, model: &str, chosen: usize) -> Result<(), Missed> {
+    fn judge_late(&self, inbound: &Inbound, model: &str, chosen: usize) -> Result<(), Missed> {
         let routed = self.find(inbound, Some(model))?;
         if routed.provider == chosen && routed.renamed.is_none() {
             return Ok(());
@@ -500,7 +508,7 @@ fn bug() -> Missed {
 }
 
 fn held_request(
-    inbound: &Inbound<'_>,
+    inbound: &Inbound,
     provider: &Provider,
     path: &[u8],
     edits: &Edits,
@@ -519,7 +527,7 @@ fn held_request(
 }
 
 /// Request line and fields, without framing.
-fn start_head(inbound: &Inbound<'_>, provider: &Provider, path: &[u8]) -> Result<Vec<u8>, Missed> {
+fn start_head(inbound: &Inbound, provider: &Provider, path: &[u8]) -> Result<Vec<u8>, Missed> {
     let mut head = Vec::with_capacity(1024);
     let root = provider.endpoint.root.as_bytes();
     let (mark, query): (&[u8], &[u8]) = match inbound.head.query(&inbound.bytes) {

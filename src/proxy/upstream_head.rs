@@ -31,11 +31,7 @@ pub struct NoCredential;
 ///
 /// # Errors
 /// [`NoCredential`]
-pub fn fields(
-    out: &mut Vec<u8>,
-    inbound: &Inbound<'_>,
-    facts: &Facts<'_>,
-) -> Result<(), NoCredential> {
+pub fn fields(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) -> Result<(), NoCredential> {
     out.extend_from_slice(facts.provider.head.fixed_lines.expose());
     credential(out, inbound, facts)?;
     forwarded(out, inbound, facts);
@@ -48,7 +44,7 @@ pub fn fields(
 
 /// Appends what a relayed request says of its content, and under which conditions it is asked for,
 /// as far as [`fields`] has not. Not `content-md5`: a renamed model changes the body.
-pub fn content_fields(out: &mut Vec<u8>, inbound: &Inbound<'_>, provider: &Provider) {
+pub fn content_fields(out: &mut Vec<u8>, inbound: &Inbound, provider: &Provider) {
     for name in CONTENT {
         if provider.forward.takes(name) || provider.fixes(name) {
             continue;
@@ -59,11 +55,7 @@ pub fn content_fields(out: &mut Vec<u8>, inbound: &Inbound<'_>, provider: &Provi
     }
 }
 
-fn credential(
-    out: &mut Vec<u8>,
-    inbound: &Inbound<'_>,
-    facts: &Facts<'_>,
-) -> Result<(), NoCredential> {
+fn credential(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) -> Result<(), NoCredential> {
     let provider = facts.provider;
     if let Some(line) = &provider.head.credential_line {
         out.extend_from_slice(line.expose());
@@ -97,7 +89,7 @@ fn callers_form(wanted: AuthForm, key: &[u8], bearer: bool) -> AuthForm {
     }
 }
 
-fn forwarded(out: &mut Vec<u8>, inbound: &Inbound<'_>, facts: &Facts<'_>) {
+fn forwarded(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) {
     let fields = &inbound.head.fields;
     let mut lower = [0u8; NAME_BYTES_MAX];
     for (name, value) in fields.iter(&inbound.bytes) {
@@ -133,7 +125,7 @@ fn is_of_other_wire(name: &[u8]) -> bool {
 
 /// `anthropic-version` as sent or the default; `anthropic-beta` from head and body, each value
 /// once, by the provider's rules.
-fn versions(out: &mut Vec<u8>, inbound: &Inbound<'_>, facts: &Facts<'_>) {
+fn versions(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) {
     if !facts.provider.fixes("anthropic-version") {
         let version = inbound
             .field("anthropic-version")

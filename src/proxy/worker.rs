@@ -20,6 +20,7 @@ use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
 use crate::proxy::retries::Retries;
 use crate::proxy::scrub::{Needle, Scrubber};
+use crate::route::client_key::ClientKeys;
 use crate::route::plan::Plan;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log;
@@ -45,6 +46,8 @@ pub struct Shared {
 pub struct Worker {
     /// What the program runs on.
     pub plan: Arc<Plan>,
+    /// Client keys as they are now.
+    pub keys: RefCell<Rc<ClientKeys>>,
     /// Where each provider stands, in the plan's order.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Idle upstream connections.
@@ -119,6 +122,7 @@ impl Worker {
         let limits = &plan.limits;
         let pool = Pool::new(limits.pool_idle_max, limits.pool_idle_timeout_ms);
         Rc::new_cyclic(|me| Self {
+            keys: RefCell::new(Rc::new(plan.keys.clone())),
             endpoints,
             pool: RefCell::new(pool),
             meter: RefCell::new(Meter::new(Arc::clone(&shared.roster))),

@@ -69,6 +69,19 @@ impl Plan {
         }
     }
 
+    /// The tiers that the targets state, each once, in the order in which they are tried.
+    #[must_use]
+    pub fn tiers<'p>(&'p self, targets: &'p [Target]) -> Vec<&'p str> {
+        let stated = targets.iter().filter_map(|target| self.stated_of(target));
+        let mut tiers = Vec::new();
+        for tier in stated.filter_map(|stated| stated.tier.as_deref()) {
+            if !tiers.contains(&tier) {
+                tiers.push(tier);
+            }
+        }
+        tiers
+    }
+
     /// The first of a request's needs that a target is known not to meet.
     #[must_use]
     pub fn lacks(&self, target: &Target, needs: &Needs) -> Option<Need> {

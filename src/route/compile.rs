@@ -7,21 +7,23 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::config::address;
-use crate::config::fault::{At, Faults, Place, shown};
+use crate::config::fault::{At, Faults, shown};
 use crate::config::load::Loaded;
 use crate::config::material::{Material, TlsMaterial};
-use crate::config::read::no_such;
-use crate::config::schema::{Config, DefaultRule as SaidRule, Key, KeySource, ListenAddress};
+use crate::config::schema::{
+    Config, DefaultRule as SaidRule, Key, KeySource, ListenAddress, Stated,
+};
 use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server as SaidServer};
-use crate::limits::MODEL_ID_BYTES_MAX;
 use crate::provider::table;
-use crate::route::client_key::{ClientKey, ClientKeys};
+use crate::route::client_key::ClientKeys;
+use crate::route::compile_key;
 use crate::route::compile_provider::{self, is_token};
+use crate::route::compile_target::{self, Names, check_id, number};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
 use crate::route::plan::{DefaultRule, Model, Plan, Server};
-use crate::route::target::Target;
+use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
 use crate::translate::models::{ModelFacts, ModelTable};
 use crate::wire::kind::Wire;
@@ -63,11 +65,13 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         providers,
         models,
         defaults,
+        tenants,
         keys,
         model_facts,
         limits,
     } = config;
     let names = Names::new(&providers, faults);
+    let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
     check_open(&said, &keys, faults);
     check_callers(&providers, &keys, faults);
     let gateway_key_header = gateway_key_header(said.gateway_key_header.as_ref(), faults);
@@ -77,7 +81,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         compile_provider::compile(provider, material, &limits, header, &said.listen, faults)
     });
     let compiled: Vec<Provider> = compiled.collect();
-    let (mut models, by_id) = models_of(models, &names, faults);
+    let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models);
     let defaults = match defaults {
         Some(rules) => defaults_of(rules, &names, faults),
@@ -85,9 +89,15 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     };
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
+    let said_tenants = compile_key::tenants(tenants, &keys, faults);
+    let said_keys = compile_key::keys(keys, faults);
+    let mut numbers = Numbers::default();
     Plan {
         server: server_of(said, material.tls, faults),
-        keys: keys_of(keys, faults),
+        keys: ClientKeys::new(&said_keys, &said_tenants, &mut numbers),
+        said_keys,
+        said_tenants,
+        numbers,
         providers: compiled,
         limits,
         models,
@@ -97,48 +107,6 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         gateway_key_header,
         facts,
         target_facts,
-    }
-}
-
-/// Index of each provider by its name.
-struct Names {
-    known: Vec<String>,
-}
-
-impl Names {
-    fn new(providers: &[SaidProvider], faults: &mut Faults) -> Self {
-        if providers.is_empty() && faults.is_empty() {
-            let text = "no [[provider]]; name at least one";
-            faults.push(&Place::default(), text);
-        }
-        let mut known: Vec<String> = Vec::with_capacity(providers.len());
-        for provider in providers {
-            let name = provider
-                .name
-                .as_ref()
-                .map_or("", |name| name.value.as_str());
-            if let Some(said) = &provider.name
-                && known.iter().any(|known| known == name)
-            {
-                let text = format!("a second provider named `{}`", shown(name));
-                faults.push(&said.place, text);
-            }
-            known.push(name.to_owned());
-        }
-        Self { known }
-    }
-
-    fn index(&self, name: &str, place: &Place, faults: &mut Faults) -> Option<usize> {
-        let found = self
-            .known
-            .iter()
-            .position(|known| !known.is_empty() && known == name);
-        if found.is_none() {
-            let known = self.known.iter().map(String::as_str);
-            let known: Vec<&str> = known.filter(|known| !known.is_empty()).collect();
-            faults.push(place, no_such("provider named", name, &known));
-        }
-        found
     }
 }
 
@@ -223,7 +191,7 @@ fn gateway_key_header(said: Option<&At<String>>, faults: &mut Faults) -> Option<
 
 fn models_of(
     said: Vec<SaidModel>,
-    names: &Names,
+    providers: (&Names, &[Stated]),
     faults: &mut Faults,
 ) -> (Vec<Model>, HashMap<Box<str>, usize>) {
     let mut by_id: HashMap<Box<str>, usize> = HashMap::new();
@@ -242,7 +210,7 @@ fn models_of(
             }
         }
         models.push(Model {
-            targets: targets_of(&model.targets, names, faults),
+            targets: compile_target::targets(&model.targets, providers, faults),
             aliases: model
                 .aliases
                 .into_iter()
@@ -254,39 +222,6 @@ fn models_of(
     (models, by_id)
 }
 
-fn targets_of(said: &[At<String>], names: &Names, faults: &mut Faults) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::with_capacity(said.len());
-    for target in said {
-        let Some((name, model)) = target.value.split_once('/') else {
-            let found = shown(&target.value);
-            let text = format!("expected provider/upstream-model, found `{found}`");
-            faults.push(&target.place, text);
-            continue;
-        };
-        check_id(model, &target.place, faults);
-        let Some(provider) = names.index(name, &target.place, faults) else {
-            continue;
-        };
-        let target_of = Target::new(provider, model);
-        if targets.contains(&target_of) {
-            faults.push(&target.place, "the target stands in this list already");
-        }
-        targets.push(target_of);
-    }
-    targets
-}
-
-/// Numbers the targets: the same one has the same number in every model. Gives their count.
-fn number(models: &mut [Model]) -> usize {
-    let mut numbers: HashMap<(usize, Box<str>), usize> = HashMap::new();
-    for target in models.iter_mut().flat_map(|model| &mut model.targets) {
-        let next = numbers.len();
-        let known = numbers.entry((target.provider, target.model.clone()));
-        target.number = Some(*known.or_insert(next));
-    }
-    numbers.len()
-}
-
 /// What is known of each numbered target.
 fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFacts> {
     let mut known = vec![ModelFacts::UNKNOWN; count];
@@ -296,20 +231,6 @@ fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFact
         }
     }
     known
-}
-
-fn check_id(id: &str, place: &Place, faults: &mut Faults) {
-    if id.is_empty() {
-        faults.push(place, "expected a model id, found none");
-    } else if id.trim() != id || id.chars().any(char::is_control) {
-        faults.push(
-            place,
-            "expected a model id without spaces around it or control characters",
-        );
-    } else if id.len() > MODEL_ID_BYTES_MAX {
-        let text = format!("expected a model id of at most {MODEL_ID_BYTES_MAX} bytes");
-        faults.push(place, text);
-    }
 }
 
 fn defaults_of(said: Vec<SaidRule>, names: &Names, faults: &mut Faults) -> Vec<DefaultRule> {
@@ -338,32 +259,6 @@ fn built_in_defaults(providers: &[Provider]) -> Vec<DefaultRule> {
     }
     rules
 }
-
-fn keys_of(said: Vec<Key>, faults: &mut Faults) -> ClientKeys {
-    let mut keys: Vec<ClientKey> = Vec::with_capacity(said.len());
-    for key in said {
-        if key.tenant.value.len() > TENANT_BYTES_MAX {
-            let text = format!("expected a tenant of at most {TENANT_BYTES_MAX} bytes");
-            faults.push(&key.tenant.place, text);
-        }
-        let Some(sha256) = key.sha256 else { continue };
-        let digest = sha256.value;
-        if keys.iter().any(|known| known.digest == digest) {
-            faults.push(&sha256.place, "the key stands here already");
-        }
-        let globs = |ids: Vec<At<String>>| ids.iter().map(|id| Glob::new(&id.value)).collect();
-        keys.push(ClientKey {
-            tenant_index: 0,
-            digest,
-            tenant: key.tenant.value.into(),
-            models: key.models.map(globs),
-        });
-    }
-    ClientKeys::new(keys)
-}
-
-/// Longest name of a tenant.
-const TENANT_BYTES_MAX: usize = 128;
 
 fn server_of(said: SaidServer, tls: Option<TlsMaterial>, faults: &mut Faults) -> Server {
     let mut listen: Vec<ListenAddress> = Vec::with_capacity(said.listen.len());

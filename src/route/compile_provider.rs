@@ -3,13 +3,14 @@
 use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::material::{Credential, ProviderMaterial};
 use crate::config::read::no_such;
-use crate::config::schema::{Fact, KeySource, ListenAddress, Provider as Said};
+use crate::config::schema::{Fact, KeySource, ListenAddress, Provider as Said, Stated};
 use crate::config::secret::Secret;
 use crate::limits::Limits;
 use crate::provider::dialect::{Flag, flags};
 use crate::provider::spec::{AuthForm, KeyNeed, Kind};
 use crate::provider::table;
 use crate::route::base_url;
+use crate::route::compile_target;
 use crate::route::glob::Glob;
 use crate::route::header::{BetaRules, ForwardRules, is_withheld};
 use crate::route::upstream::{Endpoint, HeadPieces, Provider, Scheme, StatusSet, Timeouts};
@@ -75,6 +76,7 @@ pub fn compile(
         usage: said.usage,
         timeouts: timeouts(&said, limits),
         warm_count: said.warm_count,
+        facts: compile_target::facts(&said.stated, &Stated::default()),
     })
 }
 

@@ -144,7 +144,7 @@ fn key_rows(plan: &Plan) -> Vec<[String; 4]> {
                 patterns.join(" ")
             },
         );
-        let tenant = key.tenant.to_string();
+        let tenant = key.tenant.name.to_string();
         let known = counted
             .iter_mut()
             .find(|row| row.0 == tenant && row.1 == models);

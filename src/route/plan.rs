@@ -9,10 +9,12 @@ use std::collections::HashMap;
 
 use crate::config::material::TlsMaterial;
 use crate::config::schema::{Driver, ListenAddress, LogSink};
+use crate::govern::key::{Key, Tenant};
 use crate::limits::Limits;
 use crate::route::client_key::{ClientKey, ClientKeys};
 use crate::route::glob::Glob;
-use crate::route::target::Target;
+use crate::route::target::{Target, TargetFacts};
+use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
 use crate::translate::models::{ModelFacts, ModelTable};
 
@@ -33,8 +35,14 @@ pub struct Plan {
     pub(crate) by_id: HashMap<Box<str>, usize>,
     /// Provider of ids that are in no table; the first fitting pattern decides.
     pub defaults: Vec<DefaultRule>,
-    /// Client keys; none: whoever can connect may use everything.
+    /// Client keys at start; none: whoever can connect may use everything.
     pub keys: ClientKeys,
+    /// The keys of the configuration.
+    pub said_keys: Vec<Key>,
+    /// The tenants of the configuration.
+    pub said_tenants: Vec<Tenant>,
+    /// The numbers of tenants so far.
+    pub numbers: Numbers,
     /// The header that outranks the usual carriers of a client's key, lower case.
     pub gateway_key_header: Option<Box<str>>,
     /// What is known of models: the built-in table and the configuration's additions.
@@ -89,16 +97,16 @@ pub struct DefaultRule {
 }
 
 impl Plan {
-    /// The client key that was presented; costs the same whether or not it exists.
+    /// The client key at start that was presented; costs the same whether or not it exists.
     #[must_use]
     pub fn key(&self, presented: &[u8]) -> Option<&ClientKey> {
         self.keys.find(presented)
     }
 
-    /// Whether no client keys are configured.
+    /// Whether whoever can connect may use everything.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.keys.all().is_empty()
+        self.keys.is_open()
     }
 
     /// Index of a provider by its name.
@@ -127,6 +135,13 @@ impl Plan {
     #[must_use]
     pub fn provider_of(&self, target: &Target) -> Option<&Provider> {
         self.providers.get(target.provider)
+    }
+
+    /// What is stated of a target.
+    #[must_use]
+    pub fn stated_of<'p>(&'p self, target: &'p Target) -> Option<&'p TargetFacts> {
+        let own = target.facts.as_deref();
+        own.or_else(|| self.provider_of(target).map(|provider| &provider.facts))
     }
 
     /// What is known of a target's model; only that of a client's own naming is looked up.

@@ -1,6 +1,7 @@
 //! What a route points at, and what a client's model id came to.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::json::write::escape_into;
 
@@ -14,8 +15,30 @@ pub struct Target {
     /// Its number among the targets of the configuration, for what is remembered of it; none where
     /// a client's id made it.
     pub number: Option<usize>,
-    /// The same as a JSON string, quotes included.
+    /// What is stated of it; `None`: what its provider states.
+    pub facts: Option<Arc<TargetFacts>>,
+    /// Its share among targets of the same priority.
+    pub weight: u32,
+    /// Lower ones stand first.
+    pub priority: u32,
+    /// The model as a JSON string, quotes included.
     json: Box<[u8]>,
+}
+
+/// What is stated of a deployment: where it stands, and in whose hands. What is not stated is not
+/// known, and nobody is told otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TargetFacts {
+    /// The class of deployment that clients choose by `privacy_tier`.
+    pub tier: Option<Box<str>>,
+    /// The region at the provider.
+    pub region: Option<Box<str>>,
+    /// Whose law it is under.
+    pub jurisdiction: Option<Box<str>>,
+    /// Its name in a chain of custody.
+    pub custody_label: Option<Box<str>>,
+    /// Whose credential is used.
+    pub credential_source: Option<Box<str>>,
 }
 
 impl Target {
@@ -30,6 +53,9 @@ impl Target {
             provider,
             model: model.into(),
             number: None,
+            facts: None,
+            weight: 1,
+            priority: 0,
             json: json.into_boxed_slice(),
         }
     }
@@ -38,6 +64,12 @@ impl Target {
     #[must_use]
     pub fn model_json(&self) -> &[u8] {
         &self.json
+    }
+
+    /// Whether it is the same model at the same provider.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.provider == other.provider && self.model == other.model
     }
 
     /// Whether the body must be changed for this target: the client said another id.

@@ -10,6 +10,7 @@ use crate::config::schema::{Roots, UsageMode};
 use crate::config::secret::Secret;
 use crate::provider::spec::AuthForm;
 use crate::route::header::{BetaRules, ForwardRules};
+use crate::route::target::TargetFacts;
 use crate::wire::kind::{Dialect, Wire};
 
 /// A provider with its endpoint, credential and rules.
@@ -47,6 +48,8 @@ pub struct Provider {
     pub retry_on: StatusSet,
     /// Connections that each thread opens at start.
     pub warm_count: u32,
+    /// What is stated of it, for every target that states nothing of its own.
+    pub facts: TargetFacts,
 }
 
 impl Provider {

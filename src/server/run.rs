@@ -220,14 +220,7 @@ fn worker_count(plan: &Plan) -> usize {
 }
 
 fn shared(plan: &Plan) -> Arc<Shared> {
-    let tenants = plan
-        .keys
-        .all()
-        .iter()
-        .map(|key| key.tenant_index + 1)
-        .max()
-        .unwrap_or(0);
-    let budget = Budget::new(host::budget_bytes(&plan.limits), tenants);
+    let budget = Budget::new(host::budget_bytes(&plan.limits), plan.numbers.count());
     Arc::new(Shared::new(
         Arc::new(budget),
         host::connections_max(&plan.limits, plan.server.tls.is_some()),

@@ -17,6 +17,7 @@ use crate::proxy::connection;
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::{Shared, Worker};
+use crate::route::client_key::ClientKeys;
 use crate::route::plan::Plan;
 use crate::server::output::Notices;
 use crate::telemetry::meter::Meter;
@@ -28,6 +29,8 @@ pub enum Ask {
     Meter(oneshot::Sender<Meter>),
     /// The end has come so far.
     Phase(Phase),
+    /// These are the client keys from now on; what runs goes on with those it began with.
+    Keys(ClientKeys),
 }
 
 /// What a worker is started with; everything in it may cross threads.
@@ -101,6 +104,7 @@ async fn answer(
                 }
                 worker.drain.advance(phase);
             }
+            Ask::Keys(keys) => drop(worker.keys.replace(Rc::new(keys))),
         }
     }
 }

@@ -39,6 +39,11 @@ fn readme_names_every_key_of_every_section_and_no_other() {
             "[[model]]",
             "id = \"a\"\ntargets = [\"b\"]\n",
         ),
+        (
+            "### Targets as tables",
+            "[[model]]\nid = \"a\"\n[[model.targets]]",
+            "model = \"b/c\"\n",
+        ),
         ("### [[key]]", "[[key]]", ""),
     ] {
         let known = known_keys(&format!("{table}\n{required}zzzzzzzzzzzzzzzz = 1\n"));

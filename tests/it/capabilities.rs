@@ -302,7 +302,12 @@ fn ni15_the_public_catalogue_is_off_unless_it_is_asked_for_and_needs_no_key() {
                 .server(&format!("public_catalogue = {is_public}"))
                 .provider("up", Wire::AnthropicMessages, &provider, "")
                 .text("[[model]]\nid = \"haiku\"\nalias = [\"h\"]\ntargets = [\"up/claude-haiku-4-5\"]")
-                .model("mine", &["up/nobody-knows-it"])
+                .text(
+                    "[[model]]\nid = \"mine\"\ntargets = [\"up/nobody-knows-it\", \
+                     { model = \"up/a\", tier = \"sovereign\" }, \
+                     { model = \"up/b\", tier = \"managed\" }, \
+                     { model = \"up/c\", tier = \"sovereign\" }]",
+                )
                 .key("secret", "one", None)
                 .start();
             let ask =
@@ -325,7 +330,9 @@ fn ni15_the_public_catalogue_is_off_unless_it_is_asked_for_and_needs_no_key() {
                     "structured_outputs": true, "context_window": 200_000,
                     "max_output_tokens": 64_000})
             );
+            assert_eq!(models[0]["tiers"], json!([]));
             assert_eq!(models[2]["capabilities"], json!({}));
+            assert_eq!(models[2]["tiers"], json!(["sovereign", "managed"]));
             assert!(!got.text().contains("up/") && !got.text().contains("nobody-knows"));
             let mut client = gateway.client();
             client.send(request("HEAD", "/api/billing/models?x=1", "", ""));

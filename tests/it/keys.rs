@@ -448,3 +448,31 @@ fn to2_a_start_without_configuration_uses_our_keys_and_the_callers_where_we_have
     told(Wire::OpenAiChat, &got);
     assert_eq!(anthropic.requests().len(), 1);
 }
+
+#[test]
+fn a_key_past_its_end_is_as_unknown_as_any_other() {
+    each(|driver| {
+        for wire in WIRES {
+            let provider = Provider::answering(json(whole(wire)));
+            let gateway = Setup::upstream(driver, wire, &provider)
+                .key("old", "one", None)
+                .text("expires = \"2020-01-31T08:30:00Z\"")
+                .key("new", "one", None)
+                .text("expires = \"2999-01-31\"")
+                .start();
+            let ask = |key: &str| {
+                let fields = format!("x-api-key: {key}\r\n");
+                gateway
+                    .client()
+                    .ask(post(path(wire), &fields, chat(wire, MODEL, false)))
+            };
+            assert_eq!(ask("new").status, 200);
+            let (old, none) = (ask("old"), ask("none"));
+            assert_eq!((old.status, none.status), (401, 401));
+            assert_eq!(told(wire, &old).message, told(wire, &none).message);
+            let lines = gateway.lines(3);
+            assert_eq!(lines[1]["fault"], "key_expired");
+            assert_eq!(lines[2]["fault"], "key");
+        }
+    });
+}

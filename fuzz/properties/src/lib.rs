@@ -16,6 +16,7 @@ pub mod form;
 pub mod http1_body;
 pub mod http1_connection;
 pub mod http1_head;
+pub mod journal;
 pub mod json;
 pub mod peek;
 pub mod pieces;

@@ -1,15 +1,15 @@
 //! Every fuzz target by its name.
 
 use crate::{
-    answer, config, error, form, http1_body, http1_connection, http1_head, peek, request, rewrite,
-    sse, stream, string, tap,
+    answer, config, error, form, http1_body, http1_connection, http1_head, journal, peek, request,
+    rewrite, sse, stream, string, tap,
 };
 
 /// A property: panics for an input for which it does not hold.
 pub type Check = fn(&[u8]);
 
 /// Name and property of each target.
-pub const TARGETS: [(&str, Check); 15] = [
+pub const TARGETS: [(&str, Check); 16] = [
     ("config", config::check),
     ("http1_chunked", http1_body::check),
     ("http1_connection", http1_connection::check),
@@ -18,6 +18,7 @@ pub const TARGETS: [(&str, Check); 15] = [
     ("json_peek", peek::check),
     ("json_rewrite", rewrite::check),
     ("json_string", string::check),
+    ("ledger_recover", journal::check),
     ("multipart_model", form::check),
     ("sse_decode", sse::check),
     ("tap", tap::check),

@@ -213,7 +213,7 @@ fn compile_of_every_section_fills_the_plan() {
     assert!(provider.retry_on.contains(418) && provider.retry_on.contains(599));
     assert!(!provider.retry_on.contains(429));
     assert_eq!(provider.betas.apply("context-1m-2025-08-07"), None);
-    assert_eq!(&*plan.key(b"foo").unwrap().tenant, "blue");
+    assert_eq!(&*plan.key(b"foo").unwrap().tenant.name, "blue");
     assert!(plan.key(b"bar").is_none());
     assert!(!plan.is_open());
     assert_eq!(
@@ -379,7 +379,7 @@ fn compile_of_wrong_types_says_what_was_expected_and_found() {
         ),
         (
             "zzz = 1",
-            "zzz: unknown key; the nearest that is known is `limits`; known: server, provider, model, defaults, key, model_facts, limits",
+            "zzz: unknown key; the nearest that is known is `limits`; known: server, provider, model, defaults, tenant, key, model_facts, limits",
         ),
     ] {
         let provider = if line.starts_with("provider") { "" } else { A };
@@ -675,5 +675,35 @@ fn to2_environment_alone_gives_both_providers_with_our_key_or_the_callers() {
             "ANTHROPIC_BASE_URL: the gateway itself listens there (server.listen (by default)), every \
              request would come back to it; name the provider's address"
         ]
+    );
+}
+
+#[test]
+fn compile_of_keys_and_tenants_says_what_is_wrong_with_each_member() {
+    let key =
+        |digit: &str, lines: &str| format!("[[key]]\nsha256 = \"{}\"\n{lines}", digit.repeat(64));
+    let (one, two) = (
+        key("1", "id = \"a b\"\nexpires = \"tomorrow\"\n"),
+        key("2", "id = \"same\"\nmetadata = { team = 1 }\n"),
+    );
+    let three = key("3", "id = \"same\"\nexpires = 5\ntenant = \"t\"\n");
+    let tenants = "[[tenant]]\nname = \"t\"\n[[tenant]]\nname = \"t\"\n[[tenant]]\n";
+    check(
+        &format!("{A}{one}{two}{three}{tenants}"),
+        &[
+            "ringway.toml:7: key[0].id: expected an id of letters, digits, `_`, `-` and `.`, 64 at \
+             most, found `a b`",
+            "ringway.toml:8: key[0].expires: expected a day or a second in UTC, such as 2027-01-31 \
+             or 2027-01-31T08:30:00Z, found `tomorrow`",
+            "ringway.toml:12: key[1].metadata.team: expected a string, found a whole number",
+            "ringway.toml:15: key[2].id: a key of this id stands here already",
+            "ringway.toml:16: key[2].expires: expected a string, found a whole number",
+            "ringway.toml:21: tenant[1].name: the tenant stands here already",
+            "ringway.toml:22: tenant[2]: `name` is missing; keys say it as `tenant`",
+        ],
+    );
+    check_warning(
+        &format!("{A}{}[[tenant]]\nname = \"none\"\n", key("1", "")),
+        &["ringway.toml:8: tenant[0].name: no [[key]] is of this tenant"],
     );
 }

@@ -1,6 +1,6 @@
 //! Ids and where they go.
 
-use crate::route::client_key::{ClientKey, digest_of};
+use crate::route::client_key::ClientKey;
 use crate::route::compile::tests::plan;
 use crate::route::glob::Glob;
 use crate::route::plan::Plan;
@@ -47,10 +47,8 @@ const CONFIG: &str = r#"
 
 fn key(globs: &[&str]) -> ClientKey {
     ClientKey {
-        tenant_index: 0,
-        digest: digest_of(b"k"),
-        tenant: "t".into(),
         models: Some(globs.iter().map(|glob| Glob::new(glob)).collect()),
+        ..ClientKey::default()
     }
 }
 

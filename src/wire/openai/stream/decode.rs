@@ -190,16 +190,14 @@ impl Decoder {
         let reason = choice.get("finish_reason").and_then(reasoning::non_empty);
         let failed = failure::is_failed(choice);
         self.choices.note(index, reason.is_some() && !failed);
-        if index != 0 {
-            return Ok(Step::Open);
-        }
-        if let Some(delta) = choice.get_set("delta") {
+        let delta = choice.get_set("delta").filter(|_| index == 0);
+        if let Some(delta) = delta {
             self.delta(&Delta::read(delta), sink)?;
         }
         if failed {
             return Ok(Step::Failed(Box::new(failure::of_choice(choice))));
         }
-        if self.finish.is_none() {
+        if index == 0 && self.finish.is_none() {
             self.finish = reason.and_then(finish::read);
         }
         Ok(Step::Open)

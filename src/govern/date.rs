@@ -1,0 +1,128 @@
+//! Times as operators write and read them: UTC, a day or a second, as RFC 3339 has them.
+
+/// Unix milliseconds of `2027-01-31` (its first moment) or `2027-01-31T08:30:00Z`, from 1970 to 9999.
+#[must_use]
+pub fn parse(text: &str) -> Option<u64> {
+    let (day, time) = match text.split_once('T') {
+        Some((day, time)) => (day, Some(time.strip_suffix('Z')?)),
+        None => (text, None),
+    };
+    let [year, month, day] = numbers(day, '-', [4, 2, 2])?;
+    let [hour, minute, second] = match time {
+        Some(time) => numbers(time, ':', [2, 2, 2])?,
+        None => [0; 3],
+    };
+    let is_date = year >= 1970
+        && (1..=12).contains(&month)
+        && (1..=days_of(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    let seconds = days_before(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    is_date.then_some(seconds * 1_000)
+}
+
+/// `2027-01-31T08:30:00Z`; parts of a second are left out.
+#[must_use]
+pub fn text(unix_ms: u64) -> String {
+    let seconds = unix_ms / 1_000;
+    let (year, month, day) = civil(seconds / 86_400);
+    let second = seconds % 86_400;
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    let second = second % 60;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a day since 1970 in the Gregorian calendar; years begin in March here.
+#[must_use]
+pub const fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let day = days % 146_097;
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = year + days / 146_097 * 400;
+    if month < 10 {
+        (year, month + 3, day)
+    } else {
+        (year + 1, month - 9, day)
+    }
+}
+
+/// Days since 1970 of a day from then on.
+#[must_use]
+pub const fn days_before(year: u64, month: u64, day: u64) -> u64 {
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year.saturating_sub(1), month + 9)
+    };
+    let days = year * 365 + year / 4 - year / 100 + year / 400;
+    (days + (153 * month + 2) / 5 + day).saturating_sub(719_469)
+}
+
+const fn days_of(year: u64, month: u64) -> u64 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Three numbers of exactly so many digits.
+fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
+    let mut found = [0; 3];
+    let mut parts = text.split(between);
+    for (place, digits) in found.iter_mut().zip(digits) {
+        let part = parts.next().filter(|part| part.len() == digits)?;
+        let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+        *place = part.parse().ok().filter(|_| is_number)?;
+    }
+    parts.next().is_none().then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse, text};
+
+    #[test]
+    fn every_day_of_five_centuries_reads_back_as_it_was_written() {
+        for day in 0..5 * 146_097_u64 / 4 {
+            let said = text(day * 86_400_000 + 3_661_000);
+            assert_eq!(parse(&said), Some(day * 86_400_000 + 3_661_000), "{said}");
+            let (date, _) = said.split_once('T').unwrap();
+            assert_eq!(parse(date), Some(day * 86_400_000), "{said}");
+        }
+        assert_eq!(text(1_798_761_599_999), "2026-12-31T23:59:59Z");
+        assert_eq!(parse("2000-02-29"), Some(951_782_400_000));
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for wrong in [
+            "",
+            "2027",
+            "2027-13-01",
+            "2027-00-01",
+            "2027-02-29",
+            "2100-02-29",
+            "1969-12-31",
+            "2027-1-31",
+            "2027-01-31T",
+            "2027-01-31T08:30:00",
+            "2027-01-31T08:30Z",
+            "2027-01-31T24:00:00Z",
+            "2027-01-31T08:60:00Z",
+            "2027-01-31T08:30:60Z",
+            "2027-01-31 08:30:00Z",
+            "+027-01-31",
+            "2027-01-31-01",
+            "tomorrow",
+        ] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

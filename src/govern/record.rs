@@ -1,0 +1,326 @@
+//! The usage record of one exchange: one JSON object, written where the exchange ended, read where
+//! records are kept.
+//!
+//! Every member is always there, in one order; what is not known is `null`, never a guess. Texts are
+//! cut to their bound and hold nothing that a terminal obeys, so that a record is at most
+//! [`RECORD_BYTES_MAX`] bytes, whatever clients and providers say. Attempts that would not fit are
+//! counted in `attempts_left_out`.
+//!
+//! Not here: where a record comes from (`proxy`), where it goes to (`server`, `store`).
+
+use crate::chat::usage::Usage;
+use crate::json::write::number_into;
+use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
+use crate::wire::kind::Wire;
+
+/// One exchange, as it is kept. Texts are those of the exchange itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Record<'r> {
+    /// The exchange's own id; a provider's is never one.
+    pub id: u128,
+    /// Wall clock at its end, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// Whose request it was.
+    pub tenant: Option<&'r [u8]>,
+    /// Which of the tenant's keys it came with.
+    pub key_id: Option<&'r [u8]>,
+    /// What was asked for.
+    pub operation: &'r str,
+    /// The client's wire.
+    pub client_wire: Option<Wire>,
+    /// The wire of the target that answered.
+    pub upstream_wire: Option<Wire>,
+    /// Model as the client said it.
+    pub model_asked: Option<&'r [u8]>,
+    /// Model as the target was asked for it.
+    pub model_sent: Option<&'r [u8]>,
+    /// Model as the answer names itself.
+    pub model_answered: Option<&'r [u8]>,
+    /// The provider that answered, by its name.
+    pub provider: Option<&'r [u8]>,
+    /// What the target that answered says of itself.
+    pub custody: Custody<'r>,
+    /// Tokens; `None`: nobody said.
+    pub usage: Option<Usage>,
+    /// The tokens are an estimate of ours.
+    pub is_estimated: bool,
+    /// What it cost, in billionths of a dollar.
+    pub cost_nanos: Option<u64>,
+    /// Status sent; nought when nothing was.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: &'r str,
+    /// What went wrong, if anything.
+    pub fault: Option<&'r str>,
+    /// The answer was a stream.
+    pub is_stream: bool,
+    /// Microseconds to the first token.
+    pub ttft_us: Option<u64>,
+    /// Microseconds of the whole exchange.
+    pub duration_us: u64,
+}
+
+/// What a target says of where it stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Custody<'r> {
+    /// Its tier.
+    pub tier: Option<&'r [u8]>,
+    /// Its region.
+    pub region: Option<&'r [u8]>,
+    /// Whose law holds there.
+    pub jurisdiction: Option<&'r [u8]>,
+    /// What it is called on a path of custody.
+    pub label: Option<&'r [u8]>,
+    /// Whose credential it was asked with.
+    pub credential_source: Option<&'r [u8]>,
+    /// From whom to whom the request went.
+    pub path: Option<&'r [u8]>,
+}
+
+/// One try at one target.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Try<'r> {
+    /// Its provider, by name.
+    pub provider: Option<&'r [u8]>,
+    /// Model as it was asked for it.
+    pub model: Option<&'r [u8]>,
+    /// The host that was meant.
+    pub host: Option<&'r [u8]>,
+    /// The address that it was found at.
+    pub address: Option<&'r [u8]>,
+    /// The name that its certificate was held against.
+    pub tls_name: Option<&'r [u8]>,
+    /// Version of TLS.
+    pub tls_version: Option<&'r [u8]>,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// Microseconds that it took.
+    pub duration_us: u64,
+    /// Status that came back; nought when none did.
+    pub status: u16,
+    /// What went wrong, if anything.
+    pub fault: Option<&'r str>,
+}
+
+impl Record<'_> {
+    /// Appends the record. `refused` are words for what policies cut off.
+    pub fn write<'t>(
+        &self,
+        refused: &[&str],
+        tries: impl Iterator<Item = Try<'t>>,
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        out.extend_from_slice(ID_START);
+        hex(self.id, out);
+        number(out, "\",\"time\":", self.time_ms);
+        text(out, ",\"tenant\":", self.tenant);
+        text(out, ",\"key_id\":", self.key_id);
+        word(out, ",\"operation\":", Some(self.operation));
+        word(out, ",\"client_wire\":", self.client_wire.map(Wire::name));
+        word(
+            out,
+            ",\"upstream_wire\":",
+            self.upstream_wire.map(Wire::name),
+        );
+        text(out, ",\"model_asked\":", self.model_asked);
+        text(out, ",\"model_sent\":", self.model_sent);
+        text(out, ",\"model_answered\":", self.model_answered);
+        text(out, ",\"provider\":", self.provider);
+        text(out, ",\"tier\":", self.custody.tier);
+        text(out, ",\"region\":", self.custody.region);
+        text(out, ",\"jurisdiction\":", self.custody.jurisdiction);
+        text(out, ",\"custody_label\":", self.custody.label);
+        text(
+            out,
+            ",\"credential_source\":",
+            self.custody.credential_source,
+        );
+        text(out, ",\"custody_path\":", self.custody.path);
+        self.usage(out);
+        some_number(out, ",\"cost_nanos\":", self.cost_nanos);
+        number(out, ",\"status\":", u64::from(self.status));
+        word(out, ",\"outcome\":", Some(self.outcome));
+        word(out, ",\"fault\":", self.fault);
+        flag(out, ",\"stream\":", self.is_stream);
+        some_number(out, ",\"ttft_us\":", self.ttft_us);
+        number(out, ",\"duration_us\":", self.duration_us);
+        words(out, refused);
+        let room_end = start + RECORD_BYTES_MAX - TAIL_BYTES;
+        debug_assert!(out.len() <= room_end, "the bounds of all texts leave room");
+        let left_out = write_tries(tries, room_end, out);
+        number(out, "],\"attempts_left_out\":", left_out);
+        out.push(b'}');
+    }
+
+    fn usage(&self, out: &mut Vec<u8>) {
+        let Some(usage) = &self.usage else {
+            out.extend_from_slice(b",\"usage\":null");
+            return;
+        };
+        some_number(out, ",\"usage\":{\"input\":", usage.input);
+        some_number(out, ",\"cached\":", usage.cache_read);
+        some_number(out, ",\"cache_write\":", usage.cache_write);
+        some_number(out, ",\"output\":", usage.output);
+        some_number(out, ",\"reasoning\":", usage.reasoning);
+        flag(out, ",\"estimated\":", self.is_estimated);
+        out.push(b'}');
+    }
+}
+
+/// Appends tries as far as they fit; says how many did not.
+fn write_tries<'t>(
+    tries: impl Iterator<Item = Try<'t>>,
+    room_end: usize,
+    out: &mut Vec<u8>,
+) -> u64 {
+    out.extend_from_slice(b",\"attempts\":[");
+    let (mut separator, mut left_out): (&str, u64) = ("", 0);
+    for each in tries {
+        let before = out.len();
+        out.extend_from_slice(separator.as_bytes());
+        text(out, "{\"provider\":", each.provider);
+        text(out, ",\"model\":", each.model);
+        text(out, ",\"host\":", each.host);
+        text(out, ",\"address\":", each.address);
+        text(out, ",\"tls_name\":", each.tls_name);
+        text(out, ",\"tls_version\":", each.tls_version);
+        number(out, ",\"started\":", each.started_ms);
+        number(out, ",\"duration_us\":", each.duration_us);
+        let status = (each.status > 0).then_some(u64::from(each.status));
+        some_number(out, ",\"status\":", status);
+        word(out, ",\"fault\":", each.fault);
+        out.push(b'}');
+        if left_out > 0 || out.len() > room_end {
+            out.truncate(before);
+            left_out += 1;
+        }
+        separator = ",";
+    }
+    left_out
+}
+
+/// A number behind the name of its member.
+fn number(out: &mut Vec<u8>, name: &str, number: u64) {
+    out.extend_from_slice(name.as_bytes());
+    number_into(number, out);
+}
+
+fn some_number(out: &mut Vec<u8>, name: &str, known: Option<u64>) {
+    out.extend_from_slice(name.as_bytes());
+    match known {
+        Some(known) => number_into(known, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn flag(out: &mut Vec<u8>, name: &str, flag: bool) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(if flag { b"true" } else { b"false" });
+}
+
+/// A word of ours.
+fn word(out: &mut Vec<u8>, name: &str, word: Option<&str>) {
+    out.extend_from_slice(name.as_bytes());
+    let Some(word) = word else {
+        out.extend_from_slice(b"null");
+        return;
+    };
+    out.push(b'"');
+    out.extend_from_slice(word.as_bytes());
+    out.push(b'"');
+}
+
+/// Words of ours, the first few.
+fn words(out: &mut Vec<u8>, words: &[&str]) {
+    out.extend_from_slice(b",\"refused\":[");
+    for (rank, word) in words.iter().take(WORDS_MAX).enumerate() {
+        out.extend_from_slice(if rank > 0 { b",\"" } else { b"\"" });
+        out.extend_from_slice(word.as_bytes());
+        out.push(b'"');
+    }
+    out.push(b']');
+}
+
+/// A text of others.
+fn text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
+    out.extend_from_slice(name.as_bytes());
+    let Some(value) = value else {
+        out.extend_from_slice(b"null");
+        return;
+    };
+    out.push(b'"');
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if value.len() <= RECORD_TEXT_BYTES_MAX && value.iter().all(is_plain) {
+        out.extend_from_slice(value);
+    } else {
+        cut_into(value, out);
+    }
+    out.push(b'"');
+}
+
+/// The start of a text, escaped, as far as it fits; what a terminal may obey becomes `?`.
+#[cold]
+fn cut_into(value: &[u8], out: &mut Vec<u8>) {
+    let end = out.len() + RECORD_TEXT_BYTES_MAX;
+    for c in String::from_utf8_lossy(value).chars() {
+        let before = out.len();
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            c if c.is_control() || is_direction(c) => out.push(b'?'),
+            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+        if out.len() > end {
+            return out.truncate(before);
+        }
+    }
+}
+
+/// What turns the direction of text or ends a line.
+const fn is_direction(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// An id as 32 hexadecimal digits.
+pub fn hex(id: u128, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in id.to_be_bytes() {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
+/// The id that is said as 32 lower-case hexadecimal digits, with `rw_` before them or without.
+#[must_use]
+pub fn id_of(said: &[u8]) -> Option<u128> {
+    let digits = said.strip_prefix(b"rw_").unwrap_or(said);
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if digits.len() != 32 || !digits.iter().all(is_digit) {
+        return None;
+    }
+    u128::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// How every record begins: what stands here in a payload is a record's own id, because texts
+/// escape their quotes.
+pub const ID_START: &[u8] = b"{\"id\":\"";
+/// Words of `refused`.
+const WORDS_MAX: usize = 8;
+/// What is written behind the attempts.
+const TAIL_BYTES: usize = 64;
+/// Texts before the attempts: see `Record`.
+const TEXTS: usize = 13;
+/// Their names, all numbers and words of ours.
+const REST_BYTES_MAX: usize = 2_048;
+
+const _: () = assert!(
+    TEXTS * (RECORD_TEXT_BYTES_MAX + 2) + REST_BYTES_MAX + TAIL_BYTES <= RECORD_BYTES_MAX,
+    "a record without attempts fits"
+);
+
+#[cfg(test)]
+mod tests;

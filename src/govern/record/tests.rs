@@ -1,0 +1,189 @@
+use super::{Custody, Record, Try, id_of};
+use crate::chat::usage::Usage;
+use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
+use crate::wire::kind::Wire;
+use serde_json::{Value, json};
+
+fn written(record: &Record<'_>, refused: &[&str], tries: &[Try<'_>]) -> (usize, Value) {
+    let mut out = b"before".to_vec();
+    record.write(refused, tries.iter().copied(), &mut out);
+    let text = out.strip_prefix(b"before").unwrap();
+    (text.len(), serde_json::from_slice(text).unwrap())
+}
+
+#[test]
+fn record_of_everything_says_everything() {
+    let record = Record {
+        id: 0xa1,
+        time_ms: 1_700_000_000_123,
+        tenant: Some(b"blue"),
+        key_id: Some(b"key_0123"),
+        operation: "chat",
+        client_wire: Some(Wire::OpenAiChat),
+        upstream_wire: Some(Wire::AnthropicMessages),
+        model_asked: Some(b"fast"),
+        model_sent: Some(b"claude"),
+        model_answered: Some("cl\"\\\u{1b}é".as_bytes()),
+        provider: Some(b"up"),
+        custody: Custody {
+            tier: Some(b"managed"),
+            region: Some(b"ca-central-1"),
+            jurisdiction: Some(b"CA"),
+            label: Some(b"Bedrock-CA"),
+            credential_source: Some(b"platform"),
+            path: Some(b"NI-CA -> Bedrock-CA"),
+        },
+        usage: Some(Usage {
+            input: Some(9),
+            output: Some(2),
+            ..Usage::default()
+        }),
+        is_estimated: true,
+        cost_nanos: Some(12),
+        status: 200,
+        outcome: "complete",
+        fault: None,
+        is_stream: true,
+        ttft_us: Some(7),
+        duration_us: 8,
+    };
+    let tried = Try {
+        provider: Some(b"up"),
+        model: Some(b"claude"),
+        host: Some(b"up.example"),
+        address: Some(b"127.0.0.1:443"),
+        tls_name: Some(b"up.example"),
+        tls_version: Some(b"1.3"),
+        started_ms: 5,
+        duration_us: 6,
+        status: 200,
+        fault: None,
+    };
+    let (_, value) = written(&record, &["residency", "tier"], &[tried, Try::default()]);
+    let expected = json!({
+        "id": "000000000000000000000000000000a1", "time": 1_700_000_000_123_u64,
+        "tenant": "blue", "key_id": "key_0123", "operation": "chat",
+        "client_wire": "openai", "upstream_wire": "anthropic",
+        "model_asked": "fast", "model_sent": "claude", "model_answered": "cl\"\\?é",
+        "provider": "up", "tier": "managed", "region": "ca-central-1", "jurisdiction": "CA",
+        "custody_label": "Bedrock-CA", "credential_source": "platform",
+        "custody_path": "NI-CA -> Bedrock-CA",
+        "usage": {"input": 9, "cached": null, "cache_write": null, "output": 2, "reasoning": null,
+                  "estimated": true},
+        "cost_nanos": 12, "status": 200, "outcome": "complete", "fault": null, "stream": true,
+        "ttft_us": 7, "duration_us": 8, "refused": ["residency", "tier"],
+        "attempts": [
+            {"provider": "up", "model": "claude", "host": "up.example", "address": "127.0.0.1:443",
+             "tls_name": "up.example", "tls_version": "1.3", "started": 5, "duration_us": 6,
+             "status": 200, "fault": null},
+            {"provider": null, "model": null, "host": null, "address": null, "tls_name": null,
+             "tls_version": null, "started": 0, "duration_us": 0, "status": null, "fault": null},
+        ],
+        "attempts_left_out": 0,
+    });
+    let mut expected = expected;
+    for (name, wire) in [
+        ("client_wire", Wire::OpenAiChat),
+        ("upstream_wire", Wire::AnthropicMessages),
+    ] {
+        expected[name] = wire.name().into();
+    }
+    assert_eq!(value, expected);
+}
+
+#[test]
+fn what_is_not_known_is_null() {
+    let (_, value) = written(&Record::default(), &[], &[]);
+    let members = value.as_object().unwrap();
+    assert_eq!(members.len(), 28);
+    for name in [
+        "tenant",
+        "model_asked",
+        "tier",
+        "custody_path",
+        "usage",
+        "cost_nanos",
+        "ttft_us",
+    ] {
+        assert!(members[name].is_null(), "{name}");
+    }
+}
+
+#[test]
+fn longest_record_fits_its_bound_and_says_what_it_left_out() {
+    for unit in ["x", "\"", "\u{1f600}", "\u{1b}"] {
+        let long = unit.repeat(2_000);
+        let text = Some(long.as_bytes());
+        let custody = Custody {
+            tier: text,
+            region: text,
+            jurisdiction: text,
+            label: text,
+            credential_source: text,
+            path: text,
+        };
+        let counts = Usage {
+            input: Some(u64::MAX),
+            cache_read: Some(u64::MAX),
+            cache_write: Some(u64::MAX),
+            output: Some(u64::MAX),
+            reasoning: Some(u64::MAX),
+        };
+        let record = Record {
+            id: u128::MAX,
+            time_ms: u64::MAX,
+            tenant: text,
+            key_id: text,
+            operation: "count_tokens",
+            client_wire: Some(Wire::AnthropicMessages),
+            upstream_wire: Some(Wire::AnthropicMessages),
+            model_asked: text,
+            model_sent: text,
+            model_answered: text,
+            provider: text,
+            custody,
+            usage: Some(counts),
+            is_estimated: false,
+            cost_nanos: Some(u64::MAX),
+            status: u16::MAX,
+            outcome: "upstream_error",
+            fault: Some("a_word_of_forty_bytes_which_is_too_long"),
+            is_stream: false,
+            ttft_us: Some(u64::MAX),
+            duration_us: u64::MAX,
+        };
+        let tried = Try {
+            provider: text,
+            model: text,
+            host: text,
+            ..Try::default()
+        };
+        let refused = ["a_word_of_forty_bytes_which_is_too_long"; 20];
+        let (length, value) = written(&record, &refused, &[tried; 9]);
+        assert!(length <= RECORD_BYTES_MAX, "{length}");
+        let kept = value["attempts"].as_array().unwrap().len();
+        let left_out = value["attempts_left_out"].as_u64().unwrap();
+        assert_eq!(kept as u64 + left_out, 9, "{unit}");
+        assert!(left_out > 0);
+        let body = serde_json::to_vec(&value["tenant"]).unwrap().len() - 2;
+        assert!(body <= RECORD_TEXT_BYTES_MAX);
+    }
+}
+
+#[test]
+fn ids_are_read_as_they_are_told() {
+    let hex = "0123456789abcdef0123456789abcdef";
+    let id = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
+    assert_eq!(id_of(hex.as_bytes()), Some(id));
+    assert_eq!(id_of(format!("rw_{hex}").as_bytes()), Some(id));
+    for wrong in [
+        "",
+        "rw_",
+        &hex[1..],
+        &hex.to_uppercase(),
+        &format!("+{}", &hex[1..]),
+        &format!("rw_rw_{hex}"),
+    ] {
+        assert_eq!(id_of(wrong.as_bytes()), None, "{wrong}");
+    }
+}

@@ -1,0 +1,97 @@
+//! Tenants and client keys of the configuration: every fault collected.
+
+use crate::config::fault::{At, Faults, shown};
+use crate::config::schema::{Key as Said, Tenant as SaidTenant};
+use crate::govern::date;
+use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
+use crate::route::client_key::id_of;
+
+/// The tenants that are said. One without a key is probably not meant.
+pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec<Tenant> {
+    let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
+    for name in said.into_iter().filter_map(|tenant| tenant.name) {
+        check_tenant(&name, faults);
+        if tenants.iter().any(|known| *known.name == *name.value) {
+            faults.push(&name.place, "the tenant stands here already");
+        }
+        if !keys.iter().any(|key| key.tenant.value == name.value) {
+            faults.warn(&name.place, "no [[key]] is of this tenant");
+        }
+        tenants.push(Tenant {
+            name: name.value.into(),
+        });
+    }
+    tenants
+}
+
+/// The keys that are said.
+pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::with_capacity(said.len());
+    for key in said {
+        check_tenant(&key.tenant, faults);
+        let expires_ms = key.expires.and_then(|said| expiry(&said, faults));
+        let Some(sha256) = key.sha256 else { continue };
+        let digest = sha256.value;
+        if keys.iter().any(|known| known.digest == digest) {
+            faults.push(&sha256.place, "the key stands here already");
+        }
+        let id = match key.id {
+            Some(said) => checked_id(said, &keys, faults),
+            None => id_of(&digest),
+        };
+        keys.push(Key {
+            id,
+            digest,
+            tenant: key.tenant.value.into(),
+            expires_ms,
+            rules: Rules {
+                models: key.models.map(texts),
+                tiers: key.tiers.map(texts),
+                relay: key.relay.map(texts),
+                metadata: key
+                    .metadata
+                    .into_iter()
+                    .map(|(name, word)| (name.value, word))
+                    .collect(),
+            },
+        });
+    }
+    keys
+}
+
+fn texts(said: Vec<At<String>>) -> Vec<String> {
+    said.into_iter().map(|said| said.value).collect()
+}
+
+fn check_tenant(name: &At<String>, faults: &mut Faults) {
+    if name.value.len() > TENANT_BYTES_MAX {
+        let text = format!("expected a tenant of at most {TENANT_BYTES_MAX} bytes");
+        faults.push(&name.place, text);
+    }
+}
+
+fn expiry(said: &At<String>, faults: &mut Faults) -> Option<u64> {
+    let read = date::parse(&said.value);
+    if read.is_none() {
+        let text = format!(
+            "expected a day or a second in UTC, such as 2027-01-31 or 2027-01-31T08:30:00Z, found `{}`",
+            shown(&said.value)
+        );
+        faults.push(&said.place, text);
+    }
+    read
+}
+
+fn checked_id(said: At<String>, keys: &[Key], faults: &mut Faults) -> Box<str> {
+    if !is_id(&said.value) {
+        let text = format!(
+            "expected an id of letters, digits, `_`, `-` and `.`, {ID_BYTES_MAX} at most, found `{}`",
+            shown(&said.value)
+        );
+        faults.push(&said.place, text);
+    }
+    if keys.iter().any(|known| *known.id == *said.value) {
+        faults.push(&said.place, "a key of this id stands here already");
+    }
+    said.value.into()
+}

@@ -1,0 +1,134 @@
+//! The `targets` of a `[[model]]` into those of the plan, with what is stated of each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::config::fault::{At, Faults, Place, shown};
+use crate::config::read::no_such;
+use crate::config::schema::{Provider, Stated, Target as Said};
+use crate::limits::MODEL_ID_BYTES_MAX;
+use crate::route::plan::Model;
+use crate::route::target::{Target, TargetFacts};
+
+/// Compiles a model's targets, those of a lower priority first; what a target does not state, its
+/// provider may.
+pub(crate) fn targets(
+    said: &[Said],
+    (names, stated): (&Names, &[Stated]),
+    faults: &mut Faults,
+) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::with_capacity(said.len());
+    for each in said {
+        let At { value, place } = &each.model;
+        let Some((name, model)) = value.split_once('/') else {
+            let text = format!("expected provider/upstream-model, found `{}`", shown(value));
+            faults.push(place, text);
+            continue;
+        };
+        check_id(model, place, faults);
+        let Some(provider) = names.index(name, place, faults) else {
+            continue;
+        };
+        let mut target = Target::new(provider, model);
+        if targets.iter().any(|known| known.is_same(&target)) {
+            faults.push(place, "the target stands in this list already");
+        }
+        let of_provider = stated.get(provider);
+        let own = of_provider.filter(|_| each.stated != Stated::default());
+        target.facts = own.map(|of_provider| Arc::new(facts(&each.stated, of_provider)));
+        target.weight = each.weight;
+        target.priority = each.priority;
+        targets.push(target);
+    }
+    targets.sort_by_key(|target| target.priority);
+    targets
+}
+
+/// What is stated, the first one's word before the second one's.
+pub(crate) fn facts(first: &Stated, second: &Stated) -> TargetFacts {
+    let either = |of: fn(&Stated) -> &Option<At<String>>| {
+        let said = of(first).as_ref().or_else(|| of(second).as_ref());
+        said.map(|said| said.value.as_str().into())
+    };
+    TargetFacts {
+        tier: either(|stated| &stated.tier),
+        region: either(|stated| &stated.region),
+        jurisdiction: either(|stated| &stated.jurisdiction),
+        custody_label: either(|stated| &stated.custody_label),
+        credential_source: either(|stated| &stated.credential_source),
+    }
+}
+
+/// Numbers the targets: the same one has the same number in every model. Gives their count.
+pub(crate) fn number(models: &mut [Model]) -> usize {
+    type Same = (usize, Box<str>, Option<Arc<TargetFacts>>);
+    let mut numbers: HashMap<Same, usize> = HashMap::new();
+    for target in models.iter_mut().flat_map(|model| &mut model.targets) {
+        let next = numbers.len();
+        let same = (target.provider, target.model.clone(), target.facts.clone());
+        target.number = Some(*numbers.entry(same).or_insert(next));
+    }
+    numbers.len()
+}
+
+/// Reports an id that no client could say.
+pub(crate) fn check_id(id: &str, place: &Place, faults: &mut Faults) {
+    if id.is_empty() {
+        faults.push(place, "expected a model id, found none");
+    } else if id.trim() != id || id.chars().any(char::is_control) {
+        faults.push(
+            place,
+            "expected a model id without spaces around it or control characters",
+        );
+    } else if id.len() > MODEL_ID_BYTES_MAX {
+        let text = format!("expected a model id of at most {MODEL_ID_BYTES_MAX} bytes");
+        faults.push(place, text);
+    }
+}
+
+/// Index of each provider by its name.
+pub(crate) struct Names {
+    known: Vec<String>,
+}
+
+impl Names {
+    /// The names, each of which is expected once.
+    pub(crate) fn new(providers: &[Provider], faults: &mut Faults) -> Self {
+        if providers.is_empty() && faults.is_empty() {
+            let text = "no [[provider]]; name at least one";
+            faults.push(&Place::default(), text);
+        }
+        let mut known: Vec<String> = Vec::with_capacity(providers.len());
+        for provider in providers {
+            let name = provider
+                .name
+                .as_ref()
+                .map_or("", |name| name.value.as_str());
+            if let Some(said) = &provider.name
+                && known.iter().any(|known| known == name)
+            {
+                let text = format!("a second provider named `{}`", shown(name));
+                faults.push(&said.place, text);
+            }
+            known.push(name.to_owned());
+        }
+        Self { known }
+    }
+
+    /// Where the provider of a name stands; one that nobody has is a fault.
+    pub(crate) fn index(&self, name: &str, place: &Place, faults: &mut Faults) -> Option<usize> {
+        let found = self
+            .known
+            .iter()
+            .position(|known| !known.is_empty() && known == name);
+        if found.is_none() {
+            let known = self.known.iter().map(String::as_str);
+            let known: Vec<&str> = known.filter(|known| !known.is_empty()).collect();
+            faults.push(place, no_such("provider named", name, &known));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests;
