@@ -12,6 +12,8 @@ use crate::proxy::answer::Delivery;
 use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, Unfit};
 use crate::proxy::client::Client;
 use crate::proxy::cooldown::Slot;
+use crate::proxy::early::{EarlyHead, Waits};
+use crate::proxy::early_end;
 use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
@@ -71,6 +73,8 @@ pub async fn run<'w>(
             return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
         }
     };
+    let streams = purpose == Purpose::Chat && peek.stream();
+    let early_ms = streams.then(|| plan.early_head_ms(&asked)).flatten();
     let asked = Asked {
         worker,
         inbound,
@@ -78,7 +82,18 @@ pub async fn run<'w>(
         purpose,
     };
     let run = Run { asked, voice };
-    run.attempts(client, targets, exchange).await
+    if let Some(ms) = early_ms {
+        run.arm(client, ms, exchange);
+    }
+    let step = run.attempts(client, targets, exchange).await;
+    if let Some(early) = client.early.take().filter(|early| early.has_begun()) {
+        worker.meter.borrow_mut().counters.early_heads += 1;
+        exchange.early_head = true;
+        exchange.status = 200;
+        exchange.stream = true;
+        exchange.bytes_out += early.bytes_out;
+    }
+    step
 }
 
 /// What of a prepared request decides how its answer is delivered.
@@ -115,7 +130,7 @@ impl<'r, 'w> Run<'r, 'w> {
             match done {
                 Ok(step) => return step,
                 Err(failure) => {
-                    let is_last = !failure.verdict().next_target;
+                    let is_last = !failure.verdict().next_target || client.has_begun();
                     failed = Some(failure);
                     if is_last {
                         break;
@@ -133,7 +148,22 @@ impl<'r, 'w> Run<'r, 'w> {
             }
             (None, None) => Failure::new(Kind::Bug),
         };
-        Step::Over(reply::refuse_failure(client, exchange, self.voice, &failure).await)
+        let Some(form) = client.begun_form() else {
+            return Step::Over(reply::refuse_failure(client, exchange, self.voice, &failure).await);
+        };
+        let told = early_end::fail(client, form, self.voice, &failure, exchange);
+        Step::Over(boxed(|| told).await)
+    }
+
+    /// Makes an early head ready, to go out so long after the request was read.
+    fn arm(&self, client: &mut Client<'_>, ms: u64, exchange: &Exchange) {
+        let at = Instant::from_nanos(exchange.request_at).plus_ms(ms);
+        let waits = Waits {
+            ping_ms: self.asked.worker.limits().ping_interval_ms,
+            stall_ms: self.voice.stall_ms,
+        };
+        let early = EarlyHead::new(self.voice.frame, (at, clock::now()), waits);
+        client.early = Some(Box::new(early));
     }
 
     /// Tells the record which target the exchange is at.
@@ -199,8 +229,14 @@ impl<'r, 'w> Run<'r, 'w> {
             Ok(upstream) => {
                 record.status = upstream.head.status;
                 let answer = (upstream, terms);
-                self.show(client, (target, provider), answer, others, exchange)
-                    .await
+                // An answer is there: a head that has not begun waits for the next target.
+                let waits = client.early.take_if(|early| !early.has_begun());
+                let shown = self.show(client, (target, provider), answer, others, exchange);
+                let shown = shown.await;
+                if let (Err(_), Some(early)) = (&shown, waits) {
+                    client.early = Some(early);
+                }
+                shown
             }
             Err(failure) => Err(failure),
         };
@@ -261,7 +297,7 @@ impl<'r, 'w> Run<'r, 'w> {
         let failed = (lets_next || kind == Kind::Credential)
             .then(|| Failure::with_detail(kind, format!("status {status}")));
         if let Some(failure) = &failed {
-            if lets_next && others.make_ready() {
+            if lets_next && !client.has_begun() && others.make_ready() {
                 return Err(failure.clone());
             }
             self.note_failure(target, failure);
@@ -278,7 +314,7 @@ impl<'r, 'w> Run<'r, 'w> {
             notes: terms.notes,
             stream: peek.stream() && purpose == Purpose::Chat,
             strip_usage: terms.strip_usage,
-            has_next: others.may_follow(),
+            has_next: !client.has_begun() && others.may_follow(),
             wire: Some(provider.wire),
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.tenant(),

@@ -145,15 +145,11 @@ impl<'w> Request<'_, 'w> {
             }
             Endpoint::Misspelt(own) => {
                 let message = format!("no such endpoint; expected `/v1{own}`, spelt like that");
-                let refused =
-                    Refused::new(ErrorKind::NotFound, &message, "unknown_path").code("unknown_url");
-                return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
+                return Step::Over(self.refuse_path(client, exchange, &message).await);
             }
             Endpoint::Unknown => {
                 let message = "no such endpoint; see the README for the list of paths";
-                let refused =
-                    Refused::new(ErrorKind::NotFound, message, "unknown_path").code("unknown_url");
-                return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
+                return Step::Over(self.refuse_path(client, exchange, message).await);
             }
             _ => {}
         }
@@ -298,6 +294,17 @@ impl<'w> Request<'_, 'w> {
             );
         }
         reply::send(client, exchange, &self.voice, (204, "", &fields), b"").await
+    }
+
+    async fn refuse_path(
+        &self,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+        message: &str,
+    ) -> Next {
+        let refused = Refused::new(ErrorKind::NotFound, message, "unknown_path");
+        let refused = refused.code("unknown_url");
+        reply::refuse(client, exchange, &self.voice, &refused).await
     }
 
     async fn refuse_method(&self, client: &mut Client<'_>, exchange: &mut Exchange) -> Next {

@@ -21,6 +21,8 @@ pub mod cooldown;
 pub mod cors;
 pub mod dates;
 pub mod drain;
+pub mod early;
+pub mod early_end;
 pub mod endpoint;
 pub mod escaped;
 pub mod exchange;

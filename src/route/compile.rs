@@ -217,6 +217,7 @@ fn models_of(
                 .map(|id| id.value.into())
                 .collect(),
             id: model.id.map_or_else(Box::default, |id| id.value.into()),
+            early_head_after_ms: model.early_head_after_ms,
         });
     }
     (models, by_id)
@@ -290,6 +291,7 @@ fn server_of(said: SaidServer, tls: Option<TlsMaterial>, faults: &mut Faults) ->
         server_timing: said.server_timing,
         capability_gate: said.capability_gate,
         public_catalogue: said.public_catalogue,
+        early_head_after_ms: said.early_head_after_ms,
         cors_origins: said
             .cors_origins
             .into_iter()

@@ -38,6 +38,7 @@ fn readme_names_every_member_of_a_log_line() {
         upstream_request_id: Some("a".into()),
         fault: Some("a"),
         losses: Some("a".to_owned()),
+        early_head: true,
         stop: Some(ringway::chat::usage::StopReason::EndTurn),
         started_at: 1,
         request_at: 2,
