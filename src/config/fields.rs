@@ -85,6 +85,15 @@ impl<'f> Fields<'f> {
         Some(At { value, place })
     }
 
+    /// An amount: a string, or a whole number as its digits.
+    pub fn amount(&mut self, name: &'static str) -> Option<At<String>> {
+        let (mut node, place) = self.take(name)?;
+        if let Value::Whole(number) = node.value {
+            node.value = Value::Text(number.to_string());
+        }
+        self.text_of(node, place)
+    }
+
     /// `true` or `false`.
     pub fn flag(&mut self, name: &'static str) -> Option<At<bool>> {
         let (node, place) = self.take(name)?;

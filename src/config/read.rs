@@ -1,6 +1,7 @@
 //! From the document to the schema: names, types and ranges of every section but `[[provider]]`
 //! (see `config::read_provider`), `[[tenant]]`, `[[key]]` (see
-//! `config::read_key`) and `[limits]` (see `config::limits`).
+//! `config::read_key`), `[prices]`, `[budgets]` (see `config::read_price`) and `[limits]` (see
+//! `config::limits`).
 
 use std::path::PathBuf;
 
@@ -9,10 +10,11 @@ use crate::config::facts::facts;
 use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
+use crate::config::read_residency::residency;
 use crate::config::schema::{
     Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
 };
-use crate::config::{limits, read_key, read_provider, read_target};
+use crate::config::{limits, read_key, read_price, read_provider, read_target};
 
 /// Reads a whole document. With faults the rest is still as good as it can be.
 pub fn read(document: Node, faults: &mut Faults) -> Config {
@@ -27,6 +29,8 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     let tenants = fields.tables("tenant");
     let keys = fields.tables("key");
     config.model_facts = model_facts(&mut fields);
+    let prices = fields.open_table("prices").unwrap_or_default();
+    let budgets_node = fields.node("budgets");
     let limits_node = fields.node("limits");
     let faults = fields.finish();
     if let Some((node, place)) = server_node {
@@ -34,6 +38,13 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     }
     if let Some((node, place)) = limits_node {
         config.limits = limits::read(node, &place.path, faults);
+    }
+    let prices = prices.into_iter();
+    config.prices = prices
+        .filter_map(|(ids, node)| read_price::price(ids, node, faults))
+        .collect();
+    if let Some((node, place)) = budgets_node {
+        config.budgets = read_price::budgets(node, &place.path, faults);
     }
     for (node, path) in providers {
         config
@@ -83,6 +94,8 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.public_catalogue = is_set(fields.flag("public_catalogue"));
     server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
     server.gateway_key_header = fields.text("gateway_key_header");
+    server.header_prefix = fields.text("header_prefix");
+    server.custody_origin = read_target::label(&mut fields, "custody_origin");
     fields.finish();
     server
 }
@@ -151,12 +164,14 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     fields.require("targets", cure);
     let targets = targets(&mut fields, cure);
     let early = fields.whole("early_head_after_ms", EARLY_MS);
+    let residency = residency(&mut fields);
     fields.finish();
     Some(Model {
         id,
         aliases,
         targets,
         early_head_after_ms: early.map(|said| said.value),
+        residency,
     })
 }
 

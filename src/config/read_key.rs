@@ -3,14 +3,21 @@
 use crate::config::fault::{At, Faults};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
-use crate::config::schema::{Key, Tenant};
+use crate::config::read_residency::residency;
+use crate::config::schema::{Allowance, Key, Tenant};
 
 /// Reads one tenant.
 pub fn tenant(node: Node, path: &str, faults: &mut Faults) -> Option<Tenant> {
     let mut fields = Fields::new(node, path, faults)?;
     let name = fields.required_text("name", "keys say it as `tenant`");
+    let residency = residency(&mut fields);
+    let allowance = allowance(&mut fields);
     fields.finish();
-    Some(Tenant { name })
+    Some(Tenant {
+        name,
+        residency,
+        allowance,
+    })
 }
 
 /// Reads one key.
@@ -25,8 +32,10 @@ pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
     });
     let models = fields.texts("models");
     let tiers = fields.texts("tiers");
+    let residency = residency(&mut fields);
     let relay = fields.texts("relay");
     let expires = fields.text("expires");
+    let allowance = allowance(&mut fields);
     let metadata = words(&mut fields, "metadata");
     let faults = fields.finish();
     Some(Key {
@@ -35,8 +44,10 @@ pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
         tenant,
         models,
         tiers,
+        residency,
         relay,
         expires,
+        allowance,
         metadata,
     })
 }
@@ -69,6 +80,21 @@ fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
     }
     Some(digest)
 }
+
+/// What a key or a tenant may use.
+fn allowance(fields: &mut Fields<'_>) -> Allowance {
+    let mut whole = |name| fields.whole(name, 1..=RATE_MAX).map(|said| said.value);
+    Allowance {
+        requests_per_minute: whole("requests_per_minute"),
+        tokens_per_minute: whole("tokens_per_minute"),
+        concurrent: whole("concurrent"),
+        budget_day: fields.amount("budget_day"),
+        budget_month: fields.amount("budget_month"),
+    }
+}
+
+/// No rate that anybody means is higher.
+const RATE_MAX: u64 = 1_000_000_000_000;
 
 /// A table of the operator's own names and words.
 fn words(fields: &mut Fields<'_>, name: &'static str) -> Vec<(At<String>, String)> {

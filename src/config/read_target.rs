@@ -2,6 +2,7 @@
 
 use crate::config::fault::{At, Faults, Place, shown};
 use crate::config::fields::{Fields, wrong_type};
+use crate::config::network::Network;
 use crate::config::node::{Node, Value};
 use crate::config::schema::{Stated, Target};
 
@@ -13,7 +14,25 @@ pub fn stated(fields: &mut Fields<'_>) -> Stated {
         jurisdiction: word(fields, "jurisdiction"),
         custody_label: label(fields, "custody_label"),
         credential_source: word(fields, "credential_source"),
+        networks: networks(fields),
     }
+}
+
+fn networks(fields: &mut Fields<'_>) -> Option<Vec<Network>> {
+    let said = fields.texts("networks")?;
+    let mut networks = Vec::with_capacity(said.len());
+    for network in said {
+        match Network::parse(&network.value) {
+            Ok(read) => networks.push(read),
+            Err(text) => fields.faults.push(&network.place, text),
+        }
+    }
+    if networks.is_empty() && fields.faults.is_empty() {
+        let place = fields.place();
+        let text = "`networks` is empty and would allow no address; leave it out to allow all";
+        fields.faults.push(&place, text);
+    }
+    Some(networks)
 }
 
 /// One target: `"provider/upstream-model"`, or a table with that as `model`.
@@ -76,7 +95,7 @@ fn word(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
 }
 
 /// A text that stands in a header.
-fn label(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
+pub fn label(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
     let said = fields.text(name)?;
     if is_label(&said.value) {
         return Some(said);

@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::fault::{At, Place};
+use crate::config::network::Network;
 use crate::limits::Limits;
 
 /// A whole configuration.
@@ -26,6 +27,10 @@ pub struct Config {
     pub keys: Vec<Key>,
     /// `[model_facts]`, in order.
     pub model_facts: Vec<ModelFacts>,
+    /// `[prices]`, in order.
+    pub prices: Vec<Price>,
+    /// `[budgets]`
+    pub budgets: Budgets,
     /// `[limits]`
     pub limits: Limits,
 }
@@ -64,6 +69,10 @@ pub struct Server {
     pub cors_origins: Vec<At<String>>,
     /// The header that outranks the usual carriers of a client's key.
     pub gateway_key_header: Option<At<String>>,
+    /// Before the names of the fields that tell where a request went.
+    pub header_prefix: Option<At<String>>,
+    /// Where a chain of custody begins.
+    pub custody_origin: Option<At<String>>,
 }
 
 impl Default for Server {
@@ -86,6 +95,8 @@ impl Default for Server {
             public_catalogue: false,
             cors_origins: Vec::new(),
             gateway_key_header: None,
+            header_prefix: None,
+            custody_origin: None,
         }
     }
 }
@@ -206,6 +217,8 @@ pub struct Stated {
     pub custody_label: Option<At<String>>,
     /// Whose credential is used.
     pub credential_source: Option<At<String>>,
+    /// Networks in which its addresses must lie.
+    pub networks: Option<Vec<Network>>,
 }
 
 /// Waits of one provider, in milliseconds; `None`: as in `[limits]`.
@@ -251,6 +264,8 @@ pub struct Model {
     /// Milliseconds after which a streamed chat gets its head; nought: never, `None`: as the server
     /// has it.
     pub early_head_after_ms: Option<u64>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
 }
 
 /// One of a model's `targets`.
@@ -280,6 +295,80 @@ pub struct DefaultRule {
 pub struct Tenant {
     /// Its name; none where it is missing, which is a fault already.
     pub name: Option<At<String>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
+    /// What all of its keys together may use.
+    pub allowance: Allowance,
+}
+
+/// What a key or a tenant may use; `None` bounds nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests in any 60 seconds.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens in any 60 seconds.
+    pub tokens_per_minute: Option<u64>,
+    /// Requests at one time.
+    pub concurrent: Option<u64>,
+    /// Dollars in a day, as written.
+    pub budget_day: Option<At<String>>,
+    /// Dollars in a month, as written.
+    pub budget_month: Option<At<String>>,
+}
+
+/// `[budgets]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// What a key with a budget gets of a model without a price.
+    pub unpriced: Unpriced,
+    /// Output tokens that are reserved for a request that sets no limit.
+    pub output_tokens_reserved: u64,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            unpriced: Unpriced::Refuse,
+            output_tokens_reserved: 4096,
+        }
+    }
+}
+
+/// What a key with a budget gets of a model without a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpriced {
+    /// Nothing.
+    Refuse,
+    /// All of it, for nothing.
+    Allow,
+}
+
+/// `[prices."PATTERN"]`: dollars for a million tokens, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// Pattern over `provider/upstream-model`.
+    pub ids: At<String>,
+    /// Uncached input.
+    pub input: Option<At<String>>,
+    /// Input read from a cache; `None`: as input.
+    pub cached: Option<At<String>>,
+    /// Input written to a cache; `None`: as input.
+    pub cache_write: Option<At<String>>,
+    /// Output.
+    pub output: Option<At<String>>,
+    /// Reasoning, where it is not output's price.
+    pub reasoning: Option<At<String>>,
+}
+
+/// `residency`, of a key, a tenant or a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Residency {
+    /// Jurisdictions that are allowed; `None`: all.
+    pub jurisdictions: Option<Vec<At<String>>>,
+    /// Regions that are allowed; `None`: all.
+    pub regions: Option<Vec<At<String>>>,
+    /// Providers that are allowed; `None`: all.
+    pub providers: Option<Vec<At<String>>>,
 }
 
 /// `[[key]]`
@@ -295,10 +384,14 @@ pub struct Key {
     pub models: Option<Vec<At<String>>>,
     /// Tiers that may be used; `None`: all.
     pub tiers: Option<Vec<At<String>>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
     pub relay: Option<Vec<At<String>>>,
     /// A day or a second from which on it is unknown.
     pub expires: Option<At<String>>,
+    /// What it may use.
+    pub allowance: Allowance,
     /// The operator's own words about it.
     pub metadata: Vec<(At<String>, String)>,
 }

@@ -2,6 +2,9 @@
 //!
 //! The key itself is never held: its digest stands for it.
 
+use crate::govern::allowance::Allowance;
+use crate::govern::residency::Residency;
+
 /// SHA-256 of a client's key.
 pub type KeyDigest = [u8; 32];
 
@@ -28,8 +31,12 @@ pub struct Rules {
     pub models: Option<Vec<String>>,
     /// Tiers of targets that may be used.
     pub tiers: Option<Vec<String>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used, or `*`; `None`: as the gateway has it.
     pub relay: Option<Vec<String>>,
+    /// What it may use.
+    pub allowance: Allowance,
     /// The operator's own words about it.
     pub metadata: Vec<(String, String)>,
 }
@@ -39,6 +46,10 @@ pub struct Rules {
 pub struct Tenant {
     /// Its name, as keys say it.
     pub name: Box<str>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
+    /// What all of its keys together may use.
+    pub allowance: Allowance,
 }
 
 /// Whether this can be a key's id: it stands in records, paths and command lines.

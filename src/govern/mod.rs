@@ -1,7 +1,14 @@
 //! Governance as plain data and arithmetic: who may use what, and what each exchange was. No I/O,
 //! no clock, no randomness.
 
+pub mod account;
+pub mod allowance;
 pub mod date;
+pub mod estimate;
 pub mod journal;
 pub mod key;
+pub mod money;
+pub mod price;
 pub mod record;
+pub mod residency;
+pub mod window;

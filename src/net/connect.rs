@@ -175,19 +175,31 @@ impl Addresses {
     }
 }
 
-/// Opens a connection to `endpoint`, its TLS handshake done. Safe to drop: what was begun is closed.
+/// Opens a connection to one of the endpoint's addresses that `admits` says yes to, its TLS handshake
+/// done. Safe to drop: what was begun is closed.
 ///
 /// # Errors
 ///
-/// When the name has no address, no address answers in time, or TLS says no. After the first two a
-/// new resolution is asked for. [`Kind::Exhausted`] is no fault of the endpoint's.
-pub async fn connect(endpoint: &Endpoint, waits: Waits) -> Result<Stream, NetError> {
+/// When the name has no address, none that is admitted, no address answers in time, or TLS says no.
+/// After the first three a new resolution is asked for. [`Kind::Exhausted`] is no fault of the
+/// endpoint's.
+pub async fn connect(
+    endpoint: &Endpoint,
+    waits: Waits,
+    admits: impl Fn(IpAddr) -> bool,
+) -> Result<Stream, NetError> {
     if reserve::is_short() {
         return Err(NetError::new(Act::Connect, Kind::Exhausted));
     }
     let known = endpoint.known(waits.resolve_ms).await?;
+    let admitted = known.in_order().filter(|(_, each)| admits(each.ip()));
+    let admitted: Vec<_> = admitted.collect();
+    if admitted.is_empty() {
+        endpoint.ask();
+        return Err(NetError::new(Act::Connect, Kind::Barred));
+    }
     let timeout = NetError::new(Act::Connect, Kind::Timeout);
-    let raced = timer::within(waits.connect_ms, race(known.in_order().collect())).await;
+    let raced = timer::within(waits.connect_ms, race(admitted)).await;
     let (index, stream) = match raced.unwrap_or(Err(timeout)) {
         Ok(won) => won,
         Err(failure) => {

@@ -42,6 +42,8 @@ pub enum Kind {
     Unreachable,
     /// The name has no address.
     NoAddress,
+    /// All addresses of the name lie outside the networks that are allowed.
+    Barred,
     /// The address is taken.
     InUse,
     /// We stopped it ourselves.
@@ -169,6 +171,7 @@ impl fmt::Display for Kind {
             Self::Refused => "refused",
             Self::Unreachable => "no way to the address",
             Self::NoAddress => "the name has no address",
+            Self::Barred => "the address is outside the allowed networks",
             Self::InUse => "the address is in use",
             Self::Stopped => "stopped",
             Self::Exhausted => "no descriptors or kernel memory left",

@@ -44,7 +44,7 @@ pub(crate) async fn pair() -> (Stream, Stream) {
     let (mut listener, address) = listen();
     let endpoint = endpoint_at(address, None);
     let accepted = task::spawn(async move { listener.accept().await.expect("accepts") });
-    let client = connect(&endpoint, WAITS).await.expect("connects");
+    let client = connect(&endpoint, WAITS, |_| true).await.expect("connects");
     (client, accepted.await.expect("no panic"))
 }
 

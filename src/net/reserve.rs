@@ -93,12 +93,12 @@ mod tests {
             assert_eq!(reserve.lend(|| ()), None);
             // A descriptor is free, and it is not for connecting.
             hoard.pop();
-            let refused = connect(&endpoint, WAITS).await.err();
+            let refused = connect(&endpoint, WAITS, |_| true).await.err();
             assert_eq!(refused.map(|error| error.kind()), Some(Kind::Exhausted));
             assert!(reserve.restore() && !is_short());
             // With another one free it is.
             hoard.pop();
-            assert!(connect(&endpoint, WAITS).await.is_ok());
+            assert!(connect(&endpoint, WAITS, |_| true).await.is_ok());
             drop(stolen);
             drop(reserve);
             assert!(!is_short());

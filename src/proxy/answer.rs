@@ -17,11 +17,12 @@ use crate::limits::{ERROR_BODY_BYTES_MAX, LOGGED_ID_BYTES_MAX};
 use crate::net::boxed::boxed;
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
-use crate::proxy::answer_head::{self, BodyForm, Frame};
+use crate::proxy::answer_head::{self, BodyForm, Frame, Withheld};
 use crate::proxy::body_mode::{Found, Mode};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::content::{Content, content_kind, declared_length, is_encoded};
+use crate::proxy::custody;
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::relay::{Relay, State, Step};
 use crate::proxy::reply::{self, Voice};
@@ -152,11 +153,13 @@ impl<'w> Delivery<'_, 'w> {
         };
         let body = self.body_form(upstream, &mode);
         let frame = self.voice.frame.with_body(body);
-        let mut out = buffers::take(buffers::Class::Quiet);
+        let room = upstream.head_end + OWN_FIELDS_BYTES;
+        let mut out = buffers::take(buffers::Class::fitting(room));
         let holds = |value: &[u8]| self.shows_key(value);
         let head = (&upstream.head, upstream.buf.as_slice());
         let now = Instant::from_nanos(exchange.head_at);
         answer_head::passthrough(&mut out, head, self.wire, (&frame, now), holds);
+        custody::fields(&mut out, frame.custody, exchange);
         if self.voice.timing {
             answer_head::server_timing(&mut out, exchange, now);
         }
@@ -255,6 +258,7 @@ impl<'w> Delivery<'_, 'w> {
         self.notes_field(&mut out);
         out.extend_from_slice(b"content-type: text/event-stream; charset=utf-8\r\n");
         out.extend_from_slice(b"cache-control: no-cache\r\n");
+        custody::fields(&mut out, frame.custody, exchange);
         if self.voice.timing {
             answer_head::server_timing(&mut out, exchange, now);
         }
@@ -324,7 +328,7 @@ impl<'w> Delivery<'_, 'w> {
             &mut fields,
             (&upstream.head, upstream.buf.as_slice()),
             wires,
-            false,
+            self.withheld(false),
             |value| self.shows_key(value),
         );
         self.notes_field(&mut fields);
@@ -436,7 +440,7 @@ impl<'w> Delivery<'_, 'w> {
             &mut fields,
             (&upstream.head, upstream.buf.as_slice()),
             (self.provider.wire, self.voice.wire),
-            told.should_retry.is_some(),
+            self.withheld(told.should_retry.is_some()),
             |value| self.shows_key(value),
         );
         self.notes_field(&mut fields);
@@ -515,6 +519,14 @@ impl<'w> Delivery<'_, 'w> {
         }
     }
 
+    /// What of the provider's fields is ours here.
+    fn withheld(&self, should_retry: bool) -> Withheld {
+        Withheld {
+            should_retry,
+            limits: self.voice.frame.own_limits,
+        }
+    }
+
     /// `x-ringway-translation`, where something was lost.
     fn notes_field(&self, out: &mut Vec<u8>) {
         if !self.notes.is_empty() {
@@ -523,6 +535,9 @@ impl<'w> Delivery<'_, 'w> {
         }
     }
 }
+
+/// What the gateway's own fields take, by far the most times.
+const OWN_FIELDS_BYTES: usize = 768;
 
 /// How the relay of an answer begins.
 struct Opening {

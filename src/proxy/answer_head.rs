@@ -11,6 +11,8 @@ use crate::json::write::number_into;
 use crate::net::clock::{self, Instant};
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::{Drain, Phase};
+use crate::proxy::own_limits::OwnLimits;
+use crate::route::custody::Custody;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log::id_text;
 use crate::translate::headers;
@@ -42,10 +44,14 @@ pub struct Frame<'f> {
     pub body: BodyForm,
     /// Whole field lines that go along: cross-origin rules.
     pub extra: &'f [u8],
+    /// The names of the fields that are ours.
+    pub custody: &'f Custody,
     /// What the day is.
     pub dates: &'f Dates,
     /// The end of the process.
     pub drain: &'f Drain,
+    /// Rates that `extra` tells, and a provider's fields do not.
+    pub own_limits: OwnLimits,
 }
 
 impl Frame<'_> {
@@ -98,7 +104,7 @@ pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>, now: Instant) {
     encode::status_line(out, status);
     out.extend_from_slice(&frame.dates.line(now));
     let id = id_text(frame.id);
-    for name in [IDS[0], IDS[1], OWN_ID] {
+    for name in [IDS[0], IDS[1], &frame.custody.request_id] {
         encode::known_field(out, name.as_bytes(), id.as_bytes());
     }
     frame.framing(out);
@@ -129,7 +135,11 @@ pub fn passthrough(
     };
     let mut is_dated = false;
     for (name, value) in head.fields.iter(buf) {
-        let withheld = is_withheld(name) || is_ours(name) || head.fields.is_hop_by_hop(buf, name);
+        let withheld = is_withheld(name)
+            || frame.own_limits.replaces(name)
+            || is_ours(name)
+            || frame.custody.is_claimed_by(name)
+            || head.fields.is_hop_by_hop(buf, name);
         if !withheld && !holds_credential(value) {
             is_dated |= name.eq_ignore_ascii_case(b"date");
             encode::known_field(out, name, value);
@@ -144,7 +154,7 @@ pub fn passthrough(
             encode::known_field(out, name.as_bytes(), id.as_bytes());
         }
     }
-    encode::known_field(out, OWN_ID.as_bytes(), id.as_bytes());
+    encode::known_field(out, frame.custody.request_id.as_bytes(), id.as_bytes());
     frame.framing(out);
 }
 
@@ -158,7 +168,11 @@ pub fn translated(
     holds_credential: impl Fn(&[u8]) -> bool,
 ) {
     start(out, 200, frame, now);
-    translated_fields(out, upstream, wires, false, holds_credential);
+    let withheld = Withheld {
+        should_retry: false,
+        limits: frame.own_limits,
+    };
+    translated_fields(out, upstream, wires, withheld, holds_credential);
 }
 
 /// Appends `server-timing`: what the gateway took before it sent the request on, and what the
@@ -192,13 +206,22 @@ fn millis(out: &mut Vec<u8>, nanos: u64) {
     }
 }
 
-/// The provider's fields that have a meaning across the wires, less its `x-should-retry` where the
-/// gateway says one of its own (`overruled`), and less what holds the credential.
+/// What of a provider's fields the gateway says itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Withheld {
+    /// `x-should-retry`
+    pub should_retry: bool,
+    /// Rates.
+    pub limits: OwnLimits,
+}
+
+/// The provider's fields that have a meaning across the wires, less those that the gateway says
+/// itself, and less what holds the credential.
 pub fn translated_fields(
     out: &mut Vec<u8>,
     upstream: (&ResponseHead, &[u8]),
     wires: (Wire, Wire),
-    overruled: bool,
+    withheld: Withheld,
     holds_credential: impl Fn(&[u8]) -> bool,
 ) {
     let (head, buf) = upstream;
@@ -209,8 +232,9 @@ pub fn translated_fields(
     }
     let now_unix_ms = clock::unix_millis();
     headers::map(wires, head.fields.iter(buf), now_unix_ms, |name, value| {
-        let withheld = overruled && name == "x-should-retry";
-        if !withheld && !holds_credential(value) {
+        let is_ours = withheld.should_retry && name == "x-should-retry"
+            || withheld.limits.replaces(name.as_bytes());
+        if !is_ours && !holds_credential(value) {
             encode::field(out, name.as_bytes(), value);
         }
     });
@@ -251,5 +275,3 @@ fn is_withheld(name: &[u8]) -> bool {
 
 /// Names under which clients look for a request id.
 const IDS: [&str; 2] = ["x-request-id", "request-id"];
-/// The name that means ours, whatever else a head says.
-const OWN_ID: &str = "x-ringway-request-id";

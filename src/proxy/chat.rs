@@ -8,6 +8,7 @@ use crate::chat::error::{ApiError, ErrorKind};
 use crate::http1::method::Method;
 use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
+use crate::proxy::admission;
 use crate::proxy::answer::Delivery;
 use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, Unfit};
 use crate::proxy::client::Client;
@@ -19,6 +20,7 @@ use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
 use crate::proxy::local;
+use crate::proxy::policy;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
@@ -27,7 +29,7 @@ use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::{Exchange, TargetAsked};
 use crate::translate::context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::wire::peek;
@@ -46,6 +48,12 @@ pub async fn run<'w>(
         Ok(peek) => peek,
         Err(fault) => return Step::Over(refuse_body(client, exchange, voice, &fault).await),
     };
+    let tier = match policy::tier(&worker.plan, inbound, Some(&peek)) {
+        Ok(tier) => tier,
+        Err(denied) => {
+            return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
+        }
+    };
     let asked = peek.model(inbound.body()).text();
     exchange.model_asked = Some(bounded(&asked).into());
     exchange.stream = peek.stream();
@@ -59,10 +67,10 @@ pub async fn run<'w>(
         },
         None => plan.resolve(&asked, inbound.provider_header(), inbound.key.as_deref()),
     };
-    let targets = match &resolution {
+    let targets = match resolution {
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
-            let message = unknown_model(forbidden.as_deref().unwrap_or(&asked), near);
+            let message = unknown_model(forbidden.as_deref().unwrap_or(&asked), &near);
             let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
                 .param("model")
                 .code("model_not_found");
@@ -75,17 +83,40 @@ pub async fn run<'w>(
     };
     let streams = purpose == Purpose::Chat && peek.stream();
     let early_ms = streams.then(|| plan.early_head_ms(&asked)).flatten();
+    let by = (Some(&*asked), tier.as_deref());
+    let targets = match policy::admitted(plan, inbound, targets, by, exchange) {
+        Ok(targets) => targets,
+        Err(denied) => {
+            return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
+        }
+    };
+    let key = inbound.key.as_deref();
+    let mut lines = Vec::new();
+    let (voice, admitted) = match purpose {
+        Purpose::Chat => {
+            let asked = (inbound.body(), &peek, &*targets);
+            admission::chat(client, worker, key, asked, voice, &mut lines)
+        }
+        Purpose::Count => admission::request(client, worker, (key, false), voice, &mut lines),
+    };
+    if let Err(denied) = admitted {
+        let refused = denied.refused();
+        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+    }
     let asked = Asked {
         worker,
         inbound,
         peek: &peek,
         purpose,
     };
-    let run = Run { asked, voice };
+    let run = Run {
+        asked,
+        voice: &voice,
+    };
     if let Some(ms) = early_ms {
         run.arm(client, ms, exchange);
     }
-    let step = run.attempts(client, targets, exchange).await;
+    let step = run.attempts(client, &targets, exchange).await;
     if let Some(early) = client.early.take().filter(|early| early.has_begun()) {
         worker.meter.borrow_mut().counters.early_heads += 1;
         exchange.early_head = true;
@@ -172,6 +203,7 @@ impl<'r, 'w> Run<'r, 'w> {
         exchange.provider = Some(target.provider);
         exchange.upstream_wire = provider.map(|provider| provider.wire);
         exchange.model_sent = Some(bounded(&target.model).into());
+        exchange.price = self.asked.worker.plan.price_number(target);
     }
 
     /// One attempt at one target, delivered if it may be shown.
@@ -182,14 +214,16 @@ impl<'r, 'w> Run<'r, 'w> {
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
+        let is_fallback = candidate.is_fallback();
         let Candidate {
             target,
             provider,
-            is_fallback,
+            rank,
             request,
         } = candidate;
         let worker = self.asked.worker;
         self.name(target, exchange);
+        exchange.target = None;
         if is_fallback {
             worker.meter.borrow_mut().counters.fallbacks += 1;
         }
@@ -201,6 +235,12 @@ impl<'r, 'w> Run<'r, 'w> {
                 return Ok(Step::Over(next));
             }
         };
+        exchange.target = Some(TargetAsked {
+            provider: target.provider,
+            number: target.number,
+            option: target.option,
+            rank,
+        });
         let losses = prepared.notes.count();
         exchange.losses = (losses > 0).then(|| prepared.notes.header());
         worker.meter.borrow_mut().counters.losses += losses as u64;
@@ -211,12 +251,16 @@ impl<'r, 'w> Run<'r, 'w> {
         };
         let at = At {
             provider: target.provider,
+            facts: target.facts.as_deref().unwrap_or(&provider.facts),
             started,
             until: is_fallback.then_some(others.until()),
         };
         let outcome = upstream::attempt(client, worker, at, &prepared.out, exchange).await;
         let mut record = Attempt {
             provider: target.provider,
+            number: target.number,
+            started_at: started.as_nanos(),
+            peer: exchange.peer.take(),
             ..Attempt::default()
         };
         let terms = Terms {

@@ -15,6 +15,7 @@ use crate::net::clock::{self, Instant};
 use crate::net::reader::Reader;
 use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
+use crate::proxy::admitted::Admission;
 use crate::proxy::answer_head::BodyForm;
 use crate::proxy::drain::{Drain, Phase};
 use crate::proxy::early::EarlyHead;
@@ -36,6 +37,8 @@ pub struct Client<'w> {
     pub early: Option<Box<EarlyHead>>,
     /// The end of the process.
     pub drain: &'w Drain,
+    /// What the request in hand has reserved.
+    pub admission: Option<Admission>,
 }
 
 /// Why waiting ended without its result.

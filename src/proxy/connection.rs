@@ -21,11 +21,13 @@ use crate::net::clock;
 use crate::net::random;
 use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
+use crate::proxy::admitted;
 use crate::proxy::answer_head::{BodyForm, Frame};
 use crate::proxy::client::Client;
 use crate::proxy::endpoint::Endpoint;
 use crate::proxy::exchange;
 use crate::proxy::ingress::{self, HeadEnd, HeadRead};
+use crate::proxy::own_limits::OwnLimits;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::{Place, Worker};
@@ -55,6 +57,7 @@ pub fn serve(
             look: None,
             early: None,
             drain: &worker.drain,
+            admission: None,
         };
         let limits = worker.limits();
         let mut head = RequestHead::new();
@@ -125,6 +128,11 @@ async fn run_guarded(
         None => boxed(|| after_panic(client, worker, &mut record)).await,
     };
     record.ended_at = clock::now().as_nanos();
+    let price = record.price.and_then(|it| worker.plan.prices.get(it));
+    admitted::set_cost(&mut record, price);
+    if let Some(admission) = client.admission.take() {
+        admission.settle(&mut record, price);
+    }
     worker.settle(&record);
     next
 }
@@ -180,8 +188,10 @@ fn voice(wire: Wire, id: u128, worker: &Worker) -> Voice<'_> {
         keep_alive: false,
         body: BodyForm::None,
         extra: b"",
+        custody: &worker.plan.custody,
         dates: &worker.dates,
         drain: &worker.drain,
+        own_limits: OwnLimits::default(),
     };
     Voice {
         wire,

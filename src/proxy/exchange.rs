@@ -21,11 +21,12 @@ use crate::proxy::failure::Kind;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::ingress::{self, BodyRead, BodyRefusal, HeadRead};
 use crate::proxy::missed::unread_refusal;
+use crate::proxy::own_limits::OwnLimits;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
-use crate::proxy::{catalogue, chat, cors, local, relayed, wishes};
+use crate::proxy::{admission, catalogue, chat, cors, local, relayed, wishes};
 use crate::route::client_key::KeyHandle;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::wire::kind::Wire;
@@ -74,15 +75,19 @@ pub async fn run<'w>(
     let wire = endpoint.wire(rest, anthropic);
     exchange.client_wire = Some(wire);
     let origin = head.field(&client.input, "origin");
-    let extra = cors::lines(origin, &worker.plan.server.cors_origins);
+    let exposed = &worker.plan.custody.exposed;
+    let extra = cors::lines(origin, &worker.plan.server.cors_origins, exposed);
+    exchange.trace = wishes::trace_id(head, &client.input).map(Text::from);
     let frame = Frame {
         id: exchange.id,
         version: head.version,
         keep_alive: head.keep_alive && !last,
         body: BodyForm::None,
         extra: &extra,
+        custody: &worker.plan.custody,
         dates: &worker.dates,
         drain: &worker.drain,
+        own_limits: OwnLimits::default(),
     };
     let voice = Voice {
         wire,
@@ -183,17 +188,36 @@ impl<'w> Request<'_, 'w> {
             }
         }
         if self.endpoint == Endpoint::Relay {
-            let relay = relayed::Request {
-                worker: self.worker,
-                path: self.path,
-                body_at: self.body_at,
-                voice: self.voice,
-                key,
-                presented,
-            };
-            return boxed(|| relay.run(client, head, exchange)).await;
+            return self.relayed(client, head, (presented, key), exchange).await;
         }
         self.held(client, head, (presented, key), exchange).await
+    }
+
+    /// Every other path of a provider's.
+    async fn relayed(
+        self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        (presented, key): (Presented, Option<KeyHandle>),
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
+        let mut lines = Vec::new();
+        let asked = (key.as_deref(), head.method == Method::Post);
+        let (voice, admitted) =
+            admission::request(client, self.worker, asked, &self.voice, &mut lines);
+        if let Err(denied) = admitted {
+            let refused = denied.refused();
+            return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+        }
+        let relay = relayed::Request {
+            worker: self.worker,
+            path: self.path,
+            body_at: self.body_at,
+            voice,
+            key,
+            presented,
+        };
+        boxed(|| relay.run(client, head, exchange)).await
     }
 
     /// Endpoints whose body is read whole before anything else happens.

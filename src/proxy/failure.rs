@@ -39,6 +39,8 @@ pub enum Kind {
     ClientStalled,
     /// The provider's name has no address yet.
     Unresolved,
+    /// The provider's addresses lie outside the networks that are allowed for it.
+    Network,
     /// No connection to the provider.
     Connect,
     /// The connection was not up in time.
@@ -154,6 +156,14 @@ impl Kind {
                 true,
                 "unresolved",
                 "upstream provider could not be resolved",
+            ),
+            Self::Network => (
+                Upstream,
+                502,
+                Api,
+                true,
+                "network",
+                "upstream provider is outside the networks that are allowed for it",
             ),
             Self::Connect => (
                 Upstream,
@@ -343,6 +353,7 @@ impl Kind {
     pub const fn scope(self) -> Scope {
         match self {
             Self::Unresolved
+            | Self::Network
             | Self::Connect
             | Self::ConnectTimeout
             | Self::Tls
@@ -402,12 +413,13 @@ mod tests {
         }
     }
 
-    const ALL: [Kind; 25] = [
+    const ALL: [Kind; 26] = [
         Kind::Status,
         Kind::Credential,
         Kind::ClientGone,
         Kind::ClientStalled,
         Kind::Unresolved,
+        Kind::Network,
         Kind::Connect,
         Kind::ConnectTimeout,
         Kind::Tls,

@@ -5,6 +5,8 @@
 //! `relay` (answer out), `reply` (answers of our own). `failure` holds the one table from what
 //! went wrong to what follows.
 
+pub mod admission;
+pub mod admitted;
 pub mod answer;
 pub mod answer_head;
 pub mod auth;
@@ -19,6 +21,7 @@ pub mod connection;
 pub mod content;
 pub mod cooldown;
 pub mod cors;
+pub mod custody;
 pub mod dates;
 pub mod drain;
 pub mod early;
@@ -33,8 +36,11 @@ pub mod ingress;
 pub mod limited;
 pub mod local;
 pub mod missed;
+pub mod own_limits;
+pub mod policy;
 pub mod prepare;
 pub mod relay;
+pub mod relay_target;
 pub mod relayed;
 pub mod reply;
 pub mod retries;

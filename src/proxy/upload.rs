@@ -29,6 +29,7 @@ use crate::proxy::missed::{Missed, unread};
 use crate::proxy::reply::Refused;
 use crate::proxy::upstream::{self, Early, Outbound, Upstream};
 use crate::proxy::worker::Worker;
+use crate::route::target::TargetFacts;
 use crate::telemetry::exchange::Exchange;
 use crate::wire::multipart::{Finder, FormFault};
 
@@ -158,17 +159,18 @@ impl Upload {
     pub async fn run(
         mut self,
         client: &mut Client<'_>,
-        (worker, provider): (&Worker, usize),
+        (worker, provider, facts): (&Worker, usize, &TargetFacts),
         mut out: Vec<u8>,
         late: &JudgeLate<'_>,
         exchange: &mut Exchange,
     ) -> Result<Result<Upstream, Failure>, Missed> {
         let limits = worker.limits();
         self.end_head(&mut out);
-        let mut stream = match boxed(|| upstream::open(client, worker, provider, exchange)).await {
-            Ok((stream, _)) => stream,
-            Err(failure) => return Ok(Err(failure)),
-        };
+        let mut stream =
+            match boxed(|| upstream::open(client, worker, (provider, facts), exchange)).await {
+                Ok((stream, _)) => stream,
+                Err(failure) => return Ok(Err(failure)),
+            };
         stream.revoke_on_drop(true);
         // While the connection was made, the client was watched: what it sent is body.
         client.input.append(&mut client.ahead);
@@ -307,7 +309,7 @@ impl Upload {
 fn bad_form(fault: FormFault) -> Missed {
     let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_form");
     Missed::Refused(match fault {
-        FormFault::Malformed | FormFault::Promise => refused,
+        FormFault::Malformed | FormFault::Promise | FormFault::Tier => refused,
         FormFault::Repeated | FormFault::NotText => refused.param("model"),
     })
 }

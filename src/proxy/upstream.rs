@@ -24,7 +24,8 @@ use crate::net::timer::{self, Deadline};
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::worker::Worker;
-use crate::telemetry::attempts::Attempt;
+use crate::route::target::TargetFacts;
+use crate::telemetry::attempts::{Attempt, Peer};
 use crate::telemetry::exchange::Exchange;
 
 /// A request as it goes out: small pieces together, large ones from where they lie.
@@ -196,9 +197,11 @@ impl core::fmt::Debug for Upstream {
 
 /// Where and when one attempt is made.
 #[derive(Clone, Copy, Debug)]
-pub struct At {
+pub struct At<'p> {
     /// The provider, by its place in the plan.
     pub provider: usize,
+    /// What is stated of the target: also where its addresses may lie.
+    pub facts: &'p TargetFacts,
     /// When the attempt began.
     pub started: Instant,
     /// Where an attempt before it failed: when its answer is no longer waited for, whatever the
@@ -214,15 +217,21 @@ pub struct At {
 pub async fn attempt(
     client: &mut Client<'_>,
     worker: &Worker,
-    at: At,
+    at: At<'_>,
     out: &Outbound,
     exchange: &mut Exchange,
 ) -> Result<Upstream, Failure> {
     let At {
-        provider, started, ..
+        provider,
+        started,
+        facts,
+        ..
     } = at;
+    exchange.peer = None;
     let pooled = worker.pool.borrow_mut().take(provider, started);
-    if let Some(stream) = pooled {
+    let admits = |stream: &Stream| stream.peer().is_none_or(|peer| facts.admits(peer.ip()));
+    if let Some(stream) = pooled.filter(admits) {
+        exchange.peer = peer_of(&stream);
         let until = at.until(worker, started);
         let outcome = send_and_read(client, worker, (provider, until), stream, out, exchange).await;
         match outcome {
@@ -232,14 +241,14 @@ pub async fn attempt(
             outcome => return outcome.map_err(fresh_name),
         }
     }
-    let (stream, up_at) = boxed(|| open(client, worker, provider, exchange)).await?;
+    let (stream, up_at) = boxed(|| open(client, worker, (provider, facts), exchange)).await?;
     let until = at.until(worker, up_at);
     send_and_read(client, worker, (provider, until), stream, out, exchange)
         .await
         .map_err(fresh_name)
 }
 
-impl At {
+impl At<'_> {
     /// When the answer's head must be there on a connection that is up since `up_at`.
     fn until(&self, worker: &Worker, up_at: Instant) -> Instant {
         let own = up_at.plus_ms(wait_ms(worker, self.provider));
@@ -256,7 +265,7 @@ fn may_replace(worker: &Worker, failure: &Failure, started: Instant) -> bool {
 }
 
 /// Counts the retry, and gives what it takes the place of a line of its own.
-fn note_stale(worker: &Worker, at: At, failure: Failure, exchange: &mut Exchange) {
+fn note_stale(worker: &Worker, at: At<'_>, failure: Failure, exchange: &mut Exchange) {
     worker.meter.borrow_mut().counters.stale_retries += 1;
     exchange.attempts.push(Attempt {
         provider: at.provider,
@@ -265,6 +274,9 @@ fn note_stale(worker: &Worker, at: At, failure: Failure, exchange: &mut Exchange
         nanos: clock::now()
             .as_nanos()
             .saturating_sub(at.started.as_nanos()),
+        started_at: at.started.as_nanos(),
+        number: exchange.target.and_then(|target| target.number),
+        peer: exchange.peer.take(),
         ..Attempt::default()
     });
 }
@@ -317,7 +329,7 @@ pub fn fresh_name(failure: Failure) -> Failure {
 pub async fn open(
     client: &mut Client<'_>,
     worker: &Worker,
-    provider: usize,
+    (provider, facts): (usize, &TargetFacts),
     exchange: &mut Exchange,
 ) -> Result<(Stream, Instant), Failure> {
     let (Some(endpoint), Some(spec)) = (
@@ -338,21 +350,37 @@ pub async fn open(
     // The connector keeps to its waits by itself; the connection's own timer stands aside.
     client.deadline.clear();
     exchange.wait(clock::now().as_nanos());
-    let mut connecting = pin!(connect::connect(endpoint, waits));
+    let mut connecting = pin!(connect::connect(endpoint, waits, |ip| facts.admits(ip)));
     match client.watch(connecting.as_mut()).await {
         Ok(Ok(stream)) => {
             worker.meter.borrow_mut().counters.connected += 1;
+            exchange.peer = peer_of(&stream);
             let up_at = clock::now();
             exchange.waited(up_at.as_nanos());
             Ok((stream, up_at))
         }
-        Ok(Err(error)) => Err(connect_failure(error)),
+        Ok(Err(error)) => {
+            let failure = connect_failure(error);
+            if failure.kind == Kind::Network {
+                exchange.refused.push(failure.verdict().word);
+            }
+            Err(failure)
+        }
         Err(interrupt) => Err(interrupted(interrupt, Kind::ConnectTimeout)),
     }
 }
 
+/// The other end, where it has an address.
+fn peer_of(stream: &Stream) -> Option<Peer> {
+    Some(Peer {
+        address: stream.peer()?,
+        tls: stream.tls().map(|facts| facts.version),
+    })
+}
+
 fn connect_failure(error: NetError) -> Failure {
     let kind = match (error.act(), error.kind()) {
+        (_, NetKind::Barred) => Kind::Network,
         (_, NetKind::NoAddress) | (Act::Resolve, _) => Kind::Unresolved,
         (_, NetKind::Timeout) => Kind::ConnectTimeout,
         (_, NetKind::Exhausted) => Kind::NoRoom,

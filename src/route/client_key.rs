@@ -15,7 +15,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::govern::account::{Account, Accounts};
+use crate::govern::allowance::Allowance;
 use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant};
+use crate::govern::residency::Residency;
 use crate::route::glob::Glob;
 use crate::route::tenant::{Numbers, Tenant};
 
@@ -30,14 +33,20 @@ pub struct ClientKey {
     pub models: Option<Box<[Glob]>>,
     /// Tiers of targets that may be used; `None`: all.
     pub tiers: Option<Box<[Box<str>]>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
     pub relay: Option<Box<[Box<str>]>>,
     /// From then on it is unknown, in Unix milliseconds.
     pub expires_ms: Option<u64>,
+    /// What it may use.
+    pub allowance: Allowance,
+    /// What it has used; none where nothing bounds it.
+    pub account: Option<Arc<Account>>,
 }
 
 impl ClientKey {
-    fn new(key: &Key, tenant: Arc<Tenant>) -> Self {
+    fn new(key: &Key, tenant: Arc<Tenant>, account: Option<Arc<Account>>) -> Self {
         let rules = &key.rules;
         let globs = |ids: &Vec<String>| ids.iter().map(|id| Glob::new(id)).collect();
         let words = |words: &Vec<String>| words.iter().map(|word| word.as_str().into()).collect();
@@ -46,9 +55,34 @@ impl ClientKey {
             tenant,
             models: rules.models.as_ref().map(globs),
             tiers: rules.tiers.as_ref().map(words),
+            residency: rules.residency.clone(),
             relay: rules.relay.as_ref().map(words),
             expires_ms: key.expires_ms,
+            allowance: rules.allowance,
+            account,
         }
+    }
+
+    /// What requests with this key are held against.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts {
+            key: self.account.as_ref(),
+            tenant: self.tenant.account.as_ref(),
+        }
+    }
+
+    /// Whether tokens are bounded, of the key or its tenant.
+    #[must_use]
+    pub fn counts_tokens(&self) -> bool {
+        let counts = |it: &Allowance| it.tokens_per_minute.is_some();
+        counts(&self.allowance) || counts(&self.tenant.allowance)
+    }
+
+    /// Whether money is bounded, of the key or its tenant.
+    #[must_use]
+    pub fn has_budget(&self) -> bool {
+        self.allowance.has_budget() || self.tenant.allowance.has_budget()
     }
 
     /// Whether the key may ask for this id, as the client said it.
@@ -95,16 +129,23 @@ impl ClientKeys {
         for said in tenants {
             known
                 .entry(&said.name)
-                .or_insert_with(|| tenant_of(&said.name, numbers));
+                .or_insert_with(|| tenant_of(said, numbers));
         }
         let mut taken = HashSet::with_capacity(keys.len());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
         for key in keys.iter().filter(|key| taken.insert(key.digest)) {
-            let tenant = known
-                .entry(&key.tenant)
-                .or_insert_with(|| tenant_of(&key.tenant, numbers));
-            sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant))));
+            let tenant = known.entry(&key.tenant).or_insert_with(|| {
+                let unsaid = SaidTenant {
+                    name: key.tenant.clone(),
+                    ..SaidTenant::default()
+                };
+                tenant_of(&unsaid, numbers)
+            });
+            let account = numbers.key_account(&key.id, &key.rules.allowance);
+            sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant), account)));
         }
+        let ids: HashSet<&str> = keys.iter().map(|key| &*key.id).collect();
+        numbers.keep(|id| ids.contains(id), |name| known.contains_key(name));
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
         Self {
             sorted: sorted.into(),
@@ -156,10 +197,13 @@ impl ClientKeys {
     }
 }
 
-fn tenant_of(name: &str, numbers: &mut Numbers) -> Arc<Tenant> {
+fn tenant_of(said: &SaidTenant, numbers: &mut Numbers) -> Arc<Tenant> {
     Arc::new(Tenant {
-        name: name.into(),
-        number: numbers.of(name),
+        name: said.name.clone(),
+        number: numbers.of(&said.name),
+        residency: said.residency.clone(),
+        allowance: said.allowance,
+        account: numbers.tenant_account(&said.name, &said.allowance),
     })
 }
 
@@ -225,7 +269,7 @@ mod tests {
                 },
                 ..key("k")
             };
-            ClientKey::new(&key, Default::default())
+            ClientKey::new(&key, Default::default(), None)
         };
         assert!(with(None).allows("anything/at:all"));
         let some = with(Some(&["claude-*", "@openai/*"]));
@@ -265,7 +309,10 @@ mod tests {
             id: "own".into(),
             ..key("a")
         };
-        let tenant = Tenant { name: "a".into() };
+        let tenant = Tenant {
+            name: "a".into(),
+            ..Tenant::default()
+        };
         let keys = ClientKeys::new(
             &[own, key("a")],
             &[tenant.clone(), tenant],

@@ -1,15 +1,26 @@
 //! Tenants and client keys of the configuration: every fault collected.
 
 use crate::config::fault::{At, Faults, shown};
-use crate::config::schema::{Key as Said, Tenant as SaidTenant};
+use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as SaidTenant};
+use crate::govern::allowance::Allowance;
 use crate::govern::date;
 use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
 use crate::route::client_key::id_of;
+use crate::route::compile_policy::Known;
+use crate::route::prices::dollars;
 
 /// The tenants that are said. One without a key is probably not meant.
-pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec<Tenant> {
+pub(crate) fn tenants(
+    said: Vec<SaidTenant>,
+    keys: &[Said],
+    known: &Known,
+    faults: &mut Faults,
+) -> Vec<Tenant> {
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
-    for name in said.into_iter().filter_map(|tenant| tenant.name) {
+    for tenant in said {
+        let residency = tenant.residency.map(|said| known.residency(said, faults));
+        let allowance = allowance(tenant.allowance, faults);
+        let Some(name) = tenant.name else { continue };
         check_tenant(&name, faults);
         if tenants.iter().any(|known| *known.name == *name.value) {
             faults.push(&name.place, "the tenant stands here already");
@@ -19,17 +30,22 @@ pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec
         }
         tenants.push(Tenant {
             name: name.value.into(),
+            allowance,
+            residency,
         });
     }
     tenants
 }
 
 /// The keys that are said.
-pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
+pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::with_capacity(said.len());
     for key in said {
         check_tenant(&key.tenant, faults);
         let expires_ms = key.expires.and_then(|said| expiry(&said, faults));
+        let allowance = allowance(key.allowance, faults);
+        let tiers = key.tiers.map(|said| known.checked_tiers(said, faults));
+        let residency = key.residency.map(|said| known.residency(said, faults));
         let Some(sha256) = key.sha256 else { continue };
         let digest = sha256.value;
         if keys.iter().any(|known| known.digest == digest) {
@@ -46,8 +62,10 @@ pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
             expires_ms,
             rules: Rules {
                 models: key.models.map(texts),
-                tiers: key.tiers.map(texts),
+                tiers,
+                residency,
                 relay: key.relay.map(texts),
+                allowance,
                 metadata: key
                     .metadata
                     .into_iter()
@@ -57,6 +75,23 @@ pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
         });
     }
     keys
+}
+
+fn allowance(said: SaidAllowance, faults: &mut Faults) -> Allowance {
+    let SaidAllowance {
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent,
+        budget_day,
+        budget_month,
+    } = said;
+    Allowance {
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent,
+        budget_day: budget_day.and_then(|said| dollars(&said, faults)),
+        budget_month: budget_month.and_then(|said| dollars(&said, faults)),
+    }
 }
 
 fn texts(said: Vec<At<String>>) -> Vec<String> {

@@ -5,7 +5,7 @@
 use crate::config::material::Credential;
 use crate::config::schema::ListenAddress;
 use crate::route::plan::{Model, Plan};
-use crate::route::target::Target;
+use crate::route::target::{Target, TargetFacts};
 use crate::route::upstream::Provider;
 use crate::wire::kind::Wire;
 
@@ -28,6 +28,10 @@ pub fn listing(plan: &Plan, colour: bool) -> String {
     section(
         ["MODEL", "TARGET", "FROM OPENAI", "FROM ANTHROPIC"],
         models.collect(),
+    );
+    section(
+        ["TARGET", "TIER", "REGION", "JURISDICTION"],
+        stated_rows(plan),
     );
     section(
         ["BARE ID", "PROVIDER", "FROM OPENAI", "FROM ANTHROPIC"],
@@ -119,6 +123,32 @@ fn modes(plan: &Plan, target: &Target) -> [String; 2] {
     })
 }
 
+/// What is stated of providers, and of targets that state something of their own.
+fn stated_rows(plan: &Plan) -> Vec<[String; 4]> {
+    let row = |name: String, facts: &TargetFacts| {
+        let [tier, region, jurisdiction] = [&facts.tier, &facts.region, &facts.jurisdiction]
+            .map(|fact| fact.as_deref().unwrap_or_default().to_owned());
+        let is_stated = [&tier, &region, &jurisdiction]
+            .iter()
+            .any(|it| !it.is_empty());
+        is_stated.then_some([name, tier, region, jurisdiction])
+    };
+    let providers = plan.providers.iter();
+    let providers = providers.filter_map(|one| row(format!("{}/*", one.name), &one.facts));
+    let targets = plan.models.iter().flat_map(|model| &model.targets);
+    let targets = targets.filter_map(|target| {
+        let facts = target.facts.as_deref()?;
+        row(target_name(plan, target), facts)
+    });
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    for row in providers.chain(targets) {
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
 fn default_rows(plan: &Plan) -> Vec<[String; 4]> {
     let rows = plan.defaults.iter().filter_map(|rule| {
         let provider = plan.providers.get(rule.provider)?;
@@ -202,6 +232,19 @@ mod tests {
         let rows = "MODEL  TARGET  FROM OPENAI  FROM ANTHROPIC\n\
                     m      a/x     no key       as it is\n       \
                     o/y     as it is     translated\n";
+        assert!(shown.contains(rows), "{shown}");
+        assert!(!shown.contains("TIER"), "{shown}");
+    }
+
+    #[test]
+    fn listing_shows_what_is_stated_of_targets_once() {
+        let text = "[[provider]]\nname = \"a\"\nkind = \"anthropic\"\nkey = \"none\"\ntier = \"t\"\n\
+                    [[model]]\nid = \"m\"\ntargets = [{ model = \"a/x\", region = \"r\" }]\n\
+                    [[model]]\nid = \"n\"\ntargets = [{ model = \"a/x\", region = \"r\" }, \"a/y\"]\n";
+        let shown = listing(&plan(text), false);
+        let rows = "TARGET  TIER  REGION  JURISDICTION\n\
+                    a/*     t\n\
+                    a/x     t     r\n";
         assert!(shown.contains(rows), "{shown}");
     }
 }

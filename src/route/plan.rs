@@ -8,11 +8,15 @@
 use std::collections::HashMap;
 
 use crate::config::material::TlsMaterial;
-use crate::config::schema::{Driver, ListenAddress, LogSink};
+use crate::config::schema::{Budgets, Driver, ListenAddress, LogSink};
 use crate::govern::key::{Key, Tenant};
+use crate::govern::price::Price;
+use crate::govern::residency::Residency;
 use crate::limits::Limits;
 use crate::route::client_key::{ClientKey, ClientKeys};
+use crate::route::custody::Custody;
 use crate::route::glob::Glob;
+use crate::route::prices::Prices;
 use crate::route::target::{Target, TargetFacts};
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
@@ -35,6 +39,17 @@ pub struct Plan {
     pub(crate) by_id: HashMap<Box<str>, usize>,
     /// Provider of ids that are in no table; the first fitting pattern decides.
     pub defaults: Vec<DefaultRule>,
+    /// Tiers that any target states.
+    pub tiers: Box<[Box<str>]>,
+    /// Index into `models`, and into its targets, by number.
+    pub(crate) by_number: Box<[(usize, usize)]>,
+    /// Targets that state something of their own, by their models: it holds for them by whatever id
+    /// they are asked for.
+    pub(crate) deployments: HashMap<Box<str>, Vec<Target>>,
+    /// Some model has a residency.
+    pub(crate) has_residency: bool,
+    /// What answers say of where a request went.
+    pub custody: Custody,
     /// Client keys at start; none: whoever can connect may use everything.
     pub keys: ClientKeys,
     /// The keys of the configuration.
@@ -49,6 +64,12 @@ pub struct Plan {
     pub facts: ModelTable,
     /// The same of each target of the configuration, by its number.
     pub(crate) target_facts: Vec<ModelFacts>,
+    /// What models cost.
+    pub prices: Prices,
+    /// The number of the price of each target of the configuration, by its number.
+    pub(crate) target_prices: Vec<Option<usize>>,
+    /// What holds for keys and tenants with a budget.
+    pub budgets: Budgets,
 }
 
 /// Listeners and what belongs to them.
@@ -89,6 +110,8 @@ pub struct Model {
     pub targets: Vec<Target>,
     /// The same as the server's of this name, where it differs.
     pub early_head_after_ms: Option<u64>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
 }
 
 /// Provider of bare ids that fit a pattern.
@@ -148,6 +171,30 @@ impl Plan {
         own.or_else(|| self.provider_of(target).map(|provider| &provider.facts))
     }
 
+    /// A target of the configuration by its number.
+    #[must_use]
+    pub fn numbered(&self, number: usize) -> Option<&Target> {
+        let (model, option) = self.by_number.get(number)?;
+        self.models.get(*model)?.targets.get(*option)
+    }
+
+    /// What is stated of a target: by its number, or where it has none, of its provider.
+    #[must_use]
+    pub fn stated_at(&self, provider: usize, number: Option<usize>) -> Option<&TargetFacts> {
+        let target = number.and_then(|number| self.numbered(number));
+        match target {
+            Some(target) => self.stated_of(target),
+            None => self.providers.get(provider).map(|provider| &provider.facts),
+        }
+    }
+
+    /// The residency of the model that an id stands for.
+    #[must_use]
+    pub fn residency_of(&self, id: &str) -> Option<&Residency> {
+        let model = self.has_residency.then(|| self.model(id)).flatten();
+        model?.residency.as_ref()
+    }
+
     /// What is known of a target's model; only that of a client's own naming is looked up.
     #[must_use]
     pub fn facts_of(&self, target: &Target) -> &ModelFacts {
@@ -165,6 +212,24 @@ impl Plan {
             .and_then(|model| model.early_head_after_ms);
         let ms = own.unwrap_or(self.server.early_head_after_ms);
         (ms > 0).then_some(ms)
+    }
+
+    /// The number of a target's price; only that of a client's own naming is looked up.
+    #[must_use]
+    pub fn price_number(&self, target: &Target) -> Option<usize> {
+        match target
+            .number
+            .and_then(|number| self.target_prices.get(number))
+        {
+            Some(known) => *known,
+            None => self.prices.find(self.provider_of(target)?, &target.model),
+        }
+    }
+
+    /// What a target costs, where that is known.
+    #[must_use]
+    pub fn price_of(&self, target: &Target) -> Option<&Price> {
+        self.prices.get(self.price_number(target)?)
     }
 
     /// A model by id or alias, exact.

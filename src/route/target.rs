@@ -1,8 +1,10 @@
 //! What a route points at, and what a client's model id came to.
 
+use core::net::IpAddr;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::config::network::Network;
 use crate::json::write::escape_into;
 
 /// One model at one provider.
@@ -15,6 +17,8 @@ pub struct Target {
     /// Its number among the targets of the configuration, for what is remembered of it; none where
     /// a client's id made it.
     pub number: Option<usize>,
+    /// Its place in its model's list; nought where a client's id made it.
+    pub option: usize,
     /// What is stated of it; `None`: what its provider states.
     pub facts: Option<Arc<TargetFacts>>,
     /// Its share among targets of the same priority.
@@ -39,6 +43,17 @@ pub struct TargetFacts {
     pub custody_label: Option<Box<str>>,
     /// Whose credential is used.
     pub credential_source: Option<Box<str>>,
+    /// Networks in which its addresses must lie; `None`: any.
+    pub networks: Option<Box<[Network]>>,
+}
+
+impl TargetFacts {
+    /// Whether a connection may go to this address.
+    #[must_use]
+    pub fn admits(&self, address: IpAddr) -> bool {
+        let networks = self.networks.as_deref();
+        networks.is_none_or(|networks| networks.iter().any(|network| network.holds(address)))
+    }
 }
 
 impl Target {
@@ -53,6 +68,7 @@ impl Target {
             provider,
             model: model.into(),
             number: None,
+            option: 0,
             facts: None,
             weight: 1,
             priority: 0,
@@ -108,8 +124,8 @@ pub struct Listed<'p> {
 pub enum RelayResolution<'p> {
     /// By the body's model: as for a chat request.
     Model(Resolution<'p>),
-    /// By header or by wire: index into `Plan::providers`.
-    Provider(usize),
+    /// By header, or by wire all that speak it, each as a target without a model.
+    Providers(Vec<Target>),
     /// The provider header names no provider of the configuration.
     UnknownProvider,
     /// No provider of the wire is configured.

@@ -184,7 +184,8 @@ fn warm_up(worker: &Rc<Worker>) {
                     connect_ms: spec.timeouts.connect_ms,
                     handshake_ms: spec.timeouts.handshake_ms,
                 };
-                if let Ok(stream) = connect::connect(endpoint, waits).await {
+                let admits = |ip| spec.facts.admits(ip);
+                if let Ok(stream) = connect::connect(endpoint, waits, admits).await {
                     worker.pool.borrow_mut().put(index, stream, clock::now());
                 }
             }));

@@ -1,5 +1,7 @@
 //! The tries of one exchange, in order. Nearly always there is one: it is kept in place.
 
+use core::net::SocketAddr;
+
 /// One try at one target.
 #[derive(Clone, Debug, Default)]
 pub struct Attempt {
@@ -11,8 +13,23 @@ pub struct Attempt {
     pub fault: Option<&'static str>,
     /// Text for the log when the transport failed: no payload, no key.
     pub detail: Option<String>,
+    /// When it began, by the worker's monotonic clock; nought where nothing was asked.
+    pub started_at: u64,
     /// Length of the attempt.
     pub nanos: u64,
+    /// The target's number in the plan; none where a client's id made it.
+    pub number: Option<usize>,
+    /// The connection that it had, if it got that far.
+    pub peer: Option<Peer>,
+}
+
+/// The other end of a connection to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// The version of TLS; none in clear.
+    pub tls: Option<&'static str>,
 }
 
 /// Every try.

@@ -4,7 +4,7 @@
 
 use crate::chat::text::Text;
 use crate::chat::usage::{End, StopReason, Usage};
-use crate::telemetry::attempts::Attempts;
+use crate::telemetry::attempts::{Attempts, Peer};
 use crate::telemetry::gaps::Gaps;
 use crate::wire::kind::Wire;
 
@@ -78,6 +78,19 @@ impl Outcome {
     }
 }
 
+/// Which target was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetAsked {
+    /// Its provider, by its place in the plan.
+    pub provider: usize,
+    /// Its number in the plan; none where a client's id made it.
+    pub number: Option<usize>,
+    /// Its place in its model's list.
+    pub option: usize,
+    /// Targets that were asked before it.
+    pub rank: u32,
+}
+
 /// Everything that is told about one exchange.
 #[derive(Debug, Default)]
 pub struct Exchange {
@@ -99,6 +112,14 @@ pub struct Exchange {
     pub model_answered: Option<Text>,
     /// Index of the provider that answered.
     pub provider: Option<usize>,
+    /// The target that was asked last, if one was.
+    pub target: Option<TargetAsked>,
+    /// The connection that the attempt under way has.
+    pub peer: Option<Peer>,
+    /// Words of the policies that took targets out.
+    pub refused: Vec<&'static str>,
+    /// The client's own id of the trace, bounded.
+    pub trace: Option<Text>,
     /// That provider's own id of the request, bounded.
     pub upstream_request_id: Option<Text>,
     /// Every try, in order.
@@ -123,6 +144,12 @@ pub struct Exchange {
     pub deltas: u64,
     /// Token counts as the provider gave them.
     pub usage: Usage,
+    /// The number of the price of the target that was asked last, in the plan's prices.
+    pub price: Option<usize>,
+    /// Nano-dollars that it cost, where that is known.
+    pub cost_nanos: Option<u64>,
+    /// Some of that is estimated: the provider has not told all it used.
+    pub cost_estimated: bool,
     /// Why the model stopped.
     pub stop: Option<StopReason>,
     /// Members that the translation dropped or changed.

@@ -52,6 +52,7 @@ pub fn line<'p>(
     let upstream_id = exchange.upstream_request_id.as_ref().map(Text::as_bytes);
     text(out, ",\"upstream_request_id\":\"", upstream_id);
     attempts(out, exchange, provider);
+    cut(out, &exchange.refused);
     count(out, ",\"status\":", u64::from(exchange.status));
     word(out, ",\"end\":\"", exchange.outcome.name());
     if let Some(fault) = exchange.fault {
@@ -70,6 +71,12 @@ pub fn line<'p>(
     count(out, ",\"events\":", exchange.events);
     count(out, ",\"deltas\":", exchange.deltas);
     usage(out, exchange);
+    if let Some(nanos) = exchange.cost_nanos {
+        count(out, ",\"cost_nanos\":", nanos);
+    }
+    if exchange.cost_estimated {
+        out.extend_from_slice(b",\"cost_estimated\":true");
+    }
     if let Some(stop) = exchange.stop {
         word(out, ",\"stop\":\"", stop_name(stop));
     }
@@ -151,6 +158,21 @@ fn attempts<'p>(out: &mut Vec<u8>, exchange: &Exchange, name: impl Fn(usize) -> 
         if rank > 0 {
             out.insert(start, b',');
         }
+    }
+    out.push(b']');
+}
+
+/// The policies that took targets out.
+fn cut(out: &mut Vec<u8>, words: &[&str]) {
+    if words.is_empty() {
+        return;
+    }
+    out.extend_from_slice(b",\"cut\":[");
+    for (rank, word) in words.iter().enumerate() {
+        let quote: &[u8] = if rank > 0 { b",\"" } else { b"\"" };
+        out.extend_from_slice(quote);
+        out.extend_from_slice(word.as_bytes());
+        out.push(b'"');
     }
     out.push(b']');
 }

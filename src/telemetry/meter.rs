@@ -202,7 +202,20 @@ pub struct Counters {
     pub held_bytes: u64,
     /// Members dropped or changed in translation.
     pub losses: u64,
+    /// Requests refused by what a key or tenant may use, by [`LIMITED`].
+    pub limited: [u64; LIMITED.len()],
+    /// Nano-dollars that exchanges cost, where that is known.
+    pub cost_nanos: u64,
 }
+
+/// What requests are refused for by what their key or tenant may use, as the log says it.
+pub const LIMITED: [&str; 5] = [
+    "limit_requests",
+    "limit_tokens",
+    "limit_concurrent",
+    "budget",
+    "unpriced",
+];
 
 /// All that one worker has counted.
 #[derive(Clone, Debug, Default)]
@@ -235,6 +248,13 @@ impl Meter {
         if let Some(ns) = exchange.gateway() {
             self.gateway_us.record(ns / 1_000);
         }
+        if let Some(fault) = exchange.fault {
+            let counts = LIMITED.iter().zip(&mut self.counters.limited);
+            for (_, count) in counts.filter(|(word, _)| **word == fault) {
+                *count += 1;
+            }
+        }
+        self.counters.cost_nanos += exchange.cost_nanos.unwrap_or(0);
         let (Some(provider), Some(client), Some(upstream)) = (
             exchange.provider,
             exchange.client_wire,
@@ -385,6 +405,10 @@ impl Counters {
         self.panics += other.panics;
         self.held_bytes = self.held_bytes.max(other.held_bytes);
         self.losses += other.losses;
+        for (sum, count) in self.limited.iter_mut().zip(other.limited) {
+            *sum += count;
+        }
+        self.cost_nanos += other.cost_nanos;
     }
 }
 

@@ -5,7 +5,7 @@
 
 use core::fmt::Write as _;
 
-use crate::telemetry::meter::{Labels, Meter, OTHER, Series, Values};
+use crate::telemetry::meter::{LIMITED, Labels, Meter, OTHER, Series, Values};
 use crate::wire::kind::Wire;
 
 /// What the process knows beside its workers' meters.
@@ -144,7 +144,7 @@ fn process(out: &mut String, facts: &Facts) {
 #[expect(clippy::too_many_lines, reason = "one row per counter")]
 fn counters(out: &mut String, meter: &Meter) {
     let c = &meter.counters;
-    let rows: [(&str, &str, &str, u64); 16] = [
+    let rows: [(&str, &str, &str, u64); 17] = [
         (
             "ringway_connections_open",
             "gauge",
@@ -241,10 +241,22 @@ fn counters(out: &mut String, meter: &Meter) {
             "Members dropped or changed.",
             c.losses,
         ),
+        (
+            "ringway_cost_nanodollars_total",
+            "counter",
+            "What exchanges cost, where that is known.",
+            c.cost_nanos,
+        ),
     ];
     for (name, kind, help, value) in rows {
         head(out, name, kind, help);
         line(out, name, "", value);
+    }
+    let name = "ringway_refused_total";
+    let help = "Requests refused by what their key or tenant may use.";
+    head(out, name, "counter", help);
+    for (reason, count) in LIMITED.iter().zip(c.limited) {
+        line(out, name, &format!("reason=\"{reason}\""), count);
     }
 }
 

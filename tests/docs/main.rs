@@ -1,6 +1,8 @@
 //! The papers against the code: what they list is what there is.
 
 #[cfg(test)]
+mod governance;
+#[cfg(test)]
 mod map;
 #[cfg(test)]
 mod readme;

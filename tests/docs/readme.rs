@@ -45,6 +45,13 @@ fn readme_names_every_key_of_every_section_and_no_other() {
             "model = \"b/c\"\n",
         ),
         ("### [[key]]", "[[key]]", ""),
+        ("### [[tenant]]", "[[tenant]]", ""),
+        (
+            "### [prices.\"PATTERN\"]",
+            "[prices.x]",
+            "input = 1\noutput = 1\n",
+        ),
+        ("### [budgets]", "[budgets]", ""),
     ] {
         let known = known_keys(&format!("{table}\n{required}zzzzzzzzzzzzzzzz = 1\n"));
         let known = sorted(known.iter().map(String::as_str));

@@ -294,6 +294,36 @@ fn ni16_with_the_gate_off_a_model_has_what_all_of_its_targets_have() {
 }
 
 #[test]
+fn ni16_a_key_sees_what_the_targets_can_do_that_are_open_to_it() {
+    each(|driver| {
+        let provider = Provider::answering("");
+        let digest = |key: &str| -> String {
+            let digest = ringway::route::client_key::digest_of(key.as_bytes());
+            digest.map(|byte| format!("{byte:02x}")).concat()
+        };
+        let gateway = Setup::new(driver)
+            .provider("up", Wire::OpenAiChat, &provider, "")
+            .text(
+                "[[model]]\nid = \"both\"\ntargets = [{ model = \"up/seeing\", tier = \"far\" }, \
+                 { model = \"up/blind\", tier = \"near\" }]",
+            )
+            .text(&format!(
+                "[[key]]\nsha256 = \"{}\"\ntiers = [\"near\"]",
+                digest("one")
+            ))
+            .text(&format!("[[key]]\nsha256 = \"{}\"", digest("all")))
+            .text(FACTS)
+            .start();
+        for (key, expected) in [("one", false), ("all", true)] {
+            let shown = list(&gateway, &format!("x-api-key: {key}\r\n"));
+            assert_eq!(shown["data"][0]["supports_vision"], expected, "{key}");
+            let caps = &shown["data"][0]["capabilities"];
+            assert_eq!(caps["vision"], expected, "{key}");
+        }
+    });
+}
+
+#[test]
 fn ni15_the_public_catalogue_is_off_unless_it_is_asked_for_and_needs_no_key() {
     each(|driver| {
         let provider = Provider::answering("");
@@ -331,6 +361,12 @@ fn ni15_the_public_catalogue_is_off_unless_it_is_asked_for_and_needs_no_key() {
                     "max_output_tokens": 64_000})
             );
             assert_eq!(models[0]["tiers"], json!([]));
+            assert_eq!(
+                models[0]["prices"],
+                json!([{"input": "1.00", "cached": "0.10", "cache_write": "1.25",
+                    "output": "5.00", "reasoning": "5.00"}])
+            );
+            assert_eq!(models[2]["prices"], json!([]));
             assert_eq!(models[2]["capabilities"], json!({}));
             assert_eq!(models[2]["tiers"], json!(["sovereign", "managed"]));
             assert!(!got.text().contains("up/") && !got.text().contains("nobody-knows"));

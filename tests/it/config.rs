@@ -84,6 +84,9 @@ fn example_names_every_setting_that_is_known() {
         "[[model]]",
         "[[model]]\nid = \"m\"\n[[model.targets]]",
         "[[key]]",
+        "[[tenant]]",
+        "[prices.x]",
+        "[budgets]",
         "[model_facts.x]",
     ] {
         let text = format!("{section}\n\"?\" = 1\n[[provider]]\nname = \"b\"\nkind = \"openai\"");

@@ -23,6 +23,8 @@ mod config;
 #[cfg(test)]
 mod crossing;
 #[cfg(test)]
+mod custody;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod drain;
@@ -50,6 +52,10 @@ mod http_manners;
 mod keys;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod quota;
 #[cfg(test)]
 mod relayed;
 #[cfg(test)]

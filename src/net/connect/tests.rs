@@ -44,7 +44,7 @@ fn endpoint_with(list: Vec<SocketAddr>) -> Endpoint {
 fn connect_where_nobody_listens_is_refused() {
     on_both_drivers(|| async {
         let endpoint = endpoint_at(dead_address(), None);
-        let error = connect(&endpoint, WAITS).await.err();
+        let error = connect(&endpoint, WAITS, |_| true).await.err();
         assert_eq!(error, Some(NetError::new(Act::Connect, Kind::Refused)));
     });
 }
@@ -59,7 +59,9 @@ fn connect_into_silence_runs_out_of_time() {
             connect_ms: 60,
             ..WAITS
         };
-        let error = connect(&endpoint_at(address, None), waits).await.err();
+        let error = connect(&endpoint_at(address, None), waits, |_| true)
+            .await
+            .err();
         assert_eq!(error, Some(NetError::new(Act::Connect, Kind::Timeout)));
         assert!((60..3_000).contains(&now().ms_since(begun)));
     });
@@ -72,7 +74,7 @@ fn connect_with_first_address_refusing_takes_the_second_at_once() {
         let endpoint = Arc::new(endpoint_with(vec![dead_address(), dead_address(), address]));
         let begun = now();
         let accepting = task::spawn(async move { listener.accept().await });
-        let stream = connect(&endpoint, WAITS).await.expect("connects");
+        let stream = connect(&endpoint, WAITS, |_| true).await.expect("connects");
         assert_eq!(stream.peer(), Some(address));
         assert!(
             now().ms_since(begun) < 200,
@@ -97,7 +99,7 @@ fn connect_with_first_address_silent_takes_the_second_after_the_head_start() {
             say(&mut far, b"second").await;
             far
         });
-        let mut stream = connect(&endpoint, WAITS).await.expect("connects");
+        let mut stream = connect(&endpoint, WAITS, |_| true).await.expect("connects");
         assert!((250..2_000).contains(&now().ms_since(begun)));
         assert_eq!(hear(&mut stream, 6).await, b"second");
         drop(accepting.await);
@@ -115,7 +117,7 @@ fn connect_before_the_first_resolution_waits_for_it_and_no_longer() {
             resolving.resolved(vec![address]);
         }));
         let accepting = task::spawn(async move { listener.accept().await });
-        assert!(connect(&endpoint, WAITS).await.is_ok());
+        assert!(connect(&endpoint, WAITS, |_| true).await.is_ok());
         drop(accepting.await);
 
         let never = Endpoint::new("never.test", 80, None);
@@ -123,7 +125,7 @@ fn connect_before_the_first_resolution_waits_for_it_and_no_longer() {
             resolve_ms: 30,
             ..WAITS
         };
-        let error = connect(&never, waits).await.err();
+        let error = connect(&never, waits, |_| true).await.err();
         assert_eq!(error, Some(NetError::new(Act::Resolve, Kind::Timeout)));
         assert!(never.take_ask());
     });
@@ -145,6 +147,7 @@ fn connect_to_a_name_without_address_fails_as_soon_as_that_is_known() {
                 resolve_ms: 30_000,
                 ..WAITS
             },
+            |_| true,
         )
         .await
         .err();
@@ -167,4 +170,17 @@ fn resolved_empty_keeps_the_last_good_answer_and_more_than_the_bound_is_cut() {
         ["[::1]:8080".parse().expect("address")]
     );
     assert!(!literal.needs_resolver());
+}
+
+#[test]
+fn connect_goes_only_to_addresses_that_are_admitted() {
+    on_both_drivers(|| async {
+        let (_listener, address) = listen();
+        let other: SocketAddr = SocketAddr::from(([127, 0, 0, 9], address.port()));
+        let endpoint = endpoint_with(vec![other, address]);
+        let error = connect(&endpoint, WAITS, |_| false).await.err();
+        assert_eq!(error, Some(NetError::new(Act::Connect, Kind::Barred)));
+        let stream = connect(&endpoint, WAITS, |ip| ip == address.ip()).await;
+        assert_eq!(stream.expect("connects").peer(), Some(address));
+    });
 }

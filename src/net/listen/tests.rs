@@ -153,7 +153,9 @@ fn stop_ends_a_pending_accept_and_then_accepts_no_more() {
         let stopped = Err(NetError::new(Act::Accept, Kind::Stopped));
         assert_eq!(accepting.await, Some((stopped, stopped)));
         sleep(10).await;
-        let error = connect(&endpoint_at(address, None), WAITS).await.err();
+        let error = connect(&endpoint_at(address, None), WAITS, |_| true)
+            .await
+            .err();
         assert_eq!(error.map(NetError::kind), Some(Kind::Refused));
     });
 }
@@ -167,7 +169,7 @@ fn accept_cancelled_by_nobody_is_told_and_goes_on() {
         let failed = listener.accept().await.err().map(NetError::kind);
         assert_eq!(failed, Some(Kind::Os(libc::ECANCELED)));
         assert_eq!(listener.stopper().counts().failed, 1);
-        let connecting = connect(&endpoint_at(address, None), WAITS).await;
+        let connecting = connect(&endpoint_at(address, None), WAITS, |_| true).await;
         assert!(connecting.is_ok() && listener.accept().await.is_ok());
     });
 }
@@ -179,7 +181,7 @@ fn p32_stop_with_clients_in_the_queue_hands_them_out_first() {
         let mut clients = Vec::new();
         for _ in 0..5 {
             clients.push(
-                connect(&endpoint_at(address, None), WAITS)
+                connect(&endpoint_at(address, None), WAITS, |_| true)
                     .await
                     .expect("queued"),
             );

@@ -59,7 +59,7 @@ fn worker_connects_by_name_that_the_control_thread_resolves() {
         let endpoint = Arc::new(Endpoint::new("localhost", address.port(), None));
         let _running = control_thread(vec![Arc::clone(&endpoint)]);
         let accepting = task::spawn(async move { listener.accept().await });
-        let stream = connect(&endpoint, WAITS).await.expect("connects");
+        let stream = connect(&endpoint, WAITS, |_| true).await.expect("connects");
         assert_eq!(stream.peer(), Some(address));
         drop(accepting.await);
     });

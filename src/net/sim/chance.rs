@@ -32,16 +32,20 @@ impl Chance {
             let high = self.chosen.next().unwrap_or(0);
             return u64::from(u16::from_le_bytes([low, high]));
         }
+        self.of_seed()
+    }
+
+    /// The next bytes. Nobody chooses them: an id must not come twice.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        core::array::from_fn(|_| self.of_seed().to_le_bytes()[0])
+    }
+
+    fn of_seed(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
-    }
-
-    /// The next bytes.
-    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        core::array::from_fn(|_| self.word().to_le_bytes()[0])
     }
 
     /// A number below `end`; nought where that is nought.
@@ -89,5 +93,13 @@ mod tests {
         let mut chance = Chance::steered(&[5, 0, 1, 2, 9], 7);
         let seen: [u64; 4] = core::array::from_fn(|_| chance.word());
         assert_eq!(seen, [5, 513, 9, Chance::new(7).word()]);
+    }
+
+    #[test]
+    fn nobody_chooses_bytes() {
+        let mut chance = Chance::steered(&[74; 64], 7);
+        let ids: [[u8; 16]; 2] = core::array::from_fn(|_| chance.bytes());
+        assert_ne!(ids[0], ids[1]);
+        assert_eq!(chance.word(), 0x4a4a);
     }
 }

@@ -166,7 +166,7 @@ fn p13_drop_while_reading_peer_sees_the_end_at_once_and_descriptor_closes() {
             let count = peer.read(&mut [0; 16]).expect("a clean end");
             (count, Instant::now())
         });
-        let mut stream = connect(&endpoint, WAITS).await.expect("connects");
+        let mut stream = connect(&endpoint, WAITS, |_| true).await.expect("connects");
         assert_eq!(hear(&mut stream, 1).await, b"x");
         assert_eq!(
             poll_once(Box::pin(stream.reader.read(&mut Vec::new()))).await,
@@ -522,7 +522,7 @@ fn futures_stay_small_because_every_connection_task_holds_them() {
     on_both_drivers(|| async {
         let (mut client, _server) = pair().await;
         let endpoint = endpoint_at("127.0.0.1:1".parse().expect("address"), None);
-        let connecting = size_of_val(&connect(&endpoint, WAITS));
+        let connecting = size_of_val(&connect(&endpoint, WAITS, |_| true));
         assert!(connecting <= 2 * KIB, "connect: {connecting}");
         let filling = size_of_val(&client.reader.fill(Vec::new(), 1));
         assert!(filling <= 256, "fill: {filling}");

@@ -275,7 +275,7 @@ fn connect_to_tls_endpoint_hands_out_a_sealed_stream_that_pools_clean() {
             say(&mut far, b"pong").await;
             far
         });
-        let mut near = connect(&endpoint, WAITS).await.expect("connects");
+        let mut near = connect(&endpoint, WAITS, |_| true).await.expect("connects");
         say(&mut near, b"ping").await;
         assert_eq!(hear(&mut near, 4).await, b"pong");
         assert!(near.is_clean_idle());

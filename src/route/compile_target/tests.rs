@@ -57,6 +57,7 @@ fn facts_of_a_target_outrank_its_providers_which_fill_the_rest() {
         jurisdiction: Some("CA".into()),
         custody_label: Some("Bedrock-CA".into()),
         credential_source: Some("platform".into()),
+        networks: None,
     };
     assert_eq!(stated(&plan, 1), bedrock);
     assert_eq!(stated(&plan, 2), TargetFacts::default());
@@ -123,6 +124,15 @@ fn targets_that_state_nonsense_are_faults_with_place_and_cure() {
             "model[0].targets[0].teir: unknown key; did you mean `tier`?",
         ),
         (
+            r#"{ model = "plain/x", networks = ["10.0.0.0/8", "10.1.0.0/8"] }"#,
+            "model[0].targets[0].networks[1]: the network of 10.1.0.0/8 is 10.0.0.0/8",
+        ),
+        (
+            r#"{ model = "plain/x", networks = [] }"#,
+            "model[0].targets[0]: `networks` is empty and would allow no address; leave it out to \
+             allow all",
+        ),
+        (
             r#"{ tier = "a" }"#,
             "model[0].targets[0]: `model` is missing; it is \"provider/upstream-model\"",
         ),
@@ -144,5 +154,51 @@ fn targets_that_state_nonsense_are_faults_with_place_and_cure() {
         let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
         let faults = compile(loaded).unwrap_err().lines();
         assert_eq!(faults, [format!("r.toml:22: {expected}")], "{target}");
+    }
+}
+
+#[test]
+fn header_prefixes_that_would_hide_other_headers_are_faults() {
+    let expected = |found: &str| {
+        format!(
+            "expected a prefix such as `x-ringway-`: `x-`, a name of at most 32 characters and `-`, \
+             found `{found}`"
+        )
+    };
+    for (prefix, text) in [
+        ("x-", expected("x-")),
+        ("x--", expected("x--")),
+        ("ni-", expected("ni-")),
+        ("x-ni", expected("x-ni")),
+        ("x-n i-", expected("x-n i-")),
+        (
+            "X-RateLimit-",
+            "headers that start with x-ratelimit- have a meaning of their own".to_owned(),
+        ),
+    ] {
+        let text_of = format!("[server]\nheader_prefix = \"{prefix}\"\n{PROVIDERS}");
+        let loaded = load_text(&text_of, "r.toml", Path::new(""), &|_| None);
+        let faults = compile(loaded).unwrap_err().lines();
+        assert_eq!(faults, [format!("r.toml:2: server.header_prefix: {text}")]);
+    }
+}
+
+#[test]
+fn ni6_chains_of_custody_begin_at_the_origin_and_end_at_what_the_target_is_called() {
+    let plan = plan(&format!(
+        "[server]\ncustody_origin = \"NI-CA\"\n{PROVIDERS}custody_label = \"Plain\"\n\
+         [[model]]\nid = \"m\"\n\
+         targets = [{{ model = \"bedrock/x\", custody_label = \"Bedrock CA\" }}, \"direct/x\"]\n"
+    ));
+    let path = |provider, number| plan.custody.path(provider, number);
+    assert_eq!(path(1, Some(0)), Some("NI-CA -> Bedrock CA"));
+    assert_eq!(path(0, Some(1)), None);
+    assert_eq!(path(1, None), None);
+    assert_eq!(path(2, None), Some("NI-CA -> Plain"));
+    for target in &plan.models[0].targets {
+        let number = target.number.unwrap();
+        assert_eq!(plan.numbered(number), Some(target));
+        let stated = plan.stated_at(target.provider, target.number);
+        assert_eq!(stated, plan.stated_of(target));
     }
 }

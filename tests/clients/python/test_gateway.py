@@ -201,6 +201,50 @@ def test_f3_fallback_to_the_other_wire_is_invisible(gateway, stub):
     assert "allow_fallbacks" not in stub.body()
 
 
+# Tiers
+
+
+CANADA = "managed_canadian_cloud"
+
+
+def test_ni6_ni8_tiers_choose_targets_and_headers_say_where_requests_went(gateway, stub):
+    calls = [
+        oai(gateway).chat.completions.with_raw_response,
+        ant(gateway).messages.with_raw_response,
+    ]
+    for call in calls:
+        for more in ({"extra_body": {"privacy_tier": CANADA}},
+                     {"extra_headers": {"X-Privacy-Tier": CANADA}}):
+            raw = call.create(model="spare", messages=HELLO, max_tokens=100, **more)
+            assert raw.status_code == 200
+            said = {name: raw.headers.get(f"x-ringway-{name}") for name in (
+                "resolved-tier", "resolved-provider", "resolved-region", "resolved-jurisdiction",
+                "custody-path", "credential-source", "resolved-model", "model")}
+            assert said == {
+                "resolved-tier": CANADA, "resolved-provider": "anthropic",
+                "resolved-region": "ca-central-1", "resolved-jurisdiction": "CA",
+                "custody-path": "ringway -> Anthropic-CA", "credential-source": "platform",
+                "resolved-model": CLAUDE, "model": CLAUDE}
+            assert stub.body()["model"] == CLAUDE and "privacy_tier" not in stub.body()
+            stub.reset()
+
+
+def test_ni8_ni10_tiers_that_cannot_be_had_are_the_sdks_own_classes(gateway, stub):
+    for client, call, sdk in ((oai, chat, openai), (ant, message, anthropic)):
+        with pytest.raises(sdk.BadRequestError) as caught:
+            call(client(gateway), "spare", extra_body={"privacy_tier": "eu"})
+        assert "known: managed_canadian_cloud, provider_api" in str(caught.value)
+        with pytest.raises(sdk.BadRequestError):
+            call(client(gateway), "spare", extra_body={"privacy_tier": CANADA},
+                 extra_headers={"X-Privacy-Tier": "provider_api"})
+        with pytest.raises(sdk.PermissionDeniedError):
+            call(client(gateway, key=NARROW_KEY), "fast",
+                 extra_body={"privacy_tier": "provider_api"})
+        assert stub.seen() == []
+        assert call(client(gateway, key=NARROW_KEY), "fast") == TEXT
+        stub.reset()
+
+
 # Lists
 
 

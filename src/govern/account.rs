@@ -1,0 +1,431 @@
+//! What one key or tenant has used: rates, requests at one time, money.
+//!
+//! [`admit`] reserves on the key's and the tenant's account, all or nothing, and gives a [`Hold`].
+//! [`Hold::settle`] puts what was really used in its place; a hold that is dropped gives back all
+//! but the request itself. Many requests at once overrun a budget by no more than what one of them
+//! costs beyond its own reservation.
+//!
+//! Accounts outlive tables of keys and are shared by all threads, each under one lock that is held
+//! for some additions. Time is an argument.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::govern::allowance::Allowance;
+use crate::govern::date;
+use crate::govern::window::Window;
+
+/// The time, by both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic nanoseconds, for rates.
+    pub nanos: u64,
+    /// Milliseconds since 1970, for budgets.
+    pub unix_ms: u64,
+}
+
+/// What a request will use, by estimate, or has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Tokens, input and output.
+    pub tokens: u64,
+    /// Nano-dollars.
+    pub cost: u64,
+}
+
+/// Which bound it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Requests per minute.
+    Requests,
+    /// Tokens per minute.
+    Tokens,
+    /// Requests at one time.
+    Concurrent,
+    /// Money per day.
+    BudgetDay,
+    /// Money per month.
+    BudgetMonth,
+}
+
+/// Whose bound it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The key's own.
+    Key,
+    /// That of all keys of its tenant.
+    Tenant,
+}
+
+/// Why a request is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which bound.
+    pub bound: Bound,
+    /// Whose.
+    pub whose: Whose,
+    /// The bound itself: requests, tokens, nano-dollars.
+    pub limit: u64,
+    /// Nanoseconds until such a request can be let in; `None`: waiting will not do, or nobody knows.
+    pub wait: Option<u64>,
+}
+
+/// How a rate stands, as clients are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The limit.
+    pub limit: u64,
+    /// What is left of it.
+    pub remaining: u64,
+    /// Nanoseconds until all of it is there again.
+    pub reset: u64,
+}
+
+/// How the rates of a key and its tenant stand; of each kind the one of which less is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standings {
+    /// Requests per minute.
+    pub requests: Option<Standing>,
+    /// Tokens per minute.
+    pub tokens: Option<Standing>,
+}
+
+/// Money that was spent and is still reserved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// The day, since 1970.
+    pub day: u64,
+    /// Nano-dollars on it.
+    pub on_day: u64,
+    /// The month, since 1970.
+    pub month: u64,
+    /// Nano-dollars in it.
+    pub in_month: u64,
+}
+
+/// What one key or tenant may use, and has.
+#[derive(Debug, Default)]
+pub struct Account {
+    state: Mutex<State>,
+}
+
+/// An account is itself and no other.
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Account {}
+
+#[derive(Debug, Default)]
+struct State {
+    allowance: Allowance,
+    /// There where the rate is bounded.
+    requests: Option<Box<Window>>,
+    tokens: Option<Box<Window>>,
+    /// Holds that are out.
+    held: u64,
+    /// What they reserve, in nano-dollars.
+    reserved: u64,
+    spent: Spent,
+}
+
+impl Account {
+    /// An account of which nothing has been used.
+    #[must_use]
+    pub fn new(allowance: Allowance) -> Self {
+        let account = Self::default();
+        account.allow(allowance);
+        account
+    }
+
+    /// Sets other bounds; what was used under the old ones counts on.
+    pub fn allow(&self, allowance: Allowance) {
+        let mut state = self.state();
+        let State {
+            requests, tokens, ..
+        } = &mut *state;
+        for (window, limit) in [
+            (requests, allowance.requests_per_minute),
+            (tokens, allowance.tokens_per_minute),
+        ] {
+            match limit {
+                Some(_) => _ = window.get_or_insert_default(),
+                None => *window = None,
+            }
+        }
+        state.allowance = allowance;
+    }
+
+    /// What it may use.
+    #[must_use]
+    pub fn allowance(&self) -> Allowance {
+        self.state().allowance
+    }
+
+    /// What was spent in the day and the month of `unix_ms`.
+    #[must_use]
+    pub fn spent(&self, unix_ms: u64) -> Spent {
+        let mut state = self.state();
+        state.roll(unix_ms);
+        state.spent
+    }
+
+    /// Takes over what was spent before this process; adds to what it has spent itself. A day or a
+    /// month that is over is forgotten.
+    pub fn restore(&self, before: &Spent, unix_ms: u64) {
+        let mut state = self.state();
+        state.roll(unix_ms);
+        let spent = &mut state.spent;
+        if before.day == spent.day {
+            spent.on_day = spent.on_day.saturating_add(before.on_day);
+        }
+        if before.month == spent.month {
+            spent.in_month = spent.in_month.saturating_add(before.in_month);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What panics under it leaves sums that are good.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn roll(&mut self, unix_ms: u64) {
+        let (day, month) = (day_of(unix_ms), month_of(unix_ms));
+        // A wall clock that is set back does not give a budget anew.
+        if day > self.spent.day {
+            (self.spent.day, self.spent.on_day) = (day, 0);
+        }
+        if month > self.spent.month {
+            (self.spent.month, self.spent.in_month) = (month, 0);
+        }
+    }
+
+    /// Why `amount` cannot be let in now.
+    fn judge(&mut self, amount: &Amount, whose: Whose, now: Now) -> Result<(), Refused> {
+        self.roll(now.unix_ms);
+        let refused = |bound, limit, wait| Refused {
+            bound,
+            whose,
+            limit,
+            wait,
+        };
+        let Allowance {
+            requests_per_minute,
+            tokens_per_minute,
+            concurrent,
+            budget_day,
+            budget_month,
+        } = self.allowance;
+        // Nothing more is let in once all is spent, whatever it costs.
+        let ahead = self.reserved.saturating_add(amount.cost.max(1));
+        for (bound, limit, spent) in [
+            (Bound::BudgetMonth, budget_month, self.spent.in_month),
+            (Bound::BudgetDay, budget_day, self.spent.on_day),
+        ] {
+            if let Some(limit) = limit
+                && spent.saturating_add(ahead) > limit
+            {
+                return Err(refused(bound, limit, None));
+            }
+        }
+        for (bound, limit, window, amount) in [
+            (Bound::Requests, requests_per_minute, &mut self.requests, 1),
+            (
+                Bound::Tokens,
+                tokens_per_minute,
+                &mut self.tokens,
+                amount.tokens,
+            ),
+        ] {
+            if let (Some(limit), Some(window)) = (limit, window) {
+                let wait = window.wait(amount, limit, now.nanos);
+                if wait != Some(0) {
+                    return Err(refused(bound, limit, wait));
+                }
+            }
+        }
+        match concurrent {
+            Some(limit) if self.held >= limit => Err(refused(Bound::Concurrent, limit, None)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn take(&mut self, amount: &Amount, now: Now) -> u64 {
+        self.held += 1;
+        self.reserved = self.reserved.saturating_add(amount.cost);
+        let slot = self.requests.as_mut().map(|it| it.add(1, now.nanos));
+        let tokens = self
+            .tokens
+            .as_mut()
+            .map(|it| it.add(amount.tokens, now.nanos));
+        tokens.or(slot).unwrap_or_default()
+    }
+
+    fn give_back(&mut self, amount: &Amount) {
+        self.held = self.held.saturating_sub(1);
+        self.reserved = self.reserved.saturating_sub(amount.cost);
+    }
+
+    fn standings(&mut self, now: Now) -> Standings {
+        let standing = |limit: Option<u64>, window: &mut Option<Box<Window>>| {
+            let (limit, window) = limit.zip(window.as_mut())?;
+            Some(Standing {
+                limit,
+                remaining: limit.saturating_sub(window.used(now.nanos)),
+                reset: window.reset(now.nanos),
+            })
+        };
+        Standings {
+            requests: standing(self.allowance.requests_per_minute, &mut self.requests),
+            tokens: standing(self.allowance.tokens_per_minute, &mut self.tokens),
+        }
+    }
+}
+
+impl Standings {
+    fn with(self, other: Self) -> Self {
+        let less = |a: Option<Standing>, b: Option<Standing>| match (a, b) {
+            (Some(a), Some(b)) if b.remaining < a.remaining => Some(b),
+            (a, b) => a.or(b),
+        };
+        Self {
+            requests: less(self.requests, other.requests),
+            tokens: less(self.tokens, other.tokens),
+        }
+    }
+}
+
+/// The accounts that a request is held against.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Accounts<'a> {
+    /// The key's; none where nothing bounds it.
+    pub key: Option<&'a Arc<Account>>,
+    /// Its tenant's.
+    pub tenant: Option<&'a Arc<Account>>,
+}
+
+impl<'a> Accounts<'a> {
+    /// Whether nothing is bounded.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.key.is_none() && self.tenant.is_none()
+    }
+
+    fn both(self) -> impl Iterator<Item = (Whose, &'a Arc<Account>)> {
+        let key = self.key.map(|account| (Whose::Key, account));
+        let tenant = self.tenant.map(|account| (Whose::Tenant, account));
+        key.into_iter().chain(tenant)
+    }
+}
+
+/// Reserves `amount`, or says why not; and how the rates stand then, for the client.
+///
+/// Both locks are taken, the key's first: whoever reserves on the same tenant waits for them.
+pub fn admit(
+    accounts: Accounts<'_>,
+    amount: Amount,
+    now: Now,
+) -> (Result<Hold, Refused>, Standings) {
+    let mut locked = accounts
+        .both()
+        .map(|(whose, account)| (whose, account.state()));
+    let mut locked = [locked.next(), locked.next()];
+    let judged = locked
+        .iter_mut()
+        .flatten()
+        .try_for_each(|(whose, state)| state.judge(&amount, *whose, now));
+    let mut slot = 0;
+    if judged.is_ok() {
+        for (_, state) in locked.iter_mut().flatten() {
+            slot = state.take(&amount, now);
+        }
+    }
+    let standings = locked
+        .iter_mut()
+        .flatten()
+        .map(|(_, state)| state.standings(now))
+        .fold(Standings::default(), Standings::with);
+    drop(locked);
+    let hold = judged.map(|()| Hold {
+        key: accounts.key.map(Arc::clone),
+        tenant: accounts.tenant.map(Arc::clone),
+        amount,
+        slot,
+    });
+    (hold, standings)
+}
+
+/// What a request has reserved. Dropped without being settled, it gives that back.
+#[derive(Debug)]
+pub struct Hold {
+    key: Option<Arc<Account>>,
+    tenant: Option<Arc<Account>>,
+    amount: Amount,
+    /// Where the tokens are counted.
+    slot: u64,
+}
+
+impl Hold {
+    /// What is reserved.
+    #[must_use]
+    pub const fn amount(&self) -> Amount {
+        self.amount
+    }
+
+    /// Puts what was used in the place of what was reserved.
+    pub fn settle(mut self, used: Amount, now: Now) {
+        for mut state in [self.key.take(), self.tenant.take()]
+            .iter()
+            .flatten()
+            .map(|account| account.state())
+        {
+            state.roll(now.unix_ms);
+            state.give_back(&self.amount);
+            let Spent {
+                on_day, in_month, ..
+            } = &mut state.spent;
+            *on_day = on_day.saturating_add(used.cost);
+            *in_month = in_month.saturating_add(used.cost);
+            if let Some(window) = &mut state.tokens {
+                match used.tokens.checked_sub(self.amount.tokens) {
+                    Some(more) => _ = window.add(more, now.nanos),
+                    None => window.take_back(self.amount.tokens - used.tokens, self.slot),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        for mut state in [&self.key, &self.tenant]
+            .into_iter()
+            .flatten()
+            .map(|account| account.state())
+        {
+            state.give_back(&self.amount);
+            if let Some(window) = &mut state.tokens {
+                window.take_back(self.amount.tokens, self.slot);
+            }
+        }
+    }
+}
+
+/// The day of a time in Unix milliseconds, since 1970.
+const fn day_of(unix_ms: u64) -> u64 {
+    unix_ms / DAY_MS
+}
+
+/// The month of a time in Unix milliseconds, since January 1970.
+const fn month_of(unix_ms: u64) -> u64 {
+    let (year, month, _) = date::civil(day_of(unix_ms));
+    (year - 1970) * 12 + month - 1
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! Whether a request may be sent, by what its key and its tenant may use, or why not.
+//!
+//! Asked once, before anything goes upstream: requests, tokens, money and a place among those that
+//! run are reserved on both accounts. The [`Admission`] stays with the client's connection until
+//! the exchange has ended, whichever way. Nothing is asked of a key that nothing bounds.
+//!
+//! Not here: what is charged in the end (see `admitted`).
+
+use crate::chat::error::ErrorKind;
+use crate::config::schema::Unpriced;
+use crate::govern::account::{Amount, Bound, Now, Refused as Over, Standings, Whose, admit};
+use crate::govern::estimate::input_tokens;
+use crate::govern::money;
+use crate::proxy::admitted::{Admission, now};
+use crate::proxy::client::Client;
+use crate::proxy::own_limits::{self, OwnLimits};
+use crate::proxy::reply::{Refused, Voice};
+use crate::proxy::worker::Worker;
+use crate::route::client_key::ClientKey;
+use crate::route::target::Target;
+use crate::wire::kind::Wire;
+use crate::wire::peeked::Peek;
+
+/// What a request may use.
+#[derive(Clone, Copy, Debug, Default)]
+struct Need {
+    input: u64,
+    output: u64,
+    /// Nano-dollars for both, at most.
+    cost: u64,
+}
+
+/// Why a request is not let in.
+#[derive(Debug)]
+pub struct Denied {
+    kind: ErrorKind,
+    message: String,
+    word: &'static str,
+    status: Option<u16>,
+    fields: Vec<u8>,
+}
+
+impl Denied {
+    /// What the client is told.
+    #[must_use]
+    pub fn refused(&self) -> Refused<'_> {
+        let refused = Refused::new(self.kind, &self.message, self.word).fields(&self.fields);
+        match self.status {
+            Some(status) => refused.status(status),
+            None => refused,
+        }
+    }
+}
+
+/// Asks for a chat; `lines` takes what heads of answers say of the rates, the voice given back says
+/// it, whether the chat may be sent or not.
+pub fn chat<'l>(
+    client: &mut Client<'_>,
+    worker: &Worker,
+    key: Option<&ClientKey>,
+    (body, peek, targets): (&[u8], &Peek, &[Target]),
+    voice: &Voice<'l>,
+    lines: &'l mut Vec<u8>,
+) -> (Voice<'l>, Result<(), Denied>) {
+    let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
+        return (*voice, Ok(()));
+    };
+    let need = match need_of(worker, key, (body, peek, targets)) {
+        Ok(need) => need,
+        Err(denied) => return (*voice, Err(denied)),
+    };
+    ask(client, key, need, voice, lines)
+}
+
+/// Asks likewise for a request whose tokens and cost nobody sees; one that `may_cost` is not for a
+/// budget.
+pub fn request<'l>(
+    client: &mut Client<'_>,
+    worker: &Worker,
+    (key, may_cost): (Option<&ClientKey>, bool),
+    voice: &Voice<'l>,
+    lines: &'l mut Vec<u8>,
+) -> (Voice<'l>, Result<(), Denied>) {
+    let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
+        return (*voice, Ok(()));
+    };
+    if may_cost && key.has_budget() && worker.plan.budgets.unpriced == Unpriced::Refuse {
+        let message = "this key has a budget, and what this endpoint costs is not known; ask for \
+                       `unpriced = \"allow\"`, or for a key without a budget";
+        return (*voice, Err(unpriced(message)));
+    }
+    ask(client, key, Need::default(), voice, lines)
+}
+
+/// What a chat may use, by estimate and by what its key has bounds for.
+fn need_of(
+    worker: &Worker,
+    key: &ClientKey,
+    (body, peek, targets): (&[u8], &Peek, &[Target]),
+) -> Result<Need, Denied> {
+    let (counts_tokens, has_budget) = (key.counts_tokens(), key.has_budget());
+    let mut need = Need::default();
+    if !counts_tokens && !has_budget {
+        return Ok(need);
+    }
+    let plan = &worker.plan;
+    let most = targets
+        .iter()
+        .filter_map(|target| plan.facts_of(target).output_tokens_max)
+        .max()
+        .map(u64::from);
+    need.input = input_tokens(body);
+    need.output = match peek.max_tokens(body) {
+        Some(said) => most.map_or(said, |most| said.min(most)),
+        None => plan.budgets.output_tokens_reserved,
+    };
+    if has_budget {
+        for target in targets {
+            match plan.price_of(target) {
+                Some(price) => {
+                    need.cost = need.cost.max(price.cost_at_most(need.input, need.output));
+                }
+                None if plan.budgets.unpriced == Unpriced::Allow => {}
+                None => {
+                    let message = "this key has a budget, and what this model costs is not known; \
+                                   ask for a price of it, or for another model";
+                    return Err(unpriced(message));
+                }
+            }
+        }
+    }
+    Ok(need)
+}
+
+fn unpriced(message: &str) -> Denied {
+    Denied {
+        kind: ErrorKind::Permission,
+        message: message.to_owned(),
+        word: "unpriced",
+        status: None,
+        fields: Vec::new(),
+    }
+}
+
+fn ask<'l>(
+    client: &mut Client<'_>,
+    key: &ClientKey,
+    need: Need,
+    voice: &Voice<'l>,
+    lines: &'l mut Vec<u8>,
+) -> (Voice<'l>, Result<(), Denied>) {
+    let now = now();
+    let amount = Amount {
+        tokens: need.input.saturating_add(need.output),
+        cost: need.cost,
+    };
+    let (asked, standings) = admit(key.accounts(), amount, now);
+    let voice = with_standings(voice, &standings, now, lines);
+    match asked {
+        Ok(hold) => {
+            client.admission = Some(Admission::new(hold, need.input, need.output));
+            (voice, Ok(()))
+        }
+        Err(over) => (voice, Err(denied(&over, amount, voice.wire))),
+    }
+}
+
+/// The same voice, whose heads say how the rates stand.
+fn with_standings<'l>(
+    voice: &Voice<'l>,
+    standings: &Standings,
+    now: Now,
+    lines: &'l mut Vec<u8>,
+) -> Voice<'l> {
+    let own = OwnLimits {
+        requests: standings.requests.is_some(),
+        tokens: standings.tokens.is_some(),
+    };
+    let mut voice = *voice;
+    if own != OwnLimits::default() {
+        lines.extend_from_slice(voice.frame.extra);
+        own_limits::write(voice.wire, standings, now.unix_ms, lines);
+        voice.frame.extra = lines;
+        voice.frame.own_limits = own;
+    }
+    voice
+}
+
+/// What the client is told of a bound that is reached.
+fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
+    let (kind, word) = match over.bound {
+        Bound::Requests => (ErrorKind::RateLimit, "limit_requests"),
+        Bound::Tokens => (ErrorKind::RateLimit, "limit_tokens"),
+        Bound::Concurrent => (ErrorKind::RateLimit, "limit_concurrent"),
+        Bound::BudgetDay | Bound::BudgetMonth => (ErrorKind::Billing, "budget"),
+    };
+    let wait = match over.bound {
+        // Nobody knows when one of them ends.
+        Bound::Concurrent => Some(1),
+        _ => over
+            .wait
+            .map(|nanos| nanos.div_ceil(NANOS_PER_SECOND).max(1)),
+    };
+    let mut message = message(over, amount);
+    let mut fields = Vec::new();
+    match wait {
+        Some(seconds) => {
+            message = format!("{message}; try again in {seconds} s");
+            fields.extend_from_slice(format!("retry-after: {seconds}\r\n").as_bytes());
+        }
+        // Its status says so already.
+        None if kind == ErrorKind::Billing && wire == Wire::AnthropicMessages => {}
+        None => fields.extend_from_slice(b"x-should-retry: false\r\n"),
+    }
+    Denied {
+        kind,
+        message,
+        word,
+        status: (kind == ErrorKind::Billing && wire == Wire::OpenAiChat).then_some(429),
+        fields,
+    }
+}
+
+fn message(over: &Over, amount: Amount) -> String {
+    let whose = match over.whose {
+        Whose::Key => "this key",
+        Whose::Tenant => "this key's tenant",
+    };
+    let (limit, tokens) = (over.limit, amount.tokens);
+    let budget = |period| {
+        format!(
+            "what is left of {} dollars per {period} of {whose} does not cover this request; the \
+             budget is there anew with the next {period} (UTC)",
+            money::show(limit)
+        )
+    };
+    match over.bound {
+        Bound::Requests => format!("{limit} requests per minute of {whose} are used up"),
+        Bound::Tokens if over.wait.is_none() => format!(
+            "this request may take {tokens} tokens, and {whose} has {limit} per minute; send less, \
+             or set a lower limit to the answer"
+        ),
+        Bound::Tokens => format!(
+            "this request may take {tokens} tokens, and less is left of {limit} per minute of {whose}"
+        ),
+        Bound::Concurrent => {
+            format!("{limit} requests of {whose} are running, which is all that may at one time")
+        }
+        Bound::BudgetDay => budget("day"),
+        Bound::BudgetMonth => budget("month"),
+    }
+}
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;

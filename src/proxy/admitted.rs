@@ -1,0 +1,101 @@
+//! What a request that was let in has reserved, and what it is charged once it has ended.
+//!
+//! What is charged where the provider's figures are missing stands in docs/GOVERNANCE.md.
+
+use crate::chat::usage::Usage;
+use crate::govern::account::{Amount, Hold, Now};
+use crate::govern::price::Price;
+use crate::net::clock;
+use crate::telemetry::exchange::{Exchange, Outcome};
+
+/// What a request that was let in has reserved.
+#[derive(Debug)]
+pub struct Admission {
+    hold: Hold,
+    /// Tokens of its input, by estimate.
+    input: u64,
+    /// Tokens of its output, at most.
+    output: u64,
+}
+
+impl Admission {
+    /// What was reserved for a request, with the tokens of which that was made.
+    #[must_use]
+    pub const fn new(hold: Hold, input: u64, output: u64) -> Self {
+        Self {
+            hold,
+            input,
+            output,
+        }
+    }
+
+    /// Charges what the exchange used, as its record has it; `price`: of the target that answered.
+    pub fn settle(self, exchange: &mut Exchange, price: Option<&Price>) {
+        let Some((usage, is_estimate)) = self.used(exchange) else {
+            // Nothing was spent.
+            return;
+        };
+        let cost = price.and_then(|price| price.cost(&usage));
+        if is_estimate && self.input > 0 {
+            exchange.cost_nanos = cost;
+            exchange.cost_estimated = cost.is_some();
+        }
+        let tokens = usage
+            .input_total()
+            .saturating_add(usage.output.unwrap_or(0));
+        let amount = Amount {
+            tokens,
+            cost: cost.unwrap_or(0),
+        };
+        self.hold.settle(amount, now());
+    }
+
+    /// What was used, and whether any of it is an estimate; `None`: nothing that is charged.
+    fn used(&self, exchange: &Exchange) -> Option<(Usage, bool)> {
+        let was_sent = exchange.sent_at > 0;
+        if !was_sent || exchange.outcome == Outcome::Refused {
+            return None;
+        }
+        let mut usage = exchange.usage;
+        let is_final = is_final(exchange);
+        let is_estimate = usage.input.is_none() || !is_final;
+        usage.input = usage.input.or(Some(self.input));
+        if !is_final {
+            // A stream that ends early has not told what it would have; no more was asked for.
+            let seen = match exchange.deltas {
+                0 => exchange.bytes_out / BYTES_PER_TOKEN,
+                deltas => deltas.saturating_mul(TOKENS_PER_DELTA),
+            };
+            let seen = if exchange.status == 0 { 0 } else { seen };
+            usage.output = usage.output.max(Some(seen.min(self.output)));
+        }
+        Some((usage, is_estimate))
+    }
+}
+
+/// Whether the output that the provider has told is all there was: of a stream that broke, once the
+/// model had stopped.
+fn is_final(exchange: &Exchange) -> bool {
+    let is_over = exchange.outcome == Outcome::Complete || exchange.stop.is_some();
+    exchange.usage.output.is_some() && is_over
+}
+
+/// The cost of an exchange by its provider's own figures, where they are all there.
+pub fn set_cost(exchange: &mut Exchange, price: Option<&Price>) {
+    if is_final(exchange) {
+        exchange.cost_nanos = price.and_then(|price| price.cost(&exchange.usage));
+    }
+}
+
+/// The time by both clocks.
+pub fn now() -> Now {
+    Now {
+        nanos: clock::now().as_nanos(),
+        unix_ms: clock::unix_millis(),
+    }
+}
+
+/// Of an answer whose deltas nobody counted.
+const BYTES_PER_TOKEN: u64 = 4;
+/// Deltas hold one token with some providers, a dozen with others.
+const TOKENS_PER_DELTA: u64 = 4;

@@ -1,0 +1,92 @@
+//! The worked examples of docs/GOVERNANCE.md: their configurations compile and do what is said.
+
+use std::path::Path;
+
+use ringway::config::load::load_text;
+use ringway::route::compile::compile;
+use ringway::route::plan::Plan;
+use ringway::route::policy::{Policy, Rule};
+use ringway::route::target::Resolution;
+
+const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
+
+/// The first block of this kind below a heading.
+fn block<'t>(heading: &str, kind: &str) -> &'t str {
+    let (_, below) = GOVERNANCE.split_once(&format!("\n## {heading}\n")).unwrap();
+    let (below, _) = below.split_once("\n## ").unwrap_or((below, ""));
+    let (_, block) = below.split_once(&format!("```{kind}\n")).unwrap();
+    block.split_once("```").unwrap().0
+}
+
+/// The plan of a configuration without faults or warnings.
+fn plan(text: &str) -> Plan {
+    let env = |name: &str| name.ends_with("_KEY").then(|| "sk-test".to_owned());
+    let loaded = load_text(text, "GOVERNANCE", Path::new(""), &env);
+    let compiled = compile(loaded).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+    assert_eq!(compiled.warnings, [""; 0]);
+    compiled.plan
+}
+
+/// The models of the targets to which the example's key may send its id.
+fn left(plan: &Plan, id: &str, tier: Option<&str>) -> Result<Vec<String>, Rule> {
+    let key = plan.keys.all().next();
+    let Resolution::Found(targets) = plan.resolve(id, None, key) else {
+        panic!("no target");
+    };
+    let policy = Policy {
+        tier,
+        key,
+        model: plan.residency_of(id),
+    };
+    let admitted = plan.admitted(targets, &policy, |_| {})?;
+    let names = admitted.iter().map(|target| target.model.to_string());
+    Ok(names.collect())
+}
+
+#[test]
+fn ni8_one_tenant_has_two_tiers_of_one_id() {
+    let plan = plan(block("Tiers", "toml"));
+    let id = "claude-haiku-4-5";
+    let (direct, canada) = ("claude-haiku-4-5", "claude-haiku-4-5-ca");
+    assert_eq!(left(&plan, id, None).unwrap(), [direct, canada]);
+    let tier = Some("managed_canadian_cloud");
+    assert_eq!(left(&plan, id, tier).unwrap(), [canada]);
+}
+
+#[test]
+fn ni9_a_canadian_rule_leaves_canada_alone() {
+    let text = [block("Tiers", "toml"), block("Residency", "toml")].concat();
+    let plan = plan(&text);
+    let left = |id| left(&plan, id, None);
+    assert_eq!(left("claude-haiku-4-5").unwrap(), ["claude-haiku-4-5-ca"]);
+    let named = left("@anthropic/claude-haiku-4-5");
+    assert_eq!(named.unwrap_err(), Rule::TenantResidency);
+}
+
+#[test]
+fn ni6_the_headers_shown_are_those_of_the_example() {
+    let plan = plan(block("Custody headers", "toml"));
+    let shown = block("Custody headers", "text").replace('\n', "\r\n");
+    let lines = String::from_utf8(plan.custody.lines(0, Some(0)).to_vec()).unwrap();
+    assert!(shown.contains(&lines), "{lines}");
+    let named = shown.lines().filter_map(|line| line.split_once(": "));
+    let named: Vec<&str> = named.map(|(name, _)| name).collect();
+    let exposed: Vec<&str> = plan.custody.exposed.split(", ").collect();
+    assert_eq!(named, exposed);
+}
+
+#[test]
+fn networks_are_written_as_the_reader_takes_them() {
+    let text = format!(
+        "[[provider]]\nname = \"a\"\nkind = \"anthropic\"\nkey = \"none\"\n{}",
+        block("Networks", "toml")
+    );
+    let facts = &plan(&text).providers[0].facts;
+    for (address, is_inside) in [
+        ("10.20.3.4", true),
+        ("fd00:20::1", true),
+        ("10.21.0.0", false),
+    ] {
+        assert_eq!(facts.admits(address.parse().unwrap()), is_inside);
+    }
+}
