@@ -71,10 +71,7 @@ pub async fn run<'w>(
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
             let message = unknown_model(forbidden.as_deref().unwrap_or(&asked), &near);
-            let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
-                .param("model")
-                .code("model_not_found");
-            return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+            return Step::Over(refuse_unknown(client, exchange, voice, &message).await);
         }
         Resolution::UnknownProvider => {
             let refused = reply::UNKNOWN_PROVIDER;
@@ -113,18 +110,7 @@ pub async fn run<'w>(
         asked,
         voice: &voice,
     };
-    if let Some(ms) = early_ms {
-        run.arm(client, ms, exchange);
-    }
-    let step = run.attempts(client, &targets, exchange).await;
-    if let Some(early) = client.early.take().filter(|early| early.has_begun()) {
-        worker.meter.borrow_mut().counters.early_heads += 1;
-        exchange.early_head = true;
-        exchange.status = 200;
-        exchange.stream = true;
-        exchange.bytes_out += early.bytes_out;
-    }
-    step
+    run.to_end(client, (&targets, early_ms), exchange).await
 }
 
 /// What of a prepared request decides how its answer is delivered.
@@ -143,6 +129,28 @@ struct Run<'r, 'w> {
 }
 
 impl<'r, 'w> Run<'r, 'w> {
+    /// All attempts, under a head that goes out early where one is asked for.
+    async fn to_end(
+        &self,
+        client: &mut Client<'_>,
+        (targets, early_ms): (&'r [Target], Option<u64>),
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
+        if let Some(ms) = early_ms {
+            self.arm(client, ms, exchange);
+        }
+        let step = self.attempts(client, targets, exchange).await;
+        if let Some(early) = client.early.take().filter(|early| early.has_begun()) {
+            let worker = self.asked.worker;
+            worker.meter.borrow_mut().counters.early_heads += 1;
+            exchange.early_head = true;
+            exchange.status = 200;
+            exchange.stream = true;
+            exchange.bytes_out += early.bytes_out;
+        }
+        step
+    }
+
     async fn attempts(
         &self,
         client: &mut Client<'_>,
@@ -273,14 +281,8 @@ impl<'r, 'w> Run<'r, 'w> {
             Ok(upstream) => {
                 record.status = upstream.head.status;
                 let answer = (upstream, terms);
-                // An answer is there: a head that has not begun waits for the next target.
-                let waits = client.early.take_if(|early| !early.has_begun());
-                let shown = self.show(client, (target, provider), answer, others, exchange);
-                let shown = shown.await;
-                if let (Err(_), Some(early)) = (&shown, waits) {
-                    client.early = Some(early);
-                }
-                shown
+                self.try_show(client, (target, provider), answer, others, exchange)
+                    .await
             }
             Err(failure) => Err(failure),
         };
@@ -309,6 +311,24 @@ impl<'r, 'w> Run<'r, 'w> {
             self.note_failure(target, failure);
         }
         exchange.attempts.push(record);
+    }
+
+    /// Delivers an answer, unless it is thrown away for another one. A head that has not begun waits
+    /// for that one then.
+    async fn try_show(
+        &self,
+        client: &mut Client<'_>,
+        at: (&Target, &'w Provider),
+        answer: (Upstream, Terms),
+        others: &mut Candidates<'r, 'w>,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let waits = client.early.take_if(|early| !early.has_begun());
+        let shown = self.show(client, at, answer, others, exchange).await;
+        if let (Err(_), Some(early)) = (&shown, waits) {
+            client.early = Some(early);
+        }
+        shown
     }
 
     /// Delivers an answer, unless its status lets the next target have a try and there is one that
@@ -405,6 +425,17 @@ impl<'r, 'w> Run<'r, 'w> {
         };
         reply::refuse(client, exchange, self.voice, &refused).await
     }
+}
+
+async fn refuse_unknown(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    message: &str,
+) -> Next {
+    let refused = Refused::new(ErrorKind::NotFound, message, "unknown_model");
+    let refused = refused.param("model").code("model_not_found");
+    reply::refuse(client, exchange, voice, &refused).await
 }
 
 async fn refuse_body(

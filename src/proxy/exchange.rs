@@ -59,18 +59,7 @@ pub async fn run<'w>(
         versioned: false,
     });
     let anthropic = head.field(&client.input, "anthropic-version").is_some();
-    let endpoint = match endpoint::classify(rest, versioned) {
-        // With no model configured the provider's own list is the list.
-        Endpoint::Models if worker.plan.models.is_empty() => Endpoint::Relay,
-        Endpoint::Model(id)
-            if worker.plan.models.is_empty()
-                && !is_ours(worker, head, &client.input, (id, anthropic)) =>
-        {
-            Endpoint::Relay
-        }
-        Endpoint::Catalogue if !worker.plan.server.public_catalogue => Endpoint::Unknown,
-        other => other,
-    };
+    let endpoint = endpoint_of(worker, head, &client.input, (rest, versioned), anthropic);
     exchange.operation = endpoint.operation();
     let wire = endpoint.wire(rest, anthropic);
     exchange.client_wire = Some(wire);
@@ -362,6 +351,27 @@ impl<'w> Request<'_, 'w> {
             return Next::Abort;
         };
         reply::refuse(client, exchange, &self.voice, &refused).await
+    }
+}
+
+/// What a path asks for under this configuration.
+fn endpoint_of<'p>(
+    worker: &Worker,
+    head: &RequestHead,
+    buf: &[u8],
+    (rest, versioned): (&'p [u8], bool),
+    anthropic: bool,
+) -> Endpoint<'p> {
+    match endpoint::classify(rest, versioned) {
+        // With no model configured the provider's own list is the list.
+        Endpoint::Models if worker.plan.models.is_empty() => Endpoint::Relay,
+        Endpoint::Model(id)
+            if worker.plan.models.is_empty() && !is_ours(worker, head, buf, (id, anthropic)) =>
+        {
+            Endpoint::Relay
+        }
+        Endpoint::Catalogue if !worker.plan.server.public_catalogue => Endpoint::Unknown,
+        other => other,
     }
 }
 
