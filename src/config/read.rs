@@ -96,6 +96,8 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.admin_open = is_set(fields.flag("admin_open"));
     server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
     server.capability_gate = fields.flag("capability_gate").is_none_or(|said| said.value);
+    let early = fields.whole("early_head_after_ms", EARLY_MS);
+    server.early_head_after_ms = early.map_or(0, |said| said.value);
     server.public_catalogue = is_set(fields.flag("public_catalogue"));
     server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
     server.gateway_key_header = fields.text("gateway_key_header");
@@ -149,6 +151,9 @@ pub const DRIVERS: [(&str, Driver); 3] = [
 const FLUSH_MS: RangeInclusive<u64> = 1..=60_000;
 /// Range of `journal_bytes_max`.
 const JOURNAL_BYTES: RangeInclusive<u64> = MIB as u64..=1 << 40;
+/// After how long an early head goes out: nought for never, an hour at most.
+const EARLY_MS: RangeInclusive<u64> = 0..=3_600_000;
+
 /// Most data threads.
 pub const WORKERS_MAX: u64 = 1024;
 
@@ -187,12 +192,14 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     let cure = "name at least one as \"provider/upstream-model\"";
     fields.require("targets", cure);
     let targets = targets(&mut fields, cure);
+    let early = fields.whole("early_head_after_ms", EARLY_MS);
     let residency = residency(&mut fields);
     fields.finish();
     Some(Model {
         id,
         aliases,
         targets,
+        early_head_after_ms: early.map(|said| said.value),
         residency,
     })
 }

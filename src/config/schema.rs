@@ -84,6 +84,8 @@ pub struct Server {
     pub server_timing: bool,
     /// Requests go only to targets that are not known to lack what their content needs.
     pub capability_gate: bool,
+    /// Milliseconds after which a streamed chat gets its head, answered or not; nought: never.
+    pub early_head_after_ms: u64,
     /// Whether the catalogue for those without a key is shown.
     pub public_catalogue: bool,
     /// Origins that browsers may come from.
@@ -112,6 +114,7 @@ impl Default for Server {
             log: LogSink::Stdout,
             server_timing: true,
             capability_gate: true,
+            early_head_after_ms: 0,
             public_catalogue: false,
             cors_origins: Vec::new(),
             gateway_key_header: None,
@@ -281,6 +284,9 @@ pub struct Model {
     pub aliases: Vec<At<String>>,
     /// Where requests go, in order.
     pub targets: Vec<Target>,
+    /// Milliseconds after which a streamed chat gets its head; nought: never, `None`: as the server
+    /// has it.
+    pub early_head_after_ms: Option<u64>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
 }

@@ -33,11 +33,12 @@ use crate::route::upstream::Provider;
 use crate::telemetry::exchange::Exchange;
 use crate::translate::context::AnswerContext;
 use crate::translate::notes::Notes;
-use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::Tap;
 use crate::translate::usage_strip::UsageStrip;
 use crate::translate::{error, response};
 use crate::wire::kind::Wire;
+
+mod follow;
 
 /// What the answer's way depends on, beside the answer.
 pub struct Delivery<'d, 'w> {
@@ -80,6 +81,9 @@ impl<'w> Delivery<'_, 'w> {
     ) -> Result<Step<'w>, Failure> {
         exchange.upstream_request_id = self.request_id(&upstream);
         let success = (200..300).contains(&upstream.head.status);
+        if client.has_begun() {
+            return boxed(|| self.follow(client, upstream, success, exchange)).await;
+        }
         match (self.answer.take(), success) {
             (None, _) => {
                 let opening = self.pass_on(&upstream, exchange, success)?;
@@ -244,8 +248,6 @@ impl<'w> Delivery<'_, 'w> {
         exchange: &mut Exchange,
     ) -> Opening {
         let wires = (self.provider.wire, self.voice.wire);
-        let limits = self.worker.limits();
-        let translator = StreamTranslator::new(wires.0, wires.1, context, limits.event_bytes_max);
         let body = Frame::streamed(self.voice.frame.version);
         let frame = self.voice.frame.with_body(body);
         let mut out = buffers::take(buffers::Class::Quiet);
@@ -264,7 +266,7 @@ impl<'w> Delivery<'_, 'w> {
         exchange.status = 200;
         exchange.stream = true;
         Opening {
-            mode: Mode::Translated(Box::new(translator)),
+            mode: self.translated(context),
             form: frame.body,
             stays_open: frame.stays_open(),
             head: out,
@@ -427,6 +429,12 @@ impl<'w> Delivery<'_, 'w> {
         (told, word): (&error::Told, &'static str),
         exchange: &mut Exchange,
     ) -> Step<'w> {
+        if let Some(form) = client.begun_form() {
+            let told = self.tell_late(client, form, (told, word), exchange);
+            let next = boxed(|| told).await;
+            upstream::release(self.worker, upstream, clock::now());
+            return Step::Over(next);
+        }
         let mut fields = Vec::with_capacity(256);
         answer_head::translated_fields(
             &mut fields,

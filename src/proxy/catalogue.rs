@@ -4,6 +4,8 @@
 //! the Anthropic shape members and names are those of that API, which its SDKs type.
 
 use crate::chat::request::Effort;
+use crate::govern::money;
+use crate::govern::price::{Price, Rates};
 use crate::json::write::Writer;
 use crate::proxy::client::Client;
 use crate::proxy::ids::Page;
@@ -12,6 +14,7 @@ use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Voice};
 use crate::proxy::worker::Worker;
 use crate::route::capabilities::Capabilities;
+use crate::route::client_key::ClientKey;
 use crate::route::plan::Plan;
 use crate::route::target::Target;
 use crate::telemetry::exchange::Exchange;
@@ -26,7 +29,8 @@ pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str>
     let mut body = Vec::with_capacity(4096);
     let mut w = Writer::new(&mut body);
     let plan = &worker.plan;
-    let listed = plan.listed(inbound.key.as_deref());
+    let key = inbound.key.as_deref();
+    let listed = plan.listed(key);
     match inbound.wire {
         Wire::OpenAiChat => {
             w.open_object()
@@ -35,7 +39,7 @@ pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str>
                 .name("data")
                 .open_array();
             for model in &listed {
-                openai(&mut w, plan, model.id, &model.targets);
+                openai(&mut w, plan, (model.id, &model.targets), key);
             }
             w.close_array().close_object();
         }
@@ -44,7 +48,7 @@ pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str>
             let (page, has_more) = Page::read(query)?.of(&listed, |model| model.id)?;
             w.open_object().name("data").open_array();
             for model in page {
-                anthropic(&mut w, plan, model.id, &model.targets);
+                anthropic(&mut w, plan, (model.id, &model.targets), key);
             }
             w.close_array().name("has_more").boolean(has_more);
             for (name, end) in [("first_id", page.first()), ("last_id", page.last())] {
@@ -61,12 +65,13 @@ pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str>
 }
 
 /// One model, in the client's wire.
-pub fn one(worker: &Worker, wire: Wire, id: &str, targets: &[Target]) -> Vec<u8> {
+pub fn one(worker: &Worker, inbound: &Inbound, id: &str, targets: &[Target]) -> Vec<u8> {
+    let key = inbound.key.as_deref();
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
-    match wire {
-        Wire::OpenAiChat => openai(&mut w, &worker.plan, id, targets),
-        Wire::AnthropicMessages => anthropic(&mut w, &worker.plan, id, targets),
+    match inbound.wire {
+        Wire::OpenAiChat => openai(&mut w, &worker.plan, (id, targets), key),
+        Wire::AnthropicMessages => anthropic(&mut w, &worker.plan, (id, targets), key),
     }
     body
 }
@@ -82,17 +87,54 @@ pub async fn public(
     let mut w = Writer::new(&mut body);
     w.open_object().name("models").open_array();
     for (id, model) in worker.plan.models_for(None) {
-        let known = worker.plan.capabilities(&model.targets);
+        let known = worker.plan.capabilities(&model.targets, None);
         w.open_object().name("model_id").string(id);
         capabilities(&mut w, &known);
-        w.close_object();
+        w.name("tiers").open_array();
+        for tier in worker.plan.tiers(&model.targets) {
+            w.string(tier);
+        }
+        w.close_array().name("prices").open_array();
+        for (tier, price) in worker.plan.offers(&model.targets) {
+            offer(&mut w, tier, price);
+        }
+        w.close_array().close_object();
     }
     w.close_array().close_object();
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
 }
 
-fn openai(w: &mut Writer<'_>, plan: &Plan, id: &str, targets: &[Target]) {
-    let known = plan.capabilities(targets);
+/// A price, in dollars for a million tokens.
+fn offer(w: &mut Writer<'_>, tier: Option<&str>, price: &Price) {
+    w.open_object();
+    if let Some(tier) = tier {
+        w.name("tier").string(tier);
+    }
+    rates(w, &price.rates);
+    if let Some((over, long)) = &price.long {
+        w.name("long_prompts").open_object();
+        w.name("over_tokens").number(*over);
+        rates(w, long);
+        w.close_object();
+    }
+    w.close_object();
+}
+
+fn rates(w: &mut Writer<'_>, rates: &Rates) {
+    for (name, rate) in [
+        ("input", rates.input),
+        ("cached", rates.cached),
+        ("cache_write", rates.cache_write),
+        ("output", rates.output),
+        ("reasoning", rates.reasoning),
+    ] {
+        w.name(name).string(&money::show(rate));
+    }
+}
+
+fn openai(w: &mut Writer<'_>, plan: &Plan, model: (&str, &[Target]), key: Option<&ClientKey>) {
+    let (id, targets) = model;
+    let known = plan.capabilities(targets, key);
     w.open_object()
         .name("id")
         .string(id)
@@ -137,8 +179,9 @@ fn limits(w: &mut Writer<'_>, known: &Capabilities, names: [&str; 2]) {
     }
 }
 
-fn anthropic(w: &mut Writer<'_>, plan: &Plan, id: &str, targets: &[Target]) {
-    let known = plan.capabilities(targets);
+fn anthropic(w: &mut Writer<'_>, plan: &Plan, model: (&str, &[Target]), key: Option<&ClientKey>) {
+    let (id, targets) = model;
+    let known = plan.capabilities(targets, key);
     w.open_object()
         .name("type")
         .string("model")

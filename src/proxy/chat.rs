@@ -13,6 +13,8 @@ use crate::proxy::answer::Delivery;
 use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, Unfit};
 use crate::proxy::client::Client;
 use crate::proxy::cooldown::Slot;
+use crate::proxy::early::{EarlyHead, Waits};
+use crate::proxy::early_end;
 use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
@@ -69,16 +71,15 @@ pub async fn run<'w>(
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
             let message = unknown_model(forbidden.as_deref().unwrap_or(&asked), &near);
-            let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
-                .param("model")
-                .code("model_not_found");
-            return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+            return Step::Over(refuse_unknown(client, exchange, voice, &message).await);
         }
         Resolution::UnknownProvider => {
             let refused = reply::UNKNOWN_PROVIDER;
             return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
         }
     };
+    let streams = purpose == Purpose::Chat && peek.stream();
+    let early_ms = streams.then(|| plan.early_head_ms(&asked)).flatten();
     let by = (Some(&*asked), tier.as_deref());
     let targets = match policy::admitted(plan, inbound, targets, by, exchange) {
         Ok(targets) => targets,
@@ -109,7 +110,7 @@ pub async fn run<'w>(
         asked,
         voice: &voice,
     };
-    run.attempts(client, &targets, exchange).await
+    run.to_end(client, (&targets, early_ms), exchange).await
 }
 
 /// What of a prepared request decides how its answer is delivered.
@@ -128,6 +129,28 @@ struct Run<'r, 'w> {
 }
 
 impl<'r, 'w> Run<'r, 'w> {
+    /// All attempts, under a head that goes out early where one is asked for.
+    async fn to_end(
+        &self,
+        client: &mut Client<'_>,
+        (targets, early_ms): (&'r [Target], Option<u64>),
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
+        if let Some(ms) = early_ms {
+            self.arm(client, ms, exchange);
+        }
+        let step = self.attempts(client, targets, exchange).await;
+        if let Some(early) = client.early.take().filter(|early| early.has_begun()) {
+            let worker = self.asked.worker;
+            worker.meter.borrow_mut().counters.early_heads += 1;
+            exchange.early_head = true;
+            exchange.status = 200;
+            exchange.stream = true;
+            exchange.bytes_out += early.bytes_out;
+        }
+        step
+    }
+
     async fn attempts(
         &self,
         client: &mut Client<'_>,
@@ -146,7 +169,7 @@ impl<'r, 'w> Run<'r, 'w> {
             match done {
                 Ok(step) => return step,
                 Err(failure) => {
-                    let is_last = !failure.verdict().next_target;
+                    let is_last = !failure.verdict().next_target || client.has_begun();
                     failed = Some(failure);
                     if is_last {
                         break;
@@ -164,7 +187,22 @@ impl<'r, 'w> Run<'r, 'w> {
             }
             (None, None) => Failure::new(Kind::Bug),
         };
-        Step::Over(reply::refuse_failure(client, exchange, self.voice, &failure).await)
+        let Some(form) = client.begun_form() else {
+            return Step::Over(reply::refuse_failure(client, exchange, self.voice, &failure).await);
+        };
+        let told = early_end::fail(client, form, self.voice, &failure, exchange);
+        Step::Over(boxed(|| told).await)
+    }
+
+    /// Makes an early head ready, to go out so long after the request was read.
+    fn arm(&self, client: &mut Client<'_>, ms: u64, exchange: &Exchange) {
+        let at = Instant::from_nanos(exchange.request_at).plus_ms(ms);
+        let waits = Waits {
+            ping_ms: self.asked.worker.limits().ping_interval_ms,
+            stall_ms: self.voice.stall_ms,
+        };
+        let early = EarlyHead::new(self.voice.frame, (at, clock::now()), waits);
+        client.early = Some(Box::new(early));
     }
 
     /// Tells the record which target the exchange is at.
@@ -243,7 +281,7 @@ impl<'r, 'w> Run<'r, 'w> {
             Ok(upstream) => {
                 record.status = upstream.head.status;
                 let answer = (upstream, terms);
-                self.show(client, (target, provider), answer, others, exchange)
+                self.try_show(client, (target, provider), answer, others, exchange)
                     .await
             }
             Err(failure) => Err(failure),
@@ -273,6 +311,24 @@ impl<'r, 'w> Run<'r, 'w> {
             self.note_failure(target, failure);
         }
         exchange.attempts.push(record);
+    }
+
+    /// Delivers an answer, unless it is thrown away for another one. A head that has not begun waits
+    /// for that one then.
+    async fn try_show(
+        &self,
+        client: &mut Client<'_>,
+        at: (&Target, &'w Provider),
+        answer: (Upstream, Terms),
+        others: &mut Candidates<'r, 'w>,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let waits = client.early.take_if(|early| !early.has_begun());
+        let shown = self.show(client, at, answer, others, exchange).await;
+        if let (Err(_), Some(early)) = (&shown, waits) {
+            client.early = Some(early);
+        }
+        shown
     }
 
     /// Delivers an answer, unless its status lets the next target have a try and there is one that
@@ -305,7 +361,7 @@ impl<'r, 'w> Run<'r, 'w> {
         let failed = (lets_next || kind == Kind::Credential)
             .then(|| Failure::with_detail(kind, format!("status {status}")));
         if let Some(failure) = &failed {
-            if lets_next && others.make_ready() {
+            if lets_next && !client.has_begun() && others.make_ready() {
                 return Err(failure.clone());
             }
             self.note_failure(target, failure);
@@ -322,7 +378,7 @@ impl<'r, 'w> Run<'r, 'w> {
             notes: terms.notes,
             stream: peek.stream() && purpose == Purpose::Chat,
             strip_usage: terms.strip_usage,
-            has_next: others.may_follow(),
+            has_next: !client.has_begun() && others.may_follow(),
             wire: Some(provider.wire),
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.tenant(),
@@ -369,6 +425,17 @@ impl<'r, 'w> Run<'r, 'w> {
         };
         reply::refuse(client, exchange, self.voice, &refused).await
     }
+}
+
+async fn refuse_unknown(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    message: &str,
+) -> Next {
+    let refused = Refused::new(ErrorKind::NotFound, message, "unknown_model");
+    let refused = refused.param("model").code("model_not_found");
+    reply::refuse(client, exchange, voice, &refused).await
 }
 
 async fn refuse_body(

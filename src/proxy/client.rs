@@ -10,12 +10,15 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
 
 use crate::limits::{KIB, QUIET_READ_BYTES};
+use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
 use crate::net::reader::Reader;
 use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
 use crate::proxy::admitted::Admission;
+use crate::proxy::answer_head::BodyForm;
 use crate::proxy::drain::{Drain, Phase};
+use crate::proxy::early::EarlyHead;
 use crate::proxy::failure::Kind;
 
 /// A client's connection.
@@ -30,6 +33,8 @@ pub struct Client<'w> {
     pub deadline: Deadline,
     /// When to look again for the end of a client whose bytes are no longer read.
     pub look: Option<Deadline>,
+    /// A head that goes out while a provider is waited for.
+    pub early: Option<Box<EarlyHead>>,
     /// The end of the process.
     pub drain: &'w Drain,
     /// What the request in hand has reserved.
@@ -70,11 +75,91 @@ impl Client<'_> {
         &mut self,
         mut work: Pin<&mut F>,
     ) -> Result<F::Output, Interrupt> {
+        if self.early.is_some() {
+            return boxed(|| self.watch_early(work)).await;
+        }
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => self.poll_interrupt(cx).map(Err),
         })
         .await
+    }
+
+    /// The same while an early head is due at some time, or its comments are.
+    async fn watch_early<F: Future>(
+        &mut self,
+        mut work: Pin<&mut F>,
+    ) -> Result<F::Output, Interrupt> {
+        loop {
+            let done = poll_fn(|cx| {
+                if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                    return Poll::Ready(Some(Ok(output)));
+                }
+                if let Poll::Ready(interrupt) = self.poll_interrupt(cx) {
+                    return Poll::Ready(Some(Err(interrupt)));
+                }
+                match &mut self.early {
+                    Some(early) => early.poll_due(cx).map(|()| None),
+                    None => Poll::Pending,
+                }
+            })
+            .await;
+            let done = match done {
+                Some(done) => Some(done),
+                None => self.write_due(work.as_mut()).await,
+            };
+            if let Some(done) = done {
+                return done;
+            }
+        }
+    }
+
+    /// Writes what is due of an early head while the work goes on; gives its output if it came
+    /// meanwhile. A client that takes nothing is as good as gone.
+    async fn write_due<F: Future>(
+        &mut self,
+        mut work: Pin<&mut F>,
+    ) -> Option<Result<F::Output, Interrupt>> {
+        let Self { stream, early, .. } = self;
+        let early = early.as_mut()?;
+        let Stream { reader, writer, .. } = &mut **stream;
+        let bytes = early.take_due();
+        let len = bytes.len();
+        let mut writing = pin!(writer.write(bytes, 0..len));
+        let mut taking = Taking::new(early.stall_ms());
+        let mut look = Deadline::new();
+        look.set_at(taking.look_at(clock::now()));
+        let mut output = None;
+        let written = poll_fn(|cx| {
+            if let Poll::Ready((result, _)) = writing.as_mut().poll(cx) {
+                return Poll::Ready(result.is_ok());
+            }
+            if output.is_none()
+                && let Poll::Ready(done) = work.as_mut().poll(cx)
+            {
+                output = Some(Ok(done));
+            }
+            taking.poll_stalled(reader, &mut look, cx).map(|()| false)
+        })
+        .await;
+        if !written {
+            return Some(Err(Interrupt::Gone));
+        }
+        early.bytes_out += len as u64;
+        output
+    }
+
+    /// How the body behind an early head is framed, if that has gone out.
+    #[must_use]
+    pub fn begun_form(&self) -> Option<BodyForm> {
+        let early = self.early.as_ref().filter(|early| early.has_begun())?;
+        Some(early.form)
+    }
+
+    /// Whether an early head has gone out.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.early.as_ref().is_some_and(|early| early.has_begun())
     }
 
     /// Like [`Client::watch`], while the client's bytes are left alone: they are still to be read.

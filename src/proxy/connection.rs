@@ -55,6 +55,7 @@ pub fn serve(
             ahead: Vec::new(),
             deadline: Deadline::new(),
             look: None,
+            early: None,
             drain: &worker.drain,
             admission: None,
         };
@@ -139,7 +140,7 @@ async fn run_guarded(
 async fn after_panic(client: &mut Client<'_>, worker: &Worker, record: &mut Exchange) -> Next {
     worker.meter.borrow_mut().counters.panics += 1;
     record.fault = Some("bug");
-    if record.bytes_out > 0 {
+    if record.bytes_out > 0 || client.has_begun() {
         record.outcome = Outcome::Truncated;
         return Next::Abort;
     }

@@ -59,19 +59,7 @@ pub async fn run<'w>(
         versioned: false,
     });
     let anthropic = head.field(&client.input, "anthropic-version").is_some();
-    let endpoint = match endpoint::classify(rest, versioned) {
-        // With no model configured the provider's own list is the list.
-        Endpoint::Models if worker.plan.models.is_empty() => Endpoint::Relay,
-        Endpoint::Model(id)
-            if worker.plan.models.is_empty()
-                && !is_ours(worker, head, &client.input, (id, anthropic)) =>
-        {
-            Endpoint::Relay
-        }
-        Endpoint::Catalogue if !worker.plan.server.public_catalogue => Endpoint::Unknown,
-        Endpoint::Custody(_) if !worker.keeps_records() => Endpoint::Unknown,
-        other => other,
-    };
+    let endpoint = endpoint_of(worker, head, &client.input, (rest, versioned), anthropic);
     exchange.operation = endpoint.operation();
     let wire = endpoint.wire(rest, anthropic);
     exchange.client_wire = Some(wire);
@@ -151,15 +139,11 @@ impl<'w> Request<'_, 'w> {
             }
             Endpoint::Misspelt(own) => {
                 let message = format!("no such endpoint; expected `/v1{own}`, spelt like that");
-                let refused =
-                    Refused::new(ErrorKind::NotFound, &message, "unknown_path").code("unknown_url");
-                return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
+                return Step::Over(self.refuse_path(client, exchange, &message).await);
             }
             Endpoint::Unknown => {
                 let message = "no such endpoint; see the README for the list of paths";
-                let refused =
-                    Refused::new(ErrorKind::NotFound, message, "unknown_path").code("unknown_url");
-                return Step::Over(reply::refuse(client, exchange, &self.voice, &refused).await);
+                return Step::Over(self.refuse_path(client, exchange, message).await);
             }
             _ => {}
         }
@@ -329,6 +313,17 @@ impl<'w> Request<'_, 'w> {
         reply::send(client, exchange, &self.voice, (204, "", &fields), b"").await
     }
 
+    async fn refuse_path(
+        &self,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+        message: &str,
+    ) -> Next {
+        let refused = Refused::new(ErrorKind::NotFound, message, "unknown_path");
+        let refused = refused.code("unknown_url");
+        reply::refuse(client, exchange, &self.voice, &refused).await
+    }
+
     async fn refuse_method(&self, client: &mut Client<'_>, exchange: &mut Exchange) -> Next {
         let allow = format!("allow: {}\r\n", self.endpoint.allow());
         let message = "wrong method for this path; see the `allow` header";
@@ -368,6 +363,28 @@ fn note_sender(exchange: &mut Exchange, key: Option<&KeyHandle>) {
     exchange.is_admitted = true;
     exchange.tenant = key.map(|key| Text::from(&*key.tenant.name));
     exchange.key_id = key.map(|key| Text::from(&*key.id));
+}
+
+/// What a path asks for under this configuration.
+fn endpoint_of<'p>(
+    worker: &Worker,
+    head: &RequestHead,
+    buf: &[u8],
+    (rest, versioned): (&'p [u8], bool),
+    anthropic: bool,
+) -> Endpoint<'p> {
+    match endpoint::classify(rest, versioned) {
+        // With no model configured the provider's own list is the list.
+        Endpoint::Models if worker.plan.models.is_empty() => Endpoint::Relay,
+        Endpoint::Model(id)
+            if worker.plan.models.is_empty() && !is_ours(worker, head, buf, (id, anthropic)) =>
+        {
+            Endpoint::Relay
+        }
+        Endpoint::Catalogue if !worker.plan.server.public_catalogue => Endpoint::Unknown,
+        Endpoint::Custody(_) if !worker.keeps_records() => Endpoint::Unknown,
+        other => other,
+    }
 }
 
 /// Whether any of the head's content codings says anything but that there is none.

@@ -59,7 +59,7 @@ pub async fn model(
             return reply::refuse(client, exchange, voice, &reply::UNKNOWN_PROVIDER).await;
         }
     };
-    let body = catalogue::one(worker, inbound.wire, &asked, &targets);
+    let body = catalogue::one(worker, inbound, &asked, &targets);
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
 }
 

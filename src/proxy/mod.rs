@@ -24,6 +24,8 @@ pub mod cors;
 pub mod custody;
 pub mod dates;
 pub mod drain;
+pub mod early;
+pub mod early_end;
 pub mod endpoint;
 pub mod escaped;
 pub mod exchange;

@@ -180,6 +180,11 @@ impl Relay<'_> {
         }
     }
 
+    /// Begins behind an early head, which was its commit.
+    pub fn begin(&mut self, exchange: &mut Exchange) {
+        self.digest(exchange);
+    }
+
     /// Runs a committed answer to its end.
     pub async fn run(
         mut self: Box<Self>,

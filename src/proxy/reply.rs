@@ -230,16 +230,22 @@ pub async fn refuse_told(
     }
     let refused = Refused {
         status: told.status,
-        error: ApiError {
-            kind: told.kind,
-            message: &told.message,
-            param: told.param.as_deref(),
-            code: told.code,
-        },
+        error: error_of(told),
         fields: &fields,
         word,
     };
     tell(client, exchange, voice, &refused).await
+}
+
+/// A provider's error as the client's wire writes it.
+#[must_use]
+pub fn error_of(told: &Told) -> ApiError<'_> {
+    ApiError {
+        kind: told.kind,
+        message: &told.message,
+        param: told.param.as_deref(),
+        code: told.code,
+    }
 }
 
 /// Sends a whole answer: status, content type, further field lines, body. It is complete once it

@@ -7,6 +7,8 @@
 //!
 //! What some target leaves open is left open, and an open fact never refuses.
 
+use crate::govern::price::Price;
+use crate::route::client_key::ClientKey;
 use crate::route::plan::Plan;
 use crate::route::target::Target;
 use crate::translate::models::{Efforts, ModelFacts, Thinking};
@@ -36,10 +38,14 @@ pub struct Capabilities {
 }
 
 impl Plan {
-    /// What the model with these targets can do.
+    /// What the model with these targets can do for a key: by those that are open to it, if any is.
     #[must_use]
-    pub fn capabilities(&self, targets: &[Target]) -> Capabilities {
-        let facts: Vec<&ModelFacts> = targets.iter().map(|it| self.facts_of(it)).collect();
+    pub fn capabilities(&self, targets: &[Target], key: Option<&ClientKey>) -> Capabilities {
+        let open = targets.iter().filter(|it| self.is_open_to(it, key));
+        let mut facts: Vec<&ModelFacts> = open.map(|it| self.facts_of(it)).collect();
+        if facts.is_empty() {
+            facts.extend(targets.iter().map(|it| self.facts_of(it)));
+        }
         let gated = |fact: fn(&ModelFacts) -> Option<bool>| {
             let said = facts.iter().map(|facts| fact(facts));
             judge(said, self.server.capability_gate)
@@ -67,6 +73,35 @@ impl Plan {
             thinks_by: first.filter(|_| controls.all(|control| control == first)),
             efforts: efforts.fold(levels, |all, levels| Some(all?.shared(levels?))),
         }
+    }
+
+    /// The tiers that the targets state, each once, in the order in which they are tried.
+    #[must_use]
+    pub fn tiers<'p>(&'p self, targets: &'p [Target]) -> Vec<&'p str> {
+        let stated = targets.iter().filter_map(|target| self.stated_of(target));
+        let mut tiers = Vec::new();
+        for tier in stated.filter_map(|stated| stated.tier.as_deref()) {
+            if !tiers.contains(&tier) {
+                tiers.push(tier);
+            }
+        }
+        tiers
+    }
+
+    /// What the targets cost, each with its tier, as far as either is known; what is the same once.
+    #[must_use]
+    pub fn offers<'p>(&'p self, targets: &'p [Target]) -> Vec<(Option<&'p str>, &'p Price)> {
+        let mut offers = Vec::new();
+        for target in targets {
+            let stated = self.stated_of(target);
+            let tier = stated.and_then(|stated| stated.tier.as_deref());
+            if let Some(price) = self.price_of(target)
+                && !offers.contains(&(tier, price))
+            {
+                offers.push((tier, price));
+            }
+        }
+        offers
     }
 
     /// The first of a request's needs that a target is known not to meet.

@@ -136,19 +136,6 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     }
 }
 
-fn custody_of(
-    said: &SaidServer,
-    providers: &[Provider],
-    (models, target_count): (&[Model], usize),
-    faults: &mut Faults,
-) -> Custody {
-    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
-    let origin = said.custody_origin.as_ref();
-    let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
-    let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
-    Custody::new((&prefix, origin), providers, &targets, target_count)
-}
-
 fn check_open(said: &SaidServer, keys: &[Key], faults: &mut Faults) {
     if !said.admin_open
         && let Some(admin) = &said.admin
@@ -301,6 +288,7 @@ fn models_of(
                 .map(|id| id.value.into())
                 .collect(),
             id: model.id.map_or_else(Box::default, |id| id.value.into()),
+            early_head_after_ms: model.early_head_after_ms,
         });
     }
     (models, by_id)
@@ -430,6 +418,7 @@ fn server_of(said: SaidServer, tls: Option<TlsMaterial>, faults: &mut Faults) ->
         server_timing: said.server_timing,
         capability_gate: said.capability_gate,
         public_catalogue: said.public_catalogue,
+        early_head_after_ms: said.early_head_after_ms,
         cors_origins: said
             .cors_origins
             .into_iter()

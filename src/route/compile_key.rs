@@ -18,7 +18,6 @@ pub(crate) fn tenants(
 ) -> Vec<Tenant> {
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
     for tenant in said {
-        let residency = tenant.residency.map(|said| known.residency(said, faults));
         let allowance = allowance(tenant.allowance, faults);
         let residency = tenant.residency.map(|said| known.residency(said, faults));
         let Some(name) = tenant.name else { continue };

@@ -105,6 +105,8 @@ pub struct Server {
     pub server_timing: bool,
     /// A request goes only to targets that are not known to lack what its content needs.
     pub capability_gate: bool,
+    /// Milliseconds after which a streamed chat gets its head, answered or not; nought: never.
+    pub early_head_after_ms: u64,
     /// Whether the catalogue for those without a key is shown.
     pub public_catalogue: bool,
     /// Origins that browsers may come from; `*` for all; empty: CORS is off.
@@ -120,6 +122,8 @@ pub struct Model {
     pub aliases: Vec<Box<str>>,
     /// Where requests go, in order; at least one.
     pub targets: Vec<Target>,
+    /// The same as the server's of this name, where it differs.
+    pub early_head_after_ms: Option<u64>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
 }
@@ -212,6 +216,16 @@ impl Plan {
             .number
             .and_then(|number| self.target_facts.get(number));
         known.unwrap_or_else(|| self.facts.facts(&target.model))
+    }
+
+    /// After how many milliseconds a streamed chat for an id gets its head, answered or not.
+    #[must_use]
+    pub fn early_head_ms(&self, asked: &str) -> Option<u64> {
+        let own = self
+            .model(asked)
+            .and_then(|model| model.early_head_after_ms);
+        let ms = own.unwrap_or(self.server.early_head_after_ms);
+        (ms > 0).then_some(ms)
     }
 
     /// The number of a target's price; only that of a client's own naming is looked up.

@@ -77,13 +77,14 @@ fn plan(number: usize) -> Result<Arc<Plan>, String> {
 
 /// The configuration number `number`, its providers at `bases`.
 pub(super) fn text(number: usize, bases: [&str; 2]) -> String {
-    let (budget, pool, requests) = match number {
-        0 => (1 << 28, 8, 100),
-        1 => (300_000, 1, 3),
-        _ => (1 << 28, 0, 100),
+    let (budget, pool, requests, early) = match number {
+        0 => (1 << 28, 8, 100, 0),
+        1 => (300_000, 1, 3, 0),
+        _ => (1 << 28, 0, 100, EARLY_HEAD_MS),
     };
     let mut text = format!(
-        "[server]\nlisten = [\"127.0.0.1:0\"]\nserver_timing = true\n[limits]\n\
+        "[server]\nlisten = [\"127.0.0.1:0\"]\nserver_timing = true\n\
+         early_head_after_ms = {early}\n[limits]\n\
          held_budget_bytes = {budget}\npool_idle_max = {pool}\nconnections_max = 64\n\
          requests_per_connection_max = {requests}\nhead_timeout_ms = 2000\n\
          body_stall_timeout_ms = 2000\nidle_timeout_ms = 4000\nconnect_timeout_ms = 1000\n\
@@ -117,5 +118,7 @@ pub(super) fn text(number: usize, bases: [&str; 2]) -> String {
 /// Where simulated providers stand.
 const BASES: [&str; 2] = ["http://openai.test/v1", "http://anthropic.test"];
 
+/// Heads go out early on the last of the plans.
+const EARLY_HEAD_MS: u64 = 20;
 /// Room for the access lines of a run.
 const LINES_BYTES: usize = 128 * 1024;

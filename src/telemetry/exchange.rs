@@ -139,6 +139,8 @@ pub struct Exchange {
     pub fault: Option<&'static str>,
     /// The answer was a stream.
     pub stream: bool,
+    /// Its head went out before any provider had answered.
+    pub early_head: bool,
     /// Body bytes taken from the client.
     pub bytes_in: u64,
     /// Bytes written to the client.

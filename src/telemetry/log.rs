@@ -63,6 +63,9 @@ pub fn line<'p>(
     } else {
         b",\"stream\":false"
     });
+    if exchange.early_head {
+        out.extend_from_slice(b",\"early_head\":true");
+    }
     count(out, ",\"bytes_in\":", exchange.bytes_in);
     count(out, ",\"bytes_out\":", exchange.bytes_out);
     count(out, ",\"events\":", exchange.events);

@@ -124,6 +124,8 @@ pub struct Counters {
     pub pooled: u64,
     /// Attempts at a further target.
     pub fallbacks: u64,
+    /// Heads that went out before any provider had answered.
+    pub early_heads: u64,
     /// Requests whose path had a doubled `/v1`.
     pub doubled_prefix: u64,
     /// Requests refused because the gateway's own credential was refused upstream.
@@ -354,6 +356,7 @@ impl Counters {
         self.stale_retries += other.stale_retries;
         self.pooled += other.pooled;
         self.fallbacks += other.fallbacks;
+        self.early_heads += other.early_heads;
         self.doubled_prefix += other.doubled_prefix;
         self.credential_refused += other.credential_refused;
         self.panics += other.panics;

@@ -199,7 +199,7 @@ fn usage(out: &mut String, facts: &Facts) {
 #[expect(clippy::too_many_lines, reason = "one row per counter")]
 fn counters(out: &mut String, meter: &Meter) {
     let c = &meter.counters;
-    let rows: [(&str, &str, &str, u64); 16] = [
+    let rows: [(&str, &str, &str, u64); 17] = [
         (
             "ringway_connections_open",
             "gauge",
@@ -259,6 +259,12 @@ fn counters(out: &mut String, meter: &Meter) {
             "counter",
             "Attempts at a further target.",
             c.fallbacks,
+        ),
+        (
+            "ringway_early_heads_total",
+            "counter",
+            "Heads of streams that went out before any provider had answered.",
+            c.early_heads,
         ),
         (
             "ringway_doubled_prefix_total",

@@ -42,6 +42,7 @@ fn readme_names_every_member_of_a_log_line() {
         upstream_request_id: Some("a".into()),
         fault: Some("a"),
         losses: Some("a".to_owned()),
+        early_head: true,
         refused: vec!["a"],
         cost_nanos: Some(1),
         cost_estimated: true,

@@ -294,6 +294,36 @@ fn ni16_with_the_gate_off_a_model_has_what_all_of_its_targets_have() {
 }
 
 #[test]
+fn ni16_a_key_sees_what_the_targets_can_do_that_are_open_to_it() {
+    each(|driver| {
+        let provider = Provider::answering("");
+        let digest = |key: &str| -> String {
+            let digest = ringway::route::client_key::digest_of(key.as_bytes());
+            digest.map(|byte| format!("{byte:02x}")).concat()
+        };
+        let gateway = Setup::new(driver)
+            .provider("up", Wire::OpenAiChat, &provider, "")
+            .text(
+                "[[model]]\nid = \"both\"\ntargets = [{ model = \"up/seeing\", tier = \"far\" }, \
+                 { model = \"up/blind\", tier = \"near\" }]",
+            )
+            .text(&format!(
+                "[[key]]\nsha256 = \"{}\"\ntiers = [\"near\"]",
+                digest("one")
+            ))
+            .text(&format!("[[key]]\nsha256 = \"{}\"", digest("all")))
+            .text(FACTS)
+            .start();
+        for (key, expected) in [("one", false), ("all", true)] {
+            let shown = list(&gateway, &format!("x-api-key: {key}\r\n"));
+            assert_eq!(shown["data"][0]["supports_vision"], expected, "{key}");
+            let caps = &shown["data"][0]["capabilities"];
+            assert_eq!(caps["vision"], expected, "{key}");
+        }
+    });
+}
+
+#[test]
 fn ni15_the_public_catalogue_is_off_unless_it_is_asked_for_and_needs_no_key() {
     each(|driver| {
         let provider = Provider::answering("");
@@ -302,7 +332,12 @@ fn ni15_the_public_catalogue_is_off_unless_it_is_asked_for_and_needs_no_key() {
                 .server(&format!("public_catalogue = {is_public}"))
                 .provider("up", Wire::AnthropicMessages, &provider, "")
                 .text("[[model]]\nid = \"haiku\"\nalias = [\"h\"]\ntargets = [\"up/claude-haiku-4-5\"]")
-                .model("mine", &["up/nobody-knows-it"])
+                .text(
+                    "[[model]]\nid = \"mine\"\ntargets = [\"up/nobody-knows-it\", \
+                     { model = \"up/a\", tier = \"sovereign\" }, \
+                     { model = \"up/b\", tier = \"managed\" }, \
+                     { model = \"up/c\", tier = \"sovereign\" }]",
+                )
                 .key("secret", "one", None)
                 .start();
             let ask =
@@ -325,7 +360,15 @@ fn ni15_the_public_catalogue_is_off_unless_it_is_asked_for_and_needs_no_key() {
                     "structured_outputs": true, "context_window": 200_000,
                     "max_output_tokens": 64_000})
             );
+            assert_eq!(models[0]["tiers"], json!([]));
+            assert_eq!(
+                models[0]["prices"],
+                json!([{"input": "1.00", "cached": "0.10", "cache_write": "1.25",
+                    "output": "5.00", "reasoning": "5.00"}])
+            );
+            assert_eq!(models[2]["prices"], json!([]));
             assert_eq!(models[2]["capabilities"], json!({}));
+            assert_eq!(models[2]["tiers"], json!(["sovereign", "managed"]));
             assert!(!got.text().contains("up/") && !got.text().contains("nobody-knows"));
             let mut client = gateway.client();
             client.send(request("HEAD", "/api/billing/models?x=1", "", ""));

@@ -29,6 +29,8 @@ mod demo;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod early;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod ends;

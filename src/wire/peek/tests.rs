@@ -337,54 +337,54 @@ fn body_cut_at_every_byte_is_refused() {
     assert!(look(body, C).is_ok());
 }
 
+/// What the content of a body needs, and the fields that do.
+fn check_needs(wire: Wire, member: &str, expected: &[&str]) {
+    let body = format!(r#"{{"model":"m",{member}}}"#);
+    let peek = peek(body.as_bytes(), wire, &Limits::default()).unwrap();
+    let needs = peek.needs();
+    let found: Vec<String> = needs
+        .iter()
+        .map(|need| format!("{} {}", need.name(), needs.field(need)))
+        .collect();
+    assert_eq!(found, expected, "{member}");
+    assert_eq!(needs.is_empty(), expected.is_empty());
+    let relayed = peek_relayed(body.as_bytes(), &Limits::default()).unwrap();
+    assert!(relayed.needs().is_empty());
+}
+
+fn said(parts: &str) -> String {
+    format!(r#""messages":[{{"role":"user","content":"x"}},{{"role":"user","content":[{parts}]}}]"#)
+}
+
+const IMAGES: &str = "images messages[1].content";
+const PDF: &str = "PDF documents messages[1].content";
+const AUDIO: &str = "audio input messages[1].content";
+
 #[test]
-fn ni14_needs_of_the_content_are_seen_in_passing() {
-    let check = |wire, member: &str, expected: &[&str]| {
-        let body = format!(r#"{{"model":"m",{member}}}"#);
-        let peek = peek(body.as_bytes(), wire, &Limits::default()).unwrap();
-        let needs = peek.needs();
-        let found: Vec<String> = needs
-            .iter()
-            .map(|need| format!("{} {}", need.name(), needs.field(need)))
-            .collect();
-        assert_eq!(found, expected, "{member}");
-        assert_eq!(needs.is_empty(), expected.is_empty());
-        let relayed = peek_relayed(body.as_bytes(), &Limits::default()).unwrap();
-        assert!(relayed.needs().is_empty());
-    };
-    let said = |parts: &str| {
-        format!(
-            r#""messages":[{{"role":"user","content":"x"}},{{"role":"user","content":[{parts}]}}]"#
-        )
-    };
-    let (images, pdf, audio) = (
-        "images messages[1].content",
-        "PDF documents messages[1].content",
-        "audio input messages[1].content",
-    );
+fn ni14_needs_of_openai_parts_are_seen_in_passing() {
     for (parts, expected) in [
         (r#"{"type":"text","text":"image_url"}"#, &[][..]),
-        (r#"{"type":"image_url","image_url":{"url":"u"}}"#, &[images]),
+        (r#"{"type":"image_url","image_url":{"url":"u"}}"#, &[IMAGES]),
         (
             r#"{"image_url":{"url":"u"},"t\u0079pe":"image\u005furl"}"#,
-            &[images],
+            &[IMAGES],
         ),
         (
             r#"{"type":"input_audio","input_audio":{"data":"","format":"wav"}}"#,
-            &[audio],
+            &[AUDIO],
         ),
         (r#"{"type":"file","file":{"file_id":"file-1"}}"#, &[]),
         (
             r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,AA"}}"#,
-            &[pdf],
+            &[PDF],
         ),
         (
             r#"{"file":{"file_data":"data:application\/pdf;base64,AA"},"type":"file"}"#,
-            &[pdf],
+            &[PDF],
         ),
         (
             r#"{"type":"file","file":{"file_data":"data:image/png;base64,AA"}}"#,
-            &[images],
+            &[IMAGES],
         ),
         (
             r#"{"type":"file","file":{"file_data":"data:text/plain;base64,AA"}}"#,
@@ -392,31 +392,35 @@ fn ni14_needs_of_the_content_are_seen_in_passing() {
         ),
         (
             r#"{"type":"input_audio"},{"type":"image_url"},{"type":"image_url"}"#,
-            &[images, audio],
+            &[IMAGES, AUDIO],
         ),
     ] {
-        check(C, &said(parts), expected);
+        check_needs(C, &said(parts), expected);
     }
+}
+
+#[test]
+fn ni14_needs_of_anthropic_blocks_are_seen_in_passing() {
     for (parts, expected) in [
         (
             r#"{"type":"image","source":{"type":"url","url":"u"}}"#,
-            &[images][..],
+            &[IMAGES][..],
         ),
         (
             r#"{"type":"image","source":{"type":"base64","media_type":"image/png"}}"#,
-            &[images],
+            &[IMAGES],
         ),
         (
             r#"{"type":"document","source":{"type":"url","url":"u"}}"#,
-            &[pdf],
+            &[PDF],
         ),
         (
             r#"{"source":{"url":"u","type":"url"},"type":"document"}"#,
-            &[pdf],
+            &[PDF],
         ),
         (
             r#"{"source":{"media_type":"application/pdf"},"type":"document"}"#,
-            &[pdf],
+            &[PDF],
         ),
         (
             r#"{"type":"document","source":{"type":"file","file_id":"f"}}"#,
@@ -429,11 +433,11 @@ fn ni14_needs_of_the_content_are_seen_in_passing() {
         (r#"{"type":"tool_result","content":"image"}"#, &[]),
         (
             r#"{"type":"tool_result","content":[{"type":"image"}]}"#,
-            &[images],
+            &[IMAGES],
         ),
         (
             r#"{"content":[{"type":"document","source":{"type":"url"}},{"type":"text"}],"type":"tool_result"}"#,
-            &[pdf],
+            &[PDF],
         ),
         // What a model says, and what a tool is given, is no content that has to be taken.
         (
@@ -445,8 +449,12 @@ fn ni14_needs_of_the_content_are_seen_in_passing() {
             &[],
         ),
     ] {
-        check(A, &said(parts), expected);
+        check_needs(A, &said(parts), expected);
     }
+}
+
+#[test]
+fn ni14_tools_are_a_need_where_there_are_any() {
     let plain = r#""messages":[{"role":"user","content":"x"}]"#;
     for (member, expected) in [
         (r#""tools":[{"type":"x"}]"#, &["tools tools"][..]),
@@ -456,7 +464,7 @@ fn ni14_needs_of_the_content_are_seen_in_passing() {
         (r#""functions":[],"functions":[{}]"#, &["tools tools"]),
     ] {
         for wire in [A, C] {
-            check(wire, &format!("{member},{plain}"), expected);
+            check_needs(wire, &format!("{member},{plain}"), expected);
         }
     }
 }

@@ -1,0 +1,368 @@
+//! Heads that go out before any provider has answered.
+
+use ringway::wire::kind::Wire;
+
+use crate::support::client::{Answer, Client, End};
+use crate::support::directions::{DIRECTIONS, Direction, each, each_way};
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{self, answer, post, stream};
+use crate::support::provider::Provider;
+use crate::support::script::{Script, Step, once};
+use crate::support::wires::{
+    WIRES, chat, error_body, error_event, events, path, terminator, text, told_last, whole,
+};
+
+const EARLY: &str = "early_head_after_ms = 1";
+const PING: &str = ": ping\n\n";
+
+/// Takes a request, waits to be let on, and does this.
+fn late(step: Step) -> Script {
+    vec![Step::Request, Step::Gate, step]
+}
+
+fn late_answer(answer: impl Into<Vec<u8>>) -> Script {
+    let mut script = late(Step::Send(answer.into()));
+    script.push(Step::Again);
+    script
+}
+
+/// Sends a streamed chat, and reads its head and the first comment before a provider says anything.
+fn begun(gateway: &Gateway, wire: Wire) -> (Client, Answer) {
+    let mut client = gateway.client();
+    client.send(post(path(wire), "", chat(wire, MODEL, true)));
+    let got = head_and_ping(&mut client);
+    (client, got)
+}
+
+fn head_and_ping(client: &mut Client) -> Answer {
+    let mut got = client.head();
+    assert_eq!(got.status, 200);
+    assert_eq!(
+        got.field("content-type"),
+        Some("text/event-stream; charset=utf-8")
+    );
+    assert!(got.field("x-ringway-request-id").is_some());
+    client.until(&mut got, PING);
+    got
+}
+
+#[test]
+fn head_and_comments_go_out_and_the_stream_follows_them() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let Direction {
+            client: wire,
+            upstream,
+        } = direction;
+        let provider = Provider::all(late_answer(stream(events(upstream))));
+        let gateway = Setup::upstream(driver, upstream, &provider)
+            .server(EARLY)
+            .limit("ping_interval_ms", 20)
+            .start();
+        let mut client = gateway.client();
+        for round in 0..2 {
+            client.send(post(path(wire), "", chat(wire, MODEL, true)));
+            let mut got = head_and_ping(&mut client);
+            client.until(&mut got, &PING.repeat(2));
+            provider.wait_requests(round + 1);
+            provider.open();
+            client.finish(&mut got);
+            assert_eq!(got.end, End::Whole, "{}", got.text());
+            let said = got.text().trim_start_matches(PING);
+            if direction.is_translated() {
+                assert!(
+                    said.contains("Hel") && said.ends_with(terminator(wire)),
+                    "{said}"
+                );
+            } else {
+                assert_eq!(said, events(wire));
+            }
+        }
+        assert_eq!(provider.connections(), 1);
+        for line in gateway.lines(2) {
+            assert_eq!(
+                (&line["status"], &line["end"], &line["early_head"]),
+                (&200.into(), &"complete".into(), &true.into()),
+                "{line}"
+            );
+            assert!(line["bytes_out"].as_u64().unwrap() > 400, "{line}");
+        }
+        assert_eq!(gateway.metric("ringway_early_heads_total"), 2.0);
+    });
+}
+
+#[test]
+fn what_fails_behind_the_head_is_an_error_event_and_no_other_target_is_asked() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let Direction {
+            client: wire,
+            upstream,
+        } = direction;
+        let fields = "content-type: application/json\r\nretry-after: 9\r\n";
+        let status = |status: &str| {
+            let body = error_body(upstream, "some_error", "no luck");
+            Step::Send(answer(status, fields, body))
+        };
+        let page = answer("200 OK", "content-type: text/html\r\n", "<html>");
+        let broken = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n{}",
+            text(upstream, "Hel", true)
+        );
+        let no_answer = "upstream connection ended before an answer";
+        let rows = [
+            (
+                "429",
+                status("429 Too Many Requests"),
+                "no luck",
+                "upstream_error",
+            ),
+            (
+                "500",
+                status("500 Internal Server Error"),
+                "no luck",
+                "upstream_error",
+            ),
+            (
+                "400",
+                status("400 Bad Request"),
+                "no luck",
+                "upstream_error",
+            ),
+            ("reset", Step::Reset, no_answer, "truncated"),
+            ("closed", Step::Close, no_answer, "truncated"),
+            (
+                "page",
+                Step::Send(page),
+                "upstream sent no JSON and no stream",
+                "truncated",
+            ),
+            (
+                "JSON",
+                Step::Send(http::json(whole(upstream))),
+                "upstream sent no JSON and no stream",
+                "truncated",
+            ),
+            (
+                "an error as JSON",
+                Step::Send(http::json(error_body(upstream, "some_error", "no luck"))),
+                "no luck",
+                "upstream_error",
+            ),
+            (
+                "an error as the first event",
+                Step::Send(stream(error_event(upstream))),
+                "model melted",
+                "upstream_error",
+            ),
+            (
+                "garbage",
+                Step::Send(b"garbage\r\n\r\n".to_vec()),
+                "upstream sent a malformed answer",
+                "truncated",
+            ),
+            (
+                "half an answer",
+                Step::Send(broken.into_bytes()),
+                "upstream stream ended early",
+                "truncated",
+            ),
+        ];
+        for (row, step, message, end) in rows {
+            let mut script = late(step);
+            script.push(Step::Close);
+            let first = Provider::all(script);
+            let second = Provider::answering(stream(events(wire)));
+            let gateway = Setup::chain(driver, &[(upstream, &first), (wire, &second)])
+                .server(EARLY)
+                .start();
+            let (mut client, mut got) = begun(&gateway, wire);
+            first.wait_requests(1);
+            first.open();
+            client.finish(&mut got);
+            assert_eq!(got.end, End::Cut, "{row}: {}", got.text());
+            let said = told_last(wire, got.text());
+            assert_eq!(said.message, message, "{row}");
+            assert_eq!(
+                got.text().matches("\"error\":{").count(),
+                1,
+                "{row}: {}",
+                got.text()
+            );
+            assert!(!got.text().contains(terminator(wire)), "{row}");
+            assert_eq!(second.connections(), 0, "{row}");
+            let line = gateway.only_line();
+            assert_eq!(
+                (&line["status"], &line["end"], &line["stream"]),
+                (&200.into(), &end.into(), &true.into()),
+                "{row}: {line}"
+            );
+            assert!(line["fault"].is_string(), "{row}: {line}");
+        }
+    });
+}
+
+#[test]
+fn an_answer_in_time_is_an_answer_with_its_status_and_the_next_target_has_its_try() {
+    each_way(
+        &DIRECTIONS,
+        |driver,
+         Direction {
+             client: wire,
+             upstream,
+         }| {
+            let failing = answer(
+                "503 Service Unavailable",
+                "content-type: application/json\r\n",
+                error_body(upstream, "some_error", "no luck"),
+            );
+            let first = Provider::answering(failing);
+            let second = Provider::all(late_answer(stream(events(wire))));
+            let setup = |late: &str| {
+                Setup::chain(driver, &[(upstream, &first), (wire, &second)]).server(late)
+            };
+            let gateway = setup("early_head_after_ms = 3600000").start();
+            let mut client = gateway.client();
+            client.send(post(path(wire), "", chat(wire, MODEL, true)));
+            second.wait_requests(1);
+            second.open();
+            let got = client.answer();
+            assert_eq!((got.status, got.text()), (200, events(wire).as_str()));
+            assert!(gateway.only_line()["early_head"].is_null());
+            assert_eq!(gateway.metric("ringway_early_heads_total"), 0.0);
+
+            // The second one keeps the client waiting: its head does not come first.
+            let gateway = setup("early_head_after_ms = 300").start();
+            let (mut client, mut got) = begun(&gateway, wire);
+            second.wait_requests(2);
+            second.open();
+            client.finish(&mut got);
+            assert_eq!(got.end, End::Whole);
+            assert_eq!(got.text().trim_start_matches(PING), events(wire));
+            let line = gateway.only_line();
+            assert_eq!(line["provider"], "p1", "{line}");
+
+            let alone = Setup::upstream(driver, upstream, &first)
+                .server("early_head_after_ms = 3600000")
+                .start();
+            let body = chat(wire, MODEL, true);
+            let got = alone.client().ask(post(path(wire), "", body));
+            assert_eq!(got.status, 503);
+            assert!(got.text().contains("no luck"), "{}", got.text());
+        },
+    );
+}
+
+#[test]
+fn whole_answers_counts_and_models_that_say_nought_wait_for_their_status() {
+    each(|driver| {
+        for wire in WIRES {
+            let body = error_body(wire, "some_error", "no luck");
+            let fields = "content-type: application/json\r\n";
+            let provider = Provider::all(late_answer(answer("500 Oh", fields, body)));
+            let gateway = Setup::upstream(driver, wire, &provider)
+                .server(EARLY)
+                .text("[[model]]\nid = \"patient\"\nearly_head_after_ms = 0\ntargets = [\"up/x\"]")
+                .start();
+            let mut asked = vec![
+                post(path(wire), "", chat(wire, MODEL, false)),
+                post(path(wire), "", chat(wire, "patient", true)),
+            ];
+            if wire == Wire::AnthropicMessages {
+                let counted = chat(wire, MODEL, true);
+                asked.push(post("/v1/messages/count_tokens", "", counted));
+            }
+            for (number, request) in asked.into_iter().enumerate() {
+                let mut client = gateway.client();
+                client.send(request);
+                provider.wait_requests(number + 1);
+                assert!(client.is_quiet(core::time::Duration::from_millis(50)));
+                provider.open();
+                assert_eq!(client.answer().status, 500);
+            }
+        }
+        let provider = Provider::all(late_answer(stream(events(Wire::OpenAiChat))));
+        let gateway = Setup::new(driver)
+            .provider("up", Wire::OpenAiChat, &provider, "")
+            .text(&format!(
+                "[[model]]\nid = {MODEL:?}\n{EARLY}\ntargets = [\"up/x\"]"
+            ))
+            .start();
+        let (mut client, mut got) = begun(&gateway, Wire::OpenAiChat);
+        provider.wait_requests(1);
+        provider.open();
+        client.finish(&mut got);
+        assert_eq!(got.end, End::Whole);
+    });
+}
+
+#[test]
+fn a_client_that_leaves_behind_the_head_ends_the_request_upstream() {
+    each_way(
+        &DIRECTIONS,
+        |driver,
+         Direction {
+             client: wire,
+             upstream,
+         }| {
+            let provider = Provider::all(once(""));
+            let gateway = Setup::upstream(driver, upstream, &provider)
+                .server(EARLY)
+                .start();
+            let (client, _) = begun(&gateway, wire);
+            provider.wait_requests(1);
+            client.leave();
+            provider.wait_end(0);
+            let line = gateway.only_line();
+            assert_eq!(
+                (&line["end"], &line["fault"], &line["status"]),
+                (&"cancelled".into(), &"client_gone".into(), &200.into()),
+                "{line}"
+            );
+        },
+    );
+}
+
+#[test]
+fn a_client_of_http_1_0_gets_the_same_until_the_connection_ends() {
+    each(|driver| {
+        for wire in WIRES {
+            let provider = Provider::all(late_answer(stream(events(wire))));
+            let gateway = Setup::upstream(driver, wire, &provider)
+                .server(EARLY)
+                .start();
+            let body = chat(wire, MODEL, true);
+            let mut client = gateway.client();
+            client.send(format!(
+                "POST {} HTTP/1.0\r\ncontent-length: {}\r\n\r\n{body}",
+                path(wire),
+                body.len()
+            ));
+            let mut got = head_and_ping(&mut client);
+            assert_eq!(got.field("transfer-encoding"), None);
+            provider.wait_requests(1);
+            provider.open();
+            client.finish(&mut got);
+            assert_eq!(got.end, End::Closed);
+            assert_eq!(got.text().trim_start_matches(PING), events(wire));
+        }
+    });
+}
+
+#[test]
+fn a_head_that_no_provider_follows_in_time_ends_in_a_timeout() {
+    each(|driver| {
+        for wire in WIRES {
+            let provider = Provider::all(late(Step::Close));
+            let gateway = Setup::new(driver)
+                .server(EARLY)
+                .provider("up", wire, &provider, "answer_head_timeout_ms = 150")
+                .model(MODEL, &["up/x"])
+                .start();
+            let (mut client, mut got) = begun(&gateway, wire);
+            client.finish(&mut got);
+            assert_eq!(got.end, End::Cut);
+            let said = told_last(wire, got.text());
+            assert_eq!(said.message, "upstream did not answer in time");
+            assert_eq!(gateway.only_line()["fault"], "head_timeout");
+        }
+    });
+}
