@@ -1,10 +1,14 @@
 //! The program: allocator, arguments, exit code.
 
-use core::ffi::{c_int, c_long};
+use core::alloc::{GlobalAlloc, Layout};
+use core::ffi::{c_int, c_long, c_void};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, ServeArgs};
 use ringway::command::{check, key, prepare, usage};
 use ringway::demo::run as run_demo;
@@ -15,7 +19,7 @@ use ringway::server::host;
 use ringway::server::run::{self, Options};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Heaps = Heaps;
 
 fn main() -> ExitCode {
     purge_soon();
@@ -81,6 +85,7 @@ fn serve(args: &ServeArgs) -> io::Result<Exit> {
         signals: true,
         announce: true,
         panic_model: None,
+        started: Some(part),
         give_back: Some(give_back),
     };
     let ended = run::start(compiled.plan, &options)?.wait()?;
@@ -106,15 +111,106 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
+/// The allocator, with a heap for what a start takes and one for what serving takes.
+///
+/// A page of a heap goes back to the system when nothing on it is in use. What a start takes is in use
+/// for good, here and there on pages of every size: load would fill them, and all of them would stay.
+struct Heaps;
+
+/// The heap of what serving takes; null while the program starts.
+static SERVING: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+#[expect(unsafe_code, reason = "the allocator's own calls, by their C names")]
+unsafe extern "C" {
+    fn mi_heap_new() -> *mut c_void;
+    fn mi_heap_malloc_aligned(heap: *mut c_void, size: usize, align: usize) -> *mut c_void;
+    fn mi_heap_zalloc_aligned(heap: *mut c_void, size: usize, align: usize) -> *mut c_void;
+    fn mi_heap_realloc_aligned(
+        heap: *mut c_void,
+        block: *mut c_void,
+        size: usize,
+        align: usize,
+    ) -> *mut c_void;
+    fn mi_heap_collect(heap: *mut c_void, force: bool);
+    fn mi_collect(force: bool);
+}
+
+impl Heaps {
+    /// The heap of what serving takes, once there is one.
+    fn serving() -> Option<*mut c_void> {
+        let heap = SERVING.load(Ordering::Acquire);
+        (!heap.is_null()).then_some(heap)
+    }
+}
+
+#[expect(unsafe_code, reason = "the allocator's own calls, by their C names")]
+// SAFETY: every block is one of mimalloc's, of either heap: it frees and moves both alike. A heap is never
+// deleted, and any thread may ask it.
+unsafe impl GlobalAlloc for Heaps {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let Some(heap) = Self::serving() else {
+            // SAFETY: the caller's promises are passed on.
+            return unsafe { MiMalloc.alloc(layout) };
+        };
+        // SAFETY: the heap lives for good.
+        let block = unsafe { mi_heap_malloc_aligned(heap, layout.size(), layout.align()) };
+        block.cast()
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let Some(heap) = Self::serving() else {
+            // SAFETY: the caller's promises are passed on.
+            return unsafe { MiMalloc.alloc_zeroed(layout) };
+        };
+        // SAFETY: the heap lives for good.
+        let block = unsafe { mi_heap_zalloc_aligned(heap, layout.size(), layout.align()) };
+        block.cast()
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on; it is mimalloc's, of whichever heap.
+        unsafe { MiMalloc.dealloc(block, layout) };
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let Some(heap) = Self::serving() else {
+            // SAFETY: the caller's promises are passed on.
+            return unsafe { MiMalloc.realloc(block, layout, size) };
+        };
+        let (block, align) = (block.cast(), layout.align());
+        // SAFETY: the heap lives for good; a block of the other one is moved.
+        let block = unsafe { mi_heap_realloc_aligned(heap, block, size, align) };
+        block.cast()
+    }
+}
+
+/// Ends the start, once: what is taken from here on comes from a heap of its own, where there is room for
+/// one.
+#[expect(unsafe_code, reason = "the allocator's own call, by its C name")]
+fn part() {
+    static PARTED: AtomicBool = AtomicBool::new(false);
+    if PARTED.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    // SAFETY: this is the program's allocator; the call takes nothing.
+    let heap = unsafe { mi_heap_new() };
+    SERVING.store(heap, Ordering::Release);
+}
+
 /// Gives memory that this thread has freed back to the system: the allocator does so by itself only
 /// while it is being asked for more. With `all`, also what it keeps for soon.
-#[expect(unsafe_code, reason = "the allocator's own call, by its C name")]
+#[expect(unsafe_code, reason = "the allocator's own calls, by their C names")]
 fn give_back(all: bool) {
-    unsafe extern "C" {
-        fn mi_collect(force: bool);
-    }
     // SAFETY: this is the program's allocator; the call takes one flag, and any thread may make it.
     unsafe { mi_collect(all) };
+    if let Some(heap) = Heaps::serving() {
+        // SAFETY: as above; the heap lives for good.
+        unsafe { mi_heap_collect(heap, all) };
+    }
 }
 
 /// Lets memory that was freed go back to the system after [`PURGE_DELAY_MS`] instead of a second: many
@@ -156,11 +252,49 @@ const PURGE_DELAY_MS: c_long = 50;
 
 #[cfg(test)]
 mod tests {
-    use super::purge_soon;
+    use super::{Heaps, give_back, part, purge_soon};
 
     #[test]
     fn the_allocators_option_is_where_it_is_looked_for() {
         assert!(purge_soon());
         assert!(!purge_soon(), "it is set");
+    }
+
+    #[test]
+    fn blocks_of_the_start_and_of_serving_grow_shrink_and_end_on_any_thread() {
+        let texts = |from: usize| -> Vec<String> {
+            (from..from + 200)
+                .map(|n| n.to_string().repeat(n))
+                .collect()
+        };
+        let check = |texts: &mut Vec<String>, from: usize| {
+            for (n, text) in (from..).zip(texts.iter_mut()) {
+                assert_eq!(*text, n.to_string().repeat(n));
+                text.reserve_exact(text.len());
+                text.shrink_to_fit();
+                assert_eq!(*text, n.to_string().repeat(n));
+            }
+        };
+        let (mut early, before) = (texts(1), Heaps::serving());
+        part();
+        let heap = Heaps::serving();
+        part();
+        assert_eq!(Heaps::serving(), heap, "there is one start");
+        let mut late = texts(300);
+        assert!(before.is_none() && Heaps::serving().is_some());
+        check(&mut early, 1);
+        let zeroes = vec![0_u64; 100_000];
+        let other = std::thread::spawn(move || {
+            check(&mut late, 300);
+            assert!(zeroes.iter().all(|&it| it == 0));
+            let made = texts(500);
+            drop((late, zeroes, early));
+            give_back(true);
+            made
+        });
+        let mut made = other.join().expect("no panic");
+        check(&mut made, 500);
+        drop(made);
+        give_back(true);
     }
 }

@@ -48,6 +48,8 @@ pub struct Options {
     pub announce: bool,
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
+    /// Called on each worker when it has taken what it needs before any client.
+    pub started: Option<fn()>,
     /// Gives memory that a thread has freed back to the system; called on each of them now and then.
     pub give_back: Option<fn(bool)>,
 }
@@ -215,6 +217,7 @@ fn setups(
             },
             asks,
             panic_model: options.panic_model.clone(),
+            started: options.started,
             give_back: options.give_back,
         }
     });

@@ -50,6 +50,8 @@ pub struct Setup {
     pub asks: mpsc::UnboundedReceiver<Ask>,
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
+    /// Called when all that is needed before any client has been taken.
+    pub started: Option<fn()>,
     /// Gives memory that this thread has freed back to the system; all of it where it is told so.
     pub give_back: Option<fn(bool)>,
 }
@@ -81,6 +83,9 @@ pub async fn run(mut setup: Setup, notices: Notices) {
     }
     warm_up(&worker);
     drop(task::spawn(reap(Rc::clone(&worker), setup.give_back)));
+    // The tasks above begin in this thread's next turn.
+    task::yield_now().await;
+    setup.started.iter().for_each(|started| started());
     answer(&mut setup.asks, &worker, &stoppers).await;
 }
 
