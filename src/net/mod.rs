@@ -41,7 +41,7 @@ pub mod stream;
 pub mod task;
 pub mod timer;
 pub mod tls;
-mod turn;
+pub mod turn;
 pub mod writer;
 
 #[cfg(test)]

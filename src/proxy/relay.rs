@@ -21,6 +21,7 @@ use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::net::error::NetError;
 use crate::net::stream::Stream;
+use crate::net::turn;
 use crate::proxy::answer_head::BodyForm;
 use crate::proxy::body_mode::Mode;
 use crate::proxy::budget::Charge;
@@ -286,7 +287,10 @@ impl Relay<'_> {
                 break;
             };
             upstream.body_at += step.consumed;
-            self.state.came |= !step.payload.is_empty();
+            if step.payload.is_empty() {
+                continue;
+            }
+            self.state.came = true;
             let tape = &self.worker.tape;
             let pass = |payload: &[u8]| self.mode.push(payload, &mut self.out, tape);
             let progress = match &mut self.scrubber {
@@ -468,6 +472,9 @@ impl Relay<'_> {
                 deadline.set_at(wait_until);
             }
             if !*is_written {
+                if turn::is_awaited(cx) {
+                    return Poll::Pending;
+                }
                 // What it brings waits as it is: a client that does not read costs one buffer.
                 source.begin(cx);
             } else if let Poll::Ready(result) = source.poll_read_most(cx, buf, read_bytes) {
