@@ -269,14 +269,6 @@ impl BodyDecoder {
     /// short size, its CRLF. Returns how many bytes that was; none where anything is out of the
     /// ordinary, which is left to [`BodyDecoder::frame`].
     fn skip_plain_frame(&mut self, input: &[u8]) -> usize {
-        if self.state == State::DataCr && input == b"\r\n" && self.spend(2).is_ok() {
-            // Chunks that come one by one end like this.
-            self.state = State::Size {
-                digits: 0,
-                value: 0,
-            };
-            return input.len();
-        }
         let line = match (self.state, input) {
             (State::Size { digits: 0, .. }, line) => line,
             (State::DataCr, [b'\r', b'\n', line @ ..]) => line,
@@ -298,6 +290,14 @@ impl BodyDecoder {
                 self.budget = left;
                 self.state = State::Data(value);
                 taken
+            }
+            // The CRLF behind a chunk that came by itself.
+            _ if line.is_empty() && self.spend(input.len() as u64).is_ok() => {
+                self.state = State::Size {
+                    digits: 0,
+                    value: 0,
+                };
+                input.len()
             }
             _ => 0,
         }

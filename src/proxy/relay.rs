@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::chat::usage::End;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode::{self, ChunkMark};
-use crate::limits::{BUSY_READ_BYTES, MIDDLE_READ_BYTES, UNCHARGED_BYTES};
+use crate::limits::UNCHARGED_BYTES;
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::net::error::NetError;
@@ -453,13 +453,7 @@ impl Relay<'_> {
         let is_written = &mut self.state.written;
         let (source, buf) = (&mut self.upstream.stream.reader, &mut self.upstream.buf);
         let out = &mut self.out;
-        // Events grow where they are translated, and need no reads as large as bodies do. Framed,
-        // what comes fits a buffer of the same size.
-        let read_bytes = if self.mode.is_stream() {
-            MIDDLE_READ_BYTES - CHUNK_FRAME_BYTES
-        } else {
-            BUSY_READ_BYTES - CHUNK_FRAME_BYTES
-        };
+        let read_bytes = self.mode.read_bytes() - CHUNK_FRAME_BYTES;
         poll_fn(|cx| {
             if !*is_written && let Poll::Ready((result, mut buffer)) = writing.as_mut().poll(cx) {
                 if result.is_err() {
