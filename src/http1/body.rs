@@ -291,6 +291,14 @@ impl BodyDecoder {
                 self.state = State::Data(value);
                 taken
             }
+            // The CRLF behind a chunk that came by itself.
+            _ if line.is_empty() && self.spend(input.len() as u64).is_ok() => {
+                self.state = State::Size {
+                    digits: 0,
+                    value: 0,
+                };
+                input.len()
+            }
             _ => 0,
         }
     }

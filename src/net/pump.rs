@@ -14,7 +14,7 @@
 //! Dropping a pump with a read pending hands the buffer over to the driver until the kernel has
 //! answered; shut the socket down before, so that it answers soon.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -53,7 +53,7 @@ pub(super) struct Pump {
 }
 
 struct Slot {
-    state: Cell<State>,
+    state: RefCell<State>,
     recall: Cell<Option<Recall>>,
     /// The read that waits was called back.
     is_recalled: Cell<bool>,
@@ -71,7 +71,7 @@ enum State {
 impl Pump {
     pub(super) fn new(half: ReadHalf) -> Self {
         let slot = Rc::new(Slot {
-            state: Cell::new(State::Idle),
+            state: RefCell::new(State::Idle),
             recall: Cell::new(None),
             is_recalled: Cell::new(false),
         });
@@ -83,26 +83,21 @@ impl Pump {
 
     /// Whether no read is pending and none waits to be collected.
     pub(super) fn is_idle(&self) -> bool {
-        let state = self.slot.state.take();
-        let is_idle = matches!(state, State::Idle);
-        self.slot.state.set(state);
-        is_idle
+        matches!(*self.slot.state.borrow(), State::Idle)
     }
 
     /// Whether a read is under way that has brought nothing yet.
     pub(super) fn is_waiting(&self) -> bool {
-        let state = self.slot.state.take();
-        let is_waiting = matches!(state, State::Reading);
-        self.slot.state.set(state);
-        is_waiting
+        matches!(*self.slot.state.borrow(), State::Reading)
     }
 
     /// Begins the read that `ask` wants, unless one is pending or waits to be collected.
     pub(super) fn begin(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) {
-        match self.slot.state.take() {
-            State::Idle => self.slot.state.set(State::Asked(ask())),
-            done @ State::Done(_) => return self.slot.state.set(done),
-            other @ (State::Asked(_) | State::Reading) => self.slot.state.set(other),
+        if self.slot.is_done() {
+            return;
+        }
+        if self.is_idle() {
+            self.slot.state.replace(State::Asked(ask()));
         }
         // It never ends, so that its own answer says nothing; the slot does.
         let _ = self.future.as_mut().poll(cx);
@@ -123,12 +118,9 @@ impl Pump {
     /// The next read: the one that is pending, or else the one that `ask` begins.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) -> Poll<Done> {
         self.begin(cx, ask);
-        match self.slot.state.take() {
-            State::Done(done) => Poll::Ready(done),
-            other @ (State::Idle | State::Asked(_) | State::Reading) => {
-                self.slot.state.set(other);
-                Poll::Pending
-            }
+        match self.slot.take_done() {
+            Some(done) => Poll::Ready(done),
+            None => Poll::Pending,
         }
     }
 }
@@ -143,12 +135,27 @@ impl Slot {
     }
 
     fn begin(&self) -> Poll<Ask> {
-        match self.state.replace(State::Reading) {
+        let mut state = self.state.borrow_mut();
+        match core::mem::replace(&mut *state, State::Reading) {
             State::Asked(ask) => Poll::Ready(ask),
             other @ (State::Idle | State::Reading | State::Done(_)) => {
-                self.state.set(other);
+                *state = other;
                 Poll::Pending
             }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(*self.state.borrow(), State::Done(_))
+    }
+
+    fn take_done(&self) -> Option<Done> {
+        if !self.is_done() {
+            return None;
+        }
+        match self.state.take() {
+            State::Done(done) => Some(done),
+            State::Idle | State::Asked(_) | State::Reading => None,
         }
     }
 }
@@ -176,7 +183,7 @@ async fn run(mut half: ReadHalf, slot: Rc<Slot>) {
                 end = Class::Quiet.bytes();
             }
             Ok(_) | Err(_) => {
-                slot.state.set(State::Done(Done {
+                slot.state.replace(State::Done(Done {
                     result,
                     buffer,
                     start,
@@ -185,6 +192,6 @@ async fn run(mut half: ReadHalf, slot: Rc<Slot>) {
                 continue;
             }
         }
-        slot.state.set(State::Asked(Ask { buffer, end, dozes }));
+        slot.state.replace(State::Asked(Ask { buffer, end, dozes }));
     }
 }

@@ -17,7 +17,7 @@
 
 use core::cell::RefCell;
 use core::future::poll_fn;
-use core::task::{Poll, Waker};
+use core::task::{Context, Poll, Waker};
 
 thread_local! {
     static TURN: RefCell<Turn> = const { RefCell::new(Turn::new()) };
@@ -111,6 +111,17 @@ pub(super) async fn end() {
     .await
 }
 
+/// Whether the task that runs has just begun to wait for the end of this turn: it runs again before the
+/// kernel is heard, and need not look at anything else before that (an event relayed on epoll takes
+/// 500 instructions less).
+#[must_use]
+pub fn is_awaited(cx: &Context<'_>) -> bool {
+    TURN.with_borrow(|turn| {
+        let latest = turn.waiting.last();
+        latest.is_some_and(|waker| waker.will_wake(cx.waker()))
+    })
+}
+
 /// Marks this turn, for [`has_passed`].
 pub(super) fn mark() -> u64 {
     TURN.with_borrow_mut(|turn| {
@@ -127,6 +138,9 @@ pub(super) fn has_passed(mark: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use core::cell::RefCell;
+    use core::future::poll_fn;
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
     use std::rc::Rc;
 
     use crate::net::driver::{self, Choice};
@@ -165,6 +179,41 @@ mod tests {
             "abcABC",
             "a second runtime of one thread"
         );
+    }
+
+    #[test]
+    fn is_awaited_by_the_task_that_waits_for_the_end_until_it_comes() {
+        for (choice, expected) in [(Choice::Epoll, true), (Choice::Uring, false)] {
+            if choice == Choice::Uring && !has_uring() {
+                continue;
+            }
+            let main = || async move {
+                // The herald has run, and told how writes go out.
+                task::spawn(async {}).await.expect("no panic");
+                let mut ending = pin!(turn::end());
+                let mut is_awaited = Vec::new();
+                poll_fn(|cx| {
+                    is_awaited.push(turn::is_awaited(cx));
+                    let polled = ending.as_mut().poll(cx);
+                    is_awaited.push(turn::is_awaited(cx));
+                    polled
+                })
+                .await;
+                let other = poll_fn(|_| {
+                    let nobody = &mut Context::from_waker(Waker::noop());
+                    Poll::Ready(turn::is_awaited(nobody))
+                });
+                assert!(!other.await);
+                is_awaited
+            };
+            let seen = driver::run_worker(choice, |_| (), main).expect("runs");
+            let waits: &[bool] = if expected {
+                &[false, true, false, false]
+            } else {
+                &[false, false]
+            };
+            assert_eq!(seen, waits, "{choice:?}");
+        }
     }
 
     #[test]

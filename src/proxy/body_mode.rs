@@ -10,7 +10,7 @@ use crate::chat::text::Text;
 use crate::chat::usage::End;
 use crate::json::nesting::Nesting;
 use crate::json::tape::Tape;
-use crate::limits::MIB;
+use crate::limits::{BUSY_READ_BYTES, MIB, MIDDLE_READ_BYTES};
 use crate::proxy::failure::Kind;
 use crate::translate::progress::Progress;
 use crate::translate::response::AnswerFacts;
@@ -83,6 +83,17 @@ impl Mode {
     #[must_use]
     pub const fn is_stream(&self) -> bool {
         matches!(self, Self::Watched { .. } | Self::Translated(_))
+    }
+
+    /// How much is read at a time. Events grow where they are translated, and need no reads as large as
+    /// bodies do. Framed, what comes fits a buffer of the same size.
+    #[must_use]
+    pub const fn read_bytes(&self) -> usize {
+        if self.is_stream() {
+            MIDDLE_READ_BYTES
+        } else {
+            BUSY_READ_BYTES
+        }
     }
 
     /// Whether so many bytes go out as come in, whatever happens. Of a stream nobody can say: an

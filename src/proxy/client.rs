@@ -15,6 +15,7 @@ use crate::net::clock::{self, Instant};
 use crate::net::reader::Reader;
 use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
+use crate::net::turn;
 use crate::proxy::admitted::Admission;
 use crate::proxy::answer_head::BodyForm;
 use crate::proxy::drain::{Drain, Phase};
@@ -80,6 +81,7 @@ impl Client<'_> {
         }
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending if turn::is_awaited(cx) => Poll::Pending,
             Poll::Pending => self.poll_interrupt(cx).map(Err),
         })
         .await

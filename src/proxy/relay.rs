@@ -16,11 +16,12 @@ use std::sync::Arc;
 use crate::chat::usage::End;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode::{self, ChunkMark};
-use crate::limits::{BUSY_READ_BYTES, MIDDLE_READ_BYTES, UNCHARGED_BYTES};
+use crate::limits::UNCHARGED_BYTES;
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::net::error::NetError;
 use crate::net::stream::Stream;
+use crate::net::turn;
 use crate::proxy::answer_head::BodyForm;
 use crate::proxy::body_mode::Mode;
 use crate::proxy::budget::Charge;
@@ -291,7 +292,10 @@ impl Relay<'_> {
                 break;
             };
             upstream.body_at += step.consumed;
-            self.state.came |= !step.payload.is_empty();
+            if step.payload.is_empty() {
+                continue;
+            }
+            self.state.came = true;
             let tape = &self.worker.tape;
             let pass = |payload: &[u8]| self.mode.push(payload, &mut self.out, tape);
             let progress = match &mut self.scrubber {
@@ -454,13 +458,7 @@ impl Relay<'_> {
         let is_written = &mut self.state.written;
         let (source, buf) = (&mut self.upstream.stream.reader, &mut self.upstream.buf);
         let out = &mut self.out;
-        // Events grow where they are translated, and need no reads as large as bodies do. Framed,
-        // what comes fits a buffer of the same size.
-        let read_bytes = if self.mode.is_stream() {
-            MIDDLE_READ_BYTES - CHUNK_FRAME_BYTES
-        } else {
-            BUSY_READ_BYTES - CHUNK_FRAME_BYTES
-        };
+        let read_bytes = self.mode.read_bytes() - CHUNK_FRAME_BYTES;
         poll_fn(|cx| {
             if !*is_written && let Poll::Ready((result, mut buffer)) = writing.as_mut().poll(cx) {
                 if result.is_err() {
@@ -473,6 +471,9 @@ impl Relay<'_> {
                 deadline.set_at(wait_until);
             }
             if !*is_written {
+                if turn::is_awaited(cx) {
+                    return Poll::Pending;
+                }
                 // What it brings waits as it is: a client that does not read costs one buffer.
                 source.begin(cx);
             } else if let Poll::Ready(result) = source.poll_read_most(cx, buf, read_bytes) {

@@ -21,6 +21,7 @@ use crate::net::gather::Piece;
 use crate::net::stream::Stream;
 use crate::net::task;
 use crate::net::timer::{self, Deadline};
+use crate::net::turn;
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::worker::Worker;
@@ -519,7 +520,7 @@ pub async fn send(
             if let Poll::Ready(result) = writing.as_mut().poll(cx) {
                 return Poll::Ready(Some(result));
             }
-            if !early.listens() {
+            if !early.listens() || turn::is_awaited(cx) {
                 return Poll::Pending;
             }
             match ready!(reader.poll_read(cx, &mut early.buf)) {
