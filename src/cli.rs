@@ -58,6 +58,9 @@ pub enum Command {
     /// Make a client key; print it once, with its digest for the configuration
     #[command(after_help = KEY_EXAMPLES)]
     Key(KeyArgs),
+    /// Make, list and take away client keys of a running gateway's store
+    #[command(after_help = KEYS_EXAMPLES)]
+    Keys(Box<KeysArgs>),
     /// Stream through all four directions against a stub provider, on this host alone
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
@@ -101,6 +104,95 @@ pub struct KeyArgs {
     /// Whose requests those with this key are
     #[arg(short, long, value_name = "TENANT")]
     pub tenant: Option<String>,
+}
+
+/// `ringway keys`
+#[derive(Args, Clone, Debug)]
+pub struct KeysArgs {
+    /// Configuration file whose `[store]` is meant
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// The store itself, instead of a configuration: sqlite:<path> or postgres://...
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "config")]
+    pub store: Option<String>,
+    /// How answers are printed
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "table", value_parser = ["table", "json"])]
+    pub format: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KeysAction,
+}
+
+/// What can be done with keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make a key and show it, this once
+    Create(Box<NewKeyArgs>),
+    /// List keys
+    List {
+        /// Those of one tenant alone
+        #[arg(short, long, value_name = "TENANT")]
+        tenant: Option<String>,
+        /// Revoked ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one key
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Make another secret for a key and show it, this once
+    Rotate {
+        /// Its id
+        id: String,
+        /// How long the secret before stays good: 90s, 15m, 24h, 7d
+        #[arg(long, value_name = "SPAN", default_value = "0s")]
+        overlap: String,
+    },
+    /// Take a key away
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+/// `ringway keys create`
+#[derive(Args, Clone, Debug, Default)]
+pub struct NewKeyArgs {
+    /// Whose requests those with this key are
+    #[arg(short, long, value_name = "TENANT")]
+    pub tenant: String,
+    /// A name of your own for it
+    #[arg(short, long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// What it is called in records, instead of a random id
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Pattern of models that may be asked for; may be given several times
+    #[arg(long = "model", value_name = "PATTERN")]
+    pub models: Vec<String>,
+    /// Tier of targets that may be used; may be given several times
+    #[arg(long = "tier", value_name = "TIER")]
+    pub tiers: Vec<String>,
+    /// Jurisdiction that its requests may go to; may be given several times
+    #[arg(long = "jurisdiction", value_name = "JURISDICTION")]
+    pub jurisdictions: Vec<String>,
+    /// Region that its requests may go to; may be given several times
+    #[arg(long = "region", value_name = "REGION")]
+    pub regions: Vec<String>,
+    /// Provider that its requests may go to; may be given several times
+    #[arg(long = "provider", value_name = "PROVIDER")]
+    pub providers: Vec<String>,
+    /// Endpoint with state at the provider that may be used, or `*`; may be given several times
+    #[arg(long = "relay", value_name = "ENDPOINT")]
+    pub relay: Vec<String>,
+    /// A day or a second (UTC) from which on it is unknown
+    #[arg(long, value_name = "DATE")]
+    pub expires: Option<String>,
+    /// A word of your own about it; may be given several times
+    #[arg(long = "metadata", value_name = "NAME=WORD")]
+    pub metadata: Vec<String>,
 }
 
 /// `ringway demo`
@@ -161,6 +253,19 @@ Examples:
   ringway key --tenant blue      a key for the client, and the [[key]] that lets it in
 
 The key is shown this once and kept nowhere; the configuration holds its digest alone.";
+
+const KEYS_EXAMPLES: &str = "\
+Examples:
+  ringway keys create --config ringway.toml --tenant blue --model 'claude-*' --expires 2027-01-31
+  ringway keys list --config ringway.toml --tenant blue
+  ringway keys list --store sqlite:/var/lib/ringway/ringway.db --format json
+  ringway keys rotate key_0123456789abcdef --overlap 24h --config ringway.toml
+  ringway keys revoke key_0123456789abcdef --config ringway.toml
+
+A key is shown when it is made or rotated, and kept nowhere: the store holds its digest alone. A
+running gateway on the same store knows of every change within a second; what runs is not cut.
+Keys of the configuration are not shown here. Exit code 1 if the store cannot be reached or has no
+such key, 2 if the arguments or the configuration are at fault.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

@@ -190,4 +190,6 @@ pub mod server;
 #[cfg(all(feature = "server", any(test, feature = "sim")))]
 pub mod sim;
 #[cfg(feature = "server")]
+pub mod store;
+#[cfg(feature = "server")]
 pub mod telemetry;

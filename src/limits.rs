@@ -222,6 +222,8 @@ pub const CONNECTION_BYTES: usize = 64 * KIB;
 pub const CONNECTION_TLS_BYTES: usize = 48 * KIB;
 /// TLS sessions remembered per provider, and by the listener for clients without tickets.
 pub const TLS_SESSIONS_MAX: usize = 256;
+/// Tenants whose large buffers are counted apart, where they may come while the program runs.
+pub const TENANTS_MAX: usize = 16 * 1024;
 /// Connections of the admin listener; more wait to be accepted.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Waiting connections of one listening socket; the kernel cuts it to `somaxconn`.

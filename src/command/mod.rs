@@ -2,4 +2,5 @@
 
 pub mod check;
 pub mod key;
+pub mod keys;
 pub mod prepare;

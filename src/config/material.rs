@@ -2,7 +2,10 @@
 //!
 //! Not here: reading them (see `config::load`), certificates' meaning (see `net::tls`).
 
+use std::path::PathBuf;
+
 use crate::config::secret::Secret;
+use crate::config::store_place::StorePlace;
 
 /// Keys and certificates of one configuration.
 #[derive(Debug, Default)]
@@ -11,6 +14,10 @@ pub struct Material {
     pub providers: Vec<ProviderMaterial>,
     /// Certificate and key of the listener.
     pub tls: Option<TlsMaterial>,
+    /// SHA-256 stands for it later: the credential of those who manage keys.
+    pub admin_key: Option<Secret>,
+    /// Where keys are kept.
+    pub store: Option<StoreMaterial>,
     /// Environment variables that held a key: to be taken out of the process environment.
     pub secret_variables: Vec<String>,
 }
@@ -32,6 +39,17 @@ pub struct ProviderMaterial {
     /// The key that goes out.
     pub credential: Credential,
     /// Certificates that are trusted beside the roots, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+/// Where keys are kept, and what it takes to get there.
+#[derive(Debug)]
+pub struct StoreMaterial {
+    /// The place.
+    pub place: StorePlace,
+    /// Where the last good state is kept.
+    pub snapshot: PathBuf,
+    /// Certificates that are trusted beside the bundled ones, PEM.
     pub ca_pem: Option<Vec<u8>>,
 }
 

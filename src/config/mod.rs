@@ -17,6 +17,8 @@ pub mod read;
 pub mod read_key;
 pub mod read_provider;
 pub mod read_residency;
+pub mod read_store;
 pub mod read_target;
 pub mod schema;
 pub mod secret;
+pub mod store_place;

@@ -13,7 +13,7 @@ use crate::config::read_residency::residency;
 use crate::config::schema::{
     Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
 };
-use crate::config::{limits, read_key, read_provider, read_target};
+use crate::config::{limits, read_key, read_provider, read_store, read_target};
 
 /// Reads a whole document. With faults the rest is still as good as it can be.
 pub fn read(document: Node, faults: &mut Faults) -> Config {
@@ -29,12 +29,16 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     let keys = fields.tables("key");
     config.model_facts = model_facts(&mut fields);
     let limits_node = fields.node("limits");
+    let store_node = fields.node("store");
     let faults = fields.finish();
     if let Some((node, place)) = server_node {
         config.server = server(node, &place.path, faults);
     }
     if let Some((node, place)) = limits_node {
         config.limits = limits::read(node, &place.path, faults);
+    }
+    if let Some((node, place)) = store_node {
+        config.store = read_store::store(node, &place.path, faults);
     }
     for (node, path) in providers {
         config
@@ -76,6 +80,7 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.tls_cert = fields.text("tls_cert").map(|said| said.map(PathBuf::from));
     server.tls_key = fields.text("tls_key").map(|said| said.map(PathBuf::from));
     server.open = is_set(fields.flag("open"));
+    server.admin_key = read_store::source(&mut fields, None, ["admin_key_file", "admin_key_env"]);
     server.admin_open = is_set(fields.flag("admin_open"));
     server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
     server.cors_origins = fields.texts("cors_origins").unwrap_or_default();

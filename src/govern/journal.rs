@@ -162,15 +162,16 @@ fn crc(mut crc: u32, bytes: &[u8]) -> u32 {
 
 const fn tables() -> [[u32; 256]; 8] {
     let mut tables = [[0u32; 256]; 8];
-    let mut byte = 0;
+    let (mut byte, mut first) = (0, 0);
     while byte < 256 {
-        let (mut crc, mut bit) = (byte as u32, 0);
+        let (mut crc, mut bit) = (first, 0);
         while bit < 8 {
             crc = (crc >> 1) ^ (POLYNOMIAL * (crc & 1));
             bit += 1;
         }
         tables[0][byte] = crc;
         byte += 1;
+        first += 1;
     }
     let mut table = 1;
     while table < 8 {

@@ -2,6 +2,8 @@
 //! no clock, no randomness.
 
 pub mod date;
+pub mod document;
+pub mod fresh;
 pub mod journal;
 pub mod key;
 pub mod record;

@@ -45,6 +45,8 @@ fn readme_names_every_key_of_every_section_and_no_other() {
             "model = \"b/c\"\n",
         ),
         ("### [[key]]", "[[key]]", ""),
+        ("### [[tenant]]", "[[tenant]]", ""),
+        ("### [store]", "[store]", ""),
     ] {
         let known = known_keys(&format!("{table}\n{required}zzzzzzzzzzzzzzzz = 1\n"));
         let known = sorted(known.iter().map(String::as_str));

@@ -12,7 +12,11 @@ use crate::support::{README, code, codes, names, rows, sorted};
 
 #[test]
 fn readme_names_every_metric_with_its_type() {
-    let text = scrape::text(&Meter::default(), &scrape::Facts::default());
+    let facts = scrape::Facts {
+        store: Some(scrape::StoreFacts::default()),
+        ..scrape::Facts::default()
+    };
+    let text = scrape::text(&Meter::default(), &facts);
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let (_, metrics) = README.split_once("`GET /metrics`").unwrap();
     let metrics = format!("\nhere\n{metrics}");
