@@ -41,6 +41,7 @@ pub mod own_limits;
 pub mod policy;
 pub mod prepare;
 pub mod relay;
+pub mod relay_gate;
 pub mod relay_target;
 pub mod relayed;
 pub mod reply;
