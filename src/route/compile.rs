@@ -91,18 +91,15 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         compile_provider::compile(provider, material, &limits, header, &said.listen, faults)
     });
     let compiled: Vec<Provider> = compiled.collect();
-    let residencies = models.iter().map(|model| model.residency.clone());
-    let residencies: Vec<_> = residencies.collect();
+    let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models);
     let known = Known::new(all_facts(&compiled, &models), names.all());
     for (model, said) in models.iter_mut().zip(residencies) {
         model.residency = said.map(|said| known.residency(said, faults));
     }
-    let defaults = match defaults {
-        Some(rules) => defaults_of(rules, &names, faults),
-        None => built_in_defaults(&compiled),
-    };
+    let rules = defaults.map(|rules| defaults_of(rules, &names, faults));
+    let defaults = rules.unwrap_or_else(|| built_in_defaults(&compiled));
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
     let custody = custody_of(&said, &compiled, (&models, target_count), faults);
