@@ -42,7 +42,7 @@ fn rules_that_are_none_say_which_member_is_wrong() {
     check(r#"{"tiers":[],"tiers":[]}"#, "tiers: stands twice");
     check(
         r#"{"model":[]}"#,
-        "model: unknown member; known: models, tiers, residency, relay, metadata",
+        "model: unknown member; known: models, tiers, residency, relay, requests_per_minute, tokens_per_minute, concurrent, budget_day, budget_month, metadata",
     );
     let many = |count: usize| vec!["\"x\""; count].join(",");
     let patterns = |count| format!("{{\"models\":[{}]}}", many(count));
