@@ -15,6 +15,7 @@ pub mod node;
 pub mod read;
 pub mod read_key;
 pub mod read_provider;
+pub mod read_residency;
 pub mod read_target;
 pub mod schema;
 pub mod secret;

@@ -9,6 +9,7 @@ use crate::config::facts::facts;
 use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
+use crate::config::read_residency::residency;
 use crate::config::schema::{
     Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
 };
@@ -79,6 +80,8 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
     server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
     server.gateway_key_header = fields.text("gateway_key_header");
+    server.header_prefix = fields.text("header_prefix");
+    server.custody_origin = read_target::label(&mut fields, "custody_origin");
     fields.finish();
     server
 }
@@ -143,11 +146,13 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     let cure = "name at least one as \"provider/upstream-model\"";
     fields.require("targets", cure);
     let targets = targets(&mut fields, cure);
+    let residency = residency(&mut fields);
     fields.finish();
     Some(Model {
         id,
         aliases,
         targets,
+        residency,
     })
 }
 

@@ -3,14 +3,16 @@
 use crate::config::fault::{At, Faults};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
+use crate::config::read_residency::residency;
 use crate::config::schema::{Key, Tenant};
 
 /// Reads one tenant.
 pub fn tenant(node: Node, path: &str, faults: &mut Faults) -> Option<Tenant> {
     let mut fields = Fields::new(node, path, faults)?;
     let name = fields.required_text("name", "keys say it as `tenant`");
+    let residency = residency(&mut fields);
     fields.finish();
-    Some(Tenant { name })
+    Some(Tenant { name, residency })
 }
 
 /// Reads one key.
@@ -25,6 +27,7 @@ pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
     });
     let models = fields.texts("models");
     let tiers = fields.texts("tiers");
+    let residency = residency(&mut fields);
     let relay = fields.texts("relay");
     let expires = fields.text("expires");
     let metadata = words(&mut fields, "metadata");
@@ -35,6 +38,7 @@ pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
         tenant,
         models,
         tiers,
+        residency,
         relay,
         expires,
         metadata,

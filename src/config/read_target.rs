@@ -76,7 +76,7 @@ fn word(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
 }
 
 /// A text that stands in a header.
-fn label(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
+pub fn label(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
     let said = fields.text(name)?;
     if is_label(&said.value) {
         return Some(said);

@@ -57,6 +57,10 @@ pub struct Server {
     pub cors_origins: Vec<At<String>>,
     /// The header that outranks the usual carriers of a client's key.
     pub gateway_key_header: Option<At<String>>,
+    /// Before the names of the fields that tell where a request went.
+    pub header_prefix: Option<At<String>>,
+    /// Where a chain of custody begins.
+    pub custody_origin: Option<At<String>>,
 }
 
 impl Default for Server {
@@ -76,6 +80,8 @@ impl Default for Server {
             server_timing: true,
             cors_origins: Vec::new(),
             gateway_key_header: None,
+            header_prefix: None,
+            custody_origin: None,
         }
     }
 }
@@ -238,6 +244,8 @@ pub struct Model {
     pub aliases: Vec<At<String>>,
     /// Where requests go, in order.
     pub targets: Vec<Target>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
 }
 
 /// One of a model's `targets`.
@@ -267,6 +275,19 @@ pub struct DefaultRule {
 pub struct Tenant {
     /// Its name; none where it is missing, which is a fault already.
     pub name: Option<At<String>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
+}
+
+/// `residency`, of a key, a tenant or a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Residency {
+    /// Jurisdictions that are allowed; `None`: all.
+    pub jurisdictions: Option<Vec<At<String>>>,
+    /// Regions that are allowed; `None`: all.
+    pub regions: Option<Vec<At<String>>>,
+    /// Providers that are allowed; `None`: all.
+    pub providers: Option<Vec<At<String>>>,
 }
 
 /// `[[key]]`
@@ -282,6 +303,8 @@ pub struct Key {
     pub models: Option<Vec<At<String>>>,
     /// Tiers that may be used; `None`: all.
     pub tiers: Option<Vec<At<String>>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
     pub relay: Option<Vec<At<String>>>,
     /// A day or a second from which on it is unknown.

@@ -2,6 +2,8 @@
 //!
 //! The key itself is never held: its digest stands for it.
 
+use crate::govern::residency::Residency;
+
 /// SHA-256 of a client's key.
 pub type KeyDigest = [u8; 32];
 
@@ -28,6 +30,8 @@ pub struct Rules {
     pub models: Option<Vec<String>>,
     /// Tiers of targets that may be used.
     pub tiers: Option<Vec<String>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used, or `*`; `None`: as the gateway has it.
     pub relay: Option<Vec<String>>,
     /// The operator's own words about it.
@@ -39,6 +43,8 @@ pub struct Rules {
 pub struct Tenant {
     /// Its name, as keys say it.
     pub name: Box<str>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
 }
 
 /// Whether this can be a key's id: it stands in records, paths and command lines.

@@ -5,3 +5,4 @@ pub mod date;
 pub mod journal;
 pub mod key;
 pub mod record;
+pub mod residency;

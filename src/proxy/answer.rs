@@ -22,6 +22,7 @@ use crate::proxy::body_mode::{Found, Mode};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::content::{Content, content_kind, declared_length, is_encoded};
+use crate::proxy::custody;
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::relay::{Relay, State, Step};
 use crate::proxy::reply::{self, Voice};
@@ -148,11 +149,13 @@ impl<'w> Delivery<'_, 'w> {
         };
         let body = self.body_form(upstream, &mode);
         let frame = self.voice.frame.with_body(body);
-        let mut out = buffers::take(buffers::Class::Quiet);
+        let room = upstream.head_end + OWN_FIELDS_BYTES;
+        let mut out = buffers::take(buffers::Class::fitting(room));
         let holds = |value: &[u8]| self.shows_key(value);
         let head = (&upstream.head, upstream.buf.as_slice());
         let now = Instant::from_nanos(exchange.head_at);
         answer_head::passthrough(&mut out, head, self.wire, (&frame, now), holds);
+        custody::fields(&mut out, frame.custody, exchange);
         if self.voice.timing {
             answer_head::server_timing(&mut out, exchange, now);
         }
@@ -253,6 +256,7 @@ impl<'w> Delivery<'_, 'w> {
         self.notes_field(&mut out);
         out.extend_from_slice(b"content-type: text/event-stream; charset=utf-8\r\n");
         out.extend_from_slice(b"cache-control: no-cache\r\n");
+        custody::fields(&mut out, frame.custody, exchange);
         if self.voice.timing {
             answer_head::server_timing(&mut out, exchange, now);
         }
@@ -515,6 +519,9 @@ impl<'w> Delivery<'_, 'w> {
         }
     }
 }
+
+/// What the gateway's own fields take, by far the most times.
+const OWN_FIELDS_BYTES: usize = 768;
 
 /// How the relay of an answer begins.
 struct Opening {

@@ -11,6 +11,7 @@ use crate::json::write::number_into;
 use crate::net::clock::{self, Instant};
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::{Drain, Phase};
+use crate::route::custody::Custody;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log::id_text;
 use crate::translate::headers;
@@ -42,6 +43,8 @@ pub struct Frame<'f> {
     pub body: BodyForm,
     /// Whole field lines that go along: cross-origin rules.
     pub extra: &'f [u8],
+    /// The names of the fields that are ours.
+    pub custody: &'f Custody,
     /// What the day is.
     pub dates: &'f Dates,
     /// The end of the process.
@@ -98,7 +101,7 @@ pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>, now: Instant) {
     encode::status_line(out, status);
     out.extend_from_slice(&frame.dates.line(now));
     let id = id_text(frame.id);
-    for name in [IDS[0], IDS[1], OWN_ID] {
+    for name in [IDS[0], IDS[1], &frame.custody.request_id] {
         encode::known_field(out, name.as_bytes(), id.as_bytes());
     }
     frame.framing(out);
@@ -129,7 +132,10 @@ pub fn passthrough(
     };
     let mut is_dated = false;
     for (name, value) in head.fields.iter(buf) {
-        let withheld = is_withheld(name) || is_ours(name) || head.fields.is_hop_by_hop(buf, name);
+        let withheld = is_withheld(name)
+            || is_ours(name)
+            || frame.custody.is_claimed_by(name)
+            || head.fields.is_hop_by_hop(buf, name);
         if !withheld && !holds_credential(value) {
             is_dated |= name.eq_ignore_ascii_case(b"date");
             encode::known_field(out, name, value);
@@ -144,7 +150,7 @@ pub fn passthrough(
             encode::known_field(out, name.as_bytes(), id.as_bytes());
         }
     }
-    encode::known_field(out, OWN_ID.as_bytes(), id.as_bytes());
+    encode::known_field(out, frame.custody.request_id.as_bytes(), id.as_bytes());
     frame.framing(out);
 }
 
@@ -251,5 +257,3 @@ fn is_withheld(name: &[u8]) -> bool {
 
 /// Names under which clients look for a request id.
 const IDS: [&str; 2] = ["x-request-id", "request-id"];
-/// The name that means ours, whatever else a head says.
-const OWN_ID: &str = "x-ringway-request-id";

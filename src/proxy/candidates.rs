@@ -39,8 +39,8 @@ pub struct Candidates<'r, 'w> {
     left: Vec<usize>,
     /// Targets that may still be asked.
     attempts_left: u32,
-    /// A target has been asked.
-    has_asked: bool,
+    /// Targets that have been asked.
+    asked_count: u32,
     /// Past this no further one is.
     until: Instant,
     next: Option<Candidate<'r, 'w>>,
@@ -56,10 +56,18 @@ pub struct Candidate<'r, 'w> {
     pub target: &'r Target,
     /// Its provider.
     pub provider: &'w Provider,
-    /// Another target was asked before.
-    pub is_fallback: bool,
+    /// Targets that were asked before.
+    pub rank: u32,
     /// What it is asked.
     pub request: Request,
+}
+
+impl Candidate<'_, '_> {
+    /// Whether another target was asked before.
+    #[must_use]
+    pub const fn is_fallback(&self) -> bool {
+        self.rank > 0
+    }
 }
 
 /// What a target is asked.
@@ -90,7 +98,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
             left_first,
             left,
             attempts_left: worker.limits().attempts_max,
-            has_asked: false,
+            asked_count: 0,
             until,
             next: None,
             refused: None,
@@ -104,7 +112,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         if self.next.is_some() {
             return true;
         }
-        if self.attempts_left == 0 || (self.has_asked && self.is_too_late()) {
+        if self.attempts_left == 0 || (self.asked_count > 0 && self.is_too_late()) {
             return false;
         }
         while let Some(place) = self.left_first.take().or_else(|| self.left.pop()) {
@@ -115,7 +123,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
                 Ok(candidate) => {
                     let shared = &self.asked.worker.shared;
                     let percent = self.asked.worker.limits().retry_budget_percent;
-                    if candidate.is_fallback && !shared.retries.take(percent) {
+                    if candidate.is_fallback() && !shared.retries.take(percent) {
                         self.left.clear();
                         return false;
                     }
@@ -133,7 +141,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         self.make_ready();
         let next = self.next.take()?;
         self.attempts_left -= 1;
-        self.has_asked = true;
+        self.asked_count += 1;
         Some(next)
     }
 
@@ -194,13 +202,14 @@ impl<'r, 'w> Candidates<'r, 'w> {
             Request::Estimate
         } else {
             let at = (target, provider);
-            let prepared = prepare::prepare(worker, inbound, peek, at, purpose, self.has_asked)?;
+            let is_fallback = self.asked_count > 0;
+            let prepared = prepare::prepare(worker, inbound, peek, at, purpose, is_fallback)?;
             Request::Send(Box::new(prepared))
         };
         Ok(Candidate {
             target,
             provider,
-            is_fallback: self.has_asked,
+            rank: self.asked_count,
             request,
         })
     }

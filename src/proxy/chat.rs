@@ -17,6 +17,7 @@ use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
 use crate::proxy::local;
+use crate::proxy::policy;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
@@ -25,7 +26,7 @@ use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::{Exchange, TargetAsked};
 use crate::translate::context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::wire::peek;
@@ -44,6 +45,12 @@ pub async fn run<'w>(
         Ok(peek) => peek,
         Err(fault) => return Step::Over(refuse_body(client, exchange, voice, &fault).await),
     };
+    let tier = match policy::tier(&worker.plan, inbound, Some(&peek)) {
+        Ok(tier) => tier,
+        Err(denied) => {
+            return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
+        }
+    };
     let asked = peek.model(inbound.body()).text();
     exchange.model_asked = Some(bounded(&asked).into());
     exchange.stream = peek.stream();
@@ -57,10 +64,10 @@ pub async fn run<'w>(
         },
         None => plan.resolve(&asked, inbound.provider_header(), inbound.key.as_deref()),
     };
-    let targets = match &resolution {
+    let targets = match resolution {
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
-            let message = unknown_model(forbidden.as_deref().unwrap_or(&asked), near);
+            let message = unknown_model(forbidden.as_deref().unwrap_or(&asked), &near);
             let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
                 .param("model")
                 .code("model_not_found");
@@ -71,6 +78,13 @@ pub async fn run<'w>(
             return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
         }
     };
+    let by = (Some(&*asked), tier.as_deref());
+    let targets = match policy::admitted(plan, inbound, targets, by, exchange) {
+        Ok(targets) => targets,
+        Err(denied) => {
+            return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
+        }
+    };
     let asked = Asked {
         worker,
         inbound,
@@ -78,7 +92,7 @@ pub async fn run<'w>(
         purpose,
     };
     let run = Run { asked, voice };
-    run.attempts(client, targets, exchange).await
+    run.attempts(client, &targets, exchange).await
 }
 
 /// What of a prepared request decides how its answer is delivered.
@@ -152,14 +166,16 @@ impl<'r, 'w> Run<'r, 'w> {
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
+        let is_fallback = candidate.is_fallback();
         let Candidate {
             target,
             provider,
-            is_fallback,
+            rank,
             request,
         } = candidate;
         let worker = self.asked.worker;
         self.name(target, exchange);
+        exchange.target = None;
         if is_fallback {
             worker.meter.borrow_mut().counters.fallbacks += 1;
         }
@@ -171,6 +187,12 @@ impl<'r, 'w> Run<'r, 'w> {
                 return Ok(Step::Over(next));
             }
         };
+        exchange.target = Some(TargetAsked {
+            provider: target.provider,
+            number: target.number,
+            option: target.option,
+            rank,
+        });
         let losses = prepared.notes.count();
         exchange.losses = (losses > 0).then(|| prepared.notes.header());
         worker.meter.borrow_mut().counters.losses += losses as u64;

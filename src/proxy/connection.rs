@@ -179,6 +179,7 @@ fn voice(wire: Wire, id: u128, worker: &Worker) -> Voice<'_> {
         keep_alive: false,
         body: BodyForm::None,
         extra: b"",
+        custody: &worker.plan.custody,
         dates: &worker.dates,
         drain: &worker.drain,
     };

@@ -1,10 +1,12 @@
 //! Browsers from other origins: off unless the configuration names them.
 
 use crate::http1::encode;
+use crate::proxy::custody;
 
-/// The field lines that let the asking origin read the answer; where it may not, at most `vary`.
+/// The field lines that let the asking origin read the answer, `own` among its fields; where it may
+/// not, at most `vary`.
 #[must_use]
-pub fn lines(origin: Option<&[u8]>, allowed: &[Box<str>]) -> Vec<u8> {
+pub fn lines(origin: Option<&[u8]>, allowed: &[Box<str>], own: &str) -> Vec<u8> {
     let mut out = Vec::new();
     if allowed.is_empty() {
         return out;
@@ -20,10 +22,11 @@ pub fn lines(origin: Option<&[u8]>, allowed: &[Box<str>]) -> Vec<u8> {
             b"access-control-allow-origin",
             if any { b"*" } else { origin },
         );
-        let shown = b"x-request-id, request-id, x-ringway-request-id, x-ringway-translation, \
-                      x-ringway-estimate, x-ringway-upstream-request-id, server-timing, \
-                      retry-after, retry-after-ms, x-should-retry";
-        encode::field(&mut out, b"access-control-expose-headers", shown);
+        let shown = "x-request-id, request-id, x-ringway-translation, x-ringway-estimate, \
+                     x-ringway-upstream-request-id, server-timing, retry-after, retry-after-ms, \
+                     x-should-retry";
+        let shown = [own, custody::EXPOSED, shown].join(", ");
+        encode::field(&mut out, b"access-control-expose-headers", shown.as_bytes());
     }
     out
 }
@@ -52,12 +55,13 @@ mod tests {
     fn origins_outside_the_list_get_nothing() {
         let list: Vec<Box<str>> = vec!["https://a.example".into()];
         for origin in [Some(&b"https://b.example"[..]), None] {
-            assert_eq!(lines(origin, &list), b"vary: origin\r\n");
+            assert_eq!(lines(origin, &list, ""), b"vary: origin\r\n");
         }
-        assert!(lines(Some(b"https://a.example"), &[]).is_empty());
-        let text = String::from_utf8(lines(Some(b"https://a.example"), &list)).unwrap();
+        assert!(lines(Some(b"https://a.example"), &[], "").is_empty());
+        let text = String::from_utf8(lines(Some(b"https://a.example"), &list, "x-a-id")).unwrap();
         assert!(text.contains("\r\naccess-control-allow-origin: https://a.example\r\n"));
-        let any = String::from_utf8(lines(Some(b"https://b.example"), &["*".into()])).unwrap();
+        assert!(text.contains("\r\naccess-control-expose-headers: x-a-id, x-ringway-model, "));
+        let any = String::from_utf8(lines(Some(b"https://b.example"), &["*".into()], "")).unwrap();
         assert!(any.starts_with("access-control-allow-origin: *\r\n"));
     }
 }

@@ -73,13 +73,16 @@ pub async fn run<'w>(
     let wire = endpoint.wire(rest, anthropic);
     exchange.client_wire = Some(wire);
     let origin = head.field(&client.input, "origin");
-    let extra = cors::lines(origin, &worker.plan.server.cors_origins);
+    let exposed = &worker.plan.custody.exposed;
+    let extra = cors::lines(origin, &worker.plan.server.cors_origins, exposed);
+    exchange.trace = wishes::trace_id(head, &client.input).map(Text::from);
     let frame = Frame {
         id: exchange.id,
         version: head.version,
         keep_alive: head.keep_alive && !last,
         body: BodyForm::None,
         extra: &extra,
+        custody: &worker.plan.custody,
         dates: &worker.dates,
         drain: &worker.drain,
     };

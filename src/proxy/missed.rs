@@ -3,9 +3,9 @@
 
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::body::BodyFault;
-use crate::proxy::failure::Failure;
+use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::ingress::BodyRefusal;
-use crate::proxy::reply::Refused;
+use crate::proxy::reply::{Denied, Refused};
 
 /// Why a relayed request got no answer from a provider.
 #[derive(Debug)]
@@ -14,10 +14,20 @@ pub enum Missed {
     Refused(Refused<'static>),
     /// Refused with a text made for it.
     Refusal(Refusal),
+    /// Refused by policy.
+    Denied(Denied),
     /// The attempt failed.
     Failure(Failure),
     /// The client left.
     Gone,
+}
+
+impl Missed {
+    /// A fault of ours.
+    #[must_use]
+    pub const fn bug() -> Self {
+        Self::Failure(Failure::new(Kind::Bug))
+    }
 }
 
 /// What a relayed body that cannot be taken means.

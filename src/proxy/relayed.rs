@@ -23,13 +23,14 @@ use crate::proxy::body_label::{self, Label};
 use crate::proxy::budget::Charge;
 use crate::proxy::client::Client;
 use crate::proxy::failure::{Failure, Kind};
-use crate::proxy::ids::bounded;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::ingress::{self, Begun, BodyRefusal};
 use crate::proxy::limited::{self, Limited};
 use crate::proxy::missed::{Missed, unread};
+use crate::proxy::policy;
 use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
+use crate::proxy::relay_target;
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upload::Upload;
 use crate::proxy::upstream::{self, At, Outbound, Upstream};
@@ -37,12 +38,10 @@ use crate::proxy::upstream_head::{self, Facts};
 use crate::proxy::wishes;
 use crate::proxy::worker::Worker;
 use crate::route::client_key::KeyHandle;
-use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::translate::notes::Notes;
-use crate::wire::kind::Wire;
 use crate::wire::known::{self, Known};
 use crate::wire::peek;
 use crate::wire::peek_edits::{Overrides, edits_for};
@@ -63,13 +62,6 @@ pub struct Request<'r, 'w> {
     pub key: Option<KeyHandle>,
     /// What the head presented.
     pub presented: Presented,
-}
-
-/// Where a request goes.
-struct Routed {
-    provider: usize,
-    /// The target whose name takes the place of the client's.
-    renamed: Option<Target>,
 }
 
 /// What was done with a body before it is known where it goes.
@@ -293,16 +285,24 @@ impl<'w> Request<'_, 'w> {
             limited.judge(body, named, limits)?;
         }
         let asked = named.then(|| peek.model(body).decode());
-        let routed = self.route(inbound, asked.as_deref(), exchange)?;
+        let tier = policy::tier(&self.worker.plan, inbound, Some(&peek)).map_err(Missed::Denied)?;
+        let by = (asked.as_deref(), tier.as_deref());
+        let routed = relay_target::route(&self.worker.plan, inbound, by, exchange)?;
         let overrides = Overrides {
             model: routed.renamed.as_ref().map(|target| &*target.model),
             inject_usage: false,
         };
         let edits = edits_for(&peek, &overrides);
-        let index = routed.provider;
-        let provider = self.worker.plan.providers.get(index).ok_or_else(bug)?;
+        let index = routed.asked.provider;
+        let provider = self
+            .worker
+            .plan
+            .providers
+            .get(index)
+            .ok_or_else(Missed::bug)?;
         let started = clock::now();
         let out = held_request(inbound, provider, self.path, &edits)?;
+        exchange.target = Some(routed.asked);
         let at = At {
             provider: index,
             started,
@@ -338,16 +338,27 @@ impl<'w> Request<'_, 'w> {
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
         upload.read_ahead(client, self.worker.limits()).await?;
+        let tier = policy::tier(&self.worker.plan, inbound, None).map_err(Missed::Denied)?;
         let asked = upload.model().map(str::to_owned);
-        let routed = self.route(inbound, asked.as_deref(), exchange)?;
+        let by = (asked.as_deref(), tier.as_deref());
+        let routed = relay_target::route(&self.worker.plan, inbound, by, exchange)?;
         if let Some(target) = &routed.renamed {
             upload.rename(&target.model);
         }
-        let index = routed.provider;
-        let provider = self.worker.plan.providers.get(index).ok_or_else(bug)?;
+        let index = routed.asked.provider;
+        let provider = self
+            .worker
+            .plan
+            .providers
+            .get(index)
+            .ok_or_else(Missed::bug)?;
         let started = clock::now();
         let out = start_head(inbound, provider, self.path)?;
-        let late = |model: &str| self.judge_late(inbound, model, index);
+        exchange.target = Some(routed.asked);
+        let late = |model: &str| {
+            let by = (Some(model), tier.as_deref());
+            relay_target::judge_late(&self.worker.plan, inbound, by, index)
+        };
         let upstream = upload
             .run(client, (self.worker, index), out, &late, exchange)
             .await?;
@@ -363,7 +374,12 @@ impl<'w> Request<'_, 'w> {
         (index, started, upstream): (usize, Instant, Result<Upstream, Failure>),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
-        let provider = self.worker.plan.providers.get(index).ok_or_else(bug)?;
+        let provider = self
+            .worker
+            .plan
+            .providers
+            .get(index)
+            .ok_or_else(Missed::bug)?;
         // An upload comes at the client's pace: what the provider took begins behind it.
         let started = started.max(Instant::from_nanos(exchange.request_at));
         let mut record = Attempt {
@@ -407,71 +423,6 @@ impl<'w> Request<'_, 'w> {
         delivered.map_err(Missed::Failure)
     }
 
-    /// The provider, and the target whose name for the model differs.
-    fn route(
-        &self,
-        inbound: &Inbound,
-        asked: Option<&str>,
-        exchange: &mut Exchange,
-    ) -> Result<Routed, Missed> {
-        exchange.model_asked = asked.map(|asked| bounded(asked).into());
-        let routed = self.find(inbound, asked)?;
-        exchange.provider = Some(routed.provider);
-        if let Some(asked) = asked {
-            let sent = routed
-                .renamed
-                .as_ref()
-                .map_or(asked, |target| &target.model);
-            exchange.model_sent = Some(bounded(sent).into());
-        }
-        Ok(routed)
-    }
-
-    fn find(&self, inbound: &Inbound, asked: Option<&str>) -> Result<Routed, Missed> {
-        let anthropic = inbound.wire == Wire::AnthropicMessages;
-        let header = inbound.provider_header();
-        match self
-            .worker
-            .plan
-            .relay(asked, header, anthropic, self.key.as_deref())
-        {
-            RelayResolution::Provider(provider) => Ok(Routed {
-                provider,
-                renamed: None,
-            }),
-            RelayResolution::Model(Resolution::Found(targets)) => {
-                let target = targets.first().ok_or_else(bug)?;
-                let renames = asked.is_some_and(|asked| target.renames(asked));
-                Ok(Routed {
-                    provider: target.provider,
-                    renamed: renames.then(|| target.clone()),
-                })
-            }
-            RelayResolution::Model(Resolution::Unknown { near }) => {
-                Err(limited::unknown(asked.unwrap_or_default(), &near))
-            }
-            RelayResolution::Model(Resolution::UnknownProvider)
-            | RelayResolution::UnknownProvider => Err(Missed::Refused(reply::UNKNOWN_PROVIDER)),
-            RelayResolution::NoProvider => Err(Missed::Refused(Refused::new(
-                ErrorKind::NotFound,
-                "no provider of this wire is configured; name one in `x-ringway-provider`",
-                "no_provider",
-            ))),
-        }
-    }
-
-    /// A form's `model` that came after its provider was chosen: it must be one that the key may
-    /// use, and lead to the same place under the same name.
-    fn judge_late(&self, inbound: &Inbound, model: &str, chosen: usize) -> Result<(), Missed> {
-        let routed = self.find(inbound, Some(model))?;
-        if routed.provider == chosen && routed.renamed.is_none() {
-            return Ok(());
-        }
-        let message = "model: this field stands behind too much else; send it before the file";
-        let refused = Refused::new(ErrorKind::InvalidRequest, message, "late_model");
-        Err(Missed::Refused(refused.param("model")))
-    }
-
     async fn tell(&self, client: &mut Client<'_>, exchange: &mut Exchange, missed: Missed) -> Next {
         match missed {
             Missed::Gone => {
@@ -481,6 +432,9 @@ impl<'w> Request<'_, 'w> {
             }
             Missed::Failure(failure) => {
                 reply::refuse_failure(client, exchange, &self.voice, &failure).await
+            }
+            Missed::Denied(denied) => {
+                reply::refuse_denied(client, exchange, &self.voice, &denied).await
             }
             Missed::Refused(refused) => {
                 reply::refuse(client, exchange, &self.voice, &refused).await
@@ -501,10 +455,6 @@ impl<'w> Request<'_, 'w> {
             }
         }
     }
-}
-
-fn bug() -> Missed {
-    Missed::Failure(Failure::new(Kind::Bug))
 }
 
 fn held_request(
@@ -536,7 +486,7 @@ fn start_head(inbound: &Inbound, provider: &Provider, path: &[u8]) -> Result<Vec
     };
     let method = inbound.head.method_name(&inbound.bytes);
     if !encode::request_line(&mut head, method, &[root, path, mark, query]) {
-        return Err(bug());
+        return Err(Missed::bug());
     }
     let facts = Facts {
         provider,

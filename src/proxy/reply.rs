@@ -1,10 +1,11 @@
 //! Answers of our own: refusals in the client's wire, lists, health.
 
-use crate::chat::error::{ApiError, ErrorKind};
+use crate::chat::error::{ApiError, ErrorKind, Refusal};
 use crate::http1::encode;
 use crate::net::clock;
 use crate::proxy::answer_head::{self, BodyForm, Frame};
 use crate::proxy::client::Client;
+use crate::proxy::custody;
 use crate::proxy::failure::Failure;
 use crate::proxy::relay::Next;
 use crate::telemetry::exchange::{Exchange, Outcome};
@@ -92,6 +93,15 @@ impl<'e> Refused<'e> {
     }
 }
 
+/// A refusal by policy.
+#[derive(Debug)]
+pub struct Denied {
+    /// What the client is told.
+    pub refusal: Refusal,
+    /// The log's word.
+    pub word: &'static str,
+}
+
 /// The refusal of a provider header that names nobody.
 pub const UNKNOWN_PROVIDER: Refused<'static> = Refused::new(
     ErrorKind::InvalidRequest,
@@ -142,6 +152,22 @@ pub async fn refuse(
         ..refused.clone()
     };
     tell(client, exchange, voice, &refused).await
+}
+
+/// Refuses by policy.
+pub async fn refuse_denied(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    denied: &Denied,
+) -> Next {
+    let refused = Refused {
+        status: status_of(denied.refusal.kind),
+        error: denied.refusal.as_error(),
+        fields: b"",
+        word: denied.word,
+    };
+    refuse(client, exchange, voice, &refused).await
 }
 
 /// Tells an error in the client's wire; of another try, what `refused` says itself.
@@ -244,9 +270,10 @@ async fn write(
     };
     let mut frame = voice.frame.with_body(form);
     frame.keep_alive &= !voice.unread;
-    let mut out = Vec::with_capacity(512 + body.len());
+    let mut out = Vec::with_capacity(HEAD_BYTES + fields.len() + body.len());
     let now = clock::now();
     answer_head::start(&mut out, status, &frame, now);
+    custody::fields(&mut out, frame.custody, exchange);
     if voice.timing {
         answer_head::server_timing(&mut out, exchange, now);
     }
@@ -275,6 +302,9 @@ async fn write(
         (false, false) => Next::Close,
     }
 }
+
+/// What the head of an answer of ours takes, by far the most times.
+const HEAD_BYTES: usize = 1024;
 
 /// The content type of JSON answers.
 pub const JSON: &str = "application/json";

@@ -307,7 +307,7 @@ impl Upload {
 fn bad_form(fault: FormFault) -> Missed {
     let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_form");
     Missed::Refused(match fault {
-        FormFault::Malformed | FormFault::Promise => refused,
+        FormFault::Malformed | FormFault::Promise | FormFault::Tier => refused,
         FormFault::Repeated | FormFault::NotText => refused.param("model"),
     })
 }

@@ -12,11 +12,6 @@ use crate::proxy::reply::Refused;
 pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
     let refused =
         |message, word, param| Refused::new(ErrorKind::InvalidRequest, message, word).param(param);
-    if head.field(buf, "x-privacy-tier").is_some() {
-        let message = "this gateway does not keep privacy tiers yet; leave `X-Privacy-Tier` out \
-                       to send the request without one";
-        return Some(refused(message, "promise", "X-Privacy-Tier"));
-    }
     if names_two_providers(head, buf) {
         let message = "x-ringway-provider and x-portkey-provider: expected one provider, found two; \
                        send one of the two headers, once";
@@ -35,6 +30,15 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
         return Some(refused(message, "bad_wish", REASONING));
     }
     None
+}
+
+/// The client's own id of a trace, if a header holds one that can be repeated.
+#[must_use]
+pub fn trace_id<'b>(head: &RequestHead, buf: &'b [u8]) -> Option<&'b str> {
+    let said = TRACES.iter().find_map(|name| head.field(buf, name))?;
+    let is_visible = |byte: &u8| matches!(byte, 0x21..=0x7E);
+    let is_good = (1..=TRACE_BYTES_MAX).contains(&said.len()) && said.iter().all(is_visible);
+    core::str::from_utf8(said).ok().filter(|_| is_good)
 }
 
 /// Whether a header names the provider of a bare model.
@@ -67,6 +71,10 @@ pub fn flag(value: &[u8]) -> Option<bool> {
 
 /// Name the provider of a bare model.
 pub const PROVIDERS: [&str; 2] = ["x-ringway-provider", "x-portkey-provider"];
+/// Carry a client's own id of a trace.
+const TRACES: [&str; 2] = ["x-ringway-trace-id", "x-portkey-trace-id"];
+/// Longest id of a trace that is repeated.
+const TRACE_BYTES_MAX: usize = 128;
 /// Turns losses of a translation into refusals.
 pub const STRICT: &str = "x-ringway-strict";
 /// Overrides the members that carry reasoning in translated answers.

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant};
+use crate::govern::residency::Residency;
 use crate::route::glob::Glob;
 use crate::route::tenant::{Numbers, Tenant};
 
@@ -30,6 +31,8 @@ pub struct ClientKey {
     pub models: Option<Box<[Glob]>>,
     /// Tiers of targets that may be used; `None`: all.
     pub tiers: Option<Box<[Box<str>]>>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
     /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
     pub relay: Option<Box<[Box<str>]>>,
     /// From then on it is unknown, in Unix milliseconds.
@@ -46,6 +49,7 @@ impl ClientKey {
             tenant,
             models: rules.models.as_ref().map(globs),
             tiers: rules.tiers.as_ref().map(words),
+            residency: rules.residency.clone(),
             relay: rules.relay.as_ref().map(words),
             expires_ms: key.expires_ms,
         }
@@ -95,14 +99,14 @@ impl ClientKeys {
         for said in tenants {
             known
                 .entry(&said.name)
-                .or_insert_with(|| tenant_of(&said.name, numbers));
+                .or_insert_with(|| tenant_of(&said.name, said.residency.clone(), numbers));
         }
         let mut taken = HashSet::with_capacity(keys.len());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
         for key in keys.iter().filter(|key| taken.insert(key.digest)) {
             let tenant = known
                 .entry(&key.tenant)
-                .or_insert_with(|| tenant_of(&key.tenant, numbers));
+                .or_insert_with(|| tenant_of(&key.tenant, None, numbers));
             sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant))));
         }
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
@@ -156,10 +160,11 @@ impl ClientKeys {
     }
 }
 
-fn tenant_of(name: &str, numbers: &mut Numbers) -> Arc<Tenant> {
+fn tenant_of(name: &str, residency: Option<Residency>, numbers: &mut Numbers) -> Arc<Tenant> {
     Arc::new(Tenant {
         name: name.into(),
         number: numbers.of(name),
+        residency,
     })
 }
 
@@ -265,7 +270,10 @@ mod tests {
             id: "own".into(),
             ..key("a")
         };
-        let tenant = Tenant { name: "a".into() };
+        let tenant = Tenant {
+            name: "a".into(),
+            residency: None,
+        };
         let keys = ClientKeys::new(
             &[own, key("a")],
             &[tenant.clone(), tenant],

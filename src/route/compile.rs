@@ -17,12 +17,15 @@ use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server
 use crate::provider::table;
 use crate::route::client_key::ClientKeys;
 use crate::route::compile_key;
+use crate::route::compile_policy::{Known, all_facts};
 use crate::route::compile_provider::{self, is_token};
-use crate::route::compile_target::{self, Names, check_id, number};
+use crate::route::compile_target::{self, Names, Places, check_id, number};
+use crate::route::custody::{self, Custody};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
 use crate::route::plan::{DefaultRule, Model, Plan, Server};
+use crate::route::target::Target;
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
 use crate::translate::models::{ModelFacts, ModelTable};
@@ -81,18 +84,34 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         compile_provider::compile(provider, material, &limits, header, &said.listen, faults)
     });
     let compiled: Vec<Provider> = compiled.collect();
+    let residencies = models.iter().map(|model| model.residency.clone());
+    let residencies: Vec<_> = residencies.collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models);
+    let known = Known::new(all_facts(&compiled, &models), names.all());
+    for (model, said) in models.iter_mut().zip(residencies) {
+        model.residency = said.map(|said| known.residency(said, faults));
+    }
     let defaults = match defaults {
         Some(rules) => defaults_of(rules, &names, faults),
         None => built_in_defaults(&compiled),
     };
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
-    let said_tenants = compile_key::tenants(tenants, &keys, faults);
-    let said_keys = compile_key::keys(keys, faults);
+    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
+    let origin = said.custody_origin.as_ref();
+    let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
+    let custody = {
+        let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
+        Custody::new((&prefix, origin), &compiled, &targets, target_count)
+    };
+    let said_tenants = compile_key::tenants(tenants, &keys, &known, faults);
+    let said_keys = compile_key::keys(keys, &known, faults);
     let mut numbers = Numbers::default();
     Plan {
+        tiers: known.tiers(),
+        deployments: deployments(&models),
+        has_residency: models.iter().any(|model| model.residency.is_some()),
         server: server_of(said, material.tls, faults),
         keys: ClientKeys::new(&said_keys, &said_tenants, &mut numbers),
         said_keys,
@@ -105,6 +124,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         by_id,
         defaults,
         gateway_key_header,
+        custody,
         facts,
         target_facts,
     }
@@ -189,6 +209,41 @@ fn gateway_key_header(said: Option<&At<String>>, faults: &mut Faults) -> Option<
     Some(lower.into())
 }
 
+fn header_prefix(said: Option<&At<String>>, faults: &mut Faults) -> String {
+    let Some(said) = said else {
+        return custody::PREFIX.to_owned();
+    };
+    let lower = said.value.to_ascii_lowercase();
+    let named = lower
+        .strip_prefix("x-")
+        .and_then(|rest| rest.strip_suffix('-'));
+    let is_good = named.is_some_and(|name| is_token(name) && name.len() <= PREFIX_BYTES_MAX);
+    if !is_good {
+        let text = format!(
+            "expected a prefix such as `x-ringway-`: `x-`, a name of at most {PREFIX_BYTES_MAX} \
+             characters and `-`, found `{}`",
+            shown(&said.value)
+        );
+        faults.push(&said.place, text);
+    } else if NOT_PREFIXES.contains(&&*lower) {
+        let text = format!("headers that start with {lower} have a meaning of their own");
+        faults.push(&said.place, text);
+    }
+    lower
+}
+
+/// Longest name within a prefix of header names.
+const PREFIX_BYTES_MAX: usize = 32;
+/// What starts the names of headers that others give a meaning.
+const NOT_PREFIXES: [&str; 6] = [
+    "x-request-",
+    "x-ratelimit-",
+    "x-should-",
+    "x-stainless-",
+    "x-forwarded-",
+    "x-api-",
+];
+
 fn models_of(
     said: Vec<SaidModel>,
     providers: (&Names, &[Stated]),
@@ -196,6 +251,7 @@ fn models_of(
 ) -> (Vec<Model>, HashMap<Box<str>, usize>) {
     let mut by_id: HashMap<Box<str>, usize> = HashMap::new();
     let mut models = Vec::with_capacity(said.len());
+    let mut places = Places::default();
     for (index, model) in said.into_iter().enumerate() {
         for id in model.id.iter().chain(&model.aliases) {
             check_id(&id.value, &id.place, faults);
@@ -210,7 +266,8 @@ fn models_of(
             }
         }
         models.push(Model {
-            targets: compile_target::targets(&model.targets, providers, faults),
+            residency: None,
+            targets: compile_target::targets(&model.targets, providers, &mut places, faults),
             aliases: model
                 .aliases
                 .into_iter()
@@ -220,6 +277,19 @@ fn models_of(
         });
     }
     (models, by_id)
+}
+
+/// The targets that state something of their own, by their models.
+fn deployments(models: &[Model]) -> HashMap<Box<str>, Vec<Target>> {
+    let mut found: HashMap<Box<str>, Vec<Target>> = HashMap::new();
+    let targets = models.iter().flat_map(|model| &model.targets);
+    for target in targets.filter(|target| target.facts.is_some()) {
+        let of_model = found.entry(target.model.clone()).or_default();
+        if !of_model.iter().any(|known| known.is_same(target)) {
+            of_model.push(target.clone());
+        }
+    }
+    found
 }
 
 /// What is known of each numbered target.

@@ -5,11 +5,19 @@ use crate::config::schema::{Key as Said, Tenant as SaidTenant};
 use crate::govern::date;
 use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
 use crate::route::client_key::id_of;
+use crate::route::compile_policy::Known;
 
 /// The tenants that are said. One without a key is probably not meant.
-pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec<Tenant> {
+pub(crate) fn tenants(
+    said: Vec<SaidTenant>,
+    keys: &[Said],
+    known: &Known,
+    faults: &mut Faults,
+) -> Vec<Tenant> {
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
-    for name in said.into_iter().filter_map(|tenant| tenant.name) {
+    for SaidTenant { name, residency } in said {
+        let residency = residency.map(|said| known.residency(said, faults));
+        let Some(name) = name else { continue };
         check_tenant(&name, faults);
         if tenants.iter().any(|known| *known.name == *name.value) {
             faults.push(&name.place, "the tenant stands here already");
@@ -19,17 +27,20 @@ pub fn tenants(said: Vec<SaidTenant>, keys: &[Said], faults: &mut Faults) -> Vec
         }
         tenants.push(Tenant {
             name: name.value.into(),
+            residency,
         });
     }
     tenants
 }
 
 /// The keys that are said.
-pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
+pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::with_capacity(said.len());
     for key in said {
         check_tenant(&key.tenant, faults);
         let expires_ms = key.expires.and_then(|said| expiry(&said, faults));
+        let tiers = key.tiers.map(|said| known.checked_tiers(said, faults));
+        let residency = key.residency.map(|said| known.residency(said, faults));
         let Some(sha256) = key.sha256 else { continue };
         let digest = sha256.value;
         if keys.iter().any(|known| known.digest == digest) {
@@ -46,7 +57,8 @@ pub fn keys(said: Vec<Said>, faults: &mut Faults) -> Vec<Key> {
             expires_ms,
             rules: Rules {
                 models: key.models.map(texts),
-                tiers: key.tiers.map(texts),
+                tiers,
+                residency,
                 relay: key.relay.map(texts),
                 metadata: key
                     .metadata

@@ -15,6 +15,7 @@ use crate::route::target::{Target, TargetFacts};
 pub(crate) fn targets(
     said: &[Said],
     (names, stated): (&Names, &[Stated]),
+    places: &mut Places,
     faults: &mut Faults,
 ) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::with_capacity(said.len());
@@ -35,13 +36,41 @@ pub(crate) fn targets(
         }
         let of_provider = stated.get(provider);
         let own = of_provider.filter(|_| each.stated != Stated::default());
+        if let Some(of_provider) = of_provider {
+            let here = facts(&each.stated, of_provider);
+            places.check(&target, here, place, faults);
+        }
         target.facts = own.map(|of_provider| Arc::new(facts(&each.stated, of_provider)));
         target.weight = each.weight;
         target.priority = each.priority;
         targets.push(target);
     }
     targets.sort_by_key(|target| target.priority);
+    for (option, target) in targets.iter_mut().enumerate() {
+        target.option = option;
+    }
     targets
+}
+
+/// Where each deployment stands, by all lists so far.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    known: HashMap<(usize, Box<str>), TargetFacts>,
+}
+
+impl Places {
+    /// One deployment stands in one place, whichever list names it.
+    fn check(&mut self, target: &Target, here: TargetFacts, at: &Place, faults: &mut Faults) {
+        let place = |facts: &TargetFacts| (facts.region.clone(), facts.jurisdiction.clone());
+        let same = (target.provider, target.model.clone());
+        let stated = place(&here);
+        let known = self.known.entry(same).or_insert(here);
+        if place(known) != stated {
+            let text = "the same model at the same provider states another region or \
+                        jurisdiction in another list";
+            faults.push(at, text);
+        }
+    }
 }
 
 /// What is stated, the first one's word before the second one's.
@@ -113,6 +142,12 @@ impl Names {
             known.push(name.to_owned());
         }
         Self { known }
+    }
+
+    /// All names, those that are missing apart.
+    pub(crate) fn all(&self) -> Vec<String> {
+        let named = self.known.iter().filter(|name| !name.is_empty());
+        named.cloned().collect()
     }
 
     /// Where the provider of a name stands; one that nobody has is a fault.

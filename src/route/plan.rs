@@ -10,8 +10,10 @@ use std::collections::HashMap;
 use crate::config::material::TlsMaterial;
 use crate::config::schema::{Driver, ListenAddress, LogSink};
 use crate::govern::key::{Key, Tenant};
+use crate::govern::residency::Residency;
 use crate::limits::Limits;
 use crate::route::client_key::{ClientKey, ClientKeys};
+use crate::route::custody::Custody;
 use crate::route::glob::Glob;
 use crate::route::target::{Target, TargetFacts};
 use crate::route::tenant::Numbers;
@@ -35,6 +37,15 @@ pub struct Plan {
     pub(crate) by_id: HashMap<Box<str>, usize>,
     /// Provider of ids that are in no table; the first fitting pattern decides.
     pub defaults: Vec<DefaultRule>,
+    /// Tiers that any target states.
+    pub tiers: Box<[Box<str>]>,
+    /// Targets that state something of their own, by their models: it holds for them by whatever id
+    /// they are asked for.
+    pub(crate) deployments: HashMap<Box<str>, Vec<Target>>,
+    /// Some model has a residency.
+    pub(crate) has_residency: bool,
+    /// What answers say of where a request went.
+    pub custody: Custody,
     /// Client keys at start; none: whoever can connect may use everything.
     pub keys: ClientKeys,
     /// The keys of the configuration.
@@ -81,6 +92,8 @@ pub struct Model {
     pub aliases: Vec<Box<str>>,
     /// Where requests go, in order; at least one.
     pub targets: Vec<Target>,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
 }
 
 /// Provider of bare ids that fit a pattern.
@@ -138,6 +151,13 @@ impl Plan {
     pub fn stated_of<'p>(&'p self, target: &'p Target) -> Option<&'p TargetFacts> {
         let own = target.facts.as_deref();
         own.or_else(|| self.provider_of(target).map(|provider| &provider.facts))
+    }
+
+    /// The residency of the model that an id stands for.
+    #[must_use]
+    pub fn residency_of(&self, id: &str) -> Option<&Residency> {
+        let model = self.has_residency.then(|| self.model(id)).flatten();
+        model?.residency.as_ref()
     }
 
     /// What is known of a target's model; only that of a client's own naming is looked up.

@@ -16,6 +16,7 @@ use crate::route::client_key::ClientKey;
 use crate::route::glob::Glob;
 use crate::route::plan::{Model, Plan};
 use crate::route::target::{RelayResolution, Resolution, Target};
+use crate::route::upstream::Provider;
 use crate::wire::kind::Wire;
 
 impl Plan {
@@ -56,7 +57,7 @@ impl Plan {
         }
         if let Some(name) = provider_header {
             return match self.provider_index(slug(name)) {
-                Some(provider) => RelayResolution::Provider(provider),
+                Some(provider) => RelayResolution::Providers(vec![Target::new(provider, "")]),
                 None => RelayResolution::UnknownProvider,
             };
         }
@@ -65,11 +66,13 @@ impl Plan {
         } else {
             Wire::OpenAiChat
         };
-        let first = self
-            .providers
-            .iter()
-            .position(|provider| provider.wire == wire);
-        first.map_or(RelayResolution::NoProvider, RelayResolution::Provider)
+        let speaks = |(_, provider): &(usize, &Provider)| provider.wire == wire;
+        let providers = self.providers.iter().enumerate().filter(speaks);
+        let targets: Vec<Target> = providers.map(|(index, _)| Target::new(index, "")).collect();
+        match targets.is_empty() {
+            true => RelayResolution::NoProvider,
+            false => RelayResolution::Providers(targets),
+        }
     }
 
     /// Whether an id is served, but not under that name by the provider of a request that names no
@@ -79,12 +82,12 @@ impl Plan {
         let Resolution::Found(targets) = self.resolve(asked, None, None) else {
             return false;
         };
-        let RelayResolution::Provider(first) = self.relay(None, None, anthropic_shaped, None)
-        else {
+        let RelayResolution::Providers(own) = self.relay(None, None, anthropic_shaped, None) else {
             return true;
         };
-        let target = targets.first();
-        target.is_some_and(|target| target.provider != first || target.renames(asked))
+        let (target, own) = (targets.first(), own.first());
+        let pair = target.zip(own);
+        pair.is_some_and(|(to, own)| to.provider != own.provider || to.renames(asked))
     }
 
     /// Ids and aliases that `/v1/models` lists for a key, with their models, in order.
@@ -142,7 +145,7 @@ impl Plan {
         let Some(model) = self.model(asked) else {
             return found(
                 self.named(asked)
-                    .unwrap_or_else(|| Target::new(provider, asked)),
+                    .unwrap_or_else(|| self.made(provider, asked)),
             );
         };
         let at_provider = model
@@ -156,19 +159,27 @@ impl Plan {
         if self.named(asked).is_some() {
             return self.by_id(asked, key);
         }
-        found(Target::new(provider, asked))
+        found(self.made(provider, asked))
     }
 
     /// `@provider/model`, or `provider/model` for a configured name.
     fn named(&self, asked: &str) -> Option<Target> {
         let (name, model) = slug(asked).split_once('/')?;
         let provider = self.provider_index(name)?;
-        (!model.is_empty()).then(|| Target::new(provider, model))
+        (!model.is_empty()).then(|| self.made(provider, model))
+    }
+
+    /// A target of a client's own naming; one that the configuration says more of is that one.
+    fn made(&self, provider: usize, model: &str) -> Target {
+        let known = self.deployments.get(model).into_iter().flatten();
+        let mut known = known.filter(|target| target.provider == provider);
+        let made = || Target::new(provider, model);
+        known.next().cloned().unwrap_or_else(made)
     }
 
     fn by_default(&self, asked: &str) -> Option<Target> {
         let rule = self.defaults.iter().find(|rule| rule.ids.matches(asked))?;
-        Some(Target::new(rule.provider, asked))
+        Some(self.made(rule.provider, asked))
     }
 
     fn unknown(&self, asked: &str, key: Option<&ClientKey>) -> Resolution<'_> {

@@ -15,6 +15,8 @@ pub struct Target {
     /// Its number among the targets of the configuration, for what is remembered of it; none where
     /// a client's id made it.
     pub number: Option<usize>,
+    /// Its place in its model's list; nought where a client's id made it.
+    pub option: usize,
     /// What is stated of it; `None`: what its provider states.
     pub facts: Option<Arc<TargetFacts>>,
     /// Its share among targets of the same priority.
@@ -53,6 +55,7 @@ impl Target {
             provider,
             model: model.into(),
             number: None,
+            option: 0,
             facts: None,
             weight: 1,
             priority: 0,
@@ -99,8 +102,8 @@ pub enum Resolution<'p> {
 pub enum RelayResolution<'p> {
     /// By the body's model: as for a chat request.
     Model(Resolution<'p>),
-    /// By header or by wire: index into `Plan::providers`.
-    Provider(usize),
+    /// By header, or by wire all that speak it, each as a target without a model.
+    Providers(Vec<Target>),
     /// The provider header names no provider of the configuration.
     UnknownProvider,
     /// No provider of the wire is configured.

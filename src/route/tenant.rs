@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::govern::residency::Residency;
+
 /// A tenant as its keys refer to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenant {
@@ -9,6 +11,8 @@ pub struct Tenant {
     pub name: Box<str>,
     /// Its number: the same for as long as the program runs.
     pub number: usize,
+    /// Where its requests may go.
+    pub residency: Option<Residency>,
 }
 
 /// The numbers that were given so far. None is given twice.

@@ -78,6 +78,19 @@ impl Outcome {
     }
 }
 
+/// Which target was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetAsked {
+    /// Its provider, by its place in the plan.
+    pub provider: usize,
+    /// Its number in the plan; none where a client's id made it.
+    pub number: Option<usize>,
+    /// Its place in its model's list.
+    pub option: usize,
+    /// Targets that were asked before it.
+    pub rank: u32,
+}
+
 /// Everything that is told about one exchange.
 #[derive(Debug, Default)]
 pub struct Exchange {
@@ -99,6 +112,12 @@ pub struct Exchange {
     pub model_answered: Option<Text>,
     /// Index of the provider that answered.
     pub provider: Option<usize>,
+    /// The target that was asked last, if one was.
+    pub target: Option<TargetAsked>,
+    /// Words of the policies that took targets out.
+    pub refused: Vec<&'static str>,
+    /// The client's own id of the trace, bounded.
+    pub trace: Option<Text>,
     /// That provider's own id of the request, bounded.
     pub upstream_request_id: Option<Text>,
     /// Every try, in order.

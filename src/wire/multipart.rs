@@ -37,6 +37,8 @@ pub enum FormFault {
     NotText,
     /// A field that asks for a promise about data that is not kept yet.
     Promise,
+    /// A field that asks for a tier, which is not taken out of a form.
+    Tier,
 }
 
 impl FormFault {
@@ -48,8 +50,12 @@ impl FormFault {
             Self::Repeated => "model: this field is repeated",
             Self::NotText => "model: expected a non-empty text",
             Self::Promise => {
-                "privacy_tier, pii_substitution: this gateway does not keep these promises about \
-                 data yet; leave the field out to send the request without it"
+                "pii_substitution: this gateway does not keep this promise about data yet; leave \
+                 the field out to send the request without it"
+            }
+            Self::Tier => {
+                "privacy_tier: this field cannot be taken out of a form; say it in the header \
+                 X-Privacy-Tier"
             }
         }
     }
@@ -255,7 +261,8 @@ fn names_model(head: &[u8]) -> Result<bool, FormFault> {
         }
     }
     match field.flatten().as_deref() {
-        Some("privacy_tier" | "pii_substitution") => Err(FormFault::Promise),
+        Some("privacy_tier") => Err(FormFault::Tier),
+        Some("pii_substitution") => Err(FormFault::Promise),
         name => Ok(name == Some("model")),
     }
 }

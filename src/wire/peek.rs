@@ -510,7 +510,10 @@ fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaul
             Kind::Bool(true) => Some(PeekFaultKind::Promise),
             _ => Some(PeekFaultKind::NotBool),
         },
-        Known::PrivacyTier => set.then_some(PeekFaultKind::Promise),
+        Known::PrivacyTier => {
+            let is_text = seen.kind == Kind::String && !seen.text.is_empty();
+            (set && !is_text).then_some(PeekFaultKind::NotText)
+        }
         Known::System => (set && wire == Some(Wire::OpenAiChat))
             .then_some(PeekFaultKind::WrongEndpoint(Wire::AnthropicMessages)),
         Known::MaxCompletionTokens => (set && wire == Some(Wire::AnthropicMessages))

@@ -42,7 +42,13 @@ impl Peek {
     /// The model's id, still escaped.
     #[must_use]
     pub fn model<'b>(&self, body: &'b [u8]) -> Raw<'b> {
-        let source = self.source(body, Known::Model).unwrap_or_default();
+        self.text_of(body, Known::Model)
+    }
+
+    /// The member's value, which is a string, still escaped.
+    #[must_use]
+    pub fn text_of<'b>(&self, body: &'b [u8], known: Known) -> Raw<'b> {
+        let source = self.source(body, known).unwrap_or_default();
         let inner = source.len().saturating_sub(1);
         Raw::from_checked(source.get(1..inner).unwrap_or_default())
     }

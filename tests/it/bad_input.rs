@@ -163,9 +163,14 @@ fn bodies_table(wire: Wire) -> Vec<(&'static str, Vec<u8>, Expected)> {
             invalid(Some("stream"), "repeated"),
         ),
         (
-            "a promise about data",
+            "a tier that nobody knows",
             with("\"stream\":false", "\"privacy_tier\":\"ca\""),
-            invalid(Some("privacy_tier"), "promise"),
+            invalid(Some("privacy_tier"), "unknown tier `ca`"),
+        ),
+        (
+            "a tier that is no text",
+            with("\"stream\":false", "\"privacy_tier\":7"),
+            invalid(Some("privacy_tier"), "non-empty string"),
         ),
         (
             "a promise about persons",

@@ -21,6 +21,8 @@ mod config;
 #[cfg(test)]
 mod crossing;
 #[cfg(test)]
+mod custody;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod drain;
@@ -46,6 +48,8 @@ mod http_manners;
 mod keys;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod policy;
 #[cfg(test)]
 mod relayed;
 #[cfg(test)]

@@ -411,7 +411,7 @@ fn chunked_json_too_long_to_be_held_goes_on_unread_where_its_provider_is_named()
             let got = ask("", &pieces);
             assert_eq!(got.status, 413);
             assert!(got.text().contains("x-ringway-provider"), "{}", got.text());
-            // A promise about data in the head is seen whatever the body is like.
+            // A tier in the head is seen whatever the body is like.
             let got = ask(&format!("{named}x-privacy-tier: eu\r\n"), &pieces);
             assert_eq!(got.status, 400, "{}", got.text());
         }

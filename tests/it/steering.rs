@@ -21,6 +21,7 @@ fn headers_that_steer_with_a_wrong_value_are_400_whichever_the_target() {
                     "x-ringway-reasoning: ",
                     "x-ringway-strict: yes",
                     "X-Privacy-Tier: provider_api",
+                    "X-Privacy-Tier: ",
                 ] {
                     let fields = format!("{field}\r\n");
                     let got = client.ask(post(path(wire), &fields, chat(wire, MODEL, false)));
@@ -39,7 +40,7 @@ fn headers_that_steer_with_a_wrong_value_are_400_whichever_the_target() {
 }
 
 #[test]
-fn ni8_promises_about_data_are_400_on_relayed_endpoints_too() {
+fn ni8_tiers_that_nobody_knows_and_promises_are_400_on_relayed_endpoints_too() {
     each(|driver| {
         let provider = Provider::answering(http::json("{}"));
         let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);

@@ -146,3 +146,29 @@ fn targets_that_state_nonsense_are_faults_with_place_and_cure() {
         assert_eq!(faults, [format!("r.toml:22: {expected}")], "{target}");
     }
 }
+
+#[test]
+fn header_prefixes_that_would_hide_other_headers_are_faults() {
+    let expected = |found: &str| {
+        format!(
+            "expected a prefix such as `x-ringway-`: `x-`, a name of at most 32 characters and `-`, \
+             found `{found}`"
+        )
+    };
+    for (prefix, text) in [
+        ("x-", expected("x-")),
+        ("x--", expected("x--")),
+        ("ni-", expected("ni-")),
+        ("x-ni", expected("x-ni")),
+        ("x-n i-", expected("x-n i-")),
+        (
+            "X-RateLimit-",
+            "headers that start with x-ratelimit- have a meaning of their own".to_owned(),
+        ),
+    ] {
+        let text_of = format!("[server]\nheader_prefix = \"{prefix}\"\n{PROVIDERS}");
+        let loaded = load_text(&text_of, "r.toml", Path::new(""), &|_| None);
+        let faults = compile(loaded).unwrap_err().lines();
+        assert_eq!(faults, [format!("r.toml:2: server.header_prefix: {text}")]);
+    }
+}

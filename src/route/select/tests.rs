@@ -298,7 +298,7 @@ fn relay_goes_by_model_then_header_then_wire() {
     let full = plan(CONFIG);
     let relay = |model, header, anthropic| match full.relay(model, header, anthropic, None) {
         RelayResolution::Model(resolution) => shown(&full, &resolution),
-        RelayResolution::Provider(index) => full.providers[index].name.to_string(),
+        RelayResolution::Providers(targets) => full.owner(&targets).to_owned(),
         RelayResolution::UnknownProvider => "unknown provider".to_owned(),
         RelayResolution::NoProvider => "none".to_owned(),
     };

@@ -79,8 +79,12 @@ fn peek_faults_name_member_and_offset() {
             "model: Repeated @ 28",
         ),
         (
-            r#"{"model":"m","messages":[1],"privacy_tier":"x"}"#,
-            "privacy_tier: Promise @ 43",
+            r#"{"model":"m","messages":[1],"privacy_tier":["x"]}"#,
+            "privacy_tier: NotText @ 43",
+        ),
+        (
+            r#"{"model":"m","messages":[1],"privacy_tier":""}"#,
+            "privacy_tier: NotText @ 43",
         ),
         (
             r#"{"model":"m","messages":[1],"pii_substitution":true}"#,
@@ -278,9 +282,12 @@ fn a_relayed_bodys_model_and_the_gateways_own_members_are_found_and_nothing_else
         model(r#"{"privacy_tier":null,"stream":1,"stream":2}"#),
         Ok(None)
     );
-    for promise in [r#"{"privacy_tier":"x"}"#, r#"{"pii_substitution":true}"#] {
-        assert_eq!(model(promise), Err(PeekFaultKind::Promise));
+    assert_eq!(model(r#"{"privacy_tier":"x"}"#), Ok(None));
+    for tier in [r#"{"privacy_tier":1}"#, r#"{"privacy_tier":""}"#] {
+        assert_eq!(model(tier), Err(PeekFaultKind::NotText));
     }
+    let promise = r#"{"pii_substitution":true}"#;
+    assert_eq!(model(promise), Err(PeekFaultKind::Promise));
     assert_eq!(
         model(r#"{"allow_fallbacks":"no"}"#),
         Err(PeekFaultKind::NotBool)

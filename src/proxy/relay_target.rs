@@ -1,0 +1,111 @@
+//! Where a relayed request goes: the first target that policy leaves, of those that its model, its
+//! provider header or its wire come to.
+
+use std::borrow::Cow;
+
+use crate::chat::error::ErrorKind;
+use crate::proxy::ids::bounded;
+use crate::proxy::inbound::Inbound;
+use crate::proxy::limited;
+use crate::proxy::missed::Missed;
+use crate::proxy::policy;
+use crate::proxy::reply::{self, Refused};
+use crate::route::plan::Plan;
+use crate::route::target::{RelayResolution, Resolution, Target};
+use crate::telemetry::exchange::{Exchange, TargetAsked};
+use crate::wire::kind::Wire;
+
+/// Where a request goes.
+pub struct Routed {
+    /// The target.
+    pub asked: TargetAsked,
+    /// The same, where its name takes the place of the client's.
+    pub renamed: Option<Target>,
+}
+
+/// The model and the tier that are asked for.
+pub type By<'b> = (Option<&'b str>, Option<&'b str>);
+
+/// Finds the target, and tells the record.
+///
+/// # Errors
+/// There is none, or none that the request may go to.
+pub fn route(
+    plan: &Plan,
+    inbound: &Inbound,
+    (asked, tier): By<'_>,
+    exchange: &mut Exchange,
+) -> Result<Routed, Missed> {
+    exchange.model_asked = asked.map(|asked| bounded(asked).into());
+    let routed = find(plan, inbound, (asked, tier), exchange)?;
+    exchange.provider = Some(routed.asked.provider);
+    if let Some(asked) = asked {
+        let renamed = routed.renamed.as_ref();
+        let sent = renamed.map_or(asked, |target| &target.model);
+        exchange.model_sent = Some(bounded(sent).into());
+    }
+    Ok(routed)
+}
+
+/// A form's `model` that came after its provider was chosen: it must be one that the key may use,
+/// and lead to the same place under the same name.
+///
+/// # Errors
+/// It does not.
+pub fn judge_late(plan: &Plan, inbound: &Inbound, by: By<'_>, chosen: usize) -> Result<(), Missed> {
+    let mut aside = Exchange::default();
+    let routed = find(plan, inbound, by, &mut aside)?;
+    if routed.asked.provider == chosen && routed.renamed.is_none() {
+        return Ok(());
+    }
+    let message = "model: this field stands behind too much else; send it before the file";
+    let refused = Refused::new(ErrorKind::InvalidRequest, message, "late_model");
+    Err(Missed::Refused(refused.param("model")))
+}
+
+fn find(
+    plan: &Plan,
+    inbound: &Inbound,
+    (asked, tier): By<'_>,
+    exchange: &mut Exchange,
+) -> Result<Routed, Missed> {
+    let targets = targets(plan, inbound, asked)?;
+    let targets = policy::admitted(plan, inbound, targets, (asked, tier), exchange);
+    let targets = targets.map_err(Missed::Denied)?;
+    let target = targets.first().ok_or_else(Missed::bug)?;
+    let renames = asked.is_some_and(|asked| target.renames(asked));
+    Ok(Routed {
+        asked: TargetAsked {
+            provider: target.provider,
+            number: target.number,
+            option: target.option,
+            rank: 0,
+        },
+        renamed: renames.then(|| target.clone()),
+    })
+}
+
+/// Where the request could go; without a model the targets are providers.
+fn targets<'p>(
+    plan: &'p Plan,
+    inbound: &Inbound,
+    asked: Option<&str>,
+) -> Result<Cow<'p, [Target]>, Missed> {
+    let anthropic = inbound.wire == Wire::AnthropicMessages;
+    let header = inbound.provider_header();
+    match plan.relay(asked, header, anthropic, inbound.key.as_deref()) {
+        RelayResolution::Providers(targets) => Ok(Cow::Owned(targets)),
+        RelayResolution::Model(Resolution::Found(targets)) => Ok(targets),
+        RelayResolution::Model(Resolution::Unknown { near }) => {
+            Err(limited::unknown(asked.unwrap_or_default(), &near))
+        }
+        RelayResolution::Model(Resolution::UnknownProvider) | RelayResolution::UnknownProvider => {
+            Err(Missed::Refused(reply::UNKNOWN_PROVIDER))
+        }
+        RelayResolution::NoProvider => Err(Missed::Refused(Refused::new(
+            ErrorKind::NotFound,
+            "no provider of this wire is configured; name one in `x-ringway-provider`",
+            "no_provider",
+        ))),
+    }
+}
