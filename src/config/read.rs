@@ -11,7 +11,7 @@ use crate::config::fields::Fields;
 use crate::config::node::Node;
 use crate::config::read_residency::residency;
 use crate::config::schema::{
-    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
+    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Order, Server, Target,
 };
 use crate::config::{limits, read_key, read_provider, read_target};
 
@@ -146,12 +146,17 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     let cure = "name at least one as \"provider/upstream-model\"";
     fields.require("targets", cure);
     let targets = targets(&mut fields, cure);
+    let words = Order::ALL.map(|order| (order.name(), order));
+    let order = fields.choice("order", &words);
+    let first_token = fields.whole("first_token_timeout_ms", limits::WAIT_OR_NONE);
     let residency = residency(&mut fields);
     fields.finish();
     Some(Model {
         id,
         aliases,
         targets,
+        order: order.map_or_else(Order::default, |said| said.value),
+        first_token_ms: first_token.map(|said| said.value),
         residency,
     })
 }

@@ -7,39 +7,27 @@
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::config::material::Credential;
 use crate::net::clock::{self, Instant};
-use crate::proxy::inbound::Inbound;
-use crate::proxy::prepare::{self, Prepared, Purpose};
-use crate::proxy::worker::Worker;
+use crate::proxy::choice::{self, Asked, Lane};
+use crate::proxy::prepare::{self, Prepared, Purpose, To};
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
+use crate::telemetry::reasons::Reasons;
 use crate::wire::kind::Wire;
-use crate::wire::peeked::Peek;
-
-/// What the targets are asked.
-#[derive(Clone, Copy)]
-pub struct Asked<'r, 'w> {
-    /// This worker.
-    pub worker: &'w Worker,
-    /// The client's request.
-    pub inbound: &'r Inbound,
-    /// What was seen in its body.
-    pub peek: &'r Peek,
-    /// A chat or a count.
-    pub purpose: Purpose,
-}
 
 /// The targets that are left.
 pub struct Candidates<'r, 'w> {
     asked: Asked<'r, 'w>,
     targets: &'r [Target],
-    /// The place in `targets` that is looked at next.
-    left_first: Option<usize>,
-    /// Places that are looked at behind it, the next one last.
-    left: Vec<usize>,
+    /// What is looked at next.
+    left_first: Option<Lane>,
+    /// What is looked at behind it, the next one last.
+    left: Vec<Lane>,
+    /// What was asked last.
+    asked_last: Option<Lane>,
     /// Targets that may still be asked.
     attempts_left: u32,
-    /// Targets that have been asked.
+    /// Attempts that have been made.
     asked_count: u32,
     /// Past this no further one is.
     until: Instant,
@@ -56,14 +44,18 @@ pub struct Candidate<'r, 'w> {
     pub target: &'r Target,
     /// Its provider.
     pub provider: &'w Provider,
-    /// Targets that were asked before.
+    /// The target's place, and which of our credentials goes out.
+    pub lane: Lane,
+    /// Attempts that were made before.
     pub rank: u32,
+    /// That was at the same target, with another credential.
+    pub rotates: bool,
     /// What it is asked.
     pub request: Request,
 }
 
 impl Candidate<'_, '_> {
-    /// Whether another target was asked before.
+    /// Whether another attempt was made before.
     #[must_use]
     pub const fn is_fallback(&self) -> bool {
         self.rank > 0
@@ -79,16 +71,28 @@ pub enum Request {
 }
 
 impl<'r, 'w> Candidates<'r, 'w> {
-    /// The targets in order, those that are cooling down last; but for the first, they are asked
-    /// before `until`.
+    /// The targets in the order of `choice`; but for the first, they are asked before `until`. A
+    /// request that allows no fallback has the first of the list, whatever its order.
     #[must_use]
-    pub fn new(asked: Asked<'r, 'w>, targets: &'r [Target], until: Instant) -> Self {
+    pub fn new(
+        asked: Asked<'r, 'w>,
+        targets: &'r [Target],
+        until: Instant,
+        reasons: &mut Reasons,
+    ) -> Self {
         let worker = asked.worker;
-        let is_pinned = !asked.peek.allows_fallbacks();
-        let (mut left_first, mut left) = (Some(0), Vec::new());
-        if !is_pinned && targets.len() > 1 {
-            let now = clock::now().as_nanos();
-            left = worker.cooldowns.borrow().order(targets, now);
+        let mut targets = targets;
+        if let (false, [first, _, ..]) = (asked.peek.allows_fallbacks(), targets) {
+            targets = core::slice::from_ref(first);
+            reasons.push("pinned");
+        }
+        let (mut left_first, mut left) = (Some(Lane::FIRST), Vec::new());
+        let has_one_key = |target| {
+            let provider = worker.plan.provider_of(target);
+            provider.is_none_or(|provider| provider.key_count() == 1)
+        };
+        if !matches!(targets, [only] if has_one_key(only)) {
+            left = choice::lanes(&asked, targets, reasons);
             left.reverse();
             left_first = left.pop();
         }
@@ -97,6 +101,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
             targets,
             left_first,
             left,
+            asked_last: None,
             attempts_left: worker.limits().attempts_max,
             asked_count: 0,
             until,
@@ -115,11 +120,11 @@ impl<'r, 'w> Candidates<'r, 'w> {
         if self.attempts_left == 0 || (self.asked_count > 0 && self.is_too_late()) {
             return false;
         }
-        while let Some(place) = self.left_first.take().or_else(|| self.left.pop()) {
-            let Some(target) = self.targets.get(place) else {
+        while let Some(lane) = self.left_first.take().or_else(|| self.left.pop()) {
+            let Some(target) = self.targets.get(lane.place) else {
                 continue;
             };
-            match self.prepare(target) {
+            match self.prepare(target, lane) {
                 Ok(candidate) => {
                     let shared = &self.asked.worker.shared;
                     let percent = self.asked.worker.limits().retry_budget_percent;
@@ -130,7 +135,10 @@ impl<'r, 'w> Candidates<'r, 'w> {
                     self.next = Some(candidate);
                     return true;
                 }
-                Err(refusal) => self.pass_over(target, refusal),
+                Err(refusal) => {
+                    self.leave(lane);
+                    self.pass_over(target, refusal);
+                }
             }
         }
         false
@@ -142,7 +150,20 @@ impl<'r, 'w> Candidates<'r, 'w> {
         let next = self.next.take()?;
         self.attempts_left -= 1;
         self.asked_count += 1;
+        self.asked_last = Some(next.lane);
         Some(next)
+    }
+
+    /// Looks no more at a lane's target, with whichever credential.
+    pub fn leave(&mut self, lane: Lane) {
+        self.left.retain(|left| left.place != lane.place);
+    }
+
+    /// Whether the next look is at the same target with a credential that is well.
+    #[must_use]
+    pub fn may_rotate(&self, lane: Lane) -> bool {
+        let next = self.left.last();
+        next.is_some_and(|next| next.is_ready && next.place == lane.place)
     }
 
     /// Whether another target could take over. Not all that stands in its way is looked at: the
@@ -152,8 +173,8 @@ impl<'r, 'w> Candidates<'r, 'w> {
     pub fn may_follow(&self) -> bool {
         let worker = self.asked.worker;
         let providers = &worker.plan.providers;
-        let has_key = |place: &usize| {
-            let target = self.targets.get(*place);
+        let has_key = |lane: &Lane| {
+            let target = self.targets.get(lane.place);
             let provider = target.and_then(|target| providers.get(target.provider));
             provider.is_some_and(|provider| !matches!(provider.credential, Credential::Caller))
         };
@@ -186,12 +207,13 @@ impl<'r, 'w> Candidates<'r, 'w> {
         self.refused
     }
 
-    fn prepare(&self, target: &'r Target) -> Result<Candidate<'r, 'w>, Refusal> {
+    fn prepare(&self, target: &'r Target, lane: Lane) -> Result<Candidate<'r, 'w>, Refusal> {
         let Asked {
             worker,
             inbound,
             peek,
             purpose,
+            ..
         } = self.asked;
         let provider = worker
             .plan
@@ -201,15 +223,21 @@ impl<'r, 'w> Candidates<'r, 'w> {
         let request = if counts_here {
             Request::Estimate
         } else {
-            let at = (target, provider);
-            let is_fallback = self.asked_count > 0;
-            let prepared = prepare::prepare(worker, inbound, peek, at, purpose, is_fallback)?;
+            let to = To {
+                target,
+                provider,
+                credential: lane.credential,
+                fallback: self.asked_count > 0,
+            };
+            let prepared = prepare::prepare(worker, inbound, peek, to, purpose)?;
             Request::Send(Box::new(prepared))
         };
         Ok(Candidate {
             target,
             provider,
+            lane,
             rank: self.asked_count,
+            rotates: self.asked_last.is_some_and(|last| last.place == lane.place),
             request,
         })
     }

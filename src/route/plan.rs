@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use crate::config::material::TlsMaterial;
-use crate::config::schema::{Driver, ListenAddress, LogSink};
+use crate::config::schema::{Driver, ListenAddress, LogSink, Order};
 use crate::govern::key::{Key, Tenant};
 use crate::govern::residency::Residency;
 use crate::limits::Limits;
@@ -92,6 +92,10 @@ pub struct Model {
     pub aliases: Vec<Box<str>>,
     /// Where requests go, in order; at least one.
     pub targets: Vec<Target>,
+    /// What decides among those of the same priority.
+    pub order: Order,
+    /// To a stream's first content; `None`: as at each provider.
+    pub first_token_ms: Option<u64>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
 }

@@ -22,6 +22,7 @@ use crate::net::listen::{self, Address, Bound};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{ClientTls, Roots, ServerTls};
 use crate::proxy::budget::Budget;
+use crate::proxy::health::Health;
 use crate::proxy::worker::Shared;
 use crate::route::plan::Plan;
 use crate::route::upstream::{Provider, Scheme};
@@ -135,13 +136,15 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
     };
     let control = Control {
         workers: senders.clone(),
-        shared,
+        shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),
         limits: plan.limits.clone(),
         signals: options.signals,
     };
     let admin = Admin {
+        plan: Arc::clone(&plan),
+        shared,
         workers: senders,
         progress: Arc::clone(&progress),
         facts: Arc::new(facts),
@@ -224,6 +227,7 @@ fn shared(plan: &Plan) -> Arc<Shared> {
     Arc::new(Shared::new(
         Arc::new(budget),
         host::connections_max(&plan.limits, plan.server.tls.is_some()),
+        Health::new(plan),
     ))
 }
 

@@ -190,6 +190,14 @@ pub struct Counters {
     pub pooled: u64,
     /// Attempts at a further target.
     pub fallbacks: u64,
+    /// Attempts at the same target with another credential.
+    pub rotations: u64,
+    /// Requests whose first target stepped back because it had failed.
+    pub stepped_back: u64,
+    /// Requests that went to see whether a target is well again.
+    pub probes: u64,
+    /// Circuits that opened.
+    pub opened: u64,
     /// Requests whose path had a doubled `/v1`.
     pub doubled_prefix: u64,
     /// Requests refused because the gateway's own credential was refused upstream.
@@ -377,6 +385,10 @@ impl Counters {
         self.stale_retries += other.stale_retries;
         self.pooled += other.pooled;
         self.fallbacks += other.fallbacks;
+        self.rotations += other.rotations;
+        self.stepped_back += other.stepped_back;
+        self.probes += other.probes;
+        self.opened += other.opened;
         self.doubled_prefix += other.doubled_prefix;
         self.credential_refused += other.credential_refused;
         self.panics += other.panics;

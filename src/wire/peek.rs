@@ -65,6 +65,8 @@ enum Place {
     Root,
     /// `stream_options`
     Options,
+    /// `metadata`
+    Metadata,
     /// `messages`
     Messages,
     /// `messages[i]`
@@ -83,7 +85,7 @@ impl Place {
     const fn parent(self) -> Self {
         match self {
             Self::Outside | Self::Root => Self::Outside,
-            Self::Options | Self::Messages | Self::Tools => Self::Root,
+            Self::Options | Self::Metadata | Self::Messages | Self::Tools => Self::Root,
             Self::Message => Self::Messages,
             Self::Tool => Self::Tools,
             Self::Content => Self::Message,
@@ -96,6 +98,7 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inner {
     IncludeUsage,
+    UserId,
     Role,
     Content,
     ToolCalls,
@@ -108,6 +111,7 @@ impl Inner {
     const fn name(self) -> &'static str {
         match self {
             Self::IncludeUsage => "include_usage",
+            Self::UserId => "user_id",
             Self::Role => "role",
             Self::Content => "content",
             Self::ToolCalls => "tool_calls",
@@ -117,8 +121,9 @@ impl Inner {
         }
     }
 
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::IncludeUsage,
+        Self::UserId,
         Self::Role,
         Self::Content,
         Self::ToolCalls,
@@ -130,6 +135,7 @@ impl Inner {
     fn from_name(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"include_usage" => Self::IncludeUsage,
+            b"user_id" => Self::UserId,
             b"role" => Self::Role,
             b"content" => Self::Content,
             b"tool_calls" => Self::ToolCalls,
@@ -144,6 +150,7 @@ impl Inner {
     const fn belongs_to(self, place: Place) -> bool {
         match self {
             Self::IncludeUsage => matches!(place, Place::Options),
+            Self::UserId => matches!(place, Place::Metadata),
             Self::Role | Self::Content | Self::ToolCalls => matches!(place, Place::Message),
             Self::Type => matches!(place, Place::Block),
             Self::Function | Self::InputSchema => matches!(place, Place::Tool),
@@ -259,7 +266,7 @@ impl<'b> Peeker<'b> {
                 }
             }
             Place::Messages | Place::Tools => self.item_count = self.item_count.saturating_add(1),
-            Place::Options | Place::Message | Place::Block | Place::Tool => {
+            Place::Options | Place::Metadata | Place::Message | Place::Block | Place::Tool => {
                 if let Some(inner) = self.inner {
                     self.begin_inner(inner, seen);
                 }
@@ -308,6 +315,10 @@ impl<'b> Peeker<'b> {
             });
             return;
         }
+        if inner == Inner::UserId {
+            self.peek.user_id = (seen.kind == Kind::String).then(|| seen.text.clone());
+            return;
+        }
         let Some(wire) = self.wire else { return };
         if let Some(other) = self.foreign(inner, seen).filter(|&other| other != wire) {
             let list = match self.place {
@@ -346,7 +357,7 @@ impl<'b> Peeker<'b> {
                 is_one_of(&["tool_use", "tool_result"]).then_some(Wire::AnthropicMessages)
             }
             Inner::InputSchema => (seen.kind != Kind::Null).then_some(Wire::AnthropicMessages),
-            Inner::IncludeUsage | Inner::Content => None,
+            Inner::IncludeUsage | Inner::UserId | Inner::Content => None,
         }
     }
 
@@ -368,6 +379,7 @@ impl<'b> Peeker<'b> {
                 }
             }
             Place::Outside
+            | Place::Metadata
             | Place::Messages
             | Place::Message
             | Place::Content
@@ -384,6 +396,7 @@ impl<'b> Peeker<'b> {
             (Place::Root, true) if self.current == Some(Known::StreamOptions) => {
                 Some(Place::Options)
             }
+            (Place::Root, true) if self.current == Some(Known::Metadata) => Some(Place::Metadata),
             (Place::Root, false) if self.current == Some(Known::Messages) => Some(Place::Messages),
             (Place::Root, false) if self.current == Some(Known::Tools) => Some(Place::Tools),
             (Place::Messages, true) => Some(Place::Message),
@@ -401,7 +414,12 @@ impl<'b> Peeker<'b> {
             Place::Root => self.peek.tail.at = at + 1,
             Place::Options => self.peek.options.tail.at = at + 1,
             Place::Messages | Place::Tools => self.item_count = 0,
-            Place::Outside | Place::Message | Place::Content | Place::Block | Place::Tool => {}
+            Place::Outside
+            | Place::Metadata
+            | Place::Message
+            | Place::Content
+            | Place::Block
+            | Place::Tool => {}
         }
     }
 
@@ -522,7 +540,10 @@ fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaul
         | Known::MaxTokens
         | Known::AnthropicBeta
         | Known::Tools
-        | Known::Routing => None,
+        | Known::Routing
+        | Known::PromptCacheKey
+        | Known::User
+        | Known::Metadata => None,
     }
 }
 

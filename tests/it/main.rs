@@ -53,6 +53,8 @@ mod policy;
 #[cfg(test)]
 mod relayed;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod same_wire;
 #[cfg(test)]
 mod steering;
