@@ -23,6 +23,7 @@ use crate::net::listen::{self, Address, Bound};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{ClientTls, Roots, ServerTls};
 use crate::proxy::budget::Budget;
+use crate::proxy::health::Health;
 use crate::proxy::ledger::{Desk, Question, Way};
 use crate::proxy::worker::{Shared, Ways};
 use crate::route::plan::{Plan, Usage};
@@ -142,13 +143,15 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
     };
     let control = Control {
         workers: senders.clone(),
-        shared,
+        shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),
         limits: plan.limits.clone(),
         signals: options.signals,
     };
     let admin = Admin {
+        plan: Arc::clone(&plan),
+        shared,
         workers: senders,
         progress: Arc::clone(&progress),
         facts: Arc::new(facts),
@@ -304,6 +307,7 @@ fn shared(plan: &Plan) -> Arc<Shared> {
     Arc::new(Shared::new(
         Arc::new(budget),
         host::connections_max(&plan.limits, plan.server.tls.is_some()),
+        Health::new(plan),
     ))
 }
 
