@@ -22,11 +22,12 @@ use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
 use crate::proxy::local;
+use crate::proxy::patience::Patience;
 use crate::proxy::policy;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
-use crate::proxy::upstream::{self, At, Patience, Upstream};
+use crate::proxy::upstream::{self, At, Upstream};
 use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
@@ -93,19 +94,6 @@ pub async fn run<'w>(
             return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
         }
     };
-    let key = inbound.key.as_deref();
-    let mut lines = Vec::new();
-    let (voice, admitted) = match purpose {
-        Purpose::Chat => {
-            let asked = (inbound.body(), &peek, &*targets);
-            admission::chat(client, worker, key, asked, voice, &mut lines)
-        }
-        Purpose::Count => admission::request(client, worker, (key, false), voice, &mut lines),
-    };
-    if let Err(denied) = admitted {
-        let refused = denied.refused();
-        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
-    }
     let asked = Asked {
         worker,
         inbound,
@@ -114,6 +102,12 @@ pub async fn run<'w>(
         model: plan.model(&asked).filter(|_| targets.len() > 1),
         order,
     };
+    let mut lines = Vec::new();
+    let (voice, admitted) = admission::asked(client, asked, &targets, voice, &mut lines);
+    if let Err(denied) = admitted {
+        let refused = denied.refused();
+        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+    }
     let run = Run {
         asked,
         voice: &voice,
@@ -427,8 +421,7 @@ impl<'r, 'w> Run<'r, 'w> {
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.tenant(),
         };
-        let has_begun = client.has_begun();
-        let mut may_move = || !has_begun && others.make_ready();
+        let mut may_move = || others.make_ready();
         let may_move: &mut dyn FnMut() -> bool = &mut may_move;
         let mut step = boxed(|| delivery.run(client, upstream, may_move, exchange)).await?;
         match &mut step {

@@ -39,6 +39,7 @@ pub mod limited;
 pub mod local;
 pub mod missed;
 pub mod own_limits;
+pub mod patience;
 pub mod policy;
 pub mod prepare;
 pub mod relay;

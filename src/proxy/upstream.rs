@@ -5,7 +5,7 @@
 
 use core::future::poll_fn;
 use core::iter::once;
-use core::pin::{Pin, pin};
+use core::pin::pin;
 use core::task::{Poll, ready};
 
 use crate::http1::body::{BodyDecoder, BodyLimits};
@@ -22,8 +22,9 @@ use crate::net::stream::Stream;
 use crate::net::task;
 use crate::net::timer::{self, Deadline};
 use crate::net::turn;
-use crate::proxy::client::{Client, Interrupt};
+use crate::proxy::client::Client;
 use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::patience::{Patience, Wait, await_head, interrupted};
 use crate::proxy::worker::Worker;
 use crate::route::target::TargetFacts;
 use crate::telemetry::attempts::{Attempt, Peer};
@@ -209,38 +210,6 @@ pub struct At<'p> {
     pub until: Option<Instant>,
     /// When another target is asked instead.
     pub patience: Option<Patience<'p>>,
-}
-
-/// How long an answer is waited for where another target can take over.
-pub struct Patience<'p> {
-    /// Until then.
-    pub until: Instant,
-    /// Whether there is such a target, and it is ready.
-    pub may_move: &'p mut dyn FnMut() -> bool,
-}
-
-/// How long the head of an answer is waited for.
-pub struct Wait<'a, 'p> {
-    /// In any case until then.
-    pub until: Instant,
-    /// Less where another target can take over.
-    pub patience: Option<&'a mut Patience<'p>>,
-}
-
-impl Wait<'_, '_> {
-    fn next_end(&self) -> Instant {
-        let end = self.patience.as_ref().map(|patience| patience.until);
-        end.map_or(self.until, |end| end.min(self.until))
-    }
-
-    /// What follows from its end, at `now`: nothing where it goes on.
-    fn ended(&mut self, now: Instant) -> Option<Kind> {
-        if now >= self.until {
-            return Some(Kind::HeadTimeout);
-        }
-        let patience = self.patience.take()?;
-        (patience.may_move)().then_some(Kind::FirstToken)
-    }
 }
 
 /// Sends the request to a provider and reads the head of its answer; a pooled connection that
@@ -429,14 +398,6 @@ fn connect_failure(error: NetError) -> Failure {
     Failure::with_detail(kind, error.to_string())
 }
 
-fn interrupted(interrupt: Interrupt, expired: Kind) -> Failure {
-    Failure::new(match interrupt {
-        Interrupt::Gone => Kind::ClientGone,
-        Interrupt::Cut => Kind::DrainCut,
-        Interrupt::Expired => expired,
-    })
-}
-
 async fn send_and_read(
     client: &mut Client<'_>,
     worker: &Worker,
@@ -456,29 +417,6 @@ async fn send_and_read(
     let method = out.method;
     let (at, arrived) = ((provider, wait), (early, sent_whole));
     read_answer(client, worker, at, stream, arrived, method, exchange).await
-}
-
-/// Waits for the head of an answer, `reading` of which is under way.
-async fn await_head<F: Future<Output = Result<usize, Failure>>>(
-    client: &mut Client<'_>,
-    mut wait: Wait<'_, '_>,
-    mut reading: Pin<&mut F>,
-) -> Result<usize, Failure> {
-    loop {
-        client.deadline.set_at(wait.next_end());
-        match client.watch(reading.as_mut()).await {
-            Ok(result) => return result,
-            Err(Interrupt::Expired) => {
-                if client.has_begun() {
-                    wait.patience = None;
-                }
-                if let Some(kind) = wait.ended(clock::now()) {
-                    return Err(Failure::new(kind));
-                }
-            }
-            Err(interrupt) => return Err(interrupted(interrupt, Kind::HeadTimeout)),
-        }
-    }
 }
 
 /// Reads the head of the answer to a request that went out (whole, or as far as the provider
