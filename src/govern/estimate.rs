@@ -2,8 +2,8 @@
 //!
 //! Input by the length of its body alone: a quarter of its ASCII bytes and one for every other
 //! character, framing included, which lies above the true count for prose and code. A long run of
-//! base64 stands for an image or a document: [`BLOB_TOKENS`], and as much again for every
-//! [`BLOB_BYTES`] of it. What lies behind an address is not seen. The true figures settle it.
+//! base64 stands for an image or a document: `BLOB_TOKENS`, and as much again for every
+//! `BLOB_BYTES` of it. What lies behind an address is not seen. The true figures settle it.
 
 use memchr::{memchr2, memchr3_iter};
 

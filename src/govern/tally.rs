@@ -1,7 +1,7 @@
 //! Sums over usage records, by groups of equal members.
 //!
 //! What a record does not know is not guessed: it adds nothing, and is counted apart. Memory is
-//! bounded by [`GROUPS_MAX`]: records of further groups are summed up as one.
+//! bounded by `GROUPS_MAX`: records of further groups are summed up as one.
 
 use std::collections::BTreeMap;
 

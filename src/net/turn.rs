@@ -1,5 +1,5 @@
 //! The end of a turn: where the writes of a turn wait for each other on epoll, and what tells on both
-//! drivers whether the kernel was heard since ([`mark`], [`has_passed`]).
+//! drivers whether the kernel was heard since (`mark`, `has_passed`).
 //!
 //! A write on epoll is a system call made on the spot, and wakes a peer that sleeps. Spread over a
 //! turn, between one task's work and the next's, writes find their peer asleep again and again; made
@@ -13,7 +13,7 @@
 //!
 //! On epoll a whole request went from 26.9 to 22.2 µs of CPU (docs/PERFORMANCE.md).
 //!
-//! On io_uring [`end`] never waits. Without a herald, as in a simulated world, no turn ever passes.
+//! On io_uring `end` never waits. Without a herald, as in a simulated world, no turn ever passes.
 
 use core::cell::RefCell;
 use core::future::poll_fn;

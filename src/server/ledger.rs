@@ -1,6 +1,6 @@
 //! The ledger: one thread that keeps usage records and looks them up.
 //!
-//! Every [`TURN`] it takes what the workers' rings hold and appends it to the journal; every flush
+//! Every `TURN` it takes what the workers' rings hold and appends it to the journal; every flush
 //! interval it brings the journal to the disk. It wakes sooner when it is asked for a record, takes
 //! what is in the rings first, and so knows of every exchange that has ended.
 //!
@@ -8,7 +8,7 @@
 //! dropped and counted where it comes from: a data thread never waits. A journal that has reached its
 //! bound gives up its oldest segment.
 //!
-//! A question for a record that is not there is kept for [`LATE`]: the exchange may be ending just
+//! A question for a record that is not there is kept for `LATE`: the exchange may be ending just
 //! now. So is one for a record of another tenant.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -144,7 +144,7 @@ fn a_budget_is_reserved_and_spent_as_worked_out() {
             tokens: 0,
             cost: used,
         };
-        Some(ask(&in_turn)?.settle(used, Now::default()))
+        ask(&in_turn).map(|it| it.settle(used, Now::default()))
     });
     assert_eq!((held.len(), settled.count()), (13, 31));
     let left = dollars("0.10").unwrap() - in_turn.spent(0).on_day;

@@ -298,10 +298,8 @@ fn ni16_the_catalogue_tells_what_is_known_in_both_shapes() {
 
         let one = |id: &str, fields: &str| {
             let target = format!("/v1/models/{id}");
-            gateway
-                .client()
-                .ask(request("GET", &target, fields, ""))
-                .json()
+            let asked = request("GET", &target, fields, "");
+            gateway.client().ask(asked).json()
         };
         assert_eq!(one("haiku", "")["capabilities"], haiku);
         assert_eq!(one("ant/claude-haiku-4-5", "")["capabilities"], haiku);

@@ -90,6 +90,46 @@ fn head_and_comments_go_out_and_the_stream_follows_them() {
     });
 }
 
+/// What goes wrong behind the head: its name, what the provider does, the message told, the end logged.
+fn failures(upstream: Wire) -> [(&'static str, Step, &'static str, &'static str); 11] {
+    const TOLD: &str = "upstream_error";
+    const CUT: &str = "truncated";
+    let error = || error_body(upstream, "some_error", "no luck");
+    let fields = "content-type: application/json\r\nretry-after: 9\r\n";
+    let status = |status: &str| Step::Send(answer(status, fields, error()));
+    let json = |body: &str| Step::Send(http::json(body));
+    let page = Step::Send(answer("200 OK", "content-type: text/html\r\n", "<html>"));
+    let first_event = Step::Send(stream(error_event(upstream)));
+    let garbage = Step::Send(b"garbage\r\n\r\n".to_vec());
+    let half = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n{}",
+        text(upstream, "Hel", true)
+    );
+    let half = Step::Send(half.into_bytes());
+    let no_answer = "upstream connection ended before an answer";
+    let neither = "upstream sent no JSON and no stream";
+    let malformed = "upstream sent a malformed answer";
+    let early = "upstream stream ended early";
+    [
+        ("429", status("429 Too Many Requests"), "no luck", TOLD),
+        ("500", status("500 Internal Server Error"), "no luck", TOLD),
+        ("400", status("400 Bad Request"), "no luck", TOLD),
+        ("reset", Step::Reset, no_answer, CUT),
+        ("closed", Step::Close, no_answer, CUT),
+        ("page", page, neither, CUT),
+        ("JSON", json(whole(upstream)), neither, CUT),
+        ("an error as JSON", json(&error()), "no luck", TOLD),
+        (
+            "an error as the first event",
+            first_event,
+            "model melted",
+            TOLD,
+        ),
+        ("garbage", garbage, malformed, CUT),
+        ("half an answer", half, early, CUT),
+    ]
+}
+
 #[test]
 fn what_fails_behind_the_head_is_an_error_event_and_no_other_target_is_asked() {
     each_way(&DIRECTIONS, |driver, direction| {
@@ -97,76 +137,7 @@ fn what_fails_behind_the_head_is_an_error_event_and_no_other_target_is_asked() {
             client: wire,
             upstream,
         } = direction;
-        let fields = "content-type: application/json\r\nretry-after: 9\r\n";
-        let status = |status: &str| {
-            let body = error_body(upstream, "some_error", "no luck");
-            Step::Send(answer(status, fields, body))
-        };
-        let page = answer("200 OK", "content-type: text/html\r\n", "<html>");
-        let broken = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n{}",
-            text(upstream, "Hel", true)
-        );
-        let no_answer = "upstream connection ended before an answer";
-        let rows = [
-            (
-                "429",
-                status("429 Too Many Requests"),
-                "no luck",
-                "upstream_error",
-            ),
-            (
-                "500",
-                status("500 Internal Server Error"),
-                "no luck",
-                "upstream_error",
-            ),
-            (
-                "400",
-                status("400 Bad Request"),
-                "no luck",
-                "upstream_error",
-            ),
-            ("reset", Step::Reset, no_answer, "truncated"),
-            ("closed", Step::Close, no_answer, "truncated"),
-            (
-                "page",
-                Step::Send(page),
-                "upstream sent no JSON and no stream",
-                "truncated",
-            ),
-            (
-                "JSON",
-                Step::Send(http::json(whole(upstream))),
-                "upstream sent no JSON and no stream",
-                "truncated",
-            ),
-            (
-                "an error as JSON",
-                Step::Send(http::json(error_body(upstream, "some_error", "no luck"))),
-                "no luck",
-                "upstream_error",
-            ),
-            (
-                "an error as the first event",
-                Step::Send(stream(error_event(upstream))),
-                "model melted",
-                "upstream_error",
-            ),
-            (
-                "garbage",
-                Step::Send(b"garbage\r\n\r\n".to_vec()),
-                "upstream sent a malformed answer",
-                "truncated",
-            ),
-            (
-                "half an answer",
-                Step::Send(broken.into_bytes()),
-                "upstream stream ended early",
-                "truncated",
-            ),
-        ];
-        for (row, step, message, end) in rows {
+        for (row, step, message, end) in failures(upstream) {
             let mut script = late(step);
             script.push(Step::Close);
             let first = Provider::all(script);
