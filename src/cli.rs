@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::limits::RATE_MAX;
+
 /// Exit codes of the program; `--help` documents them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -61,6 +63,9 @@ pub enum Command {
     /// Sum up the usage records of a journal
     #[command(after_help = USAGE_EXAMPLES)]
     Usage(UsageArgs),
+    /// Make, list and take away client keys of a running gateway's store
+    #[command(after_help = KEYS_EXAMPLES)]
+    Keys(Box<KeysArgs>),
     /// Stream through all four directions against a stub provider, on this host alone
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
@@ -135,6 +140,110 @@ pub struct UsageArgs {
     pub format: String,
 }
 
+/// `ringway keys`
+#[derive(Args, Clone, Debug)]
+pub struct KeysArgs {
+    /// Configuration file whose `[store]` is meant
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// The store itself, instead of a configuration: sqlite:<path> or postgres://...
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "config")]
+    pub store: Option<String>,
+    /// How answers are printed
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "table", value_parser = ["table", "json"])]
+    pub format: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KeysAction,
+}
+
+/// What can be done with keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make a key and show it, this once
+    Create(Box<NewKeyArgs>),
+    /// List keys
+    List {
+        /// Those of one tenant alone
+        #[arg(short, long, value_name = "TENANT")]
+        tenant: Option<String>,
+        /// Revoked ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one key
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Make another secret for a key and show it, this once
+    Rotate {
+        /// Its id
+        id: String,
+        /// How long the secret before stays good: 90s, 15m, 24h, 7d
+        #[arg(long, value_name = "SPAN", default_value = "0s")]
+        overlap: String,
+    },
+    /// Take a key away
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+/// `ringway keys create`
+#[derive(Args, Clone, Debug, Default)]
+pub struct NewKeyArgs {
+    /// Whose requests those with this key are
+    #[arg(short, long, value_name = "TENANT")]
+    pub tenant: String,
+    /// A name of your own for it
+    #[arg(short, long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// What it is called in records, instead of a random id
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Pattern of models that may be asked for; may be given several times
+    #[arg(long = "model", value_name = "PATTERN")]
+    pub models: Vec<String>,
+    /// Tier of targets that may be used; may be given several times
+    #[arg(long = "tier", value_name = "TIER")]
+    pub tiers: Vec<String>,
+    /// Jurisdiction that its requests may go to; may be given several times
+    #[arg(long = "jurisdiction", value_name = "JURISDICTION")]
+    pub jurisdictions: Vec<String>,
+    /// Region that its requests may go to; may be given several times
+    #[arg(long = "region", value_name = "REGION")]
+    pub regions: Vec<String>,
+    /// Provider that its requests may go to; may be given several times
+    #[arg(long = "provider", value_name = "PROVIDER")]
+    pub providers: Vec<String>,
+    /// Endpoint with state at the provider that may be used, or `*`; may be given several times
+    #[arg(long = "relay", value_name = "ENDPOINT")]
+    pub relay: Vec<String>,
+    /// Requests in any 60 seconds
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
+    pub requests_per_minute: Option<u64>,
+    /// Tokens in any 60 seconds
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
+    pub tokens_per_minute: Option<u64>,
+    /// Requests at one time
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
+    pub concurrent: Option<u64>,
+    /// Dollars in a day of UTC
+    #[arg(long, value_name = "DOLLARS")]
+    pub budget_day: Option<String>,
+    /// Dollars in a month of UTC
+    #[arg(long, value_name = "DOLLARS")]
+    pub budget_month: Option<String>,
+    /// A day or a second (UTC) from which on it is unknown
+    #[arg(long, value_name = "DATE")]
+    pub expires: Option<String>,
+    /// A word of your own about it; may be given several times
+    #[arg(long = "metadata", value_name = "NAME=WORD")]
+    pub metadata: Vec<String>,
+}
+
 /// `ringway demo`
 #[derive(Args, Clone, Debug, Default)]
 pub struct DemoArgs {
@@ -204,6 +313,19 @@ A moment is a day (2027-01-31), a second (2027-01-31T08:30:00Z), both UTC, or a 
 15m, 24h, 7d). What is not known is no part of a sum: without_usage and without_cost count such
 records. It only reads, beside a running gateway too. Exit code 1 if the journal cannot be read, 2 if
 the arguments are at fault or name no journal.";
+
+const KEYS_EXAMPLES: &str = "\
+Examples:
+  ringway keys create --config ringway.toml --tenant blue --model 'claude-*' --expires 2027-01-31
+  ringway keys list --config ringway.toml --tenant blue
+  ringway keys list --store sqlite:/var/lib/ringway/ringway.db --format json
+  ringway keys rotate key_0123456789abcdef --overlap 24h --config ringway.toml
+  ringway keys revoke key_0123456789abcdef --config ringway.toml
+
+A key is shown when it is made or rotated, and kept nowhere: the store holds its digest alone. A
+running gateway on the same store knows of every change within a second; what runs is not cut.
+Keys of the configuration are not shown here. Exit code 1 if the store cannot be reached or has no
+such key, 2 if the arguments or the configuration are at fault.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

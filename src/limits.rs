@@ -196,6 +196,8 @@ pub const PROVIDER_KEYS_MAX: usize = 64;
 pub const ADDRESSES_MAX: usize = 8;
 /// Head start of one address over the next (RFC 8305).
 pub const ADDRESS_HEAD_START: Duration = Duration::from_millis(250);
+/// Highest rate that a key or tenant may be given: none that anybody means is higher.
+pub const RATE_MAX: u64 = 1_000_000_000_000;
 /// Longest model id that is looked up; longer ones are unknown.
 pub const MODEL_ID_BYTES_MAX: usize = 1024;
 /// Bytes of a form that are held until its `model` field is found; what comes later only checks.
@@ -238,6 +240,8 @@ pub const CONNECTION_BYTES: usize = 64 * KIB;
 pub const CONNECTION_TLS_BYTES: usize = 48 * KIB;
 /// TLS sessions remembered per provider, and by the listener for clients without tickets.
 pub const TLS_SESSIONS_MAX: usize = 256;
+/// Tenants whose large buffers are counted apart, where they may come while the program runs.
+pub const TENANTS_MAX: usize = 16 * 1024;
 /// Connections of the admin listener; more wait to be accepted.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Waiting connections of one listening socket; the kernel cuts it to `somaxconn`.

@@ -9,10 +9,11 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
-use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, ServeArgs};
-use ringway::command::{check, key, prepare, usage};
+use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, KeysArgs, ServeArgs};
+use ringway::command::{check, key, keys, prepare, usage};
 use ringway::demo::run as run_demo;
-use ringway::net::clock::unix_millis;
+use ringway::govern::fresh::Randomness;
+use ringway::net::clock;
 use ringway::route::compile::Compiled;
 use ringway::server::control::Ended;
 use ringway::server::host;
@@ -42,8 +43,10 @@ fn main() -> ExitCode {
         Command::Key(args) => make_key(&args),
         Command::Usage(args) => {
             let (mut out, mut errors) = (io::stdout(), io::stderr());
-            usage::run(&args, unix_millis(), &variable, &mut out, &mut errors)
+            let now = clock::unix_millis();
+            usage::run(&args, now, &variable, &mut out, &mut errors)
         }
+        Command::Keys(args) => manage_keys(&args),
         Command::Demo(args) => demo(&args),
     };
     let exit = done.unwrap_or_else(|error| {
@@ -105,6 +108,20 @@ fn make_key(args: &KeyArgs) -> io::Result<Exit> {
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     key::run(args, &random, &mut io::stdout())?;
     Ok(Exit::Done)
+}
+
+fn manage_keys(args: &KeysArgs) -> io::Result<Exit> {
+    let mut random = Randomness::default();
+    getrandom::fill(&mut random.key).map_err(io::Error::other)?;
+    getrandom::fill(&mut random.id).map_err(io::Error::other)?;
+    let now_ms = clock::unix_millis();
+    keys::run(
+        args,
+        &variable,
+        (&random, now_ms),
+        &mut io::stdout(),
+        &mut io::stderr(),
+    )
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -2,5 +2,6 @@
 
 pub mod check;
 pub mod key;
+pub mod keys;
 pub mod prepare;
 pub mod usage;

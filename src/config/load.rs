@@ -16,11 +16,12 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::environment::{self, Lookup};
 use crate::config::fault::{At, Faults, Place, shown};
-use crate::config::material::{Credential, Material, ProviderMaterial, TlsMaterial};
+use crate::config::material::{Credential, Material, ProviderMaterial, StoreMaterial, TlsMaterial};
 use crate::config::node::{Entry, Node, Value};
 use crate::config::read;
-use crate::config::schema::{Config, KeyPlace, KeySource, Provider, Server};
+use crate::config::schema::{Config, KeyPlace, KeySource, Provider, Server, Store, TextSource};
 use crate::config::secret::Secret;
+use crate::config::store_place::StorePlace;
 use crate::limits::{CERT_FILE_BYTES_MAX, CONFIG_BYTES_MAX, KEY_FILE_BYTES_MAX};
 
 /// A configuration as far as it could be read.
@@ -171,10 +172,14 @@ fn material(config: &Config, folder: &Path, env: Lookup<'_>, faults: &mut Faults
         .collect();
     let tls = sources.tls(&config.server);
     let journal = config.usage.journal.as_ref();
+    let admin_key = sources.admin_key(&config.server.admin_key);
+    let store = config.store.as_ref().and_then(|said| sources.store(said));
     Material {
         journal: journal.map(|said| folder.join(&said.value)),
         providers,
         tls,
+        admin_key,
+        store,
         secret_variables: sources.secret_variables,
     }
 }
@@ -207,7 +212,7 @@ impl Sources<'_> {
                 let key = self
                     .systemd_key(name)
                     .or_else(|| self.variable_key(variable));
-                key.unwrap_or_else(|| self.unset(variable))
+                key.unwrap_or_else(|| self.unset_key(variable))
             }
             KeySource::VariableOrCaller(variable) => {
                 let key = self
@@ -227,7 +232,7 @@ impl Sources<'_> {
                 KeyPlace::File(file) => self.file_key(file),
                 KeyPlace::Variable(variable) => self
                     .variable_key(variable)
-                    .unwrap_or_else(|| self.unset(variable)),
+                    .unwrap_or_else(|| self.unset_key(variable)),
             };
             if let Credential::Ours(read) = credential {
                 keys.extend(read);
@@ -236,6 +241,76 @@ impl Sources<'_> {
         match keys.is_empty() {
             true => Credential::None,
             false => Credential::Ours(keys),
+        }
+    }
+
+    fn admin_key(&mut self, source: &TextSource) -> Option<Secret> {
+        let (text, place) = self.private_text(source)?;
+        match text.and_then(header_value) {
+            Ok(secret) if secret.expose().len() >= ADMIN_KEY_BYTES_MIN => Some(secret),
+            Ok(_) => {
+                let text = format!("expected a key of at least {ADMIN_KEY_BYTES_MIN} characters");
+                self.faults.push(&place, text);
+                None
+            }
+            Err(text) => {
+                self.faults.push(&place, text);
+                None
+            }
+        }
+    }
+
+    fn store(&mut self, said: &Store) -> Option<StoreMaterial> {
+        let ca_pem = said
+            .ca_file
+            .as_ref()
+            .and_then(|file| self.certificates(file));
+        let (text, place) = self.private_text(&said.url)?;
+        let text = text.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| "the URL is not UTF-8".to_owned())
+        });
+        let url = self.found(text, &place)?;
+        let url = url.trim_end();
+        if matches!(said.url, TextSource::Said(_)) && StorePlace::has_password(url) {
+            let text = "a password stands here for all to read; put the whole URL into a file of mode \
+                        0600 and say url_file, or use url_env";
+            self.faults.push(&place, text);
+        }
+        let parsed = StorePlace::parse(url, self.folder).map_err(str::to_owned);
+        let store = self.found(parsed, &place)?;
+        let beside = match &store {
+            StorePlace::Sqlite(path) => path.with_added_extension("snapshot"),
+            StorePlace::Postgres { .. } => self.folder.join(SNAPSHOT),
+        };
+        let said = said.snapshot.as_ref();
+        Some(StoreMaterial {
+            place: store,
+            snapshot: said.map_or(beside, |said| self.folder.join(&said.value)),
+            ca_pem,
+        })
+    }
+
+    /// A text that may be a credential, as it stands where it is said to be.
+    fn private_text(&mut self, source: &TextSource) -> Option<(Result<Vec<u8>, String>, Place)> {
+        match source {
+            TextSource::Unsaid => None,
+            TextSource::Said(said) => {
+                Some((Ok(said.value.clone().into_bytes()), said.place.clone()))
+            }
+            TextSource::File(file) => {
+                let path = self.folder.join(&file.value);
+                let read = read_private(&path, self.is_credential(&path));
+                Some((read, file.place.clone()))
+            }
+            TextSource::Variable(name) => {
+                let value = (self.env)(&name.value).filter(|value| !value.is_empty());
+                let Some(value) = value else {
+                    self.unset(name, "a file");
+                    return None;
+                };
+                self.secret_variables.push(name.value.clone());
+                Some((Ok(value.into_bytes()), name.place.clone()))
+            }
         }
     }
 
@@ -265,11 +340,15 @@ impl Sources<'_> {
         Some(self.checked(Ok(value.into_bytes()), &variable.place))
     }
 
-    fn unset(&mut self, variable: &At<String>) -> Credential {
-        let name = shown(&variable.value);
-        let text = format!("environment variable {name} is not set; export it, or use key_file");
-        self.faults.push(&variable.place, text);
+    fn unset_key(&mut self, variable: &At<String>) -> Credential {
+        self.unset(variable, "key_file");
         Credential::None
+    }
+
+    fn unset(&mut self, variable: &At<String>, cure: &str) {
+        let name = shown(&variable.value);
+        let text = format!("environment variable {name} is not set; export it, or use {cure}");
+        self.faults.push(&variable.place, text);
     }
 
     fn checked(&mut self, key: Result<Vec<u8>, String>, place: &Place) -> Credential {
@@ -418,6 +497,11 @@ fn has_pem(bytes: Vec<u8>, label: &[u8], name: &str) -> Result<Vec<u8>, String> 
         None => Err(format!("expected a {name} in PEM form, found none")),
     }
 }
+
+/// Where the last good state of a store on another host is kept.
+const SNAPSHOT: &str = "ringway.snapshot";
+/// Shortest credential of those who manage keys.
+const ADMIN_KEY_BYTES_MIN: usize = 16;
 
 #[cfg(test)]
 mod tests;

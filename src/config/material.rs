@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use crate::config::secret::Secret;
+use crate::config::store_place::StorePlace;
 
 /// Keys and certificates of one configuration.
 #[derive(Debug, Default)]
@@ -15,6 +16,10 @@ pub struct Material {
     pub tls: Option<TlsMaterial>,
     /// Folder of the usage journal.
     pub journal: Option<PathBuf>,
+    /// SHA-256 stands for it later: the credential of those who manage keys.
+    pub admin_key: Option<Secret>,
+    /// Where keys are kept.
+    pub store: Option<StoreMaterial>,
     /// Environment variables that held a key: to be taken out of the process environment.
     pub secret_variables: Vec<String>,
 }
@@ -36,6 +41,17 @@ pub struct ProviderMaterial {
     /// The key that goes out.
     pub credential: Credential,
     /// Certificates that are trusted beside the roots, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+/// Where keys are kept, and what it takes to get there.
+#[derive(Debug)]
+pub struct StoreMaterial {
+    /// The place.
+    pub place: StorePlace,
+    /// Where the last good state is kept.
+    pub snapshot: PathBuf,
+    /// Certificates that are trusted beside the bundled ones, PEM.
     pub ca_pem: Option<Vec<u8>>,
 }
 

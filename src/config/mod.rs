@@ -18,6 +18,8 @@ pub mod read_key;
 pub mod read_price;
 pub mod read_provider;
 pub mod read_residency;
+pub mod read_store;
 pub mod read_target;
 pub mod schema;
 pub mod secret;
+pub mod store_place;

@@ -16,7 +16,7 @@ use crate::config::schema::{
     Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Order, Server, Target,
     UsageRecords,
 };
-use crate::config::{limits, read_key, read_price, read_provider, read_target};
+use crate::config::{limits, read_key, read_price, read_provider, read_store, read_target};
 use crate::limits::MIB;
 
 /// Reads a whole document. With faults the rest is still as good as it can be.
@@ -36,6 +36,7 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     let budgets_node = fields.node("budgets");
     let limits_node = fields.node("limits");
     let usage_node = fields.node("usage");
+    let store_node = fields.node("store");
     let faults = fields.finish();
     if let Some((node, place)) = server_node {
         config.server = server(node, &place.path, faults);
@@ -52,6 +53,9 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     }
     if let Some((node, place)) = usage_node {
         config.usage = usage(node, &place.path, faults);
+    }
+    if let Some((node, place)) = store_node {
+        config.store = read_store::store(node, &place.path, faults);
     }
     for (node, path) in providers {
         config
@@ -93,6 +97,7 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.tls_cert = fields.text("tls_cert").map(|said| said.map(PathBuf::from));
     server.tls_key = fields.text("tls_key").map(|said| said.map(PathBuf::from));
     server.open = is_set(fields.flag("open"));
+    server.admin_key = read_store::source(&mut fields, None, ["admin_key_file", "admin_key_env"]);
     server.admin_open = is_set(fields.flag("admin_open"));
     server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
     server.capability_gate = fields.flag("capability_gate").is_none_or(|said| said.value);

@@ -5,6 +5,7 @@ use crate::config::fields::Fields;
 use crate::config::node::Node;
 use crate::config::read_residency::residency;
 use crate::config::schema::{Allowance, Key, Tenant};
+use crate::limits::RATE_MAX;
 
 /// Reads one tenant.
 pub fn tenant(node: Node, path: &str, faults: &mut Faults) -> Option<Tenant> {
@@ -92,9 +93,6 @@ fn allowance(fields: &mut Fields<'_>) -> Allowance {
         budget_month: fields.amount("budget_month"),
     }
 }
-
-/// No rate that anybody means is higher.
-const RATE_MAX: u64 = 1_000_000_000_000;
 
 /// A table of the operator's own names and words.
 fn words(fields: &mut Fields<'_>, name: &'static str) -> Vec<(At<String>, String)> {

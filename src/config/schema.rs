@@ -35,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[usage]`
     pub usage: UsageRecords,
+    /// `[store]`
+    pub store: Option<Store>,
 }
 
 /// `[usage]`: where usage records are kept.
@@ -58,6 +60,33 @@ impl Default for UsageRecords {
     }
 }
 
+/// `[store]`: where keys that are made at run time are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// Where it stands.
+    pub place: Place,
+    /// `sqlite:<path>` or `postgres://…`, or from where to read it.
+    pub url: TextSource,
+    /// Where the last good state is kept; `None`: beside the database, or beside the configuration.
+    pub snapshot: Option<At<PathBuf>>,
+    /// Certificates that are trusted beside the bundled ones, PEM.
+    pub ca_file: Option<At<PathBuf>>,
+}
+
+/// Where a text comes from that may be a credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TextSource {
+    /// Not said.
+    #[default]
+    Unsaid,
+    /// Here.
+    Said(At<String>),
+    /// A file.
+    File(At<PathBuf>),
+    /// An environment variable.
+    Variable(At<String>),
+}
+
 /// `[server]`
 #[expect(clippy::struct_excessive_bools, reason = "independent settings")]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +97,8 @@ pub struct Server {
     pub admin: Option<At<ListenAddress>>,
     /// The admin listener may stand on an address that others reach.
     pub admin_open: bool,
+    /// The credential of those who manage keys; unsaid: nobody does.
+    pub admin_key: TextSource,
     /// Data threads; `None`: one for each usable core.
     pub workers: Option<usize>,
     /// How sockets are driven.
@@ -106,6 +137,7 @@ impl Default for Server {
             listen: vec![at(LISTEN_PORT, "server.listen (by default)")],
             admin: Some(at(ADMIN_PORT, "server.admin (by default)")),
             admin_open: false,
+            admin_key: TextSource::Unsaid,
             workers: None,
             driver: Driver::Auto,
             tls_cert: None,

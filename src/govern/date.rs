@@ -22,6 +22,23 @@ pub fn parse(text: &str) -> Option<u64> {
     is_date.then_some(seconds * 1_000)
 }
 
+/// Milliseconds of a span such as `90s`, `15m`, `24h` or `7d`; at most a hundred years.
+#[must_use]
+pub fn span(text: &str) -> Option<u64> {
+    let unit = text.chars().next_back()?;
+    let unit_ms: u64 = match unit {
+        's' => 1_000,
+        'm' => 60_000,
+        'h' => 3_600_000,
+        'd' => 86_400_000,
+        _ => return None,
+    };
+    let digits = text.strip_suffix(unit)?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let count: u64 = digits.parse().ok().filter(|_| is_number)?;
+    count.checked_mul(unit_ms).filter(|ms| *ms <= SPAN_MAX_MS)
+}
+
 /// `2027-01-31T08:30:00Z`; parts of a second are left out.
 #[must_use]
 pub fn text(unix_ms: u64) -> String {
@@ -84,9 +101,12 @@ fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
     parts.next().is_none().then_some(found)
 }
 
+/// Longest span: a hundred years.
+const SPAN_MAX_MS: u64 = 36_525 * 86_400_000;
+
 #[cfg(test)]
 mod tests {
-    use super::{parse, text};
+    use super::{parse, span, text};
 
     #[test]
     fn every_day_of_five_centuries_reads_back_as_it_was_written() {
@@ -98,6 +118,27 @@ mod tests {
         }
         assert_eq!(text(1_798_761_599_999), "2026-12-31T23:59:59Z");
         assert_eq!(parse("2000-02-29"), Some(951_782_400_000));
+    }
+
+    #[test]
+    fn spans_are_a_number_and_a_unit() {
+        for (said, ms) in [
+            ("90s", Some(90_000)),
+            ("15m", Some(900_000)),
+            ("24h", Some(86_400_000)),
+            ("36525d", Some(3_155_760_000_000)),
+            ("36526d", None),
+            ("99999999999999999999d", None),
+            ("0s", Some(0)),
+            ("", None),
+            ("h", None),
+            ("24", None),
+            ("-1h", None),
+            ("+1h", None),
+            ("1é", None),
+        ] {
+            assert_eq!(span(said), ms, "{said}");
+        }
     }
 
     #[test]

@@ -1,9 +1,16 @@
-//! A client's key and its tenant as plain data, wherever they are kept.
+//! A client's key and its tenant, wherever they are kept, and what they look like as JSON.
 //!
-//! The key itself is never held: its digest stands for it.
+//! The key itself is never held: its digest stands for it, and is in no document.
 
 use crate::govern::allowance::Allowance;
+use crate::govern::date;
+use crate::govern::document::{
+    DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, check_text, fault, object, write_texts,
+};
 use crate::govern::residency::Residency;
+use crate::json::tape::Tape;
+use crate::json::write::Writer;
+use crate::limits::MODEL_ID_BYTES_MAX;
 
 /// SHA-256 of a client's key.
 pub type KeyDigest = [u8; 32];
@@ -16,12 +23,29 @@ pub struct Key {
     pub id: Box<str>,
     /// SHA-256 of the key.
     pub digest: KeyDigest,
+    /// The key that it had before, while both are good.
+    pub former: Option<Former>,
     /// Whose requests these are.
     pub tenant: Box<str>,
+    /// The operator's name for it; may be empty.
+    pub name: Box<str>,
+    /// When it was made, in Unix milliseconds; nought where nobody knows.
+    pub created_ms: u64,
     /// From then on it is unknown, in Unix milliseconds; `None`: never.
     pub expires_ms: Option<u64>,
+    /// Since then it is unknown.
+    pub revoked_ms: Option<u64>,
     /// What it may do.
     pub rules: Rules,
+}
+
+/// The digest that a key had before it was rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// SHA-256 of the key.
+    pub digest: KeyDigest,
+    /// From then on it is unknown, in Unix milliseconds.
+    pub until_ms: u64,
 }
 
 /// What a key may do; `None` restricts nothing.
@@ -52,6 +76,164 @@ pub struct Tenant {
     pub allowance: Allowance,
 }
 
+impl Key {
+    /// Reads what somebody wants a new key to be. Its digest, and its id where none is said, come
+    /// later.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn wanted(text: &[u8]) -> Result<Self, DocumentFault> {
+        let mut tape = Tape::new();
+        let mut object = object(&mut tape, text)?;
+        let tenant = object.text("tenant", TENANT_BYTES_MAX)?;
+        let tenant = tenant.ok_or_else(|| fault("tenant", "is missing"))?;
+        let id = object.text("id", ID_BYTES_MAX)?;
+        id.as_deref().map_or(Ok(()), check_id)?;
+        let name = object.text("name", TENANT_BYTES_MAX)?;
+        let expires = object.text("expires", DATE_BYTES_MAX)?;
+        let expires_ms =
+            expires.map(|said| date::parse(&said).ok_or_else(|| fault("expires", EXPECTED_DATE)));
+        let rules = Rules::take(&mut object)?;
+        object.finish()?;
+        Ok(Self {
+            id: id.unwrap_or_default().into(),
+            tenant: tenant.into(),
+            name: name.unwrap_or_default().into(),
+            expires_ms: expires_ms.transpose()?,
+            rules,
+            ..Self::default()
+        })
+    }
+
+    /// Writes the key as those see it who manage keys: one object, without any digest.
+    pub fn write(&self, w: &mut Writer<'_>) {
+        w.open_object();
+        self.write_members(w);
+        w.close_object();
+    }
+
+    /// The members alone.
+    pub fn write_members(&self, w: &mut Writer<'_>) {
+        w.name("id").string(&self.id);
+        w.name("tenant").string(&self.tenant);
+        w.name("name").string(&self.name);
+        let times = [
+            ("created", Some(self.created_ms)),
+            ("expires", self.expires_ms),
+            ("revoked", self.revoked_ms),
+            ("former_until", self.former.map(|former| former.until_ms)),
+        ];
+        for (name, ms) in times {
+            w.name(name);
+            match ms {
+                Some(ms) => w.string(&date::text(ms)),
+                None => w.null(),
+            };
+        }
+        self.rules.write(w);
+    }
+}
+
+impl Tenant {
+    /// A tenant of this name with the rules that stand in a document of their own.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parse(name: &str, rules: &[u8]) -> Result<Self, DocumentFault> {
+        let mut tape = Tape::new();
+        let mut object = object(&mut tape, rules)?;
+        let residency = Residency::take(&mut object)?;
+        let allowance = Allowance::take(&mut object)?;
+        object.finish()?;
+        Ok(Self {
+            name: name.into(),
+            residency,
+            allowance,
+        })
+    }
+
+    /// The rules alone, as [`Tenant::parse`] reads them.
+    #[must_use]
+    pub fn document(&self) -> String {
+        let mut out = Vec::new();
+        let mut w = Writer::new(&mut out);
+        w.open_object();
+        if let Some(residency) = &self.residency {
+            residency.write(&mut w);
+        }
+        self.allowance.write(&mut w);
+        w.close_object();
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+impl Rules {
+    /// Takes the members of the rules out of an object.
+    ///
+    /// # Errors
+    /// The first member that is not as it should be.
+    pub fn take(object: &mut Object<'_>) -> Result<Self, DocumentFault> {
+        Ok(Self {
+            models: object.texts("models", (PATTERNS_MAX, MODEL_ID_BYTES_MAX))?,
+            tiers: object.texts("tiers", (WORDS_MAX, WORD_BYTES_MAX))?,
+            residency: Residency::take(object)?,
+            relay: object.texts("relay", (WORDS_MAX, WORD_BYTES_MAX))?,
+            allowance: Allowance::take(object)?,
+            metadata: object.words(
+                "metadata",
+                METADATA_MAX,
+                (WORD_BYTES_MAX, METADATA_BYTES_MAX),
+            )?,
+        })
+    }
+
+    /// Reads rules that stand alone.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parse(text: &[u8]) -> Result<Self, DocumentFault> {
+        let mut tape = Tape::new();
+        let mut object = object(&mut tape, text)?;
+        let rules = Self::take(&mut object)?;
+        object.finish()?;
+        Ok(rules)
+    }
+
+    /// The rules alone, as [`Rules::parse`] reads them.
+    #[must_use]
+    pub fn document(&self) -> String {
+        let mut out = Vec::new();
+        let mut w = Writer::new(&mut out);
+        w.open_object();
+        self.write(&mut w);
+        w.close_object();
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Writes the members; what restricts nothing is left out.
+    pub fn write(&self, w: &mut Writer<'_>) {
+        let lists = [
+            ("models", &self.models),
+            ("tiers", &self.tiers),
+            ("relay", &self.relay),
+        ];
+        for (name, list) in lists {
+            write_texts(w, name, list.as_deref());
+        }
+        if let Some(residency) = &self.residency {
+            residency.write(w);
+        }
+        self.allowance.write(w);
+        if !self.metadata.is_empty() {
+            w.name("metadata").open_object();
+            for (name, word) in &self.metadata {
+                w.name(name).string(word);
+            }
+            w.close_object();
+        }
+    }
+}
+
 /// Whether this can be a key's id: it stands in records, paths and command lines.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
@@ -59,7 +241,52 @@ pub fn is_id(text: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
+/// Holds a tenant's name against what every place takes.
+///
+/// # Errors
+/// It is empty, too long, or has control characters.
+pub fn check_tenant(name: &str) -> Result<(), DocumentFault> {
+    check_text("tenant", name, TENANT_BYTES_MAX)
+}
+
+/// Holds a key's own name against what every place takes. It may be empty.
+///
+/// # Errors
+/// It is too long, or has control characters.
+pub fn check_name(name: &str) -> Result<(), DocumentFault> {
+    if name.is_empty() {
+        return Ok(());
+    }
+    check_text("name", name, TENANT_BYTES_MAX)
+}
+
+/// Holds an id against what every place takes.
+///
+/// # Errors
+/// It is none.
+pub fn check_id(id: &str) -> Result<(), DocumentFault> {
+    if is_id(id) {
+        return Ok(());
+    }
+    let text = format!("expected 1 to {ID_BYTES_MAX} letters, digits, `_`, `-` or `.`");
+    Err(fault("id", text))
+}
+
+/// What an `expires` should have been.
+pub const EXPECTED_DATE: &str =
+    "expected a day or a second in UTC, such as 2027-01-31 or 2027-01-31T08:30:00Z";
+/// Longest date.
+const DATE_BYTES_MAX: usize = 32;
+/// Most patterns of one key.
+pub const PATTERNS_MAX: usize = 256;
 /// Longest id of a key.
 pub const ID_BYTES_MAX: usize = 64;
-/// Longest name of a tenant.
+/// Longest name of a tenant, or of a key.
 pub const TENANT_BYTES_MAX: usize = 128;
+/// Words of the operator about one key, and the longest of them.
+pub const METADATA_MAX: usize = 16;
+/// Longest word of the operator.
+pub const METADATA_BYTES_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests;

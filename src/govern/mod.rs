@@ -4,7 +4,9 @@
 pub mod account;
 pub mod allowance;
 pub mod date;
+pub mod document;
 pub mod estimate;
+pub mod fresh;
 pub mod journal;
 pub mod key;
 pub mod money;

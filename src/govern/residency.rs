@@ -2,6 +2,9 @@
 //!
 //! What a target does not state is not known to be allowed: a set refuses it.
 
+use crate::govern::document::{DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, write_texts};
+use crate::json::write::Writer;
+
 /// A rule about where requests may go. A set that is absent restricts nothing; each that is there
 /// must hold what the target states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,34 @@ pub struct Place<'p> {
 }
 
 impl Residency {
+    /// Takes `residency` out of an object of operators.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn take(object: &mut Object<'_>) -> Result<Option<Self>, DocumentFault> {
+        let Some(value) = object.take("residency") else {
+            return Ok(None);
+        };
+        let mut object = Object::new("residency", value)?;
+        let bounds = (WORDS_MAX, WORD_BYTES_MAX);
+        let residency = Self {
+            jurisdictions: object.texts("jurisdictions", bounds)?,
+            regions: object.texts("regions", bounds)?,
+            providers: object.texts("providers", bounds)?,
+        };
+        object.finish()?;
+        Ok(Some(residency))
+    }
+
+    /// Writes it as [`Residency::take`] reads it.
+    pub fn write(&self, w: &mut Writer<'_>) {
+        w.name("residency").open_object();
+        write_texts(w, "jurisdictions", self.jurisdictions.as_deref());
+        write_texts(w, "regions", self.regions.as_deref());
+        write_texts(w, "providers", self.providers.as_deref());
+        w.close_object();
+    }
+
     /// Whether requests may go to this place.
     #[must_use]
     pub fn admits(&self, place: Place<'_>) -> bool {

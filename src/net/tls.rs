@@ -96,17 +96,7 @@ impl ClientTls {
     /// When the host is no name, the roots cannot be had, or the text holds no certificate.
     pub fn new(host: &str, roots: Roots, extra_pem: Option<&[u8]>) -> Result<Self, SetupError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| SetupError::HostName)?;
-        let mut store = root_store(roots)?;
-        for certificate in extra_pem.map(certificates).transpose()?.unwrap_or_default() {
-            store
-                .add(certificate)
-                .map_err(|_| SetupError::BadCertificate)?;
-        }
-        let mut config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|_| SetupError::Provider)?
-            .with_root_certificates(store)
-            .with_no_client_auth();
+        let mut config = client_config(roots, extra_pem)?;
         config.alpn_protocols = alpn();
         config.resumption =
             Resumption::store(Arc::new(ClientSessionMemoryCache::new(TLS_SESSIONS_MAX)));
@@ -115,6 +105,30 @@ impl ClientTls {
             name,
         })
     }
+}
+
+/// Settings towards a service that is not HTTP and is called by its name later.
+///
+/// # Errors
+///
+/// When the text holds no certificate.
+pub fn plain_client(extra_pem: Option<&[u8]>) -> Result<ClientConfig, SetupError> {
+    client_config(Roots::Bundled, extra_pem)
+}
+
+fn client_config(roots: Roots, extra_pem: Option<&[u8]>) -> Result<ClientConfig, SetupError> {
+    let mut store = root_store(roots)?;
+    for certificate in extra_pem.map(certificates).transpose()?.unwrap_or_default() {
+        store
+            .add(certificate)
+            .map_err(|_| SetupError::BadCertificate)?;
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|_| SetupError::Provider)?
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    Ok(config)
 }
 
 impl ServerTls {

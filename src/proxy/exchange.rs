@@ -130,7 +130,8 @@ impl<'w> Request<'_, 'w> {
                 return Step::Over(local::health(client, true, &self.voice, exchange).await);
             }
             Endpoint::Readyz if self.takes(head.method) => {
-                let ready = self.worker.drain.phase() == Phase::Open;
+                let is_unread = self.worker.keys.borrow().is_unread();
+                let ready = self.worker.drain.phase() == Phase::Open && !is_unread;
                 return Step::Over(local::health(client, ready, &self.voice, exchange).await);
             }
             Endpoint::Catalogue if self.takes(head.method) => {

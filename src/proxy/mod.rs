@@ -43,6 +43,7 @@ pub mod patience;
 pub mod policy;
 pub mod prepare;
 pub mod relay;
+pub mod relay_gate;
 pub mod relay_target;
 pub mod relayed;
 pub mod reply;

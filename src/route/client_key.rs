@@ -35,7 +35,7 @@ pub struct ClientKey {
     pub tiers: Option<Box<[Box<str>]>>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
-    /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
+    /// Endpoints with state at the provider that may be used; `None`: all.
     pub relay: Option<Box<[Box<str>]>>,
     /// From then on it is unknown, in Unix milliseconds.
     pub expires_ms: Option<u64>,
@@ -46,8 +46,14 @@ pub struct ClientKey {
 }
 
 impl ClientKey {
-    fn new(key: &Key, tenant: Arc<Tenant>, account: Option<Arc<Account>>) -> Self {
+    /// `shares`: the credential of a provider is shared with other tenants.
+    fn new(key: &Key, tenant: Arc<Tenant>, account: Option<Arc<Account>>, shares: bool) -> Self {
         let rules = &key.rules;
+        let relay = match &rules.relay {
+            Some(said) if said.iter().any(|word| word == "*") => None,
+            Some(said) => Some(said.iter().map(|word| word.as_str().into()).collect()),
+            None => shares.then(Box::default),
+        };
         let globs = |ids: &Vec<String>| ids.iter().map(|id| Glob::new(id)).collect();
         let words = |words: &Vec<String>| words.iter().map(|word| word.as_str().into()).collect();
         Self {
@@ -56,7 +62,7 @@ impl ClientKey {
             models: rules.models.as_ref().map(globs),
             tiers: rules.tiers.as_ref().map(words),
             residency: rules.residency.clone(),
-            relay: rules.relay.as_ref().map(words),
+            relay,
             expires_ms: key.expires_ms,
             allowance: rules.allowance,
             account,
@@ -100,8 +106,19 @@ impl ClientKey {
 pub struct ClientKeys {
     /// Sorted by digest.
     sorted: Arc<[(KeyDigest, ClientKey)]>,
-    /// Nobody is let in without a key, also while there is none.
-    is_closed: bool,
+    door: Door,
+}
+
+/// Who is let in beside those with a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// Keys are those of the configuration; without any, everybody.
+    #[default]
+    Said,
+    /// Keys are kept in a store: nobody.
+    Stored,
+    /// The same, and the store has not been read yet.
+    Unread,
 }
 
 /// A key that somebody was let in with: good for as long as it is held, whatever becomes of it.
@@ -121,10 +138,15 @@ impl Deref for KeyHandle {
 }
 
 impl ClientKeys {
-    /// Takes the keys in any order. Of several with one digest the first counts, and of several
-    /// tenants with one name; a tenant that is not said has no rules of its own.
+    /// Takes the keys in any order; those that were revoked are left out. Of several with one digest
+    /// the first counts, and of several tenants with one name; a tenant that is not said has no rules
+    /// of its own.
     #[must_use]
-    pub fn new(keys: &[Key], tenants: &[SaidTenant], numbers: &mut Numbers) -> Self {
+    pub fn new(keys: &[Key], tenants: &[SaidTenant], door: Door, numbers: &mut Numbers) -> Self {
+        let live = || keys.iter().filter(|key| key.revoked_ms.is_none());
+        let mut names = live().map(|key| &key.tenant);
+        let first = names.next();
+        let shares = door != Door::Said && names.any(|name| Some(name) != first);
         let mut known: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(tenants.len());
         for said in tenants {
             known
@@ -133,33 +155,54 @@ impl ClientKeys {
         }
         let mut taken = HashSet::with_capacity(keys.len());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
-        for key in keys.iter().filter(|key| taken.insert(key.digest)) {
+        for key in live() {
             let tenant = known
                 .entry(&key.tenant)
                 .or_insert_with(|| tenant_of(&unsaid(&key.tenant), numbers));
             let account = numbers.key_account(&key.id, &key.rules.allowance);
-            sorted.push((key.digest, ClientKey::new(key, Arc::clone(tenant), account)));
+            let made = ClientKey::new(key, Arc::clone(tenant), account, shares);
+            if let Some(former) = key.former.filter(|former| taken.insert(former.digest)) {
+                let end = key
+                    .expires_ms
+                    .map_or(former.until_ms, |end| end.min(former.until_ms));
+                let expires_ms = Some(end);
+                sorted.push((
+                    former.digest,
+                    ClientKey {
+                        expires_ms,
+                        ..made.clone()
+                    },
+                ));
+            }
+            if taken.insert(key.digest) {
+                sorted.push((key.digest, made));
+            }
         }
         let ids: HashSet<&str> = keys.iter().map(|key| &*key.id).collect();
         numbers.keep(|id| ids.contains(id), |name| known.contains_key(name));
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
         Self {
             sorted: sorted.into(),
-            is_closed: false,
+            door,
         }
-    }
-
-    /// The same, and nobody is let in without a key even while there is none.
-    #[must_use]
-    pub fn closed(mut self) -> Self {
-        self.is_closed = true;
-        self
     }
 
     /// Whether whoever can connect may use everything.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.sorted.is_empty() && !self.is_closed
+        self.sorted.is_empty() && self.door == Door::Said
+    }
+
+    /// Whether keys may come and go while the program runs.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        self.door != Door::Said
+    }
+
+    /// Whether the store that keys are kept in has not been read yet.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.door == Door::Unread
     }
 
     /// The key that was presented, exact and case-sensitive.
@@ -211,6 +254,12 @@ fn tenant_of(said: &SaidTenant, numbers: &mut Numbers) -> Arc<Tenant> {
     })
 }
 
+/// Whether two digests are the same, in a time that does not depend on where they differ.
+#[must_use]
+pub fn is_same(left: &KeyDigest, right: &KeyDigest) -> bool {
+    left.ct_eq(right).into()
+}
+
 /// The digest under which a key is configured.
 #[must_use]
 pub fn digest_of(key: &[u8]) -> KeyDigest {
@@ -228,8 +277,8 @@ pub fn id_of(digest: &KeyDigest) -> Box<str> {
 mod tests {
     use std::rc::Rc;
 
-    use super::{ClientKey, ClientKeys, digest_of, id_of};
-    use crate::govern::key::{Key, Rules, Tenant, is_id};
+    use super::{ClientKey, ClientKeys, Door, digest_of, id_of};
+    use crate::govern::key::{Former, Key, Rules, Tenant, is_id};
     use crate::route::tenant::Numbers;
 
     fn key(text: &str) -> Key {
@@ -244,7 +293,7 @@ mod tests {
 
     fn keys(names: &[&str], numbers: &mut Numbers) -> ClientKeys {
         let keys: Vec<Key> = names.iter().map(|name| key(name)).collect();
-        ClientKeys::new(&keys, &[], numbers)
+        ClientKeys::new(&keys, &[], Door::Said, numbers)
     }
 
     #[test]
@@ -273,7 +322,7 @@ mod tests {
                 },
                 ..key("k")
             };
-            ClientKey::new(&key, Default::default(), None)
+            ClientKey::new(&key, Default::default(), None, false)
         };
         assert!(with(None).allows("anything/at:all"));
         let some = with(Some(&["claude-*", "@openai/*"]));
@@ -295,6 +344,47 @@ mod tests {
         assert_eq!(number(&first, "a"), number(&third, "a"));
         assert_eq!(number(&third, "d"), 3, "a number is given once");
         assert_eq!(numbers.count(), 4);
+    }
+
+    #[test]
+    fn a_rotated_key_is_good_under_both_digests_and_a_revoked_one_under_none() {
+        let former = Former {
+            digest: digest_of(b"old"),
+            until_ms: 50,
+        };
+        let rotated = Key {
+            former: Some(former),
+            expires_ms: Some(90),
+            ..key("new")
+        };
+        let revoked = Key {
+            revoked_ms: Some(1),
+            ..key("gone")
+        };
+        let both = [rotated, revoked];
+        let keys = ClientKeys::new(&both, &[], Door::Stored, &mut Numbers::default());
+        let (old, new) = (keys.find(b"old").unwrap(), keys.find(b"new").unwrap());
+        assert_eq!((old.expires_ms, new.expires_ms), (Some(50), Some(90)));
+        assert_eq!(old.id, new.id);
+        assert_eq!(keys.find(b"gone"), None);
+    }
+
+    #[test]
+    fn relay_is_all_without_a_store_or_with_one_tenant_and_else_what_the_key_says() {
+        let with = |relay: Option<&[&str]>, tenants: &[&str], door| {
+            let said = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+            let mut keys: Vec<Key> = tenants.iter().map(|name| key(name)).collect();
+            keys[0].rules.relay = relay.map(said);
+            let keys = ClientKeys::new(&keys, &[], door, &mut Numbers::default());
+            let key = keys.find(tenants[0].as_bytes()).unwrap();
+            key.relay.as_ref().map(|words| words.join(" "))
+        };
+        assert_eq!(with(None, &["a", "b"], Door::Said), None);
+        assert_eq!(with(None, &["a"], Door::Stored), None);
+        assert_eq!(with(None, &["a", "b"], Door::Stored).unwrap(), "");
+        assert_eq!(with(Some(&["files", "*"]), &["a", "b"], Door::Stored), None);
+        let files = with(Some(&["files", "batches"]), &["a"], Door::Said);
+        assert_eq!(files.unwrap(), "files batches");
     }
 
     #[test]
@@ -320,6 +410,7 @@ mod tests {
         let keys = ClientKeys::new(
             &[own, key("a")],
             &[tenant.clone(), tenant],
+            Door::Said,
             &mut Numbers::default(),
         );
         assert_eq!(keys.all().count(), 1);
@@ -327,9 +418,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_closed_lets_nobody_in_without_a_key() {
+    fn a_table_of_a_store_lets_nobody_in_without_a_key() {
         assert!(ClientKeys::default().is_open());
-        assert!(!ClientKeys::default().closed().is_open());
+        for door in [Door::Stored, Door::Unread] {
+            let none = ClientKeys::new(&[], &[], door, &mut Numbers::default());
+            assert!(!none.is_open());
+            assert_eq!(none.is_unread(), door == Door::Unread);
+        }
         assert!(!keys(&["a"], &mut Numbers::default()).is_open());
         assert!(is_id(&key("a").id), "{}", key("a").id);
     }

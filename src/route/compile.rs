@@ -12,11 +12,11 @@ use crate::config::fault::{At, Faults, shown};
 use crate::config::load::Loaded;
 use crate::config::material::{Material, TlsMaterial};
 use crate::config::schema::{
-    Config, DefaultRule as SaidRule, Key, KeySource, ListenAddress, Stated, UsageRecords,
+    Config, DefaultRule as SaidRule, KeySource, ListenAddress, Stated, UsageRecords,
 };
 use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server as SaidServer};
 use crate::provider::table;
-use crate::route::client_key::ClientKeys;
+use crate::route::client_key::{ClientKeys, Door, digest_of};
 use crate::route::compile_key;
 use crate::route::compile_policy::{Known, all_facts};
 use crate::route::compile_provider::{self, is_token};
@@ -77,11 +77,13 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         budgets,
         limits,
         usage,
+        store: _,
     } = config;
     let names = Names::new(&providers, faults);
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
-    check_open(&said, &keys, faults);
-    check_callers(&providers, &keys, faults);
+    let door = door_of(&material);
+    let has_keys = !keys.is_empty() || door != Door::Said;
+    check_keys(&said, &providers, has_keys, faults);
     let gateway_key_header = gateway_key_header(said.gateway_key_header.as_ref(), faults);
     let header = gateway_key_header.as_deref();
     let compiled = providers.into_iter().zip(material.providers);
@@ -89,24 +91,21 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         compile_provider::compile(provider, material, &limits, header, &said.listen, faults)
     });
     let compiled: Vec<Provider> = compiled.collect();
-    let residencies = models.iter().map(|model| model.residency.clone());
-    let residencies: Vec<_> = residencies.collect();
+    let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models);
     let known = Known::new(all_facts(&compiled, &models), names.all());
     for (model, said) in models.iter_mut().zip(residencies) {
         model.residency = said.map(|said| known.residency(said, faults));
     }
-    let defaults = match defaults {
-        Some(rules) => defaults_of(rules, &names, faults),
-        None => built_in_defaults(&compiled),
-    };
+    let rules = defaults.map(|rules| defaults_of(rules, &names, faults));
+    let defaults = rules.unwrap_or_else(|| built_in_defaults(&compiled));
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
     let custody = custody_of(&said, &compiled, (&models, target_count), faults);
     let prices = Prices::new(prices, faults);
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
-    let said_tenants = compile_key::tenants(tenants, &keys, &known, faults);
+    let said_tenants = compile_key::tenants(tenants, &keys, (&known, door), faults);
     let said_keys = compile_key::keys(keys, &known, faults);
     let mut numbers = Numbers::default();
     Plan {
@@ -116,7 +115,9 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         deployments: deployments(&models),
         has_residency: models.iter().any(|model| model.residency.is_some()),
         server: server_of(said, material.tls, faults),
-        keys: ClientKeys::new(&said_keys, &said_tenants, &mut numbers),
+        keys: ClientKeys::new(&said_keys, &said_tenants, door, &mut numbers),
+        store: material.store,
+        admin_digest: material.admin_key.map(|key| digest_of(key.expose())),
         said_keys,
         said_tenants,
         numbers,
@@ -136,7 +137,20 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     }
 }
 
-fn check_open(said: &SaidServer, keys: &[Key], faults: &mut Faults) {
+/// A store has not been read when the plan is made.
+const fn door_of(material: &Material) -> Door {
+    match material.store {
+        Some(_) => Door::Unread,
+        None => Door::Said,
+    }
+}
+
+fn check_keys(said: &SaidServer, providers: &[SaidProvider], has_keys: bool, faults: &mut Faults) {
+    check_open(said, has_keys, faults);
+    check_callers(providers, has_keys, faults);
+}
+
+fn check_open(said: &SaidServer, has_keys: bool, faults: &mut Faults) {
     if !said.admin_open
         && let Some(admin) = &said.admin
         && !address::is_local(&admin.value)
@@ -145,7 +159,7 @@ fn check_open(said: &SaidServer, keys: &[Key], faults: &mut Faults) {
                     127.0.0.1 or a Unix socket, or say admin_open = true";
         faults.push(&admin.place, text);
     }
-    if said.open || !keys.is_empty() {
+    if said.open || has_keys {
         return;
     }
     for listen in said
@@ -160,10 +174,10 @@ fn check_open(said: &SaidServer, keys: &[Key], faults: &mut Faults) {
 }
 
 /// With client keys of ours, what a caller presents is never a provider's key.
-fn check_callers(providers: &[SaidProvider], keys: &[Key], faults: &mut Faults) {
+fn check_callers(providers: &[SaidProvider], has_keys: bool, faults: &mut Faults) {
     for provider in providers {
         if let KeySource::Caller(place) = &provider.key
-            && !keys.is_empty()
+            && has_keys
         {
             let text = "with [[key]] callers present the gateway's keys, which never go to a \
                         provider; use key_file or key_env, or take the [[key]]s out";

@@ -5,15 +5,15 @@ use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as S
 use crate::govern::allowance::Allowance;
 use crate::govern::date;
 use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
-use crate::route::client_key::id_of;
+use crate::route::client_key::{Door, id_of};
 use crate::route::compile_policy::Known;
 use crate::route::prices::dollars;
 
-/// The tenants that are said. One without a key is probably not meant.
+/// The tenants that are said. One without a key is probably not meant, unless a store has some.
 pub(crate) fn tenants(
     said: Vec<SaidTenant>,
     keys: &[Said],
-    known: &Known,
+    (known, door): (&Known, Door),
     faults: &mut Faults,
 ) -> Vec<Tenant> {
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
@@ -25,7 +25,8 @@ pub(crate) fn tenants(
         if tenants.iter().any(|known| *known.name == *name.value) {
             faults.push(&name.place, "the tenant stands here already");
         }
-        if !keys.iter().any(|key| key.tenant.value == name.value) {
+        let has_key = || keys.iter().any(|key| key.tenant.value == name.value);
+        if door == Door::Said && !has_key() {
             faults.warn(&name.place, "no [[key]] is of this tenant");
         }
         tenants.push(Tenant {
@@ -72,6 +73,7 @@ pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<K
                     .map(|(name, word)| (name.value, word))
                     .collect(),
             },
+            ..Key::default()
         });
     }
     keys

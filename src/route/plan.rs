@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use crate::config::material::TlsMaterial;
+use crate::config::material::{StoreMaterial, TlsMaterial};
 use crate::config::schema::{Budgets, Driver, ListenAddress, LogSink, Order};
-use crate::govern::key::{Key, Tenant};
+use crate::govern::key::{Key, KeyDigest, Tenant};
 use crate::govern::price::Price;
 use crate::govern::residency::Residency;
 use crate::limits::Limits;
@@ -59,6 +59,10 @@ pub struct Plan {
     pub said_keys: Vec<Key>,
     /// The tenants of the configuration.
     pub said_tenants: Vec<Tenant>,
+    /// Where keys are kept that are made at run time.
+    pub store: Option<StoreMaterial>,
+    /// SHA-256 of the credential of those who manage keys.
+    pub admin_digest: Option<KeyDigest>,
     /// The numbers of tenants so far.
     pub numbers: Numbers,
     /// The header that outranks the usual carriers of a client's key, lower case.

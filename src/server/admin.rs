@@ -14,6 +14,7 @@ use futures_channel::{mpsc, oneshot};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
+use crate::govern::key::KeyDigest;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
 use crate::net::clock;
 use crate::net::listen::{self, Address, Bound};
@@ -21,12 +22,15 @@ use crate::proxy::drain::Phase;
 use crate::proxy::standing;
 use crate::proxy::worker::Shared;
 use crate::route::plan::Plan;
+use crate::server::api::gate::Api;
+use crate::server::api::routes;
 use crate::server::gate::{Timed, Waits};
+use crate::server::governor::{Governed, Source};
 use crate::server::ledger::Figures;
 use crate::server::progress::Progress;
 use crate::server::worker::Ask;
 use crate::telemetry::meter::Meter;
-use crate::telemetry::scrape::{self, Facts};
+use crate::telemetry::scrape::{self, Facts, StoreFacts};
 
 /// What the admin side knows.
 #[derive(Clone)]
@@ -45,6 +49,10 @@ pub struct Admin {
     pub usage: Option<Arc<Figures>>,
     /// When the process started.
     pub started: Instant,
+    /// SHA-256 of the credential of those who manage keys.
+    pub api_digest: Option<KeyDigest>,
+    /// The store that keys are kept in.
+    pub governed: Option<Governed>,
     /// How long those who ask may take.
     pub waits: Waits,
     /// Gives memory that this thread has freed back to the system.
@@ -90,12 +98,15 @@ pub fn bind(address: &Address) -> io::Result<(Bound, Listener)> {
 /// The listener failed.
 pub async fn serve(listener: Listener, admin: Admin) -> io::Result<()> {
     let waits = admin.waits;
+    let governed = admin.governed.clone();
+    let api = routes::router(Api { governed }, admin.api_digest);
     let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/api/routing", get(routing))
-        .with_state(admin);
+        .with_state(admin)
+        .merge(api);
     match listener {
         Listener::Tcp(listener) => {
             listener.set_nonblocking(true)?;
@@ -148,19 +159,20 @@ async fn healthz() -> &'static str {
 }
 
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
-    let phase = admin.progress.phase();
-    let status = if phase == Phase::Open {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    let word = if phase == Phase::Open {
-        "ready"
-    } else {
-        "draining"
+    let standing = admin.governed.as_ref().map(Governed::standing);
+    let is_unread = standing.is_some_and(|store| store.source == Source::Configuration);
+    let (status, word) = match (admin.progress.phase(), is_unread) {
+        (Phase::Open, false) => (StatusCode::OK, "ready"),
+        (Phase::Open, true) => (StatusCode::SERVICE_UNAVAILABLE, "no keys yet"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
     let drivers = admin.facts.drivers.join(",");
-    let body = format!("{{\"status\":\"{word}\",\"drivers\":\"{drivers}\"}}\n");
+    let store = standing.map_or_else(String::new, |store| {
+        let word = if store.is_up { "up" } else { "down" };
+        let keys = store.source.name();
+        format!(",\"store\":\"{word}\",\"keys\":\"{keys}\"")
+    });
+    let body = format!("{{\"status\":\"{word}\",\"drivers\":\"{drivers}\"{store}}}\n");
     (status, [(header::CONTENT_TYPE, "application/json")], body)
 }
 
@@ -189,6 +201,16 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
             let now_ns = clock::now().as_nanos();
             standing::counts(&admin.plan, &admin.shared.health, now_ns)
         },
+        store: admin.governed.as_ref().map(|governed| {
+            let store = governed.standing();
+            StoreFacts {
+                is_up: store.is_up,
+                is_current: store.source == Source::Store,
+                keys: store.keys as u64,
+                skipped: store.skipped as u64,
+                failures: store.failures,
+            }
+        }),
         ..(*admin.facts).clone()
     };
     if let Some(give_back) = admin.give_back {

@@ -17,6 +17,7 @@ use crate::net::resolve::Resolver;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::Shared;
 use crate::server::admin::{self, Admin, Listener};
+use crate::server::governor::Governor;
 use crate::server::output::Notices;
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask};
@@ -34,6 +35,8 @@ pub enum Ended {
 pub struct Control {
     /// Where the workers take questions.
     pub workers: Vec<mpsc::UnboundedSender<Ask>>,
+    /// Keeps the workers' keys as a store has them.
+    pub governor: Option<Governor>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// How far the end has come.
@@ -52,12 +55,15 @@ impl Control {
     /// # Errors
     /// Signals cannot be taken.
     pub async fn run(
-        self,
+        mut self,
         resolver: Resolver,
         listener: Option<(Listener, Admin)>,
     ) -> io::Result<Ended> {
         let signals = Signals::take(self.signals)?;
         tokio::spawn(resolver.run());
+        if let Some(governor) = self.governor.take() {
+            tokio::spawn(governor.run());
+        }
         if let Some((listener, admin)) = listener {
             let notices = self.notices.clone();
             tokio::spawn(async move {

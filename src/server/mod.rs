@@ -5,8 +5,10 @@
 //! `ledger` the one that keeps usage records, `host` what the machine allows.
 
 pub mod admin;
+pub mod api;
 pub mod control;
 pub mod gate;
+pub mod governor;
 pub mod host;
 pub mod ledger;
 pub mod output;

@@ -16,7 +16,7 @@ use std::time::Instant;
 use futures_channel::mpsc;
 
 use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
-use crate::limits::{KIB, MIB};
+use crate::limits::{KIB, MIB, TENANTS_MAX};
 use crate::net::connect::Endpoint;
 use crate::net::driver::{self, Choice, Report};
 use crate::net::listen::{self, Address, Bound};
@@ -31,6 +31,7 @@ use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
 use crate::server::control::{Control, Ended};
 use crate::server::gate::Waits;
+use crate::server::governor::{Governed, Governor};
 use crate::server::host;
 use crate::server::ledger::{self, Figures, Ledger};
 use crate::server::output::{self, Notices, Output};
@@ -108,7 +109,11 @@ impl Running {
 ///
 /// # Errors
 /// What cannot be had: an address, a certificate, a driver, a thread.
-pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
+pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut governor, governed) = govern(&mut plan, &runtime).unzip();
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
@@ -129,20 +134,16 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
     equip(&mut setups, &mut bound, books.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
     let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
-    let ledger = books
-        .map(|books| books.start(notices.clone()))
-        .transpose()?;
+    let ledger = books.map(|it| it.start(notices.clone())).transpose()?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
-    let facts = Facts {
-        providers: plan.providers.iter().map(|p| p.name.to_string()).collect(),
-        drivers: drivers.clone(),
-        version: env!("CARGO_PKG_VERSION"),
-        ..Facts::default()
-    };
+    if let Some(governor) = &mut governor {
+        governor.starts(senders.clone(), notices.clone());
+    }
     let control = Control {
         workers: senders.clone(),
+        governor,
         shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),
@@ -154,13 +155,15 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
         shared,
         workers: senders,
         progress: Arc::clone(&progress),
-        facts: Arc::new(facts),
+        facts: Arc::new(facts(&plan, &drivers)),
         usage: figures,
         started: Instant::now(),
+        api_digest: plan.admin_digest,
+        governed,
         waits: Waits::of(&plan.limits),
         give_back: options.give_back,
     };
-    let control = spawn_control(control, listener.zip(Some(admin)), endpoints)?;
+    let control = spawn_control(runtime, control, listener.zip(Some(admin)), endpoints)?;
     let admin = admin_bound.as_ref().map(|it| it.address().to_string());
     bound.extend(admin_bound);
     if options.announce {
@@ -176,6 +179,22 @@ pub fn start(plan: Plan, options: &Options) -> io::Result<Running> {
         ledger,
         bound,
     })
+}
+
+/// What keeps the keys, where a store does; the first ones are in the plan then.
+fn govern(plan: &mut Plan, runtime: &tokio::runtime::Runtime) -> Option<(Governor, Governed)> {
+    let (mut governor, governed) = Governor::new(plan)?;
+    plan.keys = runtime.block_on(governor.first());
+    Some((governor, governed))
+}
+
+fn facts(plan: &Plan, drivers: &[&'static str]) -> Facts {
+    Facts {
+        providers: plan.providers.iter().map(|p| p.name.to_string()).collect(),
+        drivers: drivers.to_vec(),
+        version: env!("CARGO_PKG_VERSION"),
+        ..Facts::default()
+    }
 }
 
 struct Parts<'p> {
@@ -303,7 +322,11 @@ fn worker_count(plan: &Plan) -> usize {
 }
 
 fn shared(plan: &Plan) -> Arc<Shared> {
-    let budget = Budget::new(host::budget_bytes(&plan.limits), plan.numbers.count());
+    let tenants = match plan.keys.is_stored() {
+        true => TENANTS_MAX,
+        false => plan.numbers.count(),
+    };
+    let budget = Budget::new(host::budget_bytes(&plan.limits), tenants);
     Arc::new(Shared::new(
         Arc::new(budget),
         host::connections_max(&plan.limits, plan.server.tls.is_some()),
@@ -432,13 +455,11 @@ fn collect_reports(
 
 /// Starts the control thread.
 fn spawn_control(
+    runtime: tokio::runtime::Runtime,
     control: Control,
     listener: Option<(admin::Listener, Admin)>,
     endpoints: Vec<Arc<Endpoint>>,
 ) -> io::Result<JoinHandle<io::Result<Ended>>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     thread::Builder::new()
         .name("ringway-control".to_owned())
         .spawn(move || runtime.block_on(control.run(Resolver::new(endpoints), listener)))

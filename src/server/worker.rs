@@ -29,7 +29,8 @@ pub enum Ask {
     /// The end has come so far.
     Phase(Phase),
     /// These are the client keys from now on; what runs goes on with those it began with.
-    Keys(ClientKeys),
+    /// Says when they are in force.
+    Keys(ClientKeys, oneshot::Sender<()>),
 }
 
 /// What a worker is started with; everything in it may cross threads.
@@ -108,7 +109,11 @@ async fn answer(
                 }
                 worker.drain.advance(phase);
             }
-            Ask::Keys(keys) => drop(worker.keys.replace(Rc::new(keys))),
+            Ask::Keys(keys, done) => {
+                drop(worker.keys.replace(Rc::new(keys)));
+                // Nobody may wait for it any more.
+                let _ = done.send(());
+            }
         }
     }
 }

@@ -1,5 +1,13 @@
-//! What outlives the process, for the control side and the commands alone.
-//!
-//! `segments` is the folder of the usage journal.
+//! What outlives the process, for the control side and the commands alone: keys that are made at run
+//! time, in a file of this host or a server that several replicas share, and in `segments` the folder
+//! of the usage journal.
 
+pub mod error;
+pub mod handle;
+pub mod migrations;
+pub mod postgres;
+pub mod row;
 pub mod segments;
+pub mod snapshot;
+pub mod sql;
+pub mod sqlite;

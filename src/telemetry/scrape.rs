@@ -28,6 +28,23 @@ pub struct Facts {
     pub draining: bool,
     /// How many circuits there are by scope and state, but for closed ones.
     pub circuits: Vec<(&'static str, &'static str, u64)>,
+    /// The store that keys are kept in, where there is one.
+    pub store: Option<StoreFacts>,
+}
+
+/// How a store does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoreFacts {
+    /// It answers.
+    pub is_up: bool,
+    /// The keys in force are its own, not those of a snapshot or of the configuration alone.
+    pub is_current: bool,
+    /// Keys in force.
+    pub keys: u64,
+    /// Rows that make no sense.
+    pub skipped: u64,
+    /// How often it went away.
+    pub failures: u64,
 }
 
 /// What is known of the usage records' keeping.
@@ -102,6 +119,40 @@ pub fn text(meter: &Meter, facts: &Facts) -> String {
     out
 }
 
+fn store_lines(out: &mut String, store: &StoreFacts) {
+    let lines = [
+        (
+            "ringway_store_up",
+            "gauge",
+            "1 while the store answers.",
+            u64::from(store.is_up),
+        ),
+        (
+            "ringway_store_current",
+            "gauge",
+            "1 once the keys in force are the store's, not those of a snapshot.",
+            u64::from(store.is_current),
+        ),
+        ("ringway_keys", "gauge", "Client keys in force.", store.keys),
+        (
+            "ringway_store_rows_skipped",
+            "gauge",
+            "Rows of the store that make no sense.",
+            store.skipped,
+        ),
+        (
+            "ringway_store_failures_total",
+            "counter",
+            "Times that the store went away.",
+            store.failures,
+        ),
+    ];
+    for (name, kind, help, value) in lines {
+        head(out, name, kind, help);
+        line(out, name, "", value);
+    }
+}
+
 fn process(out: &mut String, facts: &Facts) {
     head(
         out,
@@ -142,6 +193,9 @@ fn process(out: &mut String, facts: &Facts) {
             &format!("worker=\"{worker}\",driver=\"{driver}\""),
             1,
         );
+    }
+    if let Some(store) = &facts.store {
+        store_lines(out, store);
     }
     head(
         out,

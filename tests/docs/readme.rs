@@ -53,6 +53,7 @@ fn readme_names_every_key_of_every_section_and_no_other() {
         ),
         ("### [budgets]", "[budgets]", ""),
         ("### [usage]", "[usage]", ""),
+        ("### [store]", "[store]", ""),
     ] {
         let known = known_keys(&format!("{table}\n{required}zzzzzzzzzzzzzzzz = 1\n"));
         let known = sorted(known.iter().map(String::as_str));

@@ -14,6 +14,7 @@ use crate::support::{README, code, codes, names, rows, sorted};
 fn readme_names_every_metric_with_its_type() {
     let facts = scrape::Facts {
         usage: Some(scrape::UsageFacts::default()),
+        store: Some(scrape::StoreFacts::default()),
         ..scrape::Facts::default()
     };
     let text = scrape::text(&Meter::default(), &facts);

@@ -44,6 +44,10 @@ fn folder() -> tempfile::TempDir {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
+    let admin = folder.path().join("keys/admin");
+    fs::create_dir(folder.path().join("keys")).unwrap();
+    fs::write(&admin, "0123456789abcdef\n").unwrap();
+    fs::set_permissions(&admin, fs::Permissions::from_mode(0o600)).unwrap();
     folder
 }
 
@@ -87,6 +91,7 @@ fn example_names_every_setting_that_is_known() {
         "[[tenant]]",
         "[prices.x]",
         "[budgets]",
+        "[store]",
         "[model_facts.x]",
         "[usage]",
     ] {
@@ -97,8 +102,15 @@ fn example_names_every_setting_that_is_known() {
         let (_, known) = known.unwrap_or_else(|| panic!("{section}: {faults:?}"));
         for name in known.split(", ") {
             let named_inline = uncommented().contains(&format!(" {name} = "));
-            // One of the three sources of a key is enough to be checked; the others are prose.
-            let is_prose = ["key_file", "key_env"].contains(&name);
+            // One of the sources of a key is enough to be checked; the others are prose.
+            let is_prose = [
+                "key_file",
+                "key_env",
+                "url_file",
+                "url_env",
+                "admin_key_env",
+            ]
+            .contains(&name);
             let is_there =
                 named.contains(name) || named_inline || is_prose && EXAMPLE.contains(name);
             assert!(is_there, "{section}: {name}");

@@ -64,6 +64,8 @@ mod same_wire;
 #[cfg(test)]
 mod steering;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telemetry;

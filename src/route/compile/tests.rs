@@ -379,7 +379,7 @@ fn compile_of_wrong_types_says_what_was_expected_and_found() {
         ),
         (
             "zzz = 1",
-            "zzz: unknown key; the nearest that is known is `usage`; known: server, provider, model, defaults, tenant, key, model_facts, prices, budgets, limits, usage",
+            "zzz: unknown key; the nearest that is known is `usage`; known: server, provider, model, defaults, tenant, key, model_facts, prices, budgets, limits, usage, store",
         ),
     ] {
         let provider = if line.starts_with("provider") { "" } else { A };

@@ -13,5 +13,6 @@ pub(crate) mod kernel;
 pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod script;
+pub(crate) mod stores;
 pub(crate) mod wait;
 pub(crate) mod wires;

@@ -1,0 +1,189 @@
+//! Keys over HTTP. A change is answered once every worker of this process has it.
+
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::govern::date;
+use crate::govern::document::{fault, object};
+use crate::govern::fresh::{Randomness, key_id, key_text};
+use crate::govern::key::{Key, check_id, check_tenant};
+use crate::http1::target::decode_id;
+use crate::json::tape::Tape;
+use crate::json::write::Writer;
+use crate::net::clock;
+use crate::route::client_key::digest_of;
+use crate::server::api::answer::{Refusal, json};
+use crate::server::api::gate::Api;
+
+/// `GET /api/keys`: keys by id, revoked ones too, a page at a time.
+pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let page = Page::read(query.as_deref().unwrap_or_default())?;
+    let state = api.governed()?.store()?.load().await?;
+    let is_meant = |key: &&Key| {
+        let is_tenants = page
+            .tenant
+            .as_ref()
+            .is_none_or(|tenant| *key.tenant == **tenant);
+        let is_behind = page.after.as_ref().is_none_or(|after| *key.id > **after);
+        is_tenants && is_behind
+    };
+    let mut found = state.keys.iter().filter(is_meant);
+    let mut body = Vec::with_capacity(1024);
+    let mut w = Writer::new(&mut body);
+    w.open_object().name("keys").open_array();
+    for key in found.by_ref().take(page.limit) {
+        key.write(&mut w);
+    }
+    let has_more = found.next().is_some();
+    w.close_array().name("has_more").boolean(has_more);
+    w.name("rows_left_out").number(state.skipped.len() as u64);
+    w.close_object();
+    Ok(json(StatusCode::OK, body))
+}
+
+/// `POST /api/keys`: a new key, shown this once.
+pub async fn create(State(api): State<Api>, body: Bytes) -> Result<Response, Refusal> {
+    let mut key = Key::wanted(&body)?;
+    let governed = api.governed()?;
+    let random = random()?;
+    let secret = key_text(&random.key);
+    if key.id.is_empty() {
+        key.id = key_id(&random.id).into();
+    }
+    key.digest = digest_of(secret.as_bytes());
+    key.created_ms = clock::unix_millis();
+    governed.store()?.create(&key).await?;
+    governed.applied().await;
+    Ok(with_secret(StatusCode::CREATED, &key, &secret))
+}
+
+/// `GET /api/keys/{id}`
+pub async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Refusal> {
+    check_id(&id)?;
+    let key = api.governed()?.store()?.find(&id).await?;
+    Ok(without_secret(&key))
+}
+
+/// `POST /api/keys/{id}/rotate`: another secret, shown this once; the one before stays good for the
+/// `overlap`.
+pub async fn rotate(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    check_id(&id)?;
+    let overlap_ms = overlap(&body)?;
+    let governed = api.governed()?;
+    let secret = key_text(&random()?.key);
+    let until = (overlap_ms > 0).then(|| clock::unix_millis().saturating_add(overlap_ms));
+    let digest = digest_of(secret.as_bytes());
+    let key = governed.store()?.rotate(&id, &digest, until).await?;
+    governed.applied().await;
+    Ok(with_secret(StatusCode::OK, &key, &secret))
+}
+
+/// `DELETE /api/keys/{id}`: unknown from now on; what runs is not cut.
+pub async fn revoke(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Refusal> {
+    check_id(&id)?;
+    let governed = api.governed()?;
+    let key = governed.store()?.revoke(&id, clock::unix_millis()).await?;
+    governed.applied().await;
+    Ok(without_secret(&key))
+}
+
+fn overlap(body: &[u8]) -> Result<u64, Refusal> {
+    if body.is_empty() {
+        return Ok(0);
+    }
+    let mut tape = Tape::new();
+    let mut object = object(&mut tape, body)?;
+    let said = object.text("overlap", SPAN_BYTES_MAX)?;
+    object.finish()?;
+    let Some(said) = said else { return Ok(0) };
+    let expected = "expected a number of seconds, minutes, hours or days: 90s, 15m, 24h, 7d";
+    Ok(date::span(&said).ok_or_else(|| fault("overlap", expected))?)
+}
+
+fn random() -> Result<Randomness, Refusal> {
+    let mut random = Randomness::default();
+    let none = |_| {
+        Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the system gives no randomness",
+        )
+    };
+    getrandom::fill(&mut random.key).map_err(none)?;
+    getrandom::fill(&mut random.id).map_err(none)?;
+    Ok(random)
+}
+
+fn with_secret(status: StatusCode, key: &Key, secret: &str) -> Response {
+    let mut body = Vec::new();
+    let mut w = Writer::new(&mut body);
+    w.open_object();
+    key.write_members(&mut w);
+    w.name("key").string(secret).close_object();
+    json(status, body)
+}
+
+fn without_secret(key: &Key) -> Response {
+    let mut body = Vec::new();
+    key.write(&mut Writer::new(&mut body));
+    json(StatusCode::OK, body)
+}
+
+/// Which keys are wanted.
+struct Page {
+    tenant: Option<String>,
+    after: Option<String>,
+    limit: usize,
+}
+
+impl Page {
+    fn read(query: &str) -> Result<Self, Refusal> {
+        let mut page = Self {
+            tenant: None,
+            after: None,
+            limit: LIMIT,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let mut decoded = Vec::new();
+            decode_id(value.as_bytes(), &mut decoded);
+            let value = String::from_utf8_lossy(&decoded).into_owned();
+            match name {
+                "tenant" => {
+                    check_tenant(&value)?;
+                    page.tenant = Some(value);
+                }
+                "after" => {
+                    check_id(&value).map_err(|fault| Refusal::invalid("after", fault.text))?;
+                    page.after = Some(value);
+                }
+                "limit" => {
+                    let limit = value
+                        .parse()
+                        .ok()
+                        .filter(|limit| (1..=LIMIT_MAX).contains(limit));
+                    let expected = format!("expected a number from 1 to {LIMIT_MAX}");
+                    page.limit = limit.ok_or_else(|| Refusal::invalid("limit", expected))?;
+                }
+                other => {
+                    let text = "unknown parameter; known: tenant, after, limit";
+                    let shown: String = other.chars().take(64).collect();
+                    return Err(Refusal::invalid(&shown, text));
+                }
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// Keys of a page where nobody says how many.
+const LIMIT: usize = 100;
+/// Most keys of a page.
+const LIMIT_MAX: usize = 1_000;
+/// Longest span.
+const SPAN_BYTES_MAX: usize = 24;

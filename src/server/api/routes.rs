@@ -1,0 +1,58 @@
+//! What the API answers to; its document says the same, which a test holds.
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, middleware};
+
+use crate::govern::key::KeyDigest;
+use crate::server::api::answer::json;
+use crate::server::api::gate::{self, Api};
+use crate::server::api::keys;
+
+/// The API, for those with the credential of this digest; without one it is off.
+pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
+    let routes = routes().into_iter();
+    let router = routes.fold(Router::new(), |router, (path, methods)| {
+        router.route(path, methods)
+    });
+    router
+        .route_layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .route_layer(middleware::from_fn_with_state(digest, gate::admit))
+        .with_state(api)
+}
+
+fn routes() -> [(&'static str, MethodRouter<Api>); 4] {
+    [
+        ("/api/openapi.json", get(document)),
+        ("/api/keys", get(keys::list).post(keys::create)),
+        ("/api/keys/{id}", get(keys::show).delete(keys::revoke)),
+        ("/api/keys/{id}/rotate", post(keys::rotate)),
+    ]
+}
+
+async fn document() -> Response {
+    json(StatusCode::OK, OPENAPI.as_bytes().to_vec())
+}
+
+/// The API's own description.
+pub const OPENAPI: &str = include_str!("openapi.json");
+/// Longest body of a request.
+const BODY_BYTES_MAX: usize = 512 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::{OPENAPI, routes};
+
+    #[test]
+    fn the_document_has_every_path_and_no_other() {
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let mut said: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+        said.sort();
+        let mut known: Vec<&str> = routes().iter().map(|(path, _)| *path).collect();
+        known.sort_unstable();
+        assert_eq!(said, known);
+    }
+}

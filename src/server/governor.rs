@@ -1,0 +1,390 @@
+//! Keys on their way from the store to the data threads, on the control thread.
+//!
+//! What the store says is compiled together with the configuration's keys and sent to every worker;
+//! the same state goes into the snapshot. While the store is away the last state stays in force, at
+//! start the one of the snapshot, and the store is tried again twice a second.
+
+use core::time::Duration;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_channel::{mpsc as worker_queue, oneshot as worker_answer};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+use crate::config::material::StoreMaterial;
+use crate::govern::key::{Key, Tenant};
+use crate::route::client_key::{ClientKeys, Door};
+use crate::route::plan::Plan;
+use crate::route::tenant::Numbers;
+use crate::server::output::Notices;
+use crate::server::worker::Ask;
+use crate::store::error::StoreError;
+use crate::store::handle::Store;
+use crate::store::row::State;
+use crate::store::snapshot;
+
+/// Where the keys in force come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The configuration alone: the store has not been read, and there is no snapshot.
+    #[default]
+    Configuration,
+    /// The snapshot: the store has not been read since the start.
+    Snapshot,
+    /// The store.
+    Store,
+}
+
+impl Source {
+    /// Name in answers and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Snapshot => "snapshot",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// What is known of the store now, for those who ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// Where the keys in force come from.
+    pub source: Source,
+    /// Whether the store answers.
+    pub is_up: bool,
+    /// Keys in force.
+    pub keys: usize,
+    /// Rows that make no sense.
+    pub skipped: usize,
+    /// How often the store went away, or could not be read.
+    pub failures: u64,
+}
+
+/// What the admin side has of the store.
+#[derive(Clone)]
+pub struct Governed {
+    shared: Arc<Shared>,
+    reloads: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+struct Shared {
+    standing: Mutex<Standing>,
+    /// The open store, while there is one.
+    store: Mutex<Option<Arc<Store>>>,
+}
+
+/// Keeps the workers' keys as the store has them.
+pub struct Governor {
+    material: StoreMaterial,
+    said_keys: Vec<Key>,
+    said_tenants: Vec<Tenant>,
+    numbers: Numbers,
+    workers: Vec<worker_queue::UnboundedSender<Ask>>,
+    notices: Option<Notices>,
+    shared: Arc<Shared>,
+    reloads: mpsc::Receiver<oneshot::Sender<()>>,
+    /// What is in force.
+    state: State,
+    /// The last failure that was said.
+    said: Option<String>,
+    /// What is to be said once somebody listens.
+    lines: Vec<String>,
+}
+
+impl Governed {
+    /// What is known of the store now.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        *lock(&self.shared.standing)
+    }
+
+    /// The open store.
+    ///
+    /// # Errors
+    /// There is none now.
+    pub fn store(&self) -> Result<Arc<Store>, StoreError> {
+        let store = lock(&self.shared.store).clone();
+        store.ok_or_else(|| StoreError::down("the store is away"))
+    }
+
+    /// Returns once every worker has what the store says now, or after a while.
+    pub async fn applied(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.reloads.send(done).await.is_ok() {
+            let _ = timeout(APPLY_TIMEOUT, is_done).await;
+        }
+    }
+}
+
+impl Governor {
+    /// A governor for this plan, if keys are kept in a store.
+    #[must_use]
+    pub fn new(plan: &mut Plan) -> Option<(Self, Governed)> {
+        let material = plan.store.take()?;
+        let (asks, reloads) = mpsc::channel(RELOADS_MAX);
+        let shared = Arc::new(Shared {
+            standing: Mutex::default(),
+            store: Mutex::default(),
+        });
+        let governed = Governed {
+            shared: Arc::clone(&shared),
+            reloads: asks,
+        };
+        let governor = Self {
+            material,
+            said_keys: plan.said_keys.clone(),
+            said_tenants: plan.said_tenants.clone(),
+            numbers: plan.numbers.clone(),
+            workers: Vec::new(),
+            notices: None,
+            shared,
+            reloads,
+            state: State::default(),
+            said: None,
+            lines: Vec::new(),
+        };
+        Some((governor, governed))
+    }
+
+    /// The keys to start with: the store's, or the snapshot's, or the configuration's alone.
+    pub async fn first(&mut self) -> ClientKeys {
+        let mut lines = Vec::new();
+        // An empty file must not take the place of one that is gone for a moment.
+        let creates = !self.material.snapshot.exists();
+        let source = match timeout(FIRST_TIMEOUT, self.open(creates)).await {
+            Ok(Ok(state)) => {
+                lines.extend(self.skipped_lines(&state));
+                self.state = state;
+                lines.extend(self.keep().await);
+                Source::Store
+            }
+            failed => {
+                let error = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => "no answer in time".to_owned(),
+                };
+                self.count_failure();
+                let (source, line) = self.take_snapshot(&error);
+                self.said = Some(error);
+                lines.push(line);
+                source
+            }
+        };
+        self.lines = lines;
+        self.compiled(source)
+    }
+
+    fn take_snapshot(&mut self, error: &str) -> (Source, String) {
+        let place = &self.material.place;
+        let path = self.material.snapshot.display();
+        match snapshot::read(&self.material.snapshot) {
+            Ok(state) => {
+                self.state = state;
+                let line = format!("store {place}: {error}; serving by the snapshot {path}");
+                (Source::Snapshot, line)
+            }
+            Err(unread) => {
+                let line = format!(
+                    "store {place}: {error}; the snapshot {path}: {unread}; only keys of the \
+                     configuration are known"
+                );
+                (Source::Configuration, line)
+            }
+        }
+    }
+
+    /// Takes the workers that keys go to.
+    pub fn starts(&mut self, workers: Vec<worker_queue::UnboundedSender<Ask>>, notices: Notices) {
+        self.workers = workers;
+        for line in self.lines.drain(..) {
+            notices.say(line);
+        }
+        self.notices = Some(notices);
+    }
+
+    /// Runs for ever.
+    pub async fn run(mut self) {
+        loop {
+            let store = lock(&self.shared.store).clone();
+            let failed = match store {
+                Some(store) => self.follow(&store).await,
+                None => self.reopen().await,
+            };
+            if let Err(error) = failed {
+                self.lost(&error);
+                sleep(RETRY).await;
+            }
+        }
+    }
+
+    /// Takes over every change, until the store goes away.
+    async fn follow(&mut self, store: &Store) -> Result<(), StoreError> {
+        loop {
+            let mut asked = Vec::new();
+            tokio::select! {
+                changed = store.changed() => changed?,
+                Some(done) = self.reloads.recv() => asked.push(done),
+            }
+            // Whoever has asked by now is served by the same load.
+            while let Ok(done) = self.reloads.try_recv() {
+                asked.push(done);
+            }
+            let state = store.load().await?;
+            self.take(state).await;
+            for done in asked {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn reopen(&mut self) -> Result<(), StoreError> {
+        let creates = !self.material.snapshot.exists();
+        let opened = timeout(FIRST_TIMEOUT, self.open(creates)).await;
+        let slow = |_| StoreError::down("no answer in time");
+        let state = opened.map_err(slow)??;
+        let is_first = lock(&self.shared.standing).source != Source::Store;
+        if is_first || self.said.is_some() {
+            let place = self.material.place.to_string();
+            self.say(format!("store {place}: answers"));
+        }
+        self.said = None;
+        self.take(state).await;
+        Ok(())
+    }
+
+    async fn open(&self, creates: bool) -> Result<State, StoreError> {
+        let store = Store::open(&self.material, creates).await?;
+        let state = store.load().await?;
+        *lock(&self.shared.store) = Some(Arc::new(store));
+        Ok(state)
+    }
+
+    /// Puts a state into force, and into the snapshot.
+    async fn take(&mut self, state: State) {
+        let is_same = lock(&self.shared.standing).source == Source::Store && state == self.state;
+        if !is_same {
+            for line in self.skipped_lines(&state) {
+                self.say(line);
+            }
+            self.state = state;
+            let keys = self.compiled(Source::Store);
+            self.send(keys).await;
+            if let Some(line) = self.keep().await {
+                self.say(line);
+            }
+        }
+        let mut standing = lock(&self.shared.standing);
+        standing.is_up = true;
+        standing.source = Source::Store;
+    }
+
+    /// Lines for rows that make no sense, but for those that were said before.
+    fn skipped_lines(&self, state: &State) -> Vec<String> {
+        let place = &self.material.place;
+        let new = state
+            .skipped
+            .iter()
+            .filter(|line| !self.state.skipped.contains(line));
+        let lines = new.take(SKIPPED_SAID_MAX);
+        lines
+            .map(|line| format!("store {place}: {line}; left out"))
+            .collect()
+    }
+
+    /// The keys of the configuration and of the state.
+    fn compiled(&mut self, source: Source) -> ClientKeys {
+        let keys: Vec<Key> = self
+            .said_keys
+            .iter()
+            .chain(&self.state.keys)
+            .cloned()
+            .collect();
+        let tenants = self.said_tenants.iter().chain(&self.state.tenants);
+        let tenants: Vec<Tenant> = tenants.cloned().collect();
+        let door = match source {
+            Source::Configuration => Door::Unread,
+            Source::Snapshot | Source::Store => Door::Stored,
+        };
+        let compiled = ClientKeys::new(&keys, &tenants, door, &mut self.numbers);
+        let mut standing = lock(&self.shared.standing);
+        standing.source = source;
+        standing.is_up = source == Source::Store;
+        standing.keys = compiled.all().count();
+        standing.skipped = self.state.skipped.len();
+        compiled
+    }
+
+    /// Sends the keys to every worker, and waits until each has them.
+    async fn send(&self, keys: ClientKeys) {
+        let mut answers = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            let (done, is_done) = worker_answer::channel();
+            if worker.unbounded_send(Ask::Keys(keys.clone(), done)).is_ok() {
+                answers.push(is_done);
+            }
+        }
+        for answer in answers {
+            let _ = timeout(APPLY_TIMEOUT, answer).await;
+        }
+    }
+
+    /// Writes the snapshot; what went wrong, if anything did.
+    async fn keep(&self) -> Option<String> {
+        let path: PathBuf = self.material.snapshot.clone();
+        let state = self.state.clone();
+        let written = tokio::task::spawn_blocking(move || snapshot::write(&path, &state)).await;
+        let error = written
+            .unwrap_or_else(|_| Err(io::Error::other("was given up")))
+            .err()?;
+        let path = self.material.snapshot.display();
+        Some(format!("the snapshot {path} cannot be written: {error}"))
+    }
+
+    fn lost(&mut self, error: &StoreError) {
+        *lock(&self.shared.store) = None;
+        lock(&self.shared.standing).is_up = false;
+        let text = error.to_string();
+        // The same failure comes again with every try: once is enough.
+        if self.said.as_ref() != Some(&text) {
+            let place = self.material.place.to_string();
+            self.say(format!(
+                "store {place}: {text}; serving goes on with the last keys"
+            ));
+            self.said = Some(text);
+            self.count_failure();
+        }
+        // Nobody waits for a store that is away.
+        while let Ok(done) = self.reloads.try_recv() {
+            drop(done);
+        }
+    }
+
+    fn count_failure(&self) {
+        lock(&self.shared.standing).failures += 1;
+    }
+
+    fn say(&self, line: String) {
+        if let Some(notices) = &self.notices {
+            notices.say(line);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Longest wait for the store before a snapshot is looked for.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two tries to reach a store that is away.
+const RETRY: Duration = Duration::from_millis(500);
+/// Longest wait for workers to take their keys.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Changes that wait to be taken over.
+const RELOADS_MAX: usize = 64;
+/// Rows that make no sense and are said in one go.
+const SKIPPED_SAID_MAX: usize = 16;

@@ -1,0 +1,59 @@
+//! Why something could not be done with a store. Texts show no password.
+
+use core::fmt;
+
+/// What went wrong, for whoever decides what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreFault {
+    /// The store cannot be reached or used now; it may be later.
+    Down,
+    /// There is such a row already.
+    Taken,
+    /// There is no such row.
+    Absent,
+}
+
+/// What went wrong, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreError {
+    /// Its kind.
+    pub fault: StoreFault,
+    /// What was tried and what came of it.
+    pub text: String,
+}
+
+impl StoreError {
+    /// The store cannot be used.
+    pub fn down(text: impl Into<String>) -> Self {
+        Self {
+            fault: StoreFault::Down,
+            text: text.into(),
+        }
+    }
+
+    /// There is no such key.
+    #[must_use]
+    pub fn absent(id: &str) -> Self {
+        Self {
+            fault: StoreFault::Absent,
+            text: format!("no key `{id}` that is not revoked"),
+        }
+    }
+
+    /// There is such a row already.
+    #[must_use]
+    pub fn taken() -> Self {
+        Self {
+            fault: StoreFault::Taken,
+            text: "the same key or id is there already".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.text)
+    }
+}
+
+impl core::error::Error for StoreError {}

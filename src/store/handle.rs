@@ -1,0 +1,133 @@
+//! The store as the control side uses it, whichever database it is.
+
+use crate::config::material::StoreMaterial;
+use crate::config::store_place::StorePlace;
+use crate::govern::key::{Former, Key};
+use crate::store::error::StoreError;
+use crate::store::postgres::Postgres;
+use crate::store::row::State;
+use crate::store::sqlite::Sqlite;
+
+/// An open store. What it has open ends when it is dropped.
+#[derive(Debug)]
+pub enum Store {
+    /// A file of this host.
+    Sqlite(Sqlite),
+    /// A server.
+    Postgres(Postgres),
+}
+
+impl Store {
+    /// Opens the store and brings it up to date. A file that is not there is made if `creates`.
+    ///
+    /// # Errors
+    /// It cannot be reached, or is of a newer program.
+    pub async fn open(material: &StoreMaterial, creates: bool) -> Result<Self, StoreError> {
+        Ok(match &material.place {
+            StorePlace::Sqlite(path) => Self::Sqlite(Sqlite::open(path, creates).await?),
+            StorePlace::Postgres { url, .. } => {
+                let ca_pem = material.ca_pem.as_deref();
+                Self::Postgres(Postgres::open(url.expose(), ca_pem).await?)
+            }
+        })
+    }
+
+    /// All keys and tenants.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn load(&self) -> Result<State, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.load().await,
+            Self::Postgres(postgres) => postgres.load().await,
+        }
+    }
+
+    /// Waits until somebody else has changed keys or tenants since they were loaded.
+    ///
+    /// # Errors
+    /// The store cannot be used any more.
+    pub async fn changed(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.changed().await,
+            Self::Postgres(postgres) => postgres.changed().await,
+        }
+    }
+
+    /// Adds a key, and its tenant where it is new.
+    ///
+    /// # Errors
+    /// Its id or digest is there already, or the store cannot be used.
+    pub async fn create(&self, key: &Key) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.create(key).await,
+            Self::Postgres(postgres) => postgres.create(key).await,
+        }
+    }
+
+    /// One key by its id, revoked or not.
+    ///
+    /// # Errors
+    /// There is none, its row makes no sense, or the store cannot be used.
+    pub async fn find(&self, id: &str) -> Result<Key, StoreError> {
+        let row = match self {
+            Self::Sqlite(sqlite) => sqlite.find(id).await?,
+            Self::Postgres(postgres) => postgres.find(id).await?,
+        };
+        let row = row.ok_or_else(|| StoreError::absent(id))?;
+        row.key().map_err(|fault| {
+            StoreError::down(format!("the row of key `{id}` makes no sense: {fault}"))
+        })
+    }
+
+    /// Gives a key that was not revoked another digest; the one before stays good until `former`
+    /// says.
+    ///
+    /// # Errors
+    /// There is no such key, or the store cannot be used.
+    pub async fn rotate(
+        &self,
+        id: &str,
+        digest: &[u8; 32],
+        until_ms: Option<u64>,
+    ) -> Result<Key, StoreError> {
+        let mut key = self.find(id).await?;
+        if key.revoked_ms.is_some() {
+            return Err(StoreError::absent(id));
+        }
+        let before = key.digest;
+        key.former = until_ms.map(|until_ms| Former {
+            digest: before,
+            until_ms,
+        });
+        key.digest = *digest;
+        match self {
+            Self::Sqlite(sqlite) => sqlite.rotate(&key, before).await?,
+            Self::Postgres(postgres) => postgres.rotate(&key, before).await?,
+        }
+        Ok(key)
+    }
+
+    /// Makes a key unknown from now on. Its row stays.
+    ///
+    /// # Errors
+    /// There is no such key, or the store cannot be used.
+    pub async fn revoke(&self, id: &str, now_ms: u64) -> Result<Key, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.revoke(id, now_ms).await?,
+            Self::Postgres(postgres) => postgres.revoke(id, now_ms).await?,
+        }
+        self.find(id).await
+    }
+}
+
+/// Runs what waits for a store, for commands that have no other runtime.
+///
+/// # Errors
+/// The runtime cannot be had.
+pub fn block_on<F: Future>(work: F) -> std::io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(work))
+}

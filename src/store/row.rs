@@ -1,0 +1,296 @@
+//! Rows of keys and tenants, as both databases have them, and what they mean.
+//!
+//! A row may have been edited by hand: one that makes no sense is left out and said, and the rest
+//! goes on. A key of a tenant whose row makes no sense is left out too: what restricts it is unknown.
+
+use std::collections::HashSet;
+
+use crate::govern::document::{DocumentFault, fault};
+use crate::govern::key::{
+    Former, Key, KeyDigest, Rules, Tenant, check_id, check_name, check_tenant,
+};
+
+/// Everything that data threads are told of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Keys, by id.
+    pub keys: Vec<Key>,
+    /// Tenants, by name.
+    pub tenants: Vec<Tenant>,
+    /// Rows that were left out, and why.
+    pub skipped: Vec<String>,
+}
+
+/// A row of `keys`. Columns stand as [`crate::store::sql::ALL_KEYS`] has them.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRow {
+    /// `id`
+    pub id: String,
+    /// `tenant`
+    pub tenant: String,
+    /// `name`
+    pub name: String,
+    /// `digest`
+    pub digest: Vec<u8>,
+    /// `former`
+    pub former: Option<Vec<u8>>,
+    /// `former_until`
+    pub former_until: Option<i64>,
+    /// `rules`
+    pub rules: String,
+    /// `created`
+    pub created: i64,
+    /// `expires`
+    pub expires: Option<i64>,
+    /// `revoked`
+    pub revoked: Option<i64>,
+}
+
+/// A row of `tenants`.
+#[derive(Clone, Debug, Default)]
+pub struct TenantRow {
+    /// `name`
+    pub name: String,
+    /// `rules`
+    pub rules: String,
+}
+
+impl KeyRow {
+    /// The row of a key.
+    #[must_use]
+    pub fn of(key: &Key) -> Self {
+        let time = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        Self {
+            id: key.id.to_string(),
+            tenant: key.tenant.to_string(),
+            name: key.name.to_string(),
+            digest: key.digest.to_vec(),
+            former: key.former.map(|former| former.digest.to_vec()),
+            former_until: key.former.map(|former| time(former.until_ms)),
+            rules: key.rules.document(),
+            created: time(key.created_ms),
+            expires: key.expires_ms.map(time),
+            revoked: key.revoked_ms.map(time),
+        }
+    }
+
+    /// The key that the row means.
+    ///
+    /// # Errors
+    /// It makes no sense; the text names the column.
+    pub fn key(self) -> Result<Key, DocumentFault> {
+        check_id(&self.id)?;
+        check_tenant(&self.tenant)?;
+        check_name(&self.name)?;
+        let former = match (self.former, self.former_until) {
+            (Some(former), Some(until)) => Some(Former {
+                digest: digest("former", &former)?,
+                until_ms: time("former_until", until)?,
+            }),
+            (None, None) => None,
+            _ => {
+                return Err(fault(
+                    "former",
+                    "expected `former_until` beside it, or neither",
+                ));
+            }
+        };
+        let optional = |name, ms: Option<i64>| ms.map(|ms| time(name, ms)).transpose();
+        Ok(Key {
+            digest: digest("digest", &self.digest)?,
+            former,
+            created_ms: time("created", self.created)?,
+            expires_ms: optional("expires", self.expires)?,
+            revoked_ms: optional("revoked", self.revoked)?,
+            rules: rules(&self.rules)?,
+            id: self.id.into(),
+            tenant: self.tenant.into(),
+            name: self.name.into(),
+        })
+    }
+}
+
+impl TenantRow {
+    /// The tenant that the row means.
+    ///
+    /// # Errors
+    /// It makes no sense; the text names the column.
+    pub fn tenant(&self) -> Result<Tenant, DocumentFault> {
+        check_tenant(&self.name)?;
+        Tenant::parse(&self.name, self.rules.as_bytes()).map_err(in_rules)
+    }
+}
+
+impl State {
+    /// What rows mean; a row that could not even be read is an `Err` that says why.
+    #[must_use]
+    pub fn of(
+        keys: impl IntoIterator<Item = Result<KeyRow, String>>,
+        tenants: impl IntoIterator<Item = Result<TenantRow, String>>,
+    ) -> Self {
+        let mut state = Self::default();
+        let mut broken: HashSet<String> = HashSet::new();
+        for row in tenants {
+            let read = row.and_then(|row| {
+                row.tenant().map_err(|fault| {
+                    let text = format!("tenant {}: {fault}", shown(&row.name));
+                    broken.insert(row.name);
+                    text
+                })
+            });
+            match read {
+                Ok(tenant) => state.tenants.push(tenant),
+                Err(text) => state.skip(text),
+            }
+        }
+        for row in keys {
+            let read = row.and_then(|row| {
+                let name = shown(&row.id);
+                if broken.contains(&row.tenant) {
+                    return Err(format!("key {name}: its tenant's row makes no sense"));
+                }
+                row.key().map_err(|fault| format!("key {name}: {fault}"))
+            });
+            match read {
+                Ok(key) => state.keys.push(key),
+                Err(text) => state.skip(text),
+            }
+        }
+        state
+    }
+
+    fn skip(&mut self, text: String) {
+        self.skipped.push(text);
+    }
+}
+
+/// A value of a row as a notice shows it: in quotes, escaped, cut.
+fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    format!("{cut:?}")
+}
+
+fn rules(text: &str) -> Result<Rules, DocumentFault> {
+    Rules::parse(text.as_bytes()).map_err(in_rules)
+}
+
+fn in_rules(told: DocumentFault) -> DocumentFault {
+    fault("rules", told.to_string())
+}
+
+fn digest(column: &str, bytes: &[u8]) -> Result<KeyDigest, DocumentFault> {
+    let found = bytes.len();
+    let wrong = |_| fault(column, format!("expected 32 bytes, found {found}"));
+    KeyDigest::try_from(bytes).map_err(wrong)
+}
+
+fn time(column: &str, ms: i64) -> Result<u64, DocumentFault> {
+    u64::try_from(ms).map_err(|_| fault(column, "expected Unix milliseconds, found less than none"))
+}
+
+/// Longest value of a row that a notice shows.
+const SHOWN_CHARS_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::{KeyRow, State, TenantRow};
+    use crate::govern::key::{Former, Key, Rules};
+
+    fn key() -> Key {
+        Key {
+            id: "key_1".into(),
+            digest: [7; 32],
+            former: Some(Former {
+                digest: [8; 32],
+                until_ms: 9,
+            }),
+            tenant: "blue".into(),
+            name: "laptop".into(),
+            created_ms: 5,
+            expires_ms: Some(6),
+            revoked_ms: None,
+            rules: Rules {
+                models: Some(vec!["a*".to_owned()]),
+                ..Rules::default()
+            },
+        }
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_row() {
+        assert_eq!(KeyRow::of(&key()).key().unwrap(), key());
+    }
+
+    #[test]
+    fn rows_that_make_no_sense_are_left_out_and_said_and_the_rest_stays() {
+        let good = KeyRow::of(&key());
+        let wrong: [(KeyRow, &str); 7] = [
+            (
+                KeyRow {
+                    id: "a b".into(),
+                    ..good.clone()
+                },
+                "key \"a b\": id: ",
+            ),
+            (
+                KeyRow {
+                    digest: vec![1; 31],
+                    ..good.clone()
+                },
+                "key \"key_1\": digest: expected 32 bytes, found 31",
+            ),
+            (
+                KeyRow {
+                    former: None,
+                    ..good.clone()
+                },
+                "key \"key_1\": former: ",
+            ),
+            (
+                KeyRow {
+                    rules: "{".into(),
+                    ..good.clone()
+                },
+                "key \"key_1\": rules: expected JSON",
+            ),
+            (
+                KeyRow {
+                    rules: "{\"a\":1}".into(),
+                    ..good.clone()
+                },
+                "key \"key_1\": rules: a: unknown member",
+            ),
+            (
+                KeyRow {
+                    expires: Some(-1),
+                    ..good.clone()
+                },
+                "key \"key_1\": expires: ",
+            ),
+            (
+                KeyRow {
+                    tenant: "red".into(),
+                    ..good.clone()
+                },
+                "key \"key_1\": its tenant's row makes no sense",
+            ),
+        ];
+        let red = TenantRow {
+            name: "red".into(),
+            rules: "[]".into(),
+        };
+        let rows = wrong.iter().map(|(row, _)| Ok(row.clone()));
+        let rows = rows.chain([Ok(good), Err("key 3: cannot be read".to_owned())]);
+        let state = State::of(rows, [Ok(red)]);
+        assert_eq!(state.keys, [key()]);
+        assert_eq!(state.tenants, []);
+        assert_eq!(state.skipped.len(), wrong.len() + 2, "{:?}", state.skipped);
+        for (_, text) in wrong {
+            assert!(
+                state.skipped.iter().any(|line| line.starts_with(text)),
+                "{text}: {:?}",
+                state.skipped
+            );
+        }
+    }
+}

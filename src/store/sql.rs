@@ -1,0 +1,26 @@
+//! Statements that both databases take. Parameters are numbered in the order in which they stand.
+
+use core::time::Duration;
+
+/// Every key, in the order of `KeyRow`.
+pub const ALL_KEYS: &str = "SELECT id, tenant, name, digest, former, former_until, rules, created, \
+                            expires, revoked FROM keys ORDER BY id";
+/// One key.
+pub const ONE_KEY: &str = "SELECT id, tenant, name, digest, former, former_until, rules, created, \
+                           expires, revoked FROM keys WHERE id = $1";
+/// Every tenant, in the order of `TenantRow`.
+pub const ALL_TENANTS: &str = "SELECT name, rules FROM tenants ORDER BY name";
+/// Longest wait for a database to answer.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Adds a tenant unless it is there.
+pub const ADD_TENANT: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, '{}', $2) ON CONFLICT (name) DO NOTHING";
+/// Adds a key.
+pub const ADD_KEY: &str = "INSERT INTO keys (id, tenant, name, digest, former, former_until, rules, \
+                           created, expires, revoked) \
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+/// Changes a digest, if it is the one that was seen.
+pub const ROTATE: &str = "UPDATE keys SET digest = $1, former = $2, former_until = $3 \
+                          WHERE id = $4 AND digest = $5 AND revoked IS NULL";
+/// Revokes a key.
+pub const REVOKE: &str = "UPDATE keys SET revoked = $1 WHERE id = $2 AND revoked IS NULL";

@@ -1,0 +1,339 @@
+//! A store in a SQLite file: one connection on a thread of its own, which ends with the handle.
+//!
+//! The file is its owner's alone. Others may write to it too, such as the commands beside a running
+//! gateway: SQLite orders the writers, and `data_version` says that one of them has written.
+
+use core::time::Duration;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use tokio::sync::oneshot;
+
+use crate::govern::key::{Key, KeyDigest};
+use crate::store::error::StoreError;
+use crate::store::migrations;
+use crate::store::row::{KeyRow, State, TenantRow};
+use crate::store::sql::{
+    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, REVOKE, ROTATE,
+};
+
+/// What is done on the thread.
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The way to an open file.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    jobs: SyncSender<Job>,
+    path: Arc<Path>,
+    /// The file as it was opened: device and number.
+    identity: (u64, u64),
+    /// `data_version` at the last load.
+    seen: Arc<AtomicI64>,
+}
+
+impl Sqlite {
+    /// Opens the file and brings it up to date; one that is not there is made if `creates`.
+    ///
+    /// # Errors
+    /// It cannot be opened, is no database, or is of a newer program.
+    pub async fn open(path: &Path, creates: bool) -> Result<Self, StoreError> {
+        let (opened, is_opened) = oneshot::channel();
+        let (jobs, waiting) = sync_channel(JOBS_MAX);
+        let file = path.to_owned();
+        let spawned = thread::Builder::new()
+            .name("ringway-store".to_owned())
+            .spawn(move || serve(&file, creates, opened, &waiting));
+        spawned.map_err(|error| StoreError::down(format!("no thread for the store: {error}")))?;
+        let identity = is_opened.await.map_err(|_| ended())??;
+        Ok(Self {
+            jobs,
+            path: path.into(),
+            identity,
+            seen: Arc::new(AtomicI64::new(-1)),
+        })
+    }
+
+    /// Does `work` on the store's thread, in turn.
+    ///
+    /// # Errors
+    /// What SQLite says, or that too much waits already.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            // Whoever asked may have gone.
+            let _ = answer.send(work(connection));
+        });
+        let full = |_| StoreError::down("too much waits for the store");
+        self.jobs.try_send(job).map_err(full)?;
+        let said = tokio::time::timeout(ANSWER_TIMEOUT, answered).await;
+        let slow = |_| StoreError::down("the store did not answer in time");
+        said.map_err(slow)?
+            .map_err(|_| ended())?
+            .map_err(|error| told(&error))
+    }
+
+    /// All keys and tenants.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn load(&self) -> Result<State, StoreError> {
+        let seen = Arc::clone(&self.seen);
+        self.call(move |connection| {
+            // Before the rows: what is written in between is seen as a change.
+            seen.store(data_version(connection)?, Ordering::Relaxed);
+            let snapshot = connection.transaction()?;
+            let mut keys = snapshot.prepare(ALL_KEYS)?;
+            let keys = keys.query_map([], |row| Ok(key_row(row)))?;
+            let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+            let mut tenants = snapshot.prepare(ALL_TENANTS)?;
+            let tenants = tenants.query_map([], |row| Ok(tenant_row(row)))?;
+            let tenants: Vec<_> = tenants.collect::<Result<_, _>>()?;
+            Ok(State::of(keys, tenants))
+        })
+        .await
+    }
+
+    /// Waits until somebody else has written since the last load.
+    ///
+    /// # Errors
+    /// The file is another one by now, or gone.
+    pub async fn changed(&self) -> Result<(), StoreError> {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if identity(&self.path).ok() != Some(self.identity) {
+                return Err(StoreError::down(
+                    "the file was removed, or another one took its place",
+                ));
+            }
+            let version = self.call(|connection| data_version(connection)).await?;
+            if version != self.seen.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds a key, and its tenant where it is new.
+    ///
+    /// # Errors
+    /// It is there already.
+    pub async fn create(&self, key: &Key) -> Result<(), StoreError> {
+        let row = KeyRow::of(key);
+        self.call(move |connection| {
+            let change = connection.transaction()?;
+            change.execute(ADD_TENANT, params![row.tenant, row.created])?;
+            change.execute(
+                ADD_KEY,
+                params![
+                    row.id,
+                    row.tenant,
+                    row.name,
+                    row.digest,
+                    row.former,
+                    row.former_until,
+                    row.rules,
+                    row.created,
+                    row.expires,
+                    row.revoked
+                ],
+            )?;
+            change.commit()
+        })
+        .await
+    }
+
+    /// One key by its id.
+    ///
+    /// # Errors
+    /// What SQLite says, or a row that cannot be read.
+    pub async fn find(&self, id: &str) -> Result<Option<KeyRow>, StoreError> {
+        let id = id.to_owned();
+        let found = self.call(move |connection| {
+            let mut one = connection.prepare(ONE_KEY)?;
+            one.query_row([id], |row| Ok(key_row(row))).optional()
+        });
+        found.await?.transpose().map_err(StoreError::down)
+    }
+
+    /// Writes a key's digests if the one before is still `before`.
+    ///
+    /// # Errors
+    /// It is not.
+    pub async fn rotate(&self, key: &Key, before: KeyDigest) -> Result<(), StoreError> {
+        let row = KeyRow::of(key);
+        let changed = self.call(move |connection| {
+            connection.execute(
+                ROTATE,
+                params![row.digest, row.former, row.former_until, row.id, before],
+            )
+        });
+        one_row(changed.await?, &key.id)
+    }
+
+    /// Revokes a key that is not.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn revoke(&self, id: &str, now_ms: u64) -> Result<(), StoreError> {
+        let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        let name = id.to_owned();
+        let changed = self.call(move |connection| connection.execute(REVOKE, params![now, name]));
+        one_row(changed.await?, id)
+    }
+}
+
+fn one_row(changed: usize, id: &str) -> Result<(), StoreError> {
+    match changed {
+        0 => Err(StoreError::absent(id)),
+        _ => Ok(()),
+    }
+}
+
+/// The thread: opens the file, then does what comes until nobody is left to ask.
+fn serve(
+    path: &Path,
+    creates: bool,
+    opened: oneshot::Sender<Result<(u64, u64), StoreError>>,
+    waiting: &Receiver<Job>,
+) {
+    let mut connection = match open(path, creates) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let _ = opened.send(Err(error));
+            return;
+        }
+    };
+    let found = identity(path).map_err(|error| StoreError::down(error.to_string()));
+    if opened.send(found).is_err() {
+        return;
+    }
+    while let Ok(job) = waiting.recv() {
+        job(&mut connection);
+    }
+}
+
+fn open(path: &Path, creates: bool) -> Result<Connection, StoreError> {
+    if creates {
+        // SQLite would make the file for all to read.
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path);
+        match made {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(StoreError::down(format!("cannot be made: {error}"))),
+        }
+    }
+    guard(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| told(&error))?;
+    prepare(&mut connection).map_err(|error| told(&error))??;
+    Ok(connection)
+}
+
+/// Takes the file from others who may read it.
+fn guard(path: &Path) -> Result<(), StoreError> {
+    let unread = |error: io::Error| StoreError::down(format!("cannot be opened: {error}"));
+    let file = File::open(path).map_err(unread)?;
+    let metadata = file.metadata().map_err(unread)?;
+    if metadata.is_dir() {
+        return Err(StoreError::down("is a folder, expected a file"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))
+            .map_err(unread)?;
+    }
+    Ok(())
+}
+
+fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), StoreError>> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // A file that somebody hands us runs nothing of its own.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let taken: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let steps = match migrations::left(migrations::SQLITE, taken) {
+        Ok(steps) => steps,
+        Err(error) => return Ok(Err(error)),
+    };
+    for step in steps {
+        change.execute_batch(step)?;
+    }
+    let count = i64::try_from(migrations::SQLITE.len()).unwrap_or(i64::MAX);
+    change.pragma_update(None, "user_version", count)?;
+    change.commit()?;
+    Ok(Ok(()))
+}
+
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "data_version", |row| row.get(0))
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn key_row(row: &Row<'_>) -> Result<KeyRow, String> {
+    let id = row
+        .get::<_, String>(0)
+        .map_err(|_| "a key whose id is no text".to_owned())?;
+    let name = format!("key {id:?}");
+    Ok(KeyRow {
+        tenant: column(row, &name, 1)?,
+        name: column(row, &name, 2)?,
+        digest: column(row, &name, 3)?,
+        former: column(row, &name, 4)?,
+        former_until: column(row, &name, 5)?,
+        rules: column(row, &name, 6)?,
+        created: column(row, &name, 7)?,
+        expires: column(row, &name, 8)?,
+        revoked: column(row, &name, 9)?,
+        id,
+    })
+}
+
+fn tenant_row(row: &Row<'_>) -> Result<TenantRow, String> {
+    let name = row
+        .get::<_, String>(0)
+        .map_err(|_| "a tenant whose name is no text".to_owned())?;
+    let rules = column(row, &format!("tenant {name:?}"), 1)?;
+    Ok(TenantRow { name, rules })
+}
+
+/// A value that somebody may have put there by hand.
+fn column<T: FromSql>(row: &Row<'_>, name: &str, at: usize) -> Result<T, String> {
+    row.get(at).map_err(|error| format!("{name}: {error}"))
+}
+
+fn ended() -> StoreError {
+    StoreError::down("the store's thread has ended")
+}
+
+fn told(error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => StoreError::taken(),
+        _ => StoreError::down(error.to_string()),
+    }
+}
+
+/// Waits for another process that writes.
+const BUSY: Duration = Duration::from_secs(2);
+/// Between two looks whether somebody else has written: a key taken away is unknown within a second.
+const LOOK: Duration = Duration::from_millis(200);
+/// What may wait for the thread.
+const JOBS_MAX: usize = 1_024;
