@@ -69,6 +69,9 @@ pub struct Limits {
     pub answer_head_timeout_ms: u64,
     /// Silence within a stream (comments and pings count as life). Over: error event, close.
     pub stream_stall_timeout_ms: u64,
+    /// To a stream's first content, while another target could take over. Over: that one is asked.
+    /// 0: as long as it takes.
+    pub first_token_timeout_ms: u64,
     /// A client that does not read. Over: both sides are closed.
     pub write_stall_timeout_ms: u64,
     /// Quiet time after which an idle translated stream gets a comment or ping.
@@ -127,6 +130,7 @@ impl Default for Limits {
             resolve_timeout_ms: 3_000,
             answer_head_timeout_ms: 600_000,
             stream_stall_timeout_ms: 600_000,
+            first_token_timeout_ms: 0,
             write_stall_timeout_ms: 60_000,
             ping_interval_ms: 15_000,
             drain_timeout_ms: 600_000,
@@ -184,6 +188,10 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 pub const STALE_WINDOW: Duration = Duration::from_secs(1);
 /// Window over which the lowest rate of a body is averaged.
 pub const RATE_WINDOW: Duration = Duration::from_secs(30);
+/// Longest `retry-after` of a provider that is waited for.
+pub const RETRY_AFTER_MAX_MS: u64 = 3_600_000;
+/// Credentials of one provider.
+pub const PROVIDER_KEYS_MAX: usize = 64;
 /// Addresses of one provider that are tried, and the head start of each over the next.
 pub const ADDRESSES_MAX: usize = 8;
 /// Head start of one address over the next (RFC 8305).

@@ -80,6 +80,7 @@ fn slots(limits: &mut Limits) -> Vec<(&'static str, Slot<'_>, RangeInclusive<u64
         resolve_timeout_ms,
         answer_head_timeout_ms,
         stream_stall_timeout_ms,
+        first_token_timeout_ms,
         write_stall_timeout_ms,
         ping_interval_ms,
         drain_timeout_ms,
@@ -159,6 +160,11 @@ fn slots(limits: &mut Limits) -> Vec<(&'static str, Slot<'_>, RangeInclusive<u64
             Wide(stream_stall_timeout_ms),
             WAIT,
         ),
+        (
+            "first_token_timeout_ms",
+            Wide(first_token_timeout_ms),
+            WAIT_OR_NONE,
+        ),
         ("write_stall_timeout_ms", Wide(write_stall_timeout_ms), WAIT),
         ("ping_interval_ms", Wide(ping_interval_ms), WAIT),
         ("drain_timeout_ms", Wide(drain_timeout_ms), WAIT_OR_NONE),
@@ -203,7 +209,8 @@ const BODY: RangeInclusive<u64> = K..=1024 * M;
 const COUNT: RangeInclusive<u64> = 1..=4_000_000_000;
 /// From a millisecond to a day.
 const WAIT: RangeInclusive<u64> = 1..=86_400_000;
-const WAIT_OR_NONE: RangeInclusive<u64> = 0..=86_400_000;
+/// The same, or none at all.
+pub const WAIT_OR_NONE: RangeInclusive<u64> = 0..=86_400_000;
 
 const _: () = assert!(1024 * MIB <= u32::MAX as usize);
 

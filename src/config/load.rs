@@ -19,7 +19,7 @@ use crate::config::fault::{At, Faults, Place, shown};
 use crate::config::material::{Credential, Material, ProviderMaterial, StoreMaterial, TlsMaterial};
 use crate::config::node::{Entry, Node, Value};
 use crate::config::read;
-use crate::config::schema::{Config, KeySource, Provider, Server, Store, TextSource};
+use crate::config::schema::{Config, KeyPlace, KeySource, Provider, Server, Store, TextSource};
 use crate::config::secret::Secret;
 use crate::config::store_place::StorePlace;
 use crate::limits::{CERT_FILE_BYTES_MAX, CONFIG_BYTES_MAX, KEY_FILE_BYTES_MAX};
@@ -206,6 +206,7 @@ impl Sources<'_> {
             KeySource::File(file) => self.file_key(file),
             KeySource::Caller(_) => Credential::Caller,
             KeySource::Unneeded => Credential::None,
+            KeySource::Several(places) => self.several(places),
             KeySource::Unsaid => self.systemd_key(name).unwrap_or(Credential::None),
             KeySource::Variable(variable) => {
                 let key = self
@@ -221,6 +222,26 @@ impl Sources<'_> {
             }
         };
         ProviderMaterial { credential, ca_pem }
+    }
+
+    /// All of them, or none: one that cannot be read is a fault.
+    fn several(&mut self, places: &[KeyPlace]) -> Credential {
+        let mut keys = Vec::with_capacity(places.len());
+        for place in places {
+            let credential = match place {
+                KeyPlace::File(file) => self.file_key(file),
+                KeyPlace::Variable(variable) => self
+                    .variable_key(variable)
+                    .unwrap_or_else(|| self.unset_key(variable)),
+            };
+            if let Credential::Ours(read) = credential {
+                keys.extend(read);
+            }
+        }
+        match keys.is_empty() {
+            true => Credential::None,
+            false => Credential::Ours(keys),
+        }
     }
 
     fn admin_key(&mut self, source: &TextSource) -> Option<Secret> {
@@ -332,7 +353,7 @@ impl Sources<'_> {
 
     fn checked(&mut self, key: Result<Vec<u8>, String>, place: &Place) -> Credential {
         match key.and_then(header_value) {
-            Ok(secret) => Credential::Ours(secret),
+            Ok(secret) => Credential::Ours(vec![secret]),
             Err(text) => {
                 self.faults.push(place, text);
                 Credential::None

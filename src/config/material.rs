@@ -27,8 +27,8 @@ pub struct Material {
 /// Whose key goes to a provider.
 #[derive(Debug)]
 pub enum Credential {
-    /// Ours, whoever asks.
-    Ours(Secret),
+    /// Ours, whoever asks: at least one, in the order in which they are used.
+    Ours(Vec<Secret>),
     /// The caller's own, and only where the caller speaks the provider's wire.
     Caller,
     /// None goes out.

@@ -13,7 +13,7 @@ use crate::config::fields::Fields;
 use crate::config::node::Node;
 use crate::config::read_residency::residency;
 use crate::config::schema::{
-    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Server, Target,
+    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Order, Server, Target,
     UsageRecords,
 };
 use crate::config::{limits, read_key, read_price, read_provider, read_store, read_target};
@@ -198,6 +198,9 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     fields.require("targets", cure);
     let targets = targets(&mut fields, cure);
     let early = fields.whole("early_head_after_ms", EARLY_MS);
+    let words = Order::ALL.map(|order| (order.name(), order));
+    let order = fields.choice("order", &words);
+    let first_token = fields.whole("first_token_timeout_ms", limits::WAIT_OR_NONE);
     let residency = residency(&mut fields);
     fields.finish();
     Some(Model {
@@ -205,6 +208,8 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
         aliases,
         targets,
         early_head_after_ms: early.map(|said| said.value),
+        order: order.map_or_else(Order::default, |said| said.value),
+        first_token_ms: first_token.map(|said| said.value),
         residency,
     })
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use crate::config::facts::facts;
 use crate::config::fault::{At, Faults, Place};
 use crate::config::fields::{Fields, wrong_type};
+use crate::config::limits::WAIT_OR_NONE;
 use crate::config::node::{Node, Value};
 use crate::config::read_target::stated;
-use crate::config::schema::{KeySource, Provider, ProviderTimeouts, Roots, UsageMode};
+use crate::config::schema::{KeyPlace, KeySource, Provider, ProviderTimeouts, Roots, UsageMode};
+use crate::limits::PROVIDER_KEYS_MAX;
 
 /// Reads one provider; `None` where it is no table.
 pub fn read(node: Node, path: &str, faults: &mut Faults) -> Option<Provider> {
@@ -61,27 +63,36 @@ const WAIT_MS: core::ops::RangeInclusive<u64> = 1..=86_400_000;
 
 fn timeouts(fields: &mut Fields<'_>) -> ProviderTimeouts {
     let mut wait = |name| fields.whole(name, WAIT_MS).map(|said| said.value);
-    ProviderTimeouts {
+    let mut own = ProviderTimeouts {
         connect_ms: wait("connect_timeout_ms"),
         handshake_ms: wait("handshake_timeout_ms"),
         answer_head_ms: wait("answer_head_timeout_ms"),
         stream_stall_ms: wait("stream_stall_timeout_ms"),
-    }
+        first_token_ms: None,
+    };
+    let said = fields.whole("first_token_timeout_ms", WAIT_OR_NONE);
+    own.first_token_ms = said.map(|said| said.value);
+    own
 }
 
-/// At most one of `key_file`, `key_env` and `key`.
+/// At most one of `key_file`, `key_env`, `key` and `keys`.
 fn key_source(fields: &mut Fields<'_>) -> KeySource {
     let file = fields.text("key_file");
     let variable = fields.text("key_env");
     let word = fields.text("key");
+    let several = several(fields);
     let said = [
         file.as_ref().map(|said| &said.place),
         variable.as_ref().map(|said| &said.place),
         word.as_ref().map(|said| &said.place),
+        several.as_ref().map(|said| &said.place),
     ];
     if let Some(second) = said.into_iter().flatten().nth(1) {
-        let text = "a second source of the key; keep one of key_file, key_env and key";
+        let text = "a second source of the key; keep one of key_file, key_env, key and keys";
         fields.faults.push(second, text);
+    }
+    if let Some(several) = several {
+        return KeySource::Several(several.value);
     }
     if let Some(file) = file {
         return KeySource::File(file.map(PathBuf::from));
@@ -101,6 +112,52 @@ fn key_source(fields: &mut Fields<'_>) -> KeySource {
                         or name an environment variable as key_env";
             fields.faults.push(&word.place, text);
             KeySource::Unneeded
+        }
+    }
+}
+
+/// `keys = [{ file = "..." }, { env = "..." }]`: at least one.
+fn several(fields: &mut Fields<'_>) -> Option<At<Vec<KeyPlace>>> {
+    let (node, place) = fields.node("keys")?;
+    let items = match node.value {
+        Value::List(items) => items,
+        other => {
+            let text = wrong_type("an array of { file = ... } and { env = ... }", &other);
+            fields.faults.push(&place, text);
+            let value = Vec::new();
+            return Some(At { value, place });
+        }
+    };
+    if items.is_empty() {
+        let text = "name at least one key, as { file = \"...\" } or { env = \"...\" }";
+        fields.faults.push(&place, text);
+    }
+    if items.len() > PROVIDER_KEYS_MAX {
+        let text = format!(
+            "expected at most {PROVIDER_KEYS_MAX} keys, found {}",
+            items.len()
+        );
+        fields.faults.push(&place, text);
+    }
+    let mut value = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        let path = format!("{}[{index}]", place.path);
+        value.extend(key_place(item, &path, fields.faults));
+    }
+    Some(At { value, place })
+}
+
+fn key_place(node: Node, path: &str, faults: &mut Faults) -> Option<KeyPlace> {
+    let mut fields = Fields::new(node, path, faults)?;
+    let place = fields.place();
+    let (file, variable) = (fields.text("file"), fields.text("env"));
+    let faults = fields.finish();
+    match (file, variable) {
+        (Some(file), None) => Some(KeyPlace::File(file.map(PathBuf::from))),
+        (None, Some(variable)) => Some(KeyPlace::Variable(variable)),
+        (Some(_), Some(_)) | (None, None) => {
+            faults.push(&place, "expected one of file and env");
+            None
         }
     }
 }

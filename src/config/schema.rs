@@ -287,6 +287,8 @@ pub struct ProviderTimeouts {
     pub answer_head_ms: Option<u64>,
     /// Silence within a stream.
     pub stream_stall_ms: Option<u64>,
+    /// To a stream's first content, while another target could take over.
+    pub first_token_ms: Option<u64>,
 }
 
 /// Where a provider's key comes from.
@@ -303,8 +305,54 @@ pub enum KeySource {
     VariableOrCaller(At<String>),
     /// The caller's own key.
     Caller(Place),
+    /// Several of ours, in the order in which they are used.
+    Several(Vec<KeyPlace>),
     /// Said to need none.
     Unneeded,
+}
+
+/// Where one of several keys comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// A file.
+    File(At<PathBuf>),
+    /// An environment variable.
+    Variable(At<String>),
+}
+
+/// What decides among a model's targets of the same priority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The order of the list.
+    #[default]
+    Priority,
+    /// Shares by weight.
+    Weighted,
+    /// The shorter time to the first token.
+    Latency,
+    /// The shorter time for each token after the first.
+    Throughput,
+}
+
+impl Order {
+    /// Every one, in the order in which texts name them.
+    pub const ALL: [Self; 4] = [
+        Self::Priority,
+        Self::Weighted,
+        Self::Latency,
+        Self::Throughput,
+    ];
+
+    /// The word for it in the configuration, in requests and in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::Weighted => "weighted",
+            Self::Latency => "latency",
+            Self::Throughput => "throughput",
+        }
+    }
 }
 
 /// `[[model]]`
@@ -319,6 +367,10 @@ pub struct Model {
     /// Milliseconds after which a streamed chat gets its head; nought: never, `None`: as the server
     /// has it.
     pub early_head_after_ms: Option<u64>,
+    /// What decides among them.
+    pub order: Order,
+    /// To a stream's first content, in milliseconds; `None`: as at each provider.
+    pub first_token_ms: Option<u64>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
 }

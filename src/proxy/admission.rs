@@ -12,8 +12,10 @@ use crate::govern::account::{Amount, Bound, Now, Refused as Over, Standings, Who
 use crate::govern::estimate::input_tokens;
 use crate::govern::money;
 use crate::proxy::admitted::{Admission, now};
+use crate::proxy::choice::Asked;
 use crate::proxy::client::Client;
 use crate::proxy::own_limits::{self, OwnLimits};
+use crate::proxy::prepare::Purpose;
 use crate::proxy::reply::{Refused, Voice};
 use crate::proxy::worker::Worker;
 use crate::route::client_key::ClientKey;
@@ -52,9 +54,32 @@ impl Denied {
     }
 }
 
-/// Asks for a chat; `lines` takes what heads of answers say of the rates, the voice given back says
-/// it, whether the chat may be sent or not.
-pub fn chat<'l>(
+/// Asks for a chat or a count; `lines` takes what heads of answers say of the rates, the voice given
+/// back says it, whether the request may be sent or not.
+pub fn asked<'l>(
+    client: &mut Client<'_>,
+    asked: Asked<'_, '_>,
+    targets: &[Target],
+    voice: &Voice<'l>,
+    lines: &'l mut Vec<u8>,
+) -> (Voice<'l>, Result<(), Denied>) {
+    let Asked {
+        worker,
+        inbound,
+        peek,
+        ..
+    } = asked;
+    let key = inbound.key.as_deref();
+    match asked.purpose {
+        Purpose::Chat => {
+            let asked = (inbound.body(), peek, targets);
+            chat(client, worker, key, asked, voice, lines)
+        }
+        Purpose::Count => request(client, worker, (key, false), voice, lines),
+    }
+}
+
+fn chat<'l>(
     client: &mut Client<'_>,
     worker: &Worker,
     key: Option<&ClientKey>,

@@ -60,6 +60,8 @@ pub struct Delivery<'d, 'w> {
     pub strip_usage: bool,
     /// Another target could still take over.
     pub has_next: bool,
+    /// If so, when it is asked where a stream has no content yet.
+    pub patience: Option<Instant>,
     /// The JSON wire whose answer this is; `None` on relayed endpoints.
     pub wire: Option<Wire>,
     /// Takes out what was sent upstream and must not come back.
@@ -69,7 +71,8 @@ pub struct Delivery<'d, 'w> {
 }
 
 impl<'w> Delivery<'_, 'w> {
-    /// Delivers the answer.
+    /// Delivers the answer; `may_move` says whether another target is ready, and is asked where
+    /// this one takes too long.
     ///
     /// # Errors
     /// A failure before anything reached the client.
@@ -77,6 +80,7 @@ impl<'w> Delivery<'_, 'w> {
         mut self,
         client: &mut Client<'_>,
         upstream: Upstream,
+        may_move: &mut dyn FnMut() -> bool,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
         exchange.upstream_request_id = self.request_id(&upstream);
@@ -88,7 +92,7 @@ impl<'w> Delivery<'_, 'w> {
             (None, _) => {
                 let opening = self.pass_on(&upstream, exchange, success)?;
                 let mut relay = self.relay(upstream, opening, exchange);
-                relay.open(client, exchange).await?;
+                relay.open(client, may_move, exchange).await?;
                 Ok(Step::Relay(relay))
             }
             (Some(_), false) => boxed(|| self.translate_error(client, upstream, exchange)).await,
@@ -101,7 +105,7 @@ impl<'w> Delivery<'_, 'w> {
                     (true, Content::Events | Content::Unnamed) => {
                         let opening = self.translate_stream(&upstream, context, exchange);
                         let mut relay = self.relay(upstream, opening, exchange);
-                        relay.open(client, exchange).await?;
+                        relay.open(client, may_move, exchange).await?;
                         Ok(Step::Relay(relay))
                     }
                     (false, Content::Json | Content::Unnamed) => {
@@ -222,6 +226,7 @@ impl<'w> Delivery<'_, 'w> {
         let hold = opening
             .holds
             .then(|| upstream::attempts_end(exchange, self.worker.limits()));
+        let is_stream = opening.mode.is_stream();
         Box::new(Relay {
             worker: self.worker,
             state: State::new(Instant::from_nanos(exchange.head_at)),
@@ -233,10 +238,12 @@ impl<'w> Delivery<'_, 'w> {
             tenant: self.tenant,
             charge: None,
             out: opening.head,
+            patience: self.patience.filter(|_| is_stream && hold.is_some()),
             hold,
             scrubber: self.scrubber,
             stall_ms: self.provider.timeouts.stream_stall_ms,
             judged: None,
+            paced: None,
         })
     }
 
@@ -374,7 +381,7 @@ impl<'w> Delivery<'_, 'w> {
         let wires = (self.provider.wire, self.voice.wire);
         let told = {
             let mut tape = self.worker.tape.borrow_mut();
-            error::in_answer(wires, body, &[self.credential()], &mut tape)
+            error::in_answer(wires, body, &self.credentials(), &mut tape)
         };
         match told {
             Some(told) => {
@@ -409,16 +416,17 @@ impl<'w> Delivery<'_, 'w> {
         let has_retry_after = has("retry-after") || has("retry-after-ms");
         let told = {
             let mut tape = self.worker.tape.borrow_mut();
-            let secrets = [self.credential()];
+            let secrets = self.credentials();
             error::translate(wires, status, &body, has_retry_after, &secrets, &mut tape)
         };
         let told = (&told, "upstream_status");
         Ok(boxed(|| self.tell(client, upstream, told, exchange)).await)
     }
 
-    /// The credential that the provider was sent, and must not be heard of again.
-    fn credential(&self) -> &[u8] {
-        self.scrubber.as_ref().map_or(&[][..], Scrubber::credential)
+    /// The credentials that the provider was sent, and must not be heard of again.
+    fn credentials(&self) -> Vec<&[u8]> {
+        let scrubber = self.scrubber.as_ref();
+        scrubber.map_or_else(Vec::new, Scrubber::credentials)
     }
 
     /// Tells the client of a provider's error, in the client's wire.

@@ -2,46 +2,34 @@
 //!
 //! A target that cannot take the request is passed over, at the cost of no attempt: its wire
 //! cannot say what is asked, its model is known not to take what the content needs, no credential
-//! may go there, there is no room to translate it. So an
-//! answer is only ever thrown away for a target that is sure to be asked.
+//! may go there, there is no room to translate it. So an answer is only ever thrown away for a target
+//! that is sure to be asked.
 
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::config::material::Credential;
 use crate::net::clock::{self, Instant};
-use crate::proxy::inbound::Inbound;
-use crate::proxy::prepare::{self, Prepared, Purpose};
-use crate::proxy::worker::Worker;
+use crate::proxy::choice::{self, Asked, Lane};
+use crate::proxy::prepare::{self, Prepared, Purpose, To};
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
+use crate::telemetry::reasons::Reasons;
 use crate::wire::kind::Wire;
 use crate::wire::needs::{Need, Needs};
-use crate::wire::peeked::Peek;
-
-/// What the targets are asked.
-#[derive(Clone, Copy)]
-pub struct Asked<'r, 'w> {
-    /// This worker.
-    pub worker: &'w Worker,
-    /// The client's request.
-    pub inbound: &'r Inbound,
-    /// What was seen in its body.
-    pub peek: &'r Peek,
-    /// A chat or a count.
-    pub purpose: Purpose,
-}
 
 /// The targets that are left.
 pub struct Candidates<'r, 'w> {
     asked: Asked<'r, 'w>,
     targets: &'r [Target],
-    /// The place in `targets` that is looked at next.
-    left_first: Option<usize>,
-    /// Places that are looked at behind it, the next one last.
-    left: Vec<usize>,
+    /// What is looked at next.
+    left_first: Option<Lane>,
+    /// What is looked at behind it, the next one last.
+    left: Vec<Lane>,
+    /// What was asked last.
+    asked_last: Option<Lane>,
     /// Targets that may still be asked.
     attempts_left: u32,
-    /// Targets that have been asked.
+    /// Attempts that have been made.
     asked_count: u32,
     /// Past this no further one is.
     until: Instant,
@@ -68,14 +56,18 @@ pub struct Candidate<'r, 'w> {
     pub target: &'r Target,
     /// Its provider.
     pub provider: &'w Provider,
-    /// Targets that were asked before.
+    /// The target's place, and which of our credentials goes out.
+    pub lane: Lane,
+    /// Attempts that were made before.
     pub rank: u32,
+    /// That was at the same target, with another credential.
+    pub rotates: bool,
     /// What it is asked.
     pub request: Request,
 }
 
 impl Candidate<'_, '_> {
-    /// Whether another target was asked before.
+    /// Whether another attempt was made before.
     #[must_use]
     pub const fn is_fallback(&self) -> bool {
         self.rank > 0
@@ -91,67 +83,70 @@ pub enum Request {
 }
 
 impl<'r, 'w> Candidates<'r, 'w> {
-    /// The targets in order, those that are cooling down last; but for the first, they are asked
-    /// before `until`.
+    /// The targets in the order of `choice`, less those that are known to lack what the content
+    /// needs; but for the first, they are asked before `until`. A request that allows no fallback
+    /// has the first of the list that is left, whatever its order.
     #[must_use]
-    pub fn new(asked: Asked<'r, 'w>, targets: &'r [Target], until: Instant) -> Self {
-        let worker = asked.worker;
-        let is_pinned = !asked.peek.allows_fallbacks();
-        let (mut left_first, mut left) = (Some(0), Vec::new());
-        if !is_pinned && targets.len() > 1 {
-            let now = clock::now().as_nanos();
-            left = worker.cooldowns.borrow().order(targets, now);
-            left.reverse();
-            left_first = left.pop();
-        }
+    pub fn new(
+        asked: Asked<'r, 'w>,
+        targets: &'r [Target],
+        until: Instant,
+        reasons: &mut Reasons,
+    ) -> Self {
         let mut candidates = Self {
             asked,
             targets,
-            left_first,
-            left,
-            attempts_left: worker.limits().attempts_max,
+            left_first: Some(Lane::FIRST),
+            left: Vec::new(),
+            asked_last: None,
+            attempts_left: asked.worker.limits().attempts_max,
             asked_count: 0,
             until,
             next: None,
             refused: None,
             passed_over: Vec::new(),
         };
-        if !asked.peek.needs().is_empty() {
-            candidates.keep_capable(is_pinned);
+        if targets.len() > 1 && !asked.peek.allows_fallbacks() {
+            candidates.pin();
+            reasons.push("pinned");
         }
+        if !asked.peek.needs().is_empty() {
+            candidates.pass_over_incapable();
+        }
+        candidates.line_up(reasons);
         candidates
     }
 
-    /// Leaves out the targets that are known to lack what the content needs. A pinned request goes to
-    /// the first that is left.
-    fn keep_capable(&mut self, is_pinned: bool) {
+    /// Keeps of the list no more than the first that is left, and those that are passed over
+    /// before it.
+    fn pin(&mut self) {
+        let first = self.targets.iter().position(|it| self.asked.takes(it));
+        let pinned = first.and_then(|place| self.targets.get(..=place));
+        self.targets = pinned.unwrap_or(self.targets);
+    }
+
+    fn pass_over_incapable(&mut self) {
         let (plan, needs) = (&self.asked.worker.plan, self.asked.peek.needs());
-        let lacks = |target: &Target| plan.lacks(target, needs);
-        if self.targets.iter().all(|target| lacks(target).is_none()) {
-            return;
-        }
-        let count = if is_pinned { self.targets.len() } else { 0 };
-        let first = self.left_first.take();
-        let others = core::mem::take(&mut self.left).into_iter().rev();
-        let order = first.into_iter().chain(others).chain(1..count);
-        let mut kept = Vec::new();
-        for place in order {
-            let Some(target) = self.targets.get(place) else {
-                continue;
-            };
-            match lacks(target) {
-                None => kept.push(place),
-                Some(need) if kept.is_empty() || !is_pinned => {
-                    self.pass_over(target, lacking(needs, need), LACKS);
-                }
-                Some(_) => {}
+        for target in self.targets {
+            if let Some(need) = plan.lacks(target, needs) {
+                self.pass_over(target, lacking(needs, need), LACKS);
             }
         }
-        kept.reverse();
-        self.left_first = kept.pop();
-        if !is_pinned {
-            self.left = kept;
+    }
+
+    /// Brings what can take the request into its order. One way alone has none.
+    fn line_up(&mut self, reasons: &mut Reasons) {
+        let plan = &self.asked.worker.plan;
+        let has_one_key = |target| {
+            let provider = plan.provider_of(target);
+            provider.is_none_or(|provider| provider.key_count() == 1)
+        };
+        if matches!(self.targets, [only] if has_one_key(only) && self.asked.takes(only)) {
+            return;
         }
+        self.left = choice::lanes(&self.asked, self.targets, reasons);
+        self.left.reverse();
+        self.left_first = self.left.pop();
     }
 
     /// Makes the next target ready that can take the request; whether there is one, and it may be
@@ -163,11 +158,11 @@ impl<'r, 'w> Candidates<'r, 'w> {
         if self.attempts_left == 0 || (self.asked_count > 0 && self.is_too_late()) {
             return false;
         }
-        while let Some(place) = self.left_first.take().or_else(|| self.left.pop()) {
-            let Some(target) = self.targets.get(place) else {
+        while let Some(lane) = self.left_first.take().or_else(|| self.left.pop()) {
+            let Some(target) = self.targets.get(lane.place) else {
                 continue;
             };
-            match self.prepare(target) {
+            match self.prepare(target, lane) {
                 Ok(candidate) => {
                     let shared = &self.asked.worker.shared;
                     let percent = self.asked.worker.limits().retry_budget_percent;
@@ -179,6 +174,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
                     return true;
                 }
                 Err(refusal) => {
+                    self.leave(lane);
                     let word = word_of(&refusal);
                     self.pass_over(target, refusal, word);
                 }
@@ -193,7 +189,20 @@ impl<'r, 'w> Candidates<'r, 'w> {
         let next = self.next.take()?;
         self.attempts_left -= 1;
         self.asked_count += 1;
+        self.asked_last = Some(next.lane);
         Some(next)
+    }
+
+    /// Looks no more at a lane's target, with whichever credential.
+    pub fn leave(&mut self, lane: Lane) {
+        self.left.retain(|left| left.place != lane.place);
+    }
+
+    /// Whether the next look is at the same target with a credential that is well.
+    #[must_use]
+    pub fn may_rotate(&self, lane: Lane) -> bool {
+        let next = self.left.last();
+        next.is_some_and(|next| next.is_ready && next.place == lane.place)
     }
 
     /// Whether another target could take over. Not all that stands in its way is looked at: the
@@ -203,8 +212,8 @@ impl<'r, 'w> Candidates<'r, 'w> {
     pub fn may_follow(&self) -> bool {
         let worker = self.asked.worker;
         let providers = &worker.plan.providers;
-        let has_key = |place: &usize| {
-            let target = self.targets.get(*place);
+        let has_key = |lane: &Lane| {
+            let target = self.targets.get(lane.place);
             let provider = target.and_then(|target| providers.get(target.provider));
             provider.is_some_and(|provider| !matches!(provider.credential, Credential::Caller))
         };
@@ -237,12 +246,13 @@ impl<'r, 'w> Candidates<'r, 'w> {
         self.refused
     }
 
-    fn prepare(&self, target: &'r Target) -> Result<Candidate<'r, 'w>, Refusal> {
+    fn prepare(&self, target: &'r Target, lane: Lane) -> Result<Candidate<'r, 'w>, Refusal> {
         let Asked {
             worker,
             inbound,
             peek,
             purpose,
+            ..
         } = self.asked;
         let provider = worker
             .plan
@@ -252,15 +262,21 @@ impl<'r, 'w> Candidates<'r, 'w> {
         let request = if counts_here {
             Request::Estimate
         } else {
-            let at = (target, provider);
-            let is_fallback = self.asked_count > 0;
-            let prepared = prepare::prepare(worker, inbound, peek, at, purpose, is_fallback)?;
+            let to = To {
+                target,
+                provider,
+                credential: lane.credential,
+                fallback: self.asked_count > 0,
+            };
+            let prepared = prepare::prepare(worker, inbound, peek, to, purpose)?;
             Request::Send(Box::new(prepared))
         };
         Ok(Candidate {
             target,
             provider,
+            lane,
             rank: self.asked_count,
+            rotates: self.asked_last.is_some_and(|last| last.place == lane.place),
             request,
         })
     }

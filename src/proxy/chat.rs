@@ -10,16 +10,19 @@ use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
 use crate::proxy::admission;
 use crate::proxy::answer::Delivery;
-use crate::proxy::candidates::{Asked, Candidate, Candidates, Request, Unfit};
+use crate::proxy::candidates::{Candidate, Candidates, Request, Unfit};
+use crate::proxy::choice::{self, Asked, Lane};
 use crate::proxy::client::Client;
-use crate::proxy::cooldown::Slot;
+use crate::proxy::content::retry_after_ms;
 use crate::proxy::early::{EarlyHead, Waits};
 use crate::proxy::early_end;
 use crate::proxy::failure::{Blame, Failure, Kind};
+use crate::proxy::health::{Scope, Slot};
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
 use crate::proxy::local;
+use crate::proxy::patience::Patience;
 use crate::proxy::policy;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
@@ -59,6 +62,10 @@ pub async fn run<'w>(
     exchange.stream = peek.stream();
     client.stream.reader.expect_little(peek.stream());
     panic_if_told(worker, &asked);
+    let order = match choice::wish(inbound, &peek) {
+        Ok(order) => order,
+        Err(refused) => return Step::Over(reply::refuse(client, exchange, voice, &refused).await),
+    };
     let plan = &worker.plan;
     let forbidden = limited::in_chat(inbound.key.as_deref(), inbound.body(), worker.limits());
     let resolution = match &forbidden {
@@ -87,25 +94,20 @@ pub async fn run<'w>(
             return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
         }
     };
-    let key = inbound.key.as_deref();
-    let mut lines = Vec::new();
-    let (voice, admitted) = match purpose {
-        Purpose::Chat => {
-            let asked = (inbound.body(), &peek, &*targets);
-            admission::chat(client, worker, key, asked, voice, &mut lines)
-        }
-        Purpose::Count => admission::request(client, worker, (key, false), voice, &mut lines),
-    };
-    if let Err(denied) = admitted {
-        let refused = denied.refused();
-        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
-    }
     let asked = Asked {
         worker,
         inbound,
         peek: &peek,
         purpose,
+        model: plan.model(&asked).filter(|_| targets.len() > 1),
+        order,
     };
+    let mut lines = Vec::new();
+    let (voice, admitted) = admission::asked(client, asked, &targets, voice, &mut lines);
+    if let Err(denied) = admitted {
+        let refused = denied.refused();
+        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+    }
     let run = Run {
         asked,
         voice: &voice,
@@ -158,9 +160,10 @@ impl<'r, 'w> Run<'r, 'w> {
         exchange: &mut Exchange,
     ) -> Step<'w> {
         let until = upstream::attempts_end(exchange, self.asked.worker.limits());
-        let mut candidates = Candidates::new(self.asked, targets, until);
+        let mut candidates = Candidates::new(self.asked, targets, until, &mut exchange.route);
         let mut failed = None;
         while let Some(candidate) = candidates.take() {
+            let lane = candidate.lane;
             exchange.attempts.append(candidates.passed_over());
             let done = self
                 .attempt(client, candidate, &mut candidates, exchange)
@@ -170,6 +173,9 @@ impl<'r, 'w> Run<'r, 'w> {
                 Ok(step) => return step,
                 Err(failure) => {
                     let is_last = !failure.verdict().next_target || client.has_begun();
+                    if matches!(failure.scope, Scope::Target | Scope::Provider) {
+                        candidates.leave(lane);
+                    }
                     failed = Some(failure);
                     if is_last {
                         break;
@@ -214,6 +220,26 @@ impl<'r, 'w> Run<'r, 'w> {
         exchange.price = self.asked.worker.plan.price_number(target);
     }
 
+    /// Tells record and meters which target is tried now.
+    fn begin(&self, candidate: &Candidate<'_, '_>, exchange: &mut Exchange) {
+        let target = candidate.target;
+        self.name(target, exchange);
+        let is_sent = matches!(candidate.request, Request::Send(_));
+        exchange.target = is_sent.then_some(TargetAsked {
+            provider: target.provider,
+            number: target.number,
+            option: target.option,
+            rank: candidate.rank,
+        });
+        let counters = &mut self.asked.worker.meter.borrow_mut().counters;
+        if candidate.rotates {
+            counters.rotations += 1;
+            exchange.route.push("rotated");
+        } else if candidate.is_fallback() {
+            counters.fallbacks += 1;
+        }
+    }
+
     /// One attempt at one target, delivered if it may be shown.
     async fn attempt(
         &self,
@@ -223,18 +249,15 @@ impl<'r, 'w> Run<'r, 'w> {
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
         let is_fallback = candidate.is_fallback();
+        self.begin(&candidate, exchange);
         let Candidate {
             target,
             provider,
-            rank,
+            lane,
             request,
+            ..
         } = candidate;
         let worker = self.asked.worker;
-        self.name(target, exchange);
-        exchange.target = None;
-        if is_fallback {
-            worker.meter.borrow_mut().counters.fallbacks += 1;
-        }
         let prepared = match request {
             Request::Send(prepared) => prepared,
             Request::Estimate => {
@@ -243,12 +266,6 @@ impl<'r, 'w> Run<'r, 'w> {
                 return Ok(Step::Over(next));
             }
         };
-        exchange.target = Some(TargetAsked {
-            provider: target.provider,
-            number: target.number,
-            option: target.option,
-            rank,
-        });
         let losses = prepared.notes.count();
         exchange.losses = (losses > 0).then(|| prepared.notes.header());
         worker.meter.borrow_mut().counters.losses += losses as u64;
@@ -257,11 +274,20 @@ impl<'r, 'w> Run<'r, 'w> {
         } else {
             Instant::from_nanos(exchange.request_at)
         };
+        let until = is_fallback.then_some(others.until());
+        let mut may_move = || {
+            others.leave(lane);
+            others.make_ready()
+        };
         let at = At {
             provider: target.provider,
             facts: target.facts.as_deref().unwrap_or(&provider.facts),
             started,
-            until: is_fallback.then_some(others.until()),
+            until,
+            patience: self.first_token(provider, started).map(|until| Patience {
+                until,
+                may_move: &mut may_move,
+            }),
         };
         let outcome = upstream::attempt(client, worker, at, &prepared.out, exchange).await;
         let mut record = Attempt {
@@ -281,19 +307,34 @@ impl<'r, 'w> Run<'r, 'w> {
             Ok(upstream) => {
                 record.status = upstream.head.status;
                 let answer = (upstream, terms);
-                self.try_show(client, (target, provider), answer, others, exchange)
-                    .await
+                let at = (target, provider, lane);
+                self.try_show(client, at, answer, others, exchange).await
             }
             Err(failure) => Err(failure),
         };
-        self.note_attempt(target, (record, started), &result, exchange);
+        let slot = Slot::of(target, lane.credential);
+        self.note_attempt(slot, (record, started), &result, exchange);
         result
+    }
+
+    /// Until when a stream's first content is waited for, where another target could take over.
+    fn first_token(&self, provider: &Provider, started: Instant) -> Option<Instant> {
+        let Asked {
+            peek,
+            purpose,
+            model,
+            ..
+        } = self.asked;
+        let own = model.and_then(|model| model.first_token_ms);
+        let wait_ms = own.unwrap_or(provider.timeouts.first_token_ms);
+        let is_stream = peek.stream() && purpose == Purpose::Chat;
+        (wait_ms > 0 && is_stream).then(|| started.plus_ms(wait_ms))
     }
 
     /// Adds an attempt that is over to the record.
     fn note_attempt(
         &self,
-        target: &Target,
+        slot: Slot,
         (mut record, started): (Attempt, Instant),
         result: &Result<Step<'w>, Failure>,
         exchange: &mut Exchange,
@@ -308,7 +349,7 @@ impl<'r, 'w> Run<'r, 'w> {
             record.fault = Some(failure.verdict().word);
             record.detail.clone_from(&failure.detail);
             exchange.forget_answer();
-            self.note_failure(target, failure);
+            self.note_failure(slot, failure);
         }
         exchange.attempts.push(record);
     }
@@ -318,7 +359,7 @@ impl<'r, 'w> Run<'r, 'w> {
     async fn try_show(
         &self,
         client: &mut Client<'_>,
-        at: (&Target, &'w Provider),
+        at: (&Target, &'w Provider, Lane),
         answer: (Upstream, Terms),
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
@@ -336,7 +377,7 @@ impl<'r, 'w> Run<'r, 'w> {
     async fn show(
         &self,
         client: &mut Client<'_>,
-        (target, provider): (&Target, &'w Provider),
+        (target, provider, lane): (&Target, &'w Provider, Lane),
         (upstream, terms): (Upstream, Terms),
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
@@ -346,27 +387,23 @@ impl<'r, 'w> Run<'r, 'w> {
             inbound,
             peek,
             purpose,
+            ..
         } = self.asked;
+        let slot = Slot::of(target, lane.credential);
         let status = upstream.head.status;
-        let ours = provider.head.credential_line.is_some();
-        if ours && matches!(status, 401 | 403) {
-            worker.meter.borrow_mut().counters.credential_refused += 1;
+        let failed = self.failed(provider, &upstream);
+        let rotates = failed.as_ref().is_some_and(is_of_key) && others.may_rotate(lane);
+        if !rotates {
+            others.leave(lane);
         }
-        let kind = if ours && status == 401 {
-            Kind::Credential
-        } else {
-            Kind::Status
-        };
-        let lets_next = provider.retry_on.contains(status);
-        let failed = (lets_next || kind == Kind::Credential)
-            .then(|| Failure::with_detail(kind, format!("status {status}")));
         if let Some(failure) = &failed {
+            let lets_next = rotates || provider.retry_on.contains(status);
             if lets_next && !client.has_begun() && others.make_ready() {
                 return Err(failure.clone());
             }
-            self.note_failure(target, failure);
-            if kind == Kind::Credential {
-                exchange.fault = Some(kind.verdict().word);
+            self.note_failure(slot, failure);
+            if failure.kind == Kind::Credential {
+                exchange.fault = Some(failure.verdict().word);
             }
         }
         let delivery = Delivery {
@@ -379,26 +416,53 @@ impl<'r, 'w> Run<'r, 'w> {
             stream: peek.stream() && purpose == Purpose::Chat,
             strip_usage: terms.strip_usage,
             has_next: !client.has_begun() && others.may_follow(),
+            patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
             wire: Some(provider.wire),
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.tenant(),
         };
-        let mut step = boxed(|| delivery.run(client, upstream, exchange)).await?;
+        let mut may_move = || others.make_ready();
+        let may_move: &mut dyn FnMut() -> bool = &mut may_move;
+        let mut step = boxed(|| delivery.run(client, upstream, may_move, exchange)).await?;
         match &mut step {
             _ if failed.is_some() => {}
-            Step::Over(_) => worker.cooldowns.borrow_mut().succeeded(Slot::of(target)),
+            Step::Over(_) => {
+                let now = clock::now().as_nanos();
+                worker.shared.health.succeeded(slot, now);
+            }
             // A head is no answer yet.
-            Step::Relay(relay) => relay.judged = Some(Slot::of(target)),
+            Step::Relay(relay) => (relay.judged, relay.paced) = (Some(slot), Some(slot)),
         }
         Ok(step)
     }
 
-    fn note_failure(&self, target: &Target, failure: &Failure) {
+    /// What the status of an answer says against the target, or against our credential.
+    fn failed(&self, provider: &Provider, upstream: &Upstream) -> Option<Failure> {
+        let status = upstream.head.status;
+        let keys = provider.secrets().len();
+        if keys > 0 && matches!(status, 401 | 403) {
+            let counters = &mut self.asked.worker.meter.borrow_mut().counters;
+            counters.credential_refused += 1;
+        }
+        let (kind, scope) = match status {
+            401 if keys > 0 => (Kind::Credential, Scope::Credential),
+            402 if keys > 1 => (Kind::Status, Scope::Credential),
+            403 if keys > 1 => (Kind::Status, Scope::Lane),
+            429 if keys > 0 => (Kind::Status, Scope::Lane),
+            _ => (Kind::Status, Scope::Target),
+        };
+        let of_key = keys > 1 && matches!(scope, Scope::Credential | Scope::Lane);
+        let counts = provider.retry_on.contains(status) || of_key || kind == Kind::Credential;
+        counts.then(|| Failure {
+            scope,
+            retry_after_ms: retry_after_ms(upstream),
+            ..Failure::with_detail(kind, format!("status {status}"))
+        })
+    }
+
+    fn note_failure(&self, slot: Slot, failure: &Failure) {
         if failure.verdict().blame == Blame::Upstream {
-            let worker = self.asked.worker;
-            let now = clock::now().as_nanos();
-            let mut cooldowns = worker.cooldowns.borrow_mut();
-            cooldowns.failed(Slot::of(target), failure.kind.scope(), now, worker.limits());
+            self.asked.worker.note_failure(slot, failure);
         }
     }
 
@@ -425,6 +489,11 @@ impl<'r, 'w> Run<'r, 'w> {
         };
         reply::refuse(client, exchange, self.voice, &refused).await
     }
+}
+
+/// Whether a failure fell on one credential, so that another may do.
+const fn is_of_key(failure: &Failure) -> bool {
+    matches!(failure.scope, Scope::Credential | Scope::Lane)
 }
 
 async fn refuse_unknown(

@@ -57,3 +57,54 @@ pub fn declared_length(upstream: &Upstream) -> Option<u64> {
     let value = upstream.head.field(&upstream.buf, "content-length")?;
     core::str::from_utf8(value).ok()?.parse().ok()
 }
+
+/// For how many milliseconds the provider asks to be left alone. A date says nothing here: its
+/// clock is not ours.
+#[must_use]
+pub fn retry_after_ms(upstream: &Upstream) -> Option<u64> {
+    let number = |name| {
+        let value = upstream.head.field(&upstream.buf, name)?;
+        core::str::from_utf8(value).ok()
+    };
+    let exact = number("retry-after-ms").and_then(|text| thousandths(text, 1));
+    exact.or_else(|| thousandths(number("retry-after")?, 1_000))
+}
+
+/// A plain decimal, times `unit`, what lies behind thousandths dropped.
+fn thousandths(text: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let fraction: String = fraction.chars().chain("000".chars()).take(3).collect();
+    let part = fraction.parse::<u64>().ok()?.saturating_mul(unit) / 1_000;
+    let whole = whole.parse().unwrap_or(u64::MAX);
+    Some(whole.saturating_mul(unit).saturating_add(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousandths;
+
+    #[test]
+    fn lg10_retry_after_is_a_plain_decimal_or_nothing() {
+        for (text, unit, expected) in [
+            ("9", 1_000, Some(9_000)),
+            ("0", 1_000, Some(0)),
+            ("1.5", 1_000, Some(1_500)),
+            ("0.0619", 1_000, Some(61)),
+            ("250", 1, Some(250)),
+            ("250.9", 1, Some(250)),
+            ("99999999999999999999999", 1_000, Some(u64::MAX)),
+            ("", 1_000, None),
+            ("-1", 1_000, None),
+            ("1e3", 1_000, None),
+            (".5", 1_000, None),
+            ("5.", 1_000, None),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", 1_000, None),
+        ] {
+            assert_eq!(thousandths(text, unit), expected, "{text}");
+        }
+    }
+}

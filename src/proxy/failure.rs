@@ -6,7 +6,7 @@
 //! that had nothing else to say is told in its own words.
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
-use crate::proxy::cooldown::Scope;
+use crate::proxy::health::Scope;
 
 /// Something that ended an attempt or an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub struct Failure {
     pub detail: Option<String>,
     /// What the provider itself said, in a stream that had nothing else to say.
     pub said: Option<Box<ErrorFacts>>,
+    /// What it fell on, where the provider is to blame.
+    pub scope: Scope,
+    /// The provider asks to be left alone for so long.
+    pub retry_after_ms: Option<u64>,
 }
 
 /// Who is to blame.
@@ -53,6 +57,8 @@ pub enum Kind {
     Stale,
     /// No answer head in time.
     HeadTimeout,
+    /// No content of a stream in the time after which another target is asked.
+    FirstToken,
     /// The answer's head or framing is malformed.
     Framing,
     /// A status that lets the next target have a try.
@@ -112,6 +118,8 @@ impl Failure {
             kind,
             detail: None,
             said: None,
+            scope: kind.scope(),
+            retry_after_ms: None,
         }
     }
 
@@ -119,9 +127,8 @@ impl Failure {
     #[must_use]
     pub fn with_detail(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
-            kind,
             detail: Some(detail.into()),
-            said: None,
+            ..Self::new(kind)
         }
     }
 
@@ -211,6 +218,14 @@ impl Kind {
                 Timeout,
                 true,
                 "head_timeout",
+                "upstream did not answer in time",
+            ),
+            Self::FirstToken => (
+                Upstream,
+                504,
+                Timeout,
+                true,
+                "first_token",
                 "upstream did not answer in time",
             ),
             Self::Framing => (
@@ -347,22 +362,20 @@ impl Kind {
 }
 
 impl Kind {
-    /// What steps back for it, where the provider is to blame: no connection and a refused
-    /// credential fall on every model there.
-    #[must_use]
-    pub const fn scope(self) -> Scope {
+    /// What it falls on, where the provider is to blame: no connection on every model there, a
+    /// refused credential on every model that is asked with it.
+    const fn scope(self) -> Scope {
         match self {
-            Self::Unresolved
-            | Self::Network
-            | Self::Connect
-            | Self::ConnectTimeout
-            | Self::Tls
-            | Self::Credential => Scope::Provider,
+            Self::Unresolved | Self::Network | Self::Connect | Self::ConnectTimeout | Self::Tls => {
+                Scope::Provider
+            }
+            Self::Credential => Scope::Credential,
             Self::ClientGone
             | Self::ClientStalled
             | Self::Reset
             | Self::Stale
             | Self::HeadTimeout
+            | Self::FirstToken
             | Self::Framing
             | Self::Status
             | Self::Redirect
@@ -408,12 +421,18 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), ALL.len());
-        for kind in [Kind::ConnectTimeout, Kind::HeadTimeout, Kind::BodyStall] {
+        for kind in [
+            Kind::ConnectTimeout,
+            Kind::HeadTimeout,
+            Kind::FirstToken,
+            Kind::BodyStall,
+        ] {
             assert_eq!(kind.verdict().status, 504);
         }
     }
 
-    const ALL: [Kind; 26] = [
+    const ALL: [Kind; 27] = [
+        Kind::FirstToken,
         Kind::Status,
         Kind::Credential,
         Kind::ClientGone,

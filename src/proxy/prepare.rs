@@ -57,6 +57,19 @@ pub enum Purpose {
     Count,
 }
 
+/// Where an attempt goes.
+#[derive(Clone, Copy, Debug)]
+pub struct To<'t> {
+    /// The target.
+    pub target: &'t Target,
+    /// Its provider.
+    pub provider: &'t Provider,
+    /// Which of our credentials goes out, by its place at the provider.
+    pub credential: usize,
+    /// Another attempt was made before.
+    pub fallback: bool,
+}
+
 /// Prepares an attempt.
 ///
 /// # Errors
@@ -65,14 +78,13 @@ pub fn prepare(
     worker: &Worker,
     inbound: &Inbound,
     peek: &Peek,
-    (target, provider): (&Target, &Provider),
+    to: To<'_>,
     purpose: Purpose,
-    fallback: bool,
 ) -> Result<Prepared, Refusal> {
-    if inbound.wire == provider.wire {
-        same_wire(worker, inbound, peek, (target, provider), purpose, fallback)
+    if inbound.wire == to.provider.wire {
+        same_wire(worker, inbound, peek, to, purpose)
     } else {
-        translated(worker, inbound, peek, (target, provider), fallback)
+        translated(worker, inbound, peek, to)
     }
 }
 
@@ -80,10 +92,12 @@ fn same_wire(
     worker: &Worker,
     inbound: &Inbound,
     peek: &Peek,
-    (target, provider): (&Target, &Provider),
+    to: To<'_>,
     purpose: Purpose,
-    fallback: bool,
 ) -> Result<Prepared, Refusal> {
+    let To {
+        target, provider, ..
+    } = to;
     let body = inbound.body();
     let asked = peek.model(body);
     let renamed = !asked.is(&target.model);
@@ -109,7 +123,8 @@ fn same_wire(
         provider,
         translated: false,
         body_beta: None,
-        fallback,
+        credential: to.credential,
+        fallback: to.fallback,
     };
     let mut head = start_head(inbound, provider, purpose, &facts)?;
     if inbound.field("content-type").is_none() {
@@ -208,9 +223,11 @@ fn translated(
     worker: &Worker,
     inbound: &Inbound,
     peek: &Peek,
-    (target, provider): (&Target, &Provider),
-    fallback: bool,
+    to: To<'_>,
 ) -> Result<Prepared, Refusal> {
+    let To {
+        target, provider, ..
+    } = to;
     let context = RequestContext {
         from: inbound.wire,
         to: provider.wire,
@@ -243,7 +260,8 @@ fn translated(
         provider,
         translated: true,
         body_beta: done.beta.as_deref(),
-        fallback,
+        credential: to.credential,
+        fallback: to.fallback,
     };
     let mut head = start_head(inbound, provider, Purpose::Chat, &facts)?;
     head.extend_from_slice(b"content-type: application/json\r\n");

@@ -26,9 +26,9 @@ use crate::proxy::answer_head::BodyForm;
 use crate::proxy::body_mode::Mode;
 use crate::proxy::budget::Charge;
 use crate::proxy::client::{self, Client, Taking};
-use crate::proxy::cooldown::Slot;
 use crate::proxy::drain::Phase;
 use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::health::Slot;
 use crate::proxy::scrub::Scrubber;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::worker::Worker;
@@ -78,7 +78,9 @@ pub struct Relay<'w> {
     pub out: Vec<u8>,
     /// Hold the start-up frames back until then: another target could still take over.
     pub hold: Option<Instant>,
-    /// Takes the provider's credential out.
+    /// Until when the first content is waited for, where another target could take over.
+    pub patience: Option<Instant>,
+    /// Takes the provider's credentials out.
     pub scrubber: Option<Scrubber<'w>>,
     /// Silence of the provider that ends the stream.
     pub stall_ms: u64,
@@ -86,8 +88,10 @@ pub struct Relay<'w> {
     pub tenant: usize,
     /// What is charged for the event at hand.
     pub charge: Option<Charge>,
-    /// The target whose cool-down this answer ends, or begins, once it is known to be good or not.
+    /// The target whose circuit this answer closes, or opens, once it is known to be good or not.
     pub judged: Option<Slot>,
+    /// The target whose pace this answer tells.
+    pub paced: Option<Slot>,
     /// How the body and its meaning stand.
     pub state: State,
 }
@@ -154,13 +158,15 @@ impl Relay<'_> {
     /// Brings the answer to its commit: a stream at once, but where another target could still take
     /// over; a translated one with its first event, or soon, so that an error in its place is an
     /// answer however its bytes arrive; a whole answer with its first byte, before which a break is
-    /// an answer of ours. Nothing has been written when this returns.
+    /// an answer of ours. Nothing has been written when this returns. `may_move` says whether
+    /// another target is ready.
     ///
     /// # Errors
     /// A failure before commit.
     pub async fn open(
         &mut self,
         client: &mut Client<'_>,
+        may_move: &mut dyn FnMut() -> bool,
         exchange: &mut Exchange,
     ) -> Result<(), Failure> {
         loop {
@@ -174,6 +180,14 @@ impl Relay<'_> {
             }
             if !self.waits() {
                 return Ok(());
+            }
+            if self.patience.is_some_and(|end| self.state.turned >= end) {
+                if may_move() {
+                    return Err(Failure::new(Kind::FirstToken));
+                }
+                // Nobody takes over: what came is held back for nobody.
+                (self.patience, self.hold) = (None, None);
+                continue;
             }
             if let Flow::ClientLost(kind) = self.turn(client, exchange, false).await {
                 return Err(Failure::new(kind));
@@ -194,7 +208,7 @@ impl Relay<'_> {
     ) -> Next {
         while !self.is_over() {
             if self.state.content {
-                self.judge(None);
+                self.judge(None, exchange);
             }
             if let Flow::ClientLost(kind) = self.turn(client, exchange, true).await {
                 return self.client_lost(kind, exchange);
@@ -379,6 +393,9 @@ impl Relay<'_> {
             Some(end) if !committed => end.min(stall_at),
             Some(_) | None => stall_at,
         };
+        if let Some(end) = self.patience.filter(|_| !committed) {
+            wait_until = wait_until.min(end);
+        }
         if committed {
             self.ping_if_due();
             if !self.out.is_empty() {

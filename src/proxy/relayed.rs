@@ -311,6 +311,7 @@ impl<'w> Request<'_, 'w> {
             facts: self.facts_of(&routed)?,
             started,
             until: None,
+            patience: None,
         };
         let upstream = upstream::attempt(client, self.worker, at, &out, exchange).await;
         self.deliver(client, inbound, (index, started, upstream), exchange)
@@ -432,11 +433,13 @@ impl<'w> Request<'_, 'w> {
             stream: false,
             strip_usage: false,
             has_next: false,
+            patience: None,
             wire: None,
             scrubber,
             tenant: self.tenant(),
         };
-        let delivered = boxed(|| delivery.run(client, upstream, exchange)).await;
+        let stays: &mut dyn FnMut() -> bool = &mut || false;
+        let delivered = boxed(|| delivery.run(client, upstream, stays, exchange)).await;
         delivered.map_err(Missed::Failure)
     }
 
@@ -509,6 +512,7 @@ fn start_head(inbound: &Inbound, provider: &Provider, path: &[u8]) -> Result<Vec
         provider,
         translated: false,
         body_beta: None,
+        credential: FIRST_KEY,
         fallback: false,
     };
     upstream_head::fields(&mut head, inbound, &facts)
@@ -525,3 +529,7 @@ fn bad_body(fault: PeekFault) -> Missed {
         code: None,
     })
 }
+
+/// Of several credentials the first: what one has left at the provider (a file, a batch) the others
+/// may not find there.
+const FIRST_KEY: usize = 0;

@@ -1,11 +1,11 @@
-//! Takes a provider's credential out of what the provider sends.
+//! Takes a provider's credentials out of what the provider sends.
 //!
 //! The bytes are overwritten by `*`, so lengths stay as they were; a credential that is cut
 //! between two reads is found because the end of a read that may be its beginning waits for the
 //! next. Everything else passes at once. Spelt with JSON's escapes it is found as well (see
 //! `escaped`), for which only what has an escape of one of its letters is read letter by letter.
 //!
-//! Invariant: at most the longest spelling of the credential is held back.
+//! Invariant: at most the longest spelling of each credential is held back.
 
 use memchr::memmem::Finder;
 
@@ -17,9 +17,16 @@ use crate::translate::progress::Progress;
 #[derive(Debug)]
 pub struct Needle(Finder<'static>);
 
-/// Watches one answer for one credential.
+/// Watches one answer for every credential of its provider; nearly always there is one.
 #[derive(Debug)]
 pub struct Scrubber<'k> {
+    first: Watch<'k>,
+    rest: Vec<Watch<'k>>,
+}
+
+/// Watches one answer for one credential.
+#[derive(Debug)]
+struct Watch<'k> {
     needle: Held<'k>,
     held: Vec<u8>,
 }
@@ -43,13 +50,14 @@ impl Needle {
 }
 
 impl<'k> Scrubber<'k> {
-    /// A scrubber for a provider's credential.
+    /// A scrubber for a provider's credentials; none where nothing is to be looked for.
     #[must_use]
-    pub const fn new(needle: &'k Needle) -> Self {
-        Self {
-            needle: Held::Lent(needle),
-            held: Vec::new(),
-        }
+    pub fn new(needles: &'k [Needle]) -> Option<Self> {
+        let mut watches = needles.iter().map(|needle| Watch::new(Held::Lent(needle)));
+        Some(Self {
+            first: watches.next()?,
+            rest: watches.collect(),
+        })
     }
 
     /// A scrubber for a caller's credential.
@@ -57,15 +65,103 @@ impl<'k> Scrubber<'k> {
     pub fn owned(credential: &[u8]) -> Option<Self> {
         let needle = Held::Own(Box::new(Needle::new(credential)?));
         Some(Self {
-            needle,
-            held: Vec::new(),
+            first: Watch::new(needle),
+            rest: Vec::new(),
         })
     }
 
-    /// The credential.
+    /// The credentials.
     #[must_use]
-    pub fn credential(&self) -> &[u8] {
-        self.finder().needle()
+    pub fn credentials(&self) -> Vec<&[u8]> {
+        let needles = self.watches().map(|watch| watch.finder().needle());
+        needles.collect()
+    }
+
+    fn watches(&self) -> impl Iterator<Item = &Watch<'k>> {
+        core::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// Whether `text` holds a credential.
+    #[must_use]
+    pub fn finds(&self, text: &[u8]) -> bool {
+        self.watches().any(|watch| watch.finds(text))
+    }
+
+    /// Hands `input` to `pass`, the credentials blanked out; almost always as it is.
+    pub fn pass(&mut self, input: &[u8], mut pass: impl FnMut(&[u8]) -> Progress) -> Progress {
+        if self.rest.is_empty() {
+            return self.first.pass(input, pass);
+        }
+        let rest = &mut self.rest;
+        let through = |text: &[u8]| pass_through(rest, text, &mut pass);
+        self.first.pass(input, through)
+    }
+
+    /// Ends the answer: what was held back.
+    pub fn finish(&mut self) -> Option<Vec<u8>> {
+        let mut held = self.first.finish();
+        for watch in &mut self.rest {
+            let mut out = Vec::new();
+            if let Some(text) = held {
+                watch.pass(&text, |clean| {
+                    out.extend_from_slice(clean);
+                    Progress::START
+                });
+            }
+            out.extend(watch.finish().unwrap_or_default());
+            held = (!out.is_empty()).then_some(out);
+        }
+        held
+    }
+
+    /// Blanks a whole text in place.
+    pub fn blank(&self, text: &mut [u8]) {
+        for watch in self.watches() {
+            watch.blank_open(text);
+        }
+    }
+
+    /// A text that was decoded with the credentials blanked out, if it had to be: escapes may have
+    /// hidden them until then. Where the text was cut, a credential's beginning may stand at its end.
+    #[must_use]
+    pub fn cleaned(&self, text: &str) -> Option<String> {
+        let mut clean = None;
+        for watch in self.watches() {
+            let cleaner = watch.cleaned(clean.as_deref().unwrap_or(text));
+            clean = cleaner.or(clean);
+        }
+        clean
+    }
+
+    /// Cleans what a provider's error says.
+    pub fn clean_error(&self, facts: &mut ErrorFacts) {
+        let texts = [&mut facts.message, &mut facts.param, &mut facts.code];
+        for text in texts.into_iter().flatten() {
+            if let Some(clean) = self.cleaned(text) {
+                *text = clean;
+            }
+        }
+    }
+}
+
+/// Hands `text` through one watch after the other.
+fn pass_through(
+    watches: &mut [Watch<'_>],
+    text: &[u8],
+    pass: &mut dyn FnMut(&[u8]) -> Progress,
+) -> Progress {
+    match watches.split_first_mut() {
+        None => pass(text),
+        Some((watch, rest)) => watch.pass(text, |text| pass_through(rest, text, pass)),
+    }
+}
+
+impl<'k> Watch<'k> {
+    const fn new(needle: Held<'k>) -> Self {
+        Self {
+            needle,
+            held: Vec::new(),
+        }
     }
 
     const fn finder(&self) -> &Finder<'static> {
@@ -75,14 +171,11 @@ impl<'k> Scrubber<'k> {
         }
     }
 
-    /// Whether `text` holds the credential.
-    #[must_use]
-    pub fn finds(&self, text: &[u8]) -> bool {
+    fn finds(&self, text: &[u8]) -> bool {
         self.finder().find(text).is_some()
     }
 
-    /// Hands `input` to `pass`, the credential blanked out; almost always as it is.
-    pub fn pass(&mut self, input: &[u8], mut pass: impl FnMut(&[u8]) -> Progress) -> Progress {
+    fn pass(&mut self, input: &[u8], mut pass: impl FnMut(&[u8]) -> Progress) -> Progress {
         let needle = self.finder().needle();
         if self.held.is_empty()
             && !self.finds(input)
@@ -99,14 +192,8 @@ impl<'k> Scrubber<'k> {
         pass(text.get(..cut).unwrap_or_default())
     }
 
-    /// Ends the answer: what was held back.
-    pub fn finish(&mut self) -> Option<Vec<u8>> {
+    fn finish(&mut self) -> Option<Vec<u8>> {
         (!self.held.is_empty()).then(|| core::mem::take(&mut self.held))
-    }
-
-    /// Blanks a whole text in place.
-    pub fn blank(&self, text: &mut [u8]) {
-        self.blank_open(text);
     }
 
     /// Blanks a text in place; where the beginning of one more credential starts at its end.
@@ -141,10 +228,7 @@ impl<'k> Scrubber<'k> {
         }
     }
 
-    /// A text that was decoded with the credential blanked out, if it had to be: escapes may have
-    /// hidden it until then. Where the text was cut, the credential's beginning may stand at its end.
-    #[must_use]
-    pub fn cleaned(&self, text: &str) -> Option<String> {
+    fn cleaned(&self, text: &str) -> Option<String> {
         let open = self.open_end(text.as_bytes());
         if !self.finds(text.as_bytes()) && open < CREDENTIAL_BYTES_MIN {
             return None;
@@ -158,16 +242,6 @@ impl<'k> Scrubber<'k> {
             end.fill(b'*');
         }
         Some(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    /// Cleans what a provider's error says.
-    pub fn clean_error(&self, facts: &mut ErrorFacts) {
-        let texts = [&mut facts.message, &mut facts.param, &mut facts.code];
-        for text in texts.into_iter().flatten() {
-            if let Some(clean) = self.cleaned(text) {
-                *text = clean;
-            }
-        }
     }
 
     /// How many bytes at the end of `text` may be the beginning of the credential.
@@ -271,10 +345,35 @@ mod tests {
         let mut out = Vec::new();
         for byte in text.as_bytes() {
             pass(&mut scrubber, &[*byte], &mut out);
-            assert!(scrubber.held.len() <= key.len() * escaped::LETTER_BYTES_MAX);
+            assert!(scrubber.first.held.len() <= key.len() * escaped::LETTER_BYTES_MAX);
         }
         out.extend(scrubber.finish().unwrap_or_default());
         assert_eq!(out, text.as_bytes());
+    }
+
+    #[test]
+    fn p24_every_credential_of_a_provider_is_blanked_however_the_answer_is_cut() {
+        let needles = [&b"sk-secret-1"[..], b"sk-secret-22", b"other-key"].map(Needle::new);
+        let needles: Vec<Needle> = needles.into_iter().flatten().collect();
+        let text = br#"sk-sk-secret-1 sk-secret-22 oth\u0065r-key sk-secret-2sk-secret-22"#;
+        let expected = br#"sk-*********** ************ ************** sk-secret-2************"#;
+        for first in 0..=text.len() {
+            for second in first..=text.len() {
+                let mut scrubber = Scrubber::new(&needles).unwrap();
+                let mut out = Vec::new();
+                for part in [&text[..first], &text[first..second], &text[second..]] {
+                    pass(&mut scrubber, part, &mut out);
+                }
+                out.extend(scrubber.finish().unwrap_or_default());
+                assert_eq!(out, expected, "{first} {second}");
+            }
+        }
+        let scrubber = Scrubber::new(&needles).unwrap();
+        let clean = scrubber.cleaned("sk-secret-1 other-key sk-secret-2");
+        assert_eq!(clean.as_deref(), Some("*********** ********* ***********"));
+        assert!(scrubber.finds(b"an other-key") && !scrubber.finds(b"another key"));
+        assert_eq!(scrubber.credentials().len(), 3);
+        assert!(Scrubber::new(&[]).is_none());
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::ingress::{self, Begun, BodyRefusal, Pace};
 use crate::proxy::limited;
 use crate::proxy::missed::{Missed, unread};
+use crate::proxy::patience::Wait;
 use crate::proxy::reply::Refused;
 use crate::proxy::upstream::{self, Early, Outbound, Upstream};
 use crate::proxy::worker::Worker;
@@ -223,7 +224,11 @@ impl Upload {
         let method = self.method;
         // The body came at the client's pace: the wait begins behind it.
         let until = clock::now().plus_ms(upstream::wait_ms(worker, provider));
-        let at = (provider, until);
+        let wait = Wait {
+            until,
+            patience: None,
+        };
+        let at = (provider, wait);
         let read = upstream::read_answer(client, worker, at, stream, arrived, method, exchange);
         Ok(read.await.map_err(upstream::fresh_name))
     }

@@ -22,8 +22,9 @@ use crate::net::stream::Stream;
 use crate::net::task;
 use crate::net::timer::{self, Deadline};
 use crate::net::turn;
-use crate::proxy::client::{Client, Interrupt};
+use crate::proxy::client::Client;
 use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::patience::{Patience, Wait, await_head, interrupted};
 use crate::proxy::worker::Worker;
 use crate::route::target::TargetFacts;
 use crate::telemetry::attempts::{Attempt, Peer};
@@ -197,7 +198,6 @@ impl core::fmt::Debug for Upstream {
 }
 
 /// Where and when one attempt is made.
-#[derive(Clone, Copy, Debug)]
 pub struct At<'p> {
     /// The provider, by its place in the plan.
     pub provider: usize,
@@ -208,6 +208,8 @@ pub struct At<'p> {
     /// Where an attempt before it failed: when its answer is no longer waited for, whatever the
     /// provider's own timeout.
     pub until: Option<Instant>,
+    /// When another target is asked instead.
+    pub patience: Option<Patience<'p>>,
 }
 
 /// Sends the request to a provider and reads the head of its answer; a pooled connection that
@@ -226,35 +228,38 @@ pub async fn attempt(
         provider,
         started,
         facts,
-        ..
+        until,
+        mut patience,
     } = at;
     exchange.peer = None;
+    let until = |up_at: Instant| {
+        let own = up_at.plus_ms(wait_ms(worker, provider));
+        until.map_or(own, |until| own.min(until))
+    };
     let pooled = worker.pool.borrow_mut().take(provider, started);
     let admits = |stream: &Stream| stream.peer().is_none_or(|peer| facts.admits(peer.ip()));
     if let Some(stream) = pooled.filter(admits) {
         exchange.peer = peer_of(&stream);
-        let until = at.until(worker, started);
-        let outcome = send_and_read(client, worker, (provider, until), stream, out, exchange).await;
+        let wait = Wait {
+            until: until(started),
+            patience: patience.as_mut(),
+        };
+        let outcome = send_and_read(client, worker, (provider, wait), stream, out, exchange).await;
         match outcome {
             Err(failure) if may_replace(worker, &failure, started) => {
-                note_stale(worker, at, failure, exchange);
+                note_stale(worker, (provider, started), failure, exchange);
             }
             outcome => return outcome.map_err(fresh_name),
         }
     }
     let (stream, up_at) = boxed(|| open(client, worker, (provider, facts), exchange)).await?;
-    let until = at.until(worker, up_at);
-    send_and_read(client, worker, (provider, until), stream, out, exchange)
+    let wait = Wait {
+        until: until(up_at),
+        patience: patience.as_mut(),
+    };
+    send_and_read(client, worker, (provider, wait), stream, out, exchange)
         .await
         .map_err(fresh_name)
-}
-
-impl At<'_> {
-    /// When the answer's head must be there on a connection that is up since `up_at`.
-    fn until(&self, worker: &Worker, up_at: Instant) -> Instant {
-        let own = up_at.plus_ms(wait_ms(worker, self.provider));
-        self.until.map_or(own, |until| own.min(until))
-    }
 }
 
 /// Whether a pooled connection was dead already when it was used, and a fresh one may be tried.
@@ -266,15 +271,18 @@ fn may_replace(worker: &Worker, failure: &Failure, started: Instant) -> bool {
 }
 
 /// Counts the retry, and gives what it takes the place of a line of its own.
-fn note_stale(worker: &Worker, at: At<'_>, failure: Failure, exchange: &mut Exchange) {
+fn note_stale(
+    worker: &Worker,
+    (provider, started): (usize, Instant),
+    failure: Failure,
+    exchange: &mut Exchange,
+) {
     worker.meter.borrow_mut().counters.stale_retries += 1;
     exchange.attempts.push(Attempt {
-        provider: at.provider,
+        provider,
         fault: Some(failure.verdict().word),
         detail: failure.detail,
-        nanos: clock::now()
-            .as_nanos()
-            .saturating_sub(at.started.as_nanos()),
+        nanos: clock::now().as_nanos().saturating_sub(started.as_nanos()),
         number: exchange.target.and_then(|target| target.number),
         peer: exchange.peer.take(),
         ..Attempt::default()
@@ -390,23 +398,15 @@ fn connect_failure(error: NetError) -> Failure {
     Failure::with_detail(kind, error.to_string())
 }
 
-fn interrupted(interrupt: Interrupt, expired: Kind) -> Failure {
-    Failure::new(match interrupt {
-        Interrupt::Gone => Kind::ClientGone,
-        Interrupt::Cut => Kind::DrainCut,
-        Interrupt::Expired => expired,
-    })
-}
-
 async fn send_and_read(
     client: &mut Client<'_>,
     worker: &Worker,
-    (provider, until): (usize, Instant),
+    (provider, wait): (usize, Wait<'_, '_>),
     mut stream: Stream,
     out: &Outbound,
     exchange: &mut Exchange,
 ) -> Result<Upstream, Failure> {
-    client.deadline.set_at(until);
+    client.deadline.set_at(wait.until);
     stream.revoke_on_drop(true);
     let mut early = Early::default();
     let sending = send(&mut stream, out, &mut early, worker.limits());
@@ -415,7 +415,7 @@ async fn send_and_read(
         Err(interrupt) => return Err(interrupted(interrupt, Kind::HeadTimeout)),
     };
     let method = out.method;
-    let (at, arrived) = ((provider, until), (early, sent_whole));
+    let (at, arrived) = ((provider, wait), (early, sent_whole));
     read_answer(client, worker, at, stream, arrived, method, exchange).await
 }
 
@@ -431,7 +431,7 @@ async fn send_and_read(
 pub async fn read_answer(
     client: &mut Client<'_>,
     worker: &Worker,
-    (provider, until): (usize, Instant),
+    (provider, wait): (usize, Wait<'_, '_>),
     mut stream: Stream,
     (mut early, sent_whole): (Early, bool),
     method: Method,
@@ -440,15 +440,13 @@ pub async fn read_answer(
     let limits = worker.limits();
     let sent = clock::now();
     exchange.sent(sent.as_nanos());
-    client.deadline.set_at(until);
     let mut head = ResponseHead {
         fields: worker.table(),
         ..ResponseHead::new()
     };
-    let reading = read_head(&mut stream, &mut early, &mut head, method, limits);
-    let head_end = match client.watch(pin!(reading)).await {
-        Ok(result) => result?,
-        Err(interrupt) => return Err(interrupted(interrupt, Kind::HeadTimeout)),
+    let head_end = {
+        let reading = read_head(&mut stream, &mut early, &mut head, method, limits);
+        await_head(client, wait, pin!(reading)).await?
     };
     exchange.head_at = clock::now().as_nanos();
     if is_redirect(head.status, method) {

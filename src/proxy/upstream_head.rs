@@ -19,6 +19,8 @@ pub struct Facts<'f> {
     pub translated: bool,
     /// Values for `anthropic-beta` that the body named.
     pub body_beta: Option<&'f str>,
+    /// Which of our credentials goes out, by its place at the provider.
+    pub credential: usize,
     /// The provider is the one of a fallback: a caller's key never goes there.
     pub fallback: bool,
 }
@@ -57,7 +59,7 @@ pub fn content_fields(out: &mut Vec<u8>, inbound: &Inbound, provider: &Provider)
 
 fn credential(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) -> Result<(), NoCredential> {
     let provider = facts.provider;
-    if let Some(line) = &provider.head.credential_line {
+    if let Some(line) = provider.head.credential_lines.get(facts.credential) {
         out.extend_from_slice(line.expose());
         return Ok(());
     }

@@ -4,6 +4,7 @@
 //! target it would have gone to.
 
 use crate::chat::error::ErrorKind;
+use crate::config::schema::Order;
 use crate::http1::head::RequestHead;
 use crate::proxy::reply::Refused;
 
@@ -29,7 +30,25 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
                        content_blocks";
         return Some(refused(message, "bad_wish", REASONING));
     }
+    if head
+        .field(buf, ROUTING)
+        .is_some_and(|value| order(value).is_none())
+    {
+        let message = BAD_ROUTING;
+        return Some(refused(message, "bad_wish", ROUTING));
+    }
     None
+}
+
+/// The order that a word of [`ROUTING`] or of the body's `routing` asks for; `Some(None)` where it
+/// leaves the model's own.
+#[must_use]
+pub fn order(word: &[u8]) -> Option<Option<Order>> {
+    if matches!(word, b"price" | b"cost") {
+        return Some(None);
+    }
+    let mut all = Order::ALL.into_iter();
+    all.find(|order| order.name().as_bytes() == word).map(Some)
 }
 
 /// The client's own id of a trace, if a header holds one that can be repeated.
@@ -71,6 +90,13 @@ pub fn flag(value: &[u8]) -> Option<bool> {
 
 /// Name the provider of a bare model.
 pub const PROVIDERS: [&str; 2] = ["x-ringway-provider", "x-portkey-provider"];
+/// Overrides the order of a model's targets.
+pub const ROUTING: &str = "x-ringway-routing";
+/// What is said of a value of it that means nothing.
+pub const BAD_ROUTING: &str =
+    "x-ringway-routing: expected priority, weighted, latency, throughput, price or cost";
+/// Name the session that a request belongs to.
+pub const SESSIONS: [&str; 2] = ["x-session-id", "x-session-affinity"];
 /// Carry a client's own id of a trace.
 const TRACES: [&str; 2] = ["x-ringway-trace-id", "x-portkey-trace-id"];
 /// Longest id of a trace that is repeated.

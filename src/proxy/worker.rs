@@ -17,9 +17,10 @@ use crate::net::clock;
 use crate::net::connect::Endpoint;
 use crate::net::pool::Pool;
 use crate::proxy::budget::Budget;
-use crate::proxy::cooldown::Cooldowns;
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
+use crate::proxy::failure::Failure;
+use crate::proxy::health::{Health, Slot};
 use crate::proxy::ledger::{Owner, Way};
 use crate::proxy::retries::Retries;
 use crate::proxy::scrub::{Needle, Scrubber};
@@ -44,6 +45,8 @@ pub struct Shared {
     pub connections_max: usize,
     /// How often a request may be sent again.
     pub retries: Retries,
+    /// Who is well.
+    pub health: Health,
 }
 
 /// One worker's state.
@@ -60,8 +63,6 @@ pub struct Worker {
     pub meter: RefCell<Meter>,
     /// The end of the process.
     pub drain: Drain,
-    /// Targets and providers that failed lately.
-    pub cooldowns: RefCell<Cooldowns>,
     /// The `date` of answers of ours.
     pub dates: Dates,
     /// Scratch for reading documents.
@@ -71,8 +72,8 @@ pub struct Worker {
     tables: RefCell<Vec<Fields>>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
-    /// Each provider's credential, to be taken out of answers.
-    needles: Vec<Option<Needle>>,
+    /// Each provider's credentials, to be taken out of answers.
+    needles: Vec<Vec<Needle>>,
     /// Itself, for tasks that outlive an exchange.
     pub me: Weak<Self>,
     /// A model id whose exchanges panic; set by tests alone.
@@ -94,13 +95,14 @@ pub struct Ways {
 impl Shared {
     /// Counters for a process with so much room.
     #[must_use]
-    pub fn new(budget: Arc<Budget>, connections_max: usize) -> Self {
+    pub fn new(budget: Arc<Budget>, connections_max: usize, health: Health) -> Self {
         Self {
             budget,
             roster: Arc::default(),
             connections: AtomicUsize::new(0),
             connections_max,
             retries: Retries::default(),
+            health,
         }
     }
 
@@ -141,7 +143,6 @@ impl Worker {
             pool: RefCell::new(pool),
             meter: RefCell::new(Meter::new(Arc::clone(&shared.roster))),
             drain: Drain::default(),
-            cooldowns: RefCell::new(Cooldowns::new(plan.providers.len(), plan.target_count)),
             dates: Dates::default(),
             tape: RefCell::default(),
             edits: RefCell::default(),
@@ -150,7 +151,10 @@ impl Worker {
             needles: plan
                 .providers
                 .iter()
-                .map(|p| p.secret().and_then(Needle::new))
+                .map(|provider| {
+                    let secrets = provider.secrets().iter();
+                    secrets.filter_map(|it| Needle::new(it.expose())).collect()
+                })
                 .collect(),
             me: Weak::clone(me),
             panic_model,
@@ -167,15 +171,21 @@ impl Worker {
         &self.plan.limits
     }
 
-    /// What keeps a provider's answer free of the credential that it was sent: ours, or else the
+    /// What keeps a provider's answer free of the credentials that it was sent: ours, or else the
     /// caller's.
     #[must_use]
     pub fn scrubber(&self, provider: usize, callers: Option<&[u8]>) -> Option<Scrubber<'_>> {
-        let ours = self.needles.get(provider).and_then(Option::as_ref);
-        ours.map_or_else(
-            || callers.and_then(Scrubber::owned),
-            |needle| Some(Scrubber::new(needle)),
-        )
+        let ours = self.needles.get(provider).and_then(|it| Scrubber::new(it));
+        ours.or_else(|| callers.and_then(Scrubber::owned))
+    }
+
+    /// Remembers what a provider is to blame for.
+    pub fn note_failure(&self, slot: Slot, failure: &Failure) {
+        let now_ns = clock::now().as_nanos();
+        let what = (slot, failure.scope);
+        let health = &self.shared.health;
+        let opened = health.failed(what, failure.retry_after_ms, now_ns, self.limits());
+        self.meter.borrow_mut().counters.opened += u64::from(opened);
     }
 
     /// Records a finished exchange: meters, its usage record, one log line.
@@ -258,7 +268,11 @@ mod tests {
 
     #[test]
     fn p29_connections_are_admitted_up_to_the_limit() {
-        let shared = Arc::new(Shared::new(Arc::new(Budget::new(1, 0)), 2));
+        let shared = Arc::new(Shared::new(
+            Arc::new(Budget::new(1, 0)),
+            2,
+            Health::default(),
+        ));
         let places = [shared.admit(), shared.admit()];
         assert!(places.iter().all(Option::is_some));
         assert!(shared.admit().is_none() && shared.admit().is_none());

@@ -296,6 +296,8 @@ fn models_of(
         models.push(Model {
             residency: None,
             targets: compile_target::targets(&model.targets, providers, &mut places, faults),
+            order: model.order,
+            first_token_ms: model.first_token_ms,
             aliases: model
                 .aliases
                 .into_iter()

@@ -338,21 +338,26 @@ fn head(
         count_path,
         fixed_lines: Secret::new(fixed_lines),
         fixed_names,
-        credential_line: credential_line(auth, credential),
+        credential_lines: credential_lines(auth, credential),
     }
 }
 
-fn credential_line(auth: AuthForm, credential: &Credential) -> Option<Secret> {
-    let Credential::Ours(key) = credential else {
-        return None;
+fn credential_lines(auth: AuthForm, credential: &Credential) -> Box<[Secret]> {
+    let keys = match credential {
+        Credential::Ours(keys) => keys.as_slice(),
+        Credential::Caller | Credential::None => &[],
     };
+    keys.iter().map(|key| credential_line(auth, key)).collect()
+}
+
+fn credential_line(auth: AuthForm, key: &Secret) -> Secret {
     let prefix = auth.prefix().as_bytes();
     // Room for all of it at once: a buffer that grows leaves copies of the key behind.
     let mut line = Vec::with_capacity(prefix.len() + key.expose().len() + 2);
     line.extend_from_slice(prefix);
     line.extend_from_slice(key.expose());
     line.extend_from_slice(b"\r\n");
-    Some(Secret::new(line))
+    Secret::new(line)
 }
 
 /// 429 and 5xx; a 401 too where the key that was refused is ours.
@@ -377,5 +382,6 @@ fn timeouts(said: &Said, limits: &Limits) -> Timeouts {
         stream_stall_ms: own
             .stream_stall_ms
             .unwrap_or(limits.stream_stall_timeout_ms),
+        first_token_ms: own.first_token_ms.unwrap_or(limits.first_token_timeout_ms),
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::config::material::{StoreMaterial, TlsMaterial};
-use crate::config::schema::{Budgets, Driver, ListenAddress, LogSink};
+use crate::config::schema::{Budgets, Driver, ListenAddress, LogSink, Order};
 use crate::govern::key::{Key, KeyDigest, Tenant};
 use crate::govern::price::Price;
 use crate::govern::residency::Residency;
@@ -128,6 +128,10 @@ pub struct Model {
     pub targets: Vec<Target>,
     /// The same as the server's of this name, where it differs.
     pub early_head_after_ms: Option<u64>,
+    /// What decides among those of the same priority.
+    pub order: Order,
+    /// To a stream's first content; `None`: as at each provider.
+    pub first_token_ms: Option<u64>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
 }

@@ -53,13 +53,19 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Our credential's bytes, where it is ours: what must not come back in an answer.
+    /// Our credentials, where they are ours: what must not come back in an answer.
     #[must_use]
-    pub fn secret(&self) -> Option<&[u8]> {
+    pub fn secrets(&self) -> &[Secret] {
         match &self.credential {
-            Credential::Ours(secret) => Some(secret.expose()),
-            Credential::Caller | Credential::None => None,
+            Credential::Ours(secrets) => secrets,
+            Credential::Caller | Credential::None => &[],
         }
+    }
+
+    /// How many credentials there are to choose from: one where it is the caller's, or none.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        self.secrets().len().max(1)
     }
 
     /// Whether the configuration fixes a header: it is in `head.fixed_lines` already. Expects
@@ -126,8 +132,9 @@ pub struct HeadPieces {
     pub fixed_lines: Secret,
     /// Names of the fixed headers, lower case.
     pub fixed_names: Box<[Box<str>]>,
-    /// Our credential's line with its CRLF; `None` where the key is the caller's, or none.
-    pub credential_line: Option<Secret>,
+    /// The line of each of our credentials with its CRLF; none where the key is the caller's, or
+    /// there is none.
+    pub credential_lines: Box<[Secret]>,
 }
 
 /// Waits of one provider, in milliseconds.
@@ -141,6 +148,9 @@ pub struct Timeouts {
     pub answer_head_ms: u64,
     /// Silence within a stream.
     pub stream_stall_ms: u64,
+    /// To a stream's first content, while another target could take over; nought: as long as it
+    /// takes.
+    pub first_token_ms: u64,
 }
 
 /// A set of status codes from 400 to 599.

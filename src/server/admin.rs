@@ -16,8 +16,12 @@ use tokio::sync::Semaphore;
 
 use crate::govern::key::KeyDigest;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
+use crate::net::clock;
 use crate::net::listen::{self, Address, Bound};
 use crate::proxy::drain::Phase;
+use crate::proxy::standing;
+use crate::proxy::worker::Shared;
+use crate::route::plan::Plan;
 use crate::server::api::gate::Api;
 use crate::server::api::routes;
 use crate::server::gate::{Timed, Waits};
@@ -31,6 +35,10 @@ use crate::telemetry::scrape::{self, Facts, StoreFacts};
 /// What the admin side knows.
 #[derive(Clone)]
 pub struct Admin {
+    /// What the program runs on.
+    pub plan: Arc<Plan>,
+    /// What all workers share: who is well.
+    pub shared: Arc<Shared>,
     /// Where the workers take questions.
     pub workers: Vec<mpsc::UnboundedSender<Ask>>,
     /// How far the end has come.
@@ -96,6 +104,7 @@ pub async fn serve(listener: Listener, admin: Admin) -> io::Result<()> {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/api/routing", get(routing))
         .with_state(admin)
         .merge(api);
     match listener {
@@ -188,6 +197,10 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         usage: admin.usage.as_ref().map(|figures| figures.facts()),
         uptime_seconds: admin.started.elapsed().as_secs(),
         draining: admin.progress.phase() > Phase::Open,
+        circuits: {
+            let now_ns = clock::now().as_nanos();
+            standing::counts(&admin.plan, &admin.shared.health, now_ns)
+        },
         store: admin.governed.as_ref().map(|governed| {
             let store = governed.standing();
             StoreFacts {
@@ -212,6 +225,14 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         [(header::CONTENT_TYPE, kind)],
         scrape::text(&merged, &facts),
     )
+}
+
+/// How providers, credentials and targets stand.
+async fn routing(State(admin): State<Admin>) -> impl IntoResponse {
+    let mut body = Vec::new();
+    let now_ns = clock::now().as_nanos();
+    standing::json(&admin.plan, &admin.shared.health, now_ns, &mut body);
+    ([(header::CONTENT_TYPE, "application/json")], body)
 }
 
 /// A worker that does not answer in this time is left out of a scrape.

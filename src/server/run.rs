@@ -23,6 +23,7 @@ use crate::net::listen::{self, Address, Bound};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{ClientTls, Roots, ServerTls};
 use crate::proxy::budget::Budget;
+use crate::proxy::health::Health;
 use crate::proxy::ledger::{Desk, Question, Way};
 use crate::proxy::worker::{Shared, Ways};
 use crate::route::plan::{Plan, Usage};
@@ -133,9 +134,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     equip(&mut setups, &mut bound, books.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
     let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
-    let ledger = books
-        .map(|books| books.start(notices.clone()))
-        .transpose()?;
+    let ledger = books.map(|it| it.start(notices.clone())).transpose()?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
@@ -145,13 +144,15 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let control = Control {
         workers: senders.clone(),
         governor,
-        shared,
+        shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),
         limits: plan.limits.clone(),
         signals: options.signals,
     };
     let admin = Admin {
+        plan: Arc::clone(&plan),
+        shared,
         workers: senders,
         progress: Arc::clone(&progress),
         facts: Arc::new(facts(&plan, &drivers)),
@@ -329,6 +330,7 @@ fn shared(plan: &Plan) -> Arc<Shared> {
     Arc::new(Shared::new(
         Arc::new(budget),
         host::connections_max(&plan.limits, plan.server.tls.is_some()),
+        Health::new(plan),
     ))
 }
 

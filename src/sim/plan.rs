@@ -12,6 +12,7 @@ use crate::config::load::load_text;
 use crate::net::connect::Endpoint;
 use crate::net::sim::names;
 use crate::proxy::budget::Budget;
+use crate::proxy::health::Health;
 use crate::proxy::worker::{Shared, Ways, Worker};
 use crate::route::compile::compile;
 use crate::route::plan::Plan;
@@ -36,7 +37,11 @@ pub(super) fn addresses(provider: usize) -> [SocketAddr; 2] {
 pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, RingReceiver), String> {
     let plan = plan(number)?;
     let budget = Budget::new(plan.limits.held_budget_bytes, 0);
-    let shared = Arc::new(Shared::new(Arc::new(budget), plan.limits.connections_max));
+    let shared = Arc::new(Shared::new(
+        Arc::new(budget),
+        plan.limits.connections_max,
+        Health::new(&plan),
+    ));
     let endpoints = plan.providers.iter().enumerate().map(|(index, provider)| {
         let endpoint = Endpoint::new(&provider.endpoint.host, provider.endpoint.port, None);
         names::resolve(&endpoint, &addresses(index));

@@ -6,6 +6,7 @@ use crate::chat::text::Text;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::telemetry::attempts::{Attempts, Peer};
 use crate::telemetry::gaps::Gaps;
+use crate::telemetry::reasons::Reasons;
 use crate::wire::kind::Wire;
 
 /// What kind of request this was.
@@ -129,6 +130,8 @@ pub struct Exchange {
     pub trace: Option<Text>,
     /// That provider's own id of the request, bounded.
     pub upstream_request_id: Option<Text>,
+    /// Why its targets were tried in that order; empty where there was no choice.
+    pub route: Reasons,
     /// Every try, in order.
     pub attempts: Attempts,
     /// Status sent to the client; nought when nothing was.

@@ -51,6 +51,7 @@ pub fn line<'p>(
     text(out, ",\"provider\":\"", named.map(str::as_bytes));
     let upstream_id = exchange.upstream_request_id.as_ref().map(Text::as_bytes);
     text(out, ",\"upstream_request_id\":\"", upstream_id);
+    route(out, exchange);
     attempts(out, exchange, provider);
     cut(out, &exchange.refused);
     count(out, ",\"status\":", u64::from(exchange.status));
@@ -136,6 +137,20 @@ fn word(out: &mut Vec<u8>, name: &str, word: &str) {
 fn duration(out: &mut Vec<u8>, name: &str, nanos: u64) {
     out.extend_from_slice(name.as_bytes());
     millis(out, nanos);
+}
+
+/// Why the targets were tried in their order, where there was a choice.
+fn route(out: &mut Vec<u8>, exchange: &Exchange) {
+    for (rank, reason) in exchange.route.iter().enumerate() {
+        word(
+            out,
+            if rank == 0 { ",\"route\":[\"" } else { ",\"" },
+            reason,
+        );
+    }
+    if exchange.route.iter().next().is_some() {
+        out.push(b']');
+    }
 }
 
 fn attempts<'p>(out: &mut Vec<u8>, exchange: &Exchange, name: impl Fn(usize) -> Option<&'p str>) {

@@ -126,6 +126,14 @@ pub struct Counters {
     pub fallbacks: u64,
     /// Heads that went out before any provider had answered.
     pub early_heads: u64,
+    /// Attempts at the same target with another credential.
+    pub rotations: u64,
+    /// Requests whose first target stepped back because it had failed.
+    pub stepped_back: u64,
+    /// Requests that went to see whether a target is well again.
+    pub probes: u64,
+    /// Circuits that opened.
+    pub opened: u64,
     /// Requests whose path had a doubled `/v1`.
     pub doubled_prefix: u64,
     /// Requests refused because the gateway's own credential was refused upstream.
@@ -357,6 +365,10 @@ impl Counters {
         self.pooled += other.pooled;
         self.fallbacks += other.fallbacks;
         self.early_heads += other.early_heads;
+        self.rotations += other.rotations;
+        self.stepped_back += other.stepped_back;
+        self.probes += other.probes;
+        self.opened += other.opened;
         self.doubled_prefix += other.doubled_prefix;
         self.credential_refused += other.credential_refused;
         self.panics += other.panics;

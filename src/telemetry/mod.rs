@@ -9,6 +9,7 @@ pub mod exchange;
 pub mod gaps;
 pub mod log;
 pub mod meter;
+pub mod reasons;
 pub mod ring;
 pub mod scrape;
 pub mod values;

@@ -26,6 +26,8 @@ pub struct Facts {
     pub uptime_seconds: u64,
     /// Whether the process is draining.
     pub draining: bool,
+    /// How many circuits there are by scope and state, but for closed ones.
+    pub circuits: Vec<(&'static str, &'static str, u64)>,
     /// The store that keys are kept in, where there is one.
     pub store: Option<StoreFacts>,
 }
@@ -207,6 +209,12 @@ fn process(out: &mut String, facts: &Facts) {
         "",
         facts.log_dropped,
     );
+    let name = "ringway_circuits";
+    head(out, name, "gauge", "Circuits that are not closed.");
+    for (scope, state, count) in &facts.circuits {
+        let labels = format!("scope=\"{scope}\",state=\"{state}\"");
+        line(out, name, &labels, *count);
+    }
 }
 
 fn usage(out: &mut String, facts: &Facts) {
@@ -253,7 +261,7 @@ fn usage(out: &mut String, facts: &Facts) {
 #[expect(clippy::too_many_lines, reason = "one row per counter")]
 fn counters(out: &mut String, meter: &Meter) {
     let c = &meter.counters;
-    let rows: [(&str, &str, &str, u64); 17] = [
+    let rows: [(&str, &str, &str, u64); 21] = [
         (
             "ringway_connections_open",
             "gauge",
@@ -319,6 +327,30 @@ fn counters(out: &mut String, meter: &Meter) {
             "counter",
             "Heads of streams that went out before any provider had answered.",
             c.early_heads,
+        ),
+        (
+            "ringway_credential_rotations_total",
+            "counter",
+            "Attempts at the same target with another credential.",
+            c.rotations,
+        ),
+        (
+            "ringway_stepped_back_total",
+            "counter",
+            "Requests whose first target stepped back because it had failed.",
+            c.stepped_back,
+        ),
+        (
+            "ringway_probes_total",
+            "counter",
+            "Requests that went to see whether a target is well again.",
+            c.probes,
+        ),
+        (
+            "ringway_circuits_opened_total",
+            "counter",
+            "Failures that opened a circuit.",
+            c.opened,
         ),
         (
             "ringway_doubled_prefix_total",

@@ -31,6 +31,12 @@ pub enum Known {
     PrivacyTier,
     /// `pii_substitution`: the gateway's own.
     PiiSubstitution,
+    /// `prompt_cache_key`: names a session.
+    PromptCacheKey,
+    /// `user`: names one too.
+    User,
+    /// `metadata`, whose `user_id` does.
+    Metadata,
 }
 
 /// Members that are meant for the gateway and never sent on.
@@ -58,6 +64,9 @@ impl Known {
         Self::Routing,
         Self::PrivacyTier,
         Self::PiiSubstitution,
+        Self::PromptCacheKey,
+        Self::User,
+        Self::Metadata,
     ];
 
     /// The one called `name`.
@@ -78,6 +87,9 @@ impl Known {
             b"routing" => Self::Routing,
             b"privacy_tier" => Self::PrivacyTier,
             b"pii_substitution" => Self::PiiSubstitution,
+            b"prompt_cache_key" => Self::PromptCacheKey,
+            b"user" => Self::User,
+            b"metadata" => Self::Metadata,
             _ => return None,
         })
     }
@@ -85,7 +97,15 @@ impl Known {
     /// Whether a second one is refused: the gateway acts on its value, so it must have one value.
     #[must_use]
     pub const fn must_be_single(self) -> bool {
-        !matches!(self, Self::Tools | Self::Functions | Self::System)
+        !matches!(
+            self,
+            Self::Tools
+                | Self::Functions
+                | Self::System
+                | Self::PromptCacheKey
+                | Self::User
+                | Self::Metadata
+        )
     }
 
     /// The member's name.
@@ -106,6 +126,9 @@ impl Known {
             Self::Routing => "routing",
             Self::PrivacyTier => "privacy_tier",
             Self::PiiSubstitution => "pii_substitution",
+            Self::PromptCacheKey => "prompt_cache_key",
+            Self::User => "user",
+            Self::Metadata => "metadata",
         }
     }
 }
@@ -128,7 +151,7 @@ pub enum Kind {
 }
 
 /// Count of [`Known::ALL`].
-pub const KNOWN_COUNT: usize = 14;
+pub const KNOWN_COUNT: usize = 17;
 
 const _: () = {
     let mut i = 0;

@@ -185,6 +185,7 @@ impl<'b> Peeker<'b> {
                 self.item_count = self.item_count.saturating_add(1);
             }
             Place::Options
+            | Place::Metadata
             | Place::Message
             | Place::Block
             | Place::Result
@@ -238,6 +239,10 @@ impl<'b> Peeker<'b> {
                 start: seen.start,
                 end: seen.start,
             });
+            return;
+        }
+        if inner == Inner::UserId {
+            self.peek.user_id = (seen.kind == Kind::String).then(|| seen.text.clone());
             return;
         }
         let Some(wire) = self.wire else { return };
@@ -314,6 +319,7 @@ impl<'b> Peeker<'b> {
             }
             Inner::InputSchema => (seen.kind != Kind::Null).then_some(Wire::AnthropicMessages),
             Inner::IncludeUsage
+            | Inner::UserId
             | Inner::Content
             | Inner::Type
             | Inner::Source
@@ -341,6 +347,7 @@ impl<'b> Peeker<'b> {
                 }
             }
             Place::Outside
+            | Place::Metadata
             | Place::Messages
             | Place::Message
             | Place::Content
@@ -363,6 +370,7 @@ impl<'b> Peeker<'b> {
             (Place::Root, true) if self.current == Some(Known::StreamOptions) => {
                 Some(Place::Options)
             }
+            (Place::Root, true) if self.current == Some(Known::Metadata) => Some(Place::Metadata),
             (Place::Root, false) if self.current == Some(Known::Messages) => Some(Place::Messages),
             (Place::Root, false) if self.current == Some(Known::Tools) => Some(Place::Tools),
             (Place::Root, false) if self.current == Some(Known::Functions) => {
@@ -390,6 +398,7 @@ impl<'b> Peeker<'b> {
             Place::Messages | Place::Tools | Place::Functions => self.item_count = 0,
             Place::Block | Place::Result => self.block = Block::default(),
             Place::Outside
+            | Place::Metadata
             | Place::Message
             | Place::Content
             | Place::Results
@@ -532,7 +541,10 @@ fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaul
         | Known::AnthropicBeta
         | Known::Tools
         | Known::Functions
-        | Known::Routing => None,
+        | Known::Routing
+        | Known::PromptCacheKey
+        | Known::User
+        | Known::Metadata => None,
     }
 }
 

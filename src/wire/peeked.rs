@@ -16,6 +16,8 @@ pub struct Peek {
     pub(super) tail: Tail,
     pub(super) options: Options,
     pub(super) needs: Needs,
+    /// The last `metadata.user_id` that is a string, less its quotes.
+    pub(super) user_id: Option<Range<usize>>,
 }
 
 /// What `stream_options` holds.
@@ -89,6 +91,19 @@ impl Peek {
             .find(|&known| self.kind(known).is_some_and(|kind| kind != Kind::Null))?;
         let digits = core::str::from_utf8(self.source(body, known)?).ok()?;
         digits.parse().ok()
+    }
+
+    /// What names the session that the request belongs to, still escaped.
+    #[must_use]
+    pub fn session<'b>(&self, body: &'b [u8]) -> Option<&'b [u8]> {
+        let own = [Known::PromptCacheKey, Known::User].into_iter();
+        let own = own.filter(|&known| self.kind(known) == Some(Kind::String));
+        let own = own.filter_map(|known| {
+            let quoted = self.source(body, known)?;
+            quoted.get(1..quoted.len().saturating_sub(1))
+        });
+        let user_id = self.user_id.clone().and_then(|span| body.get(span));
+        own.chain(user_id).find(|name| !name.is_empty())
     }
 
     /// What the member's value is, if the body has the member.

@@ -10,6 +10,8 @@ pub(super) enum Place {
     Root,
     /// `stream_options`
     Options,
+    /// `metadata`
+    Metadata,
     /// `messages`
     Messages,
     /// `messages[i]`
@@ -41,7 +43,9 @@ impl Place {
     pub(super) const fn parent(self) -> Self {
         match self {
             Self::Outside | Self::Root => Self::Outside,
-            Self::Options | Self::Messages | Self::Tools | Self::Functions => Self::Root,
+            Self::Options | Self::Metadata | Self::Messages | Self::Tools | Self::Functions => {
+                Self::Root
+            }
             Self::Message => Self::Messages,
             Self::Tool => Self::Tools,
             Self::Content => Self::Message,
@@ -57,6 +61,7 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Inner {
     IncludeUsage,
+    UserId,
     Role,
     Content,
     ToolCalls,
@@ -74,6 +79,7 @@ impl Inner {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::IncludeUsage => "include_usage",
+            Self::UserId => "user_id",
             Self::Role => "role",
             Self::Content => "content",
             Self::ToolCalls => "tool_calls",
@@ -88,8 +94,9 @@ impl Inner {
     }
 
     /// Every one of them.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::IncludeUsage,
+        Self::UserId,
         Self::Role,
         Self::Content,
         Self::ToolCalls,
@@ -106,6 +113,7 @@ impl Inner {
     pub(super) fn from_name(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"include_usage" => Self::IncludeUsage,
+            b"user_id" => Self::UserId,
             b"role" => Self::Role,
             b"content" => Self::Content,
             b"tool_calls" => Self::ToolCalls,
@@ -124,6 +132,7 @@ impl Inner {
     pub(super) const fn belongs_to(self, place: Place) -> bool {
         match self {
             Self::IncludeUsage => matches!(place, Place::Options),
+            Self::UserId => matches!(place, Place::Metadata),
             Self::Role | Self::ToolCalls => matches!(place, Place::Message),
             Self::Content => matches!(place, Place::Message | Place::Block),
             Self::Type => matches!(

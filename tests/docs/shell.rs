@@ -55,6 +55,7 @@ fn readme_names_every_member_of_a_log_line() {
         ended_at: 9,
         ..Exchange::default()
     };
+    exchange.route.push("a");
     exchange.usage.input = Some(1);
     exchange.passed_deltas(1, 5);
     exchange.passed_deltas(1, 6);

@@ -166,6 +166,42 @@ fn ni14_a_capable_target_of_the_same_model_is_picked_and_the_order_kept() {
 }
 
 #[test]
+fn ni14_no_order_and_no_circuit_brings_content_where_it_is_not_taken() {
+    each(|driver| {
+        for wire in WIRES {
+            for order in ["priority", "weighted", "latency", "throughput"] {
+                let blind = Provider::answering(http::answer("500 Oops", "", ""));
+                let seeing = Provider::answering(http::json(whole(wire)));
+                let gateway = Setup::new(driver)
+                    .limit("cooldown_ms", 1)
+                    .provider("blind", wire, &blind, "")
+                    .provider("seeing", wire, &seeing, "")
+                    .text(&format!(
+                        "{FACTS}[[model]]\nid = {MODEL:?}\norder = {order:?}\n\
+                         targets = [{{ model = \"blind/blind\", weight = 99 }}, \"seeing/seeing\"]"
+                    ))
+                    .start();
+                // The circuit of the blind one opens, or nearly so: it is not asked to see.
+                let plain =
+                    r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
+                let by_list = "x-ringway-routing: priority\r\n";
+                let got = gateway.client().ask(post(path(wire), by_list, plain));
+                assert_eq!((got.status, blind.requests().len()), (200, 1));
+                let probes = gateway.metric("ringway_probes_total");
+                for (body, what, _) in needy(wire) {
+                    for _ in 0..4 {
+                        let got = gateway.client().ask(post(path(wire), "", &body));
+                        assert_eq!(got.status, 200, "{order} {what}: {}", got.text());
+                    }
+                }
+                assert_eq!(blind.requests().len(), 1, "{order}");
+                assert_eq!(gateway.metric("ringway_probes_total"), probes, "{order}");
+            }
+        }
+    });
+}
+
+#[test]
 fn ni14_the_gate_is_off_where_that_is_said_and_never_shuts_on_what_is_not_known() {
     each(|driver| {
         for wire in WIRES {

@@ -172,6 +172,37 @@ fn what_fails_behind_the_head_is_an_error_event_and_no_other_target_is_asked() {
 }
 
 #[test]
+fn lg10_behind_the_head_no_first_token_is_missed_for_another_target() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let Direction {
+            client: wire,
+            upstream,
+        } = direction;
+        let slow = Provider::all(late_answer(stream(events(upstream))));
+        let other = Provider::answering(stream(events(upstream)));
+        let gateway = Setup::new(driver)
+            .server(EARLY)
+            .limit("ping_interval_ms", 20)
+            .limit("first_token_timeout_ms", 60)
+            .provider("slow", upstream, &slow, "")
+            .provider("other", upstream, &other, "")
+            .model(MODEL, &["slow/up", "other/up"])
+            .start();
+        let (mut client, mut got) = begun(&gateway, wire);
+        // These take longer than the first token may.
+        client.until(&mut got, &PING.repeat(6));
+        slow.open();
+        client.finish(&mut got);
+        assert_eq!(got.end, End::Whole, "{}", got.text());
+        assert!(got.text().ends_with(terminator(wire)), "{}", got.text());
+        assert_eq!((slow.requests().len(), other.requests().len()), (1, 0));
+        let line = gateway.only_line();
+        assert_eq!(line["end"], "complete", "{line}");
+        assert_eq!(gateway.metric("ringway_fallbacks_total"), 0.0);
+    });
+}
+
+#[test]
 fn an_answer_in_time_is_an_answer_with_its_status_and_the_next_target_has_its_try() {
     each_way(
         &DIRECTIONS,

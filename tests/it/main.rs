@@ -58,6 +58,8 @@ mod quota;
 #[cfg(test)]
 mod relayed;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod same_wire;
 #[cfg(test)]
 mod steering;

@@ -35,7 +35,7 @@ fn in_folder(folder: &TempDir, text: &str) -> Loaded {
 fn key_of(loaded: &Loaded) -> &[u8] {
     assert_eq!(loaded.faults.lines(), [""; 0]);
     match &loaded.material.providers[0].credential {
-        Credential::Ours(key) => key.expose(),
+        Credential::Ours(keys) => keys[0].expose(),
         other @ (Credential::Caller | Credential::None) => panic!("{other:?}"),
     }
 }

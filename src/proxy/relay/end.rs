@@ -46,7 +46,8 @@ impl Relay<'_> {
         // A document that reports an error is whole, and passes as it came.
         let told = body == Body::Whole && self.mode.is_error();
         let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
-        self.judge((!complete && !self.state.content).then(|| self.failure()));
+        let failure = (!complete && !self.state.content).then(|| self.failure());
+        self.judge(failure, exchange);
         let complete = complete || told;
         if complete {
             exchange.outcome = match exchange.status {
@@ -82,6 +83,11 @@ impl Relay<'_> {
             return self.client_lost(interrupt.kind(), exchange);
         }
         self.take_facts(exchange);
+        if let (true, Some(slot), Some(nanos)) = (complete, self.paced, exchange.per_output_token())
+        {
+            let health = &self.worker.shared.health;
+            health.each_token(slot, nanos, now.as_nanos());
+        }
         if !complete {
             // Without framing and without an error event, a good-looking end would be a lie.
             let untold = self.form == BodyForm::UntilClose && !self.mode.is_stream();
@@ -124,18 +130,23 @@ impl Relay<'_> {
         self.mode.fail(&error, id.as_str(), &mut self.out);
     }
 
-    /// Tells the cool-downs, once, whether the answer was good. One that breaks behind its first
+    /// Tells the circuits, once, whether the answer was good. One that breaks behind its first
     /// content was: its target answers.
-    pub(super) fn judge(&mut self, failure: Option<Failure>) {
+    pub(super) fn judge(&mut self, failure: Option<Failure>, exchange: &Exchange) {
         let Some(slot) = self.judged.take() else {
             return;
         };
-        let mut cooldowns = self.worker.cooldowns.borrow_mut();
+        let health = &self.worker.shared.health;
         match failure {
-            None => cooldowns.succeeded(slot),
+            None => {
+                let now_ns = self.state.turned.as_nanos();
+                health.succeeded(slot, now_ns);
+                if let Some(nanos) = exchange.first_delta_at.checked_sub(exchange.sent_at) {
+                    health.first_token(slot, nanos, now_ns);
+                }
+            }
             Some(failure) if failure.verdict().blame == Blame::Upstream => {
-                let (scope, now) = (failure.kind.scope(), self.state.turned.as_nanos());
-                cooldowns.failed(slot, scope, now, self.worker.limits());
+                self.worker.note_failure(slot, &failure);
             }
             Some(_) => {}
         }

@@ -242,7 +242,7 @@ fn ni2_credential_goes_out_in_the_form_of_the_provider_and_is_never_printed() {
         ..
     } = compiled(&text);
     let line = |index: usize| {
-        let line = plan.providers[index].head.credential_line.as_ref().unwrap();
+        let line = &plan.providers[index].head.credential_lines[0];
         String::from_utf8(line.expose().to_vec()).unwrap()
     };
     assert_eq!(line(0), "x-api-key: sk-ant-secret-a\r\n");
@@ -414,6 +414,52 @@ fn compile_of_model_facts_changes_what_they_name_alone() {
 }
 
 #[test]
+fn compile_of_several_keys_names_the_one_at_fault_and_never_repeats_it() {
+    let provider = |line: &str| format!("[[provider]]\nname = \"a\"\nkind = \"openai\"\n{line}\n");
+    for (keys, at, text) in [
+        (
+            "keys = []",
+            "",
+            "name at least one key, as { file = \"...\" } or { env = \"...\" }",
+        ),
+        (
+            "keys = \"sk-private\"",
+            "",
+            "expected an array of { file = ... } and { env = ... }, found a string",
+        ),
+        (
+            "keys = [\"sk-private\"]",
+            "[0]",
+            "expected a table, found a string",
+        ),
+        (
+            "keys = [{ env = \"KEY_O\" }, { }]",
+            "[1]",
+            "expected one of file and env",
+        ),
+        (
+            "keys = [{ env = \"KEY_O\", file = \"a\" }]",
+            "[0]",
+            "expected one of file and env",
+        ),
+        (
+            "keys = [{ env = \"KEY_EMPTY\" }]",
+            "[0].env",
+            "environment variable KEY_EMPTY is not set; export it, or use key_file",
+        ),
+        (
+            "key = \"none\"\nkeys = [{ env = \"KEY_O\" }]",
+            "",
+            "a second source of the key; keep one of key_file, key_env, key and keys",
+        ),
+    ] {
+        let line = 4 + keys.matches('\n').count();
+        let fault = format!("ringway.toml:{line}: provider[0].keys{at}: {text}");
+        check(&provider(keys), &[&fault]);
+    }
+}
+
+#[test]
 fn compile_of_keys_in_the_wrong_place_never_repeats_them() {
     let provider = |line: &str| format!("[[provider]]\nname = \"a\"\nkind = \"openai\"\n{line}\n");
     check(
@@ -442,7 +488,7 @@ fn compile_of_keys_in_the_wrong_place_never_repeats_them() {
         &provider("key_env = \"KEY_O\"\nkey = \"caller\""),
         &[
             "ringway.toml:5: provider[0].key: a second source of the key; keep one of key_file, \
-           key_env and key",
+           key_env, key and keys",
         ],
     );
     check(

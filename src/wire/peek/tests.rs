@@ -468,3 +468,32 @@ fn ni14_tools_are_a_need_where_there_are_any() {
         }
     }
 }
+
+#[test]
+fn lg10_a_session_is_named_by_the_first_of_its_carriers_that_says_something() {
+    for (members, expected) in [
+        (
+            r#""user":"u","metadata":{"user_id":"m"},"prompt_cache_key":"c""#,
+            "c",
+        ),
+        (
+            r#""metadata":{"a":{"user_id":"no"},"user_id":"m"},"user":"u""#,
+            "u",
+        ),
+        (
+            r#""prompt_cache_key":"","user":null,"metadata":{"user_id":"m"}"#,
+            "m",
+        ),
+        (r#""us\u0065r":"\u0061""#, r"\u0061"),
+        (r#""metadata":{"user_id":"a","user_\u0069d":"b"}"#, "b"),
+        (r#""user":"a","user":"b""#, "b"),
+        (r#""user":7,"prompt_cache_key":["a"],"metadata":"m""#, ""),
+        (r#""metadata":{"user_id":{"a":1}},"x":{"user_id":"no"}"#, ""),
+    ] {
+        let body = format!(r#"{{"model":"m","messages":[1],{members}}}"#);
+        let body = body.as_bytes();
+        let peek = peek(body, Wire::OpenAiChat, &Limits::default()).unwrap();
+        let session = peek.session(body).unwrap_or_default();
+        assert_eq!(session, expected.as_bytes(), "{members}");
+    }
+}

@@ -1,0 +1,302 @@
+//! Who is asked first, and who next: a model's targets, each with our credentials for it.
+//!
+//! The targets come in the order of `route::order`, each with its credentials in the order of the
+//! configuration. Whatever is cooling down, a target or one of its credentials, stands behind all
+//! that is well; nothing is left out.
+//!
+//! Not here: which of them can take the request (see `candidates`).
+
+use crate::chat::error::ErrorKind;
+use crate::config::schema::Order;
+use crate::json::raw::Raw;
+use crate::net::{clock, random};
+use crate::proxy::health::{Slot, State};
+use crate::proxy::inbound::Inbound;
+use crate::proxy::prepare::Purpose;
+use crate::proxy::reply::Refused;
+use crate::proxy::wishes;
+use crate::proxy::worker::Worker;
+use crate::route::order::{self, Draw, Standing};
+use crate::route::plan::Model;
+use crate::route::target::Target;
+use crate::route::upstream::Provider;
+use crate::telemetry::reasons::Reasons;
+use crate::wire::known::{Kind, Known};
+use crate::wire::peeked::Peek;
+
+/// What the targets are asked.
+#[derive(Clone, Copy)]
+pub struct Asked<'r, 'w> {
+    /// This worker.
+    pub worker: &'w Worker,
+    /// The client's request.
+    pub inbound: &'r Inbound,
+    /// What was seen in its body.
+    pub peek: &'r Peek,
+    /// A chat or a count.
+    pub purpose: Purpose,
+    /// The model of the configuration, where it has several targets.
+    pub model: Option<&'w Model>,
+    /// The order that the request itself asks for.
+    pub order: Option<Order>,
+}
+
+/// A target asked with one of our credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// The target, by its place in the model's list.
+    pub place: usize,
+    /// The credential, by its place at the provider.
+    pub credential: usize,
+    /// It is well, or may be asked to see whether it is.
+    pub is_ready: bool,
+}
+
+impl Asked<'_, '_> {
+    /// Whether a target is not known to lack what the content needs.
+    #[must_use]
+    pub fn takes(&self, target: &Target) -> bool {
+        let needs = self.peek.needs();
+        self.worker.plan.lacks(target, needs).is_none()
+    }
+}
+
+impl Lane {
+    /// The way to the first target with its first credential.
+    pub const FIRST: Self = Self {
+        place: 0,
+        credential: 0,
+        is_ready: true,
+    };
+}
+
+/// What is said of a value that means nothing.
+const BAD_MEMBER: &str = "routing: expected \"priority\", \"weighted\", \"latency\", \"throughput\", \"price\" or \"cost\"";
+
+/// The order that the request itself asks for, in its body or in its head.
+///
+/// # Errors
+/// The refusal: no such order, or two of them.
+pub fn wish(inbound: &Inbound, peek: &Peek) -> Result<Option<Order>, Refused<'static>> {
+    let refused = |message| {
+        let refused = Refused::new(ErrorKind::InvalidRequest, message, "bad_wish");
+        Err(refused.param(Known::Routing.name()))
+    };
+    // One that means nothing was refused with the head.
+    let in_head = inbound.field(wishes::ROUTING).and_then(wishes::order);
+    let in_body = match peek.kind(Known::Routing) {
+        None | Some(Kind::Null) => None,
+        Some(Kind::String) => match word_in_body(inbound, peek) {
+            Some(order) => Some(order),
+            None => return refused(BAD_MEMBER),
+        },
+        Some(Kind::Object | Kind::Array | Kind::Number | Kind::Bool(_)) => {
+            return refused(BAD_MEMBER);
+        }
+    };
+    if in_head.is_some() && in_body.is_some() && in_head != in_body {
+        return refused("routing: the header x-ringway-routing says another one; send one of them");
+    }
+    Ok(in_body.or(in_head).flatten())
+}
+
+fn word_in_body(inbound: &Inbound, peek: &Peek) -> Option<Option<Order>> {
+    let quoted = peek.source(inbound.body(), Known::Routing)?;
+    let word = quoted.get(1..quoted.len().saturating_sub(1))?;
+    wishes::order(Raw::from_checked(word).decode().as_bytes())
+}
+
+/// The session that the request belongs to, hashed.
+fn session(inbound: &Inbound, peek: &Peek) -> Option<u64> {
+    let in_head = wishes::SESSIONS
+        .iter()
+        .filter_map(|name| inbound.field(name));
+    let mut names = in_head.chain(peek.session(inbound.body()));
+    names.find(|name| !name.is_empty()).map(order::session)
+}
+
+/// Every way to every target that takes the request's content, in the order in which they are asked;
+/// `reasons` hears why.
+#[must_use]
+pub fn lanes(asked: &Asked<'_, '_>, targets: &[Target], reasons: &mut Reasons) -> Vec<Lane> {
+    let mut choice = Choice::new(asked, targets);
+    if choice.standings.is_empty() {
+        return Vec::new();
+    }
+    if choice.standings.len() > 1 {
+        reasons.push(choice.order.name());
+        if choice.order != Order::Priority && matches!(choice.draw, Draw::Session(_)) {
+            reasons.push("session");
+        }
+    }
+    let best = choice.best();
+    let entry = choice.enter();
+    let stepped_back = choice.standings.first().map(|it| it.place) != best;
+    match entry {
+        None => reasons.push("all:cooling"),
+        Some(_) if stepped_back => reasons.push("skipped:cooling"),
+        Some(_) => {}
+    }
+    if entry.is_some_and(|entry| entry.credential > 0) {
+        reasons.push("skipped:credential");
+    }
+    if entry.is_some_and(|entry| entry.probes) {
+        reasons.push("probe");
+    }
+    let counters = &mut asked.worker.meter.borrow_mut().counters;
+    counters.stepped_back += u64::from(entry.is_some() && stepped_back);
+    counters.probes += u64::from(entry.is_some_and(|entry| entry.probes));
+    choice.into_lanes(entry)
+}
+
+/// The targets of one request, with what is known of them now.
+struct Choice<'r, 'w> {
+    worker: &'w Worker,
+    targets: &'r [Target],
+    standings: Vec<Standing>,
+    order: Order,
+    draw: Draw,
+    now_ns: u64,
+}
+
+/// How the first target is asked.
+#[derive(Clone, Copy)]
+struct Entry {
+    credential: usize,
+    /// To see whether it is well again.
+    probes: bool,
+}
+
+impl<'r, 'w> Choice<'r, 'w> {
+    fn new(asked: &Asked<'_, 'w>, targets: &'r [Target]) -> Self {
+        let configured = asked.model.map(|model| model.order);
+        let order = asked.order.or(configured).unwrap_or_default();
+        let draw = match order {
+            Order::Priority => Draw::Chance(0),
+            Order::Weighted | Order::Latency | Order::Throughput => {
+                session(asked.inbound, asked.peek)
+                    .map_or_else(|| Draw::Chance(random::word()), Draw::Session)
+            }
+        };
+        let mut choice = Self {
+            worker: asked.worker,
+            targets,
+            standings: Vec::with_capacity(targets.len()),
+            order,
+            draw,
+            now_ns: clock::now().as_nanos(),
+        };
+        let all = targets.iter().enumerate();
+        for (place, target) in all.filter(|(_, target)| asked.takes(target)) {
+            let standing = choice.standing(place, target);
+            choice.standings.push(standing);
+        }
+        choice.arrange();
+        choice
+    }
+
+    fn standing(&self, place: usize, target: &Target) -> Standing {
+        let health = &self.worker.shared.health;
+        let mut keys = 0..self.key_count(target);
+        Standing {
+            place,
+            identity: self.identity(target),
+            priority: target.priority,
+            weight: target.weight,
+            is_cooling: keys.all(|key| self.state(target, key) == State::Open),
+            figure: health.figure(self.order, target.number, self.now_ns),
+        }
+    }
+
+    fn identity(&self, target: &Target) -> u64 {
+        let plan = &self.worker.plan;
+        let provider = plan.provider_of(target).map(|it| &it.name);
+        let stated = plan.stated_of(target).into_iter().flat_map(|it| {
+            [
+                &it.tier,
+                &it.region,
+                &it.jurisdiction,
+                &it.custody_label,
+                &it.credential_source,
+            ]
+        });
+        let names = [provider, Some(&target.model)].into_iter();
+        let names = names.chain(stated.map(Option::as_ref));
+        order::identity(names.map(|name| name.map_or("", |name| &**name)))
+    }
+
+    fn key_count(&self, target: &Target) -> usize {
+        let provider = self.worker.plan.provider_of(target);
+        provider.map_or(1, Provider::key_count)
+    }
+
+    fn state(&self, target: &Target, key: usize) -> State {
+        let slot = Slot::of(target, key);
+        self.worker.shared.health.state(slot, self.now_ns)
+    }
+
+    fn arrange(&mut self) {
+        order::arrange(self.order, self.draw, &mut self.standings);
+    }
+
+    /// The target that would be first if all were well.
+    fn best(&self) -> Option<usize> {
+        let mut all = self.standings.clone();
+        all.iter_mut().for_each(|it| it.is_cooling = false);
+        order::arrange(self.order, self.draw, &mut all);
+        all.first().map(|it| it.place)
+    }
+
+    /// Finds the first target that may be asked now, and with which credential; `None` where all
+    /// are cooling down. One that is half open, and whose answer another request waits for, steps
+    /// back with them.
+    fn enter(&mut self) -> Option<Entry> {
+        while let Some(first) = self.standings.first().filter(|it| !it.is_cooling) {
+            let target = self.targets.get(first.place)?;
+            let entry = (0..self.key_count(target)).find_map(|key| self.try_key(target, key));
+            if entry.is_some() {
+                return entry;
+            }
+            if let Some(first) = self.standings.first_mut() {
+                first.is_cooling = true;
+            }
+            self.arrange();
+        }
+        None
+    }
+
+    fn try_key(&self, target: &Target, key: usize) -> Option<Entry> {
+        let state = self.state(target, key);
+        let may_enter = match state {
+            State::Closed => true,
+            State::Open => false,
+            State::HalfOpen => {
+                let slot = Slot::of(target, key);
+                self.worker.shared.health.try_probe(slot, self.now_ns)
+            }
+        };
+        may_enter.then_some(Entry {
+            credential: key,
+            probes: state == State::HalfOpen,
+        })
+    }
+
+    /// Those that are ready, the entry first; behind them those that are not.
+    fn into_lanes(self, entry: Option<Entry>) -> Vec<Lane> {
+        let mut lanes = Vec::with_capacity(self.standings.len());
+        for (rank, standing) in self.standings.iter().enumerate() {
+            let Some(target) = self.targets.get(standing.place) else {
+                continue;
+            };
+            let entry = entry.filter(|_| rank == 0).map(|entry| entry.credential);
+            lanes.extend((0..self.key_count(target)).map(|credential| Lane {
+                place: standing.place,
+                credential,
+                is_ready: entry == Some(credential)
+                    || !standing.is_cooling && self.state(target, credential) != State::Open,
+            }));
+        }
+        lanes.sort_by_key(|lane| !lane.is_ready);
+        lanes
+    }
+}

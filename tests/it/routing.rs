@@ -1,0 +1,685 @@
+//! Who is asked first: orders, sessions, circuits, credentials that rotate, first tokens.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use ringway::wire::kind::Wire;
+use serde_json::Value;
+
+use crate::support::client::{Answer, Client, End};
+use crate::support::directions::{DIRECTIONS, Direction, Driver, each, each_way};
+use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
+use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
+use crate::support::provider::{Provider, Request};
+use crate::support::script::{Script, Step, always};
+use crate::support::wait;
+use crate::support::wires::{
+    WIRES, chat, error_body, events, finish, path, start_up, terminator, text, told, whole,
+};
+
+const FIRST_KEY: &str = "sk-first-0123456789";
+
+fn ask(gateway: &Gateway, wire: Wire, fields: &str, members: &str) -> Answer {
+    let body = chat(wire, MODEL, false).replacen('{', &format!("{{{members}"), 1);
+    gateway.client().ask(post(path(wire), fields, body))
+}
+
+fn good(wire: Wire) -> Script {
+    always(json(whole(wire)))
+}
+
+fn failing(status: &str, fields: &str, wire: Wire) -> Script {
+    let fields = format!("content-type: application/json\r\n{fields}");
+    let body = error_body(wire, "some_error", "no luck");
+    always(answer(status, &fields, body))
+}
+
+/// The credential that a request carried.
+fn key_of(request: &Request) -> String {
+    let bearer = request.head.field("authorization");
+    let key = bearer.or_else(|| request.head.field("x-api-key"));
+    key.unwrap().trim_start_matches("Bearer ").to_owned()
+}
+
+fn keys_of(provider: &Provider) -> Vec<String> {
+    provider.requests().iter().map(key_of).collect()
+}
+
+/// A gateway with two credentials, of a file and of a variable, for one provider, `p0`.
+fn two_keys(driver: Driver, wire: Wire, provider: &Provider) -> Setup {
+    let setup = Setup::new(driver);
+    let file = setup.folder().join("first");
+    fs::write(&file, format!("{FIRST_KEY}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let keys = "keys = [{ file = \"first\" }, { env = \"UPSTREAM_KEY\" }]";
+    let origin = format!("http://{}", provider.address());
+    setup.provider_at("p0", wire, &origin, keys)
+}
+
+fn words(line: &Value) -> Vec<&str> {
+    let route = line["route"].as_array();
+    let words = route.into_iter().flatten();
+    words.map(|word| word.as_str().unwrap()).collect()
+}
+
+fn routing(gateway: &Gateway) -> Value {
+    let got = gateway
+        .admin()
+        .ask(request("GET", "/api/routing", "connection: close\r\n", ""));
+    assert_eq!(got.status, 200);
+    got.json()
+}
+
+#[test]
+fn lg10_a_credential_that_is_refused_or_used_up_gives_way_to_the_next_at_the_same_target() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        for status in [
+            "401 Unauthorized",
+            "402 Payment Required",
+            "403 Forbidden",
+            "429 Too Many Requests",
+        ] {
+            let provider = Provider::start(vec![failing(status, "", upstream), good(upstream)]);
+            let gateway = two_keys(driver, upstream, &provider)
+                .model(MODEL, &["p0/up"])
+                .limit("cooldown_ms", 60_000)
+                .start();
+            for _ in 0..2 {
+                let got = ask(&gateway, client, "", "");
+                assert_eq!(got.status, 200, "{status}: {}", got.text());
+            }
+            // The second request knows better.
+            assert_eq!(
+                keys_of(&provider),
+                [FIRST_KEY, UPSTREAM_KEY, UPSTREAM_KEY],
+                "{status}"
+            );
+            let lines = gateway.lines(2);
+            assert_eq!(words(&lines[0]), ["rotated"], "{status}");
+            assert_eq!(words(&lines[1]), ["skipped:credential"], "{status}");
+            let attempts = lines[0]["attempts"].as_array().unwrap();
+            assert_eq!(attempts.len(), 2, "{status}: {attempts:?}");
+            assert_eq!(gateway.metric("ringway_credential_rotations_total"), 1.0);
+            assert_eq!(gateway.metric("ringway_fallbacks_total"), 0.0);
+            assert_eq!(gateway.metric("ringway_circuits_opened_total"), 1.0);
+        }
+    });
+}
+
+#[test]
+fn lg10_what_is_no_fault_of_a_credential_goes_to_the_next_target() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        for status in ["500 Oops", "503 Service Unavailable"] {
+            let first = Provider::all(failing(status, "", wire));
+            let second = Provider::all(good(wire));
+            let gateway = two_keys(driver, wire, &first)
+                .provider("p1", wire, &second, "")
+                .model(MODEL, &["p0/up", "p1/up"])
+                .start();
+            assert_eq!(ask(&gateway, wire, "", "").status, 200);
+            assert_eq!(keys_of(&first), [FIRST_KEY], "{status}");
+            assert_eq!(second.requests().len(), 1);
+        }
+    });
+}
+
+#[test]
+fn lg10_a_status_of_the_requests_own_stays_with_it_where_no_credential_is_left() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        // 403 is no reason for another target, and no reason for a third attempt.
+        let first = Provider::all(failing("403 Forbidden", "", wire));
+        let second = Provider::all(good(wire));
+        let gateway = two_keys(driver, wire, &first)
+            .provider("p1", wire, &second, "")
+            .model(MODEL, &["p0/up", "p1/up"])
+            .start();
+        let got = ask(&gateway, wire, "", "");
+        assert_eq!(got.status, 403);
+        assert!(got.text().contains("no luck"));
+        assert_eq!(keys_of(&first), [FIRST_KEY, UPSTREAM_KEY]);
+        assert_eq!(second.connections(), 0);
+    });
+}
+
+#[test]
+fn lg10_the_last_credential_is_never_withheld_and_its_answer_goes_back_as_sent() {
+    each(|driver| {
+        for wire in WIRES {
+            for status in ["401 Unauthorized", "429 Too Many Requests"] {
+                let provider = Provider::all(failing(status, "retry-after: 9\r\n", wire));
+                let gateway = two_keys(driver, wire, &provider)
+                    .model(MODEL, &["p0/up"])
+                    .limit("cooldown_ms", 60_000)
+                    .start();
+                for round in 1..=3 {
+                    let got = ask(&gateway, wire, "", "");
+                    assert!(status.starts_with(&got.status.to_string()));
+                    assert!(got.text().contains("no luck"), "{}", got.text());
+                    assert_eq!(got.field("retry-after"), Some("9"));
+                    // While both cool down, one attempt is enough: neither is known to be well.
+                    assert_eq!(keys_of(&provider).len(), 1 + round);
+                }
+                assert_eq!(words(&gateway.lines(3)[2]), ["all:cooling"]);
+            }
+        }
+    });
+}
+
+#[test]
+fn lg10_a_limit_belongs_to_a_model_and_a_refused_key_to_all_of_them() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        for (status, expected) in [
+            ("429 Too Many Requests", FIRST_KEY),
+            ("401 Unauthorized", UPSTREAM_KEY),
+        ] {
+            let provider = Provider::start(vec![failing(status, "", wire), good(wire)]);
+            let gateway = two_keys(driver, wire, &provider)
+                .model(MODEL, &["p0/one"])
+                .model("other", &["p0/two"])
+                .limit("cooldown_ms", 60_000)
+                .start();
+            assert_eq!(ask(&gateway, wire, "", "").status, 200);
+            let body = chat(wire, "other", false);
+            assert_eq!(gateway.client().ask(post(path(wire), "", body)).status, 200);
+            assert_eq!(keys_of(&provider)[2], expected, "{status}");
+        }
+    });
+}
+
+#[test]
+fn lg10_retry_after_keeps_its_credential_away_longer_than_its_cool_down() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let limited = failing("429 Too Many Requests", "retry-after: 600\r\n", wire);
+        let provider = Provider::start(vec![limited, good(wire)]);
+        let gateway = two_keys(driver, wire, &provider)
+            .model(MODEL, &["p0/up"])
+            .limit("cooldown_ms", 1)
+            .start();
+        for _ in 0..2 {
+            assert_eq!(ask(&gateway, wire, "", "").status, 200);
+        }
+        let shown = routing(&gateway);
+        let lane = &shown["models"][0]["targets"][0]["credentials"][0];
+        assert_eq!(
+            (&lane["state"], &lane["failures"]),
+            (&"open".into(), &1.into())
+        );
+        assert!(lane["left_ms"].as_u64().unwrap() > 500_000, "{shown}");
+        assert_eq!(keys_of(&provider)[2], UPSTREAM_KEY);
+        assert_eq!(
+            gateway.metric("ringway_circuits{scope=\"target_credential\",state=\"open\"}"),
+            1.0
+        );
+        // No credential is shown.
+        assert!(!shown.to_string().contains("sk-"), "{shown}");
+    });
+}
+
+#[test]
+fn p24_every_credential_of_a_provider_is_scrubbed_whichever_was_sent() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let told = format!("your keys {FIRST_KEY} and {UPSTREAM_KEY}");
+        let body = error_body(upstream, "some_error", &told);
+        let fields = format!("content-type: application/json\r\nx-key: {UPSTREAM_KEY}\r\n");
+        let provider = Provider::all(always(answer("400 Bad Request", &fields, body)));
+        let gateway = two_keys(driver, upstream, &provider)
+            .model(MODEL, &["p0/up"])
+            .start();
+        let got = ask(&gateway, client, "", "");
+        assert_eq!(got.status, 400);
+        assert!(got.text().contains("your keys"), "{}", got.text());
+        assert_eq!(got.field("x-key"), None);
+        for key in [FIRST_KEY, UPSTREAM_KEY] {
+            assert!(!got.text().contains(key), "{}", got.text());
+        }
+    });
+}
+
+#[test]
+fn lg10_relayed_requests_go_with_the_first_credential_always() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::all(failing("401 Unauthorized", "", wire));
+        let gateway = two_keys(driver, wire, &provider).start();
+        for _ in 0..2 {
+            let got = gateway
+                .client()
+                .ask(request("GET", "/v1/files/file-1", "", ""));
+            assert_eq!(got.status, 401);
+        }
+        assert_eq!(keys_of(&provider), [FIRST_KEY, FIRST_KEY]);
+    });
+}
+
+/// Header lines and members that name a session.
+type Carried = fn(&str) -> (String, String);
+
+/// A model in that order with two targets of the same priority.
+fn pair(driver: Driver, wire: Wire, providers: [&Provider; 2], order: &str) -> Setup {
+    let [first, second] = providers;
+    Setup::new(driver)
+        .provider("p0", wire, first, "")
+        .provider("p1", wire, second, "")
+        .text(&format!(
+            "[[model]]\nid = {MODEL:?}\norder = {order:?}\ntargets = [\"p0/up\", \"p1/up\"]"
+        ))
+}
+
+#[test]
+fn lg10_weights_share_requests_and_a_session_stays_at_its_target() {
+    each(|driver| {
+        let wire = Wire::AnthropicMessages;
+        let (first, second) = (Provider::all(good(wire)), Provider::all(good(wire)));
+        let gateway = pair(driver, wire, [&first, &second], "weighted").start();
+        let counts = || [first.requests().len(), second.requests().len()];
+        for _ in 0..64 {
+            assert_eq!(ask(&gateway, wire, "", "").status, 200);
+        }
+        assert!(counts().iter().all(|&count| count > 0), "{:?}", counts());
+        // Each carrier of a session's name; what the body says goes on as it is.
+        let carriers: [(&str, Carried); 5] = [
+            ("header", |name| {
+                (format!("x-session-id: {name}\r\n"), String::new())
+            }),
+            ("affinity", |name| {
+                (format!("x-session-affinity: {name}\r\n"), String::new())
+            }),
+            ("cache key", |name| {
+                (String::new(), format!("\"prompt_cache_key\":\"{name}\","))
+            }),
+            ("user", |name| {
+                (String::new(), format!("\"user\":\"{name}\","))
+            }),
+            ("metadata", |name| {
+                let metadata = format!("\"metadata\":{{\"a\":1,\"user_id\":\"{name}\"}},");
+                (String::new(), metadata)
+            }),
+        ];
+        for (carrier, carried) in carriers {
+            let mut homes = HashSet::new();
+            for session in 0..24 {
+                let (fields, members) = carried(&format!("session-{session}"));
+                let before = counts();
+                for _ in 0..3 {
+                    assert_eq!(ask(&gateway, wire, &fields, &members).status, 200);
+                }
+                let after = counts();
+                let moved = [after[0] - before[0], after[1] - before[1]];
+                assert!([[3, 0], [0, 3]].contains(&moved), "{carrier}: {moved:?}");
+                homes.insert(moved);
+            }
+            assert_eq!(homes.len(), 2, "{carrier}");
+        }
+        let last = first.requests().len() + second.requests().len();
+        let line = &gateway.lines(last)[last - 1];
+        assert_eq!(words(line), ["weighted", "session"]);
+    });
+}
+
+#[test]
+fn lg10_only_the_sessions_of_a_dead_target_move() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let well = Provider::all(good(wire));
+        let flaky = Provider::all(good(wire));
+        let dead = Provider::all(failing("503 Service Unavailable", "", wire));
+        let homes = |second: &Provider| -> Vec<bool> {
+            let gateway = pair(driver, wire, [&well, second], "weighted")
+                .limit("cooldown_ms", 60_000)
+                .start();
+            let before = well.requests().len();
+            (0..24)
+                .scan(before, |before, session| {
+                    let fields = format!("x-session-id: {session}\r\n");
+                    assert_eq!(ask(&gateway, wire, &fields, "").status, 200);
+                    let after = well.requests().len();
+                    Some(core::mem::replace(before, after) < after)
+                })
+                .collect()
+        };
+        let at_first = homes(&flaky);
+        let after = homes(&dead);
+        assert!(at_first.iter().any(|&it| it) && at_first.iter().any(|&it| !it));
+        assert!(after.iter().all(|&it| it));
+        // Once it had failed nobody asked it any more.
+        assert_eq!(dead.requests().len(), 1);
+    });
+}
+
+#[test]
+fn lg10_a_request_may_choose_its_order_and_the_rest_of_its_body_stays() {
+    each(|driver| {
+        for wire in WIRES {
+            let (first, second) = (Provider::all(good(wire)), Provider::all(good(wire)));
+            let gateway = pair(driver, wire, [&first, &second], "weighted").start();
+            for _ in 0..16 {
+                let got = ask(&gateway, wire, "", "\"routing\" : \"pri\\u006frity\",");
+                assert_eq!(got.status, 200, "{}", got.text());
+                let fields = "x-ringway-routing: priority\r\n";
+                assert_eq!(ask(&gateway, wire, fields, "").status, 200);
+            }
+            assert_eq!(second.connections(), 0);
+            let plain = chat(wire, "up", false);
+            for request in first.requests() {
+                assert_eq!(request.body, plain.as_bytes());
+                assert_eq!(request.head.field("x-ringway-routing"), None);
+            }
+            assert_eq!(words(&gateway.lines(1)[0]), ["priority"]);
+            for (fields, members, choices) in [
+                ("", "\"routing\":\"fastest\",", true),
+                ("", "\"routing\":\"\",", true),
+                ("", "\"routing\":1,", true),
+                ("", "\"routing\":{\"by\":\"price\"},", true),
+                ("x-ringway-routing: Latency\r\n", "", true),
+                (
+                    "x-ringway-routing: latency\r\n",
+                    "\"routing\":\"priority\",",
+                    false,
+                ),
+            ] {
+                let got = ask(&gateway, wire, fields, members);
+                assert_eq!(got.status, 400, "{fields}{members}: {}", got.text());
+                let message = told(wire, &got).message;
+                for word in ["priority", "weighted", "latency", "throughput"] {
+                    assert!(!choices || message.contains(word), "{message}");
+                }
+                assert!(message.contains("routing"), "{message}");
+            }
+            let same = ("x-ringway-routing: latency\r\n", "\"routing\":\"latency\",");
+            assert_eq!(ask(&gateway, wire, same.0, same.1).status, 200);
+            assert_eq!(ask(&gateway, wire, "", "\"routing\":null,").status, 200);
+        }
+    });
+}
+
+#[test]
+fn ni12_a_pinned_request_has_the_first_of_the_list_whatever_the_order() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let first = Provider::all(failing("503 Service Unavailable", "", wire));
+        let second = Provider::all(good(wire));
+        let gateway = pair(driver, wire, [&first, &second], "weighted").start();
+        for _ in 0..8 {
+            let got = ask(&gateway, wire, "", "\"allow_fallbacks\":false,");
+            assert_eq!(got.status, 503);
+        }
+        assert_eq!(second.connections(), 0);
+        assert_eq!(words(&gateway.lines(1)[0]), ["pinned"]);
+    });
+}
+
+#[test]
+fn lg10_latency_goes_to_the_target_whose_first_token_comes_sooner() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let slow = Provider::all(vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(start_up(wire))].concat()),
+            Step::Gate,
+            Step::Send(chunk(
+                [
+                    &*text(wire, "Hel", true),
+                    &text(wire, "lo", false),
+                    finish(wire),
+                    terminator(wire),
+                ]
+                .concat(),
+            )),
+            Step::Send(LAST_CHUNK.to_vec()),
+            Step::Again,
+        ]);
+        let fast = Provider::all(always(stream(events(wire))));
+        let gateway = pair(driver, wire, [&fast, &slow], "latency").start();
+        let body = chat(wire, MODEL, true);
+        let to_fast = |fields: &str| {
+            let got = gateway.client().ask(post(path(wire), fields, &body));
+            assert_eq!((got.status, got.end), (200, End::Whole));
+        };
+        let by_list = "x-ringway-routing: priority\r\n";
+        to_fast(by_list);
+        // Nobody knows the other one yet: it is tried.
+        let mut waiting = gateway.client();
+        waiting.send(post(path(wire), "", &body));
+        slow.wait_requests(1);
+        // All of these lie within the other one's wait.
+        for _ in 0..20 {
+            to_fast(by_list);
+        }
+        slow.open();
+        assert_eq!(waiting.answer().status, 200);
+        for _ in 0..10 {
+            to_fast("");
+        }
+        assert_eq!(slow.requests().len(), 1);
+        assert_eq!(words(gateway.lines(32).last().unwrap()), ["latency"]);
+        let shown = routing(&gateway);
+        let figures = [0, 1].map(|at| {
+            let target = &shown["models"][0]["targets"][at];
+            target["first_token_us"].as_u64().unwrap()
+        });
+        assert!(figures[0] < figures[1], "{shown}");
+    });
+}
+
+#[test]
+fn lg10_throughput_is_measured_and_counts() {
+    each(|driver| {
+        let wire = Wire::AnthropicMessages;
+        // Both stop behind their first token until they are told.
+        let start = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let rest = [&*text(wire, "lo", false), finish(wire), terminator(wire)].concat();
+        let script = vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(start)].concat()),
+            Step::Gate,
+            Step::Send([chunk(rest), LAST_CHUNK.to_vec()].concat()),
+            Step::Again,
+        ];
+        let (slow, fast) = (Provider::all(script.clone()), Provider::all(script));
+        let gateway = pair(driver, wire, [&fast, &slow], "throughput").start();
+        let body = chat(wire, MODEL, true);
+        let begin = |fields: &str| {
+            let mut waiting = gateway.client();
+            waiting.send(post(path(wire), fields, &body));
+            let mut got = waiting.head();
+            waiting.until(&mut got, "Hel");
+            (waiting, got)
+        };
+        let end = |provider: &Provider, (mut waiting, mut got): (Client, Answer)| {
+            provider.open();
+            waiting.finish(&mut got);
+            assert_eq!((got.status, got.end), (200, End::Whole));
+        };
+        // Nobody is known: chance decides; then the one that is still unknown is tried.
+        let mut waiting = begin("");
+        if slow.requests().is_empty() {
+            end(&fast, waiting);
+            waiting = begin("");
+        }
+        assert_eq!(slow.requests().len(), 1);
+        // All of these lie within the other one's wait for its second token.
+        for _ in 0..20 {
+            end(&fast, begin("x-ringway-routing: priority\r\n"));
+        }
+        end(&slow, waiting);
+        for _ in 0..10 {
+            end(&fast, begin(""));
+        }
+        assert_eq!(slow.requests().len(), 1);
+        let shown = routing(&gateway);
+        for target in shown["models"][0]["targets"].as_array().unwrap() {
+            assert!(target["per_token_us"].is_u64(), "{target}");
+        }
+    });
+}
+
+#[test]
+fn lg10_a_target_that_is_well_again_is_found_by_one_request() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let first = Provider::start(vec![
+            failing("503 Service Unavailable", "", wire),
+            good(wire),
+        ]);
+        let second = Provider::all(good(wire));
+        let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)])
+            .limit("cooldown_ms", 50)
+            .start();
+        assert_eq!(ask(&gateway, wire, "", "").status, 200);
+        let asked = wait::until("a probe", || {
+            assert_eq!(ask(&gateway, wire, "", "").status, 200);
+            (first.requests().len() > 1).then(|| second.requests().len() + 1)
+        });
+        let lines = gateway.lines(asked);
+        assert_eq!(words(&lines[0]), ["priority"]);
+        for line in &lines[1..asked - 1] {
+            assert_eq!(words(line), ["priority", "skipped:cooling"]);
+        }
+        assert_eq!(words(&lines[asked - 1]), ["priority", "probe"]);
+        assert_eq!(ask(&gateway, wire, "", "").status, 200);
+        assert_eq!(words(&gateway.lines(asked + 1)[asked]), ["priority"]);
+        assert_eq!(gateway.metric("ringway_probes_total"), 1.0);
+        let shown = routing(&gateway);
+        assert_eq!(shown["models"][0]["targets"][0]["state"], "closed");
+    });
+}
+
+#[test]
+fn lg10_without_a_first_token_in_time_the_next_target_is_asked() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let silent = vec![Step::Request];
+        let begun = vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(start_up(upstream))].concat()),
+        ];
+        for (row, script) in [("no head", silent), ("no content", begun)] {
+            for place in ["limits", "provider", "model"] {
+                let at = |here| match place == here {
+                    true => "first_token_timeout_ms = 60\n",
+                    false => "",
+                };
+                let first = Provider::all(script.clone());
+                let second = Provider::all(always(stream(events(client))));
+                let mut setup = Setup::new(driver);
+                if place == "limits" {
+                    setup = setup.limit("first_token_timeout_ms", 60);
+                }
+                let gateway = setup
+                    .provider("p0", upstream, &first, at("provider"))
+                    .provider("p1", client, &second, "")
+                    .text(&format!(
+                        "[[model]]\nid = {MODEL:?}\n{}targets = [\"p0/up\", \"p1/up\"]",
+                        at("model")
+                    ))
+                    .start();
+                let body = chat(client, MODEL, true);
+                let got = gateway.client().ask(post(path(client), "", body));
+                assert_eq!(
+                    (got.status, got.text(), got.end),
+                    (200, &*events(client), End::Whole),
+                    "{row}, {place}"
+                );
+                let line = gateway.only_line();
+                assert_eq!(line["attempts"][0]["fault"], "first_token", "{line}");
+                first.wait_over(0);
+            }
+        }
+    });
+}
+
+#[test]
+fn lg10_a_slow_first_token_is_waited_for_where_nobody_takes_over() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let slow = |steps: Vec<u8>| {
+            vec![
+                Step::Request,
+                Step::Send(steps),
+                Step::Gate,
+                Step::Send(stream(events(wire))),
+            ]
+        };
+        // The second target cannot be told what is asked; there is none that takes over.
+        let first = Provider::all(slow(Vec::new()));
+        let deaf = Provider::answering(json(whole(Wire::AnthropicMessages)));
+        let other = Provider::all(vec![Step::Request]);
+        let well = Provider::all(always(stream(events(wire))));
+        let gateway = Setup::new(driver)
+            .provider("p0", wire, &first, "first_token_timeout_ms = 1")
+            .provider("p1", Wire::AnthropicMessages, &deaf, "")
+            .provider("p2", wire, &other, "first_token_timeout_ms = 60")
+            .provider("p3", wire, &well, "")
+            .model(MODEL, &["p0/up", "p1/up"])
+            .model("later", &["p2/up", "p3/up"])
+            .start();
+        let mut waiting = gateway.client();
+        let body = chat(wire, MODEL, true).replacen('{', "{\"logprobs\":true,", 1);
+        let strict = "x-ringway-strict: 1\r\n";
+        waiting.send(post(path(wire), strict, body));
+        first.wait_requests(1);
+        // This takes its sixty milliseconds: the one of the other has long passed.
+        let body = chat(wire, "later", true);
+        assert_eq!(gateway.client().ask(post(path(wire), "", body)).status, 200);
+        first.open();
+        let got = waiting.answer();
+        assert_eq!((got.status, got.text()), (200, &*events(wire)));
+        let line = &gateway.lines(2)[1];
+        // The other was made ready, in vain.
+        let attempts = line["attempts"].as_array().unwrap();
+        assert!(
+            attempts
+                .iter()
+                .any(|it| it["fault"] == "refused_by_translation"),
+            "{line}"
+        );
+        assert_eq!(deaf.connections(), 0);
+    });
+}
+
+#[test]
+fn lg7_a_pool_spans_the_wires_and_its_aliases_are_one_model() {
+    each(|driver| {
+        let openai = Provider::all(good(Wire::OpenAiChat));
+        let anthropic = Provider::all(good(Wire::AnthropicMessages));
+        let gateway = Setup::new(driver)
+            .provider("oai", Wire::OpenAiChat, &openai, "")
+            .provider("ant", Wire::AnthropicMessages, &anthropic, "")
+            .text(
+                "[[model]]\nid = \"auto\"\nalias = [\"gpt-5\"]\norder = \"weighted\"\n\
+                 targets = [\"oai/gpt-5\", \"ant/claude-x\"]",
+            )
+            .start();
+        let mut served = Vec::new();
+        for wire in WIRES {
+            for model in ["auto", "gpt-5"] {
+                for _ in 0..32 {
+                    let body = chat(wire, model, false);
+                    let got = gateway.client().ask(post(path(wire), "", body));
+                    assert_eq!(got.status, 200, "{}", got.text());
+                    assert!(got.text().contains("Hello"), "{}", got.text());
+                    served.push(got.field("x-ringway-model").unwrap().to_owned());
+                }
+            }
+        }
+        let lines = gateway.lines(128);
+        for (line, served) in lines.iter().zip(&served) {
+            assert_eq!(line["model_sent"], served.as_str(), "{line}");
+        }
+        for wire in WIRES {
+            for model in ["auto", "gpt-5"] {
+                let sent: HashSet<_> = lines
+                    .iter()
+                    .filter(|line| line["client_wire"] == wire.name())
+                    .filter(|line| line["model_asked"] == model)
+                    .map(|line| line["model_sent"].as_str().unwrap())
+                    .collect();
+                assert_eq!(sent, HashSet::from(["gpt-5", "claude-x"]));
+            }
+        }
+    });
+}
