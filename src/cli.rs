@@ -146,7 +146,7 @@ pub struct KeysArgs {
     /// Configuration file whose `[store]` is meant
     #[arg(short, long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// The store itself, instead of a configuration: sqlite:<path> or postgres://...
+    /// The store itself, instead of a configuration: `sqlite:PATH` or `postgres://…`
     #[arg(long, value_name = "URL", global = true, conflicts_with = "config")]
     pub store: Option<String>,
     /// How answers are printed
