@@ -385,7 +385,7 @@ fn lg10_a_request_may_choose_its_order_and_the_rest_of_its_body_stays() {
                 let got = ask(&gateway, wire, fields, members);
                 assert_eq!(got.status, 400, "{fields}{members}: {}", got.text());
                 let message = told(wire, &got).message;
-                for word in ["priority", "weighted", "latency", "throughput"] {
+                for word in ["priority", "weighted", "latency", "throughput", "cost"] {
                     assert!(!choices || message.contains(word), "{message}");
                 }
                 assert!(message.contains("routing"), "{message}");
@@ -463,6 +463,120 @@ fn lg10_latency_goes_to_the_target_whose_first_token_comes_sooner() {
             target["first_token_us"].as_u64().unwrap()
         });
         assert!(figures[0] < figures[1], "{shown}");
+    });
+}
+
+#[test]
+fn lg10_cost_asks_the_cheapest_target_for_this_request_first_and_unpriced_ones_last() {
+    // Cheap to read, cheap to write, dear in both, and one that nobody knows the price of.
+    const PRICES: &str = "[prices.\"reads/*\"]\ninput = 1\noutput = 100\n\
+                          [prices.\"writes/*\"]\ninput = 10\noutput = 10\n\
+                          [prices.\"dear/*\"]\ninput = 20\noutput = 200\n\
+                          [budgets]\noutput_tokens_reserved = 1000\n";
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let long = "hello ".repeat(4_000);
+        let names = ["unpriced", "dear", "reads", "writes"];
+        let targets = names.map(|name| format!("\"{name}/up\"")).join(", ");
+        // 6,000 tokens in and 10 out; 25 in and 1,000 out.
+        let (to_read, to_write) = (["reads", "writes"], ["writes", "reads"]);
+        let rows = [
+            (MODEL, &*long, 10, "", "", to_read),
+            (MODEL, "hello", 1_000, "", "", to_write),
+            (
+                "listed",
+                &long,
+                10,
+                "x-ringway-routing: cost\r\n",
+                "",
+                to_read,
+            ),
+            (
+                "listed",
+                "hello",
+                1_000,
+                "x-ringway-routing: price\r\n",
+                "",
+                to_write,
+            ),
+            ("listed", &long, 10, "", "\"routing\":\"price\",", to_read),
+            (
+                "listed",
+                "hello",
+                1_000,
+                "",
+                "\"routing\":\"cost\",",
+                to_write,
+            ),
+        ];
+        for (model, text, tokens, fields, routing, cheap) in rows {
+            let providers = names.map(|_| Provider::all(failing("500 Oops", "", upstream)));
+            let mut setup = Setup::new(driver).limit("attempts_max", 4);
+            for (name, provider) in names.iter().zip(&providers) {
+                setup = setup.provider(name, upstream, provider, "");
+            }
+            let gateway = setup
+                .text(PRICES)
+                .text(&format!(
+                    "[[model]]\nid = {MODEL:?}\norder = \"cost\"\ntargets = [{targets}]\n\
+                     [[model]]\nid = \"listed\"\ntargets = [{targets}]"
+                ))
+                .start();
+            let body = format!(
+                "{{{routing}\"model\":{model:?},\"max_tokens\":{tokens},\
+                 \"messages\":[{{\"role\":\"user\",\"content\":{text:?}}}]}}"
+            );
+            let got = gateway.client().ask(post(path(client), fields, body));
+            assert_eq!(got.status, 500, "{}", got.text());
+            let line = gateway.only_line();
+            let asked = line["attempts"].as_array().unwrap().iter();
+            let asked: Vec<_> = asked.map(|it| it["provider"].as_str().unwrap()).collect();
+            let expected = [cheap[0], cheap[1], "dear", "unpriced"];
+            assert_eq!(asked, expected, "{model} {fields}{routing}");
+            assert_eq!(words(&line)[0], "cost", "{line}");
+        }
+    });
+}
+
+#[test]
+fn lg10_cost_reckons_what_a_request_leaves_open_as_it_is_reserved_and_each_model_by_its_own_limit()
+{
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        // A page of input costs the one as much as 100 tokens of output the other.
+        let text = "hello ".repeat(400);
+        for (members, reserved, expected) in [
+            ("", 10, "reads"),
+            ("", 1_000, "writes"),
+            ("\"n\":100,", 10, "writes"),
+            ("\"max_tokens\":10,", 1_000, "reads"),
+            ("\"max_tokens\":10,\"n\":100,", 1_000, "writes"),
+            // One that gives no more than ten tokens costs no more than they do.
+            ("\"model_limit\":1,\"max_tokens\":1000,", 1_000, "reads"),
+        ] {
+            let [reads, writes] = ["r", "w"].map(|_| Provider::all(good(wire)));
+            let limit = match members.contains("model_limit") {
+                true => "[model_facts.\"brief\"]\noutput_tokens_max = 10\n",
+                false => "",
+            };
+            let gateway = Setup::new(driver)
+                .provider("writes", wire, &writes, "")
+                .provider("reads", wire, &reads, "")
+                .text(&format!(
+                    "[prices.\"reads/*\"]\ninput = 1\noutput = 50\n\
+                     [prices.\"writes/*\"]\ninput = 10\noutput = 10\n\
+                     [budgets]\noutput_tokens_reserved = {reserved}\n{limit}\
+                     [[model]]\nid = {MODEL:?}\norder = \"cost\"\n\
+                     targets = [\"writes/up\", \"reads/brief\"]"
+                ))
+                .start();
+            let body = format!(
+                "{{{members}\"model\":{MODEL:?},\
+                 \"messages\":[{{\"role\":\"user\",\"content\":{text:?}}}]}}"
+            );
+            assert_eq!(gateway.client().ask(post(path(wire), "", body)).status, 200);
+            let line = gateway.only_line();
+            assert_eq!(line["provider"], expected, "{members} {reserved}");
+        }
     });
 }
 
