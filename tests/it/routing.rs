@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use ringway::server::api::routes::OPENAPI;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::client::{Answer, Client, End};
-use crate::support::directions::{DIRECTIONS, Direction, Driver, each, each_way};
-use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
+use crate::support::directions::{DIRECTIONS, Direction, Driver, drivers, each, each_way};
+use crate::support::gateway::{ADMIN_KEY, Gateway, MODEL, Setup, UPSTREAM_KEY};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
 use crate::support::provider::{Provider, Request};
 use crate::support::script::{Script, Step, always};
@@ -64,9 +65,7 @@ fn words(line: &Value) -> Vec<&str> {
 }
 
 fn routing(gateway: &Gateway) -> Value {
-    let got = gateway
-        .admin()
-        .ask(request("GET", "/api/routing", "connection: close\r\n", ""));
+    let got = gateway.ask_api("GET", "/api/routing", "");
     assert_eq!(got.status, 200);
     got.json()
 }
@@ -197,6 +196,7 @@ fn lg10_retry_after_keeps_its_credential_away_longer_than_its_cool_down() {
         let limited = failing("429 Too Many Requests", "retry-after: 600\r\n", wire);
         let provider = Provider::start(vec![limited, good(wire)]);
         let gateway = two_keys(driver, wire, &provider)
+            .admin_api()
             .model(MODEL, &["p0/up"])
             .limit("cooldown_ms", 1)
             .start();
@@ -434,7 +434,9 @@ fn lg10_latency_goes_to_the_target_whose_first_token_comes_sooner() {
             Step::Again,
         ]);
         let fast = Provider::all(always(stream(events(wire))));
-        let gateway = pair(driver, wire, [&fast, &slow], "latency").start();
+        let gateway = pair(driver, wire, [&fast, &slow], "latency")
+            .admin_api()
+            .start();
         let body = chat(wire, MODEL, true);
         let to_fast = |fields: &str| {
             let got = gateway.client().ask(post(path(wire), fields, &body));
@@ -595,7 +597,9 @@ fn lg10_throughput_is_measured_and_counts() {
             Step::Again,
         ];
         let (slow, fast) = (Provider::all(script.clone()), Provider::all(script));
-        let gateway = pair(driver, wire, [&fast, &slow], "throughput").start();
+        let gateway = pair(driver, wire, [&fast, &slow], "throughput")
+            .admin_api()
+            .start();
         let body = chat(wire, MODEL, true);
         let begin = |fields: &str| {
             let mut waiting = gateway.client();
@@ -643,6 +647,7 @@ fn lg10_a_target_that_is_well_again_is_found_by_one_request() {
         let second = Provider::all(good(wire));
         let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)])
             .limit("cooldown_ms", 50)
+            .admin_api()
             .start();
         assert_eq!(ask(&gateway, wire, "", "").status, 200);
         let asked = wait::until("a probe", || {
@@ -796,4 +801,44 @@ fn lg7_a_pool_spans_the_wires_and_its_aliases_are_one_model() {
             }
         }
     });
+}
+
+#[test]
+fn every_path_of_the_api_is_for_those_with_its_credential_and_health_and_metrics_for_all() {
+    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.contains_key("/api/routing"));
+    let driver = drivers()[0];
+    let provider = Provider::answering(json(whole(Wire::OpenAiChat)));
+    let setup = || Setup::upstream(driver, Wire::OpenAiChat, &provider);
+    let (off, on) = (setup().start(), setup().admin_api().start());
+    let ask = |gateway: &Gateway, method: &str, path: &str, fields: &str| {
+        let path = path.replace("{id}", "k").replace("{name}", "k");
+        let fields = format!("{fields}connection: close\r\n");
+        gateway.admin().ask(request(method, &path, &fields, ""))
+    };
+    let good = format!("authorization: Bearer {ADMIN_KEY}\r\n");
+    for (path, methods) in paths {
+        let methods = methods.as_object().unwrap().keys();
+        for method in methods.filter(|it| *it != "parameters") {
+            let method = method.to_uppercase();
+            let got = ask(&off, &method, path, &good);
+            assert_eq!(got.status, 404, "{method} {path}");
+            assert!(got.text().contains("admin_key"), "{path}: {}", got.text());
+            for fields in ["", "authorization: Bearer admin\r\n"] {
+                let got = ask(&on, &method, path, fields);
+                assert_eq!(got.status, 401, "{method} {path} {fields}");
+                assert_eq!(got.field("www-authenticate"), Some("Bearer"));
+            }
+            assert_ne!(
+                ask(&on, &method, path, &good).status,
+                401,
+                "{method} {path}"
+            );
+        }
+    }
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(ask(&on, "GET", path, "").status, 200, "{path}");
+    }
+    assert_eq!(ask(&on, "GET", "/api/nothing", &good).status, 404);
 }
