@@ -6,4 +6,5 @@ pub mod gate;
 pub mod keys;
 pub mod page;
 pub mod routes;
+pub mod routing;
 pub mod tenants;
