@@ -21,7 +21,8 @@ use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::row::{KeyRow, State, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, REVOKE, ROTATE,
+    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT,
+    REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
 };
 
 /// An open connection.
@@ -196,6 +197,37 @@ impl Postgres {
     pub async fn revoke(&self, id: &str, now_ms: u64) -> Result<(), StoreError> {
         let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
         one_row(self.execute(REVOKE, &[&now, &id]).await?, id)
+    }
+
+    /// One tenant by its name.
+    ///
+    /// # Errors
+    /// The connection has ended, or the row cannot be read.
+    pub async fn find_tenant(&self, name: &str) -> Result<Option<TenantRow>, StoreError> {
+        let rows = self.query(ONE_TENANT, &[&name]).await?;
+        let row = rows.first().map(tenant_row).transpose();
+        row.map_err(StoreError::down)
+    }
+
+    /// Adds a tenant, or replaces its rules.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub async fn set_tenant(&self, row: TenantRow, now_ms: u64) -> Result<(), StoreError> {
+        let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        self.execute(SET_TENANT, &[&row.name, &row.rules, &now])
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a tenant, and its keys, if all of them are revoked; whether it was there to remove.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub async fn remove_tenant(&self, name: &str) -> Result<bool, StoreError> {
+        // One statement sees one state, and references are looked at when it has ended.
+        let both = format!("WITH revoked AS ({REMOVE_REVOKED}) {REMOVE_TENANT}");
+        Ok(self.execute(&both, &[&name]).await? > 0)
     }
 
     async fn query(

@@ -53,6 +53,8 @@ mod keys;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod manage;
+#[cfg(test)]
 mod policy;
 mod quota;
 #[cfg(test)]
@@ -69,6 +71,8 @@ mod store;
 mod support;
 #[cfg(test)]
 mod telemetry;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
+use ringway::store::handle::block_on;
 use tempfile::TempDir;
 
 /// Which database.
@@ -36,6 +37,14 @@ impl Database {
             url,
             folder,
             services,
+        }
+    }
+
+    /// Which database it is.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.services {
+            Some(_) => Kind::Postgres,
+            None => Kind::Sqlite,
         }
     }
 
@@ -84,9 +93,31 @@ impl Database {
 
     /// `ringway keys` on this store.
     pub(crate) fn keys(&self, arguments: &[&str]) -> Output {
+        self.command("keys", arguments)
+    }
+
+    /// A command on this store.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
-        command.arg("keys").args(arguments).env_clear();
+        command.arg(name).args(arguments).env_clear();
         command.args(["--store", &self.url]).output().unwrap()
+    }
+
+    /// Does what somebody does by hand.
+    pub(crate) fn edit(&self, statements: &str) {
+        if self.services.is_none() {
+            let file = rusqlite::Connection::open(self.file()).unwrap();
+            file.execute_batch(statements).unwrap();
+            return;
+        }
+        let done = block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls)
+                .await
+                .unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(statements).await
+        });
+        done.unwrap().unwrap();
     }
 
     /// The same, which has to go well; its JSON.
