@@ -4,6 +4,7 @@
 //! connection that ends makes the handle useless: whoever holds it opens another.
 
 use core::future::poll_fn;
+use core::net::IpAddr;
 use core::str::FromStr;
 use core::time::Duration;
 use std::sync::Arc;
@@ -284,11 +285,10 @@ fn config(url: &[u8]) -> Result<Config, StoreError> {
     // What is wrong with it may show a password.
     let unread = |_| StoreError::down("the URL of the store cannot be read");
     let mut config = Config::from_str(text).map_err(unread)?;
-    let is_local = config.get_hosts().iter().all(|host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => name == "localhost" || name == "::1" || name.starts_with("127."),
-    });
-    if !is_local && !text.contains("sslmode=") {
+    let (_, parameters) = text.split_once('?').unwrap_or_default();
+    let mut parameters = parameters.split('&');
+    let says_mode = parameters.any(|one| one.starts_with("sslmode="));
+    if !is_local(&config) && !says_mode {
         config.ssl_mode(SslMode::Require);
     }
     config
@@ -296,6 +296,21 @@ fn config(url: &[u8]) -> Result<Config, StoreError> {
         .keepalives_idle(PROBE)
         .application_name("ringway");
     Ok(config)
+}
+
+/// Whether what is said to the server stays on this host.
+fn is_local(config: &Config) -> bool {
+    let is_name_local = |name: &str| {
+        let address = name.parse::<IpAddr>();
+        name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    let mut hosts = config.get_hosts().iter();
+    let are_hosts = hosts.all(|host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => is_name_local(name),
+    });
+    // Where addresses are said too, the names are not looked up.
+    are_hosts && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
 fn one_row(changed: u64, id: &str) -> Result<(), StoreError> {
@@ -356,3 +371,39 @@ const LOCK: &str = "SELECT pg_advisory_lock(7954890381207); \
                     INSERT INTO ringway_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM ringway_version)";
 const TAKEN: &str = "SELECT version FROM ringway_version";
 const UNLOCK_AND_LISTEN: &str = "SELECT pg_advisory_unlock(7954890381207); LISTEN ringway_keys";
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::SslMode;
+
+    use super::config;
+
+    #[test]
+    fn what_leaves_the_host_is_sealed_unless_the_url_says_otherwise() {
+        for (url, is_sealed) in [
+            ("postgres://me@db.example/r", true),
+            ("postgres://me@10.0.0.5/r", true),
+            ("postgres://me@127.0.0.1.example/r", true),
+            ("postgres://me:sslmode=@db.example/r", true),
+            ("postgres://me@localhost/r?hostaddr=10.0.0.5", true),
+            ("postgres://me@localhost,db.example/r", true),
+            ("postgres://me@db.example/r?sslmode=disable", false),
+            (
+                "postgres://me@db.example/r?connect_timeout=1&sslmode=prefer",
+                false,
+            ),
+            ("postgres://me@localhost/r", false),
+            ("postgres://me@127.0.0.2/r", false),
+            ("postgres://me@/r?host=/run/postgresql", false),
+        ] {
+            let mode = config(url.as_bytes()).unwrap().get_ssl_mode();
+            assert_eq!(mode == SslMode::Require, is_sealed, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_read_shows_nothing_of_itself() {
+        let told = config(b"postgres://me:secret@db:port/r").unwrap_err().text;
+        assert!(!told.contains("secret") && !told.contains("port"), "{told}");
+    }
+}

@@ -70,6 +70,8 @@ mod steering;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod store_tls;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telemetry;

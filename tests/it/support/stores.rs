@@ -11,6 +11,8 @@ use ringway::store::handle::{Store, block_on};
 use ringway::store::usage::PageQuery;
 use tempfile::TempDir;
 
+use crate::support::certificates::Certified;
+
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -31,7 +33,26 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let services = (kind == Kind::Postgres).then(Services::start);
+        Self::with(
+            folder,
+            (kind == Kind::Postgres).then(|| Services::start(&[])),
+        )
+    }
+
+    /// A PostgreSQL server that is reached over TCP on this port too, by TLS with this certificate.
+    pub(crate) fn over_tls(certified: &Certified, port: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("server.crt"), &certified.certificate).unwrap();
+        fs::write(folder.path().join("server.key"), &certified.key).unwrap();
+        let place = folder.path().to_str().unwrap().to_owned();
+        let services = Services::start(&[
+            ("RINGWAY_POSTGRES_TLS", place),
+            ("RINGWAY_POSTGRES_PORT", port.to_string()),
+        ]);
+        Self::with(folder, Some(services))
+    }
+
+    fn with(folder: TempDir, services: Option<Services>) -> Self {
         let url = match &services {
             Some(services) => services.url.clone(),
             None => format!("sqlite:{}", folder.path().join("ringway.db").display()),
@@ -174,9 +195,10 @@ struct Services {
 }
 
 impl Services {
-    fn start() -> Self {
+    fn start(variables: &[(&str, String)]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/services");
         let mut command = Command::new(script);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut services = Self {
