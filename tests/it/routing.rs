@@ -669,6 +669,45 @@ fn lg10_a_target_that_is_well_again_is_found_by_one_request() {
 }
 
 #[test]
+fn lg10_an_estimate_of_tokens_is_no_probe() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let first = Provider::start(vec![
+            failing("503 Service Unavailable", "", wire),
+            good(wire),
+        ]);
+        let second = Provider::all(good(wire));
+        let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)])
+            .limit("cooldown_ms", 50)
+            .admin_api()
+            .start();
+        assert_eq!(ask(&gateway, wire, "", "").status, 200);
+        wait::until("a half-open circuit", || {
+            let shown = routing(&gateway);
+            (shown["models"][0]["targets"][0]["state"] == "half_open").then_some(())
+        });
+        let count = post(
+            "/v1/messages/count_tokens",
+            "",
+            chat(Wire::AnthropicMessages, MODEL, false),
+        );
+        for _ in 0..3 {
+            let got = gateway.client().ask(&count);
+            assert_eq!(got.status, 200, "{}", got.text());
+            assert_eq!(got.field("x-ringway-estimate"), Some("1"));
+        }
+        assert_eq!(gateway.metric("ringway_probes_total"), 0.0);
+        // The next chat still goes to see.
+        assert_eq!(ask(&gateway, wire, "", "").status, 200);
+        assert_eq!(gateway.metric("ringway_probes_total"), 1.0);
+        assert_eq!((first.requests().len(), second.requests().len()), (2, 1));
+        let lines = gateway.lines(5);
+        assert_eq!(words(&lines[1]), ["priority"]);
+        assert_eq!(words(&lines[4]), ["priority", "probe"]);
+    });
+}
+
+#[test]
 fn lg10_without_a_first_token_in_time_the_next_target_is_asked() {
     each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
         let silent = vec![Step::Request];
