@@ -116,7 +116,7 @@ impl Database {
     }
 
     /// The database itself, as the gateway uses it.
-    pub(crate) fn with<T>(&self, work: impl AsyncFnOnce(&Store) -> T) -> T {
+    pub(crate) fn opened<T>(&self, work: impl AsyncFnOnce(&Store) -> T) -> T {
         let material = StoreMaterial {
             place: StorePlace::parse(&self.url, Path::new("")).unwrap(),
             snapshot: self.snapshot("none"),
@@ -131,7 +131,7 @@ impl Database {
 
     /// All usage records in it, the newest first.
     pub(crate) fn records(&self) -> Vec<serde_json::Value> {
-        self.with(async |store| {
+        self.opened(async |store| {
             let mut records = Vec::new();
             let mut query = PageQuery {
                 count: 1_000,
