@@ -32,6 +32,8 @@ pub struct Postgres {
     client: Arc<Client>,
     /// Something has changed, or the connection has ended.
     woken: Arc<Notify>,
+    /// How a statement is told to end, which takes another connection.
+    tls: MakeRustlsConnect,
 }
 
 impl core::fmt::Debug for Postgres {
@@ -49,9 +51,10 @@ impl Postgres {
     pub async fn open(url: &[u8], ca_pem: Option<&[u8]>) -> Result<Self, StoreError> {
         let config = config(url)?;
         let tls = tls::plain_client(ca_pem)
+            .map(MakeRustlsConnect::new)
             .map_err(|error| StoreError::down(format!("TLS towards the store: {error}")))?;
         let (client, mut connection) = config
-            .connect(MakeRustlsConnect::new(tls))
+            .connect(tls.clone())
             .await
             .map_err(|error| told(&error))?;
         let woken = Arc::new(Notify::new());
@@ -69,8 +72,9 @@ impl Postgres {
         let store = Self {
             client: Arc::new(client),
             woken,
+            tls,
         };
-        answered(store.migrate()).await?;
+        answered(ANSWER_TIMEOUT, store.migrate()).await?;
         Ok(store)
     }
 
@@ -90,12 +94,6 @@ impl Postgres {
             .await?;
         }
         run(UNLOCK_AND_LISTEN).await
-    }
-
-    /// The connection, for statements of others.
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
     }
 
     /// All keys and tenants.
@@ -236,22 +234,49 @@ impl Postgres {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let asked = self.client.query(sql, parameters);
-        answered(async { asked.await.map_err(|error| told(&error)) }).await
+        self.query_within(ANSWER_TIMEOUT, sql, parameters).await
     }
 
-    async fn execute(
+    /// Rows of a statement. One that takes longer is given up, by the server too.
+    ///
+    /// # Errors
+    /// The connection has ended, or the statement was refused.
+    pub async fn query_within(
+        &self,
+        within: Duration,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let asked = self.client.query(sql, parameters);
+        let said = answered(within, async { asked.await.map_err(|error| told(&error)) }).await;
+        if said.is_err() && !self.client.is_closed() {
+            let cancel = self.client.cancel_token();
+            // Where it cannot be told, the statement ends with the connection.
+            let _ = cancel.cancel_query(self.tls.clone()).await;
+        }
+        said
+    }
+
+    /// Rows that a statement changed.
+    ///
+    /// # Errors
+    /// The connection has ended, or the statement was refused.
+    pub async fn execute(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, StoreError> {
         let asked = self.client.execute(sql, parameters);
-        answered(async { asked.await.map_err(|error| told(&error)) }).await
+        let told = async { asked.await.map_err(|error| told(&error)) };
+        answered(ANSWER_TIMEOUT, told).await
     }
 }
 
-async fn answered<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let said = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
+async fn answered<T>(
+    within: Duration,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let said = tokio::time::timeout(within, asked).await;
     said.map_err(|_| StoreError::down("the store did not answer in time"))?
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Instant;
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
@@ -70,14 +71,32 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.call_within(ANSWER_TIMEOUT, work).await
+    }
+
+    /// The same, given up when it takes longer: at once on the thread too.
+    ///
+    /// # Errors
+    /// What SQLite says, or that too much waits already.
+    pub async fn call_within<T: Send + 'static>(
+        &self,
+        within: Duration,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            // Whoever asked may have gone.
-            let _ = answer.send(work(connection));
+            // Whoever asked may have gone, before it is begun or by its end.
+            if answer.is_closed() {
+                return;
+            }
+            let until = Instant::now() + within;
+            let is_over = move || Instant::now() > until;
+            let limited = connection.progress_handler(STEPS, Some(is_over));
+            let _ = answer.send(limited.and_then(|()| work(connection)));
         });
         let full = |_| StoreError::down("too much waits for the store");
         self.jobs.try_send(job).map_err(full)?;
-        let said = tokio::time::timeout(ANSWER_TIMEOUT, answered).await;
+        let said = tokio::time::timeout(within, answered).await;
         let slow = |_| StoreError::down("the store did not answer in time");
         said.map_err(slow)?
             .map_err(|_| ended())?
@@ -303,7 +322,7 @@ fn guard(path: &Path) -> Result<(), StoreError> {
 fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), StoreError>> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // A file that somebody hands us runs nothing of its own.
     connection.pragma_update(None, "trusted_schema", false)?;
@@ -377,5 +396,7 @@ fn told(error: &rusqlite::Error) -> StoreError {
 const BUSY: Duration = Duration::from_secs(2);
 /// Between two looks whether somebody else has written: a key taken away is unknown within a second.
 const LOOK: Duration = Duration::from_millis(200);
+/// Steps of SQLite's machine between two looks at the time.
+const STEPS: i32 = 10_000;
 /// What may wait for the thread.
 const JOBS_MAX: usize = 1_024;

@@ -51,6 +51,8 @@ mod hostile;
 #[cfg(test)]
 mod http_manners;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod limits;

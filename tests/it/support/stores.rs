@@ -5,7 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
-use ringway::store::handle::block_on;
+use ringway::config::material::StoreMaterial;
+use ringway::config::store_place::StorePlace;
+use ringway::store::handle::{Store, block_on};
+use ringway::store::usage::PageQuery;
 use tempfile::TempDir;
 
 use crate::support::certificates::Certified;
@@ -110,6 +113,40 @@ impl Database {
     /// Where a gateway of this name keeps its snapshot.
     pub(crate) fn snapshot(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.snapshot"))
+    }
+
+    /// The database itself, as the gateway uses it.
+    pub(crate) fn opened<T>(&self, work: impl AsyncFnOnce(&Store) -> T) -> T {
+        let material = StoreMaterial {
+            place: StorePlace::parse(&self.url, Path::new("")).unwrap(),
+            snapshot: self.snapshot("none"),
+            ca_pem: None,
+        };
+        let work = async {
+            let store = Store::open(&material, false).await.unwrap();
+            work(&store).await
+        };
+        block_on(work).unwrap()
+    }
+
+    /// All usage records in it, the newest first.
+    pub(crate) fn records(&self) -> Vec<serde_json::Value> {
+        self.opened(async |store| {
+            let mut records = Vec::new();
+            let mut query = PageQuery {
+                count: 1_000,
+                ..PageQuery::default()
+            };
+            loop {
+                let page = store.usage_page(&query).await.unwrap();
+                let read = page.records.iter();
+                records.extend(read.map(|it| serde_json::from_str(it).unwrap()));
+                query.behind = page.next;
+                if page.next.is_none() {
+                    return records;
+                }
+            }
+        })
     }
 
     /// `ringway keys` on this store.
