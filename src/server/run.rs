@@ -158,7 +158,6 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         facts: Arc::new(facts(&plan, &drivers)),
         usage: figures,
         started: Instant::now(),
-        api_digest: plan.admin_digest,
         governed,
         waits: Waits::of(&plan.limits),
         give_back: options.give_back,
