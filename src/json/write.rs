@@ -192,18 +192,34 @@ fn is_plain(text: &[u8]) -> bool {
 
 /// Appends a whole number in decimal, without the formatting machinery.
 pub fn number_into(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0u8; 20];
+    let mut digits = [[b'0'; 2]; 10];
     let mut start = digits.len();
     loop {
         start -= 1;
-        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
+        digits[start] = PAIRS[usize::try_from(number % 100).unwrap_or_default()];
+        number /= 100;
         if number == 0 {
             break;
         }
     }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    let digits = digits.get(start..).unwrap_or_default().as_flattened();
+    match digits {
+        [b'0', rest @ ..] => out.extend_from_slice(rest),
+        all => out.extend_from_slice(all),
+    }
 }
+
+/// Two digits of each number below a hundred.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [DIGITS[number / 10], DIGITS[number % 10]];
+        number += 1;
+    }
+    pairs
+};
+const DIGITS: &[u8; 10] = b"0123456789";
 
 fn escape_byte(byte: u8, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use crate::config::fault::{At, Faults, Place, shown};
 use crate::config::read::no_such;
-use crate::config::schema::{Provider, Stated, Target as Said};
+use crate::config::schema::{Provider as SaidProvider, Stated, Target as Said};
 use crate::limits::MODEL_ID_BYTES_MAX;
+use crate::route::order;
 use crate::route::plan::Model;
 use crate::route::target::{Target, TargetFacts};
+use crate::route::upstream::Provider;
 
 /// Compiles a model's targets, those of a lower priority first; what a target does not state, its
 /// provider may.
@@ -50,6 +52,26 @@ pub(crate) fn targets(
         target.option = option;
     }
     targets
+}
+
+/// Gives every target what its names come to, in the configuration's words: the same in all replicas.
+pub(crate) fn identify(models: &mut [Model], providers: &[Provider]) {
+    for target in models.iter_mut().flat_map(|model| &mut model.targets) {
+        let Some(provider) = providers.get(target.provider) else {
+            continue;
+        };
+        let stated = target.facts.as_deref().unwrap_or(&provider.facts);
+        let stated = [
+            &stated.tier,
+            &stated.region,
+            &stated.jurisdiction,
+            &stated.custody_label,
+            &stated.credential_source,
+        ];
+        let stated = stated.map(|said| said.as_deref().unwrap_or_default());
+        let names = [&*provider.name, &*target.model].into_iter();
+        target.identity = order::identity(names.chain(stated));
+    }
 }
 
 /// Where each deployment stands, by all lists so far.
@@ -124,7 +146,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// The names, each of which is expected once.
-    pub(crate) fn new(providers: &[Provider], faults: &mut Faults) -> Self {
+    pub(crate) fn new(providers: &[SaidProvider], faults: &mut Faults) -> Self {
         if providers.is_empty() && faults.is_empty() {
             let text = "no [[provider]]; name at least one";
             faults.push(&Place::default(), text);
