@@ -54,26 +54,6 @@ pub(crate) fn targets(
     targets
 }
 
-/// Gives every target what its names come to, in the configuration's words: the same in all replicas.
-pub(crate) fn identify(models: &mut [Model], providers: &[Provider]) {
-    for target in models.iter_mut().flat_map(|model| &mut model.targets) {
-        let Some(provider) = providers.get(target.provider) else {
-            continue;
-        };
-        let stated = target.facts.as_deref().unwrap_or(&provider.facts);
-        let stated = [
-            &stated.tier,
-            &stated.region,
-            &stated.jurisdiction,
-            &stated.custody_label,
-            &stated.credential_source,
-        ];
-        let stated = stated.map(|said| said.as_deref().unwrap_or_default());
-        let names = [&*provider.name, &*target.model].into_iter();
-        target.identity = order::identity(names.chain(stated));
-    }
-}
-
 /// Where each deployment stands, by all lists so far.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
@@ -112,16 +92,35 @@ pub(crate) fn facts(first: &Stated, second: &Stated) -> TargetFacts {
     }
 }
 
-/// Numbers the targets: the same one has the same number in every model. Gives their count.
-pub(crate) fn number(models: &mut [Model]) -> usize {
+/// Numbers the targets, and gives each what its names come to: the same one has the same of both in
+/// every model. Gives their count.
+pub(crate) fn number(models: &mut [Model], providers: &[Provider]) -> usize {
     type Same = (usize, Box<str>, Option<Arc<TargetFacts>>);
     let mut numbers: HashMap<Same, usize> = HashMap::new();
     for target in models.iter_mut().flat_map(|model| &mut model.targets) {
         let next = numbers.len();
         let same = (target.provider, target.model.clone(), target.facts.clone());
         target.number = Some(*numbers.entry(same).or_insert(next));
+        if let Some(provider) = providers.get(target.provider) {
+            target.identity = identity(target, provider);
+        }
     }
     numbers.len()
+}
+
+/// What a target's names come to, in the configuration's words: the same in all replicas.
+fn identity(target: &Target, provider: &Provider) -> u64 {
+    let stated = target.facts.as_deref().unwrap_or(&provider.facts);
+    let stated = [
+        &stated.tier,
+        &stated.region,
+        &stated.jurisdiction,
+        &stated.custody_label,
+        &stated.credential_source,
+    ];
+    let stated = stated.map(|said| said.as_deref().unwrap_or_default());
+    let names = [&*provider.name, &*target.model].into_iter();
+    order::identity(names.chain(stated))
 }
 
 /// Reports an id that no client could say.
