@@ -298,6 +298,7 @@ fn models_of(
             targets: compile_target::targets(&model.targets, providers, &mut places, faults),
             order: model.order,
             first_token_ms: model.first_token_ms,
+            stream_rate_min: model.stream_rate_min,
             aliases: model
                 .aliases
                 .into_iter()
