@@ -297,12 +297,7 @@ impl<'w> Request<'_, 'w> {
         };
         let edits = edits_for(&peek, &overrides);
         let index = routed.asked.provider;
-        let provider = self
-            .worker
-            .plan
-            .providers
-            .get(index)
-            .ok_or_else(Missed::bug)?;
+        let provider = self.provider(index)?;
         let started = clock::now();
         let out = held_request(inbound, provider, self.path, &edits)?;
         exchange.target = Some(routed.asked);
@@ -351,12 +346,7 @@ impl<'w> Request<'_, 'w> {
             upload.rename(&target.model);
         }
         let index = routed.asked.provider;
-        let provider = self
-            .worker
-            .plan
-            .providers
-            .get(index)
-            .ok_or_else(Missed::bug)?;
+        let provider = self.provider(index)?;
         let started = clock::now();
         let out = start_head(inbound, provider, self.path)?;
         exchange.target = Some(routed.asked);
@@ -370,6 +360,11 @@ impl<'w> Request<'_, 'w> {
             .await?;
         self.deliver(client, inbound, (index, started, upstream), exchange)
             .await
+    }
+
+    fn provider(&self, index: usize) -> Result<&'w Provider, Missed> {
+        let provider = self.worker.plan.providers.get(index);
+        provider.ok_or_else(Missed::bug)
     }
 
     /// What is stated of the target.
@@ -389,12 +384,7 @@ impl<'w> Request<'_, 'w> {
         (index, started, upstream): (usize, Instant, Result<Upstream, Failure>),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
-        let provider = self
-            .worker
-            .plan
-            .providers
-            .get(index)
-            .ok_or_else(Missed::bug)?;
+        let provider = self.provider(index)?;
         // An upload comes at the client's pace: what the provider took begins behind it.
         let started = started.max(Instant::from_nanos(exchange.request_at));
         let mut record = Attempt {
