@@ -17,6 +17,7 @@ use crate::net::resolve::Resolver;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::Shared;
 use crate::server::admin::{self, Admin, Listener};
+use crate::server::drain::Drainer;
 use crate::server::governor::Governor;
 use crate::server::output::Notices;
 use crate::server::progress::Progress;
@@ -37,6 +38,8 @@ pub struct Control {
     pub workers: Vec<mpsc::UnboundedSender<Ask>>,
     /// Keeps the workers' keys as a store has them.
     pub governor: Option<Governor>,
+    /// Brings usage records to a store.
+    pub drainer: Option<Drainer>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// How far the end has come.
@@ -63,6 +66,9 @@ impl Control {
         tokio::spawn(resolver.run());
         if let Some(governor) = self.governor.take() {
             tokio::spawn(governor.run());
+        }
+        if let Some(drainer) = self.drainer.take() {
+            tokio::spawn(drainer.run());
         }
         if let Some((listener, admin)) = listener {
             let notices = self.notices.clone();

@@ -30,6 +30,7 @@ use crate::route::plan::{Plan, Usage};
 use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
 use crate::server::control::{Control, Ended};
+use crate::server::drain::Drainer;
 use crate::server::gate::Waits;
 use crate::server::governor::{Governed, Governor};
 use crate::server::host;
@@ -37,7 +38,8 @@ use crate::server::ledger::{self, Figures, Ledger};
 use crate::server::output::{self, Notices, Output};
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask, Setup};
-use crate::store::segments::{Found, Journal};
+use crate::store::segments::{Found, Journal, Segment};
+use crate::store::tail::Place;
 use crate::telemetry::ring::{RingReceiver, byte_ring};
 use crate::telemetry::scrape::Facts;
 
@@ -134,7 +136,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     equip(&mut setups, &mut bound, books.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
     let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
-    let ledger = books.map(|it| it.start(notices.clone())).transpose()?;
+    let (ledger, drainer) = keep(books, governed.as_ref(), &notices)?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
@@ -144,6 +146,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let control = Control {
         workers: senders.clone(),
         governor,
+        drainer,
         shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),
@@ -299,6 +302,20 @@ impl Books {
         }
     }
 
+    /// Brings the records to the store.
+    fn drainer(&self, governed: &Governed, notices: &Notices) -> Drainer {
+        let segments: Vec<Segment> = self.journal.segments().collect();
+        let place = Place::load(self.journal.folder(), &segments);
+        self.figures.moved(place);
+        Drainer {
+            folder: self.journal.folder().to_owned(),
+            place,
+            governed: governed.clone(),
+            figures: Arc::clone(&self.figures),
+            notices: notices.clone(),
+        }
+    }
+
     fn start(self, notices: Notices) -> io::Result<ledger::Running> {
         let ledger = Ledger {
             journal: self.journal,
@@ -311,6 +328,19 @@ impl Books {
         };
         ledger.start()
     }
+}
+
+/// Starts what keeps the records, and says what brings them to the store.
+fn keep(
+    books: Option<Books>,
+    governed: Option<&Governed>,
+    notices: &Notices,
+) -> io::Result<(Option<ledger::Running>, Option<Drainer>)> {
+    let Some(books) = books else {
+        return Ok((None, None));
+    };
+    let drainer = governed.map(|governed| books.drainer(governed, notices));
+    Ok((Some(books.start(notices.clone())?), drainer))
 }
 
 /// One data thread for each usable core, as affinity and quota leave them.

@@ -13,4 +13,5 @@ pub mod meter;
 pub mod reasons;
 pub mod ring;
 pub mod scrape;
+pub mod scrape_usage;
 pub mod values;

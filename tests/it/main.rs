@@ -49,9 +49,13 @@ mod hostile;
 #[cfg(test)]
 mod http_manners;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod manage;
 #[cfg(test)]
 mod policy;
 mod quota;
@@ -66,9 +70,13 @@ mod steering;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod store_tls;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telemetry;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use ringway::route::client_key::digest_of;
 use ringway::store::segments::read_all;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
@@ -23,6 +24,7 @@ use crate::support::http::{answer, chunk, json, post, request, stream, stream_he
 use crate::support::program::Program;
 use crate::support::provider::{ClosedPort, Provider};
 use crate::support::script::{Step, always, once};
+use crate::support::stores::{Database, KINDS};
 use crate::support::wait;
 use crate::support::wires::{chat, events, path, start_up, text, whole};
 
@@ -362,7 +364,7 @@ fn ni18_streams_that_break_or_are_left_have_the_providers_figures_or_none() {
                 Wire::OpenAiChat => assert!(record["usage"].is_null(), "{record}"),
                 Wire::AnthropicMessages => {
                     assert_eq!(record["usage"]["input"], 9, "{record}");
-                    assert_eq!(record["usage"]["estimated"], false);
+                    assert_eq!(record["charge_estimated"], false);
                 }
             }
         }
@@ -484,7 +486,7 @@ fn ask_until_it_dies(address: SocketAddr, is_over: &AtomicBool) -> Vec<(String, 
             break;
         };
         let body = chat(wire, MODEL, told.len() % 2 == 0);
-        let request = post(path(wire), "connection: close\r\n", body);
+        let request = post(path(wire), "connection: close\r\nx-api-key: k\r\n", body);
         let mut answer = Vec::new();
         let got = stream
             .write_all(&request)
@@ -499,29 +501,37 @@ fn ask_until_it_dies(address: SocketAddr, is_over: &AtomicBool) -> Vec<(String, 
     told
 }
 
-fn killed_config(folder: &Path, provider: &Provider) -> String {
+fn killed_config(folder: &Path, provider: &Provider, sections: &str) -> String {
+    let digest: String = digest_of(b"k")
+        .iter()
+        .map(|it| format!("{it:02x}"))
+        .collect();
     format!(
         "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\nlog = \"off\"\n\
          [usage]\njournal = {:?}\n[[provider]]\nname = \"up\"\nkind = \"openai\"\n\
          base_url = \"http://{}/v1\"\nkey = \"none\"\n\
-         [[model]]\nid = \"{MODEL}\"\ntargets = [\"up/x\"]\n",
+         [[model]]\nid = \"{MODEL}\"\ntargets = [\"up/x\"]\n\
+         [[key]]\nsha256 = \"{digest}\"\ntenant = \"blue\"\n{sections}",
         folder,
         provider.address()
     )
 }
 
-/// `loadtest/kill9.sh` runs fifty rounds.
-#[test]
-fn p33_what_ended_a_flush_before_sigkill_is_recorded_once_and_nothing_twice() {
+/// What clients were told over rounds of which each ended by SIGKILL under load.
+struct Told {
+    rounds: usize,
+    /// Answers that were whole.
+    all: BTreeSet<String>,
+    /// Those that were a flush before the end.
+    due: BTreeSet<String>,
+}
+
+fn kill_over_and_over(config: &str) -> Told {
     let rounds = std::env::var("RINGWAY_KILL_ROUNDS").map_or(5, |it| it.parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let wire = Wire::OpenAiChat;
-    let provider = Provider::answering(json(whole(wire)));
-    let config = killed_config(folder.path(), &provider);
-    let (mut due, mut told) = (BTreeSet::new(), BTreeSet::new());
+    let (mut due, mut all) = (BTreeSet::new(), BTreeSet::new());
     let mut chance = 0x9e37_79b9_u64;
     for _ in 0..rounds {
-        let mut program = Program::serve(&config);
+        let mut program = Program::serve(config);
         let is_over = AtomicBool::new(false);
         let (address, over) = (program.address(), &is_over);
         chance = chance
@@ -544,18 +554,21 @@ fn p33_what_ended_a_flush_before_sigkill_is_recorded_once_and_nothing_twice() {
             if at + FLUSH < killed {
                 due.insert(id.clone());
             }
-            told.insert(id);
+            all.insert(id);
         }
     }
-    // One more start cuts off what the last round tore.
-    drop(Program::serve(&config));
+    Told { rounds, all, due }
+}
+
+/// Holds what was recorded against what was told and asked.
+fn judge(told: &Told, records: &[Value], asked: usize) {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for record in records(folder.path()) {
+    for record in records {
         assert_eq!(record["model_sent"], "x");
-        *found
-            .entry(record["id"].as_str().unwrap().to_owned())
-            .or_default() += 1;
+        let id = record["id"].as_str().unwrap().to_owned();
+        *found.entry(id).or_default() += 1;
     }
+    let Told { rounds, all, due } = told;
     let lost: Vec<&String> = due.iter().filter(|id| !found.contains_key(*id)).collect();
     let twice: Vec<&String> = found
         .iter()
@@ -563,10 +576,12 @@ fn p33_what_ended_a_flush_before_sigkill_is_recorded_once_and_nothing_twice() {
         .map(|(id, _)| id)
         .collect();
     println!(
-        "{rounds} rounds, {} told, {} due, {} found",
-        told.len(),
+        "{rounds} rounds, {} told, {} due, {} found, {} lost, {} twice",
+        all.len(),
         due.len(),
-        found.len()
+        found.len(),
+        lost.len(),
+        twice.len()
     );
     assert!(
         lost.is_empty() && twice.is_empty(),
@@ -577,10 +592,41 @@ fn p33_what_ended_a_flush_before_sigkill_is_recorded_once_and_nothing_twice() {
         "too little was asked: {}",
         due.len()
     );
-    assert!(
-        found.len() <= provider.requests().len(),
-        "more than the provider was asked"
-    );
+    assert!(found.len() <= asked, "more than the provider was asked");
+}
+
+/// `loadtest/kill9.sh` runs fifty rounds.
+#[test]
+fn p33_what_ended_a_flush_before_sigkill_is_recorded_once_and_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = Provider::answering(json(whole(Wire::OpenAiChat)));
+    let config = killed_config(folder.path(), &provider, "");
+    let told = kill_over_and_over(&config);
+    // One more start cuts off what the last round tore.
+    drop(Program::serve(&config));
+    judge(&told, &records(folder.path()), provider.requests().len());
+}
+
+/// The same behind the journal.
+#[test]
+fn p33_what_ended_a_flush_before_sigkill_is_in_the_store_once_and_nothing_twice() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let folder = tempfile::tempdir().unwrap();
+        let provider = Provider::answering(json(whole(Wire::OpenAiChat)));
+        let section = database.section(&database.snapshot("one"));
+        let config = killed_config(folder.path(), &provider, &section);
+        let told = kill_over_and_over(&config);
+        let program = Program::serve(&config);
+        wait::until("all of it to be in the store", || {
+            let (status, text) = program.admin("/metrics");
+            assert_eq!(status, 200);
+            text.contains("\nringway_usage_waiting_bytes 0\n")
+                .then_some(())
+        });
+        let stored = database.records();
+        judge(&told, &stored, provider.requests().len());
+    }
 }
 
 /// The flush interval by default.
