@@ -30,7 +30,6 @@ use crate::proxy::missed::{Missed, unread};
 use crate::proxy::policy;
 use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
-use crate::proxy::relay_gate;
 use crate::proxy::relay_target::{self, Routed};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upload::Upload;
@@ -104,7 +103,6 @@ impl<'w> Request<'_, 'w> {
         head: &mut RequestHead,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
-        relay_gate::judge(self.key.as_deref(), head.method, self.path)?;
         if let Some(query) = head.query(&client.input) {
             url::check_query(query).map_err(|fault| {
                 let text = fault.text();
@@ -352,7 +350,7 @@ impl<'w> Request<'_, 'w> {
         exchange.target = Some(routed.asked);
         let late = |model: &str| {
             let by = (Some(model), tier.as_deref());
-            relay_target::judge_late(&self.worker.plan, inbound, by, index)
+            relay_target::judge_late(&self.worker.plan, inbound, by, routed.asked)
         };
         let facts = self.facts_of(&routed)?;
         let upstream = upload
