@@ -193,11 +193,13 @@ impl Account {
 
 impl State {
     fn roll(&mut self, unix_ms: u64) {
-        let (day, month) = (day_of(unix_ms), month_of(unix_ms));
+        let day = day_of(unix_ms);
         // A wall clock that is set back does not give a budget anew.
-        if day > self.spent.day {
-            (self.spent.day, self.spent.on_day) = (day, 0);
+        if day <= self.spent.day {
+            return;
         }
+        (self.spent.day, self.spent.on_day) = (day, 0);
+        let month = month_of(unix_ms);
         if month > self.spent.month {
             (self.spent.month, self.spent.in_month) = (month, 0);
         }
@@ -415,12 +417,14 @@ impl Drop for Hold {
 }
 
 /// The day of a time in Unix milliseconds, since 1970.
-const fn day_of(unix_ms: u64) -> u64 {
+#[must_use]
+pub const fn day_of(unix_ms: u64) -> u64 {
     unix_ms / DAY_MS
 }
 
 /// The month of a time in Unix milliseconds, since January 1970.
-const fn month_of(unix_ms: u64) -> u64 {
+#[must_use]
+pub const fn month_of(unix_ms: u64) -> u64 {
     let (year, month, _) = date::civil(day_of(unix_ms));
     (year - 1970) * 12 + month - 1
 }

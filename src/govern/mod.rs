@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod allowance;
+pub mod crc;
 pub mod date;
 pub mod document;
 pub mod estimate;
@@ -10,6 +11,7 @@ pub mod fresh;
 pub mod journal;
 pub mod key;
 pub mod money;
+pub mod past;
 pub mod price;
 pub mod record;
 pub mod residency;

@@ -93,7 +93,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let compiled: Vec<Provider> = compiled.collect();
     let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
-    let target_count = number(&mut models);
+    let target_count = number(&mut models, &compiled);
     let known = Known::new(all_facts(&compiled, &models), names.all());
     for (model, said) in models.iter_mut().zip(residencies) {
         model.residency = said.map(|said| known.residency(said, faults));
