@@ -515,8 +515,8 @@ fn compile_of_callers_keys_beside_client_keys_is_refused() {
              [[key]]\nsha256 = \"{digest}\"\n[[key]]\nsha256 = \"{digest}\"\n"
         ),
         &[
-            "ringway.toml:4: provider[0].key: with [[key]] callers present the gateway's keys, \
-             which never go to a provider; use key_file or key_env, or take the [[key]]s out",
+            "ringway.toml:4: provider[0].key: with [[key]] or [store] callers present the gateway's \
+             keys, which never go to a provider; use key_file or key_env, or take those out",
             "ringway.toml:8: key[1].sha256: the key stands here already",
         ],
     );
