@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use ringway::route::client_key::digest_of;
 use ringway::store::segments::read_all;
@@ -303,4 +304,82 @@ fn what_an_estimate_charged_is_told_apart_from_what_it_cost() {
     );
     assert!(cut["charged_nanos"].as_u64() > Some(10_000_000), "{cut}");
     assert_eq!(cut["charge_estimated"], true);
+}
+
+/// What `ringway usage` tells of a configuration.
+fn summed(folder: &Path, config: &str, arguments: &[&str]) -> serde_json::Value {
+    let path = folder.join("ringway.toml");
+    fs::write(&path, config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+    command.env_clear().arg("usage").arg("--config").arg(&path);
+    let output = command.args(["--format", "json"]).args(arguments).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn ni18_usage_is_summed_up_over_store_and_journal_each_record_once() {
+    for kind in KINDS {
+        let mut database = Database::new(kind);
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("usage");
+        let provider = Provider::answering(json(whole(WIRE)));
+        let section = database.section(&database.snapshot("one"));
+        let config = budgeted(&journal, &provider, &section).replace("1.20", "100");
+        let expected = |requests: u64| {
+            serde_json::json!([{
+                "tenant": "blue", "model": "x", "requests": requests, "input": 9 * requests,
+                "cached": 0, "cache_write": 0, "output": 2 * requests, "reasoning": 0,
+                "cost_nanos": 110_000_000 * requests, "without_usage": 0, "without_cost": 0,
+                "charged_nanos": 110_000_000 * requests, "estimated": 0,
+            }])
+        };
+        let by = ["--group-by", "tenant,model"];
+        let program = Program::serve(&config);
+        for _ in 0..3 {
+            assert_eq!(spend(&program), 200);
+        }
+        wait_line(&program, "ringway_usage_drained_total 3");
+        assert_eq!(summed(folder.path(), &config, &by), expected(3), "{kind:?}");
+        // What waits for the store counts too.
+        database.kick();
+        database.stop();
+        wait_line(&program, "ringway_store_up 0");
+        for _ in 0..2 {
+            assert_eq!(spend(&program), 200);
+        }
+        wait::until("the records in the journal", || {
+            let mut count = 0;
+            let _ = read_all(&journal, |_| count += 1);
+            (count == 5).then_some(())
+        });
+        kill(program);
+        database.start();
+        assert_eq!(summed(folder.path(), &config, &by), expected(5), "{kind:?}");
+        // The store alone has what was drained.
+        fs::remove_dir_all(&journal).unwrap();
+        assert_eq!(summed(folder.path(), &config, &by), expected(3), "{kind:?}");
+        let days = summed(folder.path(), &config, &["--group-by", "day,outcome,key"]);
+        assert_eq!(days.as_array().unwrap().len(), 1, "{days}");
+        assert_eq!(days[0]["outcome"], "complete");
+        assert!(days[0]["day"].as_str().unwrap().len() == 10, "{days}");
+        let key = days[0]["key"].as_str().unwrap().to_owned();
+        for (arguments, count) in [
+            (["--key", key.as_str()], 1),
+            (["--key", "other"], 0),
+            (["--tenant", "red"], 0),
+            (["--model", "x"], 1),
+            (["--model", MODEL], 1),
+            (["--since", "1h"], 1),
+            (["--until", "1h"], 0),
+        ] {
+            let found = summed(folder.path(), &config, &arguments);
+            assert_eq!(
+                found.as_array().unwrap().len(),
+                count,
+                "{arguments:?}: {found}"
+            );
+        }
+    }
 }
