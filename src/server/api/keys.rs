@@ -9,7 +9,7 @@ use crate::govern::date;
 use crate::govern::document::{fault, object};
 use crate::govern::fresh::{Randomness, key_id, key_text};
 use crate::govern::key::{Key, check_id, check_tenant};
-use crate::http1::target::decode_id;
+use crate::http1::target::query_pairs;
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
 use crate::net::clock;
@@ -148,11 +148,7 @@ impl Page {
             after: None,
             limit: LIMIT,
         };
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let mut decoded = Vec::new();
-            decode_id(value.as_bytes(), &mut decoded);
-            let value = String::from_utf8_lossy(&decoded).into_owned();
+        for (name, value) in query_pairs(query) {
             match name {
                 "tenant" => {
                     check_tenant(&value)?;

@@ -5,3 +5,4 @@ pub mod gate;
 pub mod keys;
 pub mod routes;
 pub mod routing;
+pub mod usage;

@@ -9,7 +9,7 @@ use axum::{Router, middleware};
 use crate::govern::key::KeyDigest;
 use crate::server::api::answer::json;
 use crate::server::api::gate::{self, Api};
-use crate::server::api::{keys, routing};
+use crate::server::api::{keys, routing, usage};
 
 /// The API, for those with the credential of this digest; without one it is off.
 pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
@@ -23,13 +23,15 @@ pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
         .with_state(api)
 }
 
-fn routes() -> [(&'static str, MethodRouter<Api>); 5] {
+fn routes() -> [(&'static str, MethodRouter<Api>); 7] {
     [
         ("/api/openapi.json", get(document)),
         ("/api/keys", get(keys::list).post(keys::create)),
         ("/api/keys/{id}", get(keys::show).delete(keys::revoke)),
         ("/api/keys/{id}/rotate", post(keys::rotate)),
         ("/api/routing", get(routing::show)),
+        ("/api/usage", get(usage::list)),
+        ("/api/usage/custody/{id}", get(usage::custody)),
     ]
 }
 
