@@ -58,7 +58,12 @@ impl Listing {
         now_ms: u64,
     ) -> Result<Self, ListingFault> {
         let mut listing = Self::default();
+        let mut taken = Vec::new();
         for (name, value) in pairs {
+            if taken.contains(&name) {
+                return Err(fault(&shown(name), "stands twice"));
+            }
+            taken.push(name);
             listing.take(name, value, (tenant, now_ms))?;
         }
         let Filter {
@@ -101,14 +106,13 @@ impl Listing {
                 self.behind = Some(place(&value).ok_or_else(|| fault(name, expected))?);
             }
             other => {
-                let shown: String = other.escape_debug().take(NAME_SHOWN_MAX).collect();
                 let known = match tenant {
                     Some(_) => "unknown parameter; known: key, model, since, until, limit, after",
                     None => {
                         "unknown parameter; known: tenant, key, model, since, until, limit, after"
                     }
                 };
-                return Err(fault(&shown, known));
+                return Err(fault(&shown(other), known));
             }
         }
         Ok(())
@@ -141,6 +145,10 @@ fn moment(name: &str, value: &str, now_ms: u64) -> Result<u64, ListingFault> {
     date::parse(value)
         .or_else(ago)
         .ok_or_else(|| fault(name, expected))
+}
+
+fn shown(name: &str) -> String {
+    name.escape_debug().take(NAME_SHOWN_MAX).collect()
 }
 
 fn place_text((time, id): Place) -> String {
@@ -227,6 +235,7 @@ mod tests {
                 "`next`",
             ),
             ("after=99999999999999999999-0", "after", "`next`"),
+            ("key=a&key=a", "key", "twice"),
             ("order=up", "order", "known: key, model"),
             ("tenant=red", "tenant", "unknown parameter"),
         ] {

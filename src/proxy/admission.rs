@@ -10,6 +10,7 @@ use crate::chat::error::ErrorKind;
 use crate::config::schema::Unpriced;
 use crate::govern::account::{Amount, Bound, Now, Refused as Over, Standings, Whose, admit};
 use crate::govern::money;
+use crate::net::buffers;
 use crate::proxy::admitted::{Admission, now};
 use crate::proxy::choice::Asked;
 use crate::proxy::client::Client;
@@ -195,6 +196,7 @@ fn with_standings<'l>(
     };
     let mut voice = *voice;
     if own != OwnLimits::default() {
+        buffers::make_room(lines, voice.frame.extra.len() + RATES_BYTES);
         lines.extend_from_slice(voice.frame.extra);
         own_limits::write(voice.wire, standings, now.unix_ms, lines);
         voice.frame.extra = lines;
@@ -269,3 +271,5 @@ fn message(over: &Over, amount: Amount) -> String {
 }
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// What the lines of all rates take.
+const RATES_BYTES: usize = 512;

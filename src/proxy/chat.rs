@@ -7,6 +7,7 @@
 use crate::chat::error::{ApiError, ErrorKind};
 use crate::http1::method::Method;
 use crate::net::boxed::boxed;
+use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::proxy::admission;
 use crate::proxy::answer::Delivery;
@@ -22,7 +23,7 @@ use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
 use crate::proxy::local;
-use crate::proxy::patience::Patience;
+use crate::proxy::patience::{Pace, Patience};
 use crate::proxy::policy;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
@@ -112,7 +113,9 @@ pub async fn run<'w>(
         asked,
         voice: &voice,
     };
-    run.to_end(client, (&targets, early_ms), exchange).await
+    let step = run.to_end(client, (&targets, early_ms), exchange).await;
+    buffers::give(lines);
+    step
 }
 
 /// What of a prepared request decides how its answer is delivered.
@@ -331,6 +334,13 @@ impl<'r, 'w> Run<'r, 'w> {
         (wait_ms > 0 && is_stream).then(|| started.plus_ms(wait_ms))
     }
 
+    /// How fast a stream must be before its commit, where another target could take over.
+    fn pace(&self, provider: &Provider) -> Option<Pace> {
+        let own = self.asked.model.and_then(|model| model.stream_rate_min);
+        let rate_min = own.unwrap_or(provider.stream_rate_min);
+        Pace::new(rate_min, self.asked.worker.limits().stream_rate_window_ms)
+    }
+
     /// Adds an attempt that is over to the record.
     fn note_attempt(
         &self,
@@ -417,6 +427,7 @@ impl<'r, 'w> Run<'r, 'w> {
             strip_usage: terms.strip_usage,
             has_next: !client.has_begun() && others.may_follow(),
             patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
+            pace: self.pace(provider),
             wire: Some(provider.wire),
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.tenant(),

@@ -156,6 +156,7 @@ struct Choice<'r, 'w> {
     worker: &'w Worker,
     targets: &'r [Target],
     standings: Vec<Standing>,
+    purpose: Purpose,
     order: Order,
     draw: Draw,
     /// What is asked, where the order goes by what it costs.
@@ -186,6 +187,7 @@ impl<'r, 'w> Choice<'r, 'w> {
             worker: asked.worker,
             targets,
             standings: Vec::with_capacity(targets.len()),
+            purpose: asked.purpose,
             order,
             draw,
             expected: (order == Order::Cost && targets.len() > 1)
@@ -206,7 +208,8 @@ impl<'r, 'w> Choice<'r, 'w> {
         let mut keys = 0..self.key_count(target);
         Standing {
             place,
-            identity: self.identity(target),
+            identity: target.identity,
+            drawn: 0.0,
             priority: target.priority,
             weight: target.weight,
             is_cooling: keys.all(|key| self.state(target, key) == State::Open),
@@ -229,23 +232,6 @@ impl<'r, 'w> Choice<'r, 'w> {
         plan.price_of(target)?.cost(&usage)
     }
 
-    fn identity(&self, target: &Target) -> u64 {
-        let plan = &self.worker.plan;
-        let provider = plan.provider_of(target).map(|it| &it.name);
-        let stated = plan.stated_of(target).into_iter().flat_map(|it| {
-            [
-                &it.tier,
-                &it.region,
-                &it.jurisdiction,
-                &it.custody_label,
-                &it.credential_source,
-            ]
-        });
-        let names = [provider, Some(&target.model)].into_iter();
-        let names = names.chain(stated.map(Option::as_ref));
-        order::identity(names.map(|name| name.map_or("", |name| &**name)))
-    }
-
     fn key_count(&self, target: &Target) -> usize {
         let provider = self.worker.plan.provider_of(target);
         provider.map_or(1, Provider::key_count)
@@ -262,6 +248,9 @@ impl<'r, 'w> Choice<'r, 'w> {
 
     /// The target that would be first if all were well.
     fn best(&self) -> Option<usize> {
+        if self.standings.iter().all(|it| !it.is_cooling) {
+            return self.standings.first().map(|it| it.place);
+        }
         let mut all = self.standings.clone();
         all.iter_mut().for_each(|it| it.is_cooling = false);
         order::arrange(self.order, self.draw, &mut all);
@@ -288,8 +277,12 @@ impl<'r, 'w> Choice<'r, 'w> {
 
     fn try_key(&self, target: &Target, key: usize) -> Option<Entry> {
         let state = self.state(target, key);
+        let provider = self.worker.plan.provider_of(target);
+        // What is estimated here could not tell whether the target is well again.
+        let is_sent = provider.is_none_or(|it| !self.purpose.is_estimated(it.wire));
         let may_enter = match state {
             State::Closed => true,
+            State::HalfOpen if !is_sent => true,
             State::Open => false,
             State::HalfOpen => {
                 let slot = Slot::of(target, key);
@@ -298,7 +291,7 @@ impl<'r, 'w> Choice<'r, 'w> {
         };
         may_enter.then_some(Entry {
             credential: key,
-            probes: state == State::HalfOpen,
+            probes: state == State::HalfOpen && is_sent,
         })
     }
 

@@ -73,6 +73,8 @@ pub struct Governed {
 }
 
 struct Shared {
+    /// Those of the configuration, which outrank the store's.
+    said_tenants: Vec<Tenant>,
     standing: Mutex<Standing>,
     /// The open store, while there is one.
     store: Mutex<Option<Arc<Store>>>,
@@ -82,7 +84,6 @@ struct Shared {
 pub struct Governor {
     material: StoreMaterial,
     said_keys: Vec<Key>,
-    said_tenants: Vec<Tenant>,
     numbers: Numbers,
     workers: Vec<worker_queue::UnboundedSender<Ask>>,
     notices: Option<Notices>,
@@ -103,6 +104,12 @@ impl Governed {
     #[must_use]
     pub fn standing(&self) -> Standing {
         *lock(&self.shared.standing)
+    }
+
+    /// The tenants of the configuration: a row of the same name has no effect.
+    #[must_use]
+    pub fn said_tenants(&self) -> &[Tenant] {
+        &self.shared.said_tenants
     }
 
     /// The open store.
@@ -130,6 +137,7 @@ impl Governor {
         let material = plan.store.take()?;
         let (asks, reloads) = mpsc::channel(RELOADS_MAX);
         let shared = Arc::new(Shared {
+            said_tenants: plan.said_tenants.clone(),
             standing: Mutex::default(),
             store: Mutex::default(),
         });
@@ -140,7 +148,6 @@ impl Governor {
         let governor = Self {
             material,
             said_keys: plan.said_keys.clone(),
-            said_tenants: plan.said_tenants.clone(),
             numbers: plan.numbers.clone(),
             workers: Vec::new(),
             notices: None,
@@ -313,7 +320,7 @@ impl Governor {
             .chain(&self.state.keys)
             .cloned()
             .collect();
-        let tenants = self.said_tenants.iter().chain(&self.state.tenants);
+        let tenants = self.shared.said_tenants.iter().chain(&self.state.tenants);
         let tenants: Vec<Tenant> = tenants.cloned().collect();
         let door = match source {
             Source::Configuration => Door::Unread,

@@ -23,7 +23,8 @@ use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::row::{KeyRow, State, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, REVOKE, ROTATE,
+    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT,
+    REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
 };
 
 /// What is done on the thread.
@@ -208,6 +209,47 @@ impl Sqlite {
         let name = id.to_owned();
         let changed = self.call(move |connection| connection.execute(REVOKE, params![now, name]));
         one_row(changed.await?, id)
+    }
+
+    /// One tenant by its name.
+    ///
+    /// # Errors
+    /// What SQLite says, or a row that cannot be read.
+    pub async fn find_tenant(&self, name: &str) -> Result<Option<TenantRow>, StoreError> {
+        let name = name.to_owned();
+        let found = self.call(move |connection| {
+            let mut one = connection.prepare(ONE_TENANT)?;
+            one.query_row([name], |row| Ok(tenant_row(row))).optional()
+        });
+        found.await?.transpose().map_err(StoreError::down)
+    }
+
+    /// Adds a tenant, or replaces its rules.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn set_tenant(&self, row: TenantRow, now_ms: u64) -> Result<(), StoreError> {
+        let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        let set = self.call(move |connection| {
+            connection.execute(SET_TENANT, params![row.name, row.rules, now])
+        });
+        set.await.map(|_| ())
+    }
+
+    /// Removes a tenant, and its keys, if all of them are revoked; whether it was there to remove.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn remove_tenant(&self, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        let removed = self.call(move |connection| {
+            let change = connection.transaction()?;
+            change.execute(REMOVE_REVOKED, [&name])?;
+            let removed = change.execute(REMOVE_TENANT, [&name])?;
+            change.commit()?;
+            Ok(removed > 0)
+        });
+        removed.await
     }
 }
 

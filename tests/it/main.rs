@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod apart;
+#[cfg(test)]
 mod attempts;
 #[cfg(test)]
 mod bad_input;
@@ -55,6 +57,8 @@ mod keys;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod manage;
+#[cfg(test)]
 mod policy;
 mod quota;
 #[cfg(test)]
@@ -68,9 +72,13 @@ mod steering;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod store_tls;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telemetry;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

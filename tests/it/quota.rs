@@ -147,6 +147,34 @@ fn tokens_are_estimated_on_admission_and_settled_by_what_was_used() {
 }
 
 #[test]
+fn what_a_key_may_not_relay_is_no_request_of_its_rate() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let bounds = "relay = [\"batches\"]\nrequests_per_minute = 2\n";
+        let gateway = bounded(driver, wire, &provider, bounds).start();
+        for _ in 0..3 {
+            let list = http::request("GET", "/v1/files", "x-api-key: k\r\n", "");
+            let got = gateway.client().ask(list);
+            assert_eq!(got.status, 403, "{}", got.text());
+            let error = told(wire, &got);
+            assert_eq!(error.kind, "permission_error");
+            assert!(
+                error.message.contains("relay = [\"files\"]"),
+                "{}",
+                error.message
+            );
+        }
+        let list = http::request("GET", "/v1/batches", "x-api-key: k\r\n", "");
+        assert_eq!(gateway.client().ask(list).status, 200);
+        assert_eq!(ask(&gateway, wire, "k").status, 200);
+        let line = &gateway.lines(5)[0];
+        assert_eq!(line["fault"], "relay_not_allowed", "{line}");
+        assert_eq!(provider.requests().len(), 2);
+    });
+}
+
+#[test]
 fn each_of_several_answers_is_reserved() {
     each(|driver| {
         let wire = Wire::OpenAiChat;
@@ -182,6 +210,38 @@ fn each_of_several_answers_is_reserved() {
             .client()
             .ask(post(path(wire), "x-api-key: k\r\n", body));
         assert_eq!((got.status, provider.connections()), (429, 0));
+    });
+}
+
+#[test]
+fn ni17_reasoning_that_a_provider_counts_apart_is_charged_once() {
+    each(|driver| {
+        for client in WIRES {
+            for apart in [false, true] {
+                let completion = if apart { 2 } else { 20 };
+                let usage = format!(
+                    "\"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{completion},\
+                     \"total_tokens\":29,\"completion_tokens_details\":{{\"reasoning_tokens\":18}}}}"
+                );
+                let body = whole(Wire::OpenAiChat);
+                let start = body.find("\"usage\"").unwrap();
+                let body = format!("{}{usage}}}", &body[..start]);
+                let provider = Provider::answering(json(body));
+                let prices =
+                    "[prices.\"up/*\"]\ninput = 10000\noutput = 10000\nreasoning = 20000\n";
+                let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+                    .text(prices)
+                    .key("k", "one", None)
+                    .start();
+                let got = ask(&gateway, client, "k");
+                assert_eq!(got.status, 200, "{}", got.text());
+                let line = gateway.only_line();
+                assert_eq!(line["usage"]["output"], 20, "{line}");
+                assert_eq!(line["usage"]["reasoning"], 18, "{line}");
+                // 9 and 2 at a cent, 18 at two.
+                assert_eq!(line["cost_nanos"], 470_000_000_u64, "{line}");
+            }
+        }
     });
 }
 

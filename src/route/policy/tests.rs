@@ -1,11 +1,7 @@
 //! Cuts of targets by tiers and residency, and what configurations say of them.
 
-use std::path::Path;
-
-use crate::config::load::load_text;
 use crate::route::client_key::ClientKey;
-use crate::route::compile::compile;
-use crate::route::compile::tests::plan;
+use crate::route::compile::tests::{compiled, faults, plan};
 use crate::route::plan::Plan;
 use crate::route::policy::{Policy, Rule};
 use crate::route::target::Resolution;
@@ -180,12 +176,24 @@ fn ni9_a_models_residency_holds_for_all_of_its_ids_and_whoever_is_named_as_provi
 #[test]
 fn keys_see_the_targets_that_they_may_use() {
     let plan = plan(&format!("{PROVIDERS}{KEY}tiers = [\"provider_api\"]\n"));
-    let open = |key| -> Vec<bool> {
-        let targets = plan.models[0].targets.iter();
-        targets.map(|target| plan.is_open_to(target, key)).collect()
-    };
-    assert_eq!(open(None), [true; 4]);
-    assert_eq!(open(plan.key(b"foo")), [true, false, false, false]);
+    let targets = &plan.models[0].targets;
+    let open = |key| plan.open(("m", targets), key);
+    assert_eq!(*open(None), **targets);
+    assert_eq!(*open(plan.key(b"foo")), targets[..1]);
+}
+
+#[test]
+fn ni9_a_models_own_residency_closes_targets_for_everyone_and_where_none_is_left_all_are_shown() {
+    for (places, expected) in [("CA", "b d"), ("XX", "a b c d")] {
+        let plan = plan(&format!(
+            "{PROVIDERS}residency = {{ jurisdictions = [{places:?}] }}\nalias = [\"n\"]\n"
+        ));
+        for id in ["m", "n"] {
+            let open = plan.open((id, &plan.models[0].targets), None);
+            let names: Vec<&str> = open.iter().map(|target| &*target.model).collect();
+            assert_eq!(names.join(" "), expected, "{id}");
+        }
+    }
 }
 
 #[test]
@@ -220,9 +228,11 @@ fn rules_that_restrict_nothing_or_name_nobody_are_faults_and_slips_warnings() {
         ),
     ] {
         let text = format!("{PROVIDERS}{KEY}{rules}\n");
-        let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
-        let faults = compile(loaded).unwrap_err().lines();
-        assert_eq!(faults, [format!("r.toml:27: {expected}")], "{rules}");
+        assert_eq!(
+            faults(&text),
+            [format!("ringway.toml:27: {expected}")],
+            "{rules}"
+        );
     }
     for (rules, expected) in [
         (
@@ -239,9 +249,12 @@ fn rules_that_restrict_nothing_or_name_nobody_are_faults_and_slips_warnings() {
         ),
     ] {
         let text = format!("{PROVIDERS}{KEY}{rules}\n");
-        let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
-        let warnings = compile(loaded).unwrap().warnings;
-        assert_eq!(warnings, [format!("r.toml:27: {expected}")], "{rules}");
+        let warnings = compiled(&text).warnings;
+        assert_eq!(
+            warnings,
+            [format!("ringway.toml:27: {expected}")],
+            "{rules}"
+        );
     }
 }
 
@@ -250,8 +263,7 @@ fn one_deployment_cannot_stand_in_two_places() {
     let text = format!(
         "{PROVIDERS}[[model]]\nid = \"n\"\ntargets = [{{ model = \"bedrock/d\", region = \"x\" }}]\n"
     );
-    let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
-    let expected = "r.toml:26: model[1].targets[0].model: the same model at the same provider \
+    let expected = "ringway.toml:26: model[1].targets[0].model: the same model at the same provider \
                     states another region or jurisdiction in another list";
-    assert_eq!(compile(loaded).unwrap_err().lines(), [expected]);
+    assert_eq!(faults(&text), [expected]);
 }

@@ -1,6 +1,6 @@
 //! Usage records over HTTP, of all tenants.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use tokio::time::timeout;
@@ -12,6 +12,7 @@ use crate::limits::USAGE_ANSWER_TIMEOUT;
 use crate::net::clock;
 use crate::proxy::ledger::Owner;
 use crate::server::api::answer::{Refusal, json};
+use crate::server::api::asked::Named;
 use crate::server::api::gate::Api;
 
 /// `GET /api/usage`: records of the store, the newest first, a page at a time.
@@ -31,7 +32,7 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
 }
 
 /// `GET /api/usage/custody/{id}`: one record.
-pub async fn custody(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Refusal> {
+pub async fn custody(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
     let absent = || {
         let text = "no record with this id; it is the request id that the head of an answer tells";
         Refusal::new(StatusCode::NOT_FOUND, text)

@@ -11,6 +11,8 @@ use ringway::govern::listing::Listing;
 use ringway::store::handle::{Store, block_on};
 use tempfile::TempDir;
 
+use crate::support::certificates::Certified;
+
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -31,7 +33,26 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let services = (kind == Kind::Postgres).then(Services::start);
+        Self::with(
+            folder,
+            (kind == Kind::Postgres).then(|| Services::start(&[])),
+        )
+    }
+
+    /// A PostgreSQL server that is reached over TCP on this port too, by TLS with this certificate.
+    pub(crate) fn over_tls(certified: &Certified, port: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("server.crt"), &certified.certificate).unwrap();
+        fs::write(folder.path().join("server.key"), &certified.key).unwrap();
+        let place = folder.path().to_str().unwrap().to_owned();
+        let services = Services::start(&[
+            ("RINGWAY_POSTGRES_TLS", place),
+            ("RINGWAY_POSTGRES_PORT", port.to_string()),
+        ]);
+        Self::with(folder, Some(services))
+    }
+
+    fn with(folder: TempDir, services: Option<Services>) -> Self {
         let url = match &services {
             Some(services) => services.url.clone(),
             None => format!("sqlite:{}", folder.path().join("ringway.db").display()),
@@ -40,6 +61,14 @@ impl Database {
             url,
             folder,
             services,
+        }
+    }
+
+    /// Which database it is.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.services {
+            Some(_) => Kind::Postgres,
+            None => Kind::Sqlite,
         }
     }
 
@@ -87,7 +116,7 @@ impl Database {
     }
 
     /// The database itself, as the gateway uses it.
-    pub(crate) fn with<T>(&self, work: impl AsyncFnOnce(&Store) -> T) -> T {
+    pub(crate) fn opened<T>(&self, work: impl AsyncFnOnce(&Store) -> T) -> T {
         let material = StoreMaterial {
             place: StorePlace::parse(&self.url, Path::new("")).unwrap(),
             snapshot: self.snapshot("none"),
@@ -102,7 +131,7 @@ impl Database {
 
     /// All usage records in it, the newest first.
     pub(crate) fn records(&self) -> Vec<serde_json::Value> {
-        self.with(async |store| {
+        self.opened(async |store| {
             let mut records = Vec::new();
             let mut query = Listing::default();
             loop {
@@ -119,9 +148,31 @@ impl Database {
 
     /// `ringway keys` on this store.
     pub(crate) fn keys(&self, arguments: &[&str]) -> Output {
+        self.command("keys", arguments)
+    }
+
+    /// A command on this store.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
-        command.arg("keys").args(arguments).env_clear();
+        command.arg(name).args(arguments).env_clear();
         command.args(["--store", &self.url]).output().unwrap()
+    }
+
+    /// Does what somebody does by hand.
+    pub(crate) fn edit(&self, statements: &str) {
+        if self.services.is_none() {
+            let file = rusqlite::Connection::open(self.file()).unwrap();
+            file.execute_batch(statements).unwrap();
+            return;
+        }
+        let done = block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls)
+                .await
+                .unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(statements).await
+        });
+        done.unwrap().unwrap();
     }
 
     /// The same, which has to go well; its JSON.
@@ -141,9 +192,10 @@ struct Services {
 }
 
 impl Services {
-    fn start() -> Self {
+    fn start(variables: &[(&str, String)]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/services");
         let mut command = Command::new(script);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut services = Self {
