@@ -60,7 +60,7 @@ pub enum Command {
     /// Make a client key; print it once, with its digest for the configuration
     #[command(after_help = KEY_EXAMPLES)]
     Key(KeyArgs),
-    /// Sum up the usage records of a journal
+    /// Sum up usage records, of the store and of a journal
     #[command(after_help = USAGE_EXAMPLES)]
     Usage(UsageArgs),
     /// Make, list and take away client keys of a running gateway's store
@@ -117,15 +117,18 @@ pub struct KeyArgs {
 /// `ringway usage`
 #[derive(Args, Clone, Debug, Default)]
 pub struct UsageArgs {
-    /// Configuration file whose `[usage]` is meant
+    /// Configuration file whose `[store]` and `[usage]` are meant
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The journal itself, instead of a configuration
+    /// A journal alone, instead of a configuration
     #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
     pub journal: Option<PathBuf>,
     /// Records of one tenant alone
     #[arg(short, long, value_name = "TENANT")]
     pub tenant: Option<String>,
+    /// Records of one key alone, by its id
+    #[arg(short, long, value_name = "ID")]
+    pub key: Option<String>,
     /// Records of one model alone, as it was asked for or sent on
     #[arg(short, long, value_name = "MODEL")]
     pub model: Option<String>,
@@ -371,8 +374,9 @@ Examples:
 
 A moment is a day (2027-01-31), a second (2027-01-31T08:30:00Z), both UTC, or a span until now (90s,
 15m, 24h, 7d). What is not known is no part of a sum: without_usage and without_cost count such
-records. It only reads, beside a running gateway too. Exit code 1 if the journal cannot be read, 2 if
-the arguments are at fault or name no journal.";
+records. With a [store] its records count, and those of the journal that it does not have yet, each
+once. It only reads, beside a running gateway too. Exit code 1 if journal or store cannot be read, 2 if
+the arguments are at fault or name neither.";
 
 const KEYS_EXAMPLES: &str = "\
 Examples:

@@ -1,17 +1,25 @@
-//! `ringway usage`: sums over the usage records of a journal.
+//! `ringway usage`: sums over usage records, of a journal and of the store behind it.
 //!
 //! It only reads, beside a running gateway too. What is told are the records that are there: see
 //! docs/GOVERNANCE.md for when they are, and for how long.
 
+use core::time::Duration;
+use std::collections::HashSet;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use crate::cli::{Exit, UsageArgs};
 use crate::config::environment::Lookup;
 use crate::config::load::load;
+use crate::config::material::StoreMaterial;
 use crate::govern::date;
+use crate::govern::record::id_at;
 use crate::govern::tally::{Column, Filter, Sums, Tally};
 use crate::json::write::{Writer, escape_into};
+use crate::store::error::StoreError;
+use crate::store::handle::{Store, block_on};
 use crate::store::segments::read_all;
+use crate::store::usage_row::RowId;
 
 /// Prints the sums to `out`. `now_ms` is the wall clock, from which spans count back.
 ///
@@ -32,16 +40,21 @@ pub fn run(
             return Ok(Exit::Refused);
         }
     };
-    let configured = || load(args.config.as_deref()?, env).material.journal;
-    let Some(folder) = args.journal.clone().or_else(configured) else {
-        let cure = "name the journal with --journal, or a configuration that has `[usage]`";
-        writeln!(errors, "ringway: no usage journal; {cure}")?;
+    let places = Places::of(args, env);
+    if places.journal.is_none() && places.store.is_none() {
+        let cure = "name the journal with --journal, or a configuration that has `[usage]` or a \
+                    `[store]`";
+        writeln!(errors, "ringway: no usage records; {cure}")?;
         return Ok(Exit::Refused);
-    };
+    }
     let mut tally = Tally::new(filter, columns);
-    read_all(&folder, |record| tally.add(record)).map_err(|error| {
-        io::Error::other(format!("usage journal {}: {error}", folder.display()))
-    })?;
+    let ids = places.read_journal(&mut tally)?;
+    if let Some(material) = &places.store
+        && let Err(error) = block_on(read_store(material, &mut tally, ids))?
+    {
+        writeln!(errors, "store {}: {error}", material.place)?;
+        return Ok(Exit::Failed);
+    }
     match args.format.as_str() {
         "json" => json(&tally, out)?,
         "csv" => csv(&tally, out)?,
@@ -56,6 +69,55 @@ pub fn run(
         )?;
     }
     Ok(Exit::Done)
+}
+
+/// Where records lie.
+struct Places {
+    journal: Option<PathBuf>,
+    store: Option<StoreMaterial>,
+}
+
+impl Places {
+    fn of(args: &UsageArgs, env: Lookup<'_>) -> Self {
+        let loaded = args.config.as_deref().map(|path| load(path, env).material);
+        let (journal, store) = loaded.map_or((None, None), |it| (it.journal, it.store));
+        Self {
+            journal: args.journal.clone().or(journal),
+            store,
+        }
+    }
+
+    /// Adds what the journal holds, each record once; gives their ids.
+    fn read_journal(&self, tally: &mut Tally) -> io::Result<Vec<RowId>> {
+        let mut seen = HashSet::new();
+        let Some(folder) = &self.journal else {
+            return Ok(Vec::new());
+        };
+        let read = read_all(folder, |record| {
+            if id_at(record).is_none_or(|id| seen.insert(id.to_be_bytes())) {
+                tally.add(record);
+            }
+        });
+        match read {
+            // Nothing was recorded on this host yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.store.is_some() => {}
+            read => read.map_err(|error| {
+                io::Error::other(format!("usage journal {}: {error}", folder.display()))
+            })?,
+        }
+        Ok(seen.into_iter().collect())
+    }
+}
+
+/// Adds what the store has beside: what the journal was read for is left out there, so that nothing
+/// counts twice or slips through between the two.
+async fn read_store(
+    material: &StoreMaterial,
+    tally: &mut Tally,
+    besides: Vec<RowId>,
+) -> Result<(), StoreError> {
+    let store = Store::open(material, false).await?;
+    store.usage_sums(tally, besides, PATIENCE).await
 }
 
 /// What was asked for, or what is wrong with it.
@@ -73,7 +135,7 @@ fn read(args: &UsageArgs, now_ms: u64) -> Result<(Filter, Vec<Column>), String> 
     };
     let filter = Filter {
         tenant: args.tenant.clone(),
-        key: None,
+        key: args.key.clone(),
         model: args.model.clone(),
         since_ms: moment("--since", &args.since)?,
         until_ms: moment("--until", &args.until)?,
@@ -184,6 +246,9 @@ fn heads(tally: &Tally) -> Vec<String> {
         .chain(sums.map(|(name, _)| name.to_owned()))
         .collect()
 }
+
+/// Longest wait for the store to sum up.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod fresh;
 pub mod journal;
 pub mod key;
+pub mod listing;
 pub mod money;
 pub mod past;
 pub mod price;

@@ -340,10 +340,17 @@ pub fn hex(id: u128, out: &mut Vec<u8>) {
 pub fn id_of(said: &[u8]) -> Option<u128> {
     let digits = said.strip_prefix(b"rw_").unwrap_or(said);
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    if digits.len() != 32 || !digits.iter().all(is_digit) {
+    if digits.len() != ID_DIGITS || !digits.iter().all(is_digit) {
         return None;
     }
     u128::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// The id that a record begins with.
+#[must_use]
+pub fn id_at(record: &[u8]) -> Option<u128> {
+    let rest = record.strip_prefix(ID_START)?;
+    id_of(rest.get(..ID_DIGITS)?)
 }
 
 /// How every record begins: what stands here in a payload is a record's own id, because texts
@@ -351,6 +358,8 @@ pub fn id_of(said: &[u8]) -> Option<u128> {
 pub const ID_START: &[u8] = b"{\"id\":\"";
 /// Containers of a record within each other.
 pub const RECORD_DEPTH_MAX: u32 = 8;
+/// Digits of an id.
+const ID_DIGITS: usize = 32;
 /// Words of `refused`.
 const WORDS_MAX: usize = 8;
 /// What is written behind the attempts.

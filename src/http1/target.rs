@@ -168,6 +168,17 @@ pub fn decode_id(id: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
+/// The members of a query and their values, of which escapes are decoded once.
+pub fn query_pairs(query: &str) -> impl Iterator<Item = (&str, String)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let mut decoded = Vec::new();
+        decode_id(value.as_bytes(), &mut decoded);
+        (name, String::from_utf8_lossy(&decoded).into_owned())
+    })
+}
+
 fn split_query(text: &[u8]) -> Target<'_> {
     match memchr::memchr(b'?', text) {
         Some(at) => Target {

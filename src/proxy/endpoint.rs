@@ -23,6 +23,8 @@ pub enum Endpoint<'p> {
     Misspelt(&'static str),
     /// The models, for those without a key.
     Catalogue,
+    /// Usage records, a page at a time.
+    Usage,
     /// The usage record of the exchange with this id.
     Custody(&'p [u8]),
     /// Is the process alive.
@@ -42,6 +44,7 @@ pub fn classify(path: &[u8], versioned: bool) -> Endpoint<'_> {
         b"/messages/count_tokens" => Endpoint::CountTokens,
         b"/models" => Endpoint::Models,
         b"/api/billing/models" if !versioned => Endpoint::Catalogue,
+        b"/api/usage" if !versioned => Endpoint::Usage,
         b"/healthz" if !versioned => Endpoint::Healthz,
         b"/readyz" if !versioned => Endpoint::Readyz,
         _ => match path.strip_prefix(b"/models/") {
@@ -96,6 +99,7 @@ impl Endpoint<'_> {
             Self::Models
             | Self::Model(_)
             | Self::Catalogue
+            | Self::Usage
             | Self::Custody(_)
             | Self::Healthz
             | Self::Readyz => "GET, HEAD, OPTIONS",
@@ -113,7 +117,7 @@ impl Endpoint<'_> {
             Self::CountTokens => Operation::CountTokens,
             Self::Models | Self::Model(_) | Self::Catalogue => Operation::Models,
             Self::Relay => Operation::Relay,
-            Self::Custody(_) => Operation::Usage,
+            Self::Usage | Self::Custody(_) => Operation::Usage,
             Self::Healthz | Self::Readyz | Self::Misspelt(_) | Self::Unknown => Operation::Other,
         }
     }

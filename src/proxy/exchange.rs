@@ -264,6 +264,9 @@ impl<'w> Request<'_, 'w> {
             Endpoint::Model(id) => {
                 Step::Over(local::model(client, worker, &inbound, id, &voice, exchange).await)
             }
+            Endpoint::Usage => {
+                Step::Over(usage_api::list(client, worker, &inbound, &voice, exchange).await)
+            }
             Endpoint::Custody(id) => {
                 Step::Over(usage_api::custody(client, worker, &inbound, id, &voice, exchange).await)
             }
@@ -290,6 +293,7 @@ impl<'w> Request<'_, 'w> {
             Endpoint::Models
             | Endpoint::Model(_)
             | Endpoint::Catalogue
+            | Endpoint::Usage
             | Endpoint::Custody(_)
             | Endpoint::Healthz
             | Endpoint::Readyz => {
@@ -390,6 +394,7 @@ fn endpoint_of<'p>(
         }
         Endpoint::Catalogue if !worker.plan.server.public_catalogue => Endpoint::Unknown,
         Endpoint::Custody(_) if !worker.keeps_records() => Endpoint::Unknown,
+        Endpoint::Usage if !worker.lists_records() => Endpoint::Unknown,
         other => other,
     }
 }

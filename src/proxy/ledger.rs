@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use futures_channel::oneshot;
 
+use crate::govern::listing::{Listing, Page};
 use crate::limits::USAGE_QUESTIONS_MAX;
 use crate::telemetry::ring::RingSender;
 
@@ -37,14 +38,32 @@ pub struct Question {
     pub reply: oneshot::Sender<Option<Vec<u8>>>,
 }
 
-/// Where questions are taken.
+/// A question for a page of records, and where its answer goes.
+#[derive(Debug)]
+pub struct PageQuestion {
+    /// Which records; whose is in its filter.
+    pub listing: Listing,
+    /// The page.
+    pub reply: oneshot::Sender<Page>,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub enum Asked {
+    /// One record.
+    Record(Question),
+    /// A page of them.
+    Page(PageQuestion),
+}
+
+/// Where questions are taken. One whose answer never comes was given up.
 #[derive(Clone, Debug)]
-pub struct Desk(SyncSender<Question>);
+pub struct Desk(SyncSender<Asked>);
 
 impl Desk {
     /// A desk, and the end that answers.
     #[must_use]
-    pub fn new() -> (Self, Receiver<Question>) {
+    pub fn new() -> (Self, Receiver<Asked>) {
         let (sender, receiver) = sync_channel(USAGE_QUESTIONS_MAX);
         (Self(sender), receiver)
     }
@@ -54,6 +73,16 @@ impl Desk {
     pub fn record(&self, id: u128, owner: Owner) -> Option<oneshot::Receiver<Option<Vec<u8>>>> {
         let (reply, answer) = oneshot::channel();
         let question = Question { id, owner, reply };
-        self.0.try_send(question).ok().map(|()| answer)
+        let asked = self.0.try_send(Asked::Record(question));
+        asked.ok().map(|()| answer)
+    }
+
+    /// Asks for a page of records; nothing when too many questions wait.
+    #[must_use]
+    pub fn page(&self, listing: Listing) -> Option<oneshot::Receiver<Page>> {
+        let (reply, answer) = oneshot::channel();
+        let question = PageQuestion { listing, reply };
+        let asked = self.0.try_send(Asked::Page(question));
+        asked.ok().map(|()| answer)
     }
 }

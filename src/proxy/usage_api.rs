@@ -1,11 +1,13 @@
-//! What clients ask about their own usage: one record by its id.
+//! What clients ask about their own usage: one record by its id, or a page of them.
 //!
 //! Foreign and absent records look alike, in time too: see `server::ledger`.
 
 use crate::chat::error::ErrorKind;
+use crate::govern::listing::{Listing, ListingFault};
 use crate::govern::record::id_of;
+use crate::http1::target::query_pairs;
 use crate::limits::USAGE_ANSWER_TIMEOUT;
-use crate::net::timer;
+use crate::net::{clock, timer};
 use crate::proxy::client::Client;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::ledger::Owner;
@@ -37,6 +39,42 @@ pub async fn custody(
             reply::send(client, exchange, voice, (200, reply::JSON, b""), &record).await
         }
         Some(Ok(None)) => reply::refuse(client, exchange, voice, &ABSENT).await,
+        Some(Err(_)) | None => reply::refuse(client, exchange, voice, &BUSY).await,
+    }
+}
+
+/// `GET /api/usage`: records of the key's tenant, the newest first, a page at a time.
+pub async fn list(
+    client: &mut Client<'_>,
+    worker: &Worker,
+    inbound: &Inbound,
+    voice: &Voice<'_>,
+    exchange: &mut Exchange,
+) -> Next {
+    // With a store nobody is let in without a key.
+    let tenant = inbound.key.as_ref().map(|key| key.tenant.name.clone());
+    let tenant = tenant.unwrap_or_default();
+    let query = inbound.head.query(&inbound.bytes).unwrap_or_default();
+    let query = core::str::from_utf8(query).unwrap_or_default();
+    let listing = Listing::read(query_pairs(query), Some(&tenant), clock::unix_millis());
+    let listing = match listing {
+        Ok(listing) => listing,
+        Err(ListingFault { param, text }) => {
+            let message = format!("{param}: {text}");
+            let refused = Refused::new(ErrorKind::InvalidRequest, &message, "bad_query");
+            return reply::refuse(client, exchange, voice, &refused.param(&param)).await;
+        }
+    };
+    let Some(answer) = worker.ask_page(listing) else {
+        return reply::refuse(client, exchange, voice, &BUSY).await;
+    };
+    let waited = u64::try_from(USAGE_ANSWER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+    match timer::within(waited, answer).await {
+        Some(Ok(page)) => {
+            let mut body = Vec::new();
+            page.write(&mut body);
+            reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
+        }
         Some(Err(_)) | None => reply::refuse(client, exchange, voice, &BUSY).await,
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use futures_channel::oneshot::Receiver;
 
+use crate::govern::listing::{Listing, Page};
 use crate::http1::fields::Fields;
 use crate::json::rewrite::Edits;
 use crate::json::tape::Tape;
@@ -216,10 +217,22 @@ impl Worker {
         self.usage.borrow().is_some()
     }
 
+    /// Whether they go on to a store, which lists them.
+    #[must_use]
+    pub fn lists_records(&self) -> bool {
+        self.keeps_records() && self.plan.keys.is_stored()
+    }
+
     /// Asks for a usage record; nothing when too many ask.
     #[must_use]
     pub fn ask_record(&self, id: u128, owner: Owner) -> Option<Receiver<Option<Vec<u8>>>> {
         self.usage.borrow().as_ref()?.desk.record(id, owner)
+    }
+
+    /// Asks for a page of usage records; nothing when too many ask.
+    #[must_use]
+    pub fn ask_page(&self, listing: Listing) -> Option<Receiver<Page>> {
+        self.usage.borrow().as_ref()?.desk.page(listing)
     }
 
     /// An empty field table, for the head of an answer.

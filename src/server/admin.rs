@@ -18,6 +18,7 @@ use crate::limits::ADMIN_CONNECTIONS_MAX;
 use crate::net::clock;
 use crate::net::listen::{self, Address, Bound};
 use crate::proxy::drain::Phase;
+use crate::proxy::ledger::Desk;
 use crate::proxy::standing;
 use crate::proxy::worker::Shared;
 use crate::route::plan::Plan;
@@ -46,6 +47,8 @@ pub struct Admin {
     pub facts: Arc<Facts>,
     /// Figures of the usage records, where they are kept.
     pub usage: Option<Arc<Figures>>,
+    /// Where these are looked up.
+    pub desk: Option<Desk>,
     /// When the process started.
     pub started: Instant,
     /// The store that keys are kept in.
@@ -98,6 +101,7 @@ pub async fn serve(listener: Listener, admin: Admin) -> io::Result<()> {
     let api = Api {
         plan: Arc::clone(&admin.plan),
         shared: Arc::clone(&admin.shared),
+        desk: admin.desk.clone(),
         governed: admin.governed.clone(),
     };
     let api = routes::router(api, admin.plan.admin_digest);

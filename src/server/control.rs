@@ -17,6 +17,7 @@ use crate::net::resolve::Resolver;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::Shared;
 use crate::server::admin::{self, Admin, Listener};
+use crate::server::clerk::Clerk;
 use crate::server::drain::Drainer;
 use crate::server::governor::Governor;
 use crate::server::output::Notices;
@@ -40,6 +41,8 @@ pub struct Control {
     pub governor: Option<Governor>,
     /// Brings usage records to a store.
     pub drainer: Option<Drainer>,
+    /// Answers questions for them.
+    pub clerk: Option<Clerk>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// How far the end has come.
@@ -66,6 +69,9 @@ impl Control {
         tokio::spawn(resolver.run());
         if let Some(governor) = self.governor.take() {
             tokio::spawn(governor.run());
+        }
+        if let Some(clerk) = self.clerk.take() {
+            tokio::spawn(clerk.run());
         }
         if let Some(drainer) = self.drainer.take() {
             tokio::spawn(drainer.run());

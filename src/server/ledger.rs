@@ -9,7 +9,7 @@
 //! bound gives up its oldest segment. What the store has taken goes before (see `server::drain`).
 //!
 //! A question for a record that is not there is kept for `LATE`: the exchange may be ending just
-//! now. So is one for a record of another tenant.
+//! now. So is one for a record of another tenant. Then it is the store's, where there is one.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
@@ -21,13 +21,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use futures_channel::mpsc;
 use tokio::sync::Notify;
 
 use crate::govern::journal::{Frames, HEAD_BYTES};
 use crate::govern::record::{ID_START, RECORD_DEPTH_MAX, hex};
 use crate::json::tape::Tape;
 use crate::limits::{RECORD_BYTES_MAX, USAGE_QUESTIONS_MAX};
-use crate::proxy::ledger::{Owner, Question};
+use crate::proxy::ledger::{Asked, Owner, Question};
 use crate::server::output::Notices;
 use crate::store::segments::{Found, Journal, Segment, sync};
 use crate::store::tail::Place;
@@ -101,7 +102,9 @@ pub struct Ledger {
     /// The workers' ends.
     pub rings: Vec<RingReceiver>,
     /// What is asked.
-    pub questions: Receiver<Question>,
+    pub questions: Receiver<Asked>,
+    /// Where those go on to that the journal does not answer: the store.
+    pub behind: Option<mpsc::Sender<Asked>>,
     /// Says what goes wrong.
     pub notices: Notices,
     /// What others may read.
@@ -165,7 +168,8 @@ impl Ledger {
                 .questions
                 .recv_timeout(if last { Duration::ZERO } else { turn })
             {
-                Ok(question) => desk.push(question),
+                Ok(Asked::Record(question)) => desk.push(question),
+                Ok(asked @ Asked::Page(_)) => pass_on(&mut self.behind, asked),
                 Err(RecvTimeoutError::Timeout) => {}
                 // The workers are gone, or never came.
                 Err(RecvTimeoutError::Disconnected) if last => {}
@@ -189,7 +193,7 @@ impl Ledger {
                 self.flushed(result.err().map(|error| (Vec::new(), Err(error))), false);
                 synced = Instant::now();
             }
-            desk.answer(&self.journal);
+            desk.answer(&self.journal, &mut self.behind);
             if last {
                 let flushed = flusher.ended(true);
                 self.flushed(flushed, taken.is_empty());
@@ -376,7 +380,7 @@ impl Waiting {
     }
 
     /// Answers from the journal what came this turn, and gives up what has waited long enough.
-    fn answer(&mut self, journal: &Journal) {
+    fn answer(&mut self, journal: &Journal, behind: &mut Option<mpsc::Sender<Asked>>) {
         let Self {
             questions,
             looked_up,
@@ -391,6 +395,7 @@ impl Waiting {
             };
             match found {
                 None if until > now => questions.push((question, until)),
+                None if behind.is_some() => pass_on(behind, Asked::Record(question)),
                 found => reply(question, found),
             }
         }
@@ -404,6 +409,13 @@ fn look_up(journal: &Journal, question: &Question, tape: &mut Tape) -> Option<Ve
         let bytes = journal.read(segment, 0, usize::MAX).ok()?;
         find(&bytes, question, tape)
     })
+}
+
+/// Leaves a question to the store. One too many is dropped.
+fn pass_on(behind: &mut Option<mpsc::Sender<Asked>>, asked: Asked) {
+    if let Some(behind) = behind {
+        let _ = behind.try_send(asked);
+    }
 }
 
 fn reply(question: Question, record: Option<Vec<u8>>) {

@@ -2,10 +2,11 @@
 //!
 //! `run` starts and ends everything, `worker` is a data thread, `control` the tokio thread beside
 //! them (names, admin, drain), `admin` its listener, `gate` that one's connections, `output` the thread that writes log lines,
-//! `ledger` the one that keeps usage records, `drain` their way to the store, `host` what the machine allows.
+//! `ledger` the one that keeps usage records, `drain` their way to the store, `clerk` asks it for them, `host` what the machine allows.
 
 pub mod admin;
 pub mod api;
+pub mod clerk;
 pub mod control;
 pub mod drain;
 pub mod gate;

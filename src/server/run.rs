@@ -16,7 +16,7 @@ use std::time::Instant;
 use futures_channel::mpsc;
 
 use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
-use crate::limits::{KIB, MIB, TENANTS_MAX};
+use crate::limits::{KIB, MIB, TENANTS_MAX, USAGE_QUESTIONS_MAX};
 use crate::net::clock;
 use crate::net::connect::Endpoint;
 use crate::net::driver::{self, Choice, Report};
@@ -25,12 +25,13 @@ use crate::net::resolve::Resolver;
 use crate::net::tls::{ClientTls, Roots, ServerTls};
 use crate::proxy::budget::Budget;
 use crate::proxy::health::Health;
-use crate::proxy::ledger::{Desk, Question, Way};
+use crate::proxy::ledger::{Asked, Desk, Way};
 use crate::proxy::worker::{Shared, Ways};
 use crate::route::client_key::ClientKey;
 use crate::route::plan::{Plan, Usage};
 use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
+use crate::server::clerk::Clerk;
 use crate::server::control::{Control, Ended};
 use crate::server::drain::Drainer;
 use crate::server::gate::Waits;
@@ -119,8 +120,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         .enable_all()
         .build()?;
     let mut books = plan.usage.as_ref().map(Books::open).transpose()?;
-    let memory = recollect(&mut plan, books.as_ref())?;
-    let (mut governor, governed) = govern(&mut plan, memory, &runtime).unzip();
+    let (mut governor, governed) = govern(&mut plan, books.as_ref(), &runtime)?.unzip();
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
@@ -139,8 +139,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
     equip(&mut setups, &mut bound, books.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
-    let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
-    let (ledger, drainer) = keep(books, governed.as_ref(), &notices)?;
+    let kept = keep(books, governed.as_ref(), &notices)?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
@@ -150,7 +149,8 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let control = Control {
         workers: senders.clone(),
         governor,
-        drainer,
+        drainer: kept.drainer,
+        clerk: kept.clerk,
         shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),
@@ -163,7 +163,8 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         workers: senders,
         progress: Arc::clone(&progress),
         facts: Arc::new(facts(&plan, &drivers)),
-        usage: figures,
+        usage: kept.figures,
+        desk: kept.desk,
         started: Instant::now(),
         governed,
         waits: Waits::of(&plan.limits),
@@ -182,7 +183,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         progress,
         control,
         output,
-        ledger,
+        ledger: kept.ledger,
         bound,
     })
 }
@@ -201,12 +202,15 @@ fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory
 /// What keeps the keys, where a store does; the first ones are in the plan then.
 fn govern(
     plan: &mut Plan,
-    memory: Option<Memory>,
+    books: Option<&Books>,
     runtime: &tokio::runtime::Runtime,
-) -> Option<(Governor, Governed)> {
-    let (mut governor, governed) = Governor::new(plan, memory)?;
+) -> io::Result<Option<(Governor, Governed)>> {
+    let memory = recollect(plan, books)?;
+    let Some((mut governor, governed)) = Governor::new(plan, memory) else {
+        return Ok(None);
+    };
     plan.keys = runtime.block_on(governor.first());
-    Some((governor, governed))
+    Ok(Some((governor, governed)))
 }
 
 fn facts(plan: &Plan, drivers: &[&'static str]) -> Facts {
@@ -287,7 +291,7 @@ struct Books {
     flush: Duration,
     rings: Vec<RingReceiver>,
     desk: Desk,
-    questions: Receiver<Question>,
+    questions: Receiver<Asked>,
     figures: Arc<Figures>,
 }
 
@@ -335,12 +339,17 @@ impl Books {
         }
     }
 
-    fn start(self, notices: Notices) -> io::Result<ledger::Running> {
+    fn start(
+        self,
+        behind: Option<mpsc::Sender<Asked>>,
+        notices: Notices,
+    ) -> io::Result<ledger::Running> {
         let ledger = Ledger {
             journal: self.journal,
             found: self.found,
             rings: self.rings,
             questions: self.questions,
+            behind,
             notices,
             figures: self.figures,
             flush: self.flush,
@@ -349,17 +358,43 @@ impl Books {
     }
 }
 
-/// Starts what keeps the records, and says what brings them to the store.
-fn keep(
-    books: Option<Books>,
-    governed: Option<&Governed>,
-    notices: &Notices,
-) -> io::Result<(Option<ledger::Running>, Option<Drainer>)> {
+/// What keeps the usage records, and what others have of it.
+#[derive(Default)]
+struct Kept {
+    ledger: Option<ledger::Running>,
+    drainer: Option<Drainer>,
+    clerk: Option<Clerk>,
+    figures: Option<Arc<Figures>>,
+    desk: Option<Desk>,
+}
+
+/// Starts what keeps the records, and makes what brings them to the store.
+fn keep(books: Option<Books>, governed: Option<&Governed>, notices: &Notices) -> io::Result<Kept> {
     let Some(books) = books else {
-        return Ok((None, None));
+        return Ok(Kept::default());
     };
+    let (figures, desk) = (Arc::clone(&books.figures), books.desk.clone());
     let drainer = governed.map(|governed| books.drainer(governed, notices));
-    Ok((Some(books.start(notices.clone())?), drainer))
+    let (behind, clerk) = governed.map(clerk).unzip();
+    Ok(Kept {
+        ledger: Some(books.start(behind, notices.clone())?),
+        drainer,
+        clerk,
+        figures: Some(figures),
+        desk: Some(desk),
+    })
+}
+
+fn clerk(governed: &Governed) -> (mpsc::Sender<Asked>, Clerk) {
+    let (behind, questions) = mpsc::channel(USAGE_QUESTIONS_MAX);
+    let governed = governed.clone();
+    (
+        behind,
+        Clerk {
+            governed,
+            questions,
+        },
+    )
 }
 
 /// One data thread for each usable core, as affinity and quota leave them.

@@ -3,33 +3,14 @@
 use core::time::Duration;
 use std::collections::HashSet;
 
+use crate::govern::listing::{Listing, Page};
 use crate::govern::past::Charge;
-use crate::govern::tally::{Column, Filter, Sums, Tally, day_text};
+use crate::govern::tally::{Column, Sums, Tally, day_text};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
 use crate::store::usage_row::{RowId, UsageRow};
 use crate::store::usage_sql::{self, Cell, Statement};
 use crate::store::{postgres_usage, sqlite_usage};
-
-/// Which records a page is of.
-#[derive(Clone, Debug, Default)]
-pub struct PageQuery {
-    /// All of them that count.
-    pub filter: Filter,
-    /// Only those behind this time and id, the newest first.
-    pub behind: Option<(u64, RowId)>,
-    /// At most so many.
-    pub count: usize,
-}
-
-/// Records, the newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The records as they were written.
-    pub records: Vec<String>,
-    /// Time and id of the last one, where there are more.
-    pub next: Option<(u64, RowId)>,
-}
 
 impl Store {
     /// Adds rows; those that are there already stay as they are. All of them are on the disk when
@@ -63,7 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be used, or takes too long.
-    pub async fn usage_page(&self, query: &PageQuery) -> Result<Page, StoreError> {
+    pub async fn usage_page(&self, query: &Listing) -> Result<Page, StoreError> {
         let count = query.count.saturating_add(1);
         let statement = usage_sql::page(&query.filter, query.behind, count);
         let mut rows = self.select(statement, READ_TIMEOUT).await?;

@@ -2,21 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use ringway::route::client_key::digest_of;
 use ringway::store::segments::read_all;
 use ringway::wire::kind::Wire;
 
+use crate::support::client::Answer;
 use crate::support::directions::drivers;
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{chunk, json, post, stream_head};
+use crate::support::http::{chunk, json, post, request, stream_head};
 use crate::support::program::Program;
 use crate::support::provider::Provider;
 use crate::support::script::{Step, once};
 use crate::support::stores::{Database, KINDS, Kind};
 use crate::support::wait;
-use crate::support::wires::{chat, path, start_up, text, whole};
+use crate::support::wires::{chat, path, start_up, text, told, whole};
 
 const WIRE: Wire = Wire::OpenAiChat;
 
@@ -201,17 +204,18 @@ fn spend_all(config: &str, journal: &Path) {
     let mut asked = 0;
     loop {
         asked += 1;
-        match spend(&program) {
-            200 => {}
-            status => break assert_eq!(status, 429),
+        let status = spend(&program);
+        // What was reserved is settled once the record is written.
+        wait::until("the record in the journal", || {
+            let mut count = 0;
+            let _ = read_all(journal, |_| count += 1);
+            (count == asked).then_some(())
+        });
+        if status != 200 {
+            break assert_eq!(status, 429);
         }
     }
     assert!((2..=11).contains(&asked), "{asked}");
-    wait::until("the records in the journal", || {
-        let mut count = 0;
-        let _ = read_all(journal, |_| count += 1);
-        (count == asked).then_some(())
-    });
     if config.contains("[store]") {
         wait_line(&program, &format!("ringway_usage_drained_total {asked}"));
     }
@@ -303,4 +307,241 @@ fn what_an_estimate_charged_is_told_apart_from_what_it_cost() {
     );
     assert!(cut["charged_nanos"].as_u64() > Some(10_000_000), "{cut}");
     assert_eq!(cut["charge_estimated"], true);
+}
+
+/// What `ringway usage` tells of a configuration.
+fn summed(folder: &Path, config: &str, arguments: &[&str]) -> serde_json::Value {
+    let path = folder.join("ringway.toml");
+    fs::write(&path, config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+    command.env_clear().arg("usage").arg("--config").arg(&path);
+    let output = command.args(["--format", "json"]).args(arguments).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn ni18_usage_is_summed_up_over_store_and_journal_each_record_once() {
+    for kind in KINDS {
+        let mut database = Database::new(kind);
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("usage");
+        let provider = Provider::answering(json(whole(WIRE)));
+        let section = database.section(&database.snapshot("one"));
+        let config = budgeted(&journal, &provider, &section).replace("1.20", "100");
+        let expected = |requests: u64| {
+            serde_json::json!([{
+                "tenant": "blue", "model": "x", "requests": requests, "input": 9 * requests,
+                "cached": 0, "cache_write": 0, "output": 2 * requests, "reasoning": 0,
+                "cost_nanos": 110_000_000 * requests, "without_usage": 0, "without_cost": 0,
+                "charged_nanos": 110_000_000 * requests, "estimated": 0,
+            }])
+        };
+        let by = ["--group-by", "tenant,model"];
+        let program = Program::serve(&config);
+        for _ in 0..3 {
+            assert_eq!(spend(&program), 200);
+        }
+        wait_line(&program, "ringway_usage_drained_total 3");
+        assert_eq!(summed(folder.path(), &config, &by), expected(3), "{kind:?}");
+        // What waits for the store counts too.
+        database.kick();
+        database.stop();
+        wait_line(&program, "ringway_store_up 0");
+        for _ in 0..2 {
+            assert_eq!(spend(&program), 200);
+        }
+        wait::until("the records in the journal", || {
+            let mut count = 0;
+            let _ = read_all(&journal, |_| count += 1);
+            (count == 5).then_some(())
+        });
+        kill(program);
+        database.start();
+        assert_eq!(summed(folder.path(), &config, &by), expected(5), "{kind:?}");
+        // The store alone has what was drained.
+        fs::remove_dir_all(&journal).unwrap();
+        assert_eq!(summed(folder.path(), &config, &by), expected(3), "{kind:?}");
+        let days = summed(folder.path(), &config, &["--group-by", "day,outcome,key"]);
+        assert_eq!(days.as_array().unwrap().len(), 1, "{days}");
+        assert_eq!(days[0]["outcome"], "complete");
+        assert!(days[0]["day"].as_str().unwrap().len() == 10, "{days}");
+        let key = days[0]["key"].as_str().unwrap().to_owned();
+        for (arguments, count) in [
+            (["--key", key.as_str()], 1),
+            (["--key", "other"], 0),
+            (["--tenant", "red"], 0),
+            (["--model", "x"], 1),
+            (["--model", MODEL], 1),
+            (["--since", "1h"], 1),
+            (["--until", "1h"], 0),
+        ] {
+            let found = summed(folder.path(), &config, &arguments);
+            assert_eq!(
+                found.as_array().unwrap().len(),
+                count,
+                "{arguments:?}: {found}"
+            );
+        }
+    }
+}
+
+const ADMIN_KEY: &str = "admin-0123456789abcdef";
+
+/// The same with an API for those who manage it.
+fn managed(database: &Database, provider: &Provider, name: &str) -> Gateway {
+    let setup = setup(database, provider, name).server("admin_key_file = \"admin.key\"");
+    let file = setup.folder().join("admin.key");
+    fs::write(&file, ADMIN_KEY).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    setup.start()
+}
+
+fn get(gateway: &Gateway, key: &str, target: &str) -> Answer {
+    let fields = format!("x-api-key: {key}\r\n");
+    gateway.client().ask(request("GET", target, &fields, ""))
+}
+
+fn manage(gateway: &Gateway, target: &str) -> Answer {
+    let fields = format!("authorization: Bearer {ADMIN_KEY}\r\n");
+    gateway.admin().ask(request("GET", target, &fields, ""))
+}
+
+/// Ids of a page, in its order, and where the next one begins.
+fn page(answer: &Answer) -> (Vec<String>, Option<String>) {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let page = answer.json();
+    let records = page["records"].as_array().unwrap().iter();
+    let ids = records.map(|it| it["id"].as_str().unwrap().to_owned());
+    (ids.collect(), page["next"].as_str().map(str::to_owned))
+}
+
+#[test]
+fn p21_a_tenant_lists_its_own_records_page_by_page_and_operators_all() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let gateway = managed(&database, &provider, "one");
+        let blue = ask(&gateway, "k1", 5);
+        let red = ask(&gateway, "k2", 2);
+        wait_drained(&gateway, 7);
+        let mut found = Vec::new();
+        let mut target = "/api/usage?limit=2".to_owned();
+        for left in [true, true, false] {
+            let (ids, next) = page(&get(&gateway, "k1", &target));
+            found.extend(ids);
+            assert_eq!(next.is_some(), left);
+            target = format!("/api/usage?limit=2&after={}", next.unwrap_or_default());
+        }
+        let newest: Vec<u64> = database
+            .records()
+            .iter()
+            .filter(|it| it["tenant"] == "blue")
+            .map(|it| it["time"].as_u64().unwrap())
+            .collect();
+        assert!(newest.is_sorted_by(|a, b| a >= b), "{newest:?}");
+        assert_eq!(found.len(), 5, "{kind:?}");
+        assert_eq!(BTreeSet::from_iter(found), blue);
+        let all = blue.union(&red).cloned().collect::<BTreeSet<String>>();
+        for (target, expected) in [
+            ("/api/usage", &all),
+            ("/api/usage?tenant=red", &red),
+            ("/api/usage?tenant=red&model=up-model", &red),
+            ("/api/usage?since=1h&tenant=blue", &blue),
+            ("/api/usage?until=1h", &BTreeSet::new()),
+            ("/api/usage?key=none", &BTreeSet::new()),
+        ] {
+            let (ids, next) = page(&manage(&gateway, target));
+            assert_eq!(
+                (&BTreeSet::from_iter(ids), next),
+                (expected, None),
+                "{target}"
+            );
+        }
+        let plain = gateway.admin().ask(request("GET", "/api/usage", "", ""));
+        assert_eq!(plain.status, 401);
+        // What is another tenant's cannot be asked for, nor found by where a page begins.
+        let (of_red, _) = page(&manage(&gateway, "/api/usage?tenant=red&limit=1"));
+        let behind = format!("/api/usage?after=9999999999999-{}", of_red[0]);
+        assert_eq!(
+            BTreeSet::from_iter(page(&get(&gateway, "k1", &behind)).0),
+            blue
+        );
+    }
+}
+
+#[test]
+fn a_listing_says_which_parameter_is_wrong_in_the_clients_words() {
+    let database = Database::new(Kind::Sqlite);
+    let provider = Provider::answering(json(whole(WIRE)));
+    let gateway = managed(&database, &provider, "one");
+    for (target, param, text) in [
+        (
+            "/api/usage?tenant=red",
+            "tenant",
+            "unknown parameter; known: key",
+        ),
+        ("/api/usage?limit=0", "limit", "1 to 500"),
+        ("/api/usage?after=x", "after", "`next`"),
+        ("/api/usage?since=soon", "since", "expected a day"),
+    ] {
+        let refused = get(&gateway, "k1", target);
+        assert_eq!(refused.status, 400, "{target}");
+        let error = told(WIRE, &refused);
+        assert!(error.message.contains(text), "{target}: {}", error.message);
+        assert_eq!(error.kind, "invalid_request_error");
+        assert_eq!(refused.json()["error"]["param"], param);
+    }
+    assert_eq!(get(&gateway, "k9", "/api/usage").status, 401);
+    let bad = manage(&gateway, "/api/usage?limit=501");
+    assert_eq!(
+        (bad.status, &bad.json()["error"]["param"]),
+        (400, &"limit".into())
+    );
+}
+
+#[test]
+fn ni7_records_are_looked_up_in_the_store_once_the_journal_has_let_go_of_them() {
+    for kind in KINDS {
+        let mut database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let one = managed(&database, &provider, "one");
+        let id = ask(&one, "k1", 1).pop_first().unwrap();
+        let target = format!("/api/usage/custody/{id}");
+        let record = get(&one, "k1", &target).json();
+        assert_eq!(record["id"], *id);
+        wait_drained(&one, 1);
+        // Another replica has it from the store alone.
+        let two = managed(&database, &provider, "two");
+        assert_eq!(get(&two, "k1", &target).json(), record, "{kind:?}");
+        assert_eq!(manage(&two, &target).json(), record);
+        let with_prefix = format!("/api/usage/custody/rw_{id}");
+        assert_eq!(manage(&one, &with_prefix).json(), record);
+        let bare = |answer: Answer| {
+            let own = answer.field("x-ringway-request-id").unwrap().to_owned();
+            (answer.status, answer.text().replace(&own, "ID"))
+        };
+        let absent = format!("/api/usage/custody/{}", "0".repeat(32));
+        let foreign = bare(get(&two, "k2", &target));
+        assert_eq!(foreign.0, 404, "{}", foreign.1);
+        assert_eq!(foreign, bare(get(&two, "k2", &absent)));
+        assert_eq!(manage(&two, &absent).status, 404);
+        assert_eq!(manage(&two, "/api/usage/custody/x").status, 404);
+        // While the store is away nobody knows.
+        database.kick();
+        database.stop();
+        two.wait_metric("ringway_store_up ", 0.0);
+        for target in [&target, &absent, "/api/usage"] {
+            let refused = get(&two, "k1", target);
+            assert_eq!(refused.status, 503, "{target}: {}", refused.text());
+            assert_eq!(refused.field("retry-after"), Some("1"));
+            assert_eq!(manage(&two, target).status, 503, "{target}");
+        }
+        assert_eq!(
+            get(&one, "k1", &target).json(),
+            record,
+            "its own journal has it"
+        );
+    }
 }

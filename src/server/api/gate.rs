@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::govern::key::KeyDigest;
+use crate::proxy::ledger::Desk;
 use crate::proxy::worker::Shared;
 use crate::route::client_key::{digest_of, is_same};
 use crate::route::plan::Plan;
@@ -21,6 +22,8 @@ pub struct Api {
     pub plan: Arc<Plan>,
     /// What all workers share: who is well.
     pub shared: Arc<Shared>,
+    /// Where usage records are looked up, where they are kept.
+    pub desk: Option<Desk>,
     /// The store that keys are kept in.
     pub governed: Option<Governed>,
 }

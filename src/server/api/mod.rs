@@ -8,3 +8,4 @@ pub mod page;
 pub mod routes;
 pub mod routing;
 pub mod tenants;
+pub mod usage;

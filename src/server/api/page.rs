@@ -2,7 +2,7 @@
 
 use crate::govern::document::DocumentFault;
 use crate::govern::key::{check_id, check_tenant};
-use crate::http1::target::decode_id;
+use crate::http1::target::query_pairs;
 use crate::server::api::answer::Refusal;
 
 /// What a query asks for.
@@ -43,14 +43,12 @@ impl Page {
             limit: LIMIT,
         };
         let mut taken = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (name, value) in query_pairs(query) {
             let shown: String = name.chars().take(NAME_SHOWN_CHARS).collect();
             if taken.contains(&name) {
                 return Err(Refusal::invalid(&shown, "stands twice"));
             }
             taken.push(name);
-            let value = decoded(value);
             match name {
                 "tenant" if known.contains(&name) => {
                     check_tenant(&value)?;
@@ -76,12 +74,6 @@ fn limit(value: &str) -> Result<usize, Refusal> {
     let limit = limit.filter(|limit| (1..=LIMIT_MAX).contains(limit));
     let expected = || Refusal::invalid("limit", format!("expected a number from 1 to {LIMIT_MAX}"));
     limit.ok_or_else(expected)
-}
-
-fn decoded(value: &str) -> String {
-    let mut decoded = Vec::new();
-    decode_id(value.as_bytes(), &mut decoded);
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 /// Rows of a page where nobody says how many.

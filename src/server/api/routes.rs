@@ -9,7 +9,7 @@ use axum::{Router, middleware};
 use crate::govern::key::KeyDigest;
 use crate::server::api::answer::{Refusal, json};
 use crate::server::api::gate::{self, Api};
-use crate::server::api::{keys, routing, tenants};
+use crate::server::api::{keys, routing, tenants, usage};
 
 /// The API, for those with the credential of this digest; without one it is off.
 pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
@@ -25,7 +25,7 @@ pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
         .with_state(api)
 }
 
-fn routes() -> [(&'static str, MethodRouter<Api>); 7] {
+fn routes() -> [(&'static str, MethodRouter<Api>); 9] {
     [
         ("/api/openapi.json", get(document)),
         ("/api/keys", get(keys::list).post(keys::create)),
@@ -37,6 +37,8 @@ fn routes() -> [(&'static str, MethodRouter<Api>); 7] {
             get(tenants::show).put(tenants::set).delete(tenants::remove),
         ),
         ("/api/routing", get(routing::show)),
+        ("/api/usage", get(usage::list)),
+        ("/api/usage/custody/{id}", get(usage::custody)),
     ]
 }
 

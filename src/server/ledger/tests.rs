@@ -37,6 +37,7 @@ fn keep(ring_bytes: usize, bytes_max: u64) -> Kept {
         found,
         rings: vec![taken],
         questions,
+        behind: None,
         notices,
         figures: Arc::clone(&figures),
         flush: Duration::from_millis(200),

@@ -7,8 +7,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use ringway::config::material::StoreMaterial;
 use ringway::config::store_place::StorePlace;
+use ringway::govern::listing::Listing;
 use ringway::store::handle::{Store, block_on};
-use ringway::store::usage::PageQuery;
 use tempfile::TempDir;
 
 use crate::support::certificates::Certified;
@@ -133,10 +133,7 @@ impl Database {
     pub(crate) fn records(&self) -> Vec<serde_json::Value> {
         self.opened(async |store| {
             let mut records = Vec::new();
-            let mut query = PageQuery {
-                count: 1_000,
-                ..PageQuery::default()
-            };
+            let mut query = Listing::default();
             loop {
                 let page = store.usage_page(&query).await.unwrap();
                 let read = page.records.iter();

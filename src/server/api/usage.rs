@@ -1,0 +1,58 @@
+//! Usage records over HTTP, of all tenants.
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use tokio::time::timeout;
+
+use crate::govern::listing::{Listing, ListingFault};
+use crate::govern::record::id_of;
+use crate::http1::target::query_pairs;
+use crate::limits::USAGE_ANSWER_TIMEOUT;
+use crate::net::clock;
+use crate::proxy::ledger::Owner;
+use crate::server::api::answer::{Refusal, json};
+use crate::server::api::asked::Named;
+use crate::server::api::gate::Api;
+
+/// `GET /api/usage`: records of the store, the newest first, a page at a time.
+pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let query = query.unwrap_or_default();
+    let listing = Listing::read(query_pairs(&query), None, clock::unix_millis());
+    let listing = listing.map_err(|ListingFault { param, text }| Refusal::invalid(&param, text))?;
+    let governed = api.governed.as_ref().ok_or_else(|| {
+        let text =
+            "no [store] is configured; records are in the journal alone, see `ringway usage`";
+        Refusal::new(StatusCode::NOT_FOUND, text)
+    })?;
+    let page = governed.store()?.usage_page(&listing).await?;
+    let mut body = Vec::new();
+    page.write(&mut body);
+    Ok(json(StatusCode::OK, body))
+}
+
+/// `GET /api/usage/custody/{id}`: one record.
+pub async fn custody(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
+    let absent = || {
+        let text = "no record with this id; it is the request id that the head of an answer tells";
+        Refusal::new(StatusCode::NOT_FOUND, text)
+    };
+    let busy = || {
+        let text = "usage records cannot be looked up now; ask again";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
+    };
+    let id = id_of(id.as_bytes()).ok_or_else(absent)?;
+    let record = match &api.desk {
+        Some(desk) => {
+            let asked = desk.record(id, Owner::Anyone).ok_or_else(busy)?;
+            let answer = timeout(USAGE_ANSWER_TIMEOUT, asked).await;
+            answer.map_err(|_| busy())?.map_err(|_| busy())?
+        }
+        None => {
+            let store = api.governed.as_ref().ok_or_else(absent)?.store()?;
+            let found = store.usage_record(id.to_be_bytes(), None).await?;
+            found.map(String::into_bytes)
+        }
+    };
+    Ok(json(StatusCode::OK, record.ok_or_else(absent)?))
+}
