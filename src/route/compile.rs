@@ -6,15 +6,17 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::address;
 use crate::config::fault::{At, Faults, shown};
 use crate::config::load::Loaded;
-use crate::config::material::{Material, TlsMaterial};
+use crate::config::material::{Material, SharedMaterial, TlsMaterial};
 use crate::config::schema::{
-    Config, DefaultRule as SaidRule, KeySource, ListenAddress, Stated, UsageRecords,
+    Config, DefaultRule as SaidRule, KeySource, ListenAddress, SharedDown, Stated, UsageRecords,
 };
 use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server as SaidServer};
+use crate::govern::pool::{Pool, WhenDown};
 use crate::provider::table;
 use crate::route::client_key::{ClientKeys, Door, digest_of};
 use crate::route::compile_key;
@@ -25,7 +27,7 @@ use crate::route::custody::{self, Custody};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
-use crate::route::plan::{DefaultRule, Model, Plan, Server, Usage};
+use crate::route::plan::{DefaultRule, Model, Plan, Server, Shared, Usage};
 use crate::route::prices::Prices;
 use crate::route::target::Target;
 use crate::route::tenant::Numbers;
@@ -78,6 +80,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         limits,
         usage,
         store: _,
+        shared: _,
     } = config;
     let names = Names::new(&providers, faults);
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
@@ -107,7 +110,9 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
     let said_tenants = compile_key::tenants(tenants, &keys, (&known, door), faults);
     let said_keys = compile_key::keys(keys, &known, faults);
-    let mut numbers = Numbers::default();
+    let shared = material.shared.map(shared_of);
+    let pool = shared.as_ref().map(|shared| Arc::clone(&shared.pool));
+    let mut numbers = Numbers::shared_by(pool);
     Plan {
         usage: material.journal.map(|journal| usage_of(&usage, journal)),
         tiers: known.tiers(),
@@ -117,6 +122,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         server: server_of(said, material.tls, faults),
         keys: ClientKeys::new(&said_keys, &said_tenants, door, &mut numbers),
         store: material.store,
+        shared,
         admin_digest: material.admin_key.map(|key| digest_of(key.expose())),
         said_keys,
         said_tenants,
@@ -134,6 +140,17 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         prices,
         target_prices,
         budgets,
+    }
+}
+
+fn shared_of(material: SharedMaterial) -> Shared {
+    let when_down = match material.down {
+        SharedDown::Local => WhenDown::Local,
+        SharedDown::Closed => WhenDown::Closed,
+    };
+    Shared {
+        material,
+        pool: Arc::new(Pool::new(when_down)),
     }
 }
 

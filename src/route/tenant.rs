@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::govern::account::Account;
 use crate::govern::allowance::Allowance;
+use crate::govern::pool::Pool;
 use crate::govern::residency::Residency;
 
 /// A tenant as its keys refer to it.
@@ -28,9 +29,20 @@ pub struct Numbers {
     by_name: HashMap<Box<str>, usize>,
     keys: HashMap<Box<str>, Arc<Account>>,
     tenants: HashMap<Box<str>, Arc<Account>>,
+    /// What several replicas share the accounts by, where they do.
+    pool: Option<Arc<Pool<Arc<Account>>>>,
 }
 
 impl Numbers {
+    /// No numbers yet; accounts are shared by `pool`.
+    #[must_use]
+    pub fn shared_by(pool: Option<Arc<Pool<Arc<Account>>>>) -> Self {
+        Self {
+            pool,
+            ..Self::default()
+        }
+    }
+
     /// The number of this name; a new one if it has none.
     pub fn of(&mut self, name: &str) -> usize {
         if let Some(number) = self.by_name.get(name) {
@@ -43,12 +55,17 @@ impl Numbers {
 
     /// The account of a key, with these bounds from now on. One that has none closes.
     pub fn key_account(&mut self, id: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        open(&mut self.keys, id, allowance)
+        open((&mut self.keys, "k"), id, allowance, self.pool.as_ref())
     }
 
     /// The account of a tenant, likewise.
     pub fn tenant_account(&mut self, name: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        open(&mut self.tenants, name, allowance)
+        open(
+            (&mut self.tenants, "t"),
+            name,
+            allowance,
+            self.pool.as_ref(),
+        )
     }
 
     /// Closes all accounts but those of these keys and tenants.
@@ -65,9 +82,10 @@ impl Numbers {
 }
 
 fn open(
-    accounts: &mut HashMap<Box<str>, Arc<Account>>,
+    (accounts, kind): (&mut HashMap<Box<str>, Arc<Account>>, &str),
     name: &str,
     allowance: &Allowance,
+    pool: Option<&Arc<Pool<Arc<Account>>>>,
 ) -> Option<Arc<Account>> {
     if allowance.is_unbounded() {
         accounts.remove(name);
@@ -77,7 +95,10 @@ fn open(
         known.allow(*allowance);
         return Some(Arc::clone(known));
     }
-    let account = Arc::new(Account::new(*allowance));
+    let account = Arc::new(match pool {
+        Some(pool) => Account::shared(*allowance, &format!("{kind}:{name}"), pool),
+        None => Account::new(*allowance),
+    });
     accounts.insert(name.into(), Arc::clone(&account));
     Some(account)
 }

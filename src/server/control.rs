@@ -18,6 +18,7 @@ use crate::proxy::drain::Phase;
 use crate::proxy::worker::Shared;
 use crate::server::admin::{self, Admin, Listener};
 use crate::server::governor::Governor;
+use crate::server::lender::Lender;
 use crate::server::output::Notices;
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask};
@@ -37,6 +38,8 @@ pub struct Control {
     pub workers: Vec<mpsc::UnboundedSender<Ask>>,
     /// Keeps the workers' keys as a store has them.
     pub governor: Option<Governor>,
+    /// Fetches leases of what several replicas share.
+    pub lender: Option<Lender>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// How far the end has come.
@@ -64,6 +67,9 @@ impl Control {
         if let Some(governor) = self.governor.take() {
             tokio::spawn(governor.run());
         }
+        let over = Arc::new(Notify::new());
+        let lender = self.lender.take();
+        let lender = lender.map(|lender| tokio::spawn(lender.run(Arc::clone(&over))));
         if let Some((listener, admin)) = listener {
             let notices = self.notices.clone();
             tokio::spawn(async move {
@@ -89,6 +95,10 @@ impl Control {
         tokio::select! {
             () = self.drain() => {}
             () = signals.end.notified() => self.notices.say("second signal: ending now"),
+        }
+        over.notify_one();
+        if let Some(lender) = lender {
+            let _ = tokio::time::timeout(LEASES_GRACE, lender).await;
         }
         Ok(ended)
     }
@@ -161,6 +171,8 @@ impl Signals {
     }
 }
 
+/// What giving leases back may take at the end.
+const LEASES_GRACE: Duration = Duration::from_secs(1);
 /// Between two looks at how many clients are left.
 const LOOK: Duration = Duration::from_millis(10);
 /// What clients get to read their last words when they are cut.

@@ -34,6 +34,7 @@ use crate::server::gate::Waits;
 use crate::server::governor::{Governed, Governor};
 use crate::server::host;
 use crate::server::ledger::{self, Figures, Ledger};
+use crate::server::lender::Lender;
 use crate::server::output::{self, Notices, Output};
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask, Setup};
@@ -114,6 +115,9 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         .enable_all()
         .build()?;
     let (mut governor, governed) = govern(&mut plan, &runtime).unzip();
+    let pool = plan.shared.as_ref().map(|it| Arc::clone(&it.pool));
+    let lender = plan.shared.take().map(Lender::new);
+    let mut lender = lender.map(|lender| runtime.block_on(lender));
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
@@ -141,9 +145,13 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     if let Some(governor) = &mut governor {
         governor.starts(senders.clone(), notices.clone());
     }
+    if let Some(lender) = &mut lender {
+        lender.starts(notices.clone());
+    }
     let control = Control {
         workers: senders.clone(),
         governor,
+        lender,
         shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),
@@ -160,6 +168,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         started: Instant::now(),
         api_digest: plan.admin_digest,
         governed,
+        pool,
         waits: Waits::of(&plan.limits),
         give_back: options.give_back,
     };

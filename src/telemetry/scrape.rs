@@ -30,6 +30,21 @@ pub struct Facts {
     pub circuits: Vec<(&'static str, &'static str, u64)>,
     /// The store that keys are kept in, where there is one.
     pub store: Option<StoreFacts>,
+    /// The counters that several replicas share, where they do.
+    pub shared: Option<SharedFacts>,
+}
+
+/// How the counters do that several replicas share.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SharedFacts {
+    /// They answer.
+    pub is_up: bool,
+    /// How often they went away.
+    pub failures: u64,
+    /// Accounts that were brought up to date, each time.
+    pub orders: u64,
+    /// Requests that had to wait for a lease.
+    pub waits: u64,
 }
 
 /// How a store does.
@@ -153,6 +168,39 @@ fn store_lines(out: &mut String, store: &StoreFacts) {
     }
 }
 
+fn shared_lines(out: &mut String, shared: &SharedFacts) {
+    let lines = [
+        (
+            "ringway_shared_up",
+            "gauge",
+            "1 while the counters answer that replicas share.",
+            u64::from(shared.is_up),
+        ),
+        (
+            "ringway_shared_failures_total",
+            "counter",
+            "Times that they went away.",
+            shared.failures,
+        ),
+        (
+            "ringway_shared_orders_total",
+            "counter",
+            "Leases of an account that were renewed.",
+            shared.orders,
+        ),
+        (
+            "ringway_shared_waits_total",
+            "counter",
+            "Requests that waited for a lease.",
+            shared.waits,
+        ),
+    ];
+    for (name, kind, help, value) in lines {
+        head(out, name, kind, help);
+        line(out, name, "", value);
+    }
+}
+
 fn process(out: &mut String, facts: &Facts) {
     head(
         out,
@@ -196,6 +244,9 @@ fn process(out: &mut String, facts: &Facts) {
     }
     if let Some(store) = &facts.store {
         store_lines(out, store);
+    }
+    if let Some(shared) = &facts.shared {
+        shared_lines(out, shared);
     }
     head(
         out,

@@ -15,6 +15,7 @@ fn readme_names_every_metric_with_its_type() {
     let facts = scrape::Facts {
         usage: Some(scrape::UsageFacts::default()),
         store: Some(scrape::StoreFacts::default()),
+        shared: Some(scrape::SharedFacts::default()),
         ..scrape::Facts::default()
     };
     let text = scrape::text(&Meter::default(), &facts);

@@ -1,4 +1,4 @@
-//! Stores for tests: a SQLite file, or a PostgreSQL server of the test's own.
+//! Stores for tests: a SQLite file, or a PostgreSQL server of the test's own; a Redis likewise.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -27,7 +27,7 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let services = (kind == Kind::Postgres).then(Services::start);
+        let services = (kind == Kind::Postgres).then(|| Services::start("postgres"));
         let url = match &services {
             Some(services) => services.url.clone(),
             None => format!("sqlite:{}", folder.path().join("ringway.db").display()),
@@ -98,18 +98,22 @@ impl Database {
 }
 
 /// A server that ends with this.
-struct Services {
-    url: String,
+pub(crate) struct Services {
+    pub(crate) url: String,
     child: Child,
     lines: BufReader<ChildStdout>,
     input: Option<ChildStdin>,
 }
 
 impl Services {
-    fn start() -> Self {
+    /// Starts `postgres` or `redis`.
+    pub(crate) fn start(name: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/services");
         let mut command = Command::new(script);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .arg(name)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut services = Self {
             url: String::new(),
@@ -119,7 +123,7 @@ impl Services {
         };
         loop {
             let line = services.line();
-            if let Some(url) = line.strip_prefix("postgres ") {
+            if let Some(url) = line.strip_prefix(&format!("{name} ")) {
                 url.clone_into(&mut services.url);
             }
             if line == "ready" {
@@ -135,7 +139,8 @@ impl Services {
         line.trim_end().to_owned()
     }
 
-    fn tell(&mut self, what: &str) {
+    /// `stop`, `start`, or `kick`.
+    pub(crate) fn tell(&mut self, what: &str) {
         writeln!(self.input.as_mut().unwrap(), "{what}").unwrap();
         assert_eq!(self.line(), "done");
     }
