@@ -355,15 +355,18 @@ pub enum Order {
     Latency,
     /// The shorter time for each token after the first.
     Throughput,
+    /// The lower price of what is asked.
+    Cost,
 }
 
 impl Order {
     /// Every one, in the order in which texts name them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Priority,
         Self::Weighted,
         Self::Latency,
         Self::Throughput,
+        Self::Cost,
     ];
 
     /// The word for it in the configuration, in requests and in the log.
@@ -374,6 +377,7 @@ impl Order {
             Self::Weighted => "weighted",
             Self::Latency => "latency",
             Self::Throughput => "throughput",
+            Self::Cost => "cost",
         }
     }
 }

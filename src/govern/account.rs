@@ -118,7 +118,7 @@ pub struct Spent {
 pub struct Account {
     state: Mutex<State>,
     /// There where replicas share it.
-    pool: Option<Arc<Pool<Arc<Account>>>>,
+    pool: Option<Arc<Pool<Arc<Self>>>>,
 }
 
 /// An account is itself and no other.

@@ -12,7 +12,8 @@
 //! - any one bit that flips costs at most the frame that it lies in;
 //! - a byte is looked at a bounded number of times, nothing is allocated.
 //!
-//! The mark begins with a control byte, which JSON escapes: no payload of ours can look like a frame.
+//! The mark begins and ends with control bytes, which JSON escapes: no payload of ours can look like a
+//! frame, nor can the end of a head with a payload's beginning behind it.
 
 use crate::limits::RECORD_BYTES_MAX;
 

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod key;
 pub mod lease;
 pub mod money;
+pub mod order;
 pub mod pool;
 pub mod price;
 pub mod record;

@@ -14,7 +14,6 @@ use crate::govern::account::leased::{Judged, Tickets, admit_alone, poll_admit};
 use crate::govern::account::{
     Accounts, Amount, Bound, Now, Refused as Over, Standings, Whose, admit,
 };
-use crate::govern::estimate::input_tokens;
 use crate::govern::money;
 use crate::limits::SHARED_WAIT_MS;
 use crate::net::boxed::boxed;
@@ -22,6 +21,7 @@ use crate::net::timer;
 use crate::proxy::admitted::{Admission, now};
 use crate::proxy::choice::Asked;
 use crate::proxy::client::Client;
+use crate::proxy::expected::Expected;
 use crate::proxy::own_limits::{self, OwnLimits};
 use crate::proxy::prepare::Purpose;
 use crate::proxy::reply::{Refused, Voice};
@@ -137,22 +137,14 @@ fn need_of(
         return Ok(need);
     }
     let plan = &worker.plan;
-    let most = targets
-        .iter()
-        .filter_map(|target| plan.facts_of(target).output_tokens_max)
-        .max()
-        .map(u64::from);
-    need.input = input_tokens(body);
-    need.output = match peek.max_tokens(body) {
-        Some(said) => most.map_or(said, |most| said.min(most)),
-        None => plan.budgets.output_tokens_reserved,
-    };
-    if has_budget {
-        for target in targets {
+    let expected = Expected::new(plan, body, peek);
+    need.input = expected.input;
+    for target in targets {
+        let output = expected.output(plan.facts_of(target).output_tokens_max);
+        need.output = need.output.max(output);
+        if has_budget {
             match plan.price_of(target) {
-                Some(price) => {
-                    need.cost = need.cost.max(price.cost_at_most(need.input, need.output));
-                }
+                Some(price) => need.cost = need.cost.max(price.cost_at_most(need.input, output)),
                 None if plan.budgets.unpriced == Unpriced::Allow => {}
                 None => {
                     let message = "this key has a budget, and what this model costs is not known; \

@@ -7,9 +7,11 @@
 //! Not here: which of them can take the request (see `candidates`).
 
 use crate::chat::error::ErrorKind;
+use crate::chat::usage::Usage;
 use crate::config::schema::Order;
 use crate::json::raw::Raw;
 use crate::net::{clock, random};
+use crate::proxy::expected::Expected;
 use crate::proxy::health::{Slot, State};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::prepare::Purpose;
@@ -71,7 +73,7 @@ impl Lane {
 }
 
 /// What is said of a value that means nothing.
-const BAD_MEMBER: &str = "routing: expected \"priority\", \"weighted\", \"latency\", \"throughput\", \"price\" or \"cost\"";
+const BAD_MEMBER: &str = "routing: expected \"priority\", \"weighted\", \"latency\", \"throughput\", \"cost\" or \"price\"";
 
 /// The order that the request itself asks for, in its body or in its head.
 ///
@@ -97,10 +99,10 @@ pub fn wish(inbound: &Inbound, peek: &Peek) -> Result<Option<Order>, Refused<'st
     if in_head.is_some() && in_body.is_some() && in_head != in_body {
         return refused("routing: the header x-ringway-routing says another one; send one of them");
     }
-    Ok(in_body.or(in_head).flatten())
+    Ok(in_body.or(in_head))
 }
 
-fn word_in_body(inbound: &Inbound, peek: &Peek) -> Option<Option<Order>> {
+fn word_in_body(inbound: &Inbound, peek: &Peek) -> Option<Order> {
     let quoted = peek.source(inbound.body(), Known::Routing)?;
     let word = quoted.get(1..quoted.len().saturating_sub(1))?;
     wishes::order(Raw::from_checked(word).decode().as_bytes())
@@ -156,6 +158,8 @@ struct Choice<'r, 'w> {
     standings: Vec<Standing>,
     order: Order,
     draw: Draw,
+    /// What is asked, where the order goes by what it costs.
+    expected: Option<Expected>,
     now_ns: u64,
 }
 
@@ -173,7 +177,7 @@ impl<'r, 'w> Choice<'r, 'w> {
         let order = asked.order.or(configured).unwrap_or_default();
         let draw = match order {
             Order::Priority => Draw::Chance(0),
-            Order::Weighted | Order::Latency | Order::Throughput => {
+            Order::Weighted | Order::Latency | Order::Throughput | Order::Cost => {
                 session(asked.inbound, asked.peek)
                     .map_or_else(|| Draw::Chance(random::word()), Draw::Session)
             }
@@ -184,6 +188,8 @@ impl<'r, 'w> Choice<'r, 'w> {
             standings: Vec::with_capacity(targets.len()),
             order,
             draw,
+            expected: (order == Order::Cost && targets.len() > 1)
+                .then(|| Expected::new(&asked.worker.plan, asked.inbound.body(), asked.peek)),
             now_ns: clock::now().as_nanos(),
         };
         let all = targets.iter().enumerate();
@@ -204,8 +210,23 @@ impl<'r, 'w> Choice<'r, 'w> {
             priority: target.priority,
             weight: target.weight,
             is_cooling: keys.all(|key| self.state(target, key) == State::Open),
-            figure: health.figure(self.order, target.number, self.now_ns),
+            figure: match &self.expected {
+                Some(expected) => self.cost(target, expected),
+                None => health.figure(self.order, target.number, self.now_ns),
+            },
         }
+    }
+
+    /// What the request would cost at a target, as far as that can be told before.
+    fn cost(&self, target: &Target, expected: &Expected) -> Option<u64> {
+        let plan = &self.worker.plan;
+        let most = plan.facts_of(target).output_tokens_max;
+        let usage = Usage {
+            input: Some(expected.input),
+            output: Some(expected.output(most)),
+            ..Usage::default()
+        };
+        plan.price_of(target)?.cost(&usage)
     }
 
     fn identity(&self, target: &Target) -> u64 {

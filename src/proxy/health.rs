@@ -205,7 +205,7 @@ impl Health {
     pub fn figure(&self, order: Order, number: Option<usize>, now_ns: u64) -> Option<u64> {
         let known = self.targets.get(number?)?;
         match order {
-            Order::Priority | Order::Weighted => None,
+            Order::Priority | Order::Weighted | Order::Cost => None,
             Order::Latency => known.first.read(now_ns),
             Order::Throughput => known.pace.read(now_ns),
         }

@@ -29,6 +29,7 @@ pub mod early_end;
 pub mod endpoint;
 pub mod escaped;
 pub mod exchange;
+pub mod expected;
 pub mod failure;
 pub mod health;
 pub mod ids;

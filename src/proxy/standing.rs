@@ -21,7 +21,6 @@ pub fn json(plan: &Plan, health: &Health, now_ns: u64, out: &mut Vec<u8>) {
         model_into(&mut writer, (plan, model), health, now_ns);
     }
     writer.close_array().close_object();
-    out.push(b'\n');
 }
 
 /// How many circuits of each scope stand in each state, but for those that are closed.

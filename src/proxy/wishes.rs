@@ -40,15 +40,14 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
     None
 }
 
-/// The order that a word of [`ROUTING`] or of the body's `routing` asks for; `Some(None)` where it
-/// leaves the model's own.
+/// The order that a word of [`ROUTING`] or of the body's `routing` asks for.
 #[must_use]
-pub fn order(word: &[u8]) -> Option<Option<Order>> {
-    if matches!(word, b"price" | b"cost") {
-        return Some(None);
+pub fn order(word: &[u8]) -> Option<Order> {
+    if word == b"price" {
+        return Some(Order::Cost);
     }
     let mut all = Order::ALL.into_iter();
-    all.find(|order| order.name().as_bytes() == word).map(Some)
+    all.find(|order| order.name().as_bytes() == word)
 }
 
 /// The client's own id of a trace, if a header holds one that can be repeated.
@@ -94,7 +93,7 @@ pub const PROVIDERS: [&str; 2] = ["x-ringway-provider", "x-portkey-provider"];
 pub const ROUTING: &str = "x-ringway-routing";
 /// What is said of a value of it that means nothing.
 pub const BAD_ROUTING: &str =
-    "x-ringway-routing: expected priority, weighted, latency, throughput, price or cost";
+    "x-ringway-routing: expected priority, weighted, latency, throughput, cost or price";
 /// Name the session that a request belongs to.
 pub const SESSIONS: [&str; 2] = ["x-session-id", "x-session-affinity"];
 /// Carry a client's own id of a trace.

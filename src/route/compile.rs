@@ -85,15 +85,20 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let names = Names::new(&providers, faults);
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
     let door = door_of(&material);
-    let has_keys = !keys.is_empty() || door != Door::Said;
-    check_keys(&said, &providers, has_keys, faults);
+    check_keys(
+        &said,
+        &providers,
+        !keys.is_empty() || door != Door::Said,
+        faults,
+    );
     let gateway_key_header = gateway_key_header(said.gateway_key_header.as_ref(), faults);
     let header = gateway_key_header.as_deref();
     let compiled = providers.into_iter().zip(material.providers);
-    let compiled = compiled.filter_map(|(provider, material)| {
-        compile_provider::compile(provider, material, &limits, header, &said.listen, faults)
-    });
-    let compiled: Vec<Provider> = compiled.collect();
+    let compiled: Vec<Provider> = compiled
+        .filter_map(|(it, material)| {
+            compile_provider::compile(it, material, &limits, header, &said.listen, faults)
+        })
+        .collect();
     let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models);
@@ -101,8 +106,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     for (model, said) in models.iter_mut().zip(residencies) {
         model.residency = said.map(|said| known.residency(said, faults));
     }
-    let rules = defaults.map(|rules| defaults_of(rules, &names, faults));
-    let defaults = rules.unwrap_or_else(|| built_in_defaults(&compiled));
+    let defaults = defaults_or_built_in(defaults, &names, &compiled, faults);
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
     let custody = custody_of(&said, &compiled, (&models, target_count), faults);
@@ -110,9 +114,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
     let said_tenants = compile_key::tenants(tenants, &keys, (&known, door), faults);
     let said_keys = compile_key::keys(keys, &known, faults);
-    let shared = material.shared.map(shared_of);
-    let pool = shared.as_ref().map(|shared| Arc::clone(&shared.pool));
-    let mut numbers = Numbers::shared_by(pool);
+    let (shared, mut numbers) = shared_of(material.shared);
     Plan {
         usage: material.journal.map(|journal| usage_of(&usage, journal)),
         tiers: known.tiers(),
@@ -143,15 +145,29 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     }
 }
 
-fn shared_of(material: SharedMaterial) -> Shared {
-    let when_down = match material.down {
+fn defaults_or_built_in(
+    said: Option<Vec<SaidRule>>,
+    names: &Names,
+    providers: &[Provider],
+    faults: &mut Faults,
+) -> Vec<DefaultRule> {
+    match said {
+        Some(rules) => defaults_of(rules, names, faults),
+        None => built_in_defaults(providers),
+    }
+}
+
+/// What several replicas share, and the numbers whose accounts do.
+fn shared_of(material: Option<SharedMaterial>) -> (Option<Shared>, Numbers) {
+    let Some(material) = material else {
+        return (None, Numbers::default());
+    };
+    let pool = Arc::new(Pool::new(match material.down {
         SharedDown::Local => WhenDown::Local,
         SharedDown::Closed => WhenDown::Closed,
-    };
-    Shared {
-        material,
-        pool: Arc::new(Pool::new(when_down)),
-    }
+    }));
+    let numbers = Numbers::shared_by(Arc::clone(&pool));
+    (Some(Shared { material, pool }), numbers)
 }
 
 /// A store has not been read when the plan is made.

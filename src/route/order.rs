@@ -8,11 +8,16 @@
 //! the session (or from chance, where there is none) and from its own name, and the smallest stands
 //! first. A target that falls away moves nobody but its own sessions, because no other draw changes.
 //!
-//! A figure is a time: to the first token, or for each token. The better of two drawn targets goes
-//! first (power of two choices): a herd that runs after the best one of all would make it the
-//! worst. A session stays where its prompt is cached unless the other one is twice as good.
+//! A figure is a time, to the first token or for each token, or a cost. Of times the better of two
+//! drawn targets goes first (power of two choices): a herd that runs after the best one of all would
+//! make it the worst. A session stays where its prompt is cached unless the other one is twice as
+//! good. A cost does not rise with use: the lowest of all goes first, one that is not known last, and
+//! targets that cost the same are drawn.
 //!
-//! Not here: who is well and what was measured (see `proxy::health`).
+//! Not here: who is well and what was measured (see `proxy::health`), what a request costs (see
+//! `proxy::choice`).
+
+use core::cmp::Ordering::Equal;
 
 use crate::config::schema::Order;
 
@@ -29,8 +34,15 @@ pub struct Standing {
     pub weight: u32,
     /// It is cooling down.
     pub is_cooling: bool,
-    /// The time that its order goes by, in nanoseconds; `None`: not measured lately.
+    /// What its order goes by, nanoseconds or nano-dollars; `None`: not known.
     pub figure: Option<u64>,
+}
+
+impl Standing {
+    /// Its figure as a cost; one that is not known is the highest.
+    fn cost(&self) -> u64 {
+        self.figure.unwrap_or(u64::MAX)
+    }
 }
 
 /// What the draws of one request come from.
@@ -54,14 +66,21 @@ impl Draw {
 pub fn arrange(order: Order, draw: Draw, standings: &mut [Standing]) {
     let drawn = |it: &Standing| match order {
         Order::Priority => 0.0,
-        Order::Weighted | Order::Latency | Order::Throughput => {
+        Order::Weighted | Order::Latency | Order::Throughput | Order::Cost => {
             score(draw.seed(), it.identity, it.weight)
         }
     };
     standings.sort_by(|a, b| {
         let levels = (a.is_cooling, a.priority).cmp(&(b.is_cooling, b.priority));
+        let costs = || match order {
+            Order::Cost => a.cost().cmp(&b.cost()),
+            Order::Priority | Order::Weighted | Order::Latency | Order::Throughput => Equal,
+        };
         let draws = || drawn(a).total_cmp(&drawn(b));
-        levels.then_with(draws).then(a.place.cmp(&b.place))
+        levels
+            .then_with(costs)
+            .then_with(draws)
+            .then(a.place.cmp(&b.place))
     });
     if matches!(order, Order::Latency | Order::Throughput)
         && let [first, second, ..] = standings

@@ -36,9 +36,9 @@ pub struct Numbers {
 impl Numbers {
     /// No numbers yet; accounts are shared by `pool`.
     #[must_use]
-    pub fn shared_by(pool: Option<Arc<Pool<Arc<Account>>>>) -> Self {
+    pub fn shared_by(pool: Arc<Pool<Arc<Account>>>) -> Self {
         Self {
-            pool,
+            pool: Some(pool),
             ..Self::default()
         }
     }

@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness, metrics. On the control thread, never on a data thread.
+//! The admin listener: health, readiness, metrics, and the API. On the control thread, never on a data thread.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +15,6 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 use crate::govern::account::Account;
-use crate::govern::key::KeyDigest;
 use crate::govern::pool::Pool;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
 use crate::net::clock;
@@ -51,8 +50,6 @@ pub struct Admin {
     pub usage: Option<Arc<Figures>>,
     /// When the process started.
     pub started: Instant,
-    /// SHA-256 of the credential of those who manage keys.
-    pub api_digest: Option<KeyDigest>,
     /// The store that keys are kept in.
     pub governed: Option<Governed>,
     /// What several replicas share the limits by.
@@ -102,13 +99,16 @@ pub fn bind(address: &Address) -> io::Result<(Bound, Listener)> {
 /// The listener failed.
 pub async fn serve(listener: Listener, admin: Admin) -> io::Result<()> {
     let waits = admin.waits;
-    let governed = admin.governed.clone();
-    let api = routes::router(Api { governed }, admin.api_digest);
+    let api = Api {
+        plan: Arc::clone(&admin.plan),
+        shared: Arc::clone(&admin.shared),
+        governed: admin.governed.clone(),
+    };
+    let api = routes::router(api, admin.plan.admin_digest);
     let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .route("/api/routing", get(routing))
         .with_state(admin)
         .merge(api);
     match listener {
@@ -242,14 +242,6 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         [(header::CONTENT_TYPE, kind)],
         scrape::text(&merged, &facts),
     )
-}
-
-/// How providers, credentials and targets stand.
-async fn routing(State(admin): State<Admin>) -> impl IntoResponse {
-    let mut body = Vec::new();
-    let now_ns = clock::now().as_nanos();
-    standing::json(&admin.plan, &admin.shared.health, now_ns, &mut body);
-    ([(header::CONTENT_TYPE, "application/json")], body)
 }
 
 /// A worker that does not answer in this time is left out of a scrape.

@@ -16,6 +16,8 @@ use std::time::Instant;
 use futures_channel::mpsc;
 
 use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
+use crate::govern::account::Account;
+use crate::govern::pool::Pool;
 use crate::limits::{KIB, MIB, TENANTS_MAX};
 use crate::net::connect::Endpoint;
 use crate::net::driver::{self, Choice, Report};
@@ -115,9 +117,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         .enable_all()
         .build()?;
     let (mut governor, governed) = govern(&mut plan, &runtime).unzip();
-    let pool = plan.shared.as_ref().map(|it| Arc::clone(&it.pool));
-    let lender = plan.shared.take().map(Lender::new);
-    let mut lender = lender.map(|lender| runtime.block_on(lender));
+    let (mut lender, pool) = lend(&mut plan, &runtime).unzip();
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
@@ -142,12 +142,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
-    if let Some(governor) = &mut governor {
-        governor.starts(senders.clone(), notices.clone());
-    }
-    if let Some(lender) = &mut lender {
-        lender.starts(notices.clone());
-    }
+    begin(&mut governor, &mut lender, &senders, &notices);
     let control = Control {
         workers: senders.clone(),
         governor,
@@ -166,7 +161,6 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         facts: Arc::new(facts(&plan, &drivers)),
         usage: figures,
         started: Instant::now(),
-        api_digest: plan.admin_digest,
         governed,
         pool,
         waits: Waits::of(&plan.limits),
@@ -195,6 +189,31 @@ fn govern(plan: &mut Plan, runtime: &tokio::runtime::Runtime) -> Option<(Governo
     let (mut governor, governed) = Governor::new(plan)?;
     plan.keys = runtime.block_on(governor.first());
     Some((governor, governed))
+}
+
+/// What fetches leases, where several replicas share limits.
+fn lend(
+    plan: &mut Plan,
+    runtime: &tokio::runtime::Runtime,
+) -> Option<(Lender, Arc<Pool<Arc<Account>>>)> {
+    let shared = plan.shared.take()?;
+    let pool = Arc::clone(&shared.pool);
+    Some((runtime.block_on(Lender::new(shared)), pool))
+}
+
+/// Tells what runs on the control thread whom it works for.
+fn begin(
+    governor: &mut Option<Governor>,
+    lender: &mut Option<Lender>,
+    workers: &[mpsc::UnboundedSender<Ask>],
+    notices: &Notices,
+) {
+    if let Some(governor) = governor {
+        governor.starts(workers.to_vec(), notices.clone());
+    }
+    if let Some(lender) = lender {
+        lender.starts(notices.clone());
+    }
 }
 
 fn facts(plan: &Plan, drivers: &[&'static str]) -> Facts {

@@ -170,7 +170,8 @@ impl Case<'_> {
         }
         let Some(served) = self.served.get(attempt) else {
             let has_end = memchr::memmem::find(payload, end_mark(self.ask.wire).as_bytes());
-            if payload.starts_with(EARLY) && has_end.is_none() && sight.end != End::Whole {
+            let is_early = payload.starts_with(EARLY) || is_start_of_early(payload);
+            if is_early && has_end.is_none() && sight.end != End::Whole {
                 return;
             }
             wrong.push("an answer that no provider gave".to_owned());
@@ -236,7 +237,8 @@ impl Case<'_> {
         let inside = self.ask.stream && memchr::memmem::find(payload, b"\"error\"").is_some();
         let is_garbage = matches!(served.deed, Deed::Garble(_))
             && (GARBAGE.starts_with(rest) || memchr::memmem::find(rest, GARBAGE).is_some());
-        if !(rest.is_empty() || is_garbage || told || inside || self.is_rough()) {
+        let is_early = self.ask.stream && is_start_of_early(rest);
+        if !(rest.is_empty() || is_early || is_garbage || told || inside || self.is_rough()) {
             wrong.push(format!(
                 "bytes that nobody sent: {:?}",
                 String::from_utf8_lossy(rest)
@@ -348,6 +350,11 @@ impl Case<'_> {
             wrong.push("a broken stream without a word".to_owned());
         }
     }
+}
+
+/// Whether a comment behind an early head was cut here.
+fn is_start_of_early(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && EARLY.starts_with(bytes)
 }
 
 /// A client that leaves is noticed within so much time.

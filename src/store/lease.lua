@@ -1,6 +1,6 @@
 -- Brings one account's leases up to date, by the clock of this server: what is given back and what is
 -- owed first, then what is granted. Never grants beyond a limit. `src/store/shared.rs` writes ARGV and
--- reads the answer; what the numbers mean stands in `src/govern/lease.rs`.
+-- reads the answer; what the numbers mean stands in `src/govern/order.rs`.
 -- KEYS: requests, tokens, running, money.
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

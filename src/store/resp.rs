@@ -16,7 +16,7 @@ pub enum Value {
     /// A text; `None`: no value.
     Text(Option<Vec<u8>>),
     /// Several values.
-    List(Vec<Value>),
+    List(Vec<Self>),
 }
 
 /// What no server sends.

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::config::material::SharedMaterial;
 use crate::config::shared_place::{SharedAddress, SharedPlace};
-use crate::govern::lease::{
+use crate::govern::order::{
     Grant, MoneyGrant, MoneyOrder, Order, PlacesGrant, RateGrant, RateOrder,
 };
 use crate::limits::{SHARED_ANSWER_BYTES_MAX, SHARED_ANSWER_TIMEOUT};

@@ -37,6 +37,8 @@ pub enum Known {
     User,
     /// `metadata`, whose `user_id` does.
     Metadata,
+    /// `n`: how many answers are asked for.
+    N,
 }
 
 /// Members that are meant for the gateway and never sent on.
@@ -67,6 +69,7 @@ impl Known {
         Self::PromptCacheKey,
         Self::User,
         Self::Metadata,
+        Self::N,
     ];
 
     /// The one called `name`.
@@ -90,6 +93,7 @@ impl Known {
             b"prompt_cache_key" => Self::PromptCacheKey,
             b"user" => Self::User,
             b"metadata" => Self::Metadata,
+            b"n" => Self::N,
             _ => return None,
         })
     }
@@ -129,6 +133,7 @@ impl Known {
             Self::PromptCacheKey => "prompt_cache_key",
             Self::User => "user",
             Self::Metadata => "metadata",
+            Self::N => "n",
         }
     }
 }
@@ -151,7 +156,7 @@ pub enum Kind {
 }
 
 /// Count of [`Known::ALL`].
-pub const KNOWN_COUNT: usize = 17;
+pub const KNOWN_COUNT: usize = 18;
 
 const _: () = {
     let mut i = 0;

@@ -544,7 +544,8 @@ fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaul
         | Known::Routing
         | Known::PromptCacheKey
         | Known::User
-        | Known::Metadata => None,
+        | Known::Metadata
+        | Known::N => None,
     }
 }
 

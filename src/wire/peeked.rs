@@ -83,14 +83,29 @@ impl Peek {
         self.kind(Known::AllowFallbacks) != Some(Kind::Bool(false))
     }
 
-    /// The output limit that the client sets, if it is a plain whole number.
+    /// The output limit that the client sets, if it is a number.
     #[must_use]
     pub fn max_tokens(&self, body: &[u8]) -> Option<u64> {
         let known = [Known::MaxCompletionTokens, Known::MaxTokens]
             .into_iter()
             .find(|&known| self.kind(known).is_some_and(|kind| kind != Kind::Null))?;
+        self.count(body, known)
+    }
+
+    /// How many answers the client asks for.
+    #[must_use]
+    pub fn choices(&self, body: &[u8]) -> u64 {
+        self.count(body, Known::N).unwrap_or(1).max(1)
+    }
+
+    /// A number, rounded up where it is no whole one: some services take `3.0` and `1e3`.
+    fn count(&self, body: &[u8], known: Known) -> Option<u64> {
         let digits = core::str::from_utf8(self.source(body, known)?).ok()?;
-        digits.parse().ok()
+        digits.parse().ok().or_else(|| {
+            let number: f64 = digits.parse().ok()?;
+            let whole = format!("{:.0}", number.max(0.0).ceil());
+            Some(whole.parse().unwrap_or(u64::MAX))
+        })
     }
 
     /// What names the session that the request belongs to, still escaped.

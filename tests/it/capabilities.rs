@@ -169,7 +169,7 @@ fn ni14_a_capable_target_of_the_same_model_is_picked_and_the_order_kept() {
 fn ni14_no_order_and_no_circuit_brings_content_where_it_is_not_taken() {
     each(|driver| {
         for wire in WIRES {
-            for order in ["priority", "weighted", "latency", "throughput"] {
+            for order in ["priority", "weighted", "latency", "throughput", "cost"] {
                 let blind = Provider::answering(http::answer("500 Oops", "", ""));
                 let seeing = Provider::answering(http::json(whole(wire)));
                 let gateway = Setup::new(driver)

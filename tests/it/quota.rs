@@ -147,6 +147,45 @@ fn tokens_are_estimated_on_admission_and_settled_by_what_was_used() {
 }
 
 #[test]
+fn each_of_several_answers_is_reserved() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        for (members, output) in [
+            ("\"max_tokens\":100,", 100),
+            ("\"max_tokens\":100,\"n\":3,", 300),
+            ("\"n\":4,", 40),
+            ("\"n\":null,", 10),
+            // Some services take these.
+            ("\"n\":2.0,\"max_tokens\":1e2,", 200),
+        ] {
+            let provider = Provider::answering(json(whole(wire)));
+            let bounds = "tokens_per_minute = 1000\nbudget_day = 100\n";
+            let gateway = bounded(driver, wire, &provider, bounds).start();
+            let body = chat(wire, MODEL, false).replacen('{', &format!("{{{members}"), 1);
+            let input = (body.len() as u64).div_ceil(4);
+            let got = gateway
+                .client()
+                .ask(post(path(wire), "x-api-key: k\r\n", body));
+            assert_eq!(got.status, 200, "{}", got.text());
+            let left: u64 = rate(wire, &got, "tokens")[1]
+                .as_deref()
+                .unwrap()
+                .parse()
+                .unwrap();
+            assert_eq!(left, 1000 - input - output, "{members}");
+        }
+        // A thousand answers of a budget that has room for ten.
+        let provider = Provider::answering(json(whole(wire)));
+        let gateway = bounded(driver, wire, &provider, "budget_day = 2\n").start();
+        let body = chat(wire, MODEL, false).replacen('{', "{\"n\":1000,", 1);
+        let got = gateway
+            .client()
+            .ask(post(path(wire), "x-api-key: k\r\n", body));
+        assert_eq!((got.status, provider.connections()), (429, 0));
+    });
+}
+
+#[test]
 fn a_place_among_the_running_is_held_until_the_answers_end_or_the_clients() {
     each(|driver| {
         for wire in WIRES {

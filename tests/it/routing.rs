@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use ringway::server::api::routes::OPENAPI;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::support::client::{Answer, Client, End};
-use crate::support::directions::{DIRECTIONS, Direction, Driver, each, each_way};
-use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
+use crate::support::directions::{DIRECTIONS, Direction, Driver, drivers, each, each_way};
+use crate::support::gateway::{ADMIN_KEY, Gateway, MODEL, Setup, UPSTREAM_KEY};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
 use crate::support::provider::{Provider, Request};
 use crate::support::script::{Script, Step, always};
@@ -64,9 +65,7 @@ fn words(line: &Value) -> Vec<&str> {
 }
 
 fn routing(gateway: &Gateway) -> Value {
-    let got = gateway
-        .admin()
-        .ask(request("GET", "/api/routing", "connection: close\r\n", ""));
+    let got = gateway.ask_api("GET", "/api/routing", "");
     assert_eq!(got.status, 200);
     got.json()
 }
@@ -197,6 +196,7 @@ fn lg10_retry_after_keeps_its_credential_away_longer_than_its_cool_down() {
         let limited = failing("429 Too Many Requests", "retry-after: 600\r\n", wire);
         let provider = Provider::start(vec![limited, good(wire)]);
         let gateway = two_keys(driver, wire, &provider)
+            .admin_api()
             .model(MODEL, &["p0/up"])
             .limit("cooldown_ms", 1)
             .start();
@@ -385,7 +385,7 @@ fn lg10_a_request_may_choose_its_order_and_the_rest_of_its_body_stays() {
                 let got = ask(&gateway, wire, fields, members);
                 assert_eq!(got.status, 400, "{fields}{members}: {}", got.text());
                 let message = told(wire, &got).message;
-                for word in ["priority", "weighted", "latency", "throughput"] {
+                for word in ["priority", "weighted", "latency", "throughput", "cost"] {
                     assert!(!choices || message.contains(word), "{message}");
                 }
                 assert!(message.contains("routing"), "{message}");
@@ -434,7 +434,9 @@ fn lg10_latency_goes_to_the_target_whose_first_token_comes_sooner() {
             Step::Again,
         ]);
         let fast = Provider::all(always(stream(events(wire))));
-        let gateway = pair(driver, wire, [&fast, &slow], "latency").start();
+        let gateway = pair(driver, wire, [&fast, &slow], "latency")
+            .admin_api()
+            .start();
         let body = chat(wire, MODEL, true);
         let to_fast = |fields: &str| {
             let got = gateway.client().ask(post(path(wire), fields, &body));
@@ -467,6 +469,120 @@ fn lg10_latency_goes_to_the_target_whose_first_token_comes_sooner() {
 }
 
 #[test]
+fn lg10_cost_asks_the_cheapest_target_for_this_request_first_and_unpriced_ones_last() {
+    // Cheap to read, cheap to write, dear in both, and one that nobody knows the price of.
+    const PRICES: &str = "[prices.\"reads/*\"]\ninput = 1\noutput = 100\n\
+                          [prices.\"writes/*\"]\ninput = 10\noutput = 10\n\
+                          [prices.\"dear/*\"]\ninput = 20\noutput = 200\n\
+                          [budgets]\noutput_tokens_reserved = 1000\n";
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let long = "hello ".repeat(4_000);
+        let names = ["unpriced", "dear", "reads", "writes"];
+        let targets = names.map(|name| format!("\"{name}/up\"")).join(", ");
+        // 6,000 tokens in and 10 out; 25 in and 1,000 out.
+        let (to_read, to_write) = (["reads", "writes"], ["writes", "reads"]);
+        let rows = [
+            (MODEL, &*long, 10, "", "", to_read),
+            (MODEL, "hello", 1_000, "", "", to_write),
+            (
+                "listed",
+                &long,
+                10,
+                "x-ringway-routing: cost\r\n",
+                "",
+                to_read,
+            ),
+            (
+                "listed",
+                "hello",
+                1_000,
+                "x-ringway-routing: price\r\n",
+                "",
+                to_write,
+            ),
+            ("listed", &long, 10, "", "\"routing\":\"price\",", to_read),
+            (
+                "listed",
+                "hello",
+                1_000,
+                "",
+                "\"routing\":\"cost\",",
+                to_write,
+            ),
+        ];
+        for (model, text, tokens, fields, routing, cheap) in rows {
+            let providers = names.map(|_| Provider::all(failing("500 Oops", "", upstream)));
+            let mut setup = Setup::new(driver).limit("attempts_max", 4);
+            for (name, provider) in names.iter().zip(&providers) {
+                setup = setup.provider(name, upstream, provider, "");
+            }
+            let gateway = setup
+                .text(PRICES)
+                .text(&format!(
+                    "[[model]]\nid = {MODEL:?}\norder = \"cost\"\ntargets = [{targets}]\n\
+                     [[model]]\nid = \"listed\"\ntargets = [{targets}]"
+                ))
+                .start();
+            let body = format!(
+                "{{{routing}\"model\":{model:?},\"max_tokens\":{tokens},\
+                 \"messages\":[{{\"role\":\"user\",\"content\":{text:?}}}]}}"
+            );
+            let got = gateway.client().ask(post(path(client), fields, body));
+            assert_eq!(got.status, 500, "{}", got.text());
+            let line = gateway.only_line();
+            let asked = line["attempts"].as_array().unwrap().iter();
+            let asked: Vec<_> = asked.map(|it| it["provider"].as_str().unwrap()).collect();
+            let expected = [cheap[0], cheap[1], "dear", "unpriced"];
+            assert_eq!(asked, expected, "{model} {fields}{routing}");
+            assert_eq!(words(&line)[0], "cost", "{line}");
+        }
+    });
+}
+
+#[test]
+fn lg10_cost_reckons_what_a_request_leaves_open_as_it_is_reserved_and_each_model_by_its_own_limit()
+{
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        // A page of input costs the one as much as 100 tokens of output the other.
+        let text = "hello ".repeat(400);
+        for (members, reserved, expected) in [
+            ("", 10, "reads"),
+            ("", 1_000, "writes"),
+            ("\"n\":100,", 10, "writes"),
+            ("\"max_tokens\":10,", 1_000, "reads"),
+            ("\"max_tokens\":10,\"n\":100,", 1_000, "writes"),
+            // One that gives no more than ten tokens costs no more than they do.
+            ("\"model_limit\":1,\"max_tokens\":1000,", 1_000, "reads"),
+        ] {
+            let [reads, writes] = ["r", "w"].map(|_| Provider::all(good(wire)));
+            let limit = match members.contains("model_limit") {
+                true => "[model_facts.\"brief\"]\noutput_tokens_max = 10\n",
+                false => "",
+            };
+            let gateway = Setup::new(driver)
+                .provider("writes", wire, &writes, "")
+                .provider("reads", wire, &reads, "")
+                .text(&format!(
+                    "[prices.\"reads/*\"]\ninput = 1\noutput = 50\n\
+                     [prices.\"writes/*\"]\ninput = 10\noutput = 10\n\
+                     [budgets]\noutput_tokens_reserved = {reserved}\n{limit}\
+                     [[model]]\nid = {MODEL:?}\norder = \"cost\"\n\
+                     targets = [\"writes/up\", \"reads/brief\"]"
+                ))
+                .start();
+            let body = format!(
+                "{{{members}\"model\":{MODEL:?},\
+                 \"messages\":[{{\"role\":\"user\",\"content\":{text:?}}}]}}"
+            );
+            assert_eq!(gateway.client().ask(post(path(wire), "", body)).status, 200);
+            let line = gateway.only_line();
+            assert_eq!(line["provider"], expected, "{members} {reserved}");
+        }
+    });
+}
+
+#[test]
 fn lg10_throughput_is_measured_and_counts() {
     each(|driver| {
         let wire = Wire::AnthropicMessages;
@@ -481,7 +597,9 @@ fn lg10_throughput_is_measured_and_counts() {
             Step::Again,
         ];
         let (slow, fast) = (Provider::all(script.clone()), Provider::all(script));
-        let gateway = pair(driver, wire, [&fast, &slow], "throughput").start();
+        let gateway = pair(driver, wire, [&fast, &slow], "throughput")
+            .admin_api()
+            .start();
         let body = chat(wire, MODEL, true);
         let begin = |fields: &str| {
             let mut waiting = gateway.client();
@@ -529,6 +647,7 @@ fn lg10_a_target_that_is_well_again_is_found_by_one_request() {
         let second = Provider::all(good(wire));
         let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)])
             .limit("cooldown_ms", 50)
+            .admin_api()
             .start();
         assert_eq!(ask(&gateway, wire, "", "").status, 200);
         let asked = wait::until("a probe", || {
@@ -682,4 +801,44 @@ fn lg7_a_pool_spans_the_wires_and_its_aliases_are_one_model() {
             }
         }
     });
+}
+
+#[test]
+fn every_path_of_the_api_is_for_those_with_its_credential_and_health_and_metrics_for_all() {
+    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.contains_key("/api/routing"));
+    let driver = drivers()[0];
+    let provider = Provider::answering(json(whole(Wire::OpenAiChat)));
+    let setup = || Setup::upstream(driver, Wire::OpenAiChat, &provider);
+    let (off, on) = (setup().start(), setup().admin_api().start());
+    let ask = |gateway: &Gateway, method: &str, path: &str, fields: &str| {
+        let path = path.replace("{id}", "k").replace("{name}", "k");
+        let fields = format!("{fields}connection: close\r\n");
+        gateway.admin().ask(request(method, &path, &fields, ""))
+    };
+    let good = format!("authorization: Bearer {ADMIN_KEY}\r\n");
+    for (path, methods) in paths {
+        let methods = methods.as_object().unwrap().keys();
+        for method in methods.filter(|it| *it != "parameters") {
+            let method = method.to_uppercase();
+            let got = ask(&off, &method, path, &good);
+            assert_eq!(got.status, 404, "{method} {path}");
+            assert!(got.text().contains("admin_key"), "{path}: {}", got.text());
+            for fields in ["", "authorization: Bearer admin\r\n"] {
+                let got = ask(&on, &method, path, fields);
+                assert_eq!(got.status, 401, "{method} {path} {fields}");
+                assert_eq!(got.field("www-authenticate"), Some("Bearer"));
+            }
+            assert_ne!(
+                ask(&on, &method, path, &good).status,
+                401,
+                "{method} {path}"
+            );
+        }
+    }
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(ask(&on, "GET", path, "").status, 200, "{path}");
+    }
+    assert_eq!(ask(&on, "GET", "/api/nothing", &good).status, 404);
 }

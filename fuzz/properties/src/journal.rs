@@ -26,11 +26,8 @@ fn damaged(input: &[u8]) {
     let Some((said, text)) = input.split_first_chunk::<4>() else {
         return;
     };
-    // The mark begins with a byte that no record holds: JSON escapes it.
-    let text: Vec<u8> = text
-        .iter()
-        .map(|&b| if b == MARK[0] { b' ' } else { b })
-        .collect();
+    // No record holds control bytes: JSON escapes them.
+    let text: Vec<u8> = text.iter().map(|&b| b.max(b' ')).collect();
     let records: Vec<&[u8]> = text.chunks(1 + usize::from(said[0] % 60)).collect();
     let (mut journal, mut ends) = (Vec::new(), vec![0]);
     for record in &records {

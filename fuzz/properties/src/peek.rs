@@ -101,9 +101,10 @@ fn found(peek: &Peek, body: &[u8]) {
     );
     let set = |name| one(name).filter(|value| *value != "null");
     let max = set("max_completion_tokens").or_else(|| set("max_tokens"));
+    assert_eq!(peek.max_tokens(body), max.and_then(count));
     assert_eq!(
-        peek.max_tokens(body),
-        max.and_then(|digits| digits.parse().ok())
+        peek.choices(body),
+        one("n").and_then(count).unwrap_or(1).max(1)
     );
     let options = one("stream_options").and_then(|it| json::members(it.as_bytes()));
     let usage = options
@@ -111,6 +112,12 @@ fn found(peek: &Peek, body: &[u8]) {
         .unwrap_or_default();
     assert_eq!(peek.asks_usage(), usage.last() == Some(&"true"));
     assert_eq!(peek.tail().member_count, members.len());
+}
+
+/// A number as a count: rounded up, from nought to the largest there is.
+fn count(said: &str) -> Option<u64> {
+    let number = || said.parse().map(|number: f64| number.ceil() as u64);
+    said.parse().or_else(|_| number()).ok()
 }
 
 fn refused(fault: &PeekFault, body: &[u8]) {

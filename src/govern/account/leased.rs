@@ -9,7 +9,8 @@ use super::{
     admit,
 };
 use crate::govern::allowance::Allowance;
-use crate::govern::lease::{Asked, Grant, Lack, Lease, Order, Rate};
+use crate::govern::lease::{Asked, Lack, Lease, Rate};
+use crate::govern::order::{Grant, Order};
 use crate::govern::pool::{Pool, WhenDown};
 
 /// Whether a request is let in, and how the rates stand.
@@ -132,7 +133,7 @@ pub fn poll_admit(
         .map(|(whose, account)| (whose, account, account.state()));
     let mut locked = [locked.next(), locked.next()];
     let mut lacks = [Lack::default(); 2];
-    for ((place, ticket), lack) in locked.iter_mut().zip(&tickets.0).zip(&mut lacks) {
+    for ((place, ticket), lack) in locked.iter().zip(&tickets.0).zip(&mut lacks) {
         let Some((whose, _, state)) = place else {
             continue;
         };
@@ -191,7 +192,7 @@ fn standings(locked: &Locked<'_>, now: Now) -> Standings {
 impl State {
     /// What is missing for a request to be let in by leases, or why it is not.
     fn leased(
-        &mut self,
+        &self,
         amount: Amount,
         (whose, ticket): (Whose, Option<u64>),
         now: Now,

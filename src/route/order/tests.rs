@@ -143,6 +143,31 @@ fn the_better_of_two_goes_first_and_the_slowest_never() {
 }
 
 #[test]
+fn lg10_the_lowest_cost_goes_first_the_unknown_last_and_equals_are_drawn() {
+    let mut all = weighing(&[1, 1, 3, 9, 1]);
+    for (standing, figure) in all
+        .iter_mut()
+        .zip([Some(30), Some(20), Some(20), None, Some(40)])
+    {
+        standing.figure = figure;
+    }
+    for draw in sessions().take(100).chain((0..100).map(Draw::Chance)) {
+        let got = arranged(Order::Cost, draw, &all);
+        assert_eq!(got[2..], [0, 4, 3], "{got:?}");
+    }
+    let counts = firsts(Order::Cost, &all, 10_000);
+    assert!(counts[1].abs_diff(2_500) < 300, "{counts:?}");
+    assert_eq!(counts[1] + counts[2], 10_000);
+    // Neither what is well nor a priority gives way to a lower cost.
+    all[1].is_cooling = true;
+    all[2].priority = 1;
+    assert_eq!(
+        arranged(Order::Cost, Draw::Chance(1), &all),
+        [0, 4, 3, 2, 1]
+    );
+}
+
+#[test]
 fn a_session_leaves_its_home_for_one_that_is_twice_as_good() {
     let mut all = weighing(&[1, 1]);
     let homes: Vec<_> = sessions()

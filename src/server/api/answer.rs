@@ -79,7 +79,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A JSON answer. It may show a key, so nobody on the way keeps it.
+/// A JSON answer. It may show a key, and is soon old, so nobody on the way keeps it.
 pub fn json(status: StatusCode, mut body: Vec<u8>) -> Response {
     body.push(b'\n');
     let fields = [

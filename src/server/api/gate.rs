@@ -1,18 +1,26 @@
 //! Who may use the API (those with its credential, as a Bearer token), and what it works with.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::govern::key::KeyDigest;
+use crate::proxy::worker::Shared;
 use crate::route::client_key::{digest_of, is_same};
+use crate::route::plan::Plan;
 use crate::server::api::answer::Refusal;
 use crate::server::governor::Governed;
 
 /// What the API works with.
 #[derive(Clone)]
 pub struct Api {
+    /// What the program runs on.
+    pub plan: Arc<Plan>,
+    /// What all workers share: who is well.
+    pub shared: Arc<Shared>,
     /// The store that keys are kept in.
     pub governed: Option<Governed>,
 }

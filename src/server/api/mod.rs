@@ -4,3 +4,4 @@ pub mod answer;
 pub mod gate;
 pub mod keys;
 pub mod routes;
+pub mod routing;

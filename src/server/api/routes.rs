@@ -9,7 +9,7 @@ use axum::{Router, middleware};
 use crate::govern::key::KeyDigest;
 use crate::server::api::answer::json;
 use crate::server::api::gate::{self, Api};
-use crate::server::api::keys;
+use crate::server::api::{keys, routing};
 
 /// The API, for those with the credential of this digest; without one it is off.
 pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
@@ -23,12 +23,13 @@ pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
         .with_state(api)
 }
 
-fn routes() -> [(&'static str, MethodRouter<Api>); 4] {
+fn routes() -> [(&'static str, MethodRouter<Api>); 5] {
     [
         ("/api/openapi.json", get(document)),
         ("/api/keys", get(keys::list).post(keys::create)),
         ("/api/keys/{id}", get(keys::show).delete(keys::revoke)),
         ("/api/keys/{id}/rotate", post(keys::rotate)),
+        ("/api/routing", get(routing::show)),
     ]
 }
 
@@ -44,6 +45,7 @@ const BODY_BYTES_MAX: usize = 512 * 1024;
 #[cfg(test)]
 mod tests {
     use super::{OPENAPI, routes};
+    use crate::config::schema::Order;
 
     #[test]
     fn the_document_has_every_path_and_no_other() {
@@ -54,5 +56,13 @@ mod tests {
         let mut known: Vec<&str> = routes().iter().map(|(path, _)| *path).collect();
         known.sort_unstable();
         assert_eq!(said, known);
+    }
+
+    #[test]
+    fn the_document_has_every_order_and_no_other() {
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        let model = &document["components"]["schemas"]["Routing"]["properties"]["models"]["items"];
+        let said = model["properties"]["order"]["enum"].as_array().unwrap();
+        assert!(said.iter().eq(Order::ALL.map(Order::name)));
     }
 }

@@ -43,6 +43,29 @@ fn peek_nulls_count_as_absent_where_they_may() {
 }
 
 #[test]
+fn peek_counts_are_read_as_services_read_them() {
+    for (said, tokens, choices) in [
+        ("", None, 1),
+        (r#""n":null,"max_tokens":null,"#, None, 1),
+        (r#""n":3,"max_tokens":100,"#, Some(100), 3),
+        (r#""n":0,"max_tokens":0,"#, Some(0), 1),
+        (r#""n":-2,"max_tokens":-1,"#, Some(0), 1),
+        (r#""n":2.0,"max_tokens":1e3,"#, Some(1_000), 2),
+        (r#""n":2.1,"max_tokens":1E+3,"#, Some(1_000), 3),
+        (r#""n":1e400,"max_tokens":1e30,"#, Some(u64::MAX), u64::MAX),
+        (r#""n":"3","max_tokens":"9","#, None, 1),
+        (r#""n":[3],"max_tokens":{},"#, None, 1),
+    ] {
+        let body = format!(r#"{{{said}"model":"m","messages":[1]}}"#);
+        let peek = look(&body, C).unwrap();
+        assert_eq!(peek.max_tokens(body.as_bytes()), tokens, "{said}");
+        assert_eq!(peek.choices(body.as_bytes()), choices, "{said}");
+    }
+    let twice = r#"{"n":1,"model":"m","messages":[1],"n":9}"#;
+    assert_eq!(fault(twice, C), "n: Repeated @ 34");
+}
+
+#[test]
 fn peek_faults_name_member_and_offset() {
     let cases = [
         ("", "-: Json(Empty) @ 0"),

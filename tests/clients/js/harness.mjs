@@ -131,8 +131,7 @@ export class Gateway {
     const path = join(gateway.folder, 'ringway.toml');
     const text = readFileSync(join(HERE, config), 'utf8')
       .replaceAll('STUB/', `${stub.address}/`)
-      .replace('KEY_DIGEST', digest(KEY))
-      .replace('NARROW_DIGEST', digest(NARROW_KEY));
+      .replaceAll(/DIGEST\((.+?)\)/g, (_, key) => digest(key));
     writeFileSync(path, text);
     const driver = process.env.RINGWAY_DRIVER ?? 'auto';
     gateway.child = spawn(binary, ['serve', '--config', path, '--driver', driver], {

@@ -49,6 +49,13 @@ def callers_gateway(provider):
 
 
 @pytest.fixture(scope="session")
+def limited_gateway(provider):
+    gateway = Gateway("limited.toml", provider)
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(scope="session")
 def oai(gateway):
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=KEY, max_retries=0, timeout=15)
 

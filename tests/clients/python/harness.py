@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -94,7 +95,7 @@ class Gateway:
         binary = os.environ.get("RINGWAY_BIN", str(HERE.parent.parent / "target/debug/ringway"))
         text = (HERE / config).read_text()
         text = text.replace("STUB/", f"{stub.address}/")
-        text = text.replace("KEY_DIGEST", digest(KEY)).replace("NARROW_DIGEST", digest(NARROW_KEY))
+        text = re.sub(r"DIGEST\((.+?)\)", lambda found: digest(found[1]), text)
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name) / "ringway.toml"
         path.write_text(text)

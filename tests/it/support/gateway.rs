@@ -14,7 +14,7 @@ use ringway::wire::kind::Wire;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::directions::{Direction, Driver};
 use super::http;
 use super::provider::Provider;
@@ -22,6 +22,8 @@ use super::wait;
 
 /// The credential that the gateway has for its providers, where a test says no other.
 pub(crate) const UPSTREAM_KEY: &str = "sk-upstream-0123456789";
+/// The credential of those who use the API of the admin listener, see [`Setup::admin_api`].
+pub(crate) const ADMIN_KEY: &str = "admin-0123456789abcdef";
 /// The model that [`Setup::upstream`] routes.
 pub(crate) const MODEL: &str = "m";
 /// What the provider knows it as.
@@ -46,7 +48,9 @@ impl Setup {
             server: format!("driver = \"{}\"\n", driver.name()),
             limits: String::new(),
             rest: String::new(),
-            env: vec![("UPSTREAM_KEY".to_owned(), UPSTREAM_KEY.to_owned())],
+            env: [("UPSTREAM_KEY", UPSTREAM_KEY), ("ADMIN_KEY", ADMIN_KEY)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
             listen: "listen = [\"127.0.0.1:0\"]\n".to_owned(),
             admin: "127.0.0.1:0".to_owned(),
             folder: tempfile::tempdir().unwrap(),
@@ -90,6 +94,11 @@ impl Setup {
     pub(crate) fn admin(mut self, address: &str) -> Self {
         address.clone_into(&mut self.admin);
         self
+    }
+
+    /// The API of the admin listener is on.
+    pub(crate) fn admin_api(self) -> Self {
+        self.server("admin_key_env = \"ADMIN_KEY\"")
     }
 
     /// A bound in `[limits]`.
@@ -225,6 +234,14 @@ impl Gateway {
     pub(crate) fn admin(&self) -> Client {
         let address = self.running().admin.as_ref().unwrap();
         Client::connect(address.parse().unwrap())
+    }
+
+    /// Asks the API of the admin listener.
+    pub(crate) fn ask_api(&self, method: &str, target: &str, body: &str) -> Answer {
+        let json = "content-type: application/json\r\nconnection: close\r\n";
+        let fields = format!("authorization: Bearer {ADMIN_KEY}\r\n{json}");
+        self.admin()
+            .ask(http::request(method, target, &fields, body))
     }
 
     /// The access log so far.

@@ -9,7 +9,7 @@ use crate::govern::account::{
     Account, Accounts, Amount, Bound, Hold, Now, Refused, Standings, day_of, month_of,
 };
 use crate::govern::allowance::Allowance;
-use crate::govern::lease::{
+use crate::govern::order::{
     Grant, MoneyGrant, MoneyOrder, Needs, Order, PlacesGrant, PlacesOrder, RateGrant, RateOrder,
 };
 use crate::govern::pool::{Pool, WhenDown};
@@ -130,8 +130,13 @@ fn ask(account: &Arc<Account>, amount: Amount, tickets: &mut Tickets, now: Now) 
         key: Some(account),
         tenant: None,
     };
-    let mut cx = Context::from_waker(Waker::noop());
-    poll_admit(accounts, amount, now, tickets, &mut cx)
+    poll_admit(
+        accounts,
+        amount,
+        now,
+        tickets,
+        &Context::from_waker(Waker::noop()),
+    )
 }
 
 fn random(seed: u64) -> impl FnMut(u64) -> u64 {
@@ -207,8 +212,8 @@ impl World {
             }
         }
         if !replica.running.is_empty() && random(4) == 0 {
-            let at_most = replica.running.len() as u64;
-            let (hold, amount, entry) = replica.running.swap_remove(random(at_most) as usize);
+            let which = usize::try_from(random(1 << 20)).unwrap() % replica.running.len();
+            let (hold, amount, entry) = replica.running.swap_remove(which);
             let entry = &mut self.book[entry];
             if random(5) == 0 {
                 (entry.tokens, entry.cost) = (0, 0);
@@ -306,7 +311,7 @@ fn whatever_happens_replicas_together_never_use_more_than_the_limits() {
         };
         for _ in 0..3_000 {
             world.now += random(80);
-            let number = random(3) as usize;
+            let number = usize::try_from(random(3)).unwrap();
             world.step(number, &mut random);
             world.check();
         }
@@ -405,13 +410,15 @@ fn what_was_let_in_alone_is_owed_and_what_others_spent_is_remembered() {
     };
     let pool = pool(WhenDown::Local);
     let account = Arc::new(Account::shared(bounds, "k:a", &pool));
-    let mut twin = Twin::default();
-    twin.money = MoneyGrant {
-        day: day_of(START),
-        on_day: 700,
-        month: month_of(START),
-        in_month: 700,
-        ..MoneyGrant::default()
+    let mut twin = Twin {
+        money: MoneyGrant {
+            day: day_of(START),
+            on_day: 700,
+            month: month_of(START),
+            in_month: 700,
+            ..MoneyGrant::default()
+        },
+        ..Twin::default()
     };
     refresh(&account, &mut twin, START);
     pool.set_up(false);
