@@ -66,6 +66,9 @@ pub enum Command {
     /// Make, list and take away client keys of a running gateway's store
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(Box<KeysArgs>),
+    /// Say what holds for all keys of a tenant, in a running gateway's store
+    #[command(after_help = TENANTS_EXAMPLES)]
+    Tenants(Box<TenantsArgs>),
     /// Stream through all four directions against a stub provider, on this host alone
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
@@ -143,6 +146,28 @@ pub struct UsageArgs {
 /// `ringway keys`
 #[derive(Args, Clone, Debug)]
 pub struct KeysArgs {
+    /// Which store, and how answers are printed.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KeysAction,
+}
+
+/// `ringway tenants`
+#[derive(Args, Clone, Debug)]
+pub struct TenantsArgs {
+    /// Which store, and how answers are printed.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TenantsAction,
+}
+
+/// Which store is meant, and how answers are printed.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StoreArgs {
     /// Configuration file whose `[store]` is meant
     #[arg(short, long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
@@ -152,9 +177,31 @@ pub struct KeysArgs {
     /// How answers are printed
     #[arg(long, value_name = "FORMAT", global = true, default_value = "table", value_parser = ["table", "json"])]
     pub format: String,
-    /// What to do.
-    #[command(subcommand)]
-    pub action: KeysAction,
+}
+
+/// What can be done with tenants.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TenantsAction {
+    /// List tenants
+    List,
+    /// Show one tenant
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Replace a tenant's rules as a whole; what is not said bounds nothing
+    Set {
+        /// Its name, as keys say it
+        name: String,
+        /// The rules.
+        #[command(flatten)]
+        rules: BoundsArgs,
+    },
+    /// Remove a tenant whose keys are all revoked, and these with it
+    Remove {
+        /// Its name
+        name: String,
+    },
 }
 
 /// What can be done with keys.
@@ -181,7 +228,12 @@ pub enum KeysAction {
         /// Its id
         id: String,
         /// How long the secret before stays good: 90s, 15m, 24h, 7d
-        #[arg(long, value_name = "SPAN", default_value = "0s")]
+        #[arg(
+            long,
+            value_name = "SPAN",
+            default_value = "0s",
+            allow_hyphen_values = true
+        )]
         overlap: String,
     },
     /// Take a key away
@@ -209,39 +261,47 @@ pub struct NewKeyArgs {
     /// Tier of targets that may be used; may be given several times
     #[arg(long = "tier", value_name = "TIER")]
     pub tiers: Vec<String>,
-    /// Jurisdiction that its requests may go to; may be given several times
-    #[arg(long = "jurisdiction", value_name = "JURISDICTION")]
-    pub jurisdictions: Vec<String>,
-    /// Region that its requests may go to; may be given several times
-    #[arg(long = "region", value_name = "REGION")]
-    pub regions: Vec<String>,
-    /// Provider that its requests may go to; may be given several times
-    #[arg(long = "provider", value_name = "PROVIDER")]
-    pub providers: Vec<String>,
     /// Endpoint with state at the provider that may be used, or `*`; may be given several times
     #[arg(long = "relay", value_name = "ENDPOINT")]
     pub relay: Vec<String>,
-    /// Requests in any 60 seconds
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
-    pub requests_per_minute: Option<u64>,
-    /// Tokens in any 60 seconds
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
-    pub tokens_per_minute: Option<u64>,
-    /// Requests at one time
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
-    pub concurrent: Option<u64>,
-    /// Dollars in a day of UTC
-    #[arg(long, value_name = "DOLLARS")]
-    pub budget_day: Option<String>,
-    /// Dollars in a month of UTC
-    #[arg(long, value_name = "DOLLARS")]
-    pub budget_month: Option<String>,
+    /// Where its requests may go, and what it may use.
+    #[command(flatten)]
+    pub bounds: BoundsArgs,
     /// A day or a second (UTC) from which on it is unknown
     #[arg(long, value_name = "DATE")]
     pub expires: Option<String>,
     /// A word of your own about it; may be given several times
     #[arg(long = "metadata", value_name = "NAME=WORD")]
     pub metadata: Vec<String>,
+}
+
+/// Where requests may go, and what may be used, of a key or a tenant
+#[derive(Args, Clone, Debug, Default)]
+pub struct BoundsArgs {
+    /// Jurisdiction that requests may go to; may be given several times
+    #[arg(long = "jurisdiction", value_name = "JURISDICTION")]
+    pub jurisdictions: Vec<String>,
+    /// Region that requests may go to; may be given several times
+    #[arg(long = "region", value_name = "REGION")]
+    pub regions: Vec<String>,
+    /// Provider that requests may go to; may be given several times
+    #[arg(long = "provider", value_name = "PROVIDER")]
+    pub providers: Vec<String>,
+    /// Requests in any 60 seconds
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
+    pub requests_per_minute: Option<u64>,
+    /// Tokens in any 60 seconds
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
+    pub tokens_per_minute: Option<u64>,
+    /// Requests at one time
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
+    pub concurrent: Option<u64>,
+    /// Dollars in a day of UTC
+    #[arg(long, value_name = "DOLLARS", allow_negative_numbers = true)]
+    pub budget_day: Option<String>,
+    /// Dollars in a month of UTC
+    #[arg(long, value_name = "DOLLARS", allow_negative_numbers = true)]
+    pub budget_month: Option<String>,
 }
 
 /// `ringway demo`
@@ -326,6 +386,19 @@ A key is shown when it is made or rotated, and kept nowhere: the store holds its
 running gateway on the same store knows of every change within a second; what runs is not cut.
 Keys of the configuration are not shown here. Exit code 1 if the store cannot be reached or has no
 such key, 2 if the arguments or the configuration are at fault.";
+
+const TENANTS_EXAMPLES: &str = "\
+Examples:
+  ringway tenants list --config ringway.toml
+  ringway tenants set blue --tokens-per-minute 2000000 --budget-month 5000 --config ringway.toml
+  ringway tenants set blue --jurisdiction CA --store sqlite:/var/lib/ringway/ringway.db
+  ringway tenants remove blue --config ringway.toml
+
+Rules of a tenant hold for all of its keys together, beside each key's own. A running gateway on the
+same store knows of every change within a second; what runs is not cut. A [[tenant]] of the
+configuration outranks the store: with --config it is shown in its place, and cannot be changed here.
+Exit code 1 if the store cannot be reached, has no such tenant, or the tenant has keys that are not
+revoked, 2 if the arguments or the configuration are at fault.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

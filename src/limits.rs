@@ -72,6 +72,11 @@ pub struct Limits {
     /// To a stream's first content, while another target could take over. Over: that one is asked.
     /// 0: as long as it takes.
     pub first_token_timeout_ms: u64,
+    /// Deltas per second that a stream must bring from its first content on, while another target
+    /// could take over. Less: that one is asked. 0: any rate will do.
+    pub stream_rate_min: u64,
+    /// How long that is looked at, at most.
+    pub stream_rate_window_ms: u64,
     /// A client that does not read. Over: both sides are closed.
     pub write_stall_timeout_ms: u64,
     /// Quiet time after which an idle translated stream gets a comment or ping.
@@ -131,6 +136,8 @@ impl Default for Limits {
             answer_head_timeout_ms: 600_000,
             stream_stall_timeout_ms: 600_000,
             first_token_timeout_ms: 0,
+            stream_rate_min: 0,
+            stream_rate_window_ms: 2_000,
             write_stall_timeout_ms: 60_000,
             ping_interval_ms: 15_000,
             drain_timeout_ms: 600_000,

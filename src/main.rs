@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, KeysArgs, ServeArgs};
-use ringway::command::{check, key, keys, prepare, usage};
+use ringway::command::{check, key, keys, prepare, tenants, usage};
 use ringway::demo::run as run_demo;
 use ringway::govern::fresh::Randomness;
 use ringway::net::clock;
@@ -47,6 +47,11 @@ fn main() -> ExitCode {
             usage::run(&args, now, &variable, &mut out, &mut errors)
         }
         Command::Keys(args) => manage_keys(&args),
+        Command::Tenants(args) => {
+            let (mut out, mut errors) = (io::stdout(), io::stderr());
+            let now = clock::unix_millis();
+            tenants::run(&args, &variable, now, &mut out, &mut errors)
+        }
         Command::Demo(args) => demo(&args),
     };
     let exit = done.unwrap_or_else(|error| {

@@ -3,24 +3,19 @@
 //! A key is printed once, when it is made. Its randomness and the time come from the caller.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use crate::cli::{Exit, KeysAction, KeysArgs, NewKeyArgs};
+use crate::command::stored;
 use crate::config::environment::Lookup;
-use crate::config::load::load;
 use crate::config::material::StoreMaterial;
-use crate::config::store_place::StorePlace;
-use crate::govern::allowance::Allowance;
 use crate::govern::document::DocumentFault;
 use crate::govern::fresh::{Randomness, key_id, key_text};
-use crate::govern::key::{EXPECTED_DATE, Key, Rules};
-use crate::govern::residency::Residency;
-use crate::govern::{date, document, money};
+use crate::govern::key::{EXPECTED_DATE, Key, Rules, check_id, check_name, check_tenant};
+use crate::govern::{date, document};
 use crate::json::write::Writer;
 use crate::route::client_key::digest_of;
 use crate::store::error::StoreError;
 use crate::store::handle::{Store, block_on};
-use crate::store::row::KeyRow;
 
 /// Does what was asked and prints it to `out`; faults go to `errors`.
 pub fn run(
@@ -30,13 +25,13 @@ pub fn run(
     out: &mut impl Write,
     errors: &mut impl Write,
 ) -> io::Result<Exit> {
-    let material = match material(args, env) {
-        Ok(material) => material,
-        Err(lines) => return refuse(errors, &lines),
+    let material = match stored::meant(&args.store, env) {
+        Ok(meant) => meant.material,
+        Err(lines) => return stored::refuse(errors, &lines),
     };
     let task = match task(&args.action, random, now_ms) {
         Ok(task) => task,
-        Err(fault) => return refuse(errors, &[format!("--{fault}")]),
+        Err(fault) => return stored::refuse(errors, &[stored::flag(&fault)]),
     };
     let done = match block_on(perform(&material, &task, now_ms))? {
         Ok(done) => done,
@@ -48,7 +43,7 @@ pub fn run(
     for line in &done.skipped {
         writeln!(errors, "warning: {line}; left out")?;
     }
-    match (args.format.as_str(), &done.secret) {
+    match (args.store.format.as_str(), &done.secret) {
         ("json", Some(secret)) => json_secret(&done.keys, secret, out)?,
         ("json", None) => json(
             &done.keys,
@@ -85,41 +80,6 @@ struct Done {
     skipped: Vec<String>,
 }
 
-fn refuse(errors: &mut impl Write, lines: &[String]) -> io::Result<Exit> {
-    for line in lines {
-        writeln!(errors, "{line}")?;
-    }
-    Ok(Exit::Refused)
-}
-
-/// The store that is meant. What else is wrong with a configuration does not matter here: who manages
-/// keys may not have the providers' ones.
-fn material(args: &KeysArgs, env: Lookup<'_>) -> Result<StoreMaterial, Vec<String>> {
-    if let Some(url) = &args.store {
-        let place = StorePlace::parse(url, Path::new(""));
-        let place = place.map_err(|text| vec![format!("--store: {text}")])?;
-        return Ok(StoreMaterial {
-            place,
-            snapshot: Path::new("").to_owned(),
-            ca_pem: None,
-        });
-    }
-    let Some(path) = &args.config else {
-        let text = "say which store is meant: --config FILE, or --store URL";
-        return Err(vec![text.to_owned()]);
-    };
-    let loaded = load(path, env);
-    if let Some(material) = loaded.material.store {
-        return Ok(material);
-    }
-    let mut lines = loaded.faults.lines();
-    let place = path.display();
-    lines.push(format!(
-        "{place}: no [store] that can be used; add one, such as url = \"sqlite:ringway.db\""
-    ));
-    Err(lines)
-}
-
 fn task(action: &KeysAction, random: &Randomness, now_ms: u64) -> Result<Task, DocumentFault> {
     let secret = key_text(&random.key);
     Ok(match action {
@@ -130,8 +90,6 @@ fn task(action: &KeysAction, random: &Randomness, now_ms: u64) -> Result<Task, D
             }
             key.digest = digest_of(secret.as_bytes());
             key.created_ms = now_ms;
-            // What a row of it would mean: the bounds of a row are those of a key.
-            let key = KeyRow::of(&key).key()?;
             Task::Create(Box::new(key), secret)
         }
         KeysAction::List { tenant, all } => Task::List(tenant.clone(), *all),
@@ -149,7 +107,11 @@ fn task(action: &KeysAction, random: &Randomness, now_ms: u64) -> Result<Task, D
 }
 
 fn wanted(args: &NewKeyArgs) -> Result<Key, DocumentFault> {
-    let some = |texts: &Vec<String>| (!texts.is_empty()).then(|| texts.clone());
+    if let Some(id) = &args.id {
+        check_id(id)?;
+    }
+    check_tenant(&args.tenant)?;
+    check_name(args.name.as_deref().unwrap_or_default())?;
     let expires = args
         .expires
         .as_deref()
@@ -158,50 +120,29 @@ fn wanted(args: &NewKeyArgs) -> Result<Key, DocumentFault> {
     for said in &args.metadata {
         let pair = said.split_once('=');
         let (name, word) = pair.ok_or_else(|| document::fault("metadata", "expected NAME=WORD"))?;
+        if metadata.iter().any(|(known, _)| known == name) {
+            let text = format!("{name:?} stands twice");
+            return Err(document::fault("metadata", text));
+        }
         metadata.push((name.to_owned(), word.to_owned()));
     }
+    let rules = Rules {
+        models: stored::some(&args.models),
+        tiers: stored::some(&args.tiers),
+        residency: stored::residency(&args.bounds),
+        relay: stored::some(&args.relay),
+        allowance: stored::allowance(&args.bounds)?,
+        metadata,
+    };
     Ok(Key {
         id: args.id.clone().unwrap_or_default().into(),
         tenant: args.tenant.as_str().into(),
         name: args.name.clone().unwrap_or_default().into(),
         expires_ms: expires.transpose()?,
-        rules: Rules {
-            models: some(&args.models),
-            tiers: some(&args.tiers),
-            residency: residency(args),
-            relay: some(&args.relay),
-            allowance: allowance(args)?,
-            metadata,
-        },
+        // What a row of it would mean: the bounds of a row are those of a key.
+        rules: Rules::parse(rules.document().as_bytes())?,
         ..Key::default()
     })
-}
-
-fn allowance(args: &NewKeyArgs) -> Result<Allowance, DocumentFault> {
-    let dollars = |member, said: &Option<String>| {
-        let read = said.as_ref().map(|said| {
-            let text = "expected dollars, such as 25 or 0.075";
-            money::parse(said).ok_or_else(|| document::fault(member, text))
-        });
-        read.transpose()
-    };
-    Ok(Allowance {
-        requests_per_minute: args.requests_per_minute,
-        tokens_per_minute: args.tokens_per_minute,
-        concurrent: args.concurrent,
-        budget_day: dollars("budget_day", &args.budget_day)?,
-        budget_month: dollars("budget_month", &args.budget_month)?,
-    })
-}
-
-fn residency(args: &NewKeyArgs) -> Option<Residency> {
-    let some = |texts: &Vec<String>| (!texts.is_empty()).then(|| texts.clone());
-    let said = Residency {
-        jurisdictions: some(&args.jurisdictions),
-        regions: some(&args.regions),
-        providers: some(&args.providers),
-    };
-    (said != Residency::default()).then_some(said)
 }
 
 async fn perform(material: &StoreMaterial, task: &Task, now_ms: u64) -> Result<Done, StoreError> {
@@ -267,26 +208,11 @@ fn json(keys: &[Key], is_list: bool, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn table(keys: &[Key], out: &mut impl Write) -> io::Result<()> {
-    let heading = ["ID", "TENANT", "NAME", "MODELS", "CREATED", "ENDS"].map(str::to_owned);
-    let mut rows = vec![heading];
-    rows.extend(keys.iter().map(row));
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    for row in rows {
-        let cells = row.iter().zip(widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
+    let heading = ["ID", "TENANT", "NAME", "MODELS", "CREATED", "ENDS", "RULES"];
+    stored::table(heading, keys.iter().map(row), out)
 }
 
-fn row(key: &Key) -> [String; 6] {
+fn row(key: &Key) -> [String; 7] {
     let models = key.rules.models.as_ref();
     let ends = match (key.revoked_ms, key.expires_ms) {
         (Some(ms), _) => format!("revoked {}", date::text(ms)),
@@ -300,5 +226,15 @@ fn row(key: &Key) -> [String; 6] {
         models.map_or_else(|| "all".to_owned(), |models| models.join(" ")),
         date::text(key.created_ms),
         ends,
+        rules(&key.rules),
     ]
+}
+
+/// What a key may do, models apart, in the words of the configuration.
+fn rules(rules: &Rules) -> String {
+    let mut words = Vec::new();
+    stored::push_texts("tiers", rules.tiers.as_deref(), &mut words);
+    stored::push_texts("relay", rules.relay.as_deref(), &mut words);
+    stored::push_bounds(rules.residency.as_ref(), &rules.allowance, &mut words);
+    stored::joined(&words)
 }

@@ -4,4 +4,6 @@ pub mod check;
 pub mod key;
 pub mod keys;
 pub mod prepare;
+pub mod stored;
+pub mod tenants;
 pub mod usage;

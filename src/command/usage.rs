@@ -73,6 +73,7 @@ fn read(args: &UsageArgs, now_ms: u64) -> Result<(Filter, Vec<Column>), String> 
     };
     let filter = Filter {
         tenant: args.tenant.clone(),
+        key: None,
         model: args.model.clone(),
         since_ms: moment("--since", &args.since)?,
         until_ms: moment("--until", &args.until)?,
@@ -226,8 +227,8 @@ mod tests {
             ..UsageArgs::default()
         };
         let head = "tenant,model,requests,input,cached,cache_write,output,reasoning,cost_nanos,\
-                    without_usage,without_cost,estimated\n";
-        let rows = "\"a,\"\"b\"\"\",m,2,0,0,0,0,0,0,2,2,0\nc,m,1,0,0,0,0,0,0,1,1,0\n";
+                    without_usage,without_cost,charged_nanos,estimated\n";
+        let rows = "\"a,\"\"b\"\"\",m,2,0,0,0,0,0,0,2,2,0,0\nc,m,1,0,0,0,0,0,0,1,1,0,0\n";
         assert_eq!(
             told(&args),
             (Exit::Done, format!("{head}{rows}"), String::new())

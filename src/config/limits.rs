@@ -106,6 +106,8 @@ fn slots(limits: &mut Limits) -> Vec<(&'static str, Slot<'_>, RangeInclusive<u64
         answer_head_timeout_ms,
         stream_stall_timeout_ms,
         first_token_timeout_ms,
+        stream_rate_min,
+        stream_rate_window_ms,
         write_stall_timeout_ms,
         ping_interval_ms,
         drain_timeout_ms,
@@ -190,6 +192,12 @@ fn slots(limits: &mut Limits) -> Vec<(&'static str, Slot<'_>, RangeInclusive<u64
             Wide(first_token_timeout_ms),
             WAIT_OR_NONE,
         ),
+        ("stream_rate_min", Wide(stream_rate_min), STREAM_RATE),
+        (
+            "stream_rate_window_ms",
+            Wide(stream_rate_window_ms),
+            100..=60_000,
+        ),
         ("write_stall_timeout_ms", Wide(write_stall_timeout_ms), WAIT),
         ("ping_interval_ms", Wide(ping_interval_ms), WAIT),
         ("drain_timeout_ms", Wide(drain_timeout_ms), WAIT_OR_NONE),
@@ -238,6 +246,8 @@ const COUNT: RangeInclusive<u64> = 1..=4_000_000_000;
 const WAIT: RangeInclusive<u64> = 1..=86_400_000;
 /// The same, or none at all.
 pub const WAIT_OR_NONE: RangeInclusive<u64> = 0..=86_400_000;
+/// Deltas per second.
+pub const STREAM_RATE: RangeInclusive<u64> = 0..=1_000;
 
 const _: () = assert!(1024 * MIB <= u32::MAX as usize);
 

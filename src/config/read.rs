@@ -201,6 +201,7 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
     let words = Order::ALL.map(|order| (order.name(), order));
     let order = fields.choice("order", &words);
     let first_token = fields.whole("first_token_timeout_ms", limits::WAIT_OR_NONE);
+    let rate = fields.whole("stream_rate_min", limits::STREAM_RATE);
     let residency = residency(&mut fields);
     fields.finish();
     Some(Model {
@@ -210,6 +211,7 @@ fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
         early_head_after_ms: early.map(|said| said.value),
         order: order.map_or_else(Order::default, |said| said.value),
         first_token_ms: first_token.map(|said| said.value),
+        stream_rate_min: rate.map(|said| said.value),
         residency,
     })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::facts::facts;
 use crate::config::fault::{At, Faults, Place};
 use crate::config::fields::{Fields, wrong_type};
-use crate::config::limits::WAIT_OR_NONE;
+use crate::config::limits::{STREAM_RATE, WAIT_OR_NONE};
 use crate::config::node::{Node, Value};
 use crate::config::read_target::stated;
 use crate::config::schema::{KeyPlace, KeySource, Provider, ProviderTimeouts, Roots, UsageMode};
@@ -43,6 +43,8 @@ pub fn read(node: Node, path: &str, faults: &mut Faults) -> Option<Provider> {
     if let Some(said) = fields.whole("warm_count", 0..=WARM_MAX) {
         provider.warm_count = u32::try_from(said.value).unwrap_or(0);
     }
+    let rate = fields.whole("stream_rate_min", STREAM_RATE);
+    provider.stream_rate_min = rate.map(|said| said.value);
     provider.stated = stated(&mut fields);
     fields.finish();
     Some(provider)

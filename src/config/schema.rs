@@ -260,6 +260,8 @@ pub struct Provider {
     pub ca_file: Option<At<PathBuf>>,
     /// Waits that differ from `[limits]`.
     pub timeouts: ProviderTimeouts,
+    /// Deltas per second that a stream must bring before its commit; `None`: as in `[limits]`.
+    pub stream_rate_min: Option<u64>,
     /// Fixed headers.
     pub headers: Vec<(At<String>, String)>,
     /// Patterns of further client headers that go on.
@@ -398,6 +400,8 @@ pub struct Model {
     pub order: Order,
     /// To a stream's first content, in milliseconds; `None`: as at each provider.
     pub first_token_ms: Option<u64>,
+    /// Deltas per second that a stream must bring before its commit; `None`: as at each provider.
+    pub stream_rate_min: Option<u64>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
 }

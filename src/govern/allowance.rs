@@ -37,13 +37,12 @@ impl Allowance {
         let tokens_per_minute = rate("tokens_per_minute")?;
         let concurrent = rate("concurrent")?;
         let mut dollars = |name| {
-            let said = object.text(name, DOLLARS_BYTES_MAX)?;
-            let read = said.map(|said| {
-                money::parse(&said).ok_or_else(|| {
-                    let text = "expected dollars as a string, such as \"25\" or \"0.075\"";
-                    fault(name, text)
-                })
-            });
+            let wrong = || {
+                let text = "expected dollars as a string, such as \"25\" or \"0.075\"";
+                fault(name, text)
+            };
+            let said = object.text(name, DOLLARS_BYTES_MAX).map_err(|_| wrong())?;
+            let read = said.map(|said| money::parse(&said).ok_or_else(wrong));
             read.transpose()
         };
         Ok(Self {

@@ -76,6 +76,55 @@ pub struct Tenant {
     pub allowance: Allowance,
 }
 
+/// Where the rules of a tenant stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantSource {
+    /// The configuration, which outranks the store.
+    Configuration,
+    /// The store.
+    Store,
+}
+
+impl TenantSource {
+    /// Its name in documents and tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// The tenants that count: those of the configuration, and those of the store that it does not name.
+/// By name.
+#[must_use]
+pub fn outranked(said: &[Tenant], stored: &[Tenant]) -> Vec<(Tenant, TenantSource)> {
+    let stored = stored.iter();
+    let stored = stored.filter(|tenant| said_tenant(said, &tenant.name).is_none());
+    let stored = stored.map(|tenant| (tenant.clone(), TenantSource::Store));
+    let said = said.iter().cloned();
+    let said = said.map(|tenant| (tenant, TenantSource::Configuration));
+    let mut all: Vec<_> = said.chain(stored).collect();
+    all.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
+    all
+}
+
+/// The tenant of this name among those of the configuration.
+#[must_use]
+pub fn said_tenant<'t>(said: &'t [Tenant], name: &str) -> Option<&'t Tenant> {
+    said.iter().find(|tenant| *tenant.name == *name)
+}
+
+/// Why a tenant of the configuration is not changed in the store.
+#[must_use]
+pub fn said_elsewhere(name: &str) -> String {
+    format!(
+        "tenant {name:?} stands in the configuration, which outranks the store; change its \
+         [[tenant]] there"
+    )
+}
+
 impl Key {
     /// Reads what somebody wants a new key to be. Its digest, and its id where none is said, come
     /// later.
@@ -158,12 +207,24 @@ impl Tenant {
         let mut out = Vec::new();
         let mut w = Writer::new(&mut out);
         w.open_object();
-        if let Some(residency) = &self.residency {
-            residency.write(&mut w);
-        }
-        self.allowance.write(&mut w);
+        self.write_rules(&mut w);
         w.close_object();
         String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Writes the tenant as those see it who manage keys, with where its rules stand: one object.
+    pub fn write(&self, source: TenantSource, w: &mut Writer<'_>) {
+        w.open_object().name("name").string(&self.name);
+        w.name("source").string(source.name());
+        self.write_rules(w);
+        w.close_object();
+    }
+
+    fn write_rules(&self, w: &mut Writer<'_>) {
+        if let Some(residency) = &self.residency {
+            residency.write(w);
+        }
+        self.allowance.write(w);
     }
 }
 

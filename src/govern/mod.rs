@@ -12,6 +12,7 @@ pub mod key;
 pub mod lease;
 pub mod money;
 pub mod order;
+pub mod past;
 pub mod pool;
 pub mod price;
 pub mod record;

@@ -45,10 +45,12 @@ pub struct Record<'r> {
     pub custody: Custody<'r>,
     /// Tokens; `None`: nobody said.
     pub usage: Option<Usage>,
-    /// The tokens are an estimate of ours.
-    pub is_estimated: bool,
-    /// What it cost, in billionths of a dollar.
+    /// What it cost by the provider's own figures, in billionths of a dollar.
     pub cost_nanos: Option<u64>,
+    /// What budgets are charged for it; `None`: nothing is known that could be.
+    pub charged_nanos: Option<u64>,
+    /// That is an estimate: the provider has not told all that was used.
+    pub is_charge_estimated: bool,
     /// Status sent; nought when nothing was.
     pub status: u16,
     /// How it ended.
@@ -142,6 +144,8 @@ impl Record<'_> {
         self.path(out);
         self.usage(out);
         some_number(out, ",\"cost_nanos\":", self.cost_nanos);
+        some_number(out, ",\"charged_nanos\":", self.charged_nanos);
+        flag(out, ",\"charge_estimated\":", self.is_charge_estimated);
         number(out, ",\"status\":", u64::from(self.status));
         word(out, ",\"outcome\":", Some(self.outcome));
         word(out, ",\"fault\":", self.fault);
@@ -180,7 +184,6 @@ impl Record<'_> {
         some_number(out, ",\"cache_write\":", usage.cache_write);
         some_number(out, ",\"output\":", usage.output);
         some_number(out, ",\"reasoning\":", usage.reasoning);
-        flag(out, ",\"estimated\":", self.is_estimated);
         out.push(b'}');
     }
 }
@@ -334,6 +337,8 @@ pub fn id_of(said: &[u8]) -> Option<u128> {
 /// How every record begins: what stands here in a payload is a record's own id, because texts
 /// escape their quotes.
 pub const ID_START: &[u8] = b"{\"id\":\"";
+/// Containers of a record within each other.
+pub const RECORD_DEPTH_MAX: u32 = 8;
 /// Words of `refused`.
 const WORDS_MAX: usize = 8;
 /// What is written behind the attempts.

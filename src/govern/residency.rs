@@ -2,7 +2,9 @@
 //!
 //! What a target does not state is not known to be allowed: a set refuses it.
 
-use crate::govern::document::{DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, write_texts};
+use crate::govern::document::{
+    DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, fault, write_texts,
+};
 use crate::json::write::Writer;
 
 /// A rule about where requests may go. A set that is absent restricts nothing; each that is there
@@ -38,13 +40,24 @@ impl Residency {
             return Ok(None);
         };
         let mut object = Object::new("residency", value)?;
-        let bounds = (WORDS_MAX, WORD_BYTES_MAX);
+        let mut set = |name| match object.texts(name, (WORDS_MAX, WORD_BYTES_MAX))? {
+            Some(set) if set.is_empty() => Err(fault(
+                name,
+                "is empty and would leave nothing; leave it out to allow all",
+            )),
+            set => Ok(set),
+        };
         let residency = Self {
-            jurisdictions: object.texts("jurisdictions", bounds)?,
-            regions: object.texts("regions", bounds)?,
-            providers: object.texts("providers", bounds)?,
+            jurisdictions: set("jurisdictions")?,
+            regions: set("regions")?,
+            providers: set("providers")?,
         };
         object.finish()?;
+        if residency == Self::default() {
+            let text =
+                "restricts nothing; name jurisdictions, regions or providers, or leave it out";
+            return Err(fault("residency", text));
+        }
         Ok(Some(residency))
     }
 

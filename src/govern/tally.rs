@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::govern::date;
+use crate::govern::record::RECORD_DEPTH_MAX;
 use crate::json::raw::Raw;
 use crate::json::tape::{Tape, Value};
 use crate::limits::RECORD_BYTES_MAX;
@@ -51,22 +52,34 @@ impl Column {
         named.map_or("", |(name, _)| name)
     }
 
-    fn of_record(self, record: Value<'_>) -> Option<String> {
-        let member = match self {
-            Self::Tenant => "tenant",
-            Self::Key => "key_id",
-            Self::Model => "model_sent",
-            Self::Provider => "provider",
-            Self::Tier => "tier",
-            Self::Operation => "operation",
-            Self::Outcome => "outcome",
-            Self::Day => {
-                let text = date::text(record.get("time")?.as_u64()?);
-                return text.split('T').next().map(str::to_owned);
-            }
-        };
-        text_of(record, member)
+    /// The member of records that it is; none of [`Column::Day`].
+    #[must_use]
+    pub const fn member(self) -> Option<&'static str> {
+        match self {
+            Self::Tenant => Some("tenant"),
+            Self::Key => Some("key_id"),
+            Self::Model => Some("model_sent"),
+            Self::Provider => Some("provider"),
+            Self::Tier => Some("tier"),
+            Self::Operation => Some("operation"),
+            Self::Outcome => Some("outcome"),
+            Self::Day => None,
+        }
     }
+
+    fn of_record(self, record: Value<'_>) -> Option<String> {
+        match self.member() {
+            Some(member) => text_of(record, member),
+            None => day_text(record.get("time")?.as_u64()?),
+        }
+    }
+}
+
+/// The day of a time in Unix milliseconds, as groups are named by it.
+#[must_use]
+pub fn day_text(unix_ms: u64) -> Option<String> {
+    let text = date::text(unix_ms);
+    text.split('T').next().map(str::to_owned)
 }
 
 /// Which records count.
@@ -74,6 +87,8 @@ impl Column {
 pub struct Filter {
     /// Of this tenant.
     pub tenant: Option<String>,
+    /// Of this key, by its id.
+    pub key: Option<String>,
     /// Of this model, as it was asked for or sent on.
     pub model: Option<String>,
     /// From this moment on, in Unix milliseconds.
@@ -87,6 +102,7 @@ impl Filter {
         let is = |member: &str, said: &str| record.get(member).is_some_and(|it| it.is_str(said));
         let time = record.get("time").and_then(Value::as_u64).unwrap_or(0);
         self.tenant.as_ref().is_none_or(|it| is("tenant", it))
+            && self.key.as_ref().is_none_or(|it| is("key_id", it))
             && (self.model.as_ref()).is_none_or(|it| is("model_sent", it) || is("model_asked", it))
             && self.since_ms.is_none_or(|since| since <= time)
             && self.until_ms.is_none_or(|until| time < until)
@@ -114,14 +130,16 @@ pub struct Sums {
     pub without_usage: u64,
     /// Records whose cost is not known.
     pub without_cost: u64,
-    /// Records whose tokens are an estimate.
+    /// What budgets were charged, in the same unit.
+    pub charged_nanos: u64,
+    /// Records of which that is an estimate.
     pub estimated: u64,
 }
 
 impl Sums {
     /// Every sum with its name.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 10] {
+    pub const fn named(&self) -> [(&'static str, u64); 11] {
         [
             ("requests", self.requests),
             ("input", self.input),
@@ -132,8 +150,48 @@ impl Sums {
             ("cost_nanos", self.cost_nanos),
             ("without_usage", self.without_usage),
             ("without_cost", self.without_cost),
+            ("charged_nanos", self.charged_nanos),
             ("estimated", self.estimated),
         ]
+    }
+
+    /// Sums by their values, in the order of [`Sums::named`].
+    #[must_use]
+    pub const fn of(values: [u64; 11]) -> Self {
+        let [
+            requests,
+            input,
+            cached,
+            cache_write,
+            output,
+            reasoning,
+            cost_nanos,
+            without_usage,
+            without_cost,
+            charged_nanos,
+            estimated,
+        ] = values;
+        Self {
+            requests,
+            input,
+            cached,
+            cache_write,
+            output,
+            reasoning,
+            cost_nanos,
+            without_usage,
+            without_cost,
+            charged_nanos,
+            estimated,
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let mut values = self.named().map(|(_, value)| value);
+        for (value, (_, more)) in values.iter_mut().zip(other.named()) {
+            *value = value.saturating_add(more);
+        }
+        *self = Self::of(values);
     }
 
     fn add(&mut self, record: Value<'_>) {
@@ -152,23 +210,27 @@ impl Sums {
                     let known = usage.get(name).and_then(Value::as_u64);
                     *sum = sum.saturating_add(known.unwrap_or(0));
                 }
-                let is_estimated = usage.get("estimated").and_then(Value::as_bool);
-                self.estimated += u64::from(is_estimated == Some(true));
             }
         }
         match record.get("cost_nanos").and_then(Value::as_u64) {
             Some(nanos) => self.cost_nanos = self.cost_nanos.saturating_add(nanos),
             None => self.without_cost += 1,
         }
+        let charged = record.get("charged_nanos").and_then(Value::as_u64);
+        self.charged_nanos = self.charged_nanos.saturating_add(charged.unwrap_or(0));
+        let is_estimated = record.get("charge_estimated").and_then(Value::as_bool);
+        self.estimated += u64::from(is_estimated == Some(true));
     }
 }
+
+type Groups = BTreeMap<Vec<Option<String>>, Sums>;
 
 /// Sums in the making.
 #[derive(Debug)]
 pub struct Tally {
     filter: Filter,
     columns: Vec<Column>,
-    groups: BTreeMap<Vec<Option<String>>, Sums>,
+    groups: Groups,
     unread: u64,
     tape: Tape,
 }
@@ -196,17 +258,20 @@ impl Tally {
         if !self.filter.takes(record) {
             return;
         }
-        let group: Vec<_> = self
-            .columns
-            .iter()
-            .map(|column| column.of_record(record))
-            .collect();
-        let has_room = self.groups.len() < GROUPS_MAX || self.groups.contains_key(&group);
-        let group = match has_room {
-            true => group,
-            false => vec![Some(OTHERS.to_owned()); self.columns.len()],
-        };
-        self.groups.entry(group).or_default().add(record);
+        let columns = self.columns.iter();
+        let group = columns.map(|column| column.of_record(record)).collect();
+        sums_of(&mut self.groups, group).add(record);
+    }
+
+    /// Adds what the records of a group come to elsewhere.
+    pub fn add_sums(&mut self, group: Vec<Option<String>>, sums: &Sums) {
+        sums_of(&mut self.groups, group).merge(sums);
+    }
+
+    /// Which records count.
+    #[must_use]
+    pub const fn filter(&self) -> &Filter {
+        &self.filter
     }
 
     /// What records are grouped by.
@@ -227,6 +292,15 @@ impl Tally {
     }
 }
 
+fn sums_of(groups: &mut Groups, group: Vec<Option<String>>) -> &mut Sums {
+    let has_room = groups.len() < GROUPS_MAX || groups.contains_key(&group);
+    let group = match has_room {
+        true => group,
+        false => vec![Some(OTHERS.to_owned()); group.len()],
+    };
+    groups.entry(group).or_default()
+}
+
 fn text_of(record: Value<'_>, member: &str) -> Option<String> {
     record.get(member)?.as_raw().map(Raw::decode)
 }
@@ -235,8 +309,6 @@ fn text_of(record: Value<'_>, member: &str) -> Option<String> {
 const GROUPS_MAX: usize = 10_000;
 /// What stands in all columns of the rest.
 const OTHERS: &str = "(others)";
-/// Containers of a record within each other.
-pub const RECORD_DEPTH_MAX: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -250,7 +322,8 @@ mod tests {
     }
 
     const KNOWN: &str = "\"usage\":{\"input\":9,\"cached\":null,\"cache_write\":1,\"output\":2,\
-                         \"reasoning\":1,\"estimated\":true},\"cost_nanos\":7";
+                         \"reasoning\":1},\"cost_nanos\":7,\"charged_nanos\":8,\
+                         \"charge_estimated\":true";
     const UNKNOWN: &str = "\"usage\":null,\"cost_nanos\":null";
 
     #[test]
@@ -275,9 +348,9 @@ mod tests {
             })
             .collect();
         let expected = [
-            ("a 1970-01-01", [2, 18, 0, 2, 4, 2, 14, 0, 0, 2]),
-            ("a 1970-01-02", [1, 0, 0, 0, 0, 0, 0, 1, 1, 0]),
-            ("b\n 1970-01-01", [1, 0, 0, 0, 0, 0, 0, 1, 1, 0]),
+            ("a 1970-01-01", [2, 18, 0, 2, 4, 2, 14, 0, 0, 16, 2]),
+            ("a 1970-01-02", [1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]),
+            ("b\n 1970-01-01", [1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]),
         ];
         assert_eq!(
             found,

@@ -79,6 +79,21 @@ impl<'a> Raw<'a> {
         same && rest.is_empty()
     }
 
+    /// Whether the decoded string begins with `text`, which is ASCII. Looks no further than that.
+    #[must_use]
+    pub fn starts_with(self, text: &str) -> bool {
+        debug_assert!(text.is_ascii());
+        let head = self.0.get(..text.len() * ESCAPE_BYTES_MAX);
+        let mut rest = text.as_bytes();
+        let mut same = true;
+        Self(head.unwrap_or(self.0)).decode_pieces(|piece| {
+            let count = piece.len().min(rest.len());
+            same &= piece.get(..count) == rest.get(..count);
+            rest = rest.get(count..).unwrap_or_default();
+        });
+        same && rest.is_empty()
+    }
+
     /// The decoded text if the string holds no escape: borrowed, no copy.
     #[must_use]
     pub fn plain(self) -> Option<&'a str> {
@@ -169,6 +184,9 @@ impl<'a> Raw<'a> {
         }
     }
 }
+
+/// Longest escape of one ASCII character: `\u0065`.
+pub const ESCAPE_BYTES_MAX: usize = 6;
 
 /// Decodes the escape that `text` opens with; returns how many bytes it took.
 fn decode_escape(text: &[u8], sink: &mut impl FnMut(&[u8])) -> usize {

@@ -24,6 +24,7 @@ use crate::proxy::client::{Client, Interrupt};
 use crate::proxy::content::{Content, content_kind, declared_length, is_encoded};
 use crate::proxy::custody;
 use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::patience::Pace;
 use crate::proxy::relay::{Relay, State, Step};
 use crate::proxy::reply::{self, Voice};
 use crate::proxy::scrub::Scrubber;
@@ -62,6 +63,8 @@ pub struct Delivery<'d, 'w> {
     pub has_next: bool,
     /// If so, when it is asked where a stream has no content yet.
     pub patience: Option<Instant>,
+    /// And how fast a stream must be from then on.
+    pub pace: Option<Pace>,
     /// The JSON wire whose answer this is; `None` on relayed endpoints.
     pub wire: Option<Wire>,
     /// Takes out what was sent upstream and must not come back.
@@ -85,6 +88,7 @@ impl<'w> Delivery<'_, 'w> {
     ) -> Result<Step<'w>, Failure> {
         exchange.upstream_request_id = self.request_id(&upstream);
         let success = (200..300).contains(&upstream.head.status);
+        let pace = self.pace;
         if client.has_begun() {
             return boxed(|| self.follow(client, upstream, success, exchange)).await;
         }
@@ -92,7 +96,7 @@ impl<'w> Delivery<'_, 'w> {
             (None, _) => {
                 let opening = self.pass_on(&upstream, exchange, success)?;
                 let mut relay = self.relay(upstream, opening, exchange);
-                relay.open(client, may_move, exchange).await?;
+                relay.open(client, (may_move, pace), exchange).await?;
                 Ok(Step::Relay(relay))
             }
             (Some(_), false) => boxed(|| self.translate_error(client, upstream, exchange)).await,
@@ -105,7 +109,7 @@ impl<'w> Delivery<'_, 'w> {
                     (true, Content::Events | Content::Unnamed) => {
                         let opening = self.translate_stream(&upstream, context, exchange);
                         let mut relay = self.relay(upstream, opening, exchange);
-                        relay.open(client, may_move, exchange).await?;
+                        relay.open(client, (may_move, pace), exchange).await?;
                         Ok(Step::Relay(relay))
                     }
                     (false, Content::Json | Content::Unnamed) => {

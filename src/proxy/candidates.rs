@@ -9,12 +9,11 @@ use crate::chat::error::{ErrorKind, Refusal};
 use crate::config::material::Credential;
 use crate::net::clock::{self, Instant};
 use crate::proxy::choice::{self, Asked, Lane};
-use crate::proxy::prepare::{self, Prepared, Purpose, To};
+use crate::proxy::prepare::{self, Prepared, To};
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::reasons::Reasons;
-use crate::wire::kind::Wire;
 use crate::wire::needs::{Need, Needs};
 
 /// The targets that are left.
@@ -258,8 +257,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
             .plan
             .provider_of(target)
             .ok_or_else(|| prepare::refusal(ErrorKind::Api, "internal error"))?;
-        let counts_here = purpose == Purpose::Count && provider.wire == Wire::OpenAiChat;
-        let request = if counts_here {
+        let request = if purpose.is_estimated(provider.wire) {
             Request::Estimate
         } else {
             let to = To {
@@ -284,6 +282,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
     fn pass_over(&mut self, target: &'r Target, refusal: Refusal, word: &'static str) {
         self.passed_over.push(Attempt {
             provider: target.provider,
+            number: target.number,
             fault: Some(word),
             ..Attempt::default()
         });

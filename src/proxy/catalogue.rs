@@ -87,15 +87,15 @@ pub async fn public(
     let mut w = Writer::new(&mut body);
     w.open_object().name("models").open_array();
     for (id, model) in worker.plan.models_for(None) {
-        let known = worker.plan.capabilities(&model.targets, None);
+        let targets = worker.plan.open((id, &model.targets), None);
         w.open_object().name("model_id").string(id);
-        capabilities(&mut w, &known);
+        capabilities(&mut w, &worker.plan.capabilities(&targets));
         w.name("tiers").open_array();
-        for tier in worker.plan.tiers(&model.targets) {
+        for tier in worker.plan.tiers(&targets) {
             w.string(tier);
         }
         w.close_array().name("prices").open_array();
-        for (tier, price) in worker.plan.offers(&model.targets) {
+        for (tier, price) in worker.plan.offers(&targets) {
             offer(&mut w, tier, price);
         }
         w.close_array().close_object();
@@ -134,7 +134,7 @@ fn rates(w: &mut Writer<'_>, rates: &Rates) {
 
 fn openai(w: &mut Writer<'_>, plan: &Plan, model: (&str, &[Target]), key: Option<&ClientKey>) {
     let (id, targets) = model;
-    let known = plan.capabilities(targets, key);
+    let known = plan.capabilities(&plan.open(model, key));
     w.open_object()
         .name("id")
         .string(id)
@@ -180,8 +180,8 @@ fn limits(w: &mut Writer<'_>, known: &Capabilities, names: [&str; 2]) {
 }
 
 fn anthropic(w: &mut Writer<'_>, plan: &Plan, model: (&str, &[Target]), key: Option<&ClientKey>) {
-    let (id, targets) = model;
-    let known = plan.capabilities(targets, key);
+    let id = model.0;
+    let known = plan.capabilities(&plan.open(model, key));
     w.open_object()
         .name("type")
         .string("model")

@@ -22,7 +22,7 @@ use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
 use crate::proxy::local;
-use crate::proxy::patience::Patience;
+use crate::proxy::patience::{Pace, Patience};
 use crate::proxy::policy;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
@@ -331,6 +331,13 @@ impl<'r, 'w> Run<'r, 'w> {
         (wait_ms > 0 && is_stream).then(|| started.plus_ms(wait_ms))
     }
 
+    /// How fast a stream must be before its commit, where another target could take over.
+    fn pace(&self, provider: &Provider) -> Option<Pace> {
+        let own = self.asked.model.and_then(|model| model.stream_rate_min);
+        let rate_min = own.unwrap_or(provider.stream_rate_min);
+        Pace::new(rate_min, self.asked.worker.limits().stream_rate_window_ms)
+    }
+
     /// Adds an attempt that is over to the record.
     fn note_attempt(
         &self,
@@ -417,6 +424,7 @@ impl<'r, 'w> Run<'r, 'w> {
             strip_usage: terms.strip_usage,
             has_next: !client.has_begun() && others.may_follow(),
             patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
+            pace: self.pace(provider),
             wire: Some(provider.wire),
             scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.tenant(),

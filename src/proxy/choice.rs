@@ -156,6 +156,7 @@ struct Choice<'r, 'w> {
     worker: &'w Worker,
     targets: &'r [Target],
     standings: Vec<Standing>,
+    purpose: Purpose,
     order: Order,
     draw: Draw,
     /// What is asked, where the order goes by what it costs.
@@ -186,6 +187,7 @@ impl<'r, 'w> Choice<'r, 'w> {
             worker: asked.worker,
             targets,
             standings: Vec::with_capacity(targets.len()),
+            purpose: asked.purpose,
             order,
             draw,
             expected: (order == Order::Cost && targets.len() > 1)
@@ -288,8 +290,12 @@ impl<'r, 'w> Choice<'r, 'w> {
 
     fn try_key(&self, target: &Target, key: usize) -> Option<Entry> {
         let state = self.state(target, key);
+        let provider = self.worker.plan.provider_of(target);
+        // What is estimated here could not tell whether the target is well again.
+        let is_sent = provider.is_none_or(|it| !self.purpose.is_estimated(it.wire));
         let may_enter = match state {
             State::Closed => true,
+            State::HalfOpen if !is_sent => true,
             State::Open => false,
             State::HalfOpen => {
                 let slot = Slot::of(target, key);
@@ -298,7 +304,7 @@ impl<'r, 'w> Choice<'r, 'w> {
         };
         may_enter.then_some(Entry {
             credential: key,
-            probes: state == State::HalfOpen,
+            probes: state == State::HalfOpen && is_sent,
         })
     }
 

@@ -59,6 +59,8 @@ pub enum Kind {
     HeadTimeout,
     /// No content of a stream in the time after which another target is asked.
     FirstToken,
+    /// Fewer deltas of a stream than those for which another target is asked.
+    SlowStream,
     /// The answer's head or framing is malformed.
     Framing,
     /// A status that lets the next target have a try.
@@ -228,6 +230,14 @@ impl Kind {
                 "first_token",
                 "upstream did not answer in time",
             ),
+            Self::SlowStream => (
+                Upstream,
+                504,
+                Timeout,
+                true,
+                "slow_stream",
+                "upstream did not answer in time",
+            ),
             Self::Framing => (
                 Upstream,
                 502,
@@ -376,6 +386,7 @@ impl Kind {
             | Self::Stale
             | Self::HeadTimeout
             | Self::FirstToken
+            | Self::SlowStream
             | Self::Framing
             | Self::Status
             | Self::Redirect
@@ -425,14 +436,16 @@ mod tests {
             Kind::ConnectTimeout,
             Kind::HeadTimeout,
             Kind::FirstToken,
+            Kind::SlowStream,
             Kind::BodyStall,
         ] {
             assert_eq!(kind.verdict().status, 504);
         }
     }
 
-    const ALL: [Kind; 27] = [
+    const ALL: [Kind; 28] = [
         Kind::FirstToken,
+        Kind::SlowStream,
         Kind::Status,
         Kind::Credential,
         Kind::ClientGone,

@@ -1,6 +1,8 @@
-//! How long the head of an answer is waited for: less where another target can take over.
+//! How long the head of an answer is waited for, and how fast a stream must be: where another target
+//! can take over.
 //!
-//! Not here: how long its first content is waited for (see `answer`).
+//! Not here: how long its first content is waited for (see `answer`), the looking at its pace (see
+//! `relay`).
 
 use core::pin::Pin;
 
@@ -14,6 +16,24 @@ pub struct Patience<'p> {
     pub until: Instant,
     /// Whether there is such a target, and it is ready.
     pub may_move: &'p mut dyn FnMut() -> bool,
+}
+
+/// How many deltas a stream must bring in which time, from its first content on, before its commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// So many.
+    pub deltas: u64,
+    /// In this time, at most.
+    pub window_ms: u64,
+}
+
+impl Pace {
+    /// The pace of so many deltas per second; none where any will do.
+    #[must_use]
+    pub fn new(rate_min: u64, window_ms: u64) -> Option<Self> {
+        let deltas = rate_min.saturating_mul(window_ms).div_ceil(1_000);
+        (rate_min > 0).then_some(Self { deltas, window_ms })
+    }
 }
 
 /// How long the head of an answer is waited for.

@@ -57,6 +57,15 @@ pub enum Purpose {
     Count,
 }
 
+impl Purpose {
+    /// Whether a provider of this wire is sent nothing: it counts no tokens, so that they are
+    /// estimated here.
+    #[must_use]
+    pub fn is_estimated(self, wire: Wire) -> bool {
+        self == Self::Count && wire == Wire::OpenAiChat
+    }
+}
+
 /// Where an attempt goes.
 #[derive(Clone, Copy, Debug)]
 pub struct To<'t> {

@@ -29,6 +29,7 @@ use crate::proxy::client::{self, Client, Taking};
 use crate::proxy::drain::Phase;
 use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::health::Slot;
+use crate::proxy::patience::Pace;
 use crate::proxy::scrub::Scrubber;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::worker::Worker;
@@ -78,7 +79,8 @@ pub struct Relay<'w> {
     pub out: Vec<u8>,
     /// Hold the start-up frames back until then: another target could still take over.
     pub hold: Option<Instant>,
-    /// Until when the first content is waited for, where another target could take over.
+    /// Until when the first content is waited for, or behind it the pace of a stream, where another
+    /// target could take over.
     pub patience: Option<Instant>,
     /// Takes the provider's credentials out.
     pub scrubber: Option<Scrubber<'w>>,
@@ -159,18 +161,26 @@ impl Relay<'_> {
     /// over; a translated one with its first event, or soon, so that an error in its place is an
     /// answer however its bytes arrive; a whole answer with its first byte, before which a break is
     /// an answer of ours. Nothing has been written when this returns. `may_move` says whether
-    /// another target is ready.
+    /// another target is ready; with a `pace` a stream from which it could take over is committed
+    /// once it has shown that.
     ///
     /// # Errors
     /// A failure before commit.
     pub async fn open(
         &mut self,
         client: &mut Client<'_>,
-        may_move: &mut dyn FnMut() -> bool,
+        (may_move, pace): (&mut dyn FnMut() -> bool, Option<Pace>),
         exchange: &mut Exchange,
     ) -> Result<(), Failure> {
+        let mut unseen = pace.filter(|_| self.hold.is_some() && self.mode.is_stream());
+        let deltas_min = unseen.map_or(0, |pace| pace.deltas);
         loop {
             self.digest(exchange);
+            if self.state.content
+                && let Some(pace) = unseen.take()
+            {
+                self.patience = Some(self.state.turned.plus_ms(pace.window_ms));
+            }
             if self.is_over() {
                 return if self.may_be_shown() {
                     Ok(())
@@ -178,12 +188,18 @@ impl Relay<'_> {
                     Err(self.failure())
                 };
             }
-            if !self.waits() {
+            if !self.waits(exchange.deltas < deltas_min) {
                 return Ok(());
             }
             if self.patience.is_some_and(|end| self.state.turned >= end) {
                 if may_move() {
-                    return Err(Failure::new(Kind::FirstToken));
+                    let is_slow = self.state.content;
+                    let kind = if is_slow {
+                        Kind::SlowStream
+                    } else {
+                        Kind::FirstToken
+                    };
+                    return Err(Failure::new(kind));
                 }
                 // Nobody takes over: what came is held back for nobody.
                 (self.patience, self.hold) = (None, None);
@@ -218,8 +234,8 @@ impl Relay<'_> {
         self.finish(client, exchange).await
     }
 
-    /// Whether the commit waits for more of the answer.
-    fn waits(&self) -> bool {
+    /// Whether the commit waits for more of the answer, which `is_slow` as far as it goes.
+    fn waits(&self, is_slow: bool) -> bool {
         match self.mode {
             Mode::Whole { .. } => {
                 let dubious = self.mode.is_dubious(self.hold.is_some());
@@ -228,7 +244,7 @@ impl Relay<'_> {
             }
             Mode::Plain | Mode::Watched { .. } | Mode::Translated(_) => {
                 let begun = match self.hold {
-                    Some(_) => self.state.content,
+                    Some(_) => self.state.content && !is_slow,
                     None => self.has_shown(),
                 };
                 self.wait_end().is_some_and(|end| self.state.turned < end)

@@ -434,6 +434,7 @@ impl<'w> Request<'_, 'w> {
             strip_usage: false,
             has_next: false,
             patience: None,
+            pace: None,
             wire: None,
             scrubber,
             tenant: self.tenant(),

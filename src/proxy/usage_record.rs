@@ -40,8 +40,9 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
         ttft_us: exchange.ttft().map(|nanos| nanos / 1_000),
         duration_us: exchange.total() / 1_000,
         custody: custody(plan, exchange),
-        is_estimated: exchange.cost_estimated,
-        cost_nanos: exchange.cost_nanos,
+        cost_nanos: exchange.cost_nanos.filter(|_| !exchange.cost_estimated),
+        charged_nanos: exchange.cost_nanos,
+        is_charge_estimated: exchange.cost_estimated,
     };
     let tries = exchange.attempts.iter();
     let tries = tries.map(|attempt| tried(plan, exchange, attempt, unix_ms));

@@ -8,7 +8,6 @@
 //! What some target leaves open is left open, and an open fact never refuses.
 
 use crate::govern::price::Price;
-use crate::route::client_key::ClientKey;
 use crate::route::plan::Plan;
 use crate::route::target::Target;
 use crate::translate::models::{Efforts, ModelFacts, Thinking};
@@ -38,14 +37,10 @@ pub struct Capabilities {
 }
 
 impl Plan {
-    /// What the model with these targets can do for a key: by those that are open to it, if any is.
+    /// What the model with these targets can do.
     #[must_use]
-    pub fn capabilities(&self, targets: &[Target], key: Option<&ClientKey>) -> Capabilities {
-        let open = targets.iter().filter(|it| self.is_open_to(it, key));
-        let mut facts: Vec<&ModelFacts> = open.map(|it| self.facts_of(it)).collect();
-        if facts.is_empty() {
-            facts.extend(targets.iter().map(|it| self.facts_of(it)));
-        }
+    pub fn capabilities(&self, targets: &[Target]) -> Capabilities {
+        let facts: Vec<&ModelFacts> = targets.iter().map(|it| self.facts_of(it)).collect();
         let gated = |fact: fn(&ModelFacts) -> Option<bool>| {
             let said = facts.iter().map(|facts| fact(facts));
             judge(said, self.server.capability_gate)

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use crate::config::address;
 use crate::config::fault::{At, Faults, shown};
 use crate::config::load::Loaded;
-use crate::config::material::{Material, SharedMaterial, TlsMaterial};
+use crate::config::material::{Material, ProviderMaterial, SharedMaterial, TlsMaterial};
 use crate::config::schema::{
     Config, DefaultRule as SaidRule, KeySource, ListenAddress, SharedDown, Stated, UsageRecords,
 };
 use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server as SaidServer};
 use crate::govern::pool::{Pool, WhenDown};
+use crate::limits::Limits;
 use crate::provider::table;
 use crate::route::client_key::{ClientKeys, Door, digest_of};
 use crate::route::compile_key;
@@ -85,20 +86,11 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let names = Names::new(&providers, faults);
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
     let door = door_of(&material);
-    check_keys(
-        &said,
-        &providers,
-        !keys.is_empty() || door != Door::Said,
-        faults,
-    );
+    let has_keys = !keys.is_empty() || door != Door::Said;
+    check_keys(&said, &providers, has_keys, faults);
     let gateway_key_header = gateway_key_header(said.gateway_key_header.as_ref(), faults);
-    let header = gateway_key_header.as_deref();
-    let compiled = providers.into_iter().zip(material.providers);
-    let compiled: Vec<Provider> = compiled
-        .filter_map(|(it, material)| {
-            compile_provider::compile(it, material, &limits, header, &said.listen, faults)
-        })
-        .collect();
+    let around = (&limits, gateway_key_header.as_deref(), &*said.listen);
+    let compiled = providers_of(providers, material.providers, around, faults);
     let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models);
@@ -143,6 +135,19 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         target_prices,
         budgets,
     }
+}
+
+fn providers_of(
+    said: Vec<SaidProvider>,
+    material: Vec<ProviderMaterial>,
+    (limits, header, listen): (&Limits, Option<&str>, &[At<ListenAddress>]),
+    faults: &mut Faults,
+) -> Vec<Provider> {
+    let compiled = said.into_iter().zip(material);
+    let compiled = compiled.filter_map(|(provider, material)| {
+        compile_provider::compile(provider, material, limits, header, listen, faults)
+    });
+    compiled.collect()
 }
 
 fn defaults_or_built_in(
@@ -331,6 +336,7 @@ fn models_of(
             targets: compile_target::targets(&model.targets, providers, &mut places, faults),
             order: model.order,
             first_token_ms: model.first_token_ms,
+            stream_rate_min: model.stream_rate_min,
             aliases: model
                 .aliases
                 .into_iter()

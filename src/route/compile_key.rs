@@ -38,6 +38,14 @@ pub(crate) fn tenants(
     tenants
 }
 
+/// The tenants that are said, for commands: these may not have what the rest of a configuration
+/// points at, so that what is wrong is said by others.
+#[must_use]
+pub fn tenants_alone(said: Vec<SaidTenant>) -> Vec<Tenant> {
+    let nothing = Known::default();
+    tenants(said, &[], (&nothing, Door::Stored), &mut Faults::new(""))
+}
+
 /// The keys that are said.
 pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::with_capacity(said.len());

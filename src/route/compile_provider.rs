@@ -75,6 +75,7 @@ pub fn compile(
         betas,
         usage: said.usage,
         timeouts: timeouts(&said, limits),
+        stream_rate_min: said.stream_rate_min.unwrap_or(limits.stream_rate_min),
         warm_count: said.warm_count,
         facts: compile_target::facts(&said.stated, &Stated::default()),
     })

@@ -146,6 +146,8 @@ pub struct Model {
     pub order: Order,
     /// To a stream's first content; `None`: as at each provider.
     pub first_token_ms: Option<u64>,
+    /// Deltas per second that a stream must bring before its commit; `None`: as at each provider.
+    pub stream_rate_min: Option<u64>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
 }

@@ -137,16 +137,21 @@ impl Plan {
         Ok(targets)
     }
 
-    /// Whether a target is open to a key, whatever tier a request asks for.
+    /// The targets of the model of this id that are open to a key, whatever tier a request asks for;
+    /// all of them where none is.
     #[must_use]
-    pub fn is_open_to(&self, target: &Target, key: Option<&ClientKey>) -> bool {
+    pub fn open<'t>(
+        &self,
+        (id, targets): (&str, &'t [Target]),
+        key: Option<&ClientKey>,
+    ) -> Cow<'t, [Target]> {
         let policy = Policy {
             key,
+            model: self.residency_of(id),
             ..Policy::default()
         };
-        Rule::ALL
-            .into_iter()
-            .all(|rule| self.admits(target, &policy, rule))
+        let all = Cow::Borrowed(targets);
+        self.admitted(all.clone(), &policy, |_| {}).unwrap_or(all)
     }
 
     fn admits(&self, target: &Target, policy: &Policy<'_>, rule: Rule) -> bool {

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::govern::account::Account;
+use crate::govern::account::{Account, Spent};
 use crate::govern::allowance::Allowance;
+use crate::govern::past::Past;
 use crate::govern::pool::Pool;
 use crate::govern::residency::Residency;
 
@@ -31,6 +32,9 @@ pub struct Numbers {
     tenants: HashMap<Box<str>, Arc<Account>>,
     /// What several replicas share the accounts by, where they do.
     pool: Option<Arc<Pool<Arc<Account>>>>,
+    /// What was spent before, for accounts that open later too. Several, where it came from several
+    /// places.
+    past: Vec<Arc<Past>>,
 }
 
 impl Numbers {
@@ -55,17 +59,33 @@ impl Numbers {
 
     /// The account of a key, with these bounds from now on. One that has none closes.
     pub fn key_account(&mut self, id: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        open((&mut self.keys, "k"), id, allowance, self.pool.as_ref())
+        open(&mut self.keys, id, allowance, || {
+            let account = account(self.pool.as_ref(), ("k", id), allowance);
+            let past = self.past.iter();
+            past.for_each(|past| restore(&account, past.of_key(id), past));
+            account
+        })
     }
 
     /// The account of a tenant, likewise.
     pub fn tenant_account(&mut self, name: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        open(
-            (&mut self.tenants, "t"),
-            name,
-            allowance,
-            self.pool.as_ref(),
-        )
+        open(&mut self.tenants, name, allowance, || {
+            let account = account(self.pool.as_ref(), ("t", name), allowance);
+            let past = self.past.iter();
+            past.for_each(|past| restore(&account, past.of_tenant(name), past));
+            account
+        })
+    }
+
+    /// Charges what was spent before, to accounts that are open and to those that will be.
+    pub fn recall(&mut self, past: Past) {
+        for (id, account) in &self.keys {
+            restore(account, past.of_key(id), &past);
+        }
+        for (name, account) in &self.tenants {
+            restore(account, past.of_tenant(name), &past);
+        }
+        self.past.push(Arc::new(past));
     }
 
     /// Closes all accounts but those of these keys and tenants.
@@ -81,11 +101,29 @@ impl Numbers {
     }
 }
 
+fn restore(account: &Account, spent: Option<&Spent>, past: &Past) {
+    if let Some(spent) = spent {
+        account.restore(spent, past.unix_ms());
+    }
+}
+
+/// A new account; `kind` and `name` are what replicas know it by.
+fn account(
+    pool: Option<&Arc<Pool<Arc<Account>>>>,
+    (kind, name): (&str, &str),
+    allowance: &Allowance,
+) -> Account {
+    match pool {
+        Some(pool) => Account::shared(*allowance, &format!("{kind}:{name}"), pool),
+        None => Account::new(*allowance),
+    }
+}
+
 fn open(
-    (accounts, kind): (&mut HashMap<Box<str>, Arc<Account>>, &str),
+    accounts: &mut HashMap<Box<str>, Arc<Account>>,
     name: &str,
     allowance: &Allowance,
-    pool: Option<&Arc<Pool<Arc<Account>>>>,
+    open: impl FnOnce() -> Account,
 ) -> Option<Arc<Account>> {
     if allowance.is_unbounded() {
         accounts.remove(name);
@@ -95,10 +133,7 @@ fn open(
         known.allow(*allowance);
         return Some(Arc::clone(known));
     }
-    let account = Arc::new(match pool {
-        Some(pool) => Account::shared(*allowance, &format!("{kind}:{name}"), pool),
-        None => Account::new(*allowance),
-    });
+    let account = Arc::new(open());
     accounts.insert(name.into(), Arc::clone(&account));
     Some(account)
 }

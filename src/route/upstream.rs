@@ -44,6 +44,8 @@ pub struct Provider {
     pub usage: UsageMode,
     /// Waits that differ per provider.
     pub timeouts: Timeouts,
+    /// Deltas per second that a stream must bring before its commit; nought: any rate will do.
+    pub stream_rate_min: u64,
     /// Answers that let the next target have a try.
     pub retry_on: StatusSet,
     /// Connections that each thread opens at start.

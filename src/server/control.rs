@@ -17,6 +17,7 @@ use crate::net::resolve::Resolver;
 use crate::proxy::drain::Phase;
 use crate::proxy::worker::Shared;
 use crate::server::admin::{self, Admin, Listener};
+use crate::server::drain::Drainer;
 use crate::server::governor::Governor;
 use crate::server::lender::Lender;
 use crate::server::output::Notices;
@@ -40,6 +41,8 @@ pub struct Control {
     pub governor: Option<Governor>,
     /// Fetches leases of what several replicas share.
     pub lender: Option<Lender>,
+    /// Brings usage records to a store.
+    pub drainer: Option<Drainer>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// How far the end has come.
@@ -70,6 +73,9 @@ impl Control {
         let over = Arc::new(Notify::new());
         let lender = self.lender.take();
         let lender = lender.map(|lender| tokio::spawn(lender.run(Arc::clone(&over))));
+        if let Some(drainer) = self.drainer.take() {
+            tokio::spawn(drainer.run());
+        }
         if let Some((listener, admin)) = listener {
             let notices = self.notices.clone();
             tokio::spawn(async move {

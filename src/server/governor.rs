@@ -22,6 +22,7 @@ use crate::server::output::Notices;
 use crate::server::worker::Ask;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
+use crate::store::memory::Memory;
 use crate::store::row::State;
 use crate::store::snapshot;
 
@@ -72,6 +73,8 @@ pub struct Governed {
 }
 
 struct Shared {
+    /// Those of the configuration, which outrank the store's.
+    said_tenants: Vec<Tenant>,
     standing: Mutex<Standing>,
     /// The open store, while there is one.
     store: Mutex<Option<Arc<Store>>>,
@@ -81,12 +84,13 @@ struct Shared {
 pub struct Governor {
     material: StoreMaterial,
     said_keys: Vec<Key>,
-    said_tenants: Vec<Tenant>,
     numbers: Numbers,
     workers: Vec<worker_queue::UnboundedSender<Ask>>,
     notices: Option<Notices>,
     shared: Arc<Shared>,
     reloads: mpsc::Receiver<oneshot::Sender<()>>,
+    /// What the store is yet to be asked of money that was spent.
+    memory: Option<Memory>,
     /// What is in force.
     state: State,
     /// The last failure that was said.
@@ -100,6 +104,12 @@ impl Governed {
     #[must_use]
     pub fn standing(&self) -> Standing {
         *lock(&self.shared.standing)
+    }
+
+    /// The tenants of the configuration: a row of the same name has no effect.
+    #[must_use]
+    pub fn said_tenants(&self) -> &[Tenant] {
+        &self.shared.said_tenants
     }
 
     /// The open store.
@@ -123,10 +133,11 @@ impl Governed {
 impl Governor {
     /// A governor for this plan, if keys are kept in a store.
     #[must_use]
-    pub fn new(plan: &mut Plan) -> Option<(Self, Governed)> {
+    pub fn new(plan: &mut Plan, memory: Option<Memory>) -> Option<(Self, Governed)> {
         let material = plan.store.take()?;
         let (asks, reloads) = mpsc::channel(RELOADS_MAX);
         let shared = Arc::new(Shared {
+            said_tenants: plan.said_tenants.clone(),
             standing: Mutex::default(),
             store: Mutex::default(),
         });
@@ -137,12 +148,12 @@ impl Governor {
         let governor = Self {
             material,
             said_keys: plan.said_keys.clone(),
-            said_tenants: plan.said_tenants.clone(),
             numbers: plan.numbers.clone(),
             workers: Vec::new(),
             notices: None,
             shared,
             reloads,
+            memory,
             state: State::default(),
             said: None,
             lines: Vec::new(),
@@ -256,9 +267,15 @@ impl Governor {
         Ok(())
     }
 
-    async fn open(&self, creates: bool) -> Result<State, StoreError> {
+    async fn open(&mut self, creates: bool) -> Result<State, StoreError> {
         let store = Store::open(&self.material, creates).await?;
         let state = store.load().await?;
+        // Before any record of this process goes there.
+        if let Some(memory) = &mut self.memory {
+            let past = memory.ask(&store).await?;
+            self.numbers.recall(past);
+            self.memory = None;
+        }
         *lock(&self.shared.store) = Some(Arc::new(store));
         Ok(state)
     }
@@ -303,7 +320,7 @@ impl Governor {
             .chain(&self.state.keys)
             .cloned()
             .collect();
-        let tenants = self.said_tenants.iter().chain(&self.state.tenants);
+        let tenants = self.shared.said_tenants.iter().chain(&self.state.tenants);
         let tenants: Vec<Tenant> = tenants.cloned().collect();
         let door = match source {
             Source::Configuration => Door::Unread,

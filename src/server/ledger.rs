@@ -1,33 +1,38 @@
 //! The ledger: one thread that keeps usage records and looks them up.
 //!
 //! Every `TURN` it takes what the workers' rings hold and appends it to the journal; every flush
-//! interval it brings the journal to the disk. It wakes sooner when it is asked for a record, takes
+//! interval another thread brings the journal to the disk. It wakes sooner when it is asked for a record, takes
 //! what is in the rings first, and so knows of every exchange that has ended.
 //!
 //! While the disk refuses, nothing is taken from the rings. They fill, and what does not fit is
 //! dropped and counted where it comes from: a data thread never waits. A journal that has reached its
-//! bound gives up its oldest segment.
+//! bound gives up its oldest segment. What the store has taken goes before (see `server::drain`).
 //!
 //! A question for a record that is not there is kept for `LATE`: the exchange may be ending just
 //! now. So is one for a record of another tenant.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
+use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use crate::govern::journal::{Frames, HEAD_BYTES};
-use crate::govern::record::{ID_START, hex};
+use crate::govern::record::{ID_START, RECORD_DEPTH_MAX, hex};
 use crate::json::tape::Tape;
 use crate::limits::{RECORD_BYTES_MAX, USAGE_QUESTIONS_MAX};
 use crate::proxy::ledger::{Owner, Question};
 use crate::server::output::Notices;
-use crate::store::segments::{Found, Journal};
+use crate::store::segments::{Found, Journal, Segment, sync};
+use crate::store::tail::Place;
 use crate::telemetry::ring::RingReceiver;
-use crate::telemetry::scrape::UsageFacts;
+use crate::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 
 /// Figures of the ledger, for all threads to read.
 #[derive(Debug, Default)]
@@ -38,18 +43,51 @@ pub struct Figures {
     expired_bytes: AtomicU64,
     torn_bytes: AtomicU64,
     is_stuck: AtomicBool,
+    /// Something was written.
+    pub written: Notify,
+    /// Records that the store has taken.
+    pub drained: AtomicU64,
+    /// How often it began to refuse them.
+    pub drain_failures: AtomicU64,
+    /// What lies before it is in the store: number of a segment, bytes of it.
+    drained_place: [AtomicU64; 2],
+    /// Records go on to a store.
+    is_drained: AtomicBool,
 }
 
 impl Figures {
     /// The same for a scrape.
     #[must_use]
     pub fn facts(&self) -> UsageFacts {
+        let journal_bytes = self.journal_bytes.load(Ordering::Relaxed);
+        let drain = DrainFacts {
+            waiting_bytes: journal_bytes.saturating_sub(self.drained_to().offset),
+            drained: self.drained.load(Ordering::Relaxed),
+            failures: self.drain_failures.load(Ordering::Relaxed),
+        };
         UsageFacts {
             dropped: self.dropped.load(Ordering::Relaxed),
-            journal_bytes: self.journal_bytes.load(Ordering::Relaxed),
+            journal_bytes,
             expired_bytes: self.expired_bytes.load(Ordering::Relaxed),
             torn_bytes: self.torn_bytes.load(Ordering::Relaxed),
             is_stuck: self.is_stuck.load(Ordering::Relaxed),
+            drain: self.is_drained.load(Ordering::Relaxed).then_some(drain),
+        }
+    }
+
+    /// Tells the ledger up to where the store has the records.
+    pub fn moved(&self, place: Place) {
+        let [number, offset] = &self.drained_place;
+        offset.store(place.offset, Ordering::Release);
+        number.store(place.number, Ordering::Release);
+        self.is_drained.store(true, Ordering::Relaxed);
+    }
+
+    fn drained_to(&self) -> Place {
+        let [number, offset] = &self.drained_place;
+        Place {
+            number: number.load(Ordering::Acquire),
+            offset: offset.load(Ordering::Acquire),
         }
     }
 }
@@ -108,13 +146,14 @@ impl Ledger {
                 "usage journal: {torn} bytes of a torn record were cut off"
             ));
         }
+        let flusher = Flusher::start(self.journal.folder().to_owned())?;
         let thread = thread::Builder::new()
             .name("ringway-ledger".to_owned())
-            .spawn(move || self.run(&ended))?;
+            .spawn(move || self.run(&ended, flusher))?;
         Ok(Running { thread, is_ended })
     }
 
-    fn run(mut self, is_ended: &AtomicBool) {
+    fn run(mut self, is_ended: &AtomicBool, mut flusher: Flusher) {
         let mut desk = Waiting::default();
         // Taken from the rings, not written yet.
         let mut taken = Vec::new();
@@ -142,15 +181,33 @@ impl Ledger {
             }
             desk.look_into(&taken);
             self.write(&mut taken);
-            if last || synced.elapsed() >= self.flush {
-                let result = self.journal.sync();
-                self.tell(&result);
+            self.let_go();
+            let flushed = flusher.ended(last);
+            self.flushed(flushed, taken.is_empty());
+            if last || (synced.elapsed() >= self.flush && !flusher.is_busy) {
+                let result = flusher.begin(&mut self.journal);
+                self.flushed(result.err().map(|error| (Vec::new(), Err(error))), false);
                 synced = Instant::now();
             }
             desk.answer(&self.journal);
             if last {
+                let flushed = flusher.ended(true);
+                self.flushed(flushed, taken.is_empty());
                 return;
             }
+        }
+    }
+
+    /// Takes what came of a flush; `is_written`: nothing else is wrong.
+    fn flushed(&mut self, flushed: Option<Flushed>, is_written: bool) {
+        let Some((files, result)) = flushed else {
+            return;
+        };
+        if result.is_err() {
+            self.journal.give_back_dirty(files);
+        }
+        if result.is_err() || is_written {
+            self.tell(&result);
         }
     }
 
@@ -165,6 +222,9 @@ impl Ledger {
             Err(error) => (0, Err(error)),
         };
         taken.drain(..written);
+        if written > 0 {
+            self.figures.written.notify_one();
+        }
         if taken.is_empty() {
             taken.shrink_to(TAKEN_BYTES_KEPT);
         }
@@ -173,12 +233,28 @@ impl Ledger {
         self.tell(&result);
     }
 
+    /// Removes what the store has by now.
+    fn let_go(&mut self) {
+        let number = self.figures.drained_to().number;
+        let oldest = self.journal.segments().next();
+        if oldest.is_some_and(|oldest| oldest.number < number) {
+            // What cannot be removed is tried again the next turn.
+            let _ = self.journal.remove_before(number);
+            let bytes = self.journal.bytes();
+            self.figures.journal_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+
     fn make_room(&mut self, bytes: usize) -> io::Result<()> {
         while !self.journal.has_room(bytes) && self.journal.bytes() > 0 {
+            let drained = self.figures.drained_to();
+            let oldest = self.journal.segments().next();
+            let is_drained = |oldest: &Segment| oldest.number == drained.number;
+            let kept = oldest.filter(is_drained).map_or(0, |_| drained.offset);
             let gone = self.journal.remove_oldest()?;
             self.figures
                 .expired_bytes
-                .fetch_add(gone, Ordering::Relaxed);
+                .fetch_add(gone.saturating_sub(kept), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -201,6 +277,59 @@ impl Ledger {
             }
             (Err(_), true) | (Ok(()), false) => {}
         }
+    }
+}
+
+/// The thread that brings the journal to the disk, so that a slow disk keeps nobody from writing.
+struct Flusher {
+    given: SyncSender<Vec<File>>,
+    results: Receiver<Flushed>,
+    /// Files were given, and nothing has come back yet.
+    is_busy: bool,
+}
+
+/// Files, and whether they are on the disk.
+type Flushed = (Vec<File>, io::Result<()>);
+
+impl Flusher {
+    fn start(folder: PathBuf) -> io::Result<Self> {
+        let (given, files) = sync_channel::<Vec<File>>(1);
+        let (told, results) = sync_channel(1);
+        thread::Builder::new()
+            .name("ringway-flush".to_owned())
+            .spawn(move || {
+                for files in files {
+                    let result = sync(&folder, &files);
+                    if told.send((files, result)).is_err() {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            given,
+            results,
+            is_busy: false,
+        })
+    }
+
+    /// Gives it what is to be brought to the disk, if anything is.
+    fn begin(&mut self, journal: &mut Journal) -> io::Result<()> {
+        let files = journal.take_dirty()?;
+        self.is_busy = !files.is_empty() && self.given.try_send(files).is_ok();
+        Ok(())
+    }
+
+    /// What came of it, once it has ended; `waits`: until then.
+    fn ended(&mut self, waits: bool) -> Option<Flushed> {
+        if !self.is_busy {
+            return None;
+        }
+        let ended = match waits {
+            true => self.results.recv().ok(),
+            false => self.results.try_recv().ok(),
+        };
+        self.is_busy = ended.is_none();
+        ended
     }
 }
 
@@ -315,8 +444,6 @@ const LATE: Duration = Duration::from_millis(100);
 const LAST: Duration = Duration::from_secs(5);
 /// Records that are taken together; what a burst makes of it is given back.
 const TAKEN_BYTES_KEPT: usize = 1 << 18;
-/// Containers of a record within each other.
-const RECORD_DEPTH_MAX: u32 = 8;
 
 #[cfg(test)]
 mod tests;

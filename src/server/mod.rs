@@ -2,11 +2,13 @@
 //!
 //! `run` starts and ends everything, `worker` is a data thread, `control` the tokio thread beside
 //! them (names, admin, drain), `admin` its listener, `gate` that one's connections, `output` the thread that writes log lines,
-//! `ledger` the one that keeps usage records, `lender` leases of what replicas share, `host` what the machine allows.
+//! `ledger` the one that keeps usage records, `drain` their way to the store, `lender` leases of what
+//! replicas share, `host` what the machine allows.
 
 pub mod admin;
 pub mod api;
 pub mod control;
+pub mod drain;
 pub mod gate;
 pub mod governor;
 pub mod host;

@@ -19,6 +19,7 @@ use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
 use crate::govern::account::Account;
 use crate::govern::pool::Pool;
 use crate::limits::{KIB, MIB, TENANTS_MAX};
+use crate::net::clock;
 use crate::net::connect::Endpoint;
 use crate::net::driver::{self, Choice, Report};
 use crate::net::listen::{self, Address, Bound};
@@ -28,10 +29,12 @@ use crate::proxy::budget::Budget;
 use crate::proxy::health::Health;
 use crate::proxy::ledger::{Desk, Question, Way};
 use crate::proxy::worker::{Shared, Ways};
+use crate::route::client_key::ClientKey;
 use crate::route::plan::{Plan, Usage};
 use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
 use crate::server::control::{Control, Ended};
+use crate::server::drain::Drainer;
 use crate::server::gate::Waits;
 use crate::server::governor::{Governed, Governor};
 use crate::server::host;
@@ -40,7 +43,9 @@ use crate::server::lender::Lender;
 use crate::server::output::{self, Notices, Output};
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask, Setup};
-use crate::store::segments::{Found, Journal};
+use crate::store::memory::Memory;
+use crate::store::segments::{Found, Journal, Segment};
+use crate::store::tail::Place;
 use crate::telemetry::ring::{RingReceiver, byte_ring};
 use crate::telemetry::scrape::Facts;
 
@@ -116,7 +121,9 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (mut governor, governed) = govern(&mut plan, &runtime).unzip();
+    let mut books = plan.usage.as_ref().map(Books::open).transpose()?;
+    let memory = recollect(&mut plan, books.as_ref())?;
+    let (mut governor, governed) = govern(&mut plan, memory, &runtime).unzip();
     let (mut lender, pool) = lend(&mut plan, &runtime).unzip();
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
@@ -127,7 +134,6 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let shared = shared(&plan);
     let dropped = Arc::new(AtomicU64::new(0));
     let progress = Arc::new(Progress::new(Arc::clone(&dropped)));
-    let mut books = plan.usage.as_ref().map(Books::open).transpose()?;
     let parts = Parts {
         plan: &plan,
         endpoints: &endpoints,
@@ -138,15 +144,21 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     equip(&mut setups, &mut bound, books.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
     let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
-    let ledger = books.map(|it| it.start(notices.clone())).transpose()?;
-    let driver = choice(plan.server.driver);
-    let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
+    let (ledger, drainer) = keep(books, governed.as_ref(), &notices)?;
+    let drivers = spawn_workers(
+        setups,
+        choice(plan.server.driver),
+        &progress,
+        &notices,
+        options,
+    )?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
     begin(&mut governor, &mut lender, &senders, &notices);
     let control = Control {
         workers: senders.clone(),
         governor,
         lender,
+        drainer,
         shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),
@@ -184,9 +196,26 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     })
 }
 
+/// Charges budgets what the journal says was spent before; gives what the store is to be asked.
+fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory>> {
+    let has_budgets = plan.store.is_some() || plan.keys.all().any(ClientKey::has_budget);
+    // What replicas share is known elsewhere.
+    let is_own = plan.shared.is_none();
+    let Some(books) = books.filter(|_| has_budgets && is_own) else {
+        return Ok(None);
+    };
+    let (past, memory) = Memory::read(books.journal.folder(), clock::unix_millis())?;
+    plan.numbers.recall(past);
+    Ok(Some(memory))
+}
+
 /// What keeps the keys, where a store does; the first ones are in the plan then.
-fn govern(plan: &mut Plan, runtime: &tokio::runtime::Runtime) -> Option<(Governor, Governed)> {
-    let (mut governor, governed) = Governor::new(plan)?;
+fn govern(
+    plan: &mut Plan,
+    memory: Option<Memory>,
+    runtime: &tokio::runtime::Runtime,
+) -> Option<(Governor, Governed)> {
+    let (mut governor, governed) = Governor::new(plan, memory)?;
     plan.keys = runtime.block_on(governor.first());
     Some((governor, governed))
 }
@@ -328,6 +357,20 @@ impl Books {
         }
     }
 
+    /// Brings the records to the store.
+    fn drainer(&self, governed: &Governed, notices: &Notices) -> Drainer {
+        let segments: Vec<Segment> = self.journal.segments().collect();
+        let place = Place::load(self.journal.folder(), &segments);
+        self.figures.moved(place);
+        Drainer {
+            folder: self.journal.folder().to_owned(),
+            place,
+            governed: governed.clone(),
+            figures: Arc::clone(&self.figures),
+            notices: notices.clone(),
+        }
+    }
+
     fn start(self, notices: Notices) -> io::Result<ledger::Running> {
         let ledger = Ledger {
             journal: self.journal,
@@ -340,6 +383,19 @@ impl Books {
         };
         ledger.start()
     }
+}
+
+/// Starts what keeps the records, and says what brings them to the store.
+fn keep(
+    books: Option<Books>,
+    governed: Option<&Governed>,
+    notices: &Notices,
+) -> io::Result<(Option<ledger::Running>, Option<Drainer>)> {
+    let Some(books) = books else {
+        return Ok((None, None));
+    };
+    let drainer = governed.map(|governed| books.drainer(governed, notices));
+    Ok((Some(books.start(notices.clone())?), drainer))
 }
 
 /// One data thread for each usable core, as affinity and quota leave them.

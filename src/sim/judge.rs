@@ -145,6 +145,11 @@ impl Case<'_> {
         self.ask.stream && memchr::memmem::find(&self.sight.payload, mark).is_some()
     }
 
+    /// Whether what went out early was cut here.
+    fn is_cut_early(&self, bytes: &[u8]) -> bool {
+        self.script.has_early_heads() && self.ask.stream && EARLY.starts_with(bytes)
+    }
+
     /// The right bytes, and an end only where one came.
     fn check_payload(&self, wrong: &mut Vec<String>) {
         let (sight, payload) = (self.sight, self.sight.payload.as_slice());
@@ -170,7 +175,7 @@ impl Case<'_> {
         }
         let Some(served) = self.served.get(attempt) else {
             let has_end = memchr::memmem::find(payload, end_mark(self.ask.wire).as_bytes());
-            let is_early = payload.starts_with(EARLY) || is_start_of_early(payload);
+            let is_early = payload.starts_with(EARLY) || self.is_cut_early(payload);
             if is_early && has_end.is_none() && sight.end != End::Whole {
                 return;
             }
@@ -237,7 +242,7 @@ impl Case<'_> {
         let inside = self.ask.stream && memchr::memmem::find(payload, b"\"error\"").is_some();
         let is_garbage = matches!(served.deed, Deed::Garble(_))
             && (GARBAGE.starts_with(rest) || memchr::memmem::find(rest, GARBAGE).is_some());
-        let is_early = self.ask.stream && is_start_of_early(rest);
+        let is_early = self.is_cut_early(rest);
         if !(rest.is_empty() || is_early || is_garbage || told || inside || self.is_rough()) {
             wrong.push(format!(
                 "bytes that nobody sent: {:?}",
@@ -350,11 +355,6 @@ impl Case<'_> {
             wrong.push("a broken stream without a word".to_owned());
         }
     }
-}
-
-/// Whether a comment behind an early head was cut here.
-fn is_start_of_early(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && EARLY.starts_with(bytes)
 }
 
 /// A client that leaves is noticed within so much time.

@@ -156,6 +156,11 @@ pub(super) const ASKS_MAX: usize = 30;
 pub(super) const PLANS: usize = 3;
 
 impl Script {
+    /// Whether heads go out before an answer, as they do on the last of the plans.
+    pub(super) const fn has_early_heads(&self) -> bool {
+        self.plan + 1 == PLANS
+    }
+
     /// The script that `chance` writes.
     pub(super) fn new(chance: &mut Chance) -> Self {
         let style = chance.pick(&[

@@ -7,7 +7,7 @@ use core::fmt;
 pub enum StoreFault {
     /// The store cannot be reached or used now; it may be later.
     Down,
-    /// There is such a row already.
+    /// What is there already stands in the way.
     Taken,
     /// There is no such row.
     Absent,
@@ -37,6 +37,24 @@ impl StoreError {
         Self {
             fault: StoreFault::Absent,
             text: format!("no key `{id}` that is not revoked"),
+        }
+    }
+
+    /// There is no such tenant.
+    #[must_use]
+    pub fn no_tenant(name: &str) -> Self {
+        Self {
+            fault: StoreFault::Absent,
+            text: format!("no tenant {name:?}"),
+        }
+    }
+
+    /// The tenant has keys that let somebody in.
+    #[must_use]
+    pub fn has_keys(name: &str) -> Self {
+        Self {
+            fault: StoreFault::Taken,
+            text: format!("tenant {name:?} has keys that are not revoked; revoke them first"),
         }
     }
 

@@ -2,10 +2,10 @@
 
 use crate::config::material::StoreMaterial;
 use crate::config::store_place::StorePlace;
-use crate::govern::key::{Former, Key};
+use crate::govern::key::{Former, Key, Tenant};
 use crate::store::error::StoreError;
 use crate::store::postgres::Postgres;
-use crate::store::row::State;
+use crate::store::row::{State, TenantRow};
 use crate::store::sqlite::Sqlite;
 
 /// An open store. What it has open ends when it is dropped.
@@ -118,6 +118,57 @@ impl Store {
             Self::Postgres(postgres) => postgres.revoke(id, now_ms).await?,
         }
         self.find(id).await
+    }
+
+    /// One tenant by its name.
+    ///
+    /// # Errors
+    /// There is none, its row makes no sense, or the store cannot be used.
+    pub async fn find_tenant(&self, name: &str) -> Result<Tenant, StoreError> {
+        let row = match self {
+            Self::Sqlite(sqlite) => sqlite.find_tenant(name).await?,
+            Self::Postgres(postgres) => postgres.find_tenant(name).await?,
+        };
+        let row = row.ok_or_else(|| StoreError::no_tenant(name))?;
+        row.tenant().map_err(|fault| {
+            StoreError::down(format!(
+                "the row of tenant {name:?} makes no sense: {fault}"
+            ))
+        })
+    }
+
+    /// Adds a tenant, or replaces its rules as a whole.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn set_tenant(&self, tenant: &Tenant, now_ms: u64) -> Result<(), StoreError> {
+        let row = TenantRow::of(tenant);
+        match self {
+            Self::Sqlite(sqlite) => sqlite.set_tenant(row, now_ms).await,
+            Self::Postgres(postgres) => postgres.set_tenant(row, now_ms).await,
+        }
+    }
+
+    /// Removes a tenant whose keys are all revoked, and these with it.
+    ///
+    /// # Errors
+    /// There is none, it has another key, or the store cannot be used.
+    pub async fn remove_tenant(&self, name: &str) -> Result<(), StoreError> {
+        let (is_removed, left) = match self {
+            Self::Sqlite(sqlite) => (
+                sqlite.remove_tenant(name).await?,
+                sqlite.find_tenant(name).await?,
+            ),
+            Self::Postgres(postgres) => (
+                postgres.remove_tenant(name).await?,
+                postgres.find_tenant(name).await?,
+            ),
+        };
+        match (is_removed, left) {
+            (true, _) => Ok(()),
+            (false, None) => Err(StoreError::no_tenant(name)),
+            (false, Some(_)) => Err(StoreError::has_keys(name)),
+        }
     }
 }
 

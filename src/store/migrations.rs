@@ -6,9 +6,15 @@
 use crate::store::error::StoreError;
 
 /// Steps of a SQLite file, the first one first.
-pub const SQLITE: &[&str] = &[include_str!("migrations/sqlite/0001_keys.sql")];
+pub const SQLITE: &[&str] = &[
+    include_str!("migrations/sqlite/0001_keys.sql"),
+    include_str!("migrations/sqlite/0002_usage.sql"),
+];
 /// The same of a PostgreSQL database.
-pub const POSTGRES: &[&str] = &[include_str!("migrations/postgres/0001_keys.sql")];
+pub const POSTGRES: &[&str] = &[
+    include_str!("migrations/postgres/0001_keys.sql"),
+    include_str!("migrations/postgres/0002_usage.sql"),
+];
 
 const _: () = assert!(SQLITE.len() == POSTGRES.len());
 

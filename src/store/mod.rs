@@ -4,8 +4,10 @@
 
 pub mod error;
 pub mod handle;
+pub mod memory;
 pub mod migrations;
 pub mod postgres;
+pub mod postgres_usage;
 pub mod resp;
 pub mod row;
 pub mod segments;
@@ -13,3 +15,8 @@ pub mod shared;
 pub mod snapshot;
 pub mod sql;
 pub mod sqlite;
+pub mod sqlite_usage;
+pub mod tail;
+pub mod usage;
+pub mod usage_row;
+pub mod usage_sql;

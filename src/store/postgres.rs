@@ -4,6 +4,7 @@
 //! connection that ends makes the handle useless: whoever holds it opens another.
 
 use core::future::poll_fn;
+use core::net::IpAddr;
 use core::str::FromStr;
 use core::time::Duration;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::row::{KeyRow, State, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, REVOKE, ROTATE,
+    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT,
+    REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
 };
 
 /// An open connection.
@@ -30,6 +32,8 @@ pub struct Postgres {
     client: Arc<Client>,
     /// Something has changed, or the connection has ended.
     woken: Arc<Notify>,
+    /// How a statement is told to end, which takes another connection.
+    tls: MakeRustlsConnect,
 }
 
 impl core::fmt::Debug for Postgres {
@@ -47,9 +51,10 @@ impl Postgres {
     pub async fn open(url: &[u8], ca_pem: Option<&[u8]>) -> Result<Self, StoreError> {
         let config = config(url)?;
         let tls = tls::plain_client(ca_pem)
+            .map(MakeRustlsConnect::new)
             .map_err(|error| StoreError::down(format!("TLS towards the store: {error}")))?;
         let (client, mut connection) = config
-            .connect(MakeRustlsConnect::new(tls))
+            .connect(tls.clone())
             .await
             .map_err(|error| told(&error))?;
         let woken = Arc::new(Notify::new());
@@ -67,8 +72,9 @@ impl Postgres {
         let store = Self {
             client: Arc::new(client),
             woken,
+            tls,
         };
-        answered(store.migrate()).await?;
+        answered(ANSWER_TIMEOUT, store.migrate()).await?;
         Ok(store)
     }
 
@@ -88,12 +94,6 @@ impl Postgres {
             .await?;
         }
         run(UNLOCK_AND_LISTEN).await
-    }
-
-    /// The connection, for statements of others.
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
     }
 
     /// All keys and tenants.
@@ -198,27 +198,85 @@ impl Postgres {
         one_row(self.execute(REVOKE, &[&now, &id]).await?, id)
     }
 
+    /// One tenant by its name.
+    ///
+    /// # Errors
+    /// The connection has ended, or the row cannot be read.
+    pub async fn find_tenant(&self, name: &str) -> Result<Option<TenantRow>, StoreError> {
+        let rows = self.query(ONE_TENANT, &[&name]).await?;
+        let row = rows.first().map(tenant_row).transpose();
+        row.map_err(StoreError::down)
+    }
+
+    /// Adds a tenant, or replaces its rules.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub async fn set_tenant(&self, row: TenantRow, now_ms: u64) -> Result<(), StoreError> {
+        let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        self.execute(SET_TENANT, &[&row.name, &row.rules, &now])
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a tenant, and its keys, if all of them are revoked; whether it was there to remove.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub async fn remove_tenant(&self, name: &str) -> Result<bool, StoreError> {
+        // One statement sees one state, and references are looked at when it has ended.
+        let both = format!("WITH revoked AS ({REMOVE_REVOKED}) {REMOVE_TENANT}");
+        Ok(self.execute(&both, &[&name]).await? > 0)
+    }
+
     async fn query(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let asked = self.client.query(sql, parameters);
-        answered(async { asked.await.map_err(|error| told(&error)) }).await
+        self.query_within(ANSWER_TIMEOUT, sql, parameters).await
     }
 
-    async fn execute(
+    /// Rows of a statement. One that takes longer is given up, by the server too.
+    ///
+    /// # Errors
+    /// The connection has ended, or the statement was refused.
+    pub async fn query_within(
+        &self,
+        within: Duration,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let asked = self.client.query(sql, parameters);
+        let said = answered(within, async { asked.await.map_err(|error| told(&error)) }).await;
+        if said.is_err() && !self.client.is_closed() {
+            let cancel = self.client.cancel_token();
+            // Where it cannot be told, the statement ends with the connection.
+            let _ = cancel.cancel_query(self.tls.clone()).await;
+        }
+        said
+    }
+
+    /// Rows that a statement changed.
+    ///
+    /// # Errors
+    /// The connection has ended, or the statement was refused.
+    pub async fn execute(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, StoreError> {
         let asked = self.client.execute(sql, parameters);
-        answered(async { asked.await.map_err(|error| told(&error)) }).await
+        let told = async { asked.await.map_err(|error| told(&error)) };
+        answered(ANSWER_TIMEOUT, told).await
     }
 }
 
-async fn answered<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let said = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
+async fn answered<T>(
+    within: Duration,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let said = tokio::time::timeout(within, asked).await;
     said.map_err(|_| StoreError::down("the store did not answer in time"))?
 }
 
@@ -227,11 +285,10 @@ fn config(url: &[u8]) -> Result<Config, StoreError> {
     // What is wrong with it may show a password.
     let unread = |_| StoreError::down("the URL of the store cannot be read");
     let mut config = Config::from_str(text).map_err(unread)?;
-    let is_local = config.get_hosts().iter().all(|host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => name == "localhost" || name == "::1" || name.starts_with("127."),
-    });
-    if !is_local && !text.contains("sslmode=") {
+    let (_, parameters) = text.split_once('?').unwrap_or_default();
+    let mut parameters = parameters.split('&');
+    let says_mode = parameters.any(|one| one.starts_with("sslmode="));
+    if !is_local(&config) && !says_mode {
         config.ssl_mode(SslMode::Require);
     }
     config
@@ -239,6 +296,21 @@ fn config(url: &[u8]) -> Result<Config, StoreError> {
         .keepalives_idle(PROBE)
         .application_name("ringway");
     Ok(config)
+}
+
+/// Whether what is said to the server stays on this host.
+fn is_local(config: &Config) -> bool {
+    let is_name_local = |name: &str| {
+        let address = name.parse::<IpAddr>();
+        name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    let mut hosts = config.get_hosts().iter();
+    let are_hosts = hosts.all(|host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => is_name_local(name),
+    });
+    // Where addresses are said too, the names are not looked up.
+    are_hosts && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
 fn one_row(changed: u64, id: &str) -> Result<(), StoreError> {
@@ -299,3 +371,39 @@ const LOCK: &str = "SELECT pg_advisory_lock(7954890381207); \
                     INSERT INTO ringway_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM ringway_version)";
 const TAKEN: &str = "SELECT version FROM ringway_version";
 const UNLOCK_AND_LISTEN: &str = "SELECT pg_advisory_unlock(7954890381207); LISTEN ringway_keys";
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::SslMode;
+
+    use super::config;
+
+    #[test]
+    fn what_leaves_the_host_is_sealed_unless_the_url_says_otherwise() {
+        for (url, is_sealed) in [
+            ("postgres://me@db.example/r", true),
+            ("postgres://me@10.0.0.5/r", true),
+            ("postgres://me@127.0.0.1.example/r", true),
+            ("postgres://me:sslmode=@db.example/r", true),
+            ("postgres://me@localhost/r?hostaddr=10.0.0.5", true),
+            ("postgres://me@localhost,db.example/r", true),
+            ("postgres://me@db.example/r?sslmode=disable", false),
+            (
+                "postgres://me@db.example/r?connect_timeout=1&sslmode=prefer",
+                false,
+            ),
+            ("postgres://me@localhost/r", false),
+            ("postgres://me@127.0.0.2/r", false),
+            ("postgres://me@/r?host=/run/postgresql", false),
+        ] {
+            let mode = config(url.as_bytes()).unwrap().get_ssl_mode();
+            assert_eq!(mode == SslMode::Require, is_sealed, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_read_shows_nothing_of_itself() {
+        let told = config(b"postgres://me:secret@db:port/r").unwrap_err().text;
+        assert!(!told.contains("secret") && !told.contains("port"), "{told}");
+    }
+}

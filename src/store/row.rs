@@ -1,7 +1,8 @@
 //! Rows of keys and tenants, as both databases have them, and what they mean.
 //!
 //! A row may have been edited by hand: one that makes no sense is left out and said, and the rest
-//! goes on. A key of a tenant whose row makes no sense is left out too: what restricts it is unknown.
+//! goes on. A key of a tenant whose row makes no sense, or is gone, is left out too: what restricts it is
+//! unknown.
 
 use std::collections::HashSet;
 
@@ -111,6 +112,15 @@ impl KeyRow {
 }
 
 impl TenantRow {
+    /// The row of a tenant.
+    #[must_use]
+    pub fn of(tenant: &Tenant) -> Self {
+        Self {
+            name: tenant.name.to_string(),
+            rules: tenant.document(),
+        }
+    }
+
     /// The tenant that the row means.
     ///
     /// # Errors
@@ -129,14 +139,20 @@ impl State {
         tenants: impl IntoIterator<Item = Result<TenantRow, String>>,
     ) -> Self {
         let mut state = Self::default();
+        let mut known: HashSet<String> = HashSet::new();
         let mut broken: HashSet<String> = HashSet::new();
         for row in tenants {
             let read = row.and_then(|row| {
-                row.tenant().map_err(|fault| {
-                    let text = format!("tenant {}: {fault}", shown(&row.name));
-                    broken.insert(row.name);
-                    text
-                })
+                let read = row.tenant();
+                let text = |fault| format!("tenant {}: {fault}", shown(&row.name));
+                let read = read.map_err(text);
+                let seen = if read.is_ok() {
+                    &mut known
+                } else {
+                    &mut broken
+                };
+                seen.insert(row.name);
+                read
             });
             match read {
                 Ok(tenant) => state.tenants.push(tenant),
@@ -148,6 +164,11 @@ impl State {
                 let name = shown(&row.id);
                 if broken.contains(&row.tenant) {
                     return Err(format!("key {name}: its tenant's row makes no sense"));
+                }
+                // Whoever removes a tenant while rows are read removes revoked keys alone.
+                if row.revoked.is_none() && !known.contains(&row.tenant) {
+                    let tenant = shown(&row.tenant);
+                    return Err(format!("key {name}: its tenant {tenant} has no row"));
                 }
                 row.key().map_err(|fault| format!("key {name}: {fault}"))
             });
@@ -221,76 +242,68 @@ mod tests {
         assert_eq!(KeyRow::of(&key()).key().unwrap(), key());
     }
 
+    fn tenant(name: &str, rules: &str) -> Result<TenantRow, String> {
+        Ok(TenantRow {
+            name: name.into(),
+            rules: rules.into(),
+        })
+    }
+
     #[test]
     fn rows_that_make_no_sense_are_left_out_and_said_and_the_rest_stays() {
         let good = KeyRow::of(&key());
-        let wrong: [(KeyRow, &str); 7] = [
+        let changed = |change: fn(&mut KeyRow)| {
+            let mut row = good.clone();
+            change(&mut row);
+            row
+        };
+        let wrong: [(KeyRow, &str); 6] = [
+            (changed(|row| row.id = "a b".into()), "key \"a b\": id: "),
             (
-                KeyRow {
-                    id: "a b".into(),
-                    ..good.clone()
-                },
-                "key \"a b\": id: ",
-            ),
-            (
-                KeyRow {
-                    digest: vec![1; 31],
-                    ..good.clone()
-                },
+                changed(|row| row.digest = vec![1; 31]),
                 "key \"key_1\": digest: expected 32 bytes, found 31",
             ),
+            (changed(|row| row.former = None), "key \"key_1\": former: "),
             (
-                KeyRow {
-                    former: None,
-                    ..good.clone()
-                },
-                "key \"key_1\": former: ",
-            ),
-            (
-                KeyRow {
-                    rules: "{".into(),
-                    ..good.clone()
-                },
+                changed(|row| row.rules = "{".into()),
                 "key \"key_1\": rules: expected JSON",
             ),
             (
-                KeyRow {
-                    rules: "{\"a\":1}".into(),
-                    ..good.clone()
-                },
+                changed(|row| row.rules = "{\"a\":1}".into()),
                 "key \"key_1\": rules: a: unknown member",
             ),
             (
-                KeyRow {
-                    expires: Some(-1),
-                    ..good.clone()
-                },
+                changed(|row| row.expires = Some(-1)),
                 "key \"key_1\": expires: ",
             ),
-            (
-                KeyRow {
-                    tenant: "red".into(),
-                    ..good.clone()
-                },
-                "key \"key_1\": its tenant's row makes no sense",
-            ),
         ];
-        let red = TenantRow {
-            name: "red".into(),
-            rules: "[]".into(),
-        };
         let rows = wrong.iter().map(|(row, _)| Ok(row.clone()));
-        let rows = rows.chain([Ok(good), Err("key 3: cannot be read".to_owned())]);
-        let state = State::of(rows, [Ok(red)]);
+        let rows = rows.chain([Ok(good.clone()), Err("key 3: cannot be read".to_owned())]);
+        let state = State::of(rows, [tenant("blue", "{}")]);
         assert_eq!(state.keys, [key()]);
-        assert_eq!(state.tenants, []);
-        assert_eq!(state.skipped.len(), wrong.len() + 2, "{:?}", state.skipped);
-        for (_, text) in wrong {
-            assert!(
-                state.skipped.iter().any(|line| line.starts_with(text)),
-                "{text}: {:?}",
-                state.skipped
-            );
+        assert_eq!(state.skipped.len(), wrong.len() + 1, "{:?}", state.skipped);
+        for (at, (_, text)) in wrong.iter().enumerate() {
+            let said = &state.skipped[at];
+            assert!(said.starts_with(text), "{text}: {said}");
         }
+    }
+
+    #[test]
+    fn keys_of_a_tenant_whose_row_makes_no_sense_or_is_gone_are_left_out() {
+        let of = |name: &str, revoked| KeyRow {
+            tenant: name.into(),
+            revoked,
+            ..KeyRow::of(&key())
+        };
+        let keys = [of("red", None), of("gone", None), of("gone", Some(7))];
+        let state = State::of(keys.map(Ok), [tenant("red", "[]"), tenant("blue", "{}")]);
+        assert_eq!(state.tenants.len(), 1);
+        assert_eq!(state.keys.len(), 1, "a revoked one lets nobody in");
+        let expected = [
+            "tenant \"red\": rules: expected an object",
+            "key \"key_1\": its tenant's row makes no sense",
+            "key \"key_1\": its tenant \"gone\" has no row",
+        ];
+        assert_eq!(state.skipped, expected);
     }
 }

@@ -5,6 +5,7 @@
 //! folder/lock                     held by the process that writes
 //! folder/0000000000000007.usage   oldest segment    each one whole frames, but for what a crash tore
 //! folder/0000000000000008.usage   the one that is appended to
+//! folder/drained                  what lies before it is in the store: see `tail`
 //! ```
 //!
 //! Invariants:
@@ -32,8 +33,10 @@ pub struct Journal {
     segments: VecDeque<Segment>,
     /// Most bytes of all segments.
     bytes_max: u64,
-    /// Bytes since the last [`Journal::sync`].
+    /// Bytes were appended that nobody was given to bring to the disk.
     is_dirty: bool,
+    /// Segments with such bytes that are not appended to any more.
+    rolled: Vec<File>,
 }
 
 /// One file of the journal.
@@ -83,12 +86,19 @@ impl Journal {
             segments,
             bytes_max,
             is_dirty: false,
+            rolled: Vec::new(),
         };
         let found = Found {
             bytes: journal.bytes(),
             torn_bytes,
         };
         Ok((journal, found))
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Bytes of all segments.
@@ -150,16 +160,21 @@ impl Journal {
         (whole, result)
     }
 
-    /// Brings what was appended to the disk.
+    /// Files with bytes that are to be brought to the disk, for whoever does that now.
     ///
     /// # Errors
-    /// The disk's own.
-    pub fn sync(&mut self) -> io::Result<()> {
+    /// There is no handle left for it.
+    pub fn take_dirty(&mut self) -> io::Result<Vec<File>> {
         if self.is_dirty {
-            self.active.sync_data()?;
+            self.rolled.push(self.active.try_clone()?);
             self.is_dirty = false;
         }
-        Ok(())
+        Ok(core::mem::take(&mut self.rolled))
+    }
+
+    /// Takes back files that could not be brought to the disk.
+    pub fn give_back_dirty(&mut self, files: Vec<File>) {
+        self.rolled.splice(0..0, files);
     }
 
     /// Removes the oldest segment, unless it is appended to: then a new one is begun first. Gives how
@@ -177,6 +192,22 @@ impl Journal {
         fs::remove_file(path(&self.folder, oldest.number))?;
         self.segments.pop_front();
         Ok(oldest.length)
+    }
+
+    /// Removes the segments before one, of which others take care by now; never the one that is
+    /// appended to.
+    ///
+    /// # Errors
+    /// The file system's own.
+    pub fn remove_before(&mut self, number: u64) -> io::Result<()> {
+        while let Some(oldest) = self.segments.front()
+            && oldest.number < number
+            && self.segments.len() > 1
+        {
+            fs::remove_file(path(&self.folder, oldest.number))?;
+            self.segments.pop_front();
+        }
+        Ok(())
     }
 
     /// The bytes of a segment from a place on, at most so many.
@@ -198,10 +229,12 @@ impl Journal {
 
     /// Begins a new segment.
     fn roll(&mut self) -> io::Result<()> {
-        self.sync()?;
         let number = self.segments.back().map_or(0, |last| last.number + 1);
-        self.active = options().create(true).open(path(&self.folder, number))?;
-        sync_folder(&self.folder)?;
+        let next = options().create(true).open(path(&self.folder, number))?;
+        let before = core::mem::replace(&mut self.active, next);
+        if core::mem::take(&mut self.is_dirty) {
+            self.rolled.push(before);
+        }
         self.segments.push_back(Segment { number, length: 0 });
         Ok(())
     }
@@ -213,13 +246,21 @@ impl Journal {
 /// The folder cannot be read.
 pub fn read_all(folder: &Path, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     for segment in list(folder)? {
-        let bytes = fs::read(path(folder, segment.number))?;
-        Frames::new(&bytes).for_each(&mut take);
+        match fs::read(path(folder, segment.number)) {
+            Ok(bytes) => Frames::new(&bytes).for_each(&mut take),
+            // It went since the folder was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
 
-fn list(folder: &Path) -> io::Result<VecDeque<Segment>> {
+/// The segments of a folder by their files, oldest first.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn list(folder: &Path) -> io::Result<VecDeque<Segment>> {
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -250,8 +291,19 @@ fn mend(folder: &Path, segment: Segment) -> io::Result<(Segment, u64)> {
     Ok((Segment { length, ..segment }, torn))
 }
 
-fn path(folder: &Path, number: u64) -> PathBuf {
+/// Where a segment lies.
+#[must_use]
+pub fn path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:016}{ENDING}"))
+}
+
+/// Brings files to the disk, and their names, which may be as new.
+///
+/// # Errors
+/// The disk's own.
+pub fn sync(folder: &Path, files: &[File]) -> io::Result<()> {
+    files.iter().try_for_each(File::sync_data)?;
+    sync_folder(folder)
 }
 
 fn options() -> OpenOptions {

@@ -10,11 +10,22 @@ pub const ONE_KEY: &str = "SELECT id, tenant, name, digest, former, former_until
                            expires, revoked FROM keys WHERE id = $1";
 /// Every tenant, in the order of `TenantRow`.
 pub const ALL_TENANTS: &str = "SELECT name, rules FROM tenants ORDER BY name";
+/// One tenant.
+pub const ONE_TENANT: &str = "SELECT name, rules FROM tenants WHERE name = $1";
 /// Longest wait for a database to answer.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Adds a tenant unless it is there.
 pub const ADD_TENANT: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, '{}', $2) ON CONFLICT (name) DO NOTHING";
+/// Adds a tenant with its rules, or replaces the rules of one that is there.
+pub const SET_TENANT: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, $2, $3) \
+                              ON CONFLICT (name) DO UPDATE SET rules = excluded.rules";
+/// Removes a tenant's keys if all of them are revoked.
+pub const REMOVE_REVOKED: &str = "DELETE FROM keys WHERE tenant = $1 AND NOT EXISTS \
+                                  (SELECT 1 FROM keys AS one WHERE one.tenant = $1 AND one.revoked IS NULL)";
+/// Removes a tenant of which no key is left but revoked ones.
+pub const REMOVE_TENANT: &str = "DELETE FROM tenants WHERE name = $1 AND NOT EXISTS \
+                                 (SELECT 1 FROM keys AS one WHERE one.tenant = $1 AND one.revoked IS NULL)";
 /// Adds a key.
 pub const ADD_KEY: &str = "INSERT INTO keys (id, tenant, name, digest, former, former_until, rules, \
                            created, expires, revoked) \

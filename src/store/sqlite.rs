@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Instant;
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
@@ -22,7 +23,8 @@ use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::row::{KeyRow, State, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, REVOKE, ROTATE,
+    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT,
+    REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
 };
 
 /// What is done on the thread.
@@ -69,14 +71,32 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.call_within(ANSWER_TIMEOUT, work).await
+    }
+
+    /// The same, given up when it takes longer: at once on the thread too.
+    ///
+    /// # Errors
+    /// What SQLite says, or that too much waits already.
+    pub async fn call_within<T: Send + 'static>(
+        &self,
+        within: Duration,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            // Whoever asked may have gone.
-            let _ = answer.send(work(connection));
+            // Whoever asked may have gone, before it is begun or by its end.
+            if answer.is_closed() {
+                return;
+            }
+            let until = Instant::now() + within;
+            let is_over = move || Instant::now() > until;
+            let limited = connection.progress_handler(STEPS, Some(is_over));
+            let _ = answer.send(limited.and_then(|()| work(connection)));
         });
         let full = |_| StoreError::down("too much waits for the store");
         self.jobs.try_send(job).map_err(full)?;
-        let said = tokio::time::timeout(ANSWER_TIMEOUT, answered).await;
+        let said = tokio::time::timeout(within, answered).await;
         let slow = |_| StoreError::down("the store did not answer in time");
         said.map_err(slow)?
             .map_err(|_| ended())?
@@ -190,6 +210,47 @@ impl Sqlite {
         let changed = self.call(move |connection| connection.execute(REVOKE, params![now, name]));
         one_row(changed.await?, id)
     }
+
+    /// One tenant by its name.
+    ///
+    /// # Errors
+    /// What SQLite says, or a row that cannot be read.
+    pub async fn find_tenant(&self, name: &str) -> Result<Option<TenantRow>, StoreError> {
+        let name = name.to_owned();
+        let found = self.call(move |connection| {
+            let mut one = connection.prepare(ONE_TENANT)?;
+            one.query_row([name], |row| Ok(tenant_row(row))).optional()
+        });
+        found.await?.transpose().map_err(StoreError::down)
+    }
+
+    /// Adds a tenant, or replaces its rules.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn set_tenant(&self, row: TenantRow, now_ms: u64) -> Result<(), StoreError> {
+        let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        let set = self.call(move |connection| {
+            connection.execute(SET_TENANT, params![row.name, row.rules, now])
+        });
+        set.await.map(|_| ())
+    }
+
+    /// Removes a tenant, and its keys, if all of them are revoked; whether it was there to remove.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn remove_tenant(&self, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        let removed = self.call(move |connection| {
+            let change = connection.transaction()?;
+            change.execute(REMOVE_REVOKED, [&name])?;
+            let removed = change.execute(REMOVE_TENANT, [&name])?;
+            change.commit()?;
+            Ok(removed > 0)
+        });
+        removed.await
+    }
 }
 
 fn one_row(changed: usize, id: &str) -> Result<(), StoreError> {
@@ -261,7 +322,7 @@ fn guard(path: &Path) -> Result<(), StoreError> {
 fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), StoreError>> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // A file that somebody hands us runs nothing of its own.
     connection.pragma_update(None, "trusted_schema", false)?;
@@ -335,5 +396,7 @@ fn told(error: &rusqlite::Error) -> StoreError {
 const BUSY: Duration = Duration::from_secs(2);
 /// Between two looks whether somebody else has written: a key taken away is unknown within a second.
 const LOOK: Duration = Duration::from_millis(200);
+/// Steps of SQLite's machine between two looks at the time.
+const STEPS: i32 = 10_000;
 /// What may wait for the thread.
 const JOBS_MAX: usize = 1_024;

@@ -12,4 +12,5 @@ pub mod meter;
 pub mod reasons;
 pub mod ring;
 pub mod scrape;
+pub mod scrape_usage;
 pub mod values;

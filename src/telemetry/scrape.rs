@@ -6,6 +6,7 @@
 use core::fmt::Write as _;
 
 use crate::telemetry::meter::{LIMITED, Labels, Meter, OTHER, Series};
+use crate::telemetry::scrape_usage::{self, UsageFacts};
 use crate::telemetry::values::Values;
 use crate::wire::kind::Wire;
 
@@ -62,27 +63,16 @@ pub struct StoreFacts {
     pub failures: u64,
 }
 
-/// What is known of the usage records' keeping.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UsageFacts {
-    /// Records that found no room.
-    pub dropped: u64,
-    /// Bytes that the journal holds.
-    pub journal_bytes: u64,
-    /// Bytes that its bound took from its old end.
-    pub expired_bytes: u64,
-    /// Bytes of a torn record that were cut off at start.
-    pub torn_bytes: u64,
-    /// The disk refuses.
-    pub is_stuck: bool,
-}
-
 /// Prints all metrics in the text exposition format.
 #[must_use]
 pub fn text(meter: &Meter, facts: &Facts) -> String {
     let mut out = String::with_capacity(16 * 1024);
     process(&mut out, facts);
-    usage(&mut out, facts);
+    let usage = facts.usage.iter().flat_map(scrape_usage::rows);
+    for (name, kind, help, value) in usage {
+        head(&mut out, name, kind, help);
+        line(&mut out, name, "", value);
+    }
     counters(&mut out, meter);
     ends(&mut out, meter);
     histogram_head(
@@ -198,47 +188,6 @@ fn process(out: &mut String, facts: &Facts) {
     for (scope, state, count) in &facts.circuits {
         let labels = format!("scope=\"{scope}\",state=\"{state}\"");
         line(out, name, &labels, *count);
-    }
-}
-
-fn usage(out: &mut String, facts: &Facts) {
-    let Some(usage) = &facts.usage else {
-        return;
-    };
-    for (name, kind, help, value) in [
-        (
-            "ringway_usage_records_dropped_total",
-            "counter",
-            "Usage records that found no room.",
-            usage.dropped,
-        ),
-        (
-            "ringway_usage_journal_bytes",
-            "gauge",
-            "Bytes of the usage journal.",
-            usage.journal_bytes,
-        ),
-        (
-            "ringway_usage_journal_expired_bytes_total",
-            "counter",
-            "Bytes that the journal's bound took from its old end.",
-            usage.expired_bytes,
-        ),
-        (
-            "ringway_usage_journal_torn_bytes",
-            "gauge",
-            "Bytes of a torn record, cut off at start.",
-            usage.torn_bytes,
-        ),
-        (
-            "ringway_usage_journal_stuck",
-            "gauge",
-            "1 while the usage journal cannot be written.",
-            u64::from(usage.is_stuck),
-        ),
-    ] {
-        head(out, name, kind, help);
-        line(out, name, "", value);
     }
 }
 

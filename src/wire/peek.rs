@@ -4,7 +4,7 @@
 //! outermost object that the gateway routes by, with their spans; escaped spellings of names are
 //! seen, repeats are refused. It also tells a body that was sent to the other wire's endpoint, and
 //! what the content needs of a model (see `needs`): images, PDF documents and audio in messages and
-//! one level down in tool results, and tools.
+//! one level down in tool results, in documents made of blocks too, and tools.
 //!
 //! A body is looked into along a few paths only (`Place`); everything else passes by at the cost
 //! of one comparison a value.
@@ -18,7 +18,7 @@
 use core::ops::Range;
 
 use crate::json::error::JsonErrorKind;
-use crate::json::raw::Raw;
+use crate::json::raw::{ESCAPE_BYTES_MAX, Raw};
 use crate::json::rewrite::Member;
 use crate::json::scan::{self, Scalar, Sink};
 use crate::limits::Limits;
@@ -175,7 +175,11 @@ impl<'b> Peeker<'b> {
     fn begin(&mut self, seen: &Seen) -> Result<(), JsonErrorKind> {
         match self.place {
             Place::Outside if seen.kind != Kind::Object => return Err(JsonErrorKind::NotObject),
-            Place::Outside | Place::Content | Place::Results => {}
+            Place::Outside
+            | Place::Content
+            | Place::Results
+            | Place::Insets
+            | Place::ResultInsets => {}
             Place::Root => {
                 if let Some(known) = self.current {
                     self.begin_known(known, seen);
@@ -191,6 +195,8 @@ impl<'b> Peeker<'b> {
             | Place::Result
             | Place::Source
             | Place::ResultSource
+            | Place::Inset
+            | Place::ResultInset
             | Place::File
             | Place::Tool => {
                 if let Some(inner) = self.inner {
@@ -281,13 +287,16 @@ impl<'b> Peeker<'b> {
                     self.block.document |= is("document");
                 }
             }
-            (Inner::Type, _) => self.block.address |= is("url"),
+            (Inner::Type, Place::Inset | Place::ResultInset) if is("image") => {
+                self.need(Need::Vision);
+            }
+            (Inner::Type, Place::Source | Place::ResultSource) => self.block.address |= is("url"),
             (Inner::MediaType, _) => self.block.pdf |= is("application/pdf"),
             (Inner::FileData, _) => {
-                let data = self.text(seen.text.clone());
-                if begins(data, b"data:application/pdf") {
+                let data = Raw::from_checked(self.text(seen.text.clone()));
+                if data.starts_with("data:application/pdf") {
                     self.need(Need::Pdf);
-                } else if begins(data, b"data:image/") {
+                } else if data.starts_with("data:image/") {
                     self.need(Need::Vision);
                 }
             }
@@ -356,6 +365,10 @@ impl<'b> Peeker<'b> {
             | Place::Result
             | Place::Source
             | Place::ResultSource
+            | Place::Insets
+            | Place::Inset
+            | Place::ResultInsets
+            | Place::ResultInset
             | Place::File
             | Place::Tools
             | Place::Tool
@@ -383,6 +396,12 @@ impl<'b> Peeker<'b> {
             (Place::Results, true) => Some(Place::Result),
             (Place::Block, true) if self.inner == Some(Inner::Source) => Some(Place::Source),
             (Place::Result, true) if self.inner == Some(Inner::Source) => Some(Place::ResultSource),
+            (Place::Source, false) if self.inner == Some(Inner::Content) => Some(Place::Insets),
+            (Place::ResultSource, false) if self.inner == Some(Inner::Content) => {
+                Some(Place::ResultInsets)
+            }
+            (Place::Insets, true) => Some(Place::Inset),
+            (Place::ResultInsets, true) => Some(Place::ResultInset),
             (Place::Block, true) if self.inner == Some(Inner::File) => Some(Place::File),
             (Place::Tools, true) => Some(Place::Tool),
             _ => None,
@@ -404,6 +423,10 @@ impl<'b> Peeker<'b> {
             | Place::Results
             | Place::Source
             | Place::ResultSource
+            | Place::Insets
+            | Place::Inset
+            | Place::ResultInsets
+            | Place::ResultInset
             | Place::File
             | Place::Tool => {}
         }
@@ -549,20 +572,11 @@ fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaul
     }
 }
 
-/// Whether a text begins with `start`, slashes escaped or not.
-fn begins(text: &[u8], start: &[u8]) -> bool {
-    let plain = text.iter().filter(|byte| **byte != b'\\');
-    plain.take(start.len()).eq(start)
-}
-
 /// The members that are looked at on relayed endpoints too: what routes, and what is the gateway's
 /// own.
 fn is_read_everywhere(known: Known) -> bool {
     known == Known::Model || OWN.contains(&known)
 }
-
-/// Longest escape of one ASCII letter: `\u0065`.
-const ESCAPE_BYTES_MAX: usize = 6;
 
 #[cfg(test)]
 mod tests;

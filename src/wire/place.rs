@@ -28,6 +28,14 @@ pub(super) enum Place {
     Source,
     /// `messages[i].content[j].content[k].source`
     ResultSource,
+    /// `messages[i].content[j].source.content`
+    Insets,
+    /// `messages[i].content[j].source.content[k]`
+    Inset,
+    /// `messages[i].content[j].content[k].source.content`
+    ResultInsets,
+    /// `messages[i].content[j].content[k].source.content[l]`
+    ResultInset,
     /// `messages[i].content[j].file`
     File,
     /// `tools`
@@ -53,6 +61,10 @@ impl Place {
             Self::Results | Self::Source | Self::File => Self::Block,
             Self::Result => Self::Results,
             Self::ResultSource => Self::Result,
+            Self::Insets => Self::Source,
+            Self::Inset => Self::Insets,
+            Self::ResultInsets => Self::ResultSource,
+            Self::ResultInset => Self::ResultInsets,
         }
     }
 }
@@ -134,10 +146,18 @@ impl Inner {
             Self::IncludeUsage => matches!(place, Place::Options),
             Self::UserId => matches!(place, Place::Metadata),
             Self::Role | Self::ToolCalls => matches!(place, Place::Message),
-            Self::Content => matches!(place, Place::Message | Place::Block),
+            Self::Content => matches!(
+                place,
+                Place::Message | Place::Block | Place::Source | Place::ResultSource
+            ),
             Self::Type => matches!(
                 place,
-                Place::Block | Place::Result | Place::Source | Place::ResultSource
+                Place::Block
+                    | Place::Result
+                    | Place::Source
+                    | Place::ResultSource
+                    | Place::Inset
+                    | Place::ResultInset
             ),
             Self::Source => matches!(place, Place::Block | Place::Result),
             Self::MediaType => matches!(place, Place::Source | Place::ResultSource),

@@ -228,11 +228,17 @@ fn openai_usage(usage: &Value) -> (u64, u64, u64, u64, Option<u64>) {
     let written = details["cache_write_tokens"].as_u64().unwrap_or(0);
     // Some services report more cached tokens than tokens: uncached input is then 0.
     let all = usage["prompt_tokens"].as_u64().unwrap_or(0);
+    let output = usage["completion_tokens"].as_u64().unwrap_or(0);
+    // Some services count reasoning in the total alone.
+    let apart = match usage["total_tokens"].as_u64() {
+        Some(total) if total > all + output => total - all - output,
+        _ => 0,
+    };
     (
         all.max(cached + written),
         cached,
         written,
-        usage["completion_tokens"].as_u64().unwrap_or(0),
+        output + apart,
         usage["completion_tokens_details"]["reasoning_tokens"].as_u64(),
     )
 }

@@ -166,6 +166,44 @@ fn recorded_streams_pass_the_tap_with_their_usage_stop_and_end() {
 }
 
 #[test]
+fn ni17_recorded_reasoning_apart_from_the_output_is_counted_once() {
+    let exchanges = exchanges();
+    for (name, output, reasoning) in [
+        // 26 and 227, which is what its `cost_in_usd_ticks` comes to.
+        ("xai-chat-xai-tool-call-chunks", 253, Some(227)),
+        (
+            "gemini-chat-compatible-api-with-tool-calls-without-id",
+            74,
+            None,
+        ),
+        (
+            "gemini-chat-compatible-api-with-tool-calls-without-id-2",
+            34,
+            None,
+        ),
+        ("azure-chat-chat-reasoning", 203, Some(192)),
+    ] {
+        let Some(exchange) = exchanges.iter().find(|it| it.name == name) else {
+            assert!(exchanges.is_empty(), "{name} is missing");
+            return;
+        };
+        let usage = match (&exchange.stream, &exchange.answer) {
+            (Some(body), _) => tap_pieces(exchange.wire, &[body], true).0.usage(),
+            (None, Some(body)) => match tap::whole(exchange.wire, body, &mut Tape::new()) {
+                Some(Whole::Answer(facts)) => facts.usage,
+                _ => panic!("{name}: no answer"),
+            },
+            (None, None) => panic!("{name}: no body"),
+        };
+        assert_eq!(
+            (usage.output, usage.reasoning),
+            (Some(output), reasoning),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn recorded_streams_lose_the_usage_chunk_and_nothing_else_in_the_strip() {
     for (exchange, body) in streams() {
         let expected = without_usage_chunk(&body);

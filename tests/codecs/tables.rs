@@ -319,11 +319,73 @@ fn usage_of_the_openai_wire_is_taken_apart() {
     ];
     for (mut usage, more, mut expected) in cases {
         usage["completion_tokens"] = json!(4);
+        usage["total_tokens"] = json!(usage["prompt_tokens"].as_u64().unwrap() + 4);
         for (name, value) in more.as_object().unwrap() {
             expected[name] = value.clone();
         }
         let found = openai_end(&json!("stop"), &json!({"content": "Hi"}), &usage).1;
         assert_eq!(found, expected, "{usage}");
+    }
+}
+
+#[test]
+fn ni17_reasoning_apart_from_the_output_is_a_part_of_it_and_counted_once() {
+    for (usage, output, thinking) in [
+        // Within the output, as the wire has it.
+        (
+            json!({"prompt_tokens": 9, "completion_tokens": 30, "total_tokens": 39,
+                "completion_tokens_details": {"reasoning_tokens": 20}}),
+            30,
+            json!(20),
+        ),
+        // xAI, and Vertex.
+        (
+            json!({"prompt_tokens": 9, "completion_tokens": 10, "total_tokens": 39,
+                "completion_tokens_details": {"reasoning_tokens": 20}}),
+            30,
+            json!(20),
+        ),
+        // Gemini, which does not say what it is; and where nothing else came of it.
+        (
+            json!({"prompt_tokens": 9, "completion_tokens": 10, "total_tokens": 39}),
+            30,
+            json!(null),
+        ),
+        (
+            json!({"prompt_tokens": 9, "total_tokens": 39}),
+            30,
+            json!(null),
+        ),
+        // Totals that say nothing.
+        (
+            json!({"prompt_tokens": 9, "completion_tokens": 30, "total_tokens": 0}),
+            30,
+            json!(null),
+        ),
+        (
+            json!({"prompt_tokens": 9, "completion_tokens": 30, "total_tokens": "99"}),
+            30,
+            json!(null),
+        ),
+        (
+            json!({"prompt_tokens": 9, "completion_tokens": 30, "total_tokens": null}),
+            30,
+            json!(null),
+        ),
+        // More reasoning than output, without a word of it in the total.
+        (
+            json!({"prompt_tokens": 9, "completion_tokens": 30, "total_tokens": 39,
+                "completion_tokens_details": {"reasoning_tokens": 31}}),
+            30,
+            json!(31),
+        ),
+    ] {
+        let found = openai_end(&json!("stop"), &json!({"content": "Hi"}), &usage).1;
+        assert_eq!(found["output_tokens"], output, "{usage}");
+        assert_eq!(
+            found["output_tokens_details"]["thinking_tokens"], thinking,
+            "{usage}"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use ringway::proxy::endpoint::{Endpoint, classify};
 use ringway::route::header::FORWARDED;
 use ringway::telemetry::exchange::{Exchange, Operation, Outcome};
 use ringway::telemetry::meter::Meter;
+use ringway::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 use ringway::telemetry::{log, scrape};
 use ringway::wire::kind::Wire;
 
@@ -13,7 +14,10 @@ use crate::support::{README, code, codes, names, rows, sorted};
 #[test]
 fn readme_names_every_metric_with_its_type() {
     let facts = scrape::Facts {
-        usage: Some(scrape::UsageFacts::default()),
+        usage: Some(UsageFacts {
+            drain: Some(DrainFacts::default()),
+            ..UsageFacts::default()
+        }),
         store: Some(scrape::StoreFacts::default()),
         shared: Some(scrape::SharedFacts::default()),
         ..scrape::Facts::default()

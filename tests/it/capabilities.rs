@@ -129,6 +129,59 @@ fn ni14_a_model_without_the_capability_is_400_in_both_wires_and_nothing_is_sent(
 }
 
 #[test]
+fn ni16_a_models_own_residency_narrows_what_the_catalogues_say_of_it() {
+    each(|driver| {
+        let provider = Provider::answering(http::json(whole(Wire::OpenAiChat)));
+        let gateway = Setup::new(driver)
+            .server("public_catalogue = true")
+            .provider("here", Wire::OpenAiChat, &provider, "tier = \"own\"\njurisdiction = \"CA\"")
+            .provider("there", Wire::OpenAiChat, &provider, "tier = \"far\"\njurisdiction = \"US\"")
+            .text(&format!(
+                "{FACTS}[prices.\"*\"]\ninput = 1\noutput = 1\n\
+                 [[model]]\nid = \"free\"\ntargets = [\"here/blind\", \"there/seeing\"]\n\
+                 [[model]]\nid = \"bound\"\nalias = [\"also\"]\ntargets = [\"here/blind\", \"there/seeing\"]\n\
+                 residency = {{ jurisdictions = [\"CA\"] }}"
+            ))
+            .start();
+        let vision = |fields: &str, path: &str| -> Vec<(String, Value)> {
+            let shown = list(&gateway, fields);
+            let entries = shown["data"].as_array().unwrap().iter();
+            let told = entries.map(|it| {
+                let id = it["id"].as_str().unwrap().to_owned();
+                (id, it["capabilities"].pointer(path).unwrap().clone())
+            });
+            told.collect()
+        };
+        let told = [("free", true), ("bound", false), ("also", false)];
+        for (fields, path) in [("", "/vision"), (VERSION, "/image_input/supported")] {
+            let mut found = vision(fields, path);
+            found.sort_by_key(|(id, _)| told.iter().position(|(known, _)| known == id));
+            let expected = told.map(|(id, sees)| (id.to_owned(), json!(sees)));
+            assert_eq!(found, expected, "{fields}");
+        }
+        let one = request("GET", "/v1/models/also", "", "");
+        let got = gateway.client().ask(one).json();
+        assert_eq!(got["capabilities"]["vision"], false);
+        let public = request("GET", "/api/billing/models", "", "");
+        let got = gateway.client().ask(public).json();
+        for model in got["models"].as_array().unwrap() {
+            let is_free = model["model_id"] == "free";
+            assert_eq!(model["capabilities"]["vision"], is_free, "{model}");
+            let tiers = if is_free {
+                json!(["own", "far"])
+            } else {
+                json!(["own"])
+            };
+            assert_eq!(model["tiers"], tiers, "{model}");
+            assert_eq!(
+                model["prices"].as_array().unwrap().len(),
+                if is_free { 2 } else { 1 }
+            );
+        }
+    });
+}
+
+#[test]
 fn ni14_a_capable_target_of_the_same_model_is_picked_and_the_order_kept() {
     each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
         for pinned in [false, true] {

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod apart;
+#[cfg(test)]
 mod attempts;
 #[cfg(test)]
 mod bad_input;
@@ -49,9 +51,13 @@ mod hostile;
 #[cfg(test)]
 mod http_manners;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod manage;
 #[cfg(test)]
 mod policy;
 mod quota;
@@ -68,9 +74,13 @@ mod steering;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod store_tls;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telemetry;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

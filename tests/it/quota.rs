@@ -186,6 +186,38 @@ fn each_of_several_answers_is_reserved() {
 }
 
 #[test]
+fn ni17_reasoning_that_a_provider_counts_apart_is_charged_once() {
+    each(|driver| {
+        for client in WIRES {
+            for apart in [false, true] {
+                let completion = if apart { 2 } else { 20 };
+                let usage = format!(
+                    "\"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{completion},\
+                     \"total_tokens\":29,\"completion_tokens_details\":{{\"reasoning_tokens\":18}}}}"
+                );
+                let body = whole(Wire::OpenAiChat);
+                let start = body.find("\"usage\"").unwrap();
+                let body = format!("{}{usage}}}", &body[..start]);
+                let provider = Provider::answering(json(body));
+                let prices =
+                    "[prices.\"up/*\"]\ninput = 10000\noutput = 10000\nreasoning = 20000\n";
+                let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+                    .text(prices)
+                    .key("k", "one", None)
+                    .start();
+                let got = ask(&gateway, client, "k");
+                assert_eq!(got.status, 200, "{}", got.text());
+                let line = gateway.only_line();
+                assert_eq!(line["usage"]["output"], 20, "{line}");
+                assert_eq!(line["usage"]["reasoning"], 18, "{line}");
+                // 9 and 2 at a cent, 18 at two.
+                assert_eq!(line["cost_nanos"], 470_000_000_u64, "{line}");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_place_among_the_running_is_held_until_the_answers_end_or_the_clients() {
     each(|driver| {
         for wire in WIRES {

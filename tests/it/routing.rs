@@ -669,6 +669,45 @@ fn lg10_a_target_that_is_well_again_is_found_by_one_request() {
 }
 
 #[test]
+fn lg10_an_estimate_of_tokens_is_no_probe() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let first = Provider::start(vec![
+            failing("503 Service Unavailable", "", wire),
+            good(wire),
+        ]);
+        let second = Provider::all(good(wire));
+        let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)])
+            .limit("cooldown_ms", 50)
+            .admin_api()
+            .start();
+        assert_eq!(ask(&gateway, wire, "", "").status, 200);
+        wait::until("a half-open circuit", || {
+            let shown = routing(&gateway);
+            (shown["models"][0]["targets"][0]["state"] == "half_open").then_some(())
+        });
+        let count = post(
+            "/v1/messages/count_tokens",
+            "",
+            chat(Wire::AnthropicMessages, MODEL, false),
+        );
+        for _ in 0..3 {
+            let got = gateway.client().ask(&count);
+            assert_eq!(got.status, 200, "{}", got.text());
+            assert_eq!(got.field("x-ringway-estimate"), Some("1"));
+        }
+        assert_eq!(gateway.metric("ringway_probes_total"), 0.0);
+        // The next chat still goes to see.
+        assert_eq!(ask(&gateway, wire, "", "").status, 200);
+        assert_eq!(gateway.metric("ringway_probes_total"), 1.0);
+        assert_eq!((first.requests().len(), second.requests().len()), (2, 1));
+        let lines = gateway.lines(5);
+        assert_eq!(words(&lines[1]), ["priority"]);
+        assert_eq!(words(&lines[4]), ["priority", "probe"]);
+    });
+}
+
+#[test]
 fn lg10_without_a_first_token_in_time_the_next_target_is_asked() {
     each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
         let silent = vec![Step::Request];
@@ -708,6 +747,147 @@ fn lg10_without_a_first_token_in_time_the_next_target_is_asked() {
                 first.wait_over(0);
             }
         }
+    });
+}
+
+/// A stream's head, its start-up frames and so many deltas.
+fn begun(wire: Wire, deltas: usize) -> Vec<u8> {
+    let texts: String = (0..deltas)
+        .map(|at| text(wire, &format!("w{at} "), at == 0))
+        .collect();
+    let frames = [start_up(wire), &*texts].concat();
+    [stream_head(), chunk(frames)].concat()
+}
+
+#[test]
+fn lg10_a_stream_that_is_too_slow_gives_way_to_the_next_target_before_it_is_shown() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        for place in ["limits", "provider", "model"] {
+            let at = |here| match place == here {
+                true => "stream_rate_min = 20\n",
+                false => "",
+            };
+            // Two deltas would be enough.
+            let first = Provider::all(vec![Step::Request, Step::Send(begun(upstream, 1))]);
+            let second = Provider::all(always(stream(events(client))));
+            let mut setup = Setup::new(driver).limit("stream_rate_window_ms", 100);
+            if place == "limits" {
+                setup = setup.limit("stream_rate_min", 20);
+            }
+            let gateway = setup
+                .provider("p0", upstream, &first, at("provider"))
+                .provider("p1", client, &second, "")
+                .text(&format!(
+                    "[[model]]\nid = {MODEL:?}\n{}targets = [\"p0/up\", \"p1/up\"]",
+                    at("model")
+                ))
+                .start();
+            let body = chat(client, MODEL, true);
+            let got = gateway.client().ask(post(path(client), "", body));
+            assert_eq!(
+                (got.status, got.text(), got.end),
+                (200, &*events(client), End::Whole),
+                "{place}"
+            );
+            let line = gateway.only_line();
+            assert_eq!(line["attempts"][0]["fault"], "slow_stream", "{line}");
+            assert_eq!(line["deltas"], 2, "those of the answer alone: {line}");
+            assert_eq!(gateway.metric("ringway_circuits_opened_total"), 1.0);
+            first.wait_over(0);
+        }
+    });
+}
+
+#[test]
+fn lg10_a_stream_is_shown_as_soon_as_it_has_been_fast_enough_or_has_ended() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        // Sixty deltas within a minute: they come at once.
+        let fast = Provider::all(vec![
+            Step::Request,
+            Step::Send(begun(upstream, 60)),
+            Step::Gate,
+            Step::Send(
+                [
+                    chunk([finish(upstream), terminator(upstream)].concat()),
+                    LAST_CHUNK.to_vec(),
+                ]
+                .concat(),
+            ),
+        ]);
+        let short = Provider::all(always(stream(events(upstream))));
+        let other = Provider::all(always(stream(events(client))));
+        let gateway = Setup::new(driver)
+            .limit("stream_rate_min", 1)
+            .limit("stream_rate_window_ms", 60_000)
+            .provider("fast", upstream, &fast, "")
+            .provider("short", upstream, &short, "")
+            .provider("other", client, &other, "")
+            .model("long", &["fast/up", "other/up"])
+            .model("brief", &["short/up", "other/up"])
+            .start();
+        let mut waiting = gateway.client();
+        waiting.send(post(path(client), "", chat(client, "long", true)));
+        let mut got = waiting.head();
+        waiting.until(&mut got, "w59 ");
+        fast.open();
+        waiting.finish(&mut got);
+        assert_eq!((got.status, got.end), (200, End::Whole));
+        assert!(got.text().contains("w0 "), "{}", got.text());
+        let body = chat(client, "brief", true);
+        let got = gateway.client().ask(post(path(client), "", body));
+        assert_eq!((got.status, got.end), (200, End::Whole));
+        assert_eq!(other.connections(), 0);
+        assert_eq!(gateway.metric("ringway_circuits_opened_total"), 0.0);
+    });
+}
+
+#[test]
+fn lg10_a_slow_stream_is_shown_where_nobody_takes_over_and_breaks_are_the_next_targets_until_then()
+{
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let rest = [
+            chunk([finish(wire), terminator(wire)].concat()),
+            LAST_CHUNK.to_vec(),
+        ]
+        .concat();
+        let slow = Provider::all(vec![
+            Step::Request,
+            Step::Send(begun(wire, 1)),
+            Step::Gate,
+            Step::Send(rest),
+            Step::Again,
+        ]);
+        let broken = Provider::all(vec![Step::Request, Step::Send(begun(wire, 1)), Step::Reset]);
+        // It cannot be told what is asked.
+        let deaf = Provider::answering(json(whole(Wire::AnthropicMessages)));
+        let well = Provider::all(always(stream(events(wire))));
+        let gateway = Setup::new(driver)
+            .limit("stream_rate_min", 1000)
+            .limit("stream_rate_window_ms", 100)
+            .provider("slow", wire, &slow, "")
+            .provider("deaf", Wire::AnthropicMessages, &deaf, "")
+            .provider("broken", wire, &broken, "")
+            .provider("well", wire, &well, "stream_rate_min = 0")
+            .model("alone", &["slow/up"])
+            .model("deaf", &["slow/up", "deaf/up"])
+            .model("broken", &["broken/up", "well/up"])
+            .start();
+        for model in ["alone", "deaf"] {
+            let mut waiting = gateway.client();
+            let body = chat(wire, model, true).replacen('{', "{\"logprobs\":true,", 1);
+            waiting.send(post(path(wire), "x-ringway-strict: 1\r\n", body));
+            let mut got = waiting.head();
+            waiting.until(&mut got, "w0 ");
+            slow.open();
+            waiting.finish(&mut got);
+            assert_eq!((got.status, got.end), (200, End::Whole), "{model}");
+        }
+        assert_eq!(deaf.connections(), 0);
+        // One that breaks meanwhile has been shown to nobody.
+        let body = chat(wire, "broken", true);
+        let got = gateway.client().ask(post(path(wire), "", body));
+        assert_eq!((got.text(), got.end), (&*events(wire), End::Whole));
     });
 }
 

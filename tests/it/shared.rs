@@ -32,7 +32,7 @@ const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
 const SCRIPT: &str = include_str!("../../src/store/lease.lua");
 
 fn redis() -> Services {
-    Services::start("redis")
+    Services::start("redis", &[])
 }
 
 /// What a Redis answers to a command.

@@ -1,96 +1,23 @@
 //! Keys that are kept in a store: made, rotated and taken away while gateways run, on both databases.
 
-use core::time::Duration;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Instant;
 
 use ringway::wire::kind::Wire;
 use serde_json::{Value, json};
 
-use crate::support::client::{Answer, End};
+use crate::support::client::End;
 use crate::support::directions::drivers;
 use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::governed::{
+    ADMIN_KEY, BACK, SPREAD, WIRE, api, gateway, made, readiness, secret_of, setup, status,
+    wait_status, wait_store,
+};
 use crate::support::http::{self, LAST_CHUNK, chunk, post, request, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Step, then};
 use crate::support::stores::{Database, KINDS, Kind};
-use crate::support::wait;
 use crate::support::wires::{chat, events, finish, path, start_up, terminator, text, told, whole};
-
-const WIRE: Wire = Wire::OpenAiChat;
-const ADMIN_KEY: &str = "admin-0123456789abcdef";
-/// Longest time until a change is in force everywhere.
-const SPREAD: Duration = Duration::from_secs(1);
-/// Longest time until a store that is back is used again.
-const BACK: Duration = Duration::from_secs(2);
-
-/// A gateway whose keys are in this database.
-fn gateway(database: &Database, provider: &Provider, name: &str) -> Gateway {
-    setup(database, provider, name).start()
-}
-
-fn setup(database: &Database, provider: &Provider, name: &str) -> Setup {
-    let setup = Setup::upstream(drivers()[0], WIRE, provider)
-        .server("admin_key_file = \"admin.key\"")
-        .text(&database.section(&database.snapshot(name)));
-    let file = setup.folder().join("admin.key");
-    fs::write(&file, format!("{ADMIN_KEY}\n")).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    setup
-}
-
-fn api(gateway: &Gateway, method: &str, target: &str, body: &str) -> Answer {
-    let fields = format!("authorization: Bearer {ADMIN_KEY}\r\ncontent-type: application/json\r\n");
-    gateway.admin().ask(request(method, target, &fields, body))
-}
-
-/// A new key: its secret and its id.
-fn made(gateway: &Gateway, wanted: Value) -> (String, String) {
-    let answer = api(gateway, "POST", "/api/keys", &wanted.to_string());
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    secret_of(&answer.json())
-}
-
-fn secret_of(key: &Value) -> (String, String) {
-    let member = |name: &str| key[name].as_str().unwrap().to_owned();
-    (member("key"), member("id"))
-}
-
-fn status(gateway: &Gateway, secret: &str) -> u16 {
-    ask(gateway, secret).status
-}
-
-fn ask(gateway: &Gateway, secret: &str) -> Answer {
-    let fields = format!("authorization: Bearer {secret}\r\n");
-    gateway
-        .client()
-        .ask(post(path(WIRE), &fields, chat(WIRE, MODEL, false)))
-}
-
-/// Waits until a key gets this status, and says how long it took.
-fn wait_status(gateway: &Gateway, secret: &str, expected: u16) -> Duration {
-    let started = Instant::now();
-    wait::until(&format!("status {expected}"), || {
-        (status(gateway, secret) == expected).then_some(())
-    });
-    started.elapsed()
-}
-
-fn readiness(gateway: &Gateway) -> (u16, Value) {
-    let answer = gateway
-        .admin()
-        .ask(request("GET", "/readyz", "connection: close\r\n", ""));
-    (answer.status, answer.json())
-}
-
-fn wait_store(gateway: &Gateway, word: &str) -> Duration {
-    let started = Instant::now();
-    wait::until(&format!("a store that is {word}"), || {
-        (readiness(gateway).1["store"] == word).then_some(())
-    });
-    started.elapsed()
-}
 
 #[test]
 fn a_key_counts_once_it_is_made_and_is_unknown_once_it_is_revoked_but_cuts_no_stream() {
@@ -140,7 +67,7 @@ fn a_key_counts_once_it_is_made_and_is_unknown_once_it_is_revoked_but_cuts_no_st
 }
 
 #[test]
-fn p21_every_replica_and_every_command_tells_the_others_within_a_second() {
+fn every_replica_and_every_command_tells_the_others_within_a_second() {
     for kind in KINDS {
         let database = Database::new(kind);
         let provider = Provider::answering(http::json(whole(WIRE)));
@@ -536,55 +463,6 @@ fn the_api_lists_by_tenant_and_page_and_its_document_is_served() {
         let document = api(&gateway, "GET", "/api/openapi.json", "").json();
         assert_eq!(document["openapi"], "3.1.0");
     }
-}
-
-#[test]
-fn rows_edited_by_hand_are_left_out_and_said_and_the_rest_is_served() {
-    let database = Database::new(Kind::Sqlite);
-    let provider = Provider::answering(http::json(whole(WIRE)));
-    let gateway = gateway(&database, &provider, "one");
-    let mut secrets = Vec::new();
-    for id in ["good", "digest", "rules", "unknown", "time"] {
-        secrets.push(made(&gateway, json!({"tenant": "blue", "id": id})).0);
-    }
-    let edits = rusqlite::Connection::open(database.file()).unwrap();
-    edits
-        .execute_batch(
-            "UPDATE keys SET digest = x'00' WHERE id = 'digest';
-             UPDATE keys SET rules = '{' WHERE id = 'rules';
-             UPDATE keys SET rules = '{\"model\":[]}' WHERE id = 'unknown';
-             UPDATE keys SET expires = -5 WHERE id = 'time';",
-        )
-        .unwrap();
-    assert!(wait_status(&gateway, &secrets[1], 401) < SPREAD);
-    gateway.wait_metric("ringway_store_rows_skipped", 4.0);
-    assert_eq!(status(&gateway, &secrets[0]), 200);
-    for secret in &secrets[2..] {
-        assert_eq!(status(&gateway, secret), 401);
-    }
-    let listed = api(&gateway, "GET", "/api/keys", "").json();
-    assert_eq!(
-        (
-            listed["rows_left_out"].as_u64(),
-            listed["keys"].as_array().unwrap().len()
-        ),
-        (Some(4), 1)
-    );
-    let output = database.keys(&["list"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    for text in [
-        "key \"digest\": digest: expected 32 bytes, found 1",
-        "key \"rules\": rules: ",
-    ] {
-        assert!(told.contains(text), "{told}");
-    }
-    edits
-        .execute_batch("UPDATE keys SET rules = '{}' WHERE id = 'rules'")
-        .unwrap();
-    assert!(
-        wait_status(&gateway, &secrets[2], 200) < SPREAD,
-        "mended, it counts again"
-    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ fn check(text: &str, expected: &str) {
 
 #[test]
 fn rules_read_back_as_they_were_written() {
-    let whole = r#"{"models":["a*","b"],"tiers":[],"relay":["*"],"residency":{"jurisdictions":["CA"],"regions":[]},"metadata":{"team":"x \"y\""}}"#;
+    let whole = r#"{"models":["a*","b"],"tiers":[],"relay":["*"],"residency":{"jurisdictions":["CA"],"regions":["x"]},"metadata":{"team":"x \"y\""}}"#;
     for text in ["{}", r#"{"models":[]}"#, whole] {
         let rules = Rules::parse(text.as_bytes()).unwrap();
         assert_eq!(rules.document(), text);
@@ -34,6 +34,14 @@ fn rules_that_are_none_say_which_member_is_wrong() {
     );
     check(r#"{"metadata":{"a":1}}"#, "metadata: expected a string");
     check(r#"{"metadata":[]}"#, "metadata: expected an object");
+    check(
+        r#"{"residency":{"regions":[]}}"#,
+        "regions: is empty and would leave nothing; leave it out to allow all",
+    );
+    check(
+        r#"{"residency":{}}"#,
+        "residency: restricts nothing; name jurisdictions, regions or providers, or leave it out",
+    );
     check(r#"{"residency":["CA"]}"#, "residency: expected an object");
     check(
         r#"{"residency":{"country":["CA"]}}"#,

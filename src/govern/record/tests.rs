@@ -39,8 +39,9 @@ fn record_of_everything_says_everything() {
             output: Some(2),
             ..Usage::default()
         }),
-        is_estimated: true,
         cost_nanos: Some(12),
+        charged_nanos: Some(13),
+        is_charge_estimated: true,
         status: 200,
         outcome: "complete",
         fault: None,
@@ -61,6 +62,15 @@ fn record_of_everything_says_everything() {
         fault: None,
     };
     let (_, value) = written(&record, &["residency", "tier"], &[tried, Try::default()]);
+    let attempts = json!([
+        {"provider": "up", "model": "claude", "host": "up.example", "address": "127.0.0.1:443",
+         "tls_name": "up.example", "tls_version": "1.3", "started": 5, "duration_us": 6,
+         "status": 200, "fault": null},
+        {"provider": null, "model": null, "host": null, "address": null, "tls_name": null,
+         "tls_version": null, "started": null, "duration_us": 0, "status": null, "fault": null},
+    ]);
+    let usage = json!({"input": 9, "cached": null, "cache_write": null, "output": 2,
+                       "reasoning": null});
     let expected = json!({
         "id": "000000000000000000000000000000a1", "time": 1_700_000_000_123_u64,
         "tenant": "blue", "key_id": "key_0123", "operation": "chat",
@@ -69,17 +79,10 @@ fn record_of_everything_says_everything() {
         "provider": "up", "tier": "managed", "region": "ca-central-1", "jurisdiction": "CA",
         "custody_label": "Bedrock-CA", "credential_source": "platform",
         "custody_path": "NI-CA -> Bedrock-CA",
-        "usage": {"input": 9, "cached": null, "cache_write": null, "output": 2, "reasoning": null,
-                  "estimated": true},
-        "cost_nanos": 12, "status": 200, "outcome": "complete", "fault": null, "stream": true,
+        "usage": usage,
+        "cost_nanos": 12, "charged_nanos": 13, "charge_estimated": true, "status": 200, "outcome": "complete", "fault": null, "stream": true,
         "ttft_us": 7, "duration_us": 8, "refused": ["residency", "tier"],
-        "attempts": [
-            {"provider": "up", "model": "claude", "host": "up.example", "address": "127.0.0.1:443",
-             "tls_name": "up.example", "tls_version": "1.3", "started": 5, "duration_us": 6,
-             "status": 200, "fault": null},
-            {"provider": null, "model": null, "host": null, "address": null, "tls_name": null,
-             "tls_version": null, "started": null, "duration_us": 0, "status": null, "fault": null},
-        ],
+        "attempts": attempts,
         "attempts_left_out": 0,
     });
     let mut expected = expected;
@@ -96,7 +99,7 @@ fn record_of_everything_says_everything() {
 fn what_is_not_known_is_null() {
     let (_, value) = written(&Record::default(), &[], &[]);
     let members = value.as_object().unwrap();
-    assert_eq!(members.len(), 28);
+    assert_eq!(members.len(), 30);
     for name in [
         "tenant",
         "model_asked",
@@ -144,8 +147,9 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             provider: text,
             custody,
             usage: Some(counts),
-            is_estimated: false,
             cost_nanos: Some(u64::MAX),
+            charged_nanos: Some(u64::MAX),
+            is_charge_estimated: false,
             status: u16::MAX,
             outcome: "upstream_error",
             fault: Some("a_word_of_forty_bytes_which_is_too_long"),

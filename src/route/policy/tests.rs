@@ -180,12 +180,24 @@ fn ni9_a_models_residency_holds_for_all_of_its_ids_and_whoever_is_named_as_provi
 #[test]
 fn keys_see_the_targets_that_they_may_use() {
     let plan = plan(&format!("{PROVIDERS}{KEY}tiers = [\"provider_api\"]\n"));
-    let open = |key| -> Vec<bool> {
-        let targets = plan.models[0].targets.iter();
-        targets.map(|target| plan.is_open_to(target, key)).collect()
-    };
-    assert_eq!(open(None), [true; 4]);
-    assert_eq!(open(plan.key(b"foo")), [true, false, false, false]);
+    let targets = &plan.models[0].targets;
+    let open = |key| plan.open(("m", targets), key);
+    assert_eq!(*open(None), **targets);
+    assert_eq!(*open(plan.key(b"foo")), targets[..1]);
+}
+
+#[test]
+fn ni9_a_models_own_residency_closes_targets_for_everyone_and_where_none_is_left_all_are_shown() {
+    for (places, expected) in [("CA", "b d"), ("XX", "a b c d")] {
+        let plan = plan(&format!(
+            "{PROVIDERS}residency = {{ jurisdictions = [{places:?}] }}\nalias = [\"n\"]\n"
+        ));
+        for id in ["m", "n"] {
+            let open = plan.open((id, &plan.models[0].targets), None);
+            let names: Vec<&str> = open.iter().map(|target| &*target.model).collect();
+            assert_eq!(names.join(" "), expected, "{id}");
+        }
+    }
 }
 
 #[test]

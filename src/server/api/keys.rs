@@ -1,25 +1,25 @@
 //! Keys over HTTP. A change is answered once every worker of this process has it.
 
-use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::govern::date;
 use crate::govern::document::{fault, object};
 use crate::govern::fresh::{Randomness, key_id, key_text};
-use crate::govern::key::{Key, check_id, check_tenant};
-use crate::http1::target::decode_id;
+use crate::govern::key::{Key, check_id};
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
 use crate::net::clock;
 use crate::route::client_key::digest_of;
 use crate::server::api::answer::{Refusal, json};
+use crate::server::api::asked::{Body, Named};
 use crate::server::api::gate::Api;
+use crate::server::api::page::Page;
 
 /// `GET /api/keys`: keys by id, revoked ones too, a page at a time.
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    let page = Page::read(query.as_deref().unwrap_or_default())?;
+    let page = Page::of_keys(query.as_deref().unwrap_or_default())?;
     let state = api.governed()?.store()?.load().await?;
     let is_meant = |key: &&Key| {
         let is_tenants = page
@@ -44,7 +44,7 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
 }
 
 /// `POST /api/keys`: a new key, shown this once.
-pub async fn create(State(api): State<Api>, body: Bytes) -> Result<Response, Refusal> {
+pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response, Refusal> {
     let mut key = Key::wanted(&body)?;
     let governed = api.governed()?;
     let random = random()?;
@@ -60,7 +60,7 @@ pub async fn create(State(api): State<Api>, body: Bytes) -> Result<Response, Ref
 }
 
 /// `GET /api/keys/{id}`
-pub async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Refusal> {
+pub async fn show(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
     check_id(&id)?;
     let key = api.governed()?.store()?.find(&id).await?;
     Ok(without_secret(&key))
@@ -70,8 +70,8 @@ pub async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Resp
 /// `overlap`.
 pub async fn rotate(
     State(api): State<Api>,
-    Path(id): Path<String>,
-    body: Bytes,
+    Named(id): Named,
+    Body(body): Body,
 ) -> Result<Response, Refusal> {
     check_id(&id)?;
     let overlap_ms = overlap(&body)?;
@@ -85,7 +85,7 @@ pub async fn rotate(
 }
 
 /// `DELETE /api/keys/{id}`: unknown from now on; what runs is not cut.
-pub async fn revoke(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Refusal> {
+pub async fn revoke(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
     check_id(&id)?;
     let governed = api.governed()?;
     let key = governed.store()?.revoke(&id, clock::unix_millis()).await?;
@@ -134,56 +134,5 @@ fn without_secret(key: &Key) -> Response {
     json(StatusCode::OK, body)
 }
 
-/// Which keys are wanted.
-struct Page {
-    tenant: Option<String>,
-    after: Option<String>,
-    limit: usize,
-}
-
-impl Page {
-    fn read(query: &str) -> Result<Self, Refusal> {
-        let mut page = Self {
-            tenant: None,
-            after: None,
-            limit: LIMIT,
-        };
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let mut decoded = Vec::new();
-            decode_id(value.as_bytes(), &mut decoded);
-            let value = String::from_utf8_lossy(&decoded).into_owned();
-            match name {
-                "tenant" => {
-                    check_tenant(&value)?;
-                    page.tenant = Some(value);
-                }
-                "after" => {
-                    check_id(&value).map_err(|fault| Refusal::invalid("after", fault.text))?;
-                    page.after = Some(value);
-                }
-                "limit" => {
-                    let limit = value
-                        .parse()
-                        .ok()
-                        .filter(|limit| (1..=LIMIT_MAX).contains(limit));
-                    let expected = format!("expected a number from 1 to {LIMIT_MAX}");
-                    page.limit = limit.ok_or_else(|| Refusal::invalid("limit", expected))?;
-                }
-                other => {
-                    let text = "unknown parameter; known: tenant, after, limit";
-                    let shown: String = other.chars().take(64).collect();
-                    return Err(Refusal::invalid(&shown, text));
-                }
-            }
-        }
-        Ok(page)
-    }
-}
-
-/// Keys of a page where nobody says how many.
-const LIMIT: usize = 100;
-/// Most keys of a page.
-const LIMIT_MAX: usize = 1_000;
 /// Longest span.
 const SPAN_BYTES_MAX: usize = 24;

@@ -1,7 +1,10 @@
 //! The API of those who manage the gateway, on the admin listener and under a credential of its own.
 
 pub mod answer;
+pub mod asked;
 pub mod gate;
 pub mod keys;
+pub mod page;
 pub mod routes;
 pub mod routing;
+pub mod tenants;

@@ -7,9 +7,9 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 
 use crate::govern::key::KeyDigest;
-use crate::server::api::answer::json;
+use crate::server::api::answer::{Refusal, json};
 use crate::server::api::gate::{self, Api};
-use crate::server::api::{keys, routing};
+use crate::server::api::{keys, routing, tenants};
 
 /// The API, for those with the credential of this digest; without one it is off.
 pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
@@ -18,23 +18,40 @@ pub fn router(api: Api, digest: Option<KeyDigest>) -> Router {
         router.route(path, methods)
     });
     router
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_path)
         .route_layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route_layer(middleware::from_fn_with_state(digest, gate::admit))
         .with_state(api)
 }
 
-fn routes() -> [(&'static str, MethodRouter<Api>); 5] {
+fn routes() -> [(&'static str, MethodRouter<Api>); 7] {
     [
         ("/api/openapi.json", get(document)),
         ("/api/keys", get(keys::list).post(keys::create)),
         ("/api/keys/{id}", get(keys::show).delete(keys::revoke)),
         ("/api/keys/{id}/rotate", post(keys::rotate)),
+        ("/api/tenants", get(tenants::list)),
+        (
+            "/api/tenants/{name}",
+            get(tenants::show).put(tenants::set).delete(tenants::remove),
+        ),
         ("/api/routing", get(routing::show)),
     ]
 }
 
 async fn document() -> Response {
     json(StatusCode::OK, OPENAPI.as_bytes().to_vec())
+}
+
+async fn wrong_method() -> Refusal {
+    let text = "no such method here; GET /api/openapi.json has those that there are";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text)
+}
+
+async fn unknown_path() -> Refusal {
+    let text = "unknown path; GET /api/openapi.json has those of the API";
+    Refusal::new(StatusCode::NOT_FOUND, text)
 }
 
 /// The API's own description.

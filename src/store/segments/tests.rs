@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::{Found, Journal, read_all};
+use super::{Found, Journal, read_all, sync};
 use crate::govern::journal;
 use crate::limits::{KIB, MIB};
 
@@ -38,7 +38,10 @@ fn what_was_appended_is_there_after_a_restart_and_files_are_their_owners_alone()
     assert_eq!(found, Found::default());
     write(&mut journal, "one");
     write(&mut journal, "two");
-    journal.sync().unwrap();
+    let dirty = journal.take_dirty().unwrap();
+    assert_eq!(dirty.len(), 1);
+    sync(&folder, &dirty).unwrap();
+    assert!(journal.take_dirty().unwrap().is_empty());
     let second = Journal::open(&folder, MIB as u64).map(drop);
     assert!(second.unwrap_err().to_string().contains("another process"));
     drop(journal);

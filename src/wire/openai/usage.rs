@@ -2,6 +2,9 @@
 //!
 //! Here `prompt_tokens` holds everything that went in; the neutral form keeps cached and written
 //! input apart, so both are subtracted on the way in and added on the way out.
+//!
+//! Some services (xAI, Gemini) leave reasoning out of `completion_tokens` and count it in
+//! `total_tokens` alone: output is what the total has beyond the prompt, where that is more.
 
 use crate::chat::usage::Usage;
 use crate::json::tape::Value;
@@ -11,10 +14,12 @@ use crate::json::write::Writer;
 #[must_use]
 pub fn read(usage: Value<'_>) -> Option<Usage> {
     let (mut prompt, mut output, mut reasoning) = (None, None, None);
+    let mut total = None;
     let (mut cached, mut hits, mut plain_cached, mut written) = (None, None, None, None);
     usage.each_member(|name, value| match name {
         b"prompt_tokens" => prompt = value.as_u64(),
         b"completion_tokens" => output = value.as_u64(),
+        b"total_tokens" => total = value.as_u64(),
         b"prompt_cache_hit_tokens" => hits = value.as_u64(),
         b"cached_tokens" => plain_cached = value.as_u64(),
         b"prompt_tokens_details" => {
@@ -32,6 +37,12 @@ pub fn read(usage: Value<'_>) -> Option<Usage> {
     });
     if prompt.is_none() && output.is_none() {
         return None;
+    }
+    let beyond = total
+        .unwrap_or(0)
+        .saturating_sub(prompt.unwrap_or(u64::MAX));
+    if beyond > output.unwrap_or(0) {
+        output = Some(beyond);
     }
     let cache_read = cached.or(hits).or(plain_cached);
     let apart = cache_read.unwrap_or(0).saturating_add(written.unwrap_or(0));

@@ -410,6 +410,19 @@ fn ni14_needs_of_openai_parts_are_seen_in_passing() {
             &[IMAGES],
         ),
         (
+            r#"{"type":"file","file":{"file_data":"\u0064ata\u003aapplication\u002Fpdf;base64,AA"}}"#,
+            &[PDF],
+        ),
+        (
+            r#"{"type":"file","file":{"file_data":"d\u0061ta:im\u0061ge\/png;base64,AA"}}"#,
+            &[IMAGES],
+        ),
+        // What stands for another text is no prefix of this one.
+        (
+            r#"{"type":"file","file":{"file_data":"data:image"}},{"type":"file","file":{"file_data":"\\data:image/png"}}"#,
+            &[],
+        ),
+        (
             r#"{"type":"file","file":{"file_data":"data:text/plain;base64,AA"}}"#,
             &[],
         ),
@@ -462,6 +475,10 @@ fn ni14_needs_of_anthropic_blocks_are_seen_in_passing() {
             r#"{"content":[{"type":"document","source":{"type":"url"}},{"type":"text"}],"type":"tool_result"}"#,
             &[PDF],
         ),
+        (
+            r#"{"type":"document","source":{"media_type":"application\u002fpdf"}}"#,
+            &[PDF],
+        ),
         // What a model says, and what a tool is given, is no content that has to be taken.
         (
             r#"{"type":"tool_use","input":{"type":"image","source":{"type":"url"}}}"#,
@@ -469,6 +486,39 @@ fn ni14_needs_of_anthropic_blocks_are_seen_in_passing() {
         ),
         (
             r#"{"type":"tool_use","input":{"content":[{"type":"image"}]}}"#,
+            &[],
+        ),
+    ] {
+        check_needs(A, &said(parts), expected);
+    }
+}
+
+#[test]
+fn ni14_needs_of_documents_made_of_blocks_are_seen_in_tools_results_too() {
+    for (parts, expected) in [
+        (
+            r#"{"type":"document","source":{"type":"content","content":[{"type":"text"},{"type":"image","source":{"type":"url"}}]}}"#,
+            &[IMAGES][..],
+        ),
+        (
+            r#"{"source":{"content":[{"t\u0079pe":"im\u0061ge"}],"type":"content"},"type":"document"}"#,
+            &[IMAGES],
+        ),
+        (
+            r#"{"type":"tool_result","content":[{"type":"document","source":{"type":"content","content":[{"type":"image"}]}}]}"#,
+            &[IMAGES],
+        ),
+        (
+            r#"{"type":"document","source":{"type":"content","content":"image"}}"#,
+            &[],
+        ),
+        (
+            r#"{"type":"document","source":{"type":"content","content":[{"type":"text","text":"x","content":[{"type":"image"}]},{"source":{"type":"url"},"type":"document"}]}}"#,
+            &[],
+        ),
+        // What is said of an inset is not said of its document.
+        (
+            r#"{"type":"document","source":{"content":[{"type":"url"}],"type":"content"}}"#,
             &[],
         ),
     ] {

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod directions;
 pub(crate) mod flood;
 pub(crate) mod gateway;
+pub(crate) mod governed;
 pub(crate) mod http;
 pub(crate) mod kernel;
 pub(crate) mod program;

@@ -5,7 +5,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
+use ringway::config::material::StoreMaterial;
+use ringway::config::store_place::StorePlace;
+use ringway::store::handle::{Store, block_on};
+use ringway::store::usage::PageQuery;
 use tempfile::TempDir;
+
+use crate::support::certificates::Certified;
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +33,29 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let services = (kind == Kind::Postgres).then(|| Services::start("postgres"));
+        Self::with(
+            folder,
+            (kind == Kind::Postgres).then(|| Services::start("postgres", &[])),
+        )
+    }
+
+    /// A PostgreSQL server that is reached over TCP on this port too, by TLS with this certificate.
+    pub(crate) fn over_tls(certified: &Certified, port: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("server.crt"), &certified.certificate).unwrap();
+        fs::write(folder.path().join("server.key"), &certified.key).unwrap();
+        let place = folder.path().to_str().unwrap().to_owned();
+        let services = Services::start(
+            "postgres",
+            &[
+                ("RINGWAY_POSTGRES_TLS", place),
+                ("RINGWAY_POSTGRES_PORT", port.to_string()),
+            ],
+        );
+        Self::with(folder, Some(services))
+    }
+
+    fn with(folder: TempDir, services: Option<Services>) -> Self {
         let url = match &services {
             Some(services) => services.url.clone(),
             None => format!("sqlite:{}", folder.path().join("ringway.db").display()),
@@ -36,6 +64,14 @@ impl Database {
             url,
             folder,
             services,
+        }
+    }
+
+    /// Which database it is.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.services {
+            Some(_) => Kind::Postgres,
+            None => Kind::Sqlite,
         }
     }
 
@@ -82,11 +118,67 @@ impl Database {
         self.folder.path().join(format!("{name}.snapshot"))
     }
 
+    /// The database itself, as the gateway uses it.
+    pub(crate) fn opened<T>(&self, work: impl AsyncFnOnce(&Store) -> T) -> T {
+        let material = StoreMaterial {
+            place: StorePlace::parse(&self.url, Path::new("")).unwrap(),
+            snapshot: self.snapshot("none"),
+            ca_pem: None,
+        };
+        let work = async {
+            let store = Store::open(&material, false).await.unwrap();
+            work(&store).await
+        };
+        block_on(work).unwrap()
+    }
+
+    /// All usage records in it, the newest first.
+    pub(crate) fn records(&self) -> Vec<serde_json::Value> {
+        self.opened(async |store| {
+            let mut records = Vec::new();
+            let mut query = PageQuery {
+                count: 1_000,
+                ..PageQuery::default()
+            };
+            loop {
+                let page = store.usage_page(&query).await.unwrap();
+                let read = page.records.iter();
+                records.extend(read.map(|it| serde_json::from_str(it).unwrap()));
+                query.behind = page.next;
+                if page.next.is_none() {
+                    return records;
+                }
+            }
+        })
+    }
+
     /// `ringway keys` on this store.
     pub(crate) fn keys(&self, arguments: &[&str]) -> Output {
+        self.command("keys", arguments)
+    }
+
+    /// A command on this store.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
-        command.arg("keys").args(arguments).env_clear();
+        command.arg(name).args(arguments).env_clear();
         command.args(["--store", &self.url]).output().unwrap()
+    }
+
+    /// Does what somebody does by hand.
+    pub(crate) fn edit(&self, statements: &str) {
+        if self.services.is_none() {
+            let file = rusqlite::Connection::open(self.file()).unwrap();
+            file.execute_batch(statements).unwrap();
+            return;
+        }
+        let done = block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls)
+                .await
+                .unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(statements).await
+        });
+        done.unwrap().unwrap();
     }
 
     /// The same, which has to go well; its JSON.
@@ -107,13 +199,12 @@ pub(crate) struct Services {
 
 impl Services {
     /// Starts `postgres` or `redis`.
-    pub(crate) fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str, variables: &[(&str, String)]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/services");
         let mut command = Command::new(script);
-        command
-            .arg(name)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+        command.arg(name);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut services = Self {
             url: String::new(),

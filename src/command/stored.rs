@@ -1,0 +1,191 @@
+//! What the commands on a store share: which store is meant, rules as arguments, tables.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::cli::{BoundsArgs, Exit, StoreArgs};
+use crate::config::environment::Lookup;
+use crate::config::load::load;
+use crate::config::material::StoreMaterial;
+use crate::config::store_place::StorePlace;
+use crate::govern::allowance::Allowance;
+use crate::govern::document::{DocumentFault, fault};
+use crate::govern::key::Tenant;
+use crate::govern::money;
+use crate::govern::residency::Residency;
+use crate::route::compile_key;
+
+/// A store, and what outranks it.
+pub struct Meant {
+    /// The store.
+    pub material: StoreMaterial,
+    /// Tenants of the configuration, where one was named.
+    pub said_tenants: Vec<Tenant>,
+}
+
+/// The store that is meant. What else is wrong with a configuration does not matter here: who manages
+/// keys may not have the providers' ones.
+///
+/// # Errors
+/// None is meant, or the one that is cannot be made out; a line for each fault.
+pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
+    if let Some(url) = &args.store {
+        let place = StorePlace::parse(url, Path::new(""));
+        let place = place.map_err(|text| vec![format!("--store: {text}")])?;
+        let material = StoreMaterial {
+            place,
+            snapshot: Path::new("").to_owned(),
+            ca_pem: None,
+        };
+        return Ok(Meant {
+            material,
+            said_tenants: Vec::new(),
+        });
+    }
+    let Some(path) = &args.config else {
+        let text = "say which store is meant: --config FILE, or --store URL";
+        return Err(vec![text.to_owned()]);
+    };
+    let loaded = load(path, env);
+    if let Some(material) = loaded.material.store {
+        return Ok(Meant {
+            material,
+            said_tenants: compile_key::tenants_alone(loaded.config.tenants),
+        });
+    }
+    let mut lines = loaded.faults.lines();
+    let place = path.display();
+    lines.push(format!(
+        "{place}: no [store] that can be used; add one, such as url = \"sqlite:ringway.db\""
+    ));
+    Err(lines)
+}
+
+/// Says what is wrong, a line for each fault.
+///
+/// # Errors
+/// It cannot be printed.
+pub fn refuse(errors: &mut impl Write, lines: &[String]) -> io::Result<Exit> {
+    for line in lines {
+        writeln!(errors, "{line}")?;
+    }
+    Ok(Exit::Refused)
+}
+
+/// A fault of a member as one of the argument that it came from.
+#[must_use]
+pub fn flag(fault: &DocumentFault) -> String {
+    let name = match fault.member.as_str() {
+        "models" => "model",
+        "tiers" => "tier",
+        "jurisdictions" => "jurisdiction",
+        "regions" => "region",
+        "providers" => "provider",
+        other => other,
+    };
+    format!("--{}: {}", name.replace('_', "-"), fault.text)
+}
+
+/// Bounds of what may be used.
+///
+/// # Errors
+/// The argument that is not as it should be.
+pub fn allowance(args: &BoundsArgs) -> Result<Allowance, DocumentFault> {
+    let dollars = |member, said: &Option<String>| {
+        let read = said.as_ref().map(|said| {
+            let text = "expected dollars, such as 25 or 0.075, nine decimals at most";
+            money::parse(said).ok_or_else(|| fault(member, text))
+        });
+        read.transpose()
+    };
+    Ok(Allowance {
+        requests_per_minute: args.requests_per_minute,
+        tokens_per_minute: args.tokens_per_minute,
+        concurrent: args.concurrent,
+        budget_day: dollars("budget_day", &args.budget_day)?,
+        budget_month: dollars("budget_month", &args.budget_month)?,
+    })
+}
+
+/// Where requests may go.
+#[must_use]
+pub fn residency(args: &BoundsArgs) -> Option<Residency> {
+    let said = Residency {
+        jurisdictions: some(&args.jurisdictions),
+        regions: some(&args.regions),
+        providers: some(&args.providers),
+    };
+    (said != Residency::default()).then_some(said)
+}
+
+/// Texts of an argument that may be given several times.
+#[must_use]
+pub fn some(texts: &[String]) -> Option<Vec<String>> {
+    (!texts.is_empty()).then(|| texts.to_vec())
+}
+
+/// Rules in words, or that there are none.
+#[must_use]
+pub fn joined(words: &[String]) -> String {
+    match words {
+        [] => "none".to_owned(),
+        words => words.join(" "),
+    }
+}
+
+/// Adds the words for a list, if there is one.
+pub fn push_texts(name: &str, texts: Option<&[String]>, words: &mut Vec<String>) {
+    if let Some(texts) = texts {
+        words.push(format!("{name}={}", texts.join(",")));
+    }
+}
+
+/// Adds the words for what bounds keys and tenants.
+pub fn push_bounds(residency: Option<&Residency>, it: &Allowance, words: &mut Vec<String>) {
+    if let Some(residency) = residency {
+        push_texts("jurisdictions", residency.jurisdictions.as_deref(), words);
+        push_texts("regions", residency.regions.as_deref(), words);
+        push_texts("providers", residency.providers.as_deref(), words);
+    }
+    let rates = [
+        ("requests_per_minute", it.requests_per_minute),
+        ("tokens_per_minute", it.tokens_per_minute),
+        ("concurrent", it.concurrent),
+    ];
+    let rates = rates.map(|(name, rate)| (name, rate.map(|rate| rate.to_string())));
+    let budgets = [
+        ("budget_day", it.budget_day),
+        ("budget_month", it.budget_month),
+    ];
+    let budgets = budgets.map(|(name, nanos)| (name, nanos.map(money::show)));
+    for (name, said) in rates.into_iter().chain(budgets) {
+        words.extend(said.map(|said| format!("{name}={said}")));
+    }
+}
+
+/// Prints rows below their heading, columns as wide as they have to be.
+///
+/// # Errors
+/// They cannot be printed.
+pub fn table<const N: usize>(
+    heading: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut all = vec![heading.map(str::to_owned)];
+    all.extend(rows);
+    let mut widths = [0; N];
+    for row in &all {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in all {
+        let cells = row.iter().zip(widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}

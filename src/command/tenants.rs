@@ -1,0 +1,156 @@
+//! `ringway tenants`: what holds for all keys of a tenant, in a store.
+//!
+//! A `[[tenant]]` of the configuration outranks a row of the same name: it is shown in its place, and
+//! cannot be changed here.
+
+use std::io::{self, Write};
+
+use crate::cli::{BoundsArgs, Exit, TenantsAction, TenantsArgs};
+use crate::command::stored::{self, Meant};
+use crate::config::environment::Lookup;
+use crate::govern::document::DocumentFault;
+use crate::govern::key::{
+    Tenant, TenantSource, check_tenant, outranked, said_elsewhere, said_tenant,
+};
+use crate::json::write::Writer;
+use crate::store::error::StoreError;
+use crate::store::handle::{Store, block_on};
+
+/// Does what was asked and prints it to `out`; faults go to `errors`.
+pub fn run(
+    args: &TenantsArgs,
+    env: Lookup<'_>,
+    now_ms: u64,
+    out: &mut impl Write,
+    errors: &mut impl Write,
+) -> io::Result<Exit> {
+    let meant = match stored::meant(&args.store, env) {
+        Ok(meant) => meant,
+        Err(lines) => return stored::refuse(errors, &lines),
+    };
+    let task = match task(&args.action, &meant.said_tenants) {
+        Ok(task) => task,
+        Err(line) => return stored::refuse(errors, &[line]),
+    };
+    let done = match block_on(perform(&meant, &task, now_ms))? {
+        Ok(done) => done,
+        Err(error) => {
+            writeln!(errors, "store {}: {error}", meant.material.place)?;
+            return Ok(Exit::Failed);
+        }
+    };
+    for line in &done.skipped {
+        writeln!(errors, "warning: {line}; left out")?;
+    }
+    match args.store.format.as_str() {
+        "json" => json(&done.tenants, matches!(task, Task::List), out)?,
+        _ => table(&done.tenants, out)?,
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+/// What is to be done, checked.
+enum Task {
+    List,
+    Show(String),
+    Set(Tenant),
+    Remove(String),
+}
+
+#[derive(Default)]
+struct Done {
+    /// Tenants, and where their rules stand.
+    tenants: Vec<(Tenant, TenantSource)>,
+    skipped: Vec<String>,
+}
+
+fn task(action: &TenantsAction, said: &[Tenant]) -> Result<Task, String> {
+    let checked = |name: &str| match check_tenant(name) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(fault) => Err(format!("NAME: {}", fault.text)),
+    };
+    let changeable = |name: &str| match said_tenant(said, name) {
+        None => checked(name),
+        Some(_) => Err(said_elsewhere(name)),
+    };
+    Ok(match action {
+        TenantsAction::List => Task::List,
+        TenantsAction::Show { name } => Task::Show(checked(name)?),
+        TenantsAction::Set { name, rules } => {
+            let name = changeable(name)?;
+            Task::Set(wanted(&name, rules).map_err(|fault| stored::flag(&fault))?)
+        }
+        TenantsAction::Remove { name } => Task::Remove(changeable(name)?),
+    })
+}
+
+fn wanted(name: &str, rules: &BoundsArgs) -> Result<Tenant, DocumentFault> {
+    let tenant = Tenant {
+        name: name.into(),
+        residency: stored::residency(rules),
+        allowance: stored::allowance(rules)?,
+    };
+    // What a row of it would mean: the bounds of a row are those of a tenant.
+    Tenant::parse(name, tenant.document().as_bytes())
+}
+
+async fn perform(meant: &Meant, task: &Task, now_ms: u64) -> Result<Done, StoreError> {
+    let said = &meant.said_tenants;
+    let store = Store::open(&meant.material, matches!(task, Task::Set(_))).await?;
+    let one = |tenant, source| Done {
+        tenants: vec![(tenant, source)],
+        skipped: Vec::new(),
+    };
+    Ok(match task {
+        Task::List => {
+            let state = store.load().await?;
+            Done {
+                tenants: outranked(said, &state.tenants),
+                skipped: state.skipped,
+            }
+        }
+        Task::Show(name) => match said_tenant(said, name) {
+            Some(tenant) => one(tenant.clone(), TenantSource::Configuration),
+            None => one(store.find_tenant(name).await?, TenantSource::Store),
+        },
+        Task::Set(tenant) => {
+            store.set_tenant(tenant, now_ms).await?;
+            one(tenant.clone(), TenantSource::Store)
+        }
+        Task::Remove(name) => {
+            let tenant = store.find_tenant(name).await?;
+            store.remove_tenant(name).await?;
+            one(tenant, TenantSource::Store)
+        }
+    })
+}
+
+fn json(tenants: &[(Tenant, TenantSource)], is_list: bool, out: &mut impl Write) -> io::Result<()> {
+    let mut text = Vec::new();
+    let mut w = Writer::new(&mut text);
+    if is_list {
+        w.open_array();
+    }
+    for (tenant, source) in tenants {
+        tenant.write(*source, &mut w);
+    }
+    if is_list {
+        w.close_array();
+    }
+    text.push(b'\n');
+    out.write_all(&text)
+}
+
+fn table(tenants: &[(Tenant, TenantSource)], out: &mut impl Write) -> io::Result<()> {
+    let rows = tenants.iter().map(|(tenant, source)| {
+        let mut words = Vec::new();
+        stored::push_bounds(tenant.residency.as_ref(), &tenant.allowance, &mut words);
+        [
+            tenant.name.to_string(),
+            source.name().to_owned(),
+            stored::joined(&words),
+        ]
+    });
+    stored::table(["NAME", "SOURCE", "RULES"], rows, out)
+}

@@ -1,0 +1,94 @@
+//! Tenants over HTTP: what holds for all keys of one. A change is answered once every worker of this
+//! process has it.
+//!
+//! A `[[tenant]]` of the configuration outranks a row of the same name: it is shown in its place, and
+//! cannot be changed here.
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::govern::key::{
+    Tenant, TenantSource, check_tenant, outranked, said_elsewhere, said_tenant,
+};
+use crate::json::write::Writer;
+use crate::net::clock;
+use crate::server::api::answer::{Refusal, json};
+use crate::server::api::asked::{Body, Named};
+use crate::server::api::gate::Api;
+use crate::server::api::page::Page;
+use crate::server::governor::Governed;
+
+/// `GET /api/tenants`: tenants by name, a page at a time.
+pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let page = Page::of_tenants(query.as_deref().unwrap_or_default())?;
+    let governed = api.governed()?;
+    let state = governed.store()?.load().await?;
+    let tenants = outranked(governed.said_tenants(), &state.tenants);
+    let after = page.after.as_deref().unwrap_or_default();
+    let mut found = tenants.iter().filter(|(tenant, _)| &*tenant.name > after);
+    let mut body = Vec::with_capacity(1024);
+    let mut w = Writer::new(&mut body);
+    w.open_object().name("tenants").open_array();
+    for (tenant, source) in found.by_ref().take(page.limit) {
+        tenant.write(*source, &mut w);
+    }
+    w.close_array()
+        .name("has_more")
+        .boolean(found.next().is_some());
+    w.name("rows_left_out").number(state.skipped.len() as u64);
+    w.close_object();
+    Ok(json(StatusCode::OK, body))
+}
+
+/// `GET /api/tenants/{name}`
+pub async fn show(State(api): State<Api>, Named(name): Named) -> Result<Response, Refusal> {
+    check_tenant(&name)?;
+    let governed = api.governed()?;
+    if let Some(tenant) = said_tenant(governed.said_tenants(), &name) {
+        return Ok(shown(tenant, TenantSource::Configuration));
+    }
+    let tenant = governed.store()?.find_tenant(&name).await?;
+    Ok(shown(&tenant, TenantSource::Store))
+}
+
+/// `PUT /api/tenants/{name}`: these rules instead of those before; a new tenant where there is none.
+pub async fn set(
+    State(api): State<Api>,
+    Named(name): Named,
+    Body(body): Body,
+) -> Result<Response, Refusal> {
+    check_tenant(&name)?;
+    let tenant = Tenant::parse(&name, &body)?;
+    let governed = api.governed()?;
+    refuse_said(governed, &name)?;
+    let store = governed.store()?;
+    store.set_tenant(&tenant, clock::unix_millis()).await?;
+    governed.applied().await;
+    Ok(shown(&tenant, TenantSource::Store))
+}
+
+/// `DELETE /api/tenants/{name}`: gone, with its revoked keys; one that has others stays.
+pub async fn remove(State(api): State<Api>, Named(name): Named) -> Result<Response, Refusal> {
+    check_tenant(&name)?;
+    let governed = api.governed()?;
+    refuse_said(governed, &name)?;
+    let store = governed.store()?;
+    let tenant = store.find_tenant(&name).await?;
+    store.remove_tenant(&name).await?;
+    governed.applied().await;
+    Ok(shown(&tenant, TenantSource::Store))
+}
+
+fn refuse_said(governed: &Governed, name: &str) -> Result<(), Refusal> {
+    match said_tenant(governed.said_tenants(), name) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::new(StatusCode::CONFLICT, said_elsewhere(name))),
+    }
+}
+
+fn shown(tenant: &Tenant, source: TenantSource) -> Response {
+    let mut body = Vec::new();
+    tenant.write(source, &mut Writer::new(&mut body));
+    json(StatusCode::OK, body)
+}

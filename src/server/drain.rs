@@ -1,0 +1,128 @@
+//! Usage records on their way from the journal to the store, on the control thread.
+//!
+//! Batches of whole records are added to the store, each once by its id; then the place moves on and
+//! the ledger lets segments go that lie before it. What comes between the two by a crash is repeated.
+//! While the store is away the journal keeps what comes, up to its bound.
+
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::json::tape::Tape;
+use crate::limits::MIB;
+use crate::server::governor::Governed;
+use crate::server::ledger::Figures;
+use crate::server::output::Notices;
+use crate::store::error::StoreError;
+use crate::store::handle::Store;
+use crate::store::tail::{Batch, Place, read_on};
+use crate::store::usage_row::UsageRow;
+
+/// What the task works with.
+pub struct Drainer {
+    /// The journal's folder.
+    pub folder: PathBuf,
+    /// What lies before it is in the store.
+    pub place: Place,
+    /// The store, while there is one.
+    pub governed: Governed,
+    /// What others may read.
+    pub figures: Arc<Figures>,
+    /// Says what goes wrong.
+    pub notices: Notices,
+}
+
+impl Drainer {
+    /// Runs for ever.
+    pub async fn run(mut self) {
+        let mut is_failing = false;
+        loop {
+            // The governor says when it is away.
+            let Ok(store) = self.governed.store() else {
+                sleep(RETRY).await;
+                continue;
+            };
+            let drained = self.drain(&store).await;
+            self.tell(&drained, &mut is_failing);
+            match drained {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.figures.written.notified().await;
+                    sleep(GATHER).await;
+                }
+                Err(_) => sleep(RETRY).await,
+            }
+        }
+    }
+
+    /// Adds one batch to the store; whether there was any.
+    async fn drain(&mut self, store: &Store) -> Result<bool, StoreError> {
+        let (folder, place) = (self.folder.clone(), self.place);
+        let read = spawn_blocking(move || read_on(&folder, place, BATCH_BYTES)).await;
+        let read = read.map_err(|_| StoreError::down("was given up"))?;
+        let unread = |error| StoreError::down(format!("the journal cannot be read: {error}"));
+        let Batch { records, next } = read.map_err(unread)?;
+        let mut tape = Tape::new();
+        let rows = records.iter();
+        let rows: Vec<UsageRow> = rows
+            .filter_map(|record| UsageRow::read(record, &mut tape))
+            .collect();
+        let (count, added) = (records.len(), rows.len());
+        drop(records);
+        if added > 0 {
+            store.add_usage(rows).await?;
+        }
+        if added < count {
+            let unread = count - added;
+            self.notices.say(format!(
+                "usage records: {unread} of another program were left out of the store"
+            ));
+        }
+        if next != self.place {
+            self.moved(next).await?;
+        }
+        self.figures
+            .drained
+            .fetch_add(added as u64, Ordering::Relaxed);
+        Ok(count > 0)
+    }
+
+    async fn moved(&mut self, next: Place) -> Result<(), StoreError> {
+        let folder = self.folder.clone();
+        let kept = spawn_blocking(move || next.keep(&folder)).await;
+        let kept = kept.map_err(|_| StoreError::down("was given up"))?;
+        kept.map_err(|error| StoreError::down(format!("their place cannot be kept: {error}")))?;
+        self.place = next;
+        self.figures.moved(next);
+        Ok(())
+    }
+
+    /// Says once that the store does not take records, and once that it does again.
+    fn tell(&self, drained: &Result<bool, StoreError>, is_failing: &mut bool) {
+        match drained {
+            Err(error) if !*is_failing => {
+                self.figures.drain_failures.fetch_add(1, Ordering::Relaxed);
+                self.notices.say(format!(
+                    "usage records: {error}; they wait in the journal, which gives up its oldest \
+                     past its bound"
+                ));
+            }
+            Ok(_) if *is_failing => self
+                .notices
+                .say("usage records: the store takes them again"),
+            Ok(_) | Err(_) => {}
+        }
+        *is_failing = drained.is_err();
+    }
+}
+
+/// What is added together.
+const BATCH_BYTES: usize = MIB;
+/// How long records gather for a batch.
+const GATHER: Duration = Duration::from_millis(100);
+/// Between two tries at a store that is away or refuses.
+const RETRY: Duration = Duration::from_millis(250);

@@ -1,0 +1,235 @@
+//! Reading a usage journal from a place on, beside the process that writes to it; and the file that
+//! keeps the place.
+//!
+//! Nothing is locked. A frame that is being written is not whole yet and comes next time. Segments
+//! that are gone are passed over.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::govern::journal::{Frames, HEAD_BYTES};
+use crate::limits::RECORD_BYTES_MAX;
+use crate::store::segments::{Segment, list, path};
+
+/// A place between two frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Number of the segment.
+    pub number: u64,
+    /// Bytes of it that lie before.
+    pub offset: u64,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Payloads, in their order.
+    pub records: Vec<Vec<u8>>,
+    /// The place behind them.
+    pub next: Place,
+}
+
+impl Place {
+    /// The place that is kept in a folder with these segments, oldest first. Where none is kept, or
+    /// one that they do not have, all of them lie behind it.
+    #[must_use]
+    pub fn load(folder: &Path, segments: &[Segment]) -> Self {
+        let text = fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+        let mut numbers = text.split_ascii_whitespace().map(str::parse);
+        let (Some(Ok(number)), Some(Ok(offset))) = (numbers.next(), numbers.next()) else {
+            return Self::default();
+        };
+        match segments.last() {
+            Some(last) if last.number > number => Self { number, offset },
+            // What a loss of power took from its end was read before.
+            Some(last) if last.number == number => Self {
+                number,
+                offset: offset.min(last.length),
+            },
+            Some(_) | None => Self::default(),
+        }
+    }
+
+    /// Keeps the place. After a loss of power it may be one before: what lies between is read again.
+    ///
+    /// # Errors
+    /// The file system's own.
+    pub fn keep(self, folder: &Path) -> io::Result<()> {
+        let (new, kept) = (folder.join(FILE_NEW), folder.join(FILE));
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&new)?;
+        writeln!(file, "{} {}", self.number, self.offset)?;
+        fs::rename(new, kept)
+    }
+}
+
+/// The first whole frames behind a place: those of `bytes_max` bytes of one segment. Without any the
+/// place stays, or is in a later segment.
+///
+/// # Errors
+/// The folder or a segment cannot be read.
+pub fn read_on(folder: &Path, from: Place, bytes_max: usize) -> io::Result<Batch> {
+    // Segments first: what is appended to one that has a successor was there when it was read.
+    let segments = list(folder)?;
+    let mut next = from;
+    let mut bytes = Vec::new();
+    for segment in segments.iter().filter(|it| it.number >= from.number) {
+        if segment.number > next.number {
+            let number = segment.number;
+            next = Place { number, offset: 0 };
+        }
+        let file = match File::open(path(folder, segment.number)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        loop {
+            fill(&file, next.offset, bytes_max, &mut bytes)?;
+            let mut frames = Frames::new(&bytes);
+            let records: Vec<_> = frames.by_ref().map(<[u8]>::to_vec).collect();
+            if !records.is_empty() {
+                next.offset += frames.end() as u64;
+                return Ok(Batch { records, next });
+            }
+            if bytes.len() < bytes_max {
+                break;
+            }
+            // All of it is damaged, but for what may begin at its end.
+            next.offset += (bytes_max - FRAME_BYTES_MAX) as u64;
+        }
+    }
+    Ok(Batch {
+        records: Vec::new(),
+        next,
+    })
+}
+
+/// Reads up to `most` bytes from a place of a file.
+fn fill(file: &File, from: u64, most: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    bytes.resize(most, 0);
+    let mut length = 0;
+    while let Some(room) = bytes.get_mut(length..).filter(|room| !room.is_empty()) {
+        match file.read_at(room, from + length as u64) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(length);
+    Ok(())
+}
+
+const FILE: &str = "drained";
+const FILE_NEW: &str = "drained.new";
+/// Longest frame.
+const FRAME_BYTES_MAX: usize = HEAD_BYTES + RECORD_BYTES_MAX;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
+    use super::{Place, read_on};
+    use crate::govern::journal;
+    use crate::limits::KIB;
+    use crate::store::segments::{Journal, Segment, list};
+
+    const BATCH: usize = 16 * KIB;
+
+    fn write(journal: &mut Journal, payload: &str) {
+        let mut frame = Vec::new();
+        let start = journal::open(&mut frame);
+        frame.extend_from_slice(payload.as_bytes());
+        assert!(journal::close(&mut frame, start));
+        journal.append(&frame).1.unwrap();
+    }
+
+    fn all(folder: &Path, mut place: Place) -> (Vec<String>, Place) {
+        let mut found = Vec::new();
+        loop {
+            let batch = read_on(folder, place, BATCH).unwrap();
+            place = batch.next;
+            if batch.records.is_empty() {
+                return (found, place);
+            }
+            let texts = batch.records.into_iter().map(String::from_utf8);
+            found.extend(texts.map(Result::unwrap));
+        }
+    }
+
+    #[test]
+    fn every_record_is_read_once_over_all_segments_and_behind_damage() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        let (mut journal, _) = Journal::open(folder, 1 << 20).unwrap();
+        let text = |number: usize| format!("{number}:{}", "x".repeat(number * 70 % 4_000));
+        let (mut expected, mut found, mut at) = (Vec::new(), Vec::new(), Place::default());
+        for number in 0..200 {
+            write(&mut journal, &text(number));
+            expected.push(text(number));
+            if number % 31 == 0 {
+                let (more, next) = all(folder, at);
+                (found, at) = ([found, more].concat(), next);
+                assert_eq!(found, expected);
+            }
+        }
+        assert!(journal.segments().count() > 3);
+        // A frame that is half there is left for later, and passed over once there is more behind.
+        let last = journal.segments().last().unwrap().number;
+        let file = folder.join(format!("{last:016}.usage"));
+        let mut file = fs::OpenOptions::new().append(true).open(file).unwrap();
+        file.write_all(&[&journal::MARK[..], &[7, 0, 0, 0, 1]].concat())
+            .unwrap();
+        let (more, at) = all(folder, at);
+        assert_eq!([found, more].concat(), expected);
+        file.write_all(&vec![b'y'; 3 * BATCH]).unwrap();
+        write(&mut journal, "behind");
+        assert_eq!(all(folder, at).0, ["behind"]);
+    }
+
+    #[test]
+    fn segments_that_are_gone_are_passed_over() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(place.path(), 1 << 20).unwrap();
+        for _ in 0..40 {
+            write(&mut journal, &"x".repeat(4_000));
+        }
+        journal.remove_oldest().unwrap();
+        let left = journal.bytes() / 4_012;
+        assert_eq!(all(place.path(), Place::default()).0.len() as u64, left);
+    }
+
+    #[test]
+    fn place_is_kept_and_one_that_is_not_there_is_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let segment = |number, length| Segment { number, length };
+        let place = Place {
+            number: 7,
+            offset: 30,
+        };
+        let load = |segments: &[Segment]| Place::load(folder.path(), segments);
+        assert_eq!(load(&[segment(7, 90)]), Place::default());
+        place.keep(folder.path()).unwrap();
+        assert_eq!(load(&[segment(6, 9), segment(7, 90)]), place);
+        assert_eq!(load(&[segment(7, 90), segment(8, 0)]), place);
+        let cut = Place {
+            number: 7,
+            offset: 20,
+        };
+        assert_eq!(load(&[segment(7, 20)]), cut, "a loss of power took its end");
+        assert_eq!(load(&[segment(6, 90)]), Place::default());
+        assert_eq!(load(&[]), Place::default());
+        fs::write(folder.path().join("drained"), "7\n").unwrap();
+        assert_eq!(load(&[segment(7, 90)]), Place::default());
+        assert!(list(folder.path()).unwrap().is_empty());
+    }
+}

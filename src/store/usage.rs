@@ -1,0 +1,170 @@
+//! Usage records in the store: added once each, looked up, listed and summed up.
+
+use core::time::Duration;
+use std::collections::HashSet;
+
+use crate::govern::past::Charge;
+use crate::govern::tally::{Column, Filter, Sums, Tally, day_text};
+use crate::store::error::StoreError;
+use crate::store::handle::Store;
+use crate::store::usage_row::{RowId, UsageRow};
+use crate::store::usage_sql::{self, Cell, Statement};
+use crate::store::{postgres_usage, sqlite_usage};
+
+/// Which records a page is of.
+#[derive(Clone, Debug, Default)]
+pub struct PageQuery {
+    /// All of them that count.
+    pub filter: Filter,
+    /// Only those behind this time and id, the newest first.
+    pub behind: Option<(u64, RowId)>,
+    /// At most so many.
+    pub count: usize,
+}
+
+/// Records, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The records as they were written.
+    pub records: Vec<String>,
+    /// Time and id of the last one, where there are more.
+    pub next: Option<(u64, RowId)>,
+}
+
+impl Store {
+    /// Adds rows; those that are there already stay as they are. All of them are on the disk when
+    /// this returns, or none.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn add_usage(&self, rows: Vec<UsageRow>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite_usage::add(sqlite, rows).await,
+            Self::Postgres(postgres) => postgres_usage::add(postgres, &rows).await,
+        }
+    }
+
+    /// A record by its id, of this tenant where one is said.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn usage_record(
+        &self,
+        id: RowId,
+        tenant: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let rows = self
+            .select(usage_sql::one(id, tenant), READ_TIMEOUT)
+            .await?;
+        Ok(rows.into_iter().flatten().next().and_then(Cell::text))
+    }
+
+    /// A page of records.
+    ///
+    /// # Errors
+    /// The store cannot be used, or takes too long.
+    pub async fn usage_page(&self, query: &PageQuery) -> Result<Page, StoreError> {
+        let count = query.count.saturating_add(1);
+        let statement = usage_sql::page(&query.filter, query.behind, count);
+        let mut rows = self.select(statement, READ_TIMEOUT).await?;
+        let has_more = rows.len() > query.count;
+        rows.truncate(query.count);
+        let mut page = Page::default();
+        let mut last = None;
+        for row in rows {
+            let Ok([time, id, record]) = <[Cell; 3]>::try_from(row) else {
+                continue;
+            };
+            last = time.whole().zip(id.id());
+            page.records.extend(record.text());
+        }
+        page.next = last.filter(|_| has_more);
+        Ok(page)
+    }
+
+    /// Adds to a tally what all records come to but those with the ids in `besides`.
+    ///
+    /// # Errors
+    /// The store cannot be used, or takes too long.
+    pub async fn usage_sums(
+        &self,
+        tally: &mut Tally,
+        besides: Vec<RowId>,
+        within: Duration,
+    ) -> Result<(), StoreError> {
+        let columns = tally.columns().to_vec();
+        let statement = usage_sql::sums(tally.filter(), &columns, besides, self.words());
+        for row in self.select(statement, within).await? {
+            let (group, sums) = row.split_at(columns.len());
+            let group = group.iter().zip(&columns);
+            let group: Vec<_> = group.map(|(cell, column)| name_of(cell, *column)).collect();
+            let sums: Vec<u64> = sums.iter().map(|it| it.whole().unwrap_or(0)).collect();
+            if let Ok(sums) = sums.try_into() {
+                let sums = Sums::of(sums);
+                // Without columns there is one row even of no records.
+                if sums.requests > 0 {
+                    tally.add_sums(group, &sums);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of these ids that the store has.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn known_usage(&self, ids: Vec<RowId>) -> Result<HashSet<RowId>, StoreError> {
+        let statement = usage_sql::known(ids, self.words());
+        let rows = self.select(statement, READ_TIMEOUT).await?;
+        Ok(rows.iter().flatten().filter_map(Cell::id).collect())
+    }
+
+    /// What was spent from a day on.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn spent_since(&self, day: u64) -> Result<Vec<Charge>, StoreError> {
+        let rows = self.select(usage_sql::spent(day), READ_TIMEOUT).await?;
+        let rows = rows.into_iter().filter_map(|row| {
+            let [day, tenant, key_id, nanos] = row.try_into().ok()?;
+            Some(Charge {
+                day: day.whole()?,
+                tenant: tenant.text()?,
+                key_id: key_id.text()?,
+                nanos: nanos.whole()?,
+            })
+        });
+        Ok(rows.collect())
+    }
+
+    async fn select(
+        &self,
+        statement: Statement,
+        within: Duration,
+    ) -> Result<Vec<Vec<Cell>>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite_usage::select(sqlite, statement, within).await,
+            Self::Postgres(postgres) => postgres_usage::select(postgres, &statement, within).await,
+        }
+    }
+
+    const fn words(&self) -> usage_sql::Words {
+        match self {
+            Self::Sqlite(_) => sqlite_usage::WORDS,
+            Self::Postgres(_) => postgres_usage::WORDS,
+        }
+    }
+}
+
+/// What a group is called in a column.
+fn name_of(cell: &Cell, column: Column) -> Option<String> {
+    match column {
+        Column::Day => day_text(cell.whole()?.saturating_mul(DAY_MS)),
+        _ => cell.clone().text(),
+    }
+}
+
+const DAY_MS: u64 = 86_400_000;
+/// Longest wait for what somebody asks: nobody's question keeps the store from others for longer.
+const READ_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,0 +1,250 @@
+//! Statements about usage records, put together by what is asked; values never stand in their text.
+//!
+//! Both databases take them but for lists of ids, for which each has its own words.
+
+use crate::govern::tally::{Column, Filter};
+use crate::store::usage_row::{NUMBERS, RowId, TEXTS};
+
+/// A value of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Whole(i64),
+    /// An id.
+    Id(RowId),
+    /// Any number of ids.
+    Ids(Vec<RowId>),
+}
+
+/// A value of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// None.
+    Null,
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Whole(i64),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Cell {
+    /// The text that it is.
+    #[must_use]
+    pub fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null | Self::Whole(_) | Self::Bytes(_) => None,
+        }
+    }
+
+    /// The number that it is, where it is not negative.
+    #[must_use]
+    pub fn whole(&self) -> Option<u64> {
+        match self {
+            Self::Whole(number) => u64::try_from(*number).ok(),
+            Self::Null | Self::Text(_) | Self::Bytes(_) => None,
+        }
+    }
+
+    /// The id that it is.
+    #[must_use]
+    pub fn id(&self) -> Option<RowId> {
+        match self {
+            Self::Bytes(bytes) => bytes.as_slice().try_into().ok(),
+            Self::Null | Self::Text(_) | Self::Whole(_) => None,
+        }
+    }
+}
+
+/// What one database calls what the other calls otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// A condition that an id is among those of the parameter `$`.
+    pub among: &'static str,
+    /// That it is not.
+    pub not_among: &'static str,
+}
+
+/// A statement and its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// Its text; values are `$1`, `$2` and so on.
+    pub text: String,
+    /// What these are.
+    pub values: Vec<Bound>,
+}
+
+impl Statement {
+    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Bound>) {
+        self.text.push_str(" AND ");
+        let mut parts = condition.split('$');
+        self.text.push_str(parts.next().unwrap_or_default());
+        let mut values = values.into_iter();
+        for part in parts {
+            self.values.extend(values.next());
+            self.text.push_str(&format!("${}{part}", self.values.len()));
+        }
+    }
+
+    fn filter(&mut self, filter: &Filter) {
+        self.text.push_str(" FROM usage WHERE TRUE");
+        let texts = [("tenant = $", &filter.tenant), ("key_id = $", &filter.key)];
+        for (condition, said) in texts {
+            if let Some(said) = said {
+                self.and(condition, [Bound::Text(said.clone())]);
+            }
+        }
+        if let Some(model) = &filter.model {
+            let model = || Bound::Text(model.clone());
+            self.and("(model_asked = $ OR model_sent = $)", [model(), model()]);
+        }
+        for (condition, said) in [
+            ("time >= $", filter.since_ms),
+            ("time < $", filter.until_ms),
+        ] {
+            if let Some(said) = said {
+                self.and(condition, [Bound::Whole(whole(said))]);
+            }
+        }
+    }
+}
+
+/// Records behind a place, the newest first: time, id, record.
+#[must_use]
+pub fn page(filter: &Filter, behind: Option<(u64, RowId)>, count: usize) -> Statement {
+    let mut statement = select("SELECT time, id, record".to_owned());
+    statement.filter(filter);
+    if let Some((time, id)) = behind {
+        statement.and(
+            "(time, id) < ($, $)",
+            [Bound::Whole(whole(time)), Bound::Id(id)],
+        );
+    }
+    let order = format!(" ORDER BY time DESC, id DESC LIMIT {count}");
+    statement.text.push_str(&order);
+    statement
+}
+
+/// One record.
+#[must_use]
+pub fn one(id: RowId, tenant: Option<&str>) -> Statement {
+    let mut statement = select("SELECT record".to_owned());
+    let filter = Filter {
+        tenant: tenant.map(str::to_owned),
+        ..Filter::default()
+    };
+    statement.filter(&filter);
+    statement.and("id = $", [Bound::Id(id)]);
+    statement
+}
+
+/// What records come to: the columns, then the sums as [`crate::govern::tally::Sums::of`] takes them.
+/// Records with the ids in `besides` are left out.
+#[must_use]
+pub fn sums(filter: &Filter, columns: &[Column], besides: Vec<RowId>, words: Words) -> Statement {
+    let columns: Vec<&str> = columns
+        .iter()
+        .map(|column| column.member().unwrap_or(DAY))
+        .collect();
+    let no_usage: Vec<String> = NUMBERS[..TOKENS]
+        .iter()
+        .map(|name| format!("{name} IS NULL"))
+        .collect();
+    let sum = |what: &str| format!("CAST(COALESCE(SUM({what}), 0) AS BIGINT)");
+    let count = |condition: &str| sum(&format!("CASE WHEN {condition} THEN 1 ELSE 0 END"));
+    let mut selected: Vec<String> = columns.iter().map(|&column| column.to_owned()).collect();
+    selected.push("COUNT(*)".to_owned());
+    selected.extend(NUMBERS[..=TOKENS].iter().map(|name| sum(name)));
+    selected.push(count(&no_usage.join(" AND ")));
+    selected.push(count("cost_nanos IS NULL"));
+    selected.extend(["charged_nanos", "estimated"].map(sum));
+    let mut statement = select(format!("SELECT {}", selected.join(", ")));
+    statement.filter(filter);
+    if !besides.is_empty() {
+        statement.and(words.not_among, [Bound::Ids(besides)]);
+    }
+    if !columns.is_empty() {
+        let groups = format!(" GROUP BY {}", columns.join(", "));
+        statement.text.push_str(&groups);
+    }
+    statement
+}
+
+/// Those of these ids that are there.
+#[must_use]
+pub fn known(ids: Vec<RowId>, words: Words) -> Statement {
+    let mut statement = select("SELECT id FROM usage WHERE TRUE".to_owned());
+    statement.and(words.among, [Bound::Ids(ids)]);
+    statement
+}
+
+/// What was spent from a day on: day, tenant, key, nano-dollars.
+#[must_use]
+pub fn spent(since_day: u64) -> Statement {
+    let mut statement =
+        select("SELECT day, tenant, key_id, nanos FROM spent WHERE TRUE".to_owned());
+    statement.and("day >= $", [Bound::Whole(whole(since_day))]);
+    statement
+}
+
+/// All columns of `usage`, in the order of `UsageRow`.
+#[must_use]
+pub fn columns() -> String {
+    let names = [&TEXTS[..], &NUMBERS[..]].concat().join(", ");
+    format!("id, time, {names}, estimated, record")
+}
+
+/// A number as databases have it.
+#[must_use]
+pub fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+const fn select(text: String) -> Statement {
+    Statement {
+        text,
+        values: Vec::new(),
+    }
+}
+
+/// The first ones of [`NUMBERS`], which count tokens; the one behind is what they cost.
+const TOKENS: usize = 5;
+/// The day of a record.
+const DAY: &str = "time / 86400000";
+/// Columns of `usage`.
+pub const COLUMNS: usize = TEXTS.len() + NUMBERS.len() + 4;
+
+#[cfg(test)]
+mod tests {
+    use super::{Bound, page};
+    use crate::govern::tally::Filter;
+
+    #[test]
+    fn values_stand_beside_the_text() {
+        let filter = Filter {
+            tenant: Some("a' OR '1".to_owned()),
+            model: Some("m".to_owned()),
+            since_ms: Some(u64::MAX),
+            ..Filter::default()
+        };
+        let statement = page(&filter, Some((7, [1; 16])), 3);
+        let text = "SELECT time, id, record FROM usage WHERE TRUE AND tenant = $1 AND \
+                    (model_asked = $2 OR model_sent = $3) AND time >= $4 AND (time, id) < ($5, $6) \
+                    ORDER BY time DESC, id DESC LIMIT 3";
+        assert_eq!(statement.text, text);
+        let model = Bound::Text("m".to_owned());
+        let expected = [
+            Bound::Text("a' OR '1".to_owned()),
+            model.clone(),
+            model,
+            Bound::Whole(i64::MAX),
+            Bound::Whole(7),
+            Bound::Id([1; 16]),
+        ];
+        assert_eq!(statement.values, expected);
+    }
+}

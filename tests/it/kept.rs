@@ -1,0 +1,306 @@
+//! Usage records in a store: each once, whatever becomes of store and gateway, on both databases.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use ringway::route::client_key::digest_of;
+use ringway::store::segments::read_all;
+use ringway::wire::kind::Wire;
+
+use crate::support::directions::drivers;
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{chunk, json, post, stream_head};
+use crate::support::program::Program;
+use crate::support::provider::Provider;
+use crate::support::script::{Step, once};
+use crate::support::stores::{Database, KINDS, Kind};
+use crate::support::wait;
+use crate::support::wires::{chat, path, start_up, text, whole};
+
+const WIRE: Wire = Wire::OpenAiChat;
+
+/// A gateway with keys `k1` of blue and `k2` of red, whose records go to this database.
+fn setup(database: &Database, provider: &Provider, name: &str) -> Setup {
+    let journal = database.snapshot(name).with_extension("usage");
+    Setup::upstream(drivers()[0], WIRE, provider)
+        .key("k1", "blue", None)
+        .key("k2", "red", None)
+        .text(&database.section(&database.snapshot(name)))
+        .text(&format!("[usage]\njournal = \"{}\"", journal.display()))
+}
+
+/// Asks so often; the ids that were told.
+fn ask(gateway: &Gateway, key: &str, count: usize) -> BTreeSet<String> {
+    let fields = format!("x-api-key: {key}\r\n");
+    let mut client = gateway.client();
+    let ids = (0..count).map(|_| {
+        let got = client.ask(post(path(WIRE), &fields, chat(WIRE, MODEL, false)));
+        assert_eq!(got.status, 200, "{}", got.text());
+        let id = got.field("x-ringway-request-id").unwrap();
+        id.trim_start_matches("rw_").to_owned()
+    });
+    ids.collect()
+}
+
+fn wait_drained(gateway: &Gateway, count: usize) {
+    let expected = f64::from(u32::try_from(count).unwrap());
+    gateway.wait_metric("ringway_usage_drained_total ", expected);
+}
+
+/// Ids in the store, of which none may be there twice.
+fn stored(database: &Database) -> BTreeSet<String> {
+    let records = database.records();
+    let ids: BTreeSet<String> = records
+        .iter()
+        .map(|it| it["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), records.len());
+    ids
+}
+
+#[test]
+fn p33_records_reach_the_store_once_and_over_restarts() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let gateway = setup(&database, &provider, "one").start();
+        let mut ids = ask(&gateway, "k1", 20);
+        wait_drained(&gateway, 20);
+        assert_eq!(stored(&database), ids);
+        gateway.wait_metric("ringway_usage_waiting_bytes ", 0.0);
+        // Whatever the end left in the journal comes with the next start, and nothing again.
+        ids.extend(ask(&gateway, "k2", 5));
+        drop(gateway);
+        let gateway = setup(&database, &provider, "one").start();
+        ids.extend(ask(&gateway, "k1", 1));
+        gateway.wait_metric("ringway_usage_waiting_bytes ", 0.0);
+        wait::until("all of them", || (stored(&database) == ids).then_some(()));
+        drop(gateway);
+        // A place that is lost is the start of the journal: all of it comes again, to no effect.
+        let journal = database.snapshot("one").with_extension("usage");
+        fs::remove_file(journal.join("drained")).unwrap();
+        let gateway = setup(&database, &provider, "one").start();
+        wait_drained(&gateway, 26);
+        assert_eq!(stored(&database), ids, "{kind:?}");
+        // Another replica has a journal of its own.
+        let other = setup(&database, &provider, "two").start();
+        ids.extend(ask(&other, "k2", 3));
+        wait_drained(&other, 3);
+        assert_eq!(stored(&database), ids);
+        let of_red = database.records();
+        let of_red = of_red.iter().filter(|it| it["tenant"] == "red").count();
+        assert_eq!(of_red, 8);
+    }
+}
+
+#[test]
+fn while_the_store_is_away_records_wait_and_are_there_soon_after_it_is_back() {
+    for kind in KINDS {
+        let mut database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let gateway = setup(&database, &provider, "one").start();
+        let mut ids = ask(&gateway, "k1", 3);
+        wait_drained(&gateway, 3);
+        database.kick();
+        database.stop();
+        gateway.wait_metric("ringway_store_up ", 0.0);
+        ids.extend(ask(&gateway, "k1", 30));
+        wait::until("records that wait", || {
+            (gateway.metric("ringway_usage_waiting_bytes ") > 10_000.0).then_some(())
+        });
+        database.start();
+        wait_drained(&gateway, 33);
+        assert_eq!(stored(&database), ids);
+        assert!(gateway.metric("ringway_usage_journal_expired_bytes_total ") < 1.0);
+    }
+}
+
+#[test]
+fn past_its_bound_the_journal_gives_up_what_the_store_has_not_taken_and_counts_it() {
+    let mut database = Database::new(Kind::Sqlite);
+    let provider = Provider::answering(json(whole(WIRE)));
+    let gateway = setup(&database, &provider, "one")
+        .text("journal_bytes_max = 1048576")
+        .start();
+    ask(&gateway, "k1", 1);
+    wait_drained(&gateway, 1);
+    database.stop();
+    gateway.wait_metric("ringway_store_up ", 0.0);
+    let mut asked = 0;
+    while gateway.metric("ringway_usage_journal_expired_bytes_total ") < 1.0 {
+        asked += ask(&gateway, "k1", 100).len();
+        assert!(asked < 5_000, "the journal has no bound");
+    }
+    database.start();
+    gateway.wait_metric("ringway_usage_waiting_bytes ", 0.0);
+    let kept = stored(&database).len();
+    assert!(kept > asked / 2 && kept <= asked, "{kept} of {asked}");
+    let newest = ask(&gateway, "k1", 1);
+    wait::until("what comes now", || {
+        stored(&database).is_superset(&newest).then_some(())
+    });
+}
+
+#[test]
+fn store_that_refuses_records_is_told_and_gets_them_later() {
+    let database = Database::new(Kind::Sqlite);
+    let provider = Provider::answering(json(whole(WIRE)));
+    let gateway = setup(&database, &provider, "one").start();
+    let edits = rusqlite::Connection::open(database.file()).unwrap();
+    edits
+        .execute_batch("ALTER TABLE usage RENAME TO aside")
+        .unwrap();
+    let ids = ask(&gateway, "k1", 4);
+    gateway.wait_metric("ringway_usage_drain_failures_total ", 1.0);
+    assert!(gateway.metric("ringway_usage_waiting_bytes ") > 0.0);
+    edits
+        .execute_batch("ALTER TABLE aside RENAME TO usage")
+        .unwrap();
+    wait_drained(&gateway, 4);
+    assert_eq!(stored(&database), ids);
+    assert!(gateway.metric("ringway_usage_drain_failures_total ") < 2.0);
+}
+
+/// A program whose key `k` has a budget; answers cost 11 cents.
+fn budgeted(journal: &Path, provider: &Provider, sections: &str) -> String {
+    let digest = digest_of(b"k").map(|byte| format!("{byte:02x}")).concat();
+    format!(
+        "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\nlog = \"off\"\n\
+         [usage]\njournal = {journal:?}\n[[provider]]\nname = \"up\"\nkind = \"openai\"\n\
+         base_url = \"http://{}/v1\"\nkey = \"none\"\n\
+         [[model]]\nid = \"{MODEL}\"\ntargets = [\"up/x\"]\n\
+         [prices.\"up/*\"]\ninput = 10000\noutput = 10000\n[budgets]\noutput_tokens_reserved = 10\n\
+         [[key]]\nsha256 = \"{digest}\"\ntenant = \"blue\"\nbudget_month = \"1.20\"\n{sections}",
+        provider.address()
+    )
+}
+
+fn spend(program: &Program) -> u16 {
+    let body = chat(WIRE, MODEL, false);
+    let request = post(path(WIRE), "x-api-key: k\r\n", body);
+    program.client().ask(request).status
+}
+
+fn wait_line(program: &Program, line: &str) {
+    wait::until(line, || {
+        let (_, text) = program.admin("/metrics");
+        text.lines().any(|it| it == line).then_some(())
+    });
+}
+
+fn kill(mut program: Program) {
+    program.signal("KILL");
+    program.exit();
+}
+
+/// Spends all of the budget and dies; the records are in the journal, and in the store if there is
+/// one.
+fn spend_all(config: &str, journal: &Path) {
+    let program = Program::serve(config);
+    let mut asked = 0;
+    loop {
+        asked += 1;
+        match spend(&program) {
+            200 => {}
+            status => break assert_eq!(status, 429),
+        }
+    }
+    assert!((2..=11).contains(&asked), "{asked}");
+    wait::until("the records in the journal", || {
+        let mut count = 0;
+        let _ = read_all(journal, |_| count += 1);
+        (count == asked).then_some(())
+    });
+    if config.contains("[store]") {
+        wait_line(&program, &format!("ringway_usage_drained_total {asked}"));
+    }
+    kill(program);
+}
+
+#[test]
+fn a_budget_that_is_gone_stays_gone_after_sigkill() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = Provider::answering(json(whole(WIRE)));
+    let config = budgeted(folder.path(), &provider, "");
+    spend_all(&config, folder.path());
+    for _ in 0..2 {
+        let program = Program::serve(&config);
+        assert_eq!(spend(&program), 429);
+        kill(program);
+    }
+    // A larger one has what is left of it, from the first request on.
+    let larger = config.replace("\"1.20\"", "\"2.40\"");
+    let program = Program::serve(&larger);
+    assert_eq!(spend(&program), 200);
+    kill(program);
+    fs::remove_dir_all(folder.path()).unwrap();
+    assert_eq!(spend(&Program::serve(&config)), 200, "without records");
+}
+
+#[test]
+fn a_budget_that_is_gone_stays_gone_by_what_the_store_knows_also_when_it_comes_late() {
+    for kind in KINDS {
+        let mut database = Database::new(kind);
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("usage");
+        let provider = Provider::answering(json(whole(WIRE)));
+        let section = database.section(&database.snapshot("one"));
+        let config = budgeted(&journal, &provider, &section);
+        spend_all(&config, &journal);
+        // Both have the same records: they count once.
+        let larger = config.replace("\"1.20\"", "\"2.40\"");
+        let program = Program::serve(&larger);
+        assert_eq!(spend(&program), 200, "{kind:?}");
+        wait_line(&program, "ringway_usage_drained_total 1");
+        kill(program);
+        // Only the store has them.
+        fs::remove_dir_all(&journal).unwrap();
+        let program = Program::serve(&config);
+        assert_eq!(spend(&program), 429, "{kind:?}");
+        kill(program);
+        // It comes late, and then they count beside what was spent until then.
+        fs::remove_dir_all(&journal).unwrap();
+        database.stop();
+        let program = Program::serve(&config);
+        assert_eq!(spend(&program), 200, "nobody knows better");
+        database.start();
+        wait_line(&program, "ringway_store_up 1");
+        assert_eq!(spend(&program), 429, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_an_estimate_charged_is_told_apart_from_what_it_cost() {
+    let database = Database::new(Kind::Sqlite);
+    let begun = [start_up(WIRE), &text(WIRE, "Hel", true)].concat();
+    let broken = vec![
+        Step::Request,
+        Step::Send([stream_head(), chunk(&begun)].concat()),
+        Step::Reset,
+    ];
+    let provider = Provider::start(vec![broken, once(json(whole(WIRE)))]);
+    let gateway = setup(&database, &provider, "one")
+        .text("[prices.\"up/*\"]\ninput = 10000\noutput = 10000")
+        .text("[[tenant]]\nname = \"blue\"\nbudget_month = 100")
+        .start();
+    let fields = "x-api-key: k1\r\n";
+    for streamed in [true, false] {
+        let request = post(path(WIRE), fields, chat(WIRE, MODEL, streamed));
+        assert_eq!(gateway.client().ask(request).status, 200);
+    }
+    wait_drained(&gateway, 2);
+    let records = database.records();
+    let [whole, cut] = records.as_slice() else {
+        panic!("{records:?}");
+    };
+    assert_eq!(whole["cost_nanos"], 110_000_000);
+    assert_eq!(whole["charged_nanos"], 110_000_000);
+    assert_eq!(whole["charge_estimated"], false);
+    assert!(
+        cut["cost_nanos"].is_null() && cut["usage"].is_null(),
+        "{cut}"
+    );
+    assert!(cut["charged_nanos"].as_u64() > Some(10_000_000), "{cut}");
+    assert_eq!(cut["charge_estimated"], true);
+}
