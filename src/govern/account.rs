@@ -217,11 +217,13 @@ impl Account {
 
 impl State {
     fn roll(&mut self, unix_ms: u64) {
-        let (day, month) = (day_of(unix_ms), month_of(unix_ms));
+        let day = day_of(unix_ms);
         // A wall clock that is set back does not give a budget anew.
-        if day > self.spent.day {
-            (self.spent.day, self.spent.on_day) = (day, 0);
+        if day <= self.spent.day {
+            return;
         }
+        (self.spent.day, self.spent.on_day) = (day, 0);
+        let month = month_of(unix_ms);
         if month > self.spent.month {
             (self.spent.month, self.spent.in_month) = (month, 0);
         }

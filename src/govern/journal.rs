@@ -15,6 +15,7 @@
 //! The mark begins and ends with control bytes, which JSON escapes: no payload of ours can look like a
 //! frame, nor can the end of a head with a payload's beginning behind it.
 
+use crate::govern::crc::crc;
 use crate::limits::RECORD_BYTES_MAX;
 
 /// Begins a frame at the end of `out`; the payload is appended behind it. Gives its place.
@@ -146,54 +147,10 @@ fn check(length: [u8; 4], payload: &[u8]) -> u32 {
     !crc(crc(u32::MAX, &length), payload)
 }
 
-/// Eight bytes a step, each through a table of its own: the tables' answers are independent, where
-/// byte after byte waits for the one before.
-fn crc(mut crc: u32, bytes: &[u8]) -> u32 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        let [a, b, c, d, e, f, g, h] = (u64::from_le_bytes(*word) ^ u64::from(crc)).to_le_bytes();
-        let at = |table: usize, byte: u8| TABLES[table][usize::from(byte)];
-        crc = at(7, a) ^ at(6, b) ^ at(5, c) ^ at(4, d) ^ at(3, e) ^ at(2, f) ^ at(1, g) ^ at(0, h);
-    }
-    for byte in rest {
-        crc = TABLES[0][usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8);
-    }
-    crc
-}
-
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0u32; 256]; 8];
-    let (mut byte, mut first) = (0, 0);
-    while byte < 256 {
-        let (mut crc, mut bit) = (first, 0);
-        while bit < 8 {
-            crc = (crc >> 1) ^ (POLYNOMIAL * (crc & 1));
-            bit += 1;
-        }
-        tables[0][byte] = crc;
-        byte += 1;
-        first += 1;
-    }
-    let mut table = 1;
-    while table < 8 {
-        byte = 0;
-        while byte < 256 {
-            let before = tables[table - 1][byte];
-            tables[table][byte] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
-            byte += 1;
-        }
-        table += 1;
-    }
-    tables
-}
-
 /// Begins every frame.
 pub const MARK: &[u8; 4] = b"\x1eRW\x01";
 /// What stands before a payload.
 pub const HEAD_BYTES: usize = 12;
-/// Castagnoli's, its bits reversed.
-const POLYNOMIAL: u32 = 0x82f6_3b78;
-static TABLES: [[u32; 256]; 8] = tables();
 
 #[cfg(test)]
 mod tests;

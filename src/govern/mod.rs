@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod allowance;
+pub mod crc;
 pub mod date;
 pub mod document;
 pub mod estimate;

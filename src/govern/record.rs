@@ -12,7 +12,7 @@ use core::net::SocketAddr;
 use std::io::Write as _;
 
 use crate::chat::usage::Usage;
-use crate::json::write::number_into;
+use crate::json::write::{number_into, plain_into};
 use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
 use crate::wire::kind::Wire;
 
@@ -223,18 +223,30 @@ fn write_tries<'t>(
 fn address(out: &mut Vec<u8>, address: Option<SocketAddr>) {
     out.extend_from_slice(b",\"address\":");
     match address {
+        Some(SocketAddr::V4(address)) => {
+            let [a, b, c, d] = address.ip().octets();
+            for (part, mark) in [(a, b'"'), (b, b'.'), (c, b'.'), (d, b'.')] {
+                out.push(mark);
+                number_into(u64::from(part), out);
+            }
+            out.push(b':');
+            number_into(u64::from(address.port()), out);
+            out.push(b'"');
+        }
         // A vector takes all that is written to it.
-        Some(address) => drop(write!(out, "\"{address}\"")),
+        Some(address @ SocketAddr::V6(_)) => drop(write!(out, "\"{address}\"")),
         None => out.extend_from_slice(b"null"),
     }
 }
 
 /// A number behind the name of its member.
+#[inline]
 fn number(out: &mut Vec<u8>, name: &str, number: u64) {
     out.extend_from_slice(name.as_bytes());
     number_into(number, out);
 }
 
+#[inline]
 fn some_number(out: &mut Vec<u8>, name: &str, known: Option<u64>) {
     out.extend_from_slice(name.as_bytes());
     match known {
@@ -243,12 +255,14 @@ fn some_number(out: &mut Vec<u8>, name: &str, known: Option<u64>) {
     }
 }
 
+#[inline]
 fn flag(out: &mut Vec<u8>, name: &str, flag: bool) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(if flag { b"true" } else { b"false" });
 }
 
 /// A word of ours.
+#[inline]
 fn word(out: &mut Vec<u8>, name: &str, word: Option<&str>) {
     out.extend_from_slice(name.as_bytes());
     let Some(word) = word else {
@@ -272,6 +286,7 @@ fn words(out: &mut Vec<u8>, words: &[&str]) {
 }
 
 /// A text of others.
+#[inline]
 fn text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     out.extend_from_slice(name.as_bytes());
     let Some(value) = value else {
@@ -279,10 +294,7 @@ fn text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
         return;
     };
     out.push(b'"');
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    if value.len() <= RECORD_TEXT_BYTES_MAX && value.iter().all(is_plain) {
-        out.extend_from_slice(value);
-    } else {
+    if value.len() > RECORD_TEXT_BYTES_MAX || !plain_into(value, out) {
         cut_into(value, out);
     }
     out.push(b'"');

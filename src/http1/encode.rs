@@ -49,6 +49,17 @@ pub fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> bool {
     good
 }
 
+/// Appends one value under several names, which are ours. Appends nothing when it holds a control
+/// byte.
+pub fn fields<const COUNT: usize>(out: &mut Vec<u8>, names: [&[u8]; COUNT], value: &[u8]) {
+    let value = grammar::trim(value);
+    if grammar::is_value(value) {
+        for name in names {
+            known_field(out, name, value);
+        }
+    }
+}
+
 /// Appends one field as it was read from a head, or whose name and value are known to be good.
 pub fn known_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     debug_assert!(grammar::is_token(name) && grammar::is_value(value));

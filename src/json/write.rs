@@ -153,20 +153,73 @@ pub fn escape_bytes_into(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a text that is printable ASCII and stands in a JSON string as it is. Of any other nothing is
+/// appended: false.
+#[must_use]
+pub fn plain_into(text: &[u8], out: &mut Vec<u8>) -> bool {
+    let is_plain = is_plain(text);
+    if is_plain {
+        out.extend_from_slice(text);
+    }
+    is_plain
+}
+
+/// Eight bytes at a time, the last of them twice.
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The high bit of some byte is set where one is beyond ASCII, a control byte, a quote or a
+    // backslash.
+    let special = |bytes: [u8; 8]| {
+        let word = u64::from_le_bytes(bytes);
+        let is = |byte: u8| {
+            let differs = word ^ (ONES * u64::from(byte));
+            differs.wrapping_sub(ONES) & !differs
+        };
+        let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+        word | is_control | is(0x7F) | is(b'"') | is(b'\\')
+    };
+    let (words, rest) = text.as_chunks::<8>();
+    let mut last = [b' '; 8];
+    match text.last_chunk() {
+        Some(chunk) => last = *chunk,
+        None => last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from),
+    }
+    let found = words
+        .iter()
+        .fold(special(last), |found, word| found | special(*word));
+    found & (ONES << 7) == 0
+}
+
 /// Appends a whole number in decimal, without the formatting machinery.
 pub fn number_into(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0u8; 20];
+    let mut digits = [[b'0'; 2]; 10];
     let mut start = digits.len();
     loop {
         start -= 1;
-        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
+        digits[start] = PAIRS[usize::try_from(number % 100).unwrap_or_default()];
+        number /= 100;
         if number == 0 {
             break;
         }
     }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    let digits = digits.get(start..).unwrap_or_default().as_flattened();
+    match digits {
+        [b'0', rest @ ..] => out.extend_from_slice(rest),
+        all => out.extend_from_slice(all),
+    }
 }
+
+/// Two digits of each number below a hundred.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [DIGITS[number / 10], DIGITS[number % 10]];
+        number += 1;
+    }
+    pairs
+};
+const DIGITS: &[u8; 10] = b"0123456789";
 
 fn escape_byte(byte: u8, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";

@@ -17,7 +17,7 @@ use crate::govern::account::{
 use crate::govern::money;
 use crate::limits::SHARED_WAIT_MS;
 use crate::net::boxed::boxed;
-use crate::net::timer;
+use crate::net::{buffers, timer};
 use crate::proxy::admitted::{Admission, now};
 use crate::proxy::choice::Asked;
 use crate::proxy::client::Client;
@@ -217,6 +217,7 @@ fn with_standings<'l>(
     };
     let mut voice = *voice;
     if own != OwnLimits::default() {
+        buffers::make_room(lines, voice.frame.extra.len() + RATES_BYTES);
         lines.extend_from_slice(voice.frame.extra);
         own_limits::write(voice.wire, standings, now.unix_ms, lines);
         voice.frame.extra = lines;
@@ -296,3 +297,5 @@ fn message(over: &Over, amount: Amount) -> String {
 }
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// What the lines of all rates take.
+const RATES_BYTES: usize = 512;

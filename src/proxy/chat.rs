@@ -7,6 +7,7 @@
 use crate::chat::error::{ApiError, ErrorKind};
 use crate::http1::method::Method;
 use crate::net::boxed::boxed;
+use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::proxy::admission;
 use crate::proxy::answer::Delivery;
@@ -112,7 +113,9 @@ pub async fn run<'w>(
         asked,
         voice: &voice,
     };
-    run.to_end(client, (&targets, early_ms), exchange).await
+    let step = run.to_end(client, (&targets, early_ms), exchange).await;
+    buffers::give(lines);
+    step
 }
 
 /// What of a prepared request decides how its answer is delivered.

@@ -208,7 +208,8 @@ impl<'r, 'w> Choice<'r, 'w> {
         let mut keys = 0..self.key_count(target);
         Standing {
             place,
-            identity: self.identity(target),
+            identity: target.identity,
+            drawn: 0.0,
             priority: target.priority,
             weight: target.weight,
             is_cooling: keys.all(|key| self.state(target, key) == State::Open),
@@ -231,23 +232,6 @@ impl<'r, 'w> Choice<'r, 'w> {
         plan.price_of(target)?.cost(&usage)
     }
 
-    fn identity(&self, target: &Target) -> u64 {
-        let plan = &self.worker.plan;
-        let provider = plan.provider_of(target).map(|it| &it.name);
-        let stated = plan.stated_of(target).into_iter().flat_map(|it| {
-            [
-                &it.tier,
-                &it.region,
-                &it.jurisdiction,
-                &it.custody_label,
-                &it.credential_source,
-            ]
-        });
-        let names = [provider, Some(&target.model)].into_iter();
-        let names = names.chain(stated.map(Option::as_ref));
-        order::identity(names.map(|name| name.map_or("", |name| &**name)))
-    }
-
     fn key_count(&self, target: &Target) -> usize {
         let provider = self.worker.plan.provider_of(target);
         provider.map_or(1, Provider::key_count)
@@ -264,6 +248,9 @@ impl<'r, 'w> Choice<'r, 'w> {
 
     /// The target that would be first if all were well.
     fn best(&self) -> Option<usize> {
+        if self.standings.iter().all(|it| !it.is_cooling) {
+            return self.standings.first().map(|it| it.place);
+        }
         let mut all = self.standings.clone();
         all.iter_mut().for_each(|it| it.is_cooling = false);
         order::arrange(self.order, self.draw, &mut all);

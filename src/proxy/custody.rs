@@ -14,21 +14,19 @@ pub fn fields(out: &mut Vec<u8>, custody: &Custody, exchange: &Exchange) {
     let trace = exchange.trace.as_ref().map(Text::as_bytes);
     let Some(asked) = &exchange.target else {
         if let Some(trace) = trace {
-            encode::field(out, TRACE_ID, trace);
+            encode::known_field(out, TRACE_ID, trace);
         }
         return;
     };
     out.extend_from_slice(custody.lines(asked.provider, asked.number));
     if let Some(model) = &exchange.model_sent {
-        let names = custody.models.iter().map(|name| name.as_bytes());
-        for name in names.chain([MODEL]) {
-            encode::field(out, name, model.as_bytes());
-        }
+        let [model_name, litellm_name] = custody.models.each_ref().map(|name| name.as_bytes());
+        encode::fields(out, [model_name, litellm_name, MODEL], model.as_bytes());
     }
     encode::field_number(out, RETRIES, u64::from(asked.rank));
     encode::field_number(out, OPTION, asked.option as u64);
     let id = id_text(exchange.id);
-    encode::field(out, TRACE_ID, trace.unwrap_or(id.as_bytes()));
+    encode::known_field(out, TRACE_ID, trace.unwrap_or(id.as_bytes()));
 }
 
 /// The model that served, as its provider knows it.

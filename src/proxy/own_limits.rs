@@ -1,10 +1,9 @@
 //! Rates of the gateway's own on heads of answers, in the client's wire: where a key or tenant has a
 //! limit of a kind, the provider's fields of that kind are ours instead.
 
-use core::fmt::Display;
-
 use crate::govern::account::{Standing, Standings};
-use crate::translate::headers::{duration, rfc3339};
+use crate::http1::encode;
+use crate::translate::headers;
 use crate::wire::kind::Wire;
 
 /// Which kinds of rates are the gateway's.
@@ -28,10 +27,10 @@ impl OwnLimits {
 
 /// Appends how the rates stand, as providers of the wire tell theirs.
 pub fn write(wire: Wire, standings: &Standings, unix_ms: u64, out: &mut Vec<u8>) {
-    for (what, standing) in [
-        ("requests", standings.requests),
-        ("tokens", standings.tokens),
-    ] {
+    let [requests, tokens] = names(wire);
+    for ([limit_name, left_name, reset_name], standing) in
+        [(requests, standings.requests), (tokens, standings.tokens)]
+    {
         let Some(Standing {
             limit,
             remaining,
@@ -40,24 +39,48 @@ pub fn write(wire: Wire, standings: &Standings, unix_ms: u64, out: &mut Vec<u8>)
         else {
             continue;
         };
+        encode::field_number(out, limit_name, limit);
+        encode::field_number(out, left_name, remaining);
+        out.extend_from_slice(reset_name.as_bytes());
+        out.extend_from_slice(b": ");
         let reset_ms = reset.div_ceil(NANOS_PER_MS);
-        let mut field = |measure: &str, value: &dyn Display| {
-            let line = match wire {
-                Wire::OpenAiChat => format!("x-ratelimit-{measure}-{what}: {value}\r\n"),
-                Wire::AnthropicMessages => {
-                    format!("anthropic-ratelimit-{what}-{measure}: {value}\r\n")
-                }
-            };
-            out.extend_from_slice(line.as_bytes());
-        };
-        field("limit", &limit);
-        field("remaining", &remaining);
         match wire {
-            Wire::OpenAiChat => field("reset", &duration(reset_ms)),
+            Wire::OpenAiChat => headers::write_duration(reset_ms, out),
             Wire::AnthropicMessages => {
-                field("reset", &rfc3339(unix_ms.saturating_add(reset_ms)));
+                headers::write_rfc3339(unix_ms.saturating_add(reset_ms), out);
             }
         }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The names of limit, rest and end, for requests and for tokens.
+const fn names(wire: Wire) -> [[&'static str; 3]; 2] {
+    match wire {
+        Wire::OpenAiChat => [
+            [
+                "x-ratelimit-limit-requests",
+                "x-ratelimit-remaining-requests",
+                "x-ratelimit-reset-requests",
+            ],
+            [
+                "x-ratelimit-limit-tokens",
+                "x-ratelimit-remaining-tokens",
+                "x-ratelimit-reset-tokens",
+            ],
+        ],
+        Wire::AnthropicMessages => [
+            [
+                "anthropic-ratelimit-requests-limit",
+                "anthropic-ratelimit-requests-remaining",
+                "anthropic-ratelimit-requests-reset",
+            ],
+            [
+                "anthropic-ratelimit-tokens-limit",
+                "anthropic-ratelimit-tokens-remaining",
+                "anthropic-ratelimit-tokens-reset",
+            ],
+        ],
     }
 }
 

@@ -93,7 +93,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let compiled = providers_of(providers, material.providers, around, faults);
     let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
-    let target_count = number(&mut models);
+    let target_count = number(&mut models, &compiled);
     let known = Known::new(all_facts(&compiled, &models), names.all());
     for (model, said) in models.iter_mut().zip(residencies) {
         model.residency = said.map(|said| known.residency(said, faults));
@@ -217,8 +217,8 @@ fn check_callers(providers: &[SaidProvider], has_keys: bool, faults: &mut Faults
         if let KeySource::Caller(place) = &provider.key
             && has_keys
         {
-            let text = "with [[key]] callers present the gateway's keys, which never go to a \
-                        provider; use key_file or key_env, or take the [[key]]s out";
+            let text = "with [[key]] or [store] callers present the gateway's keys, which never go to \
+                        a provider; use key_file or key_env, or take those out";
             faults.push(place, text);
         }
     }

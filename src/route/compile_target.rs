@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use crate::config::fault::{At, Faults, Place, shown};
 use crate::config::read::no_such;
-use crate::config::schema::{Provider, Stated, Target as Said};
+use crate::config::schema::{Provider as SaidProvider, Stated, Target as Said};
 use crate::limits::MODEL_ID_BYTES_MAX;
+use crate::route::order;
 use crate::route::plan::Model;
 use crate::route::target::{Target, TargetFacts};
+use crate::route::upstream::Provider;
 
 /// Compiles a model's targets, those of a lower priority first; what a target does not state, its
 /// provider may.
@@ -90,16 +92,35 @@ pub(crate) fn facts(first: &Stated, second: &Stated) -> TargetFacts {
     }
 }
 
-/// Numbers the targets: the same one has the same number in every model. Gives their count.
-pub(crate) fn number(models: &mut [Model]) -> usize {
+/// Numbers the targets, and gives each what its names come to: the same one has the same of both in
+/// every model. Gives their count.
+pub(crate) fn number(models: &mut [Model], providers: &[Provider]) -> usize {
     type Same = (usize, Box<str>, Option<Arc<TargetFacts>>);
     let mut numbers: HashMap<Same, usize> = HashMap::new();
     for target in models.iter_mut().flat_map(|model| &mut model.targets) {
         let next = numbers.len();
         let same = (target.provider, target.model.clone(), target.facts.clone());
         target.number = Some(*numbers.entry(same).or_insert(next));
+        if let Some(provider) = providers.get(target.provider) {
+            target.identity = identity(target, provider);
+        }
     }
     numbers.len()
+}
+
+/// What a target's names come to, in the configuration's words: the same in all replicas.
+fn identity(target: &Target, provider: &Provider) -> u64 {
+    let stated = target.facts.as_deref().unwrap_or(&provider.facts);
+    let stated = [
+        &stated.tier,
+        &stated.region,
+        &stated.jurisdiction,
+        &stated.custody_label,
+        &stated.credential_source,
+    ];
+    let stated = stated.map(|said| said.as_deref().unwrap_or_default());
+    let names = [&*provider.name, &*target.model].into_iter();
+    order::identity(names.chain(stated))
 }
 
 /// Reports an id that no client could say.
@@ -124,7 +145,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// The names, each of which is expected once.
-    pub(crate) fn new(providers: &[Provider], faults: &mut Faults) -> Self {
+    pub(crate) fn new(providers: &[SaidProvider], faults: &mut Faults) -> Self {
         if providers.is_empty() && faults.is_empty() {
             let text = "no [[provider]]; name at least one";
             faults.push(&Place::default(), text);

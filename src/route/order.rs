@@ -28,6 +28,8 @@ pub struct Standing {
     pub place: usize,
     /// What its name comes to, see [`identity`].
     pub identity: u64,
+    /// What it has drawn: set and gone by here alone.
+    pub drawn: f64,
     /// Lower ones stand first.
     pub priority: u32,
     /// Its share among those of the same priority; nought: only behind the others.
@@ -64,19 +66,21 @@ impl Draw {
 
 /// Sorts the targets into the order in which they are asked.
 pub fn arrange(order: Order, draw: Draw, standings: &mut [Standing]) {
-    let drawn = |it: &Standing| match order {
-        Order::Priority => 0.0,
-        Order::Weighted | Order::Latency | Order::Throughput | Order::Cost => {
-            score(draw.seed(), it.identity, it.weight)
-        }
-    };
+    for it in &mut *standings {
+        it.drawn = match order {
+            Order::Priority => 0.0,
+            Order::Weighted | Order::Latency | Order::Throughput | Order::Cost => {
+                score(draw.seed(), it.identity, it.weight)
+            }
+        };
+    }
     standings.sort_by(|a, b| {
         let levels = (a.is_cooling, a.priority).cmp(&(b.is_cooling, b.priority));
         let costs = || match order {
             Order::Cost => a.cost().cmp(&b.cost()),
             Order::Priority | Order::Weighted | Order::Latency | Order::Throughput => Equal,
         };
-        let draws = || drawn(a).total_cmp(&drawn(b));
+        let draws = || a.drawn.total_cmp(&b.drawn);
         levels
             .then_with(costs)
             .then_with(draws)

@@ -25,6 +25,9 @@ pub struct Target {
     pub weight: u32,
     /// Lower ones stand first.
     pub priority: u32,
+    /// What its names come to, for draws among targets; nought where a client's id made it, which
+    /// has no rival.
+    pub identity: u64,
     /// The model as a JSON string, quotes included.
     json: Box<[u8]>,
 }
@@ -72,6 +75,7 @@ impl Target {
             facts: None,
             weight: 1,
             priority: 0,
+            identity: 0,
             json: json.into_boxed_slice(),
         }
     }

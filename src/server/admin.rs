@@ -31,7 +31,8 @@ use crate::server::ledger::Figures;
 use crate::server::progress::Progress;
 use crate::server::worker::Ask;
 use crate::telemetry::meter::Meter;
-use crate::telemetry::scrape::{self, Facts, SharedFacts, StoreFacts};
+use crate::telemetry::scrape::{self, Facts};
+use crate::telemetry::scrape_store::{SharedFacts, StoreFacts};
 
 /// What the admin side knows.
 #[derive(Clone)]

@@ -5,7 +5,7 @@
 
 use crate::chat::text::Text;
 use crate::chat::usage::StopReason;
-use crate::json::write::{escape_bytes_into, escape_into, number_into};
+use crate::json::write::{escape_into, number_into, plain_into};
 use crate::limits::LOGGED_ID_BYTES_MAX;
 use crate::telemetry::exchange::Exchange;
 
@@ -266,9 +266,7 @@ fn millis(out: &mut Vec<u8>, nanos: u64) {
 fn text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     let Some(value) = value else { return };
     out.extend_from_slice(name.as_bytes());
-    if value.len() <= LOGGED_ID_BYTES_MAX && value.iter().fold(0, |most, &b| most.max(b)) < 0x7f {
-        escape_bytes_into(value, out);
-    } else {
+    if value.len() > LOGGED_ID_BYTES_MAX || !plain_into(value, out) {
         escape_into(&safe(value), out);
     }
     out.push(b'"');

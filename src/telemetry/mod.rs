@@ -6,11 +6,13 @@
 
 pub mod attempts;
 pub mod exchange;
+pub mod exposition;
 pub mod gaps;
 pub mod log;
 pub mod meter;
 pub mod reasons;
 pub mod ring;
 pub mod scrape;
+pub mod scrape_store;
 pub mod scrape_usage;
 pub mod values;

@@ -5,7 +5,9 @@
 
 use core::fmt::Write as _;
 
+use crate::telemetry::exposition::{Unit, escape, head, histogram, histogram_head, line};
 use crate::telemetry::meter::{LIMITED, Labels, Meter, OTHER, Series};
+use crate::telemetry::scrape_store::{self, SharedFacts, StoreFacts};
 use crate::telemetry::scrape_usage::{self, UsageFacts};
 use crate::telemetry::values::Values;
 use crate::wire::kind::Wire;
@@ -33,34 +35,6 @@ pub struct Facts {
     pub store: Option<StoreFacts>,
     /// The counters that several replicas share, where they do.
     pub shared: Option<SharedFacts>,
-}
-
-/// How the counters do that several replicas share.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SharedFacts {
-    /// They answer.
-    pub is_up: bool,
-    /// How often they went away.
-    pub failures: u64,
-    /// Accounts that were brought up to date, each time.
-    pub orders: u64,
-    /// Requests that had to wait for a lease.
-    pub waits: u64,
-}
-
-/// How a store does.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct StoreFacts {
-    /// It answers.
-    pub is_up: bool,
-    /// The keys in force are its own, not those of a snapshot or of the configuration alone.
-    pub is_current: bool,
-    /// Keys in force.
-    pub keys: u64,
-    /// Rows that make no sense.
-    pub skipped: u64,
-    /// How often it went away.
-    pub failures: u64,
 }
 
 /// Prints all metrics in the text exposition format.
@@ -166,10 +140,10 @@ fn process(out: &mut String, facts: &Facts) {
         );
     }
     if let Some(store) = &facts.store {
-        stores::store(out, store);
+        scrape_store::store(out, store);
     }
     if let Some(shared) = &facts.shared {
-        stores::shared(out, shared);
+        scrape_store::shared(out, shared);
     }
     head(
         out,
@@ -416,66 +390,8 @@ fn label_text(labels: &Labels, facts: &Facts) -> String {
     text
 }
 
-/// What a histogram's values are counted in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    /// Microseconds, printed as seconds.
-    Time,
-    Tokens,
-}
-
-fn histogram(out: &mut String, name: &str, labels: &str, values: &Values, unit: Unit) {
-    let comma = if labels.is_empty() { "" } else { "," };
-    for (text, count) in values.up_to_edges() {
-        let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{text}\"}} {count}");
-    }
-    let _ = writeln!(
-        out,
-        "{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {}",
-        values.count()
-    );
-    if unit == Unit::Tokens {
-        line(out, &format!("{name}_sum"), labels, values.sum());
-    } else {
-        let (whole, micros) = (values.sum() / 1_000_000, values.sum() % 1_000_000);
-        let braces = if labels.is_empty() {
-            String::new()
-        } else {
-            format!("{{{labels}}}")
-        };
-        let _ = writeln!(out, "{name}_sum{braces} {whole}.{micros:06}");
-    }
-    line(out, &format!("{name}_count"), labels, values.count());
-}
-
-fn histogram_head(out: &mut String, name: &str, help: &str) {
-    head(out, name, "histogram", help);
-}
-
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn line(out: &mut String, name: &str, labels: &str, value: u64) {
-    let braces = if labels.is_empty() {
-        String::new()
-    } else {
-        format!("{{{labels}}}")
-    };
-    let _ = writeln!(out, "{name}{braces} {value}");
-}
-
-fn escape(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
-}
-
 /// Longest name of a provider in a label.
 const PROVIDER_LABEL_BYTES_MAX: usize = 32;
-
-mod stores;
 
 #[cfg(test)]
 mod tests {

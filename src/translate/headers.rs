@@ -7,7 +7,7 @@
 //!
 //! Not here: request ids, and headers on the same wire.
 
-use core::fmt::Write as _;
+use crate::json::write::number_into;
 
 use crate::wire::kind::Wire;
 
@@ -42,10 +42,17 @@ fn rate_limit(
     value: &str,
     now_ms: u64,
 ) -> Option<(String, String)> {
+    // Nearly all fields are others: those cost no copy of their name.
+    let start = match wires.0 {
+        Wire::AnthropicMessages => "anthropic-ratelimit-",
+        Wire::OpenAiChat => "x-ratelimit-",
+    };
+    name.get(..start.len())
+        .filter(|it| it.eq_ignore_ascii_case(start))?;
     let name = name.to_ascii_lowercase();
     match wires {
         (Wire::AnthropicMessages, Wire::OpenAiChat) => {
-            let (what, measure) = name.strip_prefix("anthropic-ratelimit-")?.split_once('-')?;
+            let (what, measure) = name.strip_prefix(start)?.split_once('-')?;
             known(what, measure)?;
             let value = match measure {
                 "reset" => duration(rfc3339_ms(value)?.saturating_sub(now_ms)),
@@ -54,7 +61,7 @@ fn rate_limit(
             Some((format!("x-ratelimit-{measure}-{what}"), value))
         }
         (Wire::OpenAiChat, Wire::AnthropicMessages) => {
-            let (measure, what) = name.strip_prefix("x-ratelimit-")?.split_once('-')?;
+            let (measure, what) = name.strip_prefix(start)?.split_once('-')?;
             known(what, measure)?;
             let value = match measure {
                 "reset" => rfc3339(now_ms.checked_add(duration_ms(value)?)?),
@@ -133,27 +140,34 @@ pub fn duration_ms(text: &str) -> Option<u64> {
 /// A duration as OpenAI writes it.
 #[must_use]
 pub fn duration(ms: u64) -> String {
+    text_of(|out| write_duration(ms, out))
+}
+
+/// Appends a duration as OpenAI writes it.
+pub fn write_duration(ms: u64, out: &mut Vec<u8>) {
     if ms < 1000 {
-        return format!("{ms}ms");
+        number_into(ms, out);
+        return out.extend_from_slice(b"ms");
     }
     let (seconds, thousandths) = (ms / 1000, ms % 1000);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let mut text = String::new();
-    // Writing to a string cannot fail.
     if hours > 0 {
-        let _ = write!(text, "{hours}h");
+        number_into(hours, out);
+        out.push(b'h');
     }
     if hours > 0 || minutes > 0 {
-        let _ = write!(text, "{minutes}m");
+        number_into(minutes, out);
+        out.push(b'm');
     }
-    let _ = write!(text, "{seconds}");
+    number_into(seconds, out);
     if thousandths > 0 {
-        let _ = write!(text, ".{thousandths:03}");
-        let kept = text.trim_end_matches('0').len();
-        text.truncate(kept);
+        out.push(b'.');
+        digits(thousandths, 3, out);
+        while out.last() == Some(&b'0') {
+            out.pop();
+        }
     }
-    text.push('s');
-    text
+    out.push(b's');
 }
 
 /// Milliseconds since 1970 of an RFC 3339 time.
@@ -186,11 +200,40 @@ pub fn rfc3339_ms(text: &str) -> Option<u64> {
 /// An RFC 3339 time in UTC, to the second (rounded up: a limit is not open before).
 #[must_use]
 pub fn rfc3339(ms: u64) -> String {
+    text_of(|out| write_rfc3339(ms, out))
+}
+
+/// Appends an RFC 3339 time in UTC, to the second (rounded up).
+pub fn write_rfc3339(ms: u64, out: &mut Vec<u8>) {
     let seconds = ms.div_ceil(1000);
     let (days, clock) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date_of(i64::try_from(days).unwrap_or(0));
-    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let part = |value: i64| value.unsigned_abs();
+    for (value, count, end) in [
+        (part(year), 4, b'-'),
+        (part(month), 2, b'-'),
+        (part(day), 2, b'T'),
+        (clock / 3600, 2, b':'),
+        (clock / 60 % 60, 2, b':'),
+        (clock % 60, 2, b'Z'),
+    ] {
+        digits(value, count, out);
+        out.push(end);
+    }
+}
+
+fn text_of(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut text = Vec::with_capacity(24);
+    write(&mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Appends the last so many digits of a number.
+fn digits(value: u64, count: u32, out: &mut Vec<u8>) {
+    for place in (0..count).rev() {
+        let digit = value / 10u64.pow(place) % 10;
+        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+    }
 }
 
 /// The clock part and the zone's offset in minutes.

@@ -98,6 +98,62 @@ pub fn ringway(port: u16, admin: u16, mock: u16, dir: &Path, telemetry: Telemetr
     )
 }
 
+/// ringway with everything that governs: keys of a store, tiers and residency, limits and budgets of
+/// key and tenant, prices, records of usage, several targets for each model. `database` holds the key.
+#[must_use]
+pub fn governed(port: u16, mock: u16, dir: &Path, database: &Path) -> String {
+    let (dir, database) = (dir.display(), database.display());
+    let stated = "tier = \"managed\"\nregion = \"ca-central-1\"\njurisdiction = \"CA\"\n\
+                  custody_label = \"Mock-CA\"\ncredential_source = \"platform\"\n\
+                  networks = [\"127.0.0.0/8\"]\nforward_headers = [\"x-mock\"]\n";
+    let price = "input = \"1\"\ncached = \"0.1\"\ncache_write = \"1.25\"\noutput = \"5\"\n";
+    let targets = |base: &str| {
+        let all = ["", "-b", "-c"].map(|end| format!("\"{base}{end}\""));
+        format!("order = \"weighted\"\ntargets = [{}]\n", all.join(", "))
+    };
+    let (openai, anthropic) = (
+        targets("openai-mock/a-longer-name-upstream"),
+        targets("anthropic-mock/claude-sonnet-4-5"),
+    );
+    format!(
+        "[server]\nlisten = [\"127.0.0.1:{port}\"]\nadmin = \"off\"\nworkers = 1\n\
+         log = \"{dir}/ringway-{port}.log\"\nserver_timing = false\ncustody_origin = \"NI-CA\"\n\n\
+         [store]\nurl = \"sqlite:{database}\"\n\n[usage]\njournal = \"{dir}/usage-{port}\"\n\n\
+         [[provider]]\nname = \"openai-mock\"\nkind = \"openai-compatible\"\n\
+         base_url = \"http://127.0.0.1:{mock}/v1\"\nkey = \"none\"\nusage = \"inject\"\n{stated}\n\
+         [[provider]]\nname = \"anthropic-mock\"\nkind = \"anthropic-compatible\"\n\
+         base_url = \"http://127.0.0.1:{mock}\"\nkey = \"none\"\n{stated}\n\
+         [[model]]\nid = \"{OPENAI}\"\n{openai}\n[[model]]\nid = \"{ANTHROPIC}\"\n{anthropic}\n\
+         [[tenant]]\nname = \"load\"\nresidency = {{ jurisdictions = [\"CA\", \"US\"] }}\n\
+         requests_per_minute = {MUCH}\ntokens_per_minute = {MUCH}\nconcurrent = {MUCH}\n\
+         budget_day = {MUCH}\nbudget_month = {MUCH}\n\n\
+         [prices.\"openai-mock/*\"]\n{price}\n[prices.\"anthropic-mock/*\"]\n{price}"
+    )
+}
+
+/// The arguments that make the key for it.
+#[must_use]
+pub fn governed_key(database: &Path) -> Vec<String> {
+    let words = "keys create --format json --tenant load --tier managed --jurisdiction CA";
+    let mut args: Vec<String> = words.split(' ').map(str::to_owned).collect();
+    args.extend([
+        "--store".to_owned(),
+        format!("sqlite:{}", database.display()),
+    ]);
+    for bound in [
+        "requests-per-minute",
+        "tokens-per-minute",
+        "concurrent",
+        "budget-day",
+        "budget-month",
+    ] {
+        args.extend([format!("--{bound}"), MUCH.to_string()]);
+    }
+    args
+}
+
+/// More than any load here uses up.
+const MUCH: u64 = 100_000_000;
 /// The model that goes to the OpenAI wire.
 pub const OPENAI: &str = "fast";
 /// The model that goes to the Anthropic wire.

@@ -5,6 +5,7 @@ use std::io;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::clock::{self, SECOND};
@@ -127,13 +128,31 @@ impl Ground {
         let path = self.write(&format!("{name}.toml"), &text)?;
         let args = ["serve", "--driver", driver, "--config", &path];
         let launch = self.launch(&name, program, &args);
-        let routes = Routes {
-            openai: Some(OPENAI.to_owned()),
-            anthropic: Some(ANTHROPIC.to_owned()),
-            openai_translated: Some(ANTHROPIC.to_owned()),
-            anthropic_translated: Some(OPENAI.to_owned()),
-        };
-        self.begin(launch, Sort::Gateway, port, routes).await
+        self.begin(launch, Sort::Gateway, port, own_routes()).await
+    }
+
+    /// Starts ringway with everything that governs; gives the key that it lets in.
+    ///
+    /// # Errors
+    /// A key that cannot be made, a gateway that does not come up.
+    pub async fn governed(&self, program: &Path, driver: &str) -> io::Result<(Contestant, String)> {
+        let port = free_port()?;
+        let name = format!("governed-{driver}");
+        let database = self.dir.join(format!("{name}-{port}.db"));
+        let made = Command::new(program)
+            .args(configs::governed_key(&database))
+            .output()?;
+        let said: serde_json::Value = serde_json::from_slice(&made.stdout)
+            .map_err(|_| io::Error::other(String::from_utf8_lossy(&made.stderr).into_owned()))?;
+        let key = said.get("key").and_then(serde_json::Value::as_str);
+        let key = key.ok_or_else(|| io::Error::other("`keys create` showed no key"))?;
+        let text = configs::governed(port, self.mock, &self.dir, &database);
+        let path = self.write(&format!("{name}.toml"), &text)?;
+        let args = ["serve", "--driver", driver, "--config", &path];
+        let launch = self.launch(&name, program, &args);
+        let routes = own_routes();
+        let contestant = self.begin(launch, Sort::Gateway, port, routes).await?;
+        Ok((contestant, key.to_owned()))
     }
 
     /// Starts nginx.
@@ -269,6 +288,16 @@ impl Ground {
             told: Told::Header,
             started: Some(started),
         })
+    }
+}
+
+/// The models of our own configurations.
+fn own_routes() -> Routes {
+    Routes {
+        openai: Some(OPENAI.to_owned()),
+        anthropic: Some(ANTHROPIC.to_owned()),
+        openai_translated: Some(ANTHROPIC.to_owned()),
+        anthropic_translated: Some(OPENAI.to_owned()),
     }
 }
 

@@ -165,11 +165,71 @@ async fn pair(
     (pace, progress): (&Pace, &Progress),
 ) -> io::Result<Section> {
     let sides = vec![side(scene, one)?, side(scene, two)?];
-    let all = rounds(&shape(scene, pace), &sides, pace.rounds, progress).await?;
+    section = held(section, scene, &sides, (pace, progress)).await?;
+    if let Some(ratio) = section.targets.last().and_then(Told::ratio) {
+        let name = format!("{OURS}-uring");
+        let judged = at_most(&name, what, (100.0 * ratio, "%"), most);
+        section.verdicts.push(judged);
+    }
+    Ok(section)
+}
+
+/// What governance costs, against a gateway that knows one key of its configuration.
+///
+/// # Errors
+/// A gateway that does not come up.
+pub async fn governance(
+    stage: &Stage,
+    pace: &Pace,
+    progress: &Progress,
+) -> io::Result<Vec<Section>> {
+    let mut sections = Vec::new();
+    for (load, unit) in [
+        ("whole", "request"),
+        ("whole-openai-to-anthropic", "request"),
+        ("stream", "event"),
+    ] {
+        let scene = named(load)?;
+        let off = fresh(stage, "uring").await?;
+        let (on, key) = stage.ground.governed(&stage.ringway, "uring").await?;
+        let (target, job) = side(scene, &on)?;
+        let job = Rc::try_unwrap(job).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let sides = vec![side(scene, &off)?, (target, Rc::new(job.with_key(&key)))];
+        let section = Section {
+            name: format!("governance-{load}"),
+            about: "keys of a store, tiers, residency, limits, budgets, prices, usage records and \
+                    three targets, against one key of the configuration and one target"
+                .to_owned(),
+            columns: table::columns(unit, "off"),
+            ..Section::default()
+        };
+        let mut section = held(section, scene, &sides, (pace, progress)).await?;
+        if let Some(ratio) = section.targets.last().and_then(Told::ratio) {
+            let name = format!("{OURS}-uring");
+            let what = format!("all on against off, {load}");
+            section
+                .verdicts
+                .push(at_most(&name, &what, (100.0 * ratio, "%"), 103.0));
+        }
+        sections.push(section);
+        on.end().await;
+        off.end().await;
+    }
+    Ok(sections)
+}
+
+/// The rounds of several sides in turn, the first of which the others are held against.
+async fn held(
+    mut section: Section,
+    scene: &Scene,
+    sides: &[Side],
+    (pace, progress): (&Pace, &Progress),
+) -> io::Result<Section> {
+    let all = rounds(&shape(scene, pace), sides, pace.rounds, progress).await?;
     let mut told: Vec<_> = sides
         .iter()
         .zip(&all)
-        .map(|((target, _), rounds)| tell(&target.name, Unit::Event, rounds))
+        .map(|((target, _), rounds)| tell(&target.name, scene.unit(), rounds))
         .collect();
     let base = told
         .first()
@@ -179,11 +239,6 @@ async fn pair(
         told.against(&base);
     }
     section.rows = told.iter().map(table::row).collect();
-    if let Some(ratio) = told.last().and_then(Told::ratio) {
-        let name = format!("{OURS}-uring");
-        let judged = at_most(&name, what, (100.0 * ratio, "%"), most);
-        section.verdicts.push(judged);
-    }
     section.targets = told;
     table::drop_empty(&mut section);
     Ok(section)

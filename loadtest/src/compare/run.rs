@@ -121,6 +121,11 @@ impl Run {
             let section = facts::telemetry(stage, &self.pace, &self.progress).await?;
             self.told(section);
         }
+        if self.is_long_wanted("governance") && self.next("governance") {
+            for section in facts::governance(stage, &self.pace, &self.progress).await? {
+                self.told(section);
+            }
+        }
         if self.next("system-calls") {
             let section = facts::system_calls(stage).await;
             self.told(section);
@@ -263,9 +268,10 @@ const HELD_BACK: &str = "monoio-http's encoder holds chunks back until 8 KiB hav
 const BASE: &str = "nginx";
 /// Parts beside the kinds of load.
 const FACTS: u64 = FACT_NAMES.len() as u64;
-const FACT_NAMES: [&str; 9] = [
+const FACT_NAMES: [&str; 10] = [
     "memory",
     "telemetry",
+    "governance",
     "system-calls",
     "start",
     "large-bodies",

@@ -109,6 +109,23 @@ impl Request {
     }
 }
 
+impl Job {
+    /// The same request with another key.
+    #[must_use]
+    pub fn with_key(self, key: &str) -> Self {
+        let bytes = String::from_utf8_lossy(&self.bytes);
+        let bytes = bytes.replacen(
+            &format!(": Bearer {KEY}\r"),
+            &format!(": Bearer {key}\r"),
+            1,
+        );
+        Self {
+            bytes: Rc::new(bytes.into_bytes()),
+            ..self
+        }
+    }
+}
+
 /// The key that the load shows.
 pub const KEY: &str = "load-test-key";
 const VERSION: &str = "anthropic-version: 2023-06-01\r\n";
@@ -117,7 +134,7 @@ const VERSION: &str = "anthropic-version: 2023-06-01\r\n";
 mod tests {
     use std::time::Duration;
 
-    use super::{Request, Told};
+    use super::{KEY, Request, Told};
     use crate::http::head;
     use crate::mock::ask::{Ends, script_of};
     use crate::mock::script::Script;
@@ -140,6 +157,7 @@ mod tests {
                 let job = request.job().unwrap();
                 let found = head(&job.bytes).unwrap().unwrap();
                 let body = &job.bytes[found.len..];
+                assert!(job.bytes.windows(KEY.len()).any(|it| it == KEY.as_bytes()));
                 let mut ends = Ends::default();
                 ends.push(body, true);
                 assert_eq!(ends.stream(), stream);
@@ -148,6 +166,10 @@ mod tests {
                 assert_eq!(script, job.expect.script);
                 let json: serde_json::Value = serde_json::from_slice(body).unwrap();
                 assert!(json["messages"].is_array());
+                let other = job.with_key("rw_another");
+                let other = String::from_utf8(other.bytes.to_vec()).unwrap();
+                assert!(other.contains("authorization: Bearer rw_another\r\n"));
+                assert!(!other.contains(KEY));
             }
         }
     }

@@ -73,3 +73,21 @@ fn whole_numbers_of_every_length_are_spelled_as_by_the_standard_library() {
         }
     }
 }
+
+#[test]
+fn plain_texts_are_those_that_need_no_escape_and_that_no_terminal_obeys() {
+    let is_plain = |byte: u8| (b' '..0x7F).contains(&byte) && byte != b'"' && byte != b'\\';
+    for length in 0..20 {
+        for at in 0..length {
+            for byte in 0..=u8::MAX {
+                let mut text = vec![b'a'; length];
+                text[at] = byte;
+                let mut out = b">".to_vec();
+                let taken = plain_into(&text, &mut out);
+                assert_eq!(taken, is_plain(byte), "{byte} at {at} of {length}");
+                assert_eq!(out.len(), if taken { length + 1 } else { 1 });
+            }
+        }
+        assert!(plain_into(&vec![b'~'; length], &mut Vec::new()));
+    }
+}

@@ -6,6 +6,7 @@ fn weighing(weights: &[u32]) -> Vec<Standing> {
     let standings = each.map(|(place, &weight)| Standing {
         place,
         identity: identity(["p", &format!("model-{place}")]),
+        drawn: 0.0,
         priority: 0,
         weight,
         is_cooling: false,

@@ -1,9 +1,37 @@
-//! What `/metrics` tells of databases.
+//! What Prometheus reads of the store of keys, and of the counters that replicas share.
 
-use super::{SharedFacts, StoreFacts, head, line};
+use crate::telemetry::exposition::{head, line};
+
+/// How a store does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoreFacts {
+    /// It answers.
+    pub is_up: bool,
+    /// The keys in force are its own, not those of a snapshot or of the configuration alone.
+    pub is_current: bool,
+    /// Keys in force.
+    pub keys: u64,
+    /// Rows that make no sense.
+    pub skipped: u64,
+    /// How often it went away.
+    pub failures: u64,
+}
+
+/// How the counters do that several replicas share.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SharedFacts {
+    /// They answer.
+    pub is_up: bool,
+    /// How often they went away.
+    pub failures: u64,
+    /// Accounts that were brought up to date, each time.
+    pub orders: u64,
+    /// Requests that had to wait for a lease.
+    pub waits: u64,
+}
 
 /// Metrics of the store that keys are kept in.
-pub(super) fn store(out: &mut String, store: &StoreFacts) {
+pub fn store(out: &mut String, store: &StoreFacts) {
     let lines = [
         (
             "ringway_store_up",
@@ -38,7 +66,7 @@ pub(super) fn store(out: &mut String, store: &StoreFacts) {
 }
 
 /// Metrics of the counters that several replicas share.
-pub(super) fn shared(out: &mut String, shared: &SharedFacts) {
+pub fn shared(out: &mut String, shared: &SharedFacts) {
     let lines = [
         (
             "ringway_shared_up",
