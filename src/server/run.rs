@@ -145,13 +145,8 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
     let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
     let (ledger, drainer) = keep(books, governed.as_ref(), &notices)?;
-    let drivers = spawn_workers(
-        setups,
-        choice(plan.server.driver),
-        &progress,
-        &notices,
-        options,
-    )?;
+    let driver = choice(plan.server.driver);
+    let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
     begin(&mut governor, &mut lender, &senders, &notices);
     let control = Control {
@@ -181,9 +176,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let control = spawn_control(runtime, control, listener.zip(Some(admin)), endpoints)?;
     let admin = admin_bound.as_ref().map(|it| it.address().to_string());
     bound.extend(admin_bound);
-    if options.announce {
-        announce(&notices, &plan, &addresses, admin.as_deref());
-    }
+    announce(options, &notices, &plan, (&addresses, admin.as_deref()));
     Ok(Running {
         addresses,
         admin,
@@ -549,7 +542,15 @@ fn spawn_control(
         .spawn(move || runtime.block_on(control.run(Resolver::new(endpoints), listener)))
 }
 
-fn announce(notices: &Notices, plan: &Plan, addresses: &[Address], admin: Option<&str>) {
+fn announce(
+    options: &Options,
+    notices: &Notices,
+    plan: &Plan,
+    (addresses, admin): (&[Address], Option<&str>),
+) {
+    if !options.announce {
+        return;
+    }
     for address in addresses {
         notices.say(format!("listening on {address}"));
     }
