@@ -707,6 +707,43 @@ fn lg10_an_estimate_of_tokens_is_no_probe() {
     });
 }
 
+#[test]
+fn lg10_a_request_that_its_target_cannot_take_is_no_probe() {
+    each(|driver| {
+        let (client, deaf) = (Wire::OpenAiChat, Wire::AnthropicMessages);
+        let first = Provider::start(vec![
+            failing("503 Service Unavailable", "", deaf),
+            good(deaf),
+        ]);
+        let second = Provider::all(good(client));
+        let gateway = Setup::chain(driver, &[(deaf, &first), (client, &second)])
+            .limit("cooldown_ms", 50)
+            .admin_api()
+            .start();
+        assert_eq!(ask(&gateway, client, "", "").status, 200);
+        wait::until("a half-open circuit", || {
+            let shown = routing(&gateway);
+            (shown["models"][0]["targets"][0]["state"] == "half_open").then_some(())
+        });
+        for _ in 0..3 {
+            let strict = "x-ringway-strict: 1\r\n";
+            let got = ask(&gateway, client, strict, "\"logprobs\":true,");
+            assert_eq!(got.status, 200, "{}", got.text());
+        }
+        assert_eq!(gateway.metric("ringway_probes_total"), 0.0);
+        assert_eq!(first.requests().len(), 1);
+        let shown = routing(&gateway);
+        let target = &shown["models"][0]["targets"][0];
+        assert_eq!(target["state"], "half_open", "{shown}");
+        // Whoever can be told to it goes to see.
+        assert_eq!(ask(&gateway, client, "", "").status, 200);
+        assert_eq!(first.requests().len(), 2);
+        let lines = gateway.lines(5);
+        assert_eq!(words(&lines[3]), ["priority"], "{}", lines[3]);
+        assert_eq!(words(&lines[4]), ["priority", "probe"]);
+    });
+}
+
 /// A model of two targets, and a setting in the limits, at the first one's provider or at the model.
 fn set_at(setup: Setup, (place, line): (&str, &str), targets: [(Wire, &Provider); 2]) -> Setup {
     let at = |here| if place == here { line } else { "" };
