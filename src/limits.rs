@@ -189,6 +189,14 @@ pub const USAGE_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub const USAGE_FLUSH_MS: u64 = 200;
 /// The usage journal, all segments together.
 pub const USAGE_JOURNAL_BYTES_MAX: u64 = 256 * MIB as u64;
+/// Requests of one account that wait for a lease of limits that replicas share.
+pub const SHARED_WAITERS_MAX: usize = 1024;
+/// Longest wait of a request for such a lease.
+pub const SHARED_WAIT_MS: u64 = 500;
+/// Longest wait for an answer of the shared counters, and for a connection to them.
+pub const SHARED_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes of one of their answers that are taken.
+pub const SHARED_ANSWER_BYTES_MAX: usize = 64 * KIB;
 /// After a refusal the client's body is read and dropped for at most this long.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A pooled connection that fails within this time of our write counts as stale.

@@ -1,30 +1,55 @@
-//! `[limits]`: every bound by its own name, with the range it may have.
+//! `[limits]`: every bound by its own name, with the range it may have, and the counters that several
+//! replicas share.
 
 use core::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use crate::config::fault::{Faults, Place};
 use crate::config::fields::Fields;
 use crate::config::node::Node;
+use crate::config::read_store::source;
+use crate::config::schema::{Shared, SharedDown, TextSource};
 use crate::limits::{HEAD_FIELDS_CEILING, KIB, Limits, MIB};
 
 /// Reads `[limits]`; what is not said stays at its default.
-pub fn read(node: Node, path: &str, faults: &mut Faults) -> Limits {
+pub fn read(node: Node, path: &str, faults: &mut Faults) -> (Limits, Option<Shared>) {
     let mut limits = Limits::default();
     let place = Place {
         line: node.line,
         path: path.to_owned(),
     };
     let Some(mut fields) = Fields::new(node, path, faults) else {
-        return limits;
+        return (limits, None);
     };
     for (name, slot, range) in slots(&mut limits) {
         if let Some(said) = fields.whole(name, range) {
             slot.set(said.value);
         }
     }
+    let shared = shared(&mut fields);
     fields.finish();
     relations(&limits, &place, faults);
-    limits
+    (limits, shared)
+}
+
+/// The counters that several replicas share.
+fn shared(fields: &mut Fields<'_>) -> Option<Shared> {
+    let url = source(fields, Some("shared"), ["shared_file", "shared_env"]);
+    let ca_file = fields.text("shared_ca_file");
+    let down = fields.choice("shared_down", &SHARED_DOWN);
+    if url == TextSource::Unsaid {
+        let places = [ca_file.map(|said| said.place), down.map(|said| said.place)];
+        for place in places.into_iter().flatten() {
+            let text = "nothing is shared; say shared = \"redis://…\", or leave this out";
+            fields.faults.push(&place, text);
+        }
+        return None;
+    }
+    Some(Shared {
+        url,
+        ca_file: ca_file.map(|said| said.map(PathBuf::from)),
+        down: down.map_or_else(SharedDown::default, |said| said.value),
+    })
 }
 
 /// One bound, to be set.
@@ -208,6 +233,8 @@ fn relations(limits: &Limits, place: &Place, faults: &mut Faults) {
     }
 }
 
+const SHARED_DOWN: [(&str, SharedDown); 2] =
+    [("local", SharedDown::Local), ("closed", SharedDown::Closed)];
 const K: u64 = KIB as u64;
 const M: u64 = MIB as u64;
 const HEAD: RangeInclusive<u64> = K..=M;

@@ -16,11 +16,16 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::environment::{self, Lookup};
 use crate::config::fault::{At, Faults, Place, shown};
-use crate::config::material::{Credential, Material, ProviderMaterial, StoreMaterial, TlsMaterial};
+use crate::config::material::{
+    Credential, Material, ProviderMaterial, SharedMaterial, StoreMaterial, TlsMaterial,
+};
 use crate::config::node::{Entry, Node, Value};
 use crate::config::read;
-use crate::config::schema::{Config, KeyPlace, KeySource, Provider, Server, Store, TextSource};
+use crate::config::schema::{
+    Config, KeyPlace, KeySource, Provider, Server, Shared, Store, TextSource,
+};
 use crate::config::secret::Secret;
+use crate::config::shared_place::SharedPlace;
 use crate::config::store_place::StorePlace;
 use crate::limits::{CERT_FILE_BYTES_MAX, CONFIG_BYTES_MAX, KEY_FILE_BYTES_MAX};
 
@@ -174,12 +179,14 @@ fn material(config: &Config, folder: &Path, env: Lookup<'_>, faults: &mut Faults
     let journal = config.usage.journal.as_ref();
     let admin_key = sources.admin_key(&config.server.admin_key);
     let store = config.store.as_ref().and_then(|said| sources.store(said));
+    let shared = config.shared.as_ref().and_then(|said| sources.shared(said));
     Material {
         journal: journal.map(|said| folder.join(&said.value)),
         providers,
         tls,
         admin_key,
         store,
+        shared,
         secret_variables: sources.secret_variables,
     }
 }
@@ -265,18 +272,8 @@ impl Sources<'_> {
             .ca_file
             .as_ref()
             .and_then(|file| self.certificates(file));
-        let (text, place) = self.private_text(&said.url)?;
-        let text = text.and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| "the URL is not UTF-8".to_owned())
-        });
-        let url = self.found(text, &place)?;
-        let url = url.trim_end();
-        if matches!(said.url, TextSource::Said(_)) && StorePlace::has_password(url) {
-            let text = "a password stands here for all to read; put the whole URL into a file of mode \
-                        0600 and say url_file, or use url_env";
-            self.faults.push(&place, text);
-        }
-        let parsed = StorePlace::parse(url, self.folder).map_err(str::to_owned);
+        let (url, place) = self.url(&said.url, "url")?;
+        let parsed = StorePlace::parse(url.trim_end(), self.folder).map_err(str::to_owned);
         let store = self.found(parsed, &place)?;
         let beside = match &store {
             StorePlace::Sqlite(path) => path.with_added_extension("snapshot"),
@@ -288,6 +285,37 @@ impl Sources<'_> {
             snapshot: said.map_or(beside, |said| self.folder.join(&said.value)),
             ca_pem,
         })
+    }
+
+    fn shared(&mut self, said: &Shared) -> Option<SharedMaterial> {
+        let ca_pem = said
+            .ca_file
+            .as_ref()
+            .and_then(|file| self.certificates(file));
+        let (url, place) = self.url(&said.url, "shared")?;
+        let parsed = SharedPlace::parse(url.trim_end()).map_err(str::to_owned);
+        Some(SharedMaterial {
+            place: self.found(parsed, &place)?,
+            ca_pem,
+            down: said.down,
+        })
+    }
+
+    /// A URL, in which a password stands only where nobody else reads it; `name` is its member's.
+    fn url(&mut self, source: &TextSource, name: &str) -> Option<(String, Place)> {
+        let (text, place) = self.private_text(source)?;
+        let text = text.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| "the URL is not UTF-8".to_owned())
+        });
+        let url = self.found(text, &place)?;
+        if matches!(source, TextSource::Said(_)) && StorePlace::has_password(&url) {
+            let text = format!(
+                "a password stands here for all to read; put the whole URL into a file of mode 0600 \
+                 and say {name}_file, or use {name}_env"
+            );
+            self.faults.push(&place, text);
+        }
+        Some((url, place))
     }
 
     /// A text that may be a credential, as it stands where it is said to be.

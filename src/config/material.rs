@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
+use crate::config::schema::SharedDown;
 use crate::config::secret::Secret;
+use crate::config::shared_place::SharedPlace;
 use crate::config::store_place::StorePlace;
 
 /// Keys and certificates of one configuration.
@@ -20,6 +22,8 @@ pub struct Material {
     pub admin_key: Option<Secret>,
     /// Where keys are kept.
     pub store: Option<StoreMaterial>,
+    /// Where the counters stand that several replicas share.
+    pub shared: Option<SharedMaterial>,
     /// Environment variables that held a key: to be taken out of the process environment.
     pub secret_variables: Vec<String>,
 }
@@ -53,6 +57,17 @@ pub struct StoreMaterial {
     pub snapshot: PathBuf,
     /// Certificates that are trusted beside the bundled ones, PEM.
     pub ca_pem: Option<Vec<u8>>,
+}
+
+/// Where the counters stand that several replicas share, and what it takes to get there.
+#[derive(Debug)]
+pub struct SharedMaterial {
+    /// The place.
+    pub place: SharedPlace,
+    /// Certificates that are trusted beside the bundled ones, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// What holds while they are away.
+    pub down: SharedDown,
 }
 
 /// Certificate and key of the listener.

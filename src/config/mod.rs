@@ -22,4 +22,5 @@ pub mod read_store;
 pub mod read_target;
 pub mod schema;
 pub mod secret;
+pub mod shared_place;
 pub mod store_place;

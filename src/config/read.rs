@@ -42,7 +42,7 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
         config.server = server(node, &place.path, faults);
     }
     if let Some((node, place)) = limits_node {
-        config.limits = limits::read(node, &place.path, faults);
+        (config.limits, config.shared) = limits::read(node, &place.path, faults);
     }
     let prices = prices.into_iter();
     config.prices = prices

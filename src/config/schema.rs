@@ -33,6 +33,8 @@ pub struct Config {
     pub budgets: Budgets,
     /// `[limits]`
     pub limits: Limits,
+    /// Of `[limits]`: the counters that several replicas share.
+    pub shared: Option<Shared>,
     /// `[usage]`
     pub usage: UsageRecords,
     /// `[store]`
@@ -71,6 +73,27 @@ pub struct Store {
     pub snapshot: Option<At<PathBuf>>,
     /// Certificates that are trusted beside the bundled ones, PEM.
     pub ca_file: Option<At<PathBuf>>,
+}
+
+/// Where the counters stand that several replicas share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// `redis://…`, or from where to read it.
+    pub url: TextSource,
+    /// Certificates that are trusted beside the bundled ones, PEM.
+    pub ca_file: Option<At<PathBuf>>,
+    /// What holds while they are away.
+    pub down: SharedDown,
+}
+
+/// What becomes of requests while the shared counters are away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SharedDown {
+    /// Each replica holds them against the whole limit by itself.
+    #[default]
+    Local,
+    /// They are refused.
+    Closed,
 }
 
 /// Where a text comes from that may be a credential.

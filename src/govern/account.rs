@@ -6,12 +6,15 @@
 //! costs beyond its own reservation.
 //!
 //! Accounts outlive tables of keys and are shared by all threads, each under one lock that is held
-//! for some additions. Time is an argument.
+//! for some additions. Time is an argument. Where several replicas share the limits, an account spends
+//! leases (see `leased`) and goes on counting by itself, for the time without them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::govern::allowance::Allowance;
 use crate::govern::date;
+use crate::govern::lease::{Lease, Tag};
+use crate::govern::pool::Pool;
 use crate::govern::window::Window;
 
 /// The time, by both clocks.
@@ -32,6 +35,12 @@ pub struct Amount {
     pub cost: u64,
 }
 
+impl Amount {
+    const fn pair(self) -> (u64, u64) {
+        (self.tokens, self.cost)
+    }
+}
+
 /// Which bound it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
@@ -45,6 +54,8 @@ pub enum Bound {
     BudgetDay,
     /// Money per month.
     BudgetMonth,
+    /// None: what replicas share is not known now.
+    Shared,
 }
 
 /// Whose bound it is.
@@ -106,6 +117,8 @@ pub struct Spent {
 #[derive(Debug, Default)]
 pub struct Account {
     state: Mutex<State>,
+    /// There where replicas share it.
+    pool: Option<Arc<Pool<Arc<Self>>>>,
 }
 
 /// An account is itself and no other.
@@ -128,6 +141,8 @@ struct State {
     /// What they reserve, in nano-dollars.
     reserved: u64,
     spent: Spent,
+    /// There where replicas share it.
+    lease: Option<Box<Lease>>,
 }
 
 impl Account {
@@ -182,6 +197,15 @@ impl Account {
         }
         if before.month == spent.month {
             spent.in_month = spent.in_month.saturating_add(before.in_month);
+        }
+    }
+
+    /// Lets go of the account, and asks for an order where it needs one.
+    fn call(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let calls = state.lease.as_mut().is_some_and(|lease| lease.calls());
+        drop(state);
+        if let Some(pool) = self.pool.as_ref().filter(|_| calls) {
+            pool.call(Arc::clone(self));
         }
     }
 
@@ -351,11 +375,16 @@ pub fn admit(
         .map(|(_, state)| state.standings(now))
         .fold(Standings::default(), Standings::with);
     drop(locked);
-    let hold = judged.map(|()| Hold {
-        key: accounts.key.map(Arc::clone),
-        tenant: accounts.tenant.map(Arc::clone),
-        amount,
-        slot,
+    let hold = judged.map(|()| {
+        let part = |account: &Arc<Account>| Part {
+            account: Arc::clone(account),
+            slot,
+            tag: None,
+        };
+        Hold {
+            parts: [accounts.key.map(part), accounts.tenant.map(part)],
+            amount,
+        }
     });
     (hold, standings)
 }
@@ -363,11 +392,18 @@ pub fn admit(
 /// What a request has reserved. Dropped without being settled, it gives that back.
 #[derive(Debug)]
 pub struct Hold {
-    key: Option<Arc<Account>>,
-    tenant: Option<Arc<Account>>,
+    parts: [Option<Part>; 2],
     amount: Amount,
+}
+
+/// What of it is reserved on one account.
+#[derive(Debug)]
+struct Part {
+    account: Arc<Account>,
     /// Where the tokens are counted.
     slot: u64,
+    /// Where it comes from, if it was leased.
+    tag: Option<Tag>,
 }
 
 impl Hold {
@@ -379,11 +415,9 @@ impl Hold {
 
     /// Puts what was used in the place of what was reserved.
     pub fn settle(mut self, used: Amount, now: Now) {
-        for mut state in [self.key.take(), self.tenant.take()]
-            .iter()
-            .flatten()
-            .map(|account| account.state())
-        {
+        for part in self.parts.iter_mut().filter_map(Option::take) {
+            let account = part.account;
+            let mut state = account.state();
             state.roll(now.unix_ms);
             state.give_back(&self.amount);
             let Spent {
@@ -394,24 +428,33 @@ impl Hold {
             if let Some(window) = &mut state.tokens {
                 match used.tokens.checked_sub(self.amount.tokens) {
                     Some(more) => _ = window.add(more, now.nanos),
-                    None => window.take_back(self.amount.tokens - used.tokens, self.slot),
+                    None => window.take_back(self.amount.tokens - used.tokens, part.slot),
                 }
             }
+            if let Some(lease) = &mut state.lease {
+                match part.tag {
+                    Some(tag) => lease.settle(tag, self.amount.pair(), used.pair()),
+                    None => lease.owe(used.cost),
+                }
+            }
+            account.call(state);
         }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        for mut state in [&self.key, &self.tenant]
-            .into_iter()
-            .flatten()
-            .map(|account| account.state())
-        {
+        for part in self.parts.iter_mut().filter_map(Option::take) {
+            let account = part.account;
+            let mut state = account.state();
             state.give_back(&self.amount);
             if let Some(window) = &mut state.tokens {
-                window.take_back(self.amount.tokens, self.slot);
+                window.take_back(self.amount.tokens, part.slot);
             }
+            if let (Some(lease), Some(tag)) = (&mut state.lease, part.tag) {
+                lease.settle(tag, self.amount.pair(), (0, 0));
+            }
+            account.call(state);
         }
     }
 }
@@ -430,6 +473,8 @@ pub const fn month_of(unix_ms: u64) -> u64 {
 }
 
 const DAY_MS: u64 = 86_400_000;
+
+pub mod leased;
 
 #[cfg(test)]
 mod tests;

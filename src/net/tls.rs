@@ -95,7 +95,7 @@ impl ClientTls {
     ///
     /// When the host is no name, the roots cannot be had, or the text holds no certificate.
     pub fn new(host: &str, roots: Roots, extra_pem: Option<&[u8]>) -> Result<Self, SetupError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| SetupError::HostName)?;
+        let name = name_of(host)?;
         let mut config = client_config(roots, extra_pem)?;
         config.alpn_protocols = alpn();
         config.resumption =
@@ -114,6 +114,14 @@ impl ClientTls {
 /// When the text holds no certificate.
 pub fn plain_client(extra_pem: Option<&[u8]>) -> Result<ClientConfig, SetupError> {
     client_config(Roots::Bundled, extra_pem)
+}
+
+/// A host as a peer's certificate names it.
+///
+/// # Errors
+/// It is no name.
+pub fn name_of(host: &str) -> Result<ServerName<'static>, SetupError> {
+    ServerName::try_from(host.to_owned()).map_err(|_| SetupError::HostName)
 }
 
 fn client_config(roots: Roots, extra_pem: Option<&[u8]>) -> Result<ClientConfig, SetupError> {

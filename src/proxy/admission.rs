@@ -6,11 +6,18 @@
 //!
 //! Not here: what is charged in the end (see `admitted`).
 
+use core::future::poll_fn;
+
 use crate::chat::error::ErrorKind;
 use crate::config::schema::Unpriced;
-use crate::govern::account::{Amount, Bound, Now, Refused as Over, Standings, Whose, admit};
+use crate::govern::account::leased::{Judged, Tickets, admit_alone, poll_admit};
+use crate::govern::account::{
+    Accounts, Amount, Bound, Now, Refused as Over, Standings, Whose, admit,
+};
 use crate::govern::money;
-use crate::net::buffers;
+use crate::limits::SHARED_WAIT_MS;
+use crate::net::boxed::boxed;
+use crate::net::{buffers, timer};
 use crate::proxy::admitted::{Admission, now};
 use crate::proxy::choice::Asked;
 use crate::proxy::client::Client;
@@ -57,7 +64,7 @@ impl Denied {
 
 /// Asks for a chat or a count; `lines` takes what heads of answers say of the rates, the voice given
 /// back says it, whether the request may be sent or not.
-pub fn asked<'l>(
+pub async fn asked<'l>(
     client: &mut Client<'_>,
     asked: Asked<'_, '_>,
     targets: &[Target],
@@ -74,13 +81,13 @@ pub fn asked<'l>(
     match asked.purpose {
         Purpose::Chat => {
             let asked = (inbound.body(), peek, targets);
-            chat(client, worker, key, asked, voice, lines)
+            chat(client, worker, key, asked, voice, lines).await
         }
-        Purpose::Count => request(client, worker, (key, false), voice, lines),
+        Purpose::Count => request(client, worker, (key, false), voice, lines).await,
     }
 }
 
-fn chat<'l>(
+async fn chat<'l>(
     client: &mut Client<'_>,
     worker: &Worker,
     key: Option<&ClientKey>,
@@ -95,12 +102,12 @@ fn chat<'l>(
         Ok(need) => need,
         Err(denied) => return (*voice, Err(denied)),
     };
-    ask(client, key, need, voice, lines)
+    ask(client, key, need, voice, lines).await
 }
 
 /// Asks likewise for a request whose tokens and cost nobody sees; one that `may_cost` is not for a
 /// budget.
-pub fn request<'l>(
+pub async fn request<'l>(
     client: &mut Client<'_>,
     worker: &Worker,
     (key, may_cost): (Option<&ClientKey>, bool),
@@ -115,7 +122,7 @@ pub fn request<'l>(
                        `unpriced = \"allow\"`, or for a key without a budget";
         return (*voice, Err(unpriced(message)));
     }
-    ask(client, key, Need::default(), voice, lines)
+    ask(client, key, Need::default(), voice, lines).await
 }
 
 /// What a chat may use, by estimate and by what its key has bounds for.
@@ -160,7 +167,7 @@ fn unpriced(message: &str) -> Denied {
     }
 }
 
-fn ask<'l>(
+async fn ask<'l>(
     client: &mut Client<'_>,
     key: &ClientKey,
     need: Need,
@@ -172,7 +179,11 @@ fn ask<'l>(
         tokens: need.input.saturating_add(need.output),
         cost: need.cost,
     };
-    let (asked, standings) = admit(key.accounts(), amount, now);
+    let accounts = key.accounts();
+    let (asked, standings) = match accounts.pool() {
+        None => admit(accounts, amount, now),
+        Some(_) => boxed(|| leased(accounts, amount)).await,
+    };
     let voice = with_standings(voice, &standings, now, lines);
     match asked {
         Ok(hold) => {
@@ -180,6 +191,16 @@ fn ask<'l>(
             (voice, Ok(()))
         }
         Err(over) => (voice, Err(denied(&over, amount, voice.wire))),
+    }
+}
+
+/// Asks where several replicas share the bounds: by leases, and a moment later where they are used up.
+async fn leased(accounts: Accounts<'_>, amount: Amount) -> Judged {
+    let mut tickets = Tickets::default();
+    let judged = poll_fn(|cx| poll_admit(accounts, amount, now(), &mut tickets, cx));
+    match timer::within(SHARED_WAIT_MS, judged).await {
+        Some(judged) => judged,
+        None => admit_alone(accounts, amount, now()),
     }
 }
 
@@ -212,10 +233,11 @@ fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
         Bound::Tokens => (ErrorKind::RateLimit, "limit_tokens"),
         Bound::Concurrent => (ErrorKind::RateLimit, "limit_concurrent"),
         Bound::BudgetDay | Bound::BudgetMonth => (ErrorKind::Billing, "budget"),
+        Bound::Shared => (ErrorKind::Overloaded, "limits_unknown"),
     };
     let wait = match over.bound {
         // Nobody knows when one of them ends.
-        Bound::Concurrent => Some(1),
+        Bound::Concurrent | Bound::Shared => Some(1),
         _ => over
             .wait
             .map(|nanos| nanos.div_ceil(NANOS_PER_SECOND).max(1)),
@@ -235,7 +257,10 @@ fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
         kind,
         message,
         word,
-        status: (kind == ErrorKind::Billing && wire == Wire::OpenAiChat).then_some(429),
+        status: match over.bound {
+            Bound::Shared => Some(503),
+            _ => (kind == ErrorKind::Billing && wire == Wire::OpenAiChat).then_some(429),
+        },
         fields,
     }
 }
@@ -267,6 +292,7 @@ fn message(over: &Over, amount: Amount) -> String {
         }
         Bound::BudgetDay => budget("day"),
         Bound::BudgetMonth => budget("month"),
+        Bound::Shared => "what is left of this key's limits is not known now".to_owned(),
     }
 }
 

@@ -104,7 +104,7 @@ pub async fn run<'w>(
         order,
     };
     let mut lines = Vec::new();
-    let (voice, admitted) = admission::asked(client, asked, &targets, voice, &mut lines);
+    let (voice, admitted) = admission::asked(client, asked, &targets, voice, &mut lines).await;
     if let Err(denied) = admitted {
         let refused = denied.refused();
         return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);

@@ -200,7 +200,7 @@ impl<'w> Request<'_, 'w> {
         let mut lines = Vec::new();
         let asked = (key.as_deref(), head.method == Method::Post);
         let (voice, admitted) =
-            admission::request(client, self.worker, asked, &self.voice, &mut lines);
+            admission::request(client, self.worker, asked, &self.voice, &mut lines).await;
         if let Err(denied) = admitted {
             let refused = denied.refused();
             return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);

@@ -6,15 +6,18 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::address;
 use crate::config::fault::{At, Faults, shown};
 use crate::config::load::Loaded;
-use crate::config::material::{Material, TlsMaterial};
+use crate::config::material::{Material, ProviderMaterial, SharedMaterial, TlsMaterial};
 use crate::config::schema::{
-    Config, DefaultRule as SaidRule, KeySource, ListenAddress, Stated, UsageRecords,
+    Config, DefaultRule as SaidRule, KeySource, ListenAddress, SharedDown, Stated, UsageRecords,
 };
 use crate::config::schema::{Model as SaidModel, Provider as SaidProvider, Server as SaidServer};
+use crate::govern::pool::{Pool, WhenDown};
+use crate::limits::Limits;
 use crate::provider::table;
 use crate::route::client_key::{ClientKeys, Door, digest_of};
 use crate::route::compile_key;
@@ -25,7 +28,7 @@ use crate::route::custody::{self, Custody};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
-use crate::route::plan::{DefaultRule, Model, Plan, Server, Usage};
+use crate::route::plan::{DefaultRule, Model, Plan, Server, Shared, Usage};
 use crate::route::prices::Prices;
 use crate::route::target::Target;
 use crate::route::tenant::Numbers;
@@ -78,6 +81,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         limits,
         usage,
         store: _,
+        shared: _,
     } = config;
     let names = Names::new(&providers, faults);
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
@@ -85,12 +89,8 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let has_keys = !keys.is_empty() || door != Door::Said;
     check_keys(&said, &providers, has_keys, faults);
     let gateway_key_header = gateway_key_header(said.gateway_key_header.as_ref(), faults);
-    let header = gateway_key_header.as_deref();
-    let compiled = providers.into_iter().zip(material.providers);
-    let compiled = compiled.filter_map(|(provider, material)| {
-        compile_provider::compile(provider, material, &limits, header, &said.listen, faults)
-    });
-    let compiled: Vec<Provider> = compiled.collect();
+    let around = (&limits, gateway_key_header.as_deref(), &*said.listen);
+    let compiled = providers_of(providers, material.providers, around, faults);
     let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models, &compiled);
@@ -98,8 +98,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     for (model, said) in models.iter_mut().zip(residencies) {
         model.residency = said.map(|said| known.residency(said, faults));
     }
-    let rules = defaults.map(|rules| defaults_of(rules, &names, faults));
-    let defaults = rules.unwrap_or_else(|| built_in_defaults(&compiled));
+    let defaults = defaults_or_built_in(defaults, &names, &compiled, faults);
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
     let custody = custody_of(&said, &compiled, (&models, target_count), faults);
@@ -107,7 +106,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
     let said_tenants = compile_key::tenants(tenants, &keys, (&known, door), faults);
     let said_keys = compile_key::keys(keys, &known, faults);
-    let mut numbers = Numbers::default();
+    let (shared, mut numbers) = shared_of(material.shared);
     Plan {
         usage: material.journal.map(|journal| usage_of(&usage, journal)),
         tiers: known.tiers(),
@@ -117,6 +116,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         server: server_of(said, material.tls, faults),
         keys: ClientKeys::new(&said_keys, &said_tenants, door, &mut numbers),
         store: material.store,
+        shared,
         admin_digest: material.admin_key.map(|key| digest_of(key.expose())),
         said_keys,
         said_tenants,
@@ -135,6 +135,44 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         target_prices,
         budgets,
     }
+}
+
+fn providers_of(
+    said: Vec<SaidProvider>,
+    material: Vec<ProviderMaterial>,
+    (limits, header, listen): (&Limits, Option<&str>, &[At<ListenAddress>]),
+    faults: &mut Faults,
+) -> Vec<Provider> {
+    let compiled = said.into_iter().zip(material);
+    let compiled = compiled.filter_map(|(provider, material)| {
+        compile_provider::compile(provider, material, limits, header, listen, faults)
+    });
+    compiled.collect()
+}
+
+fn defaults_or_built_in(
+    said: Option<Vec<SaidRule>>,
+    names: &Names,
+    providers: &[Provider],
+    faults: &mut Faults,
+) -> Vec<DefaultRule> {
+    match said {
+        Some(rules) => defaults_of(rules, names, faults),
+        None => built_in_defaults(providers),
+    }
+}
+
+/// What several replicas share, and the numbers whose accounts do.
+fn shared_of(material: Option<SharedMaterial>) -> (Option<Shared>, Numbers) {
+    let Some(material) = material else {
+        return (None, Numbers::default());
+    };
+    let pool = Arc::new(Pool::new(match material.down {
+        SharedDown::Local => WhenDown::Local,
+        SharedDown::Closed => WhenDown::Closed,
+    }));
+    let numbers = Numbers::shared_by(Arc::clone(&pool));
+    (Some(Shared { material, pool }), numbers)
 }
 
 /// A store has not been read when the plan is made.

@@ -7,10 +7,13 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::config::material::{StoreMaterial, TlsMaterial};
+use crate::config::material::{SharedMaterial, StoreMaterial, TlsMaterial};
 use crate::config::schema::{Budgets, Driver, ListenAddress, LogSink, Order};
+use crate::govern::account::Account;
 use crate::govern::key::{Key, KeyDigest, Tenant};
+use crate::govern::pool::Pool;
 use crate::govern::price::Price;
 use crate::govern::residency::Residency;
 use crate::limits::Limits;
@@ -61,6 +64,8 @@ pub struct Plan {
     pub said_tenants: Vec<Tenant>,
     /// Where keys are kept that are made at run time.
     pub store: Option<StoreMaterial>,
+    /// The counters that several replicas share.
+    pub shared: Option<Shared>,
     /// SHA-256 of the credential of those who manage keys.
     pub admin_digest: Option<KeyDigest>,
     /// The numbers of tenants so far.
@@ -77,6 +82,15 @@ pub struct Plan {
     pub(crate) target_prices: Vec<Option<usize>>,
     /// What holds for keys and tenants with a budget.
     pub budgets: Budgets,
+}
+
+/// The counters that several replicas share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Where they stand.
+    pub material: SharedMaterial,
+    /// Where accounts call for them.
+    pub pool: Arc<Pool<Arc<Account>>>,
 }
 
 /// Where usage records are kept.

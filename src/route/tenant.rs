@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::govern::account::{Account, Spent};
 use crate::govern::allowance::Allowance;
 use crate::govern::past::Past;
+use crate::govern::pool::Pool;
 use crate::govern::residency::Residency;
 
 /// A tenant as its keys refer to it.
@@ -29,12 +30,23 @@ pub struct Numbers {
     by_name: HashMap<Box<str>, usize>,
     keys: HashMap<Box<str>, Arc<Account>>,
     tenants: HashMap<Box<str>, Arc<Account>>,
+    /// What several replicas share the accounts by, where they do.
+    pool: Option<Arc<Pool<Arc<Account>>>>,
     /// What was spent before, for accounts that open later too. Several, where it came from several
     /// places.
     past: Vec<Arc<Past>>,
 }
 
 impl Numbers {
+    /// No numbers yet; accounts are shared by `pool`.
+    #[must_use]
+    pub fn shared_by(pool: Arc<Pool<Arc<Account>>>) -> Self {
+        Self {
+            pool: Some(pool),
+            ..Self::default()
+        }
+    }
+
     /// The number of this name; a new one if it has none.
     pub fn of(&mut self, name: &str) -> usize {
         if let Some(number) = self.by_name.get(name) {
@@ -47,17 +59,21 @@ impl Numbers {
 
     /// The account of a key, with these bounds from now on. One that has none closes.
     pub fn key_account(&mut self, id: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        let past = self.past.iter();
-        open(&mut self.keys, id, allowance, |account| {
-            past.for_each(|past| restore(account, past.of_key(id), past));
+        open(&mut self.keys, id, allowance, || {
+            let account = account(self.pool.as_ref(), ("k", id), allowance);
+            let past = self.past.iter();
+            past.for_each(|past| restore(&account, past.of_key(id), past));
+            account
         })
     }
 
     /// The account of a tenant, likewise.
     pub fn tenant_account(&mut self, name: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        let past = self.past.iter();
-        open(&mut self.tenants, name, allowance, |account| {
-            past.for_each(|past| restore(account, past.of_tenant(name), past));
+        open(&mut self.tenants, name, allowance, || {
+            let account = account(self.pool.as_ref(), ("t", name), allowance);
+            let past = self.past.iter();
+            past.for_each(|past| restore(&account, past.of_tenant(name), past));
+            account
         })
     }
 
@@ -91,11 +107,23 @@ fn restore(account: &Account, spent: Option<&Spent>, past: &Past) {
     }
 }
 
+/// A new account; `kind` and `name` are what replicas know it by.
+fn account(
+    pool: Option<&Arc<Pool<Arc<Account>>>>,
+    (kind, name): (&str, &str),
+    allowance: &Allowance,
+) -> Account {
+    match pool {
+        Some(pool) => Account::shared(*allowance, &format!("{kind}:{name}"), pool),
+        None => Account::new(*allowance),
+    }
+}
+
 fn open(
     accounts: &mut HashMap<Box<str>, Arc<Account>>,
     name: &str,
     allowance: &Allowance,
-    begin: impl FnOnce(&Account),
+    open: impl FnOnce() -> Account,
 ) -> Option<Arc<Account>> {
     if allowance.is_unbounded() {
         accounts.remove(name);
@@ -105,8 +133,7 @@ fn open(
         known.allow(*allowance);
         return Some(Arc::clone(known));
     }
-    let account = Arc::new(Account::new(*allowance));
-    begin(&account);
+    let account = Arc::new(open());
     accounts.insert(name.into(), Arc::clone(&account));
     Some(account)
 }

@@ -14,6 +14,8 @@ use futures_channel::{mpsc, oneshot};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
+use crate::govern::account::Account;
+use crate::govern::pool::Pool;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
 use crate::net::clock;
 use crate::net::listen::{self, Address, Bound};
@@ -30,7 +32,8 @@ use crate::server::ledger::Figures;
 use crate::server::progress::Progress;
 use crate::server::worker::Ask;
 use crate::telemetry::meter::Meter;
-use crate::telemetry::scrape::{self, Facts, StoreFacts};
+use crate::telemetry::scrape::{self, Facts};
+use crate::telemetry::scrape_store::{SharedFacts, StoreFacts};
 
 /// What the admin side knows.
 #[derive(Clone)]
@@ -53,6 +56,8 @@ pub struct Admin {
     pub started: Instant,
     /// The store that keys are kept in.
     pub governed: Option<Governed>,
+    /// What several replicas share the limits by.
+    pub pool: Option<Arc<Pool<Arc<Account>>>>,
     /// How long those who ask may take.
     pub waits: Waits,
     /// Gives memory that this thread has freed back to the system.
@@ -176,7 +181,11 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
         let keys = store.source.name();
         format!(",\"store\":\"{word}\",\"keys\":\"{keys}\"")
     });
-    let body = format!("{{\"status\":\"{word}\",\"drivers\":\"{drivers}\"{store}}}\n");
+    let shared = admin.pool.as_ref().map_or("", |pool| match pool.is_up() {
+        true => ",\"shared\":\"up\"",
+        false => ",\"shared\":\"down\"",
+    });
+    let body = format!("{{\"status\":\"{word}\",\"drivers\":\"{drivers}\"{store}{shared}}}\n");
     (status, [(header::CONTENT_TYPE, "application/json")], body)
 }
 
@@ -213,6 +222,15 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
                 keys: store.keys as u64,
                 skipped: store.skipped as u64,
                 failures: store.failures,
+            }
+        }),
+        shared: admin.pool.as_ref().map(|pool| {
+            let counts = pool.counts();
+            SharedFacts {
+                is_up: pool.is_up(),
+                failures: counts.failures,
+                orders: counts.orders,
+                waits: counts.waits,
             }
         }),
         ..(*admin.facts).clone()

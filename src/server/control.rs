@@ -20,6 +20,7 @@ use crate::server::admin::{self, Admin, Listener};
 use crate::server::clerk::Clerk;
 use crate::server::drain::Drainer;
 use crate::server::governor::Governor;
+use crate::server::lender::Lender;
 use crate::server::output::Notices;
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask};
@@ -39,6 +40,8 @@ pub struct Control {
     pub workers: Vec<mpsc::UnboundedSender<Ask>>,
     /// Keeps the workers' keys as a store has them.
     pub governor: Option<Governor>,
+    /// Fetches leases of what several replicas share.
+    pub lender: Option<Lender>,
     /// Brings usage records to a store.
     pub drainer: Option<Drainer>,
     /// Answers questions for them.
@@ -73,6 +76,9 @@ impl Control {
         if let Some(clerk) = self.clerk.take() {
             tokio::spawn(clerk.run());
         }
+        let over = Arc::new(Notify::new());
+        let lender = self.lender.take();
+        let lender = lender.map(|lender| tokio::spawn(lender.run(Arc::clone(&over))));
         if let Some(drainer) = self.drainer.take() {
             tokio::spawn(drainer.run());
         }
@@ -101,6 +107,10 @@ impl Control {
         tokio::select! {
             () = self.drain() => {}
             () = signals.end.notified() => self.notices.say("second signal: ending now"),
+        }
+        over.notify_one();
+        if let Some(lender) = lender {
+            let _ = tokio::time::timeout(LEASES_GRACE, lender).await;
         }
         Ok(ended)
     }
@@ -173,6 +183,8 @@ impl Signals {
     }
 }
 
+/// What giving leases back may take at the end.
+const LEASES_GRACE: Duration = Duration::from_secs(1);
 /// Between two looks at how many clients are left.
 const LOOK: Duration = Duration::from_millis(10);
 /// What clients get to read their last words when they are cut.

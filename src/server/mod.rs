@@ -2,7 +2,8 @@
 //!
 //! `run` starts and ends everything, `worker` is a data thread, `control` the tokio thread beside
 //! them (names, admin, drain), `admin` its listener, `gate` that one's connections, `output` the thread that writes log lines,
-//! `ledger` the one that keeps usage records, `drain` their way to the store, `clerk` asks it for them, `host` what the machine allows.
+//! `ledger` the one that keeps usage records, `drain` their way to the store, `clerk` asks it for them,
+//! `lender` leases of what replicas share, `host` what the machine allows.
 
 pub mod admin;
 pub mod api;
@@ -13,6 +14,7 @@ pub mod gate;
 pub mod governor;
 pub mod host;
 pub mod ledger;
+pub mod lender;
 pub mod output;
 pub mod progress;
 pub mod run;

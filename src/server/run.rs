@@ -16,6 +16,8 @@ use std::time::Instant;
 use futures_channel::mpsc;
 
 use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
+use crate::govern::account::Account;
+use crate::govern::pool::Pool;
 use crate::limits::{KIB, MIB, TENANTS_MAX, USAGE_QUESTIONS_MAX};
 use crate::net::clock;
 use crate::net::connect::Endpoint;
@@ -38,6 +40,7 @@ use crate::server::gate::Waits;
 use crate::server::governor::{Governed, Governor};
 use crate::server::host;
 use crate::server::ledger::{self, Figures, Ledger};
+use crate::server::lender::Lender;
 use crate::server::output::{self, Notices, Output};
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask, Setup};
@@ -121,6 +124,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         .build()?;
     let mut books = plan.usage.as_ref().map(Books::open).transpose()?;
     let (mut governor, governed) = govern(&mut plan, books.as_ref(), &runtime)?.unzip();
+    let (mut lender, pool) = lend(&mut plan, &runtime).unzip();
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
@@ -143,12 +147,11 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
-    if let Some(governor) = &mut governor {
-        governor.starts(senders.clone(), notices.clone());
-    }
+    begin(&mut governor, &mut lender, &senders, &notices);
     let control = Control {
         workers: senders.clone(),
         governor,
+        lender,
         drainer: kept.drainer,
         clerk: kept.clerk,
         shared: Arc::clone(&shared),
@@ -167,15 +170,14 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         desk: kept.desk,
         started: Instant::now(),
         governed,
+        pool,
         waits: Waits::of(&plan.limits),
         give_back: options.give_back,
     };
     let control = spawn_control(runtime, control, listener.zip(Some(admin)), endpoints)?;
     let admin = admin_bound.as_ref().map(|it| it.address().to_string());
     bound.extend(admin_bound);
-    if options.announce {
-        announce(&notices, &plan, &addresses, admin.as_deref());
-    }
+    announce(options, &notices, &plan, (&addresses, admin.as_deref()));
     Ok(Running {
         addresses,
         admin,
@@ -191,7 +193,9 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
 /// Charges budgets what the journal says was spent before; gives what the store is to be asked.
 fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory>> {
     let has_budgets = plan.store.is_some() || plan.keys.all().any(ClientKey::has_budget);
-    let Some(books) = books.filter(|_| has_budgets) else {
+    // What replicas share is known elsewhere.
+    let is_own = plan.shared.is_none();
+    let Some(books) = books.filter(|_| has_budgets && is_own) else {
         return Ok(None);
     };
     let (past, memory) = Memory::read(books.journal.folder(), clock::unix_millis())?;
@@ -211,6 +215,31 @@ fn govern(
     };
     plan.keys = runtime.block_on(governor.first());
     Ok(Some((governor, governed)))
+}
+
+/// What fetches leases, where several replicas share limits.
+fn lend(
+    plan: &mut Plan,
+    runtime: &tokio::runtime::Runtime,
+) -> Option<(Lender, Arc<Pool<Arc<Account>>>)> {
+    let shared = plan.shared.take()?;
+    let pool = Arc::clone(&shared.pool);
+    Some((runtime.block_on(Lender::new(shared)), pool))
+}
+
+/// Tells what runs on the control thread whom it works for.
+fn begin(
+    governor: &mut Option<Governor>,
+    lender: &mut Option<Lender>,
+    workers: &[mpsc::UnboundedSender<Ask>],
+    notices: &Notices,
+) {
+    if let Some(governor) = governor {
+        governor.starts(workers.to_vec(), notices.clone());
+    }
+    if let Some(lender) = lender {
+        lender.starts(notices.clone());
+    }
 }
 
 fn facts(plan: &Plan, drivers: &[&'static str]) -> Facts {
@@ -548,7 +577,15 @@ fn spawn_control(
         .spawn(move || runtime.block_on(control.run(Resolver::new(endpoints), listener)))
 }
 
-fn announce(notices: &Notices, plan: &Plan, addresses: &[Address], admin: Option<&str>) {
+fn announce(
+    options: &Options,
+    notices: &Notices,
+    plan: &Plan,
+    (addresses, admin): (&[Address], Option<&str>),
+) {
+    if !options.announce {
+        return;
+    }
     for address in addresses {
         notices.say(format!("listening on {address}"));
     }

@@ -1,6 +1,6 @@
 //! What outlives the process, for the control side and the commands alone: keys that are made at run
-//! time, in a file of this host or a server that several replicas share, and in `segments` the folder
-//! of the usage journal.
+//! time, in a file of this host or a server that several replicas share, in `segments` the folder of
+//! the usage journal, in `shared` the counters of limits that replicas share.
 
 pub mod error;
 pub mod handle;
@@ -8,8 +8,10 @@ pub mod memory;
 pub mod migrations;
 pub mod postgres;
 pub mod postgres_usage;
+pub mod resp;
 pub mod row;
 pub mod segments;
+pub mod shared;
 pub mod snapshot;
 pub mod sql;
 pub mod sqlite;

@@ -13,5 +13,6 @@ pub mod meter;
 pub mod reasons;
 pub mod ring;
 pub mod scrape;
+pub mod scrape_store;
 pub mod scrape_usage;
 pub mod values;

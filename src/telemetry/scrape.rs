@@ -7,6 +7,7 @@ use core::fmt::Write as _;
 
 use crate::telemetry::exposition::{Unit, escape, head, histogram, histogram_head, line};
 use crate::telemetry::meter::{LIMITED, Labels, Meter, OTHER, Series};
+use crate::telemetry::scrape_store::{self, SharedFacts, StoreFacts};
 use crate::telemetry::scrape_usage::{self, UsageFacts};
 use crate::telemetry::values::Values;
 use crate::wire::kind::Wire;
@@ -32,21 +33,8 @@ pub struct Facts {
     pub circuits: Vec<(&'static str, &'static str, u64)>,
     /// The store that keys are kept in, where there is one.
     pub store: Option<StoreFacts>,
-}
-
-/// How a store does.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct StoreFacts {
-    /// It answers.
-    pub is_up: bool,
-    /// The keys in force are its own, not those of a snapshot or of the configuration alone.
-    pub is_current: bool,
-    /// Keys in force.
-    pub keys: u64,
-    /// Rows that make no sense.
-    pub skipped: u64,
-    /// How often it went away.
-    pub failures: u64,
+    /// The counters that several replicas share, where they do.
+    pub shared: Option<SharedFacts>,
 }
 
 /// Prints all metrics in the text exposition format.
@@ -110,40 +98,6 @@ pub fn text(meter: &Meter, facts: &Facts) -> String {
     out
 }
 
-fn store_lines(out: &mut String, store: &StoreFacts) {
-    let lines = [
-        (
-            "ringway_store_up",
-            "gauge",
-            "1 while the store answers.",
-            u64::from(store.is_up),
-        ),
-        (
-            "ringway_store_current",
-            "gauge",
-            "1 once the keys in force are the store's, not those of a snapshot.",
-            u64::from(store.is_current),
-        ),
-        ("ringway_keys", "gauge", "Client keys in force.", store.keys),
-        (
-            "ringway_store_rows_skipped",
-            "gauge",
-            "Rows of the store that make no sense.",
-            store.skipped,
-        ),
-        (
-            "ringway_store_failures_total",
-            "counter",
-            "Times that the store went away.",
-            store.failures,
-        ),
-    ];
-    for (name, kind, help, value) in lines {
-        head(out, name, kind, help);
-        line(out, name, "", value);
-    }
-}
-
 fn process(out: &mut String, facts: &Facts) {
     head(
         out,
@@ -186,7 +140,10 @@ fn process(out: &mut String, facts: &Facts) {
         );
     }
     if let Some(store) = &facts.store {
-        store_lines(out, store);
+        scrape_store::store(out, store);
+    }
+    if let Some(shared) = &facts.shared {
+        scrape_store::shared(out, shared);
     }
     head(
         out,

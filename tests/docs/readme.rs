@@ -59,6 +59,10 @@ fn readme_names_every_key_of_every_section_and_no_other() {
         let known = sorted(known.iter().map(String::as_str));
         assert_eq!(sorted(names(README, heading)), known, "{heading}");
     }
+    let known = known_keys("[limits]\nzzzzzzzzzzzzzzzz = 1\n");
+    let listed = ["### [limits]", "### [limits] of several replicas"];
+    let listed = listed.into_iter().flat_map(|it| names(README, it));
+    assert_eq!(sorted(listed), sorted(known.iter().map(String::as_str)));
     let sections = known_keys("zzzzzzzzzzzzzzzz = 1\n");
     for section in sections {
         let named = README.lines().any(|line| {

@@ -5,6 +5,7 @@ use ringway::proxy::endpoint::{Endpoint, classify};
 use ringway::route::header::FORWARDED;
 use ringway::telemetry::exchange::{Exchange, Operation, Outcome};
 use ringway::telemetry::meter::Meter;
+use ringway::telemetry::scrape_store::{SharedFacts, StoreFacts};
 use ringway::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 use ringway::telemetry::{log, scrape};
 use ringway::wire::kind::Wire;
@@ -18,7 +19,8 @@ fn readme_names_every_metric_with_its_type() {
             drain: Some(DrainFacts::default()),
             ..UsageFacts::default()
         }),
-        store: Some(scrape::StoreFacts::default()),
+        store: Some(StoreFacts::default()),
+        shared: Some(SharedFacts::default()),
         ..scrape::Facts::default()
     };
     let text = scrape::text(&Meter::default(), &facts);

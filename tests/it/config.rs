@@ -108,6 +108,8 @@ fn example_names_every_setting_that_is_known() {
                 "key_env",
                 "url_file",
                 "url_env",
+                "shared_file",
+                "shared_env",
                 "admin_key_env",
             ]
             .contains(&name);

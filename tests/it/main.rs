@@ -68,6 +68,8 @@ mod routing;
 #[cfg(test)]
 mod same_wire;
 #[cfg(test)]
+mod shared;
+#[cfg(test)]
 mod steering;
 #[cfg(test)]
 mod store;

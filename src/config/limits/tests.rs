@@ -22,7 +22,8 @@ fn table(entries: &[(&str, i64)]) -> Node {
 
 fn read_all(entries: &[(&str, i64)]) -> (Limits, Vec<String>) {
     let mut faults = Faults::new("f");
-    let limits = read(table(entries), "limits", &mut faults);
+    let (limits, shared) = read(table(entries), "limits", &mut faults);
+    assert_eq!(shared, None);
     (limits, faults.lines())
 }
 

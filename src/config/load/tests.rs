@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::config::load::{Loaded, guard_fault, load, load_environment, load_text};
 use crate::config::material::Credential;
+use crate::config::schema::SharedDown;
 use crate::limits::{CONFIG_BYTES_MAX, KEY_FILE_BYTES_MAX};
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
@@ -311,4 +312,56 @@ fn keys_that_stand_twice_are_named_with_their_cure() {
     let text = "[[provider]]\nkey = sk-secret\n";
     let loaded = load_text(text, "r.toml", Path::new(""), &no_env);
     assert!(!loaded.faults.to_string().contains("secret"));
+}
+
+#[test]
+fn p23_shared_counters_are_come_to_by_a_url_without_a_password_or_by_one_that_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let shared = |lines: &str| {
+        let env = |name: &str| (name == "R").then(|| "redis://:secret@b/2\n".to_owned());
+        load_text(&format!("[limits]\n{lines}"), "r.toml", folder.path(), &env)
+    };
+    file(&folder, "url", b"rediss://me:secret@a\n", 0o600);
+    file(&folder, "ca", PEM.as_bytes(), 0o644);
+    for (lines, place) in [
+        ("shared = \"redis://a\"", "redis://a:6379/0"),
+        (
+            "shared_file = \"url\"\nshared_ca_file = \"ca\"\nshared_down = \"closed\"",
+            "rediss://a:6379/0",
+        ),
+        ("shared_env = \"R\"", "redis://b:6379/2"),
+    ] {
+        let loaded = shared(lines);
+        assert_eq!(loaded.faults.lines(), [""; 0]);
+        let material = loaded.material.shared.unwrap();
+        assert_eq!(material.place.to_string(), place);
+        let is_closed = lines.contains("closed");
+        assert_eq!(material.down == SharedDown::Closed, is_closed);
+        assert_eq!(material.ca_pem.is_some(), is_closed);
+        let variables = loaded.material.secret_variables;
+        assert_eq!(variables.len(), usize::from(lines.contains("env")));
+    }
+    for (lines, text) in [
+        ("shared = \"redis://:secret@a\"", "say shared_file"),
+        ("shared = \"http://a\"", "expected redis://"),
+        ("shared = 5", "expected a string"),
+        ("shared_file = \"none\"", "cannot be read"),
+        ("shared_env = \"NONE\"", "is not set"),
+        ("shared = \"redis://a\"\nshared_env = \"R\"", "keep one"),
+        (
+            "shared = \"redis://a\"\nshared_down = \"open\"",
+            "one of local, closed",
+        ),
+        ("shared_down = \"local\"", "nothing is shared"),
+        ("shared_ca_file = \"ca\"", "nothing is shared"),
+        (
+            "shared = \"redis://a\"\nshared_ca_file = \"url\"",
+            "certificate",
+        ),
+    ] {
+        let loaded = shared(lines);
+        let told = loaded.faults.lines().join("\n");
+        assert!(told.contains(text), "{lines}: {told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Stores for tests: a SQLite file, or a PostgreSQL server of the test's own.
+//! Stores for tests: a SQLite file, or a PostgreSQL server of the test's own; a Redis likewise.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -35,7 +35,7 @@ impl Database {
         let folder = tempfile::tempdir().unwrap();
         Self::with(
             folder,
-            (kind == Kind::Postgres).then(|| Services::start(&[])),
+            (kind == Kind::Postgres).then(|| Services::start("postgres", &[])),
         )
     }
 
@@ -45,10 +45,13 @@ impl Database {
         fs::write(folder.path().join("server.crt"), &certified.certificate).unwrap();
         fs::write(folder.path().join("server.key"), &certified.key).unwrap();
         let place = folder.path().to_str().unwrap().to_owned();
-        let services = Services::start(&[
-            ("RINGWAY_POSTGRES_TLS", place),
-            ("RINGWAY_POSTGRES_PORT", port.to_string()),
-        ]);
+        let services = Services::start(
+            "postgres",
+            &[
+                ("RINGWAY_POSTGRES_TLS", place),
+                ("RINGWAY_POSTGRES_PORT", port.to_string()),
+            ],
+        );
         Self::with(folder, Some(services))
     }
 
@@ -184,17 +187,19 @@ impl Database {
 }
 
 /// A server that ends with this.
-struct Services {
-    url: String,
+pub(crate) struct Services {
+    pub(crate) url: String,
     child: Child,
     lines: BufReader<ChildStdout>,
     input: Option<ChildStdin>,
 }
 
 impl Services {
-    fn start(variables: &[(&str, String)]) -> Self {
+    /// Starts `postgres` or `redis`.
+    pub(crate) fn start(name: &str, variables: &[(&str, String)]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/services");
         let mut command = Command::new(script);
+        command.arg(name);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -206,7 +211,7 @@ impl Services {
         };
         loop {
             let line = services.line();
-            if let Some(url) = line.strip_prefix("postgres ") {
+            if let Some(url) = line.strip_prefix(&format!("{name} ")) {
                 url.clone_into(&mut services.url);
             }
             if line == "ready" {
@@ -222,7 +227,8 @@ impl Services {
         line.trim_end().to_owned()
     }
 
-    fn tell(&mut self, what: &str) {
+    /// `stop`, `start`, or `kick`.
+    pub(crate) fn tell(&mut self, what: &str) {
         writeln!(self.input.as_mut().unwrap(), "{what}").unwrap();
         assert_eq!(self.line(), "done");
     }

@@ -1,0 +1,326 @@
+//! Accounts whose limits several replicas share: requests are let in by leases, and wait a moment
+//! where these are used up.
+
+use core::task::{Context, Poll, Waker};
+use std::sync::{Arc, MutexGuard};
+
+use super::{
+    Account, Accounts, Amount, Bound, Hold, Now, Part, Refused, Standing, Standings, State, Whose,
+    admit,
+};
+use crate::govern::allowance::Allowance;
+use crate::govern::lease::{Asked, Lack, Lease, Rate};
+use crate::govern::order::{Grant, Order};
+use crate::govern::pool::{Pool, WhenDown};
+
+/// Whether a request is let in, and how the rates stand.
+pub type Judged = (Result<Hold, Refused>, Standings);
+
+/// What a request that waits knows of its orders: the key's and the tenant's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tickets([Option<u64>; 2]);
+
+impl Account {
+    /// An account that several replicas share under this name.
+    #[must_use]
+    pub fn shared(allowance: Allowance, name: &str, pool: &Arc<Pool<Arc<Self>>>) -> Self {
+        let mut account = Self::new(allowance);
+        account.pool = Some(Arc::clone(pool));
+        account.state().lease = Some(Box::new(Lease::new(name)));
+        account
+    }
+
+    /// Whether something is to be asked of the shared counters by now.
+    pub fn is_due(&self, now: u64) -> bool {
+        let state = self.state();
+        let (bounds, held) = (&state.allowance, state.held);
+        let lease = state.lease.as_ref();
+        lease.is_some_and(|lease| lease.is_due(bounds, held, now))
+    }
+
+    /// Notes that somebody looks after it until it rests; gives whether nobody did.
+    pub fn follow(&self) -> bool {
+        let mut state = self.state();
+        state.lease.as_mut().is_some_and(|lease| lease.follow())
+    }
+
+    /// What is to be asked now. The next order is made once this one was answered or has failed.
+    pub fn order(&self, now: u64) -> Order {
+        let mut state = self.state();
+        let (bounds, held) = (state.allowance, state.held);
+        let lease = state.lease.as_mut();
+        lease.map_or_else(Order::default, |lease| lease.order(&bounds, held, now))
+    }
+
+    /// Takes over what an order that was begun at `at` was answered; whoever waits for it goes on.
+    pub fn apply(&self, grant: &Grant, at: u64) {
+        let mut state = self.state();
+        let reserved = state.reserved;
+        let Some(lease) = &mut state.lease else {
+            return;
+        };
+        let woken = lease.apply(grant, at);
+        // By this a replica goes on while it is alone.
+        let others = lease.money.spent(reserved);
+        let spent = &mut state.spent;
+        if others.day >= spent.day && grant.money.day > 0 {
+            (spent.day, spent.on_day) = (others.day, others.on_day);
+            (spent.month, spent.in_month) = (others.month, others.in_month);
+        }
+        drop(state);
+        wake(woken);
+    }
+
+    /// An order was not answered.
+    pub fn fail(&self, order: &Order) {
+        let mut state = self.state();
+        let woken = state.lease.as_mut().map(|lease| lease.fail(order));
+        drop(state);
+        wake(woken.unwrap_or_default());
+    }
+
+    /// There is nobody to order from: whoever waits goes on.
+    pub fn dismiss(&self) {
+        let mut state = self.state();
+        let woken = state.lease.as_mut().map(|lease| lease.dismiss());
+        drop(state);
+        wake(woken.unwrap_or_default());
+    }
+
+    /// Whether nobody need look after it until it calls.
+    pub fn rests(&self) -> bool {
+        let mut state = self.state();
+        state.lease.as_mut().is_none_or(|lease| lease.rests())
+    }
+
+    /// Gives back with the next order what no request holds.
+    pub fn close(&self) {
+        if let Some(lease) = &mut self.state().lease {
+            lease.close();
+        }
+    }
+}
+
+fn wake(woken: Vec<Waker>) {
+    for waker in woken {
+        waker.wake();
+    }
+}
+
+impl Accounts<'_> {
+    /// What several replicas share these accounts by.
+    #[must_use]
+    pub fn pool(&self) -> Option<&Arc<Pool<Arc<Account>>>> {
+        let pool = |account: &Arc<Account>| account.pool.is_some();
+        let shared = self.both().map(|(_, account)| account).find(|it| pool(it));
+        shared.and_then(|account| account.pool.as_ref())
+    }
+}
+
+/// Reserves `amount` by leases, or says why not; waits where nobody knows yet.
+pub fn poll_admit(
+    accounts: Accounts<'_>,
+    amount: Amount,
+    now: Now,
+    tickets: &mut Tickets,
+    cx: &Context<'_>,
+) -> Poll<Judged> {
+    if !accounts.pool().is_some_and(|pool| pool.is_up()) {
+        return Poll::Ready(admit_alone(accounts, amount, now));
+    }
+    let mut locked = accounts
+        .both()
+        .map(|(whose, account)| (whose, account, account.state()));
+    let mut locked = [locked.next(), locked.next()];
+    let mut lacks = [Lack::default(); 2];
+    for ((place, ticket), lack) in locked.iter().zip(&tickets.0).zip(&mut lacks) {
+        let Some((whose, _, state)) = place else {
+            continue;
+        };
+        match state.leased(amount, (*whose, *ticket), now) {
+            Ok(found) => *lack = found,
+            Err(refused) => {
+                let standings = standings(&locked, now);
+                return Poll::Ready((Err(refused), standings));
+            }
+        }
+    }
+    if lacks.iter().all(|lack| lack.is_none()) {
+        let parts = locked.each_mut().map(|place| {
+            let (_, account, state) = place.as_mut()?;
+            Some(state.take_leased(account, amount, now))
+        });
+        let standings = standings(&locked, now);
+        for (_, account, state) in locked.into_iter().flatten() {
+            account.call(state);
+        }
+        return Poll::Ready((Ok(Hold { parts, amount }), standings));
+    }
+    if let Some(pool) = accounts.pool().filter(|_| tickets.0 == [None; 2]) {
+        pool.count_wait();
+    }
+    let mut has_room = true;
+    for ((place, ticket), lack) in locked.into_iter().zip(&mut tickets.0).zip(lacks) {
+        let Some((_, account, mut state)) = place.filter(|_| !lack.is_none()) else {
+            continue;
+        };
+        has_room &= state.wait(amount, lack, ticket, cx);
+        account.call(state);
+    }
+    match has_room {
+        true => Poll::Pending,
+        false => Poll::Ready((Err(UNKNOWN), Standings::default())),
+    }
+}
+
+/// Judges by what this replica knows, as it holds while the shared counters are away.
+pub fn admit_alone(accounts: Accounts<'_>, amount: Amount, now: Now) -> Judged {
+    match accounts.pool().map(|pool| pool.when_down()) {
+        Some(WhenDown::Closed) => (Err(UNKNOWN), Standings::default()),
+        Some(WhenDown::Local) | None => admit(accounts, amount, now),
+    }
+}
+
+type Locked<'l> = [Option<(Whose, &'l Arc<Account>, MutexGuard<'l, State>)>; 2];
+
+fn standings(locked: &Locked<'_>, now: Now) -> Standings {
+    let each = locked.iter().flatten();
+    each.map(|(_, _, state)| state.shared_standings(now))
+        .fold(Standings::default(), Standings::with)
+}
+
+impl State {
+    /// What is missing for a request to be let in by leases, or why it is not.
+    fn leased(
+        &self,
+        amount: Amount,
+        (whose, ticket): (Whose, Option<u64>),
+        now: Now,
+    ) -> Result<Lack, Refused> {
+        let bounds = self.allowance;
+        let asked = self.asked(amount);
+        let Some(lease) = &self.lease else {
+            return Ok(Lack::default());
+        };
+        let lack = lease.lack(&bounds, asked, now.nanos);
+        let answers = lease.answers(ticket, now.nanos);
+        let refused = |bound, limit, wait| {
+            Err(Refused {
+                bound,
+                whose,
+                limit,
+                wait,
+            })
+        };
+        let [in_month, on_day] = lease.money.left(&bounds);
+        for (bound, limit, left) in [
+            (Bound::BudgetMonth, bounds.budget_month, in_month),
+            (Bound::BudgetDay, bounds.budget_day, on_day),
+        ] {
+            let Some(limit) = limit.filter(|_| lack.money) else {
+                continue;
+            };
+            let cost = asked.cost.max(1);
+            if cost > limit || answers && left < cost {
+                return refused(bound, limit, None);
+            }
+        }
+        for (bound, limit, rate, (lacks, need)) in [
+            (
+                Bound::Requests,
+                bounds.requests_per_minute,
+                &lease.requests,
+                (lack.requests, 1),
+            ),
+            (
+                Bound::Tokens,
+                bounds.tokens_per_minute,
+                &lease.tokens,
+                (lack.tokens, asked.tokens),
+            ),
+        ] {
+            let Some(limit) = limit.filter(|_| lacks) else {
+                continue;
+            };
+            if need > limit {
+                return refused(bound, limit, None);
+            }
+            if answers && rate.left(now.nanos) < need {
+                return refused(bound, limit, Some(rate.wait(now.nanos).max(1)));
+            }
+        }
+        match bounds.concurrent {
+            Some(limit) if lack.places && answers && lease.places.left(asked.held) == 0 => {
+                refused(Bound::Concurrent, limit, None)
+            }
+            Some(_) | None => Ok(lack),
+        }
+    }
+
+    fn asked(&self, amount: Amount) -> Asked {
+        Asked {
+            tokens: amount.tokens,
+            cost: amount.cost,
+            held: self.held,
+        }
+    }
+
+    /// Takes what is not lacking, and counts it as a replica that is alone would.
+    fn take_leased(&mut self, account: &Arc<Account>, amount: Amount, now: Now) -> Part {
+        self.roll(now.unix_ms);
+        let asked = self.asked(amount);
+        let tag = self.lease.as_mut().map(|it| it.take(asked, now.nanos));
+        Part {
+            account: Arc::clone(account),
+            slot: self.take(&amount, now),
+            tag,
+        }
+    }
+
+    /// Puts a request among those who wait; gives whether there is room.
+    fn wait(
+        &mut self,
+        amount: Amount,
+        lack: Lack,
+        ticket: &mut Option<u64>,
+        cx: &Context<'_>,
+    ) -> bool {
+        let asked = self.asked(amount);
+        let Some(lease) = &mut self.lease else {
+            return false;
+        };
+        if ticket.is_some_and(|ticket| !lease.has_ended(ticket)) {
+            return lease.stay(cx.waker());
+        }
+        *ticket = lease.wait(lack, asked, cx.waker());
+        ticket.is_some()
+    }
+
+    fn shared_standings(&self, now: Now) -> Standings {
+        let Some(lease) = &self.lease else {
+            return Standings::default();
+        };
+        let standing = |limit: Option<u64>, rate: &Rate| {
+            limit.map(|limit| Standing {
+                limit,
+                remaining: rate.left(now.nanos).min(limit),
+                reset: rate.reset(now.nanos),
+            })
+        };
+        Standings {
+            requests: standing(self.allowance.requests_per_minute, &lease.requests),
+            tokens: standing(self.allowance.tokens_per_minute, &lease.tokens),
+        }
+    }
+}
+
+/// What the shared counters allow is not known in time.
+const UNKNOWN: Refused = Refused {
+    bound: Bound::Shared,
+    whose: Whose::Key,
+    limit: 0,
+    wait: None,
+};
+
+#[cfg(test)]
+mod tests;

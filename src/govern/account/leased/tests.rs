@@ -1,0 +1,498 @@
+use core::task::{Context, Poll, Waker};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::thread;
+
+use super::{Tickets, poll_admit};
+use crate::govern::account::{
+    Account, Accounts, Amount, Bound, Hold, Now, Refused, Standings, day_of, month_of,
+};
+use crate::govern::allowance::Allowance;
+use crate::govern::order::{
+    Grant, MoneyGrant, MoneyOrder, Needs, Order, PlacesGrant, PlacesOrder, RateGrant, RateOrder,
+};
+use crate::govern::pool::{Pool, WhenDown};
+
+/// The shared counters, as plainly as they can be written.
+#[derive(Default)]
+struct Twin {
+    rates: [HashMap<u64, u64>; 2],
+    running: HashMap<usize, (u64, u64)>,
+    money: MoneyGrant,
+}
+
+impl Twin {
+    fn carry_out(&mut self, order: &Order, replica: usize, now_ms: u64) -> Grant {
+        let [requests, tokens] = &mut self.rates;
+        let rate = |order: &Option<RateOrder>, slots: &mut HashMap<u64, u64>| {
+            order.as_ref().map_or_else(RateGrant::default, |order| {
+                rate(order, slots, now_ms / 1000)
+            })
+        };
+        Grant {
+            requests: rate(&order.requests, requests),
+            tokens: rate(&order.tokens, tokens),
+            places: order.places.map_or_else(PlacesGrant::default, |order| {
+                self.places(order, replica, now_ms)
+            }),
+            money: order
+                .money
+                .as_ref()
+                .map_or_else(MoneyGrant::default, |order| self.money(order, now_ms)),
+        }
+    }
+
+    fn places(&mut self, order: PlacesOrder, replica: usize, now_ms: u64) -> PlacesGrant {
+        self.running.retain(|_, (_, ends)| *ends > now_ms);
+        let others = self.running.iter().filter(|(who, _)| **who != replica);
+        let others: u64 = others.map(|(_, (count, _))| count).sum();
+        let room = order.limit.saturating_sub(others);
+        let granted = order.want.min(room).max(order.held);
+        self.running.insert(replica, (granted, now_ms + 5_000));
+        PlacesGrant {
+            granted,
+            left: room.saturating_sub(granted),
+        }
+    }
+
+    fn money(&mut self, order: &MoneyOrder, now_ms: u64) -> MoneyGrant {
+        let money = &mut self.money;
+        if day_of(now_ms) > money.day {
+            (money.day, money.on_day) = (day_of(now_ms), 0);
+        }
+        if month_of(now_ms) > money.month {
+            (money.month, money.in_month) = (month_of(now_ms), 0);
+        }
+        for &(day, amount) in &order.back {
+            if day == money.day {
+                money.on_day -= amount;
+            }
+            if month_of(day * 86_400_000) == money.month {
+                money.in_month -= amount;
+            }
+        }
+        money.on_day += order.needs.owed;
+        money.in_month += order.needs.owed;
+        let left =
+            |limit: Option<u64>, spent| limit.map_or(u64::MAX, |it| it.saturating_sub(spent));
+        let room = left(order.day, money.on_day).min(left(order.month, money.in_month));
+        money.granted = granted(&order.needs, room);
+        money.on_day += money.granted;
+        money.in_month += money.granted;
+        *money
+    }
+}
+
+fn granted(needs: &Needs, room: u64) -> u64 {
+    let granted = needs.want.min(room);
+    if granted < needs.least { 0 } else { granted }
+}
+
+fn rate(order: &RateOrder, slots: &mut HashMap<u64, u64>, second: u64) -> RateGrant {
+    slots.retain(|slot, _| slot + 61 >= second);
+    for (slot, amount) in &order.back {
+        if let Some(used) = slots.get_mut(slot) {
+            // A reservation of two leases goes back to the older one.
+            *used = used.saturating_sub(*amount);
+        }
+    }
+    *slots.entry(second).or_default() += order.needs.owed;
+    let sum: u64 = slots.values().sum();
+    let granted = granted(&order.needs, order.limit.saturating_sub(sum));
+    *slots.entry(second).or_default() += granted;
+    RateGrant {
+        granted,
+        left: order.limit.saturating_sub(sum + granted),
+        slot: second,
+        wait_ms: 1_000,
+        reset_ms: 62_000,
+    }
+}
+
+fn at(ms: u64) -> Now {
+    Now {
+        nanos: ms * 1_000_000,
+        unix_ms: ms,
+    }
+}
+
+fn pool(when_down: WhenDown) -> Arc<Pool<Arc<Account>>> {
+    let pool = Arc::new(Pool::new(when_down));
+    pool.set_up(true);
+    pool
+}
+
+type Asked = Poll<(Result<Hold, Refused>, Standings)>;
+
+fn ask(account: &Arc<Account>, amount: Amount, tickets: &mut Tickets, now: Now) -> Asked {
+    let accounts = Accounts {
+        key: Some(account),
+        tenant: None,
+    };
+    poll_admit(
+        accounts,
+        amount,
+        now,
+        tickets,
+        &Context::from_waker(Waker::noop()),
+    )
+}
+
+fn random(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed.wrapping_mul(0x2545_F491_4F6C_DD1D) | 1;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) % below
+    }
+}
+
+/// A replica of a world in which time is a number.
+struct Replica {
+    account: Arc<Account>,
+    waiting: Vec<(Amount, Tickets)>,
+    running: Vec<(Hold, Amount, usize)>,
+    /// An order that is on its way, when it is carried out and when it is answered.
+    order: Option<(Order, u64, Option<Grant>)>,
+}
+
+/// What was let in: when, tokens, cost, and whether it has ended.
+struct Entry {
+    at: u64,
+    tokens: u64,
+    cost: u64,
+}
+
+struct World {
+    twin: Twin,
+    replicas: Vec<Replica>,
+    book: Vec<Entry>,
+    allowance: Allowance,
+    now: u64,
+    /// Replicas die, and answers are lost.
+    is_rough: bool,
+}
+
+impl World {
+    fn replica(allowance: Allowance) -> Replica {
+        Replica {
+            account: Arc::new(Account::shared(allowance, "k:a", &pool(WhenDown::Closed))),
+            waiting: Vec::new(),
+            running: Vec::new(),
+            order: None,
+        }
+    }
+
+    fn step(&mut self, number: usize, random: &mut impl FnMut(u64) -> u64) {
+        let now = at(self.now);
+        let replica = &mut self.replicas[number];
+        if random(3) == 0 {
+            let tokens = 1 + random(40);
+            let amount = Amount {
+                tokens,
+                cost: tokens * 3,
+            };
+            replica.waiting.push((amount, Tickets::default()));
+        }
+        let waiting = core::mem::take(&mut replica.waiting);
+        for (amount, mut tickets) in waiting {
+            match ask(&replica.account, amount, &mut tickets, now) {
+                Poll::Pending => replica.waiting.push((amount, tickets)),
+                Poll::Ready((Ok(hold), _)) => {
+                    replica.running.push((hold, amount, self.book.len()));
+                    self.book.push(Entry {
+                        at: self.now,
+                        tokens: amount.tokens,
+                        cost: amount.cost,
+                    });
+                }
+                Poll::Ready((Err(refused), _)) => assert_ne!(refused.bound, Bound::Shared),
+            }
+        }
+        if !replica.running.is_empty() && random(4) == 0 {
+            let which = usize::try_from(random(1 << 20)).unwrap() % replica.running.len();
+            let (hold, amount, entry) = replica.running.swap_remove(which);
+            let entry = &mut self.book[entry];
+            if random(5) == 0 {
+                (entry.tokens, entry.cost) = (0, 0);
+                drop(hold);
+            } else {
+                entry.tokens = random(amount.tokens + 1);
+                entry.cost = random(amount.cost + 1);
+                let used = Amount {
+                    tokens: entry.tokens,
+                    cost: entry.cost,
+                };
+                hold.settle(used, now);
+            }
+        }
+        self.exchange(number, random);
+        if self.is_rough && random(400) == 0 {
+            self.replicas[number] = Self::replica(self.allowance);
+        }
+    }
+
+    /// One step of a replica's exchange with the counters.
+    fn exchange(&mut self, number: usize, random: &mut impl FnMut(u64) -> u64) {
+        let now = at(self.now);
+        let replica = &mut self.replicas[number];
+        match replica.order.take() {
+            None if replica.account.is_due(now.nanos) || !replica.waiting.is_empty() => {
+                let order = replica.account.order(now.nanos);
+                replica.order = Some((order, now.nanos, None));
+            }
+            None => {}
+            Some((order, begun, None)) => {
+                if self.is_rough && random(20) == 0 {
+                    replica.account.fail(&order);
+                } else {
+                    let grant = self.twin.carry_out(&order, number, self.now);
+                    replica.order = Some((order, begun, Some(grant)));
+                }
+            }
+            Some((order, _, Some(_))) if self.is_rough && random(20) == 0 => {
+                replica.account.fail(&order);
+            }
+            Some((_, begun, Some(grant))) => replica.account.apply(&grant, begun),
+        }
+    }
+
+    fn check(&self) {
+        let recent = self
+            .book
+            .iter()
+            .rev()
+            .take_while(|it| it.at + 60_000 > self.now);
+        let (mut requests, mut tokens) = (0, 0);
+        for entry in recent {
+            requests += 1;
+            tokens += entry.tokens;
+        }
+        assert!(requests <= self.allowance.requests_per_minute.unwrap());
+        assert!(tokens <= self.allowance.tokens_per_minute.unwrap());
+        let today = day_of(self.now);
+        let spent: u64 = self
+            .book
+            .iter()
+            .filter(|it| day_of(it.at) == today)
+            .map(|it| it.cost)
+            .sum();
+        assert!(spent <= self.allowance.budget_day.unwrap(), "{spent}");
+        if !self.is_rough {
+            let running: usize = self.replicas.iter().map(|it| it.running.len()).sum();
+            assert!(running as u64 <= self.allowance.concurrent.unwrap());
+        }
+    }
+}
+
+/// Three replicas, delays, and in half of the rounds lost answers and replicas that die.
+#[test]
+fn whatever_happens_replicas_together_never_use_more_than_the_limits() {
+    let (mut let_in, mut full) = (0, 0);
+    for seed in 1..=40 {
+        let mut random = random(seed);
+        let allowance = Allowance {
+            requests_per_minute: Some(5 + random(200)),
+            tokens_per_minute: Some(100 + random(3_000)),
+            concurrent: Some(1 + random(30)),
+            budget_day: Some(500 + random(20_000)),
+            budget_month: None,
+        };
+        let mut world = World {
+            twin: Twin::default(),
+            replicas: (0..3).map(|_| World::replica(allowance)).collect(),
+            book: Vec::new(),
+            allowance,
+            // A day ends meanwhile.
+            now: 20_000 * 86_400_000 - 60_000,
+            is_rough: seed % 2 == 0,
+        };
+        for _ in 0..3_000 {
+            world.now += random(80);
+            let number = usize::try_from(random(3)).unwrap();
+            world.step(number, &mut random);
+            world.check();
+        }
+        let_in += world.book.len();
+        full += usize::from(world.book.len() > 20);
+    }
+    assert!(let_in > 4_000 && full > 30, "{let_in} {full}");
+}
+
+/// Brings one account up to date, as long as it has something to say.
+fn refresh(account: &Account, twin: &mut Twin, ms: u64) {
+    let now = at(ms).nanos;
+    let order = account.order(now);
+    let grant = twin.carry_out(&order, 0, ms);
+    account.apply(&grant, now);
+}
+
+const START: u64 = 20_000 * 86_400_000;
+
+fn lone(allowance: Allowance) -> Arc<Account> {
+    Arc::new(Account::shared(allowance, "k:a", &pool(WhenDown::Closed)))
+}
+
+#[test]
+fn a_request_waits_for_the_first_lease_and_is_refused_once_nothing_is_left() {
+    let account = lone(Allowance {
+        requests_per_minute: Some(1),
+        ..Allowance::default()
+    });
+    let mut twin = Twin::default();
+    let mut tickets = Tickets::default();
+    let amount = Amount::default();
+    assert!(ask(&account, amount, &mut tickets, at(START)).is_pending());
+    refresh(&account, &mut twin, START);
+    let Poll::Ready((Ok(_hold), standings)) = ask(&account, amount, &mut tickets, at(START)) else {
+        panic!("not let in");
+    };
+    let standing = standings.requests.unwrap();
+    assert_eq!((standing.limit, standing.remaining), (1, 0));
+    let mut tickets = Tickets::default();
+    // What was said a moment ago holds.
+    let Poll::Ready((Err(refused), _)) = ask(&account, amount, &mut tickets, at(START)) else {
+        panic!("not refused");
+    };
+    assert_eq!(refused.bound, Bound::Requests);
+    assert!(refused.wait.is_some());
+    // Later on it is asked again.
+    assert!(ask(&account, amount, &mut tickets, at(START + 500)).is_pending());
+    refresh(&account, &mut twin, START + 500);
+    assert!(matches!(
+        ask(&account, amount, &mut tickets, at(START + 500)),
+        Poll::Ready((Err(_), _))
+    ));
+}
+
+#[test]
+fn what_is_given_back_and_what_is_owed_reaches_the_counters() {
+    let account = lone(Allowance {
+        tokens_per_minute: Some(1_000),
+        concurrent: Some(10),
+        budget_day: Some(1_000),
+        ..Allowance::default()
+    });
+    let mut twin = Twin::default();
+    for (used, spent) in [(10, 10), (250, 260)] {
+        let amount = Amount {
+            tokens: 100,
+            cost: 100,
+        };
+        let mut tickets = Tickets::default();
+        assert!(ask(&account, amount, &mut tickets, at(START)).is_pending());
+        refresh(&account, &mut twin, START);
+        let Poll::Ready((Ok(hold), _)) = ask(&account, amount, &mut tickets, at(START)) else {
+            panic!("not let in");
+        };
+        assert_eq!(twin.running[&0].0, 1);
+        let used = Amount {
+            tokens: used,
+            cost: used,
+        };
+        hold.settle(used, at(START));
+        account.close();
+        refresh(&account, &mut twin, START + 10);
+        assert_eq!(twin.money.on_day, spent);
+        assert_eq!(twin.rates[1].values().sum::<u64>(), spent);
+        assert_eq!(twin.running[&0].0, 0);
+        assert!(account.rests());
+    }
+}
+
+#[test]
+fn what_was_let_in_alone_is_owed_and_what_others_spent_is_remembered() {
+    let bounds = Allowance {
+        budget_day: Some(1_000),
+        ..Allowance::default()
+    };
+    let pool = pool(WhenDown::Local);
+    let account = Arc::new(Account::shared(bounds, "k:a", &pool));
+    let mut twin = Twin {
+        money: MoneyGrant {
+            day: day_of(START),
+            on_day: 700,
+            month: month_of(START),
+            in_month: 700,
+            ..MoneyGrant::default()
+        },
+        ..Twin::default()
+    };
+    refresh(&account, &mut twin, START);
+    pool.set_up(false);
+    let mut tickets = Tickets::default();
+    let mut cost = |cost| {
+        let amount = Amount { tokens: 0, cost };
+        let Poll::Ready((judged, _)) = ask(&account, amount, &mut tickets, at(START)) else {
+            panic!("nobody waits for counters that are away");
+        };
+        judged
+    };
+    assert!(cost(301).is_err(), "others have spent 700");
+    let used = Amount {
+        tokens: 0,
+        cost: 200,
+    };
+    cost(300).unwrap().settle(used, at(START));
+    pool.set_up(true);
+    refresh(&account, &mut twin, START);
+    assert_eq!(twin.money.on_day, 900);
+}
+
+/// Many threads at one account of each of three replicas, and one that orders for all.
+#[test]
+fn many_threads_of_three_replicas_spend_a_budget_to_the_last_and_no_more() {
+    let bounds = Allowance {
+        budget_day: Some(300),
+        requests_per_minute: Some(1_000),
+        ..Allowance::default()
+    };
+    let accounts = [(); 3].map(|()| lone(bounds));
+    let twin = Mutex::new(Twin::default());
+    let is_over = Mutex::new(0);
+    let spent: u64 = thread::scope(|scope| {
+        let clients: Vec<_> = (0..24)
+            .map(|number| {
+                let account = &accounts[number % 3];
+                let is_over = &is_over;
+                scope.spawn(move || {
+                    let mut spent = 0;
+                    let mut tickets = Tickets::default();
+                    let amount = Amount { tokens: 0, cost: 3 };
+                    loop {
+                        match ask(account, amount, &mut tickets, at(START)) {
+                            Poll::Pending => thread::yield_now(),
+                            Poll::Ready((Ok(hold), _)) => {
+                                tickets = Tickets::default();
+                                hold.settle(Amount { tokens: 0, cost: 1 }, at(START));
+                                spent += 1;
+                            }
+                            Poll::Ready((Err(refused), _)) => {
+                                assert_eq!(refused.bound, Bound::BudgetDay);
+                                *is_over.lock().unwrap() += 1;
+                                return spent;
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        while *is_over.lock().unwrap() < 24 {
+            for account in &accounts {
+                refresh(account, &mut twin.lock().unwrap(), START);
+            }
+            thread::yield_now();
+        }
+        clients.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    for account in &accounts {
+        account.close();
+        refresh(account, &mut twin.lock().unwrap(), START);
+    }
+    let told = twin.lock().unwrap().money;
+    assert_eq!(told.on_day, spent);
+    // Somebody may have been refused while others held what they gave back later.
+    assert!((200..=300).contains(&spent), "{spent}");
+}

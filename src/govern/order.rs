@@ -1,0 +1,116 @@
+//! What is said to the counters that several replicas share, and what they say: an [`Order`] for each
+//! account tells what is needed, what is given back and what was used beyond a lease; a [`Grant`]
+//! answers it.
+
+/// What is asked of the shared counters for one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// Whose counters they are.
+    pub name: Box<str>,
+    /// Requests in 60 seconds.
+    pub requests: Option<RateOrder>,
+    /// Tokens in 60 seconds.
+    pub tokens: Option<RateOrder>,
+    /// Requests at one time.
+    pub places: Option<PlacesOrder>,
+    /// Nano-dollars.
+    pub money: Option<MoneyOrder>,
+}
+
+/// What is asked of a rate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RateOrder {
+    /// The limit.
+    pub limit: u64,
+    /// What is needed.
+    pub needs: Needs,
+    /// What is given back, by the second that granted it.
+    pub back: Vec<(u64, u64)>,
+}
+
+/// What is asked of a budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MoneyOrder {
+    /// The budget of a day.
+    pub day: Option<u64>,
+    /// The budget of a month.
+    pub month: Option<u64>,
+    /// What is needed.
+    pub needs: Needs,
+    /// What is given back, by the day that granted it.
+    pub back: Vec<(u64, u64)>,
+}
+
+/// How much is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// So much is welcome.
+    pub want: u64,
+    /// With less than this nobody is served.
+    pub least: u64,
+    /// So much was used beyond what was leased.
+    pub owed: u64,
+}
+
+/// What is asked of the places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlacesOrder {
+    /// The limit.
+    pub limit: u64,
+    /// Places that are in use.
+    pub held: u64,
+    /// Places that are wanted, these among them.
+    pub want: u64,
+}
+
+/// What the shared counters say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Requests in 60 seconds.
+    pub requests: RateGrant,
+    /// Tokens in 60 seconds.
+    pub tokens: RateGrant,
+    /// Requests at one time.
+    pub places: PlacesGrant,
+    /// Nano-dollars.
+    pub money: MoneyGrant,
+}
+
+/// What is leased of a rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateGrant {
+    /// So much.
+    pub granted: u64,
+    /// What is left for everybody.
+    pub left: u64,
+    /// The second that granted it.
+    pub slot: u64,
+    /// Milliseconds until the least that was needed is there.
+    pub wait_ms: u64,
+    /// Milliseconds until all of it is there.
+    pub reset_ms: u64,
+}
+
+/// What is leased of the places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlacesGrant {
+    /// So many.
+    pub granted: u64,
+    /// What is left for everybody.
+    pub left: u64,
+}
+
+/// What is leased of a budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MoneyGrant {
+    /// So much.
+    pub granted: u64,
+    /// The day, since 1970.
+    pub day: u64,
+    /// The month, since 1970.
+    pub month: u64,
+    /// What was spent or leased on it.
+    pub on_day: u64,
+    /// What was spent or leased in it.
+    pub in_month: u64,
+}

@@ -1,0 +1,135 @@
+//! Where accounts say that they need the counters that several replicas share, and what is known of
+//! these: whether they answer, and what holds while they do not.
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::task::{Context, Poll, Waker};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What becomes of requests while the shared counters are away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenDown {
+    /// Each replica holds them against the whole limit by itself.
+    #[default]
+    Local,
+    /// They are refused.
+    Closed,
+}
+
+/// What is counted here, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Times that the shared counters went away.
+    pub failures: u64,
+    /// Accounts that were brought up to date, each time.
+    pub orders: u64,
+    /// Requests that had to wait for a lease.
+    pub waits: u64,
+}
+
+/// Between the data threads, which spend leases, and whoever fetches them; `T`: an account.
+#[derive(Debug)]
+pub struct Pool<T> {
+    is_up: AtomicBool,
+    when_down: WhenDown,
+    queue: Mutex<Queue<T>>,
+    failures: AtomicU64,
+    orders: AtomicU64,
+    waits: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    called: Vec<T>,
+    /// Who waits for them.
+    waker: Option<Waker>,
+}
+
+impl<T> Pool<T> {
+    /// A pool whose shared counters have not answered yet.
+    #[must_use]
+    pub const fn new(when_down: WhenDown) -> Self {
+        Self {
+            is_up: AtomicBool::new(false),
+            when_down,
+            queue: Mutex::new(Queue {
+                called: Vec::new(),
+                waker: None,
+            }),
+            failures: AtomicU64::new(0),
+            orders: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
+        }
+    }
+
+    /// What holds while the shared counters are away.
+    #[must_use]
+    pub const fn when_down(&self) -> WhenDown {
+        self.when_down
+    }
+
+    /// Whether the shared counters answer.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.is_up.load(Ordering::Acquire)
+    }
+
+    /// Says whether they do.
+    pub fn set_up(&self, is_up: bool) {
+        self.is_up.store(is_up, Ordering::Release);
+    }
+
+    /// Asks for an account to be brought up to date now.
+    pub fn call(&self, account: T) {
+        let mut queue = self.queue();
+        queue.called.push(account);
+        let waker = queue.waker.take();
+        drop(queue);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Those that were called, once there are any.
+    pub fn poll_called(&self, cx: &Context<'_>) -> Poll<Vec<T>> {
+        let mut queue = self.queue();
+        if queue.called.is_empty() {
+            queue.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(core::mem::take(&mut queue.called))
+    }
+
+    /// Those that were called so far.
+    pub fn take_called(&self) -> Vec<T> {
+        core::mem::take(&mut self.queue().called)
+    }
+
+    /// Counts a failure of the shared counters.
+    pub fn count_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts accounts that were brought up to date.
+    pub fn count_orders(&self, orders: usize) {
+        self.orders.fetch_add(orders as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a request that waits.
+    pub fn count_wait(&self) {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            failures: self.failures.load(Ordering::Relaxed),
+            orders: self.orders.load(Ordering::Relaxed),
+            waits: self.waits.load(Ordering::Relaxed),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue<T>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

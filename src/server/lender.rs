@@ -1,0 +1,231 @@
+//! Leases of the limits that several replicas share, on their way to the accounts, on the control
+//! thread.
+//!
+//! Accounts call when somebody waits, and are looked after fifty times a second while they hold
+//! something: before they run dry, if they are busy. All that need it go in one round, one round after the other. While the
+//! counters are away `shared_down` decides, and they are tried again twice a second.
+
+use core::future::poll_fn;
+use core::time::Duration;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::config::material::SharedMaterial;
+use crate::govern::account::Account;
+use crate::govern::pool::{Pool, WhenDown};
+use crate::net::{clock, random};
+use crate::route::plan::Shared as Said;
+use crate::server::output::Notices;
+use crate::store::error::StoreError;
+use crate::store::shared::Shared;
+
+/// Fetches leases, and gives them back.
+pub struct Lender {
+    material: SharedMaterial,
+    pool: Arc<Pool<Arc<Account>>>,
+    replica: String,
+    notices: Option<Notices>,
+    /// Accounts that hold something.
+    followed: Vec<Arc<Account>>,
+    /// A connection that has served no account yet.
+    first: Option<Shared>,
+    /// The last failure that was said.
+    said: Option<String>,
+}
+
+impl Lender {
+    /// A lender, connected if the counters answer at once.
+    pub async fn new(said: Said) -> Self {
+        let mut lender = Self {
+            material: said.material,
+            pool: said.pool,
+            replica: format!("{:032x}", random::id()),
+            notices: None,
+            followed: Vec::new(),
+            first: None,
+            said: None,
+        };
+        match Shared::open(&lender.material, &lender.replica).await {
+            Ok(shared) => {
+                lender.first = Some(shared);
+                lender.pool.set_up(true);
+            }
+            Err(error) => lender.lost(&error),
+        }
+        lender
+    }
+
+    /// Takes whom to tell.
+    pub fn starts(&mut self, notices: Notices) {
+        if let Some(text) = &self.said {
+            notices.say(self.line(text));
+        }
+        self.notices = Some(notices);
+    }
+
+    /// Runs until `end`, and gives back then what no request holds.
+    pub async fn run(mut self, end: Arc<Notify>) {
+        loop {
+            let begun = Instant::now();
+            let opened = match self.first.take() {
+                Some(shared) => Ok(shared),
+                None => Shared::open(&self.material, &self.replica).await,
+            };
+            let failed = match opened {
+                Ok(shared) => self.found(shared, &end).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = failed else {
+                return;
+            };
+            self.lost(&error);
+            // A connection that was good for a while is made anew at once.
+            if begun.elapsed() >= RETRY {
+                continue;
+            }
+            tokio::select! {
+                () = end.notified() => return,
+                () = self.waits() => {}
+            }
+        }
+    }
+
+    async fn found(&mut self, mut shared: Shared, end: &Notify) -> Result<(), StoreError> {
+        self.pool.set_up(true);
+        if self.said.take().is_some() {
+            self.say(&format!("shared limits {}: answer", self.material.place));
+        }
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut quiet = 0;
+        loop {
+            let due = tokio::select! {
+                called = called(&self.pool) => called,
+                _ = tick.tick() => self.due(),
+                () = end.notified() => return self.give_back(&mut shared).await,
+            };
+            quiet = if due.is_empty() { quiet + 1 } else { 0 };
+            if quiet >= PROBE_TICKS {
+                quiet = 0;
+                shared.probe().await?;
+            }
+            self.round(&mut shared, due).await?;
+        }
+    }
+
+    /// Those that are to be brought up to date by now.
+    fn due(&self) -> Vec<Arc<Account>> {
+        let now = now();
+        let due = self.followed.iter().filter(|it| it.is_due(now));
+        due.cloned().collect()
+    }
+
+    /// Brings accounts up to date.
+    async fn round(
+        &mut self,
+        shared: &mut Shared,
+        due: Vec<Arc<Account>>,
+    ) -> Result<(), StoreError> {
+        let new = due.iter().filter(|account| account.follow());
+        self.followed.extend(new.cloned());
+        let mut failed = Ok(());
+        for some in due.chunks(ROUND_MAX) {
+            if failed.is_err() {
+                some.iter().for_each(|account| account.dismiss());
+                continue;
+            }
+            let at = now();
+            let orders: Vec<_> = some.iter().map(|account| account.order(at)).collect();
+            self.pool.count_orders(orders.len());
+            match shared.carry_out(&orders).await {
+                Ok(grants) => {
+                    for (account, grant) in some.iter().zip(&grants) {
+                        account.apply(grant, at);
+                    }
+                }
+                Err(error) => {
+                    self.pool.set_up(false);
+                    for (account, order) in some.iter().zip(&orders) {
+                        account.fail(order);
+                    }
+                    failed = Err(error);
+                }
+            }
+        }
+        self.followed.retain(|account| !account.rests());
+        failed
+    }
+
+    async fn give_back(&mut self, shared: &mut Shared) -> Result<(), StoreError> {
+        let called = self.pool.take_called().into_iter();
+        self.followed
+            .extend(called.filter(|account| account.follow()));
+        for account in &self.followed {
+            account.close();
+        }
+        let all = self.followed.clone();
+        self.round(shared, all).await
+    }
+
+    /// Waits before the next try; whoever calls meanwhile is not kept waiting.
+    async fn waits(&mut self) {
+        let pool = Arc::clone(&self.pool);
+        let dismiss = async {
+            loop {
+                for account in called(&pool).await {
+                    account.dismiss();
+                    if account.follow() {
+                        self.followed.push(account);
+                    }
+                }
+            }
+        };
+        let _ = timeout(RETRY, dismiss).await;
+    }
+
+    fn lost(&mut self, error: &StoreError) {
+        self.pool.set_up(false);
+        self.followed.iter().for_each(|account| account.dismiss());
+        let text = error.to_string();
+        // The same failure comes again with every try: once is enough.
+        if self.said.as_ref() != Some(&text) {
+            self.say(&self.line(&text));
+            self.said = Some(text);
+            self.pool.count_failure();
+        }
+    }
+
+    fn line(&self, text: &str) -> String {
+        let place = &self.material.place;
+        let then = match self.pool.when_down() {
+            WhenDown::Local => "each replica holds the limits by itself",
+            WhenDown::Closed => "requests that have limits are refused",
+        };
+        format!("shared limits {place}: {text}; {then}")
+    }
+
+    fn say(&self, line: &str) {
+        if let Some(notices) = &self.notices {
+            notices.say(line.to_owned());
+        }
+    }
+}
+
+async fn called(pool: &Pool<Arc<Account>>) -> Vec<Arc<Account>> {
+    poll_fn(|cx| pool.poll_called(cx)).await
+}
+
+fn now() -> u64 {
+    clock::now().as_nanos()
+}
+
+/// Between two looks at accounts that hold something.
+const TICK: Duration = Duration::from_millis(20);
+/// Ticks without an account after which the connection is probed.
+const PROBE_TICKS: u32 = 50;
+/// Accounts of one round.
+const ROUND_MAX: usize = 256;
+/// Between two tries to reach counters that are away.
+const RETRY: Duration = Duration::from_millis(500);
