@@ -4,7 +4,9 @@
 //! until one answers in a way that may be shown; once bytes have reached the client there is no
 //! further attempt.
 
-use crate::chat::error::{ApiError, ErrorKind};
+use std::borrow::Cow;
+
+use crate::chat::error::ErrorKind;
 use crate::http1::method::Method;
 use crate::net::boxed::boxed;
 use crate::net::buffers;
@@ -68,21 +70,11 @@ pub async fn run<'w>(
         Err(refused) => return Step::Over(reply::refuse(client, exchange, voice, &refused).await),
     };
     let plan = &worker.plan;
-    let forbidden = limited::in_chat(inbound.key.as_deref(), inbound.body(), worker.limits());
-    let resolution = match &forbidden {
-        Some(model) => Resolution::Unknown {
-            near: plan.near(model, inbound.key.as_deref()),
-        },
-        None => plan.resolve(&asked, inbound.provider_header(), inbound.key.as_deref()),
-    };
-    let targets = match resolution {
-        Resolution::Found(targets) => targets,
-        Resolution::Unknown { near } => {
-            let message = unknown_model(forbidden.as_deref().unwrap_or(&asked), &near);
-            return Step::Over(refuse_unknown(client, exchange, voice, &message).await);
-        }
-        Resolution::UnknownProvider => {
-            let refused = reply::UNKNOWN_PROVIDER;
+    let targets = match resolve(worker, inbound, &asked) {
+        Ok(targets) => targets,
+        Err(message) => {
+            let unknown = message.as_deref().map(Refused::unknown_model);
+            let refused = unknown.unwrap_or(reply::UNKNOWN_PROVIDER);
             return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
         }
     };
@@ -491,17 +483,7 @@ impl<'r, 'w> Run<'r, 'w> {
             ErrorKind::Overloaded => b"retry-after: 1\r\n",
             _ => b"",
         };
-        let refused = Refused {
-            status: reply::status_of(refusal.kind),
-            error: ApiError {
-                kind: refusal.kind,
-                message: &refusal.message,
-                param: refusal.param.as_deref(),
-                code: refusal.code,
-            },
-            fields,
-            word,
-        };
+        let refused = Refused::of(refusal, word).fields(fields);
         reply::refuse(client, exchange, self.voice, &refused).await
     }
 }
@@ -511,15 +493,22 @@ const fn is_of_key(failure: &Failure) -> bool {
     matches!(failure.scope, Scope::Credential | Scope::Lane)
 }
 
-async fn refuse_unknown(
-    client: &mut Client<'_>,
-    exchange: &mut Exchange,
-    voice: &Voice<'_>,
-    message: &str,
-) -> Next {
-    let refused = Refused::new(ErrorKind::NotFound, message, "unknown_model");
-    let refused = refused.param("model").code("model_not_found");
-    reply::refuse(client, exchange, voice, &refused).await
+/// The targets of the model that is asked for, or what is said of one that there is not; nothing
+/// where it is the provider.
+fn resolve<'w>(
+    worker: &'w Worker,
+    inbound: &Inbound,
+    asked: &str,
+) -> Result<Cow<'w, [Target]>, Option<String>> {
+    let (plan, key) = (&worker.plan, inbound.key.as_deref());
+    if let Some(model) = limited::in_chat(key, inbound.body(), worker.limits()) {
+        return Err(Some(unknown_model(&model, &plan.near(&model, key))));
+    }
+    match plan.resolve(asked, inbound.provider_header(), key) {
+        Resolution::Found(targets) => Ok(targets),
+        Resolution::Unknown { near } => Err(Some(unknown_model(asked, &near))),
+        Resolution::UnknownProvider => Err(None),
+    }
 }
 
 async fn refuse_body(

@@ -1,6 +1,6 @@
 //! Answers that need no provider: the model list, one model, health, token estimates.
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::error::Refusal;
 use crate::http1::target::decode_id;
 use crate::json::write::Writer;
 use crate::proxy::catalogue;
@@ -50,9 +50,7 @@ pub async fn model(
         Resolution::Found(targets) => targets,
         Resolution::Unknown { near } => {
             let message = unknown_model(&asked, &near);
-            let refused = Refused::new(ErrorKind::NotFound, &message, "unknown_model")
-                .param("model")
-                .code("model_not_found");
+            let refused = Refused::unknown_model(&message);
             return reply::refuse(client, exchange, voice, &refused).await;
         }
         Resolution::UnknownProvider => {
@@ -110,9 +108,7 @@ async fn refuse(
     voice: &Voice<'_>,
     refusal: &Refusal,
 ) -> Next {
-    let mut refused = Refused::new(refusal.kind, &refusal.message, "bad_body");
-    refused.error.param = refusal.param.as_deref();
-    refused.error.code = refusal.code;
+    let refused = Refused::of(refusal, "bad_body");
     reply::refuse(client, exchange, voice, &refused).await
 }
 

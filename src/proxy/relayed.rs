@@ -8,7 +8,7 @@ use core::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::chat::error::{ApiError, ErrorKind, Refusal};
+use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::body::BodyFault;
 use crate::http1::encode;
 use crate::http1::framing::Framing;
@@ -449,17 +449,7 @@ impl<'w> Request<'_, 'w> {
                 reply::refuse(client, exchange, &self.voice, &refused).await
             }
             Missed::Refusal(refusal) => {
-                let refused = Refused {
-                    status: reply::status_of(refusal.kind),
-                    error: ApiError {
-                        kind: refusal.kind,
-                        message: &refusal.message,
-                        param: refusal.param.as_deref(),
-                        code: refusal.code,
-                    },
-                    fields: b"",
-                    word: "refused",
-                };
+                let refused = Refused::of(&refusal, "refused");
                 reply::refuse(client, exchange, &self.voice, &refused).await
             }
         }

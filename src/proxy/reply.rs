@@ -64,6 +64,24 @@ impl<'e> Refused<'e> {
         }
     }
 
+    /// A refusal whose text was made for it.
+    #[must_use]
+    pub fn of(refusal: &'e Refusal, word: &'static str) -> Self {
+        Self {
+            status: status_of(refusal.kind),
+            error: refusal.as_error(),
+            fields: b"",
+            word,
+        }
+    }
+
+    /// The refusal of a model that there is not, or not for this key.
+    #[must_use]
+    pub const fn unknown_model(message: &'e str) -> Self {
+        let refused = Self::new(ErrorKind::NotFound, message, "unknown_model");
+        refused.param("model").code("model_not_found")
+    }
+
     /// The same with the field at fault.
     #[must_use]
     pub const fn param(mut self, param: &'e str) -> Self {
@@ -161,12 +179,7 @@ pub async fn refuse_denied(
     voice: &Voice<'_>,
     denied: &Denied,
 ) -> Next {
-    let refused = Refused {
-        status: status_of(denied.refusal.kind),
-        error: denied.refusal.as_error(),
-        fields: b"",
-        word: denied.word,
-    };
+    let refused = Refused::of(&denied.refusal, denied.word);
     refuse(client, exchange, voice, &refused).await
 }
 
