@@ -172,13 +172,25 @@ pub struct TenantsArgs {
 #[derive(Args, Clone, Debug, Default)]
 pub struct StoreArgs {
     /// Configuration file whose `[store]` is meant
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        global = true,
+        help_heading = "Store"
+    )]
     pub config: Option<PathBuf>,
     /// The store itself, instead of a configuration: `sqlite:PATH` or `postgres://…`
-    #[arg(long, value_name = "URL", global = true, conflicts_with = "config")]
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        help_heading = "Store",
+        conflicts_with = "config"
+    )]
     pub store: Option<String>,
     /// How answers are printed
-    #[arg(long, value_name = "FORMAT", global = true, default_value = "table", value_parser = ["table", "json"])]
+    #[arg(long, value_name = "FORMAT", global = true, help_heading = "Output", default_value = "table", value_parser = ["table", "json"])]
     pub format: String,
 }
 
