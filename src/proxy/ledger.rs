@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use futures_channel::oneshot;
 
 use crate::limits::USAGE_QUESTIONS_MAX;
-use crate::telemetry::ring::RingSender;
+use crate::telemetry::ring::{Bell, RingSender};
 
 /// A worker's way to the ledger.
 pub struct Way {
@@ -39,14 +39,17 @@ pub struct Question {
 
 /// Where questions are taken.
 #[derive(Clone, Debug)]
-pub struct Desk(SyncSender<Question>);
+pub struct Desk {
+    questions: SyncSender<Question>,
+    bell: Bell,
+}
 
 impl Desk {
-    /// A desk, and the end that answers.
+    /// A desk, and the end that answers, which `bell` wakes.
     #[must_use]
-    pub fn new() -> (Self, Receiver<Question>) {
-        let (sender, receiver) = sync_channel(USAGE_QUESTIONS_MAX);
-        (Self(sender), receiver)
+    pub fn new(bell: Bell) -> (Self, Receiver<Question>) {
+        let (questions, receiver) = sync_channel(USAGE_QUESTIONS_MAX);
+        (Self { questions, bell }, receiver)
     }
 
     /// Asks for a record; nothing when too many questions wait.
@@ -54,6 +57,8 @@ impl Desk {
     pub fn record(&self, id: u128, owner: Owner) -> Option<oneshot::Receiver<Option<Vec<u8>>>> {
         let (reply, answer) = oneshot::channel();
         let question = Question { id, owner, reply };
-        self.0.try_send(question).ok().map(|()| answer)
+        self.questions.try_send(question).ok()?;
+        self.bell.ring();
+        Some(answer)
     }
 }

@@ -40,7 +40,7 @@ use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask, Setup};
 use crate::store::segments::{Found, Journal, Segment};
 use crate::store::tail::Place;
-use crate::telemetry::ring::{RingReceiver, byte_ring};
+use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
 use crate::telemetry::scrape::Facts;
 
 /// How to start.
@@ -132,9 +132,11 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         tls,
         shared: &shared,
     };
-    let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
+    let bell = Bell::default();
+    let (mut setups, senders, rings) = setups(workers, &parts, (&dropped, &bell), options);
     equip(&mut setups, &mut bound, books.as_mut());
-    let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
+    let (notices, output) =
+        output::start(&plan.server.log, (rings, bell), dropped, options.give_back)?;
     let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
     let (ledger, drainer) = keep(books, governed.as_ref(), &notices)?;
     let driver = choice(plan.server.driver);
@@ -215,7 +217,7 @@ type Setups = (
 fn setups(
     workers: usize,
     parts: &Parts<'_>,
-    dropped: &Arc<AtomicU64>,
+    (dropped, bell): (&Arc<AtomicU64>, &Bell),
     options: &Options,
 ) -> Setups {
     let logs = parts.plan.server.log != LogSink::Off;
@@ -225,7 +227,12 @@ fn setups(
         let (sender, asks) = mpsc::unbounded();
         senders.push(sender);
         let log = logs.then(|| {
-            let (log, ring) = byte_ring(LOG_RING_BYTES, LOG_BURST_BYTES, Arc::clone(dropped));
+            let (log, ring) = byte_ring(
+                LOG_RING_BYTES,
+                LOG_BURST_BYTES,
+                Arc::clone(dropped),
+                bell.clone(),
+            );
             rings.push(ring);
             log
         });
@@ -270,6 +277,7 @@ struct Books {
     desk: Desk,
     questions: Receiver<Question>,
     figures: Arc<Figures>,
+    bell: Bell,
 }
 
 impl Books {
@@ -279,7 +287,8 @@ impl Books {
             let folder = said.journal.display();
             io::Error::other(format!("usage.journal {folder}: {error}"))
         })?;
-        let (desk, questions) = Desk::new();
+        let bell = Bell::default();
+        let (desk, questions) = Desk::new(bell.clone());
         Ok(Self {
             journal,
             found,
@@ -288,13 +297,19 @@ impl Books {
             desk,
             questions,
             figures: Arc::default(),
+            bell,
         })
     }
 
     /// Another worker's way.
     fn way(&mut self) -> Way {
         let dropped = Arc::clone(&self.figures.dropped);
-        let (ring, taken) = byte_ring(USAGE_RING_BYTES, USAGE_BURST_BYTES, dropped);
+        let (ring, taken) = byte_ring(
+            USAGE_RING_BYTES,
+            USAGE_BURST_BYTES,
+            dropped,
+            self.bell.clone(),
+        );
         self.rings.push(taken);
         Way {
             ring,
@@ -325,6 +340,7 @@ impl Books {
             notices,
             figures: self.figures,
             flush: self.flush,
+            bell: self.bell,
         };
         ledger.start()
     }
