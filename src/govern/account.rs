@@ -417,12 +417,14 @@ impl Drop for Hold {
 }
 
 /// The day of a time in Unix milliseconds, since 1970.
-const fn day_of(unix_ms: u64) -> u64 {
+#[must_use]
+pub const fn day_of(unix_ms: u64) -> u64 {
     unix_ms / DAY_MS
 }
 
 /// The month of a time in Unix milliseconds, since January 1970.
-const fn month_of(unix_ms: u64) -> u64 {
+#[must_use]
+pub const fn month_of(unix_ms: u64) -> u64 {
     let (year, month, _) = date::civil(day_of(unix_ms));
     (year - 1970) * 12 + month - 1
 }

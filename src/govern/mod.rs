@@ -11,6 +11,7 @@ pub mod fresh;
 pub mod journal;
 pub mod key;
 pub mod money;
+pub mod past;
 pub mod price;
 pub mod record;
 pub mod residency;

@@ -282,6 +282,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
     fn pass_over(&mut self, target: &'r Target, refusal: Refusal, word: &'static str) {
         self.passed_over.push(Attempt {
             provider: target.provider,
+            number: target.number,
             fault: Some(word),
             ..Attempt::default()
         });

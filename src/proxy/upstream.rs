@@ -3,8 +3,10 @@
 //! Nothing here has been seen by the client yet, so every failure may lead to another attempt. A
 //! drop at any await closes the connection that was being used.
 
+use core::cell::Cell;
 use core::future::poll_fn;
 use core::iter::once;
+use core::net::SocketAddr;
 use core::pin::pin;
 use core::task::{Poll, ready};
 
@@ -284,6 +286,7 @@ fn note_stale(
         detail: failure.detail,
         nanos: clock::now().as_nanos().saturating_sub(started.as_nanos()),
         number: exchange.target.and_then(|target| target.number),
+        started_at: started.as_nanos(),
         peer: exchange.peer.take(),
         ..Attempt::default()
     });
@@ -358,7 +361,15 @@ pub async fn open(
     // The connector keeps to its waits by itself; the connection's own timer stands aside.
     client.deadline.clear();
     exchange.wait(clock::now().as_nanos());
-    let mut connecting = pin!(connect::connect(endpoint, waits, |ip| facts.admits(ip)));
+    let admitted = Cell::new((0, None));
+    let admits = |ip| {
+        let is_admitted = facts.admits(ip);
+        if is_admitted {
+            admitted.set((admitted.get().0 + 1, Some(ip)));
+        }
+        is_admitted
+    };
+    let mut connecting = pin!(connect::connect(endpoint, waits, admits));
     match client.watch(connecting.as_mut()).await {
         Ok(Ok(stream)) => {
             worker.meter.borrow_mut().counters.connected += 1;
@@ -368,6 +379,11 @@ pub async fn open(
             Ok((stream, up_at))
         }
         Ok(Err(error)) => {
+            // Of several addresses none is the one that failed.
+            if let (1, Some(ip)) = admitted.get() {
+                let address = SocketAddr::new(ip, endpoint.port());
+                exchange.peer = Some(Peer { address, tls: None });
+            }
             let failure = connect_failure(error);
             if failure.kind == Kind::Network {
                 exchange.refused.push(failure.verdict().word);

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::govern::account::Account;
+use crate::govern::account::{Account, Spent};
 use crate::govern::allowance::Allowance;
+use crate::govern::past::Past;
 use crate::govern::residency::Residency;
 
 /// A tenant as its keys refer to it.
@@ -28,6 +29,9 @@ pub struct Numbers {
     by_name: HashMap<Box<str>, usize>,
     keys: HashMap<Box<str>, Arc<Account>>,
     tenants: HashMap<Box<str>, Arc<Account>>,
+    /// What was spent before, for accounts that open later too. Several, where it came from several
+    /// places.
+    past: Vec<Arc<Past>>,
 }
 
 impl Numbers {
@@ -43,12 +47,29 @@ impl Numbers {
 
     /// The account of a key, with these bounds from now on. One that has none closes.
     pub fn key_account(&mut self, id: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        open(&mut self.keys, id, allowance)
+        let past = self.past.iter();
+        open(&mut self.keys, id, allowance, |account| {
+            past.for_each(|past| restore(account, past.of_key(id), past));
+        })
     }
 
     /// The account of a tenant, likewise.
     pub fn tenant_account(&mut self, name: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        open(&mut self.tenants, name, allowance)
+        let past = self.past.iter();
+        open(&mut self.tenants, name, allowance, |account| {
+            past.for_each(|past| restore(account, past.of_tenant(name), past));
+        })
+    }
+
+    /// Charges what was spent before, to accounts that are open and to those that will be.
+    pub fn recall(&mut self, past: Past) {
+        for (id, account) in &self.keys {
+            restore(account, past.of_key(id), &past);
+        }
+        for (name, account) in &self.tenants {
+            restore(account, past.of_tenant(name), &past);
+        }
+        self.past.push(Arc::new(past));
     }
 
     /// Closes all accounts but those of these keys and tenants.
@@ -64,10 +85,17 @@ impl Numbers {
     }
 }
 
+fn restore(account: &Account, spent: Option<&Spent>, past: &Past) {
+    if let Some(spent) = spent {
+        account.restore(spent, past.unix_ms());
+    }
+}
+
 fn open(
     accounts: &mut HashMap<Box<str>, Arc<Account>>,
     name: &str,
     allowance: &Allowance,
+    begin: impl FnOnce(&Account),
 ) -> Option<Arc<Account>> {
     if allowance.is_unbounded() {
         accounts.remove(name);
@@ -78,6 +106,7 @@ fn open(
         return Some(Arc::clone(known));
     }
     let account = Arc::new(Account::new(*allowance));
+    begin(&account);
     accounts.insert(name.into(), Arc::clone(&account));
     Some(account)
 }

@@ -22,6 +22,7 @@ use crate::server::output::Notices;
 use crate::server::worker::Ask;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
+use crate::store::memory::Memory;
 use crate::store::row::State;
 use crate::store::snapshot;
 
@@ -88,6 +89,8 @@ pub struct Governor {
     notices: Option<Notices>,
     shared: Arc<Shared>,
     reloads: mpsc::Receiver<oneshot::Sender<()>>,
+    /// What the store is yet to be asked of money that was spent.
+    memory: Option<Memory>,
     /// What is in force.
     state: State,
     /// The last failure that was said.
@@ -130,7 +133,7 @@ impl Governed {
 impl Governor {
     /// A governor for this plan, if keys are kept in a store.
     #[must_use]
-    pub fn new(plan: &mut Plan) -> Option<(Self, Governed)> {
+    pub fn new(plan: &mut Plan, memory: Option<Memory>) -> Option<(Self, Governed)> {
         let material = plan.store.take()?;
         let (asks, reloads) = mpsc::channel(RELOADS_MAX);
         let shared = Arc::new(Shared {
@@ -150,6 +153,7 @@ impl Governor {
             notices: None,
             shared,
             reloads,
+            memory,
             state: State::default(),
             said: None,
             lines: Vec::new(),
@@ -263,9 +267,15 @@ impl Governor {
         Ok(())
     }
 
-    async fn open(&self, creates: bool) -> Result<State, StoreError> {
+    async fn open(&mut self, creates: bool) -> Result<State, StoreError> {
         let store = Store::open(&self.material, creates).await?;
         let state = store.load().await?;
+        // Before any record of this process goes there.
+        if let Some(memory) = &mut self.memory {
+            let past = memory.ask(&store).await?;
+            self.numbers.recall(past);
+            self.memory = None;
+        }
         *lock(&self.shared.store) = Some(Arc::new(store));
         Ok(state)
     }

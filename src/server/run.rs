@@ -17,6 +17,7 @@ use futures_channel::mpsc;
 
 use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
 use crate::limits::{KIB, MIB, TENANTS_MAX};
+use crate::net::clock;
 use crate::net::connect::Endpoint;
 use crate::net::driver::{self, Choice, Report};
 use crate::net::listen::{self, Address, Bound};
@@ -26,6 +27,7 @@ use crate::proxy::budget::Budget;
 use crate::proxy::health::Health;
 use crate::proxy::ledger::{Desk, Question, Way};
 use crate::proxy::worker::{Shared, Ways};
+use crate::route::client_key::ClientKey;
 use crate::route::plan::{Plan, Usage};
 use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
@@ -38,6 +40,7 @@ use crate::server::ledger::{self, Figures, Ledger};
 use crate::server::output::{self, Notices, Output};
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask, Setup};
+use crate::store::memory::Memory;
 use crate::store::segments::{Found, Journal, Segment};
 use crate::store::tail::Place;
 use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
@@ -115,7 +118,9 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (mut governor, governed) = govern(&mut plan, &runtime).unzip();
+    let mut books = plan.usage.as_ref().map(Books::open).transpose()?;
+    let memory = recollect(&mut plan, books.as_ref())?;
+    let (mut governor, governed) = govern(&mut plan, memory, &runtime).unzip();
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
@@ -125,7 +130,6 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let shared = shared(&plan);
     let dropped = Arc::new(AtomicU64::new(0));
     let progress = Arc::new(Progress::new(Arc::clone(&dropped)));
-    let mut books = plan.usage.as_ref().map(Books::open).transpose()?;
     let parts = Parts {
         plan: &plan,
         endpoints: &endpoints,
@@ -185,9 +189,24 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     })
 }
 
+/// Charges budgets what the journal says was spent before; gives what the store is to be asked.
+fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory>> {
+    let has_budgets = plan.store.is_some() || plan.keys.all().any(ClientKey::has_budget);
+    let Some(books) = books.filter(|_| has_budgets) else {
+        return Ok(None);
+    };
+    let (past, memory) = Memory::read(books.journal.folder(), clock::unix_millis())?;
+    plan.numbers.recall(past);
+    Ok(Some(memory))
+}
+
 /// What keeps the keys, where a store does; the first ones are in the plan then.
-fn govern(plan: &mut Plan, runtime: &tokio::runtime::Runtime) -> Option<(Governor, Governed)> {
-    let (mut governor, governed) = Governor::new(plan)?;
+fn govern(
+    plan: &mut Plan,
+    memory: Option<Memory>,
+    runtime: &tokio::runtime::Runtime,
+) -> Option<(Governor, Governed)> {
+    let (mut governor, governed) = Governor::new(plan, memory)?;
     plan.keys = runtime.block_on(governor.first());
     Some((governor, governed))
 }

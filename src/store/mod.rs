@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod handle;
+pub mod memory;
 pub mod migrations;
 pub mod postgres;
 pub mod postgres_usage;

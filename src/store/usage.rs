@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::HashSet;
 
+use crate::govern::past::Charge;
 use crate::govern::tally::{Column, Filter, Sums, Tally, day_text};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
@@ -28,19 +29,6 @@ pub struct Page {
     pub records: Vec<String>,
     /// Time and id of the last one, where there are more.
     pub next: Option<(u64, RowId)>,
-}
-
-/// What a key of a tenant has spent on a day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpentRow {
-    /// The day, since 1970.
-    pub day: u64,
-    /// The tenant; empty where it has none.
-    pub tenant: String,
-    /// The key's id, likewise.
-    pub key_id: String,
-    /// Nano-dollars.
-    pub nanos: u64,
 }
 
 impl Store {
@@ -126,25 +114,21 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn known_usage(&self, ids: &[RowId]) -> Result<HashSet<RowId>, StoreError> {
-        let mut found = HashSet::new();
-        for ids in ids.chunks(IDS_AT_ONCE) {
-            let statement = usage_sql::known(ids.to_vec(), self.words());
-            let rows = self.select(statement, READ_TIMEOUT).await?;
-            found.extend(rows.iter().flatten().filter_map(Cell::id));
-        }
-        Ok(found)
+    pub async fn known_usage(&self, ids: Vec<RowId>) -> Result<HashSet<RowId>, StoreError> {
+        let statement = usage_sql::known(ids, self.words());
+        let rows = self.select(statement, READ_TIMEOUT).await?;
+        Ok(rows.iter().flatten().filter_map(Cell::id).collect())
     }
 
     /// What was spent from a day on.
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn spent_since(&self, day: u64) -> Result<Vec<SpentRow>, StoreError> {
+    pub async fn spent_since(&self, day: u64) -> Result<Vec<Charge>, StoreError> {
         let rows = self.select(usage_sql::spent(day), READ_TIMEOUT).await?;
         let rows = rows.into_iter().filter_map(|row| {
             let [day, tenant, key_id, nanos] = row.try_into().ok()?;
-            Some(SpentRow {
+            Some(Charge {
                 day: day.whole()?,
                 tenant: tenant.text()?,
                 key_id: key_id.text()?,
@@ -182,7 +166,5 @@ fn name_of(cell: &Cell, column: Column) -> Option<String> {
 }
 
 const DAY_MS: u64 = 86_400_000;
-/// Ids that are asked for together.
-const IDS_AT_ONCE: usize = 10_000;
 /// Longest wait for what somebody asks: nobody's question keeps the store from others for longer.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);

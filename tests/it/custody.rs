@@ -5,10 +5,10 @@ use ringway::wire::kind::Wire;
 use crate::support::client::Answer;
 use crate::support::directions::{DIRECTIONS, Direction, Driver, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{answer, json, post, request, stream};
+use crate::support::http::{answer, chunk, json, post, request, stream, stream_head};
 use crate::support::provider::{ClosedPort, Provider};
-use crate::support::script::always;
-use crate::support::wires::{WIRES, chat, error_body, events, path, whole};
+use crate::support::script::{Step, always};
+use crate::support::wires::{WIRES, chat, error_body, events, path, start_up, text, whole};
 
 /// What a target in Canada states.
 const CANADA: &str = "tier = \"managed_canadian_cloud\"\nregion = \"ca-central-1\"\n\
@@ -211,5 +211,74 @@ fn pk15_trace_ids_that_could_not_stand_in_a_head_are_not_repeated() {
             let id = got.field("x-ringway-request-id");
             assert_eq!(got.field("x-ringway-trace-id"), told.or(id), "{said}");
         }
+    });
+}
+
+#[test]
+fn ni6_counts_of_tokens_say_where_they_come_from_too() {
+    each(|driver| {
+        let provider = Provider::answering(json("{\"input_tokens\":5}"));
+        let gateway = ni(driver)
+            .provider("p0", Wire::AnthropicMessages, &provider, CANADA)
+            .model(MODEL, &["p0/up-0"])
+            .start();
+        let body = chat(Wire::AnthropicMessages, MODEL, false);
+        let asked = post("/v1/messages/count_tokens", "", body);
+        let got = gateway.client().ask(asked);
+        assert_eq!(got.status, 200, "{}", got.text());
+        assert_eq!(facts(&got, "x-ni-"), of_canada("up-0"));
+    });
+}
+
+#[test]
+fn ni7_a_stream_that_was_cut_has_its_record_with_attempts_and_what_policies_took_out() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let folder = tempfile::tempdir().unwrap();
+        let error = error_body(upstream, "some_error", "no luck");
+        let fields = "content-type: application/json\r\n";
+        let failing = Provider::answering(answer("503 Service Unavailable", fields, error));
+        let begun = [start_up(upstream), &text(upstream, "Hel", true)].concat();
+        let cut = Provider::all(vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(begun)].concat()),
+            Step::Reset,
+        ]);
+        let start = || {
+            let journal = format!("[usage]\njournal = \"{}\"", folder.path().display());
+            ni(driver)
+                .provider("p9", upstream, &failing, "jurisdiction = \"US\"\n")
+                .provider("p8", upstream, &failing, "jurisdiction = \"CA\"\n")
+                .provider("p0", upstream, &cut, CANADA)
+                .model(MODEL, &["p9/up-9", "p8/up-8", "p0/up-0"])
+                .text(&journal)
+                .key("key-1", "blue", None)
+                .text("residency = { jurisdictions = [\"CA\"] }\n")
+                .start()
+        };
+        let gateway = start();
+        let key = "x-api-key: key-1\r\n";
+        let body = chat(client, MODEL, true);
+        let got = gateway.client().ask(post(path(client), key, body));
+        assert_eq!(facts(&got, "x-ni-"), of_canada("up-0"), "{got:?}");
+        let id = got.field("x-ni-request-id").unwrap().to_owned();
+        let record = |gateway: &Gateway| {
+            let target = format!("/api/usage/custody/{id}");
+            let got = gateway.client().ask(request("GET", &target, key, ""));
+            assert_eq!(got.status, 200, "{}", got.text());
+            got.json()
+        };
+        let at_once = record(&gateway);
+        assert_eq!(at_once["outcome"], "truncated", "{at_once}");
+        assert_eq!(at_once["refused"], serde_json::json!(["key_residency"]));
+        assert_eq!(at_once["custody_path"], "NI-CA -> Bedrock-CA");
+        let attempts = at_once["attempts"].as_array().unwrap();
+        let told: Vec<_> = attempts
+            .iter()
+            .map(|one| (one["provider"].as_str().unwrap(), one["status"].as_u64()))
+            .collect();
+        assert_eq!(told, [("p8", Some(503)), ("p0", Some(200))], "{at_once}");
+        assert_eq!(failing.requests().len(), 1);
+        drop(gateway);
+        assert_eq!(record(&start()), at_once, "after a restart");
     });
 }

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
+use ringway::route::client_key::digest_of;
+use ringway::store::segments::read_all;
 use ringway::wire::kind::Wire;
 
 use crate::support::directions::drivers;
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{json, post};
+use crate::support::http::{chunk, json, post, stream_head};
+use crate::support::program::Program;
 use crate::support::provider::Provider;
+use crate::support::script::{Step, once};
 use crate::support::stores::{Database, KINDS, Kind};
 use crate::support::wait;
-use crate::support::wires::{chat, path, whole};
+use crate::support::wires::{chat, path, start_up, text, whole};
 
 const WIRE: Wire = Wire::OpenAiChat;
 
@@ -155,4 +160,147 @@ fn store_that_refuses_records_is_told_and_gets_them_later() {
     wait_drained(&gateway, 4);
     assert_eq!(stored(&database), ids);
     assert!(gateway.metric("ringway_usage_drain_failures_total ") < 2.0);
+}
+
+/// A program whose key `k` has a budget; answers cost 11 cents.
+fn budgeted(journal: &Path, provider: &Provider, sections: &str) -> String {
+    let digest = digest_of(b"k").map(|byte| format!("{byte:02x}")).concat();
+    format!(
+        "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\nlog = \"off\"\n\
+         [usage]\njournal = {journal:?}\n[[provider]]\nname = \"up\"\nkind = \"openai\"\n\
+         base_url = \"http://{}/v1\"\nkey = \"none\"\n\
+         [[model]]\nid = \"{MODEL}\"\ntargets = [\"up/x\"]\n\
+         [prices.\"up/*\"]\ninput = 10000\noutput = 10000\n[budgets]\noutput_tokens_reserved = 10\n\
+         [[key]]\nsha256 = \"{digest}\"\ntenant = \"blue\"\nbudget_month = \"1.20\"\n{sections}",
+        provider.address()
+    )
+}
+
+fn spend(program: &Program) -> u16 {
+    let body = chat(WIRE, MODEL, false);
+    let request = post(path(WIRE), "x-api-key: k\r\n", body);
+    program.client().ask(request).status
+}
+
+fn wait_line(program: &Program, line: &str) {
+    wait::until(line, || {
+        let (_, text) = program.admin("/metrics");
+        text.lines().any(|it| it == line).then_some(())
+    });
+}
+
+fn kill(mut program: Program) {
+    program.signal("KILL");
+    program.exit();
+}
+
+/// Spends all of the budget and dies; the records are in the journal, and in the store if there is
+/// one.
+fn spend_all(config: &str, journal: &Path) {
+    let program = Program::serve(config);
+    let mut asked = 0;
+    loop {
+        asked += 1;
+        match spend(&program) {
+            200 => {}
+            status => break assert_eq!(status, 429),
+        }
+    }
+    assert!((2..=11).contains(&asked), "{asked}");
+    wait::until("the records in the journal", || {
+        let mut count = 0;
+        let _ = read_all(journal, |_| count += 1);
+        (count == asked).then_some(())
+    });
+    if config.contains("[store]") {
+        wait_line(&program, &format!("ringway_usage_drained_total {asked}"));
+    }
+    kill(program);
+}
+
+#[test]
+fn a_budget_that_is_gone_stays_gone_after_sigkill() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = Provider::answering(json(whole(WIRE)));
+    let config = budgeted(folder.path(), &provider, "");
+    spend_all(&config, folder.path());
+    for _ in 0..2 {
+        let program = Program::serve(&config);
+        assert_eq!(spend(&program), 429);
+        kill(program);
+    }
+    // A larger one has what is left of it, from the first request on.
+    let larger = config.replace("\"1.20\"", "\"2.40\"");
+    let program = Program::serve(&larger);
+    assert_eq!(spend(&program), 200);
+    kill(program);
+    fs::remove_dir_all(folder.path()).unwrap();
+    assert_eq!(spend(&Program::serve(&config)), 200, "without records");
+}
+
+#[test]
+fn a_budget_that_is_gone_stays_gone_by_what_the_store_knows_also_when_it_comes_late() {
+    for kind in KINDS {
+        let mut database = Database::new(kind);
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("usage");
+        let provider = Provider::answering(json(whole(WIRE)));
+        let section = database.section(&database.snapshot("one"));
+        let config = budgeted(&journal, &provider, &section);
+        spend_all(&config, &journal);
+        // Both have the same records: they count once.
+        let larger = config.replace("\"1.20\"", "\"2.40\"");
+        let program = Program::serve(&larger);
+        assert_eq!(spend(&program), 200, "{kind:?}");
+        wait_line(&program, "ringway_usage_drained_total 1");
+        kill(program);
+        // Only the store has them.
+        fs::remove_dir_all(&journal).unwrap();
+        let program = Program::serve(&config);
+        assert_eq!(spend(&program), 429, "{kind:?}");
+        kill(program);
+        // It comes late, and then they count beside what was spent until then.
+        fs::remove_dir_all(&journal).unwrap();
+        database.stop();
+        let program = Program::serve(&config);
+        assert_eq!(spend(&program), 200, "nobody knows better");
+        database.start();
+        wait_line(&program, "ringway_store_up 1");
+        assert_eq!(spend(&program), 429, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_an_estimate_charged_is_told_apart_from_what_it_cost() {
+    let database = Database::new(Kind::Sqlite);
+    let begun = [start_up(WIRE), &text(WIRE, "Hel", true)].concat();
+    let broken = vec![
+        Step::Request,
+        Step::Send([stream_head(), chunk(&begun)].concat()),
+        Step::Reset,
+    ];
+    let provider = Provider::start(vec![broken, once(json(whole(WIRE)))]);
+    let gateway = setup(&database, &provider, "one")
+        .text("[prices.\"up/*\"]\ninput = 10000\noutput = 10000")
+        .text("[[tenant]]\nname = \"blue\"\nbudget_month = 100")
+        .start();
+    let fields = "x-api-key: k1\r\n";
+    for streamed in [true, false] {
+        let request = post(path(WIRE), fields, chat(WIRE, MODEL, streamed));
+        assert_eq!(gateway.client().ask(request).status, 200);
+    }
+    wait_drained(&gateway, 2);
+    let records = database.records();
+    let [whole, cut] = records.as_slice() else {
+        panic!("{records:?}");
+    };
+    assert_eq!(whole["cost_nanos"], 110_000_000);
+    assert_eq!(whole["charged_nanos"], 110_000_000);
+    assert_eq!(whole["charge_estimated"], false);
+    assert!(
+        cut["cost_nanos"].is_null() && cut["usage"].is_null(),
+        "{cut}"
+    );
+    assert!(cut["charged_nanos"].as_u64() > Some(10_000_000), "{cut}");
+    assert_eq!(cut["charge_estimated"], true);
 }

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod apart;
+#[cfg(test)]
 mod attempts;
 #[cfg(test)]
 mod bad_input;

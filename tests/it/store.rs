@@ -67,7 +67,7 @@ fn a_key_counts_once_it_is_made_and_is_unknown_once_it_is_revoked_but_cuts_no_st
 }
 
 #[test]
-fn p21_every_replica_and_every_command_tells_the_others_within_a_second() {
+fn every_replica_and_every_command_tells_the_others_within_a_second() {
     for kind in KINDS {
         let database = Database::new(kind);
         let provider = Provider::answering(http::json(whole(WIRE)));

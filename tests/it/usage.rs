@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -15,13 +16,14 @@ use ringway::wire::kind::Wire;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::certificates::Authority;
 use crate::support::client::{Answer, End};
 use crate::support::directions::{DIRECTIONS, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{answer, chunk, json, post, request, stream, stream_head};
 use crate::support::program::Program;
-use crate::support::provider::Provider;
-use crate::support::script::{Step, always};
+use crate::support::provider::{ClosedPort, Provider};
+use crate::support::script::{Step, always, once};
 use crate::support::stores::{Database, KINDS};
 use crate::support::wait;
 use crate::support::wires::{chat, events, path, start_up, text, whole};
@@ -126,6 +128,159 @@ fn ni7_ni18_record_is_there_at_once_and_after_a_restart_in_every_direction() {
         let bare = &id["rw_".len()..];
         assert_eq!(value(&custody(&gateway, bare, "key-1")), record);
     });
+}
+
+#[test]
+fn ni7_attempts_tell_where_each_went_over_tls_on_a_fallback_and_where_no_connection_was_made() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let (folder, lines) = journal();
+        let (authority, other) = (Authority::new(), Authority::new());
+        let closed = ClosedPort::new();
+        let failing = answer("500 Oops", "content-type: application/json\r\n", "{}");
+        let [untrusted, failing, well] = [
+            (&other, json("{}")),
+            (&authority, failing),
+            (&authority, json(whole(wire))),
+        ]
+        .map(|(signer, answer)| {
+            Provider::start_tls(vec![once(answer)], signer.server("localhost", 2100))
+        });
+        let setup = Setup::new(driver);
+        fs::write(setup.folder().join("ca.pem"), authority.pem()).unwrap();
+        let gateway = seven(setup, &closed, [&untrusted, &failing, &well])
+            .text(&lines)
+            .key("key-1", "blue", None)
+            .text("residency = { jurisdictions = [\"CA\"] }")
+            .start();
+        let body = chat(wire, MODEL, false).replacen('{', "{\"logprobs\":true,", 1);
+        let fields = "x-api-key: key-1\r\nx-ringway-strict: 1\r\n";
+        let got = gateway.client().ask(post(path(wire), fields, body));
+        assert_eq!(got.status, 200, "{}", got.text());
+        let id = got.field("x-ringway-request-id").unwrap();
+        let record = value(&custody(&gateway, id, "key-1"));
+        let tried: Vec<_> = record["attempts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(told)
+            .collect();
+        let tls = |at: &Provider| format!("127.0.0.1:{} localhost TLSv1.3", at.port());
+        let nobody = closed.origin().replace("http://", "");
+        let expected = [
+            "deaf of-deaf 127.0.0.1 refused_by_translation".to_owned(),
+            format!("closed of-closed 127.0.0.1 {nobody} asked connect"),
+            "barred of-barred 127.0.0.1 asked network".to_owned(),
+            format!(
+                "untrusted of-untrusted localhost 127.0.0.1:{} asked tls",
+                untrusted.port()
+            ),
+            format!(
+                "failing of-failing localhost {} asked 500 status",
+                tls(&failing)
+            ),
+            format!("well of-well localhost {} asked 200", tls(&well)),
+        ];
+        assert_eq!(tried, expected, "{record}");
+        assert_eq!(
+            record["refused"],
+            serde_json::json!(["key_residency", "network"])
+        );
+        assert_eq!(record["attempts_left_out"], 0);
+        drop(gateway);
+        assert_eq!(records(folder.path()), [record]);
+    });
+}
+
+#[test]
+fn ni7_a_dead_pooled_connection_is_an_attempt_of_its_own_with_the_time_it_began() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let (folder, lines) = journal();
+        let stale = vec![
+            Step::Request,
+            Step::Send(json(whole(wire))),
+            Step::Request,
+            Step::Reset,
+        ];
+        let provider = Provider::start(vec![stale, always(json(whole(wire)))]);
+        let gateway = Setup::upstream(driver, wire, &provider)
+            .text(&lines)
+            .start();
+        for _ in 0..2 {
+            let body = chat(wire, MODEL, false);
+            assert_eq!(gateway.client().ask(post(path(wire), "", body)).status, 200);
+        }
+        let records = wait_records(folder.path(), 2);
+        let attempts = records[1]["attempts"].as_array().unwrap();
+        let tried: Vec<_> = attempts.iter().map(told).collect();
+        let at = format!("up up-model 127.0.0.1 {} asked", provider.address());
+        assert_eq!(tried, [format!("{at} stale"), format!("{at} 200")]);
+        assert!(attempts[0]["started"].as_u64() <= attempts[1]["started"].as_u64());
+    });
+}
+
+/// A model with seven targets, of which one alone answers well.
+fn seven(setup: Setup, closed: &ClosedPort, over_tls: [&Provider; 3]) -> Setup {
+    let [untrusted, failing, well] =
+        over_tls.map(|provider| format!("https://localhost:{}", provider.port()));
+    let (one_address, ca) = ("networks = [\"127.0.0.0/8\"]\n", "ca_file = \"ca.pem\"\n");
+    let canada = "jurisdiction = \"CA\"\n";
+    let wire = Wire::OpenAiChat;
+    let mut setup = setup.limit("attempts_max", 8);
+    let mut targets = Vec::new();
+    for (name, origin, wire, extra) in [
+        (
+            "abroad",
+            closed.origin(),
+            wire,
+            vec!["jurisdiction = \"US\""],
+        ),
+        (
+            "deaf",
+            closed.origin(),
+            Wire::AnthropicMessages,
+            vec![canada],
+        ),
+        ("closed", closed.origin(), wire, vec![canada]),
+        (
+            "barred",
+            closed.origin(),
+            wire,
+            vec![canada, "networks = [\"10.0.0.0/8\"]"],
+        ),
+        ("untrusted", untrusted, wire, vec![canada, one_address, ca]),
+        ("failing", failing, wire, vec![canada, ca]),
+        ("well", well, wire, vec![canada, ca]),
+    ] {
+        let extra = format!("key = \"none\"\n{}", extra.concat());
+        setup = setup.provider_at(name, wire, &origin, &extra);
+        targets.push(format!("{name}/of-{name}"));
+    }
+    let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+    setup.model(MODEL, &targets)
+}
+
+/// What an attempt tells of itself, less its times.
+fn told(attempt: &Value) -> String {
+    let members = [
+        "provider",
+        "model",
+        "host",
+        "address",
+        "tls_name",
+        "tls_version",
+        "started",
+        "status",
+        "fault",
+    ];
+    let words = members.iter().filter_map(|name| match &attempt[*name] {
+        Value::Null => None,
+        Value::Number(_) if *name == "started" => Some("asked".to_owned()),
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[test]
