@@ -136,11 +136,9 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         tls,
         shared: &shared,
     };
-    let bell = Bell::default();
-    let (mut setups, senders, rings) = setups(workers, &parts, (&dropped, &bell), options);
+    let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
     equip(&mut setups, &mut bound, books.as_mut());
-    let (notices, output) =
-        output::start(&plan.server.log, (rings, bell), dropped, options.give_back)?;
+    let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
     let figures = books.as_ref().map(|books| Arc::clone(&books.figures));
     let (ledger, drainer) = keep(books, governed.as_ref(), &notices)?;
     let driver = choice(plan.server.driver);
@@ -230,18 +228,19 @@ struct Parts<'p> {
 type Setups = (
     Vec<Setup>,
     Vec<mpsc::UnboundedSender<Ask>>,
-    Vec<RingReceiver>,
+    (Vec<RingReceiver>, Bell),
 );
 
 fn setups(
     workers: usize,
     parts: &Parts<'_>,
-    (dropped, bell): (&Arc<AtomicU64>, &Bell),
+    dropped: &Arc<AtomicU64>,
     options: &Options,
 ) -> Setups {
     let logs = parts.plan.server.log != LogSink::Off;
     let mut senders = Vec::with_capacity(workers);
     let mut rings = Vec::with_capacity(workers);
+    let bell = Bell::default();
     let setups = (0..workers).map(|_| {
         let (sender, asks) = mpsc::unbounded();
         senders.push(sender);
@@ -272,7 +271,7 @@ fn setups(
         }
     });
     let setups = setups.collect();
-    (setups, senders, rings)
+    (setups, senders, (rings, bell))
 }
 
 /// Gives each worker its parts of the addresses, and its way to the ledger.
