@@ -226,13 +226,17 @@ fn row(key: &Key) -> [String; 7] {
         models.map_or_else(|| "all".to_owned(), |models| models.join(" ")),
         date::text(key.created_ms),
         ends,
-        rules(&key.rules),
+        rules(key),
     ]
 }
 
-/// What a key may do, models apart, in the words of the configuration.
-fn rules(rules: &Rules) -> String {
+/// What a key may do, models apart, in the words of the API.
+fn rules(key: &Key) -> String {
+    let rules = &key.rules;
     let mut words = Vec::new();
+    if let Some(former) = key.former {
+        words.push(format!("former_until={}", date::text(former.until_ms)));
+    }
     stored::push_texts("tiers", rules.tiers.as_deref(), &mut words);
     stored::push_texts("relay", rules.relay.as_deref(), &mut words);
     stored::push_bounds(rules.residency.as_ref(), &rules.allowance, &mut words);

@@ -1,5 +1,7 @@
 //! Times as operators write and read them: UTC, a day or a second, as RFC 3339 has them.
 
+use crate::http1::date;
+
 /// Unix milliseconds of `2027-01-31` (its first moment) or `2027-01-31T08:30:00Z`, from 1970 to 9999.
 #[must_use]
 pub fn parse(text: &str) -> Option<u64> {
@@ -50,21 +52,10 @@ pub fn text(unix_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day of a day since 1970 in the Gregorian calendar; years begin in March here.
+/// Year, month and day of a day since 1970.
 #[must_use]
 pub const fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let day = days % 146_097;
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let year = year + days / 146_097 * 400;
-    if month < 10 {
-        (year, month + 3, day)
-    } else {
-        (year + 1, month - 9, day)
-    }
+    date::civil(days)
 }
 
 /// Days since 1970 of a day from then on.

@@ -38,7 +38,8 @@ fn two(number: u64) -> [u8; 2] {
 
 /// Year, month and day of a day since 1970, in the Gregorian calendar. Years begin in March here,
 /// so that the day that comes and goes is the last of one.
-const fn civil(days: u64) -> (u64, u64, u64) {
+#[must_use]
+pub const fn civil(days: u64) -> (u64, u64, u64) {
     // 719,468 days lie between March of the year nought and 1970; 146,097 make four centuries.
     let days = days + 719_468;
     let day = days % 146_097;

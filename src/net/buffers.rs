@@ -66,7 +66,7 @@ pub enum Class {
     State,
     /// 16 KiB.
     Middle,
-    /// 64 KiB: what a busy connection reads at once.
+    /// 32 KiB: what a busy connection reads at once.
     Busy,
 }
 

@@ -9,6 +9,7 @@ use crate::chat::error::{ErrorKind, Refusal};
 use crate::config::material::Credential;
 use crate::net::clock::{self, Instant};
 use crate::proxy::choice::{self, Asked, Lane};
+use crate::proxy::health::Slot;
 use crate::proxy::prepare::{self, Prepared, To};
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
@@ -173,6 +174,11 @@ impl<'r, 'w> Candidates<'r, 'w> {
                     return true;
                 }
                 Err(refusal) => {
+                    if lane.probes {
+                        let slot = Slot::of(target, lane.credential);
+                        let now_ns = clock::now().as_nanos();
+                        self.asked.worker.shared.health.put_back(slot, now_ns);
+                    }
                     self.leave(lane);
                     let word = word_of(&refusal);
                     self.pass_over(target, refusal, word);

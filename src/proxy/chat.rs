@@ -235,6 +235,10 @@ impl<'r, 'w> Run<'r, 'w> {
             rank: candidate.rank,
         });
         let counters = &mut self.asked.worker.meter.borrow_mut().counters;
+        if candidate.lane.probes {
+            counters.probes += 1;
+            exchange.route.push("probe");
+        }
         if candidate.rotates {
             counters.rotations += 1;
             exchange.route.push("rotated");

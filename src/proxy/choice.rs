@@ -52,6 +52,8 @@ pub struct Lane {
     pub credential: usize,
     /// It is well, or may be asked to see whether it is.
     pub is_ready: bool,
+    /// It is asked to see, and others keep away meanwhile.
+    pub probes: bool,
 }
 
 impl Asked<'_, '_> {
@@ -69,6 +71,7 @@ impl Lane {
         place: 0,
         credential: 0,
         is_ready: true,
+        probes: false,
     };
 }
 
@@ -142,12 +145,8 @@ pub fn lanes(asked: &Asked<'_, '_>, targets: &[Target], reasons: &mut Reasons) -
     if entry.is_some_and(|entry| entry.credential > 0) {
         reasons.push("skipped:credential");
     }
-    if entry.is_some_and(|entry| entry.probes) {
-        reasons.push("probe");
-    }
     let counters = &mut asked.worker.meter.borrow_mut().counters;
     counters.stepped_back += u64::from(entry.is_some() && stepped_back);
-    counters.probes += u64::from(entry.is_some_and(|entry| entry.probes));
     choice.into_lanes(entry)
 }
 
@@ -302,12 +301,17 @@ impl<'r, 'w> Choice<'r, 'w> {
             let Some(target) = self.targets.get(standing.place) else {
                 continue;
             };
-            let entry = entry.filter(|_| rank == 0).map(|entry| entry.credential);
-            lanes.extend((0..self.key_count(target)).map(|credential| Lane {
-                place: standing.place,
-                credential,
-                is_ready: entry == Some(credential)
-                    || !standing.is_cooling && self.state(target, credential) != State::Open,
+            let entry = entry.filter(|_| rank == 0);
+            lanes.extend((0..self.key_count(target)).map(|credential| {
+                let entry = entry.filter(|entry| entry.credential == credential);
+                let is_well =
+                    || !standing.is_cooling && self.state(target, credential) != State::Open;
+                Lane {
+                    place: standing.place,
+                    credential,
+                    is_ready: entry.is_some() || is_well(),
+                    probes: entry.is_some_and(|entry| entry.probes),
+                }
             }));
         }
         lanes.sort_by_key(|lane| !lane.is_ready);

@@ -26,7 +26,9 @@ use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
-use crate::proxy::{admission, catalogue, chat, cors, local, relayed, usage_api, wishes};
+use crate::proxy::{
+    admission, catalogue, chat, cors, local, relay_gate, relayed, usage_api, wishes,
+};
 use crate::route::client_key::KeyHandle;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::wire::kind::Wire;
@@ -191,6 +193,10 @@ impl<'w> Request<'_, 'w> {
         (presented, key): (Presented, Option<KeyHandle>),
         exchange: &mut Exchange,
     ) -> Step<'w> {
+        if let Err(denied) = relay_gate::judge(key.as_deref(), head.method, self.path) {
+            let told = reply::refuse_denied(client, exchange, &self.voice, &denied);
+            return Step::Over(told.await);
+        }
         let mut lines = Vec::new();
         let asked = (key.as_deref(), head.method == Method::Post);
         let (voice, admitted) =

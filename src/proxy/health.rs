@@ -166,6 +166,13 @@ impl Health {
         self.circuits(slot).all(|circuit| circuit.try_probe(now_ns))
     }
 
+    /// Gives back what [`Health::try_probe`] took: the target was not asked after all.
+    pub fn put_back(&self, slot: Slot, now_ns: u64) {
+        for circuit in self.circuits(slot) {
+            circuit.put_back(now_ns);
+        }
+    }
+
     /// The target gave a good answer.
     pub fn succeeded(&self, slot: Slot, now_ns: u64) {
         for circuit in self.circuits(slot) {
@@ -304,6 +311,13 @@ impl Circuit {
             self.open_until(now_ns, row.wait_ms.min(PROBE_MS));
         }
         is_due
+    }
+
+    fn put_back(&self, now_ns: u64) {
+        let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
+        if core::mem::take(&mut row.is_probed) {
+            self.until_ns.store(now_ns.max(1), Ordering::Relaxed);
+        }
     }
 
     fn succeed(&self, now_ns: u64) {

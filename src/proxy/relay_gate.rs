@@ -6,14 +6,14 @@
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::method::Method;
 use crate::http1::target::decode_id;
-use crate::proxy::missed::Missed;
+use crate::proxy::reply::Denied;
 use crate::route::client_key::ClientKey;
 
 /// Refuses a path with state that the key may not use.
 ///
 /// # Errors
 /// It is one.
-pub fn judge(key: Option<&ClientKey>, method: Method, path: &[u8]) -> Result<(), Missed> {
+pub fn judge(key: Option<&ClientKey>, method: Method, path: &[u8]) -> Result<(), Denied> {
     let Some(allowed) = key.and_then(|key| key.relay.as_ref()) else {
         return Ok(());
     };
@@ -23,15 +23,20 @@ pub fn judge(key: Option<&ClientKey>, method: Method, path: &[u8]) -> Result<(),
     if allowed.iter().any(|word| **word == *name) {
         return Ok(());
     }
-    Err(Missed::Refusal(Refusal {
-        kind: ErrorKind::Permission,
-        message: format!(
-            "this key may not use `{name}`: what it leaves at the provider is shared with other \
-             tenants; whoever manages keys allows it by `relay = [\"{name}\"]`"
-        ),
-        param: None,
-        code: Some("relay_not_allowed"),
-    }))
+    let message = format!(
+        "this key may not use `{name}`: what it leaves at the provider is shared with other \
+         tenants; whoever manages keys allows it by `relay = [\"{name}\"]`"
+    );
+    let word = "relay_not_allowed";
+    Err(Denied {
+        refusal: Refusal {
+            kind: ErrorKind::Permission,
+            message,
+            param: None,
+            code: Some(word),
+        },
+        word,
+    })
 }
 
 /// What a path with state is called; nothing for one without.

@@ -47,15 +47,22 @@ pub fn route(
     Ok(routed)
 }
 
-/// A form's `model` that came after its provider was chosen: it must be one that the key may use,
-/// and lead to the same place under the same name.
+/// A form's `model` that came after its target was chosen: it must be one that the key may use, and
+/// lead to the same place under the same name, of which the same is stated.
 ///
 /// # Errors
 /// It does not.
-pub fn judge_late(plan: &Plan, inbound: &Inbound, by: By<'_>, chosen: usize) -> Result<(), Missed> {
+pub fn judge_late(
+    plan: &Plan,
+    inbound: &Inbound,
+    by: By<'_>,
+    chosen: TargetAsked,
+) -> Result<(), Missed> {
     let mut aside = Exchange::default();
-    let routed = find(plan, inbound, by, &mut aside)?;
-    if routed.asked.provider == chosen && routed.renamed.is_none() {
+    let Routed { asked, renamed } = find(plan, inbound, by, &mut aside)?;
+    let stated = |it: TargetAsked| plan.stated_at(it.provider, it.number);
+    let is_same = asked.provider == chosen.provider && stated(asked) == stated(chosen);
+    if is_same && renamed.is_none() {
         return Ok(());
     }
     let message = "model: this field stands behind too much else; send it before the file";

@@ -30,7 +30,6 @@ use crate::proxy::missed::{Missed, unread};
 use crate::proxy::policy;
 use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
-use crate::proxy::relay_gate;
 use crate::proxy::relay_target::{self, Routed};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upload::Upload;
@@ -104,7 +103,6 @@ impl<'w> Request<'_, 'w> {
         head: &mut RequestHead,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
-        relay_gate::judge(self.key.as_deref(), head.method, self.path)?;
         if let Some(query) = head.query(&client.input) {
             url::check_query(query).map_err(|fault| {
                 let text = fault.text();
@@ -297,12 +295,7 @@ impl<'w> Request<'_, 'w> {
         };
         let edits = edits_for(&peek, &overrides);
         let index = routed.asked.provider;
-        let provider = self
-            .worker
-            .plan
-            .providers
-            .get(index)
-            .ok_or_else(Missed::bug)?;
+        let provider = self.provider(index)?;
         let started = clock::now();
         let out = held_request(inbound, provider, self.path, &edits)?;
         exchange.target = Some(routed.asked);
@@ -351,18 +344,13 @@ impl<'w> Request<'_, 'w> {
             upload.rename(&target.model);
         }
         let index = routed.asked.provider;
-        let provider = self
-            .worker
-            .plan
-            .providers
-            .get(index)
-            .ok_or_else(Missed::bug)?;
+        let provider = self.provider(index)?;
         let started = clock::now();
         let out = start_head(inbound, provider, self.path)?;
         exchange.target = Some(routed.asked);
         let late = |model: &str| {
             let by = (Some(model), tier.as_deref());
-            relay_target::judge_late(&self.worker.plan, inbound, by, index)
+            relay_target::judge_late(&self.worker.plan, inbound, by, routed.asked)
         };
         let facts = self.facts_of(&routed)?;
         let upstream = upload
@@ -370,6 +358,11 @@ impl<'w> Request<'_, 'w> {
             .await?;
         self.deliver(client, inbound, (index, started, upstream), exchange)
             .await
+    }
+
+    fn provider(&self, index: usize) -> Result<&'w Provider, Missed> {
+        let provider = self.worker.plan.providers.get(index);
+        provider.ok_or_else(Missed::bug)
     }
 
     /// What is stated of the target.
@@ -389,12 +382,7 @@ impl<'w> Request<'_, 'w> {
         (index, started, upstream): (usize, Instant, Result<Upstream, Failure>),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
-        let provider = self
-            .worker
-            .plan
-            .providers
-            .get(index)
-            .ok_or_else(Missed::bug)?;
+        let provider = self.provider(index)?;
         // An upload comes at the client's pace: what the provider took begins behind it.
         let started = started.max(Instant::from_nanos(exchange.request_at));
         let mut record = Attempt {

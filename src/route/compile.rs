@@ -179,8 +179,8 @@ fn check_callers(providers: &[SaidProvider], has_keys: bool, faults: &mut Faults
         if let KeySource::Caller(place) = &provider.key
             && has_keys
         {
-            let text = "with [[key]] callers present the gateway's keys, which never go to a \
-                        provider; use key_file or key_env, or take the [[key]]s out";
+            let text = "with [[key]] or [store] callers present the gateway's keys, which never go to \
+                        a provider; use key_file or key_env, or take those out";
             faults.push(place, text);
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod attempts;
 pub mod exchange;
+pub mod exposition;
 pub mod gaps;
 pub mod log;
 pub mod meter;

@@ -5,6 +5,7 @@
 
 use core::fmt::Write as _;
 
+use crate::telemetry::exposition::{Unit, escape, head, histogram, histogram_head, line};
 use crate::telemetry::meter::{LIMITED, Labels, Meter, OTHER, Series};
 use crate::telemetry::scrape_usage::{self, UsageFacts};
 use crate::telemetry::values::Values;
@@ -430,62 +431,6 @@ fn label_text(labels: &Labels, facts: &Facts) -> String {
         let _ = write!(text, "{comma}{name}=\"{}\"", escape(value));
     }
     text
-}
-
-/// What a histogram's values are counted in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    /// Microseconds, printed as seconds.
-    Time,
-    Tokens,
-}
-
-fn histogram(out: &mut String, name: &str, labels: &str, values: &Values, unit: Unit) {
-    let comma = if labels.is_empty() { "" } else { "," };
-    for (text, count) in values.up_to_edges() {
-        let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{text}\"}} {count}");
-    }
-    let _ = writeln!(
-        out,
-        "{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {}",
-        values.count()
-    );
-    if unit == Unit::Tokens {
-        line(out, &format!("{name}_sum"), labels, values.sum());
-    } else {
-        let (whole, micros) = (values.sum() / 1_000_000, values.sum() % 1_000_000);
-        let braces = if labels.is_empty() {
-            String::new()
-        } else {
-            format!("{{{labels}}}")
-        };
-        let _ = writeln!(out, "{name}_sum{braces} {whole}.{micros:06}");
-    }
-    line(out, &format!("{name}_count"), labels, values.count());
-}
-
-fn histogram_head(out: &mut String, name: &str, help: &str) {
-    head(out, name, "histogram", help);
-}
-
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn line(out: &mut String, name: &str, labels: &str, value: u64) {
-    let braces = if labels.is_empty() {
-        String::new()
-    } else {
-        format!("{{{labels}}}")
-    };
-    let _ = writeln!(out, "{name}{braces} {value}");
-}
-
-fn escape(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
 }
 
 /// Longest name of a provider in a label.

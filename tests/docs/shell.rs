@@ -1,6 +1,6 @@
 //! What the readme says of the shell: metrics, log, ends, endpoints, headers, exit codes.
 
-use ringway::cli::Exit;
+use ringway::cli::{self, Exit};
 use ringway::proxy::endpoint::{Endpoint, classify};
 use ringway::route::header::FORWARDED;
 use ringway::telemetry::exchange::{Exchange, Operation, Outcome};
@@ -134,4 +134,22 @@ fn readme_names_every_exit_code() {
     for exit in [Exit::Done, Exit::Failed, Exit::Refused] {
         assert!(text.contains(&format!(" {}: ", exit.code())), "{exit:?}");
     }
+}
+
+#[test]
+fn every_command_of_the_papers_is_one_that_the_program_takes() {
+    let papers = [README, include_str!("../../docs/GOVERNANCE.md")];
+    let lines = papers.into_iter().flat_map(str::lines);
+    let mut count = 0;
+    for line in lines {
+        let line = line.strip_prefix("$ ").unwrap_or(line);
+        if !line.starts_with("ringway ") || line.starts_with("ringway =") {
+            continue;
+        }
+        let words = line.split(' ').map(|word| word.trim_matches('\'').into());
+        let parsed = cli::parse(words);
+        assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        count += 1;
+    }
+    assert!(count > 8, "{count}");
 }

@@ -157,6 +157,34 @@ fn p14_p20_forms_of_models_that_the_key_may_not_use_or_that_read_two_ways_are_re
 }
 
 #[test]
+fn a_late_model_of_another_deployment_at_the_same_provider_is_400() {
+    each(|driver| {
+        let provider = Provider::answering(http::json("{}"));
+        let gateway = Setup::new(driver)
+            .provider("first", Wire::OpenAiChat, &provider, "region = \"here\"")
+            .text(
+                "[[model]]\nid = \"there\"\n\
+                 targets = [{ model = \"first/there\", region = \"there\" }]\n\
+                 [[model]]\nid = \"here\"\ntargets = [\"first/here\"]",
+            )
+            .start();
+        for (parts, status) in [
+            ([model("there"), file(200_000)], 200),
+            ([file(200_000), model("here")], 200),
+            ([file(200_000), model("there")], 400),
+        ] {
+            let got = gateway.client().ask(post(TARGET, TYPE, form(&parts)));
+            assert_eq!(got.status, status, "{}", got.text());
+            if status == 400 {
+                let message = told(Wire::OpenAiChat, &got).message;
+                assert!(message.starts_with("model: "), "{message}");
+            }
+        }
+        assert_eq!(provider.requests().len(), 2);
+    });
+}
+
+#[test]
 fn promises_about_data_are_never_passed_on_in_a_form() {
     each(|driver| {
         let first = Provider::answering(http::json("{}"));

@@ -7,7 +7,7 @@ use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
 use crate::support::http::{answer, json, post, request};
 use crate::support::program::Program;
 use crate::support::provider::{Provider, Request};
-use crate::support::script::always;
+use crate::support::script::{Step, always};
 use crate::support::wires::{WIRES, chat, error_body, path, told, whole};
 
 /// A chat of the model `mine` with further members.
@@ -473,6 +473,62 @@ fn a_key_past_its_end_is_as_unknown_as_any_other() {
             let lines = gateway.lines(3);
             assert_eq!(lines[1]["fault"], "key_expired");
             assert_eq!(lines[2]["fault"], "key");
+        }
+    });
+}
+
+/// The configuration below a heading of the paper on governance.
+fn worked_example(heading: &str) -> &'static str {
+    let paper = include_str!("../../docs/GOVERNANCE.md");
+    let (_, below) = paper.split_once(&format!("\n## {heading}\n")).unwrap();
+    let (_, block) = below.split_once("```toml\n").unwrap();
+    block.split_once("```").unwrap().0
+}
+
+#[test]
+fn to2_ni6_the_worked_example_of_callers_own_keys_sends_them_to_their_provider_alone() {
+    each(|driver| {
+        let wire = Wire::AnthropicMessages;
+        let failing = {
+            let body = error_body(wire, "api_error", "no luck");
+            let fields = "content-type: application/json\r\n";
+            answer("503 Service Unavailable", fields, body)
+        };
+        let direct = Provider::start(vec![
+            vec![Step::Request, Step::Send(json(whole(wire))), Step::Close],
+            vec![Step::Request, Step::Send(failing), Step::Close],
+        ]);
+        let canada = Provider::answering(json(whole(wire)));
+        let kind = "kind = \"anthropic\"\n";
+        let at = format!("{kind}base_url = \"http://{}\"\n", direct.address());
+        let text = worked_example("Callers' own keys")
+            .replace(kind, &at)
+            .replace(
+                "https://bedrock.ca.example/anthropic",
+                &format!("http://{}", canada.address()),
+            )
+            .replace("BEDROCK_KEY", "UPSTREAM_KEY");
+        let gateway = Setup::new(driver).text(&text).start();
+        let ask = |fields: &str| {
+            let body = chat(wire, "claude-haiku-4-5", false);
+            let got = gateway.client().ask(post(path(wire), fields, body));
+            assert_eq!(got.status, 200, "{}", got.text());
+            got.field("x-ringway-credential-source").unwrap().to_owned()
+        };
+        let own = "x-api-key: sk-callers-own\r\n";
+        let tier = format!("{own}x-privacy-tier: managed_canadian_cloud\r\n");
+        assert_eq!(ask(own), "caller");
+        assert_eq!(ask(&tier), "platform");
+        assert_eq!(ask(own), "platform", "after a fallback");
+        let sent = direct.requests();
+        assert_eq!(sent.len(), 2);
+        for request in &sent {
+            assert_eq!(request.head.field("x-api-key"), Some("sk-callers-own"));
+        }
+        for request in &canada.requests() {
+            let text = head_text(request);
+            assert!(text.contains(UPSTREAM_KEY), "{text}");
+            assert!(!text.contains("sk-callers-own"), "{text}");
         }
     });
 }

@@ -147,6 +147,34 @@ fn tokens_are_estimated_on_admission_and_settled_by_what_was_used() {
 }
 
 #[test]
+fn what_a_key_may_not_relay_is_no_request_of_its_rate() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json(whole(wire)));
+        let bounds = "relay = [\"batches\"]\nrequests_per_minute = 2\n";
+        let gateway = bounded(driver, wire, &provider, bounds).start();
+        for _ in 0..3 {
+            let list = http::request("GET", "/v1/files", "x-api-key: k\r\n", "");
+            let got = gateway.client().ask(list);
+            assert_eq!(got.status, 403, "{}", got.text());
+            let error = told(wire, &got);
+            assert_eq!(error.kind, "permission_error");
+            assert!(
+                error.message.contains("relay = [\"files\"]"),
+                "{}",
+                error.message
+            );
+        }
+        let list = http::request("GET", "/v1/batches", "x-api-key: k\r\n", "");
+        assert_eq!(gateway.client().ask(list).status, 200);
+        assert_eq!(ask(&gateway, wire, "k").status, 200);
+        let line = &gateway.lines(5)[0];
+        assert_eq!(line["fault"], "relay_not_allowed", "{line}");
+        assert_eq!(provider.requests().len(), 2);
+    });
+}
+
+#[test]
 fn each_of_several_answers_is_reserved() {
     each(|driver| {
         let wire = Wire::OpenAiChat;

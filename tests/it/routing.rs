@@ -708,6 +708,63 @@ fn lg10_an_estimate_of_tokens_is_no_probe() {
 }
 
 #[test]
+fn lg10_a_request_that_its_target_cannot_take_is_no_probe() {
+    each(|driver| {
+        let (client, deaf) = (Wire::OpenAiChat, Wire::AnthropicMessages);
+        let first = Provider::start(vec![
+            failing("503 Service Unavailable", "", deaf),
+            good(deaf),
+        ]);
+        let second = Provider::all(good(client));
+        let gateway = Setup::chain(driver, &[(deaf, &first), (client, &second)])
+            .limit("cooldown_ms", 50)
+            .admin_api()
+            .start();
+        assert_eq!(ask(&gateway, client, "", "").status, 200);
+        wait::until("a half-open circuit", || {
+            let shown = routing(&gateway);
+            (shown["models"][0]["targets"][0]["state"] == "half_open").then_some(())
+        });
+        for _ in 0..3 {
+            let strict = "x-ringway-strict: 1\r\n";
+            let got = ask(&gateway, client, strict, "\"logprobs\":true,");
+            assert_eq!(got.status, 200, "{}", got.text());
+        }
+        assert_eq!(gateway.metric("ringway_probes_total"), 0.0);
+        assert_eq!(first.requests().len(), 1);
+        let shown = routing(&gateway);
+        let target = &shown["models"][0]["targets"][0];
+        assert_eq!(target["state"], "half_open", "{shown}");
+        // Whoever can be told to it goes to see.
+        assert_eq!(ask(&gateway, client, "", "").status, 200);
+        assert_eq!(first.requests().len(), 2);
+        let lines = gateway.lines(5);
+        assert_eq!(words(&lines[3]), ["priority"], "{}", lines[3]);
+        assert_eq!(words(&lines[4]), ["priority", "probe"]);
+    });
+}
+
+/// A model of two targets, and a setting in the limits, at the first one's provider or at the model.
+fn set_at(setup: Setup, (place, line): (&str, &str), targets: [(Wire, &Provider); 2]) -> Setup {
+    let at = |here| if place == here { line } else { "" };
+    let [(first_wire, first), (second_wire, second)] = targets;
+    let setup = match place {
+        "limits" => {
+            let (name, value) = line.split_once(" = ").unwrap();
+            setup.limit(name, value)
+        }
+        _ => setup,
+    };
+    setup
+        .provider("p0", first_wire, first, at("provider"))
+        .provider("p1", second_wire, second, "")
+        .text(&format!(
+            "[[model]]\nid = {MODEL:?}\n{}\ntargets = [\"p0/up\", \"p1/up\"]",
+            at("model")
+        ))
+}
+
+#[test]
 fn lg10_without_a_first_token_in_time_the_next_target_is_asked() {
     each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
         let silent = vec![Step::Request];
@@ -717,24 +774,11 @@ fn lg10_without_a_first_token_in_time_the_next_target_is_asked() {
         ];
         for (row, script) in [("no head", silent), ("no content", begun)] {
             for place in ["limits", "provider", "model"] {
-                let at = |here| match place == here {
-                    true => "first_token_timeout_ms = 60\n",
-                    false => "",
-                };
                 let first = Provider::all(script.clone());
                 let second = Provider::all(always(stream(events(client))));
-                let mut setup = Setup::new(driver);
-                if place == "limits" {
-                    setup = setup.limit("first_token_timeout_ms", 60);
-                }
-                let gateway = setup
-                    .provider("p0", upstream, &first, at("provider"))
-                    .provider("p1", client, &second, "")
-                    .text(&format!(
-                        "[[model]]\nid = {MODEL:?}\n{}targets = [\"p0/up\", \"p1/up\"]",
-                        at("model")
-                    ))
-                    .start();
+                let setting = (place, "first_token_timeout_ms = 60");
+                let targets = [(upstream, &first), (client, &second)];
+                let gateway = set_at(Setup::new(driver), setting, targets).start();
                 let body = chat(client, MODEL, true);
                 let got = gateway.client().ask(post(path(client), "", body));
                 assert_eq!(
@@ -763,25 +807,13 @@ fn begun(wire: Wire, deltas: usize) -> Vec<u8> {
 fn lg10_a_stream_that_is_too_slow_gives_way_to_the_next_target_before_it_is_shown() {
     each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
         for place in ["limits", "provider", "model"] {
-            let at = |here| match place == here {
-                true => "stream_rate_min = 20\n",
-                false => "",
-            };
             // Two deltas would be enough.
             let first = Provider::all(vec![Step::Request, Step::Send(begun(upstream, 1))]);
             let second = Provider::all(always(stream(events(client))));
-            let mut setup = Setup::new(driver).limit("stream_rate_window_ms", 100);
-            if place == "limits" {
-                setup = setup.limit("stream_rate_min", 20);
-            }
-            let gateway = setup
-                .provider("p0", upstream, &first, at("provider"))
-                .provider("p1", client, &second, "")
-                .text(&format!(
-                    "[[model]]\nid = {MODEL:?}\n{}targets = [\"p0/up\", \"p1/up\"]",
-                    at("model")
-                ))
-                .start();
+            let setup = Setup::new(driver).limit("stream_rate_window_ms", 100);
+            let setting = (place, "stream_rate_min = 20");
+            let targets = [(upstream, &first), (client, &second)];
+            let gateway = set_at(setup, setting, targets).start();
             let body = chat(client, MODEL, true);
             let got = gateway.client().ask(post(path(client), "", body));
             assert_eq!(

@@ -116,6 +116,9 @@ fn a_rotated_key_is_good_under_both_secrets_for_the_overlap_alone() {
             (401, 401)
         );
         let shown = database.done(&["rotate", &id, "--overlap", "1s"]);
+        let listed = database.keys(&["list"]).stdout;
+        let listed = String::from_utf8(listed).unwrap();
+        assert!(listed.contains("former_until=20"), "{listed}");
         let (fourth, same) = secret_of(&shown);
         assert_eq!(same, id, "a key keeps its id");
         wait_status(&gateway, &fourth, 200);

@@ -319,3 +319,48 @@ fn p22_tenants_want_the_admin_credential_and_stand_on_no_other_listener() {
     }
     assert_eq!(status(&gateway, &secret), 200);
 }
+
+#[test]
+fn the_commands_of_the_paper_on_governance_work_in_the_order_in_which_they_stand() {
+    let paper = include_str!("../../docs/GOVERNANCE.md");
+    let (_, section) = paper.split_once("\n## Keys and tenants\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let folder = tempfile::tempdir().unwrap();
+        let text = database.section(&folder.path().join("snapshot"));
+        fs::write(folder.path().join("ringway.toml"), text).unwrap();
+        let mut id = String::new();
+        let mut told = Vec::new();
+        for line in section.lines() {
+            let Some(line) = line.strip_prefix("$ ringway ") else {
+                continue;
+            };
+            let words = line.split(' ').map(|word| word.trim_matches('\''));
+            let words = words.map(|word| word.replace("key_0123456789abcdef", &id));
+            let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+            let output = command
+                .env_clear()
+                .current_dir(folder.path())
+                .args(words)
+                .output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{line}: {output:?}");
+            let text = String::from_utf8(output.stdout).unwrap();
+            if id.is_empty() {
+                let at = text.find("key_").unwrap();
+                id = text[at..at + 20].to_owned();
+            }
+            told.push(text);
+        }
+        let [_, _, rotated, revoked, _, shown, listed, removed] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert!(rotated.contains("former_until="), "{rotated}");
+        assert!(revoked.contains("  revoked 20"), "{revoked}");
+        let rules = "tokens_per_minute=2000000 budget_month=5000.00";
+        assert!(shown.contains(rules) && removed.contains(rules), "{shown}");
+        let listed: Value = serde_json::from_str(listed).unwrap();
+        assert_eq!(listed[0]["name"], "blue");
+    }
+}

@@ -24,7 +24,8 @@ fn env(name: &str) -> Option<String> {
     }
 }
 
-fn compiled(text: &str) -> Compiled {
+/// A configuration without faults, and its warnings.
+pub(crate) fn compiled(text: &str) -> Compiled {
     let loaded = load_text(text, "ringway.toml", Path::new(""), &env);
     compile(loaded).unwrap_or_else(|faults| panic!("{faults}"))
 }
@@ -34,13 +35,18 @@ pub(crate) fn plan(text: &str) -> Plan {
     compiled(text).plan
 }
 
-fn check(text: &str, expected: &[&str]) {
+/// The faults of a configuration that has some; none shows a key.
+pub(crate) fn faults(text: &str) -> Vec<String> {
     let loaded = load_text(text, "ringway.toml", Path::new(""), &env);
     let Err(faults) = compile(loaded) else {
         panic!("no fault in {text}");
     };
-    assert_eq!(faults.lines(), expected, "{text}");
     assert!(!faults.to_string().contains("secret"), "{faults}");
+    faults.lines()
+}
+
+fn check(text: &str, expected: &[&str]) {
+    assert_eq!(faults(text), expected, "{text}");
 }
 
 fn check_warning(text: &str, expected: &[&str]) {
@@ -509,8 +515,8 @@ fn compile_of_callers_keys_beside_client_keys_is_refused() {
              [[key]]\nsha256 = \"{digest}\"\n[[key]]\nsha256 = \"{digest}\"\n"
         ),
         &[
-            "ringway.toml:4: provider[0].key: with [[key]] callers present the gateway's keys, \
-             which never go to a provider; use key_file or key_env, or take the [[key]]s out",
+            "ringway.toml:4: provider[0].key: with [[key]] or [store] callers present the gateway's \
+             keys, which never go to a provider; use key_file or key_env, or take those out",
             "ringway.toml:8: key[1].sha256: the key stands here already",
         ],
     );

@@ -1,10 +1,6 @@
 //! Targets as strings and as tables, and what is stated of them.
 
-use std::path::Path;
-
-use crate::config::load::load_text;
-use crate::route::compile::compile;
-use crate::route::compile::tests::plan;
+use crate::route::compile::tests::{faults, plan};
 use crate::route::plan::Plan;
 use crate::route::target::{Resolution, TargetFacts};
 
@@ -151,9 +147,11 @@ fn targets_that_state_nonsense_are_faults_with_place_and_cure() {
         ),
     ] {
         let text = format!("{PROVIDERS}[[model]]\nid = \"m\"\ntargets = [{target}]\n");
-        let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
-        let faults = compile(loaded).unwrap_err().lines();
-        assert_eq!(faults, [format!("r.toml:22: {expected}")], "{target}");
+        assert_eq!(
+            faults(&text),
+            [format!("ringway.toml:22: {expected}")],
+            "{target}"
+        );
     }
 }
 
@@ -177,9 +175,10 @@ fn header_prefixes_that_would_hide_other_headers_are_faults() {
         ),
     ] {
         let text_of = format!("[server]\nheader_prefix = \"{prefix}\"\n{PROVIDERS}");
-        let loaded = load_text(&text_of, "r.toml", Path::new(""), &|_| None);
-        let faults = compile(loaded).unwrap_err().lines();
-        assert_eq!(faults, [format!("r.toml:2: server.header_prefix: {text}")]);
+        assert_eq!(
+            faults(&text_of),
+            [format!("ringway.toml:2: server.header_prefix: {text}")]
+        );
     }
 }
 

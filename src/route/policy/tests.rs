@@ -1,11 +1,7 @@
 //! Cuts of targets by tiers and residency, and what configurations say of them.
 
-use std::path::Path;
-
-use crate::config::load::load_text;
 use crate::route::client_key::ClientKey;
-use crate::route::compile::compile;
-use crate::route::compile::tests::plan;
+use crate::route::compile::tests::{compiled, faults, plan};
 use crate::route::plan::Plan;
 use crate::route::policy::{Policy, Rule};
 use crate::route::target::Resolution;
@@ -232,9 +228,11 @@ fn rules_that_restrict_nothing_or_name_nobody_are_faults_and_slips_warnings() {
         ),
     ] {
         let text = format!("{PROVIDERS}{KEY}{rules}\n");
-        let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
-        let faults = compile(loaded).unwrap_err().lines();
-        assert_eq!(faults, [format!("r.toml:27: {expected}")], "{rules}");
+        assert_eq!(
+            faults(&text),
+            [format!("ringway.toml:27: {expected}")],
+            "{rules}"
+        );
     }
     for (rules, expected) in [
         (
@@ -251,9 +249,12 @@ fn rules_that_restrict_nothing_or_name_nobody_are_faults_and_slips_warnings() {
         ),
     ] {
         let text = format!("{PROVIDERS}{KEY}{rules}\n");
-        let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
-        let warnings = compile(loaded).unwrap().warnings;
-        assert_eq!(warnings, [format!("r.toml:27: {expected}")], "{rules}");
+        let warnings = compiled(&text).warnings;
+        assert_eq!(
+            warnings,
+            [format!("ringway.toml:27: {expected}")],
+            "{rules}"
+        );
     }
 }
 
@@ -262,8 +263,7 @@ fn one_deployment_cannot_stand_in_two_places() {
     let text = format!(
         "{PROVIDERS}[[model]]\nid = \"n\"\ntargets = [{{ model = \"bedrock/d\", region = \"x\" }}]\n"
     );
-    let loaded = load_text(&text, "r.toml", Path::new(""), &|_| None);
-    let expected = "r.toml:26: model[1].targets[0].model: the same model at the same provider \
+    let expected = "ringway.toml:26: model[1].targets[0].model: the same model at the same provider \
                     states another region or jurisdiction in another list";
-    assert_eq!(compile(loaded).unwrap_err().lines(), [expected]);
+    assert_eq!(faults(&text), [expected]);
 }
