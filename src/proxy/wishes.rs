@@ -18,6 +18,18 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
                        send one of the two headers, once";
         return Some(refused(message, "two_providers", PROVIDERS[0]));
     }
+    for (name, message) in [
+        (STRICT, "x-ringway-strict: expected one value, found two"),
+        (
+            REASONING,
+            "x-ringway-reasoning: expected one value, found two",
+        ),
+        (ROUTING, "x-ringway-routing: expected one value, found two"),
+    ] {
+        if says_two(head.fields.values(buf, name)) {
+            return Some(refused(message, "bad_wish", name));
+        }
+    }
     if head.field(buf, STRICT).is_some_and(|v| flag(v).is_none()) {
         let message = "x-ringway-strict: expected 1 or 0";
         return Some(refused(message, "bad_wish", STRICT));
@@ -69,10 +81,13 @@ fn names_two_providers(head: &RequestHead, buf: &[u8]) -> bool {
     let values = PROVIDERS
         .iter()
         .flat_map(|name| head.fields.values(buf, name));
-    let mut names = values.map(|value| value.strip_prefix(b"@").unwrap_or(value));
-    names
-        .next()
-        .is_some_and(|first| names.any(|name| name != first))
+    says_two(values.map(|value| value.strip_prefix(b"@").unwrap_or(value)))
+}
+
+/// Whether a field stands with two different values.
+fn says_two<'b>(mut values: impl Iterator<Item = &'b [u8]>) -> bool {
+    let first = values.next();
+    first.is_some_and(|first| values.any(|value| value != first))
 }
 
 /// What a switch says.

@@ -113,11 +113,13 @@ impl Store {
     /// # Errors
     /// There is no such key, or the store cannot be used.
     pub async fn revoke(&self, id: &str, now_ms: u64) -> Result<Key, StoreError> {
+        let mut key = self.find(id).await?;
         match self {
             Self::Sqlite(sqlite) => sqlite.revoke(id, now_ms).await?,
             Self::Postgres(postgres) => postgres.revoke(id, now_ms).await?,
         }
-        self.find(id).await
+        key.revoked_ms = Some(now_ms);
+        Ok(key)
     }
 
     /// One tenant by its name.

@@ -22,8 +22,8 @@ use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::row::{KeyRow, State, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT,
-    REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
+    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED,
+    REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
 };
 
 /// An open connection.
@@ -136,10 +136,10 @@ impl Postgres {
     /// It is there already.
     pub async fn create(&self, key: &Key) -> Result<(), StoreError> {
         let row = KeyRow::of(key);
-        self.execute(ADD_TENANT, &[&row.tenant, &row.created])
-            .await?;
+        // One statement: where the key is refused its tenant is not made either.
+        let both = format!("WITH tenant AS ({ADD_TENANT_OF_KEY}) {ADD_KEY}");
         self.execute(
-            ADD_KEY,
+            &both,
             &[
                 &row.id,
                 &row.tenant,
@@ -369,6 +369,9 @@ const PROBE: Duration = Duration::from_secs(5);
 const LOCK: &str = "SELECT pg_advisory_lock(7954890381207); \
                     CREATE TABLE IF NOT EXISTS ringway_version (version BIGINT NOT NULL); \
                     INSERT INTO ringway_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM ringway_version)";
+/// Adds the tenant of a key unless it is there; parameters are those of the key.
+const ADD_TENANT_OF_KEY: &str = "INSERT INTO tenants (name, rules, created) \
+                                 VALUES ($2, '{}', $8) ON CONFLICT (name) DO NOTHING";
 const TAKEN: &str = "SELECT version FROM ringway_version";
 const UNLOCK_AND_LISTEN: &str = "SELECT pg_advisory_unlock(7954890381207); LISTEN ringway_keys";
 

@@ -15,8 +15,6 @@ pub const ONE_TENANT: &str = "SELECT name, rules FROM tenants WHERE name = $1";
 /// Longest wait for a database to answer.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Adds a tenant unless it is there.
-pub const ADD_TENANT: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, '{}', $2) ON CONFLICT (name) DO NOTHING";
 /// Adds a tenant with its rules, or replaces the rules of one that is there.
 pub const SET_TENANT: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, $2, $3) \
                               ON CONFLICT (name) DO UPDATE SET rules = excluded.rules";

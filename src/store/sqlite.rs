@@ -23,8 +23,8 @@ use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::row::{KeyRow, State, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT,
-    REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
+    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED,
+    REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
 };
 
 /// What is done on the thread.
@@ -392,6 +392,8 @@ fn told(error: &rusqlite::Error) -> StoreError {
     }
 }
 
+/// Adds a tenant unless it is there.
+const ADD_TENANT: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, '{}', $2) ON CONFLICT (name) DO NOTHING";
 /// Waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(2);
 /// Between two looks whether somebody else has written: a key taken away is unknown within a second.

@@ -254,6 +254,10 @@ fn the_api_says_what_is_wrong_with_paths_queries_methods_and_sizes() {
             let (message, _) = refused(&api(&gateway, method, target, body), code, &what);
             assert!(message.contains(text), "{what}: {message}");
         }
+        let taken = r#"{"tenant":"new","id":"mine"}"#;
+        let answer = api(&gateway, "POST", "/api/keys", taken);
+        let (message, _) = refused(&answer, 409, taken);
+        assert!(message.contains("is there already"), "{message}");
         // A cursor that no row has is a place all the same.
         let page = api(&gateway, "GET", "/api/keys?after=aaa", "").json();
         assert_eq!(page["keys"][0]["id"], "mine");
@@ -573,6 +577,8 @@ fn one_by_one(gateway: &Gateway) {
         message.contains("`unknown` makes no sense: rules: model"),
         "{message}"
     );
+    let answer = api(gateway, "DELETE", "/api/keys/unknown", "");
+    refused(&answer, 503, "unknown");
     let answer = api(gateway, "GET", "/api/tenants/red", "");
     let (message, _) = refused(&answer, 503, "red");
     assert!(

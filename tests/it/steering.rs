@@ -175,3 +175,73 @@ fn targets_that_cannot_be_told_the_request_are_passed_over_and_logged() {
         assert_eq!(line["attempts"][1]["status"], 200);
     });
 }
+
+/// Fields that steer and make no sense; a part of what is said, and whether they are taken.
+const STEERING: [(&[u8], &str); 14] = [
+    (b"x-ringway-routing: ", "priority, weighted"),
+    (b"x-ringway-routing: fastest", "priority, weighted"),
+    (b"x-ringway-routing: latency, cost", "priority, weighted"),
+    (b"x-ringway-routing: \xff\xfe", "priority, weighted"),
+    (
+        b"x-ringway-routing: latency\r\nx-ringway-routing: cost",
+        "routing: expected one value, found two",
+    ),
+    (
+        b"x-ringway-strict: 0\r\nx-ringway-strict: 1",
+        "strict: expected one value, found two",
+    ),
+    (
+        b"x-ringway-reasoning: none\r\nx-ringway-reasoning: text",
+        "reasoning: expected one value, found two",
+    ),
+    (b"x-privacy-tier: ", "known: near"),
+    (b"x-privacy-tier: \xff\xfe", "known: near"),
+    (b"x-privacy-tier: near, far", "known: near"),
+    (b"x-privacy-tier: near\r\nx-privacy-tier: far", "found two"),
+    (b"x-session-id: ", ""),
+    (b"x-session-id: \xff\xfe", ""),
+    (
+        b"x-session-id: a\r\nx-session-id: b\r\nx-session-affinity: c",
+        "",
+    ),
+];
+
+#[test]
+fn fields_of_tier_and_order_that_make_no_sense_are_400_with_the_cure_and_any_session_will_do() {
+    each(|driver| {
+        for wire in WIRES {
+            let provider = Provider::answering(http::json(whole(wire)));
+            let gateway = Setup::new(driver)
+                .provider("up", wire, &provider, "tier = \"near\"\n")
+                .text("[[model]]\nid = \"m\"\norder = \"weighted\"\ntargets = [\"up/a\", \"up/b\"]")
+                .start();
+            let body = chat(wire, "m", false);
+            let long = b"x".repeat(4_000);
+            let lengthened = [STEERING[0], STEERING[7], STEERING[11]]
+                .into_iter()
+                .map(|(fields, text)| ([fields, &long].concat(), text));
+            let rows = STEERING.map(|(fields, text)| (fields.to_vec(), text));
+            let mut served = 0;
+            for (fields, text) in rows.into_iter().chain(lengthened) {
+                let head = String::from_utf8(post(path(wire), "", &body)).unwrap();
+                let (line, rest) = head.split_once("\r\n").unwrap();
+                let parts = [line.as_bytes(), b"\r\n", &fields, b"\r\n", rest.as_bytes()];
+                let got = gateway.client().ask(parts.concat());
+                let shown = String::from_utf8_lossy(&fields);
+                if text.is_empty() {
+                    served += 1;
+                    assert_eq!(got.status, 200, "{shown}: {}", got.text());
+                    continue;
+                }
+                assert_eq!(got.status, 400, "{shown}: {}", got.text());
+                let message = told(wire, &got).message;
+                assert!(message.contains(text), "{shown}: {message}");
+                assert!(message.len() < 500, "{message}");
+            }
+            assert_eq!(provider.requests().len(), served);
+            for request in provider.requests() {
+                assert_eq!(request.head.field("x-session-id"), None);
+            }
+        }
+    });
+}
