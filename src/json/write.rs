@@ -192,6 +192,9 @@ fn is_plain(text: &[u8]) -> bool {
 
 /// Appends a whole number in decimal, without the formatting machinery.
 pub fn number_into(mut number: u64, out: &mut Vec<u8>) {
+    if let Ok(digit @ 0..10) = u8::try_from(number) {
+        return out.push(b'0' + digit);
+    }
     let mut digits = [[b'0'; 2]; 10];
     let mut start = digits.len();
     loop {

@@ -8,7 +8,7 @@ use futures_channel::oneshot;
 
 use crate::govern::listing::{Listing, Page};
 use crate::limits::USAGE_QUESTIONS_MAX;
-use crate::telemetry::ring::RingSender;
+use crate::telemetry::ring::{Bell, RingSender};
 
 /// A worker's way to the ledger.
 pub struct Way {
@@ -58,14 +58,17 @@ pub enum Asked {
 
 /// Where questions are taken. One whose answer never comes was given up.
 #[derive(Clone, Debug)]
-pub struct Desk(SyncSender<Asked>);
+pub struct Desk {
+    questions: SyncSender<Asked>,
+    bell: Bell,
+}
 
 impl Desk {
-    /// A desk, and the end that answers.
+    /// A desk, and the end that answers, which `bell` wakes.
     #[must_use]
-    pub fn new() -> (Self, Receiver<Asked>) {
-        let (sender, receiver) = sync_channel(USAGE_QUESTIONS_MAX);
-        (Self(sender), receiver)
+    pub fn new(bell: Bell) -> (Self, Receiver<Asked>) {
+        let (questions, receiver) = sync_channel(USAGE_QUESTIONS_MAX);
+        (Self { questions, bell }, receiver)
     }
 
     /// Asks for a record; nothing when too many questions wait.
@@ -73,8 +76,7 @@ impl Desk {
     pub fn record(&self, id: u128, owner: Owner) -> Option<oneshot::Receiver<Option<Vec<u8>>>> {
         let (reply, answer) = oneshot::channel();
         let question = Question { id, owner, reply };
-        let asked = self.0.try_send(Asked::Record(question));
-        asked.ok().map(|()| answer)
+        self.ask(Asked::Record(question)).map(|()| answer)
     }
 
     /// Asks for a page of records; nothing when too many questions wait.
@@ -82,7 +84,12 @@ impl Desk {
     pub fn page(&self, listing: Listing) -> Option<oneshot::Receiver<Page>> {
         let (reply, answer) = oneshot::channel();
         let question = PageQuestion { listing, reply };
-        let asked = self.0.try_send(Asked::Page(question));
-        asked.ok().map(|()| answer)
+        self.ask(Asked::Page(question)).map(|()| answer)
+    }
+
+    fn ask(&self, asked: Asked) -> Option<()> {
+        self.questions.try_send(asked).ok()?;
+        self.bell.ring();
+        Some(())
     }
 }

@@ -32,7 +32,7 @@ use crate::proxy::ledger::{Asked, Owner, Question};
 use crate::server::output::Notices;
 use crate::store::segments::{Found, Journal, Segment, sync};
 use crate::store::tail::Place;
-use crate::telemetry::ring::RingReceiver;
+use crate::telemetry::ring::{Bell, QUIET, RingReceiver};
 use crate::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 
 /// Figures of the ledger, for all threads to read.
@@ -111,6 +111,8 @@ pub struct Ledger {
     pub figures: Arc<Figures>,
     /// Between two writes to the disk itself.
     pub flush: Duration,
+    /// Rung by rings and desks.
+    pub bell: Bell,
 }
 
 /// The running thread.
@@ -123,6 +125,7 @@ impl Running {
     /// Writes what still waits and ends the thread. A disk that is stuck keeps nobody.
     pub fn finish(self) {
         self.is_ended.store(true, Ordering::Release);
+        self.thread.thread().unpark();
         let until = Instant::now() + LAST;
         while !self.thread.is_finished() && Instant::now() < until {
             thread::park_timeout(TURN);
@@ -161,15 +164,21 @@ impl Ledger {
         // Taken from the rings, not written yet.
         let mut taken = Vec::new();
         let mut synced = Instant::now();
+        let mut came = synced;
         loop {
             let mut last = is_ended.load(Ordering::Acquire);
+            if !last && taken.is_empty() && desk.is_empty() && self.is_quiet(came) {
+                taken.shrink_to(TAKEN_BYTES_KEPT);
+                if let Some(asked) = self.sleep() {
+                    self.receive(asked, &mut desk);
+                }
+            }
             let turn = TURN.min(self.flush);
             match self
                 .questions
                 .recv_timeout(if last { Duration::ZERO } else { turn })
             {
-                Ok(Asked::Record(question)) => desk.push(question),
-                Ok(asked @ Asked::Page(_)) => pass_on(&mut self.behind, asked),
+                Ok(asked) => self.receive(asked, &mut desk),
                 Err(RecvTimeoutError::Timeout) => {}
                 // The workers are gone, or never came.
                 Err(RecvTimeoutError::Disconnected) if last => {}
@@ -182,6 +191,9 @@ impl Ledger {
                 self.rings.iter_mut().for_each(|ring| {
                     ring.drain(&mut taken);
                 });
+            }
+            if !taken.is_empty() || !desk.is_empty() {
+                came = Instant::now();
             }
             desk.look_into(&taken);
             self.write(&mut taken);
@@ -213,6 +225,29 @@ impl Ledger {
         if result.is_err() || is_written {
             self.tell(&result);
         }
+    }
+
+    /// Whether nothing has come for so long that all of it is on the disk.
+    fn is_quiet(&self, came: Instant) -> bool {
+        came.elapsed() >= QUIET.max(self.flush.saturating_mul(2))
+    }
+
+    /// Takes a question for a record; one for a page is the store's.
+    fn receive(&mut self, asked: Asked, desk: &mut Waiting) {
+        match asked {
+            Asked::Record(question) => desk.push(question),
+            Asked::Page(_) => pass_on(&mut self.behind, asked),
+        }
+    }
+
+    /// Sleeps until something comes, for a second at most; the question that came meanwhile.
+    fn sleep(&self) -> Option<Asked> {
+        let mut asked = None;
+        self.bell.sleep(QUIET, || {
+            asked = self.questions.try_recv().ok();
+            asked.is_some() || self.rings.iter().any(|ring| !ring.is_empty())
+        });
+        asked
     }
 
     /// Appends what was taken, and forgets it as far as it was written.
@@ -348,6 +383,10 @@ struct Waiting {
 }
 
 impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.questions.is_empty()
+    }
+
     fn push(&mut self, question: Question) {
         if self.questions.len() < USAGE_QUESTIONS_MAX {
             self.questions.push((question, Instant::now() + LATE));
@@ -454,7 +493,7 @@ const TURN: Duration = Duration::from_millis(20);
 const LATE: Duration = Duration::from_millis(100);
 /// What the disk gets at the end.
 const LAST: Duration = Duration::from_secs(5);
-/// Records that are taken together; what a burst makes of it is given back.
+/// Records that are taken together; what a burst makes of it is given back when nothing comes.
 const TAKEN_BYTES_KEPT: usize = 1 << 18;
 
 #[cfg(test)]

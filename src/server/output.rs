@@ -10,16 +10,18 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use crate::config::schema::LogSink;
 use crate::limits::KIB;
-use crate::telemetry::ring::RingReceiver;
+use crate::telemetry::ring::{Bell, QUIET, RingReceiver};
 
 /// Says things on standard error, by way of the output thread.
 #[derive(Clone, Debug)]
 pub struct Notices {
     sender: SyncSender<String>,
     dropped: Arc<AtomicU64>,
+    bell: Bell,
 }
 
 /// The running thread.
@@ -34,6 +36,7 @@ impl Notices {
         if self.sender.try_send(line.into()).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        self.bell.ring();
     }
 }
 
@@ -41,6 +44,7 @@ impl Output {
     /// Writes what still waits and ends the thread.
     pub fn finish(self) {
         self.is_ended.store(true, Ordering::Release);
+        self.thread.thread().unpark();
         // A sink that is stuck must not keep the process: give it a moment.
         for _ in 0..50 {
             if self.thread.is_finished() {
@@ -51,14 +55,14 @@ impl Output {
     }
 }
 
-/// Starts the thread. `rings` are the workers' ends; `dropped` counts what could not be written;
+/// Starts the thread. `rings` are the workers' ends, and `bell` theirs too; `dropped` counts what could not be written;
 /// `give_back` gives memory that the thread has freed back to the system.
 ///
 /// # Errors
 /// The log file cannot be opened, or the thread not started.
 pub fn start(
     sink: &LogSink,
-    rings: Vec<RingReceiver>,
+    (rings, bell): (Vec<RingReceiver>, Bell),
     dropped: Arc<AtomicU64>,
     give_back: Option<fn(bool)>,
 ) -> io::Result<(Notices, Output)> {
@@ -67,10 +71,16 @@ pub fn start(
     let is_ended = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&is_ended);
     let lost = Arc::clone(&dropped);
+    let rung = bell.clone();
     let thread = thread::Builder::new()
         .name("ringway-output".to_owned())
-        .spawn(move || run(writer, rings, &notices, &ended, &lost, give_back))?;
-    Ok((Notices { sender, dropped }, Output { thread, is_ended }))
+        .spawn(move || run(writer, (rings, &rung), &notices, &ended, &lost, give_back))?;
+    let notices = Notices {
+        sender,
+        dropped,
+        bell,
+    };
+    Ok((notices, Output { thread, is_ended }))
 }
 
 enum Sink {
@@ -91,13 +101,14 @@ fn open(sink: &LogSink) -> io::Result<Sink> {
 
 fn run(
     mut sink: Sink,
-    mut rings: Vec<RingReceiver>,
+    (mut rings, bell): (Vec<RingReceiver>, &Bell),
     notices: &Receiver<String>,
     is_ended: &AtomicBool,
     dropped: &AtomicU64,
     give_back: Option<fn(bool)>,
 ) {
     let mut lines = Vec::with_capacity(LINES_BYTES);
+    let mut came = Instant::now();
     loop {
         let last = is_ended.load(Ordering::Acquire);
         while let Ok(notice) = notices.try_recv() {
@@ -122,7 +133,13 @@ fn run(
                 // What the burst grew through is the allocator's yet.
                 give_back.iter().for_each(|give_back| give_back(true));
             }
-            thread::park_timeout(IDLE);
+            if came.elapsed() < QUIET {
+                thread::park_timeout(IDLE);
+            } else {
+                bell.sleep(QUIET, || rings.iter().any(|ring| !ring.is_empty()));
+            }
+        } else {
+            came = Instant::now();
         }
     }
 }

@@ -47,7 +47,7 @@ use crate::server::worker::{self, Ask, Setup};
 use crate::store::memory::Memory;
 use crate::store::segments::{Found, Journal, Segment};
 use crate::store::tail::Place;
-use crate::telemetry::ring::{RingReceiver, byte_ring};
+use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
 use crate::telemetry::scrape::Facts;
 
 /// How to start.
@@ -261,7 +261,7 @@ struct Parts<'p> {
 type Setups = (
     Vec<Setup>,
     Vec<mpsc::UnboundedSender<Ask>>,
-    Vec<RingReceiver>,
+    (Vec<RingReceiver>, Bell),
 );
 
 fn setups(
@@ -273,11 +273,17 @@ fn setups(
     let logs = parts.plan.server.log != LogSink::Off;
     let mut senders = Vec::with_capacity(workers);
     let mut rings = Vec::with_capacity(workers);
+    let bell = Bell::default();
     let setups = (0..workers).map(|_| {
         let (sender, asks) = mpsc::unbounded();
         senders.push(sender);
         let log = logs.then(|| {
-            let (log, ring) = byte_ring(LOG_RING_BYTES, LOG_BURST_BYTES, Arc::clone(dropped));
+            let (log, ring) = byte_ring(
+                LOG_RING_BYTES,
+                LOG_BURST_BYTES,
+                Arc::clone(dropped),
+                bell.clone(),
+            );
             rings.push(ring);
             log
         });
@@ -298,7 +304,7 @@ fn setups(
         }
     });
     let setups = setups.collect();
-    (setups, senders, rings)
+    (setups, senders, (rings, bell))
 }
 
 /// Gives each worker its parts of the addresses, and its way to the ledger.
@@ -322,6 +328,7 @@ struct Books {
     desk: Desk,
     questions: Receiver<Asked>,
     figures: Arc<Figures>,
+    bell: Bell,
 }
 
 impl Books {
@@ -331,7 +338,8 @@ impl Books {
             let folder = said.journal.display();
             io::Error::other(format!("usage.journal {folder}: {error}"))
         })?;
-        let (desk, questions) = Desk::new();
+        let bell = Bell::default();
+        let (desk, questions) = Desk::new(bell.clone());
         Ok(Self {
             journal,
             found,
@@ -340,13 +348,19 @@ impl Books {
             desk,
             questions,
             figures: Arc::default(),
+            bell,
         })
     }
 
     /// Another worker's way.
     fn way(&mut self) -> Way {
         let dropped = Arc::clone(&self.figures.dropped);
-        let (ring, taken) = byte_ring(USAGE_RING_BYTES, USAGE_BURST_BYTES, dropped);
+        let (ring, taken) = byte_ring(
+            USAGE_RING_BYTES,
+            USAGE_BURST_BYTES,
+            dropped,
+            self.bell.clone(),
+        );
         self.rings.push(taken);
         Way {
             ring,
@@ -382,6 +396,7 @@ impl Books {
             notices,
             figures: self.figures,
             flush: self.flush,
+            bell: self.bell,
         };
         ledger.start()
     }

@@ -17,7 +17,7 @@ use crate::proxy::worker::{Shared, Ways, Worker};
 use crate::route::compile::compile;
 use crate::route::plan::Plan;
 use crate::sim::script::{ASKS_MAX, MODELS, PLANS};
-use crate::telemetry::ring::{RingReceiver, byte_ring};
+use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
 use crate::wire::kind::Wire;
 
 thread_local! {
@@ -48,7 +48,12 @@ pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, RingReceiver), String
         Arc::new(endpoint)
     });
     let endpoints = endpoints.collect();
-    let (sender, receiver) = byte_ring(LINES_BYTES, LINES_BYTES, Arc::new(AtomicU64::new(0)));
+    let (sender, receiver) = byte_ring(
+        LINES_BYTES,
+        LINES_BYTES,
+        Arc::new(AtomicU64::new(0)),
+        Bell::default(),
+    );
     let ways = Ways {
         log: Some(sender),
         ..Ways::default()

@@ -1,7 +1,8 @@
 //! A worker's way out for log lines and usage records: a bounded ring of bytes, whole pieces only.
 //!
 //! The worker never waits: a piece that does not fit is dropped and counted. The thread on the
-//! other end drains the ring every few milliseconds, so that no worker pays for waking it.
+//! other end drains the ring every few milliseconds, so that no worker pays for waking it. When nothing
+//! has come for a while it sleeps, and the next piece rings its [`Bell`].
 //!
 //! A ring touches all of its memory sooner or later. So the one that is always there is small; one that
 //! holds a burst is made when it is full, and freed when it has been drained:
@@ -14,10 +15,57 @@
 //!
 //! Pieces of one worker keep their order.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use core::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
 
 use rtrb::{Consumer, Producer, RingBuffer};
+
+/// Wakes the thread at the other end of rings, if it sleeps. A copy wakes the same thread.
+#[derive(Clone, Debug, Default)]
+pub struct Bell(Arc<Sleeper>);
+
+#[derive(Debug, Default)]
+struct Sleeper {
+    is_asleep: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+impl Bell {
+    /// Wakes the sleeper. Whoever is awake costs a look.
+    pub fn ring(&self) {
+        // Either it sees what came before this, or this sees that it sleeps.
+        fence(Ordering::SeqCst);
+        if self.0.is_asleep.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if self.0.is_asleep.swap(false, Ordering::Relaxed)
+            && let Some(thread) = self.0.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    /// Sleeps until it is rung, so long at most, unless something `has_come` already. One thread alone
+    /// may sleep by a bell.
+    pub fn sleep(&self, most: Duration, has_come: impl FnOnce() -> bool) {
+        self.0.thread.get_or_init(thread::current);
+        self.0.is_asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if !has_come() {
+            thread::park_timeout(most);
+        }
+        self.0.is_asleep.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Nothing has come for so long: the thread that drains rings sleeps.
+pub const QUIET: Duration = Duration::from_secs(1);
 
 /// The worker's end.
 pub struct RingSender {
@@ -27,6 +75,7 @@ pub struct RingSender {
     large_bytes: usize,
     handover: Producer<Consumer<u8>>,
     dropped: Arc<AtomicU64>,
+    bell: Bell,
 }
 
 /// The other thread's end.
@@ -37,12 +86,13 @@ pub struct RingReceiver {
 }
 
 /// A ring of `small` bytes, and of `large` bytes more in a burst; `dropped` counts the pieces that
-/// did not fit.
+/// did not fit, `bell` wakes the thread that drains it.
 #[must_use]
 pub fn byte_ring(
     small: usize,
     large: usize,
     dropped: Arc<AtomicU64>,
+    bell: Bell,
 ) -> (RingSender, RingReceiver) {
     let (producer, consumer) = RingBuffer::new(small);
     // The next large one is made when the one before is empty, and it is empty once it was taken.
@@ -54,6 +104,7 @@ pub fn byte_ring(
             large_bytes: large,
             handover,
             dropped,
+            bell,
         },
         RingReceiver {
             small: consumer,
@@ -80,6 +131,7 @@ impl RingSender {
         if !sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        self.bell.ring();
     }
 
     #[cold]
@@ -111,13 +163,18 @@ impl RingReceiver {
         out.len() - before
     }
 
+    /// Whether nothing is there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.small.slots() == 0
+            && self.handover.slots() == 0
+            && self.large.as_ref().is_none_or(|large| large.slots() == 0)
+    }
+
     /// Whether the worker is gone and nothing is left.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.small.is_abandoned()
-            && self.small.slots() == 0
-            && self.handover.slots() == 0
-            && self.large.as_ref().is_none_or(|large| large.slots() == 0)
+        self.small.is_abandoned() && self.is_empty()
     }
 }
 
@@ -138,7 +195,7 @@ mod tests {
     #[test]
     fn full_rings_drop_whole_lines_and_count_them() {
         let dropped = Arc::new(AtomicU64::new(0));
-        let (mut sender, mut receiver) = byte_ring(5, 10, Arc::clone(&dropped));
+        let (mut sender, mut receiver) = byte_ring(5, 10, Arc::clone(&dropped), Bell::default());
         for line in ["0123\n", "abcd\n", "efgh\n", "x\n"] {
             sender.send(line.as_bytes());
         }
@@ -152,7 +209,7 @@ mod tests {
 
     #[test]
     fn large_ring_is_there_for_a_burst_alone() {
-        let (mut sender, mut receiver) = byte_ring(4, 100, Arc::default());
+        let (mut sender, mut receiver) = byte_ring(4, 100, Arc::default(), Bell::default());
         let mut out = Vec::new();
         for _ in 0..3 {
             for line in ["1\n", "2\n", "3\n", "4\n"] {
@@ -172,8 +229,8 @@ mod tests {
 
     #[test]
     fn lines_keep_their_order_across_both_rings_and_threads() {
-        let (mut sender, mut receiver) = byte_ring(64, 256, Arc::default());
-        let thread = std::thread::spawn(move || {
+        let (mut sender, mut receiver) = byte_ring(64, 256, Arc::default(), Bell::default());
+        let thread = thread::spawn(move || {
             for number in 0..100_000_u32 {
                 sender.send(format!("{number}\n").as_bytes());
             }
@@ -193,5 +250,36 @@ mod tests {
         }
         thread.join().unwrap();
         assert!(last.is_some());
+    }
+
+    #[test]
+    fn every_piece_is_taken_soon_by_one_who_sleeps_whenever_nothing_is_there() {
+        const PIECES: usize = 2_000;
+        let bell = Bell::default();
+        let (mut sender, mut receiver) = byte_ring(64, 64, Arc::default(), bell.clone());
+        let taken = Arc::new(AtomicU64::new(0));
+        let told = Arc::clone(&taken);
+        let thread = thread::spawn(move || {
+            let mut out = Vec::new();
+            while !receiver.is_done() {
+                // A ring that was not heard would hold this up beyond any patience.
+                bell.sleep(Duration::from_secs(3_600), || !receiver.is_empty());
+                let count = receiver.drain(&mut out) as u64;
+                told.fetch_add(count, Ordering::Release);
+            }
+        });
+        for sent in 1..=PIECES as u64 {
+            sender.send(b"x");
+            while taken.load(Ordering::Acquire) < sent {
+                thread::yield_now();
+            }
+        }
+        let bell = sender.bell.clone();
+        drop(sender);
+        while !thread.is_finished() {
+            bell.ring();
+            thread::yield_now();
+        }
+        thread.join().unwrap();
     }
 }

@@ -13,7 +13,7 @@ use crate::govern::record::Record;
 use crate::proxy::ledger::{Desk, Owner};
 use crate::server::output;
 use crate::store::segments::{Journal, read_all};
-use crate::telemetry::ring::{RingSender, byte_ring};
+use crate::telemetry::ring::{Bell, RingSender, byte_ring};
 
 struct Kept {
     folder: TempDir,
@@ -28,10 +28,21 @@ fn keep(ring_bytes: usize, bytes_max: u64) -> Kept {
     let folder = tempfile::tempdir().unwrap();
     let (journal, found) = Journal::open(folder.path(), bytes_max).unwrap();
     let figures = Arc::<Figures>::default();
-    let (ring, taken) = byte_ring(ring_bytes, ring_bytes, Arc::clone(&figures.dropped));
-    let (desk, questions) = Desk::new();
-    let (notices, _output) =
-        output::start(&LogSink::Off, Vec::new(), Arc::default(), None).unwrap();
+    let bell = Bell::default();
+    let (ring, taken) = byte_ring(
+        ring_bytes,
+        ring_bytes,
+        Arc::clone(&figures.dropped),
+        bell.clone(),
+    );
+    let (desk, questions) = Desk::new(bell.clone());
+    let (notices, _output) = output::start(
+        &LogSink::Off,
+        (Vec::new(), Bell::default()),
+        Arc::default(),
+        None,
+    )
+    .unwrap();
     let ledger = Ledger {
         journal,
         found,
@@ -41,6 +52,7 @@ fn keep(ring_bytes: usize, bytes_max: u64) -> Kept {
         notices,
         figures: Arc::clone(&figures),
         flush: Duration::from_millis(200),
+        bell,
     };
     let running = ledger.start().unwrap();
     Kept {
