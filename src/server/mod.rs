@@ -1,12 +1,14 @@
 //! Threads, listeners, signals, the admin side.
 //!
 //! `run` starts and ends everything, `worker` is a data thread, `control` the tokio thread beside
-//! them (names, admin, drain), `admin` its listener, `gate` that one's connections, `output` the thread that writes log lines,
-//! `ledger` the one that keeps usage records, `drain` their way to the store, `clerk` asks it for them,
-//! `lender` leases of what replicas share, `host` what the machine allows.
+//! them (names, admin, drain), `admin` its listener, `gate` that one's connections, `output` the thread
+//! that writes log lines, `ledger` the one that keeps usage records, `drain` their way to the store,
+//! `clerk` asks it for them, `books` puts these together, `lender` leases what replicas share, `host`
+//! what the machine allows.
 
 pub mod admin;
 pub mod api;
+pub mod books;
 pub mod clerk;
 pub mod control;
 pub mod drain;

@@ -5,7 +5,6 @@
 //! thread runs.
 
 use core::sync::atomic::AtomicU64;
-use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use futures_channel::mpsc;
 use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
 use crate::govern::account::Account;
 use crate::govern::pool::Pool;
-use crate::limits::{KIB, MIB, TENANTS_MAX, USAGE_QUESTIONS_MAX};
+use crate::limits::{KIB, MIB, TENANTS_MAX};
 use crate::net::clock;
 use crate::net::connect::Endpoint;
 use crate::net::driver::{self, Choice, Report};
@@ -27,26 +26,22 @@ use crate::net::resolve::Resolver;
 use crate::net::tls::{ClientTls, Roots, ServerTls};
 use crate::proxy::budget::Budget;
 use crate::proxy::health::Health;
-use crate::proxy::ledger::{Asked, Desk, Way};
 use crate::proxy::worker::{Shared, Ways};
 use crate::route::client_key::ClientKey;
-use crate::route::plan::{Plan, Usage};
+use crate::route::plan::Plan;
 use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
-use crate::server::clerk::Clerk;
+use crate::server::books::{self, Books};
 use crate::server::control::{Control, Ended};
-use crate::server::drain::Drainer;
 use crate::server::gate::Waits;
 use crate::server::governor::{Governed, Governor};
 use crate::server::host;
-use crate::server::ledger::{self, Figures, Ledger};
+use crate::server::ledger;
 use crate::server::lender::Lender;
 use crate::server::output::{self, Notices, Output};
 use crate::server::progress::Progress;
 use crate::server::worker::{self, Ask, Setup};
 use crate::store::memory::Memory;
-use crate::store::segments::{Found, Journal, Segment};
-use crate::store::tail::Place;
 use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
 use crate::telemetry::scrape::Facts;
 
@@ -143,7 +138,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
     equip(&mut setups, &mut bound, books.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
-    let kept = keep(books, governed.as_ref(), &notices)?;
+    let kept = books::keep(books, governed.as_ref(), &notices)?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
@@ -317,128 +312,6 @@ fn equip(setups: &mut [Setup], bound: &mut [Bound], mut books: Option<&mut Books
     for setup in setups {
         setup.ways.usage = books.as_mut().map(|books| books.way());
     }
-}
-
-/// The usage journal, opened, and the ends of the workers' ways to it.
-struct Books {
-    journal: Journal,
-    found: Found,
-    flush: Duration,
-    rings: Vec<RingReceiver>,
-    desk: Desk,
-    questions: Receiver<Asked>,
-    figures: Arc<Figures>,
-    bell: Bell,
-}
-
-impl Books {
-    fn open(said: &Usage) -> io::Result<Self> {
-        let opened = Journal::open(&said.journal, said.journal_bytes_max);
-        let (journal, found) = opened.map_err(|error| {
-            let folder = said.journal.display();
-            io::Error::other(format!("usage.journal {folder}: {error}"))
-        })?;
-        let bell = Bell::default();
-        let (desk, questions) = Desk::new(bell.clone());
-        Ok(Self {
-            journal,
-            found,
-            flush: Duration::from_millis(said.flush_ms),
-            rings: Vec::new(),
-            desk,
-            questions,
-            figures: Arc::default(),
-            bell,
-        })
-    }
-
-    /// Another worker's way.
-    fn way(&mut self) -> Way {
-        let dropped = Arc::clone(&self.figures.dropped);
-        let (ring, taken) = byte_ring(
-            USAGE_RING_BYTES,
-            USAGE_BURST_BYTES,
-            dropped,
-            self.bell.clone(),
-        );
-        self.rings.push(taken);
-        Way {
-            ring,
-            desk: self.desk.clone(),
-        }
-    }
-
-    /// Brings the records to the store.
-    fn drainer(&self, governed: &Governed, notices: &Notices) -> Drainer {
-        let segments: Vec<Segment> = self.journal.segments().collect();
-        let place = Place::load(self.journal.folder(), &segments);
-        self.figures.moved(place);
-        Drainer {
-            folder: self.journal.folder().to_owned(),
-            place,
-            governed: governed.clone(),
-            figures: Arc::clone(&self.figures),
-            notices: notices.clone(),
-        }
-    }
-
-    fn start(
-        self,
-        behind: Option<mpsc::Sender<Asked>>,
-        notices: Notices,
-    ) -> io::Result<ledger::Running> {
-        let ledger = Ledger {
-            journal: self.journal,
-            found: self.found,
-            rings: self.rings,
-            questions: self.questions,
-            behind,
-            notices,
-            figures: self.figures,
-            flush: self.flush,
-            bell: self.bell,
-        };
-        ledger.start()
-    }
-}
-
-/// What keeps the usage records, and what others have of it.
-#[derive(Default)]
-struct Kept {
-    ledger: Option<ledger::Running>,
-    drainer: Option<Drainer>,
-    clerk: Option<Clerk>,
-    figures: Option<Arc<Figures>>,
-    desk: Option<Desk>,
-}
-
-/// Starts what keeps the records, and makes what brings them to the store.
-fn keep(books: Option<Books>, governed: Option<&Governed>, notices: &Notices) -> io::Result<Kept> {
-    let Some(books) = books else {
-        return Ok(Kept::default());
-    };
-    let (figures, desk) = (Arc::clone(&books.figures), books.desk.clone());
-    let drainer = governed.map(|governed| books.drainer(governed, notices));
-    let (behind, clerk) = governed.map(clerk).unzip();
-    Ok(Kept {
-        ledger: Some(books.start(behind, notices.clone())?),
-        drainer,
-        clerk,
-        figures: Some(figures),
-        desk: Some(desk),
-    })
-}
-
-fn clerk(governed: &Governed) -> (mpsc::Sender<Asked>, Clerk) {
-    let (behind, questions) = mpsc::channel(USAGE_QUESTIONS_MAX);
-    let governed = governed.clone();
-    (
-        behind,
-        Clerk {
-            governed,
-            questions,
-        },
-    )
 }
 
 /// One data thread for each usable core, as affinity and quota leave them.
@@ -615,7 +488,3 @@ fn announce(
 /// Room for access lines of one worker: some hundred and fifty, and two thousand more in a burst.
 const LOG_RING_BYTES: usize = 64 * KIB;
 const LOG_BURST_BYTES: usize = MIB;
-/// Room for usage records of one worker: some three hundred, and six thousand more while the disk
-/// is slow.
-const USAGE_RING_BYTES: usize = 256 * KIB;
-const USAGE_BURST_BYTES: usize = 4 * MIB;
