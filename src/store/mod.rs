@@ -8,7 +8,6 @@ pub mod memory;
 pub mod migrations;
 pub mod postgres;
 pub mod postgres_usage;
-pub mod resp;
 pub mod row;
 pub mod segments;
 pub mod shared;

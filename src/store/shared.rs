@@ -4,11 +4,20 @@
 //! Its clock decides about seconds and days. Keys begin with `ringway:` and expire by themselves. A
 //! connection that failed is of no more use: whoever holds it opens another.
 
+use core::pin::Pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
+use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use redis::aio::MultiplexedConnection;
+use redis::{
+    Cmd, FromRedisValue, Pipeline, ProtocolVersion, RedisConnectionInfo, RedisError, Value,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -20,25 +29,19 @@ use crate::govern::order::{
 use crate::limits::{SHARED_ANSWER_BYTES_MAX, SHARED_ANSWER_TIMEOUT};
 use crate::net::tls;
 use crate::store::error::StoreError;
-use crate::store::resp::{self, Value};
 
 /// An open connection.
 pub struct Shared {
-    reads: Box<dyn AsyncRead + Send + Unpin>,
-    writes: Box<dyn AsyncWrite + Send + Unpin>,
-    /// What was read and not taken yet.
-    input: Vec<u8>,
-    output: Vec<u8>,
+    connection: MultiplexedConnection,
+    /// What reads and writes; it ends with the connection.
+    driver: JoinHandle<()>,
+    /// Bytes that may still be read.
+    left: Arc<AtomicUsize>,
     /// What the script is known by.
-    digest: Vec<u8>,
+    digest: String,
     /// What this replica is known by.
     replica: String,
 }
-
-type Halves = (
-    Box<dyn AsyncRead + Send + Unpin>,
-    Box<dyn AsyncWrite + Send + Unpin>,
-);
 
 impl Shared {
     /// Connects, and makes the script known.
@@ -47,43 +50,52 @@ impl Shared {
     /// It cannot be reached, or is none of ours to use.
     pub async fn open(material: &SharedMaterial, replica: &str) -> Result<Self, StoreError> {
         let opened = timeout(SHARED_ANSWER_TIMEOUT, connect(material)).await;
-        let (reads, writes) = opened.map_err(|_| StoreError::down("no connection in time"))??;
-        let mut shared = Self {
-            reads,
-            writes,
-            input: Vec::new(),
-            output: Vec::new(),
-            digest: Vec::new(),
-            replica: replica.to_owned(),
-        };
-        timeout(SHARED_ANSWER_TIMEOUT, shared.greet(&material.place))
+        let stream = opened.map_err(|_| StoreError::down("no connection in time"))??;
+        let greeted = Self::greet(stream, &material.place, replica);
+        timeout(SHARED_ANSWER_TIMEOUT, greeted)
             .await
-            .map_err(|_| late())??;
-        Ok(shared)
+            .map_err(|_| late())?
     }
 
-    async fn greet(&mut self, place: &SharedPlace) -> Result<(), StoreError> {
+    async fn greet(
+        stream: Box<dyn Stream>,
+        place: &SharedPlace,
+        replica: &str,
+    ) -> Result<Self, StoreError> {
+        let left = Arc::new(AtomicUsize::new(SHARED_ANSWER_BYTES_MAX));
+        let stream = Bounded {
+            stream,
+            left: Arc::clone(&left),
+        };
+        let opened = MultiplexedConnection::new(&NOBODY, stream).await;
+        let (connection, driver) = opened.map_err(|error| failed(&error))?;
+        let mut shared = Self {
+            connection,
+            driver: tokio::spawn(driver),
+            left,
+            digest: String::new(),
+            replica: replica.to_owned(),
+        };
         if let Some(password) = &place.password {
             let user = place.user.as_deref().unwrap_or("default");
-            self.done(&[b"AUTH", user.as_bytes(), password.expose()])
+            let mut auth = redis::cmd("AUTH");
+            shared
+                .done::<()>(auth.arg(user).arg(password.expose()))
                 .await?;
         }
         if place.database > 0 {
-            let number = place.database.to_string();
-            self.done(&[b"SELECT", number.as_bytes()]).await?;
+            let mut select = redis::cmd("SELECT");
+            shared.done::<()>(select.arg(place.database)).await?;
         }
-        self.load().await
+        shared.load().await?;
+        Ok(shared)
     }
 
     /// Makes the script known.
     async fn load(&mut self) -> Result<(), StoreError> {
-        match self.done(&[b"SCRIPT", b"LOAD", SCRIPT.as_bytes()]).await? {
-            Value::Text(Some(digest)) => {
-                self.digest = digest;
-                Ok(())
-            }
-            _ => Err(odd()),
-        }
+        let mut load = redis::cmd("SCRIPT");
+        self.digest = self.done(load.arg("LOAD").arg(SCRIPT)).await?;
+        Ok(())
     }
 
     /// Whether it is still there.
@@ -91,8 +103,9 @@ impl Shared {
     /// # Errors
     /// It is not.
     pub async fn probe(&mut self) -> Result<(), StoreError> {
-        let answered = timeout(SHARED_ANSWER_TIMEOUT, self.done(&[b"PING"])).await;
-        answered.map_err(|_| late())?.map(|_| ())
+        let ping = redis::cmd("PING");
+        let answered = timeout(SHARED_ANSWER_TIMEOUT, self.done(&ping)).await;
+        answered.map_err(|_| late())?
     }
 
     /// Carries out orders; one grant for each.
@@ -108,74 +121,108 @@ impl Shared {
         let mut grants = vec![None; orders.len()];
         // A server that was started anew does not know the script; it has run for none then.
         for _ in 0..2 {
-            let digest = core::mem::take(&mut self.digest);
-            let open = || {
-                orders
-                    .iter()
-                    .zip(&grants)
-                    .filter(|(_, grant)| grant.is_none())
-            };
-            for (order, _) in open() {
-                append(order, &digest, &self.replica, &mut self.output);
+            let mut calls = Pipeline::with_capacity(orders.len());
+            for (order, grant) in orders.iter().zip(&grants) {
+                if grant.is_none() {
+                    calls.add_command(call(order, &self.digest, &self.replica));
+                }
             }
-            self.digest = digest;
-            self.flush().await?;
-            for grant in grants.iter_mut().filter(|grant| grant.is_none()) {
-                *grant = match self.value().await? {
-                    Value::Error(text) if text.starts_with("NOSCRIPT") => None,
-                    Value::Error(text) => return Err(refused(&text)),
+            if calls.is_empty() {
+                break;
+            }
+            self.expect(calls.len().saturating_mul(GRANT_BYTES_MAX));
+            let sent = self.connection.send_packed_commands(&calls, 0, calls.len());
+            let answers = sent.await.map_err(|error| failed(&error))?;
+            let open = grants.iter_mut().filter(|grant| grant.is_none());
+            for (grant, answer) in open.zip(answers) {
+                *grant = match answer {
+                    Value::ServerError(error) if error.code() == "NOSCRIPT" => None,
+                    Value::ServerError(error) => return Err(failed(&error.into())),
                     value => Some(grant_of(&value).ok_or_else(odd)?),
                 };
             }
-            if grants.iter().all(Option::is_some) {
-                break;
+            if grants.iter().any(Option::is_none) {
+                self.load().await?;
             }
-            self.load().await?;
         }
         let grants: Option<Vec<Grant>> = grants.into_iter().collect();
         grants.ok_or_else(odd)
     }
 
     /// One command, and what it was answered.
-    async fn done(&mut self, parts: &[&[u8]]) -> Result<Value, StoreError> {
-        resp::command(parts, &mut self.output);
-        self.flush().await?;
-        match self.value().await? {
-            Value::Error(text) => Err(refused(&text)),
-            value => Ok(value),
-        }
+    async fn done<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, StoreError> {
+        self.expect(0);
+        let answered = command.query_async(&mut self.connection).await;
+        answered.map_err(|error| failed(&error))
     }
 
-    async fn flush(&mut self) -> Result<(), StoreError> {
-        let written = self.writes.write_all(&self.output).await;
-        self.output.clear();
-        written.map_err(|error| told(&error))?;
-        self.writes.flush().await.map_err(|error| told(&error))
-    }
-
-    async fn value(&mut self) -> Result<Value, StoreError> {
-        loop {
-            let read = resp::value(&self.input, VALUES_MAX).map_err(|_| odd())?;
-            if let Some((value, length)) = read {
-                self.input.drain(..length);
-                return Ok(value);
-            }
-            if self.input.len() > SHARED_ANSWER_BYTES_MAX {
-                return Err(odd());
-            }
-            let read = self.reads.read_buf(&mut self.input).await;
-            if read.map_err(|error| told(&error))? == 0 {
-                return Err(StoreError::down("the connection has ended"));
-            }
-        }
+    /// What comes now has at most so many bytes more than any answer may.
+    fn expect(&self, more: usize) {
+        let bytes = SHARED_ANSWER_BYTES_MAX.saturating_add(more);
+        self.left.store(bytes, Ordering::Relaxed);
     }
 }
 
-async fn connect(material: &SharedMaterial) -> Result<Halves, StoreError> {
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A stream that no more is read of than was expected: the crate takes answers of any length.
+struct Bounded {
+    stream: Box<dyn Stream>,
+    left: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Bounded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let read = buffer.filled().len().saturating_sub(before);
+        let counted = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(read)
+            });
+        Poll::Ready(match counted {
+            Ok(_) => Ok(()),
+            Err(_) => Err(io::Error::other("an answer that is too long")),
+        })
+    }
+}
+
+impl AsyncWrite for Bounded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+async fn connect(material: &SharedMaterial) -> Result<Box<dyn Stream>, StoreError> {
     let (host, port, is_tls) = match &material.place.address {
         SharedAddress::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(|e| told(&e))?;
-            return Ok(halves(stream));
+            return Ok(Box::new(stream));
         }
         SharedAddress::Tcp { host, port, tls } => (host.as_str(), *port, *tls),
     };
@@ -184,7 +231,7 @@ async fn connect(material: &SharedMaterial) -> Result<Halves, StoreError> {
         .map_err(|e| told(&e))?;
     stream.set_nodelay(true).map_err(|e| told(&e))?;
     if !is_tls {
-        return Ok(halves(stream));
+        return Ok(Box::new(stream));
     }
     let unset = |error: &dyn core::fmt::Display| StoreError::down(format!("TLS: {error}"));
     let config = tls::plain_client(material.ca_pem.as_deref()).map_err(|e| unset(&e))?;
@@ -194,79 +241,71 @@ async fn connect(material: &SharedMaterial) -> Result<Halves, StoreError> {
         .connect(name, stream)
         .await
         .map_err(|e| told(&e))?;
-    Ok(halves(stream))
+    Ok(Box::new(stream))
 }
 
-fn halves(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Halves {
-    let (reads, writes) = split(stream);
-    (Box::new(reads), Box::new(writes))
-}
-
-/// Appends the script's call for one account.
-fn append(order: &Order, digest: &[u8], replica: &str, out: &mut Vec<u8>) {
+/// The script's call for one account.
+fn call(order: &Order, digest: &str, replica: &str) -> Cmd {
     let name = &order.name;
-    let mut parts = vec!["4".to_owned()];
+    let mut call = redis::cmd("EVALSHA");
+    call.arg(digest).arg(4);
     for counter in ["requests", "tokens", "running", "money"] {
         // Redis keeps what is in braces in one place, where it has several.
-        parts.push(format!("ringway:{{{name}}}:{counter}"));
+        call.arg(format!("ringway:{{{name}}}:{counter}"));
     }
-    append_rate(order.requests.as_ref(), &mut parts);
-    append_rate(order.tokens.as_ref(), &mut parts);
+    append_rate(order.requests.as_ref(), &mut call);
+    append_rate(order.tokens.as_ref(), &mut call);
     let places = order.places.unwrap_or_default();
-    push(order.places.map(|places| places.limit), &mut parts);
-    push(Some(places.held), &mut parts);
-    push(Some(places.want), &mut parts);
-    parts.push(replica.to_owned());
-    push(u64::try_from(PLACES_LIFE.as_millis()).ok(), &mut parts);
+    push(order.places.map(|places| places.limit), &mut call);
+    push(Some(places.held), &mut call);
+    push(Some(places.want), &mut call);
+    call.arg(replica);
+    push(u64::try_from(PLACES_LIFE.as_millis()).ok(), &mut call);
     let none = MoneyOrder::default();
     let money = order.money.as_ref().unwrap_or(&none);
-    push(money.day, &mut parts);
-    push(money.month, &mut parts);
+    push(money.day, &mut call);
+    push(money.month, &mut call);
     let needs = &money.needs;
     for number in [needs.want, needs.least, needs.owed] {
-        push(Some(number), &mut parts);
+        push(Some(number), &mut call);
     }
-    append_back(&money.back, &mut parts);
-    let texts: Vec<&[u8]> = [&b"EVALSHA"[..], digest]
-        .into_iter()
-        .chain(parts.iter().map(|part| part.as_bytes()))
-        .collect();
-    resp::command(&texts, out);
+    append_back(&money.back, &mut call);
+    call
 }
 
-fn append_rate(order: Option<&RateOrder>, parts: &mut Vec<String>) {
+fn append_rate(order: Option<&RateOrder>, call: &mut Cmd) {
     let none = RateOrder::default();
-    push(order.map(|rate| rate.limit), parts);
+    push(order.map(|rate| rate.limit), call);
     let rate = order.unwrap_or(&none);
     for number in [rate.needs.want, rate.needs.least, rate.needs.owed] {
-        push(Some(number), parts);
+        push(Some(number), call);
     }
-    append_back(&rate.back, parts);
+    append_back(&rate.back, call);
 }
 
-fn append_back(back: &[(u64, u64)], parts: &mut Vec<String>) {
-    parts.push(back.len().to_string());
+fn append_back(back: &[(u64, u64)], call: &mut Cmd) {
+    call.arg(back.len());
     for &(of, amount) in back {
-        push(Some(of), parts);
-        push(Some(amount), parts);
+        push(Some(of), call);
+        push(Some(amount), call);
     }
 }
 
 /// A number; `None`: there is no such limit.
-fn push(number: Option<u64>, parts: &mut Vec<String>) {
-    parts.push(match number {
-        Some(number) => number.min(EXACT_MAX).to_string(),
-        None => "-1".to_owned(),
-    });
+fn push(number: Option<u64>, call: &mut Cmd) {
+    match number {
+        Some(number) => call.arg(number.min(EXACT_MAX)),
+        None => call.arg(-1),
+    };
 }
 
 fn grant_of(value: &Value) -> Option<Grant> {
-    let Value::List(values) = value else {
+    let Value::Array(values) = value else {
         return None;
     };
     let mut values = values.iter();
     let mut next = || match values.next()? {
-        Value::Number(number) => u64::try_from(*number).ok(),
+        Value::Int(number) => u64::try_from(*number).ok(),
         _ => None,
     };
     let mut rate = || {
@@ -295,13 +334,15 @@ fn grant_of(value: &Value) -> Option<Grant> {
     })
 }
 
-fn told(error: &std::io::Error) -> StoreError {
+fn told(error: &io::Error) -> StoreError {
     StoreError::down(error.to_string())
 }
 
-fn refused(text: &str) -> StoreError {
+/// What went wrong: words of the server's, which are bounded, or of the crate's.
+fn failed(error: &RedisError) -> StoreError {
+    let text = error.to_string();
     let words = text.chars().filter(|c| !c.is_control()).take(TOLD_MAX);
-    StoreError::down(format!("refused: {}", words.collect::<String>()))
+    StoreError::down(words.collect::<String>())
 }
 
 fn late() -> StoreError {
@@ -313,11 +354,90 @@ fn odd() -> StoreError {
 }
 
 const SCRIPT: &str = include_str!("lease.lua");
-/// Values of one answer.
-const VALUES_MAX: usize = 64;
+/// Who opens a connection is said by its first command: this type would show a password.
+static NOBODY: RedisConnectionInfo = RedisConnectionInfo {
+    db: 0,
+    username: None,
+    password: None,
+    protocol: ProtocolVersion::RESP2,
+};
+/// Bytes of what the script answers: 17 numbers, or an error.
+const GRANT_BYTES_MAX: usize = 1024;
 /// Places of a replica that says nothing any more are free after this.
 const PLACES_LIFE: Duration = Duration::from_secs(5);
 /// Up to here every whole number is exact in a script.
 const EXACT_MAX: u64 = 1 << 53;
 /// Characters of a server's words that are told.
 const TOLD_MAX: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::{SHARED_ANSWER_BYTES_MAX, Shared};
+    use crate::config::shared_place::SharedPlace;
+
+    /// How a server is greeted that says this and hangs up, and how much of it was read.
+    async fn greeted(said: &[u8]) -> (Result<Shared, String>, usize) {
+        let (ours, mut theirs) = duplex(1024);
+        let place = SharedPlace::parse("redis://user:se%40cret@a/1").unwrap();
+        let greets = Shared::greet(Box::new(ours), &place, "r");
+        let serves = async {
+            let mut asked = [0; 1024];
+            let _ = theirs.read(&mut asked).await.unwrap();
+            let mut written = 0;
+            for part in said.chunks(512) {
+                match theirs.write_all(part).await {
+                    Ok(()) => written += part.len(),
+                    Err(_) => break,
+                }
+            }
+            theirs.shutdown().await.unwrap();
+            written
+        };
+        let (greeted, written) = tokio::join!(greets, serves);
+        (greeted.map_err(|error| error.to_string()), written)
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_not_read_to_its_end() {
+        let said = [&b"$1000000\r\n"[..], &[b'x'; 1_000_000]].concat();
+        let (greeted, written) = greeted(&said).await;
+        assert!(greeted.is_err());
+        assert!(written < 2 * SHARED_ANSWER_BYTES_MAX, "{written}");
+    }
+
+    #[tokio::test]
+    async fn what_no_server_sends_is_refused() {
+        let deep = b"*1\r\n".repeat(5000);
+        for said in [
+            &b""[..],
+            b"\r\n",
+            b"?\r\n",
+            b":1x\r\n",
+            b":99999999999999999999\r\n",
+            b"$-2\r\n",
+            b"$1\r\nabc\r\n",
+            b"$9223372036854775807\r\nabc",
+            b"*9223372036854775807\r\n:1\r\n",
+            b"%-1\r\n",
+            &deep,
+        ] {
+            let (greeted, _) = greeted(said).await;
+            assert!(greeted.is_err(), "{}", said.escape_ascii());
+        }
+    }
+
+    #[tokio::test]
+    async fn p23_what_a_server_says_is_told_bounded_and_without_the_password() {
+        let said = [&b"-WRONGPASS no \x07"[..], &[b'x'; 1000], b"\r\n"].concat();
+        let (greeted, _) = greeted(&said).await;
+        let told = greeted.err().unwrap();
+        assert!(told.contains("WRONGPASS"), "{told}");
+        assert!(
+            !told.contains("se@cret") && !told.contains('\x07'),
+            "{told}"
+        );
+        assert!(told.len() < 300, "{told}");
+    }
+}
