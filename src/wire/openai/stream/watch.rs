@@ -125,18 +125,17 @@ impl Watch {
 /// Whether the bytes show a chunk with one choice that neither finishes nor carries usage or an
 /// error.
 fn is_plain(data: &[u8]) -> bool {
-    let idle = |name: &Name| {
-        let value = name.value_in(data);
-        value.is_none_or(|value| value.starts_with(b"null"))
-    };
-    let Some(choices) = CHOICES.value_in(data) else {
-        return false;
-    };
-    let unfinished = match FINISH.value_in(choices) {
+    // Of members that stand twice the last one counts.
+    let idle = |name: &Name, data| match name.value_in(data) {
         None => true,
-        Some(value) => value.starts_with(b"null") && FINISH.value_in(value).is_none(),
+        Some(value) => value.starts_with(b"null") && name.value_in(value).is_none(),
     };
-    choices.starts_with(b"[{") && unfinished && idle(&USAGE) && idle(&ERROR)
+    CHOICES.value_in(data).is_some_and(|choices| {
+        choices.starts_with(b"[{")
+            && idle(&FINISH, choices)
+            && idle(&USAGE, data)
+            && idle(&ERROR, data)
+    })
 }
 
 /// The index of the first choice, where the bytes show it: ahead of every object in the choice.
