@@ -387,11 +387,10 @@ impl Waiting {
         self.questions.is_empty()
     }
 
+    /// Takes a question. One too many is dropped, which tells that nobody has looked.
     fn push(&mut self, question: Question) {
         if self.questions.len() < USAGE_QUESTIONS_MAX {
             self.questions.push((question, Instant::now() + LATE));
-        } else {
-            reply(question, None);
         }
     }
 

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_channel::oneshot;
 use tempfile::TempDir;
 
-use super::{Figures, Ledger, Running};
+use super::{Figures, Ledger, Running, Waiting};
 use crate::config::schema::LogSink;
 use crate::govern::journal;
 use crate::govern::record::Record;
-use crate::proxy::ledger::{Desk, Owner};
+use crate::limits::USAGE_QUESTIONS_MAX;
+use crate::proxy::ledger::{Desk, Owner, Question};
 use crate::server::output;
 use crate::store::segments::{Journal, read_all};
 use crate::telemetry::ring::{Bell, RingSender, byte_ring};
@@ -199,4 +201,21 @@ fn journal_at_its_bound_gives_up_its_oldest_and_counts_them() {
     read_all(kept.folder.path(), |it| last = it.to_vec()).unwrap();
     let last = String::from_utf8(last).unwrap();
     assert!(last.contains(&format!("{:032x}", sent - 1)), "{last}");
+}
+
+#[test]
+fn p21_one_question_too_many_is_not_answered_as_if_nothing_were_there() {
+    let mut desk = Waiting::default();
+    let mut answers = Vec::new();
+    for id in 0..=USAGE_QUESTIONS_MAX {
+        let (reply, answer) = oneshot::channel();
+        let (id, owner) = (id as u128, Owner::Anyone);
+        desk.push(Question { id, owner, reply });
+        answers.push(answer);
+    }
+    let last = answers.pop().unwrap().try_recv();
+    assert!(last.is_err(), "{last:?}");
+    for mut answer in answers {
+        assert_eq!(answer.try_recv(), Ok(None), "still waits");
+    }
 }
