@@ -1,8 +1,9 @@
 //! The ledger: one thread that keeps usage records and looks them up.
 //!
 //! Every `TURN` it takes what the workers' rings hold and appends it to the journal; every flush
-//! interval another thread brings the journal to the disk. It wakes sooner when it is asked for a record, takes
-//! what is in the rings first, and so knows of every exchange that has ended.
+//! interval another thread brings the journal to the disk. Behind a quiet second it sleeps until the
+//! next record or question rings. It wakes sooner when it is asked for a record, takes what is in the
+//! rings first, and so knows of every exchange that has ended.
 //!
 //! While the disk refuses, nothing is taken from the rings. They fill, and what does not fit is
 //! dropped and counted where it comes from: a data thread never waits. A journal that has reached its

@@ -2,8 +2,9 @@
 //! thread.
 //!
 //! Accounts call when somebody waits, and are looked after fifty times a second while they hold
-//! something: before they run dry, if they are busy. All that need it go in one round, one round after the other. While the
-//! counters are away `shared_down` decides, and they are tried again twice a second.
+//! something: before they run dry, if they are busy. All that need it go in one round, one round
+//! after the other. While the counters are away `shared_down` decides, and they are tried again twice
+//! a second.
 
 use core::future::poll_fn;
 use core::time::Duration;
