@@ -1,9 +1,9 @@
 //! The ledger: one thread that keeps usage records and looks them up.
 //!
-//! Every `TURN` it takes what the workers' rings hold and appends it to the journal; every flush
-//! interval another thread brings the journal to the disk. Behind a quiet second it sleeps until the
-//! next record or question rings. It wakes sooner when it is asked for a record, takes what is in the
-//! rings first, and so knows of every exchange that has ended.
+//! Every `TURN`, sooner under load, it takes what the workers' rings hold and appends it to the
+//! journal; every flush interval another thread brings the journal to the disk. Behind a quiet second
+//! it sleeps until the next record or question rings. It wakes sooner when it is asked for a record,
+//! takes what is in the rings first, and so knows of every exchange that has ended.
 //!
 //! While the disk refuses, nothing is taken from the rings. They fill, and what does not fit is
 //! dropped and counted where it comes from: a data thread never waits. A journal that has reached its
@@ -33,7 +33,7 @@ use crate::proxy::ledger::{Asked, Owner, Question};
 use crate::server::output::Notices;
 use crate::store::segments::{Found, Journal, Segment, sync};
 use crate::store::tail::Place;
-use crate::telemetry::ring::{Bell, QUIET, RingReceiver};
+use crate::telemetry::ring::{Bell, Pace, QUIET, RingReceiver};
 use crate::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 
 /// Figures of the ledger, for all threads to read.
@@ -166,6 +166,9 @@ impl Ledger {
         let mut taken = Vec::new();
         let mut synced = Instant::now();
         let mut came = synced;
+        let room = self.rings.first().map_or(0, RingReceiver::room);
+        let mut pace = Pace::new(TURN.min(self.flush), room);
+        let mut turn = TURN.min(self.flush);
         loop {
             let mut last = is_ended.load(Ordering::Acquire);
             if !last && taken.is_empty() && desk.is_empty() && self.is_quiet(came) {
@@ -174,7 +177,6 @@ impl Ledger {
                     self.receive(asked, &mut desk);
                 }
             }
-            let turn = TURN.min(self.flush);
             match self
                 .questions
                 .recv_timeout(if last { Duration::ZERO } else { turn })
@@ -189,9 +191,9 @@ impl Ledger {
                 }
             }
             if taken.is_empty() {
-                self.rings.iter_mut().for_each(|ring| {
-                    ring.drain(&mut taken);
-                });
+                let rings = self.rings.iter_mut();
+                let most = rings.map(|ring| ring.drain(&mut taken)).max();
+                turn = pace.after(most.unwrap_or(0));
             }
             if !taken.is_empty() || !desk.is_empty() {
                 came = Instant::now();
@@ -487,7 +489,7 @@ fn is_owned(record: &[u8], owner: &Owner, tape: &mut Tape) -> bool {
     })
 }
 
-/// Between two looks at the rings.
+/// Between two looks at rings that are nearly empty.
 const TURN: Duration = Duration::from_millis(20);
 /// How long a question waits for an exchange that may be ending.
 const LATE: Duration = Duration::from_millis(100);

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::config::schema::LogSink;
 use crate::limits::KIB;
-use crate::telemetry::ring::{Bell, QUIET, RingReceiver};
+use crate::telemetry::ring::{Bell, Pace, QUIET, RingReceiver};
 
 /// Says things on standard error, by way of the output thread.
 #[derive(Clone, Debug)]
@@ -109,6 +109,7 @@ fn run(
 ) {
     let mut lines = Vec::with_capacity(LINES_BYTES);
     let mut came = Instant::now();
+    let mut pace = Pace::new(IDLE, rings.first().map_or(0, RingReceiver::room));
     loop {
         let last = is_ended.load(Ordering::Acquire);
         while let Ok(notice) = notices.try_recv() {
@@ -117,9 +118,7 @@ fn run(
             }
         }
         lines.clear();
-        for ring in &mut rings {
-            ring.drain(&mut lines);
-        }
+        let taken = rings.iter_mut().map(|ring| ring.drain(&mut lines)).max();
         if !lines.is_empty() && write(&mut sink, &lines).is_err() {
             let count = memchr::memchr_iter(b'\n', &lines).count() as u64;
             dropped.fetch_add(count, Ordering::Relaxed);
@@ -127,19 +126,17 @@ fn run(
         if last {
             return;
         }
-        if lines.is_empty() {
-            if lines.capacity() > LINES_BYTES {
-                lines = Vec::with_capacity(LINES_BYTES);
-                // What the burst grew through is the allocator's yet.
-                give_back.iter().for_each(|give_back| give_back(true));
-            }
-            if came.elapsed() < QUIET {
-                thread::park_timeout(IDLE);
-            } else {
-                bell.sleep(QUIET, || rings.iter().any(|ring| !ring.is_empty()));
-            }
-        } else {
+        if !lines.is_empty() {
             came = Instant::now();
+        } else if lines.capacity() > LINES_BYTES {
+            lines = Vec::with_capacity(LINES_BYTES);
+            // What the burst grew through is the allocator's yet.
+            give_back.iter().for_each(|give_back| give_back(true));
+        }
+        if came.elapsed() < QUIET {
+            thread::park_timeout(pace.after(taken.unwrap_or(0)));
+        } else {
+            bell.sleep(QUIET, || rings.iter().any(|ring| !ring.is_empty()));
         }
     }
 }
@@ -155,7 +152,7 @@ fn write(sink: &mut Sink, lines: &[u8]) -> io::Result<()> {
 
 /// Lines that are written together; what a burst makes of it is given back.
 const LINES_BYTES: usize = 64 * KIB;
-/// Between two looks at empty rings.
+/// Between two looks at rings that are nearly empty.
 const IDLE: Duration = Duration::from_millis(20);
 /// Notices that may wait.
 const NOTICES_MAX: usize = 1024;

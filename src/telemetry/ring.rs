@@ -1,8 +1,8 @@
 //! A worker's way out for log lines and usage records: a bounded ring of bytes, whole pieces only.
 //!
 //! The worker never waits: a piece that does not fit is dropped and counted. The thread on the
-//! other end drains the ring every few milliseconds, so that no worker pays for waking it. When nothing
-//! has come for a while it sleeps, and the next piece rings its [`Bell`].
+//! other end drains the ring every few milliseconds, at a [`Pace`] that follows the load, so that no worker
+//! pays for waking it. When nothing has come for a while it sleeps, and the next piece rings its [`Bell`].
 //!
 //! A ring touches all of its memory sooner or later. So the one that is always there is small; one that
 //! holds a burst is made when it is full, and freed when it has been drained:
@@ -66,6 +66,41 @@ impl Bell {
 
 /// Nothing has come for so long: the thread that drains rings sleeps.
 pub const QUIET: Duration = Duration::from_secs(1);
+
+/// How long the thread that drains rings lets them fill: shorter under load, so that what is always there
+/// holds it all, still in the caches, and nobody makes large rings again and again.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pause: Duration,
+    most: Duration,
+    /// Bytes of each small ring.
+    room: usize,
+}
+
+impl Pace {
+    /// Pauses of `most`, for rings that hold `room` bytes.
+    #[must_use]
+    pub const fn new(most: Duration, room: usize) -> Self {
+        Self {
+            pause: most,
+            most,
+            room,
+        }
+    }
+
+    /// The next pause, when one ring gave at most so many bytes behind the last.
+    pub fn after(&mut self, taken: usize) -> Duration {
+        if taken > self.room / 2 {
+            self.pause = (self.pause / 2).max(self.most / PAUSES);
+        } else if taken < self.room / 8 {
+            self.pause = (self.pause * 2).min(self.most);
+        }
+        self.pause
+    }
+}
+
+/// The shortest pause is this part of the longest.
+const PAUSES: u32 = 16;
 
 /// The worker's end.
 pub struct RingSender {
@@ -163,6 +198,12 @@ impl RingReceiver {
         out.len() - before
     }
 
+    /// Bytes of the ring that is always there.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.small.buffer().capacity()
+    }
+
     /// Whether nothing is there.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -191,6 +232,18 @@ fn take(ring: &mut Consumer<u8>, most: usize, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_shrink_while_rings_fill_and_grow_back() {
+        let most = Duration::from_millis(16);
+        let mut pace = Pace::new(most, 800);
+        let mut after = |taken| pace.after(taken).as_millis();
+        assert_eq!([0, 100, 400].map(&mut after), [16, 16, 16]);
+        assert_eq!([401, 200, 5_000].map(&mut after), [8, 8, 4]);
+        assert_eq!([900, 900, 900].map(&mut after), [2, 1, 1]);
+        assert_eq!([100, 99, 0, 0].map(&mut after), [1, 2, 4, 8]);
+        assert_eq!([0, 0].map(&mut after), [16, 16]);
+    }
 
     #[test]
     fn full_rings_drop_whole_lines_and_count_them() {
