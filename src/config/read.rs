@@ -126,6 +126,7 @@ fn usage(node: Node, path: &str, faults: &mut Faults) -> UsageRecords {
     if let Some(said) = fields.whole("journal_bytes_max", JOURNAL_BYTES) {
         usage.journal_bytes_max = said.value;
     }
+    usage.keep_days = fields.whole("keep_days", KEEP_DAYS);
     fields.finish();
     usage
 }
@@ -156,6 +157,8 @@ pub const DRIVERS: [(&str, Driver); 3] = [
 const FLUSH_MS: RangeInclusive<u64> = 1..=60_000;
 /// Range of `journal_bytes_max`.
 const JOURNAL_BYTES: RangeInclusive<u64> = MIB as u64..=1 << 40;
+/// Range of `keep_days`; a hundred years are for ever.
+const KEEP_DAYS: RangeInclusive<u64> = 1..=36_500;
 /// After how long an early head goes out: nought for never, an hour at most.
 const EARLY_MS: RangeInclusive<u64> = 0..=3_600_000;
 

@@ -50,6 +50,8 @@ pub struct UsageRecords {
     pub flush_ms: u64,
     /// Bound of the journal.
     pub journal_bytes_max: u64,
+    /// For how many days the store keeps them; `None`: for ever.
+    pub keep_days: Option<At<u64>>,
 }
 
 impl Default for UsageRecords {
@@ -58,6 +60,7 @@ impl Default for UsageRecords {
             journal: None,
             flush_ms: USAGE_FLUSH_MS,
             journal_bytes_max: USAGE_JOURNAL_BYTES_MAX,
+            keep_days: None,
         }
     }
 }

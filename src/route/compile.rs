@@ -80,7 +80,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
         budgets,
         limits,
         usage,
-        store: _,
+        store,
         shared: _,
     } = config;
     let names = Names::new(&providers, faults);
@@ -108,7 +108,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let said_keys = compile_key::keys(keys, &known, faults);
     let (shared, mut numbers) = shared_of(material.shared);
     Plan {
-        usage: material.journal.map(|journal| usage_of(&usage, journal)),
+        usage: usage_of(&usage, material.journal, store.is_some(), faults),
         tiers: known.tiers(),
         by_number: by_number(&models, target_count),
         deployments: deployments(&models),
@@ -267,12 +267,23 @@ fn gateway_key_header(said: Option<&At<String>>, faults: &mut Faults) -> Option<
     Some(lower.into())
 }
 
-fn usage_of(said: &UsageRecords, journal: PathBuf) -> Usage {
-    Usage {
-        journal,
+fn usage_of(
+    said: &UsageRecords,
+    journal: Option<PathBuf>,
+    has_store: bool,
+    faults: &mut Faults,
+) -> Option<Usage> {
+    if let Some(days) = said.keep_days.as_ref().filter(|_| !has_store) {
+        let text = "there is no [store] that would keep them; `journal_bytes_max` is the journal's \
+                    bound";
+        faults.push(&days.place, text);
+    }
+    Some(Usage {
+        journal: journal?,
         flush_ms: said.flush_ms,
         journal_bytes_max: said.journal_bytes_max,
-    }
+        keep_days: said.keep_days.as_ref().map(|said| said.value),
+    })
 }
 
 fn header_prefix(said: Option<&At<String>>, faults: &mut Faults) -> String {

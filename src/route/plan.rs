@@ -102,6 +102,8 @@ pub struct Usage {
     pub flush_ms: u64,
     /// Bound of the journal.
     pub journal_bytes_max: u64,
+    /// For how many days the store keeps them; `None`: for ever.
+    pub keep_days: Option<u64>,
 }
 
 /// Listeners and what belongs to them.

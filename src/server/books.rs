@@ -16,6 +16,7 @@ use crate::server::drain::Drainer;
 use crate::server::governor::Governed;
 use crate::server::ledger::{self, Figures, Ledger};
 use crate::server::output::Notices;
+use crate::server::retention::Retention;
 use crate::store::segments::{Found, Journal, Segment};
 use crate::store::tail::Place;
 use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
@@ -26,6 +27,7 @@ pub struct Books {
     pub journal: Journal,
     found: Found,
     flush: Duration,
+    keep_days: Option<u64>,
     rings: Vec<RingReceiver>,
     desk: Desk,
     questions: Receiver<Asked>,
@@ -50,6 +52,7 @@ impl Books {
             journal,
             found,
             flush: Duration::from_millis(said.flush_ms),
+            keep_days: said.keep_days,
             rings: Vec::new(),
             desk,
             questions,
@@ -117,6 +120,8 @@ pub struct Kept {
     pub drainer: Option<Drainer>,
     /// Answers questions by the store.
     pub clerk: Option<Clerk>,
+    /// Removes old ones from it.
+    pub retention: Option<Retention>,
     /// Its figures.
     pub figures: Option<Arc<Figures>>,
     /// Where records are asked for.
@@ -138,10 +143,13 @@ pub fn keep(
     let (figures, desk) = (Arc::clone(&books.figures), books.desk.clone());
     let drainer = governed.map(|governed| books.drainer(governed, notices));
     let (behind, clerk) = governed.map(clerk).unzip();
+    let kept = governed.zip(books.keep_days);
+    let retention = kept.map(|(governed, days)| Retention::new(days, governed.clone()));
     Ok(Kept {
         ledger: Some(books.start(behind, notices.clone())?),
         drainer,
         clerk,
+        retention,
         figures: Some(figures),
         desk: Some(desk),
     })

@@ -23,6 +23,7 @@ use crate::server::governor::Governor;
 use crate::server::lender::Lender;
 use crate::server::output::Notices;
 use crate::server::progress::Progress;
+use crate::server::retention::Retention;
 use crate::server::worker::{self, Ask};
 
 /// Why the process ends.
@@ -46,6 +47,8 @@ pub struct Control {
     pub drainer: Option<Drainer>,
     /// Answers questions for them.
     pub clerk: Option<Clerk>,
+    /// Removes old ones.
+    pub retention: Option<Retention>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// How far the end has come.
@@ -75,6 +78,9 @@ impl Control {
         }
         if let Some(clerk) = self.clerk.take() {
             tokio::spawn(clerk.run());
+        }
+        if let Some(retention) = self.retention.take() {
+            tokio::spawn(retention.run());
         }
         let over = Arc::new(Notify::new());
         let lender = self.lender.take();

@@ -3,7 +3,7 @@
 //! `run` starts and ends everything, `worker` is a data thread, `control` the tokio thread beside
 //! them (names, admin, drain), `admin` its listener, `gate` that one's connections, `output` the thread
 //! that writes log lines, `ledger` the one that keeps usage records, `drain` their way to the store,
-//! `clerk` asks it for them, `books` puts these together, `lender` leases what replicas share, `host`
+//! `clerk` asks it for them, `retention` removes old ones, `books` puts these together, `lender` leases what replicas share, `host`
 //! what the machine allows.
 
 pub mod admin;
@@ -19,5 +19,6 @@ pub mod ledger;
 pub mod lender;
 pub mod output;
 pub mod progress;
+pub mod retention;
 pub mod run;
 pub mod worker;

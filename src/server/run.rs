@@ -149,6 +149,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         lender,
         drainer: kept.drainer,
         clerk: kept.clerk,
+        retention: kept.retention,
         shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
         notices: notices.clone(),

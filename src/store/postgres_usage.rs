@@ -62,15 +62,28 @@ pub async fn select(
     statement: &Statement,
     within: Duration,
 ) -> Result<Vec<Vec<Cell>>, StoreError> {
-    let values: Vec<Box<dyn ToSql + Sync + Send>> = statement.values.iter().map(value).collect();
-    let values: Vec<&(dyn ToSql + Sync)> = values
-        .iter()
-        .map(|it| -> &(dyn ToSql + Sync) { &**it })
-        .collect();
+    let values = values(statement);
+    let values = parameters(&values);
     let rows = postgres
         .query_within(within, &statement.text, &values)
         .await?;
     Ok(rows.iter().map(cells).collect())
+}
+
+/// Runs a statement that changes rows; how many it changed.
+pub async fn change(postgres: &Postgres, statement: &Statement) -> Result<u64, StoreError> {
+    let values = values(statement);
+    let values = parameters(&values);
+    postgres.execute(&statement.text, &values).await
+}
+
+fn values(statement: &Statement) -> Vec<Box<dyn ToSql + Sync + Send>> {
+    statement.values.iter().map(value).collect()
+}
+
+fn parameters(values: &[Box<dyn ToSql + Sync + Send>]) -> Vec<&(dyn ToSql + Sync)> {
+    let values = values.iter();
+    values.map(|it| -> &(dyn ToSql + Sync) { &**it }).collect()
 }
 
 fn value(bound: &Bound) -> Box<dyn ToSql + Sync + Send> {

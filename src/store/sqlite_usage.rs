@@ -57,6 +57,14 @@ pub async fn select(
     sqlite.call_within(within, work).await
 }
 
+/// Runs a statement that changes rows; how many it changed.
+pub async fn change(sqlite: &Sqlite, statement: Statement) -> Result<u64, StoreError> {
+    let work = move |connection: &mut Connection| {
+        connection.execute(&statement.text, params_from_iter(statement.values))
+    };
+    Ok(sqlite.call(work).await? as u64)
+}
+
 fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Integer(number) => Cell::Whole(number),

@@ -91,6 +91,19 @@ impl Store {
         Ok(())
     }
 
+    /// Removes records from before a time, the oldest first, `count` at most; how many went. What they
+    /// cost stays spent.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn forget_usage(&self, before_ms: u64, count: usize) -> Result<u64, StoreError> {
+        let statement = usage_sql::forget(before_ms, count);
+        match self {
+            Self::Sqlite(sqlite) => sqlite_usage::change(sqlite, statement).await,
+            Self::Postgres(postgres) => postgres_usage::change(postgres, &statement).await,
+        }
+    }
+
     /// Those of these ids that the store has.
     ///
     /// # Errors

@@ -182,6 +182,19 @@ pub fn known(ids: Vec<RowId>, words: Words) -> Statement {
     statement
 }
 
+/// Removes records from before a time, the oldest first, so many at most.
+#[must_use]
+pub fn forget(before_ms: u64, count: usize) -> Statement {
+    let text = format!(
+        "DELETE FROM usage WHERE id IN \
+         (SELECT id FROM usage WHERE time < $1 ORDER BY time LIMIT {count})"
+    );
+    Statement {
+        text,
+        values: vec![Bound::Whole(whole(before_ms))],
+    }
+}
+
 /// What was spent from a day on: day, tenant, key, nano-dollars.
 #[must_use]
 pub fn spent(since_day: u64) -> Statement {

@@ -22,6 +22,7 @@ use crate::support::wait;
 use crate::support::wires::{chat, path, start_up, text, told, whole};
 
 const WIRE: Wire = Wire::OpenAiChat;
+const PRICES: &str = "[prices.\"up/*\"]\ninput = 10000\noutput = 10000";
 
 /// A gateway with keys `k1` of blue and `k2` of red, whose records go to this database.
 fn setup(database: &Database, provider: &Provider, name: &str) -> Setup {
@@ -94,6 +95,33 @@ fn p33_records_reach_the_store_once_and_over_restarts() {
         let of_red = database.records();
         let of_red = of_red.iter().filter(|it| it["tenant"] == "red").count();
         assert_eq!(of_red, 8);
+    }
+}
+
+#[test]
+fn records_older_than_they_are_kept_go_and_what_they_cost_stays() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let gateway = setup(&database, &provider, "one").text(PRICES).start();
+        ask(&gateway, "k1", 3);
+        wait_drained(&gateway, 3);
+        drop(gateway);
+        let spent = database.spent();
+        assert!(spent > 0, "{kind:?}");
+        database.edit("UPDATE usage SET time = time - 2 * 86400000");
+        let gateway = setup(&database, &provider, "one").text("keep_days = 2");
+        let gateway = gateway.text(PRICES).start();
+        wait::until("none of them", || {
+            stored(&database).is_empty().then_some(())
+        });
+        assert_eq!(database.spent(), spent, "{kind:?}");
+        let young = ask(&gateway, "k1", 2);
+        wait_drained(&gateway, 2);
+        assert_eq!(stored(&database), young);
+        assert_eq!(database.spent() * 3, spent * 5);
+        let listed = get(&gateway, "k1", "/api/usage");
+        assert_eq!(page(&listed).0.len(), 2, "{}", listed.text());
     }
 }
 

@@ -615,6 +615,29 @@ fn compile_of_addresses_that_are_probably_not_meant_warns() {
 }
 
 #[test]
+fn compile_of_a_time_to_keep_records_without_a_store_is_a_fault() {
+    let with = |days: &str| {
+        let rest = "[[provider]]\nname = \"a\"\nkind = \"anthropic\"\nkey = \"none\"";
+        format!("[server]\nopen = true\n[usage]\njournal = \"j\"\nkeep_days = {days}\n{rest}\n")
+    };
+    check(
+        &with("30"),
+        &[
+            "ringway.toml:5: usage.keep_days: there is no [store] that would keep them; \
+             `journal_bytes_max` is the journal's bound",
+        ],
+    );
+    let store = "[store]\nurl = \"sqlite:x.db\"\n";
+    for days in ["1", "36500"] {
+        check_warning(&format!("{}{store}", with(days)), &[]);
+    }
+    for days in ["0", "36501"] {
+        let told = faults(&format!("{}{store}", with(days)));
+        assert!(told[0].contains("usage.keep_days"), "{told:?}");
+    }
+}
+
+#[test]
 fn compile_of_a_provider_at_the_gateways_own_address_is_a_fault() {
     let at = |listen: &str, url: &str| {
         format!(

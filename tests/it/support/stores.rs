@@ -149,6 +149,12 @@ impl Database {
         })
     }
 
+    /// Nano-dollars that were spent in all.
+    pub(crate) fn spent(&self) -> u64 {
+        let charges = self.opened(async |store| store.spent_since(0).await.unwrap());
+        charges.iter().map(|charge| charge.nanos).sum()
+    }
+
     /// `ringway keys` on this store.
     pub(crate) fn keys(&self, arguments: &[&str]) -> Output {
         self.command("keys", arguments)
