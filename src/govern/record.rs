@@ -39,10 +39,9 @@ pub struct Record<'r> {
     pub model_sent: Option<&'r [u8]>,
     /// Model as the answer names itself.
     pub model_answered: Option<&'r [u8]>,
-    /// The provider that answered, by its name.
-    pub provider: Option<&'r [u8]>,
-    /// What the target that answered says of itself.
-    pub custody: Custody<'r>,
+    /// The provider that answered and what the target says of itself, as [`Custody::write`] wrote it;
+    /// empty: nothing.
+    pub custody: &'r [u8],
     /// Tokens; `None`: nobody said.
     pub usage: Option<Usage>,
     /// What it cost by the provider's own figures, in billionths of a dollar.
@@ -68,6 +67,8 @@ pub struct Record<'r> {
 /// What a target says of where it stands.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Custody<'r> {
+    /// Its provider, by name.
+    pub provider: Option<&'r [u8]>,
     /// Its tier.
     pub tier: Option<&'r [u8]>,
     /// Its region.
@@ -82,15 +83,31 @@ pub struct Custody<'r> {
     pub origin: Option<&'r [u8]>,
 }
 
-/// One try at one target.
+/// Whom a try was at.
+#[derive(Clone, Copy, Debug)]
+pub enum Whom<'r> {
+    /// As [`Names::write`] wrote it.
+    Written(&'r [u8]),
+    /// By these names.
+    Named(Names<'r>),
+}
+
+/// What a target is called.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Try<'r> {
+pub struct Names<'r> {
     /// Its provider, by name.
     pub provider: Option<&'r [u8]>,
     /// Model as it was asked for it.
     pub model: Option<&'r [u8]>,
     /// The host that was meant.
     pub host: Option<&'r [u8]>,
+}
+
+/// One try at one target.
+#[derive(Clone, Copy, Debug)]
+pub struct Try<'r> {
+    /// Whom it was at.
+    pub whom: Whom<'r>,
     /// The address that it was found at.
     pub address: Option<SocketAddr>,
     /// The name that its certificate was held against.
@@ -116,6 +133,7 @@ impl Record<'_> {
         out: &mut Vec<u8>,
     ) {
         let start = out.len();
+        out.reserve(MOST_RECORDS_BYTES);
         out.extend_from_slice(ID_START);
         hex(self.id, out);
         number(out, "\",\"time\":", self.time_ms);
@@ -131,17 +149,10 @@ impl Record<'_> {
         text(out, ",\"model_asked\":", self.model_asked);
         text(out, ",\"model_sent\":", self.model_sent);
         text(out, ",\"model_answered\":", self.model_answered);
-        text(out, ",\"provider\":", self.provider);
-        text(out, ",\"tier\":", self.custody.tier);
-        text(out, ",\"region\":", self.custody.region);
-        text(out, ",\"jurisdiction\":", self.custody.jurisdiction);
-        text(out, ",\"custody_label\":", self.custody.label);
-        text(
-            out,
-            ",\"credential_source\":",
-            self.custody.credential_source,
-        );
-        self.path(out);
+        match self.custody {
+            [] => Custody::default().write(out),
+            written => out.extend_from_slice(written),
+        }
         self.usage(out);
         some_number(out, ",\"cost_nanos\":", self.cost_nanos);
         some_number(out, ",\"charged_nanos\":", self.charged_nanos);
@@ -155,23 +166,13 @@ impl Record<'_> {
         words(out, refused);
         let room_end = start + RECORD_BYTES_MAX - TAIL_BYTES;
         debug_assert!(out.len() <= room_end, "the bounds of all texts leave room");
-        let left_out = write_tries(tries, room_end, out);
-        number(out, "],\"attempts_left_out\":", left_out);
-        out.push(b'}');
-    }
-
-    /// `origin -> label`
-    fn path(&self, out: &mut Vec<u8>) {
-        let (Some(origin), Some(label)) = (self.custody.origin, self.custody.label) else {
-            return text(out, ",\"custody_path\":", None);
-        };
-        text(out, ",\"custody_path\":", Some(origin));
-        // Behind the origin's closing quote.
-        out.pop();
-        out.extend_from_slice(b" -> ");
-        let joint = out.len();
-        text(out, "", Some(label));
-        out.remove(joint);
+        match write_tries(tries, room_end, out) {
+            0 => out.extend_from_slice(b"],\"attempts_left_out\":0}"),
+            left_out => {
+                number(out, "],\"attempts_left_out\":", left_out);
+                out.push(b'}');
+            }
+        }
     }
 
     fn usage(&self, out: &mut Vec<u8>) {
@@ -188,6 +189,42 @@ impl Record<'_> {
     }
 }
 
+impl Custody<'_> {
+    /// Appends its members: the same for every record of a target, so that they are written once.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        text(out, ",\"provider\":", self.provider);
+        text(out, ",\"tier\":", self.tier);
+        text(out, ",\"region\":", self.region);
+        text(out, ",\"jurisdiction\":", self.jurisdiction);
+        text(out, ",\"custody_label\":", self.label);
+        text(out, ",\"credential_source\":", self.credential_source);
+        self.path(out);
+    }
+
+    /// `origin -> label`
+    fn path(&self, out: &mut Vec<u8>) {
+        let (Some(origin), Some(label)) = (self.origin, self.label) else {
+            return text(out, ",\"custody_path\":", None);
+        };
+        text(out, ",\"custody_path\":", Some(origin));
+        // Behind the origin's closing quote.
+        out.pop();
+        out.extend_from_slice(b" -> ");
+        let joint = out.len();
+        text(out, "", Some(label));
+        out.remove(joint);
+    }
+}
+
+impl Names<'_> {
+    /// Appends the start of a try: the same for every try at a target of the configuration.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        text(out, "{\"provider\":", self.provider);
+        text(out, ",\"model\":", self.model);
+        text(out, ",\"host\":", self.host);
+    }
+}
+
 /// Appends tries as far as they fit; says how many did not.
 fn write_tries<'t>(
     tries: impl Iterator<Item = Try<'t>>,
@@ -199,9 +236,10 @@ fn write_tries<'t>(
     for each in tries {
         let before = out.len();
         out.extend_from_slice(separator.as_bytes());
-        text(out, "{\"provider\":", each.provider);
-        text(out, ",\"model\":", each.model);
-        text(out, ",\"host\":", each.host);
+        match each.whom {
+            Whom::Written(written) => out.extend_from_slice(written),
+            Whom::Named(names) => names.write(out),
+        }
         address(out, each.address);
         text(out, ",\"tls_name\":", each.tls_name);
         text(out, ",\"tls_version\":", each.tls_version);
@@ -328,11 +366,21 @@ const fn is_direction(c: char) -> bool {
 
 /// An id as 32 hexadecimal digits.
 pub fn hex(id: u128, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in id.to_be_bytes() {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+    for word in id.to_be_bytes().as_chunks::<4>().0 {
+        out.extend_from_slice(&hex_digits(u32::from_be_bytes(*word)).to_be_bytes());
     }
+}
+
+/// Eight hexadecimal digits, the first one highest: halves, their halves, and theirs, each step for
+/// all of them at once.
+const fn hex_digits(word: u32) -> u64 {
+    let mut halves = word as u64;
+    halves = (halves | halves << 16) & 0x0000_ffff_0000_ffff;
+    halves = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
+    halves = (halves | halves << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // One where a letter stands.
+    let letters = (halves + ONES * 6) >> 4 & ONES;
+    halves + ONES * b'0' as u64 + letters * (b'a' - b'0' - 10) as u64
 }
 
 /// The id that is said as 32 lower-case hexadecimal digits, with `rw_` before them or without.
@@ -358,10 +406,13 @@ pub fn id_at(record: &[u8]) -> Option<u128> {
 pub const ID_START: &[u8] = b"{\"id\":\"";
 /// Containers of a record within each other.
 pub const RECORD_DEPTH_MAX: u32 = 8;
+const ONES: u64 = 0x0101_0101_0101_0101;
 /// Digits of an id.
 const ID_DIGITS: usize = 32;
 /// Words of `refused`.
 const WORDS_MAX: usize = 8;
+/// Room that most records need no more than.
+const MOST_RECORDS_BYTES: usize = 1_536;
 /// What is written behind the attempts.
 const TAIL_BYTES: usize = 64;
 /// Texts before the attempts: see `Record`.

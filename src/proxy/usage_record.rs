@@ -2,7 +2,7 @@
 
 use crate::chat::text::Text;
 use crate::govern::journal;
-use crate::govern::record::{Custody, Record, Try};
+use crate::govern::record::{Names, Record, Try, Whom};
 use crate::route::plan::Plan;
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{Exchange, Operation};
@@ -19,7 +19,11 @@ pub fn is_kept(exchange: &Exchange) -> bool {
 
 /// Appends the record's frame; `unix_ms` is the wall clock at the end of the exchange.
 pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) -> bool {
-    let provider = exchange.provider.and_then(|at| plan.providers.get(at));
+    let custody = match (&exchange.target, exchange.provider) {
+        (Some(asked), _) => plan.custody.record(asked.provider, asked.number),
+        (None, Some(provider)) => plan.custody.unasked(provider),
+        (None, None) => &[],
+    };
     let record = Record {
         id: exchange.id,
         time_ms: unix_ms,
@@ -31,7 +35,6 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
         model_asked: exchange.model_asked.as_ref().map(Text::as_bytes),
         model_sent: exchange.model_sent.as_ref().map(Text::as_bytes),
         model_answered: exchange.model_answered.as_ref().map(Text::as_bytes),
-        provider: provider.map(|provider| provider.name.as_bytes()),
         usage: exchange.usage.is_known().then_some(exchange.usage),
         status: exchange.status,
         outcome: exchange.outcome.name(),
@@ -39,7 +42,7 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
         is_stream: exchange.stream,
         ttft_us: exchange.ttft().map(|nanos| nanos / 1_000),
         duration_us: exchange.total() / 1_000,
-        custody: custody(plan, exchange),
+        custody,
         cost_nanos: exchange.cost_nanos.filter(|_| !exchange.cost_estimated),
         charged_nanos: exchange.cost_nanos,
         is_charge_estimated: exchange.cost_estimated,
@@ -51,23 +54,6 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
     journal::close(out, start)
 }
 
-/// What is stated of the target that was asked last.
-fn custody<'p>(plan: &'p Plan, exchange: &Exchange) -> Custody<'p> {
-    let asked = exchange.target.as_ref();
-    let Some(stated) = asked.and_then(|asked| plan.stated_at(asked.provider, asked.number)) else {
-        return Custody::default();
-    };
-    let bytes = |text: &'p Option<Box<str>>| text.as_deref().map(str::as_bytes);
-    Custody {
-        tier: bytes(&stated.tier),
-        region: bytes(&stated.region),
-        jurisdiction: bytes(&stated.jurisdiction),
-        label: bytes(&stated.custody_label),
-        credential_source: bytes(&stated.credential_source),
-        origin: Some(plan.custody.origin.as_bytes()),
-    }
-}
-
 fn tried<'r>(
     plan: &'r Plan,
     exchange: &'r Exchange,
@@ -76,15 +62,20 @@ fn tried<'r>(
 ) -> Try<'r> {
     let provider = plan.providers.get(attempt.provider);
     let host = provider.map(|provider| provider.endpoint.host.as_bytes());
-    let numbered = attempt.number.and_then(|number| plan.numbered(number));
-    let sent = exchange.model_sent.as_ref().map(Text::as_bytes);
+    let numbered = attempt.number;
+    let whom = match numbered.and_then(|number| plan.custody.names(number)) {
+        Some(written) => Whom::Written(written),
+        None => Whom::Named(Names {
+            provider: provider.map(|provider| provider.name.as_bytes()),
+            model: exchange.model_sent.as_ref().map(Text::as_bytes),
+            host,
+        }),
+    };
     let tls = attempt.peer.and_then(|peer| peer.tls);
     let ago_ms = exchange.ended_at.saturating_sub(attempt.started_at) / 1_000_000;
     let is_asked = attempt.started_at > 0;
     Try {
-        provider: provider.map(|provider| provider.name.as_bytes()),
-        model: numbered.map_or(sent, |target| Some(target.model.as_bytes())),
-        host,
+        whom,
         address: attempt.peer.map(|peer| peer.address),
         tls_name: tls.and(host),
         tls_version: tls.map(str::as_bytes),

@@ -1,9 +1,10 @@
-//! What answers say of where a request went, ready to be written: names of fields, and whole lines
-//! for every target of the configuration.
+//! What answers and records say of where a request went, ready to be written: names of fields, whole
+//! lines for every target of the configuration, and its members of a record.
 //!
 //! A fact that is not stated has no line. Values were checked when they were read: none holds a
 //! byte that could end a line.
 
+use crate::govern::record::{self, Names};
 use crate::route::target::{Target, TargetFacts};
 use crate::route::upstream::Provider;
 
@@ -32,7 +33,12 @@ pub struct Custody {
 #[derive(Clone, Debug, Default)]
 struct Said {
     lines: Box<[u8]>,
-    path: Option<Box<str>>,
+    /// What a record says of it.
+    record: Box<[u8]>,
+    /// The same where nothing was asked of it: its provider's name.
+    unasked: Box<[u8]>,
+    /// How a record begins a try at it; empty for a provider, whose models differ.
+    names: Box<[u8]>,
 }
 
 impl Custody {
@@ -51,7 +57,10 @@ impl Custody {
             let provider = providers.get(target.provider);
             if let (Some(place), Some(provider)) = (place, provider) {
                 let own = target.facts.as_deref();
-                *place = said(provider, own.unwrap_or(&provider.facts));
+                *place = Said {
+                    names: names(provider, &target.model),
+                    ..said(provider, own.unwrap_or(&provider.facts))
+                };
             }
         }
         let name = |fact| format!("{prefix}{fact}").into_boxed_str();
@@ -76,10 +85,23 @@ impl Custody {
         self.said(provider, number).map_or(&[], |said| &said.lines)
     }
 
-    /// The chain of custody to a target, where its label is stated.
+    /// The same as a record says it, by [`record::Custody::write`].
     #[must_use]
-    pub fn path(&self, provider: usize, number: Option<usize>) -> Option<&str> {
-        self.said(provider, number)?.path.as_deref()
+    pub fn record(&self, provider: usize, number: Option<usize>) -> &[u8] {
+        self.said(provider, number).map_or(&[], |said| &said.record)
+    }
+
+    /// What a record says of a provider of which nothing was asked.
+    #[must_use]
+    pub fn unasked(&self, provider: usize) -> &[u8] {
+        self.said(provider, None).map_or(&[], |said| &said.unasked)
+    }
+
+    /// How a record begins a try at the target of this number, by [`Names::write`].
+    #[must_use]
+    pub fn names(&self, number: usize) -> Option<&[u8]> {
+        let said = self.by_target.get(number)?;
+        (!said.names.is_empty()).then_some(&said.names)
     }
 
     fn said(&self, provider: usize, number: Option<usize>) -> Option<&Said> {
@@ -113,8 +135,46 @@ fn said((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) -> 
     }
     Said {
         lines: out.into_bytes().into(),
-        path: path.map(String::into_boxed_str),
+        record: record((origin, provider), facts),
+        unasked: record_of(&record::Custody {
+            provider: Some(provider.as_bytes()),
+            ..record::Custody::default()
+        }),
+        names: Box::default(),
     }
+}
+
+fn record((origin, provider): (&str, &str), facts: &TargetFacts) -> Box<[u8]> {
+    record_of(&record::Custody {
+        provider: Some(provider.as_bytes()),
+        tier: bytes_of(facts.tier.as_deref()),
+        region: bytes_of(facts.region.as_deref()),
+        jurisdiction: bytes_of(facts.jurisdiction.as_deref()),
+        label: bytes_of(facts.custody_label.as_deref()),
+        credential_source: bytes_of(facts.credential_source.as_deref()),
+        origin: Some(origin.as_bytes()),
+    })
+}
+
+fn record_of(stated: &record::Custody<'_>) -> Box<[u8]> {
+    let mut out = Vec::new();
+    stated.write(&mut out);
+    out.into()
+}
+
+fn bytes_of(text: Option<&str>) -> Option<&[u8]> {
+    text.map(str::as_bytes)
+}
+
+fn names(provider: &Provider, model: &str) -> Box<[u8]> {
+    let names = Names {
+        provider: Some(provider.name.as_bytes()),
+        model: Some(model.as_bytes()),
+        host: Some(provider.endpoint.host.as_bytes()),
+    };
+    let mut out = Vec::new();
+    names.write(&mut out);
+    out.into()
 }
 
 /// The fields, without their prefix.

@@ -1,8 +1,30 @@
-use super::{Custody, Record, Try, id_of};
+use super::{Custody, Names, Record, Try, Whom, id_of};
 use crate::chat::usage::Usage;
 use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
 use crate::wire::kind::Wire;
 use serde_json::{Value, json};
+
+/// No more is known of it than that it was.
+const NOTHING: Try<'_> = Try {
+    whom: Whom::Named(Names {
+        provider: None,
+        model: None,
+        host: None,
+    }),
+    address: None,
+    tls_name: None,
+    tls_version: None,
+    started_ms: None,
+    duration_us: 0,
+    status: 0,
+    fault: None,
+};
+
+fn custody(custody: &Custody<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    custody.write(&mut out);
+    out
+}
 
 fn written(record: &Record<'_>, refused: &[&str], tries: &[Try<'_>]) -> (usize, Value) {
     let mut out = b"before".to_vec();
@@ -14,6 +36,15 @@ fn written(record: &Record<'_>, refused: &[&str], tries: &[Try<'_>]) -> (usize, 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one line per member")]
 fn record_of_everything_says_everything() {
+    let custody = custody(&Custody {
+        provider: Some(b"up"),
+        tier: Some(b"managed"),
+        region: Some(b"ca-central-1"),
+        jurisdiction: Some(b"CA"),
+        label: Some(b"Bedrock-CA"),
+        credential_source: Some(b"platform"),
+        origin: Some(b"NI-CA"),
+    });
     let record = Record {
         id: 0xa1,
         time_ms: 1_700_000_000_123,
@@ -25,15 +56,7 @@ fn record_of_everything_says_everything() {
         model_asked: Some(b"fast"),
         model_sent: Some(b"claude"),
         model_answered: Some("cl\"\\\u{1b}é".as_bytes()),
-        provider: Some(b"up"),
-        custody: Custody {
-            tier: Some(b"managed"),
-            region: Some(b"ca-central-1"),
-            jurisdiction: Some(b"CA"),
-            label: Some(b"Bedrock-CA"),
-            credential_source: Some(b"platform"),
-            origin: Some(b"NI-CA"),
-        },
+        custody: &custody,
         usage: Some(Usage {
             input: Some(9),
             output: Some(2),
@@ -49,10 +72,15 @@ fn record_of_everything_says_everything() {
         ttft_us: Some(7),
         duration_us: 8,
     };
-    let tried = Try {
+    let names = Names {
         provider: Some(b"up"),
         model: Some(b"claude"),
         host: Some(b"up.example"),
+    };
+    let mut named = Vec::new();
+    names.write(&mut named);
+    let tried = Try {
+        whom: Whom::Written(&named),
         address: Some(([127, 0, 0, 1], 443).into()),
         tls_name: Some(b"up.example"),
         tls_version: Some(b"1.3"),
@@ -61,7 +89,7 @@ fn record_of_everything_says_everything() {
         status: 200,
         fault: None,
     };
-    let (_, value) = written(&record, &["residency", "tier"], &[tried, Try::default()]);
+    let (_, value) = written(&record, &["residency", "tier"], &[tried, NOTHING]);
     let attempts = json!([
         {"provider": "up", "model": "claude", "host": "up.example", "address": "127.0.0.1:443",
          "tls_name": "up.example", "tls_version": "1.3", "started": 5, "duration_us": 6,
@@ -118,14 +146,15 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
     for unit in ["x", "\"", "\u{1f600}", "\u{1b}"] {
         let long = unit.repeat(2_000);
         let text = Some(long.as_bytes());
-        let custody = Custody {
+        let custody = custody(&Custody {
+            provider: text,
             tier: text,
             region: text,
             jurisdiction: text,
             label: text,
             credential_source: text,
             origin: text,
-        };
+        });
         let counts = Usage {
             input: Some(u64::MAX),
             cache_read: Some(u64::MAX),
@@ -144,8 +173,7 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             model_asked: text,
             model_sent: text,
             model_answered: text,
-            provider: text,
-            custody,
+            custody: &custody,
             usage: Some(counts),
             cost_nanos: Some(u64::MAX),
             charged_nanos: Some(u64::MAX),
@@ -158,10 +186,12 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             duration_us: u64::MAX,
         };
         let tried = Try {
-            provider: text,
-            model: text,
-            host: text,
-            ..Try::default()
+            whom: Whom::Named(Names {
+                provider: text,
+                model: text,
+                host: text,
+            }),
+            ..NOTHING
         };
         let refused = ["a_word_of_forty_bytes_which_is_too_long"; 20];
         let (length, value) = written(&record, &refused, &[tried; 9]);
@@ -176,9 +206,30 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
 }
 
 #[test]
+fn whom_a_try_was_at_is_the_same_written_before_and_then() {
+    let names = Names {
+        provider: Some(b"up"),
+        model: Some(b"a \"model\""),
+        host: None,
+    };
+    let mut before = Vec::new();
+    names.write(&mut before);
+    let [first, second] = [Whom::Written(&before), Whom::Named(names)].map(|whom| {
+        let tried = Try { whom, ..NOTHING };
+        written(&Record::default(), &[], &[tried])
+    });
+    assert_eq!(first, second);
+}
+
+#[test]
 fn ids_are_read_as_they_are_told() {
     let hex = "0123456789abcdef0123456789abcdef";
     let id = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
+    for id in [0, id, u128::MAX, 0xa9_0000 << 64, !id] {
+        let mut told = Vec::new();
+        super::hex(id, &mut told);
+        assert_eq!(told, format!("{id:032x}").as_bytes());
+    }
     assert_eq!(id_of(hex.as_bytes()), Some(id));
     assert_eq!(id_of(format!("rw_{hex}").as_bytes()), Some(id));
     for wrong in [
