@@ -215,6 +215,9 @@ impl Account {
     }
 }
 
+/// Which bound is in the way, what it is, and how long.
+type Lacking = (Bound, u64, Option<u64>);
+
 impl State {
     fn roll(&mut self, unix_ms: u64) {
         let day = day_of(unix_ms);
@@ -232,51 +235,52 @@ impl State {
     /// Why `amount` cannot be let in now.
     fn judge(&mut self, amount: &Amount, whose: Whose, now: Now) -> Result<(), Refused> {
         self.roll(now.unix_ms);
-        let refused = |bound, limit, wait| Refused {
-            bound,
-            whose,
-            limit,
-            wait,
-        };
-        let Allowance {
-            requests_per_minute,
-            tokens_per_minute,
-            concurrent,
-            budget_day,
-            budget_month,
-        } = self.allowance;
+        let lacking = self
+            .over_budget(amount)
+            .or_else(|| self.over_limit(amount, now));
+        match lacking {
+            None => Ok(()),
+            Some((bound, limit, wait)) => Err(Refused {
+                bound,
+                whose,
+                limit,
+                wait,
+            }),
+        }
+    }
+
+    fn over_budget(&self, amount: &Amount) -> Option<Lacking> {
         // Nothing more is let in once all is spent, whatever it costs.
         let ahead = self.reserved.saturating_add(amount.cost.max(1));
-        for (bound, limit, spent) in [
-            (Bound::BudgetMonth, budget_month, self.spent.in_month),
-            (Bound::BudgetDay, budget_day, self.spent.on_day),
-        ] {
-            if let Some(limit) = limit
-                && spent.saturating_add(ahead) > limit
-            {
-                return Err(refused(bound, limit, None));
-            }
+        let over = |limit: Option<u64>, spent: u64| {
+            limit.filter(|&limit| spent.saturating_add(ahead) > limit)
+        };
+        if let Some(limit) = over(self.allowance.budget_month, self.spent.in_month) {
+            return Some((Bound::BudgetMonth, limit, None));
         }
-        for (bound, limit, window, amount) in [
-            (Bound::Requests, requests_per_minute, &mut self.requests, 1),
-            (
-                Bound::Tokens,
-                tokens_per_minute,
-                &mut self.tokens,
-                amount.tokens,
-            ),
-        ] {
-            if let (Some(limit), Some(window)) = (limit, window) {
-                let wait = window.wait(amount, limit, now.nanos);
-                if wait != Some(0) {
-                    return Err(refused(bound, limit, wait));
-                }
-            }
+        let limit = over(self.allowance.budget_day, self.spent.on_day)?;
+        Some((Bound::BudgetDay, limit, None))
+    }
+
+    fn over_limit(&mut self, amount: &Amount, now: Now) -> Option<Lacking> {
+        let over = |limit: Option<u64>, window: &mut Option<Box<Window>>, amount: u64| {
+            let (limit, window) = limit.zip(window.as_mut())?;
+            let wait = window.wait(amount, limit, now.nanos);
+            (wait != Some(0)).then_some((limit, wait))
+        };
+        let limit = self.allowance.requests_per_minute;
+        if let Some((limit, wait)) = over(limit, &mut self.requests, 1) {
+            return Some((Bound::Requests, limit, wait));
         }
-        match concurrent {
-            Some(limit) if self.held >= limit => Err(refused(Bound::Concurrent, limit, None)),
-            Some(_) | None => Ok(()),
+        let limit = self.allowance.tokens_per_minute;
+        if let Some((limit, wait)) = over(limit, &mut self.tokens, amount.tokens) {
+            return Some((Bound::Tokens, limit, wait));
         }
+        let limit = self
+            .allowance
+            .concurrent
+            .filter(|&limit| self.held >= limit)?;
+        Some((Bound::Concurrent, limit, None))
     }
 
     fn take(&mut self, amount: &Amount, now: Now) -> u64 {
@@ -298,10 +302,11 @@ impl State {
     fn standings(&mut self, now: Now) -> Standings {
         let standing = |limit: Option<u64>, window: &mut Option<Box<Window>>| {
             let (limit, window) = limit.zip(window.as_mut())?;
+            let (used, reset) = window.standing(now.nanos);
             Some(Standing {
                 limit,
-                remaining: limit.saturating_sub(window.used(now.nanos)),
-                reset: window.reset(now.nanos),
+                remaining: limit.saturating_sub(used),
+                reset,
             })
         };
         Standings {
@@ -355,38 +360,34 @@ pub fn admit(
     amount: Amount,
     now: Now,
 ) -> (Result<Hold, Refused>, Standings) {
-    let mut locked = accounts
-        .both()
-        .map(|(whose, account)| (whose, account.state()));
-    let mut locked = [locked.next(), locked.next()];
-    let judged = locked
-        .iter_mut()
-        .flatten()
-        .try_for_each(|(whose, state)| state.judge(&amount, *whose, now));
-    let mut slot = 0;
-    if judged.is_ok() {
-        for (_, state) in locked.iter_mut().flatten() {
-            slot = state.take(&amount, now);
-        }
+    let mut key = accounts.key.map(|account| account.state());
+    let mut tenant = accounts.tenant.map(|account| account.state());
+    let mut judged = key
+        .as_mut()
+        .map_or(Ok(()), |state| state.judge(&amount, Whose::Key, now));
+    if let (Ok(()), Some(state)) = (judged, tenant.as_mut()) {
+        judged = state.judge(&amount, Whose::Tenant, now);
     }
-    let standings = locked
-        .iter_mut()
-        .flatten()
-        .map(|(_, state)| state.standings(now))
-        .fold(Standings::default(), Standings::with);
-    drop(locked);
-    let hold = judged.map(|()| {
-        let part = |account: &Arc<Account>| Part {
+    let part = |state: Option<&mut State>, account: Option<&Arc<Account>>| {
+        let (state, account) = state.zip(account)?;
+        Some(Part {
+            slot: state.take(&amount, now),
             account: Arc::clone(account),
-            slot,
             tag: None,
-        };
-        Hold {
-            parts: [accounts.key.map(part), accounts.tenant.map(part)],
-            amount,
-        }
+        })
+    };
+    let hold = judged.map(|()| Hold {
+        parts: [
+            part(key.as_deref_mut(), accounts.key),
+            part(tenant.as_deref_mut(), accounts.tenant),
+        ],
+        amount,
     });
-    (hold, standings)
+    let standings = |state: Option<&mut State>| {
+        state.map_or_else(Standings::default, |state| state.standings(now))
+    };
+    let of_key = standings(key.as_deref_mut());
+    (hold, of_key.with(standings(tenant.as_deref_mut())))
 }
 
 /// What a request has reserved. Dropped without being settled, it gives that back.

@@ -92,7 +92,11 @@ fn sum(parts: &[(u64, u64)]) -> u64 {
     let sum: u128 = parts
         .map(|&(tokens, rate)| u128::from(tokens) * u128::from(rate))
         .fold(0, u128::saturating_add);
-    u64::try_from(sum.div_ceil(MILLION)).unwrap_or(u64::MAX)
+    match u64::try_from(sum) {
+        // What nearly every sum is, without the division of wide numbers.
+        Ok(sum) => sum.div_ceil(1_000_000),
+        Err(_) => u64::try_from(sum.div_ceil(MILLION)).unwrap_or(u64::MAX),
+    }
 }
 
 /// A line of the built-in table.

@@ -29,12 +29,6 @@ impl Default for Window {
 }
 
 impl Window {
-    /// How much was used in the last 60 seconds.
-    pub fn used(&mut self, now: u64) -> u64 {
-        self.advance(now);
-        self.sum
-    }
-
     /// Counts `amount`; gives the number of its slot.
     pub fn add(&mut self, amount: u64, now: u64) -> u64 {
         self.advance(now);
@@ -72,9 +66,20 @@ impl Window {
         None
     }
 
-    /// Nanoseconds until nothing that was used counts any more.
-    pub fn reset(&mut self, now: u64) -> u64 {
+    /// How much was used in the last 60 seconds, and nanoseconds until nothing of it counts any more.
+    pub fn standing(&mut self, now: u64) -> (u64, u64) {
         self.advance(now);
+        let reset = match self.slots[index_of(self.newest)] {
+            0 => self.reset(now),
+            // Mostly something was used right now.
+            _ => end_of(self.newest).saturating_sub(now),
+        };
+        (self.sum, reset)
+    }
+
+    /// Nanoseconds until nothing that was used counts any more.
+    #[cold]
+    fn reset(&self, now: u64) -> u64 {
         let mut numbers = (self.newest.saturating_sub(SLOTS_BACK)..=self.newest).rev();
         let last = numbers.find(|&number| self.slots[index_of(number)] > 0);
         last.map_or(0, |number| end_of(number).saturating_sub(now))
@@ -120,6 +125,10 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
+    fn used(window: &mut Window, now: u64) -> u64 {
+        window.standing(now).0
+    }
+
     #[test]
     fn a_burst_from_cold_gets_exactly_the_limit_and_all_of_it_again_after_61_seconds() {
         for start in [
@@ -138,10 +147,10 @@ mod tests {
             assert_eq!(taken, 100);
             let wait = window.wait(1, 100, start).unwrap();
             assert!((60 * SECOND..=61 * SECOND).contains(&wait), "{wait}");
-            assert_eq!(window.reset(start), wait);
+            assert_eq!(window.standing(start).1, wait);
             assert_eq!(window.wait(100, 100, start + wait - 1).unwrap(), 1);
             assert_eq!(window.wait(100, 100, start + wait), Some(0));
-            assert_eq!(window.used(start + wait), 0);
+            assert_eq!(used(&mut window, start + wait), 0);
         }
     }
 
@@ -156,14 +165,14 @@ mod tests {
         let mut window = Window::default();
         let number = window.add(10, 5 * SECOND);
         window.take_back(4, number);
-        assert_eq!(window.used(6 * SECOND), 6);
+        assert_eq!(used(&mut window, 6 * SECOND), 6);
         window.take_back(100, number);
-        assert_eq!(window.used(6 * SECOND), 0);
+        assert_eq!(used(&mut window, 6 * SECOND), 0);
         let old = window.add(10, 7 * SECOND);
         window.add(3, 100 * SECOND);
         window.take_back(10, old);
         assert_eq!(
-            window.used(100 * SECOND),
+            used(&mut window, 100 * SECOND),
             3,
             "an old slot is another's by now"
         );

@@ -1,8 +1,8 @@
 //! Rates of the gateway's own on heads of answers, in the client's wire: where a key or tenant has a
 //! limit of a kind, the provider's fields of that kind are ours instead.
 
-use crate::govern::account::{Standing, Standings};
-use crate::http1::encode;
+use crate::govern::account::Standings;
+use crate::json::write::number_into;
 use crate::translate::headers;
 use crate::wire::kind::Wire;
 
@@ -27,23 +27,22 @@ impl OwnLimits {
 
 /// Appends how the rates stand, as providers of the wire tell theirs.
 pub fn write(wire: Wire, standings: &Standings, unix_ms: u64, out: &mut Vec<u8>) {
-    let [requests, tokens] = names(wire);
-    for ([limit_name, left_name, reset_name], standing) in
+    let [requests, tokens] = match wire {
+        Wire::OpenAiChat => OPENAI,
+        Wire::AnthropicMessages => ANTHROPIC,
+    };
+    for ([limit, left, reset], standing) in
         [(requests, standings.requests), (tokens, standings.tokens)]
     {
-        let Some(Standing {
-            limit,
-            remaining,
-            reset,
-        }) = standing
-        else {
+        let Some(standing) = standing else {
             continue;
         };
-        encode::field_number(out, limit_name, limit);
-        encode::field_number(out, left_name, remaining);
-        out.extend_from_slice(reset_name.as_bytes());
-        out.extend_from_slice(b": ");
-        let reset_ms = reset.div_ceil(NANOS_PER_MS);
+        out.extend_from_slice(limit.as_bytes());
+        number_into(standing.limit, out);
+        out.extend_from_slice(left.as_bytes());
+        number_into(standing.remaining, out);
+        out.extend_from_slice(reset.as_bytes());
+        let reset_ms = standing.reset.div_ceil(NANOS_PER_MS);
         match wire {
             Wire::OpenAiChat => headers::write_duration(reset_ms, out),
             Wire::AnthropicMessages => {
@@ -54,35 +53,33 @@ pub fn write(wire: Wire, standings: &Standings, unix_ms: u64, out: &mut Vec<u8>)
     }
 }
 
-/// The names of limit, rest and end, for requests and for tokens.
-const fn names(wire: Wire) -> [[&'static str; 3]; 2] {
-    match wire {
-        Wire::OpenAiChat => [
-            [
-                "x-ratelimit-limit-requests",
-                "x-ratelimit-remaining-requests",
-                "x-ratelimit-reset-requests",
-            ],
-            [
-                "x-ratelimit-limit-tokens",
-                "x-ratelimit-remaining-tokens",
-                "x-ratelimit-reset-tokens",
-            ],
-        ],
-        Wire::AnthropicMessages => [
-            [
-                "anthropic-ratelimit-requests-limit",
-                "anthropic-ratelimit-requests-remaining",
-                "anthropic-ratelimit-requests-reset",
-            ],
-            [
-                "anthropic-ratelimit-tokens-limit",
-                "anthropic-ratelimit-tokens-remaining",
-                "anthropic-ratelimit-tokens-reset",
-            ],
-        ],
-    }
-}
+/// What stands before limit, rest and end, for requests and for tokens.
+type Lines = [[&'static str; 3]; 2];
+
+const OPENAI: Lines = [
+    [
+        "x-ratelimit-limit-requests: ",
+        "\r\nx-ratelimit-remaining-requests: ",
+        "\r\nx-ratelimit-reset-requests: ",
+    ],
+    [
+        "x-ratelimit-limit-tokens: ",
+        "\r\nx-ratelimit-remaining-tokens: ",
+        "\r\nx-ratelimit-reset-tokens: ",
+    ],
+];
+const ANTHROPIC: Lines = [
+    [
+        "anthropic-ratelimit-requests-limit: ",
+        "\r\nanthropic-ratelimit-requests-remaining: ",
+        "\r\nanthropic-ratelimit-requests-reset: ",
+    ],
+    [
+        "anthropic-ratelimit-tokens-limit: ",
+        "\r\nanthropic-ratelimit-tokens-remaining: ",
+        "\r\nanthropic-ratelimit-tokens-reset: ",
+    ],
+];
 
 fn starts_with(name: &[u8], start: &[u8]) -> bool {
     let head = name.get(..start.len());

@@ -162,10 +162,12 @@ pub fn write_duration(ms: u64, out: &mut Vec<u8>) {
     number_into(seconds, out);
     if thousandths > 0 {
         out.push(b'.');
-        digits(thousandths, 3, out);
-        while out.last() == Some(&b'0') {
-            out.pop();
-        }
+        let (part, count) = match thousandths {
+            whole if whole % 100 == 0 => (whole / 100, 1),
+            whole if whole % 10 == 0 => (whole / 10, 2),
+            whole => (whole, 3),
+        };
+        digits(part, count, out);
     }
     out.push(b's');
 }
@@ -228,12 +230,15 @@ fn text_of(write: impl FnOnce(&mut Vec<u8>)) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Appends the last so many digits of a number.
-fn digits(value: u64, count: u32, out: &mut Vec<u8>) {
-    for place in (0..count).rev() {
-        let digit = value / 10u64.pow(place) % 10;
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+/// Appends the last so many digits of a number, four at most.
+fn digits(mut value: u64, count: usize, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 4];
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
     }
+    let start = digits.len().saturating_sub(count);
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
 /// The clock part and the zone's offset in minutes.
