@@ -20,6 +20,7 @@ use crate::govern::allowance::Allowance;
 use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant};
 use crate::govern::residency::Residency;
 use crate::route::glob::Glob;
+use crate::route::opened::Opened;
 use crate::route::tenant::{Numbers, Tenant};
 
 /// One client key and what it may do.
@@ -43,6 +44,8 @@ pub struct ClientKey {
     pub allowance: Allowance,
     /// What it has used; none where nothing bounds it.
     pub account: Option<Arc<Account>>,
+    /// Targets that were found to be open to it.
+    pub(crate) opened: Opened,
 }
 
 impl ClientKey {
@@ -66,6 +69,7 @@ impl ClientKey {
             expires_ms: key.expires_ms,
             allowance: rules.allowance,
             account,
+            opened: Opened::default(),
         }
     }
 

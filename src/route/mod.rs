@@ -13,6 +13,7 @@ pub mod facts;
 pub mod glob;
 pub mod header;
 pub mod listing;
+pub mod opened;
 pub mod order;
 pub mod plan;
 pub mod policy;

@@ -45,6 +45,14 @@ impl Rule {
         Self::KeyResidency,
     ];
 
+    /// Whether the key alone decides what it admits, with its tenant.
+    const fn is_of_key(self) -> bool {
+        match self {
+            Self::Tier | Self::ModelResidency => false,
+            Self::KeyTiers | Self::TenantResidency | Self::KeyResidency => true,
+        }
+    }
+
     /// Its word in logs and records.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -119,7 +127,14 @@ impl Plan {
         policy: &Policy<'_>,
         mut cut: impl FnMut(Rule),
     ) -> Result<Cow<'t, [Target]>, Rule> {
+        let mut judged = None;
         for rule in Rule::ALL.into_iter().filter(|&rule| policy.has(rule)) {
+            if let Some(key) = policy.key.filter(|_| rule.is_of_key()) {
+                if targets.iter().all(|it| key.opened.has(it.number)) {
+                    continue;
+                }
+                judged = Some(key);
+            }
             let admits = |target: &Target| self.admits(target, policy, rule);
             if targets.iter().all(admits) {
                 continue;
@@ -133,6 +148,9 @@ impl Plan {
             if targets.is_empty() {
                 return Err(rule);
             }
+        }
+        if let Some(key) = judged {
+            targets.iter().for_each(|it| key.opened.note(it.number));
         }
         Ok(targets)
     }

@@ -47,7 +47,13 @@ fn left(plan: &Plan, id: &str, tier: Option<&str>) -> (Result<String, Rule>, Vec
         model: plan.residency_of(id),
     };
     let mut words = Vec::new();
-    let admitted = plan.admitted(targets, &policy, |rule| words.push(rule.word()));
+    let mut admit = || {
+        words.clear();
+        plan.admitted(targets.clone(), &policy, |rule| words.push(rule.word()))
+    };
+    // What a key was found to be open to changes nothing.
+    let admitted = admit();
+    assert_eq!(admit(), admitted);
     let names = admitted.map(|targets| {
         let names = targets.iter().map(|target| &*target.model);
         names.collect::<Vec<_>>().join(" ")
