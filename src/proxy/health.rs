@@ -73,6 +73,15 @@ pub enum State {
 }
 
 impl State {
+    /// The state of what may be asked again at `until_ns`; nought: it is closed.
+    const fn by(until_ns: u64, now_ns: u64) -> Self {
+        match until_ns {
+            0 => Self::Closed,
+            until if until > now_ns => Self::Open,
+            _ => Self::HalfOpen,
+        }
+    }
+
     /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -155,8 +164,16 @@ impl Health {
     /// How a target stands, asked with that credential.
     #[must_use]
     pub fn state(&self, slot: Slot, now_ns: u64) -> State {
-        let states = self.circuits(slot).map(|circuit| circuit.state(now_ns));
-        states.max().unwrap_or(State::Closed)
+        let keys = self.credentials.get(slot.provider);
+        let known = self.known(slot);
+        // The latest says it for all of them: open ones lie ahead, closed ones are nought.
+        let until_ns = |circuit: Option<&Circuit>| circuit.map_or(0, Circuit::until_ns);
+        let ways = until_ns(self.providers.get(slot.provider))
+            .max(until_ns(keys.and_then(|keys| keys.get(slot.credential))));
+        let target = until_ns(known.map(|known| &known.circuit)).max(until_ns(
+            known.and_then(|known| known.lanes.get(slot.credential)),
+        ));
+        State::by(ways.max(target), now_ns)
     }
 
     /// Whether a target that is half open may be asked now: for one request in a while. One that is
@@ -292,12 +309,12 @@ struct Row {
 }
 
 impl Circuit {
+    fn until_ns(&self) -> u64 {
+        self.until_ns.load(Ordering::Relaxed)
+    }
+
     fn state(&self, now_ns: u64) -> State {
-        match self.until_ns.load(Ordering::Relaxed) {
-            0 => State::Closed,
-            until if until > now_ns => State::Open,
-            _ => State::HalfOpen,
-        }
+        State::by(self.until_ns(), now_ns)
     }
 
     fn try_probe(&self, now_ns: u64) -> bool {

@@ -66,11 +66,13 @@ impl Draw {
 
 /// Sorts the targets into the order in which they are asked.
 pub fn arrange(order: Order, draw: Draw, standings: &mut [Standing]) {
+    let first = standings.first().map_or(0, |it| it.weight);
+    let is_even = first > 0 && standings.iter().all(|it| it.weight == first);
     for it in &mut *standings {
         it.drawn = match order {
             Order::Priority => 0.0,
             Order::Weighted | Order::Latency | Order::Throughput | Order::Cost => {
-                score(draw.seed(), it.identity, it.weight)
+                score((draw.seed(), is_even), it.identity, it.weight)
             }
         };
     }
@@ -107,13 +109,16 @@ fn is_better(second: Option<u64>, first: Option<u64>, draw: Draw) -> bool {
 }
 
 /// A target's draw: exponentially distributed with its weight as the rate, so that the chance of the
-/// smallest is its share of all weights.
-fn score(seed: u64, identity: u64, weight: u32) -> f64 {
+/// smallest is its share of all weights. Where all weigh the same, chance itself has the same order.
+fn score((seed, is_even): (u64, bool), identity: u64, weight: u32) -> f64 {
     if weight == 0 {
         return f64::INFINITY;
     }
     let bits = u32::try_from(mixed(seed ^ mixed(identity)) >> 32).unwrap_or(0);
     let chance = (f64::from(bits) + 0.5) / (f64::from(u32::MAX) + 1.0);
+    if is_even {
+        return -chance;
+    }
     -chance.ln() / f64::from(weight)
 }
 

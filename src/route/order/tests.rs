@@ -96,6 +96,19 @@ fn lg10_a_sessions_target_is_always_the_same_and_sessions_are_spread_by_weight()
 }
 
 #[test]
+fn targets_of_one_weight_stand_as_they_do_among_others() {
+    let [even, uneven] = [[3, 3, 3, 3], [3, 3, 3, 1]].map(|weights| weighing(&weights));
+    for draw in sessions().take(1_000) {
+        let [even, uneven] = [&even, &uneven].map(|all| {
+            let mut got = arranged(Order::Weighted, draw, all);
+            got.retain(|&place| place != 3);
+            got
+        });
+        assert_eq!(even, uneven);
+    }
+}
+
+#[test]
 fn lg10_when_a_target_dies_its_sessions_move_and_no_other() {
     let well = weighing(&[1, 1, 1, 1]);
     for dead in 0..well.len() {
