@@ -17,8 +17,9 @@ use crate::govern::account::{
 use crate::govern::money;
 use crate::limits::SHARED_WAIT_MS;
 use crate::net::boxed::boxed;
+use crate::net::clock::{self, Instant};
 use crate::net::{buffers, timer};
-use crate::proxy::admitted::{Admission, now};
+use crate::proxy::admitted::{self, Admission};
 use crate::proxy::choice::Asked;
 use crate::proxy::client::Client;
 use crate::proxy::expected::Expected;
@@ -75,21 +76,22 @@ pub async fn asked<'l>(
         worker,
         inbound,
         peek,
+        at,
         ..
     } = asked;
     let key = inbound.key.as_deref();
     match asked.purpose {
         Purpose::Chat => {
             let asked = (inbound.body(), peek, targets);
-            chat(client, worker, key, asked, voice, lines).await
+            chat(client, (worker, at), key, asked, voice, lines).await
         }
-        Purpose::Count => request(client, worker, (key, false), voice, lines).await,
+        Purpose::Count => request(client, (worker, at), (key, false), voice, lines).await,
     }
 }
 
 async fn chat<'l>(
     client: &mut Client<'_>,
-    worker: &Worker,
+    (worker, at): (&Worker, Instant),
     key: Option<&ClientKey>,
     (body, peek, targets): (&[u8], &Peek, &[Target]),
     voice: &Voice<'l>,
@@ -102,14 +104,14 @@ async fn chat<'l>(
         Ok(need) => need,
         Err(denied) => return (*voice, Err(denied)),
     };
-    ask(client, key, need, voice, lines).await
+    ask(client, (worker, at), (key, need), voice, lines).await
 }
 
 /// Asks likewise for a request whose tokens and cost nobody sees; one that `may_cost` is not for a
-/// budget.
+/// budget. It was read at `at`.
 pub async fn request<'l>(
     client: &mut Client<'_>,
-    worker: &Worker,
+    (worker, at): (&Worker, Instant),
     (key, may_cost): (Option<&ClientKey>, bool),
     voice: &Voice<'l>,
     lines: &'l mut Vec<u8>,
@@ -122,7 +124,7 @@ pub async fn request<'l>(
                        `unpriced = \"allow\"`, or for a key without a budget";
         return (*voice, Err(unpriced(message)));
     }
-    ask(client, key, Need::default(), voice, lines).await
+    ask(client, (worker, at), (key, Need::default()), voice, lines).await
 }
 
 /// What a chat may use, by estimate and by what its key has bounds for.
@@ -139,11 +141,18 @@ fn need_of(
     let plan = &worker.plan;
     let expected = Expected::new(plan, body, peek);
     need.input = expected.input;
+    let mut last = None;
     for target in targets {
-        let output = expected.output(plan.facts_of(target).output_tokens_max);
+        let most = plan.facts_of(target).output_tokens_max;
+        let price = has_budget.then(|| plan.price_number(target));
+        // The targets of one model mostly cost the same.
+        if last.replace((most, price)) == Some((most, price)) {
+            continue;
+        }
+        let output = expected.output(most);
         need.output = need.output.max(output);
-        if has_budget {
-            match plan.price_of(target) {
+        if let Some(number) = price {
+            match number.and_then(|number| plan.prices.get(number)) {
                 Some(price) => need.cost = need.cost.max(price.cost_at_most(need.input, output)),
                 None if plan.budgets.unpriced == Unpriced::Allow => {}
                 None => {
@@ -169,12 +178,12 @@ fn unpriced(message: &str) -> Denied {
 
 async fn ask<'l>(
     client: &mut Client<'_>,
-    key: &ClientKey,
-    need: Need,
+    (worker, at): (&Worker, Instant),
+    (key, need): (&ClientKey, Need),
     voice: &Voice<'l>,
     lines: &'l mut Vec<u8>,
 ) -> (Voice<'l>, Result<(), Denied>) {
-    let now = now();
+    let now = admitted::at(at, &worker.dates);
     let amount = Amount {
         tokens: need.input.saturating_add(need.output),
         cost: need.cost,
@@ -182,7 +191,7 @@ async fn ask<'l>(
     let accounts = key.accounts();
     let (asked, standings) = match accounts.pool() {
         None => admit(accounts, amount, now),
-        Some(_) => boxed(|| leased(accounts, amount)).await,
+        Some(_) => boxed(|| leased(worker, accounts, amount)).await,
     };
     let voice = with_standings(voice, &standings, now, lines);
     match asked {
@@ -195,7 +204,8 @@ async fn ask<'l>(
 }
 
 /// Asks where several replicas share the bounds: by leases, and a moment later where they are used up.
-async fn leased(accounts: Accounts<'_>, amount: Amount) -> Judged {
+async fn leased(worker: &Worker, accounts: Accounts<'_>, amount: Amount) -> Judged {
+    let now = || admitted::at(clock::now(), &worker.dates);
     let mut tickets = Tickets::default();
     let judged = poll_fn(|cx| poll_admit(accounts, amount, now(), &mut tickets, cx));
     match timer::within(SHARED_WAIT_MS, judged).await {

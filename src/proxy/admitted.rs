@@ -5,7 +5,8 @@
 use crate::chat::usage::Usage;
 use crate::govern::account::{Amount, Hold, Now};
 use crate::govern::price::Price;
-use crate::net::clock;
+use crate::net::clock::Instant;
+use crate::proxy::dates::Dates;
 use crate::telemetry::exchange::{Exchange, Outcome};
 
 /// What a request that was let in has reserved.
@@ -29,16 +30,20 @@ impl Admission {
         }
     }
 
-    /// Charges what the exchange used, as its record has it; `price`: of the target that answered.
-    pub fn settle(self, exchange: &mut Exchange, price: Option<&Price>) {
+    /// Charges what the exchange used, as its record has it, which [`set_cost`] has seen; `price`: of
+    /// the target that answered.
+    pub fn settle(self, exchange: &mut Exchange, price: Option<&Price>, now: Now) {
         let Some((usage, is_estimate)) = self.used(exchange) else {
             // Nothing was spent.
             return;
         };
-        let cost = price.and_then(|price| price.cost(&usage));
-        if is_estimate && self.input > 0 {
-            exchange.cost_nanos = cost;
-            exchange.cost_estimated = cost.is_some();
+        let mut cost = exchange.cost_nanos;
+        if is_estimate {
+            cost = price.and_then(|price| price.cost(&usage));
+            if self.input > 0 {
+                exchange.cost_nanos = cost;
+                exchange.cost_estimated = cost.is_some();
+            }
         }
         let tokens = usage
             .input_total()
@@ -47,7 +52,7 @@ impl Admission {
             tokens,
             cost: cost.unwrap_or(0),
         };
-        self.hold.settle(amount, now());
+        self.hold.settle(amount, now);
     }
 
     /// What was used, and whether any of it is an estimate; `None`: nothing that is charged.
@@ -87,11 +92,11 @@ pub fn set_cost(exchange: &mut Exchange, price: Option<&Price>) {
     }
 }
 
-/// The time by both clocks.
-pub fn now() -> Now {
+/// A point of time by both clocks.
+pub fn at(now: Instant, dates: &Dates) -> Now {
     Now {
-        nanos: clock::now().as_nanos(),
-        unix_ms: clock::unix_millis(),
+        nanos: now.as_nanos(),
+        unix_ms: dates.unix_ms(now),
     }
 }
 

@@ -137,10 +137,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
     /// Brings what can take the request into its order. One way alone has none.
     fn line_up(&mut self, reasons: &mut Reasons) {
         let plan = &self.asked.worker.plan;
-        let has_one_key = |target| {
-            let provider = plan.provider_of(target);
-            provider.is_none_or(|provider| provider.key_count() == 1)
-        };
+        let has_one_key = |target| plan.key_count_of(target) == 1;
         if matches!(self.targets, [only] if has_one_key(only) && self.asked.takes(only)) {
             return;
         }
@@ -155,7 +152,8 @@ impl<'r, 'w> Candidates<'r, 'w> {
         if self.next.is_some() {
             return true;
         }
-        if self.attempts_left == 0 || (self.asked_count > 0 && self.is_too_late()) {
+        let is_too_late = || clock::now() >= self.until;
+        if self.attempts_left == 0 || (self.asked_count > 0 && is_too_late()) {
             return false;
         }
         while let Some(lane) = self.left_first.take().or_else(|| self.left.pop()) {
@@ -212,9 +210,9 @@ impl<'r, 'w> Candidates<'r, 'w> {
 
     /// Whether another target could take over. Not all that stands in its way is looked at: the
     /// start of a stream may be held back for a target that turns out not to take the request. With
-    /// no retry left it is not, so that what this target says is shown.
+    /// no retry left it is not, so that what this target says is shown. `now` is when it said so.
     #[must_use]
-    pub fn may_follow(&self) -> bool {
+    pub fn may_follow(&self, now: Instant) -> bool {
         let worker = self.asked.worker;
         let providers = &worker.plan.providers;
         let has_key = |lane: &Lane| {
@@ -224,7 +222,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         };
         let may_retry = || {
             let percent = worker.limits().retry_budget_percent;
-            worker.shared.retries.has_one(percent) && !self.is_too_late()
+            worker.shared.retries.has_one(percent) && now < self.until
         };
         let is_one_left = || self.left_first.iter().chain(&self.left).any(has_key) && may_retry();
         self.attempts_left > 0 && (self.next.is_some() || is_one_left())
@@ -234,10 +232,6 @@ impl<'r, 'w> Candidates<'r, 'w> {
     #[must_use]
     pub const fn until(&self) -> Instant {
         self.until
-    }
-
-    fn is_too_late(&self) -> bool {
-        clock::now() >= self.until
     }
 
     /// What is to be logged of targets that were passed over since the last call.

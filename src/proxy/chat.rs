@@ -94,6 +94,7 @@ pub async fn run<'w>(
         purpose,
         model: plan.model(&asked).filter(|_| targets.len() > 1),
         order,
+        at: Instant::from_nanos(exchange.request_at),
     };
     let mut lines = Vec::new();
     let (voice, admitted) = admission::asked(client, asked, &targets, voice, &mut lines).await;
@@ -412,6 +413,7 @@ impl<'r, 'w> Run<'r, 'w> {
                 exchange.fault = Some(failure.verdict().word);
             }
         }
+        let answered = Instant::from_nanos(exchange.head_at);
         let delivery = Delivery {
             worker,
             provider,
@@ -421,7 +423,7 @@ impl<'r, 'w> Run<'r, 'w> {
             notes: terms.notes,
             stream: peek.stream() && purpose == Purpose::Chat,
             strip_usage: terms.strip_usage,
-            has_next: !client.has_begun() && others.may_follow(),
+            has_next: !client.has_begun() && others.may_follow(answered),
             patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
             pace: self.pace(provider),
             wire: Some(provider.wire),

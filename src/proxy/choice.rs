@@ -10,7 +10,8 @@ use crate::chat::error::ErrorKind;
 use crate::chat::usage::Usage;
 use crate::config::schema::Order;
 use crate::json::raw::Raw;
-use crate::net::{clock, random};
+use crate::net::clock::Instant;
+use crate::net::random;
 use crate::proxy::expected::Expected;
 use crate::proxy::health::{Slot, State};
 use crate::proxy::inbound::Inbound;
@@ -21,7 +22,6 @@ use crate::proxy::worker::Worker;
 use crate::route::order::{self, Draw, Standing};
 use crate::route::plan::Model;
 use crate::route::target::Target;
-use crate::route::upstream::Provider;
 use crate::telemetry::reasons::Reasons;
 use crate::wire::known::{Kind, Known};
 use crate::wire::peeked::Peek;
@@ -41,6 +41,8 @@ pub struct Asked<'r, 'w> {
     pub model: Option<&'w Model>,
     /// The order that the request itself asks for.
     pub order: Option<Order>,
+    /// When the request had been read.
+    pub at: Instant,
 }
 
 /// A target asked with one of our credentials.
@@ -158,6 +160,8 @@ struct Choice<'r, 'w> {
     purpose: Purpose,
     order: Order,
     draw: Draw,
+    /// No target has credentials to choose from.
+    has_one_key: bool,
     /// What is asked, where the order goes by what it costs.
     expected: Option<Expected>,
     now_ns: u64,
@@ -182,16 +186,18 @@ impl<'r, 'w> Choice<'r, 'w> {
                     .map_or_else(|| Draw::Chance(random::word()), Draw::Session)
             }
         };
+        let plan = &asked.worker.plan;
         let mut choice = Self {
             worker: asked.worker,
             targets,
+            has_one_key: targets.iter().all(|target| plan.key_count_of(target) == 1),
             standings: Vec::with_capacity(targets.len()),
             purpose: asked.purpose,
             order,
             draw,
             expected: (order == Order::Cost && targets.len() > 1)
-                .then(|| Expected::new(&asked.worker.plan, asked.inbound.body(), asked.peek)),
-            now_ns: clock::now().as_nanos(),
+                .then(|| Expected::new(plan, asked.inbound.body(), asked.peek)),
+            now_ns: asked.at.as_nanos(),
         };
         let all = targets.iter().enumerate();
         for (place, target) in all.filter(|(_, target)| asked.takes(target)) {
@@ -232,8 +238,10 @@ impl<'r, 'w> Choice<'r, 'w> {
     }
 
     fn key_count(&self, target: &Target) -> usize {
-        let provider = self.worker.plan.provider_of(target);
-        provider.map_or(1, Provider::key_count)
+        match self.has_one_key {
+            true => 1,
+            false => self.worker.plan.key_count_of(target),
+        }
     }
 
     fn state(&self, target: &Target, key: usize) -> State {
@@ -302,17 +310,21 @@ impl<'r, 'w> Choice<'r, 'w> {
                 continue;
             };
             let entry = entry.filter(|_| rank == 0);
-            lanes.extend((0..self.key_count(target)).map(|credential| {
+            let key_count = self.key_count(target);
+            for credential in 0..key_count {
                 let entry = entry.filter(|entry| entry.credential == credential);
-                let is_well =
-                    || !standing.is_cooling && self.state(target, credential) != State::Open;
-                Lane {
+                // One that is alone has been looked at with its target.
+                let is_well = || {
+                    !standing.is_cooling
+                        && (key_count == 1 || self.state(target, credential) != State::Open)
+                };
+                lanes.push(Lane {
                     place: standing.place,
                     credential,
                     is_ready: entry.is_some() || is_well(),
                     probes: entry.is_some_and(|entry| entry.probes),
-                }
-            }));
+                });
+            }
         }
         lanes.sort_by_key(|lane| !lane.is_ready);
         lanes

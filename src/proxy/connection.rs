@@ -127,11 +127,13 @@ async fn run_guarded(
         Some(next) => next,
         None => boxed(|| after_panic(client, worker, &mut record)).await,
     };
-    record.ended_at = clock::now().as_nanos();
+    let ended = clock::now();
+    record.ended_at = ended.as_nanos();
     let price = record.price.and_then(|it| worker.plan.prices.get(it));
     admitted::set_cost(&mut record, price);
     if let Some(admission) = client.admission.take() {
-        admission.settle(&mut record, price);
+        let now = admitted::at(ended, &worker.dates);
+        admission.settle(&mut record, price, now);
     }
     worker.settle(&record);
     next

@@ -199,8 +199,9 @@ impl<'w> Request<'_, 'w> {
         }
         let mut lines = Vec::new();
         let asked = (key.as_deref(), head.method == Method::Post);
+        let at = Instant::from_nanos(exchange.request_at);
         let (voice, admitted) =
-            admission::request(client, self.worker, asked, &self.voice, &mut lines).await;
+            admission::request(client, (self.worker, at), asked, &self.voice, &mut lines).await;
         if let Err(denied) = admitted {
             let refused = denied.refused();
             return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);

@@ -14,7 +14,7 @@ use crate::http1::fields::Fields;
 use crate::json::rewrite::Edits;
 use crate::json::tape::Tape;
 use crate::limits::{FREE_TABLES_MAX, KIB, Limits};
-use crate::net::clock;
+use crate::net::clock::{self, Instant};
 use crate::net::connect::Endpoint;
 use crate::net::pool::Pool;
 use crate::proxy::budget::Budget;
@@ -191,13 +191,14 @@ impl Worker {
 
     /// Records a finished exchange: meters, its usage record, one log line.
     pub fn settle(&self, exchange: &Exchange) {
+        let unix_ms = self.dates.unix_ms(Instant::from_nanos(exchange.ended_at));
         self.meter.borrow_mut().settle(exchange);
         if let Some(way) = self.usage.borrow_mut().as_mut()
             && usage_record::is_kept(exchange)
         {
             let mut frame = self.line.borrow_mut();
             frame.clear();
-            if usage_record::write(&self.plan, exchange, clock::unix_millis(), &mut frame) {
+            if usage_record::write(&self.plan, exchange, unix_ms, &mut frame) {
                 way.ring.send(&frame);
             }
         }
@@ -206,7 +207,7 @@ impl Worker {
             let name = |index: usize| providers.get(index).map(|provider| &*provider.name);
             let mut line = self.line.borrow_mut();
             line.clear();
-            log::line(exchange, clock::unix_millis(), name, &mut line);
+            log::line(exchange, unix_ms, name, &mut line);
             log.send(&line);
         }
     }

@@ -204,6 +204,12 @@ impl Plan {
         self.providers.get(target.provider)
     }
 
+    /// How many credentials a target can be asked with.
+    #[must_use]
+    pub fn key_count_of(&self, target: &Target) -> usize {
+        self.provider_of(target).map_or(1, Provider::key_count)
+    }
+
     /// What is stated of a target.
     #[must_use]
     pub fn stated_of<'p>(&'p self, target: &'p Target) -> Option<&'p TargetFacts> {
