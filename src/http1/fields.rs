@@ -36,8 +36,22 @@ impl Fields {
 
     /// The value of the first field called `name`, letters' case aside.
     #[must_use]
+    #[inline]
     pub fn value<'b>(&self, buf: &'b [u8], name: &str) -> Option<&'b [u8]> {
-        self.values(buf, name).next()
+        if self.may_hold(name.as_bytes()) {
+            self.first(buf, name.as_bytes())
+        } else {
+            None
+        }
+    }
+
+    /// The same of a field that may be there.
+    fn first<'b>(&self, buf: &'b [u8], name: &[u8]) -> Option<&'b [u8]> {
+        let mut fields = self.table.iter();
+        let found = fields.find(|field| {
+            field.name.len() == name.len() && grammar::is_same(field.name.of(buf), name)
+        });
+        found.map(|field| field.value.of(buf))
     }
 
     /// The values of all fields called `name`, in order.
@@ -51,12 +65,13 @@ impl Fields {
         table
             .iter()
             .filter(move |field| {
-                field.name.len() == name.len() && field.name.of(buf).eq_ignore_ascii_case(name)
+                field.name.len() == name.len() && grammar::is_same(field.name.of(buf), name)
             })
             .map(|field| field.value.of(buf))
     }
 
     /// Whether some field may be called `name`; if not, none is.
+    #[inline]
     fn may_hold(&self, name: &[u8]) -> bool {
         self.names & name_bit(name) != 0
     }
@@ -91,17 +106,19 @@ impl Fields {
     pub fn has_token(&self, buf: &[u8], name: &str, token: &[u8]) -> bool {
         self.values(buf, name)
             .flat_map(grammar::list)
-            .any(|member| member.eq_ignore_ascii_case(token))
+            .any(|member| grammar::is_same(member, token))
     }
 
     /// Whether the field `name` concerns this connection alone and must not be passed on: it is
     /// hop-by-hop by the protocol or named in Connection.
     #[must_use]
     pub fn is_hop_by_hop(&self, buf: &[u8], name: &[u8]) -> bool {
-        HOP_BY_HOP
-            .iter()
-            .any(|each| name.eq_ignore_ascii_case(each.as_bytes()))
-            || self.has_token(buf, "connection", name)
+        let may_be = HOP_BY_HOP_BITS & name_bit(name) != 0;
+        let is_one = || {
+            let mut names = HOP_BY_HOP.iter();
+            names.any(|each| grammar::is_same(name, each.as_bytes()))
+        };
+        (may_be && is_one()) || self.has_token(buf, "connection", name)
     }
 
     /// Empties the table, and makes room for `count` fields.
@@ -147,6 +164,16 @@ const HOP_BY_HOP: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// The bits of their names.
+const HOP_BY_HOP_BITS: u64 = {
+    let (mut bits, mut at) = (0, 0);
+    while at < HOP_BY_HOP.len() {
+        bits |= name_bit(HOP_BY_HOP[at].as_bytes());
+        at += 1;
+    }
+    bits
+};
 
 #[cfg(test)]
 mod tests {

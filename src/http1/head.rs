@@ -137,6 +137,7 @@ impl RequestHead {
 
     /// The value of the first field called `name`, letters' case aside.
     #[must_use]
+    #[inline]
     pub fn field<'b>(&self, buf: &'b [u8], name: &str) -> Option<&'b [u8]> {
         self.fields.value(buf, name)
     }
@@ -208,6 +209,7 @@ impl ResponseHead {
 
     /// The value of the first field called `name`, letters' case aside.
     #[must_use]
+    #[inline]
     pub fn field<'b>(&self, buf: &'b [u8], name: &str) -> Option<&'b [u8]> {
         self.fields.value(buf, name)
     }

@@ -39,7 +39,8 @@ fn is_port_suffix(suffix: &[u8]) -> bool {
 
 /// Host names and IPv4 addresses.
 fn is_registered_name(name: &[u8]) -> bool {
-    let mut rest = name;
+    let plain = name.iter().take_while(|&&b| NAME[b as usize]).count();
+    let mut rest = name.get(plain..).unwrap_or_default();
     while let Some((&byte, after)) = rest.split_first() {
         rest = match (byte, after) {
             (b'%', [high, low, rest @ ..])
@@ -72,6 +73,19 @@ fn is_ip_future(text: &[u8]) -> bool {
         _ => false,
     }
 }
+
+/// [`is_name_byte`] of every byte.
+const NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    loop {
+        table[byte as usize] = is_name_byte(byte);
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 /// `unreserved` and `sub-delims` of RFC 3986.
 const fn is_name_byte(byte: u8) -> bool {

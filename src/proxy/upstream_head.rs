@@ -5,6 +5,7 @@
 
 use crate::config::material::Credential;
 use crate::http1::encode;
+use crate::http1::grammar;
 use crate::provider::spec::AuthForm;
 use crate::proxy::inbound::Inbound;
 use crate::route::upstream::Provider;
@@ -93,14 +94,11 @@ fn callers_form(wanted: AuthForm, key: &[u8], bearer: bool) -> AuthForm {
 
 fn forwarded(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) {
     let fields = &inbound.head.fields;
-    let mut lower = [0u8; NAME_BYTES_MAX];
+    let mut room = [0u8; NAME_BYTES_MAX];
     for (name, value) in fields.iter(&inbound.bytes) {
-        let Some(slot) = lower.get_mut(..name.len()) else {
+        let Some(lower) = grammar::lower(name, &mut room) else {
             continue;
         };
-        slot.copy_from_slice(name);
-        slot.make_ascii_lowercase();
-        let lower = &*slot;
         let ours = matches!(
             lower,
             b"anthropic-version" | b"anthropic-beta" | b"accept-encoding"

@@ -69,3 +69,26 @@ fn blanks_go_around_values_and_list_members() {
     let members: Vec<_> = list(b" close ,, Keep-Alive\t,x,").collect();
     assert_eq!(members, [&b"close"[..], b"Keep-Alive", b"x"]);
 }
+
+#[test]
+fn is_same_is_the_comparison_of_single_bytes_without_case() {
+    for a in 0..=u8::MAX {
+        for b in 0..=u8::MAX {
+            for len in [1, 3, 4, 7, 8, 9, 17] {
+                for at in 0..len {
+                    let (mut left, mut right) = (vec![b'x'; len], vec![b'X'; len]);
+                    (left[at], right[at]) = (a, b);
+                    assert_eq!(
+                        is_same(&left, &right),
+                        a.eq_ignore_ascii_case(&b),
+                        "{a} {b}"
+                    );
+                    let mut room = [0; 17];
+                    let lower = lower(&left, &mut room);
+                    assert_eq!(lower, Some(&*left.to_ascii_lowercase()), "{a}");
+                }
+            }
+        }
+    }
+    assert!(is_same(b"", b"") && !is_same(b"accept", b"accept-"));
+}
