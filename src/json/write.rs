@@ -168,14 +168,11 @@ pub fn plain_into(text: &[u8], out: &mut Vec<u8>) -> bool {
 fn is_plain(text: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     // The high bit of some byte is set where one is beyond ASCII, a control byte, a quote or a
-    // backslash.
+    // backslash. Others may have theirs set beside it: only such a byte borrows.
     let special = |bytes: [u8; 8]| {
         let word = u64::from_le_bytes(bytes);
-        let is = |byte: u8| {
-            let differs = word ^ (ONES * u64::from(byte));
-            differs.wrapping_sub(ONES) & !differs
-        };
-        let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+        let is = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES);
+        let is_control = word.wrapping_sub(ONES * 0x20);
         word | is_control | is(0x7F) | is(b'"') | is(b'\\')
     };
     let (words, rest) = text.as_chunks::<8>();
@@ -213,7 +210,7 @@ pub fn number_into(mut number: u64, out: &mut Vec<u8>) {
 }
 
 /// Two digits of each number below a hundred.
-const PAIRS: [[u8; 2]; 100] = {
+pub const PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[b'0'; 2]; 100];
     let mut number = 0;
     while number < 100 {

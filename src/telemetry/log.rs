@@ -5,7 +5,7 @@
 
 use crate::chat::text::Text;
 use crate::chat::usage::StopReason;
-use crate::json::write::{escape_into, number_into, plain_into};
+use crate::json::write::{PAIRS, escape_into, number_into, plain_into};
 use crate::limits::LOGGED_ID_BYTES_MAX;
 use crate::telemetry::exchange::Exchange;
 
@@ -108,13 +108,30 @@ impl IdText {
 /// The text of an exchange's id.
 #[must_use]
 pub fn id_text(id: u128) -> IdText {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = *b"rw_00000000000000000000000000000000";
     let (_, digits) = text.split_at_mut(3);
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(id.to_be_bytes()) {
-        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    for (digits, bytes) in digits
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(id.to_be_bytes().as_chunks().0)
+    {
+        *digits = hex(*bytes);
     }
     IdText(text)
+}
+
+/// The hex digits of four bytes, all at once: each half of a byte in a byte of its own, then `0` or the
+/// way to `a` added.
+const fn hex(bytes: [u8; 4]) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut word = u32::from_be_bytes(bytes) as u64;
+    word = (word | (word << 16)) & 0x0000_FFFF_0000_FFFF;
+    word = (word | (word << 8)) & 0x00FF_00FF_00FF_00FF;
+    word = (word | (word << 4)) & (ONES * 0x0F);
+    let letters = ((word + ONES * 6) >> 4) & ONES;
+    let digits = word + ONES * b'0' as u64 + letters * (b'a' - b'0' - 10) as u64;
+    digits.to_be_bytes()
 }
 
 /// A number behind the name of its member.
@@ -243,22 +260,11 @@ fn times(out: &mut Vec<u8>, exchange: &Exchange) {
 
 /// Milliseconds with three decimals.
 fn millis(out: &mut Vec<u8>, nanos: u64) {
-    let mut micros = nanos / 1_000;
-    let mut digits = [0u8; 24];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + u8::try_from(micros % 10).unwrap_or(0);
-        micros /= 10;
-        if start == 21 {
-            start -= 1;
-            digits[start] = b'.';
-        }
-        if start < 20 && micros == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    let micros = nanos / 1_000;
+    number_into(micros / 1_000, out);
+    let [tens, ones] = PAIRS[(micros % 100) as usize];
+    let [_, hundreds] = PAIRS[(micros / 100 % 10) as usize];
+    out.extend_from_slice(&[b'.', hundreds, tens, ones]);
 }
 
 /// A text behind the name of its member, which ends with a quote; left out when there is none. It is
@@ -340,6 +346,14 @@ mod tests {
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
         millis(&mut Vec::new(), u64::MAX);
+    }
+
+    #[test]
+    fn ids_are_told_in_hex_digits_of_lower_case() {
+        for shift in 0..16 {
+            let id = 0xFEDC_BA98_7654_3210_0123_4567_89AB_CDEF_u128.rotate_left(4 * shift);
+            assert_eq!(id_text(id).as_str(), format!("rw_{id:032x}"));
+        }
     }
 
     #[test]
