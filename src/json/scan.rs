@@ -105,10 +105,13 @@ fn behind_mark<S: Sink>(
         depth_max: depth_max.min(DEPTH_MAX),
         at,
         depth: 0,
-        in_object: false,
-        objects: [false; DEPTH_MAX as usize],
+        objects: 0,
+        fault: None,
     };
-    scan.run().map_err(|error| encoding_fault(text, error))
+    match (scan.run(), scan.fault) {
+        (Err(Stopped), Some(error)) => Err(encoding_fault(text, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Names the encoding as the cause of a fault at or behind bytes that are no UTF-8.
@@ -132,34 +135,34 @@ fn encoding_fault(text: &[u8], error: JsonError) -> JsonError {
 /// whether it holds an escape. Only strings can hold bytes beyond ASCII, and only those that do
 /// are checked to be UTF-8: a second pass over all of the text costs as much as the first.
 ///
-/// Most names and many values end within two words: those are found here, without a call (saves a
-/// tenth of the bench json/peek-100k).
-///
 /// # Errors
 /// The first fault of the string.
 #[inline]
 pub fn string_end(text: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
+    match short_string_end(text, start) {
+        Ok(end) => Ok((end, false)),
+        Err(plain) => long_string_end(text, start, plain),
+    }
+}
+
+/// The end of a string body that is plain ASCII and ends within four words: most names and many values
+/// do, and are found here without a call. Of any other, up to where it is known to be plain.
+#[inline]
+fn short_string_end(text: &[u8], start: usize) -> Result<usize, usize> {
     let mut at = start;
-    for _ in 0..2 {
-        let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
+    for _ in 0..SHORT_WORDS {
+        let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk()) else {
             break;
         };
-        let word = u64::from_le_bytes(*bytes);
-        let hits = special_bytes(word);
-        let lowest = hits & hits.wrapping_neg();
-        if word & HIGH_BITS & lowest.wrapping_sub(1) != 0 {
-            break;
-        }
+        let hits = foreign_bytes(u64::from_le_bytes(*bytes));
         if hits != 0 {
             at += hits.trailing_zeros() as usize / 8;
-            if text.get(at) == Some(&b'"') {
-                return Ok((at, false));
-            }
-            break;
+            let ends = text.get(at) == Some(&b'"');
+            return if ends { Ok(at) } else { Err(at) };
         }
         at += 8;
     }
-    long_string_end(text, start, at)
+    Err(at)
 }
 
 /// The same for any string; the bytes up to `at` are known to be plain.
@@ -264,6 +267,16 @@ const fn special_bytes(word: u64) -> u64 {
     hits & HIGH_BITS
 }
 
+/// The same of the first byte that is one of these or beyond ASCII, in fewer steps: below it no byte has a
+/// high bit, and none borrows.
+const fn foreign_bytes(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    let control = word.wrapping_sub(ONES * 0x20);
+    (quote | backslash | control | word) & HIGH_BITS
+}
+
 /// Whether a block holds a quote, a backslash or a control byte, and whether one beyond ASCII.
 fn survey(block: &[u8; BLOCK]) -> (bool, bool) {
     let mut special = 0u8;
@@ -363,16 +376,22 @@ struct Scan<'t, 's, S> {
     at: usize,
     /// Open containers. 0 <= depth <= DEPTH_MAX.
     depth: u32,
-    /// Whether the innermost of them is an object.
-    in_object: bool,
-    /// The same of each, from the outermost on.
-    objects: [bool; DEPTH_MAX as usize],
+    /// A bit for each of them, set for an object; that of the innermost is the lowest.
+    objects: u128,
+    /// What ended the scan.
+    fault: Option<JsonError>,
 }
+
+/// The scan has ended with the fault that it holds: handed up in a register, where the fault itself would
+/// go through memory for every token.
+struct Stopped;
+
+const _: () = assert!(DEPTH_MAX <= u128::BITS, "each container has its bit");
 
 impl<S: Sink> Scan<'_, '_, S> {
     /// One document. What the grammar allows next is told by the place in the code, not by a state
     /// that is looked up for each token (saves a ninth of the instructions of `json/peek-1k`).
-    fn run(&mut self) -> Result<(), JsonError> {
+    fn run(&mut self) -> Result<(), Stopped> {
         let Some(first) = self.next_byte() else {
             return Err(self.fault(JsonErrorKind::Empty));
         };
@@ -410,9 +429,9 @@ impl<S: Sink> Scan<'_, '_, S> {
     /// Closes what ends behind a value. The byte that the next one begins with, or nothing at the
     /// end of the document.
     #[inline]
-    fn behind_value(&mut self) -> Result<Option<u8>, JsonError> {
+    fn behind_value(&mut self) -> Result<Option<u8>, Stopped> {
         while self.depth > 0 {
-            match (self.some_byte()?, self.in_object) {
+            match (self.some_byte()?, self.objects & 1 == 1) {
                 (b',', true) => {
                     self.at += 1;
                     let byte = self.some_byte()?;
@@ -447,7 +466,7 @@ impl<S: Sink> Scan<'_, '_, S> {
 
     /// The same within a document that goes on.
     #[inline]
-    fn some_byte(&mut self) -> Result<u8, JsonError> {
+    fn some_byte(&mut self) -> Result<u8, Stopped> {
         match self.next_byte() {
             Some(byte) => Ok(byte),
             None => Err(self.fault(JsonErrorKind::Cut)),
@@ -455,21 +474,39 @@ impl<S: Sink> Scan<'_, '_, S> {
     }
 
     #[cold]
-    fn fault(&self, kind: JsonErrorKind) -> JsonError {
-        JsonError { kind, at: self.at }
+    fn fault(&mut self, kind: JsonErrorKind) -> Stopped {
+        self.stop(JsonError { kind, at: self.at })
+    }
+
+    #[cold]
+    fn stop(&mut self, error: JsonError) -> Stopped {
+        self.fault = Some(error);
+        Stopped
+    }
+
+    /// The end of the string body that starts at `start`, as [`string_end`] has it.
+    #[inline]
+    fn string_end(&mut self, start: usize) -> Result<(usize, bool), Stopped> {
+        match short_string_end(self.text, start) {
+            Ok(end) => Ok((end, false)),
+            Err(plain) => {
+                let found = long_string_end(self.text, start, plain);
+                found.map_err(|error| self.stop(error))
+            }
+        }
     }
 
     #[inline]
-    fn scalar(&mut self, byte: u8) -> Result<(), JsonError> {
+    fn scalar(&mut self, byte: u8) -> Result<(), Stopped> {
         let start = self.at;
         let (scalar, span) = match byte {
             b'"' => {
-                let (end, escaped) = string_end(self.text, start + 1)?;
+                let (end, escaped) = self.string_end(start + 1)?;
                 self.at = end + 1;
                 (Scalar::String { escaped }, start + 1..end)
             }
             b'-' | b'0'..=b'9' => {
-                self.at = number_end(self.text, start)?;
+                self.at = number_end(self.text, start).map_err(|error| self.stop(error))?;
                 (Scalar::Number, start..self.at)
             }
             b't' => self.literal(b"true", Scalar::True)?,
@@ -478,22 +515,18 @@ impl<S: Sink> Scan<'_, '_, S> {
             _ => return Err(self.fault(JsonErrorKind::ExpectedValue)),
         };
         let taken = self.sink.scalar(scalar, span);
-        taken.map_err(|kind| JsonError { kind, at: start })
+        taken.map_err(|kind| self.stop(JsonError { kind, at: start }))
     }
 
-    fn literal(
-        &mut self,
-        word: &[u8],
-        scalar: Scalar,
-    ) -> Result<(Scalar, Range<usize>), JsonError> {
+    fn literal(&mut self, word: &[u8], scalar: Scalar) -> Result<(Scalar, Range<usize>), Stopped> {
         let start = self.at;
         let rest = self.text.get(start..).unwrap_or_default();
         if !rest.starts_with(word) {
             return Err(if word.starts_with(rest) {
-                JsonError {
+                self.stop(JsonError {
                     kind: JsonErrorKind::Cut,
                     at: self.text.len(),
-                }
+                })
             } else {
                 self.fault(JsonErrorKind::ExpectedValue)
             });
@@ -502,38 +535,34 @@ impl<S: Sink> Scan<'_, '_, S> {
         Ok((scalar, start..self.at))
     }
 
-    fn open(&mut self, object: bool) -> Result<(), JsonError> {
+    fn open(&mut self, object: bool) -> Result<(), Stopped> {
         if self.depth >= self.depth_max {
             return Err(self.fault(JsonErrorKind::Depth));
         }
         let opened = self.sink.open(object, self.at);
         opened.map_err(|kind| self.fault(kind))?;
-        if let Some(place) = self.objects.get_mut(self.depth as usize) {
-            *place = object;
-        }
-        self.in_object = object;
+        self.objects = (self.objects << 1) | u128::from(object);
         self.depth += 1;
         self.at += 1;
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), JsonError> {
+    fn close(&mut self) -> Result<(), Stopped> {
         self.at += 1;
         self.depth -= 1;
-        let outer = self.depth.wrapping_sub(1) as usize;
-        self.in_object = self.objects.get(outer).is_some_and(|object| *object);
+        self.objects >>= 1;
         let closed = self.sink.close(self.at);
         closed.map_err(|kind| self.fault(kind))
     }
 
     /// A name that begins with `byte`, and its colon. The byte that its value begins with.
     #[inline]
-    fn member(&mut self, byte: u8) -> Result<u8, JsonError> {
+    fn member(&mut self, byte: u8) -> Result<u8, Stopped> {
         if byte != b'"' {
             return Err(self.fault(JsonErrorKind::ExpectedName));
         }
         let start = self.at + 1;
-        let (end, escaped) = string_end(self.text, start)?;
+        let (end, escaped) = self.string_end(start)?;
         let taken = self.sink.name(start..end, escaped);
         taken.map_err(|kind| self.fault(kind))?;
         self.at = end + 1;
@@ -550,6 +579,9 @@ const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Bytes looked at together in long strings.
 const BLOCK: usize = 64;
+
+/// Words in which a short string ends.
+const SHORT_WORDS: usize = 4;
 
 /// Words looked at before blocks are tried: most strings end within them.
 const WORDS_BEFORE_BLOCKS: usize = 8;

@@ -82,7 +82,7 @@ impl Tape {
         }
         let mut builder = Builder {
             tape: self,
-            values_max,
+            values_max: values_max.min(NODES_MAX),
         };
         scan::document(text, depth_max, &mut builder)?;
         Ok(Value {
@@ -177,8 +177,15 @@ impl<'t> Value<'t> {
     /// The number, if it is a whole one that fits (`3.0` and `3e2` are whole too).
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
-        let digits = self.as_number()?;
-        digits.parse().ok().or_else(|| whole_from_float(digits))
+        let node = self.node();
+        if node.tag != Tag::Number {
+            return None;
+        }
+        let digits = self.slice(node);
+        short_whole(digits).or_else(|| {
+            let digits = core::str::from_utf8(digits).ok()?;
+            digits.parse().ok().or_else(|| whole_from_float(digits))
+        })
     }
 
     /// Whether this is `null`.
@@ -425,16 +432,16 @@ struct Builder<'t> {
 }
 
 impl Builder<'_> {
+    #[inline]
     fn push(&mut self, tag: Tag, span: Range<usize>) -> Result<(), JsonErrorKind> {
         let nodes = &mut self.tape.nodes;
         if nodes.len() >= self.values_max {
             return Err(JsonErrorKind::Values);
         }
-        let word = |n: usize| u32::try_from(n).map_err(|_| JsonErrorKind::Values);
-        let next = word(nodes.len() + 1)?;
+        let next = word(nodes.len()) + 1;
         nodes.push(Node {
-            start: word(span.start)?,
-            end: word(span.end)?,
+            start: word(span.start),
+            end: word(span.end),
             next,
             tag,
         });
@@ -443,10 +450,12 @@ impl Builder<'_> {
 }
 
 impl Sink for Builder<'_> {
+    #[inline]
     fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
         self.push(if escaped { Tag::Escaped } else { Tag::String }, span)
     }
 
+    #[inline]
     fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
         let tag = match scalar {
             Scalar::String { escaped: false } => Tag::String,
@@ -460,7 +469,7 @@ impl Sink for Builder<'_> {
     }
 
     fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
-        let index = u32::try_from(self.tape.nodes.len()).map_err(|_| JsonErrorKind::Values)?;
+        let index = word(self.tape.nodes.len());
         self.push(if object { Tag::Object } else { Tag::Array }, at..at)?;
         self.tape.open.push(index);
         self.tape.depth = self.tape.depth.max(self.tape.open.len());
@@ -468,15 +477,23 @@ impl Sink for Builder<'_> {
     }
 
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {
-        let next = u32::try_from(self.tape.nodes.len()).map_err(|_| JsonErrorKind::Values)?;
-        let end = u32::try_from(end).map_err(|_| JsonErrorKind::Values)?;
+        let next = word(self.tape.nodes.len());
         let index = self.tape.open.pop().unwrap_or_default() as usize;
         if let Some(node) = self.tape.nodes.get_mut(index) {
-            node.end = end;
+            node.end = word(end);
             node.next = next;
         }
         Ok(())
     }
+}
+
+/// An offset of the text or a place among the nodes: [`Tape::read`] takes no more of either than fit.
+#[inline]
+fn word(n: usize) -> u32 {
+    debug_assert!(n <= u32::MAX as usize);
+    #[expect(clippy::cast_possible_truncation, reason = "bounded by `Tape::read`")]
+    let word = n as u32;
+    word
 }
 
 fn decoded(name: Raw<'_>) -> Cow<'_, str> {
@@ -484,8 +501,25 @@ fn decoded(name: Raw<'_>) -> Cow<'_, str> {
         .map_or_else(|| Cow::Owned(name.decode()), Cow::Borrowed)
 }
 
+/// Most nodes: each has a place, and one is behind the last.
+const NODES_MAX: usize = u32::MAX as usize - 1;
+
 /// Members that are compared each with each.
 const PAIRWISE_MAX: usize = 16;
+
+/// A number that is digits alone, and few enough of them to fit whatever they are.
+fn short_whole(digits: &[u8]) -> Option<u64> {
+    if digits.len() > SHORT_DIGITS_MAX {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + u64::from(digit))
+    })
+}
+
+/// Digits of which no number is too large.
+const SHORT_DIGITS_MAX: usize = 19;
 
 /// `3.0`, `3e2`: whole numbers in a float's clothes. Exact up to 2^53, refused beyond.
 fn whole_from_float(digits: &str) -> Option<u64> {
