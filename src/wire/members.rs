@@ -2,6 +2,7 @@
 
 use crate::chat::error::Refusal;
 use crate::chat::request::{Request, Unsaid};
+use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::read;
 
@@ -38,11 +39,12 @@ pub enum Neutral {
     TextOnly,
 }
 
-/// The members that are [`Rule::Read`], in the order of their table.
+/// The members that a request has of a table.
 #[derive(Debug)]
 pub struct Members<'t> {
     table: &'static [Member],
-    values: Vec<Option<Value<'t>>>,
+    /// Each with its place in the table, in that order: few of many, so that a look-up passes few by.
+    present: Vec<(usize, Value<'t>)>,
 }
 
 impl<'t> Members<'t> {
@@ -58,18 +60,16 @@ impl<'t> Members<'t> {
         if let Some(name) = root.repeated_name() {
             return Err(read::root_member_twice(name));
         }
-        let mut values = vec![None; table.len()];
+        let mut present = Vec::with_capacity(PRESENT_MOST);
         for (name, value) in root.members() {
-            let found = table.iter().position(|(known, ..)| name.is(known));
-            let Some(slot) = found.and_then(|at| values.get_mut(at)) else {
-                if !value.is_null() {
-                    request.lacks(read::hint(name));
-                }
-                continue;
-            };
-            *slot = Some(value);
+            match place_of(name, table) {
+                Some(place) => present.push((place, value)),
+                None if value.is_null() => {}
+                None => request.lacks(read::hint(name)),
+            }
         }
-        let this = Self { table, values };
+        present.sort_unstable_by_key(|(place, _)| *place);
+        let this = Self { table, present };
         this.judge(request);
         Ok(this)
     }
@@ -77,15 +77,25 @@ impl<'t> Members<'t> {
     /// The member called `name`, unless it is `null` or missing.
     #[must_use]
     pub fn get(&self, name: &'static str) -> Option<Value<'t>> {
-        let at = self.table.iter().position(|(known, ..)| *known == name);
-        debug_assert!(at.is_some(), "{name} is not in the table");
-        let value = self.values.get(at?).copied().flatten()?;
-        (!value.is_null()).then_some(value)
+        debug_assert!(
+            self.table.iter().any(|(known, ..)| *known == name),
+            "{name} is not in the table"
+        );
+        let is_it = |place: usize| {
+            self.table
+                .get(place)
+                .is_some_and(|(known, ..)| *known == name)
+        };
+        let mut present = self.present.iter();
+        let (_, value) = present.find(|(place, _)| is_it(*place))?;
+        (!value.is_null()).then_some(*value)
     }
 
     fn judge(&self, request: &mut Request<'_>) {
-        for ((name, rule, neutral), value) in self.table.iter().zip(&self.values) {
-            let Some(value) = value else { continue };
+        for (place, value) in &self.present {
+            let Some((name, rule, neutral)) = self.table.get(*place) else {
+                continue;
+            };
             let unsaid = match rule {
                 Rule::Read | Rule::Own => continue,
                 Rule::Hint => Unsaid::dropped(name),
@@ -98,6 +108,20 @@ impl<'t> Members<'t> {
         }
     }
 }
+
+/// Where a name stands in a table.
+fn place_of(name: Raw<'_>, table: &[Member]) -> Option<usize> {
+    let bytes = name.bytes();
+    if bytes.contains(&b'\\') {
+        return table.iter().position(|(known, ..)| name.is(known));
+    }
+    table
+        .iter()
+        .position(|(known, ..)| known.as_bytes() == bytes)
+}
+
+/// Members of a request, nearly always.
+const PRESENT_MOST: usize = 16;
 
 fn is_neutral(value: Value<'_>, neutral: Neutral) -> bool {
     if value.is_null() {

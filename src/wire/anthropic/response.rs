@@ -20,30 +20,34 @@ use crate::wire::{sealed, thought};
 /// Reads an answer; nothing if the document is none.
 #[must_use]
 pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
-    let content = root.get_set("content").filter(|_| is_answer(root))?;
-    let string = |name: &str| root.get_set(name)?.as_raw();
-    let counts = root.get_set("usage");
+    let said = Said::of(root);
+    let content = said.content.filter(|_| said.is_answer())?;
     let mut usage = Usage::default();
-    if let Some(counts) = counts {
+    if let Some(counts) = said.usage {
         usage::merge(counts, &mut usage);
     }
     if content.elements().any(is_nameless) {
         return None;
     }
-    let explanation = root
-        .get_set("stop_details")
+    let explanation = said
+        .stop_details
         .and_then(|details| details.get_set("explanation")?.as_raw());
     Some(Answer {
-        id: string("id").unwrap_or(Raw::EMPTY),
-        model: string("model").unwrap_or(Raw::EMPTY),
+        id: said.id.and_then(Value::as_raw).unwrap_or(Raw::EMPTY),
+        model: said.model.and_then(Value::as_raw).unwrap_or(Raw::EMPTY),
         blocks: content.elements().map(read_block).collect(),
         ending: Ending {
-            stop: string("stop_reason").map_or(StopReason::Other, stop::read),
-            sequence: string("stop_sequence"),
+            stop: said
+                .stop_reason
+                .and_then(Value::as_raw)
+                .map_or(StopReason::Other, stop::read),
+            sequence: said.stop_sequence.and_then(Value::as_raw),
             explanation,
             usage,
         },
-        service_tier: counts.and_then(|counts| counts.get_set("service_tier")?.as_raw()),
+        service_tier: said
+            .usage
+            .and_then(|counts| counts.get_set("service_tier")?.as_raw()),
         lost: match content.elements().any(cites_documents) {
             true => vec!["citations"],
             false => Vec::new(),
@@ -51,12 +55,50 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     })
 }
 
+/// The members of an answer that are read, `null` left out.
+#[derive(Default)]
+struct Said<'t> {
+    id: Option<Value<'t>>,
+    kind: Option<Value<'t>>,
+    model: Option<Value<'t>>,
+    content: Option<Value<'t>>,
+    stop_reason: Option<Value<'t>>,
+    stop_sequence: Option<Value<'t>>,
+    stop_details: Option<Value<'t>>,
+    usage: Option<Value<'t>>,
+}
+
+impl<'t> Said<'t> {
+    /// One walk over the document's members.
+    fn of(root: Value<'t>) -> Self {
+        let mut said = Self::default();
+        root.each_member(|name, value| {
+            let place = match name {
+                b"id" => &mut said.id,
+                b"type" => &mut said.kind,
+                b"model" => &mut said.model,
+                b"content" => &mut said.content,
+                b"stop_reason" => &mut said.stop_reason,
+                b"stop_sequence" => &mut said.stop_sequence,
+                b"stop_details" => &mut said.stop_details,
+                b"usage" => &mut said.usage,
+                _ => return,
+            };
+            *place = (!value.is_null()).then_some(value);
+        });
+        said
+    }
+
+    fn is_answer(&self) -> bool {
+        let content = self.content.map(Value::kind);
+        content == Some(Kind::Array) && self.kind.is_none_or(|kind| kind.is_str("message"))
+    }
+}
+
 /// Whether a document is an answer: a message with content.
 #[must_use]
 pub fn is_answer(root: Value<'_>) -> bool {
-    let content = root.get_set("content").map(Value::kind);
-    let kind = root.get_set("type");
-    content == Some(Kind::Array) && kind.is_none_or(|kind| kind.is_str("message"))
+    Said::of(root).is_answer()
 }
 
 /// Appends an answer.
