@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::govern::account::{Account, Accounts};
 use crate::govern::allowance::Allowance;
@@ -231,7 +231,7 @@ impl ClientKeys {
         let at = self.sorted.partition_point(|(known, _)| *known < digest);
         let at = at.min(self.sorted.len().saturating_sub(1));
         let (nearest, _) = self.sorted.get(at)?;
-        bool::from(nearest.ct_eq(&digest)).then_some(at)
+        is_same(nearest, &digest).then_some(at)
     }
 
     /// All keys, by digest.
@@ -261,7 +261,12 @@ fn tenant_of(said: &SaidTenant, numbers: &mut Numbers) -> Arc<Tenant> {
 /// Whether two digests are the same, in a time that does not depend on where they differ.
 #[must_use]
 pub fn is_same(left: &KeyDigest, right: &KeyDigest) -> bool {
-    left.ct_eq(right).into()
+    let pairs = left.as_chunks().0.iter().zip(right.as_chunks().0);
+    // Eight bytes at a time: byte by byte it took 400 instructions.
+    let same = pairs.fold(Choice::from(1), |same, (left, right)| {
+        same & u64::from_ne_bytes(*left).ct_eq(&u64::from_ne_bytes(*right))
+    });
+    same.into()
 }
 
 /// The digest under which a key is configured.
