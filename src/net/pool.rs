@@ -37,7 +37,8 @@ pub struct Counts {
 }
 
 struct Idle {
-    stream: Stream,
+    /// In a box for as long as it lives: it goes from hand to hand with every request.
+    stream: Box<Stream>,
     since: Instant,
     /// The turn in which it was put here.
     turn: u64,
@@ -62,7 +63,7 @@ impl Pool {
 
     /// The connection to endpoint `key` that was used last and is still good; one that was put here
     /// in this very turn only where there is no other.
-    pub fn take(&mut self, key: usize, now: Instant) -> Option<Stream> {
+    pub fn take(&mut self, key: usize, now: Instant) -> Option<Box<Stream>> {
         let list = list_of(&mut self.lists, key);
         while let Some(mut idle) = pop(list) {
             self.counts.idle = self.counts.idle.saturating_sub(1);
@@ -82,7 +83,7 @@ impl Pool {
 
     /// Keeps a connection whose exchange ended cleanly. One with a read pending or something left is
     /// closed; of a full list the oldest is.
-    pub fn put(&mut self, key: usize, mut stream: Stream, now: Instant) {
+    pub fn put(&mut self, key: usize, mut stream: Box<Stream>, now: Instant) {
         if self.idle_max == 0 {
             self.counts.overflowed += 1;
             return;

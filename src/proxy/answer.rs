@@ -82,7 +82,7 @@ impl<'w> Delivery<'_, 'w> {
     pub async fn run(
         mut self,
         client: &mut Client<'_>,
-        upstream: Upstream,
+        upstream: Box<Upstream>,
         may_move: &mut dyn FnMut() -> bool,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
@@ -226,7 +226,12 @@ impl<'w> Delivery<'_, 'w> {
     }
 
     /// What brings the answer to its commit, and then runs where nothing of the request is held.
-    fn relay(self, upstream: Upstream, opening: Opening, exchange: &Exchange) -> Box<Relay<'w>> {
+    fn relay(
+        self,
+        upstream: Box<Upstream>,
+        opening: Opening,
+        exchange: &Exchange,
+    ) -> Box<Relay<'w>> {
         let hold = opening
             .holds
             .then(|| upstream::attempts_end(exchange, self.worker.limits()));
@@ -288,7 +293,7 @@ impl<'w> Delivery<'_, 'w> {
     async fn translate_whole(
         mut self,
         client: &mut Client<'_>,
-        mut upstream: Upstream,
+        mut upstream: Box<Upstream>,
         context: &AnswerContext,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
@@ -353,7 +358,7 @@ impl<'w> Delivery<'_, 'w> {
     async fn translate_no_stream(
         self,
         client: &mut Client<'_>,
-        mut upstream: Upstream,
+        mut upstream: Box<Upstream>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
         let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant);
@@ -375,7 +380,7 @@ impl<'w> Delivery<'_, 'w> {
     async fn no_answer(
         self,
         client: &mut Client<'_>,
-        upstream: Upstream,
+        upstream: Box<Upstream>,
         (body, failure): (&[u8], Failure),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
@@ -399,7 +404,7 @@ impl<'w> Delivery<'_, 'w> {
     async fn translate_error(
         self,
         client: &mut Client<'_>,
-        mut upstream: Upstream,
+        mut upstream: Box<Upstream>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
         let wires = (self.provider.wire, self.voice.wire);
@@ -437,7 +442,7 @@ impl<'w> Delivery<'_, 'w> {
     async fn tell(
         self,
         client: &mut Client<'_>,
-        upstream: Upstream,
+        upstream: Box<Upstream>,
         (told, word): (&error::Told, &'static str),
         exchange: &mut Exchange,
     ) -> Step<'w> {

@@ -21,6 +21,10 @@ use crate::wire::error;
 use crate::wire::kind::Wire;
 
 /// The way of one answer's body.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lies in the relay's box: one more for what a whole answer says is an allocation a request"
+)]
 pub enum Mode {
     /// Bytes as they come; nobody looks.
     Plain,
@@ -58,7 +62,7 @@ pub enum Found {
     /// Not looked into: it is not whole, or too long.
     Unread,
     /// A JSON document, and what it says.
-    Answer(Box<AnswerFacts>),
+    Answer(AnswerFacts),
     /// A document that reports an error.
     Error(Box<ErrorFacts>),
     /// A document that is neither.
@@ -70,7 +74,7 @@ pub enum Found {
 impl Found {
     fn read(wire: Wire, body: &[u8], tape: &mut Tape) -> Self {
         match tap::whole(wire, body, tape) {
-            Some(Whole::Answer(facts)) => Self::Answer(Box::new(facts)),
+            Some(Whole::Answer(facts)) => Self::Answer(facts),
             Some(Whole::Error(facts)) => Self::Error(facts),
             Some(Whole::Other) => Self::Other,
             None => Self::Garbage,
@@ -311,7 +315,7 @@ impl Mode {
         match self {
             Self::Plain => AnswerFacts::default(),
             Self::Whole { found, .. } => match found {
-                Found::Answer(facts) => core::mem::take(facts.as_mut()),
+                Found::Answer(facts) => core::mem::take(facts),
                 Found::Unread | Found::Error(_) | Found::Other | Found::Garbage => {
                     AnswerFacts::default()
                 }

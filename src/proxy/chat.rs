@@ -40,6 +40,7 @@ use crate::translate::context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::wire::peek;
 use crate::wire::peek_fault::PeekFault;
+use crate::wire::peeked::Peek;
 
 /// Runs a chat, or a count, whose body has been read.
 pub async fn run<'w>(
@@ -50,11 +51,13 @@ pub async fn run<'w>(
     purpose: Purpose,
     exchange: &mut Exchange,
 ) -> Step<'w> {
-    let peek = match peek::peek(inbound.body(), inbound.wire, worker.limits()) {
-        Ok(peek) => peek,
-        Err(fault) => return Step::Over(refuse_body(client, exchange, voice, &fault).await),
-    };
-    let tier = match policy::tier(&worker.plan, inbound, Some(&peek)) {
+    let mut peek = Peek::default();
+    let (body, wire) = (inbound.body(), inbound.wire);
+    if let Err(fault) = peek::peek_into(body, wire, worker.limits(), &mut peek) {
+        return Step::Over(refuse_body(client, exchange, voice, &fault).await);
+    }
+    let peek = &peek;
+    let tier = match policy::tier(&worker.plan, inbound, Some(peek)) {
         Ok(tier) => tier,
         Err(denied) => {
             return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
@@ -65,7 +68,7 @@ pub async fn run<'w>(
     exchange.stream = peek.stream();
     client.stream.reader.expect_little(peek.stream());
     panic_if_told(worker, &asked);
-    let order = match choice::wish(inbound, &peek) {
+    let order = match choice::wish(inbound, peek) {
         Ok(order) => order,
         Err(refused) => return Step::Over(reply::refuse(client, exchange, voice, &refused).await),
     };
@@ -90,7 +93,7 @@ pub async fn run<'w>(
     let asked = Asked {
         worker,
         inbound,
-        peek: &peek,
+        peek,
         purpose,
         model: plan.model(&asked).filter(|_| targets.len() > 1),
         order,
@@ -367,7 +370,7 @@ impl<'r, 'w> Run<'r, 'w> {
         &self,
         client: &mut Client<'_>,
         at: (&Target, &'w Provider, Lane),
-        answer: (Upstream, Terms),
+        answer: (Box<Upstream>, Terms),
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
@@ -385,7 +388,7 @@ impl<'r, 'w> Run<'r, 'w> {
         &self,
         client: &mut Client<'_>,
         (target, provider, lane): (&Target, &'w Provider, Lane),
-        (upstream, terms): (Upstream, Terms),
+        (upstream, terms): (Box<Upstream>, Terms),
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {

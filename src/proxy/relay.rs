@@ -66,7 +66,7 @@ pub struct Relay<'w> {
     /// This worker.
     pub worker: &'w Worker,
     /// The provider's answer.
-    pub upstream: Upstream,
+    pub upstream: Box<Upstream>,
     /// What happens to its bytes.
     pub mode: Mode,
     /// How the body is framed for the client.

@@ -379,7 +379,7 @@ impl<'w> Request<'_, 'w> {
         &self,
         client: &mut Client<'_>,
         inbound: &Inbound,
-        (index, started, upstream): (usize, Instant, Result<Upstream, Failure>),
+        (index, started, upstream): (usize, Instant, Result<Box<Upstream>, Failure>),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
         let provider = self.provider(index)?;

@@ -164,7 +164,7 @@ impl Upload {
         mut out: Vec<u8>,
         late: &JudgeLate<'_>,
         exchange: &mut Exchange,
-    ) -> Result<Result<Upstream, Failure>, Missed> {
+    ) -> Result<Result<Box<Upstream>, Failure>, Missed> {
         let limits = worker.limits();
         self.end_head(&mut out);
         let mut stream =
@@ -208,7 +208,7 @@ impl Upload {
                 break true;
             }
             self.keep_pace()?;
-            let answering = Some((&mut stream, &mut early, self.method));
+            let answering = Some((&mut *stream, &mut early, self.method));
             match read_client(client, answering, limits).await {
                 Ok(true) => {}
                 Ok(false) => break false,

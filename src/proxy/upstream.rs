@@ -132,10 +132,11 @@ impl Early {
     }
 }
 
-/// A provider's answer of which the head has been read.
+/// A provider's answer of which the head has been read. Half a kilobyte, passed on by many hands until it
+/// is relayed: in a box, so that none of them copies it.
 pub struct Upstream {
     /// The connection.
-    pub stream: Stream,
+    pub stream: Box<Stream>,
     /// The head.
     pub head: ResponseHead,
     /// The head's bytes, then what came of the body.
@@ -161,7 +162,7 @@ impl Upstream {
 
     /// Reads the rest of a body whose meaning has ended, for a moment and a few bytes at most;
     /// gives the connection back if it may be used again.
-    pub async fn read_out(mut self) -> Option<(usize, Stream)> {
+    pub async fn read_out(mut self) -> Option<(usize, Box<Stream>)> {
         let mut deadline = Deadline::new();
         deadline.set_in(READ_OUT_MS);
         let mut read = 0;
@@ -225,7 +226,7 @@ pub async fn attempt(
     at: At<'_>,
     out: &Outbound,
     exchange: &mut Exchange,
-) -> Result<Upstream, Failure> {
+) -> Result<Box<Upstream>, Failure> {
     let At {
         provider,
         started,
@@ -240,7 +241,7 @@ pub async fn attempt(
     };
     let pooled = worker.pool.borrow_mut().take(provider, started);
     let admits = |stream: &Stream| stream.peer().is_none_or(|peer| facts.admits(peer.ip()));
-    if let Some(stream) = pooled.filter(admits) {
+    if let Some(stream) = pooled.filter(|stream| admits(stream)) {
         exchange.peer = peer_of(&stream);
         let wait = Wait {
             until: until(started),
@@ -294,7 +295,7 @@ fn note_stale(
 
 /// Puts a connection back whose answer was delivered, at once or when the rest of its framing has
 /// come; or closes it, where it may not serve again.
-pub fn release(worker: &Worker, mut upstream: Upstream, now: Instant) {
+pub fn release(worker: &Worker, mut upstream: Box<Upstream>, now: Instant) {
     upstream.stream.revoke_on_drop(false);
     if !upstream.head.keep_alive || !upstream.sent_whole {
         return;
@@ -306,7 +307,7 @@ pub fn release(worker: &Worker, mut upstream: Upstream, now: Instant) {
             head,
             buf,
             ..
-        } = upstream;
+        } = *upstream;
         worker.give_table(head.fields);
         buffers::give(buf);
         worker.pool.borrow_mut().put(provider, stream, now);
@@ -342,7 +343,7 @@ pub async fn open(
     worker: &Worker,
     (provider, facts): (usize, &TargetFacts),
     exchange: &mut Exchange,
-) -> Result<(Stream, Instant), Failure> {
+) -> Result<(Box<Stream>, Instant), Failure> {
     let (Some(endpoint), Some(spec)) = (
         worker.endpoints.get(provider),
         worker.plan.providers.get(provider),
@@ -376,7 +377,7 @@ pub async fn open(
             exchange.peer = peer_of(&stream);
             let up_at = clock::now();
             exchange.waited(up_at.as_nanos());
-            Ok((stream, up_at))
+            Ok((Box::new(stream), up_at))
         }
         Ok(Err(error)) => {
             // Of several addresses none is the one that failed.
@@ -418,10 +419,10 @@ async fn send_and_read(
     client: &mut Client<'_>,
     worker: &Worker,
     (provider, wait): (usize, Wait<'_, '_>),
-    mut stream: Stream,
+    mut stream: Box<Stream>,
     out: &Outbound,
     exchange: &mut Exchange,
-) -> Result<Upstream, Failure> {
+) -> Result<Box<Upstream>, Failure> {
     client.deadline.set_at(wait.until);
     stream.revoke_on_drop(true);
     let mut early = Early::default();
@@ -448,11 +449,11 @@ pub async fn read_answer(
     client: &mut Client<'_>,
     worker: &Worker,
     (provider, wait): (usize, Wait<'_, '_>),
-    mut stream: Stream,
+    mut stream: Box<Stream>,
     (mut early, sent_whole): (Early, bool),
     method: Method,
     exchange: &mut Exchange,
-) -> Result<Upstream, Failure> {
+) -> Result<Box<Upstream>, Failure> {
     let limits = worker.limits();
     let sent = clock::now();
     exchange.sent(sent.as_nanos());
@@ -473,7 +474,7 @@ pub async fn read_answer(
     }
     let body = BodyDecoder::new(head.framing, &BodyLimits::endless(limits))
         .map_err(|fault| Failure::with_detail(Kind::Framing, fault.text()))?;
-    Ok(Upstream {
+    Ok(Box::new(Upstream {
         stream,
         head,
         buf: early.buf,
@@ -482,7 +483,7 @@ pub async fn read_answer(
         body,
         provider,
         sent_whole,
-    })
+    }))
 }
 
 /// Whether an answer leads elsewhere. One that says that the client's copy is still good does not.

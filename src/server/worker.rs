@@ -195,6 +195,7 @@ fn warm_up(worker: &Rc<Worker>) {
                 };
                 let admits = |ip| spec.facts.admits(ip);
                 if let Ok(stream) = connect::connect(endpoint, waits, admits).await {
+                    let stream = Box::new(stream);
                     worker.pool.borrow_mut().put(index, stream, clock::now());
                 }
             }));

@@ -25,7 +25,7 @@ use crate::limits::Limits;
 use crate::wire::kind::Wire;
 use crate::wire::known::{Kind, Known, OWN};
 use crate::wire::needs::Need;
-use crate::wire::peek_fault::{Param, PeekFault, PeekFaultKind};
+use crate::wire::peek_fault::{self, Param, PeekFault, PeekFaultKind};
 use crate::wire::peeked::{Found, Peek, Usage};
 use crate::wire::place::{Inner, Place};
 
@@ -34,14 +34,29 @@ use crate::wire::place::{Inner, Place};
 /// # Errors
 /// The document's own fault if it has one, else the first of the others.
 pub fn peek(body: &[u8], wire: Wire, limits: &Limits) -> Result<Peek, PeekFault> {
-    let mut peeker = Peeker::new(body, Some(wire), limits.json_members_max);
+    let mut peek = Peek::default();
+    peek_into(body, wire, limits, &mut peek)?;
+    Ok(peek)
+}
+
+/// The same, noted in `peek`, which is new: more than a kilobyte that needs no moving.
+///
+/// # Errors
+/// Those of [`peek`].
+pub fn peek_into(
+    body: &[u8],
+    wire: Wire,
+    limits: &Limits,
+    peek: &mut Peek,
+) -> Result<(), PeekFault> {
+    let mut peeker = Peeker::new(body, Some(wire), limits.json_members_max, peek);
     scan::document(body, limits.json_depth_max, &mut peeker)?;
     for known in [Known::Model, Known::Messages] {
         if peeker.peek.get(known).is_none() {
             peeker.blame(PeekFaultKind::Missing, Param::Top(known.name()), 0);
         }
     }
-    peeker.fault.map_or(Ok(peeker.peek), Err)
+    peeker.fault.map_or(Ok(()), Err)
 }
 
 /// Looks into a JSON body on a relayed endpoint: for its model, if it names one, and for the
@@ -52,12 +67,13 @@ pub fn peek(body: &[u8], wire: Wire, limits: &Limits) -> Result<Peek, PeekFault>
 /// The document's own fault, else the first of the others: a member that is repeated or of a wrong
 /// type, a promise that is not kept.
 pub fn peek_relayed(body: &[u8], limits: &Limits) -> Result<Peek, PeekFault> {
-    let mut peeker = Peeker::new(body, None, usize::MAX);
+    let mut peek = Peek::default();
+    let mut peeker = Peeker::new(body, None, usize::MAX, &mut peek);
     match scan::marked_document(body, limits.json_depth_max, &mut peeker) {
         Err(error) if error.kind == JsonErrorKind::NotObject => return Ok(Peek::default()),
         scanned => scanned?,
     }
-    peeker.fault.map_or(Ok(peeker.peek), Err)
+    peeker.fault.map_or(Ok(peek), Err)
 }
 
 /// A value as its first byte and, for scalars, its last tell it.
@@ -76,7 +92,7 @@ struct Peeker<'b> {
     wire: Option<Wire>,
     members_max: usize,
     fault: Option<PeekFault>,
-    peek: Peek,
+    peek: &'b mut Peek,
     place: Place,
     /// Open containers beyond `place`. The callbacks mean something only while there is none.
     below: u32,
@@ -104,13 +120,13 @@ struct Block {
 }
 
 impl<'b> Peeker<'b> {
-    fn new(body: &'b [u8], wire: Option<Wire>, members_max: usize) -> Self {
+    fn new(body: &'b [u8], wire: Option<Wire>, members_max: usize, peek: &'b mut Peek) -> Self {
         Self {
             body,
             wire,
             members_max,
             fault: None,
-            peek: Peek::default(),
+            peek,
             place: Place::Outside,
             below: 0,
             current: None,
@@ -225,7 +241,7 @@ impl<'b> Peeker<'b> {
         let fault = if repeated {
             Some(PeekFaultKind::Repeated)
         } else {
-            known_fault(known, seen, self.wire)
+            peek_fault::of_known(known, (seen.kind, seen.text.is_empty()), self.wire)
         };
         if let Some(kind) = fault {
             let at = if repeated {
@@ -531,44 +547,6 @@ impl Sink for Peeker<'_> {
             self.end(end);
         }
         Ok(())
-    }
-}
-
-/// What is wrong with the value of a known member, if anything.
-fn known_fault(known: Known, seen: &Seen, wire: Option<Wire>) -> Option<PeekFaultKind> {
-    let set = seen.kind != Kind::Null;
-    match known {
-        Known::Model if wire.is_none() && !set => None,
-        Known::Model => {
-            (seen.kind != Kind::String || seen.text.is_empty()).then_some(PeekFaultKind::NotText)
-        }
-        Known::Messages => (seen.kind != Kind::Array).then_some(PeekFaultKind::NotList),
-        Known::Stream | Known::AllowFallbacks => {
-            (set && !matches!(seen.kind, Kind::Bool(_))).then_some(PeekFaultKind::NotBool)
-        }
-        Known::PiiSubstitution => match seen.kind {
-            Kind::Null | Kind::Bool(false) => None,
-            Kind::Bool(true) => Some(PeekFaultKind::Promise),
-            _ => Some(PeekFaultKind::NotBool),
-        },
-        Known::PrivacyTier => {
-            let is_text = seen.kind == Kind::String && !seen.text.is_empty();
-            (set && !is_text).then_some(PeekFaultKind::NotText)
-        }
-        Known::System => (set && wire == Some(Wire::OpenAiChat))
-            .then_some(PeekFaultKind::WrongEndpoint(Wire::AnthropicMessages)),
-        Known::MaxCompletionTokens => (set && wire == Some(Wire::AnthropicMessages))
-            .then_some(PeekFaultKind::WrongEndpoint(Wire::OpenAiChat)),
-        Known::StreamOptions
-        | Known::MaxTokens
-        | Known::AnthropicBeta
-        | Known::Tools
-        | Known::Functions
-        | Known::Routing
-        | Known::PromptCacheKey
-        | Known::User
-        | Known::Metadata
-        | Known::N => None,
     }
 }
 

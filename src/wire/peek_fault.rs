@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::wire::kind::Wire;
+use crate::wire::known::{Kind, Known};
 
 /// Why a body cannot be routed: a 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,5 +114,45 @@ impl From<JsonError> for PeekFault {
             param: None,
             at: error.at,
         }
+    }
+}
+
+/// What is wrong with the value of a known member, if anything. `is_empty` is asked of texts alone.
+pub(super) fn of_known(
+    known: Known,
+    (kind, is_empty): (Kind, bool),
+    wire: Option<Wire>,
+) -> Option<PeekFaultKind> {
+    let set = kind != Kind::Null;
+    match known {
+        Known::Model if wire.is_none() && !set => None,
+        Known::Model => (kind != Kind::String || is_empty).then_some(PeekFaultKind::NotText),
+        Known::Messages => (kind != Kind::Array).then_some(PeekFaultKind::NotList),
+        Known::Stream | Known::AllowFallbacks => {
+            (set && !matches!(kind, Kind::Bool(_))).then_some(PeekFaultKind::NotBool)
+        }
+        Known::PiiSubstitution => match kind {
+            Kind::Null | Kind::Bool(false) => None,
+            Kind::Bool(true) => Some(PeekFaultKind::Promise),
+            _ => Some(PeekFaultKind::NotBool),
+        },
+        Known::PrivacyTier => {
+            let is_text = kind == Kind::String && !is_empty;
+            (set && !is_text).then_some(PeekFaultKind::NotText)
+        }
+        Known::System => (set && wire == Some(Wire::OpenAiChat))
+            .then_some(PeekFaultKind::WrongEndpoint(Wire::AnthropicMessages)),
+        Known::MaxCompletionTokens => (set && wire == Some(Wire::AnthropicMessages))
+            .then_some(PeekFaultKind::WrongEndpoint(Wire::OpenAiChat)),
+        Known::StreamOptions
+        | Known::MaxTokens
+        | Known::AnthropicBeta
+        | Known::Tools
+        | Known::Functions
+        | Known::Routing
+        | Known::PromptCacheKey
+        | Known::User
+        | Known::Metadata
+        | Known::N => None,
     }
 }

@@ -15,8 +15,8 @@ fn p9_take_gives_the_last_one_put_first() {
         let (second, _far_second) = pair().await;
         let ports = [first.local(), second.local()];
         let mut pool = Pool::new(8, 1_000);
-        pool.put(3, first, now());
-        pool.put(3, second, now());
+        pool.put(3, Box::new(first), now());
+        pool.put(3, Box::new(second), now());
         assert_eq!(pool.idle(3), 2);
         assert!(pool.take(4, now()).is_none());
         let taken = pool.take(3, now()).expect("warm");
@@ -35,10 +35,10 @@ fn p9_take_after_peer_closed_sent_bytes_or_reset_discards() {
         let (good, mut far_good) = pair().await;
         // Both ends: connections to different places may have one local port.
         let ends = (good.local(), good.peer());
-        pool.put(0, good, now());
+        pool.put(0, Box::new(good), now());
         for way in 0..3 {
             let (near, mut far) = pair().await;
-            pool.put(0, near, now());
+            pool.put(0, Box::new(near), now());
             let _far = match way {
                 0 => {
                     drop(far);
@@ -73,16 +73,16 @@ fn p9_take_in_the_turn_of_the_put_looks_at_the_socket_or_takes_another() {
         let (near, mut far) = pair().await;
         say(&mut far, b"unasked").await;
         until(|| !near.is_clean_idle()).await;
-        pool.put(0, near, now());
+        pool.put(0, Box::new(near), now());
         assert!(pool.take(0, now()).is_none());
         assert_eq!(pool.counts().stale, 1);
 
         let (heard, _far_heard) = pair().await;
         let port = heard.local();
-        pool.put(0, heard, now());
+        pool.put(0, Box::new(heard), now());
         crate::net::timer::sleep(2).await;
         let (fresh, _far_fresh) = pair().await;
-        pool.put(0, fresh, now());
+        pool.put(0, Box::new(fresh), now());
         assert_eq!(pool.take(0, now()).expect("the one below").local(), port);
         assert!(pool.take(0, now()).is_some(), "looked at, and good");
     });
@@ -98,7 +98,7 @@ fn put_with_read_pending_is_refused() {
                 .await
                 .is_none()
         );
-        pool.put(0, reading, now());
+        pool.put(0, Box::new(reading), now());
         assert_eq!((pool.idle(0), pool.counts().stale), (0, 1));
     });
 }
@@ -110,8 +110,8 @@ fn take_and_reap_after_the_idle_timeout_close() {
         let begun = now();
         let (old, mut far_old) = pair().await;
         let (young, _far_young) = pair().await;
-        pool.put(0, old, begun);
-        pool.put(0, young, begun.plus_ms(600));
+        pool.put(0, Box::new(old), begun);
+        pool.put(0, Box::new(young), begun.plus_ms(600));
         pool.reap(begun.plus_ms(999));
         assert_eq!(pool.idle(0), 2);
         pool.reap(begun.plus_ms(1_000));
@@ -129,7 +129,7 @@ fn put_past_the_cap_closes_the_oldest() {
         let mut fars = Vec::new();
         for _ in 0..3 {
             let (near, far) = pair().await;
-            pool.put(0, near, now());
+            pool.put(0, Box::new(near), now());
             fars.push(far);
         }
         assert_eq!((pool.idle(0), pool.counts().overflowed), (2, 1));
@@ -139,7 +139,7 @@ fn put_past_the_cap_closes_the_oldest() {
         assert_eq!(pool.counts().idle, 0);
         let (near, _far) = pair().await;
         let mut none = Pool::new(0, 60_000);
-        none.put(0, near, now());
+        none.put(0, Box::new(near), now());
         assert!(none.take(0, now()).is_none());
     });
 }

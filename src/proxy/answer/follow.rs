@@ -22,7 +22,7 @@ impl<'w> Delivery<'_, 'w> {
     pub(super) async fn follow(
         mut self,
         client: &mut Client<'_>,
-        upstream: Upstream,
+        upstream: Box<Upstream>,
         success: bool,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
