@@ -54,6 +54,19 @@ impl Instant {
         Self(nanos)
     }
 
+    /// Milliseconds since 1970: those of the wall clock at the first call, and what has passed since.
+    /// Later points never have less, whatever the wall clock is set to meanwhile.
+    #[must_use]
+    pub fn unix_ms(self) -> u64 {
+        static BASE: OnceLock<u64> = OnceLock::new();
+        #[cfg(any(test, feature = "sim"))]
+        if world::current().is_some() {
+            return SIM_UNIX_MS + self.0 / NANOS_PER_MS;
+        }
+        let base = *BASE.get_or_init(|| unix_millis().saturating_sub(now().0 / NANOS_PER_MS));
+        base.saturating_add(self.0 / NANOS_PER_MS)
+    }
+
     /// The same point for the runtime's timers. Points further than a year on become one year on:
     /// the timer wheel refuses what lies past two.
     pub(super) fn to_runtime(self) -> monoio::time::Instant {
@@ -88,7 +101,7 @@ pub fn unix_millis() -> u64 {
 fn since_epoch() -> Duration {
     #[cfg(any(test, feature = "sim"))]
     if let Some(world) = world::current() {
-        return Duration::from_secs(1_700_000_000) + Duration::from_nanos(world.now());
+        return Duration::from_millis(SIM_UNIX_MS) + Duration::from_nanos(world.now());
     }
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -100,6 +113,9 @@ fn base() -> std::time::Instant {
     *BASE.get_or_init(std::time::Instant::now)
 }
 
+/// When simulated worlds begin.
+#[cfg(any(test, feature = "sim"))]
+const SIM_UNIX_MS: u64 = 1_700_000_000_000;
 const NANOS_PER_MS: u64 = 1_000_000;
 const NANOS_PER_YEAR: u64 = 365 * 24 * 3600 * 1_000_000_000;
 

@@ -9,6 +9,7 @@
 
 use core::cell::RefCell;
 
+use crate::net::clock::Instant;
 #[cfg(any(test, feature = "sim"))]
 use crate::net::sim::{chance::Chance, world};
 
@@ -22,10 +23,14 @@ struct Block {
     used: usize,
 }
 
-/// 128 random bits.
+/// An id: 48 bits of the milliseconds since 1970 at `now`, then 80 random ones. So later ids are
+/// larger, and whoever keeps them in their order appends.
 #[must_use]
-pub fn id() -> u128 {
-    u128::from_ne_bytes(draw())
+pub fn id(now: Instant) -> u128 {
+    let random: [u8; RANDOM_BYTES] = draw();
+    let mut bytes = [0; size_of::<u128>()];
+    bytes[size_of::<u128>() - RANDOM_BYTES..].copy_from_slice(&random);
+    u128::from(now.unix_ms()) << (8 * RANDOM_BYTES) | u128::from_be_bytes(bytes)
 }
 
 /// 64 random bits.
@@ -60,13 +65,21 @@ fn draw<const N: usize>() -> [u8; N] {
     })
 }
 
-/// 32 ids a system call.
+/// Random bytes of an id.
+const RANDOM_BYTES: usize = 10;
+/// 51 ids a system call.
 const BLOCK_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use super::{id, probe, word};
     use std::collections::HashSet;
+
+    use super::{probe, word};
+    use crate::net::clock::{self, Instant};
+
+    fn id() -> u128 {
+        super::id(clock::now())
+    }
 
     #[test]
     fn ids_over_many_blocks_are_all_different() {
@@ -83,5 +96,22 @@ mod tests {
     fn ids_of_two_threads_differ() {
         let other = std::thread::spawn(id).join().expect("thread ran");
         assert_ne!(other, id());
+    }
+
+    #[test]
+    fn ids_begin_with_their_milliseconds_and_stand_in_their_order() {
+        let first = clock::now();
+        let ids: Vec<u128> = (0..200).map(|ms| super::id(first.plus_ms(ms))).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        let ms: Vec<u128> = ids.iter().map(|id| id >> 80).collect();
+        let base = u128::from(first.unix_ms());
+        assert_eq!(ms, (base..base + 200).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn ids_of_one_moment_differ_in_eighty_bits() {
+        let ids: Vec<u128> = (0..1_000).map(|_| super::id(Instant::default())).collect();
+        let differ = ids.iter().fold(0, |bits, id| bits | (id ^ ids[0]));
+        assert_eq!(differ, (1 << 80) - 1);
     }
 }

@@ -154,11 +154,12 @@ async fn after_panic(client: &mut Client<'_>, worker: &Worker, record: &mut Exch
 
 /// Refuses a head that is malformed, too large or too slow. Its wire is not known.
 async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<HeadFault>) -> Next {
+    let now = clock::now();
     let mut record = Exchange {
-        id: random::id(),
+        id: random::id(now),
+        started_at: now.as_nanos(),
         ..Exchange::default()
     };
-    record.started_at = clock::now().as_nanos();
     let anthropic = memchr::memmem::find(&client.input, b"/messages").is_some();
     let wire = exchange::default_wire(anthropic);
     let voice = voice(wire, record.id, worker);

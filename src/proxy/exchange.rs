@@ -43,7 +43,7 @@ pub async fn run<'w>(
     last: bool,
     exchange: &mut Exchange,
 ) -> Step<'w> {
-    exchange.id = random::id();
+    exchange.id = random::id(read.ended);
     exchange.started_at = read.started.as_nanos();
     exchange.request_at = read.ended.as_nanos();
     worker.shared.retries.count_request(read.ended);

@@ -42,7 +42,7 @@ impl Lender {
         let mut lender = Self {
             material: said.material,
             pool: said.pool,
-            replica: format!("{:032x}", random::id()),
+            replica: format!("{:016x}{:016x}", random::word(), random::word()),
             notices: None,
             followed: Vec::new(),
             first: None,
