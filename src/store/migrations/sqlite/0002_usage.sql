@@ -21,8 +21,8 @@ CREATE TABLE usage (
     record         TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX usage_by_time ON usage (time, id);
-CREATE INDEX usage_by_tenant ON usage (tenant, time, id);
+CREATE INDEX usage_by_time ON usage (time);
+CREATE INDEX usage_by_tenant ON usage (tenant, time);
 
 CREATE TABLE spent (
     day    INTEGER NOT NULL,
