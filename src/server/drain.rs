@@ -51,6 +51,7 @@ impl Drainer {
             self.tell(&drained, &mut is_failing);
             match drained {
                 Ok(true) => {}
+                // A batch for each gathering: many small ones, each brought to the disk, cost more.
                 Ok(false) => {
                     self.figures.written.notified().await;
                     sleep(GATHER).await;
@@ -60,7 +61,7 @@ impl Drainer {
         }
     }
 
-    /// Adds one batch to the store; whether there was any.
+    /// Adds one batch to the store; whether there is more.
     async fn drain(&mut self, store: &Store) -> Result<bool, StoreError> {
         let (folder, place) = (self.folder.clone(), self.place);
         let mut batch = core::mem::take(&mut self.batch);
@@ -71,10 +72,13 @@ impl Drainer {
         let read = read.await.map_err(|_| StoreError::down("was given up"))?;
         let unread = |error| StoreError::down(format!("the journal cannot be read: {error}"));
         let batch = read.map_err(unread)?;
-        let (count, next) = (batch.records().len(), batch.next);
+        let (count, next, has_more) = (batch.records().len(), batch.next, batch.has_more);
         let mut added = 0;
         if count > 0 {
             (self.batch, added) = store.add_usage(batch).await?;
+        }
+        if !has_more {
+            self.batch = Batch::default();
         }
         if added < count {
             let unread = count - added;
@@ -88,7 +92,7 @@ impl Drainer {
         self.figures
             .drained
             .fetch_add(added as u64, Ordering::Relaxed);
-        Ok(count > 0)
+        Ok(has_more)
     }
 
     async fn moved(&mut self, next: Place) -> Result<(), StoreError> {

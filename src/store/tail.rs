@@ -32,6 +32,8 @@ pub struct Batch {
     payloads: Vec<Range<usize>>,
     /// The place behind them.
     pub next: Place,
+    /// More was there than was read.
+    pub has_more: bool,
 }
 
 impl Batch {
@@ -98,6 +100,7 @@ impl Place {
 /// The folder or a segment cannot be read.
 pub fn read_on(folder: &Path, from: Place, bytes_max: usize, batch: &mut Batch) -> io::Result<()> {
     batch.payloads.clear();
+    batch.has_more = false;
     batch.next = from;
     // Segments first: what is appended to one that has a successor was there when it was read.
     let segments = list(folder)?;
@@ -116,6 +119,8 @@ pub fn read_on(folder: &Path, from: Place, bytes_max: usize, batch: &mut Batch) 
             let end = batch.note(length);
             if end > 0 {
                 batch.next.offset += end as u64;
+                let is_last = segments.back().is_none_or(|last| last == segment);
+                batch.has_more = length == bytes_max || !is_last;
                 return Ok(());
             }
             if length < bytes_max {
@@ -181,6 +186,8 @@ mod tests {
             if batch.records().len() == 0 {
                 return (found, place);
             }
+            let left = list(folder).unwrap().back().unwrap().number > place.number;
+            assert!(batch.has_more || !left, "{place:?}");
             let texts = batch.records().map(<[u8]>::to_vec).map(String::from_utf8);
             found.extend(texts.map(Result::unwrap));
         }
