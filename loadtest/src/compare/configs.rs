@@ -125,7 +125,7 @@ pub fn governed(port: u16, mock: u16, dir: &Path, database: &Path) -> String {
          base_url = \"http://127.0.0.1:{mock}\"\nkey = \"none\"\n{stated}\n\
          [[model]]\nid = \"{OPENAI}\"\n{openai}\n[[model]]\nid = \"{ANTHROPIC}\"\n{anthropic}\n\
          [[tenant]]\nname = \"load\"\nresidency = {{ jurisdictions = [\"CA\", \"US\"] }}\n\
-         requests_per_minute = {MUCH}\ntokens_per_minute = {MUCH}\nconcurrent = {MUCH}\n\
+         requests_per_minute = {RATE}\ntokens_per_minute = {RATE}\nconcurrent = {MUCH}\n\
          budget_day = {MUCH}\nbudget_month = {MUCH}\n\n\
          [prices.\"openai-mock/*\"]\n{price}\n[prices.\"anthropic-mock/*\"]\n{price}"
     )
@@ -140,19 +140,21 @@ pub fn governed_key(database: &Path) -> Vec<String> {
         "--store".to_owned(),
         format!("sqlite:{}", database.display()),
     ]);
-    for bound in [
-        "requests-per-minute",
-        "tokens-per-minute",
-        "concurrent",
-        "budget-day",
-        "budget-month",
+    for (bound, much) in [
+        ("requests-per-minute", RATE),
+        ("tokens-per-minute", RATE),
+        ("concurrent", MUCH),
+        ("budget-day", MUCH),
+        ("budget-month", MUCH),
     ] {
-        args.extend([format!("--{bound}"), MUCH.to_string()]);
+        args.extend([format!("--{bound}"), much.to_string()]);
     }
     args
 }
 
-/// More than any load here uses up.
+/// More than any load here uses up, in a minute: one core alone brings two hundred million tokens through.
+const RATE: u64 = 1_000_000_000_000;
+/// The same of connections and dollars.
 const MUCH: u64 = 100_000_000;
 /// The model that goes to the OpenAI wire.
 pub const OPENAI: &str = "fast";
