@@ -185,6 +185,10 @@ impl Socket {
     /// How many bytes the peer's side has acknowledged since the connection began; unknown on a Unix
     /// socket.
     pub(super) fn acknowledged(&self) -> Option<u64> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(end) = self.simulated() {
+            return Some(end.acknowledged());
+        }
         let mut info = [0u64; TCP_INFO_WORDS];
         let mut size = TCP_INFO_BYTES;
         // SAFETY: `fd` is open while `self.keeper` lives, and the kernel writes at most `size` bytes

@@ -295,9 +295,10 @@ async fn write_or_expire(
 
 /// Tells a client that takes what is written slowly from one that takes nothing.
 ///
-/// A write that waits looks twice within the stall time at what the client's side has acknowledged,
-/// and asks the kernel for it only then: almost no write waits so long. The first look can tell
-/// nothing yet.
+/// A write that waits looks a few times within the stall time at what the client's side has
+/// acknowledged, and asks the kernel for it only then: almost no write waits so long. The first look
+/// only tells from where to count, so that a client is given up behind one and a quarter of the stall
+/// time at most, and never before its end.
 #[derive(Debug)]
 pub struct Taking {
     stall_ms: u64,
@@ -332,22 +333,51 @@ impl Taking {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         while deadline.poll_expired(cx).is_ready() {
-            let seen = reader.acknowledged();
-            let moved = self.seen.is_some() && seen != self.seen;
-            self.seen = seen;
-            self.idle_looks = if moved { 0 } else { self.idle_looks + 1 };
-            if u64::from(self.idle_looks) >= LOOKS {
+            if self.is_stalled(reader.acknowledged()) {
                 return Poll::Ready(());
             }
             deadline.set_in(self.stall_ms.div_ceil(LOOKS));
         }
         Poll::Pending
     }
+
+    /// Takes in a look; says whether nothing has moved for the stall time. Where nobody knows what
+    /// was acknowledged, that is the time of the whole write.
+    fn is_stalled(&mut self, acknowledged: Option<u64>) -> bool {
+        let moved = acknowledged.is_some() && acknowledged != self.seen;
+        self.seen = acknowledged;
+        self.idle_looks = if moved { 0 } else { self.idle_looks + 1 };
+        u64::from(self.idle_looks) >= LOOKS
+    }
 }
 
 /// A large answer goes out in parts of this size: those that were taken are counted.
 const SEND_BYTES: usize = 256 * KIB;
 /// Looks at a write within the stall time.
-const LOOKS: u64 = 2;
+const LOOKS: u64 = 4;
 /// Between two looks for the end of a client that has sent more than is read.
 const LOOK_MS: u64 = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::{LOOKS, Taking};
+
+    #[test]
+    fn a_client_is_given_up_when_nothing_has_moved_for_the_whole_stall_time() {
+        let looks = usize::try_from(LOOKS).unwrap();
+        let given_up = |acknowledged: &[Option<u64>]| {
+            let mut taking = Taking::new(1_000);
+            let mut looked = acknowledged.iter();
+            looked.position(|seen| taking.is_stalled(*seen))
+        };
+        // The first look is no silence yet: what was taken before it is not known.
+        assert_eq!(given_up(&vec![Some(7); looks]), None);
+        assert_eq!(given_up(&vec![Some(7); looks + 1]), Some(looks));
+        // Who takes a little before each end is never given up.
+        let slow: Vec<_> = (0..9).flat_map(|at| vec![Some(at); looks]).collect();
+        assert_eq!(given_up(&slow), None);
+        let then_nothing = [slow, vec![Some(8)]].concat();
+        assert_eq!(given_up(&then_nothing), Some(then_nothing.len() - 1));
+        assert_eq!(given_up(&vec![None; looks]), Some(looks - 1));
+    }
+}

@@ -41,6 +41,8 @@ struct Pipe {
     /// Bytes before the latest slice that was written, where not all of them were read: a read may
     /// end there.
     seam: Cell<usize>,
+    /// All that was read.
+    taken: Cell<u64>,
     /// Nothing more is written.
     is_ended: Cell<bool>,
     /// Nobody reads any more.
@@ -103,6 +105,7 @@ impl Pipe {
             bytes: RefCell::default(),
             room,
             seam: Cell::new(0),
+            taken: Cell::new(0),
             is_ended: Cell::new(false),
             is_deaf: Cell::new(false),
             is_shut: Cell::new(false),
@@ -157,6 +160,7 @@ impl Pipe {
         taken.extend_from_slice(two.get(..count - from_one).unwrap_or_default());
         bytes.drain(..count);
         self.seam.set(self.seam.get().saturating_sub(count));
+        self.taken.set(self.taken.get() + count as u64);
         drop(bytes);
         self.writer.take().into_iter().for_each(Waker::wake);
         Ok(taken)
@@ -295,6 +299,11 @@ impl End {
         self.note(taken.len());
         into.extend_from_slice(&taken);
         Ok(taken.len())
+    }
+
+    /// What the other side has read so far.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.outgoing.taken.get()
     }
 
     /// Bytes that a write would take now.
