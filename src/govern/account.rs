@@ -12,10 +12,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::govern::allowance::Allowance;
-use crate::govern::date;
 use crate::govern::lease::{Lease, Tag};
 use crate::govern::pool::Pool;
 use crate::govern::window::Window;
+use crate::http1::date::civil;
 
 /// The time, by both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -469,7 +469,7 @@ pub const fn day_of(unix_ms: u64) -> u64 {
 /// The month of a time in Unix milliseconds, since January 1970.
 #[must_use]
 pub const fn month_of(unix_ms: u64) -> u64 {
-    let (year, month, _) = date::civil(day_of(unix_ms));
+    let (year, month, _) = civil(day_of(unix_ms));
     (year - 1970) * 12 + month - 1
 }
 

@@ -1,6 +1,6 @@
 //! Times as operators write and read them: UTC, a day or a second, as RFC 3339 has them.
 
-use crate::http1::date;
+use crate::http1::date::civil;
 
 /// Unix milliseconds of `2027-01-31` (its first moment) or `2027-01-31T08:30:00Z`, from 1970 to 9999.
 #[must_use]
@@ -50,12 +50,6 @@ pub fn text(unix_ms: u64) -> String {
     let (hour, minute) = (second / 3_600, second / 60 % 60);
     let second = second % 60;
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Year, month and day of a day since 1970.
-#[must_use]
-pub const fn civil(days: u64) -> (u64, u64, u64) {
-    date::civil(days)
 }
 
 /// Days since 1970 of a day from then on.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use crate::govern::account::{Spent, day_of, month_of};
 use crate::govern::date;
+use crate::http1::date::civil;
 
 /// A charge, or the sum of some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Past {
     /// The first day that counts.
     #[must_use]
     pub const fn first_day(&self) -> u64 {
-        let (year, month, _) = date::civil(day_of(self.unix_ms));
+        let (year, month, _) = civil(day_of(self.unix_ms));
         date::days_before(year, month, 1)
     }
 

@@ -60,6 +60,7 @@ mod limits;
 mod manage;
 #[cfg(test)]
 mod policy;
+#[cfg(test)]
 mod quota;
 #[cfg(test)]
 mod relayed;

@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Instant;
 
-use ringway::govern::date::civil;
+use ringway::http1::date::civil;
 use ringway::wire::kind::Wire;
 use tempfile::TempDir;
 
