@@ -234,11 +234,15 @@ impl Case<'_> {
         };
         let rest = payload.get(common(wanted).max(common(&answer.payload))..);
         let rest = rest.unwrap_or_default().trim_ascii_start();
+        // The error event may begin as the one that did not come: it is looked at from its start.
+        let last = memchr::memmem::rfind(payload, b"\n\n").map_or(0, |at| at + 2);
+        let last = payload.get(last..).unwrap_or_default();
+        let begins =
+            |bytes: &[u8], start: &[u8]| bytes.starts_with(start) || start.starts_with(bytes);
         let told = self.ask.stream
-            && (ERROR_STARTS
+            && ERROR_STARTS
                 .iter()
-                .any(|start| rest.starts_with(start) || start.starts_with(rest)));
-        // The error event begins as the one that did not come: its difference lies inside.
+                .any(|start| begins(rest, start) || (!last.is_empty() && begins(last, start)));
         let inside = self.ask.stream && memchr::memmem::find(payload, b"\"error\"").is_some();
         let is_garbage = matches!(served.deed, Deed::Garble(_))
             && (GARBAGE.starts_with(rest) || memchr::memmem::find(rest, GARBAGE).is_some());
