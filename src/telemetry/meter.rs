@@ -205,7 +205,9 @@ impl Meter {
                 *count += 1;
             }
         }
-        self.counters.cost_nanos += exchange.cost_nanos.unwrap_or(0);
+        // A cost is as large as the figures that a provider makes up.
+        let cost = exchange.cost_nanos.unwrap_or(0);
+        self.counters.cost_nanos = self.counters.cost_nanos.saturating_add(cost);
         let (Some(provider), Some(client), Some(upstream)) = (
             exchange.provider,
             exchange.client_wire,
@@ -377,7 +379,7 @@ impl Counters {
         for (sum, count) in self.limited.iter_mut().zip(other.limited) {
             *sum += count;
         }
-        self.cost_nanos += other.cost_nanos;
+        self.cost_nanos = self.cost_nanos.saturating_add(other.cost_nanos);
     }
 }
 
@@ -435,6 +437,22 @@ mod tests {
         assert_eq!(one.series[0].1.input_tokens.sum(), 20);
         let durations: Vec<_> = one.series[0].1.duration_us.up_to_edges().collect();
         assert_eq!(durations[..2], [("0.001", 0), ("0.005", 2)]);
+    }
+
+    #[test]
+    fn a_cost_by_figures_that_a_provider_made_up_is_counted_to_the_bound_and_no_further() {
+        let dear = Exchange {
+            cost_nanos: Some(u64::MAX),
+            ..exchange("a")
+        };
+        let (mut one, mut two) = (Meter::default(), Meter::default());
+        for meter in [&mut one, &mut two] {
+            meter.settle(&dear);
+            meter.settle(&dear);
+        }
+        one.merge(&two);
+        assert_eq!(one.counters.cost_nanos, u64::MAX);
+        assert_eq!(one.ends[0].count, 4);
     }
 
     #[test]
