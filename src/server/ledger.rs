@@ -204,7 +204,8 @@ impl Ledger {
             let flushed = flusher.ended(last);
             self.flushed(flushed, taken.is_empty());
             if last || (synced.elapsed() >= self.flush && !flusher.is_busy) {
-                let result = flusher.begin(&mut self.journal);
+                let result = self.find_again();
+                let result = result.and_then(|()| flusher.begin(&mut self.journal));
                 self.flushed(result.err().map(|error| (Vec::new(), Err(error))), false);
                 synced = Instant::now();
             }
@@ -215,6 +216,22 @@ impl Ledger {
                 return;
             }
         }
+    }
+
+    /// Goes on in another file where somebody has removed the one that is appended to.
+    fn find_again(&mut self) -> io::Result<()> {
+        if let Some(lost) = self.journal.find_again()? {
+            let bytes = self.journal.bytes();
+            self.figures.journal_bytes.store(bytes, Ordering::Relaxed);
+            self.figures
+                .expired_bytes
+                .fetch_add(lost, Ordering::Relaxed);
+            self.notices.say(format!(
+                "usage journal: its file was removed; what it held is in a new one, and {lost} bytes of \
+                 older ones are gone"
+            ));
+        }
+        Ok(())
     }
 
     /// Takes what came of a flush; `is_written`: nothing else is wrong.

@@ -11,12 +11,14 @@
 //! Invariants:
 //! - what [`Journal::append`] says was written are whole frames, also when the disk filled amid them;
 //! - segments together hold at most `bytes_max`, give or take what tore;
+//! - what was appended to a file that somebody has removed is not lost with it: see
+//!   [`Journal::find_again`];
 //! - files are their owner's alone (0600, the folder 0700).
 
 use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::govern::journal::{Frames, whole_length};
@@ -27,7 +29,7 @@ use crate::limits::{KIB, MIB};
 pub struct Journal {
     folder: PathBuf,
     /// Held for as long as the journal is open.
-    _lock: File,
+    lock: File,
     active: File,
     /// Oldest first; the last one is appended to. Never empty.
     segments: VecDeque<Segment>,
@@ -37,6 +39,8 @@ pub struct Journal {
     is_dirty: bool,
     /// Segments with such bytes that are not appended to any more.
     rolled: Vec<File>,
+    /// Nobody would find what is appended: its file is gone, and there is no other one yet.
+    is_gone: bool,
 }
 
 /// One file of the journal.
@@ -67,26 +71,23 @@ impl Journal {
             .recursive(true)
             .mode(0o700)
             .create(folder)?;
-        let lock = options().create(true).open(folder.join("lock"))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::other("another process writes to it"),
-            TryLockError::Error(error) => error,
-        })?;
+        let lock = lock(folder)?;
         let mut segments = list(folder)?;
         let last = segments.pop_back();
         let last = last.map(|last| mend(folder, last)).transpose()?;
         let (last, torn_bytes) = last.unwrap_or_default();
         segments.push_back(last);
-        let active = options().create(true).open(path(folder, last.number))?;
+        let active = open_active(folder, last.number)?;
         sync_folder(folder)?;
         let journal = Self {
             folder: folder.to_owned(),
-            _lock: lock,
+            lock,
             active,
             segments,
             bytes_max,
             is_dirty: false,
             rolled: Vec::new(),
+            is_gone: false,
         };
         let found = Found {
             bytes: journal.bytes(),
@@ -128,6 +129,9 @@ impl Journal {
 
     /// Appends whole frames. How much of them was written, whole frames again, and why no more.
     pub fn append(&mut self, frames: &[u8]) -> (usize, io::Result<()>) {
+        if self.is_gone {
+            return (0, Err(io::ErrorKind::NotFound.into()));
+        }
         let segment_max = (self.bytes_max / SEGMENTS_MIN).clamp(64 * KIB as u64, 8 * MIB as u64);
         if self.active_length() >= segment_max
             && let Err(error) = self.roll()
@@ -158,6 +162,45 @@ impl Journal {
             }
         }
         (whole, result)
+    }
+
+    /// Sees to it that what was appended can be found. Where somebody has removed the file that is
+    /// appended to, another one is made with what it held; where the folder is gone, nothing is appended
+    /// until there is one again. Gives how many bytes of older segments went; `None`: nothing was amiss.
+    ///
+    /// # Errors
+    /// The folder is gone, or nothing can be made in it.
+    pub fn find_again(&mut self) -> io::Result<Option<u64>> {
+        if !self.is_gone && !self.is_dirty {
+            return Ok(None);
+        }
+        let last = self.segments.back().copied().unwrap_or_default();
+        self.is_gone = !is_at(&self.active, &path(&self.folder, last.number))?;
+        if !self.is_gone {
+            return Ok(None);
+        }
+        let there = list(&self.folder)?;
+        let lock = relock(&self.folder, &self.lock)?;
+        let number = last.number.max(there.back().map_or(0, |last| last.number)) + 1;
+        let mut kept = vec![0; usize::try_from(last.length).unwrap_or(0)];
+        self.active.read_exact_at(&mut kept, 0)?;
+        let mut next = open_active(&self.folder, number)?;
+        if let Err(error) = next.write_all(&kept) {
+            let _ = fs::remove_file(path(&self.folder, number));
+            return Err(error);
+        }
+        let before = self.bytes() - last.length;
+        let is_there = |number| there.iter().any(|segment| segment.number == number);
+        self.segments
+            .retain(|segment| segment.number != last.number && is_there(segment.number));
+        let lost = before - self.bytes();
+        self.segments.push_back(Segment { number, ..last });
+        self.active = next;
+        if let Some(lock) = lock {
+            self.lock = lock;
+        }
+        (self.is_gone, self.is_dirty) = (false, true);
+        Ok(Some(lost))
     }
 
     /// Files with bytes that are to be brought to the disk, for whoever does that now.
@@ -215,7 +258,6 @@ impl Journal {
     /// # Errors
     /// The file system's own.
     pub fn read(&self, segment: Segment, from: u64, most: usize) -> io::Result<Vec<u8>> {
-        use std::os::unix::fs::FileExt;
         let left = usize::try_from(segment.length.saturating_sub(from)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; left.min(most)];
         let file = File::open(path(&self.folder, segment.number))?;
@@ -230,7 +272,7 @@ impl Journal {
     /// Begins a new segment.
     fn roll(&mut self) -> io::Result<()> {
         let number = self.segments.back().map_or(0, |last| last.number + 1);
-        let next = options().create(true).open(path(&self.folder, number))?;
+        let next = open_active(&self.folder, number)?;
         let before = core::mem::replace(&mut self.active, next);
         if core::mem::take(&mut self.is_dirty) {
             self.rolled.push(before);
@@ -306,6 +348,40 @@ pub fn sync(folder: &Path, files: &[File]) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Keeps other processes from writing to a folder.
+fn lock(folder: &Path) -> io::Result<File> {
+    let lock = options().create(true).open(folder.join(LOCK))?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => io::Error::other("another process writes to it"),
+        TryLockError::Error(error) => error,
+    })?;
+    Ok(lock)
+}
+
+/// Another lock where the one that is held no longer lies in the folder.
+fn relock(folder: &Path, held: &File) -> io::Result<Option<File>> {
+    match is_at(held, &folder.join(LOCK))? {
+        true => Ok(None),
+        false => lock(folder).map(Some),
+    }
+}
+
+/// Whether an open file is the one that lies there.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the file that is appended to, or makes it.
+fn open_active(folder: &Path, number: u64) -> io::Result<File> {
+    let mut options = options();
+    options.read(true).create(true).open(path(folder, number))
+}
+
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.append(true).mode(0o600);
@@ -317,6 +393,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// The file that the process which writes holds.
+const LOCK: &str = "lock";
 /// How segments' names end.
 const ENDING: &str = ".usage";
 /// A journal that is full has at least so many segments: removing one frees so much of it.

@@ -101,3 +101,57 @@ fn segments_are_begun_and_removed_and_a_bound_is_told() {
     write(&mut journal, "on");
     assert_eq!(payloads(place.path()), ["on"]);
 }
+
+/// Removed, the segments too or by themselves; before the one that is appended to stands another one.
+#[test]
+fn p26_what_was_appended_to_a_file_that_somebody_removed_is_found_in_the_next_one() {
+    let place = tempfile::tempdir().unwrap();
+    for (name, removes_folder) in [("folder", true), ("file", false)] {
+        let folder = place.path().join(name);
+        let (mut journal, _) = Journal::open(&folder, 200 * KIB as u64).unwrap();
+        while journal.is_active(0) {
+            write(&mut journal, &"x".repeat(8_000));
+        }
+        let older = journal.bytes() - 8_012;
+        write(&mut journal, "one");
+        assert_eq!(journal.find_again().unwrap(), None);
+        if removes_folder {
+            fs::remove_dir_all(&folder).unwrap();
+            write(&mut journal, "two");
+            for _ in 0..2 {
+                journal.find_again().unwrap_err();
+                let (written, refused) = journal.append(&frame("three"));
+                assert_eq!((written, refused.is_err()), (0, true));
+            }
+            fs::create_dir(&folder).unwrap();
+            assert_eq!(journal.find_again().unwrap(), Some(older));
+        } else {
+            fs::remove_file(folder.join("0000000000000001.usage")).unwrap();
+            write(&mut journal, "two");
+            assert_eq!(journal.find_again().unwrap(), Some(0));
+        }
+        write(&mut journal, "three");
+        assert_eq!(journal.find_again().unwrap(), None);
+        let found = payloads(&folder);
+        assert_eq!(found[found.len() - 3..], ["one", "two", "three"]);
+        let found: usize = found.iter().map(|payload| payload.len() + 12).sum();
+        assert_eq!(journal.bytes(), found as u64);
+        let second = Journal::open(&folder, MIB as u64).map(drop);
+        assert!(second.unwrap_err().to_string().contains("another process"));
+    }
+}
+
+#[test]
+fn p26_a_folder_that_comes_back_is_written_to_as_before() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, away) = (place.path().join("here"), place.path().join("away"));
+    let (mut journal, _) = Journal::open(&folder, MIB as u64).unwrap();
+    write(&mut journal, "one");
+    fs::rename(&folder, &away).unwrap();
+    journal.find_again().unwrap_err();
+    assert!(journal.append(&frame("two")).1.is_err());
+    fs::rename(&away, &folder).unwrap();
+    assert_eq!(journal.find_again().unwrap(), None);
+    write(&mut journal, "two");
+    assert_eq!(payloads(&folder), ["one", "two"]);
+}
