@@ -6,10 +6,11 @@ use std::collections::HashSet;
 use crate::govern::listing::{Listing, Page};
 use crate::govern::past::Charge;
 use crate::govern::tally::{Column, Sums, Tally, day_text};
+use crate::json::tape::Tape;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
 use crate::store::tail::Batch;
-use crate::store::usage_row::RowId;
+use crate::store::usage_row::{RowId, UsageRow};
 use crate::store::usage_sql::{self, Cell, Statement};
 use crate::store::{postgres_usage, sqlite_usage};
 
@@ -32,7 +33,7 @@ impl Store {
     /// A record by its id, of this tenant where one is said.
     ///
     /// # Errors
-    /// The store cannot be used.
+    /// The store cannot be used, or the row makes no sense.
     pub async fn usage_record(
         &self,
         id: RowId,
@@ -41,7 +42,13 @@ impl Store {
         let rows = self
             .select(usage_sql::one(id, tenant), READ_TIMEOUT)
             .await?;
-        Ok(rows.into_iter().flatten().next().and_then(Cell::text))
+        let record = rows.into_iter().flatten().next().and_then(Cell::text);
+        match record {
+            Some(record) if !UsageRow::is_whole(&record, id, &mut Tape::new()) => {
+                Err(StoreError::down("the row of this record makes no sense"))
+            }
+            record => Ok(record),
+        }
     }
 
     /// A page of records.
@@ -56,12 +63,18 @@ impl Store {
         rows.truncate(query.count);
         let mut page = Page::default();
         let mut last = None;
+        let mut tape = Tape::new();
         for row in rows {
             let Ok([time, id, record]) = <[Cell; 3]>::try_from(row) else {
                 continue;
             };
-            last = time.whole().zip(id.id());
-            page.records.extend(record.text());
+            let Some((time, id)) = time.whole().zip(id.id()) else {
+                continue;
+            };
+            last = Some((time, id));
+            let record = record.text();
+            let record = record.filter(|record| UsageRow::is_whole(record, id, &mut tape));
+            page.records.extend(record);
         }
         page.next = last.filter(|_| has_more);
         Ok(page)

@@ -114,6 +114,15 @@ impl<'r> UsageRow<'r> {
         })
     }
 
+    /// Whether a text is the record of this id, as others may read it; a hand may have edited its row.
+    #[must_use]
+    pub fn is_whole(record: &str, id: RowId, tape: &mut Tape) -> bool {
+        let read = tape.read(record.as_bytes(), RECORD_DEPTH_MAX, RECORD_BYTES_MAX);
+        let said = read.ok().and_then(|read| text_of(read, "id"));
+        let said = said.and_then(|said| id_of(said.as_bytes()));
+        said == Some(u128::from_be_bytes(id))
+    }
+
     /// What was charged, if anything was.
     #[must_use]
     pub fn charged(&self) -> Option<i64> {
@@ -262,6 +271,29 @@ mod tests {
             "{\"id\":\"0123456789abcdef0123456789abcdef\",\"time\":9223372036854775808}",
         ] {
             assert_eq!(read(none), None);
+        }
+    }
+
+    #[test]
+    fn a_record_is_whole_with_its_own_id_and_json_to_its_end() {
+        let whole = written(&Record {
+            id: 7,
+            ..Record::default()
+        });
+        let id = 7_u128.to_be_bytes();
+        let is_whole = |text: &str| UsageRow::is_whole(text, id, &mut Tape::new());
+        assert!(is_whole(&whole));
+        for edited in [
+            "",
+            "{}",
+            "[7]",
+            "{\"id\":7}",
+            whole.get(1..).unwrap(),
+            whole.get(..whole.len() - 1).unwrap(),
+            &whole.replace("\"attempts\":[", "\"attempts\":"),
+            &whole.replace("0007", "0008"),
+        ] {
+            assert!(!is_whole(edited), "{edited}");
         }
     }
 

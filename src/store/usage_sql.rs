@@ -118,6 +118,8 @@ impl Statement {
 pub fn page(filter: &Filter, behind: Option<(u64, RowId)>, count: usize) -> Statement {
     let mut statement = select("SELECT time, id, record".to_owned());
     statement.filter(filter);
+    // What a hand has edited may have no place to go on from.
+    statement.and("time >= 0 AND LENGTH(id) = 16", []);
     if let Some((time, id)) = behind {
         statement.and(
             "(time, id) < ($, $)",
@@ -246,8 +248,8 @@ mod tests {
         };
         let statement = page(&filter, Some((7, [1; 16])), 3);
         let text = "SELECT time, id, record FROM usage WHERE TRUE AND tenant = $1 AND \
-                    (model_asked = $2 OR model_sent = $3) AND time >= $4 AND (time, id) < ($5, $6) \
-                    ORDER BY time DESC, id DESC LIMIT 3";
+                    (model_asked = $2 OR model_sent = $3) AND time >= $4 AND time >= 0 AND \
+                    LENGTH(id) = 16 AND (time, id) < ($5, $6) ORDER BY time DESC, id DESC LIMIT 3";
         assert_eq!(statement.text, text);
         let model = Bound::Text("m".to_owned());
         let expected = [

@@ -587,6 +587,54 @@ fn p21_a_tenant_lists_its_own_records_page_by_page_and_operators_all() {
 }
 
 #[test]
+fn rows_that_were_edited_by_hand_are_left_out_of_lists_and_say_so_where_they_are_asked_for() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let one = managed(&database, &provider, "one");
+        let ids = Vec::from_iter(ask(&one, "k1", 7));
+        wait_drained(&one, 7);
+        let literal = |hex: &str| match kind {
+            Kind::Sqlite => format!("x'{hex}'"),
+            Kind::Postgres => format!("'\\x{hex}'::bytea"),
+        };
+        let edits = [
+            "record = 'none'".to_owned(),
+            "record = SUBSTR(record, 2)".to_owned(),
+            "record = REPLACE(record, '\"attempts\":[', '\"attempts\":')".to_owned(),
+            "record = REPLACE(record, '{\"id\":\"', '{\"id\":\"0')".to_owned(),
+            "time = -1".to_owned(),
+            format!("id = {}", literal("0102")),
+        ];
+        for (id, edit) in ids.iter().zip(&edits) {
+            database.edit(&format!(
+                "UPDATE usage SET {edit} WHERE id = {}",
+                literal(id)
+            ));
+        }
+        for limit in [1, 3, 100] {
+            let (mut found, mut place) = (Vec::new(), String::new());
+            loop {
+                let target = format!("/api/usage?limit={limit}{place}");
+                let (ids, next) = page(&get(&one, "k1", &target));
+                found.extend(ids);
+                let Some(next) = next else { break };
+                place = format!("&after={next}");
+            }
+            assert_eq!(found, [ids[6].clone()], "{kind:?} by {limit}");
+        }
+        // What its own journal does not have.
+        let two = managed(&database, &provider, "two");
+        for (id, edit) in ids.iter().zip(&edits).take(4) {
+            let target = format!("/api/usage/custody/{id}");
+            for answer in [get(&two, "k1", &target), manage(&two, &target)] {
+                assert_eq!(answer.status, 503, "{edit}: {}", answer.text());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_listing_says_which_parameter_is_wrong_in_the_clients_words() {
     let database = Database::new(Kind::Sqlite);
     let provider = Provider::answering(json(whole(WIRE)));
