@@ -83,7 +83,8 @@ const ABSENT: Refused<'static> = Refused::new(
     ErrorKind::NotFound,
     "no record with this id; it is the request id that the head of an answer tells",
     "no_record",
-);
+)
+.code("not_found");
 const BUSY: Refused<'static> = Refused::new(
     ErrorKind::Overloaded,
     "usage records cannot be looked up now; ask again",

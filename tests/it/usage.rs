@@ -307,6 +307,12 @@ fn p21_foreign_and_absent_records_look_alike() {
         };
         let foreign = strip(custody(&gateway, id, "key-2"));
         assert_eq!(foreign.0, 404, "{}", foreign.1);
+        // No word of a model: nobody asked for one.
+        assert!(
+            foreign.1.contains("\"code\":\"not_found\""),
+            "{}",
+            foreign.1
+        );
         assert_eq!(foreign, strip(custody(&gateway, &absent, "key-2")));
         for malformed in ["", "rw_", "x", "..%2f", &absent.to_uppercase()] {
             assert_eq!(
