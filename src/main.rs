@@ -111,8 +111,7 @@ fn demo(args: &DemoArgs) -> io::Result<Exit> {
 fn make_key(args: &KeyArgs) -> io::Result<Exit> {
     let mut random = [0; key::RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    key::run(args, &random, &mut io::stdout())?;
-    Ok(Exit::Done)
+    key::run(args, &random, &mut io::stdout(), &mut io::stderr())
 }
 
 fn manage_keys(args: &KeysArgs) -> io::Result<Exit> {

@@ -4,8 +4,9 @@
 
 use std::io::{self, Write};
 
-use crate::cli::KeyArgs;
+use crate::cli::{Exit, KeyArgs};
 use crate::config::read_key::TENANT;
+use crate::govern::key::check_tenant;
 use crate::json::write::escape_into;
 use crate::route::client_key::digest_of;
 
@@ -14,12 +15,26 @@ pub const RANDOM_BYTES: usize = 40;
 
 const _: () = assert!(RANDOM_BYTES * 5 >= 128);
 
-/// Prints a key made of these bytes, its digest, and the lines for the configuration.
-pub fn run(args: &KeyArgs, random: &[u8; RANDOM_BYTES], out: &mut impl Write) -> io::Result<()> {
+/// Prints a key made of these bytes, its digest, and the lines for the configuration; or to `errors`
+/// why it takes no such lines.
+///
+/// # Errors
+/// Nothing can be printed.
+pub fn run(
+    args: &KeyArgs,
+    random: &[u8; RANDOM_BYTES],
+    out: &mut impl Write,
+    errors: &mut impl Write,
+) -> io::Result<Exit> {
+    let name = args.tenant.as_deref().unwrap_or(TENANT);
+    if let Err(fault) = check_tenant(name) {
+        writeln!(errors, "--tenant: {}", fault.text)?;
+        return Ok(Exit::Refused);
+    }
     let key = key_of(random);
     let digest = hex(&digest_of(key.as_bytes()));
     let mut tenant = Vec::new();
-    escape_into(args.tenant.as_deref().unwrap_or(TENANT), &mut tenant);
+    escape_into(name, &mut tenant);
     let tenant = String::from_utf8_lossy(&tenant);
     writeln!(out, "key:    {key}")?;
     writeln!(out, "sha256: {digest}")?;
@@ -28,7 +43,8 @@ pub fn run(args: &KeyArgs, random: &[u8; RANDOM_BYTES], out: &mut impl Write) ->
         "\n# The key is shown this once. For the configuration:"
     )?;
     writeln!(out, "[[key]]\nsha256 = \"{digest}\"\ntenant = \"{tenant}\"")?;
-    out.flush()
+    out.flush()?;
+    Ok(Exit::Done)
 }
 
 /// `rw-` and one of 32 characters for each byte; none of them is taken for another.
@@ -49,7 +65,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{RANDOM_BYTES, key_of, run};
-    use crate::cli::KeyArgs;
+    use crate::cli::{Exit, KeyArgs};
     use crate::route::compile::tests::plan;
 
     #[test]
@@ -59,10 +75,11 @@ mod tests {
             *byte = u8::try_from(at * 7 % 256).unwrap();
         }
         let args = KeyArgs {
-            tenant: Some("a \"b\"\n".to_owned()),
+            tenant: Some("a \"b\"\\".to_owned()),
         };
-        let mut out = Vec::new();
-        run(&args, &random, &mut out).unwrap();
+        let (mut out, mut errors) = (Vec::new(), Vec::new());
+        let exit = run(&args, &random, &mut out, &mut errors).unwrap();
+        assert_eq!((exit, errors.len()), (Exit::Done, 0));
         let text = String::from_utf8(out).unwrap();
         let key = text
             .lines()
@@ -75,8 +92,21 @@ mod tests {
         let lines = format!("#{lines}");
         let provider = "[[provider]]\nname = \"a\"\nkind = \"openai\"\nkey = \"none\"\n";
         let plan = plan(&format!("{provider}{lines}"));
-        assert_eq!(&*plan.key(key.as_bytes()).unwrap().tenant.name, "a \"b\"\n");
+        assert_eq!(&*plan.key(key.as_bytes()).unwrap().tenant.name, "a \"b\"\\");
         assert!(!lines.contains(key));
+    }
+
+    #[test]
+    fn a_tenant_that_the_configuration_refuses_gets_no_key() {
+        for bad in ["", "a\n", "a\u{202e}", &"x".repeat(129)] {
+            let args = KeyArgs {
+                tenant: Some(bad.to_owned()),
+            };
+            let (mut out, mut errors) = (Vec::new(), Vec::new());
+            let exit = run(&args, &[0; RANDOM_BYTES], &mut out, &mut errors).unwrap();
+            assert_eq!((exit, out.len()), (Exit::Refused, 0), "{bad:?}");
+            assert!(errors.starts_with(b"--tenant: expected"));
+        }
     }
 
     #[test]

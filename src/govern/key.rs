@@ -7,6 +7,7 @@ use crate::govern::date;
 use crate::govern::document::{
     DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, check_text, fault, object, write_texts,
 };
+use crate::govern::record::is_masked;
 use crate::govern::residency::Residency;
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
@@ -136,6 +137,7 @@ impl Key {
         let mut object = object(&mut tape, text)?;
         let tenant = object.text("tenant", TENANT_BYTES_MAX)?;
         let tenant = tenant.ok_or_else(|| fault("tenant", "is missing"))?;
+        check_tenant(&tenant)?;
         let id = object.text("id", ID_BYTES_MAX)?;
         id.as_deref().map_or(Ok(()), check_id)?;
         let name = object.text("name", TENANT_BYTES_MAX)?;
@@ -295,19 +297,32 @@ impl Rules {
     }
 }
 
-/// Whether this can be a key's id: it stands in records, paths and command lines.
+/// Whether this can be a key's id: it stands in records, paths and command lines. Dots alone are taken
+/// out of a path by whoever sends it.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
+    let is_step = matches!(text, "." | "..");
+    (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain) && !is_step
 }
 
-/// Holds a tenant's name against what every place takes.
+/// Holds a tenant's name against what every place takes. Records are found by it, so that two tenants
+/// may not be the same there.
 ///
 /// # Errors
-/// It is empty, too long, or has control characters.
+/// It is empty, too long, or has characters that records show as another one.
 pub fn check_tenant(name: &str) -> Result<(), DocumentFault> {
-    check_text("tenant", name, TENANT_BYTES_MAX)
+    check_text("tenant", name, TENANT_BYTES_MAX)?;
+    match name.chars().find(|&c| is_masked(c)) {
+        Some(c) => {
+            let text = format!(
+                "expected text without {}, which turns its direction or ends its line",
+                c.escape_unicode()
+            );
+            Err(fault("tenant", text))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Holds a key's own name against what every place takes. It may be empty.

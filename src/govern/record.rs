@@ -347,7 +347,7 @@ fn cut_into(value: &[u8], out: &mut Vec<u8>) {
         match c {
             '"' => out.extend_from_slice(b"\\\""),
             '\\' => out.extend_from_slice(b"\\\\"),
-            c if c.is_control() || is_direction(c) => out.push(b'?'),
+            c if is_masked(c) => out.push(b'?'),
             c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
         if out.len() > end {
@@ -356,12 +356,15 @@ fn cut_into(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// What turns the direction of text or ends a line.
-const fn is_direction(c: char) -> bool {
-    matches!(
-        c,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    )
+/// Whether a character stands as `?` in records: it ends a line, moves a cursor or turns the direction
+/// of text. What records are found by holds none.
+#[must_use]
+pub fn is_masked(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 /// An id as 32 hexadecimal digits.

@@ -4,7 +4,7 @@ use crate::config::fault::{At, Faults, shown};
 use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as SaidTenant};
 use crate::govern::allowance::Allowance;
 use crate::govern::date;
-use crate::govern::key::{ID_BYTES_MAX, Key, Rules, TENANT_BYTES_MAX, Tenant, is_id};
+use crate::govern::key::{self, ID_BYTES_MAX, Key, Rules, Tenant, is_id};
 use crate::route::client_key::{Door, id_of};
 use crate::route::compile_policy::Known;
 use crate::route::prices::dollars;
@@ -109,9 +109,8 @@ fn texts(said: Vec<At<String>>) -> Vec<String> {
 }
 
 fn check_tenant(name: &At<String>, faults: &mut Faults) {
-    if name.value.len() > TENANT_BYTES_MAX {
-        let text = format!("expected a tenant of at most {TENANT_BYTES_MAX} bytes");
-        faults.push(&name.place, text);
+    if let Err(fault) = key::check_tenant(&name.value) {
+        faults.push(&name.place, fault.text);
     }
 }
 

@@ -77,7 +77,7 @@ fn names_and_ids_are_what_every_place_takes() {
     for good in ["a", "key_0123456789abcdef", "A.b-c"] {
         assert!(check_id(good).is_ok(), "{good}");
     }
-    for bad in ["", "a b", "a/b", "é", &"x".repeat(65)] {
+    for bad in ["", "a b", "a/b", "é", ".", "..", &"x".repeat(65)] {
         assert!(check_id(bad).is_err(), "{bad}");
     }
     assert!(check_tenant("Été & Co").is_ok() && check_name("").is_ok());

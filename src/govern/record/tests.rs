@@ -1,6 +1,8 @@
 use super::{Custody, Names, Record, Try, Whom, id_of};
 use crate::chat::usage::Usage;
+use crate::govern::key::{TENANT_BYTES_MAX, check_tenant};
 use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
+use crate::stride::STRIDE;
 use crate::wire::kind::Wire;
 use serde_json::{Value, json};
 
@@ -219,6 +221,26 @@ fn whom_a_try_was_at_is_the_same_written_before_and_then() {
         written(&Record::default(), &[], &[tried])
     });
     assert_eq!(first, second);
+}
+
+/// By each character of the planes that hold marks, and the longest names that are escaped.
+#[test]
+fn p21_no_two_names_that_a_tenant_may_have_are_one_in_records() {
+    let characters = ('\0'..='\u{33ff}').step_by(STRIDE);
+    let names = characters.map(|c| format!("a{c}b"));
+    let long = ["\"", "\\", "é", "漢"].map(|c| c.repeat(TENANT_BYTES_MAX / c.len()));
+    let (mut good, mut bad) = (0, 0);
+    for name in names.chain(long) {
+        let tenant = Some(name.as_bytes());
+        let record = Record {
+            tenant,
+            ..Record::default()
+        };
+        let is_same = written(&record, &[], &[]).1["tenant"] == *name;
+        assert_eq!(is_same, check_tenant(&name).is_ok(), "{name:?}");
+        *(if is_same { &mut good } else { &mut bad }) += 1;
+    }
+    assert!(good > 0 && bad > 0, "{good} {bad}");
 }
 
 #[test]

@@ -762,7 +762,8 @@ fn compile_of_keys_and_tenants_says_what_is_wrong_with_each_member() {
         key("2", "id = \"same\"\nmetadata = { team = 1 }\n"),
     );
     let three = key("3", "id = \"same\"\nexpires = 5\ntenant = \"t\"\n");
-    let tenants = "[[tenant]]\nname = \"t\"\n[[tenant]]\nname = \"t\"\n[[tenant]]\n";
+    let tenants = "[[tenant]]\nname = \"t\"\n[[tenant]]\nname = \"t\"\n[[tenant]]\n\
+                   [[tenant]]\nname = \"t\\u202e\"\n[[tenant]]\nname = \"t\\n\"\n";
     check(
         &format!("{A}{one}{two}{three}{tenants}"),
         &[
@@ -775,6 +776,10 @@ fn compile_of_keys_and_tenants_says_what_is_wrong_with_each_member() {
             "ringway.toml:16: key[2].expires: expected a string, found a whole number",
             "ringway.toml:21: tenant[1].name: the tenant stands here already",
             "ringway.toml:22: tenant[2]: `name` is missing; keys say it as `tenant`",
+            "ringway.toml:24: tenant[3].name: expected text without \\u{202e}, which turns its \
+             direction or ends its line",
+            "ringway.toml:26: tenant[4].name: expected 1 to 128 bytes of text without control \
+             characters",
         ],
     );
     check_warning(
