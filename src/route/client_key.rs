@@ -148,7 +148,9 @@ impl ClientKeys {
     #[must_use]
     pub fn new(keys: &[Key], tenants: &[SaidTenant], door: Door, numbers: &mut Numbers) -> Self {
         let live = || keys.iter().filter(|key| key.revoked_ms.is_none());
-        let mut names = live().map(|key| &key.tenant);
+        // What a tenant without a key left at a provider is still its own.
+        let said = tenants.iter().map(|tenant| &tenant.name);
+        let mut names = live().map(|key| &key.tenant).chain(said);
         let first = names.next();
         let shares = door != Door::Said && names.any(|name| Some(name) != first);
         let mut known: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(tenants.len());
@@ -388,6 +390,16 @@ mod tests {
             let key = keys.find(tenants[0].as_bytes()).unwrap();
             key.relay.as_ref().map(|words| words.join(" "))
         };
+        let beside = |name: &str, door| {
+            let tenant = Tenant {
+                name: name.into(),
+                ..Tenant::default()
+            };
+            let keys = ClientKeys::new(&[key("a")], &[tenant], door, &mut Numbers::default());
+            keys.find(b"a").unwrap().relay.is_some()
+        };
+        assert!(beside("b", Door::Stored), "b has no key any more");
+        assert!(!beside("a", Door::Stored) && !beside("b", Door::Said));
         assert_eq!(with(None, &["a", "b"], Door::Said), None);
         assert_eq!(with(None, &["a"], Door::Stored), None);
         assert_eq!(with(None, &["a", "b"], Door::Stored).unwrap(), "");

@@ -275,6 +275,17 @@ fn endpoints_with_state_want_leave_where_several_tenants_share_a_provider() {
             200,
             "nothing is left there"
         );
+        // Red's files outlast its keys.
+        for key in api(&gateway, "GET", "/api/keys?tenant=red", "").json()["keys"]
+            .as_array()
+            .unwrap()
+        {
+            let target = format!("/api/keys/{}", key["id"].as_str().unwrap());
+            assert_eq!(api(&gateway, "DELETE", &target, "").status, 200);
+        }
+        assert_eq!(relayed(&alone, "/v1/files").status, 403);
+        assert_eq!(api(&gateway, "DELETE", "/api/tenants/red", "").status, 200);
+        assert_eq!(relayed(&alone, "/v1/files").status, 200);
     }
 }
 
