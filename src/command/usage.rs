@@ -146,8 +146,17 @@ fn read(args: &UsageArgs, now_ms: u64) -> Result<(Filter, Vec<Column>), String> 
         return Err("--since: expected a moment before that of --until".to_owned());
     }
     let named = |name: &String| Column::ALL.iter().find(|(known, _)| known == name);
-    let columns = args.group_by.iter().filter_map(named);
-    Ok((filter, columns.map(|(_, column)| *column).collect()))
+    let mut columns = Vec::new();
+    for name in &args.group_by {
+        let Some((_, column)) = named(name) else {
+            continue;
+        };
+        if columns.contains(column) {
+            return Err(format!("--group-by: `{name}` stands twice"));
+        }
+        columns.push(*column);
+    }
+    Ok((filter, columns))
 }
 
 /// Milliseconds of `90s`, `15m`, `24h`, `7d`.
@@ -343,10 +352,18 @@ mod tests {
                 UsageArgs {
                     since: some("1s"),
                     until: some("1s"),
-                    journal,
+                    journal: journal.clone(),
                     ..UsageArgs::default()
                 },
                 "before that of --until",
+            ),
+            (
+                UsageArgs {
+                    group_by: ["day", "key", "day"].map(str::to_owned).to_vec(),
+                    journal,
+                    ..UsageArgs::default()
+                },
+                "--group-by: `day` stands twice",
             ),
         ] {
             let (exit, out, errors) = told(&args);
