@@ -83,13 +83,12 @@ impl Peek {
         self.kind(Known::AllowFallbacks) != Some(Kind::Bool(false))
     }
 
-    /// The output limit that the client sets, if it is a number.
+    /// The output limit that the client sets, if it is a number. Services differ in which of the two
+    /// names they know: of both the larger one counts.
     #[must_use]
     pub fn max_tokens(&self, body: &[u8]) -> Option<u64> {
-        let known = [Known::MaxCompletionTokens, Known::MaxTokens]
-            .into_iter()
-            .find(|&known| self.kind(known).is_some_and(|kind| kind != Kind::Null))?;
-        self.count(body, known)
+        let both = [Known::MaxCompletionTokens, Known::MaxTokens].into_iter();
+        both.filter_map(|known| self.count(body, known)).max()
     }
 
     /// How many answers the client asks for.

@@ -55,6 +55,13 @@ fn peek_counts_are_read_as_services_read_them() {
         (r#""n":1e400,"max_tokens":1e30,"#, Some(u64::MAX), u64::MAX),
         (r#""n":"3","max_tokens":"9","#, None, 1),
         (r#""n":[3],"max_tokens":{},"#, None, 1),
+        (r#""max_tokens":9,"max_completion_tokens":2,"#, Some(9), 1),
+        (r#""max_tokens":2,"max_completion_tokens":9,"#, Some(9), 1),
+        (
+            r#""max_tokens":2,"max_completion_tokens":null,"#,
+            Some(2),
+            1,
+        ),
     ] {
         let body = format!(r#"{{{said}"model":"m","messages":[1]}}"#);
         let peek = look(&body, C).unwrap();
