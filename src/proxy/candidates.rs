@@ -201,11 +201,14 @@ impl<'r, 'w> Candidates<'r, 'w> {
         self.left.retain(|left| left.place != lane.place);
     }
 
-    /// Whether the next look is at the same target with a credential that is well.
-    #[must_use]
-    pub fn may_rotate(&self, lane: Lane) -> bool {
+    /// Looks at a lane's target no more but with those credentials that may do where this one did
+    /// not. Whether the next look is at one of them.
+    pub fn rotate(&mut self, lane: Lane, is_limit: bool) -> bool {
+        let may_follow = |left: &Lane| left.key.may_follow(is_limit);
+        self.left
+            .retain(|left| left.place != lane.place || may_follow(left));
         let next = self.left.last();
-        next.is_some_and(|next| next.is_ready && next.place == lane.place)
+        next.is_some_and(|next| next.place == lane.place)
     }
 
     /// Whether another target could take over. Not all that stands in its way is looked at: the

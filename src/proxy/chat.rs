@@ -402,10 +402,13 @@ impl<'r, 'w> Run<'r, 'w> {
         let slot = Slot::of(target, lane.credential);
         let status = upstream.head.status;
         let failed = self.failed(provider, &upstream);
-        let rotates = failed.as_ref().is_some_and(is_of_key) && others.may_rotate(lane);
-        if !rotates {
-            others.leave(lane);
-        }
+        let rotates = match failed.as_ref().is_some_and(is_of_key) {
+            true => others.rotate(lane, status == 429),
+            false => {
+                others.leave(lane);
+                false
+            }
+        };
         if let Some(failure) = &failed {
             let lets_next = rotates || provider.retry_on.contains(status);
             if lets_next && !client.has_begun() && others.make_ready() {

@@ -2,7 +2,7 @@
 //!
 //! The targets come in the order of `route::order`, each with its credentials in the order of the
 //! configuration. Whatever is cooling down, a target or one of its credentials, stands behind all
-//! that is well; nothing is left out.
+//! that is well, a credential that was refused behind one that was limited; nothing is left out.
 //!
 //! Not here: which of them can take the request (see `candidates`).
 
@@ -13,7 +13,7 @@ use crate::json::raw::Raw;
 use crate::net::clock::Instant;
 use crate::net::random;
 use crate::proxy::expected::Expected;
-use crate::proxy::health::{Slot, State};
+use crate::proxy::health::{Scope, Slot, State};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::reply::Refused;
@@ -56,6 +56,31 @@ pub struct Lane {
     pub is_ready: bool,
     /// It is asked to see, and others keep away meanwhile.
     pub probes: bool,
+    /// What is known of the credential.
+    pub key: KeyState,
+}
+
+/// What is known of one of several credentials, whatever is known of its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyState {
+    /// Nothing against it.
+    Well,
+    /// Its use has been refused or limited lately.
+    Limited,
+    /// It has been refused lately, whatever it was used for.
+    Refused,
+}
+
+impl KeyState {
+    /// Whether it may do where another one did not: behind a limit, only one that is well.
+    #[must_use]
+    pub const fn may_follow(self, is_limit: bool) -> bool {
+        match self {
+            Self::Well => true,
+            Self::Limited => !is_limit,
+            Self::Refused => false,
+        }
+    }
 }
 
 impl Asked<'_, '_> {
@@ -74,6 +99,7 @@ impl Lane {
         credential: 0,
         is_ready: true,
         probes: false,
+        key: KeyState::Well,
     };
 }
 
@@ -249,6 +275,20 @@ impl<'r, 'w> Choice<'r, 'w> {
         self.worker.shared.health.state(slot, self.now_ns)
     }
 
+    fn key_state(&self, target: &Target, key: usize) -> KeyState {
+        let slot = Slot::of(target, key);
+        let open = |scope| {
+            let view = self.worker.shared.health.view(slot, scope, self.now_ns);
+            view.filter(|view| view.state == State::Open)
+        };
+        match open(Scope::Credential) {
+            Some(view) if view.is_refusal => KeyState::Refused,
+            Some(_) => KeyState::Limited,
+            None if open(Scope::Lane).is_some() => KeyState::Limited,
+            None => KeyState::Well,
+        }
+    }
+
     fn arrange(&mut self) {
         order::arrange(self.order, self.draw, &mut self.standings);
     }
@@ -311,6 +351,7 @@ impl<'r, 'w> Choice<'r, 'w> {
             };
             let entry = entry.filter(|_| rank == 0);
             let key_count = self.key_count(target);
+            let own_at = lanes.len();
             for credential in 0..key_count {
                 let entry = entry.filter(|entry| entry.credential == credential);
                 // One that is alone has been looked at with its target.
@@ -318,13 +359,20 @@ impl<'r, 'w> Choice<'r, 'w> {
                     !standing.is_cooling
                         && (key_count == 1 || self.state(target, credential) != State::Open)
                 };
+                let key = match entry {
+                    None if key_count > 1 => self.key_state(target, credential),
+                    None | Some(_) => KeyState::Well,
+                };
                 lanes.push(Lane {
                     place: standing.place,
                     credential,
                     is_ready: entry.is_some() || is_well(),
                     probes: entry.is_some_and(|entry| entry.probes),
+                    key,
                 });
             }
+            let own = lanes.get_mut(own_at..).unwrap_or_default();
+            own.sort_by_key(|lane| lane.key);
         }
         lanes.sort_by_key(|lane| !lane.is_ready);
         lanes

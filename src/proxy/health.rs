@@ -102,6 +102,8 @@ pub struct View {
     pub left_ms: u64,
     /// Failures in a row.
     pub failures: u32,
+    /// The last of them refused a credential whatever it was used for.
+    pub is_refusal: bool,
 }
 
 /// Everything that is remembered of who is well.
@@ -207,7 +209,8 @@ impl Health {
         limits: &Limits,
     ) -> bool {
         let circuit = self.circuit(slot, scope);
-        circuit.is_some_and(|circuit| circuit.fail(now_ns, retry_after_ms, limits))
+        let is_refusal = scope == Scope::Credential;
+        circuit.is_some_and(|circuit| circuit.fail(now_ns, (is_refusal, retry_after_ms), limits))
     }
 
     /// The first token of a stream came after so long.
@@ -239,11 +242,13 @@ impl Health {
     #[must_use]
     pub fn view(&self, slot: Slot, scope: Scope, now_ns: u64) -> Option<View> {
         let circuit = self.circuit(slot, scope)?;
-        let until_ns = circuit.until_ns.load(Ordering::Relaxed);
+        let until_ns = circuit.until_ns();
+        let (failures, is_refusal) = circuit.behind();
         Some(View {
             state: circuit.state(now_ns),
             left_ms: until_ns.saturating_sub(now_ns).div_ceil(1_000_000),
-            failures: circuit.failures(),
+            failures,
+            is_refusal,
         })
     }
 
@@ -306,6 +311,8 @@ struct Row {
     wait_ms: u64,
     /// Failures that count towards its rate.
     bad: u32,
+    /// The last failure refused a credential whatever it was used for.
+    is_refusal: bool,
 }
 
 impl Circuit {
@@ -350,8 +357,14 @@ impl Circuit {
         self.until_ns.store(0, Ordering::Relaxed);
     }
 
-    fn fail(&self, now_ns: u64, retry_after_ms: Option<u64>, limits: &Limits) -> bool {
+    fn fail(
+        &self,
+        now_ns: u64,
+        (is_refusal, retry_after_ms): (bool, Option<u64>),
+        limits: &Limits,
+    ) -> bool {
         let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
+        row.is_refusal = is_refusal;
         let asked_ms = retry_after_ms.unwrap_or(0).min(RETRY_AFTER_MAX_MS);
         let is_bad = self.count_failure(&mut row, now_ns);
         if self.state(now_ns) == State::Open && !row.is_probed {
@@ -395,12 +408,13 @@ impl Circuit {
         self.until_ns.store(until_ns, Ordering::Relaxed);
     }
 
-    fn failures(&self) -> u32 {
-        if self.until_ns.load(Ordering::Relaxed) == 0 {
-            return 0;
+    /// Failures in a row behind a circuit that is not closed, and whether the last was a refusal.
+    fn behind(&self) -> (u32, bool) {
+        if self.until_ns() == 0 {
+            return (0, false);
         }
         let row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
-        row.failures
+        (row.failures, row.is_refusal)
     }
 }
 

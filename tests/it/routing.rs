@@ -168,6 +168,59 @@ fn lg10_the_last_credential_is_never_withheld_and_its_answer_goes_back_as_sent()
 }
 
 #[test]
+fn lg10_a_credential_that_may_do_is_never_hidden_by_one_that_will_not() {
+    const LIMITED: &str = "429 Too Many Requests";
+    const GOOD: &str = "200 OK";
+    let [first, second] = [FIRST_KEY, UPSTREAM_KEY];
+    each(|driver| {
+        for wire in WIRES {
+            for (answers, statuses, keys) in [
+                // One is refused for good and one is limited for a while: that one may do again.
+                (
+                    &["401 Unauthorized", LIMITED, GOOD][..],
+                    [429, 200],
+                    &[first, second, second][..],
+                ),
+                (
+                    &["402 Payment Required", LIMITED, GOOD],
+                    [429, 200],
+                    &[first, second, second],
+                ),
+                (
+                    &["403 Forbidden", LIMITED, "403 Forbidden", GOOD],
+                    [429, 200],
+                    &[first, second, first, second],
+                ),
+                // What steps back is the target, and one of its credentials has done nothing.
+                (
+                    &["500 Oops", LIMITED, GOOD],
+                    [500, 200],
+                    &[first, first, second],
+                ),
+            ] {
+                for id in [MODEL, "p0/up"] {
+                    let fields = "connection: close\r\nretry-after: 600\r\n";
+                    let script = |status: &&str| match *status {
+                        GOOD => good(wire),
+                        status => failing(status, fields, wire),
+                    };
+                    let provider = Provider::start(answers.iter().map(script).collect());
+                    let gateway = two_keys(driver, wire, &provider)
+                        .model(MODEL, &["p0/up"])
+                        .start();
+                    for status in statuses {
+                        let body = chat(wire, id, false);
+                        let got = gateway.client().ask(post(path(wire), "", body));
+                        assert_eq!(got.status, status, "{answers:?} {id}: {}", got.text());
+                    }
+                    assert_eq!(keys_of(&provider), keys, "{answers:?} {id}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn lg10_a_limit_belongs_to_a_model_and_a_refused_key_to_all_of_them() {
     each(|driver| {
         let wire = Wire::OpenAiChat;
