@@ -1,4 +1,4 @@
-//! The `date` field: a second as RFC 9110, 5.6.7 writes it.
+//! Dates in heads: a second as RFC 9110, 5.6.7 writes it.
 
 /// Length of a whole field line: `date: Sun, 06 Nov 1994 08:49:37 GMT` and its CRLF.
 pub const DATE_LINE_BYTES: usize = 37;
@@ -21,7 +21,7 @@ pub fn date_line(unix_seconds: u64) -> [u8; DATE_LINE_BYTES] {
     };
     put(6, name(b"ThuFriSatSunMonTueWed", days % 7));
     put(11, &two(day));
-    put(14, name(b"JanFebMarAprMayJunJulAugSepOctNovDec", month - 1));
+    put(14, name(MONTHS, month - 1));
     put(18, &two(year / 100));
     put(20, &two(year));
     put(23, &two(second / 3_600));
@@ -29,6 +29,53 @@ pub fn date_line(unix_seconds: u64) -> [u8; DATE_LINE_BYTES] {
     put(29, &two(second % 60));
     line
 }
+
+/// The second since 1970 of a date like `Sun, 06 Nov 1994 08:49:37 GMT`. Its older forms, which nobody
+/// writes any more, are none; the day's name is not looked at.
+#[must_use]
+pub fn read(text: &[u8]) -> Option<u64> {
+    let part = |at: usize, len: usize| text.get(at..at + len);
+    let number = |at, len| {
+        let digits = part(at, len)?;
+        let is_number = digits.iter().all(u8::is_ascii_digit);
+        let value = |sum, digit: &u8| sum * 10 + u64::from(digit - b'0');
+        is_number.then(|| digits.iter().fold(0, value))
+    };
+    let marks = [
+        (3, ", "),
+        (7, " "),
+        (11, " "),
+        (16, " "),
+        (19, ":"),
+        (22, ":"),
+        (25, " GMT"),
+    ];
+    let has = |(at, mark): (usize, &str)| part(at, mark.len()) == Some(mark.as_bytes());
+    if text.len() != 29 || !marks.into_iter().all(has) {
+        return None;
+    }
+    let name = part(8, 3)?;
+    let month = MONTHS.chunks(3).position(|month| month == name)? as u64 + 1;
+    let [day, year] = [number(5, 2)?, number(12, 4)?];
+    let [hour, minute, second] = [number(17, 2)?, number(20, 2)?, number(23, 2)?];
+    if !(1..=31).contains(&day) || year < 1970 || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    Some(((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// Days since 1970 of a day of the Gregorian calendar. Years begin in March here, as in [`civil`].
+const fn days(year: u64, month: u64, day: u64) -> u64 {
+    let (year, month) = if month < 3 {
+        (year - 1, month + 9)
+    } else {
+        (year, month - 3)
+    };
+    let leap_days = year / 4 - year / 100 + year / 400;
+    365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+}
+
+const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 
 /// The last two digits of a number.
 fn two(number: u64) -> [u8; 2] {
@@ -57,13 +104,15 @@ pub const fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::date_line;
+    use super::{date_line, read};
     use crate::stride::STRIDE;
 
     fn check(unix_seconds: u64, expected: &str) {
         let line = date_line(unix_seconds);
         let text = core::str::from_utf8(&line).unwrap();
         assert_eq!(text, format!("date: {expected} GMT\r\n"));
+        let date = line.get(6..35).unwrap();
+        assert_eq!(read(date), Some(unix_seconds), "{expected}");
     }
 
     #[test]
@@ -80,6 +129,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_date_of_the_rfc_is_none() {
+        for text in [
+            "",
+            "9",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 GMT ",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 06 anF 1994 08:49:37 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 32 Nov 1994 08:49:37 GMT",
+            "Sun, 6  Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1969 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 06 Nov 1994 08:60:37 GMT",
+            "Sun, 06 Nov 1994 08:49:61 GMT",
+            "Sun, 06 Nov 1994 08:49:+7 GMT",
+        ] {
+            assert_eq!(read(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
     fn date_line_of_every_day_follows_the_day_before() {
         const MONTHS: [&str; 12] = [
             "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -91,6 +164,11 @@ mod tests {
             let text = core::str::from_utf8(line.get(11..22).unwrap()).unwrap();
             let name = MONTHS.get(month).unwrap();
             assert_eq!(text, format!("{day:02} {name} {year}"));
+            assert_eq!(
+                read(line.get(6..35).unwrap()),
+                Some(days * 86_400),
+                "{text}"
+            );
             let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
             let last = LENGTHS.get(month).unwrap() + u32::from(leap && month == 1);
             day += 1;

@@ -1,5 +1,6 @@
 //! What the head of a provider's answer says of its content.
 
+use crate::http1::date;
 use crate::proxy::upstream::Upstream;
 
 /// What the content type of a success says.
@@ -58,8 +59,8 @@ pub fn declared_length(upstream: &Upstream) -> Option<u64> {
     core::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// For how many milliseconds the provider asks to be left alone. A date says nothing here: its
-/// clock is not ours.
+/// For how many milliseconds the provider asks to be left alone. A date is held against the one that
+/// the answer itself bears: its clock is not ours.
 #[must_use]
 pub fn retry_after_ms(upstream: &Upstream) -> Option<u64> {
     let number = |name| {
@@ -67,7 +68,19 @@ pub fn retry_after_ms(upstream: &Upstream) -> Option<u64> {
         core::str::from_utf8(value).ok()
     };
     let exact = number("retry-after-ms").and_then(|text| thousandths(text, 1));
-    exact.or_else(|| thousandths(number("retry-after")?, 1_000))
+    let date = |name| {
+        upstream
+            .head
+            .field(&upstream.buf, name)
+            .and_then(date::read)
+    };
+    let by_date = || {
+        let seconds = date("retry-after")?.saturating_sub(date("date")?);
+        Some(seconds.saturating_mul(1_000))
+    };
+    exact
+        .or_else(|| thousandths(number("retry-after")?, 1_000))
+        .or_else(by_date)
 }
 
 /// A plain decimal, times `unit`, what lies behind thousandths dropped.
