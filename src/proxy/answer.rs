@@ -59,8 +59,8 @@ pub struct Delivery<'d, 'w> {
     pub stream: bool,
     /// The usage chunk must not reach the client.
     pub strip_usage: bool,
-    /// Another target could still take over.
-    pub has_next: bool,
+    /// Until when another target could take over; none where there is none.
+    pub hold: Option<Instant>,
     /// If so, when it is asked where a stream has no content yet.
     pub patience: Option<Instant>,
     /// And how fast a stream must be from then on.
@@ -179,7 +179,7 @@ impl<'w> Delivery<'_, 'w> {
             exchange.fault = Some(Kind::Compressed.verdict().word);
         }
         Ok(Opening {
-            holds: self.has_next && !matches!(mode, Mode::Plain),
+            holds: !matches!(mode, Mode::Plain),
             mode,
             form: frame.body,
             stays_open: frame.stays_open(),
@@ -232,9 +232,7 @@ impl<'w> Delivery<'_, 'w> {
         opening: Opening,
         exchange: &Exchange,
     ) -> Box<Relay<'w>> {
-        let hold = opening
-            .holds
-            .then(|| upstream::attempts_end(exchange, self.worker.limits()));
+        let hold = self.hold.filter(|_| opening.holds);
         let is_stream = opening.mode.is_stream();
         Box::new(Relay {
             worker: self.worker,
@@ -286,7 +284,7 @@ impl<'w> Delivery<'_, 'w> {
             form: frame.body,
             stays_open: frame.stays_open(),
             head: out,
-            holds: self.has_next,
+            holds: true,
         }
     }
 
@@ -384,7 +382,7 @@ impl<'w> Delivery<'_, 'w> {
         (body, failure): (&[u8], Failure),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
-        if self.has_next {
+        if self.hold.is_some() {
             return Err(failure);
         }
         let wires = (self.provider.wire, self.voice.wire);

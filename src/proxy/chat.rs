@@ -364,8 +364,8 @@ impl<'r, 'w> Run<'r, 'w> {
         exchange.attempts.push(record);
     }
 
-    /// Delivers an answer, unless it is thrown away for another one. A head that has not begun waits
-    /// for that one then.
+    /// Delivers an answer, unless it is thrown away for another one. An early head that has not begun
+    /// waits for that one then; when it is due, a stream that is held back is let go.
     async fn try_show(
         &self,
         client: &mut Client<'_>,
@@ -375,6 +375,8 @@ impl<'r, 'w> Run<'r, 'w> {
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
         let waits = client.early.take_if(|early| !early.has_begun());
+        let let_go_at = waits.as_ref().and_then(|early| early.due_at());
+        let answer = (answer, let_go_at);
         let shown = self.show(client, at, answer, others, exchange).await;
         if let (Err(_), Some(early)) = (&shown, waits) {
             client.early = Some(early);
@@ -388,7 +390,7 @@ impl<'r, 'w> Run<'r, 'w> {
         &self,
         client: &mut Client<'_>,
         (target, provider, lane): (&Target, &'w Provider, Lane),
-        (upstream, terms): (Box<Upstream>, Terms),
+        ((upstream, terms), let_go_at): ((Box<Upstream>, Terms), Option<Instant>),
         others: &mut Candidates<'r, 'w>,
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Failure> {
@@ -420,6 +422,8 @@ impl<'r, 'w> Run<'r, 'w> {
             }
         }
         let answered = Instant::from_nanos(exchange.head_at);
+        let until = others.until();
+        let hold_end = let_go_at.map_or(until, |at| at.min(until));
         let delivery = Delivery {
             worker,
             provider,
@@ -429,7 +433,7 @@ impl<'r, 'w> Run<'r, 'w> {
             notes: terms.notes,
             stream: peek.stream() && purpose == Purpose::Chat,
             strip_usage: terms.strip_usage,
-            has_next: !client.has_begun() && others.may_follow(answered),
+            hold: (!client.has_begun() && others.may_follow(answered)).then_some(hold_end),
             patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
             pace: self.pace(provider),
             wire: Some(provider.wire),

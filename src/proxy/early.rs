@@ -74,6 +74,12 @@ impl EarlyHead {
         self.waits.stall_ms
     }
 
+    /// When bytes are due.
+    #[must_use]
+    pub const fn due_at(&self) -> Option<Instant> {
+        self.due.at()
+    }
+
     /// Ready when bytes are due.
     pub fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.due.poll_expired(cx)

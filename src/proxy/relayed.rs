@@ -420,7 +420,7 @@ impl<'w> Request<'_, 'w> {
             notes: Notes::new(),
             stream: false,
             strip_usage: false,
-            has_next: false,
+            hold: None,
             patience: None,
             pace: None,
             wire: None,

@@ -5,11 +5,12 @@ use ringway::wire::kind::Wire;
 use crate::support::client::{Answer, Client, End};
 use crate::support::directions::{DIRECTIONS, Direction, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{self, answer, post, stream};
+use crate::support::http::{self, LAST_CHUNK, answer, chunk, post, stream, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Script, Step, once};
 use crate::support::wires::{
-    WIRES, chat, error_body, error_event, events, path, terminator, text, told_last, whole,
+    WIRES, chat, error_body, error_event, events, finish, path, start_up, terminator, text,
+    told_last, whole,
 };
 
 const EARLY: &str = "early_head_after_ms = 1";
@@ -251,6 +252,38 @@ fn an_answer_in_time_is_an_answer_with_its_status_and_the_next_target_has_its_tr
             assert!(got.text().contains("no luck"), "{}", got.text());
         },
     );
+}
+
+#[test]
+fn a_stream_that_is_held_back_is_let_go_when_the_early_head_would_be_due() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let content = text(upstream, "Hel", true);
+        let end = [finish(upstream), terminator(upstream)].concat();
+        let first = Provider::all(vec![
+            Step::Request,
+            Step::Send([stream_head(), chunk(start_up(upstream))].concat()),
+            Step::Gate,
+            Step::Send([chunk(content + &end), LAST_CHUNK.to_vec()].concat()),
+        ]);
+        let second = Provider::answering(stream(events(client)));
+        let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)])
+            .server("early_head_after_ms = 300")
+            .start();
+        let mut reader = gateway.client();
+        reader.send(post(path(client), "", chat(client, MODEL, true)));
+        let mut got = reader.head();
+        first.open();
+        reader.finish(&mut got);
+        assert_eq!(got.end, End::Whole, "{}", got.text());
+        assert!(got.text().contains("Hel"), "{}", got.text());
+        assert_eq!(second.connections(), 0);
+        let line = gateway.only_line();
+        assert_eq!(line["end"], "complete", "{line}");
+        // Where the provider was in time its own head came, with all it says.
+        if line["early_head"].is_null() {
+            assert_eq!(got.field("x-ringway-model"), Some("up-0"));
+        }
+    });
 }
 
 #[test]
