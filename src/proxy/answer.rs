@@ -176,7 +176,11 @@ impl<'w> Delivery<'_, 'w> {
         exchange.stream = mode.is_stream();
         if success && self.wire.is_some() && matches!(mode, Mode::Plain) {
             // Its framing is all that will be known of it.
-            exchange.fault = Some(Kind::Compressed.verdict().word);
+            let unread = match is_encoded(upstream) {
+                true => Kind::Compressed,
+                false => Kind::ContentType,
+            };
+            exchange.fault = Some(unread.verdict().word);
         }
         Ok(Opening {
             holds: !matches!(mode, Mode::Plain),

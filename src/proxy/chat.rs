@@ -417,9 +417,6 @@ impl<'r, 'w> Run<'r, 'w> {
                 return Err(failure.clone());
             }
             self.note_failure(slot, failure);
-            if failure.kind == Kind::Credential {
-                exchange.fault = Some(failure.verdict().word);
-            }
         }
         let answered = Instant::from_nanos(exchange.head_at);
         let until = others.until();
@@ -443,14 +440,17 @@ impl<'r, 'w> Run<'r, 'w> {
         let mut may_move = || others.make_ready();
         let may_move: &mut dyn FnMut() -> bool = &mut may_move;
         let mut step = boxed(|| delivery.run(client, upstream, may_move, exchange)).await?;
-        match &mut step {
-            _ if failed.is_some() => {}
-            Step::Over(_) => {
+        match (&mut step, &failed) {
+            (_, Some(failure)) if failure.kind == Kind::Credential => {
+                exchange.fault = Some(failure.verdict().word);
+            }
+            (_, Some(_)) => {}
+            (Step::Over(_), None) => {
                 let now = clock::now().as_nanos();
                 worker.shared.health.succeeded(slot, now);
             }
             // A head is no answer yet.
-            Step::Relay(relay) => (relay.judged, relay.paced) = (Some(slot), Some(slot)),
+            (Step::Relay(relay), None) => (relay.judged, relay.paced) = (Some(slot), Some(slot)),
         }
         Ok(step)
     }

@@ -638,6 +638,7 @@ fn b_answers_of_odd_types_pass_on_the_same_wire_unless_they_are_pages() {
                 assert_eq!(got.text(), body);
                 assert_eq!(got.field("content-type"), Some(kind));
             }
+            assert_eq!(gateway.only_line()["fault"], "content_type", "{kind}");
         }
     });
 }

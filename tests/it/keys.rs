@@ -392,20 +392,26 @@ fn p24_p25_the_callers_key_is_blanked_in_what_comes_back_and_absent_from_the_log
 }
 
 #[test]
-fn f9_a_refused_credential_of_ours_is_passed_on_as_sent_and_counted() {
-    each(|driver| {
-        for wire in WIRES {
-            let error = error_body(wire, "authentication_error", "invalid x-api-key");
-            let fields = "content-type: application/json\r\n";
-            let provider = Provider::answering(answer("401 Unauthorized", fields, &error));
-            let gateway = Gateway::before(driver, wire, &provider);
-            let got = gateway
-                .client()
-                .ask(post(path(wire), "", chat(wire, MODEL, false)));
-            assert_eq!((got.status, got.text()), (401, &*error));
-            gateway.wait_metric("ringway_credential_refused_total", 1.0);
-            assert_eq!(gateway.only_line()["fault"], "credential");
+fn f9_a_refused_credential_of_ours_is_passed_on_and_counted() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let Direction {
+            client: wire,
+            upstream,
+        } = direction;
+        let error = error_body(upstream, "authentication_error", "invalid x-api-key");
+        let fields = "content-type: application/json\r\n";
+        let provider = Provider::answering(answer("401 Unauthorized", fields, &error));
+        let gateway = Gateway::before(driver, upstream, &provider);
+        let got = gateway
+            .client()
+            .ask(post(path(wire), "", chat(wire, MODEL, false)));
+        assert_eq!(got.status, 401);
+        match direction.is_translated() {
+            true => assert!(got.text().contains("invalid x-api-key"), "{}", got.text()),
+            false => assert_eq!(got.text(), error),
         }
+        gateway.wait_metric("ringway_credential_refused_total", 1.0);
+        assert_eq!(gateway.only_line()["fault"], "credential");
     });
 }
 
