@@ -300,9 +300,12 @@ impl<'r, 'w> Candidates<'r, 'w> {
 /// The 400 for a model that does not take what the content needs.
 fn lacking(needs: &Needs, need: Need) -> Refusal {
     let (field, what) = (needs.field(need), need.name());
+    let which = match need {
+        Need::Audio => "it",
+        Need::Vision | Need::Pdf | Need::Tools => "them (GET /v1/models tells)",
+    };
     let text = format!(
-        "{field}: this model takes no {what}; send it without, or ask for a model that takes \
-         them (GET /v1/models tells)"
+        "{field}: this model takes no {what}; send it without, or ask for a model that takes {which}"
     );
     Refusal::invalid(field, text)
 }

@@ -109,11 +109,16 @@ fn ni14_a_model_without_the_capability_is_400_in_both_wires_and_nothing_is_sent(
                 assert_eq!(got.status, 400, "{target} {body}: {}", got.text());
                 assert_eq!(got.field("x-should-retry"), Some("false"));
                 let message = told(client, &got).message;
+                // The catalogues tell nothing of audio.
+                let which = match what {
+                    "audio input" => "it",
+                    _ => "them (GET /v1/models tells)",
+                };
                 assert_eq!(
                     message,
                     format!(
                         "{field}: this model takes no {what}; send it without, or ask for a model \
-                         that takes them (GET /v1/models tells)"
+                         that takes {which}"
                     )
                 );
                 if client == Wire::OpenAiChat {
