@@ -8,12 +8,14 @@
 //! Everything else is copied by span. Nesting is that of the request, which is bounded; work is
 //! linear in the schema.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::json::raw::Raw;
 use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::Writer;
+use crate::wire::read::decoded;
 
 /// A schema in the target's subset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,30 +151,32 @@ fn strict_below(value: Value<'_>) -> bool {
         return true;
     }
     strict_here(value)
-        && value.members().all(|(name, inner)| match name.plain() {
-            // Names of the client's, schemas behind them.
-            Some("properties" | "$defs" | "definitions") => {
-                inner.members().all(|(_, schema)| strict_below(schema))
-            }
-            Some("enum" | "const" | "default" | "examples" | "required") => true,
-            _ => strict_below(inner),
-        })
+        && value
+            .members()
+            .all(|(name, inner)| match decoded(name).as_ref() {
+                // Names of the client's, schemas behind them.
+                "properties" | "$defs" | "definitions" => {
+                    inner.members().all(|(_, schema)| strict_below(schema))
+                }
+                "enum" | "const" | "default" | "examples" | "required" => true,
+                _ => strict_below(inner),
+            })
 }
 
 fn strict_here(value: Value<'_>) -> bool {
     let Some(properties) = value.get_set("properties") else {
         return !value.get("type").is_some_and(is_object_type) || closed(value);
     };
-    let required: BTreeSet<&[u8]> = value
+    let required: BTreeSet<Cow<'_, str>> = value
         .get_set("required")
         .into_iter()
         .flat_map(Value::elements)
-        .filter_map(|name| name.as_raw().map(Raw::bytes))
+        .filter_map(|name| name.as_raw().map(decoded))
         .collect();
     closed(value)
         && properties
             .members()
-            .all(|(name, _)| required.contains(name.bytes()))
+            .all(|(name, _)| required.contains(&decoded(name)))
 }
 
 fn closed(value: Value<'_>) -> bool {
@@ -220,7 +224,7 @@ impl Rewriter<'_> {
 
     /// Writes a member that is taken; `description` and the closing of objects come after all.
     fn member(&mut self, name: Raw<'_>, value: Value<'_>) -> bool {
-        match name.plain().unwrap_or_default() {
+        match decoded(name).as_ref() {
             "description" | "additionalProperties" => {}
             "type" | "enum" | "const" | "required" | "title" | "default" | "$ref" => {
                 self.w.name_raw(name).value(value.source());

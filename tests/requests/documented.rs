@@ -9,11 +9,11 @@ use ringway::wire::{anthropic, openai};
 use crate::support::{Run, chat};
 
 /// One row: member, example, verdict, model.
-struct Row {
+pub(crate) struct Row {
     member: String,
-    example: String,
+    pub(crate) example: String,
     verdict: String,
-    model: String,
+    pub(crate) model: String,
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn check<'r>(rows: &'r [Row], members: &[Member], run: impl Fn(&'r str) -> Run<'
 }
 
 /// The rows of the first table behind `heading`.
-fn rows(heading: &str) -> Vec<Row> {
+pub(crate) fn rows(heading: &str) -> Vec<Row> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/TRANSLATION.md");
     let text = std::fs::read_to_string(path).unwrap();
     let (_, section) = text.split_once(heading).unwrap();

@@ -13,6 +13,7 @@ mod counting;
 mod documented;
 mod duplicates;
 mod errors;
+mod escaped;
 mod golden;
 mod headers;
 mod nested;

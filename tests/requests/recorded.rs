@@ -186,7 +186,7 @@ fn texts(value: &Value, out: &mut Vec<String>) {
     }
 }
 
-fn targets(wire: Wire) -> Vec<Run<'static>> {
+pub(crate) fn targets(wire: Wire) -> Vec<Run<'static>> {
     match wire {
         Wire::OpenAiChat => [
             "claude-sonnet-4-20250514",

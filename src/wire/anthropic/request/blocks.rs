@@ -54,8 +54,9 @@ fn block<'t>(
     let kind = read::string_member(read::object(value, place)?, "type", place)?;
     let mark = value.get_set("cache_control");
     let cache = mark.map(|mark| Json::Borrowed(mark.source()));
-    lost(kind.plain().unwrap_or_default(), value, request);
-    Ok(Some(match kind.plain().unwrap_or_default() {
+    let word = read::decoded(kind);
+    lost(&word, value, request);
+    Ok(Some(match word.as_ref() {
         "text" => Block::Text {
             text: Text::Raw(read::string_maybe(value, "text", place)?.unwrap_or(Raw::EMPTY)),
             cache,
@@ -195,7 +196,7 @@ fn image_source<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, R
 
 fn source_of<'t>(source: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, Refusal> {
     let kind = read::string_member(source, "type", place)?;
-    match kind.plain().unwrap_or_default() {
+    match read::decoded(kind).as_ref() {
         "base64" => Ok(Source::Base64 {
             media: read::decoded(read::string_member(source, "media_type", place)?),
             data: read::string_member(source, "data", place)?,
@@ -220,7 +221,7 @@ fn document<'t>(
     let source = read::object_member(value, "source", place)?;
     let place = place.member("source");
     let kind = read::string_member(source, "type", &place)?;
-    let source = match kind.plain().unwrap_or_default() {
+    let source = match read::decoded(kind).as_ref() {
         "text" => DocumentSource::Text(Text::Raw(read::string_member(source, "data", &place)?)),
         "content" => {
             let place = place.member("content");

@@ -142,11 +142,11 @@ fn thinking<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     if let Some(value) = members.get("thinking") {
         let place = Place::root("thinking");
         let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
-        reasoning.mode = match kind.plain() {
-            Some("disabled") => Some(ThinkingMode::Disabled),
-            Some("enabled") => Some(ThinkingMode::Enabled),
-            Some("adaptive") => Some(ThinkingMode::Adaptive),
-            Some("between_tools") => Some(ThinkingMode::BetweenTools),
+        reasoning.mode = match read::decoded(kind).as_ref() {
+            "disabled" => Some(ThinkingMode::Disabled),
+            "enabled" => Some(ThinkingMode::Enabled),
+            "adaptive" => Some(ThinkingMode::Adaptive),
+            "between_tools" => Some(ThinkingMode::BetweenTools),
             _ => {
                 let text = "expected adaptive, enabled, disabled or between_tools";
                 return Err(place.member("type").refuse(text));
@@ -241,10 +241,10 @@ fn messages<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     for (index, message) in read::array(value, &place)?.elements().enumerate() {
         let place = place.element(index);
         let role = read::string_member(read::object(message, &place)?, "role", &place)?;
-        let role = match role.plain() {
-            Some("user") => Role::User,
-            Some("assistant") => Role::Assistant,
-            Some("system") => Role::System,
+        let role = match read::decoded(role).as_ref() {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "system" => Role::System,
             _ => {
                 return Err(place
                     .member("role")

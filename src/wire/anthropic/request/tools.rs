@@ -110,13 +110,11 @@ fn web_search<'t>(
 fn choice<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     let place = Place::root("tool_choice");
     let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
-    request.tool_choice = Some(match kind.plain() {
-        Some("auto") => ToolChoice::Auto,
-        Some("any") => ToolChoice::Any,
-        Some("none") => ToolChoice::None,
-        Some("tool") => {
-            ToolChoice::Tool(read::decoded(read::string_member(value, "name", &place)?))
-        }
+    request.tool_choice = Some(match read::decoded(kind).as_ref() {
+        "auto" => ToolChoice::Auto,
+        "any" => ToolChoice::Any,
+        "none" => ToolChoice::None,
+        "tool" => ToolChoice::Tool(read::decoded(read::string_member(value, "name", &place)?)),
         _ => {
             return Err(place
                 .member("type")

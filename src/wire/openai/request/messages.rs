@@ -55,12 +55,12 @@ impl<'t> Reader<'_, 't> {
         read::object(value, place)?;
         let role = read::string_member(value, "role", place)?;
         let role_is_function = role.is("function");
-        let (role, blocks) = match role.plain() {
-            Some("system" | "developer") => (Role::System, self.system(value, place)?),
-            Some("user") => (Role::User, self.content(value, Role::User, place)?),
-            Some("assistant") => (Role::Assistant, self.assistant(value, place)?),
-            Some("tool") => (Role::User, vec![self.tool(value, place)?]),
-            Some("function") => (Role::User, vec![self.function(value, place)?]),
+        let (role, blocks) = match read::decoded(role).as_ref() {
+            "system" | "developer" => (Role::System, self.system(value, place)?),
+            "user" => (Role::User, self.content(value, Role::User, place)?),
+            "assistant" => (Role::Assistant, self.assistant(value, place)?),
+            "tool" => (Role::User, vec![self.tool(value, place)?]),
+            "function" => (Role::User, vec![self.function(value, place)?]),
             _ => {
                 let place = place.member("role");
                 return Err(place.refuse("expected system, developer, user, assistant or tool"));

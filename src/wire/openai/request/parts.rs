@@ -79,15 +79,15 @@ fn part<'t>(
 /// Lists the members of a part that have no word. How closely a picture is looked at is the model's
 /// own affair.
 fn strays(part: Value<'_>, kind: Raw<'_>, request: &mut Request<'_>) {
-    let known: &[&str] = match kind.plain().unwrap_or_default() {
+    let name = read::decoded(kind);
+    let known: &[&str] = match name.as_ref() {
         "text" | "refusal" => &[],
         "image_url" => &["url", "detail"],
         "file" => &["file_data", "file_id", "file_url", "filename", "mime_type"],
         _ => return,
     };
-    let Some(name) = kind.plain() else { return };
-    read::strays(part, &[&PART, [name].as_slice()].concat(), request);
-    if let Some(inner) = part.get_set(name).filter(|_| !known.is_empty()) {
+    read::strays(part, &[&PART, [name.as_ref()].as_slice()].concat(), request);
+    if let Some(inner) = part.get_set(&name).filter(|_| !known.is_empty()) {
         read::strays(inner, known, request);
     }
 }

@@ -181,19 +181,17 @@ fn choice<'t>(
 ) -> Result<ToolChoice<'t>, Refusal> {
     const EXPECTED: &str = "expected none, auto, required or an object that names tools";
     if let Some(word) = value.as_raw() {
-        return match word.plain() {
-            Some("auto") => Ok(ToolChoice::Auto),
-            Some("required" | "any") => Ok(ToolChoice::Any),
-            Some("none") => Ok(ToolChoice::None),
+        return match read::decoded(word).as_ref() {
+            "auto" => Ok(ToolChoice::Auto),
+            "required" | "any" => Ok(ToolChoice::Any),
+            "none" => Ok(ToolChoice::None),
             _ => Err(place.refuse(EXPECTED)),
         };
     }
     let kind = read::string_member(read::object(value, place)?, "type", place)?;
-    match kind.plain() {
-        Some(kind @ ("function" | "custom")) => {
-            named(value, kind, place, request).map(ToolChoice::Tool)
-        }
-        Some("allowed_tools") => allowed(value, place, request),
+    match read::decoded(kind).as_ref() {
+        kind @ ("function" | "custom") => named(value, kind, place, request).map(ToolChoice::Tool),
+        "allowed_tools" => allowed(value, place, request),
         _ => Err(place.refuse(EXPECTED)),
     }
 }
