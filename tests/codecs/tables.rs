@@ -534,6 +534,21 @@ fn citations_carry_the_cited_words_streamed_and_whole() {
     let found = cited(&streamed(O, &events, "data: [DONE]\n\n"));
     let expected: Vec<(u64, String)> = words.iter().map(|it| (0, (*it).to_owned())).collect();
     assert_eq!(found, expected);
+    // Some services search first and cite before they speak; thinking is not what is cited.
+    let mut events = vec![
+        chunk(json!({"content": "", "annotations": pages})),
+        chunk(json!({"reasoning_content": "hm", "annotations": []})),
+        chunk(json!({"content": text})),
+        chunk(json!({"annotations": [page(0, 2)], "tool_calls": call})),
+    ];
+    let found = cited(&streamed(O, &events, "data: [DONE]\n\n"));
+    let in_text = |word: &&str| (1, (*word).to_owned());
+    let mut late: Vec<(u64, String)> = vec![in_text(&words[0])];
+    late.extend(words.iter().map(in_text));
+    assert_eq!(found, late);
+    // No text comes for them.
+    events.remove(2);
+    assert_eq!(cited(&streamed(O, &events, "data: [DONE]\n\n")), []);
 }
 
 #[test]

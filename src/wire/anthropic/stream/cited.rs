@@ -1,4 +1,4 @@
-//! The words that citations of a stream refer to.
+//! The words that citations of a stream refer to, and those that come before their text.
 //!
 //! The OpenAI wire cites by range, the Anthropic wire by words: what was said is kept for the
 //! citations behind it, from the start of the answer on, as ranges are counted.
@@ -6,6 +6,7 @@
 //! Invariant: at most [`CITED_TEXT_BYTES_MAX`] bytes are kept. A range that reaches beyond them has
 //! no words.
 
+use crate::chat::event::Citation;
 use crate::json::raw::Raw;
 use crate::json::write::escape_into;
 use crate::limits::CITED_TEXT_BYTES_MAX;
@@ -30,6 +31,12 @@ impl Cited {
         }
     }
 
+    /// Whether nothing was said yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.text.is_empty() && !self.over
+    }
+
     /// The words of a range, escaped; nothing where they are not kept.
     #[must_use]
     pub fn words(&self, (start, end): (u64, u64)) -> Vec<u8> {
@@ -40,6 +47,49 @@ impl Cited {
             escape_into(char_range(&text, start, end), &mut words);
         }
         words
+    }
+}
+
+/// A citation that waits for the text that it stands in.
+#[derive(Debug)]
+pub struct Waiting {
+    url: Vec<u8>,
+    title: Vec<u8>,
+    cited: Option<Vec<u8>>,
+    range: Option<(u64, u64)>,
+}
+
+impl Waiting {
+    /// A copy of the citation.
+    #[must_use]
+    pub fn new(citation: &Citation<'_>) -> Self {
+        Self {
+            url: citation.url.bytes().to_vec(),
+            title: citation.title.bytes().to_vec(),
+            cited: citation.cited.map(|words| words.bytes().to_vec()),
+            range: citation.range,
+        }
+    }
+
+    /// Bytes that are held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let cited = self.cited.as_ref().map_or(0, Vec::len);
+        let strings = self.url.len().saturating_add(self.title.len());
+        strings
+            .saturating_add(cited)
+            .saturating_add(size_of::<Self>())
+    }
+
+    /// The citation.
+    #[must_use]
+    pub fn citation(&self) -> Citation<'_> {
+        Citation {
+            url: Raw::from_checked(&self.url),
+            title: Raw::from_checked(&self.title),
+            cited: self.cited.as_deref().map(Raw::from_checked),
+            range: self.range,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::write::{Writer, number_into};
 use crate::limits::TOOL_CALLS_MAX;
-use crate::wire::anthropic::stream::cited::Cited;
+use crate::wire::anthropic::stream::cited::{Cited, Waiting};
 use crate::wire::anthropic::{stop, usage};
 use crate::wire::ids::{fingerprint, push_id};
 
@@ -24,6 +24,8 @@ pub struct Encoder {
     next: u32,
     calls: Vec<Call>,
     cited: Cited,
+    /// Citations that came before the text that they stand in.
+    waiting: Vec<Waiting>,
     /// A delta of the open block up to its text: saves writing the same 90 bytes anew each time.
     prefix: Vec<u8>,
 }
@@ -71,6 +73,7 @@ impl Encoder {
             next: 0,
             calls: Vec::new(),
             cited: Cited::default(),
+            waiting: Vec::new(),
             prefix: Vec::new(),
         }
     }
@@ -101,7 +104,7 @@ impl Encoder {
                 });
                 self.write_stop(out);
             }
-            Event::Citation(citation) => self.citation(&citation, out),
+            Event::Citation(citation) => self.citation(&citation, out)?,
             Event::BlockStop { .. } => {
                 if matches!(self.open, Open::Text | Open::Thinking { .. }) {
                     self.close(out);
@@ -174,12 +177,21 @@ impl Encoder {
         self.open = Open::Thinking { signed: true };
     }
 
-    /// A citation stands in the text that is open. One behind it has no place: an empty text would
-    /// be refused when the client sends the conversation back.
-    fn citation(&self, citation: &Citation<'_>, out: &mut Vec<u8>) {
-        if self.open != Open::Text {
-            return;
+    /// A citation stands in the text that is open. One that comes before any waits for it; one
+    /// behind it has no place: an empty text would be refused when the client sends the
+    /// conversation back.
+    fn citation(&mut self, citation: &Citation<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        if self.open == Open::Text {
+            self.write_citation(citation, out);
+        } else if self.cited.is_empty() {
+            let waiting = Waiting::new(citation);
+            self.hold(waiting.bytes())?;
+            self.waiting.push(waiting);
         }
+        Ok(())
+    }
+
+    fn write_citation(&self, citation: &Citation<'_>, out: &mut Vec<u8>) {
         let words = match (citation.cited, citation.range) {
             (None, Some(range)) => self.cited.words(range),
             _ => Vec::new(),
@@ -190,6 +202,14 @@ impl Encoder {
             w.name("citation");
             write_citation(citation, cited, w);
         });
+    }
+
+    /// The text is about to close: what waited for it cites words that are known now.
+    fn release_citations(&mut self, out: &mut Vec<u8>) {
+        for waiting in core::mem::take(&mut self.waiting) {
+            self.held_bytes = self.held_bytes.saturating_sub(waiting.bytes());
+            self.write_citation(&waiting.citation(), out);
+        }
     }
 
     fn tool_start(
@@ -369,6 +389,7 @@ impl Encoder {
                     call.state = CallState::Closed;
                 }
             }
+            Open::Text if !self.waiting.is_empty() => self.release_citations(out),
             Open::Text | Open::Thinking { .. } => {}
         }
         self.open = Open::None;
