@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::load::meaning::{self, Said};
+use crate::load::order::Order;
 use crate::load::tokens::Tokens;
 use crate::mock::answer::{ARGUMENTS, THOUGHT, TOOL};
 use crate::mock::script::{Fault, Script};
@@ -76,6 +77,7 @@ pub struct Judge<'e> {
     expect: &'e Expect,
     carry: Vec<u8>,
     shape: Shape,
+    order: Order,
     text: Tokens,
     thinking: Tokens,
     tools: Vec<String>,
@@ -101,6 +103,7 @@ impl<'e> Judge<'e> {
             expect,
             carry: Vec::new(),
             shape: Shape::default(),
+            order: Order::new(expect.wire),
             text: Tokens::new(expect.script.delta_bytes),
             thinking: Tokens::new(expect.script.delta_bytes),
             tools: Vec::new(),
@@ -148,40 +151,58 @@ impl<'e> Judge<'e> {
     fn line(&mut self, line: &[u8], stamps: &mut Vec<u64>) -> Result<(), String> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Some(data) = line.strip_prefix(b"data:") else {
-            return match line.first() {
-                None | Some(b':') => Ok(()),
-                _ if line.starts_with(b"event:") || line.starts_with(b"id:") => Ok(()),
-                _ if self.expect.is_broken() && !self.half => {
-                    self.half = true;
-                    Ok(())
-                }
-                _ => Err(format!("a line {:?}", line.escape_ascii().to_string())),
-            };
+            return self.other(line);
         };
         let data = data.strip_prefix(b" ").unwrap_or(data);
         self.after_end |= self.ends > 0;
-        if let Some(text) = self.shape.text_of(data) {
+        if !self.order.data() {
+            return Err("data behind data without a blank line".to_owned());
+        }
+        if let Some(text) = self.shape.text_of(data)
+            && self.order.is_named(TEXT_EVENT)
+        {
             return self.text.push(text, stamps);
         }
         let said = match meaning::event(self.expect.wire, data) {
             Ok(said) => said,
-            // Bytes that a provider sent before it broke are passed on as they came.
-            Err(_) if self.expect.is_broken() && !self.half => {
-                self.half = true;
-                return Ok(());
-            }
-            Err(fault) => return Err(fault),
+            Err(fault) => return self.half_of(&fault),
         };
         if self.half && !said.error {
             return Err("an event after half of one".to_owned());
         }
+        self.order.event(&said.kind, said.place)?;
         self.thinking.push(said.thinking.as_bytes(), stamps)?;
         self.text.push(said.text.as_bytes(), stamps)?;
-        if !said.text.is_empty() {
-            self.shape.learn(data, &said);
-        }
+        self.shape.learn(data, &said);
         self.take(said);
         Ok(())
+    }
+
+    /// A line without data.
+    fn other(&mut self, line: &[u8]) -> Result<(), String> {
+        match line.first() {
+            None => self.order.blank(),
+            Some(b':') => {}
+            _ if line.starts_with(b"id:") => {}
+            _ => match line.strip_prefix(b"event:") {
+                Some(name) => self.order.named(name),
+                None => {
+                    return self.half_of(&format!("a line \"{}\"", line.escape_ascii()));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Bytes that a provider sent before it broke are passed on as they came: half of an event, once.
+    fn half_of(&mut self, fault: &str) -> Result<(), String> {
+        match self.expect.is_broken() && !self.half {
+            true => {
+                self.half = true;
+                Ok(())
+            }
+            false => Err(fault.to_owned()),
+        }
     }
 
     fn take(&mut self, said: Said) {
@@ -191,7 +212,7 @@ impl<'e> Judge<'e> {
         }
         self.said.input = said.input.or(self.said.input);
         self.said.output = said.output.or(self.said.output);
-        self.said.stop |= said.stop;
+        self.said.stop = said.stop.or(self.said.stop.take());
         self.said.error |= said.error;
         self.ends += u32::from(said.end);
     }
@@ -241,7 +262,11 @@ impl<'e> Judge<'e> {
             (self.ends != 1, format!("{} ends", self.ends)),
             (self.said.error, "an error beside an end".to_owned()),
             (self.after_end, "an event after the end".to_owned()),
-            (!self.said.stop, "no reason to stop".to_owned()),
+            (
+                self.order.is_open(),
+                "an end without a blank line".to_owned(),
+            ),
+            (!self.stop_is_right(), self.stop_fault()),
             (!self.texts_are_right(whole), self.text_fault(whole)),
             (
                 !self.tools_are_right(),
@@ -292,6 +317,23 @@ impl<'e> Judge<'e> {
         }
     }
 
+    fn stop_is_right(&self) -> bool {
+        let expected = match (self.expect.wire, self.expect.script.tools > 0) {
+            (Wire::Openai, false) => "stop",
+            (Wire::Openai, true) => "tool_calls",
+            (Wire::Anthropic, false) => "end_turn",
+            (Wire::Anthropic, true) => "tool_use",
+        };
+        self.said.stop.as_deref() == Some(expected)
+    }
+
+    fn stop_fault(&self) -> String {
+        match &self.said.stop {
+            Some(reason) => format!("stopped by {reason:?}"),
+            None => "no reason to stop".to_owned(),
+        }
+    }
+
     fn tools_are_right(&self) -> bool {
         let count = self.expect.script.tools as usize;
         let expected: serde_json::Value = serde_json::from_str(ARGUMENTS).unwrap_or_default();
@@ -325,15 +367,18 @@ impl<'e> Judge<'e> {
 }
 
 impl Shape {
-    /// Remembers an event that says text alone, once, unescaped.
+    /// Remembers an event that says text alone, once, unescaped; forgets the last one otherwise.
     fn learn(&mut self, data: &[u8], said: &Said) {
         self.before.clear();
         self.after.clear();
+        let is_delta = said.kind == TEXT_EVENT || said.kind.is_empty();
         let only_text = Said {
             text: said.text.clone(),
+            kind: said.kind.clone(),
+            place: said.place,
             ..Said::default()
         };
-        if *said != only_text {
+        if said.text.is_empty() || !is_delta || *said != only_text {
             return;
         }
         let mut found = memchr::memmem::find_iter(data, said.text.as_bytes());
@@ -358,6 +403,8 @@ impl Shape {
     }
 }
 
+/// The event that has text in the Anthropic wire; in the other one events have no kind.
+const TEXT_EVENT: &str = "content_block_delta";
 /// A whole answer, or a line of a stream.
 const KEPT_BYTES_MAX: usize = 128 << 20;
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::load::order::Place;
 use crate::wire::Wire;
 
 /// What an event, or a whole answer, says.
@@ -19,12 +20,16 @@ pub struct Said {
     pub input: Option<u64>,
     /// Output tokens.
     pub output: Option<u64>,
-    /// A reason to stop was given.
-    pub stop: bool,
+    /// A reason to stop.
+    pub stop: Option<String>,
     /// The stream is over.
     pub end: bool,
     /// An error.
     pub error: bool,
+    /// The event's type; none in the OpenAI wire.
+    pub kind: String,
+    /// Where in a stream it belongs.
+    pub place: Place,
 }
 
 /// Reads the data of one event.
@@ -55,7 +60,7 @@ pub fn whole(wire: Wire, body: &[u8]) -> Result<Said, String> {
         Wire::Openai => openai(&value, "message")?,
         Wire::Anthropic => anthropic_message(&value),
     };
-    said.end = said.stop;
+    said.end = said.stop.is_some();
     Ok(said)
 }
 
@@ -74,7 +79,10 @@ fn openai(value: &Value, part: &str) -> Result<Said, String> {
     }
     let choices = value["choices"].as_array();
     let choices = choices.ok_or_else(|| "an object without choices".to_owned())?;
-    for choice in choices {
+    for (at, choice) in choices.iter().enumerate() {
+        if choice["index"].as_u64() != Some(at as u64) {
+            return Err(format!("choice {at} says that it is {}", choice["index"]));
+        }
         let delta = &choice[part];
         said.text += delta["content"].as_str().unwrap_or_default();
         said.thinking += delta["reasoning_content"].as_str().unwrap_or_default();
@@ -88,7 +96,9 @@ fn openai(value: &Value, part: &str) -> Result<Said, String> {
             let piece = function["arguments"].as_str().unwrap_or_default();
             said.arguments.push((index, piece.to_owned()));
         }
-        said.stop |= choice["finish_reason"].is_string();
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            said.stop = Some(reason.to_owned());
+        }
     }
     said.input = value["usage"]["prompt_tokens"].as_u64();
     said.output = value["usage"]["completion_tokens"].as_u64();
@@ -98,7 +108,16 @@ fn openai(value: &Value, part: &str) -> Result<Said, String> {
 fn anthropic_event(value: &Value) -> Result<Said, String> {
     let mut said = Said::default();
     let kind = value["type"].as_str().unwrap_or_default();
-    let index = value["index"].as_u64().unwrap_or_default();
+    let index = value["index"].as_u64().unwrap_or(u64::MAX);
+    kind.clone_into(&mut said.kind);
+    said.place = match kind {
+        "message_start" => Place::Begin,
+        "content_block_start" => Place::Open(index),
+        "content_block_delta" => Place::Within(index),
+        "content_block_stop" => Place::Close(index),
+        "message_delta" | "message_stop" => Place::Behind,
+        _ => Place::Any,
+    };
     match kind {
         "message_start" => usage(&mut said, &value["message"]["usage"]),
         "content_block_start" => {
@@ -119,7 +138,7 @@ fn anthropic_event(value: &Value) -> Result<Said, String> {
             }
         }
         "message_delta" => {
-            said.stop = value["delta"]["stop_reason"].is_string();
+            said.stop = value["delta"]["stop_reason"].as_str().map(str::to_owned);
             usage(&mut said, &value["usage"]);
         }
         "message_stop" => said.end = true,
@@ -133,7 +152,7 @@ fn anthropic_event(value: &Value) -> Result<Said, String> {
 fn anthropic_message(value: &Value) -> Said {
     let mut said = Said {
         error: value["type"] == "error",
-        stop: value["stop_reason"].is_string(),
+        stop: value["stop_reason"].as_str().map(str::to_owned),
         ..Said::default()
     };
     let blocks = value["content"].as_array();

@@ -6,6 +6,7 @@ pub mod figures;
 pub mod job;
 pub mod judge;
 pub mod meaning;
+pub mod order;
 pub mod progress;
 pub mod queue;
 pub mod reader;

@@ -1,6 +1,6 @@
 //! One answer as it comes from a socket: head, framing, body, judge.
 
-use crate::http::{Body, head};
+use crate::http::{Body, Head, head};
 use crate::load::job::Job;
 use crate::load::judge::{Judge, Verdict};
 
@@ -72,6 +72,7 @@ impl<'j> Reader<'j> {
                 self.body = Some(head.body(false)?);
                 let connection = head.field("connection").unwrap_or_default();
                 self.closes = connection.eq_ignore_ascii_case("close");
+                self.check_type(&head)?;
             }
         }
         let Some(body) = &mut self.body else {
@@ -89,6 +90,19 @@ impl<'j> Reader<'j> {
             at += used;
         }
         Ok(at)
+    }
+
+    /// What a client takes the answer for.
+    fn check_type(&self, head: &Head<'_>) -> Result<(), String> {
+        let due = match self.job.expect.stream {
+            true => "text/event-stream",
+            false => "application/json",
+        };
+        let found = head.field("content-type").unwrap_or_default();
+        match self.status != 200 || found.starts_with(due) {
+            true => Ok(()),
+            false => Err(format!("content-type {found:?}, {due} was due")),
+        }
     }
 
     /// The verdict: at the answer's end, or at that of the connection.
@@ -185,6 +199,21 @@ mod tests {
             for end in 0..bytes.len() {
                 assert!(read(&job, &bytes[..end], 4096).is_err(), "{stream} {end}");
             }
+        }
+    }
+
+    #[test]
+    fn answer_of_another_type_is_wrong() {
+        for (stream, from, to) in [
+            (true, "text/event-stream", "application/json"),
+            (false, "application/json", "text/event-stream"),
+        ] {
+            let job = job(Wire::Openai, stream);
+            let text = String::from_utf8(bytes(&job)).unwrap();
+            assert!(read(&job, text.replacen(from, to, 1).as_bytes(), 4096).is_err());
+            let refused = text.replacen("200", "503", 1).replacen(from, to, 1);
+            let why = read(&job, refused.as_bytes(), 4096).unwrap_err();
+            assert!(why.contains("status 503"), "{why}");
         }
     }
 

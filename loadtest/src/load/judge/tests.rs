@@ -160,17 +160,9 @@ fn stream_without_any_one_of_its_telling_records_is_never_right() {
             let mut fewer = all.clone();
             let gone = String::from_utf8(fewer.remove(at)).unwrap();
             let judged = judged(&expect, &fewer.concat(), 4096, true);
-            // Openers, signatures and closers carry nothing that the mock's answers differ in.
-            let silent = [
-                "\"content\":\"\"",
-                "signature",
-                "_block_stop",
-                "\"text\":\"\"",
-                "{\"type\":\"thinking\",\"thinking\":\"\"",
-                "\"name\":\"weather\",\"arguments\":\"\"",
-            ];
-            let silent =
-                silent.iter().any(|word| gone.contains(word)) || gone.contains("message_start");
+            // The role and the signature are nothing that the mock's answers differ in.
+            let silent = ["\"content\":\"\"", "signature_delta"];
+            let silent = silent.iter().any(|word| gone.contains(word));
             assert!(
                 silent || judged != Verdict::Right,
                 "{wire:?}: without {gone}"
@@ -225,8 +217,7 @@ fn stream_cut_at_any_byte_is_never_right() {
         let script = "deltas=3";
         let expect = expect(script, wire, true);
         let body = stream(script, wire);
-        let last = body.iter().rposition(|byte| *byte != b'\n').unwrap() + 1;
-        for end in 0..last {
+        for end in 0..body.len() {
             for is_whole in [true, false] {
                 let verdict = judged(&expect, &body[..end], 4096, is_whole);
                 assert_ne!(verdict, Verdict::Right, "{wire:?} {end} {is_whole}");
@@ -246,6 +237,8 @@ fn stream_with_a_changed_text_usage_or_argument_is_wrong() {
             (":77", ":78"),
             ("Par", "Pax"),
             ("weather", "wether"),
+            ("\"tool_", "\"pause_"),
+            ("\"index\":0", "\"index\":1"),
         ] {
             assert!(body.contains(from), "{wire:?} {from}");
             let changed = body.replace(from, to);
@@ -255,6 +248,32 @@ fn stream_with_a_changed_text_usage_or_argument_is_wrong() {
                 "{wire:?} {from}: {verdict:?}"
             );
         }
+    }
+}
+
+#[test]
+fn stream_whose_events_a_reader_would_not_tell_apart_is_wrong() {
+    for wire in BOTH {
+        let expect = expect("deltas=3,thinking=2,tools=1,comments=2", wire, true);
+        let body =
+            String::from_utf8(stream("deltas=3,thinking=2,tools=1,comments=2", wire)).unwrap();
+        for (at, _) in body.match_indices("\n\n") {
+            // A comment belongs to whatever stands around it.
+            if body[..at].ends_with(": mock") || body[at..].starts_with("\n\n: mock") {
+                continue;
+            }
+            let run_on = format!("{}{}", &body[..at], &body[at + 1..]);
+            let verdict = judged(&expect, run_on.as_bytes(), 4096, true);
+            assert!(matches!(verdict, Verdict::Wrong(_)), "{at}: {verdict:?}");
+        }
+        for (at, name) in body.match_indices("event: ") {
+            for (from, to) in [("event: ", "event: x"), ("event: ", ": ")] {
+                let named = format!("{}{to}{}", &body[..at], &body[at + from.len()..]);
+                let verdict = judged(&expect, named.as_bytes(), 4096, true);
+                assert!(matches!(verdict, Verdict::Wrong(_)), "{name}: {verdict:?}");
+            }
+        }
+        assert_eq!(judged(&expect, body.as_bytes(), 4096, true), Verdict::Right);
     }
 }
 
