@@ -159,7 +159,7 @@ mod tests {
                 let body = &job.bytes[found.len..];
                 assert!(job.bytes.windows(KEY.len()).any(|it| it == KEY.as_bytes()));
                 let mut ends = Ends::default();
-                ends.push(body, true);
+                ends.push(body);
                 assert_eq!(ends.stream(), stream);
                 assert_eq!(ends.tildes, job.expect.input);
                 let script = script_of(&found, &ends, &Script::default()).unwrap();

@@ -17,8 +17,8 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Takes the next part of a body; counts `~` where that is wanted.
-    pub fn push(&mut self, part: &[u8], count: bool) {
+    /// Takes the next part of a body.
+    pub fn push(&mut self, part: &[u8]) {
         let room = KEPT_BYTES.saturating_sub(self.first.len());
         let (first, rest) = part.split_at(room.min(part.len()));
         self.first.extend_from_slice(first);
@@ -30,9 +30,8 @@ impl Ends {
             .extend_from_slice(rest.get(from..).unwrap_or_default());
         let over = self.last.len().saturating_sub(KEPT_BYTES);
         self.last.drain(..over);
-        if count {
-            self.tildes += memchr::memchr_iter(b'~', part).count() as u64;
-        }
+        // Always: who asks for it in a model's name may do so at the body's end.
+        self.tildes += memchr::memchr_iter(b'~', part).count() as u64;
     }
 
     /// Forgets all.
@@ -111,7 +110,7 @@ mod tests {
     fn ends(body: &str, cut: usize) -> Ends {
         let mut ends = Ends::default();
         for part in body.as_bytes().chunks(cut) {
-            ends.push(part, true);
+            ends.push(part);
         }
         ends
     }

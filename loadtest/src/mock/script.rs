@@ -252,12 +252,12 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "reset",
-        help: "Reset the connection before any head (on)",
+        help: "Reset the connection before any head, on or off [off]",
         read: |s, v| {
-            switch(v).map(|on| {
-                if on {
-                    s.fault = Fault::ResetAtOnce;
-                }
+            switch(v).map(|on| match (on, s.fault) {
+                (true, _) => s.fault = Fault::ResetAtOnce,
+                (false, Fault::ResetAtOnce) => s.fault = Fault::None,
+                (false, _) => {}
             })
         },
     },
@@ -309,6 +309,10 @@ mod tests {
         let base = Script::default().with("deltas=3,tools=2").unwrap();
         let changed = base.with("deltas=4").unwrap();
         assert_eq!((changed.deltas, changed.tools), (4, 2));
+        let reset = base.with("reset=on").unwrap();
+        assert_eq!(reset.with("reset=off"), Ok(base.clone()));
+        let broken = base.with("close_after=1").unwrap();
+        assert_eq!(broken.with("reset=off"), Ok(broken));
     }
 
     #[test]

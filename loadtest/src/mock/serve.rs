@@ -124,17 +124,13 @@ impl Connection {
     async fn read_request(&mut self, bytes: &[u8]) -> io::Result<Option<Asked>> {
         let head = head(bytes).map_err(io::Error::other)?;
         let head = head.ok_or(io::ErrorKind::InvalidData)?;
-        let count = self.shelf.borrow().base.count
-            || head
-                .field(HEADER)
-                .is_some_and(|text| text.contains("count=on"));
         if head.field("expect").is_some() {
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()).await?;
         }
         self.ends.clear();
         let mut body = head.body(true).map_err(io::Error::other)?;
         loop {
-            self.take_body(&mut body, count)?;
+            self.take_body(&mut body)?;
             if body.is_done() {
                 break;
             }
@@ -161,7 +157,7 @@ impl Connection {
         }
     }
 
-    fn take_body(&mut self, body: &mut Body, count: bool) -> io::Result<()> {
+    fn take_body(&mut self, body: &mut Body) -> io::Result<()> {
         let mut at = 0;
         while !body.is_done() {
             let rest = self.pending.get(at..).unwrap_or_default();
@@ -169,7 +165,7 @@ impl Connection {
             if used == 0 {
                 break;
             }
-            self.ends.push(payload, count);
+            self.ends.push(payload);
             at += used;
         }
         self.pending.drain(..at);
