@@ -148,7 +148,12 @@ fn mock_cuts_comments_and_line_ends_as_told_and_says_the_same() {
 fn mock_tells_how_much_of_a_request_came() {
     let mock = Mock::start(&[]);
     let body = format!("{{\"messages\":\"{}\"}}", "~".repeat(300_000));
-    let (answer, _) = mock.ask("/v1/messages", "x-mock: count=on\r\n", &body);
+    for header in ["x-mock: count=on\r\n", "x-mock: deltas=1, count = on\r\n"] {
+        let (answer, _) = mock.ask("/v1/messages", header, &body);
+        assert!(answer.contains("\"input_tokens\":300000"), "{answer}");
+    }
+    let named = body.replace("{", "{\"model\":\"mock:count=on\",");
+    let (answer, _) = mock.ask("/v1/messages", "", &named);
     assert!(answer.contains("\"input_tokens\":300000"), "{answer}");
 }
 
@@ -356,6 +361,16 @@ fn arguments_at_fault_are_told_with_code_two() {
         &["compare", "--gateway", "/nowhere.toml"],
         &["soak", "--duration", "5"],
         &["compare", "--quick", "--full"],
+        &["compare", "--only", "nobody"],
+        &["compare", "--json", "/nowhere/a.json"],
+        &["soak", "--html", "/nowhere/a.html"],
+        &["--target", "a=127.0.0.1:1", "--json", "/nowhere/a.json"],
+        &["--target", "a=127.0.0.1:1", "--script", "gap=1"],
+        &["--target", "a=127.0.0.1:1", "--seconds", "0"],
+        &["--target", "a=127.0.0.1:1", "--timeout", "0"],
+        &["--target", "a=127.0.0.1:1", "--load", "hold", "--rate", "9"],
+        &["--target", "a=127.0.0.1:1", "--target", "a=127.0.0.1:2"],
+        &["--target", "a=127.0.0.1:1,4294967295"],
     ] {
         let output = Command::new(LOAD).args(words).output().unwrap();
         assert_eq!(

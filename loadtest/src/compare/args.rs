@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::load::args::{OutArgs, seconds};
+use crate::load::args::{OutArgs, some_seconds};
 
 /// `ringway-load compare`
 #[derive(Args, Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct CompareArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: Option<u32>,
     /// Seconds of each window [0.4, with --full 2]
-    #[arg(long, value_parser = seconds)]
+    #[arg(long, value_parser = some_seconds)]
     pub seconds: Option<f64>,
     /// Further gateways, described in a file; may be given several times
     #[arg(long = "gateway", value_name = "FILE")]

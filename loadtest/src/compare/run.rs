@@ -8,16 +8,16 @@ use crate::account;
 use crate::compare::args::{CompareArgs, Pace};
 use crate::compare::contestant::Contestant;
 use crate::compare::facts;
-use crate::compare::file;
+use crate::compare::file::{self, Gateway};
 use crate::compare::goal::judge;
 use crate::compare::memory;
 use crate::compare::scene::{SCENES, Scene};
-use crate::compare::stage::Stage;
+use crate::compare::stage::{OWN, Stage};
 use crate::load::progress::Progress;
 use crate::load::run::{Side, rounds};
 use crate::report::data::{Report, Section, tell};
 use crate::report::table;
-use crate::report::write::{command, write};
+use crate::report::write::{check, command, write};
 
 /// Compares; how many answers were wrong, and with `--strict` how many figures were missed.
 ///
@@ -30,6 +30,8 @@ pub async fn run(args: &CompareArgs) -> io::Result<u64> {
         gateways.extend(file::read(path)?);
     }
     let wanted = wanted(args)?;
+    check(&args.out)?;
+    check_names(&args.only, &gateways)?;
     let mut stage = Stage::set(args, &gateways).await?;
     let begun = Instant::now();
     let pace = args.pace();
@@ -86,6 +88,24 @@ fn wanted(args: &CompareArgs) -> io::Result<Vec<&'static Scene>> {
         .filter(|scene| is_wanted(loads, scene.name))
         .filter(|scene| !scene.full || args.full || !loads.is_empty())
         .collect())
+}
+
+/// Whether each has a name of its own, and each of `--only` names somebody.
+fn check_names(only: &[String], gateways: &[Gateway]) -> io::Result<()> {
+    let invalid = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    let mut known = OWN.to_vec();
+    for Gateway { name, .. } in gateways {
+        if known.contains(&name.as_str()) {
+            return invalid(format!("--gateway: two contestants are called {name:?}"));
+        }
+        known.push(name);
+    }
+    for name in only {
+        if !known.iter().any(|known| known.starts_with(name.as_str())) {
+            return invalid(format!("--only {name}: known are {}", known.join(", ")));
+        }
+    }
+    Ok(())
 }
 
 fn is_wanted(loads: &[String], name: &str) -> bool {

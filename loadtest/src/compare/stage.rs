@@ -119,6 +119,18 @@ impl Stage {
     }
 }
 
+/// Contestants that no file describes.
+pub const OWN: [&str; 8] = [
+    "direct",
+    "ringway-uring",
+    "ringway-epoll",
+    "nginx",
+    "haproxy",
+    "relay-bytes",
+    "relay-hyper",
+    "monoio-http",
+];
+
 /// Whether a contestant was asked for; nginx always is, as the one to compare with.
 fn is_wanted(only: &[String], name: &str) -> bool {
     only.is_empty() || name == "nginx" || only.iter().any(|o| name.starts_with(o.as_str()))

@@ -35,7 +35,7 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub connections: u32,
     /// Seconds of each round's window
-    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 3.0, value_parser = some_seconds)]
     pub seconds: f64,
     /// Seconds before the window
     #[arg(long, default_value_t = 0.5, value_parser = seconds)]
@@ -56,7 +56,7 @@ pub struct LoadArgs {
     #[arg(long)]
     pub translated: bool,
     /// Seconds that an answer may take
-    #[arg(long, default_value_t = 30.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 30.0, value_parser = some_seconds)]
     pub timeout: f64,
     /// Seed of the arrivals
     #[arg(long, default_value_t = 1)]
@@ -127,6 +127,17 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Reads a count of seconds that is not nought.
+///
+/// # Errors
+/// Those of [`seconds`], and less than a millisecond.
+pub fn some_seconds(text: &str) -> Result<f64, String> {
+    match seconds(text)? {
+        number if number < SECONDS_MIN => Err(format!("expected at least {SECONDS_MIN} seconds")),
+        number => Ok(number),
+    }
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "expected a number")?;
     match number > 0.0 && number <= RATE_MAX {
@@ -139,6 +150,8 @@ fn rate(text: &str) -> Result<f64, String> {
 
 /// A day.
 const SECONDS_MAX: f64 = 86_400.0;
+/// What the timers here can tell.
+const SECONDS_MIN: f64 = 0.001;
 /// Requests a second.
 const RATE_MAX: f64 = 1_000_000.0;
 

@@ -10,7 +10,7 @@ use crate::load::job::{Job, Request};
 use crate::load::progress::Progress;
 use crate::load::round::{Mode, Round, Shape, Target, round, settle};
 use crate::report::data::{Report, Section, Unit, tell, units_of};
-use crate::report::write::{command, write};
+use crate::report::write::{check, command, write};
 use crate::report::{data, table};
 use crate::syscalls::Watch;
 
@@ -20,7 +20,14 @@ use crate::syscalls::Watch;
 /// A target that is gone, a file that cannot be written.
 pub async fn run(args: &LoadArgs) -> io::Result<u64> {
     let machine = account::machine();
-    let job = Rc::new(request(args).job().map_err(io::Error::other)?);
+    check(&args.out)?;
+    check_targets(&args.targets)?;
+    if args.load == Kind::Hold && args.rate.is_some() {
+        return Err(invalid(
+            "--rate: streams that stay open have none".to_owned(),
+        ));
+    }
+    let job = Rc::new(request(args).job().map_err(invalid)?);
     let shape = shape(args, &job);
     let unit = match args.load {
         Kind::Whole => Unit::Request,
@@ -54,6 +61,25 @@ pub async fn run(args: &LoadArgs) -> io::Result<u64> {
     };
     write(&report, &args.out)?;
     Ok(wrong)
+}
+
+/// Whether figures can be told apart by name, and each process can be looked at.
+fn check_targets(targets: &[Target]) -> io::Result<()> {
+    for (at, target) in targets.iter().enumerate() {
+        let name = &target.name;
+        if targets.iter().take(at).any(|other| other.name == *name) {
+            return Err(invalid(format!("--target: two are called {name:?}")));
+        }
+        if let Some(pid) = target.pid {
+            let looked = account::memory(&account::tree(pid));
+            looked.map_err(|fault| invalid(format!("--target {name}: process {pid}: {fault}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 fn request(args: &LoadArgs) -> Request {

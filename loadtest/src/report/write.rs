@@ -8,6 +8,25 @@ use crate::load::args::OutArgs;
 use crate::report::data::Report;
 use crate::report::page::page;
 
+/// Whether the files that are asked for can be written: found out before the load, not hours later.
+///
+/// # Errors
+/// A file that cannot be written, named.
+pub fn check(out: &OutArgs) -> io::Result<()> {
+    for path in out.json.iter().chain(&out.html) {
+        let is_new = !path.exists();
+        let opened = fs::OpenOptions::new().append(true).create(true).open(path);
+        opened.map_err(|fault| {
+            let text = format!("{}: {fault}", path.display());
+            io::Error::new(io::ErrorKind::InvalidInput, text)
+        })?;
+        if is_new {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes what was asked for.
 ///
 /// # Errors

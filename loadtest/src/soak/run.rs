@@ -23,7 +23,7 @@ use crate::load::round::{Target, settle};
 use crate::process::{self, Launch, Scratch, Started};
 use crate::report::data::{Judged, Report, Row, Section};
 use crate::report::table;
-use crate::report::write::{command, write};
+use crate::report::write::{check, command, write};
 use crate::soak::args::SoakArgs;
 use crate::soak::flat::{Sample, Slack, grown};
 use crate::soak::traffic::draw;
@@ -54,6 +54,7 @@ impl Tally {
 /// A mock or a gateway that does not run.
 pub async fn run(args: &SoakArgs) -> io::Result<u64> {
     let machine = account::machine();
+    check(&args.out)?;
     let scratch = Scratch::new("soak")?;
     let (mut mock, mock_port) = start_mock(&scratch, args.mock_port, None).await?;
     let mut own = None;
