@@ -14,7 +14,7 @@ use std::io;
 pub fn cpu_nanos(pids: &[u32]) -> io::Result<u64> {
     let mut sum = 0;
     for pid in pids {
-        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        for task in fs::read_dir(format!("/proc/{pid}/task")).map_err(of(*pid))? {
             let path = task?.path().join("schedstat");
             // A thread may end between the two looks.
             let text = fs::read_to_string(path).unwrap_or_default();
@@ -22,6 +22,11 @@ pub fn cpu_nanos(pids: &[u32]) -> io::Result<u64> {
         }
     }
     Ok(sum)
+}
+
+/// Names the process that could not be looked at.
+fn of(pid: u32) -> impl FnOnce(io::Error) -> io::Error {
+    move |fault| io::Error::new(fault.kind(), format!("process {pid}: {fault}"))
 }
 
 /// Memory of processes, in bytes.
@@ -40,7 +45,7 @@ pub struct Memory {
 pub fn memory(pids: &[u32]) -> io::Result<Memory> {
     let mut sum = Memory::default();
     for pid in pids {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).map_err(of(*pid))?;
         let one = parse_memory(&text);
         sum.rss += one.rss;
         sum.pss += one.pss;
@@ -66,7 +71,7 @@ fn parse_memory(text: &str) -> Memory {
 pub fn peak(pids: &[u32]) -> io::Result<u64> {
     let mut sum = 0;
     for pid in pids {
-        let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let text = fs::read_to_string(format!("/proc/{pid}/status")).map_err(of(*pid))?;
         sum += parse_peak(&text);
     }
     Ok(sum)
@@ -84,7 +89,9 @@ fn parse_peak(text: &str) -> u64 {
 pub fn descriptors(pids: &[u32]) -> io::Result<usize> {
     let mut sum = 0;
     for pid in pids {
-        sum += fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+        sum += fs::read_dir(format!("/proc/{pid}/fd"))
+            .map_err(of(*pid))?
+            .count();
     }
     Ok(sum)
 }
@@ -172,6 +179,22 @@ mod tests {
             parse_peak("VmPeak:\t 9 kB\nVmHWM:\t    1728 kB\n"),
             1728 * 1024
         );
+    }
+
+    #[test]
+    fn process_that_is_gone_is_named() {
+        let mut child = Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let gone = [child.id()];
+        let faults = [
+            cpu_nanos(&gone).unwrap_err(),
+            memory(&gone).unwrap_err(),
+            descriptors(&gone).map(|_| ()).unwrap_err(),
+        ];
+        for fault in faults {
+            let text = fault.to_string();
+            assert!(text.contains(&format!("process {}", gone[0])), "{text}");
+        }
     }
 
     #[test]

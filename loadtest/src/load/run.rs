@@ -72,7 +72,7 @@ fn check_targets(targets: &[Target]) -> io::Result<()> {
         }
         if let Some(pid) = target.pid {
             let looked = account::memory(&account::tree(pid));
-            looked.map_err(|fault| invalid(format!("--target {name}: process {pid}: {fault}")))?;
+            looked.map_err(|fault| invalid(format!("--target {name}: {fault}")))?;
         }
     }
     Ok(())
