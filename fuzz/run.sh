@@ -2,7 +2,8 @@
 # Runs fuzz targets and prints what came of each: executions, processor time, coverage, findings.
 # usage: fuzz/run.sh SECONDS [TARGET...]
 #        fuzz/run.sh sim SECONDS          seeds of the simulation instead, with a stable compiler
-# Ends with 1 if a property did not hold; the inputs lie in fuzz/artifacts/<target>/.
+# Ends with 1 if a property did not hold, the inputs lie in fuzz/artifacts/<target>/; with 2 if the
+# arguments are at fault.
 # Needs: rustup, cargo-fuzz; the compiler is that of rust-toolchain.toml. JOBS targets run beside each
 # other, one for each core by default. SANITIZER=address watches memory too. RINGWAY_RECORDED names a
 # folder of recorded exchanges that serve as further seeds. What a run finds is kept in
@@ -10,13 +11,26 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+# Ends with 2 unless what was given is a count of seconds.
+expect_seconds() {
+  [[ "$1" =~ ^[0-9]+$ ]] && return
+  echo "usage: fuzz/run.sh SECONDS [TARGET...] | fuzz/run.sh sim SECONDS" >&2
+  exit 2
+}
+
 if [ "${1:-}" = sim ]; then
+  expect_seconds "${2:-}"
   cd ..
-  exec cargo run --quiet --locked --release --features sim --example sim -- \
-    --seconds "${2:?usage: fuzz/run.sh sim SECONDS}"
+  exec cargo run --quiet --locked --release --features sim --example sim -- --seconds "$2"
 fi
-seconds="${1:?usage: fuzz/run.sh SECONDS [TARGET...]}"
+expect_seconds "${1:-}"
+seconds="$1"
 shift
+for target in "$@"; do
+  [ -f "fuzz_targets/$target.rs" ] && continue
+  echo "fuzz/run.sh: no target $target; known:" fuzz_targets/*.rs | sed -E 's|fuzz_targets/([a-z0-9_]+)\.rs|\1|g' >&2
+  exit 2
+done
 if [ "$#" -eq 0 ]; then
   for file in fuzz_targets/*.rs; do set -- "$@" "$(basename "$file" .rs)"; done
 fi
