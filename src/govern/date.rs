@@ -1,6 +1,6 @@
 //! Times as operators write and read them: UTC, a day or a second, as RFC 3339 has them.
 
-use crate::http1::date::civil;
+use crate::http1::date::{civil, days};
 
 /// Unix milliseconds of `2027-01-31` (its first moment) or `2027-01-31T08:30:00Z`, from 1970 to 9999.
 #[must_use]
@@ -20,7 +20,7 @@ pub fn parse(text: &str) -> Option<u64> {
         && hour < 24
         && minute < 60
         && second < 60;
-    let seconds = days_before(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
     is_date.then_some(seconds * 1_000)
 }
 
@@ -50,18 +50,6 @@ pub fn text(unix_ms: u64) -> String {
     let (hour, minute) = (second / 3_600, second / 60 % 60);
     let second = second % 60;
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Days since 1970 of a day from then on.
-#[must_use]
-pub const fn days_before(year: u64, month: u64, day: u64) -> u64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year.saturating_sub(1), month + 9)
-    };
-    let days = year * 365 + year / 4 - year / 100 + year / 400;
-    (days + (153 * month + 2) / 5 + day).saturating_sub(719_469)
 }
 
 const fn days_of(year: u64, month: u64) -> u64 {

@@ -5,8 +5,7 @@
 use std::collections::HashMap;
 
 use crate::govern::account::{Spent, day_of, month_of};
-use crate::govern::date;
-use crate::http1::date::civil;
+use crate::http1::date::{civil, days};
 
 /// A charge, or the sum of some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +48,7 @@ impl Past {
     #[must_use]
     pub const fn first_day(&self) -> u64 {
         let (year, month, _) = civil(day_of(self.unix_ms));
-        date::days_before(year, month, 1)
+        days(year, month, 1)
     }
 
     /// Adds a charge.

@@ -64,8 +64,9 @@ pub fn read(text: &[u8]) -> Option<u64> {
     Some(((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// Days since 1970 of a day of the Gregorian calendar. Years begin in March here, as in [`civil`].
-const fn days(year: u64, month: u64, day: u64) -> u64 {
+/// Days since 1970 of a day from then on. Years begin in March here, as in [`civil`].
+#[must_use]
+pub const fn days(year: u64, month: u64, day: u64) -> u64 {
     let (year, month) = if month < 3 {
         (year - 1, month + 9)
     } else {
