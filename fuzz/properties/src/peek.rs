@@ -99,9 +99,9 @@ fn found(peek: &Peek, body: &[u8]) {
             .expect("messages are a list")
             .is_empty()
     );
-    let set = |name| one(name).filter(|value| *value != "null");
-    let max = set("max_completion_tokens").or_else(|| set("max_tokens"));
-    assert_eq!(peek.max_tokens(body), max.and_then(count));
+    let both = ["max_completion_tokens", "max_tokens"].into_iter();
+    let max = both.filter_map(one).filter_map(count).max();
+    assert_eq!(peek.max_tokens(body), max);
     assert_eq!(
         peek.choices(body),
         one("n").and_then(count).unwrap_or(1).max(1)
