@@ -15,9 +15,9 @@
 use core::task::Waker;
 
 use crate::govern::allowance::Allowance;
-use crate::govern::order::{
-    Grant, MoneyGrant, MoneyOrder, Needs, Order, PlacesOrder, RateGrant, RateOrder,
-};
+use crate::govern::flow::{Flow, LIFE_NANOS, SETTLED_NANOS, give};
+use crate::govern::order::{Grant, Needs, Order, PlacesGrant, PlacesOrder, RateGrant, RateOrder};
+use crate::govern::purse::Purse;
 use crate::limits::SHARED_WAITERS_MAX;
 
 /// What a request needs.
@@ -34,11 +34,14 @@ pub struct Asked {
 /// Where a request's reservation comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tag {
-    /// The second that granted its tokens.
-    slot: u64,
+    /// The seconds that granted its tokens, and how many each.
+    tokens: Pieces,
     /// The day that granted its money.
     day: u64,
 }
+
+/// Parts of an amount, by the second that granted them, the oldest first.
+type Pieces = [(u64, u64); PARCELS_MAX];
 
 /// What of it is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,9 +80,10 @@ pub struct Lease {
     begun: u64,
     /// Those of them that have ended.
     ended: u64,
-    /// When the last one was begun, and whether it has said anything.
+    /// When the last one was begun.
     ordered_at: u64,
-    is_told: bool,
+    /// When the last one was that has said anything, where what it said still holds.
+    told_at: Option<u64>,
     /// Those who wait for its end.
     waiting: Vec<Waker>,
     /// Somebody was asked to order now.
@@ -113,11 +117,10 @@ impl Lease {
     /// without one, whether it is fresh.
     #[must_use]
     pub fn answers(&self, ticket: Option<u64>, now: u64) -> bool {
-        self.is_told
-            && match ticket {
-                Some(ticket) => self.ended >= ticket,
-                None => now.saturating_sub(self.ordered_at) < FRESH_NANOS,
-            }
+        self.told_at.is_some_and(|told_at| match ticket {
+            Some(ticket) => self.ended >= ticket,
+            None => now.saturating_sub(told_at) < FRESH_NANOS,
+        })
     }
 
     /// Whether the order that `ticket` stands for has ended, whichever way.
@@ -131,7 +134,7 @@ impl Lease {
         self.requests.take(1, now);
         self.places.spent += 1;
         Tag {
-            slot: self.tokens.take(asked.tokens, now),
+            tokens: self.tokens.take(asked.tokens, now),
             day: self.money.take(asked.cost, now),
         }
     }
@@ -174,7 +177,7 @@ impl Lease {
     pub fn settle(&mut self, tag: Tag, taken: (u64, u64), used: (u64, u64)) {
         match used.0.checked_sub(taken.0) {
             Some(more) => self.tokens.owed = self.tokens.owed.saturating_add(more),
-            None => give(&mut self.tokens.back, tag.slot, taken.0 - used.0),
+            None => self.tokens.put_back(tag.tokens, taken.0 - used.0),
         }
         match used.1.checked_sub(taken.1) {
             Some(more) => self.owe(more),
@@ -232,7 +235,7 @@ impl Lease {
             name: self.name.clone(),
             requests: self.requests.order(bounds.requests_per_minute, now),
             tokens: self.tokens.order(bounds.tokens_per_minute, now),
-            places: self.places.order(bounds.concurrent, held),
+            places: self.places.order(bounds.concurrent, held, now),
             money: self.money.order(bounds, now),
         }
     }
@@ -241,10 +244,9 @@ impl Lease {
     pub fn apply(&mut self, grant: &Grant, at: u64) -> Vec<Waker> {
         self.requests.apply(&grant.requests, at);
         self.tokens.apply(&grant.tokens, at);
-        self.money.apply(&grant.money);
-        self.places.granted = grant.places.granted;
-        self.places.left = grant.places.left;
-        self.is_told = true;
+        self.money.apply(&grant.money, at);
+        self.places.apply(&grant.places, at);
+        self.told_at = Some(at);
         self.end()
     }
 
@@ -253,10 +255,15 @@ impl Lease {
     pub fn fail(&mut self, order: &Order) -> Vec<Waker> {
         let owed = |needs: Option<Needs>| needs.map_or(0, |needs| needs.owed);
         let rate = |rate: &Option<RateOrder>| owed(rate.as_ref().map(|it| it.needs));
-        self.requests.owed += rate(&order.requests);
-        self.tokens.owed += rate(&order.tokens);
+        let both = [
+            (&mut self.requests, &order.requests),
+            (&mut self.tokens, &order.tokens),
+        ];
+        for (held, ordered) in both {
+            held.owed = held.owed.saturating_add(rate(ordered));
+        }
         self.owe(owed(order.money.as_ref().map(|it| it.needs)));
-        self.is_told = false;
+        self.told_at = None;
         self.end()
     }
 
@@ -267,7 +274,7 @@ impl Lease {
 
     /// Wakes nobody but gives who waits, when there is nobody to order from.
     pub fn dismiss(&mut self) -> Vec<Waker> {
-        self.is_told = false;
+        self.told_at = None;
         core::mem::take(&mut self.waiting)
     }
 
@@ -285,7 +292,7 @@ impl Lease {
             rate.flow = Flow::default();
         }
         self.money.expire();
-        self.places.spent = 0;
+        (self.places.spent, self.places.granted_at) = (0, 0);
     }
 }
 
@@ -310,43 +317,6 @@ struct Parcel {
     until: u64,
 }
 
-/// How fast something is used, and who waits for it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Flow {
-    /// Since the last order.
-    spent: u64,
-    /// The same of orders before, fading.
-    pace: u64,
-    /// What is kept ready.
-    target: u64,
-    wanted: u64,
-    least: u64,
-}
-
-impl Flow {
-    fn need(&mut self, amount: u64) {
-        self.least = match self.wanted {
-            0 => amount,
-            _ => self.least.min(amount),
-        };
-        self.wanted = self.wanted.saturating_add(amount);
-    }
-
-    /// What is needed beside what is there; begins anew.
-    fn order(&mut self, available: u64, most: u64, owed: u64) -> Needs {
-        self.pace = self.spent.max(self.pace - self.pace.div_ceil(4));
-        self.target = self.pace.saturating_mul(2).min(most);
-        let wanted = core::mem::take(&mut self.wanted);
-        let least = core::mem::take(&mut self.least);
-        self.spent = 0;
-        Needs {
-            want: wanted.saturating_add(self.target).saturating_sub(available),
-            least: least.saturating_sub(available),
-            owed,
-        }
-    }
-}
-
 impl Rate {
     /// What may be used.
     #[must_use]
@@ -355,10 +325,11 @@ impl Rate {
         good.map(|parcel| parcel.amount).sum()
     }
 
-    /// What all replicas may use, as far as it is known.
+    /// What all replicas may use, as far as it is known; what is on its way back is there soon.
     #[must_use]
-    pub fn left(&self, now: u64) -> u64 {
-        self.told.left.saturating_add(self.available(now))
+    pub fn left(&self) -> u64 {
+        let left = self.told.left.saturating_add(self.unused());
+        left.saturating_sub(self.owed)
     }
 
     /// Nanoseconds until what was needed is there, as far as it is known.
@@ -382,24 +353,39 @@ impl Rate {
         self.flow.need(amount);
     }
 
-    /// Takes from the oldest leases; gives the second of the first of them.
-    fn take(&mut self, amount: u64, now: u64) -> u64 {
+    /// Takes from the oldest leases; gives what of it comes from where.
+    fn take(&mut self, amount: u64, now: u64) -> Pieces {
         let mut left = amount;
-        let mut slot = None;
-        for parcel in &mut self.parcels {
+        let mut pieces = Pieces::default();
+        for (parcel, piece) in self.parcels.iter_mut().zip(&mut pieces) {
             let taken = if parcel.until > now {
                 left.min(parcel.amount)
             } else {
                 0
             };
-            if taken > 0 {
-                slot = slot.or(Some(parcel.slot));
-            }
+            *piece = (parcel.slot, taken);
             parcel.amount -= taken;
             left -= taken;
         }
         self.flow.spent = self.flow.spent.saturating_add(amount);
-        slot.unwrap_or_default()
+        pieces
+    }
+
+    /// Gives back a part of what was taken, first what counts the longest.
+    fn put_back(&mut self, pieces: Pieces, amount: u64) {
+        let mut left = amount;
+        for (slot, taken) in pieces.into_iter().rev() {
+            let part = left.min(taken);
+            give(&mut self.back, slot, part);
+            left -= part;
+        }
+    }
+
+    /// What nobody uses of what is leased, given back or to be.
+    fn unused(&self) -> u64 {
+        let leased = self.parcels.iter().map(|parcel| parcel.amount);
+        let back = self.back.iter().map(|(_, amount)| *amount);
+        leased.chain(back).fold(0, u64::saturating_add)
     }
 
     fn is_low(&self) -> bool {
@@ -436,6 +422,10 @@ impl Rate {
             .flow
             .order(self.available(now), limit / RATE_SHARE, owed);
         let back = core::mem::take(&mut self.back);
+        // Until the answer says so itself.
+        let returned = back.iter().map(|(_, amount)| *amount);
+        let left = returned.fold(self.told.left, u64::saturating_add);
+        self.told.left = left.saturating_sub(owed).min(limit);
         Some(RateOrder { limit, needs, back })
     }
 
@@ -462,125 +452,6 @@ impl Rate {
     }
 }
 
-/// A lease of a budget.
-#[derive(Debug, Default)]
-pub struct Purse {
-    /// The day that granted it.
-    day: u64,
-    available: u64,
-    /// What is to be given back, by the day that granted it.
-    back: Vec<(u64, u64)>,
-    flow: Flow,
-    owed: u64,
-    /// When something was taken last.
-    taken_at: u64,
-    told: MoneyGrant,
-}
-
-impl Purse {
-    /// What was spent in the day and the month by everybody, and leased by others.
-    #[must_use]
-    pub const fn spent(&self, reserved: u64) -> MoneyGrant {
-        let own = self.available.saturating_add(reserved);
-        MoneyGrant {
-            on_day: self.told.on_day.saturating_sub(own),
-            in_month: self.told.in_month.saturating_sub(own),
-            ..self.told
-        }
-    }
-
-    /// What is left of a budget of a month and of a day, as far as it is known.
-    #[must_use]
-    pub fn left(&self, bounds: &Allowance) -> [u64; 2] {
-        let left = |limit: Option<u64>, spent: u64| {
-            let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(spent));
-            left.saturating_add(self.available)
-        };
-        [
-            left(bounds.budget_month, self.told.in_month),
-            left(bounds.budget_day, self.told.on_day),
-        ]
-    }
-
-    fn need(&mut self, amount: u64) {
-        self.flow.need(amount);
-    }
-
-    const fn take(&mut self, amount: u64, now: u64) -> u64 {
-        self.available = self.available.saturating_sub(amount);
-        self.flow.spent = self.flow.spent.saturating_add(amount);
-        self.taken_at = now;
-        self.day
-    }
-
-    fn put_back(&mut self, day: u64, amount: u64) {
-        if day == self.day {
-            self.available = self.available.saturating_add(amount);
-        } else {
-            give(&mut self.back, day, amount);
-        }
-    }
-
-    fn is_low(&self, bounds: &Allowance) -> bool {
-        let is_left = self.left(bounds).iter().all(|&left| left > self.available);
-        is_left && self.available < self.flow.target / 2
-    }
-
-    const fn is_at_rest(&self) -> bool {
-        self.owed == 0 && self.back.is_empty() && self.available == 0
-    }
-
-    const fn is_due(&self, now: u64) -> bool {
-        let is_idle = now.saturating_sub(self.taken_at) >= LIFE_NANOS;
-        let has_more = self.available > self.flow.target.saturating_mul(2);
-        self.owed > 0 || !self.back.is_empty() || has_more || is_idle && self.available > 0
-    }
-
-    fn expire(&mut self) {
-        let all = core::mem::take(&mut self.available);
-        give(&mut self.back, self.day, all);
-        self.flow = Flow::default();
-    }
-
-    fn order(&mut self, bounds: &Allowance, now: u64) -> Option<MoneyOrder> {
-        if !bounds.has_budget() {
-            *self = Self::default();
-            return None;
-        }
-        let least = bounds.budget_day.unwrap_or(u64::MAX);
-        let most = least.min(bounds.budget_month.unwrap_or(u64::MAX)) / MONEY_SHARE;
-        let owed = core::mem::take(&mut self.owed);
-        let is_wanted = self.flow.wanted > 0;
-        if !is_wanted && now.saturating_sub(self.taken_at) >= LIFE_NANOS {
-            self.expire();
-        }
-        let needs = self.flow.order(self.available, most, owed);
-        if !is_wanted {
-            let more = self
-                .available
-                .saturating_sub(self.flow.target.saturating_mul(2));
-            self.available -= more;
-            give(&mut self.back, self.day, more);
-        }
-        Some(MoneyOrder {
-            day: bounds.budget_day,
-            month: bounds.budget_month,
-            needs,
-            back: core::mem::take(&mut self.back),
-        })
-    }
-
-    fn apply(&mut self, told: &MoneyGrant) {
-        self.told = *told;
-        if told.day != self.day {
-            let before = core::mem::take(&mut self.available);
-            give(&mut self.back, self.day, before);
-            self.day = told.day;
-        }
-        self.available = self.available.saturating_add(told.granted);
-    }
-}
-
 /// Places among those that run.
 #[derive(Debug, Default)]
 pub struct Places {
@@ -592,6 +463,8 @@ pub struct Places {
     /// Requests since the last order.
     spent: u64,
     low: u64,
+    /// When more were granted last.
+    granted_at: u64,
 }
 
 impl Places {
@@ -601,7 +474,7 @@ impl Places {
         self.left.saturating_add(self.granted.saturating_sub(held))
     }
 
-    fn order(&mut self, limit: Option<u64>, held: u64) -> Option<PlacesOrder> {
+    fn order(&mut self, limit: Option<u64>, held: u64, now: u64) -> Option<PlacesOrder> {
         let spent = core::mem::take(&mut self.spent);
         let wanted = core::mem::take(&mut self.wanted);
         let Some(limit) = limit else {
@@ -610,35 +483,32 @@ impl Places {
         };
         let ready = spent.min(limit / RATE_SHARE);
         self.low = ready.div_ceil(2);
-        let want = held.saturating_add(wanted.max(ready));
-        // What is given back is not taken meanwhile.
-        self.granted = self.granted.min(want);
+        let is_settled = now.saturating_sub(self.granted_at) >= SETTLED_NANOS;
+        let pledged = match is_settled {
+            true => 0,
+            false => self.granted.saturating_sub(held),
+        };
+        let want = held.saturating_add(ready.max(wanted.saturating_add(pledged)));
+        // What is given back is not taken meanwhile, and free again soon.
+        let more = self.granted.saturating_sub(want);
+        self.granted -= more;
+        self.left = self.left.saturating_add(more);
         Some(PlacesOrder { limit, held, want })
     }
+
+    const fn apply(&mut self, told: &PlacesGrant, at: u64) {
+        if told.granted > self.granted {
+            self.granted_at = at;
+        }
+        self.granted = told.granted;
+        self.left = told.left;
+    }
 }
 
-fn give(back: &mut Vec<(u64, u64)>, of: u64, amount: u64) {
-    if amount == 0 {
-        return;
-    }
-    if let Some((_, known)) = back.iter_mut().find(|(known, _)| *known == of) {
-        *known = known.saturating_add(amount);
-    } else if back.len() < BACK_MAX {
-        back.push((of, amount));
-    }
-    // What is left out stays used.
-}
-
-/// Life of a lease of a rate, and of money that nobody takes; between two words about places.
-pub const LIFE_NANOS: u64 = 1_000_000_000;
 /// What was said so lately holds for whoever asks.
 const FRESH_NANOS: u64 = 20_000_000;
 const NANOS_PER_MS: u64 = 1_000_000;
 /// The largest part of a rate that is kept ready: one in so many.
 const RATE_SHARE: u64 = 20;
-/// The same of a budget.
-const MONEY_SHARE: u64 = 50;
 /// Leases of one rate at a time.
 const PARCELS_MAX: usize = 4;
-/// Seconds or days that something is given back to at a time.
-const BACK_MAX: usize = 64;

@@ -170,6 +170,24 @@ fn what_is_told_of_a_rate_is_what_all_replicas_have_left() {
     }
 }
 
+/// Most of the bound is reserved for each request, and little of it used.
+#[test]
+fn who_asks_alone_is_not_refused_by_what_is_on_its_way_back() {
+    let redis = redis();
+    let provider = Provider::answering(json(whole(WIRE)));
+    for bounds in ["budget_day = 9\n", "tokens_per_minute = 900\n"] {
+        let gateway = replica(&redis, &provider, "local", bounds).start();
+        for number in 0..20 {
+            let body = chat(WIRE, MODEL, false).replacen('{', "{\"max_tokens\":600,", 1);
+            let fields = "x-api-key: k\r\n";
+            let got = gateway.client().ask(post(path(WIRE), fields, body));
+            assert_eq!(got.status, 200, "{bounds} {number}: {}", got.text());
+            // Settled by then.
+            gateway.lines(number + 1);
+        }
+    }
+}
+
 #[test]
 fn three_replicas_share_places_and_a_dead_ones_are_free_again() {
     let redis = redis();

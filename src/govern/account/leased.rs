@@ -245,7 +245,7 @@ impl State {
             if need > limit {
                 return refused(bound, limit, None);
             }
-            if answers && rate.left(now.nanos) < need {
+            if answers && rate.left() < need {
                 return refused(bound, limit, Some(rate.wait(now.nanos).max(1)));
             }
         }
@@ -303,7 +303,7 @@ impl State {
         let standing = |limit: Option<u64>, rate: &Rate| {
             limit.map(|limit| Standing {
                 limit,
-                remaining: rate.left(now.nanos).min(limit),
+                remaining: rate.left().min(limit),
                 reset: rate.reset(now.nanos),
             })
         };

@@ -93,8 +93,7 @@ fn rate(order: &RateOrder, slots: &mut HashMap<u64, u64>, second: u64) -> RateGr
     slots.retain(|slot, _| slot + 61 >= second);
     for (slot, amount) in &order.back {
         if let Some(used) = slots.get_mut(slot) {
-            // A reservation of two leases goes back to the older one.
-            *used = used.saturating_sub(*amount);
+            *used -= amount;
         }
     }
     *slots.entry(second).or_default() += order.needs.owed;
@@ -400,6 +399,182 @@ fn what_is_given_back_and_what_is_owed_reaches_the_counters() {
         assert_eq!(twin.running[&0].0, 0);
         assert!(account.rests());
     }
+}
+
+/// Asks, with a new order made and answered where the request waits for one.
+fn let_in(account: &Arc<Account>, twin: &mut Twin, amount: Amount, ms: u64) -> Hold {
+    let mut tickets = Tickets::default();
+    for _ in 0..2 {
+        match ask(account, amount, &mut tickets, at(ms)) {
+            Poll::Ready((judged, _)) => return judged.unwrap(),
+            Poll::Pending => refresh(account, twin, ms),
+        }
+    }
+    panic!("not let in");
+}
+
+const BOUNDED: Allowance = Allowance {
+    requests_per_minute: None,
+    tokens_per_minute: Some(100),
+    concurrent: Some(1),
+    budget_day: Some(100),
+    budget_month: None,
+};
+const SIXTY: Amount = Amount {
+    tokens: 60,
+    cost: 60,
+};
+
+#[test]
+fn what_was_granted_for_a_request_is_there_when_it_looks() {
+    let account = lone(BOUNDED);
+    let mut twin = Twin::default();
+    let mut tickets = Tickets::default();
+    assert!(ask(&account, SIXTY, &mut tickets, at(START)).is_pending());
+    refresh(&account, &mut twin, START);
+    // Somebody looks after the account before the request does.
+    let later = START + 20;
+    assert!(!account.is_due(at(later).nanos));
+    let order = account.order(at(later).nanos);
+    assert!(order.tokens.unwrap().back.is_empty() && order.money.unwrap().back.is_empty());
+    let judged = ask(&account, SIXTY, &mut tickets, at(later));
+    assert!(matches!(judged, Poll::Ready((Ok(_), _))), "{judged:?}");
+}
+
+#[test]
+fn what_is_on_its_way_back_refuses_nobody() {
+    let of = |tokens, cost| Amount { tokens, cost };
+    for (bounds, used) in [
+        (
+            Allowance {
+                concurrent: None,
+                budget_day: None,
+                ..BOUNDED
+            },
+            of(10, 0),
+        ),
+        (
+            Allowance {
+                tokens_per_minute: None,
+                concurrent: None,
+                ..BOUNDED
+            },
+            of(0, 10),
+        ),
+        (
+            Allowance {
+                tokens_per_minute: None,
+                budget_day: None,
+                ..BOUNDED
+            },
+            of(0, 0),
+        ),
+    ] {
+        for wait_ms in [1, 300, 1_200] {
+            let account = lone(bounds);
+            let mut twin = Twin::default();
+            let hold = let_in(&account, &mut twin, SIXTY, START);
+            let later = START + wait_ms;
+            hold.settle(used, at(later));
+            // An order that says so is not answered yet.
+            let order = account.order(at(later).nanos);
+            let mut tickets = Tickets::default();
+            let judged = ask(&account, SIXTY, &mut tickets, at(later));
+            let Poll::Ready((judged, _)) = judged else {
+                let grant = twin.carry_out(&order, 0, later);
+                account.apply(&grant, at(later).nanos);
+                refresh(&account, &mut twin, later);
+                let judged = ask(&account, SIXTY, &mut tickets, at(later));
+                assert!(
+                    matches!(judged, Poll::Ready((Ok(_), _))),
+                    "{bounds:?}: {judged:?}"
+                );
+                continue;
+            };
+            judged.unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_was_said_long_ago_refuses_nobody_while_it_is_asked_again() {
+    let account = lone(Allowance {
+        requests_per_minute: Some(1),
+        ..Allowance::default()
+    });
+    let mut twin = Twin::default();
+    let amount = Amount::default();
+    drop(let_in(&account, &mut twin, amount, START));
+    let later = START + 120_000;
+    let tickets = &mut [Tickets::default(); 2];
+    for tickets in tickets {
+        assert!(ask(&account, amount, tickets, at(later)).is_pending());
+        let _ = account.order(at(later).nanos);
+    }
+}
+
+#[test]
+fn tokens_of_two_seconds_go_back_to_both() {
+    let account = lone(Allowance {
+        tokens_per_minute: Some(1_000),
+        ..Allowance::default()
+    });
+    let mut twin = Twin::default();
+    let tokens = |tokens| Amount { tokens, cost: 0 };
+    let mut tickets = [Tickets::default(); 2];
+    for (amount, tickets) in [100, 50].into_iter().zip(&mut tickets) {
+        assert!(ask(&account, tokens(amount), tickets, at(START + 500)).is_pending());
+    }
+    let first = let_in(&account, &mut twin, tokens(100), START + 500);
+    let second = let_in(&account, &mut twin, tokens(400), START + 1_100);
+    assert_eq!(twin.rates[1].len(), 2);
+    second.settle(tokens(7), at(START + 1_200));
+    drop(first);
+    account.close();
+    refresh(&account, &mut twin, START + 1_200);
+    assert_eq!(twin.rates[1].values().sum::<u64>(), 7);
+}
+
+#[test]
+fn what_a_provider_made_up_is_owed_to_the_bound_and_no_further_while_the_counters_are_away() {
+    let pool = pool(WhenDown::Local);
+    let bounds = Allowance {
+        tokens_per_minute: Some(1_000),
+        budget_day: Some(1_000),
+        ..Allowance::default()
+    };
+    let account = Arc::new(Account::shared(bounds, "k:a", &pool));
+    let mut twin = Twin::default();
+    let amount = Amount {
+        tokens: 10,
+        cost: 10,
+    };
+    let mut tickets = Tickets::default();
+    assert!(ask(&account, amount, &mut tickets, at(START)).is_pending());
+    refresh(&account, &mut twin, START);
+    let Poll::Ready((Ok(first), _)) = ask(&account, amount, &mut tickets, at(START)) else {
+        panic!("not let in");
+    };
+    let mut tickets = Tickets::default();
+    assert!(ask(&account, amount, &mut tickets, at(START)).is_pending());
+    refresh(&account, &mut twin, START);
+    let Poll::Ready((Ok(second), _)) = ask(&account, amount, &mut tickets, at(START)) else {
+        panic!("not let in");
+    };
+    let most = Amount {
+        tokens: u64::MAX,
+        cost: u64::MAX,
+    };
+    first.settle(most, at(START));
+    let lost = account.order(at(START).nanos);
+    second.settle(most, at(START));
+    account.fail(&lost);
+    let order = account.order(at(START).nanos);
+    let owed = (
+        order.tokens.unwrap().needs.owed,
+        order.money.unwrap().needs.owed,
+    );
+    assert_eq!(owed, (u64::MAX, u64::MAX));
 }
 
 #[test]
