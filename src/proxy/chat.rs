@@ -459,12 +459,9 @@ impl<'r, 'w> Run<'r, 'w> {
     fn failed(&self, provider: &Provider, upstream: &Upstream) -> Option<Failure> {
         let status = upstream.head.status;
         let keys = provider.secrets().len();
-        if keys > 0 && matches!(status, 401 | 403) {
-            let counters = &mut self.asked.worker.meter.borrow_mut().counters;
-            counters.credential_refused += 1;
-        }
+        let is_refused = self.asked.worker.count_refused(provider, status);
         let (kind, scope) = match status {
-            401 if keys > 0 => (Kind::Credential, Scope::Credential),
+            _ if is_refused => (Kind::Credential, Scope::Credential),
             402 if keys > 1 => (Kind::Status, Scope::Credential),
             403 if keys > 1 => (Kind::Status, Scope::Lane),
             429 if keys > 0 => (Kind::Status, Scope::Lane),

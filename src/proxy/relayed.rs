@@ -404,6 +404,9 @@ impl<'w> Request<'_, 'w> {
         };
         record.status = upstream.head.status;
         exchange.attempts.push(record);
+        if self.worker.count_refused(provider, upstream.head.status) {
+            exchange.fault = Some(Kind::Credential.verdict().word);
+        }
         let unread = self.voice.unread && !upstream.sent_whole;
         let mut voice = Voice {
             unread,

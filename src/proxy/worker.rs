@@ -28,6 +28,7 @@ use crate::proxy::scrub::{Needle, Scrubber};
 use crate::proxy::usage_record;
 use crate::route::client_key::ClientKeys;
 use crate::route::plan::Plan;
+use crate::route::upstream::Provider;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log;
 use crate::telemetry::meter::{Meter, Roster};
@@ -187,6 +188,13 @@ impl Worker {
         let health = &self.shared.health;
         let opened = health.failed(what, failure.retry_after_ms, now_ns, self.limits());
         self.meter.borrow_mut().counters.opened += u64::from(opened);
+    }
+
+    /// Counts an answer that refuses a credential of ours; whether it is no good at all.
+    pub fn count_refused(&self, provider: &Provider, status: u16) -> bool {
+        let is_refused = !provider.secrets().is_empty() && matches!(status, 401 | 403);
+        self.meter.borrow_mut().counters.credential_refused += u64::from(is_refused);
+        is_refused && status == 401
     }
 
     /// Records a finished exchange: meters, its usage record, one log line.

@@ -313,6 +313,10 @@ fn lg10_relayed_requests_go_with_the_first_credential_always() {
             assert_eq!(got.status, 401);
         }
         assert_eq!(keys_of(&provider), [FIRST_KEY, FIRST_KEY]);
+        gateway.wait_metric("ringway_credential_refused_total", 2.0);
+        for line in gateway.lines(2) {
+            assert_eq!(line["fault"], "credential", "{line}");
+        }
     });
 }
 
