@@ -16,13 +16,13 @@ fn respelt(body: &str) -> String {
         out.push('"');
         match text.chars().last() {
             Some(last) if last.is_ascii_alphanumeric() && !text.contains('\\') => {
-                out.push_str(&text[..end - 1]);
+                out.push_str(text.strip_suffix(last).unwrap());
                 out.push_str(&format!("\\u{:04x}", u32::from(last)));
             }
             _ => out.push_str(text),
         }
         out.push('"');
-        rest = &behind[1..];
+        rest = behind.strip_prefix('"').unwrap_or_default();
     }
     out.push_str(rest);
     out

@@ -212,7 +212,7 @@ impl<'e> Judge<'e> {
         }
         self.said.input = said.input.or(self.said.input);
         self.said.output = said.output.or(self.said.output);
-        self.said.stop = said.stop.or(self.said.stop.take());
+        self.said.stop = said.stop.or_else(|| self.said.stop.take());
         self.said.error |= said.error;
         self.ends += u32::from(said.end);
     }
