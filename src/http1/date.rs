@@ -64,16 +64,16 @@ pub fn read(text: &[u8]) -> Option<u64> {
     Some(((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// Days since 1970 of a day from then on. Years begin in March here, as in [`civil`].
+/// Days since 1970 of a day; nought before then. Years begin in March here, as in [`civil`].
 #[must_use]
 pub const fn days(year: u64, month: u64, day: u64) -> u64 {
     let (year, month) = if month < 3 {
-        (year - 1, month + 9)
+        (year.saturating_sub(1), month + 9)
     } else {
         (year, month - 3)
     };
     let leap_days = year / 4 - year / 100 + year / 400;
-    365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+    (365 * year + leap_days + (153 * month + 2) / 5 + day).saturating_sub(719_469)
 }
 
 const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
