@@ -186,6 +186,13 @@ impl Account {
         state.spent
     }
 
+    /// Holds that are out, and what they reserve in nano-dollars.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn out(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.held, state.reserved)
+    }
+
     /// Takes over what was spent before this process; adds to what it has spent itself. A day or a
     /// month that is over is forgotten.
     pub fn restore(&self, before: &Spent, unix_ms: u64) {

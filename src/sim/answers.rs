@@ -1,7 +1,10 @@
 //! What clients ask and providers answer. Every piece of an answer carries a token: the exchange's
 //! number, the try's, the piece's.
 
+use core::fmt::Write as _;
+
 use crate::sim::plan::model_id;
+use crate::sim::rules::TIERS;
 use crate::sim::script::{Ask, Deed, Framing};
 use crate::wire::kind::Wire;
 
@@ -33,6 +36,16 @@ impl Answer {
             .map(|&(from, at, len)| at + len.min(sent - from));
         reached.max().unwrap_or(0)
     }
+
+    /// Where the first piece of a stream ends in `bytes`.
+    pub(super) fn first_end(&self) -> usize {
+        let find = |from: usize, what: &[u8]| {
+            let rest = self.bytes.get(from..)?;
+            memchr::memmem::find(rest, what).map(|at| from + at + what.len())
+        };
+        let end = find(0, b".0]").and_then(|at| find(at, b"\n\n"));
+        end.unwrap_or(self.bytes.len())
+    }
 }
 
 /// The request of an exchange, and where its body begins.
@@ -47,11 +60,13 @@ pub(super) fn request(ask: &Ask, number: usize) -> Vec<u8> {
         Wire::OpenAiChat => ("/v1/chat/completions", ""),
         Wire::AnthropicMessages => ("/v1/messages", r#""max_tokens":64,"#),
     };
+    let (fields, members) = fields(ask, number);
     let body = format!(
-        r#"{{"model":"{model}",{extra}"stream":{},"messages":[{{"role":"user","content":"[q{number}]{pad}"}}]}}"#,
+        r#"{{"model":"{model}",{extra}{members}"stream":{},"messages":[{{"role":"user","content":"[q{number}]{pad}"}}]}}"#,
         ask.stream
     );
-    let head = format!("POST {path} HTTP/1.1\r\nhost: sim\r\ncontent-type: application/json\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: sim\r\ncontent-type: application/json\r\n{fields}");
     if !ask.is_chunked {
         return format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes();
     }
@@ -61,6 +76,26 @@ pub(super) fn request(ask: &Ask, number: usize) -> Vec<u8> {
     }
     out.extend_from_slice(LAST_CHUNK);
     out
+}
+
+/// What the head of a request says of its key and tier; a tier goes into every other one's body.
+fn fields(ask: &Ask, number: usize) -> (String, String) {
+    let Some(key) = ask.key else {
+        return Default::default();
+    };
+    let mut head = format!("authorization: Bearer {}\r\n", key.secret());
+    let mut body = String::new();
+    // The order goes by what may be answered.
+    if ask.wire == Wire::OpenAiChat {
+        body.push_str("\"max_tokens\":64,");
+    }
+    let tier = ask.tier.and_then(|tier| TIERS.get(tier));
+    match tier {
+        Some(tier) if number.is_multiple_of(2) => _ = write!(head, "x-privacy-tier: {tier}\r\n"),
+        Some(tier) => _ = write!(body, "\"privacy_tier\":\"{tier}\","),
+        None => {}
+    }
+    (head, body)
 }
 
 /// The answer of a provider of `wire` to try number `attempt` of an exchange.
@@ -260,6 +295,9 @@ fn push_chunk(out: &mut Vec<u8>, chunk: &[u8]) {
     out.extend_from_slice(chunk);
     out.extend_from_slice(b"\r\n");
 }
+
+/// Tokens that an answer says it took, input and output.
+pub(super) const USED: (u64, u64) = (9, 2);
 
 /// What ends a chunked body.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";

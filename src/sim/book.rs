@@ -34,6 +34,8 @@ pub(super) struct Served {
     /// When it was asked and when it had no more to say: lived time.
     pub(super) asked_at: u64,
     pub(super) finished_at: Cell<Option<u64>>,
+    /// When what its answer means began to go out whole: lived time.
+    pub(super) said_at: Cell<Option<u64>>,
     /// The gateway's side of the connection.
     pub(super) gateway: Watch,
 }
@@ -73,6 +75,20 @@ pub(super) enum End {
     Left,
     /// What came is no HTTP.
     Nonsense,
+}
+
+impl Served {
+    /// Bytes up to `sent` have gone out, the last of them not before `now`.
+    pub(super) fn note_sent(&self, sent: usize, now: u64) {
+        self.sent.set(sent);
+        let Answer {
+            meant_at, bytes, ..
+        } = &self.answer;
+        let is_meant = *meant_at > 0 && self.answer.payload_in(sent) >= *meant_at;
+        if self.said_at.get().is_none() && (is_meant || sent >= bytes.len()) {
+            self.said_at.set(Some(now));
+        }
+    }
 }
 
 impl Book {

@@ -10,19 +10,23 @@
 //! |---|---|
 //! | `script` | what a seed asks of clients, providers and the weather |
 //! | `plan` | the configuration that is run on |
+//! | `rules` | the one on which keys have rules |
 //! | `answers` | what providers say, with the exchange's token in every piece |
 //! | `book` | what happened, as each side saw it |
 //! | `provider`, `client` | the actors |
 //! | `judge` | what must hold of all that |
+//! | `audit` | what must hold where keys have rules |
 //! | `run` | one seed from beginning to end |
 //! | `strikes` | the nth failure on real sockets |
 
 mod answers;
+mod audit;
 mod book;
 mod client;
 mod judge;
 mod plan;
 mod provider;
+mod rules;
 pub mod run;
 mod script;
 #[cfg(test)]

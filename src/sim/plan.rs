@@ -16,16 +16,13 @@ use crate::proxy::health::Health;
 use crate::proxy::worker::{Shared, Ways, Worker};
 use crate::route::compile::compile;
 use crate::route::plan::Plan;
-use crate::sim::script::{ASKS_MAX, MODELS, PLANS};
+use crate::sim::rules::{self, RULED};
+use crate::sim::script::{ASKS_MAX, EARLY, MODELS, PLANS};
 use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
-use crate::wire::kind::Wire;
 
 thread_local! {
     static MADE: RefCell<[Option<Arc<Plan>>; PLANS]> = const { RefCell::new([const { None }; PLANS]) };
 }
-
-/// The wires of the providers, in the plan's order.
-pub(super) const PROVIDERS: [Wire; 2] = [Wire::OpenAiChat, Wire::AnthropicMessages];
 
 /// Addresses of a provider. Nobody listens at the first one of the second provider.
 pub(super) fn addresses(provider: usize) -> [SocketAddr; 2] {
@@ -77,6 +74,10 @@ fn plan(number: usize) -> Result<Arc<Plan>, String> {
     let loaded = load_text(&text, "simulated.toml", Path::new("."), &secret);
     let compiled = compile(loaded).map_err(|faults| faults.to_string())?;
     let plan = Arc::new(compiled.plan);
+    // What its keys have used is a run's own.
+    if number == RULED {
+        return Ok(plan);
+    }
     MADE.with_borrow_mut(|made| {
         if let Some(place) = made.get_mut(number) {
             *place = Some(Arc::clone(&plan));
@@ -90,8 +91,10 @@ pub(super) fn text(number: usize, bases: [&str; 2]) -> String {
     let (budget, pool, requests, early) = match number {
         0 => (1 << 28, 8, 100, 0),
         1 => (300_000, 1, 3, 0),
-        _ => (1 << 28, 0, 100, EARLY_HEAD_MS),
+        EARLY => (1 << 28, 0, 100, EARLY_HEAD_MS),
+        _ => (1 << 28, 8, 100, 0),
     };
+    let is_ruled = number == RULED;
     let mut text = format!(
         "[server]\nlisten = [\"127.0.0.1:0\"]\nserver_timing = true\n\
          early_head_after_ms = {early}\n[limits]\n\
@@ -102,12 +105,18 @@ pub(super) fn text(number: usize, bases: [&str; 2]) -> String {
          write_stall_timeout_ms = 3000\nping_interval_ms = 1000\nretry_budget_percent = 100\n\
          pool_idle_timeout_ms = 3000\ncooldown_ms = 200\ncooldown_max_ms = 1000\n"
     );
-    for (kind, base) in ["openai", "anthropic"].into_iter().zip(bases) {
+    if is_ruled {
+        text.push_str(rules::LIMITS);
+    }
+    for (place, (kind, base)) in ["openai", "anthropic"].into_iter().zip(bases).enumerate() {
         let _ = write!(
             text,
             "[[provider]]\nname = \"{kind}\"\nkind = \"{kind}\"\nbase_url = \"{base}\"\n\
              key_env = \"KEY\"\n"
         );
+        if is_ruled {
+            text.push_str(&rules::provider(place));
+        }
     }
     let targets: [&[&str]; 4] = [
         &["openai/up"],
@@ -121,6 +130,12 @@ pub(super) fn text(number: usize, bases: [&str; 2]) -> String {
             text,
             "[[model]]\nid = \"{name}\"\nalias = {aliases:?}\ntargets = {targets:?}\n"
         );
+        if is_ruled && targets.len() > 1 {
+            text.push_str(rules::ORDER);
+        }
+    }
+    if is_ruled {
+        text.push_str(&rules::tables());
     }
     text
 }
@@ -128,7 +143,7 @@ pub(super) fn text(number: usize, bases: [&str; 2]) -> String {
 /// Where simulated providers stand.
 const BASES: [&str; 2] = ["http://openai.test/v1", "http://anthropic.test"];
 
-/// Heads go out early on the last of the plans.
+/// Heads go out so early on one of the plans.
 const EARLY_HEAD_MS: u64 = 20;
 /// Room for the access lines of a run.
 const LINES_BYTES: usize = 128 * 1024;

@@ -67,6 +67,7 @@ async fn serve(end: &End, wire: Wire, book: &Book, world: &World) {
                 sent: Cell::new(0),
                 asked_at: now,
                 finished_at: Cell::new(None),
+                said_at: Cell::new(None),
                 gateway: end.watch(),
             });
             (attempt, deed)
@@ -107,8 +108,11 @@ impl Job<'_> {
         };
         let whole = usize::MAX;
         match deed {
-            Deed::Answer | Deed::Status(_) | Deed::Hasty(_) | Deed::Fail(_) => {
-                let sent = self.send(whole, b"").await;
+            Deed::Answer | Deed::Status(_) | Deed::Hasty(_) | Deed::Fail(_) | Deed::Slow => {
+                let sent = match deed {
+                    Deed::Slow => self.send_slowly().await,
+                    _ => self.send(whole, b"").await,
+                };
                 self.finish();
                 if self.is_until_close(deed) {
                     self.end.close();
@@ -202,17 +206,33 @@ impl Job<'_> {
         while self.end.room() <= JUNK.len() && !self.end.has_peer_ended() {
             timer::sleep(1).await;
         }
+        let now = self.world.lived();
         let sent = self.end.write([&last, JUNK].into_iter()).await;
-        self.with(|served| served.sent.set(served.answer.bytes.len()));
+        self.with(|served| served.note_sent(served.answer.bytes.len(), now));
         sent.is_ok()
     }
 
     /// Sends the answer up to byte `until`, and `more` behind it; says whether all went out.
     async fn send(&self, until: usize, more: &[u8]) -> bool {
+        self.send_from(0, until, more).await
+    }
+
+    /// Sends all of the answer, with a rest behind its first piece; says whether all went out.
+    async fn send_slowly(&self) -> bool {
+        let first = self.with(|served| served.answer.first_end());
+        if !self.send(first, b"").await {
+            return false;
+        }
+        timer::sleep(SLOW_MS).await;
+        self.send_from(first, usize::MAX, b"").await
+    }
+
+    /// Sends the answer from byte `from` to byte `until`, and `more` behind it.
+    async fn send_from(&self, from: usize, until: usize, more: &[u8]) -> bool {
         let mut bytes = self.with(|served| {
             let Answer { bytes, .. } = &served.answer;
             bytes
-                .get(..until.min(bytes.len()))
+                .get(from..until.min(bytes.len()))
                 .unwrap_or_default()
                 .to_vec()
         });
@@ -225,11 +245,12 @@ impl Job<'_> {
                 .draw(|chance| chance.between(1, 2 * bytes.len() / cuts));
             let to = (at + most).min(bytes.len());
             let piece = bytes.get(at..to).unwrap_or_default();
+            let now = self.world.lived();
             match self.end.write([piece].into_iter()).await {
                 Ok(0) | Err(_) => return false,
                 Ok(count) => at += count,
             }
-            self.with(|served| served.sent.set(at));
+            self.with(|served| served.note_sent(from + at, now));
             if self.world.draw(|chance| chance.one_in(3)) {
                 let pause = self.world.draw(|chance| chance.pick(&[1, 1, 5, 20, 60]));
                 timer::sleep(pause).await;
@@ -239,6 +260,8 @@ impl Job<'_> {
     }
 }
 
+/// Longer than the second in which two deltas must come, shorter than a stall.
+const SLOW_MS: u64 = 1_200;
 /// An answer to nothing.
 const JUNK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 

@@ -12,10 +12,10 @@ use crate::proxy::drain::Phase;
 use crate::proxy::worker::Worker;
 use crate::sim::book::Book;
 use crate::sim::client::{self, Gate};
-use crate::sim::judge;
-use crate::sim::plan::{self, PROVIDERS, addresses};
+use crate::sim::plan::{self, addresses};
 use crate::sim::provider;
-use crate::sim::script::Script;
+use crate::sim::script::{PROVIDERS, Script};
+use crate::sim::{audit, judge};
 use crate::telemetry::ring::RingReceiver;
 
 /// What a run came to.
@@ -213,6 +213,14 @@ impl Run {
         let records = judge::records(&log);
         self.wrong
             .extend(judge::judge(&self.script, &self.book, &records));
+        let (worker, lived) = (&self.worker, self.world.lived());
+        self.wrong.extend(audit::audit(
+            &self.script,
+            &self.book,
+            &records,
+            worker,
+            lived,
+        ));
         let panicked = task::panic_count() - panics + self.worker.meter.borrow().counters.panics;
         self.expect("panics", count(panicked), 0);
     }

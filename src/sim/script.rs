@@ -2,6 +2,7 @@
 
 use crate::net::sim::chance::Chance;
 use crate::net::sim::world::Weather;
+use crate::sim::rules::{KEYS, Key, RULED};
 use crate::wire::kind::Wire;
 
 /// A whole run.
@@ -18,6 +19,8 @@ pub(super) struct Script {
     pub(super) kills: u32,
     /// Which of the plans.
     pub(super) plan: usize,
+    /// Exchanges of each client.
+    pub(super) lanes: Vec<Vec<usize>>,
 }
 
 /// How rough a run is.
@@ -65,6 +68,36 @@ pub(super) struct Ask {
     pub(super) deeds: Vec<Deed>,
     pub(super) framing: Framing,
     pub(super) leave: Option<Leave>,
+    /// Who asks, where keys have rules.
+    pub(super) key: Option<Key>,
+    /// The tier that is asked for.
+    pub(super) tier: Option<usize>,
+}
+
+impl Ask {
+    /// Whether it may be sent to a provider of this wire.
+    pub(super) fn may_go(&self, wire: Wire) -> bool {
+        let place = PROVIDERS.iter().position(|one| *one == wire);
+        let leads = match MODELS.get(self.model).copied() {
+            Some("to-openai") => wire == Wire::OpenAiChat,
+            Some("to-anthropic") => wire == Wire::AnthropicMessages,
+            _ => true,
+        };
+        let has_tier = self.tier.is_none() || self.tier == place;
+        let has_key = !matches!(self.key, Some(Key::Near | Key::Home)) || place == Some(0);
+        leads && has_tier && has_key
+    }
+
+    /// How many targets it may go to.
+    pub(super) fn choices(&self) -> usize {
+        PROVIDERS.iter().filter(|wire| self.may_go(**wire)).count()
+    }
+
+    /// Whether it may be refused although nothing went wrong; the audit says when it may not.
+    pub(super) fn may_be_refused(&self) -> bool {
+        self.key
+            .is_some_and(|key| key.is_tight() || self.choices() == 0)
+    }
 }
 
 /// How a provider's answer is framed.
@@ -98,6 +131,8 @@ pub(super) enum Deed {
     Garble(usize),
     /// Says within the stream that it failed, after so many pieces.
     Fail(usize),
+    /// Answers, with a long rest behind the first piece.
+    Slow,
 }
 
 impl Deed {
@@ -139,6 +174,8 @@ pub(super) enum When {
     Got(usize),
 }
 
+/// The wires of the providers, in the plan's order.
+pub(super) const PROVIDERS: [Wire; 2] = [Wire::OpenAiChat, Wire::AnthropicMessages];
 /// Models of every plan: where they lead, by the wires of their providers in order.
 pub(super) const MODELS: [&str; 4] = [
     "to-openai",
@@ -153,12 +190,14 @@ pub(super) const GARBAGE: &[u8] = b"zz\r\n~~~~";
 /// Most exchanges of a run.
 pub(super) const ASKS_MAX: usize = 30;
 /// Plans to choose from.
-pub(super) const PLANS: usize = 3;
+pub(super) const PLANS: usize = 4;
+/// The one on which heads go out before an answer.
+pub(super) const EARLY: usize = 2;
 
 impl Script {
-    /// Whether heads go out before an answer, as they do on the last of the plans.
+    /// Whether heads go out before an answer, as they do on one of the plans.
     pub(super) const fn has_early_heads(&self) -> bool {
-        self.plan + 1 == PLANS
+        self.plan == EARLY
     }
 
     /// The script that `chance` writes.
@@ -179,18 +218,42 @@ impl Script {
             let begin = chance.below(2_000) as u64;
             (begin, begin + chance.pick(&[5, 100, 3_000]))
         });
+        let weather = weather(chance, style);
+        let kills = match is_wild {
+            true => chance.pick(&[0, 3_000, 500]),
+            false => 0,
+        };
+        let plan = chance.below(PLANS);
+        if plan == RULED {
+            rule(chance, &clients, &mut asks);
+        }
         Self {
             style,
-            weather: weather(chance, style),
+            weather,
+            lanes: clients.iter().map(|client| client.asks.clone()).collect(),
             clients,
             asks,
             drain_ms,
-            kills: if is_wild {
-                chance.pick(&[0, 3_000, 500])
-            } else {
-                0
-            },
-            plan: chance.below(PLANS),
+            kills,
+            plan,
+        }
+    }
+}
+
+/// Writes keys and tiers into what is asked, and slow streams into what is done.
+fn rule(chance: &mut Chance, clients: &[Client], asks: &mut [Ask]) {
+    for client in clients {
+        let key = chance.pick(&KEYS);
+        for &number in &client.asks {
+            let Some(ask) = asks.get_mut(number) else {
+                continue;
+            };
+            ask.key = Some(key);
+            ask.tier = chance.pick(&[None, None, None, Some(0), Some(1)]);
+            let is_slow = ask.stream && ask.pieces > 2 && chance.one_in(4);
+            if let Some(first) = ask.deeds.first_mut().filter(|_| is_slow) {
+                *first = Deed::Slow;
+            }
         }
     }
 }
@@ -258,6 +321,8 @@ fn ask(chance: &mut Chance, style: Style) -> Ask {
         deeds,
         framing,
         leave,
+        key: None,
+        tier: None,
     }
 }
 

@@ -247,6 +247,8 @@ fn ask(number: usize) -> Ask {
         deeds: Vec::new(),
         framing: Framing::Chunked,
         leave: None,
+        key: None,
+        tier: None,
     }
 }
 

@@ -1,0 +1,281 @@
+//! What must hold of keys with rules after a run: where requests went, what was let in, what was
+//! charged. Its arithmetic is its own.
+
+use crate::net::clock;
+use crate::proxy::worker::Worker;
+use crate::sim::answers::{USED, request};
+use crate::sim::book::{Book, End, Served, Sight};
+use crate::sim::judge::Record;
+use crate::sim::rules::{FEW, KEYS, Key, POOR_NANOS, PRICES, RULED};
+use crate::sim::script::{Ask, Deed, PROVIDERS, Script, Style};
+use crate::wire::kind::Wire;
+
+/// Everything that is wrong with what keys were allowed; `lived`: how long the run took.
+pub(super) fn audit(
+    script: &Script,
+    book: &Book,
+    records: &[Record],
+    worker: &Worker,
+    lived: u64,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if script.plan != RULED {
+        return wrong;
+    }
+    let (seen, served) = (book.seen.borrow(), book.served.borrow());
+    let all = book.asks.iter().enumerate().filter_map(|(number, ask)| {
+        let one = Exchange {
+            number,
+            ask,
+            sight: seen.get(&number)?,
+            served: served.get(&number).map_or(&[], Vec::as_slice),
+            record: records.iter().find(|record| record.number == Some(number)),
+        };
+        Some(one)
+    });
+    let all: Vec<Exchange<'_>> = all.collect();
+    let ledger = Ledger {
+        script,
+        all: &all,
+        is_calm: script.weather.jumping == 0 && lived < MINUTE_NANOS,
+    };
+    for one in &all {
+        ledger.check_way(one, &mut wrong);
+        ledger.check_pace(one, &mut wrong);
+    }
+    ledger.check_few(&mut wrong);
+    ledger.check_lone(&mut wrong);
+    ledger.check_refusals(&mut wrong);
+    ledger.check_accounts(worker, &mut wrong);
+    wrong
+}
+
+/// One exchange and what is known of it.
+struct Exchange<'e> {
+    number: usize,
+    ask: &'e Ask,
+    sight: &'e Sight,
+    served: &'e [Served],
+    record: Option<&'e Record>,
+}
+
+impl Exchange<'_> {
+    fn is_of(&self, key: Key) -> bool {
+        self.ask.key == Some(key)
+    }
+
+    fn told(&self) -> String {
+        let deeds: Vec<Deed> = self.served.iter().map(|served| served.deed).collect();
+        let (end, left) = (self.sight.end, self.sight.left_at);
+        format!("{deeds:?} {end:?} left {left:?} {:?}", self.record)
+    }
+
+    fn was_refused(&self) -> bool {
+        self.sight.end == End::Whole && self.sight.status != 200 && self.served.is_empty()
+    }
+
+    /// What it is charged, in nano-dollars; nothing where the provider did not say all.
+    fn charge(&self) -> Option<u64> {
+        let end = self.record.map(|record| record.end.as_str());
+        match (end, self.served.last()) {
+            (Some("refused"), _) | (None, None) => Some(0),
+            (Some("complete"), Some(served)) => {
+                let place = PROVIDERS.iter().position(|wire| *wire == served.wire)?;
+                let (input, output) = PRICES.get(place)?;
+                Some(USED.0 * input + USED.1 * output)
+            }
+            _ => None,
+        }
+    }
+}
+
+struct Ledger<'l> {
+    script: &'l Script,
+    all: &'l [Exchange<'l>],
+    /// Time went on by itself, and less than a minute.
+    is_calm: bool,
+}
+
+impl Ledger<'_> {
+    fn of(&self, key: Key) -> impl Iterator<Item = &Exchange<'_>> {
+        self.all.iter().filter(move |one| one.is_of(key))
+    }
+
+    /// Whether the keys' clients are one and everything of it is asked in turn.
+    fn has_one_client(&self, key: Key) -> bool {
+        let has_it = |client: &&Vec<usize>| {
+            let mut asks = self.all.iter().filter(|one| client.contains(&one.number));
+            asks.any(|one| one.is_of(key))
+        };
+        self.script.lanes.iter().filter(has_it).count() == 1
+    }
+
+    /// Nowhere but where tier, residency and model lead, and first where it costs least.
+    fn check_way(&self, one: &Exchange<'_>, wrong: &mut Vec<String>) {
+        let number = one.number;
+        if let Some(served) = one.served.iter().find(|it| !one.ask.may_go(it.wire)) {
+            let (key, tier) = (one.ask.key, one.ask.tier);
+            wrong.push(format!(
+                "exchange {number} of {key:?}, tier {tier:?}, went to {:?}",
+                served.wire
+            ));
+        }
+        let is_fair = self.script.style == Style::Fair;
+        let (end, status) = (one.sight.end, one.sight.status);
+        if is_fair && one.ask.choices() == 0 && !matches!((end, status), (End::Whole, 400 | 403)) {
+            wrong.push(format!(
+                "exchange {number} may go nowhere and saw {end:?} {status}"
+            ));
+        }
+        // Whoever has stepped back is not asked first, whatever it costs.
+        let is_good = |served: &Served| {
+            matches!(
+                served.deed,
+                Deed::Answer | Deed::AnswerAndClose | Deed::AnswerAndJunk
+            )
+        };
+        let are_good = || self.all.iter().flat_map(|one| one.served).all(is_good);
+        let due = cheapest(one.ask, number);
+        if let (Some(first), Some(due)) = (one.served.first(), due)
+            && one.ask.choices() == 2
+            && first.wire != due
+            && is_fair
+            && are_good()
+        {
+            wrong.push(format!(
+                "exchange {number} went to {:?}, where it costs more",
+                first.wire
+            ));
+        }
+    }
+
+    /// A slow stream gives way where another target is left; one that is not does not.
+    fn check_pace(&self, one: &Exchange<'_>, wrong: &mut Vec<String>) {
+        let (number, weather) = (one.number, self.script.weather);
+        if !self.is_calm || weather.failing > 0 {
+            return;
+        }
+        let is_slow =
+            |served: &Served| matches!(served.deed, Deed::Slow | Deed::Stall(_) | Deed::Silence);
+        let gave_way = one.record.is_some_and(|record| record.is_slow);
+        if gave_way && !one.served.iter().any(is_slow) {
+            wrong.push(format!("exchange {number} gave way, and nobody was slow"));
+        }
+        let is_kept = matches!(one.served, [only] if only.deed == Deed::Slow);
+        if self.script.style == Style::Fair && is_kept && one.ask.choices() == 2 {
+            wrong.push(format!("exchange {number} kept a slow stream"));
+        }
+    }
+
+    /// So many requests a minute, and no fewer.
+    fn check_few(&self, wrong: &mut Vec<String>) {
+        if !self.is_calm {
+            return;
+        }
+        let let_in = self
+            .of(Key::Few)
+            .filter(|one| !one.served.is_empty())
+            .count();
+        let asked = self
+            .of(Key::Few)
+            .filter(|one| one.ask.choices() > 0)
+            .count();
+        let due = asked.min(FEW);
+        if let_in > due || self.script.style == Style::Fair && let_in < due {
+            wrong.push(format!(
+                "{let_in} of {asked} requests a minute were let in, {due} were due"
+            ));
+        }
+    }
+
+    /// One request at one time, as the providers see it.
+    fn check_lone(&self, wrong: &mut Vec<String>) {
+        let mut spans: Vec<(u64, u64, usize)> = Vec::new();
+        for one in self.of(Key::Lone) {
+            for served in one.served {
+                let ends = [
+                    served.said_at.get(),
+                    served.finished_at.get(),
+                    served.gateway.ended_at(),
+                ];
+                let end = ends.into_iter().flatten().min().unwrap_or(u64::MAX);
+                spans.push((served.asked_at, end, one.number));
+            }
+        }
+        spans.sort_unstable();
+        let both = spans.windows(2).find_map(|two| match two {
+            [first, second] if second.0 < first.1 && first.2 != second.2 => Some((first, second)),
+            _ => None,
+        });
+        if let Some((first, second)) = both {
+            let told = |number: usize| self.all.get(number).map(Exchange::told);
+            let (one, other) = (told(first.2), told(second.2));
+            wrong.push(format!(
+                "{first:?} and {second:?} ran at one time: {one:?}, {other:?}"
+            ));
+        }
+    }
+
+    /// Whoever asks in turn finds that what was reserved before has come back.
+    fn check_refusals(&self, wrong: &mut Vec<String>) {
+        if self.script.style != Style::Fair {
+            return;
+        }
+        for key in [Key::Lone, Key::Poor] {
+            let is_small = self.of(key).all(|one| one.ask.pad == 0);
+            let in_turn = self.has_one_client(key) && (key == Key::Lone || is_small);
+            let refused = |one: &&Exchange<'_>| one.was_refused() && one.ask.choices() > 0;
+            if let Some(one) = self.of(key).find(refused).filter(|_| in_turn) {
+                let (number, status) = (one.number, one.sight.status);
+                wrong.push(format!(
+                    "exchange {number} of {key:?}, alone, was refused with {status}"
+                ));
+            }
+        }
+    }
+
+    /// Nothing is reserved any more, and what was charged is what was used.
+    fn check_accounts(&self, worker: &Worker, wrong: &mut Vec<String>) {
+        let now = clock::unix_millis();
+        for key in KEYS {
+            let secret = key.secret();
+            let found = worker.plan.keys.find(secret.as_bytes());
+            let accounts = found.map(|found| found.accounts()).unwrap_or_default();
+            let charges = self.of(key).map(Exchange::charge);
+            let (mut due, mut is_exact) = (0, true);
+            for charge in charges {
+                due += charge.unwrap_or(0);
+                is_exact &= charge.is_some();
+            }
+            for account in [accounts.key, accounts.tenant].into_iter().flatten() {
+                let out = account.out();
+                if out != (0, 0) {
+                    wrong.push(format!("{key:?} still reserves {out:?}"));
+                }
+                let spent = account.spent(now).in_month;
+                if !account.allowance().has_budget() {
+                    continue;
+                }
+                if spent < due || is_exact && spent != due {
+                    wrong.push(format!("{key:?} is charged {spent}, {due} were used"));
+                }
+                if key == Key::Poor && spent > POOR_NANOS {
+                    wrong.push(format!("{key:?} has spent {spent}"));
+                }
+            }
+        }
+    }
+}
+
+/// Where a request costs least; nothing where that is too near to say by its length alone.
+fn cheapest(ask: &Ask, number: usize) -> Option<Wire> {
+    let bytes = request(ask, number);
+    let head = memchr::memmem::find(&bytes, b"\r\n\r\n")?;
+    match bytes.len() - head {
+        ..230 => Some(Wire::AnthropicMessages),
+        300.. => Some(Wire::OpenAiChat),
+        _ => None,
+    }
+}
+
+const MINUTE_NANOS: u64 = 60_000_000_000;
