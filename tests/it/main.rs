@@ -23,6 +23,8 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod crossing;
 #[cfg(test)]
 mod custody;
@@ -58,6 +60,8 @@ mod keys;
 mod limits;
 #[cfg(test)]
 mod manage;
+#[cfg(test)]
+mod patience;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
