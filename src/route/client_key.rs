@@ -121,6 +121,8 @@ pub enum Door {
     Said,
     /// Keys are kept in a store: nobody.
     Stored,
+    /// The same, and rows of it make no sense: whose they are is not known.
+    Torn,
     /// The same, and the store has not been read yet.
     Unread,
 }
@@ -152,7 +154,8 @@ impl ClientKeys {
         let said = tenants.iter().map(|tenant| &tenant.name);
         let mut names = live().map(|key| &key.tenant).chain(said);
         let first = names.next();
-        let shares = door != Door::Said && names.any(|name| Some(name) != first);
+        let has_others = names.any(|name| Some(name) != first);
+        let shares = door == Door::Torn || (door != Door::Said && has_others);
         let mut known: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(tenants.len());
         for said in tenants {
             known
@@ -403,6 +406,7 @@ mod tests {
         assert_eq!(with(None, &["a", "b"], Door::Said), None);
         assert_eq!(with(None, &["a"], Door::Stored), None);
         assert_eq!(with(None, &["a", "b"], Door::Stored).unwrap(), "");
+        assert_eq!(with(None, &["a"], Door::Torn).unwrap(), "");
         assert_eq!(with(Some(&["files", "*"]), &["a", "b"], Door::Stored), None);
         let files = with(Some(&["files", "batches"]), &["a"], Door::Said);
         assert_eq!(files.unwrap(), "files batches");

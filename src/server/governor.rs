@@ -324,7 +324,8 @@ impl Governor {
         let tenants: Vec<Tenant> = tenants.cloned().collect();
         let door = match source {
             Source::Configuration => Door::Unread,
-            Source::Snapshot | Source::Store => Door::Stored,
+            Source::Snapshot | Source::Store if self.state.skipped.is_empty() => Door::Stored,
+            Source::Snapshot | Source::Store => Door::Torn,
         };
         let compiled = ClientKeys::new(&keys, &tenants, door, &mut self.numbers);
         let mut standing = lock(&self.shared.standing);
