@@ -11,7 +11,7 @@ use crate::compare::configs::Telemetry;
 use crate::compare::contestant::{Contestant, ask, free_port, loopback};
 use crate::compare::goal::{OURS, at_most};
 use crate::compare::memory;
-use crate::compare::scene::{SCENES, Scene};
+use crate::compare::scene::{CHAT, SCENES, Scene};
 use crate::compare::stage::Stage;
 use crate::load::figures::median;
 use crate::load::progress::Progress;
@@ -184,12 +184,13 @@ pub async fn governance(
     progress: &Progress,
 ) -> io::Result<Vec<Section>> {
     let mut sections = Vec::new();
-    for (load, unit) in [
-        ("whole", "request"),
-        ("whole-openai-to-anthropic", "request"),
-        ("stream", "event"),
+    for (scene, unit) in [
+        (named("whole")?, "request"),
+        (named("whole-openai-to-anthropic")?, "request"),
+        (named("stream")?, "event"),
+        (&CHAT, "event"),
     ] {
-        let scene = named(load)?;
+        let load = scene.name;
         let off = fresh(stage, "uring").await?;
         let (on, key) = stage.ground.governed(&stage.ringway, "uring").await?;
         let (target, job) = side(scene, &on)?;
@@ -197,9 +198,11 @@ pub async fn governance(
         let sides = vec![side(scene, &off)?, (target, Rc::new(job.with_key(&key)))];
         let section = Section {
             name: format!("governance-{load}"),
-            about: "keys of a store, tiers, residency, limits, budgets, prices, usage records and \
-                    three targets, against one key of the configuration and one target"
-                .to_owned(),
+            about: format!(
+                "keys of a store, tiers, residency, limits, budgets, prices, usage records and \
+                    three targets, against one key of the configuration and one target; {}",
+                scene.about
+            ),
             columns: table::columns(unit, "off"),
             ..Section::default()
         };
@@ -442,22 +445,11 @@ fn side(scene: &Scene, contestant: &Contestant) -> io::Result<Side> {
 /// A scene's rounds at a pace.
 #[must_use]
 pub fn shape(scene: &Scene, pace: &Pace) -> Shape {
-    let spread = scene.hold_ms.map_or(Duration::ZERO, Duration::from_millis);
-    // Beginning a stream costs more than its deltas: a thousand want their time.
-    let begin = Duration::from_micros(200 * scene.connections as u64);
-    let mode = match scene.hold_ms {
-        Some(_) => Mode::Hold(spread.max(begin)),
-        None => scene.mode(),
-    };
+    let (mode, fill) = scene.mode();
     Shape {
         mode,
         connections: scene.connections,
-        warm: pace.warm
-            + if scene.hold_ms.is_some() {
-                spread.max(begin)
-            } else {
-                spread
-            },
+        warm: pace.warm + fill,
         window: pace.window,
         seed: 1,
     }

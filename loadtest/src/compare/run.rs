@@ -252,7 +252,7 @@ impl Run {
             .filter_map(|told| Some((told, told.first_wrong.as_ref()?)));
         let wrong = wrong.map(|(told, why)| format!("{}: first wrong answer: {why}", told.name));
         section.notes.extend(wrong);
-        if scene.hold_ms.is_some() && targets.iter().any(|told| told.name == "monoio-http") {
+        if scene.is_held() && targets.iter().any(|told| told.name == "monoio-http") {
             section.notes.push(HELD_BACK.to_owned());
         }
         section.targets = targets;

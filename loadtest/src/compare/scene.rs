@@ -6,6 +6,7 @@ use crate::compare::contestant::{Contestant, Sort};
 use crate::compare::goal::Goal;
 use crate::load::job::Request;
 use crate::load::round::Mode;
+use crate::load::schedule::Arrival;
 use crate::report::data::Unit;
 use crate::wire::Wire;
 
@@ -24,8 +25,8 @@ pub struct Scene {
     pub translated: bool,
     /// What the mock does.
     pub script: &'static str,
-    /// Milliseconds over which held streams begin; none for a closed loop.
-    pub hold_ms: Option<u64>,
+    /// How requests follow each other.
+    pub follow: Follow,
     /// Connections.
     pub connections: usize,
     /// Bytes of text in the question.
@@ -36,6 +37,17 @@ pub struct Scene {
     pub goals: &'static [Goal],
     /// Whether it runs only where there is time, or where it is asked for.
     pub full: bool,
+}
+
+/// How requests follow each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Follow {
+    /// Each connection asks when it has its answer.
+    Answers,
+    /// Streams stay open, begun over so many milliseconds.
+    Held(u64),
+    /// So many are due each second, evenly; after so many milliseconds as many end as begin.
+    Clock(f64, u64),
 }
 
 /// Who takes part.
@@ -79,11 +91,28 @@ impl Scene {
         }
     }
 
-    /// How requests follow each other.
+    /// Whether its streams stay open.
     #[must_use]
-    pub fn mode(&self) -> Mode {
-        let held = self.hold_ms.map(Duration::from_millis);
-        held.map_or(Mode::Closed, Mode::Hold)
+    pub const fn is_held(&self) -> bool {
+        matches!(self.follow, Follow::Held(_))
+    }
+
+    /// How requests follow each other, and the time until all of them are under way.
+    #[must_use]
+    pub fn mode(&self) -> (Mode, Duration) {
+        match self.follow {
+            Follow::Answers => (Mode::Closed, Duration::ZERO),
+            Follow::Held(ms) => {
+                // Beginning a stream costs more than its deltas: a thousand want their time.
+                let begin = Duration::from_micros(200 * self.connections as u64);
+                let spread = begin.max(Duration::from_millis(ms));
+                (Mode::Hold(spread), spread)
+            }
+            Follow::Clock(per_second, ms) => {
+                let mode = Mode::Open(Arrival::Constant, per_second);
+                (mode, Duration::from_millis(ms))
+            }
+        }
     }
 
     /// The request to a contestant; none where no route of its leads there.
@@ -110,12 +139,23 @@ const BASE: Scene = Scene {
     stream: false,
     translated: false,
     script: "",
-    hold_ms: None,
+    follow: Follow::Answers,
     connections: 64,
     body_bytes: 700,
     who: Who::All,
     goals: &[],
     full: false,
+};
+
+/// Requests as a chat sends them, for what is to be known of one from its start to its end.
+pub const CHAT: Scene = Scene {
+    name: "chat",
+    about: "200 requests a second, each a stream of 50 deltas, one every 20 ms",
+    stream: true,
+    script: "deltas=50,gap_ms=20",
+    follow: Follow::Clock(200.0, 1_200),
+    connections: 400,
+    ..BASE
 };
 
 /// All kinds of load, those that say most first.
@@ -139,7 +179,7 @@ pub const SCENES: &[Scene] = &[
         about: "256 streams, a delta every 20 ms on each, same wire",
         stream: true,
         script: "deltas=100000,gap_ms=20",
-        hold_ms: Some(20),
+        follow: Follow::Held(20),
         connections: 256,
         goals: &[Goal::Cpu("nginx", 0.9), Goal::Cpu("haproxy", 1.05)],
         ..BASE
@@ -149,7 +189,7 @@ pub const SCENES: &[Scene] = &[
         about: "1,000 streams, a delta every 100 ms on each, same wire",
         stream: true,
         script: "deltas=100000,gap_ms=100",
-        hold_ms: Some(100),
+        follow: Follow::Held(100),
         connections: 1000,
         who: Who::Proxies,
         goals: &[Goal::Cpu("nginx", 0.9), Goal::Cpu("haproxy", 1.05)],
@@ -161,7 +201,7 @@ pub const SCENES: &[Scene] = &[
         stream: true,
         translated: true,
         script: "deltas=100000,gap_ms=100",
-        hold_ms: Some(100),
+        follow: Follow::Held(100),
         connections: 1000,
         who: Who::AndNginx,
         goals: &[Goal::Cpu("nginx", 1.2)],
@@ -175,7 +215,7 @@ pub const SCENES: &[Scene] = &[
         stream: true,
         translated: true,
         script: "deltas=100000,gap_ms=100",
-        hold_ms: Some(100),
+        follow: Follow::Held(100),
         connections: 1000,
         who: Who::AndNginx,
         goals: &[Goal::Cpu("nginx", 1.2)],
@@ -251,7 +291,7 @@ pub const SCENES: &[Scene] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::SCENES;
+    use super::{CHAT, SCENES};
     use crate::mock::script::Script;
 
     #[test]
@@ -269,6 +309,8 @@ mod tests {
                     .all(|other| other.name != scene.name)
             );
             assert!(!scene.goals.is_empty(), "{}", scene.name);
+            assert_ne!(scene.name, CHAT.name);
         }
+        assert!(Script::default().with(CHAT.script).is_ok());
     }
 }
