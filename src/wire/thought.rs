@@ -24,7 +24,7 @@ pub fn of_call(call: Value<'_>) -> Option<Raw<'_>> {
 /// carried: else `id` is as it was.
 pub fn join(id: &mut Vec<u8>, signature: Raw<'_>) -> bool {
     let signature = signature.decode();
-    let known = |b: u8| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b);
+    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'-');
     if signature.len() > SIGNATURE_BYTES_MAX || !signature.bytes().all(known) {
         return false;
     }
@@ -34,6 +34,10 @@ pub fn join(id: &mut Vec<u8>, signature: Raw<'_>) -> bool {
     }
     id.extend_from_slice(MARK.as_bytes());
     for letter in signature.bytes() {
+        if letter.is_ascii_alphanumeric() {
+            id.push(letter);
+            continue;
+        }
         match SPELLED.iter().find(|(plain, _)| *plain == letter) {
             Some((_, spelled)) => id.extend_from_slice(&[b'-', *spelled]),
             None => id.push(letter),
