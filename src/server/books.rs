@@ -12,7 +12,7 @@ use crate::limits::{KIB, MIB, USAGE_QUESTIONS_MAX};
 use crate::proxy::ledger::{Asked, Desk, Way};
 use crate::route::plan::Usage;
 use crate::server::clerk::Clerk;
-use crate::server::drain::Drainer;
+use crate::server::drain::{Calls, Drainer};
 use crate::server::governor::Governed;
 use crate::server::ledger::{self, Figures, Ledger};
 use crate::server::output::Notices;
@@ -78,7 +78,7 @@ impl Books {
     }
 
     /// Brings the records to the store.
-    fn drainer(&self, governed: &Governed, notices: &Notices) -> Drainer {
+    fn drainer(&self, governed: &Governed, calls: &Arc<Calls>, notices: &Notices) -> Drainer {
         let segments: Vec<Segment> = self.journal.segments().collect();
         let place = Place::load(self.journal.folder(), &segments);
         self.figures.moved(place);
@@ -88,6 +88,7 @@ impl Books {
             governed: governed.clone(),
             figures: Arc::clone(&self.figures),
             notices: notices.clone(),
+            calls: Arc::clone(calls),
             batch: Batch::default(),
         }
     }
@@ -142,8 +143,9 @@ pub fn keep(
         return Ok(Kept::default());
     };
     let (figures, desk) = (Arc::clone(&books.figures), books.desk.clone());
-    let drainer = governed.map(|governed| books.drainer(governed, notices));
-    let (behind, clerk) = governed.map(clerk).unzip();
+    let calls = Arc::<Calls>::default();
+    let drainer = governed.map(|governed| books.drainer(governed, &calls, notices));
+    let (behind, clerk) = governed.map(|governed| clerk(governed, calls)).unzip();
     let kept = governed.zip(books.keep_days);
     let retention = kept.map(|(governed, days)| Retention::new(days, governed.clone()));
     Ok(Kept {
@@ -156,7 +158,7 @@ pub fn keep(
     })
 }
 
-fn clerk(governed: &Governed) -> (mpsc::Sender<Asked>, Clerk) {
+fn clerk(governed: &Governed, calls: Arc<Calls>) -> (mpsc::Sender<Asked>, Clerk) {
     let (behind, questions) = mpsc::channel(USAGE_QUESTIONS_MAX);
     let governed = governed.clone();
     (
@@ -164,6 +166,7 @@ fn clerk(governed: &Governed) -> (mpsc::Sender<Asked>, Clerk) {
         Clerk {
             governed,
             questions,
+            calls,
         },
     )
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::govern::listing::{Listing, Page};
 use crate::proxy::ledger::{Asked, Owner};
+use crate::server::drain::Calls;
 use crate::server::governor::Governed;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
@@ -17,6 +18,8 @@ pub struct Clerk {
     pub governed: Governed,
     /// What is asked.
     pub questions: mpsc::Receiver<Asked>,
+    /// Brings what the journal holds to the store.
+    pub calls: Arc<Calls>,
 }
 
 impl Clerk {
@@ -40,6 +43,7 @@ impl Clerk {
                     if question.reply.is_canceled() {
                         continue;
                     }
+                    self.calls.all_in().await;
                     if let Ok(page) = page(&store, &question.listing).await {
                         let _ = question.reply.send(page);
                     }

@@ -4,14 +4,15 @@
 //! the ledger lets segments go that lie before it. What comes between the two by a crash is repeated.
 //! While the store is away the journal keeps what comes, up to its bound.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::limits::MIB;
 use crate::server::governor::Governed;
@@ -33,8 +34,38 @@ pub struct Drainer {
     pub figures: Arc<Figures>,
     /// Says what goes wrong.
     pub notices: Notices,
+    /// Who wants all of them in the store now.
+    pub calls: Arc<Calls>,
     /// Memory of the last batch, while one follows the other.
     pub batch: Batch,
+}
+
+/// Where those who are about to ask the store call for what the journal holds.
+#[derive(Debug, Default)]
+pub struct Calls {
+    called: Notify,
+    begun: AtomicU64,
+    ended: watch::Sender<u64>,
+}
+
+impl Calls {
+    /// Waits until what the journal holds by now is in the store, but for a store that is slow or away.
+    pub async fn all_in(&self) {
+        let due = self.begun.load(Ordering::Acquire) + 1;
+        self.called.notify_one();
+        let mut ended = self.ended.subscribe();
+        let is_in = ended.wait_for(|&ended| ended >= due);
+        // Whoever waited longer asks for what there is.
+        let _ = timeout(CALL_WAITS, is_in).await;
+    }
+
+    fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::Release);
+    }
+
+    fn end(&self) {
+        self.ended.send_replace(self.begun.load(Ordering::Relaxed));
+    }
 }
 
 impl Drainer {
@@ -47,17 +78,30 @@ impl Drainer {
                 sleep(RETRY).await;
                 continue;
             };
+            self.calls.begin();
             let drained = self.drain(&store).await;
             self.tell(&drained, &mut is_failing);
             match drained {
                 Ok(true) => {}
-                // A batch for each gathering: many small ones, each brought to the disk, cost more.
                 Ok(false) => {
-                    self.figures.written.notified().await;
-                    sleep(GATHER).await;
+                    self.calls.end();
+                    self.gather().await;
                 }
                 Err(_) => sleep(RETRY).await,
             }
+        }
+    }
+
+    /// Lets records gather for a batch, unless somebody calls: many small ones, each brought to the
+    /// disk, cost more.
+    async fn gather(&self) {
+        let gathered = async {
+            self.figures.written.notified().await;
+            sleep(GATHER).await;
+        };
+        tokio::select! {
+            () = self.calls.called.notified() => {}
+            () = gathered => {}
         }
     }
 
@@ -126,7 +170,9 @@ impl Drainer {
 
 /// What is added together.
 const BATCH_BYTES: usize = MIB;
-/// How long records gather for a batch.
-const GATHER: Duration = Duration::from_millis(100);
+/// How long records gather for a batch: one takes as long as a hundred rows, however few it has.
+const GATHER: Duration = Duration::from_secs(1);
+/// How long whoever calls for the records waits for them.
+const CALL_WAITS: Duration = Duration::from_millis(250);
 /// Between two tries at a store that is away or refuses.
 const RETRY: Duration = Duration::from_millis(250);

@@ -171,16 +171,15 @@ impl Ledger {
         let mut turn = TURN.min(self.flush);
         loop {
             let mut last = is_ended.load(Ordering::Acquire);
+            let mut wait = if last { Duration::ZERO } else { turn };
             if !last && taken.is_empty() && desk.is_empty() && self.is_quiet(came) {
                 taken.shrink_to(TAKEN_BYTES_KEPT);
                 if let Some(asked) = self.sleep() {
                     self.receive(asked, &mut desk);
+                    wait = Duration::ZERO;
                 }
             }
-            match self
-                .questions
-                .recv_timeout(if last { Duration::ZERO } else { turn })
-            {
+            match self.questions.recv_timeout(wait) {
                 Ok(asked) => self.receive(asked, &mut desk),
                 Err(RecvTimeoutError::Timeout) => {}
                 // The workers are gone, or never came.
@@ -252,11 +251,11 @@ impl Ledger {
         came.elapsed() >= QUIET.max(self.flush.saturating_mul(2))
     }
 
-    /// Takes a question for a record; one for a page is the store's.
-    fn receive(&mut self, asked: Asked, desk: &mut Waiting) {
+    /// Takes a question; one for a page is the store's.
+    fn receive(&self, asked: Asked, desk: &mut Waiting) {
         match asked {
             Asked::Record(question) => desk.push(question),
-            Asked::Page(_) => pass_on(&mut self.behind, asked),
+            Asked::Page(_) => desk.pages.push(asked),
         }
     }
 
@@ -399,12 +398,14 @@ struct Waiting {
     questions: Vec<(Question, Instant)>,
     /// The first ones of these have been held against the whole journal.
     looked_up: usize,
+    /// Go on once what came before them is written. Two at most come in a turn.
+    pages: Vec<Asked>,
     tape: Tape,
 }
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.questions.is_empty()
+        self.questions.is_empty() && self.pages.is_empty()
     }
 
     /// Takes a question. One too many is dropped, which tells that nobody has looked.
@@ -423,6 +424,7 @@ impl Waiting {
             questions,
             looked_up,
             tape,
+            ..
         } = self;
         let waiting = core::mem::take(questions);
         let mut known = 0;
@@ -437,12 +439,16 @@ impl Waiting {
         *looked_up = known;
     }
 
-    /// Answers from the journal what came this turn, and gives up what has waited long enough.
+    /// Passes pages on, answers from the journal what came this turn, and gives up what has waited long enough.
     fn answer(&mut self, journal: &Journal, behind: &mut Option<mpsc::Sender<Asked>>) {
+        for page in self.pages.drain(..) {
+            pass_on(behind, page);
+        }
         let Self {
             questions,
             looked_up,
             tape,
+            ..
         } = self;
         let waiting = core::mem::take(questions);
         let now = Instant::now();
@@ -507,7 +513,7 @@ fn is_owned(record: &[u8], owner: &Owner, tape: &mut Tape) -> bool {
 }
 
 /// Between two looks at rings that are nearly empty.
-const TURN: Duration = Duration::from_millis(20);
+const TURN: Duration = Duration::from_millis(50);
 /// How long a question waits for an exchange that may be ending.
 const LATE: Duration = Duration::from_millis(100);
 /// What the disk gets at the end.

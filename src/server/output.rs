@@ -153,6 +153,6 @@ fn write(sink: &mut Sink, lines: &[u8]) -> io::Result<()> {
 /// Lines that are written together; what a burst makes of it is given back.
 const LINES_BYTES: usize = 64 * KIB;
 /// Between two looks at rings that are nearly empty.
-const IDLE: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_millis(50);
 /// Notices that may wait.
 const NOTICES_MAX: usize = 1024;

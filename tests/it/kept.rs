@@ -587,6 +587,26 @@ fn p21_a_tenant_lists_its_own_records_page_by_page_and_operators_all() {
 }
 
 #[test]
+fn a_page_holds_all_that_ended_here_before_it_was_asked_for() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let gateway = managed(&database, &provider, "one");
+        let fields = "x-api-key: k1\r\n";
+        let mut client = gateway.client();
+        for count in 1..=4 {
+            let asked = client.ask(post(path(WIRE), fields, chat(WIRE, MODEL, false)));
+            assert_eq!(asked.status, 200);
+            // On this connection the exchange before has ended; the operator's page comes behind it.
+            let own = client.ask(request("GET", "/api/usage", fields, ""));
+            assert_eq!(page(&own).0.len(), count, "{kind:?}");
+            let all = manage(&gateway, "/api/usage");
+            assert_eq!(page(&all).0.len(), count, "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn rows_that_were_edited_by_hand_are_left_out_of_lists_and_say_so_where_they_are_asked_for() {
     for kind in KINDS {
         let database = Database::new(kind);

@@ -3,6 +3,7 @@
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures_channel::oneshot;
 use tokio::time::timeout;
 
 use crate::govern::listing::{Listing, ListingFault};
@@ -25,7 +26,14 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
             "no [store] is configured; records are in the journal alone, see `ringway usage`";
         Refusal::new(StatusCode::NOT_FOUND, text)
     })?;
-    let page = governed.store()?.usage_page(&listing).await?;
+    let store = governed.store()?;
+    let page = match &api.desk {
+        Some(desk) => {
+            let asked = desk.page(listing).ok_or_else(busy)?;
+            answered(asked).await?
+        }
+        None => store.usage_page(&listing).await?,
+    };
     let mut body = Vec::new();
     page.write(&mut body);
     Ok(json(StatusCode::OK, body))
@@ -37,16 +45,11 @@ pub async fn custody(State(api): State<Api>, Named(id): Named) -> Result<Respons
         let text = "no record with this id; it is the request id that the head of an answer tells";
         Refusal::new(StatusCode::NOT_FOUND, text)
     };
-    let busy = || {
-        let text = "usage records cannot be looked up now; ask again";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
-    };
     let id = id_of(id.as_bytes()).ok_or_else(absent)?;
     let record = match &api.desk {
         Some(desk) => {
             let asked = desk.record(id, Owner::Anyone).ok_or_else(busy)?;
-            let answer = timeout(USAGE_ANSWER_TIMEOUT, asked).await;
-            answer.map_err(|_| busy())?.map_err(|_| busy())?
+            answered(asked).await?
         }
         None => {
             let store = api.governed.as_ref().ok_or_else(absent)?.store()?;
@@ -55,4 +58,15 @@ pub async fn custody(State(api): State<Api>, Named(id): Named) -> Result<Respons
         }
     };
     Ok(json(StatusCode::OK, record.ok_or_else(absent)?))
+}
+
+/// What the ledger or the store answers.
+async fn answered<A>(asked: oneshot::Receiver<A>) -> Result<A, Refusal> {
+    let answer = timeout(USAGE_ANSWER_TIMEOUT, asked).await;
+    answer.ok().and_then(Result::ok).ok_or_else(busy)
+}
+
+fn busy() -> Refusal {
+    let text = "usage records cannot be looked up now; ask again";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
 }
