@@ -140,8 +140,11 @@ impl Journal {
         }
         let mut written = 0;
         let result = loop {
-            match self.active.write(frames.get(written..).unwrap_or_default()) {
-                _ if written == frames.len() => break Ok(()),
+            let left = frames.get(written..).unwrap_or_default();
+            if left.is_empty() {
+                break Ok(());
+            }
+            match self.active.write(left) {
                 Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => written += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
