@@ -155,7 +155,11 @@ impl ClientKeys {
         let mut names = live().map(|key| &key.tenant).chain(said);
         let first = names.next();
         let has_others = names.any(|name| Some(name) != first);
-        let shares = door == Door::Torn || (door != Door::Said && has_others);
+        let shares = match door {
+            Door::Said => false,
+            Door::Stored => has_others,
+            Door::Torn | Door::Unread => true,
+        };
         let mut known: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(tenants.len());
         for said in tenants {
             known
@@ -406,7 +410,9 @@ mod tests {
         assert_eq!(with(None, &["a", "b"], Door::Said), None);
         assert_eq!(with(None, &["a"], Door::Stored), None);
         assert_eq!(with(None, &["a", "b"], Door::Stored).unwrap(), "");
-        assert_eq!(with(None, &["a"], Door::Torn).unwrap(), "");
+        for unknown in [Door::Torn, Door::Unread] {
+            assert_eq!(with(None, &["a"], unknown).unwrap(), "");
+        }
         assert_eq!(with(Some(&["files", "*"]), &["a", "b"], Door::Stored), None);
         let files = with(Some(&["files", "batches"]), &["a"], Door::Said);
         assert_eq!(files.unwrap(), "files batches");

@@ -15,7 +15,7 @@ use crate::json::tape::Tape;
 use crate::json::write::Writer;
 use crate::store::row::{KeyRow, State, TenantRow};
 
-/// Writes a state over the one before. Rows that were left out are not in it.
+/// Writes a state over the one before. Of rows that were left out it has what was said of the first ones.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -56,7 +56,7 @@ pub fn read(path: &Path) -> io::Result<State> {
     if said != checksum(rest).as_bytes() {
         return Err(broken("is not whole"));
     }
-    let (mut keys, mut tenants) = (Vec::new(), Vec::new());
+    let (mut keys, mut tenants, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for line in rest
         .split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty())
@@ -64,14 +64,18 @@ pub fn read(path: &Path) -> io::Result<State> {
         match row(line).map_err(|fault| broken(&fault.to_string()))? {
             Line::Key(row) => keys.push(Ok(*row)),
             Line::Tenant(row) => tenants.push(Ok(row)),
+            Line::Skipped(text) => skipped.push(text),
         }
     }
-    Ok(State::of(keys, tenants))
+    let mut state = State::of(keys, tenants);
+    state.skipped.append(&mut skipped);
+    Ok(state)
 }
 
 enum Line {
     Key(Box<KeyRow>),
     Tenant(TenantRow),
+    Skipped(String),
 }
 
 fn text_of(state: &State) -> Vec<u8> {
@@ -84,6 +88,12 @@ fn text_of(state: &State) -> Vec<u8> {
     }
     for key in state.keys.iter().filter(|key| key.revoked_ms.is_none()) {
         write_key(&KeyRow::of(key), &mut rest);
+        rest.push(b'\n');
+    }
+    for text in state.skipped.iter().take(SKIPPED_MAX) {
+        let text: String = text.chars().take(SKIPPED_CHARS_MAX).collect();
+        let mut w = Writer::new(&mut rest);
+        w.open_object().name("skipped").string(&text).close_object();
         rest.push(b'\n');
     }
     let mut text = checksum(&rest).into_bytes();
@@ -121,6 +131,9 @@ fn row(line: &[u8]) -> Result<Line, DocumentFault> {
     let mut tape = Tape::new();
     let mut members = object(&mut tape, line)?;
     let missing = |name: &str| fault(name, "is missing");
+    if let Some(text) = members.text("skipped", FIELD_BYTES_MAX)? {
+        return Ok(Line::Skipped(text));
+    }
     if let Some(id) = members.text("key", FIELD_BYTES_MAX)? {
         let whole = |members: &mut Object<'_>, name| {
             let number = members.whole(name)?;
@@ -172,6 +185,10 @@ fn broken(text: &str) -> io::Error {
 const SNAPSHOT_BYTES_MAX: u64 = 1 << 30;
 /// A short field of a line.
 const FIELD_BYTES_MAX: usize = 512;
+/// Rows of which it is said that they were left out: one is enough to know that some were.
+const SKIPPED_MAX: usize = 16;
+/// What is said of each: less than a field.
+const SKIPPED_CHARS_MAX: usize = FIELD_BYTES_MAX / 4;
 /// The rules of a key.
 const RULES_BYTES_MAX: usize = 1 << 20;
 
@@ -236,6 +253,19 @@ mod tests {
         revoked.keys[0].revoked_ms = Some(1);
         write(&path, &revoked).unwrap();
         assert_eq!(read(&path).unwrap().keys, []);
+    }
+
+    #[test]
+    fn of_rows_that_were_left_out_the_first_come_back_as_far_as_they_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let mut torn = state();
+        torn.skipped = vec!["\u{1f600}\"".repeat(64); 16];
+        write(&path, &torn).unwrap();
+        assert_eq!(read(&path).unwrap(), torn);
+        torn.skipped = vec!["x".repeat(129); 17];
+        write(&path, &torn).unwrap();
+        assert_eq!(read(&path).unwrap().skipped, vec!["x".repeat(128); 16]);
     }
 
     #[test]
