@@ -2,8 +2,8 @@
 //! that goes to Anthropic as it stands.
 //!
 //! Answers translated from another wire carry thinking with an empty signature, because their
-//! provider gave none. A conversation that moves to Anthropic sends such blocks along, and is
-//! refused for them. Only those blocks go; every other byte of the body stays, and so does thinking
+//! provider gave none; some clients send such blocks back without the member. A conversation that
+//! moves to Anthropic sends them along, and is refused for them. Only those blocks go; every other byte of the body stays, and so does thinking
 //! that is signed, with or without text. What carries another model's signature or encrypted reasoning
 //! (`wire::sealed`) goes likewise. Web citations of such answers have an empty
 //! `encrypted_index`, which is refused likewise: they go, and the text stays.
@@ -20,17 +20,21 @@ use crate::wire::sealed::{self, MARK};
 /// twice.
 #[must_use]
 pub fn may_stand_in(body: &[u8]) -> bool {
-    let is_empty = |rest: &[u8]| {
-        let value = rest.trim_ascii_start().strip_prefix(b":");
-        let value = value.unwrap_or_default().trim_ascii_start();
-        value.starts_with(br#""""#) || value.starts_with(b"null")
-    };
-    let names: [&[u8]; 2] = [br#""signature""#, br#""encrypted_index""#];
-    let is_named = names.into_iter().any(|name| {
-        let mut found = memmem::find_iter(body, name);
-        found.any(|at| is_empty(body.get(at + name.len()..).unwrap_or_default()))
-    });
-    is_named || memmem::find(body, MARK.bytes()).is_some()
+    let is_empty = |value: &[u8]| value.starts_with(br#""""#) || value.starts_with(b"null");
+    let is_text = |value: &&[u8]| value.starts_with(b"\"");
+    let texts = |name| values(body, name).filter(is_text).count();
+    values(body, SIGNATURE).any(is_empty)
+        || values(body, br#""encrypted_index""#).any(is_empty)
+        || memmem::find(body, MARK.bytes()).is_some()
+        || matches!(texts(br#""thinking""#), count @ 1.. if count > texts(SIGNATURE))
+}
+
+/// What follows each place where `name` is the name of a member.
+fn values<'b>(body: &'b [u8], name: &'static [u8]) -> impl Iterator<Item = &'b [u8]> {
+    memmem::find_iter(body, name).filter_map(move |at| {
+        let rest = body.get(at + name.len()..)?.trim_ascii_start();
+        Some(rest.strip_prefix(b":")?.trim_ascii_start())
+    })
 }
 
 /// The edits that take such blocks out of a body, and messages that hold nothing else.
@@ -80,7 +84,7 @@ fn is_unsigned(block: Value<'_>) -> bool {
         signature.is_null() || is_empty || sealed(signature)
     };
     let is = |name: &str| block.get("type").is_some_and(|kind| kind.is_str(name));
-    (is("thinking") && block.get("signature").is_some_and(unsigned))
+    (is("thinking") && block.get("signature").is_none_or(unsigned))
         || (is("redacted_thinking") && block.get("data").is_some_and(sealed))
 }
 
@@ -120,6 +124,8 @@ fn elements(array: Value<'_>, goes: fn(Value<'_>) -> bool) -> Vec<Member> {
     picked
 }
 
+const SIGNATURE: &[u8] = br#""signature""#;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,10 +154,16 @@ mod tests {
     fn b2_unsigned_thinking_goes_and_every_other_byte_stays() {
         let user = r#"{"role":"user","content":"hi"}"#;
         let null = UNSIGNED.replace("\"\"", "null");
+        let none = UNSIGNED.replace(",\"signature\": \"\"", "");
         let cases = [
             (format!("{UNSIGNED}, {TEXT}"), TEXT.to_owned()),
             (format!("{TEXT} ,{UNSIGNED}"), TEXT.to_owned()),
             (format!("{UNSIGNED},{null}, {TEXT}"), TEXT.to_owned()),
+            (format!("{none}, {TEXT}"), TEXT.to_owned()),
+            (
+                format!("{SIGNED}, {none}, {TEXT}"),
+                format!("{SIGNED}, {TEXT}"),
+            ),
             (
                 format!("{SIGNED},{UNSIGNED} ,{TEXT}"),
                 format!("{SIGNED} ,{TEXT}"),
@@ -240,6 +252,8 @@ mod tests {
             r#""signature":null"#,
             r#""encrypted_index": """#,
             r#""data":"ringway:f::d""#,
+            r#""thinking" : "t""#,
+            r#""thinking":"","signature":"a","thinking":"""#,
         ] {
             assert!(may_stand_in(body.as_bytes()), "{body}");
         }
@@ -247,6 +261,9 @@ mod tests {
             r#""signature":"a""#,
             r#""signature""#,
             r#"\"signature\":\"\""#,
+            r#""signature":"a","thinking":"t""#,
+            r#""type":"thinking","thinking":{"type":"enabled"}"#,
+            r#"\"thinking\":\"t\""#,
             "",
         ] {
             assert!(!may_stand_in(body.as_bytes()), "{body}");
