@@ -199,6 +199,9 @@ pub const SHARED_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const SHARED_ANSWER_BYTES_MAX: usize = 64 * KIB;
 /// After a refusal the client's body is read and dropped for at most this long.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Behind the error event of a broken stream its connection stays open for this long, unless the
+/// client closes: some (Node's `fetch`, Python's `aiohttp`) drop what they have not read when it ends.
+pub const CUT_PAUSE_MS: u64 = 250;
 /// A pooled connection that fails within this time of our write counts as stale.
 pub const STALE_WINDOW: Duration = Duration::from_secs(1);
 /// Window over which the lowest rate of a body is averaged.

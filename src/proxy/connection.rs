@@ -14,10 +14,10 @@ use crate::chat::error::ErrorKind;
 use crate::http1::fault::HeadFault;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Version;
-use crate::limits::{LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
+use crate::limits::{CUT_PAUSE_MS, LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
 use crate::net::boxed::boxed;
 use crate::net::buffers;
-use crate::net::clock;
+use crate::net::clock::{self, Instant};
 use crate::net::random;
 use crate::net::stream::Stream;
 use crate::net::timer::Deadline;
@@ -81,6 +81,7 @@ pub fn serve(
                 Next::Close if client.ahead.is_empty() => return,
                 Next::Close | Next::Linger => return boxed(|| linger(&mut client, limits)).await,
                 Next::Abort => return client.stream.abort(),
+                Next::Cut => return boxed(|| cut(&mut client, limits)).await,
                 Next::Reset => return stream.reset(),
             }
         }
@@ -216,15 +217,27 @@ fn recycle(client: &mut Client<'_>) {
 /// Closes our direction, then reads and drops what still comes, so that the client reads the
 /// refusal and not a reset: until its end, a second without progress, or five in all.
 async fn linger(client: &mut Client<'_>, limits: &Limits) {
-    if client.stream.half_close().await.is_err() {
-        return;
+    if client.stream.half_close().await.is_ok() {
+        let until = clock::now().plus(LINGER_TIMEOUT);
+        drop_input(client, limits, until, LINGER_STALL_MS).await;
     }
-    let until = clock::now().plus(LINGER_TIMEOUT);
+}
+
+/// Cuts the connection below an answer that broke, once the client has closed or had the time to
+/// read how.
+async fn cut(client: &mut Client<'_>, limits: &Limits) {
+    let until = clock::now().plus_ms(CUT_PAUSE_MS);
+    drop_input(client, limits, until, CUT_PAUSE_MS).await;
+    client.stream.abort();
+}
+
+/// Reads and drops what still comes, until its end, so long without progress, or that time.
+async fn drop_input(client: &mut Client<'_>, limits: &Limits, until: Instant, stall_ms: u64) {
     let mut dropped = 0usize;
     while dropped <= limits.body_bytes_max && clock::now() < until {
         client.input.clear();
         client.input.shrink_to(MIDDLE_READ_BYTES);
-        client.deadline.set_in(LINGER_STALL_MS);
+        client.deadline.set_in(stall_ms);
         let Client {
             stream,
             input,

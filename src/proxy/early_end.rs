@@ -84,6 +84,7 @@ pub async fn tell(
         .is_err()
     {
         exchange.outcome = Outcome::Cancelled;
+        return Next::Abort;
     }
-    Next::Abort
+    Next::Cut
 }

@@ -49,6 +49,8 @@ pub enum Next {
     Linger,
     /// It is cut: what was sent is not all.
     Abort,
+    /// The same, a moment later: the client was told, and shall read it first.
+    Cut,
     /// It is reset: what was sent is not all, and nothing else would say so.
     Reset,
 }

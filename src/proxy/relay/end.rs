@@ -91,7 +91,12 @@ impl Relay<'_> {
         if !complete {
             // Without framing and without an error event, a good-looking end would be a lie.
             let untold = self.form == BodyForm::UntilClose && !self.mode.is_stream();
-            return if untold { Next::Reset } else { Next::Abort };
+            return match (untold, body) {
+                (true, _) => Next::Reset,
+                (false, Body::Broken(Kind::DrainCut)) => Next::Abort,
+                (false, _) if self.mode.is_stream() => Next::Cut,
+                (false, _) => Next::Abort,
+            };
         }
         upstream::release(self.worker, self.upstream, self.state.heard);
         match (self.stays_open, self.unread) {

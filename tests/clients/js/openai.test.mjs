@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
   Gateway, KEY, NARROW_KEY, PDF, PERSON_SCHEMA, PNG, SECRET, SIGNATURE, Stub, TEXT, THOUGHT,
@@ -240,6 +241,22 @@ for (const to of Object.keys(MODELS)) {
       });
       assert.equal(seen, 'Hello');
     });
+
+    for (const [script, told] of [['inband', /in the middle/], ['cut', /ended early/]]) {
+      test(`d5 d7 slow reader gets all that came and the error: ${script}`, async () => {
+        let seen = '';
+        await assert.rejects(async () => {
+          for await (const chunk of await create(to, script, { stream: true })) {
+            await sleep(10);
+            seen += chunk.choices[0].delta.content ?? '';
+          }
+        }, (error) => {
+          assert.match(JSON.stringify(error.error ?? error.message), told);
+          return true;
+        });
+        assert.equal(seen, 'Hello');
+      });
+    }
 
     for (const script of ['cut', 'eof', 'cuttool']) {
       test(`d1 d4 stream that ends early raises: ${script}`, async () => {
