@@ -325,15 +325,16 @@ fn found<'a>(title: Raw<'a>, source: Raw<'a>, text: &[Raw<'a>]) -> Block<'a> {
     }
 }
 
-/// Turns of one role in a row as one, for upstreams that do not take them repeated. Results join the
-/// user's turn before them in any case: written first in it, they stand right behind their calls.
+/// Turns of one role in a row as one, for upstreams that do not take them repeated. In any case
+/// results join the user's turn before them, and an answer the one before it that calls: so results
+/// stand right behind their calls.
 fn join_turns(request: &mut Request<'_>, repeated: bool) {
     let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult(_));
     let mut out: Vec<Message<'_>> = Vec::with_capacity(request.messages.len());
     for message in core::mem::take(&mut request.messages) {
         let joins = !repeated || message.blocks.iter().any(is_result);
         match out.last_mut() {
-            Some(last) if joins && last.role == message.role => {
+            Some(last) if last.role == message.role && (joins || last.has_calls()) => {
                 last.blocks.extend(message.blocks);
             }
             _ => out.push(message),

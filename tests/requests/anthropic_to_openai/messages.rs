@@ -91,6 +91,40 @@ fn turns_become_messages_results_first() {
 }
 
 #[test]
+fn calls_of_several_turns_in_a_row_stand_before_all_of_their_results() {
+    let call = |id: &str| {
+        format!(
+            r#"{{"role":"assistant","content":[{{"type":"text","text":"{id}"}},{{"type":"tool_use","id":"{id}","name":"f","input":{{}}}}]}}"#
+        )
+    };
+    let result =
+        |id: &str| format!(r#"{{"type":"tool_result","tool_use_id":"{id}","content":"r{id}"}}"#);
+    let (one, two, said) = (
+        call("a"),
+        call("b"),
+        r#"{"role":"assistant","content":"c"}"#,
+    );
+    let (of_one, of_two) = (result("a"), result("b"));
+    let body = conversation(&format!(
+        r#"[{{"role":"user","content":"U"}},{said},{one},{two},{said},
+            {{"role":"user","content":[{of_two}]}},{{"role":"user","content":[{of_one}]}}]"#
+    ));
+    let called = |id: &str| {
+        format!(r#"{{"id":"{id}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}"#)
+    };
+    let (first, second) = (called("a"), called("b"));
+    let expected = json(&format!(
+        r#"[{{"role":"user","content":"U"}},{said},
+            {{"role":"assistant","content":"abc","tool_calls":[{first},{second}]}},
+            {{"role":"tool","tool_call_id":"b","content":"rb"}},
+            {{"role":"tool","tool_call_id":"a","content":"ra"}}]"#
+    ));
+    let out = Run::to_openai(GPT_4O).ok(&body);
+    assert_eq!(out.json["messages"], expected);
+    assert_eq!(out.notes, "");
+}
+
+#[test]
 fn o4_images_in_results_follow_in_a_user_message() {
     let image =
         r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA=="}}"#;
