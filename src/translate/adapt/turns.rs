@@ -8,7 +8,7 @@
 //! with user, holds no empty text, and has tool results first in their turn.
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Block, Json, Message, Request, Role, Text};
+use crate::chat::request::{Block, Json, Message, Request, ResultContent, Role, Text};
 use crate::json::raw::Raw;
 use crate::translate::adapt::calls;
 use crate::translate::adapt::fit::Fit;
@@ -35,8 +35,12 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
 
 /// Takes out what cannot be sent: empty text, and thinking that no Claude model has signed.
 fn clean(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
-    blocks.retain(|block| match block {
+    blocks.retain_mut(|block| match block {
         Block::Text { text, .. } => !text.is_blank(),
+        Block::ToolResult(result) => {
+            clean_result(&mut result.content);
+            true
+        }
         Block::Thinking { signature, .. } => {
             let signed = signature.is_some_and(|signature| !signature.is_empty());
             if !signed {
@@ -46,6 +50,17 @@ fn clean(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
         }
         _ => true,
     });
+}
+
+/// Takes empty text out of a result; one of nothing else has no content.
+fn clean_result(content: &mut ResultContent<'_>) {
+    let ResultContent::Blocks(list) = content else {
+        return;
+    };
+    list.retain(|block| !matches!(block, Block::Text { text, .. } if text.is_blank()));
+    if list.is_empty() {
+        *content = ResultContent::Absent;
+    }
 }
 
 /// Takes out assistant turns that are empty, before instructions are placed by what stands beside

@@ -170,6 +170,25 @@ fn o1_o2_empty_null_and_blank_text_is_never_sent() {
     );
     assert_eq!(out.json["tool_choice"], json(r#"{"type":"none"}"#));
     assert_eq!(out.notes, "");
+    // Nor within a result.
+    for (content, expected) in [
+        (
+            r#"[{"type":"text","text":" \n"},{"type":"text","text":"r"},{"type":"text","text":""}]"#,
+            r#"{"type":"tool_result","tool_use_id":"c","content":[{"type":"text","text":"r"}]}"#,
+        ),
+        (
+            r#"[{"type":"text","text":"\u0020"},{"type":"text"}]"#,
+            r#"{"type":"tool_result","tool_use_id":"c"}"#,
+        ),
+    ] {
+        let messages = format!(
+            r#"[{{"role":"user","content":"x"}},
+            {{"role":"assistant","tool_calls":[{{"id":"c","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]}},
+            {{"role":"tool","tool_call_id":"c","content":{content}}}]"#
+        );
+        let out = Run::to_anthropic(PLAIN).ok(&chat_messages(&messages));
+        assert_eq!(out.json["messages"][2]["content"][0], json(expected));
+    }
 }
 
 #[test]

@@ -250,8 +250,6 @@ impl<'t> Reader<'_, 't> {
                     let inner = block.cache_mut().and_then(Option::take);
                     cache = inner.or(cache);
                 }
-                blocks
-                    .retain(|block| !matches!(block, Block::Text { text, .. } if text.is_empty()));
                 match blocks.is_empty() {
                     true => ResultContent::Absent,
                     false => ResultContent::Blocks(blocks),
