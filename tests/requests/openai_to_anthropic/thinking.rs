@@ -194,6 +194,32 @@ fn pk6_own_thinking_members_go_on_as_they_stand() {
 }
 
 #[test]
+fn thinking_that_is_none_of_anthropics_asks_for_none() {
+    for (members, notes) in [
+        (
+            r#""thinking":{"clear_thinking":false}"#,
+            "dropped=clear_thinking",
+        ),
+        (r#""thinking":{}"#, ""),
+        (r#""thinking":{"type":null,"keep":"all"}"#, "dropped=keep"),
+        (r#""reasoning_effort":"default""#, ""),
+    ] {
+        let out = Run::to_anthropic(OPUS_5).ok(&chat(members));
+        assert_eq!(out.json.get("thinking"), None, "{members}");
+        assert_eq!(out.json.get("output_config"), None, "{members}");
+        assert_eq!(out.notes, notes, "{members}");
+    }
+    // The level that stands beside it counts.
+    check(
+        OPUS_5,
+        r#""thinking":{"clear_thinking":false},"reasoning_effort":"high""#,
+        "output_config",
+        r#"{"effort":"high"}"#,
+        "dropped=clear_thinking",
+    );
+}
+
+#[test]
 fn manual_thinking_gives_way_to_forced_tools_and_sampling() {
     let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
     check(

@@ -179,7 +179,9 @@ fn stream<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
 }
 
 fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    if let Some(value) = members.get("reasoning_effort") {
+    // `default` is Groq's word for the model's own level.
+    let level = members.get("reasoning_effort");
+    if let Some(value) = level.filter(|level| !level.is_str("default")) {
         request.reasoning.effort = Some(effort(value, &Place::root("reasoning_effort"))?);
     }
     if let Some(value) = members.get("reasoning") {
@@ -188,12 +190,7 @@ fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(),
         read::strays(value, &known, request);
     }
     if let Some(value) = members.get("thinking") {
-        let place = Place::root("thinking");
-        read::object(value, &place)?;
-        let reasoning = &mut request.reasoning;
-        reasoning.thinking = Some(value.source());
-        reasoning.mode = value.get_set("type").and_then(mode);
-        reasoning.budget = value.get_set("budget_tokens").and_then(Value::as_u64);
+        own_thinking(value, request)?;
     }
     if let Some(config) = members.get("output_config") {
         output_config(config, &mut request.reasoning)?;
@@ -207,6 +204,22 @@ fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(),
     {
         read::strays(value, &["type", "budget_tokens"], request);
     }
+    Ok(())
+}
+
+/// `thinking` as Anthropic has it goes on as it stands. Without a type or a budget it is none of that:
+/// other services keep hints of their own in it (`clear_thinking`).
+fn own_thinking<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+    read::object(value, &Place::root("thinking"))?;
+    let known = ["type", "budget_tokens"];
+    if known.iter().all(|name| value.get_set(name).is_none()) {
+        read::strays(value, &known, request);
+        return Ok(());
+    }
+    let reasoning = &mut request.reasoning;
+    reasoning.thinking = Some(value.source());
+    reasoning.mode = value.get_set("type").and_then(mode);
+    reasoning.budget = value.get_set("budget_tokens").and_then(Value::as_u64);
     Ok(())
 }
 
