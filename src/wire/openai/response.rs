@@ -19,25 +19,33 @@ use crate::wire::openai::stream::chunk::completion_id;
 use crate::wire::openai::{failure, finish, tier, usage};
 use crate::wire::thought;
 
-/// Reads an answer's first choice; nothing if the document is no answer.
+/// Reads an answer's first choice; nothing if the document is no answer. A choice without a message
+/// is one where a filter took it: Azure leaves nothing else of it.
 #[must_use]
 pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     let choice = root.get_set("choices")?.elements().next()?;
-    let message = choice.get_set("message")?;
-    if message.kind() != Kind::Object || failure::of_answer(root).is_some() {
+    let message = choice.get_set("message");
+    let is_message = message.is_none_or(|message| message.kind() == Kind::Object);
+    if !is_message || failure::of_answer(root).is_some() {
         return None;
     }
     let reason = choice
         .get_set("finish_reason")
-        .and_then(reasoning::non_empty);
+        .and_then(reasoning::non_empty)
+        .and_then(finish::read);
+    if message.is_none() && reason != Some(StopReason::Refusal) {
+        return None;
+    }
     let string = |name: &str| root.get_set(name)?.as_raw();
     let mut reader = Reader::default();
-    reader.message(message);
+    if let Some(message) = message {
+        reader.message(message);
+    }
     if reader.nameless {
         return None;
     }
     let counts = root.get_set("usage").and_then(usage::read);
-    let stop = finish::settle(reason.and_then(finish::read), reader.calls, reader.refused);
+    let stop = finish::settle(reason, reader.calls, reader.refused);
     Some(Answer {
         id: string("id").unwrap_or(Raw::EMPTY),
         model: string("model").unwrap_or(Raw::EMPTY),
@@ -49,7 +57,7 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
             usage: counts.unwrap_or_default(),
         },
         service_tier: string("service_tier"),
-        lost: lost(message),
+        lost: message.map(lost).unwrap_or_default(),
     })
 }
 
