@@ -1,7 +1,11 @@
-//! Ids for what a provider left without one.
+//! Ids for what a provider left without one, and the letters of ids.
 //!
-//! An id is a pure function of the exchange's seed and a number, so the same input gives the same
+//! A made id is a pure function of the exchange's seed and a number, so the same input gives the same
 //! bytes.
+
+use std::borrow::Cow;
+
+use crate::json::raw::Raw;
 
 /// Appends 24 base-62 digits that stand for `number` in the exchange of `seed`.
 pub fn push_id(seed: u64, number: u64, out: &mut Vec<u8>) {
@@ -22,6 +26,32 @@ pub fn push_id(seed: u64, number: u64, out: &mut Vec<u8>) {
 pub fn fingerprint(id: &[u8]) -> u64 {
     let fold = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     id.iter().fold(0xcbf2_9ce4_8422_2325, fold)
+}
+
+/// A call's id in the letters that the Anthropic wire takes, and takes back: what it is, or `_` for any
+/// other.
+#[must_use]
+pub fn legal(id: Raw<'_>) -> Cow<'_, [u8]> {
+    if id.bytes().iter().all(|byte| is_letter(*byte)) {
+        return Cow::Borrowed(id.bytes());
+    }
+    let spelled: String = id.decode().chars().map(letter).collect();
+    Cow::Owned(spelled.into_bytes())
+}
+
+/// The character, or `_` for one that ids and names of tools may not hold.
+#[must_use]
+pub fn letter(c: char) -> char {
+    match u8::try_from(c) {
+        Ok(byte) if is_letter(byte) => c,
+        _ => '_',
+    }
+}
+
+/// Whether ids and names of tools may hold it.
+#[must_use]
+pub const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 /// Spreads the bits of a word (the finaliser of splitmix64).
@@ -48,5 +78,18 @@ mod tests {
         assert_ne!(id(1, 2), id(1, 3));
         assert_eq!(id(0, 0).len(), 24);
         assert!(id(7, 7).iter().all(u8::is_ascii_alphanumeric));
+    }
+
+    #[test]
+    fn letters_that_no_id_may_hold_are_spelled_out() {
+        for (id, expected) in [
+            ("toolu_01-a", "toolu_01-a"),
+            ("functions.f:0", "functions_f_0"),
+            (r#"a\"b\u00e9/"#, "a_b__"),
+            ("", ""),
+        ] {
+            let id = Raw::from_checked(id.as_bytes());
+            assert_eq!(*legal(id), *expected.as_bytes());
+        }
     }
 }

@@ -484,6 +484,26 @@ fn losses_of_whole_answers_are_noted() {
     }
 }
 
+#[test]
+fn ids_of_calls_are_spelled_in_letters_that_are_taken_back() {
+    let ids = ["functions.f:0", "functions_f_0", "toolu_1"];
+    let call = |(index, id): (usize, &&str)| json!({"index": index, "id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let calls: Vec<Value> = ids.iter().enumerate().map(call).collect();
+    let body = |member: &str| {
+        let said = json!({"role": "assistant", "tool_calls": calls});
+        json!({"id": "c", "model": "m", "choices": [{"index": 0, member: said, "finish_reason": "tool_calls"}]})
+    };
+    let answer = whole(O, &body("message"));
+    let stream = streamed(O, &[body("delta")], "data: [DONE]\n\n");
+    let blocks = stream.iter().map(|event| &event["content_block"]);
+    let blocks: Vec<Value> = blocks.filter(|it| it.is_object()).cloned().collect();
+    for list in [answer["content"].as_array().unwrap(), &blocks] {
+        let found: Vec<&str> = list.iter().map(|it| it["id"].as_str().unwrap()).collect();
+        assert_eq!((found[0], found[2]), ("functions_f_0", "toolu_1"));
+        assert!(found[1].starts_with("call_"), "{found:?}");
+    }
+}
+
 /// The citations of an Anthropic stream with the number of their block.
 fn cited(events: &[Value]) -> Vec<(u64, String)> {
     let deltas = events

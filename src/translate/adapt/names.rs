@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::chat::request::{Block, Message, Request, Tool, ToolChoice};
 use crate::json::write;
 use crate::translate::context::AnswerContext;
-use crate::wire::ids::fingerprint;
+use crate::wire::ids::{fingerprint, is_letter, letter};
 
 /// Longest tool name on the Anthropic wire.
 pub const ANTHROPIC_NAME_MAX: usize = 128;
@@ -50,14 +50,7 @@ fn legal(id: Cow<'_, str>) -> Cow<'_, str> {
     if !id.is_empty() && id.bytes().all(is_letter) {
         return id;
     }
-    let spelled = |c: char| {
-        if c.is_ascii() && is_letter(c as u8) {
-            c
-        } else {
-            '_'
-        }
-    };
-    let legal: String = id.chars().map(spelled).collect();
+    let legal: String = id.chars().map(letter).collect();
     Cow::Owned(if legal.is_empty() { "_".into() } else { legal })
 }
 
@@ -107,14 +100,7 @@ pub fn tool_name(name: Cow<'_, str>, max: usize) -> Cow<'_, str> {
     if !name.is_empty() && name.len() <= max && name.bytes().all(is_letter) {
         return name;
     }
-    let spelled = |c: char| {
-        if c.is_ascii() && is_letter(c as u8) {
-            c
-        } else {
-            '_'
-        }
-    };
-    let start: String = name.chars().map(spelled).take(55).collect();
+    let start: String = name.chars().map(letter).take(55).collect();
     Cow::Owned(format!("{start}_{}", digest(&name, 8)))
 }
 
@@ -178,10 +164,6 @@ pub fn digest(text: &str, length: usize) -> String {
     }
     hex.truncate(length);
     hex
-}
-
-const fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 const DIGESTED_ID_BYTES: usize = 40;

@@ -14,7 +14,7 @@ use crate::wire::anthropic::stream::cited::char_range;
 use crate::wire::anthropic::stream::decode::read_citation;
 use crate::wire::anthropic::stream::encode::{message_id, write_citation, write_ending};
 use crate::wire::anthropic::{stop, usage};
-use crate::wire::ids::{fingerprint, push_id};
+use crate::wire::ids::{fingerprint, legal, push_id};
 use crate::wire::{sealed, thought};
 
 /// Reads an answer; nothing if the document is none.
@@ -215,7 +215,7 @@ fn write_block(block: &Block<'_>, seed: u64, calls: &mut BTreeSet<u64>, w: &mut 
             arguments,
             signature,
         } => {
-            let mut own = id.bytes().to_vec();
+            let mut own = legal(*id).into_owned();
             signature.map(|signature| thought::join(&mut own, signature));
             if own.is_empty() || calls.contains(&fingerprint(&own)) {
                 own.clear();

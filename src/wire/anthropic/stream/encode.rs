@@ -11,7 +11,7 @@ use crate::json::write::{Writer, number_into};
 use crate::limits::TOOL_CALLS_MAX;
 use crate::wire::anthropic::stream::cited::{Cited, Waiting};
 use crate::wire::anthropic::{stop, usage};
-use crate::wire::ids::{fingerprint, push_id};
+use crate::wire::ids::{fingerprint, legal, push_id};
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -224,6 +224,8 @@ impl Encoder {
             return Err(StreamFault::TooMany);
         }
         debug_assert_eq!(tool as usize, number);
+        let spelled = legal(id);
+        let id = Raw::from_checked(&spelled);
         let mut print = fingerprint(id.bytes());
         let mut made = Vec::new();
         if id.is_empty() || self.calls.iter().any(|call| call.id == print) {
