@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::chat::text::Text;
 use crate::json::raw::Raw;
+use crate::json::write::escape_into;
 use crate::wire::openai::settings::{Carried, Settings};
 
 /// Which members carry reasoning towards a client of the OpenAI wire.
@@ -56,6 +58,8 @@ pub enum JsonAnswer {
 /// Carried from the translated request to its answer; plain owned data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerContext {
+    /// The model that the provider was asked for: whose answer it is where that names none.
+    pub model: Option<Text>,
     /// The client asked for a stream.
     pub stream: bool,
     /// The client (OpenAI wire) asked for the usage chunk.
@@ -110,4 +114,12 @@ impl AnswerContext {
         let known = self.tool_names.get(sent);
         known.map_or_else(|| sent.to_owned(), |own| Raw::from_checked(own).decode())
     }
+}
+
+/// The model that was asked for, escaped.
+#[must_use]
+pub fn escaped(model: Option<&Text>) -> Vec<u8> {
+    let mut escaped = Vec::new();
+    escape_into(model.map_or("", |model| model), &mut escaped);
+    escaped
 }

@@ -12,6 +12,7 @@
 
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::chat::request::Request;
+use crate::chat::text::Text;
 use crate::json::tape::{Kind, Tape};
 use crate::translate::adapt;
 use crate::translate::adapt::fit::Fit;
@@ -111,6 +112,7 @@ fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerC
         emission.content_blocks = true;
     }
     Ok(AnswerContext {
+        model: Some(Text::from(context.model)),
         stream: request.stream,
         include_usage: request.include_usage,
         emission,

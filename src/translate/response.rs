@@ -12,7 +12,7 @@ use crate::json::scan::unmarked;
 use crate::json::tape::Tape;
 use crate::json::write::escape_into;
 use crate::limits::{LOGGED_ID_BYTES_MAX, Limits};
-use crate::translate::context::{AnswerContext, JsonAnswer};
+use crate::translate::context::{AnswerContext, JsonAnswer, escaped};
 use crate::translate::notes::Notes;
 use crate::translate::restore::{JSON_TOOL, client_name};
 use crate::wire::codec;
@@ -73,12 +73,18 @@ pub fn translate(
     let answer = codec::read_answer(from, root).ok_or(AnswerFault::NotAnAnswer)?;
     let mut texts = Texts::default();
     texts.collect(&answer, context, limits);
-    let answer = restore(answer, context, &texts);
-    codec::write_answer(to, &answer, &context.settings(limits.answer_bytes_max), out);
-    Ok(AnswerFacts {
+    let mut answer = restore(answer, context, &texts);
+    let told = AnswerFacts {
         notes: losses(&answer),
         ..facts(&answer)
-    })
+    };
+    let own;
+    if answer.model.is_empty() {
+        own = escaped(context.model.as_ref());
+        answer.model = Raw::from_checked(&own);
+    }
+    codec::write_answer(to, &answer, &context.settings(limits.answer_bytes_max), out);
+    Ok(told)
 }
 
 /// What the other wire cannot say. A stream has no place to tell it: its head went out before.

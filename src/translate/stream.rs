@@ -40,12 +40,14 @@
 
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
 use crate::chat::event::{Event, Step, StreamFault};
+use crate::chat::text::Text;
 use crate::chat::usage::{End, StopReason, Usage};
+use crate::json::raw::Raw;
 use crate::json::tape::Tape;
 use crate::limits::EVENT_VALUES_KEPT;
 use crate::sse::decode::{Decoder, Frame, Item};
 use crate::sse::encode as sse;
-use crate::translate::context::AnswerContext;
+use crate::translate::context::{AnswerContext, escaped};
 use crate::translate::progress::Progress;
 use crate::translate::restore::Restore;
 use crate::translate::stream_error;
@@ -70,6 +72,8 @@ struct Core {
     encoder: StreamEncoder,
     tape: Tape,
     named: Named,
+    /// The model that was asked for.
+    asked: Option<Text>,
     begun: bool,
     progress: Progress,
     upstream_error: Option<Box<ErrorFacts>>,
@@ -91,6 +95,7 @@ impl StreamTranslator {
                 encoder: StreamEncoder::new(to, settings),
                 tape: Tape::new(),
                 named: Named::default(),
+                asked: context.model,
                 begun: false,
                 progress: Progress::START,
                 upstream_error: None,
@@ -247,24 +252,36 @@ impl Core {
             encoder,
             tape,
             named,
+            asked,
             begun,
             progress,
             ..
         } = self;
         let mut sink = |event: Event<'_>| {
-            if let Event::Start { model, .. } = &event {
+            let mut emit = |event: &Event<'_>| {
+                restore.event(event, |event| {
+                    let before = out.len();
+                    encoder.encode(event, out)?;
+                    *begun = true;
+                    if out.len() > before {
+                        progress.content |= event.is_content();
+                        progress.deltas += u32::from(event.is_delta());
+                    }
+                    Ok(())
+                })
+            };
+            if let Event::Start { id, model, tier } = &event {
                 named.keep(*model);
-            }
-            restore.event(&event, |event| {
-                let before = out.len();
-                encoder.encode(event, out)?;
-                *begun = true;
-                if out.len() > before {
-                    progress.content |= event.is_content();
-                    progress.deltas += u32::from(event.is_delta());
+                if model.is_empty() {
+                    let own = escaped(asked.as_ref());
+                    return emit(&Event::Start {
+                        id: *id,
+                        model: Raw::from_checked(&own),
+                        tier: *tier,
+                    });
                 }
-                Ok(())
-            })
+            }
+            emit(&event)
         };
         match frame {
             Some(frame) => decoder.decode(frame.event, frame.data, tape, &mut sink),

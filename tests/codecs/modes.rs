@@ -650,3 +650,43 @@ fn p3_two_choices_are_finished_when_both_are() {
         + "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}]}\n\n";
     assert_eq!(tap_pieces(O, &[body.as_bytes()], true).1.end, End::Complete);
 }
+
+#[test]
+fn an_answer_that_names_no_model_is_of_the_one_that_was_asked() {
+    let asked = AnswerContext {
+        model: Some("a/\"b\"".into()),
+        ..context()
+    };
+    let bodies = |model: &str| {
+        [
+            (
+                O,
+                format!(r#"{{{model}"id":"c","choices":[{{"message":{{"content":"x"}}}}]}}"#),
+                format!(
+                    "data: {{{model}\"id\":\"c\",\"choices\":[{{\"delta\":{{\"content\":\"x\"}}}}]}}\n\n"
+                ),
+            ),
+            (
+                A,
+                format!(r#"{{{model}"id":"m","type":"message","content":[]}}"#),
+                format!(
+                    "data: {{\"type\":\"message_start\",\"message\":{{{model}\"id\":\"m\"}}}}\n\n"
+                ),
+            ),
+        ]
+    };
+    for (model, expected) in [
+        ("", "a/\"b\""),
+        (r#""model":"","#, "a/\"b\""),
+        (r#""model":null,"#, "a/\"b\""),
+        (r#""model":"own","#, "own"),
+    ] {
+        for (from, answer, stream) in bodies(model) {
+            assert_eq!(whole(from, &answer, &asked)["model"], expected);
+            let out = translate(from, asked.clone(), &stream);
+            let text = out.text();
+            let said = serde_json::to_string(expected).unwrap();
+            assert!(text.contains(&format!("\"model\":{said}")), "{text}");
+        }
+    }
+}
