@@ -22,7 +22,7 @@ use crate::config::material::{
 use crate::config::node::{Entry, Node, Value};
 use crate::config::read;
 use crate::config::schema::{
-    Config, KeyPlace, KeySource, Provider, Server, Shared, Store, TextSource,
+    Config, KeyPlace, KeySource, LogSink, Provider, Server, Shared, Store, TextSource,
 };
 use crate::config::secret::Secret;
 use crate::config::shared_place::SharedPlace;
@@ -65,7 +65,10 @@ pub fn load(path: &Path, env: Lookup<'_>) -> Loaded {
 #[must_use]
 pub fn load_text(text: &str, source: &str, folder: &Path, env: Lookup<'_>) -> Loaded {
     let mut faults = Faults::new(source);
-    let config = parse(text, &mut faults);
+    let mut config = parse(text, &mut faults);
+    if let LogSink::File(path) = &mut config.server.log {
+        *path = folder.join(&*path);
+    }
     let material = material(&config, folder, env, &mut faults);
     Loaded {
         config,

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -59,7 +60,7 @@ impl Output {
 /// `give_back` gives memory that the thread has freed back to the system.
 ///
 /// # Errors
-/// The log file cannot be opened, or the thread not started.
+/// The log file cannot be opened, in words, or the thread not started.
 pub fn start(
     sink: &LogSink,
     (rings, bell): (Vec<RingReceiver>, Bell),
@@ -95,8 +96,13 @@ fn open(sink: &LogSink) -> io::Result<Sink> {
         LogSink::Stdout => Sink::Stdout(io::stdout()),
         LogSink::Stderr => Sink::Stderr(io::stderr()),
         LogSink::Off => Sink::Off,
-        LogSink::File(path) => Sink::File(OpenOptions::new().create(true).append(true).open(path)?),
+        LogSink::File(path) => Sink::File(open_file(path)?),
     })
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.map_err(|error| io::Error::other(format!("server.log {}: {error}", path.display())))
 }
 
 fn run(

@@ -82,6 +82,18 @@ fn wrong_arguments_exit_with_2_and_a_hint() {
 }
 
 #[test]
+fn serve_that_cannot_open_its_log_exits_with_1_and_names_the_file() {
+    let (folder, path) = config(
+        "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"off\"\nlog = \"./none/access.log\"\n\
+         [[provider]]\nname = \"a\"\nkind = \"openai\"\nkey = \"none\"\n",
+    );
+    let (_, errors) = check(&["serve", "--config", &path], 1);
+    let log = folder.path().join("./none/access.log");
+    let start = format!("ringway: server.log {}: No such file", log.display());
+    assert!(errors.starts_with(&start), "{errors}");
+}
+
+#[test]
 fn check_of_the_example_prints_its_routes() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("ringway.example.toml");
     let (out, errors) = check(&["check", "--config", example.to_str().unwrap()], 0);

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::config::load::{Loaded, guard_fault, load, load_environment, load_text};
 use crate::config::material::Credential;
-use crate::config::schema::SharedDown;
+use crate::config::schema::{LogSink, SharedDown};
 use crate::limits::{CONFIG_BYTES_MAX, KEY_FILE_BYTES_MAX};
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
@@ -38,6 +38,18 @@ fn key_of(loaded: &Loaded) -> &[u8] {
     match &loaded.material.providers[0].credential {
         Credential::Ours(keys) => keys[0].expose(),
         other @ (Credential::Caller | Credential::None) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn log_file_by_a_relative_path_lies_at_the_configuration_and_by_an_absolute_one_where_it_says() {
+    let folder = TempDir::new().unwrap();
+    for (said, expected) in [
+        ("./access.log", folder.path().join("access.log")),
+        ("/var/log/access.log", "/var/log/access.log".into()),
+    ] {
+        let loaded = in_folder(&folder, &format!("server.log = \"{said}\""));
+        assert_eq!(loaded.config.server.log, LogSink::File(expected));
     }
 }
 
