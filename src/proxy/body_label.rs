@@ -56,6 +56,23 @@ impl Label {
         })
     }
 
+    /// Whether a provider that goes by this label could read something else in a body that was read
+    /// as JSON: a form, or the same bytes as other characters.
+    #[must_use]
+    pub fn misleads(&self, head: &RequestHead, buf: &[u8]) -> bool {
+        match self {
+            Self::Encoded => true,
+            Self::Json | Self::Unnamed | Self::Other => {
+                let value = head.field(buf, "content-type").unwrap_or_default();
+                value
+                    .split(|&byte| byte == b';')
+                    .skip(1)
+                    .any(is_other_charset)
+            }
+            Self::Form(_) | Self::BrokenForm => false,
+        }
+    }
+
     /// Whether the body's first bytes decide what is done with it. `is_limited`: the key may use
     /// some models alone.
     #[must_use]
@@ -66,6 +83,13 @@ impl Label {
             Self::Json | Self::Encoded | Self::Form(_) | Self::BrokenForm => false,
         }
     }
+}
+
+/// Whether a parameter of a content type names characters, and not plainly those of JSON.
+fn is_other_charset(parameter: &[u8]) -> bool {
+    let parameter = parameter.trim_ascii().to_ascii_lowercase();
+    let of_json: [&[u8]; 3] = [b"charset=utf-8", b"charset=\"utf-8\"", b"charset=utf8"];
+    parameter.starts_with(b"charset") && !of_json.contains(&&*parameter)
 }
 
 /// The refusal of a body with several content types.

@@ -131,14 +131,12 @@ fn same_wire(
     let facts = Facts {
         provider,
         translated: false,
+        is_json: true,
         body_beta: None,
         credential: to.credential,
         fallback: to.fallback,
     };
     let mut head = start_head(inbound, provider, purpose, &facts)?;
-    if inbound.field("content-type").is_none() {
-        encode::field(&mut head, b"content-type", b"application/json");
-    }
     encode::field_number(
         &mut head,
         "content-length",
@@ -268,12 +266,12 @@ fn translated(
     let facts = Facts {
         provider,
         translated: true,
+        is_json: true,
         body_beta: done.beta.as_deref(),
         credential: to.credential,
         fallback: to.fallback,
     };
     let mut head = start_head(inbound, provider, Purpose::Chat, &facts)?;
-    head.extend_from_slice(b"content-type: application/json\r\n");
     let accept = if peek.stream() {
         "text/event-stream"
     } else {

@@ -47,7 +47,6 @@ use crate::wire::known::{self, Known};
 use crate::wire::peek;
 use crate::wire::peek_edits::{Overrides, edits_for};
 use crate::wire::peek_fault::PeekFault;
-use crate::wire::peeked::Peek;
 
 /// A relayed request of which the head has been judged.
 pub struct Request<'r, 'w> {
@@ -268,19 +267,21 @@ impl<'w> Request<'_, 'w> {
             return Err(Missed::Refused(body_label::encoded_form()));
         }
         let limits = self.worker.limits();
-        let peek = match body.is_empty() || is_encoded {
-            true => Peek::default(),
+        let read = match body.is_empty() || is_encoded {
+            true => None,
             false => match peek::peek_relayed(body, limits) {
-                Ok(peek) => peek,
+                Ok(peek) => Some(peek),
                 Err(fault) if fault.is_limit() && limited.is_none() => {
                     match self.leads_one_way(&inbound.head, &inbound.bytes) {
-                        true => Peek::default(),
+                        true => None,
                         false => return Err(Missed::Refusal(body_label::too_deep_to_read(&fault))),
                     }
                 }
                 Err(fault) => return Err(bad_body(fault)),
             },
         };
+        let is_json = read.is_some() && label.misleads(&inbound.head, &inbound.bytes);
+        let peek = read.unwrap_or_default();
         let named = peek.kind(Known::Model) == Some(known::Kind::String);
         if let Some(limited) = limited {
             limited.judge(body, named, limits)?;
@@ -297,7 +298,7 @@ impl<'w> Request<'_, 'w> {
         let index = routed.asked.provider;
         let provider = self.provider(index)?;
         let started = clock::now();
-        let out = held_request(inbound, provider, self.path, &edits)?;
+        let out = held_request(inbound, provider, self.path, (&edits, is_json))?;
         exchange.target = Some(routed.asked);
         let at = At {
             provider: index,
@@ -346,7 +347,7 @@ impl<'w> Request<'_, 'w> {
         let index = routed.asked.provider;
         let provider = self.provider(index)?;
         let started = clock::now();
-        let out = start_head(inbound, provider, self.path)?;
+        let out = start_head(inbound, provider, self.path, false)?;
         exchange.target = Some(routed.asked);
         let late = |model: &str| {
             let by = (Some(model), tier.as_deref());
@@ -463,9 +464,9 @@ fn held_request(
     inbound: &Inbound,
     provider: &Provider,
     path: &[u8],
-    edits: &Edits,
+    (edits, is_json): (&Edits, bool),
 ) -> Result<Outbound, Missed> {
-    let mut head = start_head(inbound, provider, path)?;
+    let mut head = start_head(inbound, provider, path, is_json)?;
     let body = inbound.body();
     if !inbound.head.framing.is_empty() || inbound.head.method.sends_body() {
         encode::field_number(
@@ -478,8 +479,14 @@ fn held_request(
     Ok(prepare::gather(inbound.head.method, head, inbound, edits))
 }
 
-/// Request line and fields, without framing.
-fn start_head(inbound: &Inbound, provider: &Provider, path: &[u8]) -> Result<Vec<u8>, Missed> {
+/// Request line and fields, without framing. `is_json`: that is said of the body, whatever its client
+/// says.
+fn start_head(
+    inbound: &Inbound,
+    provider: &Provider,
+    path: &[u8],
+    is_json: bool,
+) -> Result<Vec<u8>, Missed> {
     let mut head = Vec::with_capacity(1024);
     let root = provider.endpoint.root.as_bytes();
     let (mark, query): (&[u8], &[u8]) = match inbound.head.query(&inbound.bytes) {
@@ -493,6 +500,7 @@ fn start_head(inbound: &Inbound, provider: &Provider, path: &[u8]) -> Result<Vec
     let facts = Facts {
         provider,
         translated: false,
+        is_json,
         body_beta: None,
         credential: FIRST_KEY,
         fallback: false,

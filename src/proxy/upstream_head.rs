@@ -18,6 +18,9 @@ pub struct Facts<'f> {
     pub provider: &'f Provider,
     /// The request crosses the wires.
     pub translated: bool,
+    /// The body is JSON that was read: it goes on as that, whatever its client calls it. Under another
+    /// label or `charset` a provider could read other members in it than were authorised.
+    pub is_json: bool,
     /// Values for `anthropic-beta` that the body named.
     pub body_beta: Option<&'f str>,
     /// Which of our credentials goes out, by its place at the provider.
@@ -42,6 +45,9 @@ pub fn fields(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) -> Result
         versions(out, inbound, facts);
     }
     out.extend_from_slice(b"accept-encoding: identity\r\n");
+    if facts.is_json {
+        out.extend_from_slice(b"content-type: application/json\r\n");
+    }
     Ok(())
 }
 
@@ -103,8 +109,14 @@ fn forwarded(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) {
             lower,
             b"anthropic-version" | b"anthropic-beta" | b"accept-encoding"
         );
+        let label = facts.is_json && lower == b"content-type";
         let foreign = facts.translated && is_of_other_wire(lower);
-        if ours || foreign || facts.provider.fixes(lower) || !facts.provider.forward.takes(lower) {
+        if ours
+            || label
+            || foreign
+            || facts.provider.fixes(lower)
+            || !facts.provider.forward.takes(lower)
+        {
             continue;
         }
         // What is hop-by-hop by the protocol is never taken; what this connection names may be.
@@ -114,12 +126,11 @@ fn forwarded(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) {
     }
 }
 
-/// Fields that mean something on the client's wire alone, or describe the body as it was.
+/// Fields that mean something on the client's wire alone, or say what form the answer shall have.
 fn is_of_other_wire(name: &[u8]) -> bool {
     name.starts_with(b"anthropic-")
         || name.starts_with(b"openai-")
         || name.starts_with(b"x-stainless-")
-        || name == b"content-type"
         || name == b"accept"
 }
 

@@ -228,6 +228,41 @@ fn json_that_says_it_is_a_form_is_routed_by_its_model() {
 }
 
 #[test]
+fn p14_relayed_json_that_was_read_goes_on_under_no_label_that_says_otherwise() {
+    each(|driver| {
+        let first = Provider::answering(http::json("{}"));
+        let other = Provider::answering(http::json("{}"));
+        let gateway = gateway(driver, &first, &other);
+        // As a form this names another model than the one that the key may use.
+        let body = r#"{"model":"scribe","x":"&model=dear&y="}"#;
+        for (label, expected) in [
+            ("application/x-www-form-urlencoded", "application/json"),
+            ("application/json; charset=shift_jis", "application/json"),
+            (
+                "application/json;a=b; CHARSET = \"utf-7\"",
+                "application/json",
+            ),
+            ("text/plain; charset=utf-16", "application/json"),
+            (
+                "application/json; charset=UTF-8",
+                "application/json; charset=UTF-8",
+            ),
+            ("application/vnd.x+json; v=2", "application/vnd.x+json; v=2"),
+            ("text/plain", "text/plain"),
+        ] {
+            let fields = format!("content-type: {label}\r\nauthorization: Bearer few\r\n");
+            let got = gateway.client().ask(post("/v1/embeddings", &fields, body));
+            assert_eq!(got.status, 200, "{}", got.text());
+            let seen = other.requests().pop().unwrap();
+            assert_eq!(seen.head.field("content-type"), Some(expected), "{label}");
+            let sent = body.replace("scribe", "whisper-1-large");
+            assert_eq!(seen.body, sent.as_bytes());
+        }
+        assert_eq!(first.connections(), 0);
+    });
+}
+
+#[test]
 fn p5_bytes_of_an_upload_that_come_while_connecting_are_its_body_and_no_request() {
     each(|driver| {
         let first = Provider::answering(http::json("{}"));

@@ -287,6 +287,33 @@ fn p7_k2_k3_k5_k7_heads_upstream_are_built_from_the_allow_list() {
 }
 
 #[test]
+fn p14_a_chat_goes_on_as_json_whatever_its_client_calls_it() {
+    each(|driver| {
+        for wire in WIRES {
+            let provider = Provider::answering(json(whole(wire)));
+            let gateway = Gateway::before(driver, wire, &provider);
+            let body = chat(wire, MODEL, false);
+            // Read as a form the same bytes may name another model, read as UTF-7 too.
+            for label in [
+                "",
+                "content-type: application/x-www-form-urlencoded\r\n",
+                "content-type: multipart/form-data; boundary=x\r\n",
+                "content-type: application/json; charset=utf-7\r\n",
+                "content-type: application/json\r\ncontent-type: text/plain\r\n",
+            ] {
+                let asked = request("POST", path(wire), label, &body);
+                assert_eq!(gateway.client().ask(asked).status, 200);
+                let seen = provider.requests().pop().unwrap();
+                assert_eq!(seen.head.field("content-type"), Some("application/json"));
+                let mut labels = names(&seen);
+                labels.retain(|&name| name == "content-type");
+                assert_eq!(labels.len(), 1, "{label}");
+            }
+        }
+    });
+}
+
+#[test]
 fn k4_a_provider_that_wants_more_headers_gets_them_and_its_fixed_ones() {
     each(|driver| {
         let wire = Wire::OpenAiChat;
