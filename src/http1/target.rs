@@ -36,6 +36,8 @@ pub enum PathFault {
     EmptySegment,
     /// `%2f`, `%5c` or `%00`.
     EncodedSeparator,
+    /// `%0d`, `%0a` or `%00` in a query.
+    EncodedLineEnd,
     /// A letter, a digit, `-`, `_` or `~` as an escape, which nothing but disguise needs.
     EncodedPlain,
     /// `%` without two hex digits.
@@ -54,6 +56,7 @@ impl PathFault {
             Self::DotSegment => "dot segment in the path",
             Self::EmptySegment => "empty segment in the path",
             Self::EncodedSeparator => "encoded slash, backslash or NUL in the path",
+            Self::EncodedLineEnd => "encoded line end or NUL in the query",
             Self::EncodedPlain => "percent-encoded letter, digit, `-`, `_` or `~` in the path",
             Self::BrokenEscape => "broken percent escape",
             Self::Byte => "forbidden byte in the request target",
@@ -136,7 +139,7 @@ pub fn check_query(query: &[u8]) -> Result<(), PathFault> {
             b'%' => {
                 let (value, after) = escape(after).ok_or(PathFault::BrokenEscape)?;
                 if matches!(value, 0 | b'\r' | b'\n') {
-                    return Err(PathFault::EncodedSeparator);
+                    return Err(PathFault::EncodedLineEnd);
                 }
                 after
             }

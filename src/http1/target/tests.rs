@@ -173,8 +173,8 @@ fn query_is_passed_only_if_its_bytes_are_plain() {
         ("%", F::BrokenEscape),
         ("%4", F::BrokenEscape),
         ("%4g", F::BrokenEscape),
-        ("a%0d%0ab", F::EncodedSeparator),
-        ("%00", F::EncodedSeparator),
+        ("a%0d%0ab", F::EncodedLineEnd),
+        ("%00", F::EncodedLineEnd),
     ];
     for (query, fault) in bad {
         assert_eq!(check_query(query.as_bytes()), Err(fault), "{query}");
