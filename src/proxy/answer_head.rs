@@ -251,14 +251,19 @@ pub const fn id_name(wire: Wire) -> &'static str {
 
 /// Fields of a provider that never reach a client.
 fn is_withheld(name: &[u8]) -> bool {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 15] = [
         "set-cookie",
         "set-cookie2",
         "location",
         "content-location",
         "refresh",
+        "x-accel-redirect",
+        "x-sendfile",
         "clear-site-data",
         "alt-svc",
+        "nel",
+        "report-to",
+        "reporting-endpoints",
         "www-authenticate",
         "strict-transport-security",
         "authorization",

@@ -283,6 +283,11 @@ const FIELDS: &str = "retry-after: 7\r\n\
     refresh: 0; url=http://127.0.0.1/\r\n\
     clear-site-data: \"*\"\r\n\
     content-location: /elsewhere\r\n\
+    X-Accel-Redirect: /internal\r\n\
+    x-sendfile: /etc/hostname\r\n\
+    nel: {}\r\n\
+    report-to: {}\r\n\
+    reporting-endpoints: a=\"https://127.0.0.1/\"\r\n\
     alt-svc: h3\r\n";
 
 #[test]
@@ -321,6 +326,11 @@ fn k1_heads_come_back_less_what_is_the_connections_ours_or_secret() {
             "refresh",
             "clear-site-data",
             "content-location",
+            "x-accel-redirect",
+            "x-sendfile",
+            "nel",
+            "report-to",
+            "reporting-endpoints",
             "x-echo",
         ] {
             assert_eq!(got.field(name), None, "{name}");
