@@ -276,7 +276,7 @@ impl Kind {
                 Api,
                 true,
                 "content_type",
-                "upstream sent no JSON and no stream",
+                "upstream sent no answer of the kind that was asked for",
             ),
             Self::Compressed => (
                 Upstream,

@@ -490,7 +490,12 @@ fn broken_providers(direction: Direction) -> Vec<Broken> {
         broken("many fields", many.as_bytes(), 502, malformed),
         broken("101", switch, 502, malformed),
         broken("17 interim heads", interim.as_bytes(), 502, malformed),
-        broken("text/html", &page, 502, "no JSON and no stream"),
+        broken(
+            "text/html",
+            &page,
+            502,
+            "no answer of the kind that was asked for",
+        ),
         broken("302", &moved, 502, "redirect"),
         broken("308", &permanent, 502, "redirect"),
         broken("304", &unchanged, 502, "redirect"),

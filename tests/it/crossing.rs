@@ -295,7 +295,7 @@ fn successes_that_are_neither_answer_nor_error_are_told_in_ours() {
         // As much as is read of an error in place of a stream, and one byte more.
         let words = "x".repeat(65_536 - r#"{"message":""}"#.len());
         let error = format!(r#"{{"message":"{words}"}}"#);
-        let no_stream = "upstream sent no JSON and no stream";
+        let no_stream = "upstream sent no answer of the kind that was asked for";
         for (streamed, body, message) in [
             (false, "{}".to_owned(), "upstream sent a malformed answer"),
             (true, "{}".to_owned(), no_stream),

@@ -108,7 +108,7 @@ fn failures(upstream: Wire) -> [(&'static str, Step, &'static str, &'static str)
     );
     let half = Step::Send(half.into_bytes());
     let no_answer = "upstream connection ended before an answer";
-    let neither = "upstream sent no JSON and no stream";
+    let neither = "upstream sent no answer of the kind that was asked for";
     let malformed = "upstream sent a malformed answer";
     let early = "upstream stream ended early";
     [
