@@ -1,8 +1,9 @@
 //! Finds a word that may be spelt with the escapes of JSON strings.
 //!
-//! A letter is itself, `\u` with its number, or `\/`; a string within a string doubles the
+//! A letter is itself, `\u` with its number, `\/` or `\"`; a string within a string doubles the
 //! backslashes, so one to four of them count as one. What a run has beyond them stands for itself,
-//! and only whole escapes are taken for letters: blanking them leaves the string valid.
+//! and only whole escapes are taken for letters: blanking them leaves the string valid. A backslash
+//! that is a letter itself is written as one, two or four, the same all over a word.
 //!
 //! Work per byte is bounded by the length of the word.
 
@@ -19,8 +20,8 @@ pub enum Found {
     Nothing,
 }
 
-/// Whether `text` has an escape of one of the word's letters, or ends within an escape: else the word
-/// stands there plainly or not at all.
+/// Whether `text` has an escape of one of the word's letters, or ends within an escape: else the word,
+/// if it has no backslash, stands there plainly or not at all.
 #[must_use]
 pub fn may_stand_in(word: &[u8], text: &[u8]) -> bool {
     let mut passed = 0;
@@ -66,10 +67,36 @@ pub fn find(word: &[u8], text: &[u8], from: usize) -> Found {
 
 /// What stands at `start`, if it is the word.
 fn spelt(word: &[u8], text: &[u8], start: usize) -> Found {
+    let mut found = Found::Nothing;
+    for width in [1, 2, BACKSLASHES_MAX] {
+        match spelt_by(width, word, text, start) {
+            whole @ Found::Whole(_) => return whole,
+            open @ Found::Open(_) => found = open,
+            Found::Nothing => {}
+        }
+        if memchr::memchr(b'\\', word).is_none() {
+            break;
+        }
+    }
+    found
+}
+
+/// What stands at `start`, if it is the word with so many backslashes for one.
+fn spelt_by(width: usize, word: &[u8], text: &[u8], start: usize) -> Found {
     let mut at = start;
     for &wanted in word {
         if at == text.len() {
             return Found::Open(start);
+        }
+        if wanted == b'\\' && text.get(at) == Some(&b'\\') {
+            let run = backslashes(text, at).min(width);
+            if run == width {
+                at += width;
+                continue;
+            }
+            if at + run == text.len() {
+                return Found::Open(start);
+            }
         }
         match letter(text, at) {
             Letter::Is(byte, len) if byte == wanted => at += len,
@@ -102,6 +129,8 @@ fn letter(text: &[u8], at: usize) -> Letter {
         _ if run > BACKSLASHES_MAX => Letter::Other,
         None => Letter::Cut,
         Some((b'/', _)) => Letter::Is(b'/', run + 1),
+        // Behind an even run it ends the string.
+        Some((b'"', _)) if run % 2 == 1 => Letter::Is(b'"', run + 1),
         Some((b'u', digits)) => numbered(digits, run + 1),
         Some(_) => Letter::Other,
     }
@@ -169,6 +198,24 @@ mod tests {
             assert_eq!(find(WORD, text.as_bytes(), 0), expected, "{text}");
         }
         assert_eq!(find(b"", b"text", 0), Found::Nothing);
+    }
+
+    #[test]
+    fn quotes_and_backslashes_of_a_word_are_found_in_every_spelling() {
+        const ODD: &[u8] = br#"k"1\\z\2"#;
+        for (text, expected) in [
+            (r#"a k"1\\z\2"#, Found::Whole(2..10)),
+            (r#"a k\"1\\\\z\\2"#, Found::Whole(2..14)),
+            (r#"a k\u00221\u005c\\z\\2"#, Found::Whole(2..22)),
+            (r#"a k\\\"1\\\\\\\\z\\\\2"#, Found::Whole(2..22)),
+            (r#"a k\\"1\\\\z\\2"#, Found::Nothing),
+            (r#"a k\"1\\\z\\2"#, Found::Nothing),
+            (r#"a k\"1\\\\z\"#, Found::Open(2)),
+            (r#"a k\"1\\\"#, Found::Open(2)),
+            (r#"a k\"#, Found::Open(2)),
+        ] {
+            assert_eq!(find(ODD, text.as_bytes(), 0), expected, "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,11 @@ use crate::translate::progress::Progress;
 
 /// Looks for one credential; made once per provider.
 #[derive(Debug)]
-pub struct Needle(Finder<'static>);
+pub struct Needle {
+    finder: Finder<'static>,
+    /// JSON doubles it: any backslash may be the credential's own.
+    has_backslash: bool,
+}
 
 /// Watches one answer for every credential of its provider; nearly always there is one.
 #[derive(Debug)]
@@ -44,8 +48,10 @@ impl Needle {
     /// out ordinary text).
     #[must_use]
     pub fn new(credential: &[u8]) -> Option<Self> {
-        (credential.len() >= CREDENTIAL_BYTES_MIN)
-            .then(|| Self(Finder::new(credential).into_owned()))
+        (credential.len() >= CREDENTIAL_BYTES_MIN).then(|| Self {
+            finder: Finder::new(credential).into_owned(),
+            has_backslash: memchr::memchr(b'\\', credential).is_some(),
+        })
     }
 }
 
@@ -164,11 +170,15 @@ impl<'k> Watch<'k> {
         }
     }
 
-    const fn finder(&self) -> &Finder<'static> {
+    const fn needle(&self) -> &Needle {
         match &self.needle {
-            Held::Lent(needle) => &needle.0,
-            Held::Own(needle) => &needle.0,
+            Held::Lent(needle) => needle,
+            Held::Own(needle) => needle,
         }
+    }
+
+    const fn finder(&self) -> &Finder<'static> {
+        &self.needle().finder
     }
 
     fn finds(&self, text: &[u8]) -> bool {
@@ -176,11 +186,10 @@ impl<'k> Watch<'k> {
     }
 
     fn pass(&mut self, input: &[u8], mut pass: impl FnMut(&[u8]) -> Progress) -> Progress {
-        let needle = self.finder().needle();
         if self.held.is_empty()
             && !self.finds(input)
             && self.open_end(input) == 0
-            && !escaped::may_stand_in(needle, input)
+            && !self.may_be_escaped(input)
         {
             return pass(input);
         }
@@ -192,6 +201,12 @@ impl<'k> Watch<'k> {
         pass(text.get(..cut).unwrap_or_default())
     }
 
+    /// Whether the credential may stand in `text` other than plainly.
+    fn may_be_escaped(&self, text: &[u8]) -> bool {
+        escaped::may_stand_in(self.finder().needle(), text)
+            || self.needle().has_backslash && memchr::memchr(b'\\', text).is_some()
+    }
+
     fn finish(&mut self) -> Option<Vec<u8>> {
         (!self.held.is_empty()).then(|| core::mem::take(&mut self.held))
     }
@@ -199,7 +214,7 @@ impl<'k> Watch<'k> {
     /// Blanks a text in place; where the beginning of one more credential starts at its end.
     fn blank_open(&self, text: &mut [u8]) -> usize {
         let needle = self.finder().needle();
-        if !escaped::may_stand_in(needle, text) {
+        if !self.may_be_escaped(text) {
             self.blank_plain(text);
             return text.len() - self.open_end(text);
         }
@@ -334,6 +349,29 @@ mod tests {
             let mut whole = text.to_vec();
             Scrubber::owned(key).unwrap().blank(&mut whole);
             assert_eq!(whole, expected);
+        }
+    }
+
+    #[test]
+    fn p24_credential_of_quotes_and_backslashes_is_blanked_however_the_answer_is_cut() {
+        let key = br#"sk-"se\cret\\"#;
+        for spelt in [
+            r#"sk-"se\cret\\"#,
+            r#"sk-\"se\\cret\\\\"#,
+            r#"sk-\"\u0073e\u005Ccret\\\\"#,
+            r#"sk-\\\"se\\\\cret\\\\\\\\"#,
+        ] {
+            let text = format!(r#"data: {{"a":"\n{spelt}","b":"sk-\\"}}"#);
+            let expected = text.replacen(spelt, &"*".repeat(spelt.len()), 1);
+            for cut in 0..=text.len() {
+                let mut scrubber = Scrubber::owned(key).unwrap();
+                let mut out = Vec::new();
+                let (first, second) = text.as_bytes().split_at(cut);
+                pass(&mut scrubber, first, &mut out);
+                pass(&mut scrubber, second, &mut out);
+                out.extend(scrubber.finish().unwrap_or_default());
+                assert_eq!(String::from_utf8(out).unwrap(), expected, "{cut}");
+            }
         }
     }
 
