@@ -135,7 +135,7 @@ fn is_of_other_wire(name: &[u8]) -> bool {
 }
 
 /// `anthropic-version` as sent or the default; `anthropic-beta` from head and body, each value
-/// once, by the provider's rules.
+/// once (of many, only the first are compared), by the provider's rules.
 fn versions(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) {
     if !facts.provider.fixes("anthropic-version") {
         let version = inbound
@@ -158,7 +158,8 @@ fn versions(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) {
         let Some(value) = facts.provider.betas.apply(value) else {
             continue;
         };
-        if !value.is_empty() && !betas.contains(&value) {
+        let compared = betas.get(..BETAS_COMPARED_MAX).unwrap_or(&betas);
+        if !value.is_empty() && !compared.contains(&value) {
             betas.push(value);
         }
     }
@@ -181,5 +182,8 @@ const CONTENT: [&str; 9] = [
 ];
 /// The version that carries sampling parameters and that every model and cloud takes.
 const DEFAULT_VERSION: &[u8] = b"2023-06-01";
+/// Values of `anthropic-beta` among which repetitions are looked for: with each of a head of 32 KiB
+/// compared with all before it, one request took 35 ms.
+const BETAS_COMPARED_MAX: usize = 64;
 /// Longer names are not forwarded.
 const NAME_BYTES_MAX: usize = 256;

@@ -399,6 +399,25 @@ fn pk11_beta_headers_of_another_gateway_count_as_anthropics_own() {
 }
 
 #[test]
+fn p30_of_many_beta_values_all_go_on_and_the_first_alone_are_looked_for_again() {
+    each(|driver| {
+        let wire = Wire::AnthropicMessages;
+        let provider = Provider::answering(json(whole(wire)));
+        let gateway = Gateway::before(driver, wire, &provider);
+        let values = (0..65).map(|number| format!("b-{number}"));
+        let values = values.collect::<Vec<_>>().join(",");
+        let fields = format!("anthropic-beta: {values}\r\nanthropic-beta: b-0,b-63,b-64\r\n");
+        let got = gateway
+            .client()
+            .ask(post(path(wire), &fields, chat(wire, MODEL, false)));
+        assert_eq!(got.status, 200);
+        let expected = format!("{values},b-64");
+        let head = provider.only_request().head;
+        assert_eq!(head.field("anthropic-beta"), Some(&*expected));
+    });
+}
+
+#[test]
 fn p7_lines_of_a_body_do_not_become_a_head() {
     each(|driver| {
         let wire = Wire::OpenAiChat;
