@@ -260,6 +260,9 @@ pub const CONNECTION_TLS_BYTES: usize = 48 * KIB;
 pub const TLS_SESSIONS_MAX: usize = 256;
 /// Tenants whose large buffers are counted apart, where they may come while the program runs.
 pub const TENANTS_MAX: usize = 16 * 1024;
+/// Descriptors that are neither a client's nor its provider's: listeners, rings, files, stores, the
+/// admin listener's connections. Of few descriptors a quarter.
+pub const DESCRIPTORS_KEPT: usize = 128;
 /// Connections of the admin listener; more wait to be accepted.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Waiting connections of one listening socket; the kernel cuts it to `somaxconn`.

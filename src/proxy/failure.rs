@@ -348,7 +348,7 @@ impl Kind {
                 Overloaded,
                 false,
                 "no_room",
-                "too many bytes in flight; retry later",
+                "too much in flight at this gateway; retry later",
             ),
             Self::DrainCut => (
                 Gateway,

@@ -386,6 +386,10 @@ pub async fn open(
                 exchange.peer = Some(Peer { address, tls: None });
             }
             let failure = connect_failure(error);
+            if failure.kind == Kind::NoRoom {
+                // What lies idle stands in the way of what is asked for.
+                worker.pool.borrow_mut().clear();
+            }
             if failure.kind == Kind::Network {
                 exchange.refused.push(failure.verdict().word);
             }

@@ -7,7 +7,7 @@
 
 use std::fs;
 
-use crate::limits::{CONNECTION_BYTES, CONNECTION_TLS_BYTES, Limits};
+use crate::limits::{CONNECTION_BYTES, CONNECTION_TLS_BYTES, DESCRIPTORS_KEPT, Limits};
 use crate::proxy::budget;
 
 /// No core files, no debugger of another process: keys are in this memory. The limit of open
@@ -36,17 +36,29 @@ pub fn budget_bytes(limits: &Limits) -> usize {
     }
 }
 
-/// Most client connections: half of the descriptors, and what the memory holds beside the budget.
+/// Most client connections: as many as have descriptors for themselves and a provider's, and what the
+/// memory holds beside the budget.
 #[must_use]
 pub fn connections_max(limits: &Limits, is_tls: bool) -> usize {
     if limits.connections_max > 0 {
         return limits.connections_max;
     }
-    let files = usize::try_from(files_limit().rlim_cur).unwrap_or(usize::MAX) / 2;
+    let files = served_by(usize::try_from(files_limit().rlim_cur).unwrap_or(usize::MAX));
     let memory = memory_max().map_or(usize::MAX, |memory| {
         held_by(memory.saturating_sub(budget_bytes(limits)), is_tls)
     });
     files.min(memory).max(1)
+}
+
+/// Clients, each with one connection to a provider, beside which so many descriptors leave enough for
+/// everything else: who asks whether the gateway lives gets an answer when it is full.
+const fn served_by(descriptors: usize) -> usize {
+    let kept = descriptors / 4;
+    let kept = match kept < DESCRIPTORS_KEPT {
+        true => kept,
+        false => DESCRIPTORS_KEPT,
+    };
+    (descriptors - kept) / 2
 }
 
 /// Connections that so much memory holds.
@@ -92,6 +104,19 @@ mod tests {
         assert!(
             connections_max(&Limits::default(), true) <= connections_max(&Limits::default(), false)
         );
+    }
+
+    #[test]
+    fn p29_clients_and_their_providers_leave_descriptors_for_everything_else() {
+        for (descriptors, clients) in [
+            (0, 0),
+            (64, 24),
+            (4 * DESCRIPTORS_KEPT, 192),
+            (1024, 448),
+            (1 << 20, (1 << 19) - 64),
+        ] {
+            assert_eq!(served_by(descriptors), clients, "{descriptors}");
+        }
     }
 
     #[test]

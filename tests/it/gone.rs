@@ -410,8 +410,9 @@ fn p29_at_the_descriptor_limit_every_client_is_told_so_and_service_comes_back() 
     for driver in drivers() {
         let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
         let provider = Provider::all(once([stream_head(), chunk(begun)].concat()));
-        // Half of the descriptors are for clients; each of them wants one upstream besides.
-        let program = Program::serve_narrow(&config(*driver, &provider), 64);
+        // More are let in than there are descriptors; each of them wants one upstream besides.
+        let config = config(*driver, &provider) + "[limits]\nconnections_max = 50\n";
+        let program = Program::serve_narrow(&config, 64);
         let mut running = Vec::new();
         let mut told = 0;
         for _ in 0..50 {
@@ -446,5 +447,27 @@ fn p29_at_the_descriptor_limit_every_client_is_told_so_and_service_comes_back() 
             client.until(&mut got, "Hel");
             Some(())
         });
+    }
+}
+
+#[test]
+fn p29_when_all_clients_that_are_let_in_are_served_the_admin_listener_still_answers() {
+    let wire = Wire::OpenAiChat;
+    for driver in drivers() {
+        let begun = [start_up(wire), &text(wire, "Hel", true)].concat();
+        let provider = Provider::all(once([stream_head(), chunk(begun)].concat()));
+        let program = Program::serve_narrow(&config(*driver, &provider), 96);
+        let mut running = Vec::new();
+        for _ in 0..50 {
+            let mut client = Client::connect(program.address());
+            client.send(post(path(wire), "", chat(wire, "m", true)));
+            let got = client.head();
+            match got.status {
+                200 => running.push((client, got)),
+                status => assert_eq!(status, 503),
+            }
+        }
+        assert_eq!(running.len(), 36, "half of what is left of 96 descriptors");
+        assert_eq!(program.admin("/healthz").0, 200);
     }
 }
