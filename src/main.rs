@@ -5,6 +5,7 @@ use core::ffi::{c_int, c_long, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::env;
+use std::ffi::CString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -252,14 +253,27 @@ fn purge_soon() -> bool {
     before == PURGE_DELAY_DEFAULT_MS
 }
 
-/// Takes variables that held keys out of the environment, so that no child inherits them.
+/// Takes variables that held keys out of the environment, so that no child inherits them and
+/// `/proc/self/environ`, which shows the memory that the process started with, has noughts instead.
 #[expect(
     unsafe_code,
     reason = "the environment may be changed while there is one thread"
 )]
 fn forget(compiled: &Compiled) {
     for name in &compiled.secret_variables {
-        // SAFETY: `serve` calls this before anything starts a thread.
+        let Ok(text) = CString::new(name.as_str()) else {
+            continue;
+        };
+        // SAFETY: `serve` calls this before anything starts a thread; the name ends in a NUL.
+        let value = unsafe { libc::getenv(text.as_ptr()) };
+        if !value.is_null() {
+            // SAFETY: what `getenv` finds is a string that ends in a NUL.
+            let len = unsafe { libc::strlen(value) };
+            // SAFETY: these bytes are that string's, in memory of this process that may be written,
+            // and nobody holds a reference into them: variables are read into copies.
+            unsafe { value.write_bytes(0, len) };
+        }
+        // SAFETY: no thread has been started yet.
         unsafe { env::remove_var(name) };
     }
 }

@@ -4,7 +4,7 @@ use ringway::wire::kind::Wire;
 
 use crate::support::directions::{CROSSED, DIRECTIONS, Direction, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup, UPSTREAM_KEY};
-use crate::support::http::{answer, json, post, request};
+use crate::support::http::{answer, find, json, post, request};
 use crate::support::program::Program;
 use crate::support::provider::{Provider, Request};
 use crate::support::script::{Step, always};
@@ -427,6 +427,11 @@ fn to2_a_start_without_configuration_uses_our_keys_and_the_callers_where_we_have
         ("OPENAI_API_KEY", "sk-ours-for-openai"),
         ("ANTHROPIC_BASE_URL", &urls[1]),
     ]);
+    // The kernel shows it to root at most; what it shows holds no key.
+    if let Some(shown) = program.environment() {
+        assert!(find(&shown, b"OPENAI_BASE_URL").is_some());
+        assert_eq!(find(&shown, b"sk-ours-for-openai"), None);
+    }
     let key = "authorization: Bearer sk-callers-own\r\n";
     let ask = |wire: Wire, model: &str| {
         program

@@ -164,6 +164,11 @@ impl Program {
         wait::until("the program's end", || self.child.try_wait().unwrap())
     }
 
+    /// The environment as the kernel shows it, if it shows it to this user.
+    pub(crate) fn environment(&self) -> Option<Vec<u8>> {
+        fs::read(format!("/proc/{}/environ", self.child.id())).ok()
+    }
+
     /// Resident memory in KiB, of its own kind: no shared files.
     pub(crate) fn resident_kib(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
