@@ -3,10 +3,10 @@
 //!
 //! Answers translated from another wire carry thinking with an empty signature, because their
 //! provider gave none; some clients send such blocks back without the member. A conversation that
-//! moves to Anthropic sends them along, and is refused for them. Only those blocks go; every other byte of the body stays, and so does thinking
-//! that is signed, with or without text. What carries another model's signature or encrypted reasoning
-//! (`wire::sealed`) goes likewise. Web citations of such answers have an empty
-//! `encrypted_index`, which is refused likewise: they go, and the text stays.
+//! moves to Anthropic sends them along, and is refused for them. Only those blocks go; every other byte
+//! of the body stays, and so does thinking that is signed, with or without text. What carries another
+//! model's signature or encrypted reasoning (`wire::sealed`) goes likewise. Web citations of such
+//! answers have an empty `encrypted_index`, which is refused likewise: they go, and the text stays.
 //!
 //! Not here: translated requests (their reader never takes such blocks over).
 
