@@ -1,16 +1,18 @@
 //! What the request's translation changed is changed back in the answer.
 //!
-//! Tools whose names had to change get the client's names again, and the tool that stood in for a
-//! structured answer becomes the answer's text.
+//! Tools whose names had to change get the client's names again, the tool that stood in for a
+//! structured answer becomes the answer's text, and an answer that names no model is of the one that
+//! was asked.
 //!
 //! Invariant: events come out with tools numbered from 0 without gaps again.
 
 use std::collections::BTreeMap;
 
 use crate::chat::event::{Ending, Event, StreamFault};
+use crate::chat::text::Text;
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
-use crate::translate::context::JsonAnswer;
+use crate::translate::context::{JsonAnswer, escaped};
 
 /// Changes the events of one stream.
 #[derive(Debug)]
@@ -23,18 +25,25 @@ pub struct Restore {
     numbers: Vec<Option<u32>>,
     calls: u32,
     unwrapped: bool,
+    /// The model that was asked.
+    model: Option<Text>,
 }
 
 impl Restore {
     /// For one stream.
     #[must_use]
-    pub const fn new(json_answer: JsonAnswer, names: BTreeMap<String, Vec<u8>>) -> Self {
+    pub const fn new(
+        json_answer: JsonAnswer,
+        names: BTreeMap<String, Vec<u8>>,
+        model: Option<Text>,
+    ) -> Self {
         Self {
             json_answer,
             names,
             numbers: Vec::new(),
             calls: 0,
             unwrapped: false,
+            model,
         }
     }
 
@@ -77,6 +86,11 @@ impl Restore {
                 stop: self.stop(ending.stop),
                 ..ending
             })),
+            Event::Start { id, model, tier } if model.is_empty() => {
+                let own = escaped(self.model.as_ref());
+                let model = Raw::from_checked(&own);
+                sink(&Event::Start { id, model, tier })
+            }
             Event::Start { .. }
             | Event::Text { .. }
             | Event::Refusal { .. }

@@ -40,14 +40,12 @@
 
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
 use crate::chat::event::{Event, Step, StreamFault};
-use crate::chat::text::Text;
 use crate::chat::usage::{End, StopReason, Usage};
-use crate::json::raw::Raw;
 use crate::json::tape::Tape;
 use crate::limits::EVENT_VALUES_KEPT;
 use crate::sse::decode::{Decoder, Frame, Item};
 use crate::sse::encode as sse;
-use crate::translate::context::{AnswerContext, escaped};
+use crate::translate::context::AnswerContext;
 use crate::translate::progress::Progress;
 use crate::translate::restore::Restore;
 use crate::translate::stream_error;
@@ -72,8 +70,6 @@ struct Core {
     encoder: StreamEncoder,
     tape: Tape,
     named: Named,
-    /// The model that was asked for.
-    asked: Option<Text>,
     begun: bool,
     progress: Progress,
     upstream_error: Option<Box<ErrorFacts>>,
@@ -91,11 +87,10 @@ impl StreamTranslator {
             core: Core {
                 client: to,
                 decoder: StreamDecoder::new(from, event_bytes_max, context.whole_names),
-                restore: Restore::new(context.json_answer, context.tool_names),
+                restore: Restore::new(context.json_answer, context.tool_names, context.model),
                 encoder: StreamEncoder::new(to, settings),
                 tape: Tape::new(),
                 named: Named::default(),
-                asked: context.model,
                 begun: false,
                 progress: Progress::START,
                 upstream_error: None,
@@ -252,36 +247,24 @@ impl Core {
             encoder,
             tape,
             named,
-            asked,
             begun,
             progress,
             ..
         } = self;
         let mut sink = |event: Event<'_>| {
-            let mut emit = |event: &Event<'_>| {
-                restore.event(event, |event| {
-                    let before = out.len();
-                    encoder.encode(event, out)?;
-                    *begun = true;
-                    if out.len() > before {
-                        progress.content |= event.is_content();
-                        progress.deltas += u32::from(event.is_delta());
-                    }
-                    Ok(())
-                })
-            };
-            if let Event::Start { id, model, tier } = &event {
+            if let Event::Start { model, .. } = &event {
                 named.keep(*model);
-                if model.is_empty() {
-                    let own = escaped(asked.as_ref());
-                    return emit(&Event::Start {
-                        id: *id,
-                        model: Raw::from_checked(&own),
-                        tier: *tier,
-                    });
-                }
             }
-            emit(&event)
+            restore.event(&event, |event| {
+                let before = out.len();
+                encoder.encode(event, out)?;
+                *begun = true;
+                if out.len() > before {
+                    progress.content |= event.is_content();
+                    progress.deltas += u32::from(event.is_delta());
+                }
+                Ok(())
+            })
         };
         match frame {
             Some(frame) => decoder.decode(frame.event, frame.data, tape, &mut sink),

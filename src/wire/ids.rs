@@ -35,8 +35,13 @@ pub fn legal(id: Raw<'_>) -> Cow<'_, [u8]> {
     if id.bytes().iter().all(|byte| is_letter(*byte)) {
         return Cow::Borrowed(id.bytes());
     }
+    Cow::Owned(spelled(id))
+}
+
+#[cold]
+fn spelled(id: Raw<'_>) -> Vec<u8> {
     let spelled: String = id.decode().chars().map(letter).collect();
-    Cow::Owned(spelled.into_bytes())
+    spelled.into_bytes()
 }
 
 /// The character, or `_` for one that ids and names of tools may not hold.
