@@ -103,8 +103,11 @@ run() {
 build() {
   cargo fuzz build --fuzz-dir . --sanitizer "$sanitizer" --no-trace-compares --target-dir "$@"
 }
-build "$built"
+# Beside each other: each ends with one large crate that one core compiles.
+build "$built" &
+codecs=$!
 [[ " $* " != *" whole_exchange "* ]] || build "$built-sim" --features sim whole_exchange
+wait "$codecs"
 printf '%-20s %12s %7s %7s %9s %9s\n' target executions 'cpu s' edges features findings
 failed=0 running=0
 for target in "$@"; do
