@@ -15,6 +15,7 @@ use crate::translate::adapt::calls;
 use crate::translate::adapt::fit::Fit;
 use crate::translate::adapt::names;
 use crate::translate::adapt::turns;
+use crate::wire::ids;
 use crate::wire::kind::Wire;
 use crate::wire::thought;
 
@@ -75,8 +76,8 @@ fn signatures(fit: &mut Fit<'_>, request: &mut Request<'_>) {
 /// The provider's own id of a call.
 fn own_id(id: Cow<'_, str>) -> Cow<'_, str> {
     match thought::split(&id) {
-        (_, None) => id,
-        (own, Some(_)) => Cow::Owned(own.to_owned()),
+        (_, None) => ids::own(id),
+        (own, Some(_)) => ids::own(Cow::Owned(own.to_owned())),
     }
 }
 

@@ -157,6 +157,22 @@ fn b5_signature_within_an_id_goes_back_where_it_is_wanted() {
 }
 
 #[test]
+fn a_providers_own_ids_go_back_as_it_wrote_them() {
+    let id = "functions_x2e_f_x3a_0";
+    let turn = |id: &str| {
+        conversation(&format!(
+            r#"[{{"role":"user","content":"U"}},{{"role":"assistant","content":[{{"type":"tool_use","id":"{id}","name":"f","input":{{}}}}]}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"{id}","content":"r"}}]}}]"#
+        ))
+    };
+    for id in [id.to_owned(), format!("{id}__thought__AAAA")] {
+        let out = Run::to_openai(LOCAL).ok(&turn(&id));
+        let messages = &out.json["messages"];
+        assert_eq!(messages[1]["tool_calls"][0]["id"], "functions.f:0");
+        assert_eq!(messages[2]["tool_call_id"], "functions.f:0");
+    }
+}
+
+#[test]
 fn web_search_tool_becomes_options_where_they_are_taken() {
     let run = Run::to_openai(LOCAL).dialect(|dialect| dialect.web_search_options = true);
     let tool = r#""tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3,"user_location":{"type":"approximate","city":"Bonn"}}]"#;
