@@ -251,8 +251,10 @@ impl Postgres {
         let said = answered(within, async { asked.await.map_err(|error| told(&error)) }).await;
         if said.is_err() && !self.client.is_closed() {
             let cancel = self.client.cancel_token();
-            // Where it cannot be told, the statement ends with the connection.
-            let _ = cancel.cancel_query(self.tls.clone()).await;
+            let told = cancel.cancel_query(self.tls.clone());
+            // Where it cannot be told, the statement ends with the connection. A server that hangs
+            // takes the connection, and hangs on it too.
+            let _ = tokio::time::timeout(CONNECT, told).await;
         }
         said
     }

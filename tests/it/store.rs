@@ -201,6 +201,27 @@ fn a_store_that_goes_away_later_leaves_the_last_keys_in_force() {
 }
 
 #[test]
+fn a_store_that_hangs_with_its_connections_open_is_away_until_it_goes_on() {
+    let mut database = Database::new(Kind::Postgres);
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    let gateway = gateway(&database, &provider, "one");
+    let (secret, _) = made(&gateway, json!({"tenant": "blue"}));
+    database.freeze(true);
+    let refused = api(&gateway, "GET", "/api/keys", "");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    wait_store(&gateway, "down");
+    assert_eq!(
+        (status(&gateway, &secret), readiness(&gateway).0),
+        (200, 200)
+    );
+    database.freeze(false);
+    let took = wait_store(&gateway, "up");
+    assert!(took < BACK, "{took:?}");
+    let (later, _) = made(&gateway, json!({"tenant": "blue"}));
+    assert_eq!(status(&gateway, &later), 200);
+}
+
+#[test]
 fn without_store_and_snapshot_a_gateway_is_not_ready_and_knows_the_configurations_keys_alone() {
     for kind in KINDS {
         let mut database = Database::new(kind);

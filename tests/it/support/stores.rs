@@ -107,6 +107,12 @@ impl Database {
         }
     }
 
+    /// Lets the server hang with its connections open, or go on.
+    pub(crate) fn freeze(&mut self, hangs: bool) {
+        let services = self.services.as_mut().unwrap();
+        services.tell(if hangs { "freeze" } else { "thaw" });
+    }
+
     /// `[store]` of a gateway with a snapshot of its own.
     pub(crate) fn section(&self, snapshot: &Path) -> String {
         let (url, snapshot) = (&self.url, snapshot.display());
@@ -233,7 +239,7 @@ impl Services {
         line.trim_end().to_owned()
     }
 
-    /// `stop`, `start`, or `kick`.
+    /// `stop`, `start`, `kick`, `freeze` or `thaw`.
     pub(crate) fn tell(&mut self, what: &str) {
         writeln!(self.input.as_mut().unwrap(), "{what}").unwrap();
         assert_eq!(self.line(), "done");
