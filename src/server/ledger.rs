@@ -229,6 +229,8 @@ impl Ledger {
                 "usage journal: its file was removed; what it held is in a new one, and {lost} bytes of \
                  older ones are gone"
             ));
+            // Whoever reads it looks for what lies there now.
+            self.figures.written.notify_one();
         }
         Ok(())
     }

@@ -233,6 +233,26 @@ fn while_the_store_is_away_records_wait_and_are_there_soon_after_it_is_back() {
 }
 
 #[test]
+fn what_waited_for_the_journals_folder_reaches_the_store_without_another_record() {
+    let database = Database::new(Kind::Sqlite);
+    let provider = Provider::answering(json(whole(WIRE)));
+    // The folder is there again for a while before the journal is.
+    let slow = setup(&database, &provider, "one").text("flush_ms = 1000");
+    let gateway = slow.start();
+    let mut ids = ask(&gateway, "k1", 1);
+    wait_drained(&gateway, 1);
+    let journal = database.snapshot("one").with_extension("usage");
+    fs::remove_dir_all(&journal).unwrap();
+    ids.extend(ask(&gateway, "k1", 1));
+    gateway.wait_metric("ringway_usage_journal_stuck ", 1.0);
+    gateway.wait_metric("ringway_usage_drain_failures_total ", 1.0);
+    fs::create_dir(&journal).unwrap();
+    wait::until("the record that waited", || {
+        (stored(&database) == ids).then_some(())
+    });
+}
+
+#[test]
 fn past_its_bound_the_journal_gives_up_what_the_store_has_not_taken_and_counts_it() {
     let mut database = Database::new(Kind::Sqlite);
     let provider = Provider::answering(json(whole(WIRE)));
