@@ -14,6 +14,7 @@ use crate::support::http::{self, chunk, post, request, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Step, then};
 use crate::support::stores::{Database, KINDS};
+use crate::support::wait;
 use crate::support::wires::{chat, path, start_up, told, whole};
 
 /// A cent for every token, so that a chat reserves 35 cents or so and the usual answer costs 11.
@@ -59,7 +60,7 @@ fn a_tenants_rules_are_in_force_on_every_replica_within_a_second() {
         let error = told(WIRE, &ask(&two, &secret));
         assert_eq!(error.code.as_deref(), Some("insufficient_quota"));
         let budget = || told(WIRE, &ask(&one, &secret)).code;
-        crate::support::wait::until("the budget at the other replica", || {
+        wait::until("the budget at the other replica", || {
             (budget().as_deref() == Some("insufficient_quota")).then_some(())
         });
         // By the command; what is not said bounds nothing any more.
@@ -128,6 +129,40 @@ fn a_change_of_a_tenant_cuts_no_stream_and_forgets_nothing_of_what_was_used() {
     let mut next = gateway.client();
     next.send(post(path(WIRE), &fields, chat(WIRE, MODEL, true)));
     assert_eq!(next.head().status, 200, "free again");
+}
+
+#[test]
+fn what_was_spent_counts_on_when_a_row_that_made_no_sense_is_mended() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let provider = Provider::answering(http::json(whole(WIRE)));
+        let gateway = priced(&database, &provider, "one").start();
+        set(&gateway, "blue", json!({"budget_day": "0.40"}));
+        let (of_tenant, _) = made(&gateway, json!({"tenant": "blue"}));
+        let own = json!({"tenant": "red", "id": "own", "budget_day": "0.40"});
+        let (own, _) = made(&gateway, own);
+        for secret in [&of_tenant, &own] {
+            let codes = [(); 2].map(|()| status(&gateway, secret));
+            assert_eq!(codes, [200, 429]);
+        }
+        let both = |rules: &str| {
+            database.edit(&format!(
+                "UPDATE tenants SET rules = '{rules}' WHERE name = 'blue'; \
+                 UPDATE keys SET rules = '{rules}' WHERE id = 'own'"
+            ));
+        };
+        both("{");
+        for secret in [&of_tenant, &own] {
+            wait_status(&gateway, secret, 401);
+        }
+        both("{\"budget_day\": \"0.40\"}");
+        for secret in [&of_tenant, &own] {
+            let first = wait::until("an answer", || {
+                Some(status(&gateway, secret)).filter(|&code| code != 401)
+            });
+            assert_eq!(first, 429, "{kind:?}: nothing was forgotten");
+        }
+    }
 }
 
 #[test]
