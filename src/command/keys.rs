@@ -10,7 +10,7 @@ use crate::config::environment::Lookup;
 use crate::config::material::StoreMaterial;
 use crate::govern::document::DocumentFault;
 use crate::govern::fresh::{Randomness, key_id, key_text};
-use crate::govern::key::{EXPECTED_DATE, Key, Rules, check_id, check_name, check_tenant};
+use crate::govern::key::{EXPECTED_DATE, Key, Rules, check_id, check_name, check_tenant, said_id};
 use crate::govern::{date, document};
 use crate::json::write::Writer;
 use crate::route::client_key::digest_of;
@@ -25,14 +25,20 @@ pub fn run(
     out: &mut impl Write,
     errors: &mut impl Write,
 ) -> io::Result<Exit> {
-    let material = match stored::meant(&args.store, env) {
-        Ok(meant) => meant.material,
+    let meant = match stored::meant(&args.store, env) {
+        Ok(meant) => meant,
         Err(lines) => return stored::refuse(errors, &lines),
     };
+    let material = meant.material;
     let task = match task(&args.action, random, now_ms) {
         Ok(task) => task,
         Err(fault) => return stored::refuse(errors, &[stored::flag(&fault)]),
     };
+    if let Task::Create(key, _) = &task
+        && meant.said_ids.contains(&key.id)
+    {
+        return stored::refuse(errors, &[said_id(&key.id)]);
+    }
     let done = match block_on(perform(&material, &task, now_ms))? {
         Ok(done) => done,
         Err(error) => {

@@ -19,7 +19,9 @@ use crate::route::compile_key;
 pub struct Meant {
     /// The store.
     pub material: StoreMaterial,
-    /// Tenants of the configuration, where one was named.
+    /// Ids of the configuration's keys, where one was named.
+    pub said_ids: Vec<Box<str>>,
+    /// Tenants of the configuration, likewise.
     pub said_tenants: Vec<Tenant>,
 }
 
@@ -39,6 +41,7 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
         };
         return Ok(Meant {
             material,
+            said_ids: Vec::new(),
             said_tenants: Vec::new(),
         });
     }
@@ -50,6 +53,7 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
     if let Some(material) = loaded.material.store {
         return Ok(Meant {
             material,
+            said_ids: compile_key::ids_alone(&loaded.config.keys),
             said_tenants: compile_key::tenants_alone(loaded.config.tenants),
         });
     }

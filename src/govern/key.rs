@@ -126,6 +126,14 @@ pub fn said_elsewhere(name: &str) -> String {
     )
 }
 
+/// Why a key is not made in the store under an id of the configuration's.
+#[must_use]
+pub fn said_id(id: &str) -> String {
+    format!(
+        "a key of the configuration has the id `{id}`; records and limits go by it, choose another one"
+    )
+}
+
 impl Key {
     /// Reads what somebody wants a new key to be. Its digest, and its id where none is said, come
     /// later.

@@ -144,9 +144,9 @@ impl Deref for KeyHandle {
 }
 
 impl ClientKeys {
-    /// Takes the keys in any order; those that were revoked are left out. Of several with one digest
-    /// the first counts, and of several tenants with one name; a tenant that is not said has no rules
-    /// of its own.
+    /// Takes the keys in any order; those that were revoked are left out. Of several with one digest or
+    /// one id the first counts, and of several tenants with one name; a tenant that is not said has no
+    /// rules of its own.
     #[must_use]
     pub fn new(keys: &[Key], tenants: &[SaidTenant], door: Door, numbers: &mut Numbers) -> Self {
         let live = || keys.iter().filter(|key| key.revoked_ms.is_none());
@@ -167,8 +167,13 @@ impl ClientKeys {
                 .or_insert_with(|| tenant_of(said, numbers));
         }
         let mut taken = HashSet::with_capacity(keys.len());
+        let mut ids = HashSet::with_capacity(keys.len());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
         for key in live() {
+            // Two of one id would have one account, with the bounds of the second.
+            if !ids.insert(&*key.id) {
+                continue;
+            }
             let tenant = known
                 .entry(&key.tenant)
                 .or_insert_with(|| tenant_of(&unsaid(&key.tenant), numbers));
@@ -193,7 +198,7 @@ impl ClientKeys {
         }
         // Rows that make no sense now come back once they are mended: what was used counts on.
         if door != Door::Torn {
-            let ids: HashSet<&str> = keys.iter().map(|key| &*key.id).collect();
+            ids.extend(keys.iter().map(|key| &*key.id));
             numbers.keep(|id| ids.contains(id), |name| known.contains_key(name));
         }
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
@@ -432,17 +437,21 @@ mod tests {
     }
 
     #[test]
-    fn of_one_digest_or_tenant_said_twice_the_first_counts() {
+    fn of_one_digest_id_or_tenant_said_twice_the_first_counts() {
         let own = Key {
             id: "own".into(),
             ..key("a")
+        };
+        let other = Key {
+            id: "own".into(),
+            ..key("b")
         };
         let tenant = Tenant {
             name: "a".into(),
             ..Tenant::default()
         };
         let keys = ClientKeys::new(
-            &[own, key("a")],
+            &[own, key("a"), other],
             &[tenant.clone(), tenant],
             Door::Said,
             &mut Numbers::default(),

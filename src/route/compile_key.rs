@@ -46,6 +46,17 @@ pub fn tenants_alone(said: Vec<SaidTenant>) -> Vec<Tenant> {
     tenants(said, &[], (&nothing, Door::Stored), &mut Faults::new(""))
 }
 
+/// The ids of the keys that are said, likewise.
+#[must_use]
+pub fn ids_alone(said: &[Said]) -> Vec<Box<str>> {
+    let ids = said.iter().filter_map(|key| match (&key.id, &key.sha256) {
+        (Some(id), _) => Some(id.value.as_str().into()),
+        (None, Some(sha256)) => Some(id_of(&sha256.value)),
+        (None, None) => None,
+    });
+    ids.collect()
+}
+
 /// The keys that are said.
 pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::with_capacity(said.len());

@@ -74,6 +74,8 @@ pub struct Governed {
 
 struct Shared {
     /// Those of the configuration, which outrank the store's.
+    said_keys: Vec<Key>,
+    /// Its tenants, likewise.
     said_tenants: Vec<Tenant>,
     standing: Mutex<Standing>,
     /// The open store, while there is one.
@@ -83,7 +85,6 @@ struct Shared {
 /// Keeps the workers' keys as the store has them.
 pub struct Governor {
     material: StoreMaterial,
-    said_keys: Vec<Key>,
     numbers: Numbers,
     workers: Vec<worker_queue::UnboundedSender<Ask>>,
     notices: Option<Notices>,
@@ -112,6 +113,12 @@ impl Governed {
         &self.shared.said_tenants
     }
 
+    /// The keys of the configuration: one of the same id has no effect.
+    #[must_use]
+    pub fn said_keys(&self) -> &[Key] {
+        &self.shared.said_keys
+    }
+
     /// The open store.
     ///
     /// # Errors
@@ -137,6 +144,7 @@ impl Governor {
         let material = plan.store.take()?;
         let (asks, reloads) = mpsc::channel(RELOADS_MAX);
         let shared = Arc::new(Shared {
+            said_keys: plan.said_keys.clone(),
             said_tenants: plan.said_tenants.clone(),
             standing: Mutex::default(),
             store: Mutex::default(),
@@ -147,7 +155,6 @@ impl Governor {
         };
         let governor = Self {
             material,
-            said_keys: plan.said_keys.clone(),
             numbers: plan.numbers.clone(),
             workers: Vec::new(),
             notices: None,
@@ -167,7 +174,8 @@ impl Governor {
         // An empty file must not take the place of one that is gone for a moment.
         let creates = !self.material.snapshot.exists();
         let source = match timeout(FIRST_TIMEOUT, self.open(creates)).await {
-            Ok(Ok(state)) => {
+            Ok(Ok(mut state)) => {
+                state.note_outranked(&self.shared.said_keys);
                 lines.extend(self.skipped_lines(&state));
                 self.state = state;
                 lines.extend(self.keep().await);
@@ -193,7 +201,8 @@ impl Governor {
         let place = &self.material.place;
         let path = self.material.snapshot.display();
         match snapshot::read(&self.material.snapshot) {
-            Ok(state) => {
+            Ok(mut state) => {
+                state.note_outranked(&self.shared.said_keys);
                 self.state = state;
                 let line = format!("store {place}: {error}; serving by the snapshot {path}");
                 (Source::Snapshot, line)
@@ -281,7 +290,8 @@ impl Governor {
     }
 
     /// Puts a state into force, and into the snapshot.
-    async fn take(&mut self, state: State) {
+    async fn take(&mut self, mut state: State) {
+        state.note_outranked(&self.shared.said_keys);
         let is_same = lock(&self.shared.standing).source == Source::Store && state == self.state;
         if !is_same {
             for line in self.skipped_lines(&state) {
@@ -315,6 +325,7 @@ impl Governor {
     /// The keys of the configuration and of the state.
     fn compiled(&mut self, source: Source) -> ClientKeys {
         let keys: Vec<Key> = self
+            .shared
             .said_keys
             .iter()
             .chain(&self.state.keys)

@@ -4,7 +4,7 @@
 //! goes on. A key of a tenant whose row makes no sense, or is gone, is left out too: what restricts it is
 //! unknown.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::govern::document::{DocumentFault, fault};
 use crate::govern::key::{
@@ -178,6 +178,23 @@ impl State {
             }
         }
         state
+    }
+
+    /// Says which keys have an id of the configuration's, which outranks them. The same key in both
+    /// places is nothing to be said.
+    pub fn note_outranked(&mut self, said: &[Key]) {
+        let said: HashMap<&str, &Key> = said.iter().map(|key| (&*key.id, key)).collect();
+        let live = self.keys.iter().filter(|key| key.revoked_ms.is_none());
+        for key in live {
+            let id = said.get(&*key.id);
+            if id.is_some_and(|said| said.digest != key.digest) {
+                let name = shown(&key.id);
+                let text = format!("key {name}: a key of the configuration has this id");
+                if !self.skipped.contains(&text) {
+                    self.skipped.push(text);
+                }
+            }
+        }
     }
 
     fn skip(&mut self, text: String) {

@@ -4,6 +4,7 @@
 use std::fs;
 use std::process::Command;
 
+use ringway::route::client_key::digest_of;
 use serde_json::{Value, json};
 
 use crate::support::gateway::{Gateway, MODEL, Setup};
@@ -129,6 +130,50 @@ fn a_change_of_a_tenant_cuts_no_stream_and_forgets_nothing_of_what_was_used() {
     let mut next = gateway.client();
     next.send(post(path(WIRE), &fields, chat(WIRE, MODEL, true)));
     assert_eq!(next.head().status, 200, "free again");
+}
+
+#[test]
+fn a_key_of_the_configuration_outranks_one_of_its_id_in_the_store() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        // As a replica without that configuration makes it.
+        let (second, _) = secret_of(&database.done(&["create", "--tenant", "red", "--id", "both"]));
+        let digest = digest_of(b"said").map(|byte| format!("{byte:02x}"));
+        let said = format!(
+            "[[key]]\nid = \"both\"\nsha256 = \"{}\"\ntenant = \"blue\"\nrequests_per_minute = 2",
+            digest.concat()
+        );
+        let provider = Provider::answering(http::json(whole(WIRE)));
+        let gateway = setup(&database, &provider, "one").text(&said).start();
+        assert_eq!(status(&gateway, &second), 401, "{kind:?}");
+        gateway.wait_metric("ringway_store_rows_skipped", 1.0);
+        let listed = api(&gateway, "GET", "/api/keys", "").json();
+        assert_eq!(listed["rows_left_out"], 1, "{listed}");
+        assert_eq!(status(&gateway, "said"), 200);
+        // Every change makes another table.
+        made(&gateway, json!({"tenant": "blue"}));
+        let codes = [(); 2].map(|()| status(&gateway, "said"));
+        assert_eq!(codes, [200, 429], "two, as the configuration says");
+        let wanted = r#"{"tenant": "red", "id": "both"}"#;
+        let refused = api(&gateway, "POST", "/api/keys", wanted);
+        assert_eq!(refused.status, 409);
+        let text = refused.text();
+        assert!(text.contains("of the configuration has the id"), "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ringway.toml");
+        let section = database.section(&folder.path().join("s"));
+        fs::write(&file, format!("{section}{said}")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+        command.env_clear().args([
+            "keys", "create", "--id", "both", "--tenant", "red", "--config",
+        ]);
+        let refused = command.arg(&file).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(text.contains("of the configuration has the id"), "{text}");
+        database.edit("DELETE FROM keys WHERE id = 'both'");
+        gateway.wait_metric("ringway_store_rows_skipped", 0.0);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::govern::date;
 use crate::govern::document::{fault, object};
 use crate::govern::fresh::{Randomness, key_id, key_text};
-use crate::govern::key::{Key, check_id};
+use crate::govern::key::{Key, check_id, said_id};
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
 use crate::net::clock;
@@ -20,7 +20,9 @@ use crate::server::api::page::Page;
 /// `GET /api/keys`: keys by id, revoked ones too, a page at a time.
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let page = Page::of_keys(query.as_deref().unwrap_or_default())?;
-    let state = api.governed()?.store()?.load().await?;
+    let governed = api.governed()?;
+    let mut state = governed.store()?.load().await?;
+    state.note_outranked(governed.said_keys());
     let is_meant = |key: &&Key| {
         let is_tenants = page
             .tenant
@@ -47,6 +49,9 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
 pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response, Refusal> {
     let mut key = Key::wanted(&body)?;
     let governed = api.governed()?;
+    if governed.said_keys().iter().any(|said| said.id == key.id) {
+        return Err(Refusal::new(StatusCode::CONFLICT, said_id(&key.id)));
+    }
     let random = random()?;
     let secret = key_text(&random.key);
     if key.id.is_empty() {
