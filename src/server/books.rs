@@ -90,6 +90,7 @@ impl Books {
             notices: notices.clone(),
             calls: Arc::clone(calls),
             batch: Batch::default(),
+            is_unkept: false,
         }
     }
 

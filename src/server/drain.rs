@@ -38,6 +38,8 @@ pub struct Drainer {
     pub calls: Arc<Calls>,
     /// Memory of the last batch, while one follows the other.
     pub batch: Batch,
+    /// The place could not be kept the last time.
+    pub is_unkept: bool,
 }
 
 /// Where those who are about to ask the store call for what the journal holds.
@@ -131,7 +133,7 @@ impl Drainer {
             ));
         }
         if next != self.place {
-            self.moved(next).await?;
+            self.moved(next).await;
         }
         self.figures
             .drained
@@ -139,14 +141,21 @@ impl Drainer {
         Ok(has_more)
     }
 
-    async fn moved(&mut self, next: Place) -> Result<(), StoreError> {
+    /// The journal may let go of what the store has. It may be what fills the disk, so that a place that
+    /// cannot be kept is no reason to stay: a restart brings again what the store has by then.
+    async fn moved(&mut self, next: Place) {
         let folder = self.folder.clone();
         let kept = spawn_blocking(move || next.keep(&folder)).await;
-        let kept = kept.map_err(|_| StoreError::down("was given up"))?;
-        kept.map_err(|error| StoreError::down(format!("their place cannot be kept: {error}")))?;
+        let kept = kept.unwrap_or_else(|_| Err(io::Error::other("was given up")));
+        if let (Err(error), false) = (&kept, self.is_unkept) {
+            self.notices.say(format!(
+                "usage records: their place in the journal cannot be kept: {error}; a restart brings \
+                 some of them to the store again, which has each once"
+            ));
+        }
+        self.is_unkept = kept.is_err();
         self.place = next;
         self.figures.moved(next);
-        Ok(())
     }
 
     /// Says once that the store does not take records, and once that it does again.

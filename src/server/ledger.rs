@@ -295,8 +295,21 @@ impl Ledger {
 
     /// Removes what the store has by now.
     fn let_go(&mut self) {
-        let number = self.figures.drained_to().number;
+        let Place { number, offset } = self.figures.drained_to();
         let oldest = self.journal.segments().next();
+        // A disk that is full of the segment that is appended to gets room by another one.
+        let is_stuck = self.figures.is_stuck.load(Ordering::Relaxed);
+        let is_in = |it: Segment| it.number == number && (1..=offset).contains(&it.length);
+        if is_stuck
+            && self.journal.is_active(number)
+            && oldest.is_some_and(is_in)
+            && self.journal.remove_oldest().is_ok()
+        {
+            self.figures.moved(Place {
+                number: number + 1,
+                offset: 0,
+            });
+        }
         if oldest.is_some_and(|oldest| oldest.number < number) {
             // What cannot be removed is tried again the next turn.
             let _ = self.journal.remove_before(number);

@@ -253,6 +253,28 @@ fn what_waited_for_the_journals_folder_reaches_the_store_without_another_record(
 }
 
 #[test]
+fn a_place_that_cannot_be_kept_holds_up_nothing_and_repeats_nothing() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        // As a disk that is full: a folder stands where the place would be written.
+        let journal = database.snapshot("one").with_extension("usage");
+        fs::create_dir_all(journal.join("drained.new")).unwrap();
+        let gateway = setup(&database, &provider, "one").start();
+        let mut ids = ask(&gateway, "k1", 3);
+        wait_drained(&gateway, 3);
+        gateway.wait_metric("ringway_usage_waiting_bytes ", 0.0);
+        assert!(gateway.metric("ringway_usage_drain_failures_total ") < 1.0);
+        drop(gateway);
+        let gateway = setup(&database, &provider, "one").start();
+        ids.extend(ask(&gateway, "k1", 1));
+        wait::until("the last record", || {
+            (stored(&database) == ids).then_some(())
+        });
+    }
+}
+
+#[test]
 fn past_its_bound_the_journal_gives_up_what_the_store_has_not_taken_and_counts_it() {
     let mut database = Database::new(Kind::Sqlite);
     let provider = Provider::answering(json(whole(WIRE)));
