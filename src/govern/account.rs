@@ -290,15 +290,15 @@ impl State {
         Some((Bound::Concurrent, limit, None))
     }
 
-    fn take(&mut self, amount: &Amount, now: Now) -> u64 {
+    /// Gives where the tokens are counted, if they are.
+    fn take(&mut self, amount: &Amount, now: Now) -> Option<u64> {
         self.held += 1;
         self.reserved = self.reserved.saturating_add(amount.cost);
-        let slot = self.requests.as_mut().map(|it| it.add(1, now.nanos));
-        let tokens = self
-            .tokens
-            .as_mut()
-            .map(|it| it.add(amount.tokens, now.nanos));
-        tokens.or(slot).unwrap_or_default()
+        if let Some(requests) = &mut self.requests {
+            requests.add(1, now.nanos);
+        }
+        let tokens = self.tokens.as_mut();
+        tokens.map(|it| it.add(amount.tokens, now.nanos))
     }
 
     fn give_back(&mut self, amount: &Amount) {
@@ -408,8 +408,8 @@ pub struct Hold {
 #[derive(Debug)]
 struct Part {
     account: Arc<Account>,
-    /// Where the tokens are counted.
-    slot: u64,
+    /// Where the tokens are counted; `None`: they were not when the request was let in.
+    slot: Option<u64>,
     /// Where it comes from, if it was leased.
     tag: Option<Tag>,
 }
@@ -434,9 +434,10 @@ impl Hold {
             *on_day = on_day.saturating_add(used.cost);
             *in_month = in_month.saturating_add(used.cost);
             if let Some(window) = &mut state.tokens {
-                match used.tokens.checked_sub(self.amount.tokens) {
-                    Some(more) => _ = window.add(more, now.nanos),
-                    None => window.take_back(self.amount.tokens - used.tokens, part.slot),
+                let counted = part.slot.map_or(0, |_| self.amount.tokens);
+                match (used.tokens.checked_sub(counted), part.slot) {
+                    (None, Some(slot)) => window.take_back(counted - used.tokens, slot),
+                    (more, _) => _ = window.add(more.unwrap_or(0), now.nanos),
                 }
             }
             if let Some(lease) = &mut state.lease {
@@ -456,8 +457,8 @@ impl Drop for Hold {
             let account = part.account;
             let mut state = account.state();
             state.give_back(&self.amount);
-            if let Some(window) = &mut state.tokens {
-                window.take_back(self.amount.tokens, part.slot);
+            if let (Some(window), Some(slot)) = (&mut state.tokens, part.slot) {
+                window.take_back(self.amount.tokens, slot);
             }
             if let (Some(lease), Some(tag)) = (&mut state.lease, part.tag) {
                 lease.settle(tag, self.amount.pair(), (0, 0));

@@ -181,6 +181,27 @@ fn tokens_are_settled_by_what_was_used_whichever_way() {
 }
 
 #[test]
+fn tokens_that_were_not_counted_when_a_request_was_let_in_take_none_of_others_back() {
+    let requests = Allowance {
+        requests_per_minute: Some(10),
+        ..Allowance::default()
+    };
+    let account = account(requests);
+    let running = [(); 2].map(|()| ask(&account, tokens(60), at(1)).unwrap());
+    account.allow(Allowance {
+        tokens_per_minute: Some(100),
+        ..requests
+    });
+    let other = ask(&account, tokens(50), at(1)).unwrap();
+    let [ended, dropped] = running;
+    ended.settle(tokens(10), at(1));
+    drop(dropped);
+    other.settle(tokens(50), at(1));
+    let standing = admit(one(&account), tokens(41), at(1)).1.tokens.unwrap();
+    assert_eq!(standing.remaining, 40, "fifty and the ten that were used");
+}
+
+#[test]
 fn a_budget_is_there_anew_with_its_day_and_month_and_what_is_held_goes_with_it() {
     let account = account(Allowance {
         budget_day: Some(100),
