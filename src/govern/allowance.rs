@@ -26,13 +26,7 @@ impl Allowance {
     /// # Errors
     /// The first member that is not as it should be.
     pub fn take(object: &mut Object<'_>) -> Result<Self, DocumentFault> {
-        let mut rate = |name| match object.whole(name)? {
-            Some(0) => Err(fault(name, "expected a whole number from 1 on")),
-            Some(rate) if rate > RATE_MAX => {
-                Err(fault(name, format!("expected at most {RATE_MAX}")))
-            }
-            rate => Ok(rate),
-        };
+        let mut rate = |name| object.whole(name, 1..=RATE_MAX);
         let requests_per_minute = rate("requests_per_minute")?;
         let tokens_per_minute = rate("tokens_per_minute")?;
         let concurrent = rate("concurrent")?;

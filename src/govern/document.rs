@@ -4,6 +4,7 @@
 //! absent. The first fault ends the reading.
 
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::Writer;
@@ -112,22 +113,23 @@ impl<'t> Object<'t> {
         Ok(Some(texts))
     }
 
-    /// A whole number.
+    /// A whole number of this range.
     ///
     /// # Errors
-    /// It is another thing, or too large.
-    pub fn whole(&mut self, name: &'static str) -> Result<Option<u64>, DocumentFault> {
+    /// It is another thing.
+    pub fn whole(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, DocumentFault> {
         let Some(value) = self.take(name) else {
             return Ok(None);
         };
-        let number = value
-            .as_u64()
-            .filter(|number| i64::try_from(*number).is_ok());
+        let number = value.as_u64().filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
         let wrong = || {
-            fault(
-                name,
-                "expected a whole number, from 0 to 9223372036854775807",
-            )
+            let text = format!("expected a whole number from {least} to {most}");
+            fault(name, text)
         };
         number.ok_or_else(wrong).map(Some)
     }

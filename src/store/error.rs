@@ -31,7 +31,16 @@ impl StoreError {
         }
     }
 
-    /// There is no such key.
+    /// There is no such key, revoked or not.
+    #[must_use]
+    pub fn no_key(id: &str) -> Self {
+        Self {
+            fault: StoreFault::Absent,
+            text: format!("no key `{id}`"),
+        }
+    }
+
+    /// There is no such key that could be changed.
     #[must_use]
     pub fn absent(id: &str) -> Self {
         Self {

@@ -74,7 +74,7 @@ impl Store {
             Self::Sqlite(sqlite) => sqlite.find(id).await?,
             Self::Postgres(postgres) => postgres.find(id).await?,
         };
-        let row = row.ok_or_else(|| StoreError::absent(id))?;
+        let row = row.ok_or_else(|| StoreError::no_key(id))?;
         row.key().map_err(|fault| {
             StoreError::down(format!("the row of key `{id}` makes no sense: {fault}"))
         })

@@ -136,7 +136,7 @@ fn row(line: &[u8]) -> Result<Line, DocumentFault> {
     }
     if let Some(id) = members.text("key", FIELD_BYTES_MAX)? {
         let whole = |members: &mut Object<'_>, name| {
-            let number = members.whole(name)?;
+            let number = members.whole(name, 0..=i64::MAX.unsigned_abs())?;
             Ok(number.and_then(|number| i64::try_from(number).ok()))
         };
         return Ok(Line::Key(Box::new(KeyRow {

@@ -64,7 +64,7 @@ const BAD_RULES: [(&str, &str, &str); 27] = [
     (
         "{\"requests_per_minute\":0}",
         "requests_per_minute",
-        "from 1 on",
+        "whole number from 1 to 1000000000000",
     ),
     (
         "{\"requests_per_minute\":-1}",
@@ -94,7 +94,7 @@ const BAD_RULES: [(&str, &str, &str); 27] = [
     (
         "{\"concurrent\":1000000000001}",
         "concurrent",
-        "at most 1000000000000",
+        "whole number from 1 to 1000000000000",
     ),
     ("{\"budget_day\":25}", "budget_day", "dollars as a string"),
     (
@@ -260,9 +260,21 @@ fn the_api_says_what_is_wrong_with_paths_queries_methods_and_sizes() {
         let over = " ".repeat(600 * 1024);
         let large = [
             ("PUT", &*long, "{}", 400, "1 to 128 bytes"),
-            ("PUT", "/api/tenants/blue", &over, 413, "limit"),
-            ("POST", "/api/keys", &over, 413, "limit"),
-            ("POST", "/api/keys/mine/rotate", &over, 413, "limit"),
+            (
+                "PUT",
+                "/api/tenants/blue",
+                &over,
+                413,
+                "limit of 524288 bytes",
+            ),
+            ("POST", "/api/keys", &over, 413, "limit of 524288 bytes"),
+            (
+                "POST",
+                "/api/keys/mine/rotate",
+                &over,
+                413,
+                "limit of 524288 bytes",
+            ),
             ("DELETE", "/api/tenants/a%00b", "", 400, "control"),
         ];
         let document = api(&gateway, "GET", "/api/openapi.json", "").json();

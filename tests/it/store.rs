@@ -557,7 +557,7 @@ fn the_command_prints_tables_and_json_and_says_what_is_wrong() {
                 "--overlap: expected",
             ),
             (&["rotate", "none"], 1, "no key `none`"),
-            (&["show", "none"], 1, "no key `none`"),
+            (&["show", "none"], 1, "no key `none`\n"),
             (&["revoke", id], 1, "that is not revoked"),
             (&["lst"], 2, "list"),
         ] {

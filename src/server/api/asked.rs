@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 
 use crate::server::api::answer::Refusal;
@@ -29,7 +30,14 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         match Bytes::from_request(request, state).await {
             Ok(bytes) => Ok(Self(bytes)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                let text = format!("the body is over the limit of {BODY_BYTES_MAX} bytes");
+                Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text))
+            }
             Err(rejection) => Err(Refusal::new(rejection.status(), rejection.body_text())),
         }
     }
 }
+
+/// Longest body of a request.
+pub const BODY_BYTES_MAX: usize = 512 * 1024;

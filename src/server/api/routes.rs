@@ -8,6 +8,7 @@ use axum::{Router, middleware};
 
 use crate::govern::key::KeyDigest;
 use crate::server::api::answer::{Refusal, json};
+use crate::server::api::asked::BODY_BYTES_MAX;
 use crate::server::api::gate::{self, Api};
 use crate::server::api::{keys, routing, tenants, usage};
 
@@ -58,8 +59,6 @@ async fn unknown_path() -> Refusal {
 
 /// The API's own description.
 pub const OPENAPI: &str = include_str!("openapi.json");
-/// Longest body of a request.
-const BODY_BYTES_MAX: usize = 512 * 1024;
 
 #[cfg(test)]
 mod tests {
