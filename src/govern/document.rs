@@ -6,6 +6,7 @@
 use core::fmt;
 use core::ops::RangeInclusive;
 
+use crate::govern::record::is_masked;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::Writer;
 
@@ -177,10 +178,12 @@ impl<'t> Object<'t> {
     }
 }
 
-/// What is wrong with `member`.
+/// What is wrong with `member`. Its name may be anything, and is said on terminals and in lines: what
+/// these obey is `?`.
 pub fn fault(member: &str, text: impl Into<String>) -> DocumentFault {
+    let shown = |c| if is_masked(c) { '?' } else { c };
     DocumentFault {
-        member: member.to_owned(),
+        member: member.chars().map(shown).collect(),
         text: text.into(),
     }
 }

@@ -201,7 +201,7 @@ mod tests {
     use crate::govern::allowance::Allowance;
     use crate::govern::key::{Former, Key, Rules, Tenant};
     use crate::govern::residency::Residency;
-    use crate::store::row::State;
+    use crate::store::row::{KeyRow, State, TenantRow};
 
     fn state() -> State {
         let key = Key {
@@ -266,6 +266,28 @@ mod tests {
         torn.skipped = vec!["x".repeat(129); 17];
         write(&path, &torn).unwrap();
         assert_eq!(read(&path).unwrap().skipped, vec!["x".repeat(128); 16]);
+    }
+
+    #[test]
+    fn a_row_left_out_for_a_member_of_any_name_keeps_no_other_from_coming_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        for name in ["a\\u0007b\\n", "\\u0000", "a\u{2028}b\u{85}", "\\\"", ""] {
+            let rows = ["{}".to_owned(), format!("{{\"{name}\":1}}")];
+            let rows = rows.map(|rules| KeyRow {
+                rules,
+                ..KeyRow::of(&state().keys[0])
+            });
+            let tenant = TenantRow {
+                name: state().tenants[0].name.to_string(),
+                rules: "{}".to_owned(),
+            };
+            let torn = State::of(rows.map(Ok), [Ok(tenant)]);
+            assert_eq!((torn.keys.len(), torn.skipped.len()), (1, 1), "{name}");
+            write(&path, &torn).unwrap();
+            let kept = read(&path).unwrap();
+            assert_eq!((kept.keys, kept.skipped.len()), (torn.keys, 1), "{name}");
+        }
     }
 
     #[test]
