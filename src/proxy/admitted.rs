@@ -58,7 +58,10 @@ impl Admission {
     /// What was used, and whether any of it is an estimate; `None`: nothing that is charged.
     fn used(&self, exchange: &Exchange) -> Option<(Usage, bool)> {
         let was_sent = exchange.sent_at > 0;
-        if !was_sent || exchange.outcome == Outcome::Refused {
+        // Behind an early head nothing is refused any more: what brought no event was.
+        let is_unanswered = exchange.early_head && exchange.events == 0;
+        let is_left = exchange.outcome == Outcome::Cancelled;
+        if !was_sent || exchange.outcome == Outcome::Refused || (is_unanswered && !is_left) {
             return None;
         }
         let mut usage = exchange.usage;
@@ -68,6 +71,8 @@ impl Admission {
         if !is_final {
             // A stream that ends early has not told what it would have; no more was asked for.
             let seen = match exchange.deltas {
+                // Its bytes are the gateway's own, mostly.
+                0 if exchange.early_head => 0,
                 0 => exchange.bytes_out / BYTES_PER_TOKEN,
                 deltas => deltas.saturating_mul(TOKENS_PER_DELTA),
             };

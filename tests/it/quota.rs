@@ -397,6 +397,50 @@ fn what_never_reached_the_model_costs_nothing() {
 }
 
 #[test]
+fn what_failed_behind_an_early_head_costs_nothing_and_what_was_left_there_its_input() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        let fields = "content-type: application/json\r\n";
+        let error = |status| Step::Send(answer(status, fields, error_body(upstream, "e", "no")));
+        let steps = [
+            Some(error("500 Internal Server Error")),
+            Some(error("429 Too Many Requests")),
+            Some(Step::Send(json(whole(upstream)))),
+            Some(Step::Reset),
+            None,
+        ];
+        for step in steps {
+            let is_left = step.is_none();
+            let mut script = vec![Step::Request];
+            script.extend(step.map(|step| [Step::Gate, step]).into_iter().flatten());
+            let provider = Provider::all(script);
+            let gateway = bounded(driver, upstream, &provider, "budget_day = 100\n")
+                .server("early_head_after_ms = 1")
+                .start();
+            let mut connection = gateway.client();
+            let body = chat(client, MODEL, true);
+            connection.send(post(path(client), "x-api-key: k\r\n", body));
+            let mut got = connection.head();
+            connection.until(&mut got, ": ping");
+            provider.wait_requests(1);
+            if is_left {
+                connection.leave();
+                provider.wait_end(0);
+            } else {
+                provider.open();
+                connection.finish(&mut got);
+            }
+            let line = gateway.only_line();
+            assert_eq!(line["status"], 200, "{line}");
+            match line["cost_nanos"].as_u64() {
+                // A cent for each of some twenty tokens.
+                Some(cost) => assert!(is_left && cost < 400_000_000, "{line}"),
+                None => assert!(!is_left, "{line}"),
+            }
+        }
+    });
+}
+
+#[test]
 fn a_stream_whose_client_leaves_is_charged_by_an_estimate_that_is_marked() {
     each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
         let events = [start_up(upstream), &text(upstream, "Hel", true)].concat();
