@@ -2,11 +2,14 @@
 //! told what is wrong and how to mend it, changes nothing, and stops nobody else.
 
 use core::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
 use crate::support::client::Answer;
-use crate::support::gateway::Gateway;
+use crate::support::directions::drivers;
+use crate::support::gateway::{Gateway, Setup};
 use crate::support::governed::{ADMIN_KEY, SPREAD, WIRE, api, gateway, made, status, wait_status};
 use crate::support::http::{self, request};
 use crate::support::provider::Provider;
@@ -297,6 +300,38 @@ fn the_api_says_what_is_wrong_with_paths_queries_methods_and_sizes() {
         assert_eq!(page["keys"][0]["id"], "mine");
         let listed = api(&gateway, "GET", "/api/tenants", "").json();
         assert_eq!(listed["tenants"].as_array().unwrap().len(), 1, "{listed}");
+    }
+}
+
+#[test]
+fn without_a_store_keys_and_tenants_are_a_404_that_the_document_has() {
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    let setup = Setup::upstream(drivers()[0], WIRE, &provider);
+    let setup = setup.server("admin_key_file = \"admin.key\"");
+    let file = setup.folder().join("admin.key");
+    fs::write(&file, ADMIN_KEY).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let gateway = setup.start();
+    let document = api(&gateway, "GET", "/api/openapi.json", "").json();
+    for (method, target, body) in [
+        ("GET", "/api/keys", ""),
+        ("POST", "/api/keys", r#"{"tenant":"blue"}"#),
+        ("GET", "/api/keys/mine", ""),
+        ("DELETE", "/api/keys/mine", ""),
+        ("POST", "/api/keys/mine/rotate", ""),
+        ("GET", "/api/tenants", ""),
+        ("GET", "/api/tenants/blue", ""),
+        ("PUT", "/api/tenants/blue", "{}"),
+        ("DELETE", "/api/tenants/blue", ""),
+    ] {
+        let what = format!("{method} {target}");
+        let (message, _) = refused(&api(&gateway, method, target, body), 404, &what);
+        assert!(message.starts_with("no [store]"), "{what}: {message}");
+        assert_eq!(
+            documented(&document, method, target, 404),
+            Some(true),
+            "{what}"
+        );
     }
 }
 
