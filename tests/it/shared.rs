@@ -504,15 +504,15 @@ fn the_three_replicas_of_the_document_hold_a_limit_together_as_written() {
     fs::copy(env!("CARGO_BIN_EXE_ringway"), at("bin/ringway")).unwrap();
     let begin = "**Three replicas, step by step.**";
     let script = format!(
-        "set -euo pipefail\ncd {}\n\
-         trap 'cat *.err >&2; kill $(jobs -p) 2>&1; redis-cli -s redis.sock shutdown nosave 2>&1; \
+        "set -eu\ncd {}\n\
+         trap 'cat *.err >&2; kill ${{replicas-}} 2>&1; redis-cli -s redis.sock shutdown nosave 2>&1; \
          pg_ctl --pgdata=db --mode=immediate --silent stop 2>&1' EXIT\n{}\n{}\ntrap - EXIT\n",
         at("work"),
         block(begin, "sh"),
         block("And to end all of it:", "sh")
     );
     fs::write(at("script"), script).unwrap();
-    let mut command = Command::new("bash");
+    let mut command = Command::new("sh");
     // PostgreSQL does not run as root.
     let owner = fs::metadata("/proc/self").unwrap().uid();
     if owner == 0 {
@@ -523,7 +523,7 @@ fn the_three_replicas_of_the_document_hold_a_limit_together_as_written() {
             .status();
         assert!(owned.unwrap().success());
         command = Command::new("runuser");
-        command.args(["-u", "postgres", "--", "bash"]);
+        command.args(["-u", "postgres", "--", "sh"]);
     }
     let found = Command::new("sh")
         .args([
