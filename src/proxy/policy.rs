@@ -107,6 +107,55 @@ pub fn admitted<'t>(
     plan.admitted(targets, &policy, cut).map_err(none_left)
 }
 
+/// Those of the targets at whose providers every one of these models may be asked for too.
+///
+/// # Errors
+/// None is left.
+pub fn admitted_for<'t, 'n>(
+    plan: &Plan,
+    inbound: &Inbound,
+    mut targets: Cow<'t, [Target]>,
+    (models, tier): (impl Iterator<Item = &'n str>, Option<&str>),
+    exchange: &mut Exchange,
+) -> Result<Cow<'t, [Target]>, Denied> {
+    for model in models {
+        let policy = Policy {
+            tier,
+            key: inbound.key.as_deref(),
+            model: plan.residency_of(model),
+        };
+        let rule_of = |target: &Target| {
+            let there = Cow::Owned(vec![plan.made(target.provider, model)]);
+            plan.admitted(there, &policy, |_| {}).err()
+        };
+        let Some(rule) = targets.iter().find_map(rule_of) else {
+            continue;
+        };
+        if !exchange.refused.contains(&rule.word()) {
+            exchange.refused.push(rule.word());
+        }
+        targets.to_mut().retain(|target| rule_of(target).is_none());
+        if targets.is_empty() {
+            return Err(none_left(rule));
+        }
+    }
+    Ok(targets)
+}
+
+/// The same refusal where it is not known which models the body names.
+#[must_use]
+pub fn unread(denied: Denied) -> Denied {
+    let message = "this body is not looked into, and policy leaves no target for every model that \
+                   it may name; send less at once, as JSON";
+    Denied {
+        refusal: Refusal {
+            message: message.to_owned(),
+            ..denied.refusal
+        },
+        ..denied
+    }
+}
+
 fn none_left(rule: Rule) -> Denied {
     let (kind, message) = match rule {
         Rule::Tier => (

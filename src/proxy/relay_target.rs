@@ -1,9 +1,11 @@
 //! Where a relayed request goes: the first target that policy leaves, of those that its model, its
 //! provider header or its wire come to.
 
+use core::cell::RefCell;
 use std::borrow::Cow;
 
 use crate::chat::error::ErrorKind;
+use crate::limits::Limits;
 use crate::proxy::ids::bounded;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
@@ -14,6 +16,7 @@ use crate::route::plan::Plan;
 use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::telemetry::exchange::{Exchange, TargetAsked};
 use crate::wire::kind::Wire;
+use crate::wire::named;
 
 /// Where a request goes.
 pub struct Routed {
@@ -23,8 +26,27 @@ pub struct Routed {
     pub renamed: Option<Target>,
 }
 
-/// The model and the tier that are asked for.
-pub type By<'b> = (Option<&'b str>, Option<&'b str>);
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub struct By<'b> {
+    /// The model.
+    pub model: Option<&'b str>,
+    /// The tier.
+    pub tier: Option<&'b str>,
+    /// Models beside it, with rules of their own.
+    pub others: Others<'b>,
+}
+
+/// Models that stand deeper in a body than the one that is asked for.
+#[derive(Clone, Copy)]
+pub enum Others<'b> {
+    /// None that matter.
+    None,
+    /// These.
+    Named(&'b [String]),
+    /// Any: the body is not looked into.
+    Any,
+}
 
 /// Finds the target, and tells the record.
 ///
@@ -33,18 +55,37 @@ pub type By<'b> = (Option<&'b str>, Option<&'b str>);
 pub fn route(
     plan: &Plan,
     inbound: &Inbound,
-    (asked, tier): By<'_>,
+    by: By<'_>,
     exchange: &mut Exchange,
 ) -> Result<Routed, Missed> {
-    exchange.model_asked = asked.map(|asked| bounded(asked).into());
-    let routed = find(plan, inbound, (asked, tier), exchange)?;
+    exchange.model_asked = by.model.map(|asked| bounded(asked).into());
+    let routed = find(plan, inbound, by, exchange)?;
     exchange.provider = Some(routed.asked.provider);
-    if let Some(asked) = asked {
+    if let Some(asked) = by.model {
         let renamed = routed.renamed.as_ref();
         let sent = renamed.map_or(asked, |target| &target.model);
         exchange.model_sent = Some(bounded(sent).into());
     }
     Ok(routed)
+}
+
+/// The models that the requests of a batch name and that may have rules of their own, each once;
+/// nothing of any other body.
+#[must_use]
+pub fn in_batch(plan: &Plan, path: &[u8], body: &[u8], limits: &Limits) -> Vec<String> {
+    let names = RefCell::new(Vec::new());
+    let note = |name: &str| {
+        let mut names = names.borrow_mut();
+        if plan.is_told_apart(name) && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+        true
+    };
+    if path == limited::BATCHES && plan.told_apart().next().is_some() {
+        // What is no JSON has been refused before.
+        let _ = named::first_forbidden(body, false, limits, &note);
+    }
+    names.into_inner()
 }
 
 /// A form's `model` that came after its target was chosen: it must be one that the key may use, and
@@ -73,11 +114,27 @@ pub fn judge_late(
 fn find(
     plan: &Plan,
     inbound: &Inbound,
-    (asked, tier): By<'_>,
+    By {
+        model: asked,
+        tier,
+        others,
+    }: By<'_>,
     exchange: &mut Exchange,
 ) -> Result<Routed, Missed> {
     let targets = targets(plan, inbound, asked)?;
     let targets = policy::admitted(plan, inbound, targets, (asked, tier), exchange);
+    let targets = targets.and_then(|targets| match others {
+        Others::None => Ok(targets),
+        Others::Named(names) => {
+            let names = names.iter().map(|name| &**name);
+            policy::admitted_for(plan, inbound, targets, (names, tier), exchange)
+        }
+        Others::Any => {
+            let names = plan.told_apart();
+            let left = policy::admitted_for(plan, inbound, targets, (names, tier), exchange);
+            left.map_err(policy::unread)
+        }
+    });
     let targets = targets.map_err(Missed::Denied)?;
     let target = targets.first().ok_or_else(Missed::bug)?;
     let renames = asked.is_some_and(|asked| target.renames(asked));

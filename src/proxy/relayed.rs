@@ -30,7 +30,7 @@ use crate::proxy::missed::{Missed, unread};
 use crate::proxy::policy;
 use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
-use crate::proxy::relay_target::{self, Routed};
+use crate::proxy::relay_target::{self, By, Others, Routed};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upload::Upload;
 use crate::proxy::upstream::{self, At, Outbound, Upstream};
@@ -70,8 +70,21 @@ enum Way {
     Held(Range<usize>),
     /// It is longer than what is held: as much was read.
     Begun(Begun),
-    /// It is left alone.
+    /// It is said to be longer than what is held.
+    TooLong,
+    /// It is left alone: it is no JSON.
     Unread,
+}
+
+/// How a body is taken in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Whole, before it goes on.
+    Whole,
+    /// Not at all, for its length.
+    TooLong,
+    /// Not at all, for what it is.
+    Apart,
 }
 
 impl<'w> Request<'_, 'w> {
@@ -127,7 +140,11 @@ impl<'w> Request<'_, 'w> {
         let mut rest = core::mem::take(&mut client.input);
         let first_part = match way {
             Way::Held(_) => rest.len(),
-            Way::Begun(_) | Way::Unread => self.body_at,
+            Way::Begun(_) | Way::TooLong | Way::Unread => self.body_at,
+        };
+        let others = match way {
+            Way::Begun(_) | Way::TooLong => Others::Any,
+            Way::Held(_) | Way::Unread => Others::None,
         };
         let inbound = Inbound {
             bytes: Rc::new(ingress::split_front(&mut rest, first_part)),
@@ -144,7 +161,7 @@ impl<'w> Request<'_, 'w> {
                 *head = inbound.head;
                 return done;
             }
-            Way::Unread => {
+            Way::TooLong | Way::Unread => {
                 client.input = rest;
                 match self.new_upload(&inbound.head, label) {
                     Ok(upload) => upload,
@@ -155,6 +172,7 @@ impl<'w> Request<'_, 'w> {
                 }
             }
         };
+        let upload = (upload, others);
         let done = self.relay_upload(client, &inbound, upload, exchange).await;
         *head = inbound.head;
         done
@@ -168,8 +186,10 @@ impl<'w> Request<'_, 'w> {
         label: &Label,
         charge: &mut Charge,
     ) -> Result<Way, Missed> {
-        if !self.is_held(client, head, label).await? {
-            return Ok(Way::Unread);
+        match self.look(client, head, label).await? {
+            Look::Whole => {}
+            Look::TooLong => return Ok(Way::TooLong),
+            Look::Apart => return Ok(Way::Unread),
         }
         let budget = &self.worker.shared.budget;
         let limits = self.worker.limits();
@@ -186,21 +206,21 @@ impl<'w> Request<'_, 'w> {
         Ok(Way::Held(read.body))
     }
 
-    /// Whether the body is read whole before it goes on: JSON, and of a key that may use some models
+    /// How the body is taken in. Whole before it goes on: JSON, and of a key that may use some models
     /// alone everything in which a provider could find one, but for forms that are read on their
     /// way. JSON too long to be held goes on unread where its model makes no difference.
-    async fn is_held(
+    async fn look(
         &self,
         client: &mut Client<'_>,
         head: &mut RequestHead,
         label: &Label,
-    ) -> Result<bool, Missed> {
+    ) -> Result<Look, Missed> {
         let is_limited = self.limited().is_some();
         if is_limited && matches!(label, Label::BrokenForm) {
             return Err(Missed::Refused(body_label::unreadable_form()));
         }
         if head.framing.is_empty() {
-            return Ok(true);
+            return Ok(Look::Whole);
         }
         let limits = self.worker.limits();
         if !matches!(label, Label::Json | Label::Encoded) {
@@ -209,17 +229,17 @@ impl<'w> Request<'_, 'w> {
                     .await
                     .map_err(unread)?;
             if !is_like_json {
-                return Ok(false);
+                return Ok(Look::Apart);
             }
         }
         match head.framing {
             Framing::Length(length) if length > limits.body_bytes_max as u64 && !is_limited => {
                 match self.leads_one_way(head, &client.input) {
-                    true => Ok(false),
+                    true => Ok(Look::TooLong),
                     false => Err(Missed::Refused(body_label::too_long_to_read())),
                 }
             }
-            _ => Ok(true),
+            _ => Ok(Look::Whole),
         }
     }
 
@@ -280,6 +300,7 @@ impl<'w> Request<'_, 'w> {
                 Err(fault) => return Err(bad_body(fault)),
             },
         };
+        let is_read = read.is_some() || body.is_empty();
         let is_json = read.is_some() && label.misleads(&inbound.head, &inbound.bytes);
         let peek = read.unwrap_or_default();
         let named = peek.kind(Known::Model) == Some(known::Kind::String);
@@ -288,7 +309,16 @@ impl<'w> Request<'_, 'w> {
         }
         let asked = named.then(|| peek.model(body).decode());
         let tier = policy::tier(&self.worker.plan, inbound, Some(&peek)).map_err(Missed::Denied)?;
-        let by = (asked.as_deref(), tier.as_deref());
+        let in_batch = relay_target::in_batch(&self.worker.plan, self.path, body, limits);
+        let others = match is_read {
+            true => Others::Named(&in_batch),
+            false => Others::Any,
+        };
+        let by = By {
+            model: asked.as_deref(),
+            tier: tier.as_deref(),
+            others,
+        };
         let routed = relay_target::route(&self.worker.plan, inbound, by, exchange)?;
         let overrides = Overrides {
             model: routed.renamed.as_ref().map(|target| &*target.model),
@@ -333,13 +363,17 @@ impl<'w> Request<'_, 'w> {
         &self,
         client: &mut Client<'_>,
         inbound: &Inbound,
-        mut upload: Upload,
+        (mut upload, others): (Upload, Others<'_>),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
         upload.read_ahead(client, self.worker.limits()).await?;
         let tier = policy::tier(&self.worker.plan, inbound, None).map_err(Missed::Denied)?;
         let asked = upload.model().map(str::to_owned);
-        let by = (asked.as_deref(), tier.as_deref());
+        let by = By {
+            model: asked.as_deref(),
+            tier: tier.as_deref(),
+            others,
+        };
         let routed = relay_target::route(&self.worker.plan, inbound, by, exchange)?;
         if let Some(target) = &routed.renamed {
             upload.rename(&target.model);
@@ -350,7 +384,10 @@ impl<'w> Request<'_, 'w> {
         let out = start_head(inbound, provider, self.path, false)?;
         exchange.target = Some(routed.asked);
         let late = |model: &str| {
-            let by = (Some(model), tier.as_deref());
+            let by = By {
+                model: Some(model),
+                ..by
+            };
             relay_target::judge_late(&self.worker.plan, inbound, by, routed.asked)
         };
         let facts = self.facts_of(&routed)?;

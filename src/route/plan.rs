@@ -241,6 +241,20 @@ impl Plan {
         model?.residency.as_ref()
     }
 
+    /// Whether a name by which a body asks for a model may be held to other rules than the provider
+    /// that it goes to: a model with a residency, or a deployment that states something of its own.
+    #[must_use]
+    pub fn is_told_apart(&self, name: &str) -> bool {
+        self.deployments.contains_key(name) || self.residency_of(name).is_some()
+    }
+
+    /// Every such name.
+    pub fn told_apart(&self) -> impl Iterator<Item = &str> {
+        let models = self.models.iter().filter(|it| it.residency.is_some());
+        let ids = models.map(|model| &*model.id);
+        ids.chain(self.deployments.keys().map(|name| &**name))
+    }
+
     /// What is known of a target's model; only that of a client's own naming is looked up.
     #[must_use]
     pub fn facts_of(&self, target: &Target) -> &ModelFacts {

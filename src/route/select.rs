@@ -172,7 +172,8 @@ impl Plan {
     }
 
     /// A target of a client's own naming; one that the configuration says more of is that one.
-    fn made(&self, provider: usize, model: &str) -> Target {
+    #[must_use]
+    pub fn made(&self, provider: usize, model: &str) -> Target {
         let known = self.deployments.get(model).into_iter().flatten();
         let mut known = known.filter(|target| target.provider == provider);
         let made = || Target::new(provider, model);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::client::Answer;
 use crate::support::directions::{CROSSED, Direction, Driver, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{answer, json, post, request};
+use crate::support::http::{answer, chunk, json, post, request};
 use crate::support::provider::Provider;
 use crate::support::wires::{WIRES, chat, error_body, path, told, whole};
 
@@ -31,12 +31,15 @@ impl Two {
 
     /// A gateway in front of them, with further lines.
     fn gateway(&self, driver: Driver, wire: Wire, rest: &str) -> Gateway {
+        self.setup(driver, wire, rest).start()
+    }
+
+    fn setup(&self, driver: Driver, wire: Wire, rest: &str) -> Setup {
         Setup::new(driver)
             .provider("direct", wire, &self.direct, DIRECT)
             .provider("canada", wire, &self.canada, CANADA)
             .model(MODEL, &["direct/d", "canada/c"])
             .text(rest)
-            .start()
     }
 
     /// Requests that came to the one in Canada, and to the other one.
@@ -370,6 +373,121 @@ fn ni8_ni9_relayed_requests_go_where_tier_and_residency_allow() {
                 assert_eq!(sent.get("privacy_tier"), None);
                 let known = sent.get("model").map(|model| model.as_str().unwrap());
                 assert_eq!(known, body.contains("model").then_some("c"));
+            }
+        }
+    });
+}
+
+#[test]
+fn ni9_a_models_residency_holds_for_batches_that_name_it_and_for_what_is_too_long_to_be_read() {
+    each(|driver| {
+        let wire = Wire::AnthropicMessages;
+        let rules = "[[model]]\nid = \"home\"\nresidency = { jurisdictions = [\"CA\"] }\n\
+                     targets = [\"canada/home\"]\n";
+        let batch = |models: &[&str]| {
+            let requests = models.iter().map(|model| {
+                format!("{{\"custom_id\":\"1\",\"params\":{{\"model\":\"{model}\"}}}}")
+            });
+            let requests: Vec<String> = requests.collect();
+            format!("{{\"requests\":[{}]}}", requests.join(","))
+        };
+        let long = format!("{{\"model\":\"home\",\"a\":\"{}\"}}", "x".repeat(70_000));
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        let (batches, other) = ("/v1/messages/batches", "/v1/x");
+        let (canada, direct) = (Some((1, 0)), Some((0, 1)));
+        let cases = [
+            (batches, "", batch(&[MODEL, "other"]), direct),
+            (batches, "", batch(&[MODEL, "home"]), canada),
+            (batches, "canada", batch(&["home"]), canada),
+            (batches, "direct", batch(&["home"]), None),
+            (batches, "direct", batch(&[MODEL]), direct),
+            (batches, "", long.clone(), canada),
+            (other, "direct", long.clone(), None),
+            (other, "canada", long, canada),
+            (other, "direct", deep.clone(), None),
+            (other, "canada", deep, canada),
+        ];
+        for (target, named, body, expected) in cases {
+            let version = "anthropic-version: 2023-06-01\r\n";
+            let fields = match named {
+                "" => version.to_owned(),
+                named => format!("{version}x-ringway-provider: {named}\r\n"),
+            };
+            let two = Two::answering(wire);
+            let gateway = two
+                .setup(driver, wire, rules)
+                .limit("body_bytes_max", 65_536)
+                .start();
+            for chunked in [false, true] {
+                let sent = match chunked {
+                    false => post(target, &fields, &body),
+                    true => chunked_post(target, &fields, &body),
+                };
+                let before = two.asked();
+                let got = gateway.client().ask(sent);
+                let (canada, direct) = two.asked();
+                let asked = (canada - before.0, direct - before.1);
+                let what = format!("{target} {named} {chunked} {}", got.text());
+                let Some(expected) = expected else {
+                    assert_eq!((got.status, asked), (403, (0, 0)), "{what}");
+                    told(wire, &got);
+                    continue;
+                };
+                assert_eq!((got.status, asked), (200, expected), "{what}");
+            }
+        }
+    });
+}
+
+/// The same request with a body whose length nobody is told.
+fn chunked_post(target: &str, fields: &str, body: &str) -> Vec<u8> {
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{fields}\
+         transfer-encoding: chunked\r\n\r\n"
+    );
+    [
+        head.into_bytes(),
+        chunk(body.as_bytes()),
+        b"0\r\n\r\n".to_vec(),
+    ]
+    .concat()
+}
+
+#[test]
+fn ni9_ni10_a_deployment_of_its_own_is_held_to_by_batches_and_what_is_too_long_to_be_read() {
+    each(|driver| {
+        let wire = Wire::AnthropicMessages;
+        let own = "[[model]]\nid = \"m\"\ntargets = [{ model = \"canada/away\", \
+                   tier = \"provider_api\", region = \"us-east-1\", jurisdiction = \"US\" }]\n";
+        let batch =
+            |name: &str| format!("{{\"requests\":[{{\"params\":{{\"model\":\"{name}\"}}}}]}}");
+        let long = format!("{{\"model\":\"away\",\"a\":\"{}\"}}", "x".repeat(70_000));
+        let batches = "/v1/messages/batches";
+        let cases = [
+            (batches, batch("away"), 403),
+            (batches, batch("home"), 200),
+            ("/v1/x", "{\"model\":\"away\"}".to_owned(), 403),
+            ("/v1/x", "{\"model\":\"home\"}".to_owned(), 200),
+            ("/v1/x", long, 403),
+        ];
+        for rule in [
+            "residency = { jurisdictions = [\"CA\"] }",
+            "tiers = [\"managed_canadian_cloud\"]",
+        ] {
+            let provider = Provider::answering(json(whole(wire)));
+            let gateway = Setup::new(driver)
+                .provider("canada", wire, &provider, CANADA)
+                .limit("body_bytes_max", 65_536)
+                .text(&format!("{own}{}", key(rule)))
+                .start();
+            for (target, body, status) in &cases {
+                let fields =
+                    format!("{FOO}anthropic-version: 2023-06-01\r\nx-ringway-provider: canada\r\n");
+                let before = provider.requests().len();
+                let got = gateway.client().ask(post(target, &fields, body));
+                assert_eq!(got.status, *status, "{rule} {target}: {}", got.text());
+                let asked = provider.requests().len() - before;
+                assert_eq!(asked, usize::from(*status == 200));
             }
         }
     });
