@@ -121,6 +121,27 @@ pub(super) const BUILTIN: &[(&str, ModelFacts)] = &[
         },
     ),
     (
+        "gpt-4-32k*",
+        ModelFacts {
+            output_tokens_max: Some(8192),
+            context_tokens: Some(32_768),
+            structured_outputs: Some(false),
+            vision: Some(false),
+            pdf: Some(false),
+            ..GPT
+        },
+    ),
+    (
+        "gpt-4-vision*",
+        ModelFacts {
+            output_tokens_max: Some(4096),
+            structured_outputs: Some(false),
+            pdf: None,
+            tools: None,
+            ..GPT
+        },
+    ),
+    (
         "gpt-4-turbo*",
         ModelFacts {
             output_tokens_max: Some(4096),

@@ -55,6 +55,21 @@ fn longest_pattern_wins_and_configuration_before_all() {
 }
 
 #[test]
+fn the_first_gpt_4_that_sees_is_not_taken_for_the_blind_one() {
+    let table = ModelTable::builtin();
+    for (id, expected) in [
+        ("gpt-4", (Some(false), Some(8192))),
+        ("gpt-4-32k-0613", (Some(false), Some(32_768))),
+        ("gpt-4-vision-preview", (Some(true), Some(128_000))),
+        ("gpt-4-1106-vision-preview", (None, Some(128_000))),
+        ("gpt-4-turbo", (Some(true), Some(128_000))),
+    ] {
+        let facts = table.facts(id);
+        assert_eq!((facts.vision, facts.context_tokens), expected, "{id}");
+    }
+}
+
+#[test]
 fn efforts_fall_to_the_nearest_level_taken() {
     let set = *ModelTable::builtin().facts("claude-opus-4-6");
     assert_eq!(set.efforts.nearest(Effort::Xhigh), Some(Effort::High));
