@@ -257,7 +257,7 @@ pub fn error_of(told: &Told) -> ApiError<'_> {
         kind: told.kind,
         message: &told.message,
         param: told.param.as_deref(),
-        code: told.code,
+        code: told.code.as_deref(),
     }
 }
 

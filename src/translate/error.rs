@@ -32,7 +32,7 @@ pub struct Told {
     /// The field at fault, where the provider named one.
     pub param: Option<String>,
     /// The OpenAI wire's code, where the class alone does not give it.
-    pub code: Option<&'static str>,
+    pub code: Option<String>,
     /// Value of `x-should-retry`, where we know better than the status says.
     pub should_retry: Option<bool>,
 }
@@ -51,7 +51,9 @@ pub fn translate(
     let facts = read(from, body, tape);
     let kind = kind_of(from, status, facts.kind == ErrorKind::Billing);
     let message = message(to, status, &facts, secrets);
-    let code = code_of(to, &message).filter(|_| status == 400);
+    let code = own_code((from, to), &facts).map(|code| clean(code, secrets));
+    let known = || code_of(to, &message).filter(|_| status == 400);
+    let code = code.or_else(|| known().map(str::to_owned));
     Told {
         status: client_status(to, status, kind),
         kind,
@@ -75,7 +77,9 @@ pub fn in_answer(
     let facts = error::in_answer(from, root)?;
     let kind = facts.kind;
     let message = message(to, 502, &facts, secrets);
-    let code = code_of(to, &message).filter(|_| kind == ErrorKind::InvalidRequest);
+    let code = own_code((from, to), &facts).map(|code| clean(code, secrets));
+    let known = || code_of(to, &message).filter(|_| kind == ErrorKind::InvalidRequest);
+    let code = code.or_else(|| known().map(str::to_owned));
     Some(Told {
         status: 502,
         kind,
@@ -168,6 +172,16 @@ pub fn is_context(facts: &ErrorFacts) -> bool {
     let text = facts.message.as_deref().unwrap_or_default();
     facts.code.as_deref() == Some(CONTEXT_CODE)
         || CONTEXT_TEXTS.iter().any(|known| text.contains(known))
+}
+
+/// The code in the provider's own word, where both ends speak the OpenAI wire. A number is a status
+/// and says no more than the class.
+#[must_use]
+pub fn own_code((from, to): (Wire, Wire), facts: &ErrorFacts) -> Option<&str> {
+    let both = from == Wire::OpenAiChat && to == Wire::OpenAiChat;
+    let code = facts.code.as_deref().filter(|_| both)?;
+    let is_word = !code.bytes().all(|byte| byte.is_ascii_digit());
+    is_word.then_some(code)
 }
 
 /// The code by which a client of the OpenAI wire tells what a request was refused for: the

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
-use crate::translate::error::{Told, code_of, is_context};
+use crate::translate::error::{Told, code_of, is_context, own_code};
 use crate::wire::error;
 use crate::wire::kind::Wire;
 
@@ -27,12 +27,13 @@ pub fn write(client: Wire, facts: &ErrorFacts, out: &mut Vec<u8>) {
 #[must_use]
 pub fn told((from, client): (Wire, Wire), facts: &ErrorFacts) -> Told {
     let (message, code) = words(client, facts);
+    let code = own_code((from, client), facts).or(code);
     Told {
         status: status(from, facts.kind),
         kind: facts.kind,
         message: message.into_owned(),
         param: facts.param.clone(),
-        code,
+        code: code.map(str::to_owned),
         should_retry: (facts.kind == ErrorKind::Billing).then_some(false),
     }
 }

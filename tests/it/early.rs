@@ -255,6 +255,49 @@ fn an_answer_in_time_is_an_answer_with_its_status_and_the_next_target_has_its_tr
 }
 
 #[test]
+fn a_code_of_the_openai_wire_is_told_behind_the_head_in_the_providers_word() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let error = |code: &str| {
+            format!(
+                "{{\"error\":{{\"message\":\"no luck\",\"type\":\"x\",\"param\":null,\"code\":{code}}}}}"
+            )
+        };
+        let fields = "content-type: application/json\r\n";
+        let refused = |code: &str| answer("400 Bad Request", fields, error(code));
+        for (got, expected) in [
+            (
+                refused("\"context_length_exceeded\""),
+                Some("context_length_exceeded"),
+            ),
+            (refused("\"of_its_own\""), Some("of_its_own")),
+            (refused("400"), None),
+            (refused("null"), None),
+            (
+                http::json(error("\"content_filter\"")),
+                Some("content_filter"),
+            ),
+        ] {
+            let mut script = late(Step::Send(got));
+            script.push(Step::Close);
+            let provider = Provider::all(script);
+            let gateway = Setup::upstream(driver, wire, &provider)
+                .server(EARLY)
+                .start();
+            let (mut client, mut got) = begun(&gateway, wire);
+            provider.wait_requests(1);
+            provider.open();
+            client.finish(&mut got);
+            let said = told_last(wire, got.text());
+            assert_eq!(
+                (&*said.message, said.code.as_deref()),
+                ("no luck", expected)
+            );
+        }
+    });
+}
+
+#[test]
 fn a_stream_that_is_held_back_is_let_go_when_the_early_head_would_be_due() {
     each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
         let content = text(upstream, "Hel", true);

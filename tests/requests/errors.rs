@@ -35,7 +35,7 @@ fn run_with(
         kind: told.kind,
         message: &told.message,
         param: told.param.as_deref(),
-        code: told.code,
+        code: told.code.as_deref(),
     };
     let mut out = Vec::new();
     write_body(to, &error, "req_1", &mut out);
@@ -482,7 +482,7 @@ fn successes_that_report_an_error_are_502_with_its_words_and_class() {
     }
     let too_long = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9"}}"#;
     let told = in_answer((A, C), too_long.as_bytes(), &[], &mut Tape::new()).unwrap();
-    assert_eq!(told.code, Some("context_length_exceeded"));
+    assert_eq!(told.code.as_deref(), Some("context_length_exceeded"));
     for (from, body) in [
         (C, "{}"),
         (C, "words"),

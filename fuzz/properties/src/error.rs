@@ -45,7 +45,7 @@ pub fn check(input: &[u8]) {
             kind: told.kind,
             message: &told.message,
             param: told.param.as_deref(),
-            code: told.code,
+            code: told.code.as_deref(),
         };
         let mut body = Vec::new();
         write_body(to, &error, "req_1", &mut body);
