@@ -84,7 +84,12 @@ pub async fn run<'w>(
     let streams = purpose == Purpose::Chat && peek.stream();
     let early_ms = streams.then(|| plan.early_head_ms(&asked)).flatten();
     let by = (Some(&*asked), tier.as_deref());
-    let targets = match policy::admitted(plan, inbound, targets, by, exchange) {
+    let targets = policy::admitted(plan, inbound, targets, by, exchange);
+    let beside = policy::beside(worker, inbound, by, true);
+    let by = (beside.iter().map(|name| &**name), tier.as_deref());
+    let targets = match targets
+        .and_then(|targets| policy::admitted_for(plan, inbound, targets, by, exchange))
+    {
         Ok(targets) => targets,
         Err(denied) => {
             return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);

@@ -3,17 +3,20 @@
 //!
 //! Refusals name the rule and the cure, never a target.
 
+use core::cell::RefCell;
 use std::borrow::Cow;
 
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::proxy::ids::bounded;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::reply::Denied;
+use crate::proxy::worker::Worker;
 use crate::route::plan::Plan;
 use crate::route::policy::{Policy, Rule};
 use crate::route::target::Target;
 use crate::telemetry::exchange::Exchange;
 use crate::wire::known::{Kind, Known};
+use crate::wire::named;
 use crate::wire::peeked::Peek;
 
 /// The tier that a request asks for: by its body, as far as that was read, or by its head.
@@ -140,6 +143,38 @@ pub fn admitted_for<'t, 'n>(
         }
     }
     Ok(targets)
+}
+
+/// The models that a body names beside the one that is asked for and that may have rules of their own,
+/// each once; of a chat less what is said in it. Nothing where no rule could take a target out.
+#[must_use]
+pub fn beside(
+    worker: &Worker,
+    inbound: &Inbound,
+    (model, tier): (Option<&str>, Option<&str>),
+    is_chat: bool,
+) -> Vec<String> {
+    let plan = &worker.plan;
+    let policy = Policy {
+        tier,
+        key: inbound.key.as_deref(),
+        model: None,
+    };
+    if !plan.tells_apart() || !plan.may_cut(&policy) {
+        return Vec::new();
+    }
+    let names = RefCell::new(Vec::<String>::new());
+    let note = |name: &str| {
+        let mut names = names.borrow_mut();
+        let is_new = model != Some(name) && names.iter().all(|known| known != name);
+        if is_new && plan.is_told_apart(name) {
+            names.push(name.to_owned());
+        }
+        true
+    };
+    // What is no JSON has been refused before.
+    let _ = named::first_forbidden(inbound.body(), is_chat, worker.limits(), &note);
+    names.into_inner()
 }
 
 /// The same refusal where it is not known which models the body names.

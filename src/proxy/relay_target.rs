@@ -1,11 +1,9 @@
 //! Where a relayed request goes: the first target that policy leaves, of those that its model, its
 //! provider header or its wire come to.
 
-use core::cell::RefCell;
 use std::borrow::Cow;
 
 use crate::chat::error::ErrorKind;
-use crate::limits::Limits;
 use crate::proxy::ids::bounded;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::limited;
@@ -16,7 +14,6 @@ use crate::route::plan::Plan;
 use crate::route::target::{RelayResolution, Resolution, Target};
 use crate::telemetry::exchange::{Exchange, TargetAsked};
 use crate::wire::kind::Wire;
-use crate::wire::named;
 
 /// Where a request goes.
 pub struct Routed {
@@ -37,7 +34,7 @@ pub struct By<'b> {
     pub others: Others<'b>,
 }
 
-/// Models that stand deeper in a body than the one that is asked for.
+/// Models that a body names beside the one that is asked for: those of a batch's requests, fallbacks.
 #[derive(Clone, Copy)]
 pub enum Others<'b> {
     /// None that matter.
@@ -67,25 +64,6 @@ pub fn route(
         exchange.model_sent = Some(bounded(sent).into());
     }
     Ok(routed)
-}
-
-/// The models that the requests of a batch name and that may have rules of their own, each once;
-/// nothing of any other body.
-#[must_use]
-pub fn in_batch(plan: &Plan, path: &[u8], body: &[u8], limits: &Limits) -> Vec<String> {
-    let names = RefCell::new(Vec::new());
-    let note = |name: &str| {
-        let mut names = names.borrow_mut();
-        if plan.is_told_apart(name) && !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
-        true
-    };
-    if path == limited::BATCHES && plan.told_apart().next().is_some() {
-        // What is no JSON has been refused before.
-        let _ = named::first_forbidden(body, false, limits, &note);
-    }
-    names.into_inner()
 }
 
 /// A form's `model` that came after its target was chosen: it must be one that the key may use, and

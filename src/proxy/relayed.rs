@@ -309,9 +309,10 @@ impl<'w> Request<'_, 'w> {
         }
         let asked = named.then(|| peek.model(body).decode());
         let tier = policy::tier(&self.worker.plan, inbound, Some(&peek)).map_err(Missed::Denied)?;
-        let in_batch = relay_target::in_batch(&self.worker.plan, self.path, body, limits);
+        let by = (asked.as_deref(), tier.as_deref());
+        let beside = policy::beside(self.worker, inbound, by, false);
         let others = match is_read {
-            true => Others::Named(&in_batch),
+            true => Others::Named(&beside),
             false => Others::Any,
         };
         let by = By {

@@ -248,6 +248,12 @@ impl Plan {
         self.deployments.contains_key(name) || self.residency_of(name).is_some()
     }
 
+    /// Whether there is such a name.
+    #[must_use]
+    pub fn tells_apart(&self) -> bool {
+        self.has_residency || !self.deployments.is_empty()
+    }
+
     /// Every such name.
     pub fn told_apart(&self) -> impl Iterator<Item = &str> {
         let models = self.models.iter().filter(|it| it.residency.is_some());

@@ -172,6 +172,12 @@ impl Plan {
         self.admitted(all.clone(), &policy, |_| {}).unwrap_or(all)
     }
 
+    /// Whether a policy, or the residency of a model, could take a target out.
+    #[must_use]
+    pub fn may_cut(&self, policy: &Policy<'_>) -> bool {
+        self.has_residency || Rule::ALL.into_iter().any(|rule| policy.has(rule))
+    }
+
     fn admits(&self, target: &Target, policy: &Policy<'_>, rule: Rule) -> bool {
         let facts = self.stated_of(target);
         let provider = self.provider_of(target);

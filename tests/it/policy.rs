@@ -468,6 +468,11 @@ fn ni9_ni10_a_deployment_of_its_own_is_held_to_by_batches_and_what_is_too_long_t
             (batches, batch("home"), 200),
             ("/v1/x", "{\"model\":\"away\"}".to_owned(), 403),
             ("/v1/x", "{\"model\":\"home\"}".to_owned(), 200),
+            (
+                "/v1/x",
+                "{\"model\":\"home\",\"models\":[\"away\"]}".to_owned(),
+                403,
+            ),
             ("/v1/x", long, 403),
         ];
         for rule in [
@@ -489,6 +494,32 @@ fn ni9_ni10_a_deployment_of_its_own_is_held_to_by_batches_and_what_is_too_long_t
                 let asked = provider.requests().len() - before;
                 assert_eq!(asked, usize::from(*status == 200));
             }
+        }
+    });
+}
+
+#[test]
+fn ni9_fallbacks_that_a_chat_asks_its_provider_for_are_held_to_residency_too() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let own = "[[model]]\nid = \"m\"\ntargets = [{ model = \"up/home\", jurisdiction = \"CA\" }, \
+                   { model = \"up/away\", jurisdiction = \"US\" }]\n";
+        let rule = key("residency = { jurisdictions = [\"CA\"] }");
+        for (member, status) in [
+            ("", 200),
+            ("\"models\":[\"home\"],", 200),
+            ("\"models\":[\"home\",\"away\"],", 403),
+            ("\"fall\\u0062acks\":[\"away\"],", 403),
+            ("\"metadata\":{\"model\":\"away\"},", 200),
+        ] {
+            let provider = Provider::answering(json(whole(wire)));
+            let gateway = Setup::new(driver)
+                .provider("up", wire, &provider, "")
+                .text(&format!("{own}{rule}"))
+                .start();
+            let got = ask(&gateway, wire, "m", member, FOO);
+            assert_eq!(got.status, status, "{member}: {}", got.text());
+            assert_eq!(provider.requests().len(), usize::from(status == 200));
         }
     });
 }
