@@ -96,7 +96,7 @@ impl Store {
             let (group, sums) = row.split_at(columns.len());
             let group = group.iter().zip(&columns);
             let group: Vec<_> = group.map(|(cell, column)| name_of(cell, *column)).collect();
-            let sums: Vec<u64> = sums.iter().map(|it| it.whole().unwrap_or(0)).collect();
+            let sums: Vec<u64> = sums.chunks(2).map(usage_sql::in_two).collect();
             if let Ok(sums) = sums.try_into() {
                 let sums = Sums::of(sums);
                 // Without columns there is one row even of no records.

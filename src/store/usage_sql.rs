@@ -144,8 +144,8 @@ pub fn one(id: RowId, tenant: Option<&str>) -> Statement {
     statement
 }
 
-/// What records come to: the columns, then the sums as [`crate::govern::tally::Sums::of`] takes them.
-/// Records with the ids in `besides` are left out.
+/// What records come to: the columns, then the sums as [`crate::govern::tally::Sums::of`] takes them,
+/// each in two cells ([`in_two`]). Records with the ids in `besides` are left out.
 #[must_use]
 pub fn sums(filter: &Filter, columns: &[Column], besides: Vec<RowId>, words: Words) -> Statement {
     let columns: Vec<&str> = columns
@@ -156,10 +156,17 @@ pub fn sums(filter: &Filter, columns: &[Column], besides: Vec<RowId>, words: Wor
         .iter()
         .map(|name| format!("{name} IS NULL"))
         .collect();
-    let sum = |what: &str| format!("CAST(COALESCE(SUM({what}), 0) AS BIGINT)");
+    let sum = |what: &str| {
+        let half = |half: &str| format!("CAST(COALESCE(SUM({what} {half}), 0) AS BIGINT)");
+        format!(
+            "{}, {}",
+            half(&format!("/ {HALF}")),
+            half(&format!("% {HALF}"))
+        )
+    };
     let count = |condition: &str| sum(&format!("CASE WHEN {condition} THEN 1 ELSE 0 END"));
     let mut selected: Vec<String> = columns.iter().map(|&column| column.to_owned()).collect();
-    selected.push("COUNT(*)".to_owned());
+    selected.push("0, COUNT(*)".to_owned());
     selected.extend(NUMBERS[..=TOKENS].iter().map(|name| sum(name)));
     selected.push(count(&no_usage.join(" AND ")));
     selected.push(count("cost_nanos IS NULL"));
@@ -174,6 +181,14 @@ pub fn sums(filter: &Filter, columns: &[Column], besides: Vec<RowId>, words: Wor
         statement.text.push_str(&groups);
     }
     statement
+}
+
+/// The sum that two cells stand for: the numbers' upper halves, and their lower ones. Sums of whole
+/// numbers would end a query where rows were edited by hand: databases let none overflow.
+#[must_use]
+pub fn in_two(cells: &[Cell]) -> u64 {
+    let [upper, lower] = [0, 1].map(|at| cells.get(at).and_then(Cell::whole).unwrap_or(0));
+    upper.saturating_mul(HALF).saturating_add(lower)
 }
 
 /// Those of these ids that are there.
@@ -226,6 +241,8 @@ const fn select(text: String) -> Statement {
     }
 }
 
+/// Past a number's lower half.
+const HALF: u64 = 1 << 32;
 /// The first ones of [`NUMBERS`], which count tokens; the one behind is what they cost.
 const TOKENS: usize = 5;
 /// The day of a record.

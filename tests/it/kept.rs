@@ -541,6 +541,11 @@ fn ni18_usage_is_summed_up_over_store_and_journal_each_record_once() {
                 "{arguments:?}: {found}"
             );
         }
+        // Whatever somebody writes there by hand, sums are told.
+        database.edit("UPDATE usage SET output = 9223372036854775807, reasoning = -5");
+        let edited = &summed(folder.path(), &config, &by)[0];
+        let found = ["input", "output", "reasoning"].map(|it| edited[it].as_u64());
+        assert_eq!(found, [Some(27), Some(u64::MAX), Some(0)], "{kind:?}");
     }
 }
 
