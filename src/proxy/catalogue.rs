@@ -14,9 +14,8 @@ use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Voice};
 use crate::proxy::worker::Worker;
 use crate::route::capabilities::Capabilities;
-use crate::route::client_key::ClientKey;
 use crate::route::plan::Plan;
-use crate::route::target::Target;
+use crate::route::target::{Listed, Target};
 use crate::telemetry::exchange::Exchange;
 use crate::translate::models::Thinking;
 use crate::wire::kind::Wire;
@@ -29,8 +28,7 @@ pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str>
     let mut body = Vec::with_capacity(4096);
     let mut w = Writer::new(&mut body);
     let plan = &worker.plan;
-    let key = inbound.key.as_deref();
-    let listed = plan.listed(key);
+    let listed = plan.listed(inbound.key.as_deref());
     match inbound.wire {
         Wire::OpenAiChat => {
             w.open_object()
@@ -39,7 +37,7 @@ pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str>
                 .name("data")
                 .open_array();
             for model in &listed {
-                openai(&mut w, plan, (model.id, &model.targets), key);
+                openai(&mut w, plan, (model.id, &model.targets));
             }
             w.close_array().close_object();
         }
@@ -48,7 +46,7 @@ pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str>
             let (page, has_more) = Page::read(query)?.of(&listed, |model| model.id)?;
             w.open_object().name("data").open_array();
             for model in page {
-                anthropic(&mut w, plan, (model.id, &model.targets), key);
+                anthropic(&mut w, plan, (model.id, &model.targets));
             }
             w.close_array().name("has_more").boolean(has_more);
             for (name, end) in [("first_id", page.first()), ("last_id", page.last())] {
@@ -66,12 +64,11 @@ pub fn list(worker: &Worker, inbound: &Inbound) -> Result<Vec<u8>, &'static str>
 
 /// One model, in the client's wire.
 pub fn one(worker: &Worker, inbound: &Inbound, id: &str, targets: &[Target]) -> Vec<u8> {
-    let key = inbound.key.as_deref();
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
     match inbound.wire {
-        Wire::OpenAiChat => openai(&mut w, &worker.plan, (id, targets), key),
-        Wire::AnthropicMessages => anthropic(&mut w, &worker.plan, (id, targets), key),
+        Wire::OpenAiChat => openai(&mut w, &worker.plan, (id, targets)),
+        Wire::AnthropicMessages => anthropic(&mut w, &worker.plan, (id, targets)),
     }
     body
 }
@@ -86,8 +83,7 @@ pub async fn public(
     let mut body = Vec::with_capacity(4096);
     let mut w = Writer::new(&mut body);
     w.open_object().name("models").open_array();
-    for (id, model) in worker.plan.models_for(None) {
-        let targets = worker.plan.open((id, &model.targets), None);
+    for Listed { id, targets } in worker.plan.listed(None) {
         w.open_object().name("model_id").string(id);
         capabilities(&mut w, &worker.plan.capabilities(&targets));
         w.name("tiers").open_array();
@@ -132,9 +128,8 @@ fn rates(w: &mut Writer<'_>, rates: &Rates) {
     }
 }
 
-fn openai(w: &mut Writer<'_>, plan: &Plan, model: (&str, &[Target]), key: Option<&ClientKey>) {
-    let (id, targets) = model;
-    let known = plan.capabilities(&plan.open(model, key));
+fn openai(w: &mut Writer<'_>, plan: &Plan, (id, targets): (&str, &[Target])) {
+    let known = plan.capabilities(targets);
     w.open_object()
         .name("id")
         .string(id)
@@ -179,9 +174,8 @@ fn limits(w: &mut Writer<'_>, known: &Capabilities, names: [&str; 2]) {
     }
 }
 
-fn anthropic(w: &mut Writer<'_>, plan: &Plan, model: (&str, &[Target]), key: Option<&ClientKey>) {
-    let id = model.0;
-    let known = plan.capabilities(&plan.open(model, key));
+fn anthropic(w: &mut Writer<'_>, plan: &Plan, (id, targets): (&str, &[Target])) {
+    let known = plan.capabilities(targets);
     w.open_object()
         .name("type")
         .string("model")

@@ -7,6 +7,7 @@ use crate::proxy::catalogue;
 use crate::proxy::client::Client;
 use crate::proxy::ids::{bounded, unknown_model};
 use crate::proxy::inbound::Inbound;
+use crate::proxy::policy;
 use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::worker::Worker;
@@ -56,6 +57,11 @@ pub async fn model(
         Resolution::UnknownProvider => {
             return reply::refuse(client, exchange, voice, &reply::UNKNOWN_PROVIDER).await;
         }
+    };
+    let by = (Some(&*asked), None);
+    let targets = match policy::admitted(&worker.plan, inbound, targets, by, exchange) {
+        Ok(targets) => targets,
+        Err(denied) => return reply::refuse_denied(client, exchange, voice, &denied).await,
     };
     let body = catalogue::one(worker, inbound, &asked, &targets);
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await

@@ -155,21 +155,19 @@ impl Plan {
         Ok(targets)
     }
 
-    /// The targets of the model of this id that are open to a key, whatever tier a request asks for;
-    /// all of them where none is.
+    /// The targets of the model of this id that are open to a key, whatever tier a request asks for.
     #[must_use]
     pub fn open<'t>(
         &self,
-        (id, targets): (&str, &'t [Target]),
+        (id, targets): (&str, Cow<'t, [Target]>),
         key: Option<&ClientKey>,
-    ) -> Cow<'t, [Target]> {
+    ) -> Option<Cow<'t, [Target]>> {
         let policy = Policy {
             key,
             model: self.residency_of(id),
             ..Policy::default()
         };
-        let all = Cow::Borrowed(targets);
-        self.admitted(all.clone(), &policy, |_| {}).unwrap_or(all)
+        self.admitted(targets, &policy, |_| {}).ok()
     }
 
     /// Whether a policy, or the residency of a model, could take a target out.

@@ -107,20 +107,23 @@ impl Plan {
     }
 
     /// What `/v1/models` shows to a key: ids and aliases of the configuration, then what the key's
-    /// own patterns spell out; each with its targets.
+    /// own patterns spell out; each with the targets that are open to it, and none without.
     #[must_use]
     pub fn listed<'p>(&'p self, key: Option<&'p ClientKey>) -> Vec<Listed<'p>> {
-        let configured = self.models_for(key).map(|(id, model)| Listed {
-            id,
-            targets: Cow::Borrowed(&model.targets),
-        });
+        let open = |id, targets| {
+            let targets = self.open((id, targets), key)?;
+            Some(Listed { id, targets })
+        };
+        let configured = self.models_for(key);
+        let configured =
+            configured.filter_map(|(id, model)| open(id, Cow::Borrowed(&model.targets)));
         let mut listed: Vec<Listed<'_>> = configured.collect();
         let patterns = key.and_then(|key| key.models.as_deref());
         for id in patterns.into_iter().flatten().filter_map(Glob::literal) {
             if self.model(id).is_none()
                 && let Resolution::Found(targets) = self.resolve(id, None, key)
             {
-                listed.push(Listed { id, targets });
+                listed.extend(open(id, targets));
             }
         }
         listed

@@ -399,6 +399,7 @@ fn ni16_a_key_sees_what_the_targets_can_do_that_are_open_to_it() {
                 "[[model]]\nid = \"both\"\ntargets = [{ model = \"up/seeing\", tier = \"far\" }, \
                  { model = \"up/blind\", tier = \"near\" }]",
             )
+            .text("[[model]]\nid = \"away\"\ntargets = [{ model = \"up/seeing\", tier = \"far\" }]")
             .text(&format!(
                 "[[key]]\nsha256 = \"{}\"\ntiers = [\"near\"]",
                 digest("one")
@@ -411,6 +412,14 @@ fn ni16_a_key_sees_what_the_targets_can_do_that_are_open_to_it() {
             assert_eq!(shown["data"][0]["supports_vision"], expected, "{key}");
             let caps = &shown["data"][0]["capabilities"];
             assert_eq!(caps["vision"], expected, "{key}");
+            // What no target is open of is not shown, by its id either.
+            let ids = shown["data"].as_array().unwrap().iter();
+            let ids: Vec<&Value> = ids.map(|it| &it["id"]).collect();
+            assert_eq!(ids.contains(&&json!("away")), expected, "{key}: {ids:?}");
+            let fields = format!("x-api-key: {key}\r\n");
+            let one = request("GET", "/v1/models/away", &fields, "");
+            let status = if expected { 200 } else { 403 };
+            assert_eq!(gateway.client().ask(one).status, status, "{key}");
         }
     });
 }
