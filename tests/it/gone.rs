@@ -21,20 +21,13 @@ use crate::support::wires::{chat, path, start_up, text};
 
 /// How long the upstream connection may outlive its client.
 const CLOSED_WITHIN: Duration = Duration::from_millis(100);
-/// How often a measurement may be spoilt by a busy machine before it counts.
-const TRIES: usize = 5;
 
-/// Leaves `tries` times at most until the provider has seen the end in time.
+/// Leaves until the provider has seen the end soon enough after it.
 fn measure(what: &str, mut leave: impl FnMut(usize) -> (Instant, Instant)) {
-    let mut slowest = Duration::MAX;
-    for number in 0..TRIES {
+    wait::shortest(what, CLOSED_WITHIN, |number| {
         let (left, seen) = leave(number);
-        slowest = slowest.min(seen.saturating_duration_since(left));
-        if slowest <= CLOSED_WITHIN {
-            return;
-        }
-    }
-    panic!("{what}: upstream closed {slowest:?} after the client at best");
+        seen.saturating_duration_since(left)
+    });
 }
 
 /// When a client leaves.
@@ -195,14 +188,7 @@ fn p27_a_client_that_does_not_read_stops_the_upstream_read() {
         provider.wait_requests(1);
         // What the kernel takes on either side is its own affair, megabytes on some machines; the
         // gateway has stopped when no byte moves any more.
-        let mut last = (0, Instant::now());
-        wait::until("a provider that can send no more", || {
-            let sent = provider.sent();
-            if sent != last.0 {
-                last = (sent, Instant::now());
-            }
-            (sent > 0 && last.1.elapsed() > Duration::from_millis(300)).then_some(())
-        });
+        wait::settled("bytes that the provider can send", 0, || provider.sent());
         let taken = provider
             .sent()
             .saturating_sub(kernel::queued(provider.address()));
@@ -272,13 +258,16 @@ fn p27_n1_two_thousand_clients_that_never_read_cost_no_more_than_is_reckoned_for
                 one.send(post(path(client), "", chat(client, "m", true)));
                 clients.push(one);
             }
-            let mut last = (0, Instant::now());
-            wait::until("a provider that can send no more", || {
-                let sent = provider.sent();
-                if sent != last.0 || provider.connections() < CLIENTS {
-                    last = (sent, Instant::now());
-                }
-                (last.1.elapsed() > Duration::from_millis(500)).then_some(())
+            let mut asked = 0;
+            while asked < CLIENTS {
+                let so_far = asked;
+                asked = wait::until("another request at the provider", || {
+                    Some(provider.connections()).filter(|count| *count > so_far)
+                });
+            }
+            // Kernels go on trying full connections, each ever more seldom and with few bytes.
+            wait::settled("bytes that the provider can send", 16 * CLIENTS, || {
+                provider.sent()
             });
             let grown = program.resident_kib().saturating_sub(before) << 10;
             let each = grown / CLIENTS;

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
+use std::time::Instant;
 
 use ringway::wire::kind::Wire;
 
@@ -698,18 +699,16 @@ fn a_stream_passes_token_by_token_with_nagle_off_on_both_sides() {
             chat(direction.client, MODEL, true),
         ));
         let mut got = client.head();
-        let started = std::time::Instant::now();
+        let mut fastest = Duration::MAX;
         for number in 0..20 {
+            let started = Instant::now();
             client.until(&mut got, &format!("t{number}."));
             provider.open();
+            fastest = fastest.min(started.elapsed());
         }
         client.finish(&mut got);
         assert_eq!(got.end, End::Whole);
-        // With delayed acknowledgements each round would take 40 ms and more: 0.8 s in all.
-        assert!(
-            started.elapsed() < Duration::from_millis(600),
-            "{:?}",
-            started.elapsed()
-        );
+        // With delayed acknowledgements each round would take 40 ms and more.
+        assert!(fastest < Duration::from_millis(30), "{fastest:?}");
     });
 }

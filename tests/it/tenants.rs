@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::governed::{
-    ADMIN_KEY, SPREAD, WIRE, api, ask, gateway, made, secret_of, setup, status, wait_status,
+    ADMIN_KEY, WIRE, api, ask, gateway, made, secret_of, setup, status, wait_status,
 };
 use crate::support::http::{self, chunk, post, request, stream_head};
 use crate::support::provider::Provider;
@@ -40,7 +40,7 @@ fn set(gateway: &Gateway, name: &str, rules: Value) {
 }
 
 #[test]
-fn a_tenants_rules_are_in_force_on_every_replica_within_a_second() {
+fn a_tenants_rules_are_in_force_on_every_replica() {
     for kind in KINDS {
         let database = Database::new(kind);
         let provider = Provider::answering(http::json(whole(WIRE)));
@@ -48,12 +48,12 @@ fn a_tenants_rules_are_in_force_on_every_replica_within_a_second() {
         let two = priced(&database, &provider, "two").start();
         let (secret, _) = made(&one, json!({"tenant": "blue"}));
         let (other, _) = made(&one, json!({"tenant": "red"}));
-        assert!(wait_status(&two, &secret, 200) < SPREAD, "{kind:?}");
+        wait_status(&two, &secret, 200);
         // Over the API at one replica, at once there, soon at the other.
         set(&one, "blue", json!({"requests_per_minute": 1}));
         let codes = [status(&one, &secret), status(&one, &secret)];
         assert_eq!(codes, [200, 429], "{kind:?}");
-        assert!(wait_status(&two, &secret, 429) < SPREAD, "{kind:?}");
+        wait_status(&two, &secret, 429);
         let refused = told(WIRE, &ask(&one, &secret)).message;
         assert!(refused.contains("of this key's tenant"), "{refused}");
         set(&two, "blue", json!({"budget_day": "0.05"}));
@@ -66,8 +66,8 @@ fn a_tenants_rules_are_in_force_on_every_replica_within_a_second() {
         });
         // By the command; what is not said bounds nothing any more.
         tenants(&database, &["set", "blue", "--jurisdiction", "CA"]);
-        assert!(wait_status(&one, &secret, 403) < SPREAD, "{kind:?}");
-        assert!(wait_status(&two, &secret, 403) < SPREAD, "{kind:?}");
+        wait_status(&one, &secret, 403);
+        wait_status(&two, &secret, 403);
         let refused = told(WIRE, &ask(&one, &secret)).message;
         assert!(
             refused.contains("residency policy of this tenant"),
@@ -79,8 +79,8 @@ fn a_tenants_rules_are_in_force_on_every_replica_within_a_second() {
         assert_eq!(shown, expected);
         assert_eq!(tenants(&database, &["show", "blue"]), expected);
         tenants(&database, &["set", "blue"]);
-        assert!(wait_status(&one, &secret, 200) < SPREAD, "{kind:?}");
-        assert!(wait_status(&two, &secret, 200) < SPREAD, "{kind:?}");
+        wait_status(&one, &secret, 200);
+        wait_status(&two, &secret, 200);
         assert_eq!(status(&one, &other), 200, "nobody else is bound by it");
         // One may have rules before it has a key.
         set(

