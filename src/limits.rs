@@ -298,6 +298,10 @@ pub const EVENT_VALUES_KEPT: usize = 512;
 pub const ANSWER_NAME_BYTES_MAX: usize = 256;
 /// Tool calls in one answer that is translated.
 pub const TOOL_CALLS_MAX: usize = 1024;
+/// Names of members that one translation says were left out or changed; the rest is named as one.
+pub const NOTES_MAX: usize = 24;
+/// Tools of one request that Anthropic holds to their schemas; it refuses a request with more.
+pub const STRICT_TOOLS_MAX: usize = 20;
 /// Text of a stream's answer that is kept for citations towards the Anthropic wire: a searched
 /// answer is a few KiB. A range that reaches beyond has no words.
 pub const CITED_TEXT_BYTES_MAX: usize = 16 * KIB;

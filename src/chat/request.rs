@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 
 use crate::json::raw::Raw;
+use crate::limits::NOTES_MAX;
 
 /// Bytes that are JSON already: a slice of the source, or of our making.
 pub type Json<'a> = Cow<'a, [u8]>;
@@ -263,7 +264,7 @@ pub struct Function<'a> {
     /// Names the tool.
     pub name: Cow<'a, str>,
     /// What it does.
-    pub description: Option<Raw<'a>>,
+    pub description: Option<Text<'a>>,
     /// The schema of its arguments.
     pub schema: Option<Json<'a>>,
     /// The arguments must keep to the schema.
@@ -416,9 +417,9 @@ impl Request<'_> {
         if self.unsaid.contains(&unsaid) {
             return;
         }
-        if self.unsaid.len() < UNSAID_MAX || matches!(unsaid.fate, Fate::Refused(_)) {
+        if self.unsaid.len() < NOTES_MAX || matches!(unsaid.fate, Fate::Refused(_)) {
             self.unsaid.push(unsaid);
-        } else if self.unsaid.len() == UNSAID_MAX {
+        } else if self.unsaid.len() == NOTES_MAX {
             self.unsaid.push(Unsaid::dropped("others"));
         }
     }
@@ -559,6 +560,3 @@ impl Message<'_> {
             .any(|block| matches!(block, Block::ToolUse(_)))
     }
 }
-
-/// Different members that are named in notes.
-const UNSAID_MAX: usize = 24;

@@ -53,7 +53,7 @@ fn total(request: &Request<'_>) -> u64 {
         sum += EACH;
         if let Tool::Function(function) = tool {
             sum += plain(&function.name);
-            sum += function.description.map_or(0, raw);
+            sum += function.description.as_ref().map_or(0, text);
             sum += function.schema.as_ref().map_or(0, json);
         }
     }

@@ -2,10 +2,16 @@
 //!
 //! A note is a **loss**, but for what the wires' own rules leave behind or say in another place:
 //! reasoning that only its own model reads, instructions that became text of the user.
+//!
+//! Names may come from a client, so they are bounded: past [`NOTES_MAX`] names the rest is one
+//! name, `others`.
 
 use std::borrow::Cow;
 
-/// Names of members that were dropped or changed: sorted, each once in all, no values.
+use crate::limits::NOTES_MAX;
+
+/// Names of members that were dropped or changed: sorted, each once in all (but `others`), no
+/// values. At most [`NOTES_MAX`] names, and `others` in each list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     dropped: Vec<Cow<'static, str>>,
@@ -42,18 +48,28 @@ impl Notes {
     /// `member` was left out, whatever became of it before; the answer means the same without.
     pub fn left_out(&mut self, member: impl Into<Cow<'static, str>>) {
         let member = member.into();
-        if let Ok(at) = self.changed.binary_search(&member) {
+        if member != OTHERS
+            && let Ok(at) = self.changed.binary_search(&member)
+        {
             self.changed.remove(at);
         }
-        insert(&mut self.dropped, member);
+        let is_full = self.is_full();
+        insert(&mut self.dropped, member, is_full);
     }
 
     /// `member` went on in another form that means the same, unless it was left out.
     pub fn reworded(&mut self, member: impl Into<Cow<'static, str>>) {
         let member = member.into();
-        if self.dropped.binary_search(&member).is_err() {
-            insert(&mut self.changed, member);
+        if member == OTHERS || self.dropped.binary_search(&member).is_err() {
+            let is_full = self.is_full();
+            insert(&mut self.changed, member, is_full);
         }
+    }
+
+    /// Whether no name but `others` can be added.
+    fn is_full(&self) -> bool {
+        let named = |list: &[Cow<'_, str>]| list.iter().filter(|name| **name != OTHERS).count();
+        named(&self.dropped) + named(&self.changed) >= NOTES_MAX
     }
 
     /// These notes and those of `other`.
@@ -107,11 +123,17 @@ impl Notes {
     }
 }
 
-fn insert(names: &mut Vec<Cow<'static, str>>, member: Cow<'static, str>) {
-    if let Err(at) = names.binary_search(&member) {
-        names.insert(at, member);
+/// Inserts `member`, or `others` in its place where the names `are_full`.
+fn insert(names: &mut Vec<Cow<'static, str>>, member: Cow<'static, str>, are_full: bool) {
+    match names.binary_search(&member) {
+        Ok(_) => {}
+        Err(at) if !are_full || member == OTHERS => names.insert(at, member),
+        Err(_) => insert(names, Cow::Borrowed(OTHERS), are_full),
     }
 }
+
+/// Stands for all names past [`NOTES_MAX`].
+const OTHERS: &str = "others";
 
 #[cfg(test)]
 mod tests {
@@ -147,6 +169,30 @@ mod tests {
         assert_eq!(more.with(&notes).loss(), Some("top_p"));
         notes.dropped("cache_control");
         assert_eq!(notes.loss(), Some("cache_control"));
+    }
+
+    #[test]
+    fn names_past_the_bound_are_others_and_no_loss_is_forgotten() {
+        let mut notes = Notes::new();
+        for number in 0..NOTES_MAX {
+            notes.left_out(format!("m{number:02}"));
+        }
+        assert_eq!(notes.count(), NOTES_MAX);
+        assert!(!notes.header().contains("others"), "{}", notes.header());
+        notes.dropped("one_more");
+        notes.changed("another");
+        for number in 0..1_000 {
+            notes.dropped(format!("x{number}"));
+            notes.changed(format!("y{number}"));
+        }
+        assert_eq!(notes.count(), NOTES_MAX + 2);
+        assert!(notes.header().ends_with(",others; changed=others"));
+        assert_eq!(notes.loss(), Some("one_more"));
+        // A name that is known stays itself.
+        notes.changed("m00");
+        assert_eq!(notes.count(), NOTES_MAX + 2);
+        let both = Notes::new().with(&notes).with(&notes);
+        assert_eq!(both, notes);
     }
 
     #[test]

@@ -27,3 +27,4 @@ pub mod read;
 pub mod sealed;
 pub mod seen;
 pub mod thought;
+pub mod write;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
 use crate::chat::request::{
-    Block, Format, Function, Json, Request, SchemaFormat, ThinkingMode, Tool, ToolChoice,
+    Block, Format, Function, Json, Request, SchemaFormat, Text, ThinkingMode, Tool, ToolChoice,
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::Fit;
@@ -82,7 +82,7 @@ fn by_tool<'a>(
     }
     request.tools.push(Tool::Function(Function {
         name: Cow::Borrowed(TOOL),
-        description: Raw::from_plain("Give the answer to the user by calling this tool."),
+        description: Raw::from_plain(DESCRIPTION).map(Text::Raw),
         schema: Some(schema),
         strict: None,
         custom: false,
@@ -119,5 +119,6 @@ fn refuse(text: &str) -> Refusal {
 
 /// What asks for JSON where no schema exists.
 const INSTRUCTION: &[u8] = b"Answer with one JSON object and nothing else.";
+const DESCRIPTION: &str = "Give the answer to the user by calling this tool.";
 /// The tool whose input is the answer.
 const TOOL: &str = "json_response";

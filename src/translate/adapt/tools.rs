@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::chat::error::Refusal;
 use crate::chat::request::{Function, Json, Request, SearchSize, Tool, ToolChoice, WebSearch};
 use crate::json::write::Writer;
+use crate::limits::STRICT_TOOLS_MAX;
 use crate::translate::adapt::fit::Fit;
 use crate::translate::adapt::names;
 use crate::translate::schema;
@@ -17,9 +18,12 @@ use crate::translate::schema;
 pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     fit.answer.legacy_function = request.legacy_functions;
     names::rename_tools(request, names::ANTHROPIC_NAME_MAX, &mut fit.answer);
+    let mut strict_count = 0;
     for tool in &mut request.tools {
         if let Tool::Function(function) = tool {
-            schema_of(fit, function)?;
+            let may_be_strict = strict_count < STRICT_TOOLS_MAX;
+            schema_of(fit, function, may_be_strict);
+            strict_count += usize::from(function.strict == Some(true));
         }
     }
     let search = request.web_search.take();
@@ -32,14 +36,15 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// The schema of a tool's input: an object's; inside the subset where `strict` is to hold.
-fn schema_of(fit: &mut Fit<'_>, function: &mut Function<'_>) -> Result<(), Refusal> {
+/// The schema of a tool's input: an object's; inside the subset where `strict` is to hold, which it
+/// cannot unless it `may_be_strict`.
+fn schema_of(fit: &mut Fit<'_>, function: &mut Function<'_>, may_be_strict: bool) {
     let Some(source) = &function.schema else {
         function.strict = None;
-        return Ok(());
+        return;
     };
     if function.strict == Some(true) {
-        let rewritten = if fit.facts.structured_outputs == Some(true) {
+        let rewritten = if may_be_strict && fit.facts.structured_outputs == Some(true) {
             schema::rewrite(source).ok().filter(|schema| !schema.lossy)
         } else {
             None
@@ -47,7 +52,7 @@ fn schema_of(fit: &mut Fit<'_>, function: &mut Function<'_>) -> Result<(), Refus
         match rewritten {
             Some(rewritten) => {
                 function.schema = Some(Json::Owned(rewritten.bytes));
-                return Ok(());
+                return;
             }
             None => fit.notes.dropped("strict"),
         }
@@ -56,7 +61,6 @@ fn schema_of(fit: &mut Fit<'_>, function: &mut Function<'_>) -> Result<(), Refus
     if let Some(typed) = schema::with_type(source) {
         function.schema = Some(Json::Owned(typed));
     }
-    Ok(())
 }
 
 /// `searches`: the last of the tools is the one made of `web_search_options`, which no list of the

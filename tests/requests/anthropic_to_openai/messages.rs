@@ -1,5 +1,7 @@
 //! Turns as messages: system text, results, pictures and documents, and what a dialect does not take.
 
+use ringway::limits::NOTES_MAX;
+
 use crate::anthropic_to_openai::shared::{GPT_4O, LOCAL, conversation};
 use crate::support::{Run, json, messages};
 
@@ -286,4 +288,20 @@ fn conversation_of_which_nothing_is_left_asks_a_dot() {
             assert_eq!(out.notes, notes, "{body}");
         }
     }
+}
+
+#[test]
+fn block_types_that_a_client_makes_up_are_named_up_to_a_bound() {
+    let blocks: Vec<String> = (0..NOTES_MAX * 4)
+        .map(|number| format!(r#"{{"type":"made_up_{number}"}}"#))
+        .collect();
+    let body = conversation(&format!(
+        r#"[{{"role":"user","content":"hi"}},{{"role":"assistant","content":[{}]}},{{"role":"user","content":"go on"}}]"#,
+        blocks.join(",")
+    ));
+    let out = Run::to_openai(GPT_4O).ok(&body);
+    let names = out.notes.strip_prefix("dropped=").unwrap();
+    let names = names.split(';').next().unwrap();
+    assert_eq!(names.split(',').count(), NOTES_MAX + 1, "{}", out.notes);
+    assert!(names.ends_with(",others"), "{}", out.notes);
 }

@@ -118,10 +118,6 @@ fn contracts_without_a_word_are_refused_by_name() {
         (r#""mcp_servers":[{"type":"url"}]"#, "mcp_servers"),
         (r#""container":{"id":"c"}"#, "container"),
         (
-            r#""tools":[{"type":"custom","custom":{"name":"c","format":{"type":"grammar","grammar":{}}}}]"#,
-            "tools",
-        ),
-        (
             r#""tool_choice":{"type":"function","function":{"name":"g"}},"tools":[{"type":"function","function":{"name":"f"}}]"#,
             "tool_choice",
         ),

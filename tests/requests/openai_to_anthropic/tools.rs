@@ -1,5 +1,6 @@
 //! Tools and the choice among them, searches included.
 
+use ringway::limits::STRICT_TOOLS_MAX;
 use serde_json::Value;
 
 use crate::openai_to_anthropic::shared::{OPUS_5, PLAIN, check};
@@ -226,4 +227,84 @@ fn web_search_options_outlast_a_list_of_allowed_tools() {
     let names: Vec<&Value> = tools.map(|tool| &tool["name"]).collect();
     assert_eq!(names, ["g", "web_search"]);
     assert_eq!(out.notes, "");
+}
+
+#[test]
+fn grammar_tools_are_wrapped_and_carry_their_grammar_in_the_description() {
+    let text = r#"s: \"a\\n\" \u00e9"#;
+    let plain = format!(r#""syntax":"lark","definition":"{text}""#);
+    for format in [
+        format!(r#"{{"type":"grammar","grammar":{{{plain}}}}}"#),
+        format!(r#"{{"type":"grammar",{plain}}}"#),
+    ] {
+        for (description, expected) in [
+            ("", String::new()),
+            (r#","description":"""#, String::new()),
+            (
+                r#","description":"Patch\u0021""#,
+                r"Patch\u0021\n\n".to_owned(),
+            ),
+        ] {
+            let members = format!(
+                r#""tools":[{{"type":"custom","custom":{{"name":"c"{description},"format":{format}}}}}]"#
+            );
+            let out = Run::to_anthropic(PLAIN).ok(&chat(&members));
+            let sent = String::from_utf8(out.bytes).unwrap();
+            let expected = format!(
+                r#""description":"{expected}The input must match this lark grammar:\n{text}","input_schema""#
+            );
+            assert!(sent.contains(&expected), "{sent}");
+            assert_eq!(out.notes, "changed=tools");
+            let strict = Run::to_anthropic(PLAIN).hints(|hints| hints.strict = true);
+            assert_eq!(strict.refused(&chat(&members)), "tools");
+        }
+    }
+    for (format, expected) in [
+        (
+            r#"{"type":"grammar","grammar":{}}"#,
+            "tools[0].custom.format.grammar.syntax",
+        ),
+        (
+            r#"{"type":"grammar","syntax":"regex"}"#,
+            "tools[0].custom.format.definition",
+        ),
+        (r#"{"type":"xml"}"#, "tools[0].custom.format.type"),
+        (r"7", "tools[0].custom.format"),
+    ] {
+        let members =
+            format!(r#""tools":[{{"type":"custom","custom":{{"name":"c","format":{format}}}}}]"#);
+        let told = Run::to_anthropic(PLAIN).refused(&chat(&members));
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn tools_past_the_twentieth_strict_one_are_not_held_to_their_schemas() {
+    let tools = |count: usize| {
+        let tool = |number: usize| {
+            // A schema outside the subset is not held anyway and counts for none.
+            let limit = if number == 0 { r#","minimum":1"# } else { "" };
+            format!(
+                r#"{{"type":"function","function":{{"name":"f{number}","strict":true,"parameters":{{"type":"object","properties":{{"a":{{"type":"integer"{limit}}}}}}}}}}}"#
+            )
+        };
+        let list: Vec<String> = (0..count).map(tool).collect();
+        format!(r#""tools":[{}]"#, list.join(","))
+    };
+    let run = |count| {
+        let out = Run::to_anthropic(OPUS_5).ok(&chat(&tools(count)));
+        let sent = out.json["tools"].as_array().unwrap();
+        let is_strict = |tool: &&Value| tool["strict"] == true;
+        (sent.iter().filter(is_strict).count(), sent.len(), out.notes)
+    };
+    assert_eq!(run(1), (0, 1, "dropped=strict".to_owned()));
+    assert_eq!(run(STRICT_TOOLS_MAX + 1).0, STRICT_TOOLS_MAX);
+    assert_eq!(run(STRICT_TOOLS_MAX + 9).0, STRICT_TOOLS_MAX);
+    let all_legal = tools(STRICT_TOOLS_MAX + 1).replace(r#","minimum":1"#, "");
+    let out = Run::to_anthropic(OPUS_5).ok(&chat(&all_legal));
+    assert_eq!(out.notes, "dropped=strict");
+    assert_eq!(out.json["tools"][STRICT_TOOLS_MAX - 1]["strict"], true);
+    assert_eq!(out.json["tools"][STRICT_TOOLS_MAX]["strict"], Value::Null);
+    let legal = tools(STRICT_TOOLS_MAX).replace(r#","minimum":1"#, "");
+    assert_eq!(Run::to_anthropic(OPUS_5).ok(&chat(&legal)).notes, "");
 }

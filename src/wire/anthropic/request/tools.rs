@@ -2,7 +2,7 @@
 
 use crate::chat::error::Refusal;
 use crate::chat::request::{
-    Function, Json, Request, SearchSize, Tool, ToolChoice, Unsaid, WebSearch,
+    Function, Json, Request, SearchSize, Text, Tool, ToolChoice, Unsaid, WebSearch,
 };
 use crate::json::tape::Value;
 use crate::wire::members::Members;
@@ -63,7 +63,7 @@ pub fn tool<'t>(
     let mark = value.get_set("cache_control");
     Ok(Some(Function {
         name: read::decoded(read::string_member(value, "name", place)?),
-        description: read::string_maybe(value, "description", place)?,
+        description: read::string_maybe(value, "description", place)?.map(Text::Raw),
         schema: schema.map(Json::Borrowed),
         strict: value.get_set("strict").and_then(Value::as_bool),
         custom: false,

@@ -6,11 +6,11 @@
 
 use crate::chat::request::{
     Block, Display, DocumentSource, Format, Function, Json, Message, Reasoning, Request,
-    ResultContent, Role, ServiceTier, Source, Text, ThinkingMode, Tool, ToolChoice, ToolResult,
-    ToolUse,
+    ResultContent, Role, ServiceTier, Source, ThinkingMode, Tool, ToolChoice, ToolResult, ToolUse,
 };
 use crate::json::raw::Raw;
 use crate::json::write::Writer;
+use crate::wire::write as shared;
 
 /// Appends the body.
 pub fn write(request: &Request<'_>, model: &str, out: &mut Vec<u8>) {
@@ -150,8 +150,9 @@ fn tools(request: &Request<'_>, w: &mut Writer<'_>) {
 
 fn function(tool: &Function<'_>, w: &mut Writer<'_>) {
     w.open_object().name("name").string(&tool.name);
-    if let Some(description) = tool.description {
-        w.name("description").raw(description);
+    if let Some(description) = &tool.description {
+        w.name("description");
+        shared::text(description, w);
     }
     w.name("input_schema");
     match &tool.schema {
@@ -189,7 +190,7 @@ fn block(one: &Block<'_>, w: &mut Writer<'_>) {
             cache: mark,
         } => {
             w.open_object().name("type").string("text").name("text");
-            text(body, w);
+            shared::text(body, w);
             cache(mark.as_ref(), w);
             w.close_object();
         }
@@ -233,7 +234,7 @@ fn block(one: &Block<'_>, w: &mut Writer<'_>) {
                 .name("type")
                 .string("thinking")
                 .name("thinking");
-            text(body, w);
+            shared::text(body, w);
             if let Some(signature) = signature {
                 w.name("signature").raw(*signature);
             }
@@ -297,7 +298,7 @@ fn document(from: &DocumentSource<'_>, w: &mut Writer<'_>) {
         DocumentSource::Text(body) => {
             w.open_object().name("type").string("text");
             w.name("media_type").string("text/plain").name("data");
-            text(body, w);
+            shared::text(body, w);
             w.close_object();
         }
         DocumentSource::Content(list) => {
@@ -324,14 +325,6 @@ fn source(from: &Source<'_>, w: &mut Writer<'_>) {
         }
     }
     w.close_object();
-}
-
-fn text(body: &Text<'_>, w: &mut Writer<'_>) {
-    match body {
-        Text::Raw(raw) => w.raw(*raw),
-        Text::Joined(parts) => w.raw_parts(parts),
-        Text::Plain(text) => w.string(text),
-    };
 }
 
 fn cache(mark: Option<&Json<'_>>, w: &mut Writer<'_>) {

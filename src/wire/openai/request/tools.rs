@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Function, Json, Request, Tool, ToolChoice, Unsaid};
+use crate::chat::request::{Function, Json, Request, Text, Tool, ToolChoice, Unsaid};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::members::Members;
@@ -94,7 +94,7 @@ fn function<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Function<'t>, Ref
     };
     Ok(Function {
         name: name(value, place)?,
-        description: read::string_maybe(value, "description", place)?,
+        description: read::string_maybe(value, "description", place)?.map(Text::Raw),
         schema: schema.map(Json::Borrowed),
         strict: value.get_set("strict").and_then(Value::as_bool),
         custom: false,
@@ -112,24 +112,62 @@ fn custom<'t>(
     read::strays(value, &["type", "custom", "cache_control", MARK], request);
     read::strays(inner, &["name", "description", "format"], request);
     let place = place.member("custom");
-    let format = match inner.get_set("format") {
-        Some(format) => read::single(format, &place.member("format"))?.get_set("type"),
-        None => None,
-    };
-    if format.is_some_and(|kind| !kind.is_str("text")) {
-        request.lacks(Unsaid::refused(
-            "tools",
-            "this model takes no grammar for a tool's input",
-        ));
+    let mut description = read::string_maybe(inner, "description", &place)?.map(Text::Raw);
+    if let Some(format) = inner.get_set("format")
+        && let Some(grammar) = grammar(format, &place.member("format"))?
+    {
+        request.lacks(Unsaid::changed("tools"));
+        description = Some(grammar.behind(description));
     }
     Ok(Tool::Function(Function {
         name: name(inner, &place)?,
-        description: read::string_maybe(inner, "description", &place)?,
+        description,
         schema: Some(Json::Borrowed(CUSTOM_SCHEMA)),
         strict: None,
         custom: true,
         cache,
     }))
+}
+
+/// The grammar that a custom tool's input must match.
+struct Grammar<'t> {
+    /// `lark` or `regex`.
+    syntax: Raw<'t>,
+    definition: Raw<'t>,
+}
+
+impl<'t> Grammar<'t> {
+    /// The tool's description with the grammar at its end: a function has no other place for it.
+    fn behind(self, description: Option<Text<'t>>) -> Text<'t> {
+        let mut parts = match description {
+            Some(Text::Raw(text)) if !text.is_empty() => vec![text, GRAMMAR_GAP],
+            _ => Vec::new(),
+        };
+        let Self { syntax, definition } = self;
+        parts.extend([GRAMMAR_START, syntax, GRAMMAR_END, definition]);
+        Text::Joined(parts)
+    }
+}
+
+/// The grammar in a custom tool's `format`; none for free text.
+fn grammar<'t>(format: Value<'t>, place: &Place<'_>) -> Result<Option<Grammar<'t>>, Refusal> {
+    let kind = read::string_member(read::object(format, place)?, "type", place)?;
+    match read::decoded(kind).as_ref() {
+        "text" => Ok(None),
+        "grammar" => {
+            // Responses has both members beside the type.
+            let (inner, place) = match format.get_set("grammar") {
+                Some(inner) => (inner, place.member("grammar")),
+                None => (format, *place),
+            };
+            read::object(inner, &place)?;
+            Ok(Some(Grammar {
+                syntax: read::string_member(inner, "syntax", &place)?,
+                definition: read::string_member(inner, "definition", &place)?,
+            }))
+        }
+        _ => Err(place.member("type").refuse("expected text or grammar")),
+    }
 }
 
 /// A tool of the Anthropic wire: as it stands, or in Portkey's spelling.
@@ -247,6 +285,9 @@ fn allowed<'t>(
     })
 }
 
+const GRAMMAR_GAP: Raw<'_> = Raw::from_checked(b"\\n\\n");
+const GRAMMAR_START: Raw<'_> = Raw::from_checked(b"The input must match this ");
+const GRAMMAR_END: Raw<'_> = Raw::from_checked(b" grammar:\\n");
 const CUSTOM_SCHEMA: &[u8] =
     br#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
 /// Members of a function that have a word.

@@ -12,6 +12,7 @@ use crate::json::raw::Raw;
 use crate::json::write::Writer;
 use crate::wire::kind::Dialect;
 use crate::wire::sealed;
+use crate::wire::write as shared;
 
 /// Appends the body.
 pub fn write(request: &Request<'_>, model: &str, dialect: &Dialect, out: &mut Vec<u8>) {
@@ -161,8 +162,9 @@ fn function(tool: &Function<'_>, w: &mut Writer<'_>) {
     w.open_object().name("type").string("function");
     w.name("function").open_object();
     w.name("name").string(&tool.name);
-    if let Some(description) = tool.description {
-        w.name("description").raw(description);
+    if let Some(description) = &tool.description {
+        w.name("description");
+        shared::text(description, w);
     }
     if let Some(schema) = &tool.schema {
         w.name("parameters").value(schema);
@@ -377,7 +379,7 @@ impl Messages<'_, '_, '_> {
         match block {
             Block::Thinking { text, signature } => {
                 self.w.name("type").string("reasoning.text").name("text");
-                self.text(text);
+                shared::text(text, self.w);
                 if let Some(signature) = signature.filter(|signature| !signature.is_empty()) {
                     self.opaque("signature", signature);
                 }
@@ -409,7 +411,7 @@ impl Messages<'_, '_, '_> {
         let mark = match block {
             Block::Text { text, cache } => {
                 self.w.name("type").string("text").name("text");
-                self.text(text);
+                shared::text(text, self.w);
                 cache.as_ref()
             }
             Block::Image { source, cache } => {
@@ -467,14 +469,6 @@ impl Messages<'_, '_, '_> {
                 self.w.raw(*url);
             }
         }
-    }
-
-    fn text(&mut self, text: &Text<'_>) {
-        match text {
-            Text::Raw(raw) => self.w.raw(*raw),
-            Text::Joined(parts) => self.w.raw_parts(parts),
-            Text::Plain(text) => self.w.string(text),
-        };
     }
 }
 
