@@ -291,6 +291,9 @@ const _: () = assert!(SEAL_BYTES_MAX < BUSY_READ_BYTES);
 pub const EVENT_VALUES_MAX: usize = 64 * 1024;
 /// Values and names of a whole answer that is looked into on its way.
 pub const ANSWER_VALUES_MAX: usize = 1_000_000;
+/// How many times its own length one stream event may grow to in the client's wire, what was held back
+/// before it included.
+pub const EVENT_GROWTH_MAX: usize = 8;
 /// An index that one event made larger than this many values is given back.
 pub const EVENT_VALUES_KEPT: usize = 512;
 /// Ids and model names of an upstream that go out with every chunk; a longer one is left out, or
@@ -305,6 +308,11 @@ pub const STRICT_TOOLS_MAX: usize = 20;
 /// Text of a stream's answer that is kept for citations towards the Anthropic wire: a searched
 /// answer is a few KiB. A range that reaches beyond has no words.
 pub const CITED_TEXT_BYTES_MAX: usize = 16 * KIB;
+/// Text of the answer that one citation towards the Anthropic wire repeats; Anthropic's own repeat
+/// some 150 characters.
+pub const CITED_WORDS_BYTES_MAX: usize = KIB;
+/// Text of the answer that all citations of one answer repeat. Past it citations have no words.
+pub const CITED_ANSWER_BYTES_MAX: usize = 256 * KIB;
 /// Blocks of one stream that are open at a time; Anthropic itself opens one.
 pub const BLOCKS_OPEN_MAX: usize = 32;
 

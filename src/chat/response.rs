@@ -20,6 +20,17 @@ pub struct Answer<'a> {
     pub lost: Vec<&'static str>,
 }
 
+/// What a writer tells of an answer that it has written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Arguments of a call were no JSON object and stand in one as text.
+    pub has_raw_arguments: bool,
+}
+
+/// An answer is longer in the client's wire than an answer may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
 /// A part of a whole answer.
 #[derive(Clone, Debug)]
 pub enum Block<'a> {

@@ -22,6 +22,12 @@ impl<'o> Writer<'o> {
         Self { out, comma: false }
     }
 
+    /// Whether the buffer ends at `end` or before it.
+    #[must_use]
+    pub const fn fits(&self, end: usize) -> bool {
+        self.out.len() <= end
+    }
+
     /// Opens an object.
     pub fn open_object(&mut self) -> &mut Self {
         self.open(b'{')

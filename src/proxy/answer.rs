@@ -308,6 +308,10 @@ impl<'w> Delivery<'_, 'w> {
         if let Some(scrubber) = &self.scrubber {
             scrubber.blank(&mut body);
         }
+        // Writing goes on to `answer_bytes_max` at most before the rest of it is charged.
+        charge
+            .hold(body.capacity().saturating_add(body.len()))
+            .map_err(|_| Failure::new(Kind::NoRoom))?;
         let mut answer = Vec::with_capacity(body.len() + 256);
         let facts = {
             let mut tape = self.worker.tape.borrow_mut();

@@ -88,7 +88,7 @@ pub struct AnswerContext {
 impl AnswerContext {
     /// The part that the wire's own writers need.
     #[must_use]
-    pub fn settings(&self, held_bytes_max: usize) -> Settings {
+    pub fn settings(&self, bytes_max: usize) -> Settings {
         Settings {
             carried: Carried {
                 text: self.emission.text,
@@ -105,7 +105,7 @@ impl AnswerContext {
                 .collect(),
             created: self.created,
             seed: self.seed,
-            held_bytes_max,
+            bytes_max,
         }
     }
 

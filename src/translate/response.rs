@@ -3,7 +3,7 @@
 //! Promises: a body that is no answer of its wire is a fault and writes nothing; strings and tool
 //! inputs are copied as they stand; what the request's translation changed is changed back.
 
-use crate::chat::response::{Answer, Arguments, Block};
+use crate::chat::response::{Answer, Arguments, Block, TooLong};
 use crate::chat::text::Text;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
@@ -38,6 +38,8 @@ pub enum AnswerFault {
     Json(JsonError),
     /// JSON, but no answer of its wire.
     NotAnAnswer,
+    /// Longer in the client's wire than an answer may be.
+    TooLong,
 }
 
 impl AnswerFault {
@@ -47,6 +49,9 @@ impl AnswerFault {
         match self {
             Self::Json(_) => "upstream sent a body that is not JSON",
             Self::NotAnAnswer => "upstream sent a body that is no answer",
+            Self::TooLong => {
+                "upstream sent an answer that is too long once translated (limit answer_bytes_max)"
+            }
         }
     }
 }
@@ -54,7 +59,7 @@ impl AnswerFault {
 /// Reads an answer of the first wire and appends it in the second.
 ///
 /// # Errors
-/// The body is no answer of its wire; nothing was written.
+/// The body is no answer of its wire, or too long in the other; nothing was written.
 pub fn translate(
     (from, to): (Wire, Wire),
     body: &[u8],
@@ -74,7 +79,7 @@ pub fn translate(
     let mut texts = Texts::default();
     texts.collect(&answer, context, limits);
     let mut answer = restore(answer, context, &texts);
-    let told = AnswerFacts {
+    let mut told = AnswerFacts {
         notes: losses(&answer),
         ..facts(&answer)
     };
@@ -83,8 +88,20 @@ pub fn translate(
         own = escaped(context.model.as_ref());
         answer.model = Raw::from_checked(&own);
     }
-    codec::write_answer(to, &answer, &context.settings(limits.answer_bytes_max), out);
-    Ok(told)
+    let start = out.len();
+    let settings = context.settings(limits.answer_bytes_max);
+    match codec::write_answer(to, &answer, &settings, out) {
+        Ok(written) => {
+            if written.has_raw_arguments {
+                told.notes.changed("tool_calls");
+            }
+            Ok(told)
+        }
+        Err(TooLong) => {
+            out.truncate(start);
+            Err(AnswerFault::TooLong)
+        }
+    }
 }
 
 /// What the other wire cannot say. A stream has no place to tell it: its head went out before.

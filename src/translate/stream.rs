@@ -8,7 +8,8 @@
 //! - exactly one end: the wire's own terminator, or one error event, and nothing after it;
 //! - a terminator is written only for one that came (or, at a clean end of the body, for finish
 //!   reasons that came); a stream that broke, was malformed or reported an error never gets one;
-//! - one event and all that is held back are bounded by `event_bytes_max` each; no allocation per
+//! - one event and all that is held back are bounded by `event_bytes_max` each, and what one event
+//!   becomes by [`EVENT_GROWTH_MAX`] times that; no allocation per
 //!   text, thinking or tool-argument delta once warm.
 //!
 //! # Examples
@@ -42,7 +43,7 @@ use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
 use crate::chat::event::{Event, Step, StreamFault};
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::tape::Tape;
-use crate::limits::EVENT_VALUES_KEPT;
+use crate::limits::{EVENT_GROWTH_MAX, EVENT_VALUES_KEPT};
 use crate::sse::decode::{Decoder, Frame, Item};
 use crate::sse::encode as sse;
 use crate::translate::context::AnswerContext;
@@ -74,6 +75,8 @@ struct Core {
     progress: Progress,
     upstream_error: Option<Box<ErrorFacts>>,
     fault: Option<StreamFault>,
+    /// The most that one event of the upstream may become.
+    output_bytes_max: usize,
 }
 
 impl StreamTranslator {
@@ -95,6 +98,7 @@ impl StreamTranslator {
                 progress: Progress::START,
                 upstream_error: None,
                 fault: None,
+                output_bytes_max: event_bytes_max.saturating_mul(EVENT_GROWTH_MAX),
             },
         }
     }
@@ -241,6 +245,7 @@ impl Core {
     /// Runs the decoder on a frame, or on the end of the body, with a sink that restores, encodes
     /// and counts.
     fn run(&mut self, frame: Option<Frame<'_>>, out: &mut Vec<u8>) -> Result<Step, StreamFault> {
+        let end = out.len().saturating_add(self.output_bytes_max);
         let Self {
             decoder,
             restore,
@@ -259,6 +264,9 @@ impl Core {
                 let before = out.len();
                 encoder.encode(event, out)?;
                 *begun = true;
+                if out.len() > end {
+                    return Err(StreamFault::TooLarge);
+                }
                 if out.len() > before {
                     progress.content |= event.is_content();
                     progress.deltas += u32::from(event.is_delta());

@@ -2,7 +2,7 @@
 
 use crate::chat::error::ErrorFacts;
 use crate::chat::event::{Event, Step, StreamFault};
-use crate::chat::response::Answer;
+use crate::chat::response::{Answer, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
 use crate::json::rewrite::Edits;
@@ -115,8 +115,7 @@ impl StreamEncoder {
         match wire {
             Wire::OpenAiChat => Self::OpenAi(Box::new(OpenAiEncoder::new(settings))),
             Wire::AnthropicMessages => {
-                let held_bytes_max = settings.held_bytes_max;
-                Self::Anthropic(AnthropicEncoder::new(settings.seed, held_bytes_max))
+                Self::Anthropic(AnthropicEncoder::new(settings.seed, settings.bytes_max))
             }
         }
     }
@@ -200,9 +199,19 @@ pub fn read_answer(wire: Wire, root: Value<'_>) -> Option<Answer<'_>> {
 }
 
 /// Appends a whole answer in `wire`.
-pub fn write_answer(wire: Wire, answer: &Answer<'_>, settings: &Settings, out: &mut Vec<u8>) {
+///
+/// # Errors
+/// [`TooLong`]: it is longer than the settings allow, and `out` holds the start of it.
+pub fn write_answer(
+    wire: Wire,
+    answer: &Answer<'_>,
+    settings: &Settings,
+    out: &mut Vec<u8>,
+) -> Result<Written, TooLong> {
     match wire {
         Wire::OpenAiChat => openai_response::write(answer, settings, out),
-        Wire::AnthropicMessages => anthropic_response::write(answer, settings.seed, out),
+        Wire::AnthropicMessages => {
+            anthropic_response::write(answer, settings.seed, settings.bytes_max, out)
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
+mod citations;
 mod goldens;
 mod meaning;
 mod modes;

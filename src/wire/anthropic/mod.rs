@@ -8,3 +8,4 @@ pub mod stop;
 pub mod stream;
 pub mod unsigned;
 pub mod usage;
+pub mod words;

@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::chat::event::{Citation, Ending};
-use crate::chat::response::{Answer, Arguments, Block, Opaque};
+use crate::chat::response::{Answer, Arguments, Block, Opaque, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
-use crate::json::scan::DEPTH_MAX;
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{Kind, Value};
 use crate::json::write::{Writer, escape_into};
-use crate::limits::EVENT_VALUES_MAX;
-use crate::wire::anthropic::stream::cited::char_range;
 use crate::wire::anthropic::stream::decode::read_citation;
 use crate::wire::anthropic::stream::encode::{message_id, write_citation, write_ending};
+use crate::wire::anthropic::words::{CharIndex, CitedRoom};
 use crate::wire::anthropic::{stop, usage};
+use crate::wire::arguments;
 use crate::wire::ids::{fingerprint, legal, push_id};
 use crate::wire::{sealed, thought};
 
@@ -101,8 +100,17 @@ pub fn is_answer(root: Value<'_>) -> bool {
     Said::of(root).is_answer()
 }
 
-/// Appends an answer.
-pub fn write(answer: &Answer<'_>, seed: u64, out: &mut Vec<u8>) {
+/// Appends an answer of at most `bytes_max` bytes. `seed` makes the ids that the upstream left out.
+///
+/// # Errors
+/// [`TooLong`]: `out` holds the start of it.
+pub fn write(
+    answer: &Answer<'_>,
+    seed: u64,
+    bytes_max: usize,
+    out: &mut Vec<u8>,
+) -> Result<Written, TooLong> {
+    let end = out.len().saturating_add(bytes_max);
     let mut id = Vec::new();
     message_id(answer.id, seed, &mut id);
     let mut w = Writer::new(out);
@@ -114,9 +122,12 @@ pub fn write(answer: &Answer<'_>, seed: u64, out: &mut Vec<u8>) {
         .string("assistant");
     w.name("model").raw(answer.model);
     w.name("content").open_array();
-    let mut calls = BTreeSet::new();
+    let mut content = Content::new(seed);
     for block in &answer.blocks {
-        write_block(block, seed, &mut calls, &mut w);
+        content.block(block, &mut w);
+        if !w.fits(end) {
+            return Err(TooLong);
+        }
     }
     w.close_array();
     write_ending(&answer.ending, &mut w);
@@ -125,6 +136,7 @@ pub fn write(answer: &Answer<'_>, seed: u64, out: &mut Vec<u8>) {
     w.name("usage");
     usage::write(&counts, &mut w);
     w.close_object();
+    Ok(content.written)
 }
 
 fn read_block(block: Value<'_>) -> Block<'_> {
@@ -188,100 +200,116 @@ fn read_citations(block: Value<'_>) -> Vec<Citation<'_>> {
         .collect()
 }
 
-/// `calls` holds the fingerprints of the call ids written so far.
-fn write_block(block: &Block<'_>, seed: u64, calls: &mut BTreeSet<u64>, w: &mut Writer<'_>) {
-    match block {
-        Block::Text {
-            text, citations, ..
-        } => write_text(*text, citations, w),
-        Block::Refusal(text) => write_text(*text, &[], w),
-        Block::Thinking {
-            text, signature, ..
-        } => {
-            w.open_object().name("type").string("thinking");
-            w.name("thinking").raw_parts(text);
-            w.name("signature").raw_parts(&sealed::spelt(signature));
-            w.close_object();
-        }
-        Block::Redacted { data, .. } => {
-            w.open_object().name("type").string("redacted_thinking");
-            w.name("data")
-                .raw_parts(&sealed::spelt(data))
-                .close_object();
-        }
-        Block::Tool {
-            id,
-            name,
-            arguments,
-            signature,
-        } => {
-            let mut own = legal(*id).into_owned();
-            signature.map(|signature| thought::join(&mut own, signature));
-            if own.is_empty() || calls.contains(&fingerprint(&own)) {
-                own.clear();
-                own.extend_from_slice(b"call_");
-                push_id(seed, calls.len() as u64, &mut own);
-            }
-            calls.insert(fingerprint(&own));
-            w.open_object().name("type").string("tool_use");
-            w.name("id")
-                .raw(Raw::from_checked(&own))
-                .name("name")
-                .raw(*name);
-            w.name("input");
-            write_input(arguments, w);
-            w.close_object();
-        }
-        Block::Foreign(source) => {
-            w.value(source);
-        }
-    }
+/// The blocks of one answer, as far as they depend on those before them.
+struct Content {
+    /// Makes the ids that the upstream left out.
+    seed: u64,
+    /// Fingerprints of the call ids written so far.
+    calls: BTreeSet<u64>,
+    room: CitedRoom,
+    written: Written,
 }
 
-fn write_text(text: Raw<'_>, citations: &[Citation<'_>], w: &mut Writer<'_>) {
-    if text.is_empty() {
-        return;
-    }
-    w.open_object()
-        .name("type")
-        .string("text")
-        .name("text")
-        .raw(text);
-    if !citations.is_empty() {
-        let plain = text.decode();
-        w.name("citations").open_array();
-        for citation in citations {
-            let mut cited = Vec::new();
-            if let Some((start, end)) = citation.range {
-                escape_into(char_range(&plain, start, end), &mut cited);
-            }
-            let known = citation.cited.unwrap_or_else(|| Raw::from_checked(&cited));
-            write_citation(citation, known, w);
+impl Content {
+    fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            calls: BTreeSet::new(),
+            room: CitedRoom::default(),
+            written: Written::default(),
         }
-        w.close_array();
     }
-    w.close_object();
-}
 
-/// The input of a call: an object as it stands. Anything else would be refused when it comes
-/// back, so it is wrapped.
-fn write_input(arguments: &Arguments<'_>, w: &mut Writer<'_>) {
-    let text = match *arguments {
-        Arguments::Json(source) => {
-            w.value(source);
+    fn block(&mut self, block: &Block<'_>, w: &mut Writer<'_>) {
+        match block {
+            Block::Text {
+                text, citations, ..
+            } => self.text(*text, citations, w),
+            Block::Refusal(text) => self.text(*text, &[], w),
+            Block::Thinking {
+                text, signature, ..
+            } => {
+                w.open_object().name("type").string("thinking");
+                w.name("thinking").raw_parts(text);
+                w.name("signature").raw_parts(&sealed::spelt(signature));
+                w.close_object();
+            }
+            Block::Redacted { data, .. } => {
+                w.open_object().name("type").string("redacted_thinking");
+                w.name("data")
+                    .raw_parts(&sealed::spelt(data))
+                    .close_object();
+            }
+            Block::Tool {
+                id,
+                name,
+                arguments,
+                signature,
+            } => {
+                let id = self.call_id(*id, *signature);
+                w.open_object().name("type").string("tool_use");
+                w.name("id")
+                    .raw(Raw::from_checked(&id))
+                    .name("name")
+                    .raw(*name);
+                w.name("input");
+                self.input(arguments, w);
+                w.close_object();
+            }
+            Block::Foreign(source) => {
+                w.value(source);
+            }
+        }
+    }
+
+    fn call_id(&mut self, id: Raw<'_>, signature: Option<Raw<'_>>) -> Vec<u8> {
+        let mut own = legal(id).into_owned();
+        signature.map(|signature| thought::join(&mut own, signature));
+        if own.is_empty() || self.calls.contains(&fingerprint(&own)) {
+            own.clear();
+            own.extend_from_slice(b"call_");
+            push_id(self.seed, self.calls.len() as u64, &mut own);
+        }
+        self.calls.insert(fingerprint(&own));
+        own
+    }
+
+    fn text(&mut self, text: Raw<'_>, citations: &[Citation<'_>], w: &mut Writer<'_>) {
+        if text.is_empty() {
             return;
         }
-        Arguments::Text(text) => text,
-    };
-    if text.is_blank() {
-        w.open_object().close_object();
-        return;
+        w.open_object()
+            .name("type")
+            .string("text")
+            .name("text")
+            .raw(text);
+        if !citations.is_empty() {
+            let index = CharIndex::new(text.decode());
+            let mut words = Vec::new();
+            w.name("citations").open_array();
+            for citation in citations {
+                words.clear();
+                if let (None, Some((start, end))) = (citation.cited, citation.range) {
+                    escape_into(self.room.take(index.range(start, end)), &mut words);
+                }
+                let cited = citation.cited.unwrap_or_else(|| Raw::from_checked(&words));
+                write_citation(citation, cited, w);
+            }
+            w.close_array();
+        }
+        w.close_object();
     }
-    let mut json = Vec::new();
-    text.decode_into(&mut json);
-    let mut tape = Tape::new();
-    match tape.read(&json, DEPTH_MAX, EVENT_VALUES_MAX) {
-        Ok(root) if root.kind() == Kind::Object => w.value(root.source()),
-        _ => w.open_object().name("_raw").raw(text).close_object(),
-    };
+
+    /// The input of a call: an object as it stands. Anything else would be refused when it comes
+    /// back, so it is wrapped.
+    fn input(&mut self, arguments: &Arguments<'_>, w: &mut Writer<'_>) {
+        match *arguments {
+            Arguments::Json(source) => w.value(source),
+            Arguments::Text(text) => {
+                let (object, is_object) = arguments::to_object(text);
+                self.written.has_raw_arguments |= !is_object;
+                w.value(&object)
+            }
+        };
+    }
 }

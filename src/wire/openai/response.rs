@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::chat::event::{Citation, Ending};
-use crate::chat::response::{Answer, Arguments, Block, Opaque};
+use crate::chat::response::{Answer, Arguments, Block, Opaque, TooLong, Written};
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Tape, Value};
@@ -69,7 +69,15 @@ pub fn is_answer(root: Value<'_>) -> bool {
 }
 
 /// Appends an answer.
-pub fn write(answer: &Answer<'_>, settings: &Settings, out: &mut Vec<u8>) {
+///
+/// # Errors
+/// [`TooLong`]: it is longer than the settings allow, and `out` holds the start of it.
+pub fn write(
+    answer: &Answer<'_>,
+    settings: &Settings,
+    out: &mut Vec<u8>,
+) -> Result<Written, TooLong> {
+    let end = out.len().saturating_add(settings.bytes_max);
     let mut id = Vec::new();
     completion_id(answer.id, settings.seed, &mut id);
     let mut w = Writer::new(out);
@@ -83,7 +91,13 @@ pub fn write(answer: &Answer<'_>, settings: &Settings, out: &mut Vec<u8>) {
     w.name("role").string("assistant");
     write_content(answer, &mut w);
     write_reasoning(answer, settings, &mut w);
+    if !w.fits(end) {
+        return Err(TooLong);
+    }
     let calls = write_calls(answer, settings, &mut w);
+    if !w.fits(end) {
+        return Err(TooLong);
+    }
     w.close_object().name("logprobs").null();
     let reason = finish::name(answer.ending.stop, calls, settings.legacy_function);
     w.name("finish_reason").string(reason);
@@ -99,6 +113,7 @@ pub fn write(answer: &Answer<'_>, settings: &Settings, out: &mut Vec<u8>) {
         w.name("service_tier").string(tier);
     }
     w.close_object();
+    Ok(Written::default())
 }
 
 #[derive(Default)]

@@ -36,8 +36,8 @@ pub struct Settings {
     pub created: u64,
     /// Makes the ids that the upstream left out.
     pub seed: u64,
-    /// Bytes that may be held back.
-    pub held_bytes_max: usize,
+    /// Bytes that a whole answer may have in this wire, or that a stream may hold back.
+    pub bytes_max: usize,
 }
 
 impl Settings {

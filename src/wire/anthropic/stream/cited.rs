@@ -3,13 +3,14 @@
 //! The OpenAI wire cites by range, the Anthropic wire by words: what was said is kept for the
 //! citations behind it, from the start of the answer on, as ranges are counted.
 //!
-//! Invariant: at most [`CITED_TEXT_BYTES_MAX`] bytes are kept. A range that reaches beyond them has
-//! no words.
+//! Invariants: at most [`CITED_TEXT_BYTES_MAX`] bytes are kept, and a range that reaches beyond them
+//! has no words; the text is decoded once for all citations between two pieces of it.
 
 use crate::chat::event::Citation;
 use crate::json::raw::Raw;
 use crate::json::write::escape_into;
 use crate::limits::CITED_TEXT_BYTES_MAX;
+use crate::wire::anthropic::words::{CharIndex, CitedRoom};
 
 /// The start of an answer's text, still escaped.
 #[derive(Debug, Default)]
@@ -17,6 +18,9 @@ pub struct Cited {
     text: Vec<u8>,
     /// More was said than is kept.
     over: bool,
+    /// The text decoded, where a citation asked since it grew.
+    index: Option<CharIndex>,
+    room: CitedRoom,
 }
 
 impl Cited {
@@ -26,6 +30,7 @@ impl Cited {
         let room = CITED_TEXT_BYTES_MAX.saturating_sub(self.text.len());
         self.over |= piece.bytes().len() > room;
         if !self.over {
+            self.index = None;
             self.text.reserve_exact(room);
             self.text.extend_from_slice(piece.bytes());
         }
@@ -37,14 +42,20 @@ impl Cited {
         self.text.is_empty() && !self.over
     }
 
-    /// The words of a range, escaped; nothing where they are not kept.
+    /// The words of a range, escaped; nothing where they are not kept or the answer's citations have
+    /// repeated enough.
     #[must_use]
-    pub fn words(&self, (start, end): (u64, u64)) -> Vec<u8> {
-        let text = Raw::from_checked(&self.text).decode();
+    pub fn words(&mut self, (start, end): (u64, u64)) -> Vec<u8> {
         let mut words = Vec::new();
-        let is_kept = !self.over || text.chars().count() as u64 >= end;
-        if is_kept {
-            escape_into(char_range(&text, start, end), &mut words);
+        if self.room.is_used_up() {
+            return words;
+        }
+        let text = &self.text;
+        let index = self
+            .index
+            .get_or_insert_with(|| CharIndex::new(Raw::from_checked(text).decode()));
+        if !self.over || index.reaches(end) {
+            escape_into(self.room.take(index.range(start, end)), &mut words);
         }
         words
     }
@@ -93,23 +104,11 @@ impl Waiting {
     }
 }
 
-/// Characters `start..end` of a text, as far as it has them.
-#[must_use]
-pub fn char_range(text: &str, start: u64, end: u64) -> &str {
-    let at = |number: u64| {
-        let number = usize::try_from(number).unwrap_or(usize::MAX);
-        text.char_indices()
-            .nth(number)
-            .map_or(text.len(), |(at, _)| at)
-    };
-    text.get(at(start)..at(end)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(cited: &Cited, range: (u64, u64)) -> String {
+    fn words(cited: &mut Cited, range: (u64, u64)) -> String {
         String::from_utf8(cited.words(range)).unwrap()
     }
 
@@ -127,7 +126,7 @@ mod tests {
             ((99, 100), ""),
             ((4, 2), ""),
         ] {
-            assert_eq!(words(&cited, range), expected, "{range:?}");
+            assert_eq!(words(&mut cited, range), expected, "{range:?}");
         }
     }
 
@@ -137,10 +136,10 @@ mod tests {
         let end = text.len() as u64;
         let mut cited = Cited::default();
         cited.push(Raw::from_checked(text.as_bytes()));
-        assert_eq!(words(&cited, (end - 2, end)), "aa");
+        assert_eq!(words(&mut cited, (end - 2, end)), "aa");
         cited.push(Raw::from_checked(b"b"));
-        assert_eq!(words(&cited, (end - 2, end)), "aa");
-        assert_eq!(words(&cited, (end - 2, end + 1)), "");
+        assert_eq!(words(&mut cited, (end - 2, end)), "aa");
+        assert_eq!(words(&mut cited, (end - 2, end + 1)), "");
         assert_eq!(cited.text.capacity(), CITED_TEXT_BYTES_MAX);
     }
 }

@@ -191,7 +191,7 @@ impl Encoder {
         Ok(())
     }
 
-    fn write_citation(&self, citation: &Citation<'_>, out: &mut Vec<u8>) {
+    fn write_citation(&mut self, citation: &Citation<'_>, out: &mut Vec<u8>) {
         let words = match (citation.cited, citation.range) {
             (None, Some(range)) => self.cited.words(range),
             _ => Vec::new(),

@@ -35,8 +35,8 @@ impl Encoder {
         Self {
             chunk: Chunk::new(settings.include_usage),
             calls: Calls::default(),
-            thinking: Thinking::new(settings.carried, settings.held_bytes_max),
-            annotations: Annotations::new(settings.held_bytes_max),
+            thinking: Thinking::new(settings.carried, settings.bytes_max),
+            annotations: Annotations::new(settings.bytes_max),
             settings,
         }
     }
@@ -67,7 +67,7 @@ impl Encoder {
                 self.calls.start(id, name, &self.settings, chunk, out)?;
             }
             Event::ToolArguments { tool, json, .. } => {
-                let held_bytes_max = self.settings.held_bytes_max;
+                let held_bytes_max = self.settings.bytes_max;
                 self.calls
                     .arguments(tool, json, held_bytes_max, chunk, out)?;
             }
