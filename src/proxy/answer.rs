@@ -309,9 +309,7 @@ impl<'w> Delivery<'_, 'w> {
             scrubber.blank(&mut body);
         }
         // Writing goes on to `answer_bytes_max` at most before the rest of it is charged.
-        charge
-            .hold(body.capacity().saturating_add(body.len()))
-            .map_err(|_| Failure::new(Kind::NoRoom))?;
+        charge.hold(body.capacity().saturating_add(body.len()))?;
         let mut answer = Vec::with_capacity(body.len() + 256);
         let facts = {
             let mut tape = self.worker.tape.borrow_mut();
@@ -327,9 +325,7 @@ impl<'w> Delivery<'_, 'w> {
             }
         };
         drop(body);
-        charge
-            .hold(answer.capacity())
-            .map_err(|_| Failure::new(Kind::NoRoom))?;
+        charge.hold(answer.capacity())?;
         if let Some(scrubber) = &self.scrubber {
             // What was told by escapes is plain now.
             scrubber.blank(&mut answer);
@@ -500,9 +496,7 @@ impl<'w> Delivery<'_, 'w> {
                     return Err(Failure::new(Kind::AnswerTooLarge));
                 }
                 whole.extend_from_slice(step.payload);
-                charge
-                    .hold(whole.capacity())
-                    .map_err(|_| Failure::new(Kind::NoRoom))?;
+                charge.hold(whole.capacity())?;
             }
             if upstream.body.is_done() {
                 return Ok(whole);

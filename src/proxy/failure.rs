@@ -6,6 +6,7 @@
 //! that had nothing else to say is told in its own words.
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
+use crate::proxy::budget::Full;
 use crate::proxy::health::Scope;
 
 /// Something that ended an attempt or an exchange.
@@ -110,6 +111,12 @@ pub struct Verdict {
     pub message: &'static str,
     /// A word for logs and metrics.
     pub word: &'static str,
+}
+
+impl From<Full> for Failure {
+    fn from(_: Full) -> Self {
+        Self::new(Kind::NoRoom)
+    }
 }
 
 impl Failure {
