@@ -10,17 +10,33 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use ringway::json::tape::Tape;
+use ringway::limits::Limits;
 use ringway::translate::context::AnswerContext;
+use ringway::translate::models::ModelTable;
+use ringway::translate::request as translate_request;
+use ringway::translate::setting::{Hints, RequestContext};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;
 use ringway::translate::usage_strip::UsageStrip;
-use ringway::wire::kind::Wire;
+use ringway::wire::kind::{Dialect, Wire};
 
 struct Counting;
 
 thread_local! {
     /// Allocations of this thread: tests run side by side.
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    /// Bytes that this thread has allocated and not given back, and the most of them so far.
+    static HELD: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+}
+
+/// What this thread holds became `taken` bytes more and `given` less.
+fn hold(taken: usize, given: usize) {
+    let _ = HELD.try_with(|held| {
+        let (now, most) = held.get();
+        let now = now + taken.cast_signed() - given.cast_signed();
+        held.set((now, most.max(now)));
+    });
 }
 
 fn count() {
@@ -34,17 +50,20 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size(), 0);
         // SAFETY: the caller's promise about `layout` is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        hold(0, layout.size());
         // SAFETY: `memory` came from `System` by the methods above, with this layout.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        hold(size, layout.size());
         // SAFETY: `memory` came from `System`; the promise about `size` is passed on.
         unsafe { System.realloc(memory, layout, size) }
     }
@@ -57,6 +76,48 @@ fn allocations(work: impl FnOnce()) -> u64 {
     let before = COUNT.with(Cell::get);
     work();
     COUNT.with(Cell::get) - before
+}
+
+/// The most bytes that `work` holds at a time beyond what is held before.
+fn peak(work: impl FnOnce()) -> usize {
+    let (before, _) = HELD.with(Cell::get);
+    HELD.with(|held| held.set((before, before)));
+    work();
+    let (_, most) = HELD.with(Cell::get);
+    (most - before).unsigned_abs()
+}
+
+#[test]
+fn request_of_many_small_parts_takes_a_bounded_multiple_of_its_bytes() {
+    let (limits, table) = (Limits::default(), ModelTable::builtin());
+    for part in [
+        r#""a","#,
+        r#"{"type":"text","text":"a"},"#,
+        r#"{"text":"a","type":"text"},"a","#,
+    ] {
+        let parts = part.repeat(limits.json_values_max / 8);
+        let parts = parts.trim_end_matches(',');
+        let body = format!(
+            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":[{parts}]}}]}}"#
+        );
+        let dialect = Dialect::default();
+        let context = RequestContext {
+            from: Wire::OpenAiChat,
+            to: Wire::AnthropicMessages,
+            model: "claude-sonnet-4-5",
+            dialect: &dialect,
+            facts: table.facts("claude-sonnet-4-5"),
+            hints: Hints::default(),
+            limits: &limits,
+            created: 0,
+            seed: 0,
+        };
+        let held = peak(|| {
+            let (mut tape, mut out) = (Tape::new(), Vec::new());
+            translate_request::translate(body.as_bytes(), &mut tape, &context, &mut out).unwrap();
+        });
+        assert!(held <= 24 * body.len(), "{part}: {held} of {}", body.len());
+    }
 }
 
 /// A stream's opening, and one delta of each kind that repeats.

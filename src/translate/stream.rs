@@ -75,6 +75,8 @@ struct Core {
     progress: Progress,
     upstream_error: Option<Box<ErrorFacts>>,
     fault: Option<StreamFault>,
+    /// The most that may be held back.
+    held_bytes_max: usize,
     /// The most that one event of the upstream may become.
     output_bytes_max: usize,
 }
@@ -98,6 +100,7 @@ impl StreamTranslator {
                 progress: Progress::START,
                 upstream_error: None,
                 fault: None,
+                held_bytes_max: event_bytes_max,
                 output_bytes_max: event_bytes_max.saturating_mul(EVENT_GROWTH_MAX),
             },
         }
@@ -119,10 +122,10 @@ impl StreamTranslator {
         self.core.progress
     }
 
-    /// Bytes of memory held for the frame at hand.
+    /// Bytes of memory held for the frame at hand, and by what waits for frames to come.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.frames.held_bytes()
+        self.frames.held_bytes() + self.core.held_bytes()
     }
 
     /// Ends the stream; `clean` when the body ended by its own framing. An unclean end is
@@ -223,6 +226,13 @@ impl Core {
         self.progress.events = 0;
     }
 
+    /// Bytes that the decoder and the encoder hold back together.
+    fn held_bytes(&self) -> usize {
+        self.decoder
+            .held_bytes()
+            .saturating_add(self.encoder.held_bytes())
+    }
+
     fn is_open(&self) -> bool {
         self.progress.end == End::Open
     }
@@ -230,7 +240,12 @@ impl Core {
     #[inline]
     fn frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) {
         self.progress.events = self.progress.events.saturating_add(1);
-        let step = self.run(Some(frame), out);
+        let mut step = self.run(Some(frame), out);
+        // The chunk that starts a stream may name no model.
+        self.named.look(frame.data);
+        if matches!(step, Ok(Step::Open)) && self.held_bytes() > self.held_bytes_max {
+            step = Err(StreamFault::TooLarge);
+        }
         self.tape.shrink_to(EVENT_VALUES_KEPT);
         self.settle(step, out);
     }

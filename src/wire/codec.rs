@@ -80,6 +80,15 @@ impl StreamDecoder {
         }
     }
 
+    /// Bytes that are held back.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::OpenAi(decoder) => decoder.held_bytes(),
+            Self::Anthropic(decoder) => decoder.held_bytes(),
+        }
+    }
+
     /// Token counts so far.
     #[must_use]
     pub const fn usage(&self) -> Usage {
@@ -117,6 +126,15 @@ impl StreamEncoder {
             Wire::AnthropicMessages => {
                 Self::Anthropic(AnthropicEncoder::new(settings.seed, settings.bytes_max))
             }
+        }
+    }
+
+    /// Bytes that are held back.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        match self {
+            Self::OpenAi(encoder) => encoder.held_bytes(),
+            Self::Anthropic(encoder) => encoder.held_bytes(),
         }
     }
 

@@ -25,8 +25,14 @@ pub fn push_id(seed: u64, number: u64, out: &mut Vec<u8>) {
 /// A 64-bit fingerprint of an id, to find repeated ones without keeping them.
 #[must_use]
 pub fn fingerprint(id: &[u8]) -> u64 {
+    fingerprint_on(0xcbf2_9ce4_8422_2325, id)
+}
+
+/// The fingerprint of an id that goes on with `more`, from the one of its start.
+#[must_use]
+pub fn fingerprint_on(start: u64, more: &[u8]) -> u64 {
     let fold = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    id.iter().fold(0xcbf2_9ce4_8422_2325, fold)
+    more.iter().fold(start, fold)
 }
 
 /// A call's id in the letters that the Anthropic wire takes, and takes back: every other byte is

@@ -4,6 +4,7 @@ use ringway::chat::error::ErrorKind;
 use ringway::chat::usage::End;
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
+use ringway::translate::context::AnswerContext;
 use ringway::translate::response;
 use ringway::translate::stream::StreamTranslator;
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};
@@ -839,10 +840,30 @@ fn o8_content_filter_is_a_refusal() {
 }
 
 #[test]
-fn o9_prelude_without_an_id_is_passed_over() {
-    let (_, events) = run(O, "prelude-without-id");
-    assert_eq!(events[0]["message"]["id"], "msg_A1");
-    assert_eq!(events[0]["message"]["model"], "gpt-x-2026");
+fn o9_prelude_without_an_id_starts_the_answer_at_once() {
+    let prelude =
+        r#"data: {"id":"","model":"","choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#;
+    let context = AnswerContext {
+        model: Some("asked".into()),
+        ..context()
+    };
+    let mut translator = StreamTranslator::new(O, A, context, 1 << 20);
+    let mut out = Vec::new();
+    translator.push(format!("{prelude}\n\n").as_bytes(), &mut out);
+    let start = String::from_utf8(out).unwrap();
+    assert!(start.contains("event: message_start"), "{start}");
+    assert!(start.contains(r#""model":"asked""#), "{start}");
+    // The record names the model that a later chunk tells.
+    assert_eq!(translator.model(), None);
+    let chunk =
+        r#"data: {"id":"A1","model":"gpt-x-2026","choices":[{"index":0,"delta":{"content":"a"}}]}"#;
+    translator.push(format!("{chunk}\n\n").as_bytes(), &mut Vec::new());
+    assert_eq!(translator.model(), Some("gpt-x-2026"));
+    // What is no chunk starts nothing.
+    let mut translator = StreamTranslator::new(O, A, AnswerContext::default(), 1 << 20);
+    let mut out = Vec::new();
+    translator.push(b"data: {\"hello\":1}\n\n", &mut out);
+    assert!(out.is_empty());
 }
 
 #[test]

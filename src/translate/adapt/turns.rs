@@ -174,7 +174,15 @@ fn next_line<'a>(text: Text<'a>, more: Text<'a>) -> Text<'a> {
             parts.extend(more);
             Text::Joined(parts)
         }
-        (text, more) => Text::Plain(format!("{}\n{}", text.decode(), more.decode())),
+        (text, more) => {
+            let mut text = match text {
+                Text::Plain(text) => text,
+                text => text.decode(),
+            };
+            text.push('\n');
+            text.push_str(&more.decode());
+            Text::Plain(text)
+        }
     }
 }
 

@@ -58,8 +58,7 @@ impl Annotations {
             write_start(citation, self.block_start, &mut self.open);
             self.marks.push(self.open.len());
         }
-        let held = self.done.len().saturating_add(self.open.len());
-        if held > self.held_bytes_max {
+        if self.held_bytes() > self.held_bytes_max {
             return Err(StreamFault::TooLarge);
         }
         Ok(())
@@ -78,6 +77,12 @@ impl Annotations {
         self.marks.clear();
         self.open.clear();
         self.block_start = self.chars;
+    }
+
+    /// Bytes that are collected.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.done.len().saturating_add(self.open.len())
     }
 
     /// Whether no annotation is finished.

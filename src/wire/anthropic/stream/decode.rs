@@ -148,6 +148,16 @@ impl Decoder {
         self.end(sink)
     }
 
+    /// Bytes that are held back: inputs that came with the starts of calls.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let inputs = self.open.iter().map(|block| match &block.kind {
+            BlockKind::Tool { input, .. } => input.len(),
+            BlockKind::Text | BlockKind::Thinking | BlockKind::Silent => 0,
+        });
+        inputs.sum()
+    }
+
     /// Token counts so far.
     #[must_use]
     pub const fn usage(&self) -> Usage {
@@ -247,6 +257,10 @@ impl Decoder {
         if tool as usize >= TOOL_CALLS_MAX {
             return Err(StreamFault::TooMany);
         }
+        let string = |name: &str| block.get_set(name).and_then(Value::as_raw);
+        let Some(name) = string("name").filter(|name| !name.is_empty()) else {
+            return Err(StreamFault::Nameless);
+        };
         self.tools += 1;
         let mut kept = Vec::new();
         let input = block
@@ -256,11 +270,10 @@ impl Decoder {
             let source = core::str::from_utf8(input.source()).unwrap_or_default();
             escape_into(source, &mut kept);
         }
-        let string = |name: &str| block.get_set(name).and_then(Value::as_raw);
         sink(Event::ToolStart {
             tool,
             id: string("id").unwrap_or(Raw::EMPTY),
-            name: string("name").unwrap_or(Raw::EMPTY),
+            name,
         })?;
         Ok(BlockKind::Tool {
             tool,

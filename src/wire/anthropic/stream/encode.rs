@@ -126,6 +126,12 @@ impl Encoder {
         Ok(())
     }
 
+    /// Bytes that are held back.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     fn start(&self, id: Raw<'_>, model: Raw<'_>, out: &mut Vec<u8>) {
         let mut own = Vec::new();
         message_id(id, self.seed, &mut own);

@@ -9,8 +9,8 @@ use crate::json::tape::{Kind, Value};
 use crate::wire::base64;
 use crate::wire::read::{self, Place};
 
-/// The blocks of `content`: a string is one text, `null` and an empty string are none. The model's
-/// own may hold thinking.
+/// The blocks of `content`: a string is one text, as are bare strings in a row within an array; `null`
+/// and an empty string are none. The model's own may hold thinking.
 ///
 /// # Errors
 /// A refusal where a part is of the wrong form or of a kind that has no word.
@@ -30,13 +30,31 @@ pub fn read<'t>(
         }
         Kind::Array => {
             let mut blocks = Vec::new();
+            let mut strings = Vec::new();
             for (index, value) in content.elements().enumerate() {
+                if let Some(text) = value.as_raw() {
+                    strings.push(text);
+                    continue;
+                }
+                blocks.extend(joined(&mut strings));
                 blocks.push(part(value, role, &place.element(index), request)?);
             }
+            blocks.extend(joined(&mut strings));
             Ok(blocks)
         }
         _ => Err(place.expected("a string or an array", content)),
     }
+}
+
+/// Bare strings as one block: a block for each would take ten times the memory of the string.
+fn joined<'t>(strings: &mut Vec<Raw<'t>>) -> Option<Block<'t>> {
+    let text = match strings.as_slice() {
+        [] => return None,
+        [text] => Text::Raw(*text),
+        texts => Text::Joined(texts.to_vec()),
+    };
+    strings.clear();
+    Some(Block::Text { text, cache: None })
 }
 
 fn part<'t>(
@@ -45,9 +63,6 @@ fn part<'t>(
     place: &Place<'_>,
     request: &mut Request<'_>,
 ) -> Result<Block<'t>, Refusal> {
-    if let Some(text) = value.as_raw() {
-        return Ok(Block::text(text));
-    }
     read::object(value, place)?;
     let kind = read::string_member(value, "type", place)?;
     strays(value, kind, request);

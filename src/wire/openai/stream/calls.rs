@@ -1,7 +1,7 @@
 //! Tool calls in a stream's chunks: in the present form, the old one, and as custom tools.
 //!
-//! Invariants: calls are numbered from 0 without gaps; no two have the same id; the input of a
-//! custom tool that is held back is at most `held_bytes_max` bytes a call.
+//! Invariants: calls are numbered from 0 without gaps; no two have the same id; inputs of custom
+//! tools that are held back are at most `held_bytes_max` bytes in all.
 
 use crate::chat::event::StreamFault;
 use crate::json::raw::Raw;
@@ -19,6 +19,8 @@ pub struct Calls {
     calls: Vec<Call>,
     /// Index of the next call.
     next: u32,
+    /// Bytes of all inputs of custom tools that are held back.
+    held_bytes: usize,
     /// Reads the input of custom tools.
     tape: Tape,
 }
@@ -44,6 +46,12 @@ enum Form {
 }
 
 impl Calls {
+    /// Bytes of inputs that are held back.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// Whether the client was told of any call.
     #[must_use]
     pub const fn any(&self) -> bool {
@@ -121,7 +129,8 @@ impl Calls {
             Form::Legacy => chunk.pieces(out, [prefix, json.bytes(), b"\"}}"]),
             Form::Custom(input) => {
                 input.extend_from_slice(json.bytes());
-                if input.len() > held_bytes_max {
+                self.held_bytes = self.held_bytes.saturating_add(json.bytes().len());
+                if self.held_bytes > held_bytes_max {
                     return Err(StreamFault::TooLarge);
                 }
             }
@@ -143,6 +152,7 @@ impl Calls {
         }
         let index = u64::from(call.index);
         let held = core::mem::take(held);
+        self.held_bytes = self.held_bytes.saturating_sub(held.len());
         custom::with_input(Raw::from_checked(&held), &mut self.tape, |input| {
             chunk.with(out, |w| {
                 w.name("tool_calls").open_array().open_object();

@@ -39,7 +39,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of one stream; at most `held_bytes_max` bytes of a call wait for its name, and one
+    /// A decoder of one stream; at most `held_bytes_max` bytes of calls wait for their names, and a name
     /// that is not among `whole_names` (see [`Pieces::new`]) may come in pieces.
     #[must_use]
     pub fn new(held_bytes_max: usize, whole_names: Vec<u64>) -> Self {
@@ -75,7 +75,9 @@ impl Decoder {
         if data.is_empty() {
             return Ok(Step::Open);
         }
-        if let Some(event) = self.memo.read(data) {
+        // Behind arguments that are whole, a frame like the one before may begin another call.
+        let begins_call = |event: &Event<'_>| matches!(event, Event::ToolArguments { tool, .. } if self.calls.is_whole(*tool));
+        if let Some(event) = self.memo.read(data).filter(|event| !begins_call(event)) {
             let event = match event {
                 Event::ToolArguments { tool, json, .. } => self.calls.grow(tool, json),
                 other => other,
@@ -121,6 +123,12 @@ impl Decoder {
         self.end(sink)
     }
 
+    /// Bytes that are held back.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.calls.held_bytes()
+    }
+
     /// Token counts so far.
     #[must_use]
     pub const fn usage(&self) -> Usage {
@@ -162,16 +170,13 @@ impl Decoder {
         Ok(Step::Open)
     }
 
-    /// The first chunk starts the answer at once. Azure's opens with one that has neither id nor
-    /// choices: the start waits for the next, which has both.
+    /// The first chunk starts the answer at once, also where it has no id (Azure's opens with one that
+    /// has neither id nor choices): a client waits for the start.
     fn start<S>(&mut self, chunk: &Chunk<'_>, sink: &mut S) -> Result<(), StreamFault>
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
-        let some_choice = chunk
-            .choices
-            .is_some_and(|all| all.elements().next().is_some());
-        if self.started || (chunk.id.is_empty() && !some_choice) {
+        if self.started || (chunk.choices.is_none() && chunk.id.is_empty()) {
             return Ok(());
         }
         self.started = true;
@@ -322,17 +327,15 @@ impl<'t> Chunk<'t> {
             usage: None,
             failed: false,
         };
-        for (name, value) in root.members() {
-            match name.plain().unwrap_or_default() {
-                "id" => chunk.id = value.as_raw().unwrap_or(Raw::EMPTY),
-                "model" => chunk.model = value.as_raw().unwrap_or(Raw::EMPTY),
-                "choices" => chunk.choices = Some(value),
-                "usage" if !value.is_null() => chunk.usage = Some(value),
-                "x_groq" => chunk.usage = value.get_set("usage").or(chunk.usage),
-                "error" => chunk.failed = error_text::is_truthy(value),
-                _ => {}
-            }
-        }
+        root.each_member(|name, value| match name {
+            b"id" => chunk.id = value.as_raw().unwrap_or(Raw::EMPTY),
+            b"model" => chunk.model = value.as_raw().unwrap_or(Raw::EMPTY),
+            b"choices" => chunk.choices = Some(value),
+            b"usage" if !value.is_null() => chunk.usage = Some(value),
+            b"x_groq" => chunk.usage = value.get_set("usage").or(chunk.usage),
+            b"error" => chunk.failed = error_text::is_truthy(value),
+            _ => {}
+        });
         chunk
     }
 }
@@ -351,19 +354,17 @@ struct Delta<'t> {
 impl<'t> Delta<'t> {
     fn read(value: Value<'t>) -> Self {
         let mut delta = Self::default();
-        for (name, value) in value.members() {
-            match name.plain().unwrap_or_default() {
-                "content" => delta.content = Some(value),
-                "reasoning_content" => delta.reasoning.content = Some(value),
-                "reasoning" => delta.reasoning.plain = Some(value),
-                "reasoning_details" => delta.reasoning.details = Some(value),
-                "refusal" => delta.refusal = Some(value),
-                "tool_calls" => delta.tool_calls = Some(value),
-                "function_call" => delta.function_call = Some(value),
-                "annotations" => delta.annotations = Some(value),
-                _ => {}
-            }
-        }
+        value.each_member(|name, value| match name {
+            b"content" => delta.content = Some(value),
+            b"reasoning_content" => delta.reasoning.content = Some(value),
+            b"reasoning" => delta.reasoning.plain = Some(value),
+            b"reasoning_details" => delta.reasoning.details = Some(value),
+            b"refusal" => delta.refusal = Some(value),
+            b"tool_calls" => delta.tool_calls = Some(value),
+            b"function_call" => delta.function_call = Some(value),
+            b"annotations" => delta.annotations = Some(value),
+            _ => {}
+        });
         delta
     }
 }

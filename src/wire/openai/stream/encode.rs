@@ -78,6 +78,14 @@ impl Encoder {
         Ok(())
     }
 
+    /// Bytes that are held back.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        let thinking = self.thinking.held_bytes();
+        let rest = self.annotations.held_bytes() + self.calls.held_bytes();
+        thinking.saturating_add(rest)
+    }
+
     fn start(&mut self, [id, model, tier]: [Raw<'_>; 3], out: &mut Vec<u8>) {
         let mut own = Vec::new();
         completion_id(short(id), self.settings.seed, &mut own);

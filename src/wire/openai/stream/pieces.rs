@@ -4,15 +4,15 @@
 //! pieces as well, which clients put together: one that is none of the request's tools waits for the
 //! next frame, and a piece of a name that comes then goes on with it.
 //!
-//! Invariants: at most `TOOL_CALLS_MAX` calls are remembered; at most `held_bytes_max` bytes of one
-//! wait for its name; at most one call waits with a name.
+//! Invariants: at most `TOOL_CALLS_MAX` calls are remembered; at most `held_bytes_max` bytes of all
+//! together wait for their names; at most one call waits with a name.
 
 use crate::chat::event::{Event, StreamFault};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::json::write::escape_into;
 use crate::limits::TOOL_CALLS_MAX;
-use crate::wire::ids::fingerprint;
+use crate::wire::ids::{fingerprint, fingerprint_on};
 use crate::wire::openai::reasoning::non_empty;
 use crate::wire::openai::stream::arguments::{Arguments, says_something};
 use crate::wire::thought;
@@ -20,8 +20,10 @@ use crate::wire::thought;
 /// The calls of one stream.
 #[derive(Debug)]
 pub struct Pieces {
-    /// Bytes of one call that may wait for its name.
+    /// Bytes of calls that may wait for their names.
     held_bytes_max: usize,
+    /// Bytes of calls that wait. `held_bytes <= held_bytes_max` unless a fault was returned.
+    held_bytes: usize,
     /// Of names that are whole as they stand, in order. None are known: all are.
     whole_names: Vec<u64>,
     tools: Vec<Tool>,
@@ -77,23 +79,27 @@ enum State {
 struct Held {
     id: Vec<u8>,
     name: Vec<u8>,
+    /// Gemini's signature of the call, which goes into the id.
+    signature: Option<Vec<u8>>,
     fragments: Vec<u8>,
 }
 
 impl Held {
-    const fn bytes(&self) -> usize {
-        let names = self.id.len().saturating_add(self.name.len());
-        names.saturating_add(self.fragments.len())
+    fn bytes(&self) -> usize {
+        let signature = self.signature.as_ref().map_or(0, Vec::len);
+        let lengths = [self.id.len(), self.name.len(), self.fragments.len()];
+        lengths.into_iter().fold(signature, usize::saturating_add)
     }
 }
 
 impl Pieces {
-    /// No call yet. At most `held_bytes_max` bytes of one wait for its name; `whole_names` are the
+    /// No call yet. At most `held_bytes_max` bytes wait for names; `whole_names` are the
     /// fingerprints, in order, of names that no other begins with.
     #[must_use]
     pub const fn new(held_bytes_max: usize, whole_names: Vec<u64>) -> Self {
         Self {
             held_bytes_max,
+            held_bytes: 0,
             whole_names,
             tools: Vec::new(),
             arguments: Vec::new(),
@@ -111,6 +117,19 @@ impl Pieces {
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         self.waiting.is_some()
+    }
+
+    /// Bytes of calls that wait for their names.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Whether the arguments of a call that has started are whole.
+    #[must_use]
+    pub fn is_whole(&self, tool: u32) -> bool {
+        let arguments = self.arguments.get(tool as usize);
+        arguments.is_some_and(Arguments::is_whole)
     }
 
     /// Whether a call that said something never got a name.
@@ -226,9 +245,7 @@ impl Pieces {
         let State::Started(number) = tool.state else {
             return true;
         };
-        let arguments = self.arguments.get(number as usize);
-        let is_whole = arguments.is_some_and(Arguments::is_whole);
-        tool.name == Some(name) && !(is_whole && label.filled)
+        tool.name == Some(name) && !(self.is_whole(number) && label.filled)
     }
 
     fn piece<S>(
@@ -277,22 +294,29 @@ impl Pieces {
         let State::Held(held) = &mut tool.state else {
             return Ok(false);
         };
+        let held_before = held.bytes();
         if held.id.is_empty() && !id.is_empty() {
             held.id.extend_from_slice(id.bytes());
             tool.id = tool.id.or_else(|| Some(fingerprint(id.bytes())));
         }
+        if let Some(signature) = signature.filter(|_| held.signature.is_none()) {
+            held.signature = Some(signature.bytes().to_vec());
+        }
         if let Some(piece) = name.filter(|piece| tool.name != Some(fingerprint(piece.bytes()))) {
-            if let Some(signature) = signature.filter(|_| held.name.is_empty()) {
-                thought::join(&mut held.id, signature);
-            }
             held.name.extend_from_slice(piece.bytes());
-            tool.name = Some(fingerprint(&held.name));
+            tool.name = Some(match tool.name {
+                Some(print) => fingerprint_on(print, piece.bytes()),
+                None => fingerprint(piece.bytes()),
+            });
         }
         let nameless = held.name.is_empty();
         if nameless {
             held.fragments.extend_from_slice(json.bytes());
         }
-        if held.bytes() > self.held_bytes_max {
+        // Nothing that is held shrinks here.
+        let grown = held.bytes().saturating_sub(held_before);
+        self.held_bytes = self.held_bytes.saturating_add(grown);
+        if self.held_bytes > self.held_bytes_max {
             return Err(StreamFault::TooLarge);
         }
         let comes = !json.is_empty() || !held.fragments.is_empty();
@@ -317,7 +341,11 @@ impl Pieces {
         let State::Held(held) = &mut tool.state else {
             return Ok(());
         };
-        let held = core::mem::take(held);
+        let mut held = core::mem::take(held);
+        self.held_bytes = self.held_bytes.saturating_sub(held.bytes());
+        if let Some(signature) = held.signature.take() {
+            thought::join(&mut held.id, Raw::from_checked(&signature));
+        }
         let number = u32::try_from(self.arguments.len()).map_err(|_| StreamFault::TooMany)?;
         self.arguments.push(Arguments::default());
         tool.state = State::Started(number);

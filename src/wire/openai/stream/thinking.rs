@@ -47,6 +47,12 @@ impl Thinking {
         }
     }
 
+    /// Bytes that are held back.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held.len()
+    }
+
     /// A piece of thinking.
     ///
     /// # Errors

@@ -1,5 +1,9 @@
 //! Reads along a stream of the OpenAI wire, as little as it can.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
@@ -123,7 +127,7 @@ impl Watch {
 }
 
 /// Whether the bytes show a chunk with one choice that neither finishes nor carries usage or an
-/// error.
+/// error. A name may be spelled by escapes of its letters, which bytes do not show.
 fn is_plain(data: &[u8]) -> bool {
     // Of members that stand twice the last one counts.
     let idle = |name: &Name, data| match name.value_in(data) {
@@ -132,6 +136,7 @@ fn is_plain(data: &[u8]) -> bool {
     };
     CHOICES.value_in(data).is_some_and(|choices| {
         choices.starts_with(b"[{")
+            && ESCAPED_LETTER.find(data).is_none()
             && idle(&FINISH, choices)
             && idle(&USAGE, data)
             && idle(&ERROR, data)
@@ -183,6 +188,7 @@ fn growth(data: &[u8]) -> Growth<'_> {
     Growth::Other(if some { Seen::Content } else { Seen::Nothing })
 }
 
+static ESCAPED_LETTER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
 static CHOICES: Name = Name::new(b"\"choices\"");
 static FINISH: Name = Name::new(b"\"finish_reason\"");
 static USAGE: Name = Name::new(b"\"usage\"");
