@@ -78,9 +78,10 @@ pub fn translate(
     let answer = codec::read_answer(from, root).ok_or(AnswerFault::NotAnAnswer)?;
     let mut texts = Texts::default();
     texts.collect(&answer, context, limits);
-    let mut answer = restore(answer, context, &texts);
+    let mut notes = losses(&answer);
+    let mut answer = restore(answer, context, &texts, &mut notes);
     let mut told = AnswerFacts {
-        notes: losses(&answer),
+        notes,
         ..facts(&answer)
     };
     let own;
@@ -194,32 +195,56 @@ fn is_json_tool(name: Raw<'_>, context: &AnswerContext) -> bool {
     context.json_answer == JsonAnswer::Tool && name.is(JSON_TOOL)
 }
 
-fn restore<'a>(mut answer: Answer<'a>, context: &'a AnswerContext, texts: &'a Texts) -> Answer<'a> {
+fn restore<'a>(
+    mut answer: Answer<'a>,
+    context: &'a AnswerContext,
+    texts: &'a Texts,
+    notes: &mut Notes,
+) -> Answer<'a> {
+    let is_json = |block: &Block<'_>| matches!(block, Block::Tool { name, .. } if is_json_tool(*name, context));
+    let unwrapped = answer.blocks.iter().position(is_json);
     let mut calls = false;
-    let mut unwrapped = false;
-    for (at, block) in answer.blocks.iter_mut().enumerate() {
+    let mut at = 0;
+    answer.blocks.retain_mut(|block| {
+        let own = texts.get(at);
+        let is_answer = unwrapped == Some(at);
+        at += 1;
         match block {
-            Block::Tool { .. } if texts.get(at).is_some() => {
-                let text = texts.get(at).unwrap_or(Raw::EMPTY);
-                unwrapped = true;
+            _ if is_answer => {
                 *block = Block::Text {
-                    text,
+                    text: own.unwrap_or(Raw::EMPTY),
                     citations: Vec::new(),
                     source: None,
                 };
+                true
+            }
+            // Of a structured answer the first call alone counts, and no text around it.
+            Block::Tool { name, .. } if is_json_tool(*name, context) => {
+                notes.dropped("content");
+                false
+            }
+            Block::Text { text, .. } if unwrapped.is_some() => {
+                if !text.is_blank() {
+                    notes.dropped("content");
+                }
+                false
             }
             Block::Tool { name, .. } => {
                 calls = true;
                 *name = client_name(&context.tool_names, *name);
+                true
             }
-            Block::Text { text, .. } => *text = texts.get(at).unwrap_or(*text),
+            Block::Text { text, .. } => {
+                *text = own.unwrap_or(*text);
+                true
+            }
             Block::Refusal(_)
             | Block::Thinking { .. }
             | Block::Redacted { .. }
-            | Block::Foreign(_) => {}
+            | Block::Foreign(_) => true,
         }
-    }
-    if unwrapped && !calls && answer.ending.stop == StopReason::ToolUse {
+    });
+    if unwrapped.is_some() && !calls && answer.ending.stop == StopReason::ToolUse {
         answer.ending.stop = StopReason::EndTurn;
     }
     answer

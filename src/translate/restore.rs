@@ -4,7 +4,8 @@
 //! structured answer becomes the answer's text, and an answer that names no model is of the one that
 //! was asked.
 //!
-//! Invariant: events come out with tools numbered from 0 without gaps again.
+//! Invariants: events come out with tools numbered from 0 without gaps again; of a structured answer the
+//! first call alone is told, and no text around it; text that waits for such a call is bounded.
 
 use std::collections::BTreeMap;
 
@@ -20,72 +21,103 @@ pub struct Restore {
     json_answer: JsonAnswer,
     /// By the name sent upstream: the client's, as escaped JSON body.
     names: BTreeMap<String, Vec<u8>>,
-    /// For each of the upstream's calls that number it has here; none for a structured answer.
-    /// Kept only where such an answer may come.
-    numbers: Vec<Option<u32>>,
+    /// What each of the upstream's calls is here. Kept only where a structured answer may come as one.
+    places: Vec<Place>,
     calls: u32,
+    /// Text that waits for the call which is the answer: with it the text goes, without it the text is
+    /// the answer. Still escaped.
+    held_text: Vec<u8>,
+    held_bytes_max: usize,
+    /// The call that is the answer has begun.
     unwrapped: bool,
     /// The model that was asked.
     model: Option<Text>,
 }
 
+/// What a call of the upstream is to the client.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// The call of this number.
+    Call(u32),
+    /// The answer's text.
+    Answer,
+    /// A further answer: the first alone counts.
+    Nothing,
+}
+
 impl Restore {
-    /// For one stream.
+    /// For one stream; at most `held_bytes_max` bytes of text wait for a call.
     #[must_use]
     pub const fn new(
         json_answer: JsonAnswer,
         names: BTreeMap<String, Vec<u8>>,
         model: Option<Text>,
+        held_bytes_max: usize,
     ) -> Self {
         Self {
             json_answer,
             names,
-            numbers: Vec::new(),
+            places: Vec::new(),
             calls: 0,
+            held_text: Vec::new(),
+            held_bytes_max,
             unwrapped: false,
             model,
         }
     }
 
+    /// Bytes of text that wait.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held_text.len()
+    }
+
     /// Hands `event` on, as the client would have it.
     ///
     /// # Errors
-    /// The sink's own.
+    /// The sink's own, or too much is held back.
     pub fn event(
         &mut self,
         event: &Event<'_>,
-        sink: impl FnOnce(&Event<'_>) -> Result<(), StreamFault>,
+        mut sink: impl FnMut(&Event<'_>) -> Result<(), StreamFault>,
     ) -> Result<(), StreamFault> {
         match *event {
             Event::ToolStart { id, name, .. } => {
                 if self.json_answer == JsonAnswer::Tool && name.is(JSON_TOOL) {
-                    self.numbers.push(None);
-                    self.unwrapped = true;
+                    self.answer_start();
                     return Ok(());
                 }
+                self.release_text(&mut sink)?;
                 let tool = self.calls;
                 self.calls = tool.saturating_add(1);
                 if self.json_answer == JsonAnswer::Tool {
-                    self.numbers.push(Some(tool));
+                    self.places.push(Place::Call(tool));
                 }
                 let name = client_name(&self.names, name);
                 sink(&Event::ToolStart { tool, id, name })
             }
-            Event::ToolArguments { tool, json, whole } => match self.number(tool) {
-                Some(tool) => sink(&Event::ToolArguments { tool, json, whole }),
-                None => sink(&Event::Text {
+            Event::ToolArguments { tool, json, whole } => match self.place(tool) {
+                Place::Call(tool) => sink(&Event::ToolArguments { tool, json, whole }),
+                Place::Answer => sink(&Event::Text {
                     block: 0,
                     text: json,
                 }),
+                Place::Nothing => Ok(()),
             },
-            Event::ToolStop { tool } => match self.number(tool) {
-                Some(tool) => sink(&Event::ToolStop { tool }),
-                None => Ok(()),
+            Event::ToolStop { tool } => match self.place(tool) {
+                Place::Call(tool) => sink(&Event::ToolStop { tool }),
+                Place::Answer | Place::Nothing => Ok(()),
             },
-            Event::End(ending) => sink(&Event::End(Ending {
-                stop: self.stop(ending.stop),
-                ..ending
-            })),
+            Event::Text { text, .. } if self.json_answer == JsonAnswer::Tool => {
+                self.hold_text(text)
+            }
+            Event::End(ending) => {
+                self.release_text(&mut sink)?;
+                sink(&Event::End(Ending {
+                    stop: self.stop(ending.stop),
+                    ..ending
+                }))
+            }
             Event::Start { id, model, tier } if model.is_empty() => {
                 let own = escaped(self.model.as_ref());
                 let model = Raw::from_checked(&own);
@@ -103,6 +135,42 @@ impl Restore {
         }
     }
 
+    /// A call begins that is the answer. Text around it is none.
+    fn answer_start(&mut self) {
+        self.places.push(match self.unwrapped {
+            false => Place::Answer,
+            true => Place::Nothing,
+        });
+        self.unwrapped = true;
+        self.held_text = Vec::new();
+    }
+
+    fn hold_text(&mut self, text: Raw<'_>) -> Result<(), StreamFault> {
+        if self.unwrapped {
+            return Ok(());
+        }
+        self.held_text.extend_from_slice(text.bytes());
+        if self.held_text.len() > self.held_bytes_max {
+            return Err(StreamFault::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// The text that waits is the client's.
+    fn release_text(
+        &mut self,
+        sink: &mut impl FnMut(&Event<'_>) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
+        if self.held_text.is_empty() {
+            return Ok(());
+        }
+        let text = core::mem::take(&mut self.held_text);
+        sink(&Event::Text {
+            block: 0,
+            text: Raw::from_checked(&text),
+        })
+    }
+
     /// The stop reason without the call that was none.
     #[must_use]
     pub const fn stop(&self, stop: StopReason) -> StopReason {
@@ -112,10 +180,13 @@ impl Restore {
         }
     }
 
-    fn number(&self, tool: u32) -> Option<u32> {
+    fn place(&self, tool: u32) -> Place {
         match self.json_answer {
-            JsonAnswer::Native => Some(tool),
-            JsonAnswer::Tool => self.numbers.get(tool as usize).copied().flatten(),
+            JsonAnswer::Native => Place::Call(tool),
+            JsonAnswer::Tool => {
+                let place = self.places.get(tool as usize);
+                place.copied().unwrap_or(Place::Nothing)
+            }
         }
     }
 }

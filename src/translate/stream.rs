@@ -92,7 +92,12 @@ impl StreamTranslator {
             core: Core {
                 client: to,
                 decoder: StreamDecoder::new(from, event_bytes_max, context.whole_names),
-                restore: Restore::new(context.json_answer, context.tool_names, context.model),
+                restore: Restore::new(
+                    context.json_answer,
+                    context.tool_names,
+                    context.model,
+                    event_bytes_max,
+                ),
                 encoder: StreamEncoder::new(to, settings),
                 tape: Tape::new(),
                 named: Named::default(),
@@ -226,11 +231,10 @@ impl Core {
         self.progress.events = 0;
     }
 
-    /// Bytes that the decoder and the encoder hold back together.
+    /// Bytes that all stages hold back together.
     fn held_bytes(&self) -> usize {
-        self.decoder
-            .held_bytes()
-            .saturating_add(self.encoder.held_bytes())
+        let codecs = self.decoder.held_bytes() + self.encoder.held_bytes();
+        codecs.saturating_add(self.restore.held_bytes())
     }
 
     fn is_open(&self) -> bool {

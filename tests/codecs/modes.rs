@@ -2,6 +2,7 @@
 //! structured answers, renamed tools; and what the translator offers beside its bytes.
 
 use ringway::chat::error::{ApiError, ErrorKind};
+use ringway::chat::event::StreamFault;
 use ringway::chat::usage::{End, StopReason};
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
@@ -225,11 +226,10 @@ fn structured_answer_by_tool_becomes_the_content() {
         "toolu_2\",\"name\":\"time",
         "toolu_2\",\"name\":\"json_response",
     );
+    // The first call alone is the answer, without the text before it.
     let expected = [
-        json!({"content": "Looking."}),
         json!({"content": "{\"city\":"}),
         json!({"content": "\"Paris\"}"}),
-        json!({"content": "{\"zone\":\"CET\"}"}),
     ];
     assert_eq!(deltas(&only, context.clone()), expected);
     let out = translate(A, context.clone(), &only);
@@ -254,16 +254,80 @@ fn structured_answer_by_tool_becomes_the_content() {
     let answer = fixture(A, "answers", "tools.json")
         .replace("\"name\": \"f\"", "\"name\": \"json_response\"");
     let message = message(&answer, &context);
-    let text = message["content"]
-        .as_str()
-        .unwrap()
-        .strip_prefix("Asking.")
-        .unwrap();
+    let text = message["content"].as_str().unwrap();
     assert_eq!(
         serde_json::from_str::<Value>(text).unwrap(),
         json!({"z": 1, "a": [2.5]})
     );
     assert_eq!(message["tool_calls"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn structured_answer_without_its_call_is_the_text_that_was_held() {
+    let context = AnswerContext {
+        json_answer: JsonAnswer::Tool,
+        ..context()
+    };
+    // Nothing was called: the text is all that there is.
+    let plain = stream("tools-parallel-after-text");
+    let all = deltas(&plain, context.clone());
+    assert_eq!(all[0], json!({"content": "Looking."}));
+    assert_eq!(all[1]["tool_calls"][0]["index"], 0);
+    let text = stream("text");
+    let told = |context| {
+        let contents = deltas(&text, context).into_iter();
+        let contents = contents.filter_map(|delta| delta["content"].as_str().map(str::to_owned));
+        contents.collect::<String>()
+    };
+    assert_eq!(told(context.clone()), told(AnswerContext::default()));
+    // What waits is counted and bounded.
+    let mut translator = StreamTranslator::new(A, O, context.clone(), 4_096);
+    let delta = |text: &str| {
+        format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\
+             \"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
+        )
+    };
+    let mut out = Vec::new();
+    translator.push(delta(&"x".repeat(3_000)).as_bytes(), &mut out);
+    assert!(translator.held_bytes() >= 3_000);
+    assert_eq!(translator.end(), End::Open);
+    translator.push(delta(&"x".repeat(1_000)).as_bytes(), &mut out);
+    assert_eq!(translator.end(), End::Open);
+    translator.push(delta(&"x".repeat(97)).as_bytes(), &mut out);
+    assert_eq!(translator.fault(), Some(StreamFault::TooLarge));
+}
+
+#[test]
+fn whole_structured_answer_is_the_first_call_and_the_rest_is_noted() {
+    let context = AnswerContext {
+        json_answer: JsonAnswer::Tool,
+        ..context()
+    };
+    let call = |n: u32| json!({"type": "tool_use", "id": format!("t{n}"), "name": "json_response", "input": {"a": n}});
+    let text = |text: &str| json!({"type": "text", "text": text});
+    for (content, notes) in [
+        (json!([text("Sure: "), call(1), call(2)]), "dropped=content"),
+        (json!([call(1), text("Done.")]), "dropped=content"),
+        (json!([text(" \n"), call(1)]), ""),
+        (json!([call(1)]), ""),
+    ] {
+        let body = json!({"id": "m", "type": "message", "model": "m", "stop_reason": "tool_use", "content": content});
+        let (mut tape, mut out) = (Tape::new(), Vec::new());
+        let (body, limits) = (body.to_string(), Limits::default());
+        let facts = response::translate(
+            (A, O),
+            body.as_bytes(),
+            &context,
+            &mut tape,
+            &limits,
+            &mut out,
+        );
+        assert_eq!(facts.unwrap().notes.header(), notes, "{body}");
+        let answer: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(answer["choices"][0]["message"]["content"], r#"{"a":1}"#);
+        assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    }
 }
 
 #[test]

@@ -80,6 +80,9 @@ fn by_tool<'a>(
             (false, false) => ToolChoice::Any,
         });
     }
+    if alone {
+        request.parallel_tool_calls = Some(false);
+    }
     request.tools.push(Tool::Function(Function {
         name: Cow::Borrowed(TOOL),
         description: Raw::from_plain(DESCRIPTION).map(Text::Raw),

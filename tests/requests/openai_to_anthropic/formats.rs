@@ -22,7 +22,7 @@ fn pk14_schemas_are_native_or_a_tool() {
     assert_eq!(out.json["tools"][0]["input_schema"], json(schema));
     assert_eq!(
         out.json["tool_choice"],
-        json(r#"{"type":"tool","name":"json_response"}"#)
+        json(r#"{"type":"tool","name":"json_response","disable_parallel_tool_use":true}"#)
     );
     assert_eq!(
         out.translated.answer.json_answer,
@@ -33,7 +33,10 @@ fn pk14_schemas_are_native_or_a_tool() {
     let out = Run::to_anthropic(PLAIN).ok(&chat(&format!("{format}{tools}")));
     assert_eq!(out.json["tool_choice"], json(r#"{"type":"any"}"#));
     let out = Run::to_anthropic(PLAIN).ok(&chat(&format!(r#"{format},"reasoning_effort":"low""#)));
-    assert_eq!(out.json["tool_choice"], json(r#"{"type":"auto"}"#));
+    assert_eq!(
+        out.json["tool_choice"],
+        json(r#"{"type":"auto","disable_parallel_tool_use":true}"#)
+    );
     assert_eq!(out.json["thinking"]["type"], "enabled");
 }
 
