@@ -150,6 +150,8 @@ pub enum Block<'a> {
         source: Raw<'a>,
         /// Its text.
         text: Vec<Raw<'a>>,
+        /// Its cache mark.
+        cache: Option<Json<'a>>,
     },
     /// A call of a tool.
     ToolUse(ToolUse<'a>),
@@ -473,15 +475,13 @@ impl<'a> Block<'a> {
     /// Where this block keeps its cache mark, if it may have one.
     pub fn cache_mut(&mut self) -> Option<&mut Option<Json<'a>>> {
         match self {
-            Self::Text { cache, .. } | Self::Image { cache, .. } | Self::Document { cache, .. } => {
-                Some(cache)
-            }
+            Self::Text { cache, .. }
+            | Self::Image { cache, .. }
+            | Self::Document { cache, .. }
+            | Self::SearchResult { cache, .. } => Some(cache),
             Self::ToolUse(call) => Some(&mut call.cache),
             Self::ToolResult(result) => Some(&mut result.cache),
-            Self::SearchResult { .. }
-            | Self::Thinking { .. }
-            | Self::Redacted { .. }
-            | Self::Foreign { .. } => None,
+            Self::Thinking { .. } | Self::Redacted { .. } | Self::Foreign { .. } => None,
         }
     }
 }

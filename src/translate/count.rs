@@ -77,6 +77,7 @@ fn block(one: &Block<'_>) -> u64 {
             title,
             source,
             text,
+            ..
         } => raw(*title) + raw(*source) + text.iter().map(|part| raw(*part)).sum::<u64>(),
         Block::ToolUse(call) => EACH + plain(&call.name) + json(&call.input),
         Block::ToolResult(result) => EACH + tool_result(result),

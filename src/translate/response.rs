@@ -3,20 +3,23 @@
 //! Promises: a body that is no answer of its wire is a fault and writes nothing; strings and tool
 //! inputs are copied as they stand; what the request's translation changed is changed back.
 
+use std::borrow::Cow;
+
 use crate::chat::response::{Answer, Arguments, Block, TooLong};
 use crate::chat::text::Text;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
 use crate::json::raw::Raw;
-use crate::json::scan::unmarked;
-use crate::json::tape::Tape;
+use crate::json::scan::{DEPTH_MAX, unmarked};
+use crate::json::tape::{Tape, Value};
 use crate::json::write::escape_into;
-use crate::limits::{LOGGED_ID_BYTES_MAX, Limits};
+use crate::limits::{EVENT_VALUES_MAX, LOGGED_ID_BYTES_MAX, Limits};
 use crate::translate::context::{AnswerContext, JsonAnswer, escaped};
 use crate::translate::notes::Notes;
 use crate::translate::restore::{JSON_TOOL, client_name};
 use crate::wire::codec;
 use crate::wire::kind::Wire;
+use crate::wire::read;
 
 /// What the shell wants to know of a whole answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +82,9 @@ pub fn translate(
     let mut texts = Texts::default();
     texts.collect(&answer, context, limits);
     let mut notes = losses(&answer);
+    if to == Wire::OpenAiChat && !context.emission.content_blocks {
+        foreign(&answer, &mut notes);
+    }
     let mut answer = restore(answer, context, &texts, &mut notes);
     let mut told = AnswerFacts {
         notes,
@@ -115,6 +121,19 @@ fn losses(answer: &Answer<'_>) -> Notes {
         notes.changed("stop_reason");
     }
     notes
+}
+
+/// Names the blocks that only their own wire has: those of tools that the provider runs.
+fn foreign(answer: &Answer<'_>, notes: &mut Notes) {
+    let mut tape = Tape::new();
+    for block in &answer.blocks {
+        if let Block::Foreign(source) = block
+            && let Ok(root) = tape.read(source, DEPTH_MAX, EVENT_VALUES_MAX)
+        {
+            let kind = root.get("type").and_then(Value::as_raw);
+            notes.dropped(kind.map_or(Cow::Borrowed("content"), read::shown));
+        }
+    }
 }
 
 /// What the shell wants to know of `answer`.

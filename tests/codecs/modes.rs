@@ -754,3 +754,67 @@ fn an_answer_that_names_no_model_is_of_the_one_that_was_asked() {
         }
     }
 }
+
+#[test]
+fn choice_0_is_the_answer_wherever_it_stands() {
+    let choice = |index: &str, text: &str| {
+        format!(
+            r#"{{{index}"finish_reason":"stop","message":{{"role":"assistant","content":"{text}"}}}}"#
+        )
+    };
+    for (list, expected) in [
+        (
+            [choice(r#""index":1,"#, "b"), choice(r#""index":0,"#, "a")],
+            "a",
+        ),
+        (
+            [choice(r#""index":0,"#, "a"), choice(r#""index":1,"#, "b")],
+            "a",
+        ),
+        ([choice("", "a"), choice("", "b")], "a"),
+        (
+            [choice(r#""index":2,"#, "a"), choice(r#""index":1,"#, "b")],
+            "a",
+        ),
+    ] {
+        let body = format!(r#"{{"id":"1","model":"m","choices":[{}]}}"#, list.join(","));
+        assert_eq!(
+            whole(O, &body, &context())["content"][0]["text"],
+            expected,
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn what_only_one_wire_has_is_noted_of_whole_answers() {
+    let notes = |from, body: &str, context: &AnswerContext| {
+        let limits = Limits::default();
+        let wires = (from, other(from));
+        let facts = response::translate(
+            wires,
+            body.as_bytes(),
+            context,
+            &mut Tape::new(),
+            &limits,
+            &mut Vec::new(),
+        );
+        facts.unwrap().notes.header()
+    };
+    let picture = r#"{"id":"1","model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}}]}}]}"#;
+    assert_eq!(notes(O, picture, &context()), "dropped=images");
+    let searched = r#"{"id":"m","type":"message","model":"m","stop_reason":"end_turn","content":[{"type":"server_tool_use","id":"s","name":"web_search","input":{}},{"type":"web_search_tool_result","tool_use_id":"s","content":[]},{"type":"text","text":"a"}]}"#;
+    assert_eq!(
+        notes(A, searched, &context()),
+        "dropped=server_tool_use,web_search_tool_result"
+    );
+    // Where the client asked for the blocks themselves nothing of them is lost.
+    let carried = AnswerContext {
+        emission: Emission {
+            content_blocks: true,
+            ..Emission::default()
+        },
+        ..context()
+    };
+    assert_eq!(notes(A, searched, &carried), "");
+}

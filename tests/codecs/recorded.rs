@@ -1,5 +1,6 @@
 //! Recorded exchanges of real providers through tap, strip and translator.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -258,12 +259,7 @@ fn recorded_answers_mean_the_same_before_and_after_translation() {
             panic!("{}: no answer", exchange.name);
         };
         assert_eq!(found, facts, "{}", exchange.name);
-        let expected = if cites_documents(&body) {
-            "dropped=citations"
-        } else {
-            ""
-        };
-        assert_eq!(notes, expected, "{}", exchange.name);
+        assert_eq!(notes, lost(&body), "{}", exchange.name);
         let before = meaning::of_answer(exchange.wire, &body);
         let after = meaning::of_answer(other(exchange.wire), &out);
         assert_eq!(after, expected_after(before), "{}", exchange.name);
@@ -271,13 +267,28 @@ fn recorded_answers_mean_the_same_before_and_after_translation() {
     }
 }
 
-/// Whether an answer of the Anthropic wire rests on something else than pages on the web.
-fn cites_documents(body: &[u8]) -> bool {
+/// The note on an answer of the Anthropic wire: citations of something else than pages on the web, and
+/// blocks that no other wire has.
+fn lost(body: &[u8]) -> String {
     let root: Value = serde_json::from_slice(body).unwrap();
-    let blocks = root["content"].as_array().into_iter().flatten();
-    let mut citations =
-        blocks.flat_map(|block| block["citations"].as_array().into_iter().flatten());
-    citations.any(|citation| citation["type"] != "web_search_result_location")
+    let mut names = BTreeSet::new();
+    for block in root["content"].as_array().into_iter().flatten() {
+        let mut citations = block["citations"].as_array().into_iter().flatten();
+        if citations.any(|citation| citation["type"] != "web_search_result_location") {
+            names.insert("citations");
+        }
+        let kind = block["type"].as_str().unwrap();
+        if !["text", "thinking", "redacted_thinking", "tool_use"].contains(&kind) {
+            names.insert(kind);
+        }
+    }
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "dropped={}",
+        names.into_iter().collect::<Vec<_>>().join(",")
+    )
 }
 
 /// Recorded with status 200, but no answer of their wire.

@@ -14,7 +14,8 @@ use crate::wire::kind::Wire;
 /// Checks the pairs of `messages`, as the client's wire words it, and respells ids by `assign`.
 ///
 /// # Errors
-/// For the first call without a result, or result without a call. Calls of the last turn wait.
+/// For the first call without a result, result without a call, or either in a turn of the wrong role.
+/// Calls of the last turn wait.
 pub fn pair<'a>(
     messages: &mut [Message<'a>],
     from: Wire,
@@ -29,6 +30,12 @@ pub fn pair<'a>(
         }
         for block in &mut message.blocks {
             match block {
+                Block::ToolUse(_) if message.role != Role::Assistant => {
+                    return Err(misplaced(("tool_use", "assistant"), message.index));
+                }
+                Block::ToolResult(_) if message.role != Role::User => {
+                    return Err(misplaced(("tool_result", "user"), message.index));
+                }
                 Block::ToolUse(call) => {
                     asked_at = message.index;
                     let id = call.id.clone().into_owned();
@@ -42,7 +49,13 @@ pub fn pair<'a>(
                     Some(id) => result.id = id,
                     None => return Err(orphan(&result.id, from, message.index)),
                 },
-                _ => {}
+                Block::Text { .. }
+                | Block::Image { .. }
+                | Block::Document { .. }
+                | Block::SearchResult { .. }
+                | Block::Thinking { .. }
+                | Block::Redacted { .. }
+                | Block::Foreign { .. } => {}
             }
         }
         // A turn of instructions alone is no answer.
@@ -76,6 +89,15 @@ fn answered(
         ),
     };
     Err(Refusal::invalid(format!("messages[{index}]"), text))
+}
+
+/// Blocks of this kind stand in messages of one role alone. On the OpenAI wire calls and results have
+/// no other place.
+#[cold]
+fn misplaced((kind, role): (&str, &str), index: usize) -> Refusal {
+    let param = format!("messages[{index}].content");
+    let text = format!("{param}: `{kind}` blocks can only be in `{role}` messages");
+    Refusal::invalid(param, text)
 }
 
 #[cold]

@@ -2,13 +2,14 @@
 //!
 //! Results become messages of their own when they are written; here is what cannot be said in
 //! them: pictures within results move to the user text behind, documents of text become text,
-//! blocks of server tools go. Thinking never becomes text: it would leak as an answer.
+//! blocks of server tools go, as do pictures and documents of anybody but the user. Thinking never
+//! becomes text: it would leak as an answer.
 
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
 use crate::chat::request::{
-    Block, DocumentSource, Message, Request, ResultContent, Role, Source, Text, ToolResult,
+    Block, DocumentSource, Json, Message, Request, ResultContent, Role, Source, Text, ToolResult,
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::calls;
@@ -156,7 +157,7 @@ fn tool_result<'a>(
     index: usize,
     attached: &mut Vec<Block<'a>>,
 ) -> Result<ToolResult<'a>, Refusal> {
-    if !fit.dialect.cache_control && result.cache.take().is_some() {
+    if !takes_marks(fit) && result.cache.take().is_some() {
         fit.notes.dropped("cache_control");
     }
     let ResultContent::Blocks(list) = result.content else {
@@ -192,8 +193,10 @@ fn blocks<'a>(
 ) -> Result<Vec<Block<'a>>, Refusal> {
     let mut out = Vec::with_capacity(list.len());
     for mut block in list {
+        // A call has no place for a mark.
+        let takes_mark = takes_marks(fit) && !matches!(block, Block::ToolUse(_));
         if let Some(mark) = block.cache_mut()
-            && !fit.dialect.cache_control
+            && !takes_mark
             && mark.take().is_some()
         {
             fit.notes.dropped("cache_control");
@@ -218,7 +221,9 @@ fn blocks<'a>(
                 title,
                 source,
                 text,
-            } => out.push(found(title, source, &text)),
+                cache,
+            } => out.push(found(title, source, &text, cache)),
+            Block::Image { .. } if role != Role::User => fit.notes.dropped("image"),
             Block::Image { ref source, .. } => {
                 image(fit, source, index)?;
                 out.push(block);
@@ -228,6 +233,7 @@ fn blocks<'a>(
                 title,
                 cache,
             } => match source {
+                DocumentSource::Pdf(_) if role != Role::User => fit.notes.dropped("document"),
                 DocumentSource::Pdf(source) => {
                     pdf(fit, &source, index)?;
                     let source = DocumentSource::Pdf(source);
@@ -237,13 +243,17 @@ fn blocks<'a>(
                         cache,
                     });
                 }
-                DocumentSource::Text(text) => {
-                    out.push(titled(title, text));
-                }
+                DocumentSource::Text(text) => out.push(titled(title, text, cache)),
                 DocumentSource::Content(inner) => {
                     out.extend(title.map(Block::text));
                     // Content documents hold text and images only: one level.
                     out.extend(blocks(fit, inner, role, index)?);
+                    let last = out.last_mut().and_then(Block::cache_mut);
+                    match (cache, last) {
+                        (None, _) => {}
+                        (Some(mark), Some(slot)) => *slot = Some(mark),
+                        (Some(_), None) => fit.notes.dropped("cache_control"),
+                    }
                 }
             },
             Block::Text { .. } | Block::ToolUse(_) | Block::ToolResult(_) => out.push(block),
@@ -290,9 +300,9 @@ fn pdf(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Refusal> 
 }
 
 /// `<title>\n<text>`
-fn titled<'a>(title: Option<Raw<'a>>, text: Text<'a>) -> Block<'a> {
+fn titled<'a>(title: Option<Raw<'a>>, text: Text<'a>, cache: Option<Json<'a>>) -> Block<'a> {
     let Some(title) = title.filter(|title| !title.is_empty()) else {
-        return Block::Text { text, cache: None };
+        return Block::Text { text, cache };
     };
     let line = Raw::from_checked(b"\\n");
     let text = match text {
@@ -303,11 +313,16 @@ fn titled<'a>(title: Option<Raw<'a>>, text: Text<'a>) -> Block<'a> {
         }
         Text::Plain(text) => Text::Plain(format!("{}\n{text}", title.decode())),
     };
-    Block::Text { text, cache: None }
+    Block::Text { text, cache }
 }
 
 /// A passage as text: title, source, text, a line each.
-fn found<'a>(title: Raw<'a>, source: Raw<'a>, text: &[Raw<'a>]) -> Block<'a> {
+fn found<'a>(
+    title: Raw<'a>,
+    source: Raw<'a>,
+    text: &[Raw<'a>],
+    cache: Option<Json<'a>>,
+) -> Block<'a> {
     let line = Raw::from_checked(b"\\n");
     let mut parts = Vec::with_capacity(2 * text.len() + 4);
     for part in [title, source]
@@ -322,8 +337,13 @@ fn found<'a>(title: Raw<'a>, source: Raw<'a>, text: &[Raw<'a>]) -> Block<'a> {
     }
     Block::Text {
         text: Text::Joined(parts),
-        cache: None,
+        cache,
     }
+}
+
+/// Whether parts of content may have cache marks: they need parts to stand on.
+const fn takes_marks(fit: &Fit<'_>) -> bool {
+    fit.dialect.cache_control && fit.dialect.array_content
 }
 
 /// Turns of one role in a row as one, for upstreams that do not take them repeated. In any case

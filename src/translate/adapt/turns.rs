@@ -21,6 +21,9 @@ use crate::wire::kind::Wire;
 /// For calls without results, results without calls, and a prefill that the model refuses.
 pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refusal> {
     for message in &mut request.messages {
+        if message.role != Role::User {
+            shown_by_others(fit, &mut message.blocks);
+        }
         clean(fit, &mut message.blocks);
     }
     clean(fit, &mut request.system);
@@ -31,6 +34,25 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
     request.messages = merge(placed);
     repair(fit, request);
     prefill(fit, request)
+}
+
+/// Takes out pictures and documents that the user does not show: only the user's turns hold them.
+fn shown_by_others(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
+    blocks.retain(|block| {
+        let name = match block {
+            Block::Image { .. } => "image_url",
+            Block::Document { .. } => "file",
+            Block::Text { .. }
+            | Block::SearchResult { .. }
+            | Block::ToolUse(_)
+            | Block::ToolResult(_)
+            | Block::Thinking { .. }
+            | Block::Redacted { .. }
+            | Block::Foreign { .. } => return true,
+        };
+        fit.notes.dropped(name);
+        false
+    });
 }
 
 /// Takes out what cannot be sent: empty text, and thinking that no Claude model has signed.

@@ -19,11 +19,11 @@ use crate::wire::openai::stream::chunk::completion_id;
 use crate::wire::openai::{failure, finish, tier, usage};
 use crate::wire::thought;
 
-/// Reads an answer's first choice; nothing if the document is no answer. A choice without a message
+/// Reads the answer of choice 0; nothing if the document is no answer. A choice without a message
 /// is one where a filter took it: Azure leaves nothing else of it.
 #[must_use]
 pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
-    let choice = root.get_set("choices")?.elements().next()?;
+    let choice = first_choice(root.get_set("choices")?)?;
     let message = choice.get_set("message");
     let is_message = message.is_none_or(|message| message.kind() == Kind::Object);
     if !is_message || failure::of_answer(root).is_some() {
@@ -114,6 +114,16 @@ pub fn write(
     }
     w.close_object();
     Ok(Written::default())
+}
+
+/// The choice with the index 0, wherever it stands; the first where none has an index of its own.
+fn first_choice(choices: Value<'_>) -> Option<Value<'_>> {
+    let is_first = |choice: &Value<'_>| {
+        let index = choice.get("index").and_then(Value::as_u64);
+        index.unwrap_or(0) == 0
+    };
+    let found = choices.elements().find(is_first);
+    found.or_else(|| choices.elements().next())
 }
 
 #[derive(Default)]
@@ -494,8 +504,13 @@ fn lost(message: Value<'_>) -> Vec<&'static str> {
     let audio = message
         .get_set("audio")
         .and_then(|audio| audio.get_set("data"));
+    let parts = message.get_set("content").into_iter();
+    let picture = parts.flat_map(Value::elements).find(|part| {
+        let kind = part.get("type");
+        kind.is_some_and(|kind| kind.is_str("image_url"))
+    });
     let said = [
-        ("images", message.get("images")),
+        ("images", message.get("images").or(picture)),
         ("audio", audio),
         ("citations", message.get("citations")),
     ];

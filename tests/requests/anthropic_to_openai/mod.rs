@@ -3,6 +3,7 @@
 mod dialects;
 mod members;
 mod messages;
+mod places;
 mod shared;
 mod thinking;
 mod tools;

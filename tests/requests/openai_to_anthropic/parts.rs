@@ -1,6 +1,6 @@
 //! Parts of messages: pictures, files, marks, and thinking that comes back.
 
-use crate::openai_to_anthropic::shared::PLAIN;
+use crate::openai_to_anthropic::shared::{OPUS_5, PLAIN};
 use crate::support::{Run, chat, chat_messages, json};
 
 #[test]
@@ -299,4 +299,71 @@ fn e5_never_a_fifth_mark() {
             .get("cache_control"),
         None
     );
+}
+
+#[test]
+fn pictures_and_files_of_the_assistant_are_left_out_and_noted() {
+    for (part, name) in [
+        (
+            r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,aGk="}}"#,
+            "image_url",
+        ),
+        (
+            r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,aGk="}}"#,
+            "file",
+        ),
+    ] {
+        let body = chat_messages(&format!(
+            r#"[{{"role":"user","content":"x"}},{{"role":"assistant","content":[{{"type":"text","text":"see"}},{part}]}},{{"role":"user","content":"y"}}]"#
+        ));
+        let out = Run::to_anthropic(OPUS_5).ok(&body);
+        assert_eq!(out.notes, format!("dropped={name}"));
+        assert_eq!(
+            out.json["messages"][1]["content"].as_array().unwrap().len(),
+            1
+        );
+        let strict = Run::to_anthropic(OPUS_5).hints(|hints| hints.strict = true);
+        assert_eq!(strict.refused(&body), name);
+    }
+}
+
+#[test]
+fn no_more_than_four_cache_marks_are_sent_whatever_carries_them() {
+    let mark = r#""cache_control":{"type":"ephemeral"}"#;
+    let versioned = |number: usize| {
+        format!(r#"{{"type":"web_search_20250305","name":"w{number}",{mark},"max_uses":{number}}}"#)
+    };
+    let part = format!(r#"{{"type":"text","text":"t",{mark}}}"#);
+    let body = |tools: usize, parts: usize| {
+        let tools: Vec<String> = (1..=tools).map(versioned).collect();
+        let parts = vec![part.as_str(); parts.max(1)].join(",");
+        format!(
+            r#"{{"model":"m","max_tokens":9,"tools":[{},{{"type":"function","function":{{"name":"f"}}}}],"messages":[{{"role":"user","content":[{{"type":"text","text":"x"}},{parts}]}}]}}"#,
+            tools.join(",")
+        )
+    };
+    for (tools, parts) in [(2, 2), (3, 2), (1, 4), (5, 5), (6, 1)] {
+        let out = Run::to_anthropic(OPUS_5).ok(&body(tools, parts));
+        let sent = String::from_utf8(out.bytes).unwrap();
+        let over = (tools + parts).saturating_sub(4);
+        assert_eq!(
+            sent.matches("cache_control").count(),
+            4.min(tools + parts),
+            "{sent}"
+        );
+        assert_eq!(
+            out.notes,
+            if over > 0 {
+                "dropped=cache_control"
+            } else {
+                ""
+            }
+        );
+        // The earliest go, and the rest of their tools stays.
+        for number in 1..=tools {
+            let tool = &out.json["tools"][number - 1];
+            assert_eq!(tool["max_uses"], number);
+            assert_eq!(tool.get("cache_control").is_some(), number > over, "{tool}");
+        }
+    }
 }

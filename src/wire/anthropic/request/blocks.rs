@@ -66,7 +66,7 @@ fn block<'t>(
             cache,
         },
         "document" => document(value, place, request, cache)?,
-        "search_result" => search_result(value, place, request)?,
+        "search_result" => search_result(value, place, request, cache)?,
         "tool_use" => Block::ToolUse(ToolUse {
             id: read::decoded(read::string_member(value, "id", place)?),
             name: read::decoded(read::string_member(value, "name", place)?),
@@ -242,6 +242,7 @@ fn search_result<'t>(
     value: Value<'t>,
     place: &Place<'_>,
     request: &mut Request<'t>,
+    cache: Option<Json<'t>>,
 ) -> Result<Block<'t>, Refusal> {
     citations(value, place, request)?;
     let mut text = Vec::new();
@@ -256,6 +257,7 @@ fn search_result<'t>(
         title: read::string_maybe(value, "title", place)?.unwrap_or(Raw::EMPTY),
         source: read::string_maybe(value, "source", place)?.unwrap_or(Raw::EMPTY),
         text,
+        cache,
     })
 }
 

@@ -223,7 +223,8 @@ fn block(one: &Block<'_>, w: &mut Writer<'_>) {
             title,
             source,
             text,
-        } => search_result(*title, *source, text, w),
+            cache: mark,
+        } => search_result((*title, *source), text, mark.as_ref(), w),
         Block::ToolUse(call) => tool_use(call, w),
         Block::ToolResult(result) => tool_result(result, w),
         Block::Thinking {
@@ -250,14 +251,21 @@ fn block(one: &Block<'_>, w: &mut Writer<'_>) {
     }
 }
 
-fn search_result(title: Raw<'_>, source: Raw<'_>, text: &[Raw<'_>], w: &mut Writer<'_>) {
+fn search_result(
+    (title, source): (Raw<'_>, Raw<'_>),
+    text: &[Raw<'_>],
+    mark: Option<&Json<'_>>,
+    w: &mut Writer<'_>,
+) {
     w.open_object().name("type").string("search_result");
     w.name("source").raw(source).name("title").raw(title);
     w.name("content").open_array();
     for part in text {
         block(&Block::text(*part), w);
     }
-    w.close_array().close_object();
+    w.close_array();
+    cache(mark, w);
+    w.close_object();
 }
 
 fn tool_use(call: &ToolUse<'_>, w: &mut Writer<'_>) {

@@ -318,17 +318,34 @@ impl Messages<'_, '_, '_> {
         self.open("assistant");
         let mut texts = Vec::new();
         let mut calls = Vec::new();
+        let mut marked = false;
         for block in &message.blocks {
             match block {
-                Block::Text { text, .. } => texts.push(text),
+                Block::Text { text, cache } => {
+                    texts.push(text);
+                    marked |= self.marks() && cache.is_some();
+                }
                 Block::ToolUse(call) => calls.push(call),
-                _ => {}
+                // Written by `reasoning`.
+                Block::Thinking { .. } | Block::Redacted { .. } => {}
+                // The caller leaves none of these to the assistant.
+                Block::Image { .. }
+                | Block::Document { .. }
+                | Block::SearchResult { .. }
+                | Block::ToolResult(_)
+                | Block::Foreign { .. } => {}
             }
         }
-        self.w.name("content");
-        if texts.is_empty() && !calls.is_empty() {
-            self.w.null();
+        if marked {
+            let is_text = |block: &&Block<'_>| matches!(block, Block::Text { .. });
+            self.content(
+                &message.blocks.iter().filter(is_text).collect::<Vec<_>>(),
+                "",
+            );
+        } else if texts.is_empty() && !calls.is_empty() {
+            self.w.name("content").null();
         } else {
+            self.w.name("content");
             self.joined(&texts, "");
         }
         self.reasoning(message);
@@ -441,8 +458,17 @@ impl Messages<'_, '_, '_> {
                 self.w.close_object();
                 cache.as_ref()
             }
-            // The caller has made text of everything else.
-            _ => {
+            // The caller has made text of these, or written them elsewhere.
+            Block::Document {
+                source: DocumentSource::Text(_) | DocumentSource::Content(_),
+                ..
+            }
+            | Block::SearchResult { .. }
+            | Block::ToolUse(_)
+            | Block::ToolResult(_)
+            | Block::Thinking { .. }
+            | Block::Redacted { .. }
+            | Block::Foreign { .. } => {
                 self.w
                     .name("type")
                     .string("text")
