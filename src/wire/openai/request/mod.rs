@@ -1,5 +1,6 @@
 //! Requests of the OpenAI wire: `read` takes the body apart, `messages`, `parts` and `tools` its
-//! pieces, `carriers` the reasoning that comes back in assistant messages; `write` makes one.
+//! pieces, `carriers` the reasoning that comes back in assistant messages; `write` makes one,
+//! `write_tools` its tools.
 
 pub mod carriers;
 pub mod messages;
@@ -7,3 +8,4 @@ pub mod parts;
 pub mod read;
 pub mod tools;
 pub mod write;
+mod write_tools;
