@@ -9,10 +9,20 @@ pub struct Usage {
     pub cache_read: Option<u64>,
     /// Input written to a cache.
     pub cache_write: Option<u64>,
+    /// The part of `cache_write` that is kept for an hour; the rest is kept for five minutes.
+    pub cache_write_hour: Option<u64>,
     /// Output, reasoning included.
     pub output: Option<u64>,
     /// The part of `output` that was reasoning.
     pub reasoning: Option<u64>,
+    /// The part of `input` that was audio.
+    pub audio_input: Option<u64>,
+    /// The part of `output` that was audio.
+    pub audio_output: Option<u64>,
+    /// Searches of the web that the provider ran for the model.
+    pub web_searches: Option<u64>,
+    /// Pages of the web that the provider fetched for the model.
+    pub web_fetches: Option<u64>,
 }
 
 impl Usage {

@@ -17,7 +17,11 @@ pub fn price(ids: At<String>, node: Node, faults: &mut Faults) -> Option<Price> 
         cached: fields.amount("cached"),
         cache_write: fields.amount("cache_write"),
         output: fields.amount("output"),
+        cache_write_hour: fields.amount("cache_write_hour"),
         reasoning: fields.amount("reasoning"),
+        audio_input: fields.amount("audio_input"),
+        audio_output: fields.amount("audio_output"),
+        web_search: fields.amount("web_search"),
         ids,
     };
     fields.finish();

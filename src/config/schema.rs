@@ -506,10 +506,18 @@ pub struct Price {
     pub cached: Option<At<String>>,
     /// Input written to a cache; `None`: as input.
     pub cache_write: Option<At<String>>,
+    /// Input written to a cache that is kept for an hour; `None`: as other input written to one.
+    pub cache_write_hour: Option<At<String>>,
     /// Output.
     pub output: Option<At<String>>,
     /// Reasoning, where it is not output's price.
     pub reasoning: Option<At<String>>,
+    /// Uncached input that is audio; `None`: as input.
+    pub audio_input: Option<At<String>>,
+    /// Output that is audio; `None`: as output.
+    pub audio_output: Option<At<String>>,
+    /// A thousand searches of the web; `None`: nothing.
+    pub web_search: Option<At<String>>,
 }
 
 /// `[[key]]`

@@ -185,6 +185,11 @@ impl Record<'_> {
         some_number(out, ",\"cache_write\":", usage.cache_write);
         some_number(out, ",\"output\":", usage.output);
         some_number(out, ",\"reasoning\":", usage.reasoning);
+        some_number(out, ",\"cache_write_hour\":", usage.cache_write_hour);
+        some_number(out, ",\"audio_input\":", usage.audio_input);
+        some_number(out, ",\"audio_output\":", usage.audio_output);
+        some_number(out, ",\"web_searches\":", usage.web_searches);
+        some_number(out, ",\"web_fetches\":", usage.web_fetches);
         out.push(b'}');
     }
 }

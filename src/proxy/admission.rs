@@ -15,6 +15,7 @@ use crate::govern::account::{
     Accounts, Amount, Bound, Now, Refused as Over, Standings, Whose, admit,
 };
 use crate::govern::money;
+use crate::govern::price::Asks;
 use crate::limits::SHARED_WAIT_MS;
 use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
@@ -22,7 +23,7 @@ use crate::net::{buffers, timer};
 use crate::proxy::admitted::{self, Admission};
 use crate::proxy::choice::Asked;
 use crate::proxy::client::Client;
-use crate::proxy::expected::Expected;
+use crate::proxy::expected::{Expected, asks};
 use crate::proxy::own_limits::{self, OwnLimits};
 use crate::proxy::prepare::Purpose;
 use crate::proxy::reply::{Refused, Voice};
@@ -140,6 +141,11 @@ fn need_of(
     }
     let plan = &worker.plan;
     let expected = Expected::new(plan, body, peek);
+    let asks = if has_budget {
+        asks(body)
+    } else {
+        Asks::default()
+    };
     need.input = expected.input;
     let mut last = None;
     for target in targets {
@@ -153,7 +159,9 @@ fn need_of(
         need.output = need.output.max(output);
         if let Some(number) = price {
             match number.and_then(|number| plan.prices.get(number)) {
-                Some(price) => need.cost = need.cost.max(price.cost_at_most(need.input, output)),
+                Some(price) => {
+                    need.cost = need.cost.max(price.cost_at_most(need.input, output, asks))
+                }
                 None if plan.budgets.unpriced == Unpriced::Allow => {}
                 None => {
                     let message = "this key has a budget, and what this model costs is not known; \

@@ -58,6 +58,10 @@ pub enum Mode {
 
 /// What a whole answer turned out to be.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value an answer, read where it is made; a box would be an allocation"
+)]
 pub enum Found {
     /// Not looked into: it is not whole, or too long.
     Unread,

@@ -100,13 +100,14 @@ pub async fn public(
     reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
 }
 
-/// A price, in dollars for a million tokens.
+/// A price, in dollars for a million tokens, and for a thousand searches.
 fn offer(w: &mut Writer<'_>, tier: Option<&str>, price: &Price) {
     w.open_object();
     if let Some(tier) = tier {
         w.name("tier").string(tier);
     }
     rates(w, &price.rates);
+    w.name("web_search").string(&money::show(price.web_search));
     if let Some((over, long)) = &price.long {
         w.name("long_prompts").open_object();
         w.name("over_tokens").number(*over);
@@ -121,8 +122,11 @@ fn rates(w: &mut Writer<'_>, rates: &Rates) {
         ("input", rates.input),
         ("cached", rates.cached),
         ("cache_write", rates.cache_write),
+        ("cache_write_hour", rates.cache_write_hour),
         ("output", rates.output),
         ("reasoning", rates.reasoning),
+        ("audio_input", rates.audio_input),
+        ("audio_output", rates.audio_output),
     ] {
         w.name(name).string(&money::show(rate));
     }

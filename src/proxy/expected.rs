@@ -1,7 +1,10 @@
 //! What a request is expected to take, before anybody knows: what is reserved for it, and by what
 //! targets are compared that have a price.
 
+use memchr::memmem;
+
 use crate::govern::estimate::input_tokens;
+use crate::govern::price::Asks;
 use crate::route::plan::Plan;
 use crate::wire::peeked::Peek;
 
@@ -16,6 +19,18 @@ pub struct Expected {
     unsaid: u64,
     /// Answers that it asks for.
     choices: u64,
+}
+
+/// What a body may ask for that costs more than text. It is looked for by its bytes, which may stand in
+/// any text: then a little more is reserved.
+#[must_use]
+pub fn asks(body: &[u8]) -> Asks {
+    let has = |word: &[u8]| memmem::find(body, word).is_some();
+    Asks {
+        // As Anthropic says it, and what becomes of OpenAI's longest.
+        hour: has(b"\"1h\"") || has(b"\"12h\""),
+        audio: has(b"audio\""),
+    }
 }
 
 impl Expected {

@@ -63,16 +63,29 @@ impl Prices {
 fn own_price(said: &Said, faults: &mut Faults) -> Option<Price> {
     let mut amount = |said: &Option<_>| Some(dollars(said.as_ref()?, faults));
     let (input, output) = (amount(&said.input), amount(&said.output));
-    let others = [&said.cached, &said.cache_write, &said.reasoning].map(&mut amount);
+    let others = [
+        &said.cached,
+        &said.cache_write,
+        &said.cache_write_hour,
+        &said.reasoning,
+        &said.audio_input,
+        &said.audio_output,
+        &said.web_search,
+    ];
+    let others = others.map(|said| amount(said).flatten());
     let mut price = Price::flat(input??, output??);
-    let [cached, cache_write, reasoning] = others;
+    let [cached, written, hour, reasoning, heard, spoken, search] = others;
     let rates = &mut price.rates;
     for (rate, said) in [
         (&mut rates.cached, cached),
-        (&mut rates.cache_write, cache_write),
+        (&mut rates.cache_write, written),
+        (&mut rates.cache_write_hour, hour.or(written)),
         (&mut rates.reasoning, reasoning),
+        (&mut rates.audio_input, heard),
+        (&mut rates.audio_output, spoken),
+        (&mut price.web_search, search),
     ] {
-        *rate = said.flatten().unwrap_or(*rate);
+        *rate = said.unwrap_or(*rate);
     }
     Some(price)
 }

@@ -194,7 +194,15 @@ impl<'r> Members<'r> {
         let cache_write = self.number(",\"cache_write\":")?;
         let output = self.number(",\"output\":")?;
         let reasoning = self.number(",\"reasoning\":")?;
-        self.pass("}")?;
+        // Records of earlier versions end here; what follows has no column.
+        if self.pass("}").is_none() {
+            self.number(",\"cache_write_hour\":")?;
+            self.number(",\"audio_input\":")?;
+            self.number(",\"audio_output\":")?;
+            self.number(",\"web_searches\":")?;
+            self.number(",\"web_fetches\":")?;
+            self.pass("}")?;
+        }
         Some([input, cached, cache_write, output, reasoning])
     }
 }
@@ -334,11 +342,20 @@ mod tests {
             outcome: "complete",
             ..Record::default()
         };
-        for record in [sparse, full] {
-            let text = written(&record);
-            let row = UsageRow::read_in_order(&text);
+        let texts = [written(&sparse), written(&full)];
+        // As earlier versions have written it.
+        let ended = texts[1].split_once(",\"cache_write_hour\"").unwrap();
+        let (_, behind) = ended.1.split_once('}').unwrap();
+        let shorter = format!("{}}}{behind}", ended.0);
+        assert!(shorter.contains("\"reasoning\":null},\"cost_nanos\""));
+        assert_eq!(
+            read(&shorter).unwrap().numbers,
+            read(&texts[1]).unwrap().numbers
+        );
+        for text in [&texts[0], &texts[1], &shorter] {
+            let row = UsageRow::read_in_order(text);
             assert!(row.is_some(), "{text}");
-            assert_eq!(row, UsageRow::read_in_any_order(&text, &mut Tape::new()));
+            assert_eq!(row, UsageRow::read_in_any_order(text, &mut Tape::new()));
         }
         let text = written(&full);
         let row = read(&text).unwrap();

@@ -224,6 +224,11 @@ fn usage(out: &mut Vec<u8>, exchange: &Exchange) {
         (",\"cache_write\":", usage.cache_write),
         (",\"output\":", usage.output),
         (",\"reasoning\":", usage.reasoning),
+        (",\"cache_write_hour\":", usage.cache_write_hour),
+        (",\"audio_input\":", usage.audio_input),
+        (",\"audio_output\":", usage.audio_output),
+        (",\"web_searches\":", usage.web_searches),
+        (",\"web_fetches\":", usage.web_fetches),
     ];
     if members.iter().all(|(_, count)| count.is_none()) {
         return;

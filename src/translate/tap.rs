@@ -367,6 +367,10 @@ impl Tap {
 
 /// What a whole answer is.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value an answer, read where it is made; a box would be an allocation"
+)]
 pub enum Whole {
     /// A JSON document: usage, stop reason and model, as far as they can be read.
     Answer(AnswerFacts),

@@ -249,6 +249,15 @@ fn usage_of_the_anthropic_wire_is_added_up() {
             }),
         ),
         (
+            json!({"input_tokens": 3, "output_tokens": 4, "cache_creation":
+                {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 6}}),
+            json!({
+                "prompt_tokens": 14, "completion_tokens": 4, "total_tokens": 18,
+                "prompt_tokens_details": {"cache_write_tokens": 11},
+                "cache_creation_input_tokens": 11,
+            }),
+        ),
+        (
             json!({"input_tokens": 3, "output_tokens": 4}),
             json!({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}),
         ),

@@ -9,6 +9,7 @@ use ringway::govern::account::{Account, Accounts, Amount, Now, admit};
 use ringway::govern::allowance::Allowance;
 use ringway::govern::estimate::input_tokens;
 use ringway::govern::money;
+use ringway::govern::price::Asks;
 use ringway::route::compile::compile;
 use ringway::route::plan::Plan;
 use ringway::route::policy::{Policy, Rule};
@@ -108,7 +109,7 @@ fn a_budget_is_reserved_and_spent_as_worked_out() {
     assert!(key.has_budget() && key.counts_tokens());
     let price = plan.price_of(&Target::new(0, "claude-haiku-4-5")).unwrap();
     assert_eq!(input_tokens(&[b'a'; 8_000]), 2_000);
-    let reserved = price.cost_at_most(2_000, 1_000);
+    let reserved = price.cost_at_most(2_000, 1_000, Asks::default());
     let usage = Usage {
         input: Some(1_800),
         output: Some(240),

@@ -465,7 +465,8 @@ fn ni15_the_public_catalogue_is_off_unless_it_is_asked_for_and_needs_no_key() {
             assert_eq!(
                 models[0]["prices"],
                 json!([{"input": "1.00", "cached": "0.10", "cache_write": "1.25",
-                    "output": "5.00", "reasoning": "5.00"}])
+                    "cache_write_hour": "2.00", "output": "5.00", "reasoning": "5.00",
+                    "audio_input": "1.00", "audio_output": "5.00", "web_search": "10.00"}])
             );
             assert_eq!(models[2]["prices"], json!([]));
             assert_eq!(models[2]["capabilities"], json!({}));

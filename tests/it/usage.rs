@@ -26,7 +26,7 @@ use crate::support::provider::{ClosedPort, Provider};
 use crate::support::script::{Step, always, once};
 use crate::support::stores::{Database, KINDS};
 use crate::support::wait;
-use crate::support::wires::{chat, events, path, start_up, text, whole};
+use crate::support::wires::{USAGE_CHUNK, chat, events, path, start_up, text, whole};
 
 fn journal() -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -127,6 +127,81 @@ fn ni7_ni18_record_is_there_at_once_and_after_a_restart_in_every_direction() {
         let gateway = start();
         let bare = &id["rw_".len()..];
         assert_eq!(value(&custody(&gateway, bare, "key-1")), record);
+    });
+}
+
+#[test]
+fn what_a_cache_keeps_for_an_hour_audio_and_searches_are_told_and_charged_apart() {
+    const PRICES: &str = "[prices.\"up/*\"]\ninput = 1\ncache_write = 10\ncache_write_hour = 20\n\
+                          output = 100\naudio_input = 1000\naudio_output = 10000\nweb_search = 5\n";
+    each_way(&DIRECTIONS, |driver, direction| {
+        // Input, cached, written, for an hour, output, audio in and out, searches, fetches; the cost.
+        let (start, end, told, cost) = match direction.upstream {
+            Wire::OpenAiChat => (
+                "",
+                r#"{"prompt_tokens":309,"completion_tokens":2,"total_tokens":311,"prompt_tokens_details":{"cache_write_tokens":300,"audio_tokens":4},"completion_tokens_details":{"audio_tokens":1},"server_tool_use_details":{"web_search_requests":3}}"#,
+                serde_json::json!([9, null, 300, null, 2, 4, 1, 3, null]),
+                32_105_000,
+            ),
+            Wire::AnthropicMessages => (
+                r#"{"input_tokens":9,"cache_creation_input_tokens":300,"cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":200},"output_tokens":1}"#,
+                r#"{"output_tokens":2,"server_tool_use":{"web_search_requests":3,"web_fetch_requests":1}}"#,
+                serde_json::json!([9, null, 300, 200, 2, null, null, 3, 1]),
+                20_209_000,
+            ),
+        };
+        let (streamed, answered) = match direction.upstream {
+            Wire::OpenAiChat => {
+                let usage = r#"{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}"#;
+                let whole = whole(direction.upstream).replace(usage, end);
+                let chunk = USAGE_CHUNK.replace(usage, end) + "data: [DONE]";
+                (
+                    events(direction.upstream).replace("data: [DONE]", &chunk),
+                    whole,
+                )
+            }
+            Wire::AnthropicMessages => {
+                let both = start.replace("\"output_tokens\":1}", end.get(1..).unwrap());
+                let whole = whole(direction.upstream)
+                    .replace(r#"{"input_tokens":9,"output_tokens":2}"#, &both);
+                let events = events(direction.upstream)
+                    .replace(r#"{"input_tokens":9,"output_tokens":1}"#, start)
+                    .replace(r#"{"output_tokens":2}"#, end);
+                (events, whole)
+            }
+        };
+        for (is_stream, answered) in [(true, stream(streamed)), (false, json(&answered))] {
+            let (_folder, lines) = journal();
+            let provider = Provider::answering(answered);
+            let setup = Setup::new(driver).provider("up", direction.upstream, &provider, "");
+            let setup = setup.model(MODEL, &["up/up-model"]).text(&lines);
+            let gateway = setup.key("key-1", "blue", None).text(PRICES).start();
+            let body = chat(direction.client, MODEL, is_stream);
+            let got =
+                gateway
+                    .client()
+                    .ask(post(path(direction.client), "x-api-key: key-1\r\n", &body));
+            assert_eq!((got.status, got.end), (200, End::Whole), "{}", got.text());
+            let id = got.field("x-ringway-request-id").unwrap();
+            let record = value(&custody(&gateway, id, "key-1"));
+            let counts = [
+                "input",
+                "cached",
+                "cache_write",
+                "cache_write_hour",
+                "output",
+                "audio_input",
+                "audio_output",
+                "web_searches",
+                "web_fetches",
+            ];
+            let counts = Value::from(counts.map(|name| record["usage"][name].clone()).to_vec());
+            assert_eq!(
+                (&counts, &record["cost_nanos"]),
+                (&told, &cost.into()),
+                "{record}"
+            );
+        }
     });
 }
 

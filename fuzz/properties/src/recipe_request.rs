@@ -431,8 +431,9 @@ fn openai_answer(cook: &mut Cook<'_>) -> Value {
 /// The counts of the OpenAI wire.
 pub fn openai_usage(cook: &mut Cook<'_>) -> Value {
     json!({"prompt_tokens": cook.below(100), "completion_tokens": cook.below(100),
-        "prompt_tokens_details": {"cached_tokens": cook.below(100)},
-        "completion_tokens_details": {"reasoning_tokens": cook.below(100)}})
+        "prompt_tokens_details": {"cached_tokens": cook.below(100), "audio_tokens": cook.below(100)},
+        "completion_tokens_details": {"reasoning_tokens": cook.below(100),
+            "audio_tokens": cook.below(100)}})
 }
 
 fn anthropic_answer(cook: &mut Cook<'_>) -> Value {
@@ -445,7 +446,10 @@ fn anthropic_answer(cook: &mut Cook<'_>) -> Value {
 /// The counts of the Anthropic wire.
 pub fn anthropic_usage(cook: &mut Cook<'_>) -> Value {
     json!({"input_tokens": cook.below(100), "output_tokens": cook.below(100),
-        "cache_read_input_tokens": cook.below(100), "cache_creation_input_tokens": null})
+        "cache_read_input_tokens": cook.below(100), "cache_creation_input_tokens": null,
+        "cache_creation": {"ephemeral_5m_input_tokens": cook.below(100),
+            "ephemeral_1h_input_tokens": cook.below(100)},
+        "server_tool_use": {"web_search_requests": cook.below(100)}})
 }
 
 /// Reasons to stop of the Anthropic wire.

@@ -100,7 +100,8 @@ fn record_of_everything_says_everything() {
          "tls_version": null, "started": null, "duration_us": 0, "status": null, "fault": null},
     ]);
     let usage = json!({"input": 9, "cached": null, "cache_write": null, "output": 2,
-                       "reasoning": null});
+                       "reasoning": null, "cache_write_hour": null, "audio_input": null,
+                       "audio_output": null, "web_searches": null, "web_fetches": null});
     let expected = json!({
         "id": "000000000000000000000000000000a1", "time": 1_700_000_000_123_u64,
         "tenant": "blue", "key_id": "key_0123", "operation": "chat",
@@ -163,6 +164,11 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             cache_write: Some(u64::MAX),
             output: Some(u64::MAX),
             reasoning: Some(u64::MAX),
+            cache_write_hour: Some(u64::MAX),
+            audio_input: Some(u64::MAX),
+            audio_output: Some(u64::MAX),
+            web_searches: Some(u64::MAX),
+            web_fetches: Some(u64::MAX),
         };
         let record = Record {
             id: u128::MAX,

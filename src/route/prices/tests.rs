@@ -79,6 +79,8 @@ reasoning = 9
         .rates;
     assert_eq!(rates.cached, 250_000_000);
     assert_eq!(rates.cache_write, rates.input);
+    assert_eq!(rates.cache_write_hour, rates.input);
+    assert_eq!(rates.audio_input, rates.input);
     assert_eq!(rates.reasoning, 9_000_000_000);
     assert_eq!(of(&plan, 0, "claude-haiku-4-5").unwrap().0, 1_000_000_000);
 }

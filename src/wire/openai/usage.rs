@@ -15,6 +15,7 @@ use crate::json::write::Writer;
 pub fn read(usage: Value<'_>) -> Option<Usage> {
     let (mut prompt, mut output, mut reasoning) = (None, None, None);
     let mut total = None;
+    let (mut audio_input, mut audio_output, mut web_searches) = (None, None, None);
     let (mut cached, mut hits, mut plain_cached, mut written) = (None, None, None, None);
     usage.each_member(|name, value| match name {
         b"prompt_tokens" => prompt = value.as_u64(),
@@ -23,15 +24,21 @@ pub fn read(usage: Value<'_>) -> Option<Usage> {
         b"prompt_cache_hit_tokens" => hits = value.as_u64(),
         b"cached_tokens" => plain_cached = value.as_u64(),
         b"prompt_tokens_details" => {
-            (cached, written) = (None, None);
+            (cached, written, audio_input) = (None, None, None);
             value.each_member(|name, value| match name {
                 b"cached_tokens" => cached = value.as_u64(),
                 b"cache_write_tokens" => written = value.as_u64(),
+                b"audio_tokens" => audio_input = value.as_u64(),
                 _ => {}
             });
         }
         b"completion_tokens_details" => {
             reasoning = value.get("reasoning_tokens").and_then(Value::as_u64);
+            audio_output = value.get("audio_tokens").and_then(Value::as_u64);
+        }
+        // OpenRouter's, for what Anthropic has in `server_tool_use`.
+        b"server_tool_use_details" => {
+            web_searches = value.get("web_search_requests").and_then(Value::as_u64);
         }
         _ => {}
     });
@@ -52,6 +59,10 @@ pub fn read(usage: Value<'_>) -> Option<Usage> {
         cache_write: written,
         output,
         reasoning,
+        audio_input,
+        audio_output,
+        web_searches,
+        ..Usage::default()
     })
 }
 
