@@ -103,7 +103,10 @@ fn frames_one_by_one(from: Wire, context: &AnswerContext, stream: &[u8]) {
         Wire::OpenAiChat => b"{\"choices\":[]}",
         Wire::AnthropicMessages => b"{\"type\":\"nothing\"}",
     };
+    // Even a chunk without choices starts an answer, so both streams begin with one.
     let (mut close, mut apart) = (Vec::new(), Vec::new());
+    encode::frame(&mut close, b"", nothing);
+    encode::frame(&mut apart, b"", nothing);
     for data in plain_sse::data(stream, false) {
         encode::frame(&mut close, b"", &data);
         encode::frame(&mut apart, b"", &data);
