@@ -76,10 +76,26 @@ impl Restore {
     ///
     /// # Errors
     /// The sink's own, or too much is held back.
+    #[inline]
     pub fn event(
         &mut self,
         event: &Event<'_>,
         mut sink: impl FnMut(&Event<'_>) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
+        // Deltas of most streams need no change: the sink is called here alone for them, where it is
+        // inlined.
+        if event.is_delta() && self.json_answer == JsonAnswer::Native {
+            return sink(event);
+        }
+        self.change(event, &mut sink)
+    }
+
+    /// Hands on an event that may not be the client's as it is.
+    #[inline(never)]
+    fn change(
+        &mut self,
+        event: &Event<'_>,
+        sink: &mut dyn FnMut(&Event<'_>) -> Result<(), StreamFault>,
     ) -> Result<(), StreamFault> {
         match *event {
             Event::ToolStart { id, name, .. } => {
@@ -87,7 +103,7 @@ impl Restore {
                     self.answer_start();
                     return Ok(());
                 }
-                self.release_text(&mut sink)?;
+                self.release_text(sink)?;
                 let tool = self.calls;
                 self.calls = tool.saturating_add(1);
                 if self.json_answer == JsonAnswer::Tool {
@@ -112,7 +128,7 @@ impl Restore {
                 self.hold_text(text)
             }
             Event::End(ending) => {
-                self.release_text(&mut sink)?;
+                self.release_text(sink)?;
                 sink(&Event::End(Ending {
                     stop: self.stop(ending.stop),
                     ..ending
@@ -159,7 +175,7 @@ impl Restore {
     /// The text that waits is the client's.
     fn release_text(
         &mut self,
-        sink: &mut impl FnMut(&Event<'_>) -> Result<(), StreamFault>,
+        sink: &mut dyn FnMut(&Event<'_>) -> Result<(), StreamFault>,
     ) -> Result<(), StreamFault> {
         if self.held_text.is_empty() {
             return Ok(());

@@ -24,6 +24,8 @@ pub struct Decoder {
     started: bool,
     /// Blocks between their start and their stop: one at a time at Anthropic, others overlap.
     open: Vec<Block>,
+    /// Bytes of the inputs of all open calls.
+    held_bytes: usize,
     /// Tool calls that began. `tools <= TOOL_CALLS_MAX`.
     tools: u32,
     usage: Usage,
@@ -150,12 +152,8 @@ impl Decoder {
 
     /// Bytes that are held back: inputs that came with the starts of calls.
     #[must_use]
-    pub fn held_bytes(&self) -> usize {
-        let inputs = self.open.iter().map(|block| match &block.kind {
-            BlockKind::Tool { input, .. } => input.len(),
-            BlockKind::Text | BlockKind::Thinking | BlockKind::Silent => 0,
-        });
-        inputs.sum()
+    pub const fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     /// Token counts so far.
@@ -270,6 +268,7 @@ impl Decoder {
             let source = core::str::from_utf8(input.source()).unwrap_or_default();
             escape_into(source, &mut kept);
         }
+        self.held_bytes = self.held_bytes.saturating_add(kept.len());
         sink(Event::ToolStart {
             tool,
             id: string("id").unwrap_or(Raw::EMPTY),
@@ -363,6 +362,7 @@ impl Decoder {
                 fragments,
                 input,
             } => {
+                self.held_bytes = self.held_bytes.saturating_sub(input.len());
                 if !fragments {
                     let json = if input.is_empty() {
                         b"{}"

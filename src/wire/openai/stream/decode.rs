@@ -75,14 +75,13 @@ impl Decoder {
         if data.is_empty() {
             return Ok(Step::Open);
         }
-        // Behind arguments that are whole, a frame like the one before may begin another call.
-        let begins_call = |event: &Event<'_>| matches!(event, Event::ToolArguments { tool, .. } if self.calls.is_whole(*tool));
-        if let Some(event) = self.memo.read(data).filter(|event| !begins_call(event)) {
-            let event = match event {
-                Event::ToolArguments { tool, json, .. } => self.calls.grow(tool, json),
-                other => other,
-            };
-            return sink(event).map(|()| Step::Open);
+        match self.memo.read(data) {
+            // Behind arguments that are whole, a frame like the one before may begin another call.
+            Some(Event::ToolArguments { tool, json, .. }) if !self.calls.is_whole(tool) => {
+                return sink(self.calls.grow(tool, json)).map(|()| Step::Open);
+            }
+            Some(Event::ToolArguments { .. }) | None => {}
+            Some(event) => return sink(event).map(|()| Step::Open),
         }
         if data.starts_with(b"[DONE]") {
             return self.end(sink);
