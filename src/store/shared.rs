@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    Cmd, FromRedisValue, Pipeline, ProtocolVersion, RedisConnectionInfo, RedisError, Value,
+    AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisConnectionInfo, RedisError, Value,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -67,7 +67,11 @@ impl Shared {
             stream,
             left: Arc::clone(&left),
         };
-        let opened = MultiplexedConnection::new(&NOBODY, stream).await;
+        // Who opens the connection is said by its first command: this type would show a password.
+        let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
+        // Waits are bounded by whoever asks.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let opened = MultiplexedConnection::new_with_config(&nobody, stream, config).await;
         let (connection, driver) = opened.map_err(|error| failed(&error))?;
         let mut shared = Self {
             connection,
@@ -354,13 +358,6 @@ fn odd() -> StoreError {
 }
 
 const SCRIPT: &str = include_str!("lease.lua");
-/// Who opens a connection is said by its first command: this type would show a password.
-static NOBODY: RedisConnectionInfo = RedisConnectionInfo {
-    db: 0,
-    username: None,
-    password: None,
-    protocol: ProtocolVersion::RESP2,
-};
 /// Bytes of what the script answers: 17 numbers, or an error.
 const GRANT_BYTES_MAX: usize = 1024;
 /// Places of a replica that says nothing any more are free after this.
