@@ -164,9 +164,9 @@ impl Account {
             (requests, allowance.requests_per_minute),
             (tokens, allowance.tokens_per_minute),
         ] {
-            match limit {
-                Some(_) => _ = window.get_or_insert_default(),
-                None => *window = None,
+            // A rate that is taken away goes on counting: it may come back.
+            if limit.is_some() {
+                window.get_or_insert_default();
             }
         }
         state.allowance = allowance;

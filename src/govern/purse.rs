@@ -112,8 +112,11 @@ impl Purse {
 
     pub(super) fn order(&mut self, bounds: &Allowance, now: u64) -> Option<MoneyOrder> {
         if !bounds.has_budget() {
-            *self = Self::default();
-            return None;
+            // A budget that was taken away may come back: what was spent meanwhile is charged.
+            self.expire();
+            if self.owed == 0 && self.back.is_empty() {
+                return None;
+            }
         }
         let least = bounds.budget_day.unwrap_or(u64::MAX);
         let most = least.min(bounds.budget_month.unwrap_or(u64::MAX)) / MONEY_SHARE;
@@ -143,6 +146,10 @@ impl Purse {
     }
 
     pub(super) fn apply(&mut self, told: &MoneyGrant, at: u64) {
+        if told.day == 0 {
+            // Nothing was asked.
+            return;
+        }
         self.told = *told;
         if told.granted > 0 {
             self.granted_at = at;

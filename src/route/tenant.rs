@@ -57,7 +57,8 @@ impl Numbers {
         number
     }
 
-    /// The account of a key, with these bounds from now on. One that has none closes.
+    /// The account of a key, with these bounds from now on; `None`: it has never had any. One whose
+    /// bounds were taken away goes on counting, so that they do not begin anew when they come back.
     pub fn key_account(&mut self, id: &str, allowance: &Allowance) -> Option<Arc<Account>> {
         open(&mut self.keys, id, allowance, || {
             let account = account(self.pool.as_ref(), ("k", id), allowance);
@@ -125,13 +126,13 @@ fn open(
     allowance: &Allowance,
     open: impl FnOnce() -> Account,
 ) -> Option<Arc<Account>> {
-    if allowance.is_unbounded() {
-        accounts.remove(name);
-        return None;
-    }
     if let Some(known) = accounts.get(name) {
+        // Where the bounds were taken away it goes on counting: they may come back.
         known.allow(*allowance);
         return Some(Arc::clone(known));
+    }
+    if allowance.is_unbounded() {
+        return None;
     }
     let account = Arc::new(open());
     accounts.insert(name.into(), Arc::clone(&account));

@@ -118,7 +118,7 @@ end
 
 local function money(key)
   local of_day, of_month, want, least, owed, count = take(), take(), take(), take(), take(), take()
-  if of_day < 0 and of_month < 0 then
+  if of_day < 0 and of_month < 0 and owed == 0 and count == 0 then
     return 0, 0, 0, 0, 0
   end
   local had = redis.call('HMGET', key, 'day', 'on_day', 'month', 'in_month')

@@ -14,7 +14,7 @@ use crate::support::governed::{
 use crate::support::http::{self, chunk, post, request, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Step, then};
-use crate::support::stores::{Database, KINDS};
+use crate::support::stores::{Database, KINDS, Kind, Services};
 use crate::support::wait;
 use crate::support::wires::{chat, path, start_up, told, whole};
 
@@ -37,6 +37,35 @@ fn set(gateway: &Gateway, name: &str, rules: Value) {
     let target = format!("/api/tenants/{name}");
     let answer = api(gateway, "PUT", &target, &rules.to_string());
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// 11 cents are spent while there is a budget, 11 more while there is none.
+#[test]
+fn a_budget_that_is_taken_away_and_set_again_does_not_begin_anew() {
+    let database = Database::new(Kind::Sqlite);
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    let redis = Services::start("redis", &[]);
+    for shared in [None, Some(&redis.url)] {
+        let mut setup = priced(&database, &provider, "one");
+        if let Some(url) = shared {
+            setup = setup
+                .limit("shared", format!("\"{url}\""))
+                .limit("shared_down", "\"closed\"");
+        }
+        let gateway = setup.start();
+        let tenant = if shared.is_some() { "red" } else { "blue" };
+        let (secret, _) = made(&gateway, json!({"tenant": tenant}));
+        let budget = json!({"budget_day": "0.60", "budget_month": "0.60"});
+        set(&gateway, tenant, budget.clone());
+        assert_eq!(status(&gateway, &secret), 200, "{tenant}");
+        set(&gateway, tenant, json!({}));
+        assert_eq!(status(&gateway, &secret), 200, "{tenant}");
+        set(&gateway, tenant, budget);
+        // 22 of 60 cents are spent, and a request reserves some 35.
+        assert_eq!(status(&gateway, &secret), 200, "{tenant}");
+        let refused = told(WIRE, &ask(&gateway, &secret));
+        assert_eq!(refused.code.as_deref(), Some("insufficient_quota"));
+    }
 }
 
 #[test]
