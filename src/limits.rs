@@ -189,6 +189,9 @@ pub const USAGE_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub const USAGE_FLUSH_MS: u64 = 200;
 /// The usage journal, all segments together.
 pub const USAGE_JOURNAL_BYTES_MAX: u64 = 256 * MIB as u64;
+/// Tokens of one answer, and its searches, beyond which a provider's figures are not believed. The largest
+/// context window that is known has ten million tokens.
+pub const USAGE_FIGURE_MAX: u64 = 20_000_000;
 /// Requests of one account that wait for a lease of limits that replicas share.
 pub const SHARED_WAITERS_MAX: usize = 1024;
 /// Longest wait of a request for such a lease.

@@ -33,6 +33,22 @@ impl Usage {
         parts.into_iter().flatten().fold(0, u64::saturating_add)
     }
 
+    /// The largest of the counts, or all input together.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        let each = [
+            Some(self.input_total()),
+            self.cache_write_hour,
+            self.output,
+            self.reasoning,
+            self.audio_input,
+            self.audio_output,
+            self.web_searches,
+            self.web_fetches,
+        ];
+        each.into_iter().flatten().max().unwrap_or(0)
+    }
+
     /// Whether the provider named any count.
     #[must_use]
     pub fn is_known(&self) -> bool {

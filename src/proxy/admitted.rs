@@ -5,6 +5,7 @@
 use crate::chat::usage::Usage;
 use crate::govern::account::{Amount, Hold, Now};
 use crate::govern::price::Price;
+use crate::limits::USAGE_FIGURE_MAX;
 use crate::net::clock::Instant;
 use crate::proxy::dates::Dates;
 use crate::telemetry::exchange::{Exchange, Outcome};
@@ -88,6 +89,14 @@ impl Admission {
 fn is_final(exchange: &Exchange) -> bool {
     let is_over = exchange.outcome == Outcome::Complete || exchange.stop.is_some();
     exchange.usage.output.is_some() && is_over
+}
+
+/// Takes a provider's figures for unknown that no model can reach: they would use up a budget for good.
+pub fn reject_usage(exchange: &mut Exchange) {
+    if exchange.usage.largest() > USAGE_FIGURE_MAX {
+        exchange.usage = Usage::default();
+        exchange.usage_rejected = true;
+    }
 }
 
 /// The cost of an exchange by its provider's own figures, where they are all there.

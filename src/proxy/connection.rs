@@ -131,6 +131,7 @@ async fn run_guarded(
     let ended = clock::now();
     record.ended_at = ended.as_nanos();
     let price = record.price.and_then(|it| worker.plan.prices.get(it));
+    admitted::reject_usage(&mut record);
     admitted::set_cost(&mut record, price);
     if let Some(admission) = client.admission.take() {
         let now = admitted::at(ended, &worker.dates);

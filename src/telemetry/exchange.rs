@@ -154,6 +154,8 @@ pub struct Exchange {
     pub deltas: u64,
     /// Token counts as the provider gave them.
     pub usage: Usage,
+    /// The provider gave counts that no model can reach; they are left out of `usage`.
+    pub usage_rejected: bool,
     /// The number of the price of the target that was asked last, in the plan's prices.
     pub price: Option<usize>,
     /// Nano-dollars that it cost, where that is known.

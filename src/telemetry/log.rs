@@ -72,6 +72,9 @@ pub fn line<'p>(
     count(out, ",\"events\":", exchange.events);
     count(out, ",\"deltas\":", exchange.deltas);
     usage(out, exchange);
+    if exchange.usage_rejected {
+        out.extend_from_slice(b",\"usage_rejected\":true");
+    }
     if let Some(nanos) = exchange.cost_nanos {
         count(out, ",\"cost_nanos\":", nanos);
     }

@@ -51,6 +51,7 @@ fn readme_names_every_member_of_a_log_line() {
         losses: Some("a".to_owned()),
         early_head: true,
         refused: vec!["a"],
+        usage_rejected: true,
         cost_nanos: Some(1),
         cost_estimated: true,
         stop: Some(ringway::chat::usage::StopReason::EndTurn),

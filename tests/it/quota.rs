@@ -245,6 +245,33 @@ fn ni17_reasoning_that_a_provider_counts_apart_is_charged_once() {
     });
 }
 
+/// The bound, and one past it; what no model can reach.
+#[test]
+fn figures_beyond_any_context_window_are_marked_and_charged_as_unknown() {
+    each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
+        for (figure, is_believed) in [
+            ("19999998", true),
+            ("20000001", false),
+            ("9223372036854775808", false),
+        ] {
+            let body = whole(upstream)
+                .replace("_tokens\":9", &format!("_tokens\":{figure}"))
+                .replace("total_tokens\":11", "total_tokens\":0");
+            assert!(body.contains(figure), "{body}");
+            let provider = Provider::answering(json(body));
+            let bounds = "budget_day = 1000\n";
+            let gateway = bounded(driver, upstream, &provider, bounds).start();
+            assert_eq!(ask(&gateway, client, "k").status, 200);
+            let line = gateway.only_line();
+            assert_eq!(line["usage_rejected"] == true, !is_believed, "{line}");
+            assert_eq!(line["cost_estimated"] == true, !is_believed, "{line}");
+            assert_eq!(line["usage"]["input"].is_u64(), is_believed, "{line}");
+            let status = ask(&gateway, client, "k").status;
+            assert_eq!(status == 200, !is_believed, "{figure}: {line}");
+        }
+    });
+}
+
 #[test]
 fn a_place_among_the_running_is_held_until_the_answers_end_or_the_clients() {
     each(|driver| {
