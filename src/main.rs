@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             let colour = io::stdout().is_terminal();
             check::run(
                 &args,
-                &variable,
+                (&variable, clock::unix_millis()),
                 colour,
                 &mut io::stdout(),
                 &mut io::stderr(),
@@ -78,7 +78,7 @@ fn shown(answer: &clap::Error) -> ExitCode {
 }
 
 fn serve(args: &ServeArgs) -> io::Result<Exit> {
-    let compiled = match prepare::prepare(args, &variable) {
+    let compiled = match prepare::prepare(args, &variable, clock::unix_millis()) {
         Ok(compiled) => compiled,
         Err(faults) => {
             writeln!(io::stderr(), "{faults}")?;

@@ -6,18 +6,55 @@ use crate::config::fault::{At, Faults};
 use crate::config::load::{Loaded, load, load_environment};
 use crate::config::read::{DRIVERS, admin, listen};
 use crate::config::schema::{Roots as SaidRoots, Server};
+use crate::config::store_place::StorePlace;
+use crate::govern::date;
 use crate::net::tls::{ClientTls, Roots, ServerTls};
 use crate::route::compile::{Compiled, compile};
+use crate::store::postgres;
 
-/// The plan that `serve` runs on, or all that is wrong.
-pub fn prepare(args: &ServeArgs, env: Lookup<'_>) -> Result<Compiled, Faults> {
+/// The plan that `serve` runs on, or all that is wrong. `now_ms` is Unix time.
+pub fn prepare(args: &ServeArgs, env: Lookup<'_>, now_ms: u64) -> Result<Compiled, Faults> {
+    compile(read(args, env, now_ms))
+}
+
+/// What that plan is made of.
+#[must_use]
+pub fn read(args: &ServeArgs, env: Lookup<'_>, now_ms: u64) -> Loaded {
     let mut loaded = match &args.config {
         Some(path) => load(path, env),
         None => load_environment(env),
     };
     overrule(&mut loaded.config.server, args, &mut loaded.faults);
     check_certificates(&mut loaded);
-    compile(loaded)
+    check_store(&mut loaded);
+    warn_of_expired(&mut loaded, now_ms);
+    loaded
+}
+
+/// Holds a store's URL against what the driver reads; until here only its form was.
+fn check_store(loaded: &mut Loaded) {
+    if let (Some(said), Some(material)) = (&loaded.config.store, &loaded.material.store)
+        && let StorePlace::Postgres { url, .. } = &material.place
+        && let Err(error) = postgres::check_url(url.expose())
+    {
+        loaded.faults.push(&said.place, error.text);
+    }
+}
+
+/// A key that has expired stays refused, and its line says otherwise. It is no fault: a start may not
+/// depend on the day.
+fn warn_of_expired(loaded: &mut Loaded, now_ms: u64) {
+    for said in loaded
+        .config
+        .keys
+        .iter()
+        .filter_map(|key| key.expires.as_ref())
+    {
+        if date::parse(&said.value).is_some_and(|end| end <= now_ms) {
+            let text = "the key has expired and is refused; take it out, or say a later day";
+            loaded.faults.warn(&said.place, text);
+        }
+    }
 }
 
 /// Holds certificates and keys against what TLS takes; until here they were only text.
@@ -93,7 +130,7 @@ mod tests {
             open: true,
             ..ServeArgs::default()
         };
-        let server = prepare(&args, &no_env).unwrap().plan.server;
+        let server = prepare(&args, &no_env, 0).unwrap().plan.server;
         assert_eq!(server.listen.len(), 2);
         assert_eq!(server.listen[1], ListenAddress::Unix("/s".into()));
         assert_eq!(server.admin, None);
@@ -121,7 +158,7 @@ mod tests {
             config: Some(folder.path().join("r.toml")),
             ..ServeArgs::default()
         };
-        let faults = prepare(&args, &no_env).unwrap_err().lines();
+        let faults = prepare(&args, &no_env, 0).unwrap_err().lines();
         assert_eq!(faults.len(), 2, "{faults:?}");
         let key = ":3: server.tls_key: the private key cannot be used with the certificate";
         assert!(faults[0].ends_with(key), "{faults:?}");
@@ -131,7 +168,14 @@ mod tests {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         write("cert.pem", &made.cert.pem());
         write("key.pem", &made.signing_key.serialize_pem());
-        assert!(prepare(&args, &no_env).unwrap().plan.server.tls.is_some());
+        assert!(
+            prepare(&args, &no_env, 0)
+                .unwrap()
+                .plan
+                .server
+                .tls
+                .is_some()
+        );
     }
 
     #[test]
@@ -141,7 +185,7 @@ mod tests {
             admin: Some("0.0.0.0:2".to_owned()),
             ..ServeArgs::default()
         };
-        let faults = prepare(&args, &no_env).unwrap_err().lines();
+        let faults = prepare(&args, &no_env, 0).unwrap_err().lines();
         let starts: Vec<&str> = faults
             .iter()
             .map(|line| line.split_once(':').unwrap().0)

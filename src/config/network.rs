@@ -41,6 +41,14 @@ impl Network {
             let (start, bits) = (network.address, network.bits);
             return Err(format!("the network of {address}/{bits} is {start}/{bits}"));
         }
+        if let (IpAddr::V6(v6), Some(bits)) = (address, bits.checked_sub(96))
+            && let Some(v4) = v6.to_ipv4_mapped()
+        {
+            return Err(format!(
+                "IPv4 addresses are told from IPv6 ones here, in whichever form they come; say \
+                 {v4}/{bits}"
+            ));
+        }
         Ok(network)
     }
 
@@ -113,7 +121,14 @@ mod tests {
         }
         let slip = Network::parse("10.1.2.3/8").unwrap_err();
         assert_eq!(slip, "the network of 10.1.2.3/8 is 10.0.0.0/8");
-        let mapped = Network::parse("::ffff:10.0.0.0/104").unwrap();
-        assert!(!mapped.holds("10.0.0.1".parse().unwrap()));
+        for (mapped, cure) in [
+            ("::ffff:10.0.0.0/104", "say 10.0.0.0/8"),
+            ("::ffff:0:0/96", "say 0.0.0.0/0"),
+            ("::ffff:10.1.2.3", "say 10.1.2.3/32"),
+        ] {
+            let fault = Network::parse(mapped).unwrap_err();
+            assert!(fault.ends_with(cure), "{mapped}: {fault}");
+        }
+        assert!(Network::parse("::fffe:0:0/95").is_ok());
     }
 }

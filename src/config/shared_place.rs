@@ -91,9 +91,10 @@ fn tcp(rest: &str, tls: bool) -> Result<(SharedAddress, u32), &'static str> {
         },
     };
     let port = match port {
-        Some(port) => port
-            .parse()
-            .map_err(|_| "expected a port behind the host")?,
+        Some(port) => match port.parse() {
+            Ok(0) | Err(_) => return Err("expected a port from 1 to 65535 behind the host"),
+            Ok(port) => port,
+        },
         None => PORT,
     };
     if host.is_empty() || host.contains(['?', '#', ' ']) {
@@ -177,6 +178,7 @@ mod tests {
             "redis://",
             "redis://a:port",
             "redis://a:70000",
+            "redis://a:0",
             "redis://a/x",
             "redis://a/-1",
             "redis://me@a",

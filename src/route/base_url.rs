@@ -7,6 +7,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::fault::shown;
+use crate::config::network::Network;
 use crate::config::schema::ListenAddress;
 use crate::route::upstream::{Endpoint, Scheme};
 use crate::wire::kind::Wire;
@@ -53,6 +54,13 @@ pub fn is_local(endpoint: &Endpoint) -> bool {
     let is_v4 = host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
     let is_v6 = host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback());
     is_v4 || is_v6 || host == "localhost"
+}
+
+/// Whether the host is an address, and in none of the networks.
+#[must_use]
+pub fn is_outside(endpoint: &Endpoint, networks: &[Network]) -> bool {
+    let address = endpoint.host.parse::<IpAddr>();
+    address.is_ok_and(|address| !networks.iter().any(|network| network.holds(address)))
 }
 
 /// Whether it is an address of this host that is listened on; names but `localhost` are not resolved.

@@ -24,6 +24,7 @@ use crate::route::compile_key;
 use crate::route::compile_policy::{Known, all_facts};
 use crate::route::compile_provider::{self, is_token};
 use crate::route::compile_target::{self, Names, Places, check_id, number};
+use crate::route::consistency;
 use crate::route::custody::{self, Custody};
 use crate::route::facts::table_of;
 use crate::route::glob::Glob;
@@ -68,6 +69,15 @@ pub fn compile(loaded: Loaded) -> Result<Compiled, Faults> {
 
 /// The plan as far as it goes; good only if no fault was added.
 fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
+    let parts = consistency::Said::of(&config);
+    let plan = plan_of(config, material, faults);
+    if faults.is_empty() {
+        consistency::check(&parts, &plan, faults);
+    }
+    plan
+}
+
+fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let Config {
         server: said,
         providers,

@@ -1,6 +1,6 @@
 //! Tenants and client keys of the configuration: every fault collected.
 
-use crate::config::fault::{At, Faults, shown};
+use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as SaidTenant};
 use crate::govern::allowance::Allowance;
 use crate::govern::date;
@@ -66,6 +66,7 @@ pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<K
         let tiers = key.tiers.map(|said| known.checked_tiers(said, faults));
         let residency = key.residency.map(|said| known.residency(said, faults));
         let allowance = allowance(key.allowance, faults);
+        check_relay(key.relay.as_deref().unwrap_or_default(), faults);
         let Some(sha256) = key.sha256 else { continue };
         let digest = sha256.value;
         if keys.iter().any(|known| known.digest == digest) {
@@ -124,6 +125,63 @@ fn check_tenant(name: &At<String>, faults: &mut Faults) {
         faults.push(&name.place, fault.text);
     }
 }
+
+/// A word that no path is called by is a fault; one that this program does not know may be a provider's
+/// own.
+fn check_relay(words: &[At<String>], faults: &mut Faults) {
+    let is_name = |text: &str| {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+        !text.is_empty() && text.bytes().all(fits)
+    };
+    for said in words {
+        let word = said.value.as_str();
+        if word == "*" || RELAY_NAMES.contains(&word) {
+            continue;
+        }
+        if !is_name(word) {
+            let text = format!(
+                "expected `*` or the first segment of a path behind /v1, such as files or batches, in \
+                 small letters, found `{}`",
+                shown(word)
+            );
+            faults.push(&said.place, text);
+            continue;
+        }
+        let hint = nearest(word, RELAY_NAMES).map_or_else(
+            || "; right if a provider has a path of that name".to_owned(),
+            |name| format!("; did you mean `{name}`?"),
+        );
+        let text = format!("no endpoint with state is known by the name `{word}`{hint}");
+        faults.warn(&said.place, text);
+    }
+}
+
+/// What is known of the names that `relay` lists.
+const RELAY_NAMES: [&str; 23] = [
+    "assistants",
+    "audio",
+    "batches",
+    "chat_completions",
+    "chatkit",
+    "containers",
+    "conversations",
+    "evals",
+    "files",
+    "fine_tuning",
+    "images",
+    "memory_stores",
+    "models",
+    "organization",
+    "organizations",
+    "projects",
+    "realtime",
+    "responses",
+    "skills",
+    "threads",
+    "uploads",
+    "vector_stores",
+    "videos",
+];
 
 fn expiry(said: &At<String>, faults: &mut Faults) -> Option<u64> {
     let read = date::parse(&said.value);

@@ -41,6 +41,7 @@ pub fn compile(
     let endpoint = endpoint(&said, kind, listen, faults);
     if let Some(endpoint) = &endpoint {
         warn_of_clear_text(&said, endpoint, &material.credential, faults);
+        check_networks(&said, endpoint, faults);
     }
     let auth = auth(said.auth.as_ref(), kind, faults);
     let dialect = dialect(&said.dialect, kind, faults);
@@ -185,6 +186,20 @@ fn warn_of_clear_text(
         );
     }
 }
+
+/// An address in the URL itself is known before any name is looked up.
+fn check_networks(said: &Said, endpoint: &Endpoint, faults: &mut Faults) {
+    let place = said.base_url.as_ref().map_or(&said.place, |url| &url.place);
+    if let Some(networks) = &said.stated.networks
+        && base_url::is_outside(endpoint, networks)
+    {
+        faults.push(place, OUTSIDE);
+    }
+}
+
+/// Why an address is no good for what is stated of its networks.
+pub(crate) const OUTSIDE: &str = "the address lies outside the `networks` that are stated, so that every \
+                                  request fails; mend the one or the other";
 
 fn auth(said: Option<&At<String>>, kind: &Kind, faults: &mut Faults) -> AuthForm {
     let Some(said) = said else {

@@ -52,6 +52,34 @@ impl Glob {
         true
     }
 
+    /// Whether some text fits both patterns.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        let (left, right) = (self.pattern(), other.pattern());
+        let (left, right) = (left.as_bytes(), right.as_bytes());
+        // `below[j]`: whether what is left of one pattern and `right[j..]` have a text in common.
+        let mut below: Vec<bool> = Vec::new();
+        for i in (0..=left.len()).rev() {
+            let mut row = vec![false; right.len() + 1];
+            for j in (0..=right.len()).rev() {
+                let less_left = below.get(j).copied().unwrap_or(false);
+                let less_right = row.get(j + 1).copied().unwrap_or(false);
+                let less_both = below.get(j + 1).copied().unwrap_or(false);
+                let meets = match (left.get(i), right.get(j)) {
+                    (None, None) => true,
+                    (Some(b'*'), _) | (_, Some(b'*')) => less_left || less_right,
+                    (Some(one), Some(other)) => one == other && less_both,
+                    (None, Some(_)) | (Some(_), None) => false,
+                };
+                if let Some(slot) = row.get_mut(j) {
+                    *slot = meets;
+                }
+            }
+            below = row;
+        }
+        below.first().copied().unwrap_or(false)
+    }
+
     /// The one text that fits, where there is no star.
     #[must_use]
     pub fn literal(&self) -> Option<&str> {
@@ -134,6 +162,29 @@ mod tests {
                 assert_eq!(glob.matches(&text), expected, "{pattern} {text}");
             }
         }
+    }
+
+    #[test]
+    fn patterns_meet_where_some_text_fits_both() {
+        let words = (0..=6_u32).flat_map(|length| (0..1_u32 << length).map(move |n| (length, n)));
+        let letter = |n: u32, at: u32| if n >> at & 1 == 0 { 'a' } else { 'b' };
+        let texts: Vec<String> = words
+            .map(|(length, n)| (0..length).map(|at| letter(n, at)).collect())
+            .collect();
+        let patterns = [
+            "", "*", "a", "b", "a*", "*a", "*b*", "a*b", "ab", "b*a*", "*ab*", "aab", "a*a",
+        ];
+        for one in patterns {
+            for other in patterns {
+                let (left, right) = (Glob::new(one), Glob::new(other));
+                let expected = texts
+                    .iter()
+                    .any(|text| left.matches(text) && right.matches(text));
+                assert_eq!(left.meets(&right), expected, "{one} {other}");
+            }
+        }
+        assert!(Glob::new("*/gpt-*").meets(&Glob::new("openai/*")));
+        assert!(!Glob::new("gtp-*").meets(&Glob::new("gpt-*")));
     }
 
     #[test]

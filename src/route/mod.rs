@@ -8,6 +8,7 @@ pub mod compile_key;
 pub(crate) mod compile_policy;
 pub mod compile_provider;
 pub(crate) mod compile_target;
+pub(crate) mod consistency;
 pub mod custody;
 pub mod facts;
 pub mod glob;

@@ -50,6 +50,14 @@ impl Prices {
         Some(self.own.len() + at)
     }
 
+    /// Whether any model of a provider could have a price.
+    #[must_use]
+    pub fn may_price(&self, provider: &Provider) -> bool {
+        let all = Glob::new(&format!("{}/*", provider.name));
+        let own = self.own.iter().any(|(ids, _)| ids.meets(&all));
+        own || self.builtin.iter().any(|(kind, ..)| *kind == provider.kind)
+    }
+
     /// A price by its number.
     #[must_use]
     pub fn get(&self, number: usize) -> Option<&Price> {

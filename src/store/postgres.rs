@@ -282,6 +282,14 @@ async fn answered<T>(
     said.map_err(|_| StoreError::down("the store did not answer in time"))?
 }
 
+/// Holds a URL against what the driver reads.
+///
+/// # Errors
+/// It cannot be read; the text shows nothing of it.
+pub fn check_url(url: &[u8]) -> Result<(), StoreError> {
+    config(url).map(|_| ())
+}
+
 fn config(url: &[u8]) -> Result<Config, StoreError> {
     let text = core::str::from_utf8(url).unwrap_or_default();
     // What is wrong with it may show a password.
