@@ -180,7 +180,8 @@ pub struct StoreArgs {
         help_heading = "Store"
     )]
     pub config: Option<PathBuf>,
-    /// The store itself, instead of a configuration: `sqlite:PATH` or `postgres://…`
+    /// The store itself, instead of a configuration: `sqlite:PATH` or `postgres://…`; one with a
+    /// password comes from the environment variable `RINGWAY_STORE_URL`
     #[arg(
         long,
         value_name = "URL",

@@ -31,9 +31,22 @@ pub struct Meant {
 /// # Errors
 /// None is meant, or the one that is cannot be made out; a line for each fault.
 pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
-    if let Some(url) = &args.store {
-        let place = StorePlace::parse(url, Path::new(""));
-        let place = place.map_err(|text| vec![format!("--store: {text}")])?;
+    let by_variable = || env(STORE_VARIABLE).filter(|url| !url.is_empty());
+    let (url, said_by) = match (&args.store, &args.config) {
+        (Some(url), _) => (Some(url.clone()), "--store"),
+        (None, None) => (by_variable(), STORE_VARIABLE),
+        (None, Some(_)) => (None, ""),
+    };
+    if args.store.is_some() && url.as_deref().is_some_and(StorePlace::has_password) {
+        let text = format!(
+            "--store: command lines are for all users of this host to read, and this one holds a \
+             password; put the URL into the environment variable {STORE_VARIABLE}, or use --config"
+        );
+        return Err(vec![text]);
+    }
+    if let Some(url) = url {
+        let place = StorePlace::parse(&url, Path::new(""));
+        let place = place.map_err(|text| vec![format!("{said_by}: {text}")])?;
         let material = StoreMaterial {
             place,
             snapshot: Path::new("").to_owned(),
@@ -46,8 +59,11 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
         });
     }
     let Some(path) = &args.config else {
-        let text = "say which store is meant: --config FILE, or --store URL";
-        return Err(vec![text.to_owned()]);
+        let text = format!(
+            "say which store is meant: --config FILE, --store URL, or {STORE_VARIABLE} for a URL with a \
+             password"
+        );
+        return Err(vec![text]);
     };
     let loaded = load(path, env);
     if let Some(material) = loaded.material.store {
@@ -64,6 +80,9 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
     ));
     Err(lines)
 }
+
+/// The environment variable that holds a store's URL.
+const STORE_VARIABLE: &str = "RINGWAY_STORE_URL";
 
 /// Says what is wrong, a line for each fault.
 ///

@@ -181,6 +181,34 @@ fn serve_of_a_broken_configuration_exits_with_2_before_it_starts() {
 }
 
 #[test]
+fn a_store_with_a_password_comes_by_variable_and_not_by_argument() {
+    for url in [
+        "postgres://me:s3cret@db.example/r",
+        "postgres://me@db.example/r?password=s3cret",
+    ] {
+        for command in [&["keys", "list"][..], &["tenants", "list"]] {
+            let arguments = [command, &["--store", url]].concat();
+            let (_, errors) = check(&arguments, 2);
+            assert!(errors.contains("RINGWAY_STORE_URL"), "{errors}");
+            assert!(!errors.contains("s3cret"), "{errors}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("r.db").display());
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+        let command = command.args(arguments).env_clear();
+        let output = command.env("RINGWAY_STORE_URL", &url).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["keys", "create", "--tenant", "blue", "--id", "one"]);
+    assert!(run(&["keys", "list"]).contains("one"));
+    let (out, _) = check(&["keys", "list", "--store", &url], 0);
+    assert!(out.contains("blue"), "{out}");
+}
+
+#[test]
 fn key_prints_key_and_digest_once_and_never_the_same_twice() {
     let (out, errors) = check(&["key", "--tenant", "blue"], 0);
     assert_eq!(errors, "");
