@@ -151,11 +151,12 @@ pub struct Counters {
 }
 
 /// What requests are refused for by what their key or tenant may use, as the log says it.
-pub const LIMITED: [&str; 5] = [
+pub const LIMITED: [&str; 6] = [
     "limit_requests",
     "limit_tokens",
     "limit_concurrent",
     "budget",
+    "limits_unknown",
     "unpriced",
 ];
 

@@ -15,7 +15,7 @@ use ringway::route::plan::Plan;
 use ringway::route::policy::{Policy, Rule};
 use ringway::route::target::{Resolution, Target};
 
-const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
+pub(crate) const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
 
 /// The first block of this kind below a heading.
 fn block<'t>(heading: &str, kind: &str) -> &'t str {

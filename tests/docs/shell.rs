@@ -10,6 +10,7 @@ use ringway::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 use ringway::telemetry::{log, scrape};
 use ringway::wire::kind::Wire;
 
+use crate::governance::GOVERNANCE;
 use crate::support::{README, code, codes, names, rows, sorted};
 
 #[test]
@@ -34,6 +35,24 @@ fn readme_names_every_metric_with_its_type() {
         .collect();
     let listed = sorted(listed.iter().map(String::as_str));
     assert_eq!(listed, sorted(typed));
+}
+
+#[test]
+fn reasons_of_refusals_are_those_that_are_counted() {
+    let heading = "## Limits and budgets";
+    let (_, below) = GOVERNANCE.split_once(&format!("\n{heading}\n")).unwrap();
+    let (_, below) = below.split_once("**What clients get.**").unwrap();
+    let below = format!("\n{heading}\n{}", below.split_once("\n\n").unwrap().1);
+    let listed = rows(&below, heading);
+    let listed = listed.iter().flat_map(|row| codes(row[0]));
+    let mut listed: Vec<&str> = listed.collect();
+    listed.sort_unstable();
+    listed.dedup();
+    let text = scrape::text(&Meter::default(), &scrape::Facts::default());
+    let label = "ringway_refused_total{reason=\"";
+    let printed = text.lines().filter_map(|line| line.strip_prefix(label));
+    let printed = printed.filter_map(|rest| rest.split('"').next());
+    assert_eq!(listed, sorted(printed));
 }
 
 #[test]

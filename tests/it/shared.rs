@@ -304,6 +304,8 @@ fn while_the_counters_are_away_closed_refuses_what_has_limits_and_says_so() {
             assert_eq!(gateway.client().ask(request("free")).status, 200);
             let lines = gateway.lines(2);
             assert!(lines.iter().any(|line| line["fault"] == "limits_unknown"));
+            let counted = gateway.metric("ringway_refused_total{reason=\"limits_unknown\"}");
+            assert!((counted - 1.0).abs() < 0.1, "{counted}");
             assert!(provider.requests().len() == 1, "nothing was sent");
         }
     });
