@@ -51,7 +51,9 @@ impl Resolver {
     }
 
     /// Resolves for ever. Runs on tokio; dropping it ends it.
-    pub async fn run(mut self) {
+    pub async fn run(&mut self) {
+        // Look-ups of a run before this one ended with it.
+        self.end(None);
         let mut running = JoinSet::new();
         loop {
             let at = now();

@@ -72,6 +72,19 @@ pub enum Listener {
     Unix(std::os::unix::net::UnixListener),
 }
 
+impl Listener {
+    /// The same listener under a second handle.
+    ///
+    /// # Errors
+    /// There are no handles left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(listener) => Self::Tcp(listener.try_clone()?),
+            Self::Unix(listener) => Self::Unix(listener.try_clone()?),
+        })
+    }
+}
+
 /// Takes the address: as those for clients are taken, but by one listener. The first value keeps
 /// the file of a Unix socket, and removes it at the end.
 ///
@@ -207,6 +220,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     }
     let facts = Facts {
         log_dropped: admin.progress.log_dropped(),
+        control_restarts: admin.progress.restarts(),
         usage: admin.usage.as_ref().map(|figures| figures.facts()),
         uptime_seconds: admin.started.elapsed().as_secs(),
         draining: admin.progress.phase() > Phase::Open,

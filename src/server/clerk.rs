@@ -24,7 +24,7 @@ pub struct Clerk {
 
 impl Clerk {
     /// Runs until nobody can ask any more.
-    pub async fn run(mut self) {
+    pub async fn run(&mut self) {
         while let Ok(asked) = self.questions.recv().await {
             let Ok(store) = self.governed.store() else {
                 continue;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use futures_channel::mpsc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::limits::Limits;
 use crate::net::resolve::Resolver;
@@ -24,6 +25,7 @@ use crate::server::lender::Lender;
 use crate::server::output::Notices;
 use crate::server::progress::Progress;
 use crate::server::retention::Retention;
+use crate::server::supervise::{Task, supervise};
 use crate::server::worker::{self, Ask};
 
 /// Why the process ends.
@@ -57,7 +59,7 @@ pub struct Control {
     pub notices: Notices,
     /// Drain times.
     pub limits: Limits,
-    /// Take TERM, INT and HUP: the process is ours.
+    /// Take TERM, INT, HUP and USR1: the process is ours.
     pub signals: bool,
 }
 
@@ -72,36 +74,31 @@ impl Control {
         listener: Option<(Listener, Admin)>,
     ) -> io::Result<Ended> {
         let signals = Signals::take(self.signals)?;
-        tokio::spawn(resolver.run());
-        if let Some(governor) = self.governor.take() {
-            tokio::spawn(governor.run());
-        }
-        if let Some(clerk) = self.clerk.take() {
-            tokio::spawn(clerk.run());
-        }
-        if let Some(retention) = self.retention.take() {
-            tokio::spawn(retention.run());
-        }
+        self.begin(Some(resolver));
+        let (governor, clerk) = (self.governor.take(), self.clerk.take());
+        self.begin(governor);
+        self.begin(clerk);
+        let (retention, drainer) = (self.retention.take(), self.drainer.take());
+        self.begin(retention);
+        self.begin(drainer);
         let over = Arc::new(Notify::new());
-        let lender = self.lender.take();
-        let lender = lender.map(|lender| tokio::spawn(lender.run(Arc::clone(&over))));
-        if let Some(drainer) = self.drainer.take() {
-            tokio::spawn(drainer.run());
-        }
-        if let Some((listener, admin)) = listener {
-            let notices = self.notices.clone();
-            tokio::spawn(async move {
-                if let Err(error) = admin::serve(listener, admin).await {
-                    notices.say(format!("admin listener ended: {error}"));
-                }
-            });
-        }
+        let lender = self.lender.take().map(|lender| Lending {
+            lender,
+            over: Arc::clone(&over),
+        });
+        let lender = self.begin(lender);
+        self.begin(listener.map(|(listener, admin)| Administration {
+            listener,
+            admin,
+            notices: self.notices.clone(),
+        }));
         let ended = loop {
             tokio::select! {
                 () = signals.end.notified() => break Ended::Stopped,
                 () = signals.hup.notified() => {
                     self.notices.say("reloading the configuration is not supported yet: HUP ignored");
                 }
+                () = signals.usr1.notified() => self.notices.reopen(),
                 () = self.progress.stop.notified() => break Ended::Stopped,
                 () = self.progress.worker_lost.notified() => break Ended::WorkerLost,
             }
@@ -119,6 +116,12 @@ impl Control {
             let _ = tokio::time::timeout(LEASES_GRACE, lender).await;
         }
         Ok(ended)
+    }
+
+    /// Starts a task that is kept running.
+    fn begin<T: Task>(&self, task: Option<T>) -> Option<JoinHandle<()>> {
+        let (notices, progress) = (self.notices.clone(), Arc::clone(&self.progress));
+        task.map(|task| tokio::spawn(supervise(task, notices, progress)))
     }
 
     async fn drain(&self) {
@@ -156,10 +159,90 @@ impl Control {
     }
 }
 
-/// TERM and INT end the process, HUP does not.
+impl Task for Resolver {
+    const NAME: &'static str = "resolving providers' names";
+
+    async fn run(&mut self) {
+        Self::run(self).await;
+    }
+}
+
+impl Task for Governor {
+    const NAME: &'static str = "following the store's keys";
+
+    async fn run(&mut self) {
+        Self::run(self).await;
+    }
+}
+
+impl Task for Clerk {
+    const NAME: &'static str = "answering questions for usage records";
+
+    async fn run(&mut self) {
+        Self::run(self).await;
+    }
+}
+
+impl Task for Retention {
+    const NAME: &'static str = "removing old usage records";
+
+    async fn run(&mut self) {
+        Self::run(self).await;
+    }
+}
+
+impl Task for Drainer {
+    const NAME: &'static str = "bringing usage records to the store";
+
+    async fn run(&mut self) {
+        Self::run(self).await;
+    }
+}
+
+/// Leases until the process ends.
+struct Lending {
+    lender: Lender,
+    over: Arc<Notify>,
+}
+
+impl Task for Lending {
+    const NAME: &'static str = "leasing shared limits";
+
+    async fn run(&mut self) {
+        self.lender.run(&self.over).await;
+    }
+}
+
+/// The admin listener, and what it serves.
+struct Administration {
+    listener: Listener,
+    admin: Admin,
+    notices: Notices,
+}
+
+impl Task for Administration {
+    const NAME: &'static str = "the admin listener";
+
+    async fn run(&mut self) {
+        loop {
+            let listener = self.listener.try_clone();
+            let served = match listener {
+                Ok(listener) => admin::serve(listener, self.admin.clone()).await,
+                Err(error) => Err(error),
+            };
+            let cause = served.map_or_else(|error| error.to_string(), |()| "no cause".to_owned());
+            self.notices
+                .say(format!("admin listener ended: {cause}; it begins again"));
+            tokio::time::sleep(ADMIN_RETRY).await;
+        }
+    }
+}
+
+/// TERM and INT end the process, USR1 opens the access log again, HUP does nothing.
 struct Signals {
     end: Notify,
     hup: Notify,
+    usr1: Notify,
 }
 
 impl Signals {
@@ -168,11 +251,13 @@ impl Signals {
         let signals = Arc::new(Self {
             end: Notify::new(),
             hup: Notify::new(),
+            usr1: Notify::new(),
         });
         if wanted {
             let mut term = signal(SignalKind::terminate())?;
             let mut int = signal(SignalKind::interrupt())?;
             let mut hup = signal(SignalKind::hangup())?;
+            let mut usr1 = signal(SignalKind::user_defined1())?;
             let heard = Arc::clone(&signals);
             tokio::spawn(async move {
                 loop {
@@ -180,6 +265,7 @@ impl Signals {
                         Some(()) = term.recv() => heard.end.notify_one(),
                         Some(()) = int.recv() => heard.end.notify_one(),
                         Some(()) = hup.recv() => heard.hup.notify_one(),
+                        Some(()) = usr1.recv() => heard.usr1.notify_one(),
                         else => return,
                     }
                 }
@@ -189,6 +275,8 @@ impl Signals {
     }
 }
 
+/// Between an end of the admin listener and its next beginning.
+const ADMIN_RETRY: Duration = Duration::from_secs(1);
 /// What giving leases back may take at the end.
 const LEASES_GRACE: Duration = Duration::from_secs(1);
 /// Between two looks at how many clients are left.

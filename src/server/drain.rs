@@ -72,7 +72,7 @@ impl Calls {
 
 impl Drainer {
     /// Runs for ever.
-    pub async fn run(mut self) {
+    pub async fn run(&mut self) {
         let mut is_failing = false;
         loop {
             // The governor says when it is away.

@@ -227,7 +227,7 @@ impl Governor {
     }
 
     /// Runs for ever.
-    pub async fn run(mut self) {
+    pub async fn run(&mut self) {
         loop {
             let store = lock(&self.shared.store).clone();
             let failed = match store {

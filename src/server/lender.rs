@@ -67,7 +67,7 @@ impl Lender {
     }
 
     /// Runs until `end`, and gives back then what no request holds.
-    pub async fn run(mut self, end: Arc<Notify>) {
+    pub async fn run(&mut self, end: &Notify) {
         loop {
             let begun = Instant::now();
             let opened = match self.first.take() {
@@ -75,7 +75,7 @@ impl Lender {
                 None => Shared::open(&self.material, &self.replica).await,
             };
             let failed = match opened {
-                Ok(shared) => self.found(shared, &end).await,
+                Ok(shared) => self.found(shared, end).await,
                 Err(error) => Err(error),
             };
             let Err(error) = failed else {

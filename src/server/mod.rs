@@ -21,4 +21,5 @@ pub mod output;
 pub mod progress;
 pub mod retention;
 pub mod run;
+pub mod supervise;
 pub mod worker;

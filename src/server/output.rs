@@ -7,7 +7,8 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -22,6 +23,7 @@ use crate::telemetry::ring::{Bell, Pace, QUIET, RingReceiver};
 pub struct Notices {
     sender: SyncSender<String>,
     dropped: Arc<AtomicU64>,
+    reopens: Arc<AtomicBool>,
     bell: Bell,
 }
 
@@ -38,6 +40,26 @@ impl Notices {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         self.bell.ring();
+    }
+
+    /// Has the access log opened by its name again, where it is a file: whoever has moved it away gets a
+    /// new one.
+    pub fn reopen(&self) {
+        self.reopens.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+
+    /// What is said comes to the receiver, and nowhere else.
+    #[cfg(test)]
+    pub fn to_a_test() -> (Self, Receiver<String>) {
+        let (sender, heard) = sync_channel(NOTICES_MAX);
+        let notices = Self {
+            sender,
+            dropped: Arc::default(),
+            reopens: Arc::default(),
+            bell: Bell::default(),
+        };
+        (notices, heard)
     }
 }
 
@@ -68,6 +90,12 @@ pub fn start(
     give_back: Option<fn(bool)>,
 ) -> io::Result<(Notices, Output)> {
     let writer = open(sink)?;
+    let path = match sink {
+        LogSink::File(path) => Some(path.clone()),
+        LogSink::Stdout | LogSink::Stderr | LogSink::Off => None,
+    };
+    let reopens = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&reopens);
     let (sender, notices) = sync_channel(NOTICES_MAX);
     let is_ended = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&is_ended);
@@ -75,13 +103,46 @@ pub fn start(
     let rung = bell.clone();
     let thread = thread::Builder::new()
         .name("ringway-output".to_owned())
-        .spawn(move || run(writer, (rings, &rung), &notices, &ended, &lost, give_back))?;
+        .spawn(move || {
+            let sink = Log {
+                sink: writer,
+                path,
+                reopens: asked,
+            };
+            run(sink, (rings, &rung), &notices, &ended, &lost, give_back);
+        })?;
     let notices = Notices {
         sender,
         dropped,
+        reopens,
         bell,
     };
     Ok((notices, Output { thread, is_ended }))
+}
+
+/// The access log.
+struct Log {
+    sink: Sink,
+    /// Its name, where it is a file.
+    path: Option<PathBuf>,
+    /// It is to be opened by its name again.
+    reopens: Arc<AtomicBool>,
+}
+
+impl Log {
+    /// Opens a file again if somebody has asked for it. Where it cannot be opened the old one goes on.
+    fn reopen(&mut self) {
+        if let Some(path) = &self.path
+            && self.reopens.swap(false, Ordering::AcqRel)
+        {
+            match open_file(path) {
+                Ok(file) => self.sink = Sink::File(file),
+                Err(error) => {
+                    let _ = writeln!(io::stderr(), "ringway: {error}; the old file goes on");
+                }
+            }
+        }
+    }
 }
 
 enum Sink {
@@ -101,12 +162,17 @@ fn open(sink: &LogSink) -> io::Result<Sink> {
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().create(true).append(true).open(path);
+    // The lines tell who asks for what, and when.
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(LOG_MODE)
+        .open(path);
     file.map_err(|error| io::Error::other(format!("server.log {}: {error}", path.display())))
 }
 
 fn run(
-    mut sink: Sink,
+    mut log: Log,
     (mut rings, bell): (Vec<RingReceiver>, &Bell),
     notices: &Receiver<String>,
     is_ended: &AtomicBool,
@@ -123,9 +189,10 @@ fn run(
                 dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
+        log.reopen();
         lines.clear();
         let taken = rings.iter_mut().map(|ring| ring.drain(&mut lines)).max();
-        if !lines.is_empty() && write(&mut sink, &lines).is_err() {
+        if !lines.is_empty() && write(&mut log.sink, &lines).is_err() {
             let count = memchr::memchr_iter(b'\n', &lines).count() as u64;
             dropped.fetch_add(count, Ordering::Relaxed);
         }
@@ -156,6 +223,8 @@ fn write(sink: &mut Sink, lines: &[u8]) -> io::Result<()> {
     }
 }
 
+/// The mode of an access log that is made here, less what the umask takes.
+const LOG_MODE: u32 = 0o640;
 /// Lines that are written together; what a burst makes of it is given back.
 const LINES_BYTES: usize = 64 * KIB;
 /// Between two looks at rings that are nearly empty.

@@ -12,6 +12,7 @@ use crate::proxy::drain::Phase;
 pub struct Progress {
     phase: AtomicU8,
     dropped: Arc<AtomicU64>,
+    restarts: AtomicU64,
     /// Somebody asks for the end.
     pub stop: Notify,
     /// A worker has ended though nobody asked.
@@ -25,6 +26,7 @@ impl Progress {
         Self {
             phase: AtomicU8::new(Phase::Open as u8),
             dropped,
+            restarts: AtomicU64::new(0),
             stop: Notify::new(),
             worker_lost: Notify::new(),
         }
@@ -43,6 +45,16 @@ impl Progress {
     /// Log lines that were lost.
     pub fn log_dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// How often tasks of the control thread were begun again.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// One was.
+    pub fn count_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The end has come this far.

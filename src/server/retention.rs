@@ -30,7 +30,7 @@ impl Retention {
     }
 
     /// Runs for ever.
-    pub async fn run(self) {
+    pub async fn run(&self) {
         loop {
             sleep(match self.forget().await {
                 Ok(true) => BREATH,

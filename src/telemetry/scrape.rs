@@ -21,6 +21,8 @@ pub struct Facts {
     pub drivers: Vec<&'static str>,
     /// Log lines dropped.
     pub log_dropped: u64,
+    /// Tasks of the control thread that ended by a panic and were begun again.
+    pub control_restarts: u64,
     /// Figures of the usage records, where they are kept.
     pub usage: Option<UsageFacts>,
     /// Version of the program.
@@ -118,6 +120,10 @@ fn process(out: &mut String, facts: &Facts) {
         "Seconds since start.",
     );
     line(out, "ringway_uptime_seconds", "", facts.uptime_seconds);
+    let name = "ringway_control_restarts_total";
+    let help = "Tasks of the control thread that were begun again after a panic.";
+    head(out, name, "counter", help);
+    line(out, name, "", facts.control_restarts);
     head(
         out,
         "ringway_draining",

@@ -287,6 +287,56 @@ fn p26_a_closed_log_reader_costs_lines_and_nothing_else() {
 }
 
 #[test]
+fn a_log_that_was_moved_away_is_opened_again_on_usr1_for_its_owner_and_group_alone() {
+    let provider = Provider::answering(json(whole(Wire::OpenAiChat)));
+    let folder = tempfile::tempdir().unwrap();
+    let (path, moved) = (folder.path().join("access.log"), folder.path().join("old"));
+    let name = format!("{:?}", path.display().to_string());
+    let config = log_config(&provider).replace("\"stdout\"", &name);
+    let mut program = Program::serve(&config);
+    let mut client = program.client();
+    let mut ask = || {
+        let body = chat(Wire::OpenAiChat, MODEL, false);
+        let answer = client.ask(post("/v1/chat/completions", "", body));
+        assert_eq!(answer.status, 200);
+    };
+    let lines_of = |path: &std::path::Path| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().count()
+    };
+    let mode = |path: &std::path::Path| {
+        let metadata = std::fs::metadata(path).unwrap();
+        std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777
+    };
+    ask();
+    wait::until("a line", || (lines_of(&path) == 1).then_some(()));
+    assert_eq!(mode(&path) & !0o640, 0, "{:o}", mode(&path));
+    std::fs::rename(&path, &moved).unwrap();
+    ask();
+    wait::until("a line of the old file", || {
+        (lines_of(&moved) == 2).then_some(())
+    });
+    program.signal("USR1");
+    wait::until("another file", || path.exists().then_some(()));
+    assert_eq!(mode(&path) & !0o640, 0, "{:o}", mode(&path));
+    ask();
+    wait::until("a line of the new file", || {
+        (lines_of(&path) == 1).then_some(())
+    });
+    assert_eq!(lines_of(&moved), 2);
+    // Where none can be made, the old one goes on.
+    std::fs::rename(&path, &moved).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    program.signal("USR1");
+    ask();
+    wait::until("a line of the old file", || {
+        (lines_of(&moved) == 2).then_some(())
+    });
+    program.signal("TERM");
+    assert_eq!(program.exit().code(), Some(0));
+}
+
+#[test]
 fn p26_a_full_disk_costs_lines_and_nothing_else() {
     let provider = Provider::answering(json(whole(Wire::OpenAiChat)));
     let config = log_config(&provider).replace("\"stdout\"", "\"/dev/full\"");

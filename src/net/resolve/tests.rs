@@ -42,8 +42,9 @@ fn control_thread(endpoints: Vec<Arc<Endpoint>>) -> tokio::sync::oneshot::Sender
             .build()
             .expect("builds");
         runtime.block_on(async {
+            let mut resolver = Resolver::new(endpoints);
             tokio::select! {
-                () = Resolver::new(endpoints).run() => {}
+                () = resolver.run() => {}
                 _ = ended => {}
             }
         });
