@@ -87,7 +87,12 @@ impl<'f> Fields<'f> {
 
     /// An amount: a string, or a whole number as its digits.
     pub fn amount(&mut self, name: &'static str) -> Option<At<String>> {
-        let (mut node, place) = self.take(name)?;
+        let (node, place) = self.take(name)?;
+        self.amount_of(node, place)
+    }
+
+    /// The amount of a node that stands at `place`.
+    pub fn amount_of(&mut self, mut node: Node, place: Place) -> Option<At<String>> {
         if let Value::Whole(number) = node.value {
             node.value = Value::Text(number.to_string());
         }

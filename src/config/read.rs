@@ -33,6 +33,7 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     let keys = fields.tables("key");
     config.model_facts = model_facts(&mut fields);
     let prices = fields.open_table("prices").unwrap_or_default();
+    config.request_prices = read_price::requests(&mut fields);
     let budgets_node = fields.node("budgets");
     let limits_node = fields.node("limits");
     let usage_node = fields.node("usage");

@@ -1,4 +1,4 @@
-//! `[prices]` and `[budgets]`: names, types and ranges.
+//! `[prices]`, `[request_prices]` and `[budgets]`: names, types and ranges.
 
 use crate::config::fault::{At, Faults};
 use crate::config::fields::Fields;
@@ -26,6 +26,16 @@ pub fn price(ids: At<String>, node: Node, faults: &mut Faults) -> Option<Price> 
     };
     fields.finish();
     Some(price)
+}
+
+/// Reads `[request_prices]`: dollars for a request, by patterns over paths.
+pub fn requests(fields: &mut Fields<'_>) -> Vec<(At<String>, At<String>)> {
+    let rows = fields.open_table("request_prices").unwrap_or_default();
+    let rows = rows.into_iter().filter_map(|(paths, node)| {
+        let amount = fields.amount_of(node, paths.place.clone())?;
+        Some((paths, amount))
+    });
+    rows.collect()
 }
 
 /// Reads `[budgets]`.

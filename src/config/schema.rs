@@ -29,6 +29,8 @@ pub struct Config {
     pub model_facts: Vec<ModelFacts>,
     /// `[prices]`, in order.
     pub prices: Vec<Price>,
+    /// `[request_prices]`, in order: patterns over paths, and dollars as written.
+    pub request_prices: Vec<(At<String>, At<String>)>,
     /// `[budgets]`
     pub budgets: Budgets,
     /// `[limits]`

@@ -14,6 +14,7 @@ use crate::govern::account::leased::{Judged, Tickets, admit_alone, poll_admit};
 use crate::govern::account::{
     Accounts, Amount, Bound, Now, Refused as Over, Standings, Whose, admit,
 };
+use crate::govern::estimate::input_tokens;
 use crate::govern::money;
 use crate::govern::price::Asks;
 use crate::limits::SHARED_WAIT_MS;
@@ -24,6 +25,7 @@ use crate::proxy::admitted::{self, Admission};
 use crate::proxy::choice::Asked;
 use crate::proxy::client::Client;
 use crate::proxy::expected::{Expected, asks};
+use crate::proxy::metered;
 use crate::proxy::own_limits::{self, OwnLimits};
 use crate::proxy::prepare::Purpose;
 use crate::proxy::reply::{Refused, Voice};
@@ -86,7 +88,7 @@ pub async fn asked<'l>(
             let asked = (inbound.body(), peek, targets);
             chat(client, (worker, at), key, asked, voice, lines).await
         }
-        Purpose::Count => request(client, (worker, at), (key, false), voice, lines).await,
+        Purpose::Count => request(client, (worker, at), (key, Cost::Nothing), voice, lines).await,
     }
 }
 
@@ -108,24 +110,121 @@ async fn chat<'l>(
     ask(client, (worker, at), (key, need), voice, lines).await
 }
 
-/// Asks likewise for a request whose tokens and cost nobody sees; one that `may_cost` is not for a
-/// budget. It was read at `at`.
+/// What a request costs whose tokens nobody can tell before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Nothing.
+    Nothing,
+    /// So many nano-dollars.
+    Known(u64),
+    /// Nobody knows: it is not for a budget.
+    Unknown,
+}
+
+impl Cost {
+    /// What a request to a path costs, by what is configured for it.
+    #[must_use]
+    pub fn of_path(nanos: Option<u64>) -> Self {
+        nanos.map_or(Self::Unknown, Self::Known)
+    }
+
+    /// Nano-dollars to reserve for a key.
+    fn reserved(self, worker: &Worker, key: &ClientKey) -> Result<u64, Denied> {
+        match self {
+            Self::Nothing => Ok(0),
+            Self::Known(nanos) => Ok(nanos),
+            Self::Unknown if !key.has_budget() => Ok(0),
+            Self::Unknown if worker.plan.budgets.unpriced == Unpriced::Allow => Ok(0),
+            Self::Unknown => {
+                let message = "this key has a budget, and what this endpoint costs is not known; \
+                               ask for its price in `[request_prices]`, or one of its model in \
+                               `[prices]`, for `unpriced = \"allow\"`, or for a key without a \
+                               budget";
+                Err(unpriced(message))
+            }
+        }
+    }
+}
+
+/// Asks likewise for a request whose tokens nobody can tell before. It was read at `at`.
 pub async fn request<'l>(
     client: &mut Client<'_>,
     (worker, at): (&Worker, Instant),
-    (key, may_cost): (Option<&ClientKey>, bool),
+    (key, cost): (Option<&ClientKey>, Cost),
     voice: &Voice<'l>,
     lines: &'l mut Vec<u8>,
 ) -> (Voice<'l>, Result<(), Denied>) {
     let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
         return (*voice, Ok(()));
     };
-    if may_cost && key.has_budget() && worker.plan.budgets.unpriced == Unpriced::Refuse {
-        let message = "this key has a budget, and what this endpoint costs is not known; ask for \
-                       `unpriced = \"allow\"`, or for a key without a budget";
-        return (*voice, Err(unpriced(message)));
+    let need = match cost.reserved(worker, key) {
+        Ok(cost) => Need {
+            cost,
+            ..Need::default()
+        },
+        Err(denied) => return (*voice, Err(denied)),
+    };
+    ask(client, (worker, at), (key, need), voice, lines).await
+}
+
+/// A relayed request whose answer will tell its tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Relayed<'r> {
+    /// What was read of its body; nothing of one that goes through as it comes.
+    pub body: &'r [u8],
+    /// The length of such a one, as far as it is declared.
+    pub length: u64,
+    /// The endpoint gives text back.
+    pub has_output: bool,
+    /// The price of the target's model.
+    pub price: Option<usize>,
+    /// Tokens that this model gives at most at a time.
+    pub output_max: Option<u32>,
+    /// What a request to the path costs, where the model has no price.
+    pub cost: Cost,
+}
+
+/// Asks likewise for such a request; it was read at `at`.
+pub async fn relayed<'l>(
+    client: &mut Client<'_>,
+    (worker, at): (&Worker, Instant),
+    (key, asked): (Option<&ClientKey>, Relayed<'_>),
+    voice: &Voice<'l>,
+    lines: &'l mut Vec<u8>,
+) -> (Voice<'l>, Result<(), Denied>) {
+    let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
+        return (*voice, Ok(()));
+    };
+    match need_of_relayed(worker, key, asked) {
+        Ok(need) => ask(client, (worker, at), (key, need), voice, lines).await,
+        Err(denied) => (*voice, Err(denied)),
     }
-    ask(client, (worker, at), (key, Need::default()), voice, lines).await
+}
+
+fn need_of_relayed(worker: &Worker, key: &ClientKey, asked: Relayed<'_>) -> Result<Need, Denied> {
+    let mut need = Need::default();
+    if !key.counts_tokens() && !key.has_budget() {
+        return Ok(need);
+    }
+    let plan = &worker.plan;
+    let input = match asked.body {
+        [] => asked.length.div_ceil(BYTES_PER_TOKEN),
+        body => input_tokens(body),
+    };
+    let expected = Expected::relayed(plan, input, metered::asked(asked.body));
+    need.input = expected.input;
+    if asked.has_output {
+        need.output = expected.output(asked.output_max);
+    }
+    let price = asked.price.and_then(|number| plan.prices.get(number));
+    need.cost = match price {
+        Some(price) if key.has_budget() => {
+            price.cost_at_most(need.input, need.output, asks(asked.body))
+        }
+        Some(_) => 0,
+        None => asked.cost.reserved(worker, key)?,
+    };
+    Ok(need)
 }
 
 /// What a chat may use, by estimate and by what its key has bounds for.
@@ -314,6 +413,8 @@ fn message(over: &Over, amount: Amount) -> String {
     }
 }
 
+/// Of a body that is not looked into.
+const BYTES_PER_TOKEN: u64 = 4;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// What the lines of all rates take.
 const RATES_BYTES: usize = 512;

@@ -8,7 +8,7 @@ use crate::govern::price::Price;
 use crate::limits::USAGE_FIGURE_MAX;
 use crate::net::clock::Instant;
 use crate::proxy::dates::Dates;
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::{Exchange, Operation, Outcome};
 
 /// What a request that was let in has reserved.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Admission {
             return;
         };
         let mut cost = exchange.cost_nanos;
-        if is_estimate {
+        if is_estimate && exchange.request_cost.is_none() {
             cost = price.and_then(|price| price.cost(&usage));
             if self.input > 0 {
                 exchange.cost_nanos = cost;
@@ -58,11 +58,7 @@ impl Admission {
 
     /// What was used, and whether any of it is an estimate; `None`: nothing that is charged.
     fn used(&self, exchange: &Exchange) -> Option<(Usage, bool)> {
-        let was_sent = exchange.sent_at > 0;
-        // Behind an early head nothing is refused any more: what brought no event was.
-        let is_unanswered = exchange.early_head && exchange.events == 0;
-        let is_left = exchange.outcome == Outcome::Cancelled;
-        if !was_sent || exchange.outcome == Outcome::Refused || (is_unanswered && !is_left) {
+        if !is_charged(exchange) {
             return None;
         }
         let mut usage = exchange.usage;
@@ -74,6 +70,8 @@ impl Admission {
             let seen = match exchange.deltas {
                 // Its bytes are the gateway's own, mostly.
                 0 if exchange.early_head => 0,
+                // A response that goes on in the background tells nothing, and may take all.
+                0 if is_whole_relay(exchange) => self.output,
                 0 => exchange.bytes_out / BYTES_PER_TOKEN,
                 deltas => deltas.saturating_mul(TOKENS_PER_DELTA),
             };
@@ -82,6 +80,25 @@ impl Admission {
         }
         Some((usage, is_estimate))
     }
+}
+
+/// Whether anything is charged for an exchange: it was sent, and not refused.
+fn is_charged(exchange: &Exchange) -> bool {
+    let was_sent = exchange.sent_at > 0;
+    // Behind an early head nothing is refused any more: what brought no event was.
+    let is_unanswered = exchange.early_head && exchange.events == 0;
+    let is_left = exchange.outcome == Outcome::Cancelled;
+    let is_refused = match exchange.operation {
+        // A redirect is passed on, and takes nothing.
+        Operation::Relay => exchange.status >= 300,
+        _ => false,
+    };
+    let is_refused = is_refused || exchange.outcome == Outcome::Refused;
+    was_sent && !is_refused && (!is_unanswered || is_left)
+}
+
+fn is_whole_relay(exchange: &Exchange) -> bool {
+    exchange.operation == Operation::Relay && exchange.outcome == Outcome::Complete
 }
 
 /// Whether the output that the provider has told is all there was: of a stream that broke, once the
@@ -101,7 +118,9 @@ pub fn reject_usage(exchange: &mut Exchange) {
 
 /// The cost of an exchange by its provider's own figures, where they are all there.
 pub fn set_cost(exchange: &mut Exchange, price: Option<&Price>) {
-    if is_final(exchange) {
+    if exchange.request_cost.is_some() {
+        exchange.cost_nanos = exchange.request_cost.filter(|_| is_charged(exchange));
+    } else if is_final(exchange) {
         exchange.cost_nanos = price.and_then(|price| price.cost(&exchange.usage));
     }
 }

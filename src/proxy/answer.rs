@@ -34,6 +34,7 @@ use crate::route::upstream::Provider;
 use crate::telemetry::exchange::Exchange;
 use crate::translate::context::AnswerContext;
 use crate::translate::notes::Notes;
+use crate::translate::relay_tap::RelayTap;
 use crate::translate::tap::Tap;
 use crate::translate::usage_strip::UsageStrip;
 use crate::translate::{error, response};
@@ -67,6 +68,8 @@ pub struct Delivery<'d, 'w> {
     pub pace: Option<Pace>,
     /// The JSON wire whose answer this is; `None` on relayed endpoints.
     pub wire: Option<Wire>,
+    /// On relayed endpoints: the answer's figures are those of this request.
+    pub reads_usage: bool,
     /// Takes out what was sent upstream and must not come back.
     pub scrubber: Option<Scrubber<'w>>,
     /// Whose buffers are charged.
@@ -157,6 +160,10 @@ impl<'w> Delivery<'_, 'w> {
                     }
                 }
             }
+            (None, true) if self.reads_usage && !is_encoded(upstream) => {
+                let is_events = content_kind(upstream) == Content::Events;
+                Mode::Relayed(Box::new(RelayTap::new(self.provider.wire, is_events)))
+            }
             _ => Mode::Plain,
         };
         let body = self.body_form(upstream, &mode);
@@ -173,7 +180,8 @@ impl<'w> Delivery<'_, 'w> {
         }
         encode::end_head(&mut out);
         exchange.status = upstream.head.status;
-        exchange.stream = mode.is_stream();
+        let is_events = matches!(&mode, Mode::Relayed(tap) if tap.is_events());
+        exchange.stream = mode.is_stream() || is_events;
         if success && self.wire.is_some() && matches!(mode, Mode::Plain) {
             // Its framing is all that will be known of it.
             let unread = match is_encoded(upstream) {

@@ -13,6 +13,7 @@ use crate::json::tape::Tape;
 use crate::limits::{BUSY_READ_BYTES, MIB, MIDDLE_READ_BYTES};
 use crate::proxy::failure::Kind;
 use crate::translate::progress::Progress;
+use crate::translate::relay_tap::RelayTap;
 use crate::translate::response::AnswerFacts;
 use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::{self, Tap, Whole};
@@ -28,6 +29,8 @@ use crate::wire::kind::Wire;
 pub enum Mode {
     /// Bytes as they come; nobody looks.
     Plain,
+    /// Bytes as they come, of which a relayed endpoint's figures are read.
+    Relayed(Box<RelayTap>),
     /// A whole answer in the client's wire, kept aside (bounded) to read its usage at the end.
     Whole {
         /// Its wire.
@@ -145,7 +148,11 @@ impl Mode {
                 unasked,
                 ..
             } => *unasked || (has_next && begins_like_error(body)),
-            Self::Plain | Self::Whole { .. } | Self::Watched { .. } | Self::Translated(_) => false,
+            Self::Plain
+            | Self::Relayed(_)
+            | Self::Whole { .. }
+            | Self::Watched { .. }
+            | Self::Translated(_) => false,
         }
     }
 
@@ -153,6 +160,10 @@ impl Mode {
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>, tape: &RefCell<Tape>) -> Progress {
         match self {
             Self::Plain => out.extend_from_slice(input),
+            Self::Relayed(tap) => {
+                out.extend_from_slice(input);
+                return tap.push(input);
+            }
             Self::Whole {
                 wire,
                 len,
@@ -195,6 +206,7 @@ impl Mode {
     pub fn held_bytes(&self) -> usize {
         match self {
             Self::Plain => 0,
+            Self::Relayed(tap) => tap.held_bytes(),
             Self::Whole { kept, .. } => kept.as_ref().map_or(0, Vec::capacity),
             Self::Watched { tap, strip, .. } => {
                 tap.held_bytes() + strip.as_ref().map_or(0, |strip| strip.held_bytes())
@@ -206,7 +218,8 @@ impl Mode {
     /// Gives that memory back where the answer can do without; says whether it can.
     pub fn let_go(&mut self, out: &mut Vec<u8>) -> bool {
         match self {
-            Self::Plain => {}
+            // What a tap holds is bounded by a few values.
+            Self::Plain | Self::Relayed(_) => {}
             Self::Whole { kept, .. } => *kept = None,
             Self::Watched { tap, strip, .. } => {
                 tap.let_go();
@@ -224,6 +237,7 @@ impl Mode {
     pub fn finish(&mut self, clean: bool, out: &mut Vec<u8>, tape: &RefCell<Tape>) -> Progress {
         match self {
             Self::Plain => ended(clean),
+            Self::Relayed(tap) => tap.finish(clean),
             Self::Whole {
                 wire,
                 nesting,
@@ -259,7 +273,7 @@ impl Mode {
     /// Tells the client, in its wire, that the stream broke; nothing where no event can be sent.
     pub fn fail(&mut self, failure: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
         match self {
-            Self::Plain | Self::Whole { .. } => {}
+            Self::Plain | Self::Relayed(_) | Self::Whole { .. } => {}
             // A terminator, even one that lacks its blank line, has the last word.
             Self::Watched { tap, .. } if tap.is_terminated() => {}
             Self::Watched { wire, tap, .. } => {
@@ -293,7 +307,7 @@ impl Mode {
                 found: Found::Error(facts),
                 ..
             } => Some(facts),
-            Self::Plain | Self::Whole { .. } => None,
+            Self::Plain | Self::Relayed(_) | Self::Whole { .. } => None,
             Self::Watched { tap, .. } => tap.upstream_error(),
             Self::Translated(translator) => translator.upstream_error(),
         }
@@ -306,9 +320,11 @@ impl Mode {
             Self::Translated(it) if it.fault() == Some(StreamFault::TooLarge) => {
                 Kind::EventTooLarge
             }
-            Self::Translated(_) | Self::Plain | Self::Whole { .. } | Self::Watched { .. } => {
-                Kind::MalformedStream
-            }
+            Self::Translated(_)
+            | Self::Plain
+            | Self::Relayed(_)
+            | Self::Whole { .. }
+            | Self::Watched { .. } => Kind::MalformedStream,
         }
     }
 
@@ -318,6 +334,12 @@ impl Mode {
         let owned = |model: Option<&str>| model.map(Text::from);
         match self {
             Self::Plain => AnswerFacts::default(),
+            Self::Relayed(tap) => AnswerFacts {
+                usage: tap.usage(),
+                stop: tap.stop(),
+                model: owned(tap.model()),
+                ..AnswerFacts::default()
+            },
             Self::Whole { found, .. } => match found {
                 Found::Answer(facts) => core::mem::take(facts),
                 Found::Unread | Found::Error(_) | Found::Other | Found::Garbage => {

@@ -427,6 +427,7 @@ impl<'r, 'w> Run<'r, 'w> {
         let until = others.until();
         let hold_end = let_go_at.map_or(until, |at| at.min(until));
         let delivery = Delivery {
+            reads_usage: false,
             worker,
             provider,
             voice: *self.voice,

@@ -11,6 +11,7 @@ use crate::net::boxed::boxed;
 use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::net::random;
+use crate::proxy::admission::Cost;
 use crate::proxy::answer_head::{BodyForm, Frame};
 use crate::proxy::auth::{self, KeyFault, Presented};
 use crate::proxy::budget::Charge;
@@ -20,6 +21,7 @@ use crate::proxy::endpoint::{self, Endpoint};
 use crate::proxy::failure::Kind;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::ingress::{self, BodyRead, BodyRefusal, HeadRead};
+use crate::proxy::metered::Metering;
 use crate::proxy::missed::unread_refusal;
 use crate::proxy::own_limits::OwnLimits;
 use crate::proxy::prepare::Purpose;
@@ -197,16 +199,40 @@ impl<'w> Request<'_, 'w> {
             let told = reply::refuse_denied(client, exchange, &self.voice, &denied);
             return Step::Over(told.await);
         }
+        let metering = Metering::of(head.method, self.path);
+        let prices = &self.worker.plan.request_prices;
+        let of_path = match metering {
+            Metering::Free => None,
+            Metering::Unknown { .. } | Metering::Tokens { .. } if prices.is_empty() => None,
+            Metering::Unknown { .. } | Metering::Tokens { .. } => {
+                prices.find(&relay_gate::plain_path(self.path))
+            }
+        };
+        let cost = match metering {
+            Metering::Free => Some(Cost::Nothing),
+            Metering::Unknown { .. } => Some(Cost::of_path(of_path)),
+            // Asked for once the body tells its model.
+            Metering::Tokens { .. } => None,
+        };
         let mut lines = Vec::new();
-        let asked = (key.as_deref(), head.method == Method::Post);
         let at = Instant::from_nanos(exchange.request_at);
-        let (voice, admitted) =
-            admission::request(client, (self.worker, at), asked, &self.voice, &mut lines).await;
+        let (voice, admitted) = match cost {
+            Some(cost) => {
+                let asked = (key.as_deref(), cost);
+                admission::request(client, (self.worker, at), asked, &self.voice, &mut lines).await
+            }
+            None => (self.voice, Ok(())),
+        };
         if let Err(denied) = admitted {
             let refused = denied.refused();
             return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
         }
+        if matches!(metering, Metering::Unknown { .. }) {
+            exchange.request_cost = of_path;
+        }
         let relay = relayed::Request {
+            metering,
+            cost: Cost::of_path(of_path),
             worker: self.worker,
             path: self.path,
             body_at: self.body_at,

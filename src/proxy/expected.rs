@@ -45,6 +45,17 @@ impl Expected {
         }
     }
 
+    /// What a relayed body asks for that takes so many tokens of input.
+    #[must_use]
+    pub fn relayed(plan: &Plan, input: u64, (said, choices): (Option<u64>, u64)) -> Self {
+        Self {
+            input,
+            said,
+            unsaid: plan.budgets.output_tokens_reserved,
+            choices,
+        }
+    }
+
     /// Of its output, from models that give no more than `most` tokens at a time.
     #[must_use]
     pub fn output(&self, most: Option<u32>) -> u64 {

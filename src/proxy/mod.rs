@@ -38,6 +38,7 @@ pub mod ingress;
 pub mod ledger;
 pub mod limited;
 pub mod local;
+pub mod metered;
 pub mod missed;
 pub mod own_limits;
 pub mod patience;

@@ -244,7 +244,7 @@ impl Relay<'_> {
                 !self.state.came
                     || (dubious && self.out.len() < self.worker.limits().held_bytes_max)
             }
-            Mode::Plain | Mode::Watched { .. } | Mode::Translated(_) => {
+            Mode::Plain | Mode::Relayed(_) | Mode::Watched { .. } | Mode::Translated(_) => {
                 let begun = match self.hold {
                     Some(_) => self.state.content && !is_slow,
                     None => self.has_shown(),
@@ -269,7 +269,11 @@ impl Relay<'_> {
         match self.mode {
             Mode::Whole { unasked, .. } if self.mode.is_error() => !unasked && self.hold.is_none(),
             Mode::Whole { .. } if self.mode.is_garbage() => false,
-            Mode::Plain | Mode::Whole { .. } | Mode::Watched { .. } | Mode::Translated(_) => {
+            Mode::Plain
+            | Mode::Relayed(_)
+            | Mode::Whole { .. }
+            | Mode::Watched { .. }
+            | Mode::Translated(_) => {
                 let shown = self.hold.is_none() && self.has_shown();
                 shown || self.state.end == End::Complete
             }
@@ -281,7 +285,9 @@ impl Relay<'_> {
     fn has_shown(&self) -> bool {
         match &self.mode {
             Mode::Translated(translator) => translator.has_begun(),
-            Mode::Plain | Mode::Whole { .. } | Mode::Watched { .. } => self.state.came,
+            Mode::Plain | Mode::Relayed(_) | Mode::Whole { .. } | Mode::Watched { .. } => {
+                self.state.came
+            }
         }
     }
 

@@ -39,6 +39,14 @@ pub fn judge(key: Option<&ClientKey>, method: Method, path: &[u8]) -> Result<(),
     })
 }
 
+/// A path as a provider may read it: each segment decoded, in small letters and without its
+/// parameters, no slash in front or behind, and no `v1`.
+#[must_use]
+pub fn plain_path(path: &[u8]) -> String {
+    let segments = path.split(|&byte| byte == b'/').filter_map(plain);
+    segments.collect::<Vec<_>>().join("/")
+}
+
 /// What a path with state is called; nothing for one without.
 fn state_name(method: Method, path: &[u8]) -> Option<String> {
     let mut segments = path.split(|&byte| byte == b'/').filter_map(plain);

@@ -21,6 +21,10 @@ pub struct Routed {
     pub asked: TargetAsked,
     /// The same, where its name takes the place of the client's.
     pub renamed: Option<Target>,
+    /// The number of the price of the model that is asked for.
+    pub price: Option<usize>,
+    /// Tokens that it gives at most at a time.
+    pub output_max: Option<u32>,
 }
 
 /// What is asked for.
@@ -78,7 +82,7 @@ pub fn judge_late(
     chosen: TargetAsked,
 ) -> Result<(), Missed> {
     let mut aside = Exchange::default();
-    let Routed { asked, renamed } = find(plan, inbound, by, &mut aside)?;
+    let Routed { asked, renamed, .. } = find(plan, inbound, by, &mut aside)?;
     let stated = |it: TargetAsked| plan.stated_at(it.provider, it.number);
     let is_same = asked.provider == chosen.provider && stated(asked) == stated(chosen);
     if is_same && renamed.is_none() {
@@ -124,6 +128,8 @@ fn find(
             rank: 0,
         },
         renamed: renames.then(|| target.clone()),
+        price: asked.and_then(|_| plan.price_number(target)),
+        output_max: asked.and_then(|_| plan.facts_of(target).output_tokens_max),
     })
 }
 

@@ -17,6 +17,7 @@ use crate::http1::target as url;
 use crate::json::rewrite::Edits;
 use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
+use crate::proxy::admission::{self, Cost, Relayed};
 use crate::proxy::answer::Delivery;
 use crate::proxy::auth::Presented;
 use crate::proxy::body_label::{self, Label};
@@ -26,6 +27,7 @@ use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::inbound::Inbound;
 use crate::proxy::ingress::{self, Begun, BodyRefusal};
 use crate::proxy::limited::{self, Limited};
+use crate::proxy::metered::Metering;
 use crate::proxy::missed::{Missed, unread};
 use crate::proxy::policy;
 use crate::proxy::prepare::{self, no_credential};
@@ -62,6 +64,18 @@ pub struct Request<'r, 'w> {
     pub key: Option<KeyHandle>,
     /// What the head presented.
     pub presented: Presented,
+    /// What is known of what it takes.
+    pub metering: Metering,
+    /// What it costs, where its tokens have no price.
+    pub cost: Cost,
+}
+
+/// A request that is ready to be sent.
+struct Ready<'r> {
+    inbound: &'r Inbound,
+    routed: Routed,
+    /// What the client is told with all answers.
+    voice: Voice<'r>,
 }
 
 /// What was done with a body before it is known where it goes.
@@ -97,7 +111,7 @@ impl<'w> Request<'_, 'w> {
     ) -> Step<'w> {
         match self.take_in(client, head, exchange).await {
             Ok(step) => step,
-            Err(missed) => Step::Over(self.tell(client, exchange, missed).await),
+            Err(missed) => Step::Over(tell(client, exchange, &self.voice, missed).await),
         }
     }
 
@@ -326,21 +340,85 @@ impl<'w> Request<'_, 'w> {
             inject_usage: false,
         };
         let edits = edits_for(&peek, &overrides);
-        let index = routed.asked.provider;
+        let mut lines = Vec::new();
+        let asked = (&routed, body, body.len() as u64);
+        let voice = match self.admit(client, asked, &mut lines, exchange).await {
+            Ok(voice) => voice,
+            Err(next) => return Ok(Step::Over(next)),
+        };
+        let ready = Ready {
+            inbound,
+            routed,
+            voice,
+        };
+        let sent = self.send_held(client, &ready, (&edits, is_json), exchange);
+        match sent.await {
+            Ok(step) => Ok(step),
+            Err(missed) => Ok(Step::Over(
+                tell(client, exchange, &ready.voice, missed).await,
+            )),
+        }
+    }
+
+    /// Sends a body that was read whole.
+    async fn send_held(
+        &self,
+        client: &mut Client<'_>,
+        ready: &Ready<'_>,
+        body: (&Edits, bool),
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Missed> {
+        let index = ready.routed.asked.provider;
         let provider = self.provider(index)?;
         let started = clock::now();
-        let out = held_request(inbound, provider, self.path, (&edits, is_json))?;
-        exchange.target = Some(routed.asked);
+        let out = held_request(ready.inbound, provider, self.path, body)?;
+        exchange.target = Some(ready.routed.asked);
         let at = At {
             provider: index,
-            facts: self.facts_of(&routed)?,
+            facts: self.facts_of(&ready.routed)?,
             started,
             until: None,
             patience: None,
         };
         let upstream = upstream::attempt(client, self.worker, at, &out, exchange).await;
-        self.deliver(client, inbound, (index, started, upstream), exchange)
+        self.deliver(client, ready, (started, upstream), exchange)
             .await
+    }
+
+    /// Asks for leave to send a request whose tokens are counted; any other has it. What the client
+    /// is told of its rates is in the voice that comes back.
+    async fn admit<'l>(
+        &self,
+        client: &mut Client<'_>,
+        (routed, body, length): (&Routed, &[u8], u64),
+        lines: &'l mut Vec<u8>,
+        exchange: &mut Exchange,
+    ) -> Result<Voice<'l>, Next>
+    where
+        Self: 'l,
+    {
+        exchange.price = routed.price;
+        let Metering::Tokens { has_output } = self.metering else {
+            return Ok(self.voice);
+        };
+        if let (None, Cost::Known(nanos)) = (routed.price, self.cost) {
+            exchange.request_cost = Some(nanos);
+        }
+        let asked = Relayed {
+            body,
+            length,
+            has_output,
+            price: routed.price,
+            output_max: routed.output_max,
+            cost: self.cost,
+        };
+        let asked = (self.key.as_deref(), asked);
+        let now = (self.worker, clock::now());
+        let (voice, admitted) = admission::relayed(client, now, asked, &self.voice, lines).await;
+        match admitted {
+            Ok(()) => Ok(voice),
+            Err(denied) => Err(reply::refuse(client, exchange, &voice, &denied.refused()).await),
+        }
     }
 
     /// A body of which nothing has come yet.
@@ -379,23 +457,56 @@ impl<'w> Request<'_, 'w> {
         if let Some(target) = &routed.renamed {
             upload.rename(&target.model);
         }
-        let index = routed.asked.provider;
-        let provider = self.provider(index)?;
-        let started = clock::now();
-        let out = start_head(inbound, provider, self.path, false)?;
-        exchange.target = Some(routed.asked);
+        let length = match inbound.head.framing {
+            Framing::Length(length) => length,
+            _ => 0,
+        };
+        let mut lines = Vec::new();
+        let asked = (&routed, &[][..], length);
+        let voice = match self.admit(client, asked, &mut lines, exchange).await {
+            Ok(voice) => voice,
+            Err(next) => return Ok(Step::Over(next)),
+        };
+        let chosen = routed.asked;
         let late = |model: &str| {
             let by = By {
                 model: Some(model),
                 ..by
             };
-            relay_target::judge_late(&self.worker.plan, inbound, by, routed.asked)
+            relay_target::judge_late(&self.worker.plan, inbound, by, chosen)
         };
-        let facts = self.facts_of(&routed)?;
+        let ready = Ready {
+            inbound,
+            routed,
+            voice,
+        };
+        let sent = self.send_upload(client, &ready, (upload, &late), exchange);
+        match sent.await {
+            Ok(step) => Ok(step),
+            Err(missed) => Ok(Step::Over(
+                tell(client, exchange, &ready.voice, missed).await,
+            )),
+        }
+    }
+
+    /// Sends a body as it comes.
+    async fn send_upload(
+        &self,
+        client: &mut Client<'_>,
+        ready: &Ready<'_>,
+        (upload, late): (Upload, &dyn Fn(&str) -> Result<(), Missed>),
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Missed> {
+        let index = ready.routed.asked.provider;
+        let provider = self.provider(index)?;
+        let started = clock::now();
+        let out = start_head(ready.inbound, provider, self.path, false)?;
+        exchange.target = Some(ready.routed.asked);
+        let facts = self.facts_of(&ready.routed)?;
         let upstream = upload
-            .run(client, (self.worker, index, facts), out, &late, exchange)
+            .run(client, (self.worker, index, facts), out, late, exchange)
             .await?;
-        self.deliver(client, inbound, (index, started, upstream), exchange)
+        self.deliver(client, ready, (started, upstream), exchange)
             .await
     }
 
@@ -417,10 +528,12 @@ impl<'w> Request<'_, 'w> {
     async fn deliver(
         &self,
         client: &mut Client<'_>,
-        inbound: &Inbound,
-        (index, started, upstream): (usize, Instant, Result<Box<Upstream>, Failure>),
+        ready: &Ready<'_>,
+        (started, upstream): (Instant, Result<Box<Upstream>, Failure>),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
+        let inbound = ready.inbound;
+        let index = ready.routed.asked.provider;
         let provider = self.provider(index)?;
         // An upload comes at the client's pace: what the provider took begins behind it.
         let started = started.max(Instant::from_nanos(exchange.request_at));
@@ -446,10 +559,10 @@ impl<'w> Request<'_, 'w> {
         if self.worker.count_refused(provider, upstream.head.status) {
             exchange.fault = Some(Kind::Credential.verdict().word);
         }
-        let unread = self.voice.unread && !upstream.sent_whole;
+        let unread = ready.voice.unread && !upstream.sent_whole;
         let mut voice = Voice {
             unread,
-            ..self.voice
+            ..ready.voice
         };
         voice.frame.keep_alive &= !unread;
         let scrubber = self.worker.scrubber(index, inbound.callers_key());
@@ -466,6 +579,7 @@ impl<'w> Request<'_, 'w> {
             patience: None,
             pace: None,
             wire: None,
+            reads_usage: self.metering.is_read(),
             scrubber,
             tenant: self.tenant(),
         };
@@ -473,27 +587,27 @@ impl<'w> Request<'_, 'w> {
         let delivered = boxed(|| delivery.run(client, upstream, stays, exchange)).await;
         delivered.map_err(Missed::Failure)
     }
+}
 
-    async fn tell(&self, client: &mut Client<'_>, exchange: &mut Exchange, missed: Missed) -> Next {
-        match missed {
-            Missed::Gone => {
-                exchange.outcome = Outcome::Cancelled;
-                exchange.fault = Some(Kind::ClientGone.verdict().word);
-                Next::Abort
-            }
-            Missed::Failure(failure) => {
-                reply::refuse_failure(client, exchange, &self.voice, &failure).await
-            }
-            Missed::Denied(denied) => {
-                reply::refuse_denied(client, exchange, &self.voice, &denied).await
-            }
-            Missed::Refused(refused) => {
-                reply::refuse(client, exchange, &self.voice, &refused).await
-            }
-            Missed::Refusal(refusal) => {
-                let refused = Refused::of(&refusal, "refused");
-                reply::refuse(client, exchange, &self.voice, &refused).await
-            }
+/// Tells the client why its request was not relayed.
+async fn tell(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    missed: Missed,
+) -> Next {
+    match missed {
+        Missed::Gone => {
+            exchange.outcome = Outcome::Cancelled;
+            exchange.fault = Some(Kind::ClientGone.verdict().word);
+            Next::Abort
+        }
+        Missed::Failure(failure) => reply::refuse_failure(client, exchange, voice, &failure).await,
+        Missed::Denied(denied) => reply::refuse_denied(client, exchange, voice, &denied).await,
+        Missed::Refused(refused) => reply::refuse(client, exchange, voice, &refused).await,
+        Missed::Refusal(refusal) => {
+            let refused = Refused::of(&refusal, "refused");
+            reply::refuse(client, exchange, voice, &refused).await
         }
     }
 }

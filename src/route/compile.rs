@@ -30,7 +30,7 @@ use crate::route::facts::table_of;
 use crate::route::glob::Glob;
 use crate::route::header::is_withheld;
 use crate::route::plan::{DefaultRule, Model, Plan, Server, Shared, Usage};
-use crate::route::prices::Prices;
+use crate::route::prices::{Prices, RequestPrices};
 use crate::route::target::Target;
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
@@ -87,6 +87,7 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
         keys,
         model_facts,
         prices,
+        request_prices,
         budgets,
         limits,
         usage,
@@ -114,6 +115,7 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let custody = custody_of(&said, &compiled, (&models, target_count), faults);
     let prices = Prices::new(prices, faults);
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
+    let request_prices = RequestPrices::new(&request_prices, faults);
     let said_tenants = compile_key::tenants(tenants, &keys, (&known, door), faults);
     let said_keys = compile_key::keys(keys, &known, faults);
     let (shared, mut numbers) = shared_of(material.shared);
@@ -143,6 +145,7 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
         target_facts,
         prices,
         target_prices,
+        request_prices,
         budgets,
     }
 }

@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use crate::route::client_key::{ClientKey, ClientKeys};
 use crate::route::custody::Custody;
 use crate::route::glob::Glob;
-use crate::route::prices::Prices;
+use crate::route::prices::{Prices, RequestPrices};
 use crate::route::target::{Target, TargetFacts};
 use crate::route::tenant::Numbers;
 use crate::route::upstream::Provider;
@@ -80,6 +80,8 @@ pub struct Plan {
     pub prices: Prices,
     /// The number of the price of each target of the configuration, by its number.
     pub(crate) target_prices: Vec<Option<usize>>,
+    /// What requests to relayed endpoints cost each.
+    pub request_prices: RequestPrices,
     /// What holds for keys and tenants with a budget.
     pub budgets: Budgets,
 }

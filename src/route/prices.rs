@@ -68,6 +68,36 @@ impl Prices {
     }
 }
 
+/// What requests to relayed endpoints cost each, by their paths.
+#[derive(Debug, Default)]
+pub struct RequestPrices(Vec<(Glob, u64)>);
+
+impl RequestPrices {
+    /// The prices of a configuration, in order.
+    pub fn new(said: &[(At<String>, At<String>)], faults: &mut Faults) -> Self {
+        let prices = said.iter().filter_map(|(paths, amount)| {
+            let nanos = dollars(amount, faults)?;
+            Some((Glob::new(&paths.value), nanos))
+        });
+        Self(prices.collect())
+    }
+
+    /// Nano-dollars of a request to a path without its slash in front; the first pattern that fits
+    /// counts.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<u64> {
+        let mut prices = self.0.iter();
+        let (_, nanos) = prices.find(|(paths, _)| paths.matches(path))?;
+        Some(*nanos)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 fn own_price(said: &Said, faults: &mut Faults) -> Option<Price> {
     let mut amount = |said: &Option<_>| Some(dollars(said.as_ref()?, faults));
     let (input, output) = (amount(&said.input), amount(&said.output));

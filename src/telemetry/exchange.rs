@@ -158,6 +158,8 @@ pub struct Exchange {
     pub usage_rejected: bool,
     /// The number of the price of the target that was asked last, in the plan's prices.
     pub price: Option<usize>,
+    /// Nano-dollars that a request to its path costs, whatever its answer tells.
+    pub request_cost: Option<u64>,
     /// Nano-dollars that it cost, where that is known.
     pub cost_nanos: Option<u64>,
     /// Some of that is estimated: the provider has not told all it used.

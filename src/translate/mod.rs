@@ -8,6 +8,7 @@ pub mod headers;
 pub mod models;
 pub mod notes;
 pub mod progress;
+pub mod relay_tap;
 pub mod request;
 pub mod response;
 pub mod restore;

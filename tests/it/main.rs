@@ -62,6 +62,7 @@ mod keys;
 mod limits;
 #[cfg(test)]
 mod manage;
+mod metered;
 #[cfg(test)]
 mod patience;
 #[cfg(test)]

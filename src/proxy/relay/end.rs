@@ -5,6 +5,7 @@ use crate::chat::usage::End;
 use crate::http1::encode;
 use crate::net::buffers;
 use crate::proxy::answer_head::BodyForm;
+use crate::proxy::body_mode::Mode;
 use crate::proxy::client::Client;
 use crate::proxy::failure::{Blame, Failure, Kind};
 use crate::proxy::relay::{Body, Next, Relay, State};
@@ -170,7 +171,8 @@ impl Relay<'_> {
     /// end of the body.
     pub(super) fn client_lost(&mut self, kind: Kind, exchange: &mut Exchange) -> Next {
         self.take_facts(exchange);
-        if self.state.ended.is_some() && self.state.written && self.mode.is_stream() {
+        let may_end_early = self.mode.is_stream() || matches!(self.mode, Mode::Relayed(_));
+        if self.state.ended.is_some() && self.state.written && may_end_early {
             exchange.outcome = Outcome::Complete;
             return Next::Abort;
         }

@@ -385,7 +385,7 @@ fn compile_of_wrong_types_says_what_was_expected_and_found() {
         ),
         (
             "zzz = 1",
-            "zzz: unknown key; the nearest that is known is `store`; known: server, provider, model, defaults, tenant, key, model_facts, prices, budgets, limits, usage, store",
+            "zzz: unknown key; the nearest that is known is `store`; known: server, provider, model, defaults, tenant, key, model_facts, prices, request_prices, budgets, limits, usage, store",
         ),
     ] {
         let provider = if line.starts_with("provider") { "" } else { A };

@@ -8,6 +8,7 @@ pub mod facts;
 pub mod failure;
 pub mod finish;
 pub mod reasoning;
+pub mod relayed_usage;
 pub mod request;
 pub mod response;
 pub mod settings;
