@@ -1,7 +1,7 @@
 //! What a relayed body is: by its content type, and by its first bytes where that is not enough.
 //!
-//! A key that may use some models alone must not get past that by a label: what a provider could
-//! read as a JSON object is looked into like one, whatever it is called.
+//! No rule that goes by a body's model is got past by a label: what a provider could read as a JSON
+//! object is looked into like one, whatever it is called.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -73,13 +73,12 @@ impl Label {
         }
     }
 
-    /// Whether the body's first bytes decide what is done with it. `is_limited`: the key may use
-    /// some models alone.
+    /// Whether the body's first bytes decide what is done with it: a provider may read JSON under
+    /// any label that is none of another form.
     #[must_use]
-    pub const fn is_doubtful(&self, is_limited: bool) -> bool {
+    pub const fn is_doubtful(&self) -> bool {
         match self {
-            Self::Unnamed => true,
-            Self::Other => is_limited,
+            Self::Unnamed | Self::Other => true,
             Self::Json | Self::Encoded | Self::Form(_) | Self::BrokenForm => false,
         }
     }

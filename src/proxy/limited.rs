@@ -37,22 +37,7 @@ impl<'r> Limited<'r> {
     pub fn must_name(&self) -> bool {
         let path = self.path;
         let stores = path == b"/files" || path == b"/uploads" || path.starts_with(b"/uploads/");
-        !stores && self.in_path().next().is_none()
-    }
-
-    /// The models that the path names: what stands behind a segment that is known to hold them.
-    fn in_path(&self) -> impl Iterator<Item = String> {
-        let mut holds = false;
-        self.path
-            .split(|&byte| byte == b'/')
-            .filter_map(move |segment| {
-                let mut text = Vec::with_capacity(segment.len());
-                decode_id(segment, &mut text);
-                let is_holder = |name: &&[u8]| text.eq_ignore_ascii_case(name);
-                let is_model = core::mem::replace(&mut holds, MODEL_SEGMENTS.iter().any(is_holder));
-                (is_model && !segment.is_empty())
-                    .then(|| String::from_utf8_lossy(&text).into_owned())
-            })
+        !stores && in_path(path).next().is_none()
     }
 
     /// Judges what the path names. Behind an id may stand what is done with it (`id:verb`).
@@ -60,9 +45,8 @@ impl<'r> Limited<'r> {
     /// # Errors
     /// A model that the key may not use.
     pub fn judge_path(&self) -> Result<(), Missed> {
-        for model in self.in_path() {
-            let id = model.rsplit_once(':').map_or(&*model, |(id, _)| id);
-            if !self.key.allows(&model) && !self.key.allows(id) {
+        for model in in_path(self.path) {
+            if !self.key.allows(&model) && !self.key.allows(without_verb(&model)) {
                 return Err(self.unknown(&model));
             }
         }
@@ -91,22 +75,59 @@ impl<'r> Limited<'r> {
     /// # Errors
     /// A model that the key may not use.
     pub fn judge_query(&self, query: &[u8]) -> Result<(), Missed> {
-        for pair in query.split(|&byte| byte == b'&' || byte == b';') {
-            let mut halves = pair.splitn(2, |&byte| byte == b'=');
-            let (mut name, mut value) = (Vec::new(), Vec::new());
-            decode_id(halves.next().unwrap_or_default(), &mut name);
-            decode_id(halves.next().unwrap_or_default(), &mut value);
-            let value = String::from_utf8_lossy(&value);
-            if name == b"model" && !self.key.allows(&value) {
-                return Err(self.unknown(&value));
-            }
-        }
-        Ok(())
+        let mut models = in_query(query);
+        let forbidden = models.find(|model| !self.key.allows(model));
+        forbidden.map_or(Ok(()), |model| Err(self.unknown(&model)))
     }
 
     fn unknown(&self, model: &str) -> Missed {
         unknown(model, &self.plan.near(model, Some(self.key)))
     }
+}
+
+/// The models that a path names: what stands behind a segment that is known to hold them.
+fn in_path(path: &[u8]) -> impl Iterator<Item = String> {
+    let mut holds = false;
+    path.split(|&byte| byte == b'/').filter_map(move |segment| {
+        let mut text = Vec::with_capacity(segment.len());
+        decode_id(segment, &mut text);
+        let is_holder = |name: &&[u8]| text.eq_ignore_ascii_case(name);
+        let is_model = core::mem::replace(&mut holds, MODEL_SEGMENTS.iter().any(is_holder));
+        (is_model && !segment.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned())
+    })
+}
+
+/// The models that a query names.
+fn in_query(query: &[u8]) -> impl Iterator<Item = String> {
+    let pairs = query.split(|&byte| byte == b'&' || byte == b';');
+    pairs.filter_map(|pair| {
+        let mut halves = pair.splitn(2, |&byte| byte == b'=');
+        let (mut name, mut value) = (Vec::new(), Vec::new());
+        decode_id(halves.next().unwrap_or_default(), &mut name);
+        decode_id(halves.next().unwrap_or_default(), &mut value);
+        (name == b"model").then(|| String::from_utf8_lossy(&value).into_owned())
+    })
+}
+
+/// A model of a path, without what is done with it (`id:verb`).
+fn without_verb(model: &str) -> &str {
+    model.rsplit_once(':').map_or(model, |(id, _)| id)
+}
+
+/// The models that a path and a query name and that may have rules of their own. They are held to
+/// those whatever the body names.
+#[must_use]
+pub fn in_head(plan: &Plan, path: &[u8], query: Option<&[u8]>) -> Vec<String> {
+    if !plan.tells_apart() {
+        return Vec::new();
+    }
+    let of_path = in_path(path).flat_map(|model| {
+        let id = without_verb(&model).to_owned();
+        [model, id]
+    });
+    let of_query = in_query(query.unwrap_or_default());
+    let named = of_path.chain(of_query);
+    named.filter(|model| plan.is_told_apart(model)).collect()
 }
 
 /// The first model that a chat names beside its own and that its key may not use: as a fallback, or

@@ -89,6 +89,12 @@ impl PeekFaultKind {
 }
 
 impl PeekFault {
+    /// Whether it is the document's own fault: it is no JSON, or met a limit of ours.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        matches!(self.kind, PeekFaultKind::Json(_))
+    }
+
     /// Whether the document met a limit of ours: nothing is said of it otherwise.
     #[must_use]
     pub const fn is_limit(&self) -> bool {

@@ -439,6 +439,61 @@ fn ni9_a_models_residency_holds_for_batches_that_name_it_and_for_what_is_too_lon
     });
 }
 
+#[test]
+fn ni9_a_models_residency_holds_for_models_in_queries_and_paths_and_under_any_content_type() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let rules = "[[model]]\nid = \"home\"\nresidency = { jurisdictions = [\"CA\"] }\n\
+                     targets = [\"canada/home\"]\n";
+        let json = "application/json";
+        let plain = "{\"input\":\"x\"}";
+        let home = "{\"model\":\"home\"}";
+        let form = "--b\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nx\r\n--b--\r\n";
+        let in_parts = "multipart/form-data; boundary=b";
+        for (target, label, body) in [
+            ("/v1/x?model=home", json, plain),
+            ("/v1/x?a=b&mod%65l=hom%65", json, plain),
+            ("/v1/deployments/home/x", json, plain),
+            ("/v1/checkpoints/home:generate", json, plain),
+            ("/v1/Engines/home/completions", json, plain),
+            ("/v1/x?model=home", in_parts, form),
+            ("/v1/checkpoints/home:generate", "audio/mpeg", "ID3"),
+            ("/v1/x", "text/plain", home),
+            ("/v1/x", "application/octet-stream", home),
+            ("/v1/x", "text/plain", "{\"model\":\"home\",\"x\":NaN}"),
+        ] {
+            let two = Two::answering(wire);
+            let gateway = two.gateway(driver, wire, rules);
+            for (named, expected) in [("direct", None), ("canada", Some((1, 0)))] {
+                let fields = format!("content-type: {label}\r\nx-ringway-provider: {named}\r\n");
+                let got = gateway.client().ask(request("POST", target, &fields, body));
+                let what = format!("{target} {label} {body} {named}: {}", got.text());
+                match expected {
+                    None => {
+                        assert_eq!((got.status, two.asked()), (403, (0, 0)), "{what}");
+                        told(wire, &got);
+                    }
+                    Some(asked) => assert_eq!((got.status, two.asked()), (200, asked), "{what}"),
+                }
+            }
+        }
+        // What no rule is about goes where it is sent, whatever it looks like.
+        let lines = "{\"a\":1}\n{\"a\":2}\n";
+        for (target, label, body) in [
+            ("/v1/x?model=other", json, plain),
+            ("/v1/x", "text/plain", "{\"model\":\"other\"}"),
+            ("/v1/x", "application/jsonl", lines),
+        ] {
+            let two = Two::answering(wire);
+            let gateway = two.gateway(driver, wire, "");
+            let fields = format!("content-type: {label}\r\nx-ringway-provider: direct\r\n");
+            let got = gateway.client().ask(request("POST", target, &fields, body));
+            assert_eq!((got.status, two.asked()), (200, (0, 1)), "{}", got.text());
+            assert_eq!(two.direct.only_request().body, body.as_bytes());
+        }
+    });
+}
+
 /// The same request with a body whose length nobody is told.
 fn chunked_post(target: &str, fields: &str, body: &str) -> Vec<u8> {
     let head = format!(

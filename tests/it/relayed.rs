@@ -145,7 +145,7 @@ fn ni12_the_gateways_own_members_are_taken_out_of_relayed_bodies_too() {
                 r#"{"routing":"price", "a" :1e400,"pii_substitution":false}"#,
                 r#"{"a" :1e400}"#,
             ),
-            (r#"{"rout\u0069ng":{},"privacy_tier":null}"#, "{}"),
+            (r#"{"rout\u0069ng":null,"privacy_tier":null}"#, "{}"),
         ];
         for (sent, expected) in rows {
             let got = client.ask(post("/v1/responses", "", sent));
@@ -156,6 +156,8 @@ fn ni12_the_gateways_own_members_are_taken_out_of_relayed_bodies_too() {
         for refused in [
             r#"{"model":"m","allow_fallbacks":1}"#,
             r#"{"model":"m","routing":1,"routing":2}"#,
+            r#"{"model":"m","routing":"fastest"}"#,
+            r#"{"rout\u0069ng":{}}"#,
             r#"{"model":"m","privacy_tier":"a"}"#,
             r#"{"model":"m","pii_substitution":true}"#,
         ] {
