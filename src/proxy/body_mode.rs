@@ -90,7 +90,19 @@ impl Found {
 }
 
 impl Mode {
-    /// Whether this is a stream of events.
+    /// The way of a relayed answer whose figures are read.
+    #[must_use]
+    pub fn relayed(wire: Wire, is_events: bool) -> Self {
+        Self::Relayed(Box::new(RelayTap::new(wire, is_events)))
+    }
+
+    /// Whether events pass, relayed ones too.
+    #[must_use]
+    pub fn is_events(&self) -> bool {
+        self.is_stream() || matches!(self, Self::Relayed(tap) if tap.is_events())
+    }
+
+    /// Whether this is a stream of events in which the gateway may have a say.
     #[must_use]
     pub const fn is_stream(&self) -> bool {
         matches!(self, Self::Watched { .. } | Self::Translated(_))

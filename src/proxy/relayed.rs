@@ -27,8 +27,7 @@ use crate::proxy::metered::Metering;
 use crate::proxy::missed::{Missed, unread};
 use crate::proxy::policy;
 use crate::proxy::relay::Step;
-use crate::proxy::relay_target::{self, By, Others};
-use crate::proxy::relayed::send::{Ready, tell};
+use crate::proxy::relay_target::{self, By, Others, Routed};
 use crate::proxy::reply::{Refused, Voice};
 use crate::proxy::upload::Upload;
 use crate::proxy::wishes;
@@ -60,6 +59,14 @@ pub struct Request<'r, 'w> {
     pub metering: Metering,
     /// What it costs, where its tokens have no price.
     pub cost: Cost,
+}
+
+/// A request that is ready to be sent.
+struct Ready<'r> {
+    inbound: &'r Inbound,
+    routed: Routed,
+    /// What the client is told with all answers.
+    voice: Voice<'r>,
 }
 
 /// What was done with a body before it is known where it goes.
@@ -95,7 +102,7 @@ impl<'w> Request<'_, 'w> {
     ) -> Step<'w> {
         match self.take_in(client, head, exchange).await {
             Ok(step) => step,
-            Err(missed) => Step::Over(tell(client, exchange, &self.voice, missed).await),
+            Err(missed) => Step::Over(self.tell(client, exchange, &self.voice, missed).await),
         }
     }
 
@@ -348,7 +355,7 @@ impl<'w> Request<'_, 'w> {
         match sent.await {
             Ok(step) => Ok(step),
             Err(missed) => Ok(Step::Over(
-                tell(client, exchange, &ready.voice, missed).await,
+                self.tell(client, exchange, &ready.voice, missed).await,
             )),
         }
     }
@@ -421,7 +428,7 @@ impl<'w> Request<'_, 'w> {
         match sent.await {
             Ok(step) => Ok(step),
             Err(missed) => Ok(Step::Over(
-                tell(client, exchange, &ready.voice, missed).await,
+                self.tell(client, exchange, &ready.voice, missed).await,
             )),
         }
     }

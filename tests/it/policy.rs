@@ -443,24 +443,24 @@ fn ni9_a_models_residency_holds_for_batches_that_name_it_and_for_what_is_too_lon
 fn ni9_a_models_residency_holds_for_models_in_queries_and_paths_and_under_any_content_type() {
     each(|driver| {
         let wire = Wire::OpenAiChat;
-        let rules = "[[model]]\nid = \"home\"\nresidency = { jurisdictions = [\"CA\"] }\n\
-                     targets = [\"canada/home\"]\n";
+        let rules = "[[model]]\nid = \"kept\"\nresidency = { jurisdictions = [\"CA\"] }\n\
+                     targets = [\"canada/kept\"]\n";
         let json = "application/json";
         let plain = "{\"input\":\"x\"}";
-        let home = "{\"model\":\"home\"}";
+        let kept = "{\"model\":\"kept\"}";
         let form = "--b\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nx\r\n--b--\r\n";
         let in_parts = "multipart/form-data; boundary=b";
         for (target, label, body) in [
-            ("/v1/x?model=home", json, plain),
-            ("/v1/x?a=b&mod%65l=hom%65", json, plain),
-            ("/v1/deployments/home/x", json, plain),
-            ("/v1/checkpoints/home:generate", json, plain),
-            ("/v1/Engines/home/completions", json, plain),
-            ("/v1/x?model=home", in_parts, form),
-            ("/v1/checkpoints/home:generate", "audio/mpeg", "ID3"),
-            ("/v1/x", "text/plain", home),
-            ("/v1/x", "application/octet-stream", home),
-            ("/v1/x", "text/plain", "{\"model\":\"home\",\"x\":NaN}"),
+            ("/v1/x?model=kept", json, plain),
+            ("/v1/x?a=b&mod%65l=kep%74", json, plain),
+            ("/v1/deployments/kept/x", json, plain),
+            ("/v1/checkpoints/kept:generate", json, plain),
+            ("/v1/Engines/kept/completions", json, plain),
+            ("/v1/x?model=kept", in_parts, form),
+            ("/v1/checkpoints/kept:generate", "audio/mpeg", "ID3"),
+            ("/v1/x", "text/plain", kept),
+            ("/v1/x", "application/octet-stream", kept),
+            ("/v1/x", "text/plain", "{\"model\":\"kept\",\"x\":NaN}"),
         ] {
             let two = Two::answering(wire);
             let gateway = two.gateway(driver, wire, rules);

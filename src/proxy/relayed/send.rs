@@ -14,7 +14,7 @@ use crate::proxy::missed::Missed;
 use crate::proxy::prepare::{self, no_credential};
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::relay_target::Routed;
-use crate::proxy::relayed::Request;
+use crate::proxy::relayed::{Ready, Request};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upload::Upload;
 use crate::proxy::upstream::{self, At, Outbound, Upstream};
@@ -24,14 +24,6 @@ use crate::route::upstream::Provider;
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{Exchange, Outcome, TargetAsked};
 use crate::translate::notes::Notes;
-
-/// A request that is ready to be sent.
-pub(super) struct Ready<'r> {
-    pub(super) inbound: &'r Inbound,
-    pub(super) routed: Routed,
-    /// What the client is told with all answers.
-    pub(super) voice: Voice<'r>,
-}
 
 impl<'w> Request<'_, 'w> {
     /// Sends a body that was read whole.
@@ -193,27 +185,30 @@ impl<'w> Request<'_, 'w> {
         let delivered = boxed(|| delivery.run(client, upstream, stays, exchange)).await;
         delivered.map_err(Missed::Failure)
     }
-}
 
-/// Tells the client why its request was not relayed.
-pub(super) async fn tell(
-    client: &mut Client<'_>,
-    exchange: &mut Exchange,
-    voice: &Voice<'_>,
-    missed: Missed,
-) -> Next {
-    match missed {
-        Missed::Gone => {
-            exchange.outcome = Outcome::Cancelled;
-            exchange.fault = Some(Kind::ClientGone.verdict().word);
-            Next::Abort
-        }
-        Missed::Failure(failure) => reply::refuse_failure(client, exchange, voice, &failure).await,
-        Missed::Denied(denied) => reply::refuse_denied(client, exchange, voice, &denied).await,
-        Missed::Refused(refused) => reply::refuse(client, exchange, voice, &refused).await,
-        Missed::Refusal(refusal) => {
-            let refused = Refused::of(&refusal, "refused");
-            reply::refuse(client, exchange, voice, &refused).await
+    /// Tells the client why its request was not relayed.
+    pub(super) async fn tell(
+        &self,
+        client: &mut Client<'_>,
+        exchange: &mut Exchange,
+        voice: &Voice<'_>,
+        missed: Missed,
+    ) -> Next {
+        match missed {
+            Missed::Gone => {
+                exchange.outcome = Outcome::Cancelled;
+                exchange.fault = Some(Kind::ClientGone.verdict().word);
+                Next::Abort
+            }
+            Missed::Failure(failure) => {
+                reply::refuse_failure(client, exchange, voice, &failure).await
+            }
+            Missed::Denied(denied) => reply::refuse_denied(client, exchange, voice, &denied).await,
+            Missed::Refused(refused) => reply::refuse(client, exchange, voice, &refused).await,
+            Missed::Refusal(refusal) => {
+                let refused = Refused::of(&refusal, "refused");
+                reply::refuse(client, exchange, voice, &refused).await
+            }
         }
     }
 }
