@@ -38,6 +38,7 @@ use crate::wire::known::{self, Known};
 use crate::wire::peek;
 use crate::wire::peek_edits::{Overrides, edits_for};
 use crate::wire::peek_fault::PeekFault;
+use crate::wire::peeked::Peek;
 
 mod send;
 
@@ -294,23 +295,7 @@ impl<'w> Request<'_, 'w> {
         let limits = self.worker.limits();
         let read = match body.is_empty() || is_encoded {
             true => None,
-            false => match peek::peek_relayed(body, limits) {
-                Ok(peek) => Some(peek),
-                Err(fault) if fault.is_limit() && limited.is_none() => {
-                    match self.leads_one_way(&inbound.head, &inbound.bytes) {
-                        true => None,
-                        false => return Err(Missed::Refusal(body_label::too_deep_to_read(&fault))),
-                    }
-                }
-                // By its label it is none, and by the grammar: a generous reader may find a model
-                // in it all the same.
-                Err(fault)
-                    if matches!(label, Label::Other) && limited.is_none() && fault.is_json() =>
-                {
-                    None
-                }
-                Err(fault) => return Err(bad_body(fault)),
-            },
+            false => self.read_held(inbound, label)?,
         };
         let is_read = read.is_some() || body.is_empty();
         let is_json = read.is_some() && label.misleads(&inbound.head, &inbound.bytes);
@@ -357,6 +342,26 @@ impl<'w> Request<'_, 'w> {
             Err(missed) => Ok(Step::Over(
                 self.tell(client, exchange, &ready.voice, missed).await,
             )),
+        }
+    }
+
+    /// What a body that was read whole says, where it can be read.
+    fn read_held(&self, inbound: &Inbound, label: &Label) -> Result<Option<Peek>, Missed> {
+        let is_limited = self.limited().is_some();
+        match peek::peek_relayed(inbound.body(), self.worker.limits()) {
+            Ok(peek) => Ok(Some(peek)),
+            Err(fault) if fault.is_limit() && !is_limited => {
+                match self.leads_one_way(&inbound.head, &inbound.bytes) {
+                    true => Ok(None),
+                    false => Err(Missed::Refusal(body_label::too_deep_to_read(&fault))),
+                }
+            }
+            // By its label it is none, and by the grammar: a generous reader may find a model in it
+            // all the same.
+            Err(fault) if matches!(label, Label::Other) && !is_limited && fault.is_json() => {
+                Ok(None)
+            }
+            Err(fault) => Err(bad_body(fault)),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::proxy::relay::{Next, Step};
 use crate::proxy::relay_target::Routed;
 use crate::proxy::relayed::{Ready, Request};
 use crate::proxy::reply::{self, Refused, Voice};
-use crate::proxy::upload::Upload;
+use crate::proxy::upload::{JudgeLate, Upload};
 use crate::proxy::upstream::{self, At, Outbound, Upstream};
 use crate::proxy::upstream_head::{self, Facts};
 use crate::route::target::TargetFacts;
@@ -92,7 +92,7 @@ impl<'w> Request<'_, 'w> {
         &self,
         client: &mut Client<'_>,
         ready: &Ready<'_>,
-        (upload, late): (Upload, &dyn Fn(&str) -> Result<(), Missed>),
+        (upload, late): (Upload, &JudgeLate<'_>),
         exchange: &mut Exchange,
     ) -> Result<Step<'w>, Missed> {
         let index = ready.routed.asked.provider;
