@@ -49,7 +49,7 @@ fn events() -> [String; 3] {
 }
 
 fn cents(line: &Value) -> u64 {
-    line["cost_nanos"].as_u64().unwrap() / 10_000_000
+    line["cost_nanos"].as_u64().expect("a cost that is known") / 10_000_000
 }
 
 #[test]
