@@ -158,6 +158,9 @@ pub const KIB: usize = 1024;
 /// 1,048,576 bytes.
 pub const MIB: usize = 1024 * KIB;
 
+/// Most rows of one page of keys, tenants or usage records.
+pub const PAGE_ROWS_MAX: usize = 1_000;
+
 /// First read of a connection: what a quiet one holds, per side.
 pub const QUIET_READ_BYTES: usize = 3 * KIB / 2;
 /// Buffer of the read that waits beside a stream for its client to leave: hardly anything comes there.

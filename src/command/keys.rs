@@ -91,6 +91,7 @@ fn task(action: &KeysAction, random: &Randomness, now_ms: u64) -> Result<Task, D
     Ok(match action {
         KeysAction::Create(args) => {
             let mut key = wanted(args)?;
+            key.check_expiry(now_ms)?;
             if key.id.is_empty() {
                 key.id = key_id(&random.id).into();
             }

@@ -60,8 +60,8 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
     }
     let Some(path) = &args.config else {
         let text = format!(
-            "say which store is meant: --config FILE, --store URL, or {STORE_VARIABLE} for a URL with a \
-             password"
+            "say which store is meant: --config FILE, or --store URL; one with a password comes from the \
+             environment variable {STORE_VARIABLE}"
         );
         return Err(vec![text]);
     };

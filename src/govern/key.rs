@@ -164,6 +164,20 @@ impl Key {
         })
     }
 
+    /// Holds the end of a new key against the time: one in the past would never be let in.
+    ///
+    /// # Errors
+    /// It has passed.
+    pub fn check_expiry(&self, now_ms: u64) -> Result<(), DocumentFault> {
+        match self.expires_ms {
+            Some(end) if end <= now_ms => {
+                let text = format!("expected a moment to come, found {}", date::text(end));
+                Err(fault("expires", text))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Writes the key as those see it who manage keys: one object, without any digest.
     pub fn write(&self, w: &mut Writer<'_>) {
         w.open_object();

@@ -1,9 +1,11 @@
 //! A page of usage records: what is asked for, by the members of a query, and what comes back.
 
 use crate::govern::date;
+use crate::govern::key::check_tenant;
 use crate::govern::record::{hex, id_of};
 use crate::govern::tally::Filter;
 use crate::json::write::Writer;
+use crate::limits::PAGE_ROWS_MAX;
 
 /// A place between two records: time and id of the one before it.
 pub type Place = (u64, [u8; 16]);
@@ -88,7 +90,13 @@ impl Listing {
     ) -> Result<(), ListingFault> {
         let filter = &mut self.filter;
         match name {
-            "tenant" if tenant.is_none() => filter.tenant = Some(value),
+            "key" | "model" if value.is_empty() => {
+                return Err(fault(name, "expected a name, found none"));
+            }
+            "tenant" if tenant.is_none() => {
+                check_tenant(&value).map_err(|wrong| fault(name, &wrong.text))?;
+                filter.tenant = Some(value);
+            }
             "key" => filter.key = Some(value),
             "model" => filter.model = Some(value),
             "since" => filter.since_ms = Some(moment(name, &value, now_ms)?),
@@ -97,8 +105,8 @@ impl Listing {
                 let count = value
                     .parse()
                     .ok()
-                    .filter(|count| (1..=COUNT_MAX).contains(count));
-                let expected = format!("expected a number from 1 to {COUNT_MAX}");
+                    .filter(|count| (1..=PAGE_ROWS_MAX).contains(count));
+                let expected = format!("expected a number from 1 to {PAGE_ROWS_MAX}");
                 self.count = count.ok_or_else(|| fault(name, &expected))?;
             }
             "after" => {
@@ -139,7 +147,7 @@ impl Page {
 }
 
 fn moment(name: &str, value: &str, now_ms: u64) -> Result<u64, ListingFault> {
-    let ago = || now_ms.checked_sub(date::span(value)?);
+    let ago = || Some(now_ms.saturating_sub(date::span(value)?));
     let expected = "expected a day (2027-01-31), a second (2027-01-31T08:30:00Z) or a span until now \
                     (90s, 15m, 24h, 7d)";
     date::parse(value)
@@ -175,8 +183,6 @@ fn fault(param: &str, text: &str) -> ListingFault {
 
 /// Records of a page where nobody says how many.
 const COUNT: usize = 100;
-/// Most records of a page.
-const COUNT_MAX: usize = 500;
 /// What is shown of a name that nobody knows.
 const NAME_SHOWN_MAX: usize = 64;
 
@@ -204,10 +210,10 @@ mod tests {
         let place = format!("7-{}", "ab".repeat(16));
         let expected = format!("{{\"records\":[{{\"a\":1}},{{}}],\"next\":\"{place}\"}}");
         assert_eq!(String::from_utf8(text).unwrap(), expected);
-        let query = format!("key=k&model=m&since=1h&until=2030-01-01&limit=500&after={place}");
+        let query = format!("key=k&model=m&since=1h&until=2030-01-01&limit=1000&after={place}");
         let listing = read(&query, Some("blue")).unwrap();
         assert_eq!(listing.behind, page.next);
-        assert_eq!(listing.count, 500);
+        assert_eq!(listing.count, 1_000);
         assert_eq!(listing.filter.since_ms, Some(NOW - 3_600_000));
         assert_eq!(listing.filter.tenant.as_deref(), Some("blue"));
         let of_red = read("tenant=red", None).unwrap();
@@ -217,9 +223,11 @@ mod tests {
     #[test]
     fn members_that_are_wrong_are_named() {
         for (query, param, text) in [
-            ("limit=0", "limit", "1 to 500"),
-            ("limit=501", "limit", "1 to 500"),
-            ("limit=1e1", "limit", "1 to 500"),
+            ("limit=0", "limit", "1 to 1000"),
+            ("limit=1001", "limit", "1 to 1000"),
+            ("limit=1e1", "limit", "1 to 1000"),
+            ("key=", "key", "found none"),
+            ("model=", "model", "found none"),
             ("since=yesterday", "since", "expected a day"),
             ("until=", "until", "expected a day"),
             ("since=1h&until=2h", "since", "before that of until"),

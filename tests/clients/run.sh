@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Real clients through the gateway: OpenAI's and Anthropic's SDKs for Python and TypeScript, in their
-# current version and one old major, in all four directions; and Claude Code, to either wire.
+# current version and one old major, in all four directions; Claude Code, to either wire; and schemathesis,
+# which holds the admin API against its OpenAPI document.
 #
 #   tests/clients/run.sh                 all of them
-#   tests/clients/run.sh python js       only these; the third is `claude`
+#   tests/clients/run.sh python js       only these; the others are `claude` and `schema`
 #   RINGWAY_BIN=target/release/ringway tests/clients/run.sh
 #   RINGWAY_DRIVER=epoll tests/clients/run.sh
 #
@@ -14,7 +15,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 kinds=("$@")
-[ $# -gt 0 ] || kinds=(python js claude)
+[ $# -gt 0 ] || kinds=(python js claude schema)
 
 # The longest that one version's tests may take, in seconds.
 limit=180
@@ -30,7 +31,7 @@ need() {
 
 versions_of() {
     case $1 in
-    claude) echo current ;;
+    claude | schema) echo current ;;
     *) echo current old ;;
     esac
 }
@@ -90,18 +91,33 @@ run_claude() {
         "$here/claude/test_claude_code.py"
 }
 
+install_schema() {
+    local venv=$here/.venv-schema wanted=$here/schema/requirements.txt
+    cmp -s "$wanted" "$venv/installed.txt" && return
+    rm -rf "$venv"
+    python3 -m venv "$venv" || die "python3 has no venv module; install python3-venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted" ||
+        die "schemathesis could not be installed"
+    cp "$wanted" "$venv/installed.txt"
+}
+
+run_schema() {
+    echo "== schema"
+    timeout "$limit" "$here/.venv-schema/bin/python" -B "$here/schema/run.py"
+}
+
 need python3 "Python 3.11 or newer (the stub provider is written in it)"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     die "python3 is $(python3 --version); 3.11 or newer is needed"
 gateway
 for kind in "${kinds[@]}"; do
     case $kind in
-    python) ;;
+    python | schema) ;;
     js | claude)
         need node "Node.js 20 or newer"
         need npm "npm"
         ;;
-    *) die "no such clients: $kind; known: python, js, claude" ;;
+    *) die "no such clients: $kind; known: python, js, claude, schema" ;;
     esac
     for version in $(versions_of "$kind"); do
         "install_$kind" "$version"

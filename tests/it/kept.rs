@@ -712,7 +712,7 @@ fn a_listing_says_which_parameter_is_wrong_in_the_clients_words() {
             "tenant",
             "unknown parameter; known: key",
         ),
-        ("/api/usage?limit=0", "limit", "1 to 500"),
+        ("/api/usage?limit=0", "limit", "1 to 1000"),
         ("/api/usage?after=x", "after", "`next`"),
         ("/api/usage?since=soon", "since", "expected a day"),
     ] {
@@ -724,7 +724,7 @@ fn a_listing_says_which_parameter_is_wrong_in_the_clients_words() {
         assert_eq!(refused.json()["error"]["param"], param);
     }
     assert_eq!(get(&gateway, "k9", "/api/usage").status, 401);
-    let bad = manage(&gateway, "/api/usage?limit=501");
+    let bad = manage(&gateway, "/api/usage?limit=1001");
     assert_eq!(
         (bad.status, &bad.json()["error"]["param"]),
         (400, &"limit".into())

@@ -177,7 +177,7 @@ fn the_api_refuses_rules_that_make_no_sense_by_name_for_keys_and_tenants_alike()
 }
 
 /// Requests that are wrong: the status, and a part of what is said.
-const BAD_REQUESTS: [(&str, &str, &str, u16, &str); 21] = [
+const BAD_REQUESTS: [(&str, &str, &str, u16, &str); 26] = [
     ("GET", "/api/tenants/none", "", 404, "no tenant \"none\""),
     ("DELETE", "/api/tenants/none", "", 404, "no tenant \"none\""),
     (
@@ -227,6 +227,17 @@ const BAD_REQUESTS: [(&str, &str, &str, u16, &str); 21] = [
         "known: after, limit",
     ),
     ("GET", "/api/keys?after=a/b", "", 400, "letters, digits"),
+    ("GET", "/api/keys?after=", "", 400, "letters, digits"),
+    ("GET", "/api/keys?tenant=", "", 400, "1 to 128 bytes"),
+    ("GET", "/api/usage?tenant=", "", 400, "1 to 128 bytes"),
+    ("GET", "/api/usage?key=", "", 400, "found none"),
+    (
+        "POST",
+        "/api/keys",
+        "{\"tenant\":\"blue\",\"expires\":\"2020-01-31\"}",
+        400,
+        "expires: expected a moment to come, found 2020-01-31T00:00:00Z",
+    ),
     ("GET", "/api/keys?limit=1&limit=2", "", 400, "twice"),
     (
         "GET",
@@ -360,7 +371,7 @@ fn p22_without_the_credential_every_path_of_the_api_is_the_same_401() {
 }
 
 /// Arguments that are wrong, and what has to be said of them.
-const BAD_ARGUMENTS: [(&str, &[&str], &str); 29] = [
+const BAD_ARGUMENTS: [(&str, &[&str], &str); 30] = [
     ("keys", &[], "create"),
     ("keys", &["create"], "--tenant <TENANT>"),
     (
@@ -432,6 +443,11 @@ const BAD_ARGUMENTS: [(&str, &[&str], &str); 29] = [
         "keys",
         &["create", "--tenant", "a", "--budget-month", "-1"],
         "--budget-month",
+    ),
+    (
+        "keys",
+        &["create", "--tenant", "a", "--expires", "2020-01-31"],
+        "--expires: expected a moment to come",
     ),
     (
         "keys",

@@ -15,7 +15,7 @@ use crate::route::client_key::digest_of;
 use crate::server::api::answer::{Refusal, json};
 use crate::server::api::asked::{Body, Named};
 use crate::server::api::gate::Api;
-use crate::server::api::page::Page;
+use crate::server::api::page::{Page, write_next};
 
 /// `GET /api/keys`: keys by id, revoked ones too, a page at a time.
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
@@ -35,11 +35,13 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
     w.open_object().name("keys").open_array();
+    let mut last = None;
     for key in found.by_ref().take(page.limit) {
         key.write(&mut w);
+        last = Some(&*key.id);
     }
-    let has_more = found.next().is_some();
-    w.close_array().name("has_more").boolean(has_more);
+    w.close_array();
+    write_next(last.filter(|_| found.next().is_some()), &mut w);
     w.name("rows_left_out").number(state.skipped.len() as u64);
     w.close_object();
     Ok(json(StatusCode::OK, body))
@@ -48,6 +50,7 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
 /// `POST /api/keys`: a new key, shown this once.
 pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response, Refusal> {
     let mut key = Key::wanted(&body)?;
+    key.check_expiry(clock::unix_millis())?;
     let governed = api.governed()?;
     if governed.said_keys().iter().any(|said| said.id == key.id) {
         return Err(Refusal::new(StatusCode::CONFLICT, said_id(&key.id)));

@@ -1,8 +1,11 @@
-//! Which page of a list is wanted.
+//! Which page of a list is wanted, and where the next one begins: `next` of one page is `after` for the next,
+//! as in lists of usage records.
 
 use crate::govern::document::DocumentFault;
 use crate::govern::key::{check_id, check_tenant};
 use crate::http1::target::query_pairs;
+use crate::json::write::Writer;
+use crate::limits::PAGE_ROWS_MAX;
 use crate::server::api::answer::Refusal;
 
 /// What a query asks for.
@@ -69,16 +72,29 @@ impl Page {
     }
 }
 
+/// Writes the member that leads to the next page: the id or name that this one ends with, where there is
+/// more behind it.
+pub fn write_next(last: Option<&str>, w: &mut Writer<'_>) {
+    w.name("next");
+    match last {
+        Some(last) => w.string(last),
+        None => w.null(),
+    };
+}
+
 fn limit(value: &str) -> Result<usize, Refusal> {
     let limit = value.parse().ok();
-    let limit = limit.filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    let expected = || Refusal::invalid("limit", format!("expected a number from 1 to {LIMIT_MAX}"));
+    let limit = limit.filter(|limit| (1..=PAGE_ROWS_MAX).contains(limit));
+    let expected = || {
+        Refusal::invalid(
+            "limit",
+            format!("expected a number from 1 to {PAGE_ROWS_MAX}"),
+        )
+    };
     limit.ok_or_else(expected)
 }
 
 /// Rows of a page where nobody says how many.
 const LIMIT: usize = 100;
-/// Most rows of a page.
-const LIMIT_MAX: usize = 1_000;
 /// A name that is shown is cut here.
 const NAME_SHOWN_CHARS: usize = 64;

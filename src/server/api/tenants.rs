@@ -16,7 +16,7 @@ use crate::net::clock;
 use crate::server::api::answer::{Refusal, json};
 use crate::server::api::asked::{Body, Named};
 use crate::server::api::gate::Api;
-use crate::server::api::page::Page;
+use crate::server::api::page::{Page, write_next};
 use crate::server::governor::Governed;
 
 /// `GET /api/tenants`: tenants by name, a page at a time.
@@ -30,12 +30,13 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
     w.open_object().name("tenants").open_array();
+    let mut last = None;
     for (tenant, source) in found.by_ref().take(page.limit) {
         tenant.write(*source, &mut w);
+        last = Some(&*tenant.name);
     }
-    w.close_array()
-        .name("has_more")
-        .boolean(found.next().is_some());
+    w.close_array();
+    write_next(last.filter(|_| found.next().is_some()), &mut w);
     w.name("rows_left_out").number(state.skipped.len() as u64);
     w.close_object();
     Ok(json(StatusCode::OK, body))
