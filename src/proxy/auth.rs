@@ -21,7 +21,7 @@ pub struct Presented {
     pub bearer: bool,
 }
 
-/// Why a request is refused with 401.
+/// Why a request is refused: with 401, or with 503 where its key cannot be judged yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFault {
     /// Two different keys in one request.
@@ -32,6 +32,8 @@ pub enum KeyFault {
     Unknown,
     /// A key whose time has passed.
     Expired,
+    /// A key that may be in the store, which has not been read yet.
+    Unread,
 }
 
 impl KeyFault {
@@ -42,6 +44,7 @@ impl KeyFault {
             Self::Two => "two different API keys in one request; send one",
             Self::Missing => "missing API key; send it as `Authorization: Bearer` or `x-api-key`",
             Self::Unknown | Self::Expired => "invalid API key",
+            Self::Unread => "API keys cannot be looked up yet; retry later",
         }
     }
 
@@ -51,6 +54,7 @@ impl KeyFault {
         match self {
             Self::Two | Self::Missing | Self::Unknown => "key",
             Self::Expired => "key_expired",
+            Self::Unread => "keys_unread",
         }
     }
 }
@@ -117,6 +121,7 @@ pub fn authorise(
     let key = keys.handle(text.unwrap_or_default());
     match (text, key) {
         (None, _) => Err(KeyFault::Missing),
+        (Some(_), None) if keys.is_unread() => Err(KeyFault::Unread),
         (Some(_), None) => Err(KeyFault::Unknown),
         (Some(_), Some(key)) => match key.expires_ms {
             Some(end) if end <= unix_ms() => Err(KeyFault::Expired),

@@ -376,8 +376,14 @@ impl<'w> Request<'_, 'w> {
         exchange: &mut Exchange,
         fault: KeyFault,
     ) -> Next {
-        let refused = Refused::new(ErrorKind::Authentication, fault.text(), fault.word())
-            .fields(b"www-authenticate: Bearer\r\n");
+        let (kind, fields): (_, &[u8]) = match fault {
+            KeyFault::Unread => (ErrorKind::Overloaded, b"retry-after: 1\r\n"),
+            KeyFault::Two | KeyFault::Missing | KeyFault::Unknown | KeyFault::Expired => (
+                ErrorKind::Authentication,
+                b"www-authenticate: Bearer\r\n",
+            ),
+        };
+        let refused = Refused::new(kind, fault.text(), fault.word()).fields(fields);
         reply::refuse(client, exchange, &self.voice, &refused).await
     }
 
