@@ -186,6 +186,13 @@ pub const RECORD_BYTES_MAX: usize = 8 * KIB;
 pub const RECORD_TEXT_BYTES_MAX: usize = 256;
 /// Questions for usage records that wait to be answered. Over: 503.
 pub const USAGE_QUESTIONS_MAX: usize = 64;
+/// Questions for pages of usage records that a tenant may have under way; operators together may have
+/// twice as many. One more is answered with 429.
+pub const QUESTIONS_TENANT_MAX: usize = 2;
+/// Time that the store may have worked on a tenant's questions; past it they are answered with 429.
+pub const QUESTIONS_TENANT_WORK: Duration = Duration::from_secs(3);
+/// Of the time that passes, one part in so many takes back what the store worked.
+pub const QUESTIONS_TENANT_SHARE: u32 = 4;
 /// Longest wait for such an answer.
 pub const USAGE_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two flushes of the usage journal, in milliseconds.

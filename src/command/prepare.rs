@@ -10,7 +10,7 @@ use crate::config::store_place::StorePlace;
 use crate::govern::date;
 use crate::net::tls::{ClientTls, Roots, ServerTls};
 use crate::route::compile::{Compiled, compile};
-use crate::store::postgres;
+use crate::store::postgres_line;
 
 /// The plan that `serve` runs on, or all that is wrong. `now_ms` is Unix time.
 pub fn prepare(args: &ServeArgs, env: Lookup<'_>, now_ms: u64) -> Result<Compiled, Faults> {
@@ -35,7 +35,7 @@ pub fn read(args: &ServeArgs, env: Lookup<'_>, now_ms: u64) -> Loaded {
 fn check_store(loaded: &mut Loaded) {
     if let (Some(said), Some(material)) = (&loaded.config.store, &loaded.material.store)
         && let StorePlace::Postgres { url, .. } = &material.place
-        && let Err(error) = postgres::check_url(url.expose())
+        && let Err(error) = postgres_line::check_url(url.expose())
     {
         loaded.faults.push(&said.place, error.text);
     }

@@ -378,10 +378,9 @@ impl<'w> Request<'_, 'w> {
     ) -> Next {
         let (kind, fields): (_, &[u8]) = match fault {
             KeyFault::Unread => (ErrorKind::Overloaded, b"retry-after: 1\r\n"),
-            KeyFault::Two | KeyFault::Missing | KeyFault::Unknown | KeyFault::Expired => (
-                ErrorKind::Authentication,
-                b"www-authenticate: Bearer\r\n",
-            ),
+            KeyFault::Two | KeyFault::Missing | KeyFault::Unknown | KeyFault::Expired => {
+                (ErrorKind::Authentication, b"www-authenticate: Bearer\r\n")
+            }
         };
         let refused = Refused::new(kind, fault.text(), fault.word()).fields(fields);
         reply::refuse(client, exchange, &self.voice, &refused).await

@@ -3,11 +3,13 @@
 //! Not here: who answers (`server`), what clients ask (see `proxy::usage_api`).
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
 
 use futures_channel::oneshot;
 
 use crate::govern::listing::{Listing, Page};
 use crate::limits::USAGE_QUESTIONS_MAX;
+use crate::proxy::seats::{Owner, Seat, Seats};
 use crate::telemetry::ring::{Bell, RingSender};
 
 /// A worker's way to the ledger.
@@ -16,15 +18,6 @@ pub struct Way {
     pub ring: RingSender,
     /// Takes questions.
     pub desk: Desk,
-}
-
-/// Whose records may be seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// Everyone's: an operator asks.
-    Anyone,
-    /// A tenant's; `None`: those of a gateway without keys.
-    Tenant(Option<Box<str>>),
 }
 
 /// A question and where its answer goes.
@@ -43,6 +36,8 @@ pub struct Question {
 pub struct PageQuestion {
     /// Which records; whose is in its filter.
     pub listing: Listing,
+    /// What of its asker it takes up.
+    pub seat: Seat,
     /// The page.
     pub reply: oneshot::Sender<Page>,
 }
@@ -56,10 +51,20 @@ pub enum Asked {
     Page(PageQuestion),
 }
 
+/// Why a question was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    /// This asker has too many under way, or the store worked too long on them.
+    TooMany,
+    /// Too many of everybody's wait.
+    Busy,
+}
+
 /// Where questions are taken. One whose answer never comes was given up.
 #[derive(Clone, Debug)]
 pub struct Desk {
     questions: SyncSender<Asked>,
+    seats: Seats,
     bell: Bell,
 }
 
@@ -68,7 +73,12 @@ impl Desk {
     #[must_use]
     pub fn new(bell: Bell) -> (Self, Receiver<Asked>) {
         let (questions, receiver) = sync_channel(USAGE_QUESTIONS_MAX);
-        (Self { questions, bell }, receiver)
+        let desk = Self {
+            questions,
+            seats: Seats::default(),
+            bell,
+        };
+        (desk, receiver)
     }
 
     /// Asks for a record; nothing when too many questions wait.
@@ -79,12 +89,21 @@ impl Desk {
         self.ask(Asked::Record(question)).map(|()| answer)
     }
 
-    /// Asks for a page of records; nothing when too many questions wait.
-    #[must_use]
-    pub fn page(&self, listing: Listing) -> Option<oneshot::Receiver<Page>> {
+    /// Asks for a page of records.
+    ///
+    /// # Errors
+    /// Too many questions wait, or too many of this asker's.
+    pub fn page(&self, listing: Listing, asker: Owner) -> Result<oneshot::Receiver<Page>, Unasked> {
+        let seat = self.seats.take(asker, Instant::now());
+        let seat = seat.ok_or(Unasked::TooMany)?;
         let (reply, answer) = oneshot::channel();
-        let question = PageQuestion { listing, reply };
-        self.ask(Asked::Page(question)).map(|()| answer)
+        let question = PageQuestion {
+            listing,
+            seat,
+            reply,
+        };
+        let asked = self.ask(Asked::Page(question));
+        asked.map(|()| answer).ok_or(Unasked::Busy)
     }
 
     fn ask(&self, asked: Asked) -> Option<()> {

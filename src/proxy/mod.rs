@@ -51,6 +51,7 @@ pub mod relayed;
 pub mod reply;
 pub mod retries;
 pub mod scrub;
+pub mod seats;
 pub mod standing;
 pub mod upload;
 pub mod upstream;

@@ -10,9 +10,10 @@ use crate::limits::USAGE_ANSWER_TIMEOUT;
 use crate::net::{clock, timer};
 use crate::proxy::client::Client;
 use crate::proxy::inbound::Inbound;
-use crate::proxy::ledger::Owner;
+use crate::proxy::ledger::Unasked;
 use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Refused, Voice};
+use crate::proxy::seats::Owner;
 use crate::proxy::worker::Worker;
 use crate::telemetry::exchange::Exchange;
 
@@ -65,8 +66,12 @@ pub async fn list(
             return reply::refuse(client, exchange, voice, &refused.param(&param)).await;
         }
     };
-    let Some(answer) = worker.ask_page(listing) else {
-        return reply::refuse(client, exchange, voice, &BUSY).await;
+    let answer = match worker.ask_page(listing, Owner::Tenant(Some(tenant))) {
+        Ok(answer) => answer,
+        Err(Unasked::TooMany) => {
+            return reply::refuse(client, exchange, voice, &TOO_MANY).await;
+        }
+        Err(Unasked::Busy) => return reply::refuse(client, exchange, voice, &BUSY).await,
     };
     let waited = u64::try_from(USAGE_ANSWER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
     match timer::within(waited, answer).await {
@@ -85,6 +90,12 @@ const ABSENT: Refused<'static> = Refused::new(
     "no_record",
 )
 .code("not_found");
+const TOO_MANY: Refused<'static> = Refused::new(
+    ErrorKind::RateLimit,
+    "too many questions for usage records of this tenant; ask one after the other",
+    "usage_questions",
+)
+.fields(b"retry-after: 1\r\n");
 const BUSY: Refused<'static> = Refused::new(
     ErrorKind::Overloaded,
     "usage records cannot be looked up now; ask again",

@@ -22,9 +22,10 @@ use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
 use crate::proxy::failure::Failure;
 use crate::proxy::health::{Health, Slot};
-use crate::proxy::ledger::{Owner, Way};
+use crate::proxy::ledger::{Unasked, Way};
 use crate::proxy::retries::Retries;
 use crate::proxy::scrub::{Needle, Scrubber};
+use crate::proxy::seats::Owner;
 use crate::proxy::usage_record;
 use crate::route::client_key::ClientKeys;
 use crate::route::plan::Plan;
@@ -238,10 +239,15 @@ impl Worker {
         self.usage.borrow().as_ref()?.desk.record(id, owner)
     }
 
-    /// Asks for a page of usage records; nothing when too many ask.
-    #[must_use]
-    pub fn ask_page(&self, listing: Listing) -> Option<Receiver<Page>> {
-        self.usage.borrow().as_ref()?.desk.page(listing)
+    /// Asks for a page of a tenant's usage records.
+    ///
+    /// # Errors
+    /// Too many ask, or this tenant asks too much.
+    pub fn ask_page(&self, listing: Listing, asker: Owner) -> Result<Receiver<Page>, Unasked> {
+        match &*self.usage.borrow() {
+            Some(way) => way.desk.page(listing, asker),
+            None => Err(Unasked::Busy),
+        }
     }
 
     /// An empty field table, for the head of an answer.

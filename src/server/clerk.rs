@@ -1,16 +1,19 @@
-//! Questions for usage records that the store answers, on the control thread: one after the other,
-//! so that those who ask do not hold the store up. What cannot be answered is dropped, and whoever
-//! asked says so.
+//! Questions for usage records that the store answers, on the control thread: some at a time, over
+//! connections of their own. What cannot be answered is dropped, and whoever asked says so.
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use futures_channel::mpsc;
-use std::sync::Arc;
+use tokio::sync::Semaphore;
 
-use crate::govern::listing::{Listing, Page};
-use crate::proxy::ledger::{Asked, Owner};
+use crate::proxy::ledger::{Asked, PageQuestion, Question};
+use crate::proxy::seats::Owner;
 use crate::server::drain::Calls;
 use crate::server::governor::Governed;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
+use crate::store::postgres::QUESTION_CONNECTIONS;
 
 /// What the task works with.
 pub struct Clerk {
@@ -25,39 +28,51 @@ pub struct Clerk {
 impl Clerk {
     /// Runs until nobody can ask any more.
     pub async fn run(&mut self) {
+        let works = Arc::new(Semaphore::new(QUESTION_CONNECTIONS));
         while let Ok(asked) = self.questions.recv().await {
             let Ok(store) = self.governed.store() else {
                 continue;
             };
-            match asked {
-                Asked::Record(question) => {
-                    if question.reply.is_canceled() {
-                        continue;
-                    }
-                    let id = question.id.to_be_bytes();
-                    if let Ok(found) = record(&store, id, &question.owner).await {
-                        let _ = question.reply.send(found);
-                    }
-                }
-                Asked::Page(question) => {
-                    if question.reply.is_canceled() {
-                        continue;
-                    }
-                    self.calls.all_in().await;
-                    if let Ok(page) = page(&store, &question.listing).await {
-                        let _ = question.reply.send(page);
+            let (works, calls) = (Arc::clone(&works), Arc::clone(&self.calls));
+            // As many as the desk lets wait.
+            tokio::spawn(async move {
+                match asked {
+                    Asked::Record(question) => answer_record(&store, question, &works).await,
+                    Asked::Page(question) => {
+                        calls.all_in().await;
+                        answer_page(&store, question, &works).await;
                     }
                 }
-            }
+            });
         }
     }
 }
 
-async fn record(
-    store: &Arc<Store>,
-    id: [u8; 16],
-    owner: &Owner,
-) -> Result<Option<Vec<u8>>, StoreError> {
+async fn answer_record(store: &Store, question: Question, works: &Semaphore) {
+    let permit = works.acquire().await;
+    if permit.is_err() || question.reply.is_canceled() {
+        return;
+    }
+    let id = question.id.to_be_bytes();
+    if let Ok(found) = record(store, id, &question.owner).await {
+        let _ = question.reply.send(found);
+    }
+}
+
+async fn answer_page(store: &Store, mut question: PageQuestion, works: &Semaphore) {
+    let permit = works.acquire().await;
+    if permit.is_err() || question.reply.is_canceled() {
+        return;
+    }
+    question.seat.begin(Instant::now());
+    let page = store.usage_page(&question.listing).await;
+    drop(question.seat);
+    if let Ok(page) = page {
+        let _ = question.reply.send(page);
+    }
+}
+
+async fn record(store: &Store, id: [u8; 16], owner: &Owner) -> Result<Option<Vec<u8>>, StoreError> {
     let tenant = match owner {
         Owner::Anyone => None,
         Owner::Tenant(Some(tenant)) => Some(&**tenant),
@@ -66,8 +81,4 @@ async fn record(
     };
     let found = store.usage_record(id, tenant).await?;
     Ok(found.map(String::into_bytes))
-}
-
-async fn page(store: &Arc<Store>, listing: &Listing) -> Result<Page, StoreError> {
-    store.usage_page(listing).await
 }

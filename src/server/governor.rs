@@ -20,7 +20,7 @@ use crate::route::plan::Plan;
 use crate::route::tenant::Numbers;
 use crate::server::output::Notices;
 use crate::server::worker::Ask;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, StoreFault};
 use crate::store::handle::Store;
 use crate::store::memory::Memory;
 use crate::store::row::State;
@@ -169,7 +169,10 @@ impl Governor {
     }
 
     /// The keys to start with: the store's, or the snapshot's, or the configuration's alone.
-    pub async fn first(&mut self) -> ClientKeys {
+    ///
+    /// # Errors
+    /// The store that is configured can never be used as it stands.
+    pub async fn first(&mut self) -> io::Result<ClientKeys> {
         let mut lines = Vec::new();
         // An empty file must not take the place of one that is gone for a moment.
         let creates = !self.material.snapshot.exists();
@@ -180,6 +183,10 @@ impl Governor {
                 self.state = state;
                 lines.extend(self.keep().await);
                 Source::Store
+            }
+            Ok(Err(error)) if error.fault == StoreFault::Unfit => {
+                let place = &self.material.place;
+                return Err(io::Error::other(format!("store {place}: {error}")));
             }
             failed => {
                 let error = match failed {
@@ -194,7 +201,7 @@ impl Governor {
             }
         };
         self.lines = lines;
-        self.compiled(source)
+        Ok(self.compiled(source))
     }
 
     fn take_snapshot(&mut self, error: &str) -> (Source, String) {
@@ -235,8 +242,12 @@ impl Governor {
                 None => self.reopen().await,
             };
             if let Err(error) = failed {
+                let was_open = lock(&self.shared.store).is_some();
                 self.lost(&error);
-                sleep(RETRY).await;
+                // A connection that was lost is replaced at once.
+                if !was_open {
+                    sleep(RETRY).await;
+                }
             }
         }
     }

@@ -209,7 +209,7 @@ fn govern(
     let Some((mut governor, governed)) = Governor::new(plan, memory) else {
         return Ok(None);
     };
-    plan.keys = runtime.block_on(governor.first());
+    plan.keys = runtime.block_on(governor.first())?;
     Ok(Some((governor, governed)))
 }
 

@@ -11,6 +11,8 @@ pub enum StoreFault {
     Taken,
     /// There is no such row.
     Absent,
+    /// It can never be used as it stands: the configuration has to change.
+    Unfit,
 }
 
 /// What went wrong, in words.
@@ -28,6 +30,18 @@ impl StoreError {
         Self {
             fault: StoreFault::Down,
             text: text.into(),
+        }
+    }
+
+    /// The server stands behind a pool that gives each transaction another session.
+    #[must_use]
+    pub fn pooled() -> Self {
+        let text = "the server gives each transaction another session, as PgBouncer does with \
+                    `pool_mode = transaction`; there, changes of keys are not heard: connect to \
+                    PostgreSQL itself, or to a pool with `pool_mode = session`";
+        Self {
+            fault: StoreFault::Unfit,
+            text: text.to_owned(),
         }
     }
 

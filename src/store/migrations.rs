@@ -9,11 +9,13 @@ use crate::store::error::StoreError;
 pub const SQLITE: &[&str] = &[
     include_str!("migrations/sqlite/0001_keys.sql"),
     include_str!("migrations/sqlite/0002_usage.sql"),
+    include_str!("migrations/sqlite/0003_listings.sql"),
 ];
 /// The same of a PostgreSQL database.
 pub const POSTGRES: &[&str] = &[
     include_str!("migrations/postgres/0001_keys.sql"),
     include_str!("migrations/postgres/0002_usage.sql"),
+    include_str!("migrations/postgres/0003_listings.sql"),
 ];
 
 const _: () = assert!(SQLITE.len() == POSTGRES.len());

@@ -7,6 +7,7 @@ pub mod handle;
 pub mod memory;
 pub mod migrations;
 pub mod postgres;
+pub mod postgres_line;
 pub mod postgres_usage;
 pub mod row;
 pub mod segments;

@@ -1,39 +1,39 @@
-//! A store in PostgreSQL, for several replicas: one connection that also hears of changes.
+//! A store in PostgreSQL, for several replicas: connections by purpose.
 //!
-//! Whoever changes keys or tenants, by hand too, notifies all that listen (a trigger does). A
-//! connection that ends makes the handle useless: whoever holds it opens another.
+//! One connection is for keys and tenants, and hears of their changes: whoever changes them, by hand
+//! too, notifies all that listen (a trigger does). When it ends the handle is useless: whoever holds
+//! it opens another. Usage records are delivered over a second connection, and questions of people are
+//! answered over others, so that neither keeps a revocation waiting.
 
 use core::future::poll_fn;
-use core::net::IpAddr;
-use core::str::FromStr;
 use core::time::Duration;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql};
-use tokio_postgres::{AsyncMessage, Client, Config, Error, Row};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Error, Row, SimpleQueryMessage};
 
 use crate::govern::key::{Key, KeyDigest};
-use crate::net::tls;
 use crate::store::error::StoreError;
 use crate::store::migrations;
+use crate::store::postgres_line::{Pool, Server, answered, told};
 use crate::store::row::{KeyRow, State, TenantRow};
 use crate::store::sql::{
     ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED,
     REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
 };
 
-/// An open connection.
+/// Open connections.
 #[derive(Clone)]
 pub struct Postgres {
+    /// For keys and tenants.
     client: Arc<Client>,
     /// Something has changed, or the connection has ended.
     woken: Arc<Notify>,
-    /// How a statement is told to end, which takes another connection.
-    tls: MakeRustlsConnect,
+    /// For usage records on their way to the store.
+    pub delivery: Arc<Pool>,
+    /// For questions about them.
+    pub questions: Arc<Pool>,
 }
 
 impl core::fmt::Debug for Postgres {
@@ -43,20 +43,14 @@ impl core::fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    /// Connects and brings the database up to date. Over a network by TLS, unless the URL says
-    /// `sslmode=disable`.
+    /// Connects and brings the database up to date.
     ///
     /// # Errors
-    /// It cannot be reached, or is of a newer program.
+    /// It cannot be reached, is of a newer program, or stands behind a pool that gives each
+    /// transaction another session.
     pub async fn open(url: &[u8], ca_pem: Option<&[u8]>) -> Result<Self, StoreError> {
-        let config = config(url)?;
-        let tls = tls::plain_client(ca_pem)
-            .map(MakeRustlsConnect::new)
-            .map_err(|error| StoreError::down(format!("TLS towards the store: {error}")))?;
-        let (client, mut connection) = config
-            .connect(tls.clone())
-            .await
-            .map_err(|error| told(&error))?;
+        let server = Arc::new(Server::new(url, ca_pem)?);
+        let (client, mut connection) = server.connect().await?;
         let woken = Arc::new(Notify::new());
         let wakes = Arc::clone(&woken);
         tokio::spawn(async move {
@@ -69,12 +63,18 @@ impl Postgres {
             drop(connection);
             wakes.notify_one();
         });
+        let (other, connection) = server.connect().await?;
+        tokio::spawn(connection);
+        answered(ANSWER_TIMEOUT, refuse_pooled(&client, &other)).await?;
+        let delivery = Pool::new(Arc::clone(&server), 1);
+        delivery.give(other);
         let store = Self {
             client: Arc::new(client),
             woken,
-            tls,
+            delivery: Arc::new(delivery),
+            questions: Arc::new(Pool::new(server, QUESTION_CONNECTIONS)),
         };
-        answered(ANSWER_TIMEOUT, store.migrate()).await?;
+        answered(MIGRATION, store.migrate()).await?;
         Ok(store)
     }
 
@@ -116,7 +116,7 @@ impl Postgres {
     /// The connection has ended.
     pub async fn changed(&self) -> Result<(), StoreError> {
         loop {
-            let woken = tokio::time::timeout(PROBE, self.woken.notified())
+            let woken = tokio::time::timeout(HEARTBEAT, self.woken.notified())
                 .await
                 .is_ok();
             if self.client.is_closed() {
@@ -125,8 +125,12 @@ impl Postgres {
             if woken {
                 return Ok(());
             }
-            // A peer that is gone without a word is noticed by what it does not answer.
-            self.query("SELECT 1", &[]).await?;
+            // A server that is gone without a word is noticed by what it does not answer.
+            let beat = self.client.simple_query("");
+            answered(HEARTBEAT_ANSWER, async {
+                beat.await.map_err(|error| told(&error))
+            })
+            .await?;
         }
     }
 
@@ -234,36 +238,12 @@ impl Postgres {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        self.query_within(ANSWER_TIMEOUT, sql, parameters).await
-    }
-
-    /// Rows of a statement. One that takes longer is given up, by the server too.
-    ///
-    /// # Errors
-    /// The connection has ended, or the statement was refused.
-    pub async fn query_within(
-        &self,
-        within: Duration,
-        sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, StoreError> {
         let asked = self.client.query(sql, parameters);
-        let said = answered(within, async { asked.await.map_err(|error| told(&error)) }).await;
-        if said.is_err() && !self.client.is_closed() {
-            let cancel = self.client.cancel_token();
-            let told = cancel.cancel_query(self.tls.clone());
-            // Where it cannot be told, the statement ends with the connection. A server that hangs
-            // takes the connection, and hangs on it too.
-            let _ = tokio::time::timeout(CONNECT, told).await;
-        }
-        said
+        let told = async { asked.await.map_err(|error| told(&error)) };
+        answered(ANSWER_TIMEOUT, told).await
     }
 
-    /// Rows that a statement changed.
-    ///
-    /// # Errors
-    /// The connection has ended, or the statement was refused.
-    pub async fn execute(
+    async fn execute(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
@@ -274,53 +254,40 @@ impl Postgres {
     }
 }
 
-async fn answered<T>(
-    within: Duration,
-    asked: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let said = tokio::time::timeout(within, asked).await;
-    said.map_err(|_| StoreError::down("the store did not answer in time"))?
-}
-
-/// Holds a URL against what the driver reads.
+/// Refuses a pool that gives each transaction another session, as PgBouncer does with
+/// `pool_mode = transaction`: there nothing is heard of changes, and locks end too early.
 ///
-/// # Errors
-/// It cannot be read; the text shows nothing of it.
-pub fn check_url(url: &[u8]) -> Result<(), StoreError> {
-    config(url).map(|_| ())
-}
-
-fn config(url: &[u8]) -> Result<Config, StoreError> {
-    let text = core::str::from_utf8(url).unwrap_or_default();
-    // What is wrong with it may show a password.
-    let unread = |_| StoreError::down("the URL of the store cannot be read");
-    let mut config = Config::from_str(text).map_err(unread)?;
-    let (_, parameters) = text.split_once('?').unwrap_or_default();
-    let mut parameters = parameters.split('&');
-    let says_mode = parameters.any(|one| one.starts_with("sslmode="));
-    if !is_local(&config) && !says_mode {
-        config.ssl_mode(SslMode::Require);
+/// A session of a server's own never shares its process with another one, and never changes it. Here
+/// one session is kept in a transaction while the other one is asked for its process.
+async fn refuse_pooled(client: &Client, other: &Client) -> Result<(), StoreError> {
+    for _ in 0..POOL_LOOKS {
+        let own = process(client).await.map_err(|error| told(&error))?;
+        if let Err(error) = other.batch_execute("BEGIN").await {
+            // With `pool_mode = statement` there are no transactions.
+            return Err(match error.as_db_error() {
+                Some(_) => StoreError::pooled(),
+                None => told(&error),
+            });
+        }
+        let held = process(other).await.map_err(|error| told(&error))?;
+        let is_shared = held == own || process(client).await.map_err(|error| told(&error))? != own;
+        if is_shared {
+            return Err(StoreError::pooled());
+        }
+        let ended = other.batch_execute("COMMIT").await;
+        ended.map_err(|error| told(&error))?;
     }
-    config
-        .connect_timeout(CONNECT)
-        .keepalives_idle(PROBE)
-        .application_name("ringway");
-    Ok(config)
+    Ok(())
 }
 
-/// Whether what is said to the server stays on this host.
-fn is_local(config: &Config) -> bool {
-    let is_name_local = |name: &str| {
-        let address = name.parse::<IpAddr>();
-        name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    };
-    let mut hosts = config.get_hosts().iter();
-    let are_hosts = hosts.all(|host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => is_name_local(name),
+/// The server's process that a session talks to, without a prepared statement.
+async fn process(client: &Client) -> Result<Option<String>, Error> {
+    let rows = client.simple_query("SELECT pg_backend_pid()").await?;
+    let mut pids = rows.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
     });
-    // Where addresses are said too, the names are not looked up.
-    are_hosts && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
+    Ok(pids.next())
 }
 
 fn one_row(changed: u64, id: &str) -> Result<(), StoreError> {
@@ -357,66 +324,26 @@ fn column<'r, T: FromSql<'r>>(row: &'r Row, at: usize) -> Result<T, String> {
     row.try_get(at).map_err(|error| error.to_string())
 }
 
-fn told(error: &Error) -> StoreError {
-    let Some(said) = error.as_db_error() else {
-        let cause = core::error::Error::source(error);
-        return StoreError::down(match cause {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        });
-    };
-    match *said.code() {
-        SqlState::UNIQUE_VIOLATION => StoreError::taken(),
-        _ => StoreError::down(format!("the store refused: {}", said.message())),
-    }
-}
-
-/// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_millis(1_500);
-/// Between two looks whether the server is still there.
-const PROBE: Duration = Duration::from_secs(5);
-/// One replica at a time; the number stands for this program. The lock ends with the connection.
-const LOCK: &str = "SELECT pg_advisory_lock(7954890381207); \
+/// Between two heartbeats of the connection for keys.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Longest wait for the answer to one: a key that was revoked on the far side of a line that is dead
+/// is refused within three seconds, with a new connection. Longer than a lock is waited for.
+const HEARTBEAT_ANSWER: Duration = Duration::from_millis(1_250);
+/// What bringing a database up to date may take: an index over millions of records takes minutes.
+const MIGRATION: Duration = Duration::from_mins(30);
+/// Connections that answer questions of people.
+pub const QUESTION_CONNECTIONS: usize = 3;
+/// Looks for a pool that gives each transaction another session.
+const POOL_LOOKS: usize = 3;
+/// One replica at a time; the number stands for this program. The lock ends with the connection. It is
+/// not waited for long: a connection that was given up would wait on, at the server.
+const LOCK: &str = "SET lock_timeout = '2s'; SELECT pg_advisory_lock(7954890381207); \
                     CREATE TABLE IF NOT EXISTS ringway_version (version BIGINT NOT NULL); \
                     INSERT INTO ringway_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM ringway_version)";
 /// Adds the tenant of a key unless it is there; parameters are those of the key.
 const ADD_TENANT_OF_KEY: &str = "INSERT INTO tenants (name, rules, created) \
                                  VALUES ($2, '{}', $8) ON CONFLICT (name) DO NOTHING";
 const TAKEN: &str = "SELECT version FROM ringway_version";
-const UNLOCK_AND_LISTEN: &str = "SELECT pg_advisory_unlock(7954890381207); LISTEN ringway_keys";
-
-#[cfg(test)]
-mod tests {
-    use tokio_postgres::config::SslMode;
-
-    use super::config;
-
-    #[test]
-    fn what_leaves_the_host_is_sealed_unless_the_url_says_otherwise() {
-        for (url, is_sealed) in [
-            ("postgres://me@db.example/r", true),
-            ("postgres://me@10.0.0.5/r", true),
-            ("postgres://me@127.0.0.1.example/r", true),
-            ("postgres://me:sslmode=@db.example/r", true),
-            ("postgres://me@localhost/r?hostaddr=10.0.0.5", true),
-            ("postgres://me@localhost,db.example/r", true),
-            ("postgres://me@db.example/r?sslmode=disable", false),
-            (
-                "postgres://me@db.example/r?connect_timeout=1&sslmode=prefer",
-                false,
-            ),
-            ("postgres://me@localhost/r", false),
-            ("postgres://me@127.0.0.2/r", false),
-            ("postgres://me@/r?host=/run/postgresql", false),
-        ] {
-            let mode = config(url.as_bytes()).unwrap().get_ssl_mode();
-            assert_eq!(mode == SslMode::Require, is_sealed, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_url_that_cannot_be_read_shows_nothing_of_itself() {
-        let told = config(b"postgres://me:secret@db:port/r").unwrap_err().text;
-        assert!(!told.contains("secret") && !told.contains("port"), "{told}");
-    }
-}
+/// Statements end at the server too, before a heartbeat behind them is missed or whoever asked is gone.
+const UNLOCK_AND_LISTEN: &str = "SELECT pg_advisory_unlock(7954890381207); LISTEN ringway_keys; \
+                                 SET lock_timeout = '1s'; SET statement_timeout = '5s'";

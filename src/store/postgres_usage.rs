@@ -8,6 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::json::tape::Tape;
 use crate::store::error::StoreError;
 use crate::store::postgres::Postgres;
+use crate::store::sql::ANSWER_TIMEOUT;
 use crate::store::tail::Batch;
 use crate::store::usage_row::{NUMBERS, TEXTS, UsageRow};
 use crate::store::usage_sql::{Bound, COLUMNS, Cell, Statement, Words, columns};
@@ -34,7 +35,8 @@ pub async fn add(postgres: &Postgres, batch: &Batch) -> Result<usize, StoreError
     all.extend(texts.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
     all.extend(numbers.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
     all.extend([&estimated as &(dyn ToSql + Sync), &records]);
-    postgres.execute(&insert(), &all).await?;
+    let delivery = &postgres.delivery;
+    delivery.execute(ANSWER_TIMEOUT, &insert(), &all).await?;
     Ok(rows.len())
 }
 
@@ -74,9 +76,8 @@ pub async fn select(
 ) -> Result<Vec<Vec<Cell>>, StoreError> {
     let values = values(statement);
     let values = parameters(&values);
-    let rows = postgres
-        .query_within(within, &statement.text, &values)
-        .await?;
+    let questions = &postgres.questions;
+    let rows = questions.query(within, &statement.text, &values).await?;
     Ok(rows.iter().map(cells).collect())
 }
 
@@ -84,7 +85,10 @@ pub async fn select(
 pub async fn change(postgres: &Postgres, statement: &Statement) -> Result<u64, StoreError> {
     let values = values(statement);
     let values = parameters(&values);
-    postgres.execute(&statement.text, &values).await
+    let delivery = &postgres.delivery;
+    delivery
+        .execute(ANSWER_TIMEOUT, &statement.text, &values)
+        .await
 }
 
 fn values(statement: &Statement) -> Vec<Box<dyn ToSql + Sync + Send>> {

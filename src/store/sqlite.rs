@@ -1,4 +1,5 @@
-//! A store in a SQLite file: one connection on a thread of its own, which ends with the handle.
+//! A store in a SQLite file: a connection that writes and one for questions of people, each on a
+//! thread of its own, which ends with the handle. Whoever writes waits for no question.
 //!
 //! The file is its owner's alone. Others may write to it too, such as the commands beside a running
 //! gateway: SQLite orders the writers, and `data_version` says that one of them has written.
@@ -10,7 +11,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
@@ -34,6 +35,8 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     jobs: SyncSender<Job>,
+    /// Likewise, for what only reads and may take long.
+    questions: SyncSender<Job>,
     path: Arc<Path>,
     /// The file as it was opened: device and number.
     identity: (u64, u64),
@@ -47,16 +50,15 @@ impl Sqlite {
     /// # Errors
     /// It cannot be opened, is no database, or is of a newer program.
     pub async fn open(path: &Path, creates: bool) -> Result<Self, StoreError> {
-        let (opened, is_opened) = oneshot::channel();
-        let (jobs, waiting) = sync_channel(JOBS_MAX);
         let file = path.to_owned();
-        let spawned = thread::Builder::new()
-            .name("ringway-store".to_owned())
-            .spawn(move || serve(&file, creates, opened, &waiting));
-        spawned.map_err(|error| StoreError::down(format!("no thread for the store: {error}")))?;
-        let identity = is_opened.await.map_err(|_| ended())??;
+        let opened = spawn(path, move || open(&file, creates));
+        let (jobs, identity) = opened.await?;
+        let file = path.to_owned();
+        let opened = spawn(path, move || open_to_read(&file));
+        let (questions, _) = opened.await?;
         Ok(Self {
             jobs,
+            questions,
             path: path.into(),
             identity,
             seen: Arc::new(AtomicI64::new(-1)),
@@ -71,36 +73,19 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.call_within(ANSWER_TIMEOUT, work).await
+        call_within(&self.jobs, ANSWER_TIMEOUT, work).await
     }
 
-    /// The same, given up when it takes longer: at once on the thread too.
+    /// Reads on the thread for questions, in turn. What takes longer is given up, on the thread too.
     ///
     /// # Errors
     /// What SQLite says, or that too much waits already.
-    pub async fn call_within<T: Send + 'static>(
+    pub async fn ask<T: Send + 'static>(
         &self,
         within: Duration,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            // Whoever asked may have gone, before it is begun or by its end.
-            if answer.is_closed() {
-                return;
-            }
-            let until = Instant::now() + within;
-            let is_over = move || Instant::now() > until;
-            let limited = connection.progress_handler(STEPS, Some(is_over));
-            let _ = answer.send(limited.and_then(|()| work(connection)));
-        });
-        let full = |_| StoreError::down("too much waits for the store");
-        self.jobs.try_send(job).map_err(full)?;
-        let said = tokio::time::timeout(within, answered).await;
-        let slow = |_| StoreError::down("the store did not answer in time");
-        said.map_err(slow)?
-            .map_err(|_| ended())?
-            .map_err(|error| told(&error))
+        call_within(&self.questions, within, work).await
     }
 
     /// All keys and tenants.
@@ -253,6 +238,31 @@ impl Sqlite {
     }
 }
 
+async fn call_within<T: Send + 'static>(
+    jobs: &SyncSender<Job>,
+    within: Duration,
+    work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (answer, answered) = oneshot::channel();
+    let job: Job = Box::new(move |connection| {
+        // Whoever asked may have gone, before it is begun or by its end.
+        if answer.is_closed() {
+            return;
+        }
+        let until = Instant::now() + within;
+        let is_over = move || Instant::now() > until;
+        let limited = connection.progress_handler(STEPS, Some(is_over));
+        let _ = answer.send(limited.and_then(|()| work(connection)));
+    });
+    let full = |_| StoreError::down("too much waits for the store");
+    jobs.try_send(job).map_err(full)?;
+    let said = tokio::time::timeout(within, answered).await;
+    let slow = |_| StoreError::down("the store did not answer in time");
+    said.map_err(slow)?
+        .map_err(|_| ended())?
+        .map_err(|error| told(&error))
+}
+
 fn one_row(changed: usize, id: &str) -> Result<(), StoreError> {
     match changed {
         0 => Err(StoreError::absent(id)),
@@ -260,27 +270,49 @@ fn one_row(changed: usize, id: &str) -> Result<(), StoreError> {
     }
 }
 
-/// The thread: opens the file, then does what comes until nobody is left to ask.
-fn serve(
+/// Starts a thread that opens the file and then does what comes until nobody is left to ask. Gives the
+/// way to it and the file's identity.
+async fn spawn(
     path: &Path,
-    creates: bool,
-    opened: oneshot::Sender<Result<(u64, u64), StoreError>>,
-    waiting: &Receiver<Job>,
-) {
-    let mut connection = match open(path, creates) {
-        Ok(connection) => connection,
-        Err(error) => {
-            let _ = opened.send(Err(error));
+    open: impl FnOnce() -> Result<Connection, StoreError> + Send + 'static,
+) -> Result<(SyncSender<Job>, (u64, u64)), StoreError> {
+    let (opened, is_opened) = oneshot::channel();
+    let (jobs, waiting) = sync_channel::<Job>(JOBS_MAX);
+    let path = path.to_owned();
+    let serve = move || {
+        let mut connection = match open() {
+            Ok(connection) => connection,
+            Err(error) => {
+                let _ = opened.send(Err(error));
+                return;
+            }
+        };
+        let found = identity(&path).map_err(|error| StoreError::down(error.to_string()));
+        if opened.send(found).is_err() {
             return;
         }
+        while let Ok(job) = waiting.recv() {
+            job(&mut connection);
+        }
     };
-    let found = identity(path).map_err(|error| StoreError::down(error.to_string()));
-    if opened.send(found).is_err() {
-        return;
-    }
-    while let Ok(job) = waiting.recv() {
-        job(&mut connection);
-    }
+    let spawned = thread::Builder::new()
+        .name("ringway-store".to_owned())
+        .spawn(serve);
+    spawned.map_err(|error| StoreError::down(format!("no thread for the store: {error}")))?;
+    let identity = is_opened.await.map_err(|_| ended())??;
+    Ok((jobs, identity))
+}
+
+/// Opens the file, which is up to date, for what only reads.
+fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| told(&error))?;
+    let prepared = connection.busy_timeout(BUSY).and_then(|()| {
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "trusted_schema", false)
+    });
+    prepared.map_err(|error| told(&error))?;
+    Ok(connection)
 }
 
 fn open(path: &Path, creates: bool) -> Result<Connection, StoreError> {

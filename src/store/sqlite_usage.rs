@@ -95,7 +95,7 @@ pub async fn select(
         })?;
         rows.collect()
     };
-    sqlite.call_within(within, work).await
+    sqlite.ask(within, work).await
 }
 
 /// Runs a statement that changes rows; how many it changed.

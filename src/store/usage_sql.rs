@@ -91,6 +91,11 @@ impl Statement {
     }
 
     fn filter(&mut self, filter: &Filter) {
+        self.filter_by(filter, "(model_asked = $ OR model_sent = $)");
+    }
+
+    /// The same, where `by_model` says how records of a model are found.
+    fn filter_by(&mut self, filter: &Filter, by_model: &str) {
         self.text.push_str(" FROM usage WHERE TRUE");
         let texts = [("tenant = $", &filter.tenant), ("key_id = $", &filter.key)];
         for (condition, said) in texts {
@@ -99,8 +104,8 @@ impl Statement {
             }
         }
         if let Some(model) = &filter.model {
-            let model = || Bound::Text(model.clone());
-            self.and("(model_asked = $ OR model_sent = $)", [model(), model()]);
+            let models = by_model.matches('$').map(|_| Bound::Text(model.clone()));
+            self.and(by_model, models);
         }
         for (condition, said) in [
             ("time >= $", filter.since_ms),
@@ -111,22 +116,47 @@ impl Statement {
             }
         }
     }
+
+    /// The records of a page, from one index.
+    fn page_by(&mut self, by_model: &str, filter: &Filter, page: (Behind, usize)) {
+        let (behind, count) = page;
+        self.text.push_str("SELECT time, id, record");
+        self.filter_by(filter, by_model);
+        // What a hand has edited may have no place to go on from.
+        self.and("time >= 0 AND LENGTH(id) = 16", []);
+        if let Some((time, id)) = behind {
+            self.and(
+                "(time, id) < ($, $)",
+                [Bound::Whole(whole(time)), Bound::Id(id)],
+            );
+        }
+        let order = format!(" ORDER BY time DESC, id DESC LIMIT {count}");
+        self.text.push_str(&order);
+    }
 }
 
-/// Records behind a place, the newest first: time, id, record.
+/// The place behind which a page begins, where there is one.
+type Behind = Option<(u64, RowId)>;
+
+/// Records behind a place, the newest first: time, id, record. Those of a model come from two indexes,
+/// each in the order of the page, so that no more is read than the page has.
 #[must_use]
 pub fn page(filter: &Filter, behind: Option<(u64, RowId)>, count: usize) -> Statement {
-    let mut statement = select("SELECT time, id, record".to_owned());
-    statement.filter(filter);
-    // What a hand has edited may have no place to go on from.
-    statement.and("time >= 0 AND LENGTH(id) = 16", []);
-    if let Some((time, id)) = behind {
-        statement.and(
-            "(time, id) < ($, $)",
-            [Bound::Whole(whole(time)), Bound::Id(id)],
-        );
+    let mut statement = select(String::new());
+    if filter.model.is_none() {
+        statement.page_by("", filter, (behind, count));
+        return statement;
     }
-    let order = format!(" ORDER BY time DESC, id DESC LIMIT {count}");
+    statement
+        .text
+        .push_str("SELECT time, id, record FROM (SELECT * FROM (");
+    statement.page_by("model_asked = $", filter, (behind, count));
+    statement
+        .text
+        .push_str(") AS asked UNION ALL SELECT * FROM (");
+    let sent = "model_sent = $ AND model_sent IS DISTINCT FROM model_asked";
+    statement.page_by(sent, filter, (behind, count));
+    let order = format!(") AS sent) AS page ORDER BY time DESC, id DESC LIMIT {count}");
     statement.text.push_str(&order);
     statement
 }
@@ -264,19 +294,23 @@ mod tests {
             ..Filter::default()
         };
         let statement = page(&filter, Some((7, [1; 16])), 3);
-        let text = "SELECT time, id, record FROM usage WHERE TRUE AND tenant = $1 AND \
-                    (model_asked = $2 OR model_sent = $3) AND time >= $4 AND time >= 0 AND \
-                    LENGTH(id) = 16 AND (time, id) < ($5, $6) ORDER BY time DESC, id DESC LIMIT 3";
+        let text = "SELECT time, id, record FROM (SELECT * FROM (SELECT time, id, record FROM usage \
+                    WHERE TRUE AND tenant = $1 AND model_asked = $2 AND time >= $3 AND time >= 0 AND \
+                    LENGTH(id) = 16 AND (time, id) < ($4, $5) ORDER BY time DESC, id DESC LIMIT 3) \
+                    AS asked UNION ALL SELECT * FROM (SELECT time, id, record FROM usage WHERE TRUE \
+                    AND tenant = $6 AND model_sent = $7 AND model_sent IS DISTINCT FROM model_asked \
+                    AND time >= $8 AND time >= 0 AND LENGTH(id) = 16 AND (time, id) < ($9, $10) \
+                    ORDER BY time DESC, id DESC LIMIT 3) AS sent) AS page \
+                    ORDER BY time DESC, id DESC LIMIT 3";
         assert_eq!(statement.text, text);
-        let model = Bound::Text("m".to_owned());
-        let expected = [
+        let once = [
             Bound::Text("a' OR '1".to_owned()),
-            model.clone(),
-            model,
+            Bound::Text("m".to_owned()),
             Bound::Whole(i64::MAX),
             Bound::Whole(7),
             Bound::Id([1; 16]),
         ];
+        let expected = [once.clone(), once].concat();
         assert_eq!(statement.values, expected);
     }
 }

@@ -82,6 +82,8 @@ mod steering;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod store_lines;
+#[cfg(test)]
 mod store_tls;
 #[cfg(test)]
 mod support;

@@ -71,9 +71,9 @@ impl Place {
     }
 }
 
-/// Whether the gateway's own session is sealed.
+/// Whether every session of the gateway's is sealed.
 fn is_sealed(database: &Database) -> bool {
-    let asked = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+    let asked = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
                  WHERE application_name = 'ringway'";
     let found = block_on(async {
         let none = tokio_postgres::NoTls;

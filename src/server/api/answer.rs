@@ -51,7 +51,7 @@ impl From<StoreError> for Refusal {
         let status = match error.fault {
             StoreFault::Absent => StatusCode::NOT_FOUND,
             StoreFault::Taken => StatusCode::CONFLICT,
-            StoreFault::Down => StatusCode::SERVICE_UNAVAILABLE,
+            StoreFault::Down | StoreFault::Unfit => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.text)
     }
@@ -74,6 +74,10 @@ impl IntoResponse for Refusal {
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            let second = header::HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, second);
         }
         response
     }

@@ -11,7 +11,8 @@ use crate::govern::record::id_of;
 use crate::http1::target::query_pairs;
 use crate::limits::USAGE_ANSWER_TIMEOUT;
 use crate::net::clock;
-use crate::proxy::ledger::Owner;
+use crate::proxy::ledger::Unasked;
+use crate::proxy::seats::Owner;
 use crate::server::api::answer::{Refusal, json};
 use crate::server::api::asked::Named;
 use crate::server::api::gate::Api;
@@ -29,7 +30,7 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
     let store = governed.store()?;
     let page = match &api.desk {
         Some(desk) => {
-            let asked = desk.page(listing).ok_or_else(busy)?;
+            let asked = desk.page(listing, Owner::Anyone).map_err(unasked)?;
             answered(asked).await?
         }
         None => store.usage_page(&listing).await?,
@@ -64,6 +65,16 @@ pub async fn custody(State(api): State<Api>, Named(id): Named) -> Result<Respons
 async fn answered<A>(asked: oneshot::Receiver<A>) -> Result<A, Refusal> {
     let answer = timeout(USAGE_ANSWER_TIMEOUT, asked).await;
     answer.ok().and_then(Result::ok).ok_or_else(busy)
+}
+
+fn unasked(why: Unasked) -> Refusal {
+    match why {
+        Unasked::Busy => busy(),
+        Unasked::TooMany => {
+            let text = "too many questions for usage records; ask one after the other";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
+        }
+    }
 }
 
 fn busy() -> Refusal {

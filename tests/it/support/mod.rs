@@ -13,6 +13,7 @@ pub(crate) mod http;
 pub(crate) mod kernel;
 pub(crate) mod program;
 pub(crate) mod provider;
+pub(crate) mod relay;
 pub(crate) mod routes;
 pub(crate) mod script;
 pub(crate) mod stores;

@@ -39,6 +39,13 @@ impl Database {
         )
     }
 
+    /// A PostgreSQL server behind a PgBouncer of this mode.
+    pub(crate) fn pooled(mode: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let variables = [("RINGWAY_POOL_MODE", mode.to_owned())];
+        Self::with(folder, Some(Services::start("postgres", &variables)))
+    }
+
     /// A PostgreSQL server that is reached over TCP on this port too, by TLS with this certificate.
     pub(crate) fn over_tls(certified: &Certified, port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();

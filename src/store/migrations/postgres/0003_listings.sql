@@ -1,0 +1,4 @@
+CREATE INDEX usage_by_key ON usage (key_id, time, id);
+CREATE INDEX usage_by_model_asked ON usage (model_asked, tenant, time, id);
+CREATE INDEX usage_by_model_sent ON usage (model_sent, tenant, time, id)
+    WHERE model_sent IS DISTINCT FROM model_asked;

@@ -1,0 +1,206 @@
+//! The connections to PostgreSQL: each purpose has its own, a dead one is noticed, and a pool that
+//! hands out sessions by transaction is refused.
+
+use core::time::Duration;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use ringway::store::handle::block_on;
+use serde_json::json;
+
+use crate::support::gateway::Gateway;
+use crate::support::governed::{WIRE, api, gateway, made, secret_of, setup, wait_status};
+use crate::support::http::{self, request};
+use crate::support::provider::Provider;
+use crate::support::relay::Relay;
+use crate::support::stores::{Database, Kind};
+use crate::support::wait;
+use crate::support::wires::whole;
+
+/// A lock that keeps everybody from the usage records.
+struct Locked {
+    release: Sender<()>,
+    held: JoinHandle<()>,
+}
+
+impl Locked {
+    fn usage_of(database: &Database) -> Self {
+        let url = database.url.clone();
+        let (release, released) = channel();
+        let (locked, is_locked) = channel();
+        let held = thread::spawn(move || {
+            let work = async {
+                let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+                    .await
+                    .unwrap();
+                tokio::spawn(connection);
+                let lock = "BEGIN; LOCK TABLE usage IN ACCESS EXCLUSIVE MODE";
+                client.batch_execute(lock).await.unwrap();
+                locked.send(()).unwrap();
+                let waits = tokio::task::spawn_blocking(move || released.recv());
+                let _ = waits.await;
+                client.batch_execute("COMMIT").await.unwrap();
+            };
+            block_on(work).unwrap();
+        });
+        is_locked.recv().unwrap();
+        Self { release, held }
+    }
+
+    fn end(self) {
+        drop(self.release);
+        self.held.join().unwrap();
+    }
+}
+
+fn recorded(database: &Database, provider: &Provider, name: &str) -> Gateway {
+    let journal = database.snapshot(name).with_extension("usage");
+    let usage = format!("[usage]\njournal = \"{}\"", journal.display());
+    setup(database, provider, name).text(&usage).start()
+}
+
+fn list(gateway: &Gateway) -> u16 {
+    api(gateway, "GET", "/api/usage?key=absent", "").status
+}
+
+#[test]
+fn questions_that_keep_the_store_busy_keep_nobody_from_revoking_keys() {
+    let database = Database::new(Kind::Postgres);
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    let one = recorded(&database, &provider, "one");
+    let two = recorded(&database, &provider, "two");
+    let locked = Locked::usage_of(&database);
+    let (is_over, refused) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    if list(&two) == 429 {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                        thread::park_timeout(Duration::from_millis(20));
+                    }
+                }
+            });
+        }
+        wait::until("a question too many", || {
+            (refused.load(Ordering::Relaxed) > 0).then_some(())
+        });
+        wait::shortest("a revoked key at the other replica", REVOKED, |_| {
+            let (secret, id) = made(&one, json!({"tenant": "blue"}));
+            wait_status(&two, &secret, 200);
+            let begun = Instant::now();
+            assert_eq!(
+                api(&two, "DELETE", &format!("/api/keys/{id}"), "").status,
+                200
+            );
+            wait_status(&one, &secret, 401);
+            begun.elapsed()
+        });
+        is_over.store(true, Ordering::Relaxed);
+    });
+    locked.end();
+    wait::until("answers", || (list(&two) == 200).then_some(()));
+}
+
+#[test]
+fn a_tenants_questions_are_bounded_in_number_and_time() {
+    let database = Database::new(Kind::Postgres);
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    let gateway = recorded(&database, &provider, "one");
+    let (blue, _) = made(&gateway, json!({"tenant": "blue"}));
+    let (red, _) = made(&gateway, json!({"tenant": "red"}));
+    let question = |secret: &str| {
+        let fields = format!("authorization: Bearer {secret}\r\n");
+        request("GET", "/api/usage", &fields, "")
+    };
+    let locked = Locked::usage_of(&database);
+    wait::until("one question too many", || {
+        let mut clients: Vec<_> = (0..3).map(|_| gateway.client()).collect();
+        for client in &mut clients {
+            client.send(question(&blue));
+        }
+        let answers = clients.iter_mut().map(|client| client.answer());
+        let answers: Vec<_> = answers.collect();
+        let mut refused = answers.iter().filter(|answer| answer.status == 429);
+        let first = refused.next()?;
+        assert_eq!(first.field("retry-after"), Some("1"));
+        let others = answers.iter().filter(|answer| answer.status == 503).count();
+        (refused.next().is_none() && others == 2).then_some(())
+    });
+    locked.end();
+    // The store worked for six seconds on two questions that it never answered.
+    assert_eq!(gateway.client().ask(question(&blue)).status, 429);
+    assert_eq!(gateway.client().ask(question(&red)).status, 200);
+}
+
+#[test]
+fn a_line_to_the_store_that_swallows_everything_is_replaced_within_three_seconds() {
+    let mut database = Database::new(Kind::Postgres);
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    let one = gateway(&database, &provider, "one");
+    let folder = tempfile::tempdir().unwrap();
+    let (_, server) = database.url.split_once("host=").unwrap();
+    let server = Path::new(server).join(".s.PGSQL.5432");
+    let relay = Relay::start(&folder.path().join(".s.PGSQL.5432"), server);
+    let place = folder.path().display();
+    database.url = format!("postgres://ringway@/postgres?host={place}");
+    let two = gateway(&database, &provider, "two");
+    wait::shortest("a revoked key behind a dead line", REPLACED, |_| {
+        let (secret, id) = made(&one, json!({"tenant": "blue"}));
+        wait_status(&two, &secret, 200);
+        relay.swallow();
+        let begun = Instant::now();
+        api(&one, "DELETE", &format!("/api/keys/{id}"), "");
+        wait_status(&two, &secret, 401);
+        begun.elapsed()
+    });
+}
+
+#[test]
+fn a_pool_of_sessions_works_and_one_of_transactions_is_refused_by_name() {
+    let mut database = Database::pooled("session");
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    let one = recorded(&database, &provider, "one");
+    let two = recorded(&database, &provider, "two");
+    let (secret, id) = made(&one, json!({"tenant": "blue"}));
+    wait_status(&two, &secret, 200);
+    two.wait_metric("ringway_usage_waiting_bytes ", 0.0);
+    wait::until("records in the store", || {
+        (!database.records().is_empty()).then_some(())
+    });
+    assert_eq!(list(&two), 200);
+    api(&one, "DELETE", &format!("/api/keys/{id}"), "");
+    wait_status(&two, &secret, 401);
+    let (by_command, _) = secret_of(&database.done(&["create", "--tenant", "red"]));
+    wait_status(&one, &by_command, 200);
+    drop((one, two));
+    for mode in ["transaction", "statement"] {
+        database = Database::pooled(mode);
+        let told = String::from_utf8(database.keys(&["list"]).stderr).unwrap();
+        assert!(told.contains("pool_mode = session"), "{mode}: {told}");
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "[server]\nlisten = [\"127.0.0.1:0\"]\n[[provider]]\nname = \"up\"\nkind = \"openai\"\n\
+             base_url = \"http://127.0.0.1:9\"\nkey = \"none\"\n{}",
+            database.section(&folder.path().join("snapshot"))
+        );
+        let place = folder.path().join("ringway.toml");
+        fs::write(&place, config).unwrap();
+        let mut serve = Command::new("timeout");
+        serve.args(["60", env!("CARGO_BIN_EXE_ringway"), "serve", "--config"]);
+        let output = serve.arg(&place).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{mode}: {told}");
+        assert!(told.contains("pool_mode = session"), "{mode}: {told}");
+    }
+}
+
+/// A revoked key is refused everywhere within this time, whatever people ask.
+const REVOKED: Duration = Duration::from_millis(300);
+/// The same where the line to the store has died.
+const REPLACED: Duration = Duration::from_secs(3);
