@@ -96,6 +96,9 @@ impl<'w> Delivery<'_, 'w> {
             return boxed(|| self.follow(client, upstream, success, exchange)).await;
         }
         match (self.answer.take(), success) {
+            (None, false) if self.may_be_page(&upstream) => {
+                boxed(|| self.tell_page(client, upstream, exchange)).await
+            }
             (None, _) => {
                 let opening = self.pass_on(&upstream, exchange, success)?;
                 let mut relay = self.relay(upstream, opening, exchange);

@@ -39,7 +39,7 @@
 use crate::chat::error::ErrorFacts;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::scan::{DEPTH_MAX, unmarked};
-use crate::json::tape::Tape;
+use crate::json::tape::{Kind, Tape};
 use crate::limits::{ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, IDLE_FRAME_BYTES};
 use crate::sse::record::{self, Cutter};
 use crate::translate::progress::Progress;
@@ -378,6 +378,14 @@ pub enum Whole {
     Error(Box<ErrorFacts>),
     /// Neither: JSON that is nothing of this wire.
     Other,
+}
+
+/// Whether a body is JSON of the kind that errors are: an object or an array.
+pub fn is_json(body: &[u8], tape: &mut Tape) -> bool {
+    match tape.read(unmarked(body), DEPTH_MAX, ANSWER_VALUES_MAX) {
+        Ok(root) => matches!(root.kind(), Kind::Object | Kind::Array),
+        Err(error) => error.kind.is_limit(),
+    }
 }
 
 /// Reads a whole answer of `wire`; nothing if it is not JSON. A byte order mark, which clients pass

@@ -15,7 +15,7 @@ use crate::support::script::{Step, always, then};
 use crate::support::wait;
 use crate::support::wires::{
     USAGE_CHUNK, WIRES, chat, error_body, error_event, events, finish, path, start_up, terminator,
-    text, whole,
+    text, told, whole,
 };
 
 #[test]
@@ -354,13 +354,17 @@ fn f1_f2_f4_f6_d10_error_answers_on_the_same_wire_come_back_as_sent() {
     each_way(&SAME_WIRE, |driver, direction| {
         let wire = direction.upstream;
         let error = error_body(wire, "rate_limit_error", "slow down");
-        let page = "<html>bad gateway</html>";
         let rows = [
             ("400 Bad Request", "application/json", &*error),
             ("404 Not Found", "application/json", &*error),
             ("429 Too Many Requests", "application/json", &*error),
             ("500 Internal Server Error", "application/json", &*error),
-            ("502 Bad Gateway", "text/html", page),
+            ("502 Bad Gateway", "text/html", &*error),
+            (
+                "503 Service Unavailable",
+                "text/plain",
+                "{ \"detail\" : \"x\" }",
+            ),
             ("529 Overloaded", "application/json", &*error),
         ];
         for (status, kind, body) in rows {
@@ -386,6 +390,70 @@ fn f1_f2_f4_f6_d10_error_answers_on_the_same_wire_come_back_as_sent() {
                     (&line["end"], line["status"].to_string()),
                     (&"refused".into(), status[..3].to_owned())
                 );
+            }
+        }
+    });
+}
+
+#[test]
+fn refusals_that_are_no_json_become_errors_of_the_same_wire() {
+    each_way(&SAME_WIRE, |driver, direction| {
+        let wire = direction.upstream;
+        let page = format!("<html><h1>502 Bad</h1>\n<p>Gateway {UPSTREAM_KEY}</html>");
+        let long = format!("<p>{}", "x".repeat(100_000));
+        let rows = [
+            (
+                "502 Bad Gateway",
+                "text/html",
+                &*page,
+                "502 Bad Gateway ***",
+            ),
+            ("503 Service Unavailable", "text/html", &*long, "xxx"),
+            (
+                "500 Internal Server Error",
+                "application/json",
+                "oh no",
+                "oh no",
+            ),
+            (
+                "429 Too Many Requests",
+                "text/plain",
+                "slow down",
+                "slow down",
+            ),
+            ("404 Not Found", "text/plain", "", "upstream error 404"),
+            ("403 Forbidden", "text/plain", "\"no\"", "\"no\""),
+        ];
+        for (status, kind, body, told_text) in rows {
+            let fields = format!("content-type: {kind}\r\nretry-after: 30\r\n");
+            let plain = answer(status, &fields, body);
+            let chunked =
+                format!("HTTP/1.1 {status}\r\n{fields}transfer-encoding: chunked\r\n\r\n");
+            let parts = [chunked.into_bytes(), chunk(body), LAST_CHUNK.to_vec()].concat();
+            // JSON by its label whose length is not told passes as it comes.
+            let parts = if body.is_empty() || kind == "application/json" {
+                plain.clone()
+            } else {
+                parts
+            };
+            for sent in [plain, parts] {
+                let provider = Provider::answering(sent);
+                let gateway = Gateway::on(driver, direction, &provider);
+                let mut client = gateway.client();
+                for stream in [false, true] {
+                    let got = client.ask(post(path(wire), "", chat(wire, MODEL, stream)));
+                    assert_eq!(got.status.to_string(), status[..3], "as sent");
+                    assert_eq!(got.field("content-type"), Some("application/json"));
+                    assert_eq!(got.field("retry-after"), Some("30"));
+                    let error = told(wire, &got);
+                    assert!(error.message.contains(told_text), "{}", error.message);
+                    assert!(error.message.len() < 300, "{}", error.message);
+                    assert!(!got.text().contains(UPSTREAM_KEY), "{}", got.text());
+                }
+                for line in gateway.lines(2) {
+                    assert_eq!(line["end"], "refused", "{line}");
+                    assert_eq!(line["fault"], "upstream_status", "{line}");
+                }
             }
         }
     });
