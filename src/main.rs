@@ -38,18 +38,18 @@ fn main() -> ExitCode {
                 (&variable, clock::unix_millis()),
                 colour,
                 &mut io::stdout(),
-                &mut io::stderr(),
+                &mut Errors,
             )
         }
         Command::Key(args) => make_key(&args),
         Command::Usage(args) => {
-            let (mut out, mut errors) = (io::stdout(), io::stderr());
+            let (mut out, mut errors) = (io::stdout(), Errors);
             let now = clock::unix_millis();
             usage::run(&args, now, &variable, &mut out, &mut errors)
         }
         Command::Keys(args) => manage_keys(&args),
         Command::Tenants(args) => {
-            let (mut out, mut errors) = (io::stdout(), io::stderr());
+            let (mut out, mut errors) = (io::stdout(), Errors);
             let now = clock::unix_millis();
             tenants::run(&args, &variable, now, &mut out, &mut errors)
         }
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Exit::Done;
         }
-        let _ = writeln!(io::stderr(), "ringway: {error}");
+        let _ = writeln!(Errors, "ringway: {error}");
         Exit::Failed
     });
     ExitCode::from(exit.code())
@@ -70,8 +70,8 @@ fn main() -> ExitCode {
 fn shown(answer: &clap::Error) -> ExitCode {
     let printed = answer.print();
     let exit = match (printed, answer.use_stderr()) {
-        (Err(_), _) => Exit::Failed,
-        (Ok(()), true) => Exit::Refused,
+        (_, true) => Exit::Refused,
+        (Err(_), false) => Exit::Failed,
         (Ok(()), false) => Exit::Done,
     };
     ExitCode::from(exit.code())
@@ -81,13 +81,13 @@ fn serve(args: &ServeArgs) -> io::Result<Exit> {
     let compiled = match prepare::prepare(args, &variable, clock::unix_millis()) {
         Ok(compiled) => compiled,
         Err(faults) => {
-            writeln!(io::stderr(), "{faults}")?;
+            let _ = writeln!(Errors, "{faults}");
             return Ok(Exit::Refused);
         }
     };
     forget(&compiled);
     for line in &compiled.warnings {
-        writeln!(io::stderr(), "warning: {line}")?;
+        let _ = writeln!(Errors, "warning: {line}");
     }
     host::harden();
     let options = Options {
@@ -112,7 +112,7 @@ fn demo(args: &DemoArgs) -> io::Result<Exit> {
 fn make_key(args: &KeyArgs) -> io::Result<Exit> {
     let mut random = [0; key::RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    key::run(args, &random, &mut io::stdout(), &mut io::stderr())
+    key::run(args, &random, &mut io::stdout(), &mut Errors)
 }
 
 fn manage_keys(args: &KeysArgs) -> io::Result<Exit> {
@@ -125,8 +125,23 @@ fn manage_keys(args: &KeysArgs) -> io::Result<Exit> {
         &variable,
         (&random, now_ms),
         &mut io::stdout(),
-        &mut io::stderr(),
+        &mut Errors,
     )
+}
+
+/// Standard error, as far as it takes anything: a disk that is full or a reader that has left changes
+/// neither what is done nor an exit code.
+struct Errors;
+
+impl Write for Errors {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,10 +1,13 @@
 //! The program's commands: exit codes, what goes where.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use ringway::route::client_key::digest_of;
+
+use crate::support::wait;
 
 fn ringway(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
@@ -178,6 +181,62 @@ fn serve_of_a_broken_configuration_exits_with_2_before_it_starts() {
         errors.contains("--listen: others reach this address"),
         "{errors}"
     );
+}
+
+/// Runs a command whose standard error takes nothing: a full disk, or a pipe that nobody reads.
+fn deaf(arguments: &[&str], stderr: Stdio) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+    command.args(arguments).env_clear().stderr(stderr);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn dead_ends() -> [Stdio; 2] {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    let (_, closed) = std::io::pipe().unwrap();
+    [full.unwrap().into(), closed.into()]
+}
+
+#[test]
+fn a_standard_error_that_takes_nothing_changes_no_exit_code_and_ends_no_serving() {
+    let (folder, path) = config(
+        "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"unix:SOCKET\"\n[[provider]]\nname = \"a\"\n\
+         kind = \"openai-compatible\"\nkey = \"none\"\nbase_url = \"https://h.example/x\"\n",
+    );
+    let socket = folder.path().join("s");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("SOCKET", socket.to_str().unwrap())).unwrap();
+    let (_folder, broken) = config("[[provider]]\nname = 1\n");
+    for (arguments, code) in [
+        (&["check", "--config", &path][..], 0),
+        (&["check", "--config", &broken], 2),
+        (&["serve", "--config", &broken], 2),
+        (&["serv"], 2),
+        (&["keys", "list", "--store", "mysql://a"], 2),
+    ] {
+        for end in dead_ends() {
+            let status = deaf(arguments, end).status().unwrap();
+            assert_eq!(status.code(), Some(code), "{arguments:?}");
+        }
+    }
+    for end in dead_ends() {
+        let mut serving = deaf(&["serve", "--config", &path], end).spawn().unwrap();
+        let pid = serving.id().to_string();
+        // The admin listener answers once signals are taken.
+        wait::until("an answer", || {
+            let ended = serving.try_wait().unwrap();
+            assert!(ended.is_none(), "{ended:?}");
+            let mut stream = std::os::unix::net::UnixStream::connect(&socket).ok()?;
+            let asked = b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+            stream.write_all(asked).ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            answer.starts_with("HTTP/1.1 200").then_some(())
+        });
+        let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert!(told.success());
+        assert_eq!(serving.wait().unwrap().code(), Some(0));
+    }
 }
 
 #[test]
