@@ -122,8 +122,10 @@ impl Statement {
         let (behind, count) = page;
         self.text.push_str("SELECT time, id, record");
         self.filter_by(filter, by_model);
-        // What a hand has edited may have no place to go on from.
-        self.and("time >= 0 AND LENGTH(id) = 16", []);
+        // What a hand has edited may have no place to go on from. PostgreSQL takes a plain comparison
+        // for one that hardly any row meets, and sorts all records of a model instead of reading the
+        // first ones from the index: 700 ms instead of 1 for a tenant's 50,000.
+        self.and("time >= 0 AND CASE WHEN LENGTH(id) = 16 THEN TRUE END", []);
         if let Some((time, id)) = behind {
             self.and(
                 "(time, id) < ($, $)",
@@ -296,10 +298,11 @@ mod tests {
         let statement = page(&filter, Some((7, [1; 16])), 3);
         let text = "SELECT time, id, record FROM (SELECT * FROM (SELECT time, id, record FROM usage \
                     WHERE TRUE AND tenant = $1 AND model_asked = $2 AND time >= $3 AND time >= 0 AND \
-                    LENGTH(id) = 16 AND (time, id) < ($4, $5) ORDER BY time DESC, id DESC LIMIT 3) \
+                    CASE WHEN LENGTH(id) = 16 THEN TRUE END AND (time, id) < ($4, $5) ORDER BY time DESC, id DESC LIMIT 3) \
                     AS asked UNION ALL SELECT * FROM (SELECT time, id, record FROM usage WHERE TRUE \
                     AND tenant = $6 AND model_sent = $7 AND model_sent IS DISTINCT FROM model_asked \
-                    AND time >= $8 AND time >= 0 AND LENGTH(id) = 16 AND (time, id) < ($9, $10) \
+                    AND time >= $8 AND time >= 0 AND CASE WHEN LENGTH(id) = 16 THEN TRUE END AND \
+                    (time, id) < ($9, $10) \
                     ORDER BY time DESC, id DESC LIMIT 3) AS sent) AS page \
                     ORDER BY time DESC, id DESC LIMIT 3";
         assert_eq!(statement.text, text);
