@@ -298,7 +298,8 @@ mod tests {
         let statement = page(&filter, Some((7, [1; 16])), 3);
         let text = "SELECT time, id, record FROM (SELECT * FROM (SELECT time, id, record FROM usage \
                     WHERE TRUE AND tenant = $1 AND model_asked = $2 AND time >= $3 AND time >= 0 AND \
-                    CASE WHEN LENGTH(id) = 16 THEN TRUE END AND (time, id) < ($4, $5) ORDER BY time DESC, id DESC LIMIT 3) \
+                    CASE WHEN LENGTH(id) = 16 THEN TRUE END AND (time, id) < ($4, $5) \
+                    ORDER BY time DESC, id DESC LIMIT 3) \
                     AS asked UNION ALL SELECT * FROM (SELECT time, id, record FROM usage WHERE TRUE \
                     AND tenant = $6 AND model_sent = $7 AND model_sent IS DISTINCT FROM model_asked \
                     AND time >= $8 AND time >= 0 AND CASE WHEN LENGTH(id) = 16 THEN TRUE END AND \
