@@ -77,10 +77,16 @@ impl Books {
         }
     }
 
+    /// Up to where the store has the journal's records.
+    #[must_use]
+    pub fn drained(&self) -> Place {
+        let segments: Vec<Segment> = self.journal.segments().collect();
+        Place::load(self.journal.folder(), &segments)
+    }
+
     /// Brings the records to the store.
     fn drainer(&self, governed: &Governed, calls: &Arc<Calls>, notices: &Notices) -> Drainer {
-        let segments: Vec<Segment> = self.journal.segments().collect();
-        let place = Place::load(self.journal.folder(), &segments);
+        let place = self.drained();
         self.figures.moved(place);
         Drainer {
             folder: self.journal.folder().to_owned(),

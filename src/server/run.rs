@@ -194,7 +194,11 @@ fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory
     let Some(books) = books.filter(|_| has_budgets && is_own) else {
         return Ok(None);
     };
-    let (past, memory) = Memory::read(books.journal.folder(), clock::unix_millis())?;
+    let (past, memory) = Memory::read(
+        books.journal.folder(),
+        clock::unix_millis(),
+        books.drained(),
+    )?;
     plan.numbers.recall(past);
     Ok(Some(memory))
 }

@@ -1,8 +1,10 @@
 //! What was spent before the start, from the journal and from the store, each charge once.
 //!
 //! The journal is there at the start; the store may come later. What the journal holds may be in the
-//! store as well: that is asked for, by its ids, before the store's sums are believed. Nobody else
-//! brings these records to the store, and nobody begins before that.
+//! store's sums as well. What lies before the place up to which the journal was drained is, even where
+//! its record was removed there because of its age. For what lies behind it the store is asked, by ids,
+//! before its sums are believed. Nobody else brings these records to the store, and nobody begins before
+//! that.
 
 use std::collections::HashSet;
 use std::io;
@@ -12,7 +14,8 @@ use crate::govern::past::{Charge, Past};
 use crate::json::tape::Tape;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
-use crate::store::segments::read_all;
+use crate::store::segments::read_placed;
+use crate::store::tail::Place;
 use crate::store::usage_row::{RowId, UsageRow};
 
 /// What the store is yet to be asked.
@@ -26,28 +29,33 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What the journal says was spent, and what remains to be asked.
+    /// What the journal says was spent, and what remains to be asked. What lies before `drained` is in
+    /// the store.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn read(folder: &Path, unix_ms: u64) -> io::Result<(Past, Self)> {
+    pub fn read(folder: &Path, unix_ms: u64, drained: Place) -> io::Result<(Past, Self)> {
         let mut past = Past::new(unix_ms);
         let first = past.first_day();
-        let (mut open, mut seen, mut tape) = (Vec::new(), HashSet::new(), Tape::new());
-        read_all(folder, |record| {
+        let (mut open, mut twice) = (Vec::new(), Vec::new());
+        let (mut seen, mut tape) = (HashSet::new(), Tape::new());
+        read_placed(folder, |record, (number, offset)| {
             let row = UsageRow::read(record, &mut tape);
             let charge = row.as_ref().and_then(charge).filter(|it| it.day >= first);
             if let (Some(row), Some(charge)) = (row, charge)
                 && seen.insert(row.id)
             {
                 past.add(&charge);
-                open.push((row.id, charge));
+                match (Place { number, offset }) <= drained {
+                    true => twice.push(charge),
+                    false => open.push((row.id, charge)),
+                }
             }
         })?;
         let memory = Self {
             unix_ms,
             open,
-            twice: Vec::new(),
+            twice,
         };
         Ok((past, memory))
     }

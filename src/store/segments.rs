@@ -290,9 +290,22 @@ impl Journal {
 /// # Errors
 /// The folder cannot be read.
 pub fn read_all(folder: &Path, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    read_placed(folder, |record, _| take(record))
+}
+
+/// The same, each record with the number of its segment and where it ends there.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn read_placed(folder: &Path, mut take: impl FnMut(&[u8], (u64, u64))) -> io::Result<()> {
     for segment in list(folder)? {
         match fs::read(path(folder, segment.number)) {
-            Ok(bytes) => Frames::new(&bytes).for_each(&mut take),
+            Ok(bytes) => {
+                let mut frames = Frames::new(&bytes);
+                while let Some(record) = frames.next() {
+                    take(record, (segment.number, frames.end() as u64));
+                }
+            }
             // It went since the folder was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

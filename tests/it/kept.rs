@@ -430,6 +430,28 @@ fn a_budget_that_is_gone_stays_gone_by_what_the_store_knows_also_when_it_comes_l
 }
 
 #[test]
+fn what_was_spent_counts_once_after_its_record_was_removed_because_of_its_age() {
+    for kind in KINDS {
+        let database = Database::new(kind);
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("usage");
+        let provider = Provider::answering(json(whole(WIRE)));
+        let section = database.section(&database.snapshot("one"));
+        let config = budgeted(&journal, &provider, &section);
+        spend_all(&config, &journal);
+        // What a short `keep_days` does to records that the journal's last segment still holds.
+        database.edit("DELETE FROM usage");
+        // Less than twice what was spent.
+        let program = Program::serve(&config.replace("\"1.20\"", "\"2.00\""));
+        assert_eq!(spend(&program), 200, "{kind:?}: some of the budget is left");
+        kill(program);
+        let program = Program::serve(&config);
+        assert_eq!(spend(&program), 429, "{kind:?}");
+        kill(program);
+    }
+}
+
+#[test]
 fn what_an_estimate_charged_is_told_apart_from_what_it_cost() {
     let database = Database::new(Kind::Sqlite);
     let begun = [start_up(WIRE), &text(WIRE, "Hel", true)].concat();
