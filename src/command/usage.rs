@@ -4,9 +4,11 @@
 //! docs/GOVERNANCE.md for when they are, and for how long.
 
 use core::time::Duration;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
+
+use memchr::memmem;
 
 use crate::cli::{Exit, UsageArgs};
 use crate::config::environment::Lookup;
@@ -90,12 +92,18 @@ impl Places {
     /// Adds what the journal holds, each record once; gives their ids.
     fn read_journal(&self, tally: &mut Tally) -> io::Result<Vec<RowId>> {
         let mut seen = HashSet::new();
+        // Counts of refusals stand there again whenever they have grown: the last one counts.
+        let mut counts: HashMap<u128, Vec<u8>> = HashMap::new();
         let Some(folder) = &self.journal else {
             return Ok(Vec::new());
         };
         let read = read_all(folder, |record| {
-            if id_at(record).is_none_or(|id| seen.insert(id.to_be_bytes())) {
-                tally.add(record);
+            let id = id_at(record).map(|(id, _)| id);
+            let is_new = id.is_none_or(|id| seen.insert(id.to_be_bytes()));
+            match id.filter(|_| memmem::find(record, IS_COUNT).is_some()) {
+                Some(id) => drop(counts.insert(id, record.to_vec())),
+                None if is_new => tally.add(record),
+                None => {}
             }
         });
         match read {
@@ -105,6 +113,7 @@ impl Places {
                 io::Error::other(format!("usage journal {}: {error}", folder.display()))
             })?,
         }
+        counts.values().for_each(|record| tally.add(record));
         Ok(seen.into_iter().collect())
     }
 }
@@ -256,6 +265,8 @@ fn heads(tally: &Tally) -> Vec<String> {
         .collect()
 }
 
+/// What stands in counts of refusals alone: texts escape their quotes.
+const IS_COUNT: &[u8] = b"\"operation\":\"refusals\"";
 /// Longest wait for the store to sum up.
 const PATIENCE: Duration = Duration::from_secs(600);
 

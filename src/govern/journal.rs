@@ -120,6 +120,12 @@ pub fn whole_length(bytes: &[u8]) -> usize {
     at
 }
 
+/// Bytes of the first of frames that were written here; nought where there is none.
+#[must_use]
+pub fn first_length(frames: &[u8]) -> usize {
+    declared(frames).map_or(0, |length| HEAD_BYTES + length)
+}
+
 /// The payload of the frame at the start of `bytes`, if it is there whole.
 fn whole(bytes: &[u8]) -> Option<&[u8]> {
     let length = declared(bytes)?;

@@ -20,6 +20,7 @@ pub mod pool;
 pub mod price;
 pub mod purse;
 pub mod record;
+pub mod refusals;
 pub mod residency;
 pub mod tally;
 pub mod window;

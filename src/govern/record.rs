@@ -50,6 +50,8 @@ pub struct Record<'r> {
     pub charged_nanos: Option<u64>,
     /// That is an estimate: the provider has not told all that was used.
     pub is_charge_estimated: bool,
+    /// How many requests a count of refusals stands for; nought means one exchange.
+    pub requests: u64,
     /// Status sent; nought when nothing was.
     pub status: u16,
     /// How it ended.
@@ -134,8 +136,7 @@ impl Record<'_> {
     ) {
         let start = out.len();
         out.reserve(MOST_RECORDS_BYTES);
-        out.extend_from_slice(ID_START);
-        hex(self.id, out);
+        start_into(self.id, out);
         number(out, "\",\"time\":", self.time_ms);
         text(out, ",\"tenant\":", self.tenant);
         text(out, ",\"key_id\":", self.key_id);
@@ -157,6 +158,7 @@ impl Record<'_> {
         some_number(out, ",\"cost_nanos\":", self.cost_nanos);
         some_number(out, ",\"charged_nanos\":", self.charged_nanos);
         flag(out, ",\"charge_estimated\":", self.is_charge_estimated);
+        number(out, ",\"requests\":", self.requests.max(1));
         number(out, ",\"status\":", u64::from(self.status));
         word(out, ",\"outcome\":", Some(self.outcome));
         word(out, ",\"fault\":", self.fault);
@@ -394,7 +396,7 @@ const fn hex_digits(word: u32) -> u64 {
 /// The id that is said as 32 lower-case hexadecimal digits, with `rw_` before them or without.
 #[must_use]
 pub fn id_of(said: &[u8]) -> Option<u128> {
-    let digits = said.strip_prefix(b"rw_").unwrap_or(said);
+    let digits = said.strip_prefix(ID_PREFIX).unwrap_or(said);
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if digits.len() != ID_DIGITS || !digits.iter().all(is_digit) {
         return None;
@@ -402,16 +404,30 @@ pub fn id_of(said: &[u8]) -> Option<u128> {
     u128::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// The id that a record begins with.
-#[must_use]
-pub fn id_at(record: &[u8]) -> Option<u128> {
-    let rest = record.strip_prefix(ID_START)?;
-    id_of(rest.get(..ID_DIGITS)?)
+/// Appends how the record of an id begins: what stands here in a payload is a record's own id, because
+/// texts escape their quotes.
+pub fn start_into(id: u128, out: &mut Vec<u8>) {
+    out.extend_from_slice(ID_START);
+    out.extend_from_slice(ID_PREFIX);
+    hex(id, out);
 }
 
-/// How every record begins: what stands here in a payload is a record's own id, because texts
-/// escape their quotes.
-pub const ID_START: &[u8] = b"{\"id\":\"";
+/// The id that a record begins with, and the length of that beginning. Records of earlier versions
+/// have the digits alone.
+#[must_use]
+pub fn id_at(record: &[u8]) -> Option<(u128, usize)> {
+    let rest = record.strip_prefix(ID_START)?;
+    let digits = rest.strip_prefix(ID_PREFIX).unwrap_or(rest);
+    let id = id_of(digits.get(..ID_DIGITS)?)?;
+    Some((id, record.len() - digits.len() + ID_DIGITS))
+}
+
+/// How every record begins.
+const ID_START: &[u8] = b"{\"id\":\"";
+/// Before the digits of an id, wherever it is told.
+const ID_PREFIX: &[u8] = b"rw_";
+/// The operation of a record that is a count of refusals.
+pub const REFUSALS: &str = "refusals";
 /// Containers of a record within each other.
 pub const RECORD_DEPTH_MAX: u32 = 8;
 const ONES: u64 = 0x0101_0101_0101_0101;

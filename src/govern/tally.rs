@@ -195,9 +195,10 @@ impl Sums {
     }
 
     fn add(&mut self, record: Value<'_>) {
-        self.requests += 1;
+        let requests = record.get("requests").and_then(Value::as_u64).unwrap_or(1);
+        self.requests = self.requests.saturating_add(requests);
         match record.get_set("usage") {
-            None => self.without_usage += 1,
+            None => self.without_usage = self.without_usage.saturating_add(requests),
             Some(usage) => {
                 let parts = [
                     ("input", &mut self.input),
@@ -214,7 +215,7 @@ impl Sums {
         }
         match record.get("cost_nanos").and_then(Value::as_u64) {
             Some(nanos) => self.cost_nanos = self.cost_nanos.saturating_add(nanos),
-            None => self.without_cost += 1,
+            None => self.without_cost = self.without_cost.saturating_add(requests),
         }
         let charged = record.get("charged_nanos").and_then(Value::as_u64);
         self.charged_nanos = self.charged_nanos.saturating_add(charged.unwrap_or(0));

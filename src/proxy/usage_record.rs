@@ -3,9 +3,10 @@
 use crate::chat::text::Text;
 use crate::govern::journal;
 use crate::govern::record::{Names, Record, Try, Whom};
+use crate::govern::refusals::Refused;
 use crate::route::plan::Plan;
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::{Exchange, Operation};
+use crate::telemetry::exchange::{Exchange, Operation, Outcome};
 
 /// Whether an exchange has a record: whoever sent it was let in, and it was to reach a provider.
 #[must_use]
@@ -15,6 +16,21 @@ pub fn is_kept(exchange: &Exchange) -> bool {
             Operation::Chat | Operation::CountTokens | Operation::Relay => true,
             Operation::Models | Operation::Usage | Operation::Other => false,
         }
+}
+
+/// What is counted of an exchange that was refused before any provider was asked.
+#[must_use]
+pub fn refused(exchange: &Exchange, unix_ms: u64) -> Option<Refused<'_>> {
+    let is_asked = exchange.attempts.iter().next().is_some() || exchange.target.is_some();
+    let is_refused = exchange.outcome != Outcome::Complete && exchange.cost_nanos.is_none();
+    (is_refused && !is_asked).then(|| Refused {
+        id: exchange.id,
+        unix_ms,
+        tenant: exchange.tenant.as_ref().map(Text::as_bytes),
+        key_id: exchange.key_id.as_ref().map(Text::as_bytes),
+        reason: exchange.fault.unwrap_or(exchange.outcome.name()),
+        status: exchange.status,
+    })
 }
 
 /// Appends the record's frame; `unix_ms` is the wall clock at the end of the exchange.
@@ -36,6 +52,7 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
         model_sent: exchange.model_sent.as_ref().map(Text::as_bytes),
         model_answered: exchange.model_answered.as_ref().map(Text::as_bytes),
         usage: exchange.usage.is_known().then_some(exchange.usage),
+        requests: 1,
         status: exchange.status,
         outcome: exchange.outcome.name(),
         fault: exchange.fault,

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use futures_channel::oneshot::Receiver;
 
+use crate::govern::journal::first_length;
 use crate::govern::listing::{Listing, Page};
+use crate::govern::refusals::Refusals;
 use crate::http1::fields::Fields;
 use crate::json::rewrite::Edits;
 use crate::json::tape::Tape;
@@ -17,6 +19,7 @@ use crate::limits::{FREE_TABLES_MAX, KIB, Limits};
 use crate::net::clock::{self, Instant};
 use crate::net::connect::Endpoint;
 use crate::net::pool::Pool;
+use crate::net::{task, timer};
 use crate::proxy::budget::Budget;
 use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
@@ -83,6 +86,8 @@ pub struct Worker {
     pub panic_model: Option<String>,
     log: RefCell<Option<RingSender>>,
     usage: RefCell<Option<Way>>,
+    /// Refusals that have no records of their own.
+    refusals: RefCell<Refusals>,
     line: RefCell<Vec<u8>>,
 }
 
@@ -163,6 +168,7 @@ impl Worker {
             panic_model,
             log: RefCell::new(log),
             usage: RefCell::new(usage),
+            refusals: RefCell::default(),
             line: RefCell::default(),
             plan,
         })
@@ -207,7 +213,14 @@ impl Worker {
         {
             let mut frame = self.line.borrow_mut();
             frame.clear();
-            if usage_record::write(&self.plan, exchange, unix_ms, &mut frame) {
+            let refused = usage_record::refused(exchange, unix_ms);
+            let mut refusals = self.refusals.borrow_mut();
+            let was_changed = refusals.is_changed();
+            let is_kept = refused.is_none_or(|it| refusals.lets_through(&it));
+            if !was_changed && refusals.is_changed() {
+                self.tell_refusals_later();
+            }
+            if is_kept && usage_record::write(&self.plan, exchange, unix_ms, &mut frame) {
                 way.ring.send(&frame);
             }
         }
@@ -218,6 +231,34 @@ impl Worker {
             line.clear();
             log::line(exchange, unix_ms, name, &mut line);
             log.send(&line);
+        }
+    }
+
+    /// Hands over the counts of refusals within a second.
+    fn tell_refusals_later(&self) {
+        if let Some(worker) = self.me.upgrade() {
+            drop(task::spawn(async move {
+                timer::sleep(REFUSALS_MS).await;
+                worker.tell_refusals();
+            }));
+        }
+    }
+
+    /// Hands over the counts of refusals that have grown.
+    pub fn tell_refusals(&self) {
+        if let Some(way) = self.usage.borrow_mut().as_mut() {
+            let mut frames = Vec::new();
+            let unix_ms = self.dates.unix_ms(clock::now());
+            self.refusals.borrow_mut().write(unix_ms, &mut frames);
+            let mut left = &*frames;
+            // A ring takes whole pieces.
+            while let Some((frame, behind)) = left.split_at_checked(first_length(left)) {
+                if frame.is_empty() {
+                    return;
+                }
+                way.ring.send(frame);
+                left = behind;
+            }
         }
     }
 
@@ -283,6 +324,8 @@ impl Worker {
     }
 }
 
+/// How long counts of refusals gather.
+const REFUSALS_MS: u64 = 1_000;
 /// Fields of a table that is kept: 1 KiB.
 const TABLE_FIELDS_KEPT: usize = 64;
 /// New bytes of edits that a worker keeps between requests.

@@ -26,7 +26,7 @@ use futures_channel::mpsc;
 use tokio::sync::Notify;
 
 use crate::govern::journal::{Frames, HEAD_BYTES};
-use crate::govern::record::{ID_START, RECORD_DEPTH_MAX, hex};
+use crate::govern::record::{RECORD_DEPTH_MAX, hex, id_at};
 use crate::json::tape::Tape;
 use crate::limits::{RECORD_BYTES_MAX, USAGE_QUESTIONS_MAX};
 use crate::proxy::ledger::{Asked, Question};
@@ -505,14 +505,16 @@ fn reply(question: Question, record: Option<Vec<u8>>) {
 
 /// The record that is asked for, if it is among these frames and the owner's.
 fn find(frames: &[u8], question: &Question, tape: &mut Tape) -> Option<Vec<u8>> {
-    let mut start = ID_START.to_vec();
-    hex(question.id, &mut start);
-    let finder = memchr::memmem::Finder::new(&start);
+    let mut digits = Vec::new();
+    hex(question.id, &mut digits);
+    let finder = memchr::memmem::Finder::new(&digits);
     finder.find_iter(frames).find_map(|at| {
-        let frame = frames.get(at.checked_sub(HEAD_BYTES)?..)?;
+        // What stands before the digits: the frame's head and how its record begins.
+        let start = frames.get(..at)?.iter().rposition(|&byte| byte == b'{')?;
+        let frame = frames.get(start.checked_sub(HEAD_BYTES)?..)?;
         let record = Frames::new(frame).next()?;
-        let is_it = record.starts_with(&start) && is_owned(record, &question.owner, tape);
-        is_it.then(|| record.to_vec())
+        let is_it = id_at(record).is_some_and(|(id, _)| id == question.id);
+        (is_it && is_owned(record, &question.owner, tape)).then(|| record.to_vec())
     })
 }
 

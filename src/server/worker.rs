@@ -88,6 +88,7 @@ pub async fn run(mut setup: Setup, notices: Notices) {
     task::yield_now().await;
     setup.started.iter().for_each(|started| started());
     answer(&mut setup.asks, &worker, &stoppers).await;
+    worker.tell_refusals();
 }
 
 /// Answers the control thread until it says no more.

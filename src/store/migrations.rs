@@ -10,12 +10,14 @@ pub const SQLITE: &[&str] = &[
     include_str!("migrations/sqlite/0001_keys.sql"),
     include_str!("migrations/sqlite/0002_usage.sql"),
     include_str!("migrations/sqlite/0003_listings.sql"),
+    include_str!("migrations/sqlite/0004_requests.sql"),
 ];
 /// The same of a PostgreSQL database.
 pub const POSTGRES: &[&str] = &[
     include_str!("migrations/postgres/0001_keys.sql"),
     include_str!("migrations/postgres/0002_usage.sql"),
     include_str!("migrations/postgres/0003_listings.sql"),
+    include_str!("migrations/postgres/0004_requests.sql"),
 ];
 
 const _: () = assert!(SQLITE.len() == POSTGRES.len());

@@ -11,33 +11,38 @@ use crate::store::postgres::Postgres;
 use crate::store::sql::ANSWER_TIMEOUT;
 use crate::store::tail::Batch;
 use crate::store::usage_row::{NUMBERS, TEXTS, UsageRow};
-use crate::store::usage_sql::{Bound, COLUMNS, Cell, Statement, Words, columns};
+use crate::store::usage_sql::{AGAIN, Bound, COLUMNS, Cell, Statement, Words, columns};
 
 /// Adds rows, in one statement: each column is an array. Gives their number.
 pub async fn add(postgres: &Postgres, batch: &Batch) -> Result<usize, StoreError> {
     let mut tape = Tape::new();
     let rows = batch.records();
-    let rows: Vec<_> = rows
+    let mut rows: Vec<_> = rows
         .filter_map(|record| UsageRow::read(record, &mut tape))
         .collect();
+    let count = rows.len();
     if rows.is_empty() {
         return Ok(0);
     }
+    // One statement changes a row once: of a count that stands here again the last one counts.
+    rows.sort_by_key(|row| (row.id, -row.requests));
+    rows.dedup_by_key(|row| row.id);
     let ids: Vec<&[u8]> = rows.iter().map(|row| &row.id[..]).collect();
     let times: Vec<i64> = rows.iter().map(|row| row.time).collect();
     let texts: [Vec<Option<&str>>; TEXTS.len()] =
         core::array::from_fn(|at| rows.iter().map(|row| row.texts[at].as_deref()).collect());
     let numbers: [Vec<Option<i64>>; NUMBERS.len()] =
         core::array::from_fn(|at| rows.iter().map(|row| row.numbers[at]).collect());
+    let requests: Vec<i64> = rows.iter().map(|row| row.requests).collect();
     let estimated: Vec<i64> = rows.iter().map(|row| row.estimated).collect();
     let records: Vec<&str> = rows.iter().map(|row| row.record).collect();
     let mut all: Vec<&(dyn ToSql + Sync)> = vec![&ids, &times];
     all.extend(texts.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
     all.extend(numbers.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
-    all.extend([&estimated as &(dyn ToSql + Sync), &records]);
+    all.extend([&requests as &(dyn ToSql + Sync), &estimated, &records]);
     let delivery = &postgres.delivery;
     delivery.execute(ANSWER_TIMEOUT, &insert(), &all).await?;
-    Ok(rows.len())
+    Ok(count)
 }
 
 /// What is new is added, and what it cost to what was spent: in one order, so that replicas do not
@@ -47,7 +52,7 @@ fn insert() -> String {
         &["bytea", "bigint"][..],
         &["text"; TEXTS.len()],
         &["bigint"; NUMBERS.len()],
-        &["bigint", "text"],
+        &["bigint", "bigint", "text"],
     ]
     .concat();
     debug_assert_eq!(kinds.len(), COLUMNS);
@@ -58,7 +63,7 @@ fn insert() -> String {
     let (columns, arrays) = (columns(), arrays.join(", "));
     format!(
         "WITH new AS (INSERT INTO usage ({columns}) SELECT * FROM unnest({arrays}) \
-         ON CONFLICT DO NOTHING RETURNING time, tenant, key_id, charged_nanos) \
+         {AGAIN} RETURNING time, tenant, key_id, charged_nanos) \
          INSERT INTO spent (day, tenant, key_id, nanos) \
          SELECT time / 86400000, COALESCE(tenant, ''), COALESCE(key_id, ''), \
          LEAST(SUM(charged_nanos), 4000000000000000000)::BIGINT \

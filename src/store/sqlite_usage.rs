@@ -11,7 +11,7 @@ use crate::store::error::StoreError;
 use crate::store::sqlite::Sqlite;
 use crate::store::tail::Batch;
 use crate::store::usage_row::{Payer, RowId, TEXTS, UsageRow};
-use crate::store::usage_sql::{Bound, COLUMNS, Cell, Statement, Words, columns};
+use crate::store::usage_sql::{AGAIN, Bound, COLUMNS, Cell, Statement, Words, columns};
 
 /// Adds the rows of a batch, in one step; gives it back, and their number.
 pub async fn add(sqlite: &Sqlite, batch: Batch) -> Result<(Batch, usize), StoreError> {
@@ -29,7 +29,7 @@ fn insert(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<usize>
     let change = connection.transaction()?;
     let marks: Vec<String> = (1..=COLUMNS).map(|at| format!("?{at}")).collect();
     let (columns, marks) = (columns(), marks.join(", "));
-    let text = format!("INSERT INTO usage ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING");
+    let text = format!("INSERT INTO usage ({columns}) VALUES ({marks}) {AGAIN}");
     let mut adding = change.prepare(&text)?;
     let mut sums: HashMap<Payer<'_>, i64> = HashMap::new();
     let mut tape = Tape::new();
@@ -77,6 +77,7 @@ fn bind(
     for (number, at) in numbers {
         adding.raw_bind_parameter(at, number)?;
     }
+    adding.raw_bind_parameter(COLUMNS - 2, row.requests)?;
     adding.raw_bind_parameter(COLUMNS - 1, row.estimated)?;
     adding.raw_bind_parameter(COLUMNS, row.record)
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::govern::record::{ID_START, RECORD_DEPTH_MAX, id_at, id_of};
+use crate::govern::record::{RECORD_DEPTH_MAX, id_at, id_of};
 use crate::json::raw::Raw;
 use crate::json::tape::{Tape, Value};
 use crate::limits::RECORD_BYTES_MAX;
@@ -24,6 +24,8 @@ pub struct UsageRow<'r> {
     pub texts: [Option<Cow<'r, str>>; TEXTS.len()],
     /// The numbers: see [`NUMBERS`].
     pub numbers: [Option<i64>; NUMBERS.len()],
+    /// `requests`: one, but for counts of refusals.
+    pub requests: i64,
     /// `estimated`
     pub estimated: i64,
     /// `record`
@@ -41,9 +43,9 @@ impl<'r> UsageRow<'r> {
     /// The row of a record whose members stand as [`crate::govern::record::Record::write`] has them,
     /// no text escaped.
     fn read_in_order(record: &'r str) -> Option<Self> {
-        let id = id_at(record.as_bytes())?;
+        let (id, start) = id_at(record.as_bytes())?;
         let mut members = Members {
-            rest: record.get(ID_START.len() + 2 * size_of::<RowId>()..)?,
+            rest: record.get(start..)?,
         };
         let time = i64::try_from(members.number("\",\"time\":")??).ok()?;
         let tenant = members.text(",\"tenant\":")?;
@@ -65,6 +67,8 @@ impl<'r> UsageRow<'r> {
         let cost = members.number(",\"cost_nanos\":")?;
         let charged = members.number(",\"charged_nanos\":")?;
         let is_estimated = members.flag(",\"charge_estimated\":")?;
+        // Records of earlier versions say no number.
+        let requests = members.number(",\"requests\":");
         members.number(",\"status\":")?;
         let outcome = members.text(",\"outcome\":")?;
         let [input, cached, cache_write, output, reasoning] = tokens;
@@ -85,6 +89,7 @@ impl<'r> UsageRow<'r> {
             time,
             texts: texts.map(|text| text.map(Cow::Borrowed)),
             numbers: numbers.map(|number| number.map(bounded)),
+            requests: bounded(requests.flatten().unwrap_or(1)),
             estimated: i64::from(is_estimated),
             record,
         })
@@ -109,6 +114,7 @@ impl<'r> UsageRow<'r> {
             time: i64::try_from(read.get("time")?.as_u64()?).ok()?,
             texts: TEXTS.map(|name| text_of(read, name).map(Cow::Owned)),
             numbers: NUMBERS.map(number),
+            requests: bounded(read.get("requests").and_then(Value::as_u64).unwrap_or(1)),
             estimated: i64::from(is_estimated == Some(true)),
             record,
         })
@@ -346,7 +352,8 @@ mod tests {
         // As earlier versions have written it.
         let ended = texts[1].split_once(",\"cache_write_hour\"").unwrap();
         let (_, behind) = ended.1.split_once('}').unwrap();
-        let shorter = format!("{}}}{behind}", ended.0);
+        let behind = behind.replace(",\"requests\":1", "");
+        let shorter = format!("{}}}{behind}", ended.0).replace("\"rw_", "\"");
         assert!(shorter.contains("\"reasoning\":null},\"cost_nanos\""));
         assert_eq!(
             read(&shorter).unwrap().numbers,

@@ -196,9 +196,12 @@ pub fn sums(filter: &Filter, columns: &[Column], besides: Vec<RowId>, words: Wor
             half(&format!("% {HALF}"))
         )
     };
-    let count = |condition: &str| sum(&format!("CASE WHEN {condition} THEN 1 ELSE 0 END"));
+    let count = |condition: &str| {
+        let requests = format!("CASE WHEN {condition} THEN COALESCE(requests, 1) ELSE 0 END");
+        sum(&requests)
+    };
     let mut selected: Vec<String> = columns.iter().map(|&column| column.to_owned()).collect();
-    selected.push("0, COUNT(*)".to_owned());
+    selected.push(sum("COALESCE(requests, 1)"));
     selected.extend(NUMBERS[..=TOKENS].iter().map(|name| sum(name)));
     selected.push(count(&no_usage.join(" AND ")));
     selected.push(count("cost_nanos IS NULL"));
@@ -253,11 +256,15 @@ pub fn spent(since_day: u64) -> Statement {
     statement
 }
 
+/// What becomes of a row that is there already: a count that has grown is replaced, all else stays.
+pub const AGAIN: &str = "ON CONFLICT (id) DO UPDATE SET time = excluded.time, \
+                         requests = excluded.requests, record = excluded.record \
+                         WHERE excluded.requests > COALESCE(usage.requests, 1)";
 /// All columns of `usage`, in the order of `UsageRow`.
 #[must_use]
 pub fn columns() -> String {
     let names = [&TEXTS[..], &NUMBERS[..]].concat().join(", ");
-    format!("id, time, {names}, estimated, record")
+    format!("id, time, {names}, requests, estimated, record")
 }
 
 /// A number as databases have it.
@@ -280,7 +287,7 @@ const TOKENS: usize = 5;
 /// The day of a record.
 const DAY: &str = "time / 86400000";
 /// Columns of `usage`.
-pub const COLUMNS: usize = TEXTS.len() + NUMBERS.len() + 4;
+pub const COLUMNS: usize = TEXTS.len() + NUMBERS.len() + 5;
 
 #[cfg(test)]
 mod tests {

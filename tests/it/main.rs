@@ -42,8 +42,11 @@ mod endpoints;
 mod ends;
 #[cfg(test)]
 mod fallback;
+
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod flooded;
 #[cfg(test)]
 mod forms;
 #[cfg(test)]

@@ -67,6 +67,7 @@ fn record_of_everything_says_everything() {
         cost_nanos: Some(12),
         charged_nanos: Some(13),
         is_charge_estimated: true,
+        requests: 1,
         status: 200,
         outcome: "complete",
         fault: None,
@@ -103,7 +104,7 @@ fn record_of_everything_says_everything() {
                        "reasoning": null, "cache_write_hour": null, "audio_input": null,
                        "audio_output": null, "web_searches": null, "web_fetches": null});
     let expected = json!({
-        "id": "000000000000000000000000000000a1", "time": 1_700_000_000_123_u64,
+        "id": "rw_000000000000000000000000000000a1", "time": 1_700_000_000_123_u64,
         "tenant": "blue", "key_id": "key_0123", "operation": "chat",
         "client_wire": "openai", "upstream_wire": "anthropic",
         "model_asked": "fast", "model_sent": "claude", "model_answered": "cl\"\\?é",
@@ -111,7 +112,8 @@ fn record_of_everything_says_everything() {
         "custody_label": "Bedrock-CA", "credential_source": "platform",
         "custody_path": "NI-CA -> Bedrock-CA",
         "usage": usage,
-        "cost_nanos": 12, "charged_nanos": 13, "charge_estimated": true, "status": 200, "outcome": "complete", "fault": null, "stream": true,
+        "cost_nanos": 12, "charged_nanos": 13, "charge_estimated": true,
+        "requests": 1, "status": 200, "outcome": "complete", "fault": null, "stream": true,
         "ttft_us": 7, "duration_us": 8, "refused": ["residency", "tier"],
         "attempts": attempts,
         "attempts_left_out": 0,
@@ -130,7 +132,7 @@ fn record_of_everything_says_everything() {
 fn what_is_not_known_is_null() {
     let (_, value) = written(&Record::default(), &[], &[]);
     let members = value.as_object().unwrap();
-    assert_eq!(members.len(), 30);
+    assert_eq!(members.len(), 31);
     for name in [
         "tenant",
         "model_asked",
@@ -186,6 +188,7 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             cost_nanos: Some(u64::MAX),
             charged_nanos: Some(u64::MAX),
             is_charge_estimated: false,
+            requests: u64::MAX,
             status: u16::MAX,
             outcome: "upstream_error",
             fault: Some("a_word_of_forty_bytes_which_is_too_long"),
