@@ -211,7 +211,7 @@ mod tests {
         assert!(written(&mut refusals, 60_000).is_empty());
         let ask = |refusals: &mut Refusals, from: u128, count: u128, unix_ms| {
             let each = (from..from + count).map(|id| refused(b"k", id, unix_ms));
-            each.filter(|it| refusals.lets_through(it)).count() as u32
+            u32::try_from(each.filter(|it| refusals.lets_through(it)).count()).unwrap()
         };
         assert_eq!(ask(&mut refusals, 0, 5, 60_000), EACH_MAX);
         assert!(written(&mut refusals, 60_000).is_empty());

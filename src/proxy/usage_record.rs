@@ -28,7 +28,7 @@ pub fn refused(exchange: &Exchange, unix_ms: u64) -> Option<Refused<'_>> {
         unix_ms,
         tenant: exchange.tenant.as_ref().map(Text::as_bytes),
         key_id: exchange.key_id.as_ref().map(Text::as_bytes),
-        reason: exchange.fault.unwrap_or(exchange.outcome.name()),
+        reason: exchange.fault.unwrap_or_else(|| exchange.outcome.name()),
         status: exchange.status,
     })
 }
