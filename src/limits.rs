@@ -90,7 +90,7 @@ pub struct Limits {
     /// From a request being read on: past it no further target is tried, none that was is waited
     /// for, and nothing is held back any more. The first target has its own timeouts alone.
     pub attempts_timeout_ms: u64,
-    /// Retries as a percentage of a minute's requests, process-wide, plus ten.
+    /// What a success adds to the retries of its tenant and list of targets, as a percentage of one.
     pub retry_budget_percent: u32,
     /// Idle upstream connections per provider and thread.
     pub pool_idle_max: usize,
@@ -280,6 +280,8 @@ pub const DESCRIPTORS_KEPT: usize = 128;
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Waiting connections of one listening socket; the kernel cuts it to `somaxconn`.
 pub const LISTEN_BACKLOG: i32 = 4096;
+/// Connections that a listener takes in, one after the other, before the other tasks of its thread run.
+pub const ACCEPT_BATCH: u32 = 16;
 /// Accepting stands still for this long when descriptors or kernel memory have run out.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Names of providers are resolved again after this long.

@@ -27,7 +27,7 @@ use monoio::io::{CancelHandle, Canceller};
 use monoio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::limits::{ACCEPT_PAUSE, LISTEN_BACKLOG, MIDDLE_READ_BYTES};
+use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE, LISTEN_BACKLOG, MIDDLE_READ_BYTES};
 use crate::net::driver;
 use crate::net::error::{Act, Kind, NetError};
 use crate::net::reserve::Reserve;
@@ -35,6 +35,7 @@ use crate::net::reserve::Reserve;
 use crate::net::sim::strike;
 use crate::net::socket::{Origin, set_options};
 use crate::net::stream::Stream;
+use crate::net::task;
 use crate::net::timer;
 
 /// An address to listen on.
@@ -70,6 +71,10 @@ pub struct Listener {
     reserve: Reserve,
     /// What such a client is told.
     refusal: Words,
+    /// Tries since the other tasks of the thread last ran. 0 <= tries <= ACCEPT_BATCH.
+    tries: u32,
+    /// Connections that may still be taken out of the queue after a stop.
+    left_after_stop: i32,
 }
 
 /// Makes what a client is told that is not let in.
@@ -204,6 +209,8 @@ impl Listener {
             stopper: Stopper::default(),
             reserve: Reserve::new(),
             refusal,
+            tries: 0,
+            left_after_stop: LISTEN_BACKLOG,
         })
     }
 
@@ -215,7 +222,11 @@ impl Listener {
 
     /// The next connection. Not safe to drop: a descriptor could be lost.
     ///
-    /// Once stopped, what waits in the queue is still handed out.
+    /// On epoll an accept is ready at once while anyone waits. So the other tasks of the thread, and the
+    /// sockets, have their turn behind every [`ACCEPT_BATCH`] tries.
+    ///
+    /// Once stopped, what waits in the queue is still handed out: as many as the queue can hold, though
+    /// others go on coming.
     ///
     /// # Errors
     ///
@@ -223,7 +234,16 @@ impl Listener {
     /// accepting may go on.
     pub async fn accept(&mut self) -> Result<Stream, NetError> {
         loop {
+            if self.tries == ACCEPT_BATCH {
+                self.tries = 0;
+                task::yield_now().await;
+            }
+            self.tries += 1;
             let accepted = if self.stopper.0.is_stopped.get() {
+                if self.left_after_stop == 0 {
+                    return Err(NetError::new(Act::Accept, Kind::Stopped));
+                }
+                self.left_after_stop -= 1;
                 self.inner.accept_waiting()
             } else {
                 let handle = self.stopper.0.canceller.borrow().handle();

@@ -1,8 +1,11 @@
+use core::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 
 use super::{Address, Inner, Listener, bind};
+use crate::limits::ACCEPT_BATCH;
 use crate::net::connect::connect;
 use crate::net::error::{Act, Kind, NetError};
 use crate::net::kit::{
@@ -319,4 +322,57 @@ fn client_that_connects_while_an_address_is_taken_is_refused_or_served() {
         broken += client.join().expect("no panic");
     }
     assert_eq!(broken, 0, "connections were taken and thrown away");
+}
+
+#[test]
+fn accepting_a_crowd_lets_other_tasks_run_behind_every_batch() {
+    for is_stopped in [false, true] {
+        on_both_drivers(move || async move {
+            let (mut listener, address) = listen();
+            let count = 4 * ACCEPT_BATCH;
+            let _clients: Vec<_> = (0..count)
+                .map(|_| TcpStream::connect(address).expect("queued"))
+                .collect();
+            if is_stopped {
+                listener.stopper().stop();
+            }
+            let (turns, is_over) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
+            let (counted, over) = (Rc::clone(&turns), Rc::clone(&is_over));
+            let counting = task::spawn(async move {
+                while !over.get() {
+                    counted.set(counted.get() + 1);
+                    task::yield_now().await;
+                }
+            });
+            let (mut before, mut in_a_row) = (0, 0);
+            for number in 0..count {
+                drop(listener.accept().await.expect("waits in the queue"));
+                if turns.get() == before {
+                    in_a_row += 1;
+                    assert!(in_a_row <= ACCEPT_BATCH, "{number}, stopped: {is_stopped}");
+                } else {
+                    (before, in_a_row) = (turns.get(), 1);
+                }
+            }
+            is_over.set(true);
+            counting.await.expect("no panic");
+        });
+    }
+}
+
+#[test]
+fn stop_hands_out_what_the_queue_can_hold_though_clients_go_on_coming() {
+    on_both_drivers(|| async {
+        let (mut listener, address) = listen();
+        listener.left_after_stop = 3;
+        listener.stopper().stop();
+        let _clients: Vec<_> = (0..5)
+            .map(|_| TcpStream::connect(address).expect("queued"))
+            .collect();
+        for _ in 0..3 {
+            assert!(listener.accept().await.is_ok());
+        }
+        let end = listener.accept().await.err().map(NetError::kind);
+        assert_eq!(end, Some(Kind::Stopped));
+    });
 }
