@@ -44,6 +44,15 @@ impl Method {
         matches!(self, Self::Post | Self::Put | Self::Patch)
     }
 
+    /// Whether a request that is carried out twice has the effect of one (RFC 9110 section 9.2.2).
+    #[must_use]
+    pub const fn is_idempotent(self) -> bool {
+        matches!(
+            self,
+            Self::Get | Self::Head | Self::Put | Self::Delete | Self::Options
+        )
+    }
+
     /// The method as written on the wire, if it is one of the known.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {

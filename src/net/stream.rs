@@ -148,6 +148,15 @@ impl Stream {
         self.socket.send_last_words(words);
     }
 
+    /// Whether the peer's side may have received everything that was written. Exact once the peer has
+    /// ended its direction in good order: its end acknowledges what had come before. A reset
+    /// acknowledges nothing.
+    #[must_use]
+    pub fn may_be_delivered(&self) -> bool {
+        let acknowledged = self.socket.acknowledged();
+        acknowledged.is_none_or(|bytes| bytes >= self.writer.begun_bytes())
+    }
+
     /// Whether dropping the connection resets it, so that a request that is still on its way is
     /// thrown away.
     pub const fn revoke_on_drop(&mut self, revokes: bool) {

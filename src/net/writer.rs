@@ -24,6 +24,8 @@ pub struct Writer {
     session: Option<SharedSession>,
     /// A write was begun and has not succeeded.
     is_unfinished: bool,
+    /// Bytes of all writes that were begun, as they are on the wire.
+    begun_bytes: u64,
 }
 
 impl Writer {
@@ -32,12 +34,18 @@ impl Writer {
             half,
             session: None,
             is_unfinished: false,
+            begun_bytes: 0,
         }
     }
 
     /// Whether a write was dropped or failed: the peer has a part of it at most.
     pub(super) const fn is_unfinished(&self) -> bool {
         self.is_unfinished
+    }
+
+    /// Bytes of all writes that were begun, as they are on the wire.
+    pub(super) const fn begun_bytes(&self) -> u64 {
+        self.begun_bytes
     }
 
     /// From here on what goes out is sealed by `session`.
@@ -88,6 +96,8 @@ impl Writer {
         if let Some(session) = self.session.clone() {
             return boxed(|| self.write_sealed(&session, gather.slices())).await;
         }
+        let total: usize = gather.slices().map(<[u8]>::len).sum();
+        self.begun_bytes += total as u64;
         self.is_unfinished = true;
         while !gather.is_done() {
             let (result, back) = self.half.write_pieces(gather).await;
@@ -135,6 +145,7 @@ impl Writer {
         range: Range<usize>,
     ) -> (Result<(), NetError>, B) {
         let Range { mut start, end } = range;
+        self.begun_bytes += end.saturating_sub(start) as u64;
         self.is_unfinished = true;
         while start < end {
             let (result, slice) = self.half.write(Slice::new(buffer, start, end)).await;

@@ -11,9 +11,10 @@ use crate::net::clock::{self, Instant};
 use crate::proxy::choice::{self, Asked, Lane};
 use crate::proxy::health::Slot;
 use crate::proxy::prepare::{self, Prepared, To};
+use crate::proxy::retries::UnderWay;
 use crate::route::target::Target;
 use crate::route::upstream::Provider;
-use crate::telemetry::attempts::Attempt;
+use crate::telemetry::attempts::{Attempt, Attempts};
 use crate::telemetry::reasons::Reasons;
 use crate::wire::needs::{Need, Needs};
 
@@ -38,6 +39,8 @@ pub struct Candidates<'r, 'w> {
     refused: Option<Unfit<'r>>,
     /// What is logged of those that were passed over since the last look.
     passed_over: Vec<Attempt>,
+    /// The retries that are left, where there is more than one way.
+    retries: Option<UnderWay<'w>>,
 }
 
 /// A target that cannot take the request.
@@ -105,6 +108,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
             next: None,
             refused: None,
             passed_over: Vec::new(),
+            retries: None,
         };
         if targets.len() > 1 && !asked.peek.allows_fallbacks() {
             candidates.pin();
@@ -142,6 +146,13 @@ impl<'r, 'w> Candidates<'r, 'w> {
             return;
         }
         self.left = choice::lanes(&self.asked, self.targets, reasons);
+        let Asked {
+            worker, inbound, ..
+        } = self.asked;
+        let percent = worker.limits().retry_budget_percent;
+        let names = self.targets.iter().map(|it| (it.provider, &*it.model));
+        let budget = worker.shared.retries.of(inbound.tenant(), names);
+        self.retries = Some(budget.begin(self.asked.at, percent));
         self.left.reverse();
         self.left_first = self.left.pop();
     }
@@ -162,9 +173,8 @@ impl<'r, 'w> Candidates<'r, 'w> {
             };
             match self.prepare(target, lane) {
                 Ok(candidate) => {
-                    let shared = &self.asked.worker.shared;
-                    let percent = self.asked.worker.limits().retry_budget_percent;
-                    if candidate.is_fallback() && !shared.retries.take(percent) {
+                    let takes_one = || self.retries.as_ref().is_none_or(UnderWay::take);
+                    if candidate.is_fallback() && !takes_one() {
                         self.left.clear();
                         return false;
                     }
@@ -196,6 +206,15 @@ impl<'r, 'w> Candidates<'r, 'w> {
         Some(next)
     }
 
+    /// A success among the attempts adds to the retries that are left. To be called behind each attempt:
+    /// none follows a success.
+    pub fn note_success(&self, attempts: &Attempts) {
+        let is_success = |it: &Attempt| it.fault.is_none() && it.status / 100 == 2;
+        if attempts.iter().any(is_success) {
+            self.retries.iter().for_each(UnderWay::succeeded);
+        }
+    }
+
     /// Looks no more at a lane's target, with whichever credential.
     pub fn leave(&mut self, lane: Lane) {
         self.left.retain(|left| left.place != lane.place);
@@ -224,8 +243,8 @@ impl<'r, 'w> Candidates<'r, 'w> {
             provider.is_some_and(|provider| !matches!(provider.credential, Credential::Caller))
         };
         let may_retry = || {
-            let percent = worker.limits().retry_budget_percent;
-            worker.shared.retries.has_one(percent) && now < self.until
+            let has_one = self.retries.as_ref().is_none_or(UnderWay::has_one);
+            has_one && now < self.until
         };
         let is_one_left = || self.left_first.iter().chain(&self.left).any(has_key) && may_retry();
         self.attempts_left > 0 && (self.next.is_some() || is_one_left())

@@ -30,7 +30,7 @@ use crate::proxy::policy;
 use crate::proxy::prepare::Purpose;
 use crate::proxy::relay::{Next, Step};
 use crate::proxy::reply::{self, Refused, Voice};
-use crate::proxy::upstream::{self, At, Upstream};
+use crate::proxy::upstream::{self, At, Resend, Upstream};
 use crate::proxy::worker::Worker;
 use crate::route::target::{Resolution, Target};
 use crate::route::upstream::Provider;
@@ -172,6 +172,7 @@ impl<'r, 'w> Run<'r, 'w> {
             let done = self
                 .attempt(client, candidate, &mut candidates, exchange)
                 .await;
+            candidates.note_success(&exchange.attempts);
             exchange.attempts.append(candidates.passed_over());
             match done {
                 Ok(step) => return step,
@@ -296,6 +297,8 @@ impl<'r, 'w> Run<'r, 'w> {
                 until,
                 may_move: &mut may_move,
             }),
+            // A chat leaves nothing to find at its provider, and would go to the next target anyway.
+            resend: Resend::Always,
         };
         let outcome = upstream::attempt(client, worker, at, &prepared.out, exchange).await;
         let mut record = Attempt {

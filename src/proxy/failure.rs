@@ -22,6 +22,8 @@ pub struct Failure {
     pub scope: Scope,
     /// The provider asks to be left alone for so long.
     pub retry_after_ms: Option<u64>,
+    /// The connection ended before an answer, and the provider may have received the whole request.
+    pub may_be_delivered: bool,
 }
 
 /// Who is to blame.
@@ -129,6 +131,7 @@ impl Failure {
             said: None,
             scope: kind.scope(),
             retry_after_ms: None,
+            may_be_delivered: false,
         }
     }
 

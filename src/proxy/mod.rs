@@ -40,6 +40,7 @@ pub mod limited;
 pub mod local;
 pub mod metered;
 pub mod missed;
+pub mod outbound;
 pub mod own_limits;
 pub mod patience;
 pub mod policy;

@@ -16,7 +16,7 @@ use crate::net::gather::Piece;
 use crate::net::{clock, random};
 use crate::proxy::budget::Charge;
 use crate::proxy::inbound::Inbound;
-use crate::proxy::upstream::Outbound;
+use crate::proxy::outbound::Outbound;
 use crate::proxy::upstream_head::{self, Facts};
 use crate::proxy::wishes;
 use crate::proxy::worker::{EDIT_BYTES_KEPT, Worker};

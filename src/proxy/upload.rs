@@ -26,9 +26,10 @@ use crate::proxy::failure::{Failure, Kind};
 use crate::proxy::ingress::{self, Begun, BodyRefusal, Pace};
 use crate::proxy::limited;
 use crate::proxy::missed::{Missed, unread};
+use crate::proxy::outbound::{self, Early, Outbound};
 use crate::proxy::patience::Wait;
 use crate::proxy::reply::Refused;
-use crate::proxy::upstream::{self, Early, Outbound, Upstream};
+use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::worker::Worker;
 use crate::route::target::TargetFacts;
 use crate::telemetry::exchange::Exchange;
@@ -336,7 +337,7 @@ async fn write(
         rest: Vec::new(),
     };
     client.deadline.set_in(limits.write_stall_timeout_ms);
-    let sending = upstream::send(stream, &outbound, early, limits);
+    let sending = outbound::send(stream, &outbound, early, limits);
     match client.watch_unread(pin!(sending)).await {
         Ok(result) => result.map_err(upstream::fresh_name),
         Err(Interrupt::Expired) => Err(Failure::new(Kind::HeadTimeout)),

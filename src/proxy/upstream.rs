@@ -5,13 +5,12 @@
 
 use core::cell::Cell;
 use core::future::poll_fn;
-use core::iter::once;
 use core::net::SocketAddr;
 use core::pin::pin;
-use core::task::{Poll, ready};
+use core::task::Poll;
 
 use crate::http1::body::{BodyDecoder, BodyLimits};
-use crate::http1::head::{self, HeadLimits, Parsed, ResponseHead};
+use crate::http1::head::ResponseHead;
 use crate::http1::method::Method;
 use crate::limits::{Limits, STALE_WINDOW};
 use crate::net::boxed::boxed;
@@ -19,118 +18,17 @@ use crate::net::buffers;
 use crate::net::clock::{self, Instant};
 use crate::net::connect::{self, Waits};
 use crate::net::error::{Act, Kind as NetKind, NetError};
-use crate::net::gather::Piece;
 use crate::net::stream::Stream;
 use crate::net::task;
-use crate::net::timer::{self, Deadline};
-use crate::net::turn;
+use crate::net::timer::Deadline;
 use crate::proxy::client::Client;
 use crate::proxy::failure::{Failure, Kind};
+use crate::proxy::outbound::{Early, Outbound, read_head, send};
 use crate::proxy::patience::{Patience, Wait, await_head, interrupted};
 use crate::proxy::worker::Worker;
 use crate::route::target::TargetFacts;
 use crate::telemetry::attempts::{Attempt, Peer};
 use crate::telemetry::exchange::Exchange;
-
-/// A request as it goes out: small pieces together, large ones from where they lie.
-#[derive(Debug)]
-pub struct Outbound {
-    /// The method: it decides whether the answer has a body.
-    pub method: Method,
-    /// What is written, nearly always all of it.
-    pub first: Piece,
-    /// What is written behind it, in order.
-    pub rest: Vec<Piece>,
-}
-
-impl Outbound {
-    /// Gives its buffer back, which must have gone out or never will.
-    pub fn recycle(self) {
-        if let Some(buffer) = buffers::unshare(self.first.buffer) {
-            buffers::give(buffer);
-        }
-    }
-}
-
-/// What came of an answer whose head is not whole yet. Interim heads are taken out as they come.
-#[derive(Debug, Default)]
-pub struct Early {
-    /// The bytes.
-    pub buf: Vec<u8>,
-    /// Bytes of `buf` that were looked through. 0 <= scanned <= buf.len().
-    scanned: usize,
-    /// Interim heads so far.
-    interim: u32,
-    /// The head of a success is there: nothing more is read before the request has gone out.
-    accepted: bool,
-}
-
-/// What an answer means for a request that is still being written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reception {
-    /// None is there yet.
-    Open,
-    /// A success on a connection that stays: it wants the rest.
-    Accepted,
-    /// A refusal, an answer on a connection that ends, or what can be none: nothing more is wanted.
-    Over,
-}
-
-impl Early {
-    /// Where the answer's head ends, once it is whole.
-    fn advance(
-        &mut self,
-        head: &mut ResponseHead,
-        method: Method,
-        limits: &Limits,
-    ) -> Result<Option<usize>, Failure> {
-        let bounds = HeadLimits::of_response(limits);
-        while !self.buf.is_empty() {
-            match head::parse_response(&self.buf, self.scanned, &bounds, method, head) {
-                Ok(Parsed::Complete { consumed }) if head.is_interim() => {
-                    self.interim += 1;
-                    if self.interim > limits.interim_responses_max {
-                        let detail = "too many interim heads";
-                        return Err(Failure::with_detail(Kind::Framing, detail));
-                    }
-                    self.buf.drain(..consumed);
-                    self.scanned = 0;
-                }
-                Ok(Parsed::Complete { consumed }) => return Ok(Some(consumed)),
-                Ok(Parsed::Partial { scanned }) => {
-                    self.scanned = scanned;
-                    return Ok(None);
-                }
-                Err(fault) => return Err(Failure::with_detail(Kind::Framing, fault.text())),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether more of the answer may be read while the request goes out.
-    #[must_use]
-    pub const fn listens(&self) -> bool {
-        !self.accepted
-    }
-
-    /// Whether the answer says that nothing more needs to be sent: it refuses, or ends the
-    /// connection, or can be none. A success is no such word: it may come before its provider has
-    /// read everything.
-    pub fn is_refused(&mut self, method: Method, limits: &Limits) -> bool {
-        let reception = self.reception(method, limits);
-        self.accepted = reception == Reception::Accepted;
-        reception == Reception::Over
-    }
-
-    fn reception(&mut self, method: Method, limits: &Limits) -> Reception {
-        let mut head = ResponseHead::new();
-        match self.advance(&mut head, method, limits) {
-            Ok(None) => Reception::Open,
-            Ok(Some(_)) if head.status < 300 && head.keep_alive => Reception::Accepted,
-            Ok(Some(_)) | Err(_) => Reception::Over,
-        }
-    }
-}
 
 /// A provider's answer of which the head has been read. Half a kilobyte, passed on by many hands until it
 /// is relayed: in a box, so that none of them copies it.
@@ -213,10 +111,32 @@ pub struct At<'p> {
     pub until: Option<Instant>,
     /// When another target is asked instead.
     pub patience: Option<Patience<'p>>,
+    /// Whether a request whose pooled connection ended is sent once more.
+    pub resend: Resend,
+}
+
+/// When a request goes out once more because the pooled connection under it ended before an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resend {
+    /// Always: carried out twice it does no harm.
+    Always,
+    /// Only when the provider cannot have received all of it.
+    Undelivered,
+}
+
+impl Resend {
+    /// What holds for a method whose meaning at the provider is not known.
+    #[must_use]
+    pub const fn of(method: Method) -> Self {
+        match method.is_idempotent() {
+            true => Self::Always,
+            false => Self::Undelivered,
+        }
+    }
 }
 
 /// Sends the request to a provider and reads the head of its answer; a pooled connection that
-/// turns out dead is replaced once.
+/// turns out dead is replaced once, as far as [`At::resend`] allows.
 ///
 /// # Errors
 /// The failure of this attempt.
@@ -233,6 +153,7 @@ pub async fn attempt(
         facts,
         until,
         mut patience,
+        resend,
     } = at;
     exchange.peer = None;
     let until = |up_at: Instant| {
@@ -249,7 +170,7 @@ pub async fn attempt(
         };
         let outcome = send_and_read(client, worker, (provider, wait), stream, out, exchange).await;
         match outcome {
-            Err(failure) if may_replace(worker, &failure, started) => {
+            Err(failure) if may_replace(&failure, started, resend) => {
                 note_stale(worker, (provider, started), failure, exchange);
             }
             outcome => return outcome.map_err(fresh_name),
@@ -265,15 +186,14 @@ pub async fn attempt(
         .map_err(fresh_name)
 }
 
-/// Whether a pooled connection was dead already when it was used, and a fresh one may be tried.
-fn may_replace(worker: &Worker, failure: &Failure, started: Instant) -> bool {
-    let percent = worker.limits().retry_budget_percent;
-    failure.kind == Kind::Stale
-        && clock::now().since(started) <= STALE_WINDOW
-        && worker.shared.retries.take(percent)
+/// Whether a pooled connection was dead already when it was used, and a fresh one may be tried. Not a
+/// retry: the provider has answered nothing, and at most one follows each connection that was kept.
+fn may_replace(failure: &Failure, started: Instant, resend: Resend) -> bool {
+    let is_allowed = resend == Resend::Always || !failure.may_be_delivered;
+    failure.kind == Kind::Stale && is_allowed && clock::now().since(started) <= STALE_WINDOW
 }
 
-/// Counts the retry, and gives what it takes the place of a line of its own.
+/// Counts the second sending, and records the first one as an attempt of its own.
 fn note_stale(
     worker: &Worker,
     (provider, started): (usize, Instant),
@@ -513,95 +433,6 @@ pub fn wait_ms(worker: &Worker, provider: usize) -> u64 {
     }
 }
 
-/// Writes the request; an answer that refuses it before all of it is written ends the writing.
-/// Interim heads do not, nor does a success, of which no more is read meanwhile. Says whether all
-/// went out.
-///
-/// # Errors
-/// The connection failed and no answer came.
-pub async fn send(
-    stream: &mut Stream,
-    out: &Outbound,
-    early: &mut Early,
-    limits: &Limits,
-) -> Result<bool, Failure> {
-    let Stream { reader, writer, .. } = stream;
-    let mut writing = pin!(async {
-        let first = out.first.clone();
-        if out.rest.is_empty() {
-            return writer.write_shared(first.buffer, first.range).await;
-        }
-        let pieces = once(first).chain(out.rest.iter().cloned()).collect();
-        writer.write_pieces(pieces).await
-    });
-    let written = poll_fn(|cx| {
-        loop {
-            if let Poll::Ready(result) = writing.as_mut().poll(cx) {
-                return Poll::Ready(Some(result));
-            }
-            if !early.listens() || turn::is_awaited(cx) {
-                return Poll::Pending;
-            }
-            match ready!(reader.poll_read(cx, &mut early.buf)) {
-                Ok(0) => return Poll::Ready(Some(Err(closed()))),
-                Ok(_) if early.is_refused(out.method, limits) => return Poll::Ready(None),
-                Ok(_) => {}
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-        }
-    })
-    .await;
-    match written {
-        Some(Ok(())) => Ok(true),
-        None => Ok(false),
-        // The provider may have answered and closed before it read everything; what it said can
-        // be read all the same.
-        Some(Err(_)) if !early.buf.is_empty() => Ok(false),
-        Some(Err(error)) => {
-            let reading = poll_fn(|cx| reader.poll_read(cx, &mut early.buf));
-            match timer::within(LAST_WORDS_MS, reading).await {
-                Some(Ok(count)) if count > 0 => Ok(false),
-                Some(_) | None => Err(lost(error)),
-            }
-        }
-    }
-}
-
-/// Reads the head of the answer, past interim ones; returns where the body starts.
-async fn read_head(
-    stream: &mut Stream,
-    early: &mut Early,
-    head: &mut ResponseHead,
-    method: Method,
-    limits: &Limits,
-) -> Result<usize, Failure> {
-    loop {
-        if let Some(head_end) = early.advance(head, method, limits)? {
-            return Ok(head_end);
-        }
-        let fresh = early.buf.is_empty() && early.interim == 0;
-        match poll_fn(|cx| stream.reader.poll_read(cx, &mut early.buf)).await {
-            Ok(0) if fresh => return Err(lost(closed())),
-            Ok(0) => return Err(Failure::with_detail(Kind::Reset, "closed inside the head")),
-            Ok(_) => {}
-            Err(error) if fresh => return Err(lost(error)),
-            Err(error) => return Err(Failure::with_detail(Kind::Reset, error.to_string())),
-        }
-    }
-}
-
-const fn closed() -> NetError {
-    NetError::new(Act::Read, NetKind::Closed)
-}
-
-/// The connection failed before a byte of an answer.
-fn lost(error: NetError) -> Failure {
-    Failure::with_detail(Kind::Stale, error.to_string())
-}
-
-/// How long an answer is waited for behind a write that failed. A provider that is gone has said
-/// before what it had to say; one that is not waits for the rest of the request.
-const LAST_WORDS_MS: u64 = 100;
 /// How long the end of an answer's framing is waited for once its meaning has ended.
 const READ_OUT_MS: u64 = 1_000;
 /// How much may come meanwhile.

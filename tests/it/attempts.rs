@@ -418,3 +418,132 @@ fn refusals_that_no_further_try_can_cure_say_so_and_providers_errors_are_left_al
         assert_eq!((got.status, got.field("x-should-retry")), (502, None));
     });
 }
+
+#[test]
+fn a_relayed_request_that_was_delivered_is_sent_again_only_where_that_does_no_harm() {
+    each(|driver| {
+        for (method, end, is_sent_again) in [
+            ("POST", Step::Reset, false),
+            ("POST", Step::Close, false),
+            ("PATCH", Step::Reset, false),
+            ("GET", Step::Reset, true),
+            ("GET", Step::Close, true),
+            ("PUT", Step::Reset, true),
+            ("DELETE", Step::Close, true),
+        ] {
+            let row = format!("{method} {end:?}");
+            // The second request has been read whole when the connection ends.
+            let first = vec![Step::Request, Step::Send(json("{}")), Step::Request, end];
+            let provider = Provider::start(vec![first, always(json("{}"))]);
+            let gateway = Gateway::before(driver, Wire::OpenAiChat, &provider);
+            let mut client = gateway.client();
+            let got = client.ask(request("GET", "/v1/batches", "", ""));
+            assert_eq!(got.status, 200, "{row}");
+            let body = if method == "GET" {
+                ""
+            } else {
+                r#"{"input_file_id":"f"}"#
+            };
+            let fields = "content-type: application/json\r\n";
+            let got = client.ask(request(method, "/v1/batches/b", fields, body));
+            let (status, requests) = if is_sent_again { (200, 3) } else { (502, 2) };
+            assert_eq!(got.status, status, "{row}: {}", got.text());
+            assert_eq!(provider.requests().len(), requests, "{row}");
+            let stale = gateway.metric("ringway_stale_retries_total");
+            assert!((stale > 0.0) == is_sent_again, "{row}");
+        }
+    });
+}
+
+#[test]
+fn p11_a_provider_that_drops_all_connections_costs_no_request_that_another_target_can_answer() {
+    const REQUESTS: usize = 64;
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let first = Provider::all(vec![Step::Request, Step::Gate, Step::Reset]);
+        let second = Provider::answering(json(whole(wire)));
+        let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)]).start();
+        let mut clients: Vec<_> = (0..REQUESTS).map(|_| gateway.client()).collect();
+        for client in &mut clients {
+            client.send(post(path(wire), "", chat(wire, MODEL, false)));
+        }
+        first.wait_requests(REQUESTS);
+        for _ in 0..REQUESTS {
+            first.open();
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            let got = client.answer();
+            assert_eq!(got.status, 200, "client {number}: {}", got.text());
+        }
+    });
+}
+
+#[test]
+fn p11_stale_connections_and_other_lists_of_targets_use_up_no_retries() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let busy = answer("503 Service Unavailable", "", "{}");
+        let (down, up) = (
+            Provider::answering(busy),
+            Provider::answering(json(whole(wire))),
+        );
+        let stale = vec![
+            Step::Request,
+            Step::Send(json(whole(wire))),
+            Step::Request,
+            Step::Reset,
+        ];
+        let fragile = Provider::start([vec![stale; 12], vec![always(json(whole(wire)))]].concat());
+        let gateway = Setup::new(driver)
+            .provider("down", wire, &down, "")
+            .provider("up", wire, &up, "")
+            .provider("fragile", wire, &fragile, "")
+            .model("sick", &["down/a", "down/b"])
+            .model("calm", &["down/a", "up/b"])
+            .model("lone", &["fragile/a"])
+            .limit("retry_budget_percent", 0)
+            .limit("cooldown_ms", 0)
+            .start();
+        let ask = |model: &str| {
+            let body = chat(wire, model, false);
+            gateway.client().ask(post(path(wire), "", body)).status
+        };
+        // More often than there are retries.
+        for _ in 0..12 {
+            assert_eq!(ask("sick"), 503);
+        }
+        for number in 0..12 {
+            assert_eq!(ask("lone"), 200, "{number}");
+        }
+        for number in 0..10 {
+            assert_eq!(ask("calm"), 200, "{number}");
+        }
+        assert_eq!(down.requests().len(), 12 + 10 + 10);
+    });
+}
+
+#[test]
+fn p11_requests_that_all_fail_are_tried_again_no_more_often_than_were_under_way() {
+    const ROUNDS: usize = 10;
+    const TOGETHER: usize = 20;
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let busy = || Provider::answering(answer("503 Service Unavailable", "", "{}"));
+        let (first, second) = (busy(), busy());
+        let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)]).start();
+        for _ in 0..ROUNDS {
+            let mut clients: Vec<_> = (0..TOGETHER).map(|_| gateway.client()).collect();
+            for client in &mut clients {
+                client.send(post(path(wire), "", chat(wire, MODEL, false)));
+            }
+            for client in &mut clients {
+                assert_eq!(client.answer().status, 503);
+            }
+        }
+        let attempts = first.requests().len() + second.requests().len();
+        let requests = ROUNDS * TOGETHER;
+        // Where the minute ends meanwhile, another one's retries are there.
+        assert!(attempts > requests, "{attempts}");
+        assert!(attempts <= requests + 2 * TOGETHER, "{attempts}");
+    });
+}

@@ -610,3 +610,30 @@ async fn ending(seed: usize) {
 fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("proc").count()
 }
+
+#[test]
+fn a_request_is_known_to_be_undelivered_only_behind_an_end_that_came_before_it() {
+    on_both_drivers(|| async {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = listener.local_addr().expect("address");
+        for is_read in [false, true] {
+            let endpoint = endpoint_at(address, None);
+            let mut client = connect(&endpoint, WAITS, |_| true).await.expect("up");
+            let (mut peer, _) = listener.accept().expect("comes");
+            say(&mut client, b"one").await;
+            peer.read_exact(&mut [0; 3]).expect("reads");
+            if is_read {
+                say(&mut client, b"two").await;
+                peer.read_exact(&mut [0; 3]).expect("reads");
+                drop(peer);
+            } else {
+                drop(peer);
+                // Its end is here before anything more is written.
+                until(|| client.socket.has_peer_ended()).await;
+                say(&mut client, b"two").await;
+            }
+            assert_eq!(client.reader.read(&mut Vec::new()).await, Ok(0));
+            assert_eq!(client.may_be_delivered(), is_read);
+        }
+    });
+}

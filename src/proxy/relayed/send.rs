@@ -17,7 +17,8 @@ use crate::proxy::relay_target::Routed;
 use crate::proxy::relayed::{Ready, Request};
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::upload::{JudgeLate, Upload};
-use crate::proxy::upstream::{self, At, Outbound, Upstream};
+use crate::proxy::outbound::Outbound;
+use crate::proxy::upstream::{self, At, Resend, Upstream};
 use crate::proxy::upstream_head::{self, Facts};
 use crate::route::target::TargetFacts;
 use crate::route::upstream::Provider;
@@ -45,6 +46,7 @@ impl<'w> Request<'_, 'w> {
             started,
             until: None,
             patience: None,
+            resend: Resend::of(ready.inbound.head.method),
         };
         let upstream = upstream::attempt(client, self.worker, at, &out, exchange).await;
         self.deliver(client, ready, (started, upstream), exchange)
