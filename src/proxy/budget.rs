@@ -108,6 +108,12 @@ impl Charge {
         }
     }
 
+    /// Nothing charged yet, for the same tenant.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::new(Arc::clone(&self.budget), self.tenant)
+    }
+
     /// Charges for `held` bytes in all.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use crate::net::timer::Deadline;
 use crate::net::turn;
 use crate::proxy::admitted::Admission;
 use crate::proxy::answer_head::BodyForm;
+use crate::proxy::budget::Charge;
 use crate::proxy::drain::{Drain, Phase};
 use crate::proxy::early::EarlyHead;
 use crate::proxy::failure::Kind;
@@ -30,6 +31,10 @@ pub struct Client<'w> {
     pub input: Vec<u8>,
     /// What came behind it.
     pub ahead: Vec<u8>,
+    /// What `ahead` is charged in the budget of held bytes; none where it is small.
+    pub ahead_charge: Option<Charge>,
+    /// The same for `input`, where it is what came behind the request before.
+    pub input_charge: Option<Charge>,
     /// The one timer of this connection.
     pub deadline: Deadline,
     /// When to look again for the end of a client whose bytes are no longer read.

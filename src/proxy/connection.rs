@@ -24,6 +24,7 @@ use crate::net::timer::Deadline;
 use crate::proxy::admitted;
 use crate::proxy::answer_head::{BodyForm, Frame};
 use crate::proxy::client::Client;
+use crate::proxy::drain::Phase;
 use crate::proxy::endpoint::Endpoint;
 use crate::proxy::exchange;
 use crate::proxy::ingress::{self, HeadEnd, HeadRead};
@@ -53,6 +54,8 @@ pub fn serve(
             stream: &mut stream,
             input: Vec::new(),
             ahead: Vec::new(),
+            ahead_charge: None,
+            input_charge: None,
             deadline: Deadline::new(),
             look: None,
             early: None,
@@ -78,7 +81,12 @@ pub fn serve(
             match next {
                 Next::KeepAlive => recycle(&mut client),
                 // Bytes that wait would turn our close into a reset, which can overtake the answer.
-                Next::Close if client.ahead.is_empty() => return,
+                Next::Close if client.ahead.is_empty() => {
+                    if client.stream.tls().is_some() {
+                        boxed(|| say_goodbye(&mut client, limits)).await;
+                    }
+                    return;
+                }
                 Next::Close | Next::Linger => return boxed(|| linger(&mut client, limits)).await,
                 Next::Abort => return client.stream.abort(),
                 Next::Cut => return boxed(|| cut(&mut client, limits)).await,
@@ -106,6 +114,7 @@ async fn run_guarded(
                 Step::Over(next) => next,
                 Step::Relay(mut relay) => {
                     buffers::give(core::mem::take(&mut client.input));
+                    client.input_charge = None;
                     if relay.mode.is_stream() {
                         // It may run for minutes, and looks nothing up any more.
                         *head = RequestHead::new();
@@ -212,7 +221,29 @@ fn voice(wire: Wire, id: u128, worker: &Worker) -> Voice<'_> {
 fn recycle(client: &mut Client<'_>) {
     buffers::give(core::mem::take(&mut client.input));
     core::mem::swap(&mut client.input, &mut client.ahead);
+    client.input_charge = client.ahead_charge.take();
     client.stream.reader.expect_little(false);
+}
+
+/// Ends our direction of a TLS connection with its close message, so that what went before is known to
+/// be whole (RFC 9112 section 9.8). Waits no longer than for any write: a client that does not read has
+/// the plain end.
+async fn say_goodbye(client: &mut Client<'_>, limits: &Limits) {
+    client.deadline.set_in(limits.write_stall_timeout_ms);
+    let Client {
+        stream,
+        deadline,
+        drain,
+        ..
+    } = client;
+    let mut closing = pin!(stream.half_close());
+    poll_fn(|cx| {
+        if closing.as_mut().poll(cx).is_ready() || drain.phase() == Phase::Cut {
+            return Poll::Ready(());
+        }
+        deadline.poll_expired(cx)
+    })
+    .await;
 }
 
 /// Closes our direction, then reads and drops what still comes, so that the client reads the

@@ -48,11 +48,12 @@ pub async fn run<'w>(
     exchange.id = random::id(read.ended);
     exchange.started_at = read.started.as_nanos();
     exchange.request_at = read.ended.as_nanos();
-    worker.shared.retries.count_request(read.ended);
-    if head.framing.is_empty() {
-        // What lies behind the head is the next request, however this one is answered.
-        ingress::split_ahead(client, read.body_at);
-    }
+    // What lies behind a head without a body is the next request, however this one is answered.
+    let is_kept = !head.framing.is_empty() || {
+        let budget = Arc::clone(&worker.shared.budget);
+        let charge = Charge::new(budget, usize::MAX);
+        ingress::split_ahead(client, read.body_at, &charge).is_ok()
+    };
     // A head's target is ASCII.
     let path = core::str::from_utf8(head.path(&client.input)).unwrap_or_default();
     let path = Text::from(path);
@@ -86,7 +87,7 @@ pub async fn run<'w>(
         wire,
         frame,
         head_only: head.method == Method::Head,
-        unread: !head.framing.is_empty(),
+        unread: !head.framing.is_empty() || !is_kept,
         stall_ms: worker.limits().write_stall_timeout_ms,
         timing: worker.plan.server.server_timing,
     };
@@ -105,6 +106,13 @@ pub async fn run<'w>(
         body_at: read.body_at,
         voice,
     };
+    if !is_kept {
+        return Step::Over(
+            request
+                .refuse_unread(client, exchange, BodyRefusal::NoRoom)
+                .await,
+        );
+    }
     request.admitted(client, head, exchange).await
 }
 

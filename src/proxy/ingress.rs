@@ -11,7 +11,7 @@ use crate::http1::body::{BodyDecoder, BodyFault, BodyLimits};
 use crate::http1::encode;
 use crate::http1::fault::HeadFault;
 use crate::http1::head::{self, HeadLimits, Parsed, RequestHead};
-use crate::limits::{BUSY_READ_BYTES, Limits, MIB, RATE_WINDOW};
+use crate::limits::{BUSY_READ_BYTES, Limits, MIB, RATE_WINDOW, UNCHARGED_BYTES};
 use crate::net::clock::{self, Instant};
 use crate::proxy::budget::{Budget, Charge};
 use crate::proxy::client::{Client, Interrupt};
@@ -236,11 +236,11 @@ async fn read_held(
             .decode_in_place(&mut client.input, &mut end)
             .map_err(BodyRefusal::Fault)?;
         if end - body_at > held_max {
-            split_ahead(client, end);
+            split_ahead(client, end, charge)?;
             return Ok(None);
         }
         if done {
-            split_ahead(client, end);
+            split_ahead(client, end, charge)?;
             return Ok(Some(BodyRead {
                 body: body_at..end,
                 at: now,
@@ -271,13 +271,30 @@ pub async fn send_continue(client: &mut Client<'_>, limits: &Limits) -> Result<(
         .map_err(|_| BodyRefusal::Gone)
 }
 
-/// Moves what lies behind `end` out of the request's buffer.
-pub fn split_ahead(client: &mut Client<'_>, end: usize) {
-    if client.input.len() > end {
-        let rest = client.input.get(end..).unwrap_or_default();
+/// Moves what lies behind `end` out of the request's buffer. It is held until the next request, and is
+/// charged to whom `charge` is of.
+///
+/// # Errors
+/// There is no room for it: [`BodyRefusal::NoRoom`]. What lies behind `end` is thrown away then.
+pub fn split_ahead(
+    client: &mut Client<'_>,
+    end: usize,
+    charge: &Charge,
+) -> Result<(), BodyRefusal> {
+    let rest = client.input.get(end..).unwrap_or_default();
+    let held = client.ahead.len() + rest.len();
+    let room = match held > UNCHARGED_BYTES {
+        true => {
+            let ahead = client.ahead_charge.get_or_insert_with(|| charge.beside());
+            ahead.hold(held).map_err(|_| BodyRefusal::NoRoom)
+        }
+        false => Ok(()),
+    };
+    if room.is_ok() && !rest.is_empty() {
         client.ahead.extend_from_slice(rest);
-        client.input.truncate(end);
     }
+    client.input.truncate(end);
+    room
 }
 
 /// Takes the first `len` bytes off, so that a large rest stays where it is.
@@ -427,8 +444,54 @@ const LARGE_BYTES: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, MIB, Pace, RATE_WINDOW};
+    use std::sync::Arc;
+
+    use super::{BodyRefusal, Limits, MIB, Pace, RATE_WINDOW, UNCHARGED_BYTES, split_ahead};
     use crate::net::clock::Instant;
+    use crate::net::kit::{on_both_drivers, pair};
+    use crate::net::timer::Deadline;
+    use crate::proxy::budget::{Budget, Charge};
+    use crate::proxy::client::Client;
+    use crate::proxy::drain::Drain;
+
+    #[test]
+    fn p27_what_comes_behind_a_request_is_charged_and_refused_where_there_is_no_room() {
+        const STEP: usize = UNCHARGED_BYTES;
+        on_both_drivers(|| async {
+            let (mut stream, _peer) = pair().await;
+            let drain = Drain::default();
+            let budget = Arc::new(Budget::new(2 * STEP, 0));
+            let charge = Charge::new(Arc::clone(&budget), 0);
+            for (behind, charged) in [
+                (0, Some(0)),
+                (STEP, Some(0)),
+                (STEP + 1, Some(2 * STEP)),
+                (2 * STEP, Some(2 * STEP)),
+                (2 * STEP + 1, None),
+            ] {
+                let mut client = Client {
+                    stream: &mut stream,
+                    input: vec![b'x'; 100 + behind],
+                    ahead: Vec::new(),
+                    ahead_charge: None,
+                    input_charge: None,
+                    deadline: Deadline::new(),
+                    look: None,
+                    early: None,
+                    drain: &drain,
+                    admission: None,
+                };
+                let split = split_ahead(&mut client, 100, &charge).err();
+                let refusal = charged.is_none().then_some(BodyRefusal::NoRoom);
+                assert_eq!(split, refusal, "{behind}");
+                assert_eq!(budget.held(), charged.unwrap_or(0), "{behind}");
+                let kept = if charged.is_some() { behind } else { 0 };
+                assert_eq!((client.input.len(), client.ahead.len()), (100, kept));
+                drop(client);
+                assert_eq!(budget.held(), 0, "{behind}");
+            }
+        });
+    }
 
     /// Whether a pace holds after `seconds` in which a body grew from `before` to `after` bytes.
     fn holds(seconds: u64, before: usize, after: usize, is_tight: bool) -> bool {

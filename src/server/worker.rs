@@ -1,6 +1,9 @@
 //! One data thread: its driver, its listeners, its answers to the control thread.
 
+use core::future::poll_fn;
+use core::pin::pin;
 use core::sync::atomic::Ordering;
+use core::task::Poll;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,7 +13,9 @@ use crate::limits::RESOLVE_POLL;
 use crate::net::boxed::boxed;
 use crate::net::connect::{self, Endpoint, Waits};
 use crate::net::error::Kind;
-use crate::net::listen::{Listener, Seat, Stopper};
+use crate::net::listen::{Listener, Seat, Stopper, Words};
+use crate::net::stream::Stream;
+use crate::net::timer::Deadline;
 use crate::net::tls::ServerTls;
 use crate::net::{buffers, clock, handshake, task, timer, turn};
 use crate::proxy::connection;
@@ -67,6 +72,10 @@ pub async fn run(mut setup: Setup, notices: Notices) {
         setup.panic_model,
     );
     let mut stoppers = Vec::new();
+    let refusal = match &setup.tls {
+        None => plain_refusal,
+        Some(_) => tls_refusal,
+    };
     for seat in setup.seats {
         match Listener::open(seat, refusal) {
             Ok(listener) => {
@@ -74,7 +83,7 @@ pub async fn run(mut setup: Setup, notices: Notices) {
                 drop(task::spawn(accept(
                     listener,
                     Rc::clone(&worker),
-                    setup.tls.clone(),
+                    (setup.tls.clone(), refusal),
                     notices.clone(),
                 )));
             }
@@ -141,7 +150,7 @@ fn meter(worker: &Worker, stoppers: &[Stopper]) -> Meter {
 async fn accept(
     mut listener: Listener,
     worker: Rc<Worker>,
-    tls: Option<ServerTls>,
+    (tls, refusal): (Option<ServerTls>, Words),
     notices: Notices,
 ) {
     let mut told = None;
@@ -167,14 +176,38 @@ async fn accept(
         match tls.clone() {
             None => drop(task::spawn(connection::serve(stream, worker, place))),
             Some(tls) => drop(task::spawn(async move {
-                let head_ms = worker.limits().head_timeout_ms;
-                let shaken = boxed(|| handshake::server(stream, &tls, head_ms)).await;
-                if let Ok(stream) = shaken {
+                let shaken = boxed(|| shake_hands(stream, &tls, &worker)).await;
+                if let Some(stream) = shaken {
                     connection::serve(stream, worker, place).await;
                 }
             })),
         }
     }
+}
+
+/// The TLS handshake of a client's connection. One that is not done when the process drains has a moment
+/// left, as idle connections have: no client delays the end by its silence.
+async fn shake_hands(stream: Stream, tls: &ServerTls, worker: &Worker) -> Option<Stream> {
+    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    let _seat = worker.drain.sit(waker);
+    let head_ms = worker.limits().head_timeout_ms;
+    let mut shaking = pin!(handshake::server(stream, tls, head_ms));
+    let mut leaving: Option<Deadline> = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(shaken) = shaking.as_mut().poll(cx) {
+            return Poll::Ready(shaken.ok());
+        }
+        if worker.drain.phase() < Phase::Draining {
+            return Poll::Pending;
+        }
+        let leaving = leaving.get_or_insert_with(|| {
+            let mut deadline = Deadline::new();
+            deadline.set_in(HANDSHAKE_LEAVE_MS);
+            deadline
+        });
+        leaving.poll_expired(cx).map(|()| None)
+    })
+    .await
 }
 
 /// Opens the connections that the plan wants ready.
@@ -228,8 +261,14 @@ pub fn is_empty(shared: &Shared) -> bool {
     shared.connections.load(Ordering::Acquire) == 0
 }
 
-/// What a client is told for whom there is no place.
-fn refusal() -> Vec<u8> {
+/// What a TLS client is told for whom there is no place: a fatal alert, `internal_error` (RFC 8446
+/// section 6.2), in the clear as all alerts before the keys are. TLS has none that means "busy".
+fn tls_refusal() -> Vec<u8> {
+    TLS_ALERT.to_vec()
+}
+
+/// What a client without TLS is told for whom there is no place.
+fn plain_refusal() -> Vec<u8> {
     let date = Dates::default().line(clock::now());
     [REFUSAL_HEAD, &date, REFUSAL_BODY].concat()
 }
@@ -240,16 +279,22 @@ const REFUSAL_BODY: &[u8] =
     b"\r\n{\"error\":{\"message\":\"too many connections; retry in a second\",\
 \"type\":\"server_error\",\"param\":null,\"code\":null}}\n";
 
+/// Record type alert, version TLS 1.2 as every first record says, two bytes: fatal, internal_error.
+const TLS_ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
+
+/// How long a TLS handshake may still take once the process drains.
+const HANDSHAKE_LEAVE_MS: u64 = 50;
+
 /// Between two looks at idle upstream connections.
 const REAP_MS: u64 = 5_000;
 
 #[cfg(test)]
 mod tests {
-    use super::refusal;
+    use super::plain_refusal;
 
     #[test]
     fn refusal_declares_its_own_length() {
-        let text = String::from_utf8(refusal()).unwrap();
+        let text = String::from_utf8(plain_refusal()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(
             head.contains(&format!("content-length: {}\r\n", body.len())),

@@ -8,7 +8,7 @@ use ringway::wire::kind::Wire;
 use crate::support::client::End;
 use crate::support::directions::{CROSSED, SAME_WIRE, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{self, LAST_CHUNK, answer, chunk, json, post};
+use crate::support::http::{self, LAST_CHUNK, answer, chunk, json, post, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Step, once, then};
 use crate::support::wait;
@@ -237,7 +237,7 @@ fn start_up_frames_are_held_only_up_to_their_limit() {
         let sent = [start_up(wire), &comments, error_event(wire)].concat();
         for (limit, falls_back) in [(64 << 10, true), (1 << 10, false)] {
             let start = [start_up(wire), &comments].concat();
-            let mut script = then([http::stream_head(), chunk(&start)].concat(), Step::Gate);
+            let mut script = then([stream_head(), chunk(&start)].concat(), Step::Gate);
             script.push(Step::Send(
                 [chunk(error_event(wire)), LAST_CHUNK.to_vec()].concat(),
             ));
@@ -331,5 +331,35 @@ fn p28_bodies_that_trickle_are_408_while_others_hold_over_half_of_the_budget() {
         holder.send(&body[there..]);
         assert_eq!(holder.answer().status, 200);
         assert_eq!(provider.requests().len(), 1, "P3: never forwarded in part");
+    });
+}
+
+#[test]
+fn p27_what_clients_send_ahead_of_their_turn_is_counted() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let begun = [stream_head(), chunk(start_up(wire))].concat();
+        let provider = Provider::all(vec![Step::Request, Step::Send(begun), Step::Gate]);
+        let gateway = Gateway::before(driver, wire, &provider);
+        let long = |count| chat(wire, MODEL, true).replace("Say hello.", &"x".repeat(count));
+        // The buffer of a body whose length is not said grows by doubling: what comes behind the body
+        // is taken in with its end.
+        let body = long(1_100_000);
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+             transfer-encoding: chunked\r\n\r\n",
+            path(wire)
+        );
+        let behind = post(path(wire), "", long(180_000));
+        let both = [head.into_bytes(), chunk(body), LAST_CHUNK.into(), behind].concat();
+        let client = wait::until("held bytes of a stream that has begun", || {
+            let mut client = gateway.client();
+            client.send(&both);
+            // Of the request itself nothing is held any more.
+            assert_eq!(client.head().status, 200);
+            (gateway.metric("ringway_held_bytes") > 0.0).then_some(client)
+        });
+        drop(client);
+        gateway.wait_metric("ringway_held_bytes", 0.0);
     });
 }

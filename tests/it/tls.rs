@@ -1,8 +1,11 @@
 //! TLS towards providers and on the listener.
 
 use std::fs;
+use std::io::Read as _;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ringway::wire::kind::Wire;
 
@@ -10,10 +13,11 @@ use crate::support::certificates::Authority;
 use crate::support::client::{Client, End};
 use crate::support::directions::{DIRECTIONS, Driver, SAME_WIRE, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{json, post, request, stream};
+use crate::support::http::{chunk, json, post, request, stream, stream_head};
 use crate::support::provider::Provider;
 use crate::support::script::{Step, always, then};
-use crate::support::wires::{chat, events, path, told, whole};
+use crate::support::wait;
+use crate::support::wires::{chat, events, path, start_up, text, told, whole};
 
 /// A gateway before a provider at `https://localhost`, which trusts `authority`.
 fn gateway(
@@ -131,9 +135,20 @@ fn a_tls_connection_cut_without_goodbye_does_not_end_an_answer() {
 }
 
 fn listener(driver: Driver, provider: &Provider, authority: &Authority) -> Gateway {
-    let setup = Setup::upstream(driver, Wire::OpenAiChat, provider)
-        .server("tls_cert = \"cert.pem\"\ntls_key = \"key.pem\"")
-        .limit("head_timeout_ms", 300);
+    limited_listener(driver, provider, authority, &[("head_timeout_ms", 300)])
+}
+
+fn limited_listener(
+    driver: Driver,
+    provider: &Provider,
+    authority: &Authority,
+    limits: &[(&str, u64)],
+) -> Gateway {
+    let mut setup = Setup::upstream(driver, Wire::OpenAiChat, provider)
+        .server("tls_cert = \"cert.pem\"\ntls_key = \"key.pem\"");
+    for (name, value) in limits {
+        setup = setup.limit(name, value);
+    }
     let certified = authority.certify("gateway.test", 2100);
     fs::write(setup.folder().join("cert.pem"), certified.certificate).unwrap();
     let key = setup.folder().join("key.pem");
@@ -184,5 +199,86 @@ fn clients_without_tls_get_nothing_of_a_tls_listener_and_others_are_served_on() 
             "a handshake that does not begin times out"
         );
         assert!(!plain.heard_http(), "not a byte of HTTP in clear");
+    });
+}
+
+#[test]
+fn a_tls_connection_ends_with_its_close_message_behind_whole_answers_alone() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let authority = Authority::new();
+        let begun = [
+            stream_head(),
+            chunk(start_up(wire)),
+            chunk(text(wire, "Hel", true)),
+        ];
+        let provider = Provider::all(vec![
+            Step::Request,
+            Step::Send(json(whole(wire))),
+            Step::Request,
+            Step::Send(stream(events(wire))),
+            Step::Request,
+            Step::Send(begun.concat()),
+            Step::Gate,
+            Step::Reset,
+        ]);
+        let gateway = listener(driver, &provider, &authority);
+        let connect = || Client::connect_tls(gateway.address(), "gateway.test", authority.client());
+        let closing = "connection: close\r\n";
+        let mut client = connect();
+        let got = client.ask(post(path(wire), closing, chat(wire, MODEL, false)));
+        assert_eq!((got.status, got.end), (200, End::Whole));
+        assert!(client.is_closed(), "a length tells the end as well");
+        // What an HTTP/1.0 client gets ends with the connection: how that ends tells whole from cut.
+        let request = post(path(wire), "", chat(wire, MODEL, true));
+        let old = String::from_utf8(request)
+            .unwrap()
+            .replace("HTTP/1.1", "HTTP/1.0");
+        let got = connect().ask(&old);
+        assert_eq!((got.status, got.end), (200, End::Closed), "{}", got.text());
+        let mut client = connect();
+        client.send(&old);
+        let mut got = client.head();
+        client.until(&mut got, "Hel");
+        provider.open();
+        client.finish(&mut got);
+        assert_eq!((got.status, got.end), (200, End::Cut), "{}", got.text());
+    });
+}
+
+#[test]
+fn a_silent_tls_handshake_does_not_delay_the_stop() {
+    each(|driver| {
+        let authority = Authority::new();
+        let provider = Provider::answering(json("{}"));
+        let far = 10_000 * wait::DEADLINE.as_secs();
+        let limits = [("head_timeout_ms", far), ("drain_timeout_ms", far)];
+        let gateway = limited_listener(driver, &provider, &authority, &limits);
+        let silent = gateway.client();
+        gateway.wait_metric("ringway_connections_open", 1.0);
+        let begun = Instant::now();
+        gateway.end();
+        let took = begun.elapsed();
+        assert!(took < wait::DEADLINE, "{took:?}");
+        drop(silent);
+    });
+}
+
+#[test]
+fn a_tls_client_too_many_gets_an_alert_and_nothing_in_clear() {
+    each(|driver| {
+        let authority = Authority::new();
+        let provider = Provider::answering(json("{}"));
+        let limits = [("connections_max", 1)];
+        let gateway = limited_listener(driver, &provider, &authority, &limits);
+        let config = authority.client();
+        let mut client = Client::connect_tls(gateway.address(), "gateway.test", config);
+        assert_eq!(client.ask(request("GET", "/healthz", "", "")).status, 200);
+        let mut refused = TcpStream::connect(gateway.address()).unwrap();
+        refused.set_read_timeout(Some(wait::DEADLINE)).unwrap();
+        let mut heard = Vec::new();
+        refused.read_to_end(&mut heard).unwrap();
+        // Alert, TLS 1.2, two bytes: fatal, internal_error.
+        assert_eq!(heard, [21, 3, 3, 0, 2, 2, 80]);
     });
 }
