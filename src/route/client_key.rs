@@ -156,8 +156,7 @@ impl ClientKeys {
         let first = names.next();
         let has_others = names.any(|name| Some(name) != first);
         let shares = match door {
-            Door::Said => false,
-            Door::Stored => has_others,
+            Door::Said | Door::Stored => has_others,
             Door::Torn | Door::Unread => true,
         };
         let mut known: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(tenants.len());
@@ -212,6 +211,20 @@ impl ClientKeys {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.sorted.is_empty() && self.door == Door::Said
+    }
+
+    /// The tenants with a key that may not use all endpoints with state at the provider, as their rules
+    /// stand now, by name.
+    #[must_use]
+    pub fn closed_relay(&self) -> Vec<&str> {
+        let closed = self.all().filter(|key| {
+            let words = key.relay.as_ref();
+            words.is_some_and(|words| words.is_empty())
+        });
+        let mut names: Vec<&str> = closed.map(|key| &*key.tenant.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Whether keys may come and go while the program runs.
@@ -396,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn relay_is_all_without_a_store_or_with_one_tenant_and_else_what_the_key_says() {
+    fn relay_is_all_with_one_tenant_and_else_what_the_key_says() {
         let with = |relay: Option<&[&str]>, tenants: &[&str], door| {
             let said = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
             let mut keys: Vec<Key> = tenants.iter().map(|name| key(name)).collect();
@@ -413,9 +426,12 @@ mod tests {
             let keys = ClientKeys::new(&[key("a")], &[tenant], door, &mut Numbers::default());
             keys.find(b"a").unwrap().relay.is_some()
         };
-        assert!(beside("b", Door::Stored), "b has no key any more");
-        assert!(!beside("a", Door::Stored) && !beside("b", Door::Said));
-        assert_eq!(with(None, &["a", "b"], Door::Said), None);
+        for door in [Door::Said, Door::Stored] {
+            assert!(beside("b", door), "b has no key any more");
+            assert!(!beside("a", door));
+            assert_eq!(with(None, &["a", "b"], door).unwrap(), "");
+        }
+        assert_eq!(with(None, &["a"], Door::Said), None);
         assert_eq!(with(None, &["a"], Door::Stored), None);
         assert_eq!(with(None, &["a", "b"], Door::Stored).unwrap(), "");
         for unknown in [Door::Torn, Door::Unread] {

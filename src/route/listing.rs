@@ -38,7 +38,22 @@ pub fn listing(plan: &Plan, colour: bool) -> String {
         default_rows(plan),
     );
     section(["TENANT", "KEYS", "MODELS", ""], key_rows(plan));
+    out.push_str(&closed_relay(plan));
     out
+}
+
+/// What is closed where tenants share the account at a provider, and what opens it.
+fn closed_relay(plan: &Plan) -> String {
+    let names = plan.keys.closed_relay();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nClosed to keys of {}: endpoints with state at the provider (files, batches, stored \
+         responses and others), because tenants share its account.\nOpened for a key by `relay`, such as \
+         relay = [\"files\", \"batches\"], or relay = [\"*\"] for all.\n",
+        names.join(", ")
+    )
 }
 
 fn listeners(plan: &Plan) -> Vec<[String; 4]> {

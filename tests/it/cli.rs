@@ -286,3 +286,30 @@ fn key_prints_key_and_digest_once_and_never_the_same_twice() {
     assert!(!other.contains(key));
     assert!(other.contains("tenant = \"default\""), "{other}");
 }
+
+#[test]
+fn check_says_which_endpoints_are_closed_to_whom_and_what_opens_them() {
+    let with = |tenants: [&str; 2], relay: &str| {
+        let mut text =
+            "[[provider]]\nname = \"up\"\nkind = \"openai\"\nkey = \"none\"\n".to_owned();
+        for (digit, tenant) in ["a", "b"].iter().zip(tenants) {
+            let digest = digit.repeat(64);
+            text += &format!("[[key]]\nsha256 = \"{digest}\"\ntenant = \"{tenant}\"\n{relay}\n");
+        }
+        let (_folder, path) = config(&text);
+        check(&["check", "--config", &path], 0).0
+    };
+    let closed = with(["blue", "green"], "");
+    let said = "Closed to keys of blue, green: endpoints with state at the provider";
+    assert!(closed.contains(said), "{closed}");
+    assert!(
+        closed.contains("relay = [\"files\", \"batches\"]"),
+        "{closed}"
+    );
+    for open in [
+        with(["blue", "blue"], ""),
+        with(["blue", "green"], "relay = [\"*\"]"),
+    ] {
+        assert!(!open.contains("Closed to"), "{open}");
+    }
+}

@@ -408,6 +408,7 @@ fn without_models_the_providers_own_list_is_for_keys_that_may_use_everything() {
         let gateway = Setup::new(driver)
             .provider("oai", Wire::OpenAiChat, &openai, "")
             .key("all", "one", None)
+            .text("relay = [\"*\"]")
             .key("few", "two", Some(&["gpt-4o", "o*"]))
             .start();
         let ask = |method: &str, target: &str, key: &str| {

@@ -41,7 +41,9 @@ fn gateway(driver: Driver, first: &Provider, other: &Provider) -> Gateway {
         .provider("other", Wire::OpenAiChat, other, "")
         .model("scribe", &["other/whisper-1-large"])
         .key("all", "one", None)
+        .text("relay = [\"*\"]")
         .key("few", "two", Some(&["scribe"]))
+        .text("relay = [\"*\"]")
         .start()
 }
 

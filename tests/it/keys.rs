@@ -543,3 +543,47 @@ fn to2_ni6_the_worked_example_of_callers_own_keys_sends_them_to_their_provider_a
         }
     });
 }
+
+#[test]
+fn what_tenants_left_at_a_provider_is_closed_to_others_without_a_store_too() {
+    each(|driver| {
+        let wire = Wire::OpenAiChat;
+        let provider = Provider::answering(json("{}"));
+        let start = |second: &str, relay: &str| {
+            Setup::upstream(driver, wire, &provider)
+                .key("key-of-the-first", "one", None)
+                .key("key-of-the-second", second, None)
+                .text(relay)
+                .start()
+        };
+        let ask = |gateway: &Gateway, key: &str, line: &str| {
+            let fields = format!("authorization: Bearer {key}\r\n");
+            let (method, target) = line.split_once(' ').unwrap();
+            gateway.client().ask(request(method, target, &fields, ""))
+        };
+        let gateway = start("two", "relay = [\"files\"]");
+        let refused = ask(&gateway, "key-of-the-first", "GET /v1/files");
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        let error = told(wire, &refused);
+        assert_eq!(error.code.as_deref(), Some("relay_not_allowed"));
+        assert!(
+            error.message.contains("relay = [\"files\"]"),
+            "{}",
+            error.message
+        );
+        let refused = ask(&gateway, "key-of-the-second", "GET /v1/batches");
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        assert_eq!(provider.requests().len(), 0, "nobody was asked");
+        for (key, request) in [
+            ("key-of-the-second", "GET /v1/files"),
+            ("key-of-the-first", "POST /v1/moderations"),
+        ] {
+            assert_eq!(ask(&gateway, key, request).status, 200, "{request}");
+        }
+        let gateway = start("one", "");
+        assert_eq!(
+            ask(&gateway, "key-of-the-first", "GET /v1/files").status,
+            200
+        );
+    });
+}
