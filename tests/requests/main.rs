@@ -16,6 +16,7 @@ mod errors;
 mod escaped;
 mod golden;
 mod headers;
+mod misplaced;
 mod nested;
 mod openai_to_anthropic;
 mod properties;

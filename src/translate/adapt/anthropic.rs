@@ -1,5 +1,7 @@
 //! A neutral request fitted to the Anthropic wire.
 
+use memchr::memmem;
+
 use crate::chat::error::Refusal;
 use crate::chat::request::{
     Block, DocumentSource, Json, Request, ResultContent, ServiceTier, Source, Tool,
@@ -160,7 +162,8 @@ fn caching(fit: &mut Fit<'_>, request: &mut Request<'_>) {
         request.cache = Some(Json::Borrowed(br#"{"type":"ephemeral"}"#));
         return;
     }
-    let mut over = (marks + whole).saturating_sub(MARKS_MAX);
+    let fixed = foreign_marks(request);
+    let mut over = (marks + whole + fixed).saturating_sub(MARKS_MAX);
     if over == 0 {
         return;
     }
@@ -172,6 +175,20 @@ fn caching(fit: &mut Fit<'_>, request: &mut Request<'_>) {
         over -= 1;
         Keep::No
     });
+}
+
+/// Marks of blocks that go on as they stand.
+fn foreign_marks(request: &Request<'_>) -> usize {
+    let blocks = request.messages.iter().flat_map(|message| &message.blocks);
+    let is_marked = |block: &&Block<'_>| match block {
+        Block::Foreign { source, .. } if memmem::find(source, MARK.as_bytes()).is_some() => {
+            let mut tape = Tape::new();
+            let root = tape.read(source, DEPTH_MAX, usize::MAX);
+            root.is_ok_and(|root| root.get_set(MARK).is_some())
+        }
+        _ => false,
+    };
+    blocks.filter(is_marked).count()
 }
 
 /// Whether a mark stays.
@@ -209,9 +226,7 @@ fn block_marks(block: &mut Block<'_>, keep: &mut impl FnMut() -> Keep) {
         _ => None,
     };
     for block in inner.into_iter().flatten() {
-        if let Some(slot) = block.cache_mut() {
-            slot_mark(slot, keep);
-        }
+        block_marks(block, keep);
     }
     if let Some(slot) = block.cache_mut() {
         slot_mark(slot, keep);

@@ -58,7 +58,13 @@ fn shown_by_others(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
 /// Takes out what cannot be sent: empty text, and thinking that no Claude model has signed.
 fn clean(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
     blocks.retain_mut(|block| match block {
-        Block::Text { text, .. } => !text.is_blank(),
+        Block::Text { text, cache } => {
+            let says = !text.is_blank();
+            if !says && cache.is_some() {
+                fit.notes.dropped("cache_control");
+            }
+            says
+        }
         Block::ToolResult(result) => {
             clean_result(&mut result.content);
             true

@@ -46,6 +46,28 @@ pub fn is_attribution(block: &Block<'_>) -> bool {
         if raw.bytes().starts_with(b"x-anthropic-billing-header:"))
 }
 
+/// Refuses calls and results where none can be answered: within system text and documents.
+///
+/// # Errors
+/// For the first of them.
+pub fn no_calls(blocks: &[Block<'_>], place: &Place<'_>) -> Result<(), Refusal> {
+    for block in blocks {
+        let kind = match block {
+            Block::ToolUse(_) => "tool_use",
+            Block::ToolResult(_) => "tool_result",
+            Block::Text { .. }
+            | Block::Image { .. }
+            | Block::Document { .. }
+            | Block::SearchResult { .. }
+            | Block::Thinking { .. }
+            | Block::Redacted { .. }
+            | Block::Foreign { .. } => continue,
+        };
+        return Err(place.refuse(&format!("`{kind}` blocks cannot stand here")));
+    }
+    Ok(())
+}
+
 fn block<'t>(
     value: Value<'t>,
     place: &Place<'_>,
@@ -227,7 +249,9 @@ fn document<'t>(
             let place = place.member("content");
             let content = source.get_set("content");
             let content = content.ok_or_else(|| place.refuse("expected content, found nothing"))?;
-            DocumentSource::Content(read(content, &place, request)?)
+            let content = read(content, &place, request)?;
+            no_calls(&content, &place)?;
+            DocumentSource::Content(content)
         }
         _ => DocumentSource::Pdf(source_of(source, &place)?),
     };

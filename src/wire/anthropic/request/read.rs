@@ -227,6 +227,7 @@ fn system<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     };
     let place = Place::root("system");
     let mut system = blocks::read(value, &place, request)?;
+    blocks::no_calls(&system, &place)?;
     if value.kind() == Kind::Array && system.first().is_some_and(blocks::is_attribution) {
         system.remove(0);
     }

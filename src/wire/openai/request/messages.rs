@@ -55,6 +55,9 @@ impl<'t> Reader<'_, 't> {
         read::object(value, place)?;
         let role = read::string_member(value, "role", place)?;
         let role_is_function = role.is("function");
+        if !role.is("assistant") {
+            no_calls(value, place)?;
+        }
         let (role, blocks) = match read::decoded(role).as_ref() {
             "system" | "developer" => (Role::System, self.system(value, place)?),
             "user" => (Role::User, self.content(value, Role::User, place)?),
@@ -263,6 +266,20 @@ impl<'t> Reader<'_, 't> {
             cache,
         }))
     }
+}
+
+/// Calls stand in messages of the assistant alone: elsewhere they would vanish, their results with them.
+fn no_calls(message: Value<'_>, place: &Place<'_>) -> Result<(), Refusal> {
+    for name in ["tool_calls", "function_call"] {
+        let calls = message
+            .get_set(name)
+            .filter(|calls| calls.elements().next().is_some() || calls.members().next().is_some());
+        if calls.is_some() {
+            let place = place.member(name);
+            return Err(place.refuse("calls can only be in assistant messages"));
+        }
+    }
+    Ok(())
 }
 
 /// A message's mark stands on its last block that may have one.
