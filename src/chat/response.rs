@@ -1,7 +1,10 @@
 //! A whole answer, whichever wire it came on.
 
+use std::borrow::Cow;
+
 use crate::chat::event::{Citation, Ending};
 use crate::json::raw::Raw;
+use crate::limits::NOTES_MAX;
 
 /// A whole answer that borrows from its body.
 #[derive(Clone, Debug)]
@@ -17,7 +20,7 @@ pub struct Answer<'a> {
     /// The service tier in the wire's own words.
     pub service_tier: Option<Raw<'a>>,
     /// What it says that no other wire can.
-    pub lost: Vec<&'static str>,
+    pub lost: Lost,
 }
 
 /// What a writer tells of an answer that it has written.
@@ -76,6 +79,26 @@ pub enum Block<'a> {
     Foreign(&'a [u8]),
 }
 
+/// Names of what an answer says that another wire cannot: each once, at most [`NOTES_MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost(Vec<Cow<'static, str>>);
+
+impl Lost {
+    /// Adds a name.
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>) {
+        let name = name.into();
+        if self.0.len() < NOTES_MAX && !self.0.contains(&name) {
+            self.0.push(name);
+        }
+    }
+
+    /// The names, in the order in which they were added.
+    #[must_use]
+    pub fn names(&self) -> &[Cow<'static, str>] {
+        &self.0
+    }
+}
+
 /// A string that only the provider of a model can read.
 #[derive(Clone, Copy, Debug)]
 pub struct Opaque<'a> {
@@ -83,13 +106,37 @@ pub struct Opaque<'a> {
     pub data: Raw<'a>,
     /// Format and id that its own service wants back beside it.
     pub origin: Option<[Raw<'a>; 2]>,
+    /// What the string belongs to.
+    pub seal: Seal,
+}
+
+/// What an [`Opaque`] string belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seal {
+    /// The block that it stands in.
+    #[default]
+    Block,
+    /// Nothing: it tells that the block's text is a `reasoning.summary`. The string is empty.
+    Summary,
+    /// The whole message (Gemini 2.5's `thought_signature`).
+    Message,
 }
 
 impl<'a> Opaque<'a> {
     /// A string that goes back as it is.
     #[must_use]
     pub const fn plain(data: Raw<'a>) -> Self {
-        Self { data, origin: None }
+        Self {
+            data,
+            origin: None,
+            seal: Seal::Block,
+        }
+    }
+
+    /// Whether nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.seal == Seal::Block
     }
 }
 

@@ -34,13 +34,13 @@ use crate::route::upstream::Provider;
 use crate::telemetry::exchange::Exchange;
 use crate::translate::context::AnswerContext;
 use crate::translate::notes::Notes;
-use crate::translate::response;
 use crate::translate::tap::Tap;
 use crate::translate::usage_strip::UsageStrip;
 use crate::wire::kind::Wire;
 
 mod follow;
 mod told;
+mod whole;
 
 /// What the answer's way depends on, beside the answer.
 pub struct Delivery<'d, 'w> {
@@ -256,6 +256,7 @@ impl<'w> Delivery<'_, 'w> {
             form: opening.form,
             stays_open: opening.stays_open,
             unread: self.voice.unread,
+            notes: self.notes.clone(),
             tenant: self.tenant,
             charge: None,
             out: opening.head,
@@ -318,14 +319,9 @@ impl<'w> Delivery<'_, 'w> {
         if let Some(scrubber) = &self.scrubber {
             scrubber.blank(&mut body);
         }
-        // Writing goes on to `answer_bytes_max` at most before the rest of it is charged.
-        charge.hold(body.capacity().saturating_add(body.len()))?;
-        let mut answer = Vec::with_capacity(body.len() + 256);
-        let facts = {
-            let mut tape = self.worker.tape.borrow_mut();
-            response::translate(wires, &body, context, &mut tape, limits, &mut answer)
-        };
+        let told = whole::write(wires, &body, context, (self.worker, limits), &mut charge);
         self.worker.shrink();
+        let (mut answer, facts) = told?;
         let mut facts = match facts {
             Ok(facts) => facts,
             Err(fault) => {

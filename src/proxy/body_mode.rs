@@ -368,7 +368,7 @@ impl Mode {
                 usage: translator.usage(),
                 stop: translator.stop(),
                 model: owned(translator.model()),
-                ..AnswerFacts::default()
+                notes: translator.notes(),
             },
         }
     }

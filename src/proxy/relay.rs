@@ -34,6 +34,7 @@ use crate::proxy::scrub::Scrubber;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::worker::Worker;
 use crate::telemetry::exchange::Exchange;
+use crate::translate::notes::Notes;
 use crate::translate::progress::Progress;
 
 mod end;
@@ -88,6 +89,8 @@ pub struct Relay<'w> {
     pub scrubber: Option<Scrubber<'w>>,
     /// Silence of the provider that ends the stream.
     pub stall_ms: u64,
+    /// What the request's translation left out or changed.
+    pub notes: Notes,
     /// Whose buffers are charged.
     pub tenant: usize,
     /// What is charged for the event at hand.

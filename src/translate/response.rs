@@ -111,11 +111,11 @@ pub fn translate(
     }
 }
 
-/// What the other wire cannot say. A stream has no place to tell it: its head went out before.
+/// What the other wire cannot say.
 fn losses(answer: &Answer<'_>) -> Notes {
     let mut notes = Notes::new();
-    for name in &answer.lost {
-        notes.dropped(*name);
+    for name in answer.lost.names() {
+        notes.dropped(name.clone());
     }
     if answer.ending.stop == StopReason::Other {
         notes.changed("stop_reason");

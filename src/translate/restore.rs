@@ -30,6 +30,8 @@ pub struct Restore {
     held_bytes_max: usize,
     /// The call that is the answer has begun.
     unwrapped: bool,
+    /// Text around the answer, or a further answer, was left out.
+    has_dropped: bool,
     /// The model that was asked.
     model: Option<Text>,
 }
@@ -62,6 +64,7 @@ impl Restore {
             held_text: Vec::new(),
             held_bytes_max,
             unwrapped: false,
+            has_dropped: false,
             model,
         }
     }
@@ -70,6 +73,12 @@ impl Restore {
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
         self.held_text.len()
+    }
+
+    /// Whether something that was said is not told: text around a structured answer, or a second one.
+    #[must_use]
+    pub const fn has_dropped(&self) -> bool {
+        self.has_dropped
     }
 
     /// Hands `event` on, as the client would have it.
@@ -103,7 +112,6 @@ impl Restore {
                     self.answer_start();
                     return Ok(());
                 }
-                self.release_text(sink)?;
                 let tool = self.calls;
                 self.calls = tool.saturating_add(1);
                 if self.json_answer == JsonAnswer::Tool {
@@ -157,12 +165,14 @@ impl Restore {
             false => Place::Answer,
             true => Place::Nothing,
         });
+        self.has_dropped |= self.unwrapped || !Raw::from_checked(&self.held_text).is_blank();
         self.unwrapped = true;
         self.held_text = Vec::new();
     }
 
     fn hold_text(&mut self, text: Raw<'_>) -> Result<(), StreamFault> {
         if self.unwrapped {
+            self.has_dropped |= !text.is_blank();
             return Ok(());
         }
         self.held_text.extend_from_slice(text.bytes());

@@ -47,6 +47,7 @@ use crate::limits::{EVENT_GROWTH_MAX, EVENT_VALUES_KEPT};
 use crate::sse::decode::{Decoder, Frame, Item};
 use crate::sse::encode as sse;
 use crate::translate::context::AnswerContext;
+use crate::translate::notes::Notes;
 use crate::translate::progress::Progress;
 use crate::translate::restore::Restore;
 use crate::translate::stream_error;
@@ -204,6 +205,25 @@ impl StreamTranslator {
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         self.core.named.model()
+    }
+
+    /// What of the answer was lost on the way so far. The head went out before: it stands in the record.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        let mut notes = Notes::new();
+        for name in self.core.decoder.lost().names() {
+            notes.dropped(name.clone());
+        }
+        if self.core.encoder.has_lost_citation() {
+            notes.dropped("citations");
+        }
+        if self.core.restore.has_dropped() {
+            notes.dropped("content");
+        }
+        if self.stop() == Some(StopReason::Other) {
+            notes.changed("stop_reason");
+        }
+        notes
     }
 
     /// What made the stream malformed.

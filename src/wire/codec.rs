@@ -2,7 +2,7 @@
 
 use crate::chat::error::ErrorFacts;
 use crate::chat::event::{Event, Step, StreamFault};
-use crate::chat::response::{Answer, TooLong, Written};
+use crate::chat::response::{Answer, Lost, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
 use crate::json::rewrite::Edits;
@@ -27,6 +27,10 @@ use crate::wire::openai::stream::encode::{self as openai_encode, Encoder as Open
 
 /// Reads the frames of one stream of either wire.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a stream, which lies in its translator's box"
+)]
 pub enum StreamDecoder {
     /// OpenAI Chat Completions.
     OpenAi(OpenAiDecoder),
@@ -89,6 +93,15 @@ impl StreamDecoder {
         }
     }
 
+    /// What was said that no other wire can.
+    #[must_use]
+    pub fn lost(&self) -> Lost {
+        match self {
+            Self::OpenAi(decoder) => decoder.lost(),
+            Self::Anthropic(decoder) => decoder.lost().clone(),
+        }
+    }
+
     /// Token counts so far.
     #[must_use]
     pub const fn usage(&self) -> Usage {
@@ -135,6 +148,15 @@ impl StreamEncoder {
         match self {
             Self::OpenAi(encoder) => encoder.held_bytes(),
             Self::Anthropic(encoder) => encoder.held_bytes(),
+        }
+    }
+
+    /// Whether a citation has, or had, no text to stand in.
+    #[must_use]
+    pub const fn has_lost_citation(&self) -> bool {
+        match self {
+            Self::OpenAi(_) => false,
+            Self::Anthropic(encoder) => encoder.has_lost_citation(),
         }
     }
 

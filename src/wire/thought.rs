@@ -15,9 +15,24 @@ use crate::wire::ids::fingerprint;
 /// The signature of a call of the OpenAI wire: `extra_content.google.thought_signature`.
 #[must_use]
 pub fn of_call(call: Value<'_>) -> Option<Raw<'_>> {
-    let google = call.get_set("extra_content")?.get_set("google")?;
-    let signature = google.get_set("thought_signature")?.as_raw();
+    let signature = of_extra(call.get_set("extra_content")?)?.as_raw();
     signature.filter(|signature| !signature.is_empty())
+}
+
+/// The signature of a whole message, which Gemini 2.5 gives in two places.
+#[must_use]
+pub fn of_message(message: Value<'_>) -> Option<Raw<'_>> {
+    let signature = of_call(message);
+    signature.or_else(|| {
+        let signature = message.get_set("thought_signature")?.as_raw();
+        signature.filter(|signature| !signature.is_empty())
+    })
+}
+
+/// The signature in `extra_content`.
+#[must_use]
+pub fn of_extra(extra: Value<'_>) -> Option<Value<'_>> {
+    extra.get_set("google")?.get_set("thought_signature")
 }
 
 /// Appends the signature to the id in `id`; an empty one gets a name of its own. Tells whether it is

@@ -11,6 +11,7 @@ mod goldens;
 mod meaning;
 mod modes;
 mod names;
+mod others;
 mod pieces;
 mod recorded;
 mod rows;

@@ -104,13 +104,13 @@ fn openai_stream(frames: &[String]) -> Meaning {
             break;
         }
         let chunk = parse(frame);
-        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
-            meaning.error = Some(string(&error["message"]));
-            break;
-        }
         let usage = [&chunk["usage"], &chunk["x_groq"]["usage"]];
         if let Some(usage) = usage.into_iter().find(|usage| usage.is_object()) {
             meaning.usage = Some(openai_usage(usage));
+        }
+        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
+            meaning.error = Some(string(&error["message"]));
+            break;
         }
         for choice in chunk["choices"].as_array().into_iter().flatten() {
             if choice["index"].as_u64().unwrap_or(0) != 0 {
@@ -145,6 +145,13 @@ fn openai_stream(frames: &[String]) -> Meaning {
 }
 
 fn openai_words(delta: &Value, meaning: &mut Meaning, signatures: &mut BTreeMap<u64, String>) {
+    // Of the whole message (Gemini 2.5): its clients carry it along.
+    let signature = string(&delta["extra_content"]["google"]["thought_signature"]);
+    if !signature.is_empty() {
+        meaning
+            .signatures
+            .push(format!("ringway:message/::{signature}"));
+    }
     let plain = [&delta["reasoning_content"], &delta["reasoning"]];
     let plain = plain.into_iter().map(string).find(|text| !text.is_empty());
     let details = delta["reasoning_details"].as_array();

@@ -395,7 +395,8 @@ fn b1_lg5_to7_signed_thinking_is_kept_both_ways_also_when_empty() {
 fn b3_signatures_and_encrypted_reasoning_of_foreign_formats_name_their_own() {
     let (out, events) = run(O, "reasoning-details-foreign");
     let expected = [
-        ("thinking", "Short"),
+        // Behind the text of a summary stands that it is one, with its format.
+        ("thinking", "Shortringway:summary/openai-responses-v1::"),
         ("redacted_thinking", ""),
         ("text", "Yes"),
     ];

@@ -188,6 +188,12 @@ impl Relay<'_> {
         {
             facts.model = Some(clean.as_str().into());
         }
+        if !facts.notes.is_empty() {
+            // The head went out before: what a stream lost is told in the record alone.
+            self.worker.meter.borrow_mut().counters.losses += facts.notes.count() as u64;
+            let notes = core::mem::take(&mut self.notes).with(&facts.notes);
+            exchange.losses = Some(notes.header());
+        }
         exchange.usage = facts.usage;
         exchange.stop = facts.stop;
         exchange.model_answered = facts.model;

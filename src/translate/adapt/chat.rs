@@ -18,7 +18,7 @@ use crate::translate::adapt::names;
 use crate::translate::adapt::turns;
 use crate::wire::ids;
 use crate::wire::kind::Wire;
-use crate::wire::thought;
+use crate::wire::{sealed, thought};
 
 /// Fits system text and conversation.
 ///
@@ -202,15 +202,13 @@ fn blocks<'a>(
             fit.notes.dropped("cache_control");
         }
         match block {
-            Block::Text { ref text, .. } if text.is_empty() => {}
+            Block::Text {
+                ref text,
+                ref cache,
+            } if text.is_empty() => lost_mark(fit, cache.as_ref()),
             Block::Thinking { .. } | Block::Redacted { .. } => {
-                let text = matches!(block, Block::Thinking { .. });
-                let back = fit.dialect.reasoning_details_back
-                    || (fit.dialect.reasoning_content_back && text);
-                if role == Role::Assistant && back {
+                if goes_back(fit, &block, role) {
                     out.push(block);
-                } else {
-                    fit.notes.left_out("thinking");
                 }
             }
             Block::Foreign { kind, .. } if role == Role::Assistant || is_left_out(&kind) => {
@@ -248,11 +246,9 @@ fn blocks<'a>(
                     out.extend(title.map(Block::text));
                     // Content documents hold text and images only: one level.
                     out.extend(blocks(fit, inner, role, index)?);
-                    let last = out.last_mut().and_then(Block::cache_mut);
-                    match (cache, last) {
-                        (None, _) => {}
-                        (Some(mark), Some(slot)) => *slot = Some(mark),
-                        (Some(_), None) => fit.notes.dropped("cache_control"),
+                    match out.last_mut().and_then(Block::cache_mut) {
+                        Some(slot) => *slot = cache.or_else(|| slot.take()),
+                        None => lost_mark(fit, cache.as_ref()),
                     }
                 }
             },
@@ -260,6 +256,37 @@ fn blocks<'a>(
         }
     }
     Ok(out)
+}
+
+/// The block of a mark is left out.
+fn lost_mark(fit: &mut Fit<'_>, mark: Option<&Json<'_>>) {
+    if mark.is_some() {
+        fit.notes.dropped("cache_control");
+    }
+}
+
+/// Whether the upstream wants a block of reasoning back; notes those that it does not.
+fn goes_back(fit: &mut Fit<'_>, block: &Block<'_>, role: Role) -> bool {
+    let is_assistant = role == Role::Assistant;
+    if let Block::Thinking { text, signature } = block
+        && sealed::of_message(*signature).is_some()
+    {
+        if !text.is_empty() {
+            fit.notes.left_out("thinking");
+        }
+        let taken = is_assistant && fit.dialect.thought_signatures;
+        if !taken {
+            fit.notes.left_out("thought_signature");
+        }
+        return taken;
+    }
+    let is_text = matches!(block, Block::Thinking { .. });
+    let dialect = fit.dialect;
+    let wanted = dialect.reasoning_details_back || (dialect.reasoning_content_back && is_text);
+    if !(is_assistant && wanted) {
+        fit.notes.left_out("thinking");
+    }
+    is_assistant && wanted
 }
 
 /// Blocks of the user's that mean something to their own provider alone. Any other would be a

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::chat::event::{Citation, Ending};
-use crate::chat::response::{Answer, Arguments, Block, Opaque, TooLong, Written};
+use crate::chat::response::{Answer, Arguments, Block, Lost, Opaque, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
@@ -47,10 +47,7 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
         service_tier: said
             .usage
             .and_then(|counts| counts.get_set("service_tier")?.as_raw()),
-        lost: match content.elements().any(cites_documents) {
-            true => vec!["citations"],
-            false => Vec::new(),
-        },
+        lost: lost(content),
     })
 }
 
@@ -122,7 +119,7 @@ pub fn write(
         .string("assistant");
     w.name("model").raw(answer.model);
     w.name("content").open_array();
-    let mut content = Content::new(seed);
+    let mut content = Content::new(seed, end);
     for block in &answer.blocks {
         content.block(block, &mut w);
         if !w.fits(end) {
@@ -136,6 +133,9 @@ pub fn write(
     w.name("usage");
     usage::write(&counts, &mut w);
     w.close_object();
+    if !w.fits(end) {
+        return Err(TooLong);
+    }
     Ok(content.written)
 }
 
@@ -193,6 +193,15 @@ fn cites_documents(block: Value<'_>) -> bool {
     all.any(|citation| read_citation(citation).is_none())
 }
 
+/// What an answer says that no other wire can.
+fn lost(content: Value<'_>) -> Lost {
+    let mut lost = Lost::default();
+    if content.elements().any(cites_documents) {
+        lost.add("citations");
+    }
+    lost
+}
+
 fn read_citations(block: Value<'_>) -> Vec<Citation<'_>> {
     let list = block.get_set("citations").into_iter();
     list.flat_map(Value::elements)
@@ -204,6 +213,8 @@ fn read_citations(block: Value<'_>) -> Vec<Citation<'_>> {
 struct Content {
     /// Makes the ids that the upstream left out.
     seed: u64,
+    /// Where the output must end.
+    end: usize,
     /// Fingerprints of the call ids written so far.
     calls: BTreeSet<u64>,
     room: CitedRoom,
@@ -211,9 +222,10 @@ struct Content {
 }
 
 impl Content {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, end: usize) -> Self {
         Self {
             seed,
+            end,
             calls: BTreeSet::new(),
             room: CitedRoom::default(),
             written: Written::default(),
@@ -294,6 +306,10 @@ impl Content {
                 }
                 let cited = citation.cited.unwrap_or_else(|| Raw::from_checked(&words));
                 write_citation(citation, cited, w);
+                if !w.fits(self.end) {
+                    // The caller finds the same, and gives up.
+                    return;
+                }
             }
             w.close_array();
         }

@@ -163,6 +163,13 @@ pub fn read_annotation(annotation: Value<'_>) -> Option<Citation<'_>> {
     })
 }
 
+/// Whether an annotation says something that no other wire can: OpenRouter's `file` with the text of a
+/// document that was read.
+#[must_use]
+pub fn is_stray(annotation: Value<'_>) -> bool {
+    read_annotation(annotation).is_none()
+}
+
 /// The same of a short text, as deltas are: what prepares the vector loops of the general way costs
 /// more than their work. Nothing for one with code units in hexadecimal.
 fn short_count(body: &[u8]) -> Option<u64> {

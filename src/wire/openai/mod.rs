@@ -1,6 +1,7 @@
 //! OpenAI Chat Completions.
 
 pub mod annotations;
+pub mod carried;
 pub mod choices;
 pub mod custom;
 pub mod error;
@@ -12,6 +13,7 @@ pub mod relayed_usage;
 pub mod request;
 pub mod response;
 pub mod settings;
+pub mod sources;
 pub mod stream;
 pub mod tier;
 pub mod usage;

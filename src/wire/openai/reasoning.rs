@@ -28,6 +28,8 @@ pub enum Piece<'t> {
     Text(Raw<'t>),
     /// The signature of the text before it.
     Signature(Opaque<'t>),
+    /// The text before it is that of a `reasoning.summary`; tells its format and id.
+    Summary(Opaque<'t>),
     /// An opaque block.
     Encrypted(Opaque<'t>),
 }
@@ -52,8 +54,14 @@ impl<'t> Carriers<'t> {
                 any = true;
                 sink(Piece::Text(words))?;
             }
-            if let Some(signature) = opaque(detail, "signature") {
-                sink(Piece::Signature(signature))?;
+            match opaque(detail, "signature") {
+                Some(signature) => sink(Piece::Signature(signature))?,
+                None if is_summary(detail) => {
+                    let named = |name| string(name).unwrap_or(Raw::EMPTY);
+                    let seal = sealed::summary(named("format"), named("id"));
+                    sink(Piece::Summary(seal))?;
+                }
+                None => {}
             }
             if let Some(data) = opaque(detail, "data") {
                 sink(Piece::Encrypted(data))?;
@@ -66,6 +74,12 @@ impl<'t> Carriers<'t> {
 /// Whether an entry of `reasoning_details` came from an Anthropic model.
 fn is_ours(detail: Value<'_>) -> bool {
     detail.get_set("format").is_none_or(|it| it.is_str(FORMAT))
+}
+
+/// Whether an entry of `reasoning_details` is a summary that says something.
+fn is_summary(detail: Value<'_>) -> bool {
+    let has = |name: &str| detail.get_set(name).and_then(non_empty).is_some();
+    has("summary") && !has("text")
 }
 
 /// A string that is told with its origin, unless an Anthropic model is that.

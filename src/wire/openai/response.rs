@@ -3,21 +3,23 @@
 use std::collections::BTreeSet;
 
 use crate::chat::event::{Citation, Ending};
-use crate::chat::response::{Answer, Arguments, Block, Opaque, TooLong, Written};
+use crate::chat::response::{Answer, Arguments, Block, Lost, Opaque, TooLong, Written};
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::{Writer, escape_into};
 use crate::wire::error_text;
 use crate::wire::ids::{fingerprint, push_id};
-use crate::wire::openai::annotations::{Annotations, read_annotation};
+use crate::wire::openai::annotations::{Annotations, is_stray, read_annotation};
+use crate::wire::openai::carried::{fits, write_reasoning};
 use crate::wire::openai::custom;
-use crate::wire::openai::reasoning::{self, Carriers, FORMAT, Piece};
+use crate::wire::openai::reasoning::{self, Carriers, Piece};
 use crate::wire::openai::settings::Settings;
+use crate::wire::openai::sources::{Listed, Sources};
 use crate::wire::openai::stream::arguments::says_something;
 use crate::wire::openai::stream::chunk::completion_id;
 use crate::wire::openai::{failure, finish, tier, usage};
-use crate::wire::thought;
+use crate::wire::{sealed, thought};
 
 /// Reads the answer of choice 0; nothing if the document is no answer. A choice without a message
 /// is one where a filter took it: Azure leaves nothing else of it.
@@ -38,9 +40,12 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     }
     let string = |name: &str| root.get_set(name)?.as_raw();
     let mut reader = Reader::default();
+    let mut lost = Lost::default();
     if let Some(message) = message {
         reader.message(message);
+        strays(message, &mut lost);
     }
+    reader.sources(root, &mut lost);
     if reader.nameless {
         return None;
     }
@@ -57,7 +62,7 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
             usage: counts.unwrap_or_default(),
         },
         service_tier: string("service_tier"),
-        lost: message.map(lost).unwrap_or_default(),
+        lost,
     })
 }
 
@@ -90,14 +95,8 @@ pub fn write(
     w.name("index").number(0).name("message").open_object();
     w.name("role").string("assistant");
     write_content(answer, &mut w);
-    write_reasoning(answer, settings, &mut w);
-    if !w.fits(end) {
-        return Err(TooLong);
-    }
-    let calls = write_calls(answer, settings, &mut w);
-    if !w.fits(end) {
-        return Err(TooLong);
-    }
+    write_reasoning(answer, settings, end, &mut w)?;
+    let calls = write_calls(answer, settings, end, &mut w)?;
     w.close_object().name("logprobs").null();
     let reason = finish::name(answer.ending.stop, calls, settings.legacy_function);
     w.name("finish_reason").string(reason);
@@ -113,6 +112,7 @@ pub fn write(
         w.name("service_tier").string(tier);
     }
     w.close_object();
+    fits(&w, end)?;
     Ok(Written::default())
 }
 
@@ -137,6 +137,13 @@ struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     fn message(&mut self, message: Value<'t>) {
+        if let Some(signature) = thought::of_message(message) {
+            self.blocks.push(Block::Thinking {
+                text: Vec::new(),
+                signature: sealed::message(signature),
+                source: None,
+            });
+        }
         let carriers = Carriers {
             content: message.get("reasoning_content"),
             plain: message.get("reasoning"),
@@ -179,11 +186,18 @@ impl<'t> Reader<'t> {
                 Some(Block::Thinking {
                     text, signature, ..
                 }),
-            ) if signature.data.is_empty() => {
+            ) if signature.is_empty() => {
                 text.push(piece);
             }
             (Piece::Text(text), _) => self.thinking(vec![text]),
             (Piece::Signature(own), _) => self.signature(own),
+            (Piece::Summary(mark), Some(Block::Thinking { signature, .. }))
+                if signature.is_empty() =>
+            {
+                *signature = mark;
+            }
+            // Several summaries whose text another member told as one.
+            (Piece::Summary(_), _) => {}
             (Piece::Encrypted(data), _) => self.blocks.push(Block::Redacted { data, source: None }),
         }
     }
@@ -262,6 +276,33 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Sources that stand beside the message, each with the text that refers to it.
+    fn sources(&mut self, root: Value<'t>, lost: &mut Lost) {
+        let listed = Listed {
+            citations: root.get_set("citations"),
+            results: root.get_set("search_results"),
+        };
+        if listed.is_empty() {
+            return;
+        }
+        let mut sources = Sources::default();
+        sources.list(listed);
+        for block in &mut self.blocks {
+            if let Block::Text {
+                text, citations, ..
+            } = block
+            {
+                sources.text(*text);
+                let told = sources.tell(listed, |citation| {
+                    citations.push(citation);
+                    Ok::<(), core::convert::Infallible>(())
+                });
+                debug_assert!(told.is_ok());
+            }
+        }
+        sources.lost(lost);
+    }
+
     /// A call without a name is none, if it is empty: some services send one with every answer.
     fn call(&mut self, id: Raw<'t>, function: Value<'t>, signature: Option<Raw<'t>>) {
         let string = |name: &str| function.get_set(name)?.as_raw();
@@ -334,91 +375,13 @@ const fn cites_pages(block: &Block<'_>) -> bool {
     matches!(block, Block::Text { citations, .. } if !citations.is_empty())
 }
 
-fn write_reasoning(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) {
-    let carried = settings.carried;
-    let mut texts = Vec::new();
-    let mut thinks = false;
-    for block in &answer.blocks {
-        match block {
-            Block::Thinking { text, .. } => {
-                thinks = true;
-                texts.extend_from_slice(text);
-            }
-            Block::Redacted { .. } => thinks = true,
-            Block::Text { .. } | Block::Refusal(_) | Block::Tool { .. } | Block::Foreign(_) => {}
-        }
-    }
-    if carried.text && texts.iter().any(|text| !text.is_empty()) {
-        w.name("reasoning_content").raw_parts(&texts);
-    }
-    if carried.details && thinks {
-        w.name("reasoning_details").open_array();
-        for (block, index) in answer.blocks.iter().filter(|it| is_thinking(it)).zip(0..) {
-            write_detail(block, index, w);
-        }
-        w.close_array();
-    }
-    if carried.thinking_blocks && thinks {
-        w.name("thinking_blocks").open_array();
-        for block in answer.blocks.iter().filter(|block| is_thinking(block)) {
-            write_source(block, w);
-        }
-        w.close_array();
-    }
-    if carried.content_blocks && !answer.blocks.is_empty() {
-        w.name("content_blocks").open_array();
-        for block in &answer.blocks {
-            write_source(block, w);
-        }
-        w.close_array();
-    }
-}
-
-const fn is_thinking(block: &Block<'_>) -> bool {
-    matches!(block, Block::Thinking { .. } | Block::Redacted { .. })
-}
-
-fn write_detail(block: &Block<'_>, index: u64, w: &mut Writer<'_>) {
-    w.open_object();
-    match block {
-        Block::Thinking {
-            text, signature, ..
-        } => {
-            w.name("type").string("reasoning.text");
-            w.name("text").raw_parts(text);
-            if !signature.data.is_empty() {
-                w.name("signature").raw(signature.data);
-            }
-        }
-        Block::Redacted { data, .. } => {
-            w.name("type").string("reasoning.encrypted");
-            w.name("data").raw(data.data);
-        }
-        Block::Text { .. } | Block::Refusal(_) | Block::Tool { .. } | Block::Foreign(_) => {}
-    }
-    w.name("format").string(FORMAT);
-    w.name("index").number(index).close_object();
-}
-
-/// The block as its own wire wrote it. Calls of tools have a place of their own.
-fn write_source(block: &Block<'_>, w: &mut Writer<'_>) {
-    match block {
-        Block::Text { source, .. }
-        | Block::Thinking { source, .. }
-        | Block::Redacted { source, .. } => {
-            if let Some(source) = source {
-                w.value(source);
-            }
-        }
-        Block::Foreign(source) => {
-            w.value(source);
-        }
-        Block::Refusal(_) | Block::Tool { .. } => {}
-    }
-}
-
 /// Writes the tool calls; tells whether there were any.
-fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> bool {
+fn write_calls(
+    answer: &Answer<'_>,
+    settings: &Settings,
+    end: usize,
+    w: &mut Writer<'_>,
+) -> Result<bool, TooLong> {
     let calls = answer.blocks.iter().filter_map(|block| match block {
         Block::Tool {
             id,
@@ -434,7 +397,7 @@ fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> 
     });
     let mut calls = calls.peekable();
     let Some((_, name, arguments)) = calls.peek() else {
-        return false;
+        return Ok(false);
     };
     if settings.legacy_function {
         let json = escaped(arguments);
@@ -443,7 +406,8 @@ fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> 
         w.name("arguments")
             .raw(Raw::from_checked(&json))
             .close_object();
-        return true;
+        fits(w, end)?;
+        return Ok(true);
     }
     w.name("tool_calls").open_array();
     let mut seen = BTreeSet::new();
@@ -458,9 +422,10 @@ fn write_calls(answer: &Answer<'_>, settings: &Settings, w: &mut Writer<'_>) -> 
         w.open_object().name("id").raw(Raw::from_checked(&own));
         write_call(name, &escaped(arguments), settings, w);
         w.close_object();
+        fits(w, end)?;
     }
     w.close_array();
-    true
+    Ok(true)
 }
 
 fn write_call(name: Raw<'_>, json: &[u8], settings: &Settings, w: &mut Writer<'_>) {
@@ -499,8 +464,8 @@ fn escaped(arguments: &Arguments<'_>) -> Vec<u8> {
     }
 }
 
-/// What a message says that no other wire can. Some services send an audio of nothing.
-fn lost(message: Value<'_>) -> Vec<&'static str> {
+/// Adds what a message says that no other wire can. Some services send an audio of nothing.
+fn strays(message: Value<'_>, lost: &mut Lost) {
     let audio = message
         .get_set("audio")
         .and_then(|audio| audio.get_set("data"));
@@ -524,5 +489,11 @@ fn lost(message: Value<'_>) -> Vec<&'static str> {
     let behind = details
         .any(reasoning::stays_behind)
         .then_some("reasoning_details");
-    said.into_iter().filter_map(says).chain(behind).collect()
+    let mut annotations = message
+        .get_set("annotations")
+        .into_iter()
+        .flat_map(Value::elements);
+    let cited = annotations.any(is_stray).then_some("annotations");
+    let names = said.into_iter().filter_map(says).chain(behind).chain(cited);
+    names.for_each(|name| lost.add(name));
 }

@@ -7,7 +7,10 @@
 //! Invariants: one start, at most one end; an end only after `message_stop`, or, at a clean end of
 //! the body, after a stop reason; at most `BLOCKS_OPEN_MAX` blocks are remembered.
 
+use std::borrow::Cow;
+
 use crate::chat::event::{Citation, Ending, Event, Step, StreamFault};
+use crate::chat::response::Lost;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
@@ -17,6 +20,7 @@ use crate::limits::{BLOCKS_OPEN_MAX, EVENT_VALUES_MAX, TOOL_CALLS_MAX};
 use crate::wire::anthropic::stream::watch;
 use crate::wire::anthropic::{error, stop, usage};
 use crate::wire::memo::{Memo, Only};
+use crate::wire::read;
 
 /// Reads one stream.
 #[derive(Debug, Default)]
@@ -35,6 +39,7 @@ pub struct Decoder {
     memo: Memo,
     /// The frame at hand starts a block.
     has_started: bool,
+    lost: Lost,
 }
 
 #[derive(Debug)]
@@ -150,10 +155,23 @@ impl Decoder {
         self.end(sink)
     }
 
-    /// Bytes that are held back: inputs that came with the starts of calls.
+    /// Bytes that are held back: inputs that came with the starts of calls, and words about the end.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
-        self.held_bytes
+        let mut bytes = self.held_bytes;
+        if let Some(sequence) = &self.sequence {
+            bytes = bytes.saturating_add(sequence.len());
+        }
+        if let Some(explanation) = &self.explanation {
+            bytes = bytes.saturating_add(explanation.len());
+        }
+        bytes
+    }
+
+    /// What was said that no other wire can: blocks of server tools, citations of documents.
+    #[must_use]
+    pub const fn lost(&self) -> &Lost {
+        &self.lost
     }
 
     /// Token counts so far.
@@ -214,7 +232,13 @@ impl Decoder {
             "text" => BlockKind::Text,
             "thinking" => BlockKind::Thinking,
             "tool_use" => self.tool_start(block, sink)?,
-            _ => BlockKind::Silent,
+            "redacted_thinking" => BlockKind::Silent,
+            _ => {
+                let kind = block.get_set("type").and_then(Value::as_raw);
+                self.lost
+                    .add(kind.map_or(Cow::Borrowed("content"), read::shown));
+                BlockKind::Silent
+            }
         };
         match kind {
             BlockKind::Text => {
@@ -223,7 +247,7 @@ impl Decoder {
                 }
                 let citations = block.get_set("citations").into_iter();
                 for citation in citations.flat_map(Value::elements) {
-                    emit_citation(citation, sink)?;
+                    emit_citation(citation, &mut self.lost, sink)?;
                 }
             }
             BlockKind::Thinking => {
@@ -320,7 +344,7 @@ impl Decoder {
                 None => Ok(()),
             },
             "citations_delta" => match delta.get_set("citation") {
-                Some(citation) => emit_citation(citation, sink),
+                Some(citation) => emit_citation(citation, &mut self.lost, sink),
                 None => Ok(()),
             },
             _ => Ok(()),
@@ -443,13 +467,16 @@ impl Decoder {
 }
 
 /// A `web_search_result_location`; the other kinds cite documents, which have no form elsewhere.
-fn emit_citation<S>(citation: Value<'_>, sink: &mut S) -> Result<(), StreamFault>
+fn emit_citation<S>(citation: Value<'_>, lost: &mut Lost, sink: &mut S) -> Result<(), StreamFault>
 where
     S: FnMut(Event<'_>) -> Result<(), StreamFault>,
 {
     match read_citation(citation) {
         Some(citation) => sink(Event::Citation(citation)),
-        None => Ok(()),
+        None => {
+            lost.add("citations");
+            Ok(())
+        }
     }
 }
 

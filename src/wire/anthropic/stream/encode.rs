@@ -26,6 +26,8 @@ pub struct Encoder {
     cited: Cited,
     /// Citations that came before the text that they stand in.
     waiting: Vec<Waiting>,
+    /// A citation came that has no place.
+    has_lost_citation: bool,
     /// A delta of the open block up to its text: saves writing the same 90 bytes anew each time.
     prefix: Vec<u8>,
 }
@@ -74,6 +76,7 @@ impl Encoder {
             calls: Vec::new(),
             cited: Cited::default(),
             waiting: Vec::new(),
+            has_lost_citation: false,
             prefix: Vec::new(),
         }
     }
@@ -130,6 +133,12 @@ impl Encoder {
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
         self.held_bytes
+    }
+
+    /// Whether a citation has, or had, no text to stand in.
+    #[must_use]
+    pub const fn has_lost_citation(&self) -> bool {
+        self.has_lost_citation || !self.waiting.is_empty()
     }
 
     fn start(&self, id: Raw<'_>, model: Raw<'_>, out: &mut Vec<u8>) {
@@ -193,6 +202,8 @@ impl Encoder {
             let waiting = Waiting::new(citation);
             self.hold(waiting.bytes())?;
             self.waiting.push(waiting);
+        } else {
+            self.has_lost_citation = true;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::chat::request::{
     Block, DocumentSource, Format, Message, Request, ResultContent, Role, ServiceTier, Source,
     Text, ToolResult,
 };
+use crate::chat::response::Seal;
 use crate::json::raw::Raw;
 use crate::json::write::Writer;
 use crate::wire::kind::Dialect;
@@ -279,8 +280,17 @@ impl Messages<'_, '_, '_> {
 
     /// Reasoning of history, where the upstream wants it back.
     fn reasoning(&mut self, message: &Message<'_>) {
-        let thinking =
-            |block: &Block<'_>| matches!(block, Block::Thinking { .. } | Block::Redacted { .. });
+        let thinking = |block: &Block<'_>| match block {
+            Block::Thinking { signature, .. } => sealed::of_message(*signature).is_none(),
+            Block::Redacted { .. } => true,
+            _ => false,
+        };
+        if let Some(signature) = message.blocks.iter().find_map(message_signature) {
+            self.w.name("extra_content").open_object();
+            self.w.name("google").open_object();
+            self.w.name("thought_signature").raw(signature);
+            self.w.close_object().close_object();
+        }
         if !message.blocks.iter().any(thinking) {
             return;
         }
@@ -288,6 +298,7 @@ impl Messages<'_, '_, '_> {
             let texts: Vec<&Text<'_>> = message
                 .blocks
                 .iter()
+                .filter(|block| thinking(block))
                 .filter_map(|block| match block {
                     Block::Thinking { text, .. } => Some(text),
                     _ => None,
@@ -310,6 +321,10 @@ impl Messages<'_, '_, '_> {
         self.w.open_object();
         match block {
             Block::Thinking { text, signature } => {
+                if let Some(origin) = signature.and_then(summary_origin) {
+                    self.summary(text, origin, index);
+                    return;
+                }
                 self.w.name("type").string("reasoning.text").name("text");
                 shared::text(text, self.w);
                 if let Some(signature) = signature.filter(|signature| !signature.is_empty()) {
@@ -325,9 +340,24 @@ impl Messages<'_, '_, '_> {
         self.w.name("index").number(index as u64).close_object();
     }
 
+    /// A summary as it came: with its own format and id.
+    fn summary(&mut self, text: &Text<'_>, [format, id]: [Raw<'_>; 2], index: usize) {
+        self.w.name("type").string("reasoning.summary");
+        self.w.name("summary");
+        shared::text(text, self.w);
+        for (name, value) in [("format", format), ("id", id)] {
+            if !value.is_empty() {
+                self.w.name(name).raw(value);
+            }
+        }
+        self.w.name("index").number(index as u64).close_object();
+    }
+
     /// Of a Claude model, or of the one that it was taken from.
     fn opaque(&mut self, name: &str, data: Raw<'_>) {
-        let Some([format, id, data]) = sealed::split(data) else {
+        let sealed = sealed::split(data);
+        let parts = sealed.and_then(|sealed| Some((sealed.origin?, sealed.data)));
+        let Some(([format, id], data)) = parts else {
             self.w.name(name).raw(data);
             self.w.name("format").string("anthropic-claude-v1");
             return;
@@ -411,6 +441,20 @@ impl Messages<'_, '_, '_> {
             }
         }
     }
+}
+
+/// The signature of the whole message, which stands in a block of thinking.
+fn message_signature<'a>(block: &Block<'a>) -> Option<Raw<'a>> {
+    match block {
+        Block::Thinking { signature, .. } => sealed::of_message(*signature),
+        _ => None,
+    }
+}
+
+/// Format and id, if the block is the text of a summary.
+fn summary_origin(signature: Raw<'_>) -> Option<[Raw<'_>; 2]> {
+    let sealed = sealed::split(signature)?;
+    sealed.origin.filter(|_| sealed.seal == Seal::Summary)
 }
 
 /// Text of our making as a string body.

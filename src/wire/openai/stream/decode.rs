@@ -9,7 +9,7 @@
 //! body, after a finish reason on every choice seen.
 
 use crate::chat::event::{Ending, Event, Step, StreamFault};
-use crate::chat::response::Opaque;
+use crate::chat::response::{Lost, Opaque, Seal};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
@@ -17,12 +17,13 @@ use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::error_text;
 use crate::wire::memo::{Memo, Only};
-use crate::wire::openai::annotations::read_annotation;
+use crate::wire::openai::annotations::{self, read_annotation};
 use crate::wire::openai::choices::Choices;
 use crate::wire::openai::reasoning::{self, Carriers, Piece};
+use crate::wire::openai::sources::{Listed, Sources};
 use crate::wire::openai::stream::pieces::Pieces;
 use crate::wire::openai::{error, failure, finish, usage};
-use crate::wire::sealed;
+use crate::wire::{sealed, thought};
 
 /// Reads one stream.
 #[derive(Debug)]
@@ -36,6 +37,14 @@ pub struct Decoder {
     finish: Option<StopReason>,
     usage: Usage,
     memo: Memo,
+    sources: Sources,
+    lost: Lost,
+    /// The mark of a summary that is under way, as it crosses: it stands behind the text.
+    summary: Vec<u8>,
+    /// A signature of the whole message that came behind a call, as it crosses: it waits for the end.
+    signature: Vec<u8>,
+    /// The message has a signature already.
+    is_signed: bool,
 }
 
 impl Decoder {
@@ -52,6 +61,11 @@ impl Decoder {
             finish: None,
             usage: Usage::default(),
             memo: Memo::default(),
+            sources: Sources::default(),
+            lost: Lost::default(),
+            summary: Vec::new(),
+            signature: Vec::new(),
+            is_signed: false,
         }
     }
 
@@ -81,7 +95,12 @@ impl Decoder {
                 return sink(self.calls.grow(tool, json)).map(|()| Step::Open);
             }
             Some(Event::ToolArguments { .. }) | None => {}
-            Some(event) => return sink(event).map(|()| Step::Open),
+            Some(event) => {
+                if let Event::Text { text, .. } = event {
+                    self.sources.text(text);
+                }
+                return sink(event).map(|()| Step::Open);
+            }
         }
         if data.starts_with(b"[DONE]") {
             return self.end(sink);
@@ -125,7 +144,19 @@ impl Decoder {
     /// Bytes that are held back.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
-        self.calls.held_bytes()
+        let seals = self.summary.len().saturating_add(self.signature.len());
+        self.calls.held_bytes().saturating_add(seals)
+    }
+
+    /// What was said that no other wire can, and where in the text no source has a place.
+    #[must_use]
+    pub fn lost(&self) -> Lost {
+        let mut lost = self.lost.clone();
+        self.sources.lost(&mut lost);
+        if self.calls.has_lost_signature() {
+            lost.add("thought_signature");
+        }
+        lost
     }
 
     /// Token counts so far.
@@ -148,6 +179,10 @@ impl Decoder {
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
         let chunk = Chunk::read(root);
+        // Counts may stand beside an error (OpenRouter): they are paid for.
+        if let Some(counts) = chunk.usage.and_then(usage::read) {
+            self.usage = counts;
+        }
         if chunk.failed {
             return Ok(Step::Failed(Box::new(error::read_object(root))));
         }
@@ -158,13 +193,15 @@ impl Decoder {
             }
         }
         self.start(&chunk, sink)?;
-        if let Some(counts) = chunk.usage.and_then(usage::read) {
-            self.usage = counts;
-        }
         for choice in chunk.choices.into_iter().flat_map(Value::elements) {
             if let Step::Failed(facts) = self.choice(choice, sink)? {
                 return Ok(Step::Failed(facts));
             }
+        }
+        if !chunk.listed.is_empty() {
+            self.sources.list(chunk.listed);
+            self.sources
+                .tell(chunk.listed, |citation| sink(Event::Citation(citation)))?;
         }
         Ok(Step::Open)
     }
@@ -214,28 +251,20 @@ impl Decoder {
         if delta.tool_calls.is_none() && delta.function_call.is_none() {
             self.calls.flush(sink)?;
         }
-        let mut own = Vec::new();
-        let reasoned = delta.reasoning.each(|piece| {
-            sink(match piece {
-                Piece::Text(text) => Event::Thinking { block: 0, text },
-                Piece::Signature(signature) => Event::Signature {
-                    block: 0,
-                    signature: spelt(signature, &mut own),
-                },
-                Piece::Encrypted(data) => Event::Redacted {
-                    block: 0,
-                    data: spelt(data, &mut own),
-                },
-            })
-        })?;
+        let reasoned = self.reasoning(delta, sink)?;
+        if delta.says_more() {
+            self.end_summary(sink)?;
+        }
+        self.sign(delta, sink)?;
         if let Some(content) = delta.content {
-            emit_content(content, reasoned, sink)?;
+            self.content(content, reasoned, sink)?;
         }
         for annotation in delta.annotations.into_iter().flat_map(Value::elements) {
             if let Some(citation) = read_annotation(annotation) {
                 sink(Event::Citation(citation))?;
             }
         }
+        self.strays(delta);
         if let Some(text) = delta.refusal.and_then(reasoning::non_empty) {
             self.refused = true;
             sink(Event::Refusal { text })?;
@@ -245,6 +274,121 @@ impl Decoder {
         }
         if let Some(function) = delta.function_call.filter(|it| it.kind() == Kind::Object) {
             self.calls.legacy(function, sink)?;
+        }
+        Ok(())
+    }
+
+    /// The pieces of reasoning; tells whether there were any with text.
+    fn reasoning<S>(&mut self, delta: &Delta<'_>, sink: &mut S) -> Result<bool, StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        let mut own = Vec::new();
+        let block = 0;
+        delta.reasoning.each(|piece| match piece {
+            Piece::Text(text) => sink(Event::Thinking { block, text }),
+            Piece::Summary(mark) => {
+                if self.summary.is_empty() {
+                    spelt(mark, &mut self.summary);
+                }
+                Ok(())
+            }
+            Piece::Signature(signature) => {
+                // It stands behind the same text as the mark would.
+                self.summary.clear();
+                let signature = spelt(signature, &mut own);
+                sink(Event::Signature { block, signature })
+            }
+            Piece::Encrypted(data) => {
+                end_summary(&mut self.summary, sink)?;
+                let data = spelt(data, &mut own);
+                sink(Event::Redacted { block, data })
+            }
+        })
+    }
+
+    /// The text of a summary is whole: the mark follows.
+    fn end_summary<S>(&mut self, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        end_summary(&mut self.summary, sink)
+    }
+
+    /// A signature of the whole message: told at once, behind a call at the end. One is carried.
+    fn sign<S>(&mut self, delta: &Delta<'_>, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        let Some(signature) = delta.signature.and_then(reasoning::non_empty) else {
+            return Ok(());
+        };
+        if self.is_signed {
+            self.lost.add("thought_signature");
+            return Ok(());
+        }
+        self.is_signed = true;
+        self.end_summary(sink)?;
+        let mut own = Vec::new();
+        let signature = spelt(sealed::message(signature), &mut own);
+        if !self.calls.any() {
+            return sink(Event::Signature {
+                block: 0,
+                signature,
+            });
+        }
+        self.signature = own;
+        Ok(())
+    }
+
+    /// Names what a delta says that no other wire can.
+    fn strays(&mut self, delta: &Delta<'_>) {
+        let list = delta.annotations.into_iter().flat_map(Value::elements);
+        if list.into_iter().any(annotations::is_stray) {
+            self.lost.add("annotations");
+        }
+        for (name, value) in [("images", delta.images), ("audio", delta.audio)] {
+            if value.is_some_and(error_text::is_truthy) {
+                self.lost.add(name);
+            }
+        }
+        let details = delta.reasoning.details.into_iter();
+        if details
+            .flat_map(Value::elements)
+            .any(reasoning::stays_behind)
+        {
+            self.lost.add("reasoning_details");
+        }
+    }
+
+    /// A string, or an array of text and thinking parts in order. Where another member has already
+    /// told the reasoning, the thinking parts only repeat it.
+    fn content<S>(
+        &mut self,
+        content: Value<'_>,
+        reasoned: bool,
+        sink: &mut S,
+    ) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        if let Some(text) = reasoning::non_empty(content) {
+            self.sources.text(text);
+            return sink(Event::Text { block: 0, text });
+        }
+        for part in content.elements() {
+            let kind = part.get("type");
+            if kind.is_some_and(|kind| kind.is_str("thinking")) {
+                if reasoned {
+                    continue;
+                }
+                reasoning::thinking_part(part, |text| sink(Event::Thinking { block: 0, text }))?;
+            } else if let Some(text) = part.get("text").and_then(reasoning::non_empty) {
+                self.sources.text(text);
+                sink(Event::Text { block: 0, text })?;
+            } else if kind.is_some_and(|kind| kind.is_str("image_url")) {
+                self.lost.add("images");
+            }
         }
         Ok(())
     }
@@ -268,6 +412,14 @@ impl Decoder {
                 tier: Raw::EMPTY,
             })?;
         }
+        self.end_summary(sink)?;
+        if !self.signature.is_empty() {
+            let signature = core::mem::take(&mut self.signature);
+            sink(Event::Signature {
+                block: 0,
+                signature: Raw::from_checked(&signature),
+            })?;
+        }
         sink(Event::End(Ending {
             stop: finish::settle(self.finish, self.calls.any(), self.refused),
             sequence: None,
@@ -278,9 +430,24 @@ impl Decoder {
     }
 }
 
+/// The text of a summary is whole: its mark follows.
+fn end_summary<S>(summary: &mut Vec<u8>, sink: &mut S) -> Result<(), StreamFault>
+where
+    S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+{
+    if summary.is_empty() {
+        return Ok(());
+    }
+    let mark = core::mem::take(summary);
+    sink(Event::Signature {
+        block: 0,
+        signature: Raw::from_checked(&mark),
+    })
+}
+
 /// The string as it crosses: with its origin, where it has one, in `own`.
 fn spelt<'a>(opaque: Opaque<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
-    if opaque.origin.is_none() {
+    if opaque.origin.is_none() && opaque.seal == Seal::Block {
         return opaque.data;
     }
     own.clear();
@@ -299,11 +466,8 @@ fn noise(root: Value<'_>) -> [Option<Raw<'_>>; 2] {
             .get("reasoning")
             .or_else(|| delta.get("reasoning_content"));
         plain.and_then(reasoning::non_empty)?;
-        delta
-            .get("reasoning_details")?
-            .elements()
-            .next()?
-            .get("text")
+        let detail = delta.get("reasoning_details")?.elements().next()?;
+        detail.get("text").or_else(|| detail.get("summary"))
     });
     [padding, again].map(|value| value.and_then(Value::as_raw))
 }
@@ -314,6 +478,7 @@ struct Chunk<'t> {
     model: Raw<'t>,
     choices: Option<Value<'t>>,
     usage: Option<Value<'t>>,
+    listed: Listed<'t>,
     failed: bool,
 }
 
@@ -324,6 +489,7 @@ impl<'t> Chunk<'t> {
             model: Raw::EMPTY,
             choices: None,
             usage: None,
+            listed: Listed::default(),
             failed: false,
         };
         root.each_member(|name, value| match name {
@@ -332,6 +498,8 @@ impl<'t> Chunk<'t> {
             b"choices" => chunk.choices = Some(value),
             b"usage" if !value.is_null() => chunk.usage = Some(value),
             b"x_groq" => chunk.usage = value.get_set("usage").or(chunk.usage),
+            b"citations" => chunk.listed.citations = Some(value),
+            b"search_results" => chunk.listed.results = Some(value),
             b"error" => chunk.failed = error_text::is_truthy(value),
             _ => {}
         });
@@ -348,6 +516,10 @@ struct Delta<'t> {
     tool_calls: Option<Value<'t>>,
     function_call: Option<Value<'t>>,
     annotations: Option<Value<'t>>,
+    images: Option<Value<'t>>,
+    audio: Option<Value<'t>>,
+    /// Gemini's signature of the whole message.
+    signature: Option<Value<'t>>,
 }
 
 impl<'t> Delta<'t> {
@@ -362,30 +534,21 @@ impl<'t> Delta<'t> {
             b"tool_calls" => delta.tool_calls = Some(value),
             b"function_call" => delta.function_call = Some(value),
             b"annotations" => delta.annotations = Some(value),
+            b"images" => delta.images = Some(value),
+            b"audio" => delta.audio = value.get_set("data"),
+            b"thought_signature" => delta.signature = Some(value),
+            b"extra_content" => delta.signature = thought::of_extra(value).or(delta.signature),
             _ => {}
         });
         delta
     }
-}
 
-/// A string, or an array of text and thinking parts in order. Where another member has already
-/// told the reasoning, the thinking parts only repeat it.
-fn emit_content<S>(content: Value<'_>, reasoned: bool, sink: &mut S) -> Result<(), StreamFault>
-where
-    S: FnMut(Event<'_>) -> Result<(), StreamFault>,
-{
-    if let Some(text) = reasoning::non_empty(content) {
-        return sink(Event::Text { block: 0, text });
+    /// Whether there is more than reasoning.
+    fn says_more(&self) -> bool {
+        let text = [self.content, self.refusal].into_iter().flatten();
+        let says = |value: Value<'_>| {
+            reasoning::non_empty(value).is_some() || value.elements().next().is_some()
+        };
+        self.tool_calls.is_some() || self.function_call.is_some() || text.into_iter().any(says)
     }
-    for part in content.elements() {
-        if part.get("type").is_some_and(|kind| kind.is_str("thinking")) {
-            if reasoned {
-                continue;
-            }
-            reasoning::thinking_part(part, |text| sink(Event::Thinking { block: 0, text }))?;
-        } else if let Some(text) = part.get("text").and_then(reasoning::non_empty) {
-            sink(Event::Text { block: 0, text })?;
-        }
-    }
-    Ok(())
 }

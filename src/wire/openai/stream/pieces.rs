@@ -31,6 +31,8 @@ pub struct Pieces {
     arguments: Vec<Arguments>,
     /// The call that waits with a name which may not be whole.
     waiting: Option<usize>,
+    /// A signature came behind the start of its call.
+    has_lost_signature: bool,
 }
 
 /// A tool call as the upstream numbers it.
@@ -104,7 +106,14 @@ impl Pieces {
             tools: Vec::new(),
             arguments: Vec::new(),
             waiting: None,
+            has_lost_signature: false,
         }
+    }
+
+    /// Whether a signature came too late to cross with its call.
+    #[must_use]
+    pub const fn has_lost_signature(&self) -> bool {
+        self.has_lost_signature
     }
 
     /// Whether any call has begun.
@@ -292,6 +301,7 @@ impl Pieces {
             return Ok(true);
         };
         let State::Held(held) = &mut tool.state else {
+            self.has_lost_signature |= signature.is_some();
             return Ok(false);
         };
         let held_before = held.bytes();

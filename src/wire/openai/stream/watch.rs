@@ -92,6 +92,11 @@ impl Watch {
     }
 
     fn read(&mut self, root: Value<'_>, data: &[u8]) -> Seen {
+        // Counts may stand beside an error (OpenRouter): they are paid for.
+        let groq = root.get_set("x_groq").and_then(|own| own.get_set("usage"));
+        if let Some(counts) = root.get_set("usage").or(groq).and_then(usage::read) {
+            self.usage = counts;
+        }
         if root.get_set("error").is_some_and(error_text::is_truthy) {
             return Seen::Error(Box::new(error::read_object(root)));
         }
@@ -99,10 +104,6 @@ impl Watch {
             && let Some(facts) = error::find(root)
         {
             return Seen::Error(Box::new(facts));
-        }
-        let groq = root.get_set("x_groq").and_then(|own| own.get_set("usage"));
-        if let Some(counts) = root.get_set("usage").or(groq).and_then(usage::read) {
-            self.usage = counts;
         }
         let mut seen = match growth(data) {
             Growth::Delta(_) => Seen::Delta,
