@@ -72,13 +72,15 @@ fn openai(cook: &mut Cook<'_>) -> Value {
         _ => json!({"type": "json_schema", "json_schema":
             {"name": name(cook), "strict": cook.below(2) == 0, "schema": schema(cook)}}),
     });
-    if cook.rarely(8) {
+    cook.maybe(b, "metadata", |cook| json!({"a": cook.text()}));
+    cook.maybe(b, "seed", |cook| json!(cook.below(9)));
+    cook.maybe(b, "n", |_| json!(1));
+    if cook.rarely(16) {
+        // What cannot be kept, or has another form.
         let rare = [
-            "seed",
             "n",
             "logprobs",
             "logit_bias",
-            "metadata",
             "web_search_options",
             "reasoning",
         ];
@@ -230,7 +232,8 @@ fn anthropic(cook: &mut Cook<'_>) -> Value {
     cook.maybe(b, "anthropic_beta", |cook| {
         json!([cook.text(), "a-2025-01-01"])
     });
-    if cook.rarely(8) {
+    if cook.rarely(32) {
+        // Contracts that the other wire cannot keep.
         let rare = [
             "container",
             "mcp_servers",
@@ -297,11 +300,10 @@ fn anthropic_block(cook: &mut Cook<'_>) -> Value {
 
 /// A block of an assistant's message.
 fn answer_block(cook: &mut Cook<'_>) -> Value {
-    match cook.below(6) {
+    match cook.below(5) {
         0 => json!({"type": "thinking", "thinking": cook.text(), "signature": cook.text()}),
         1 => json!({"type": "redacted_thinking", "data": cook.text()}),
-        2 => call(cook, "toolu_answer"),
-        3 => json!({"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}}),
+        2 => json!({"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}}),
         _ => json!({"type": "text", "text": cook.text() + ".", "citations": [{"cited_text": "c",
             "type": "web_search_result_location", "url": cook.text(), "title": cook.text()}]}),
     }
@@ -315,16 +317,18 @@ fn source(cook: &mut Cook<'_>) -> Value {
 }
 
 fn document(cook: &mut Cook<'_>) -> Value {
-    match cook.below(4) {
+    if cook.rarely(24) {
+        return json!({"type": "url", "url": "https://a.example/a.pdf"});
+    }
+    match cook.below(3) {
         0 => json!({"type": "base64", "media_type": "application/pdf", "data": "JVBE"}),
         1 => json!({"type": "text", "media_type": "text/plain", "data": cook.text()}),
-        2 => json!({"type": "content", "content": [{"type": "text", "text": cook.text()}]}),
-        _ => json!({"type": "url", "url": "https://a.example/a.pdf"}),
+        _ => json!({"type": "content", "content": [{"type": "text", "text": cook.text()}]}),
     }
 }
 
 fn anthropic_tool(cook: &mut Cook<'_>) -> Value {
-    if cook.rarely(8) {
+    if cook.rarely(48) {
         return json!({"type": "web_search_20250305", "name": "web_search", "max_uses": 2});
     }
     let name = name(cook);

@@ -1,14 +1,18 @@
 //! Translated requests: valid bodies of the other wire, of bounded size, the same each time, or a
 //! refusal and nothing written.
 
+use ringway::chat::error::Refusal;
 use ringway::json::tape::Tape;
-use ringway::limits::Limits;
+use ringway::limits::{Limits, NOTES_MAX};
 use ringway::translate::count::estimate;
 use ringway::translate::models::ModelTable;
-use ringway::translate::request::translate;
+use ringway::translate::request::{Translated, translate};
 use ringway::translate::setting::{Hints, RequestContext};
 use ringway::wire::kind::{Dialect, Wire};
 use ringway::wire::peek::peek;
+
+use ringway::translate::notes::Notes;
+use serde_json::Value;
 
 use crate::stream_judge::other;
 use crate::{json, pieces, recipe};
@@ -56,6 +60,31 @@ fn towards(setting: usize, body: &[u8], from: Wire) {
     }
 }
 
+/// What a translation tells, and what it appended to an empty buffer.
+pub fn translated(
+    body: &[u8],
+    from: Wire,
+    model: &str,
+    dialect: &Dialect,
+    hints: Hints<'_>,
+) -> (Result<Translated, Refusal>, Vec<u8>) {
+    let (table, limits) = (ModelTable::builtin(), Limits::default());
+    let context = RequestContext {
+        from,
+        to: other(from),
+        dialect,
+        model,
+        facts: table.facts(model),
+        hints,
+        limits: &limits,
+        created: 1,
+        seed: 2,
+    };
+    let mut out = Vec::new();
+    let told = translate(body, &mut Tape::new(), &context, &mut out);
+    (told, out)
+}
+
 fn one(body: &[u8], from: Wire, model: &str, dialect: &Dialect, hints: Hints<'_>) {
     let (table, limits) = (ModelTable::builtin(), Limits::default());
     let context = RequestContext {
@@ -85,6 +114,8 @@ fn one(body: &[u8], from: Wire, model: &str, dialect: &Dialect, hints: Hints<'_>
     let is_header = |text: &str| text.bytes().all(|b| b == b'\t' || (b >= b' ' && b != 0x7F));
     assert!(is_header(&notes.header()) && beta.is_none_or(|beta| is_header(&beta)));
     assert!(json::is_json(out), "{}", out.escape_ascii());
+    assert!(notes.count() <= NOTES_MAX + 2 && notes.header().len() <= 4096);
+    loses_nothing_unnoted(body, out, other(from), &notes);
     assert!(
         out.len() <= 8 * body.len() + 4096,
         "{} from {}",
@@ -94,6 +125,99 @@ fn one(body: &[u8], from: Wire, model: &str, dialect: &Dialect, hints: Hints<'_>
     match peek(out, other(from), &limits) {
         Ok(found) => assert_eq!(found.model(out).decode(), model),
         Err(fault) => panic!("{fault}: {}", out.escape_ascii()),
+    }
+}
+
+/// Calls, results, pictures and marks of a request stand in its translation, unless the notes name a
+/// loss; and never are there more marks than the Anthropic wire takes.
+fn loses_nothing_unnoted(body: &[u8], out: &[u8], to: Wire, notes: &Notes) {
+    let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok();
+    let (Some(before), Some(after)) = (read(body), read(out)) else {
+        return;
+    };
+    let (before, after) = (Parts::of(&before), Parts::of(&after));
+    if to == Wire::AnthropicMessages {
+        assert!(after.marks <= 4, "{} marks", after.marks);
+    }
+    assert_eq!(before.calls, after.calls);
+    assert_eq!(before.results, after.results);
+    let header = notes.header();
+    let noted = |names: &[&str]| names.iter().any(|name| header.contains(name));
+    if !noted(&["image", "others", "file"]) {
+        assert!(
+            before.images <= after.images,
+            "{header}: {before:?} {after:?}"
+        );
+    }
+    if !noted(&[
+        "cache_control",
+        "others",
+        "image",
+        "file",
+        "document",
+        "messages",
+        "system",
+    ]) {
+        assert!(
+            before.marks <= after.marks,
+            "{header}: {before:?} {after:?} {}",
+            body.escape_ascii()
+        );
+    }
+}
+
+fn is_attribution(block: &serde_json::Map<String, Value>) -> bool {
+    let text = block.get("text").and_then(Value::as_str);
+    text.is_some_and(|text| text.starts_with("x-anthropic-billing-header:"))
+}
+
+/// What is counted of the messages of a request.
+#[derive(Debug, Default)]
+struct Parts {
+    calls: usize,
+    results: usize,
+    images: usize,
+    marks: usize,
+}
+
+impl Parts {
+    fn of(body: &Value) -> Self {
+        let mut parts = Self::default();
+        for name in ["system", "messages"] {
+            parts.add(&body[name]);
+        }
+        parts
+    }
+
+    fn add(&mut self, value: &Value) {
+        match value {
+            Value::Array(list) => list.iter().for_each(|value| self.add(value)),
+            // A client's attribution line is nothing of the request's.
+            Value::Object(members) if is_attribution(members) => {}
+            Value::Object(members) => {
+                let is = |name: &str, text: &str| members.get(name).is_some_and(|it| it == text);
+                self.results += usize::from(
+                    is("role", "tool") || is("role", "function") || is("type", "tool_result"),
+                );
+                self.images += usize::from(is("type", "image") || is("type", "image_url"));
+                let calls = members.get("tool_calls").and_then(Value::as_array);
+                let old = members.get("function_call").is_some_and(Value::is_object);
+                let one = usize::from(is("type", "tool_use") || old);
+                self.calls += calls.map_or(0, Vec::len) + one;
+                let mark = members.get("cache_control");
+                self.marks += usize::from(mark.is_some_and(|mark| !mark.is_null()));
+                let marks = self.marks;
+                for name in ["content", "source"] {
+                    let inner = members.get(name).into_iter();
+                    inner.for_each(|inner| self.add(inner));
+                }
+                if is("role", "tool") || is("role", "function") {
+                    // Marks within a result are one on the result.
+                    self.marks = self.marks.min(marks + 1);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
