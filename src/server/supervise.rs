@@ -2,7 +2,7 @@
 //! state that it had.
 //!
 //! What a task had in hand at that moment is lost: a question that it was answering gets no answer. A
-//! task that panics again and again is begun again at most once in [`PAUSE`].
+//! task that panics again and again is begun again at most once in `PAUSE`.
 
 use core::future::poll_fn;
 use core::panic::AssertUnwindSafe;

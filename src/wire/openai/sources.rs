@@ -1,7 +1,7 @@
 //! Sources of an answer that its text refers to by number: Perplexity's `citations` and
 //! `search_results`, which `[2]` in the text points into.
 //!
-//! Invariants: each source is told at most once, and only the first [`SOURCES_MAX`] are; a number may be
+//! Invariants: each source is told at most once, and only the first `SOURCES_MAX` are; a number may be
 //! cut anywhere between two pieces of the text.
 
 use crate::chat::event::Citation;
@@ -126,7 +126,7 @@ impl<'t> Listed<'t> {
     }
 }
 
-/// A set of numbers up to [`SOURCES_MAX`].
+/// A set of numbers up to `SOURCES_MAX`.
 #[derive(Debug, Default)]
 struct Numbers([u64; 4]);
 
