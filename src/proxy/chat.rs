@@ -412,7 +412,7 @@ impl<'r, 'w> Run<'r, 'w> {
         let slot = Slot::of(target, lane.credential);
         let status = upstream.head.status;
         let failed = self.failed(provider, &upstream);
-        let rotates = match failed.as_ref().is_some_and(is_of_key) {
+        let rotates = match failed.as_ref().is_some_and(Failure::is_of_key) {
             true => others.rotate(lane, status == 429),
             false => {
                 others.leave(lane);
@@ -504,11 +504,6 @@ impl<'r, 'w> Run<'r, 'w> {
         let refused = Refused::of(refusal, word).fields(fields);
         reply::refuse(client, exchange, self.voice, &refused).await
     }
-}
-
-/// Whether a failure fell on one credential, so that another may do.
-const fn is_of_key(failure: &Failure) -> bool {
-    matches!(failure.scope, Scope::Credential | Scope::Lane)
 }
 
 /// The targets of the model that is asked for, or what is said of one that there is not; nothing

@@ -149,6 +149,12 @@ impl Failure {
     pub const fn verdict(&self) -> Verdict {
         self.kind.verdict()
     }
+
+    /// Whether it fell on one credential, so that another may do.
+    #[must_use]
+    pub const fn is_of_key(&self) -> bool {
+        matches!(self.scope, Scope::Credential | Scope::Lane)
+    }
 }
 
 impl Kind {
