@@ -95,7 +95,7 @@ fn p32_h4_readiness_says_no_for_the_drain_delay_while_requests_are_still_taken()
     for &driver in drivers() {
         let wire = Wire::OpenAiChat;
         let provider = Provider::all(always(json(whole(wire))));
-        let limits = "drain_delay_ms = 1500";
+        let limits = "drain_delay_ms = 4000";
         let mut program = Program::serve(&config(driver, &[(wire, &provider)], limits));
         let started = Instant::now();
         program.signal("TERM");
@@ -109,7 +109,7 @@ fn p32_h4_readiness_says_no_for_the_drain_delay_while_requests_are_still_taken()
             .ask(post(path(wire), "", chat(wire, "m0", false)));
         assert_eq!((got.status, got.field("connection")), (200, Some("close")));
         assert_eq!(program.exit().code(), Some(0));
-        assert!(started.elapsed() >= Duration::from_millis(1_500));
+        assert!(started.elapsed() >= Duration::from_millis(4_000));
     }
 }
 
