@@ -1,5 +1,7 @@
-//! What is counted of relayed endpoints: of which it is known before they are asked what they will
-//! take, of which it is read afterwards, and of which nothing is known.
+//! How the use of each relayed endpoint is counted for limits and budgets: estimated before the request is
+//! sent, read from the answer, or by a configured price a request.
+//!
+//! Not here: the estimate and the charge (`admission`), reading an answer's figures (`translate::relay_tap`).
 
 use crate::http1::method::Method;
 use crate::json::pick::Picker;

@@ -60,6 +60,26 @@ fn towards(setting: usize, body: &[u8], from: Wire) {
     }
 }
 
+fn context<'c>(
+    from: Wire,
+    (model, table): (&'c str, &'c ModelTable),
+    dialect: &'c Dialect,
+    hints: Hints<'c>,
+    limits: &'c Limits,
+) -> RequestContext<'c> {
+    RequestContext {
+        from,
+        to: other(from),
+        dialect,
+        model,
+        facts: table.facts(model),
+        hints,
+        limits,
+        created: 1,
+        seed: 2,
+    }
+}
+
 /// What a translation tells, and what it appended to an empty buffer.
 pub fn translated(
     body: &[u8],
@@ -69,17 +89,7 @@ pub fn translated(
     hints: Hints<'_>,
 ) -> (Result<Translated, Refusal>, Vec<u8>) {
     let (table, limits) = (ModelTable::builtin(), Limits::default());
-    let context = RequestContext {
-        from,
-        to: other(from),
-        dialect,
-        model,
-        facts: table.facts(model),
-        hints,
-        limits: &limits,
-        created: 1,
-        seed: 2,
-    };
+    let context = context(from, (model, &table), dialect, hints, &limits);
     let mut out = Vec::new();
     let told = translate(body, &mut Tape::new(), &context, &mut out);
     (told, out)
@@ -87,17 +97,7 @@ pub fn translated(
 
 fn one(body: &[u8], from: Wire, model: &str, dialect: &Dialect, hints: Hints<'_>) {
     let (table, limits) = (ModelTable::builtin(), Limits::default());
-    let context = RequestContext {
-        from,
-        to: other(from),
-        dialect,
-        model,
-        facts: table.facts(model),
-        hints,
-        limits: &limits,
-        created: 1,
-        seed: 2,
-    };
+    let context = context(from, (model, &table), dialect, hints, &limits);
     let run = || {
         let mut out = b"before".to_vec();
         let told = translate(body, &mut Tape::new(), &context, &mut out);
