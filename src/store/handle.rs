@@ -43,6 +43,63 @@ impl Store {
         }
     }
 
+    /// The first `limit` keys behind the id `after`, by id, and whether there are more; of one tenant, or
+    /// of all. Rows that make no sense are passed over.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn keys_page(
+        &self,
+        tenant: Option<&str>,
+        after: &str,
+        limit: usize,
+    ) -> Result<(Vec<Key>, bool), StoreError> {
+        let mut after = after.to_owned();
+        let mut keys = Vec::new();
+        loop {
+            let rows = match self {
+                Self::Sqlite(sqlite) => sqlite.keys_page(tenant, &after, limit + 1).await?,
+                Self::Postgres(postgres) => postgres.keys_page(tenant, &after, limit + 1).await?,
+            };
+            let last = rows.last().map(|row| row.id.clone());
+            let is_end = rows.len() <= limit;
+            let (rows, tenants): (Vec<_>, Vec<_>) =
+                rows.into_iter().map(|row| (row.key, row.tenant)).unzip();
+            keys.extend(State::of(rows, tenants.into_iter().flatten()).keys);
+            match last {
+                Some(last) if keys.len() <= limit && !is_end => after = last,
+                _ => break,
+            }
+        }
+        let has_more = keys.len() > limit;
+        keys.truncate(limit);
+        Ok((keys, has_more))
+    }
+
+    /// The first `count` tenants behind the name `after`, by name; fewer only where there are no more.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn tenants_page(&self, after: &str, count: usize) -> Result<Vec<Tenant>, StoreError> {
+        let mut after = after.to_owned();
+        let mut tenants = Vec::new();
+        loop {
+            let rows = match self {
+                Self::Sqlite(sqlite) => sqlite.tenants_page(&after, count).await?,
+                Self::Postgres(postgres) => postgres.tenants_page(&after, count).await?,
+            };
+            let last = rows.last().map(|(name, _)| name.clone());
+            let is_end = rows.len() < count;
+            tenants.extend(State::of([], rows.into_iter().map(|(_, row)| row)).tenants);
+            match last {
+                Some(last) if tenants.len() < count && !is_end => after = last,
+                _ => break,
+            }
+        }
+        tenants.truncate(count);
+        Ok(tenants)
+    }
+
     /// Waits until somebody else has changed keys or tenants since they were loaded.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("migrations/sqlite/0002_usage.sql"),
     include_str!("migrations/sqlite/0003_listings.sql"),
     include_str!("migrations/sqlite/0004_requests.sql"),
+    include_str!("migrations/sqlite/0005_key_order.sql"),
 ];
 /// The same of a PostgreSQL database.
 pub const POSTGRES: &[&str] = &[
@@ -18,6 +19,7 @@ pub const POSTGRES: &[&str] = &[
     include_str!("migrations/postgres/0002_usage.sql"),
     include_str!("migrations/postgres/0003_listings.sql"),
     include_str!("migrations/postgres/0004_requests.sql"),
+    include_str!("migrations/postgres/0005_key_order.sql"),
 ];
 
 const _: () = assert!(SQLITE.len() == POSTGRES.len());

@@ -17,10 +17,10 @@ use crate::govern::key::{Key, KeyDigest};
 use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::postgres_line::{Pool, Server, answered, told};
-use crate::store::row::{KeyRow, State, TenantRow};
+use crate::store::row::{KeyRow, PageRow, State, TENANT_AT, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED,
-    REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
+    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, KEYS_PAGE, KEYS_PAGE_OF_TENANT, ONE_KEY,
+    ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT, TENANTS_PAGE,
 };
 
 /// Open connections.
@@ -106,8 +106,46 @@ impl Postgres {
         let tenants = self.query(ALL_TENANTS, &[]).await?;
         Ok(State::of(
             keys.iter().map(key_row),
-            tenants.iter().map(tenant_row),
+            tenants.iter().map(|row| tenant_row(row, 0)),
         ))
+    }
+
+    /// The first `count` rows of keys behind an id.
+    ///
+    /// # Errors
+    /// The connection has ended, or an id cannot be read.
+    pub async fn keys_page(
+        &self,
+        tenant: Option<&str>,
+        after: &str,
+        count: usize,
+    ) -> Result<Vec<PageRow>, StoreError> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let rows = match tenant {
+            Some(tenant) => {
+                self.query(KEYS_PAGE_OF_TENANT, &[&after, &tenant, &count])
+                    .await?
+            }
+            None => self.query(KEYS_PAGE, &[&after, &count]).await?,
+        };
+        let rows = rows.iter().map(page_row).collect::<Result<_, _>>();
+        rows.map_err(StoreError::down)
+    }
+
+    /// The first `count` rows of tenants behind a name, each with its name.
+    ///
+    /// # Errors
+    /// The connection has ended, or a name cannot be read.
+    pub async fn tenants_page(
+        &self,
+        after: &str,
+        count: usize,
+    ) -> Result<Vec<(String, Result<TenantRow, String>)>, StoreError> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let rows = self.query(TENANTS_PAGE, &[&after, &count]).await?;
+        let named = |row| Ok((column(row, 0)?, tenant_row(row, 0)));
+        let rows: Result<_, String> = rows.iter().map(named).collect();
+        rows.map_err(StoreError::down)
     }
 
     /// Waits until somebody has changed keys or tenants.
@@ -208,7 +246,7 @@ impl Postgres {
     /// The connection has ended, or the row cannot be read.
     pub async fn find_tenant(&self, name: &str) -> Result<Option<TenantRow>, StoreError> {
         let rows = self.query(ONE_TENANT, &[&name]).await?;
-        let row = rows.first().map(tenant_row).transpose();
+        let row = rows.first().map(|row| tenant_row(row, 0)).transpose();
         row.map_err(StoreError::down)
     }
 
@@ -312,10 +350,20 @@ fn key_row(row: &Row) -> Result<KeyRow, String> {
     })
 }
 
-fn tenant_row(row: &Row) -> Result<TenantRow, String> {
+fn page_row(row: &Row) -> Result<PageRow, String> {
+    let tenant: Option<&str> = column(row, TENANT_AT)?;
+    Ok(PageRow {
+        id: column(row, 0)?,
+        key: key_row(row),
+        tenant: tenant.map(|_| tenant_row(row, TENANT_AT)),
+    })
+}
+
+/// The tenant whose columns begin at `at`.
+fn tenant_row(row: &Row, at: usize) -> Result<TenantRow, String> {
     Ok(TenantRow {
-        name: column(row, 0)?,
-        rules: column(row, 1)?,
+        name: column(row, at)?,
+        rules: column(row, at + 1)?,
     })
 }
 

@@ -56,6 +56,17 @@ pub struct TenantRow {
     pub rules: String,
 }
 
+/// A row of a page of keys.
+#[derive(Debug)]
+pub struct PageRow {
+    /// Its id.
+    pub id: String,
+    /// The key, as far as it could be read.
+    pub key: Result<KeyRow, String>,
+    /// The row of its tenant, if there is one.
+    pub tenant: Option<Result<TenantRow, String>>,
+}
+
 impl KeyRow {
     /// The row of a key.
     #[must_use]
@@ -226,6 +237,8 @@ fn time(column: &str, ms: i64) -> Result<u64, DocumentFault> {
     u64::try_from(ms).map_err(|_| fault(column, "expected Unix milliseconds, found less than none"))
 }
 
+/// Where the columns of the tenant begin in a row of a page of keys.
+pub const TENANT_AT: usize = 10;
 /// Longest value of a row that a notice shows.
 const SHOWN_CHARS_MAX: usize = 64;
 

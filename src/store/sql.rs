@@ -12,6 +12,21 @@ pub const ONE_KEY: &str = "SELECT id, tenant, name, digest, former, former_until
 pub const ALL_TENANTS: &str = "SELECT name, rules FROM tenants ORDER BY name";
 /// One tenant.
 pub const ONE_TENANT: &str = "SELECT name, rules FROM tenants WHERE name = $1";
+/// Keys behind an id with their tenants, in the order of `KeyRow` and then of `TenantRow`.
+pub const KEYS_PAGE: &str = "SELECT keys.id, keys.tenant, keys.name, digest, former, former_until, \
+                             keys.rules, keys.created, expires, revoked, tenants.name, tenants.rules \
+                             FROM keys LEFT JOIN tenants ON tenants.name = keys.tenant \
+                             WHERE keys.id > $1 ORDER BY keys.id LIMIT $2";
+/// The same of one tenant's keys.
+pub const KEYS_PAGE_OF_TENANT: &str = "SELECT keys.id, keys.tenant, keys.name, digest, former, \
+                                       former_until, keys.rules, keys.created, expires, revoked, \
+                                       tenants.name, tenants.rules \
+                                       FROM keys LEFT JOIN tenants ON tenants.name = keys.tenant \
+                                       WHERE keys.id > $1 AND keys.tenant = $2 \
+                                       ORDER BY keys.id LIMIT $3";
+/// Tenants behind a name, in the order of `TenantRow`.
+pub const TENANTS_PAGE: &str =
+    "SELECT name, rules FROM tenants WHERE name > $1 ORDER BY name LIMIT $2";
 /// Longest wait for a database to answer.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 

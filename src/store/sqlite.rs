@@ -15,17 +15,17 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
-use rusqlite::types::FromSql;
+use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 use tokio::sync::oneshot;
 
 use crate::govern::key::{Key, KeyDigest};
 use crate::store::error::StoreError;
 use crate::store::migrations;
-use crate::store::row::{KeyRow, State, TenantRow};
+use crate::store::row::{KeyRow, PageRow, State, TENANT_AT, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED,
-    REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT,
+    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, KEYS_PAGE, KEYS_PAGE_OF_TENANT, ONE_KEY,
+    ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT, TENANTS_PAGE,
 };
 
 /// What is done on the thread.
@@ -102,9 +102,59 @@ impl Sqlite {
             let keys = keys.query_map([], |row| Ok(key_row(row)))?;
             let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
             let mut tenants = snapshot.prepare(ALL_TENANTS)?;
-            let tenants = tenants.query_map([], |row| Ok(tenant_row(row)))?;
+            let tenants = tenants.query_map([], |row| Ok(tenant_row(row, 0)))?;
             let tenants: Vec<_> = tenants.collect::<Result<_, _>>()?;
             Ok(State::of(keys, tenants))
+        })
+        .await
+    }
+
+    /// The first `count` rows of keys behind an id.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn keys_page(
+        &self,
+        tenant: Option<&str>,
+        after: &str,
+        count: usize,
+    ) -> Result<Vec<PageRow>, StoreError> {
+        let (tenant, after) = (tenant.map(str::to_owned), after.to_owned());
+        self.call(move |connection| {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            let sql = if tenant.is_some() {
+                KEYS_PAGE_OF_TENANT
+            } else {
+                KEYS_PAGE
+            };
+            let mut page = connection.prepare(sql)?;
+            match tenant {
+                Some(tenant) => page
+                    .query_map(params![after, tenant, count], page_row)?
+                    .collect(),
+                None => page.query_map(params![after, count], page_row)?.collect(),
+            }
+        })
+        .await
+    }
+
+    /// The first `count` rows of tenants behind a name, each with its name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn tenants_page(
+        &self,
+        after: &str,
+        count: usize,
+    ) -> Result<Vec<(String, Result<TenantRow, String>)>, StoreError> {
+        let after = after.to_owned();
+        self.call(move |connection| {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            let mut page = connection.prepare(TENANTS_PAGE)?;
+            let rows = page.query_map(params![after, count], |row| {
+                Ok((row.get(0)?, tenant_row(row, 0)))
+            })?;
+            rows.collect()
         })
         .await
     }
@@ -204,7 +254,8 @@ impl Sqlite {
         let name = name.to_owned();
         let found = self.call(move |connection| {
             let mut one = connection.prepare(ONE_TENANT)?;
-            one.query_row([name], |row| Ok(tenant_row(row))).optional()
+            one.query_row([name], |row| Ok(tenant_row(row, 0)))
+                .optional()
         });
         found.await?.transpose().map_err(StoreError::down)
     }
@@ -402,11 +453,21 @@ fn key_row(row: &Row<'_>) -> Result<KeyRow, String> {
     })
 }
 
-fn tenant_row(row: &Row<'_>) -> Result<TenantRow, String> {
+fn page_row(row: &Row<'_>) -> rusqlite::Result<PageRow> {
+    let has_tenant = !matches!(row.get_ref(TENANT_AT)?, ValueRef::Null);
+    Ok(PageRow {
+        id: row.get(0)?,
+        key: key_row(row),
+        tenant: has_tenant.then(|| tenant_row(row, TENANT_AT)),
+    })
+}
+
+/// The tenant whose columns begin at `at`.
+fn tenant_row(row: &Row<'_>, at: usize) -> Result<TenantRow, String> {
     let name = row
-        .get::<_, String>(0)
+        .get::<_, String>(at)
         .map_err(|_| "a tenant whose name is no text".to_owned())?;
-    let rules = column(row, &format!("tenant {name:?}"), 1)?;
+    let rules = column(row, &format!("tenant {name:?}"), at + 1)?;
     Ok(TenantRow { name, rules })
 }
 

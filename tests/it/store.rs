@@ -540,6 +540,14 @@ fn the_api_lists_by_tenant_and_page_and_its_document_is_served() {
             (&shown["tenant"], &shown["metadata"]),
             (&json!("red & co"), &json!({"a": "b"}))
         );
+        // Rows that make no sense are passed over, and ids stand in the order of their bytes.
+        database.edit(
+            "UPDATE keys SET id = 'a b' WHERE id = 'k1'; UPDATE keys SET id = 'K5' WHERE id = 'k3'; \
+             UPDATE tenants SET rules = '[]' WHERE name = 'red & co'",
+        );
+        assert_eq!(ids("?limit=1"), ("K5".to_owned(), json!("K5")));
+        assert_eq!(ids("?limit=1&after=K5"), ("k4".to_owned(), json!(null)));
+        assert_eq!(ids("?limit=2"), ("K5 k4".to_owned(), json!(null)));
         let document = api(&gateway, "GET", "/api/openapi.json", "").json();
         assert_eq!(document["openapi"], "3.1.0");
     }

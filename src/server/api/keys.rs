@@ -21,28 +21,20 @@ use crate::server::api::page::{Page, write_next};
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let page = Page::of_keys(query.as_deref().unwrap_or_default())?;
     let governed = api.governed()?;
-    let mut state = governed.store()?.load().await?;
-    state.note_outranked(governed.said_keys());
-    let is_meant = |key: &&Key| {
-        let is_tenants = page
-            .tenant
-            .as_ref()
-            .is_none_or(|tenant| *key.tenant == **tenant);
-        let is_behind = page.after.as_ref().is_none_or(|after| *key.id > **after);
-        is_tenants && is_behind
-    };
-    let mut found = state.keys.iter().filter(is_meant);
+    let after = page.after.as_deref().unwrap_or_default();
+    let store = governed.store()?;
+    let (keys, has_more) = store
+        .keys_page(page.tenant.as_deref(), after, page.limit)
+        .await?;
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
     w.open_object().name("keys").open_array();
-    let mut last = None;
-    for key in found.by_ref().take(page.limit) {
-        key.write(&mut w);
-        last = Some(&*key.id);
-    }
+    keys.iter().for_each(|key| key.write(&mut w));
     w.close_array();
-    write_next(last.filter(|_| found.next().is_some()), &mut w);
-    w.name("rows_left_out").number(state.skipped.len() as u64);
+    let last = keys.last().filter(|_| has_more);
+    write_next(last.map(|key| &*key.id), &mut w);
+    w.name("rows_left_out")
+        .number(governed.standing().skipped as u64);
     w.close_object();
     Ok(json(StatusCode::OK, body))
 }

@@ -23,9 +23,13 @@ use crate::server::governor::Governed;
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let page = Page::of_tenants(query.as_deref().unwrap_or_default())?;
     let governed = api.governed()?;
-    let state = governed.store()?.load().await?;
-    let tenants = outranked(governed.said_tenants(), &state.tenants);
     let after = page.after.as_deref().unwrap_or_default();
+    // One more than is shown: whether there is another page.
+    let stored = governed
+        .store()?
+        .tenants_page(after, page.limit + 1)
+        .await?;
+    let tenants = outranked(governed.said_tenants(), &stored);
     let mut found = tenants.iter().filter(|(tenant, _)| &*tenant.name > after);
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
@@ -37,7 +41,8 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
     }
     w.close_array();
     write_next(last.filter(|_| found.next().is_some()), &mut w);
-    w.name("rows_left_out").number(state.skipped.len() as u64);
+    w.name("rows_left_out")
+        .number(governed.standing().skipped as u64);
     w.close_object();
     Ok(json(StatusCode::OK, body))
 }
