@@ -147,4 +147,6 @@ pub enum Arguments<'a> {
     Json(&'a [u8]),
     /// JSON text inside a JSON string; may be broken.
     Text(Raw<'a>),
+    /// The free text of a custom tool's call.
+    Input(Raw<'a>),
 }

@@ -184,7 +184,7 @@ fn own_text(block: &Block<'_>, context: &AnswerContext, limits: &Limits) -> Opti
             name, arguments, ..
         } if is_json_tool(*name, context) => match arguments {
             Arguments::Json(source) => json.extend_from_slice(source),
-            Arguments::Text(text) => text.decode_into(&mut json),
+            Arguments::Text(text) | Arguments::Input(text) => text.decode_into(&mut json),
         },
         Block::Text { text, .. } if context.json_wrapped => text.decode_into(&mut json),
         Block::Text { .. }

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
 mod citations;
+mod custom;
 mod goldens;
 mod meaning;
 mod modes;

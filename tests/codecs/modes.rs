@@ -33,7 +33,7 @@ fn stream(name: &str) -> String {
     fixture(A, "streams", &format!("{name}.sse"))
 }
 
-fn whole(from: Wire, body: &str, context: &AnswerContext) -> Value {
+pub(crate) fn whole(from: Wire, body: &str, context: &AnswerContext) -> Value {
     let mut out = Vec::new();
     let (mut tape, limits) = (Tape::new(), Limits::default());
     let wires = (from, other(from));

@@ -326,6 +326,7 @@ impl Content {
                 self.written.has_raw_arguments |= !is_object;
                 w.value(&object)
             }
+            Arguments::Input(text) => w.value(&arguments::wrap("input", text)),
         };
     }
 }

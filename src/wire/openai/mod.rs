@@ -12,6 +12,7 @@ pub mod reasoning;
 pub mod relayed_usage;
 pub mod request;
 pub mod response;
+pub mod said;
 pub mod settings;
 pub mod sources;
 pub mod stream;

@@ -35,6 +35,15 @@ pub enum Piece<'t> {
 }
 
 impl<'t> Carriers<'t> {
+    /// Whether no member says anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let says =
+            |value: Value<'_>| non_empty(value).is_some() || value.elements().next().is_some();
+        let all = [self.content, self.plain, self.details];
+        !all.into_iter().flatten().any(says)
+    }
+
     /// Hands every piece to `sink`, in order.
     ///
     /// # Errors

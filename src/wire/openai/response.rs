@@ -14,12 +14,13 @@ use crate::wire::openai::annotations::{Annotations, is_stray, read_annotation};
 use crate::wire::openai::carried::{fits, write_reasoning};
 use crate::wire::openai::custom;
 use crate::wire::openai::reasoning::{self, Carriers, Piece};
+use crate::wire::openai::said::Said;
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::sources::{Listed, Sources};
 use crate::wire::openai::stream::arguments::says_something;
 use crate::wire::openai::stream::chunk::completion_id;
 use crate::wire::openai::{failure, finish, tier, usage};
-use crate::wire::{sealed, thought};
+use crate::wire::{arguments, sealed, thought};
 
 /// Reads the answer of choice 0; nothing if the document is no answer. A choice without a message
 /// is one where a filter took it: Azure leaves nothing else of it.
@@ -167,15 +168,14 @@ impl<'t> Reader<'t> {
             .into_iter()
             .flat_map(Value::elements)
         {
-            let function = call.get_set("function").or_else(|| call.get_set("custom"));
-            if let Some(function) = function {
+            if let Some(said) = Said::of(call) {
                 let id = call.get_set("id").and_then(Value::as_raw);
                 let signature = thought::of_call(call);
-                self.call(id.unwrap_or(Raw::EMPTY), function, signature);
+                self.call(id.unwrap_or(Raw::EMPTY), said, signature);
             }
         }
         if let Some(function) = message.get_set("function_call") {
-            self.call(Raw::EMPTY, function, None);
+            self.call(Raw::EMPTY, Said::function(function), None);
         }
     }
 
@@ -304,17 +304,16 @@ impl<'t> Reader<'t> {
     }
 
     /// A call without a name is none, if it is empty: some services send one with every answer.
-    fn call(&mut self, id: Raw<'t>, function: Value<'t>, signature: Option<Raw<'t>>) {
-        let string = |name: &str| function.get_set(name)?.as_raw();
-        let text = string("arguments").or_else(|| string("input"));
-        let Some(name) = string("name").filter(|name| !name.is_empty()) else {
+    fn call(&mut self, id: Raw<'t>, said: Said<'t>, signature: Option<Raw<'t>>) {
+        let given = said.arguments();
+        let text = given.and_then(Value::as_raw);
+        let Some(name) = said.name() else {
             self.nameless |= text.is_some_and(says_something);
             return;
         };
-        let object = function
-            .get_set("arguments")
-            .filter(|it| it.kind() == Kind::Object);
+        let object = given.filter(|it| it.kind() == Kind::Object);
         let arguments = match object {
+            _ if said.is_custom => Arguments::Input(text.unwrap_or(Raw::EMPTY)),
             Some(object) => Arguments::Json(object.source()),
             None => Arguments::Text(text.unwrap_or(Raw::EMPTY)),
         };
@@ -453,12 +452,18 @@ fn write_call(name: Raw<'_>, json: &[u8], settings: &Settings, w: &mut Writer<'_
 }
 
 /// Arguments as the body of a JSON string.
-fn escaped(arguments: &Arguments<'_>) -> Vec<u8> {
-    match *arguments {
+fn escaped(given: &Arguments<'_>) -> Vec<u8> {
+    match *given {
         Arguments::Text(text) => text.bytes().to_vec(),
         Arguments::Json(source) => {
             let mut body = Vec::with_capacity(source.len() + source.len() / 4);
             escape_into(core::str::from_utf8(source).unwrap_or_default(), &mut body);
+            body
+        }
+        Arguments::Input(text) => {
+            let object = arguments::wrap("input", text).into_owned();
+            let mut body = Vec::with_capacity(object.len() + object.len() / 4);
+            escape_into(core::str::from_utf8(&object).unwrap_or_default(), &mut body);
             body
         }
     }

@@ -251,6 +251,9 @@ impl Decoder {
         if delta.tool_calls.is_none() && delta.function_call.is_none() {
             self.calls.flush(sink)?;
         }
+        if delta.is_text() || !delta.reasoning.is_empty() {
+            self.calls.close_inputs(sink)?;
+        }
         let reasoned = self.reasoning(delta, sink)?;
         if delta.says_more() {
             self.end_summary(sink)?;
@@ -404,6 +407,7 @@ impl Decoder {
             return Err(StreamFault::Nameless);
         }
         self.calls.flush(sink)?;
+        self.calls.close_inputs(sink)?;
         if !self.started {
             self.started = true;
             sink(Event::Start {
@@ -545,10 +549,15 @@ impl<'t> Delta<'t> {
 
     /// Whether there is more than reasoning.
     fn says_more(&self) -> bool {
+        self.tool_calls.is_some() || self.function_call.is_some() || self.is_text()
+    }
+
+    /// Whether there is text, or a refusal.
+    fn is_text(&self) -> bool {
         let text = [self.content, self.refusal].into_iter().flatten();
         let says = |value: Value<'_>| {
             reasoning::non_empty(value).is_some() || value.elements().next().is_some()
         };
-        self.tool_calls.is_some() || self.function_call.is_some() || text.into_iter().any(says)
+        text.into_iter().any(says)
     }
 }

@@ -4,6 +4,9 @@
 //! pieces as well, which clients put together: one that is none of the request's tools waits for the
 //! next frame, and a piece of a name that comes then goes on with it.
 //!
+//! The free text of a custom tool's call becomes `{"input":"<text>"}`, which is closed when text or
+//! reasoning follows, or the stream ends: nothing else says that such a call is over.
+//!
 //! Invariants: at most `TOOL_CALLS_MAX` calls are remembered; at most `held_bytes_max` bytes of all
 //! together wait for their names; at most one call waits with a name.
 
@@ -14,6 +17,7 @@ use crate::json::write::escape_into;
 use crate::limits::TOOL_CALLS_MAX;
 use crate::wire::ids::{fingerprint, fingerprint_on};
 use crate::wire::openai::reasoning::non_empty;
+use crate::wire::openai::said::Said;
 use crate::wire::openai::stream::arguments::{Arguments, says_something};
 use crate::wire::thought;
 
@@ -29,6 +33,8 @@ pub struct Pieces {
     tools: Vec<Tool>,
     /// Of the calls whose start was emitted, by their number.
     arguments: Vec<Arguments>,
+    /// Numbers of custom tools' calls whose `{"input":"…"}` is open.
+    open_inputs: Vec<u32>,
     /// The call that waits with a name which may not be whole.
     waiting: Option<usize>,
     /// A signature came behind the start of its call.
@@ -43,6 +49,8 @@ struct Tool {
     id: Option<u64>,
     /// Of the name, once it came.
     name: Option<u64>,
+    /// Its arguments are the free text of a custom tool.
+    is_custom: bool,
     state: State,
 }
 
@@ -105,6 +113,7 @@ impl Pieces {
             whole_names,
             tools: Vec::new(),
             arguments: Vec::new(),
+            open_inputs: Vec::new(),
             waiting: None,
             has_lost_signature: false,
         }
@@ -162,17 +171,18 @@ impl Pieces {
     {
         let id = call.get("id").and_then(non_empty);
         let index = call.get("index").and_then(Value::as_u64);
-        let function = call.get_set("function");
-        let member = |name: &str| function?.get_set(name);
+        let said = Said::of(call);
         let print = |raw: Raw<'_>| fingerprint(raw.bytes());
         let at = self.place(Label {
             key: index.map_or(Key::Id, Key::Index),
             id: id.map(print),
-            name: member("name").and_then(non_empty).map(print),
-            filled: member("arguments").is_some_and(is_filled),
+            name: said.and_then(|said| said.name()).map(print),
+            filled: said
+                .and_then(|said| said.arguments())
+                .is_some_and(is_filled),
         })?;
         let signature = thought::of_call(call);
-        self.piece(at, (id.unwrap_or(Raw::EMPTY), signature), function, sink)
+        self.piece(at, (id.unwrap_or(Raw::EMPTY), signature), said, sink)
     }
 
     /// Takes the `function_call` of the old form.
@@ -189,7 +199,8 @@ impl Pieces {
             name: None,
             filled: false,
         })?;
-        self.piece(at, (Raw::EMPTY, None), Some(function), sink)
+        let said = Said::function(function);
+        self.piece(at, (Raw::EMPTY, None), Some(said), sink)
     }
 
     /// Nothing more comes for the call that waits: its name is whole.
@@ -215,6 +226,35 @@ impl Pieces {
         Event::ToolArguments { tool, json, whole }
     }
 
+    /// Nothing more comes for the custom tools' calls so far: what is open of their inputs is closed.
+    ///
+    /// # Errors
+    /// The sink says so.
+    pub fn close_inputs<S>(&mut self, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        for number in core::mem::take(&mut self.open_inputs) {
+            sink(self.grow(number, Raw::from_checked(INPUT_END)))?;
+        }
+        Ok(())
+    }
+
+    /// Emits a piece of the arguments of a call that has started. The free text of a custom tool
+    /// becomes a string in JSON, as in a whole answer.
+    fn emit<S>(&mut self, number: u32, piece: Raw<'_>, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        if !self.open_inputs.contains(&number) {
+            return sink(self.grow(number, piece));
+        }
+        let mut own = Vec::new();
+        let text = core::str::from_utf8(piece.bytes()).unwrap_or_default();
+        escape_into(text, &mut own);
+        sink(self.grow(number, Raw::from_checked(&own)))
+    }
+
     /// Which call a piece belongs to. Calls go by index. Without one they go by id, and a piece
     /// without either belongs to the last call.
     fn place(&mut self, label: Label) -> Result<usize, StreamFault> {
@@ -235,6 +275,7 @@ impl Pieces {
             key: label.key,
             id: label.id,
             name: None,
+            is_custom: false,
             state: State::Held(Held::default()),
         });
         Ok(self.tools.len() - 1)
@@ -261,7 +302,7 @@ impl Pieces {
         &mut self,
         at: usize,
         (id, signature): (Raw<'_>, Option<Raw<'_>>),
-        function: Option<Value<'_>>,
+        said: Option<Said<'_>>,
         sink: &mut S,
     ) -> Result<(), StreamFault>
     where
@@ -270,11 +311,17 @@ impl Pieces {
         if self.waiting.is_some_and(|waiting| waiting != at) {
             self.flush(sink)?;
         }
-        let member = |name: &str| function?.get_set(name);
+        let is_custom = said.is_some_and(|said| said.is_custom);
+        if let Some(tool) = self.tools.get_mut(at) {
+            tool.is_custom |= is_custom;
+        }
         let mut own = Vec::new();
-        let json = member("arguments").map(|it| text_of(it, &mut own));
-        let json = json.unwrap_or(Raw::EMPTY);
-        let name = member("name").and_then(non_empty);
+        let json = match said.and_then(|said| said.arguments()) {
+            Some(input) if is_custom => input.as_raw().unwrap_or(Raw::EMPTY),
+            Some(arguments) => text_of(arguments, &mut own),
+            None => Raw::EMPTY,
+        };
+        let name = said.and_then(|said| said.name());
         if self.hold(at, (id, signature), name, json)? {
             return Ok(());
         }
@@ -283,7 +330,7 @@ impl Pieces {
         }
         self.start(at, sink)?;
         match self.tools.get(at).map(|tool| &tool.state) {
-            Some(&State::Started(number)) if !json.is_empty() => sink(self.grow(number, json)),
+            Some(&State::Started(number)) if !json.is_empty() => self.emit(number, json, sink),
             _ => Ok(()),
         }
     }
@@ -359,15 +406,20 @@ impl Pieces {
         let number = u32::try_from(self.arguments.len()).map_err(|_| StreamFault::TooMany)?;
         self.arguments.push(Arguments::default());
         tool.state = State::Started(number);
+        let is_custom = tool.is_custom;
         sink(Event::ToolStart {
             tool: number,
             id: Raw::from_checked(&held.id),
             name: Raw::from_checked(&held.name),
         })?;
+        if is_custom {
+            self.open_inputs.push(number);
+            sink(self.grow(number, Raw::from_checked(INPUT_START)))?;
+        }
         if held.fragments.is_empty() {
             return Ok(());
         }
-        sink(self.grow(number, Raw::from_checked(&held.fragments)))
+        self.emit(number, Raw::from_checked(&held.fragments), sink)
     }
 }
 
@@ -389,3 +441,7 @@ fn text_of<'a>(arguments: Value<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
     escape_into(source, own);
     Raw::from_checked(own)
 }
+
+/// What stands around a custom tool's free text in its arguments, escaped as these are.
+const INPUT_START: &[u8] = br#"{\"input\":\""#;
+const INPUT_END: &[u8] = br#"\"}"#;
