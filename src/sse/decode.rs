@@ -137,12 +137,12 @@ impl Decoder {
         Ok(self.has_data.then(|| self.carried()))
     }
 
-    /// Whether the input so far ends where a new record may begin: no line is unfinished and no
-    /// record lacks its blank line.
+    /// Whether a stream that ends here lacks nothing: no record lacks its blank line, and an
+    /// unfinished line is a comment or blank.
     #[must_use]
     pub fn is_between_frames(&self) -> bool {
         let mark_cut = self.mark_seen > 0 && self.mark_seen < MARK.len();
-        (self.lent || !self.open) && self.line.is_empty() && !mark_cut
+        (self.lent || !self.open) && record::is_idle_line(&self.line) && !mark_cut
     }
 
     /// Bytes of memory that the decoder holds on to.
@@ -219,6 +219,7 @@ impl Decoder {
                     .extend_from_slice(line.get(value..).unwrap_or_default());
             }
             Line::Blank | Line::Comment => return,
+            Line::Unknown if record::is_idle_line(line) => return,
             Line::Unknown => {}
         }
         self.open = true;
@@ -336,6 +337,7 @@ impl<'i> Frames<'_, 'i> {
                     self.decoder.field(kind, line);
                     return self.scan_carried();
                 }
+                Line::Unknown if record::is_idle_line(line) => continue,
                 Line::Unknown => {}
             }
             self.open = true;

@@ -156,6 +156,20 @@ pub fn event(record: &[u8], first: bool) -> &[u8] {
     names.next_back().unwrap_or_default()
 }
 
+/// Whether a record that has no blank line yet lacks nothing where its stream ends: it is comments
+/// and blank lines alone.
+#[must_use]
+pub fn is_idle(record: &[u8]) -> bool {
+    let mut lines = record.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.all(is_idle_line)
+}
+
+/// Whether a line, cut or whole, is a comment or has nothing but blanks.
+#[must_use]
+pub fn is_idle_line(line: &[u8]) -> bool {
+    line.starts_with(b":") || line.trim_ascii().is_empty()
+}
+
 /// The first record of a stream without the mark in front of it; any other as it is.
 fn unmarked(record: &[u8], first: bool) -> &[u8] {
     match record.strip_prefix(MARK) {

@@ -220,10 +220,7 @@ impl Tap {
     fn last_is_whole(&mut self, carried: &[u8]) -> bool {
         match record::data(carried, self.first, &mut self.joined) {
             Some(data) => codec::is_whole(data, &mut self.tape),
-            None => {
-                let text = carried.trim_ascii();
-                text.is_empty() || text.starts_with(b":")
-            }
+            None => record::is_idle(carried),
         }
     }
 

@@ -459,3 +459,52 @@ fn frames_like_the_one_before_mean_what_they_mean_when_read_in_full() {
         }
     }
 }
+
+#[test]
+fn tap_and_translator_agree_on_what_may_follow_the_last_event() {
+    let openai = r#"data: {"id":"1","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let anthropic = [
+        r#"event: message_start
+data: {"type":"message_start","message":{"id":"m","model":"c","usage":{"input_tokens":1,"output_tokens":1}}}"#,
+        r#"event: message_delta
+data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}"#,
+    ]
+    .join("\n\n");
+    for (wire, body) in WIRES.into_iter().zip([openai.to_owned(), anthropic]) {
+        for (rest, complete) in [
+            ("", true),
+            (": keep-alive", true),
+            (": keep-alive\n", true),
+            (":", true),
+            (":a\r:b\r\n", true),
+            ("\n: a\n\n:b", true),
+            ("  ", true),
+            (" \t\n: a", true),
+            (": a\nevent: x", false),
+            (": a\nevent: x\n", false),
+            (": a\nid: 1\n", false),
+            ("retry: 10", false),
+            ("  : a", false),
+            ("da", false),
+            ("data: {\"a\"", false),
+        ] {
+            let body = format!("{body}\n\n{rest}");
+            for at in body.len() - rest.len() - 2..=body.len() {
+                let (a, b) = body.split_at(at);
+                let pieces = [a.as_bytes(), b.as_bytes()];
+                let (tap, _) = tap_pieces(wire, &pieces, true);
+                let out = translate_pieces(wire, context(), &pieces, true);
+                let expected = if complete {
+                    End::Complete
+                } else {
+                    End::Truncated
+                };
+                assert_eq!(
+                    (tap.end(), out.end),
+                    (expected, expected),
+                    "{rest:?} cut at {at}"
+                );
+            }
+        }
+    }
+}
