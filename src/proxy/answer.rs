@@ -214,6 +214,7 @@ impl<'w> Delivery<'_, 'w> {
                 strip: self
                     .strip_usage
                     .then(|| Box::new(UsageStrip::new(limits.event_bytes_max))),
+                unmark: None,
             },
             (false, false) => Mode::Whole {
                 wire,

@@ -17,6 +17,7 @@ use crate::translate::relay_tap::RelayTap;
 use crate::translate::response::AnswerFacts;
 use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::{self, Tap, Whole};
+use crate::translate::unmark::Unmark;
 use crate::translate::usage_strip::UsageStrip;
 use crate::wire::error;
 use crate::wire::kind::Wire;
@@ -54,6 +55,8 @@ pub enum Mode {
         tap: Box<Tap>,
         /// Takes the usage chunk out.
         strip: Option<Box<UsageStrip>>,
+        /// Takes the provider's byte order mark off, where the stream follows bytes of ours.
+        unmark: Option<Unmark>,
     },
     /// A stream that crosses the wires.
     Translated(Box<StreamTranslator>),
@@ -94,6 +97,13 @@ impl Mode {
     #[must_use]
     pub fn relayed(wire: Wire, is_events: bool) -> Self {
         Self::Relayed(Box::new(RelayTap::new(wire, is_events)))
+    }
+
+    /// Tells that the stream follows bytes of ours: a byte order mark at its start must not pass.
+    pub fn follow_own_bytes(&mut self) {
+        if let Self::Watched { unmark, .. } = self {
+            *unmark = Some(Unmark::default());
+        }
     }
 
     /// Whether events pass, relayed ones too.
@@ -196,17 +206,17 @@ impl Mode {
                     keep(kept, input);
                 }
             }
-            Self::Watched { tap, strip, .. } => {
-                let progress = tap.push(input);
-                let input = input.get(..tap.passed()).unwrap_or(input);
-                match strip {
-                    Some(strip) => {
-                        out.reserve(input.len());
-                        strip.push(input, out);
-                    }
-                    None => out.extend_from_slice(input),
-                }
-                return progress;
+            Self::Watched {
+                tap, strip, unmark, ..
+            } => {
+                let mut strip = strip.as_deref_mut();
+                let Some(unmark) = unmark else {
+                    return watch(tap, strip, input, out);
+                };
+                let (withheld, input) = unmark.push(input);
+                // The start of a mark ends no event.
+                watch(tap, strip.as_deref_mut(), withheld, out);
+                return watch(tap, strip, input, out);
             }
             Self::Translated(translator) => return translator.push(input, out),
         }
@@ -272,7 +282,12 @@ impl Mode {
                     },
                 }
             }
-            Self::Watched { tap, strip, .. } => {
+            Self::Watched {
+                tap, strip, unmark, ..
+            } => {
+                if let Some(unmark) = unmark {
+                    watch(tap, strip.as_deref_mut(), unmark.finish(), out);
+                }
                 if let Some(strip) = strip {
                     strip.finish(out);
                 }
@@ -372,6 +387,25 @@ impl Mode {
             },
         }
     }
+}
+
+/// Passes a piece of a watched stream on.
+fn watch(
+    tap: &mut Tap,
+    strip: Option<&mut UsageStrip>,
+    input: &[u8],
+    out: &mut Vec<u8>,
+) -> Progress {
+    let progress = tap.push(input);
+    let input = input.get(..tap.passed()).unwrap_or(input);
+    match strip {
+        Some(strip) => {
+            out.reserve(input.len());
+            strip.push(input, out);
+        }
+        None => out.extend_from_slice(input),
+    }
+    progress
 }
 
 const fn ended(whole: bool) -> Progress {

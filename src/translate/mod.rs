@@ -17,4 +17,5 @@ pub mod setting;
 pub mod stream;
 pub mod stream_error;
 pub mod tap;
+pub mod unmark;
 pub mod usage_strip;

@@ -91,6 +91,59 @@ fn head_and_comments_go_out_and_the_stream_follows_them() {
     });
 }
 
+#[test]
+fn a_byte_order_mark_behind_the_head_is_not_passed_on() {
+    each_way(&DIRECTIONS, |driver, direction| {
+        let Direction {
+            client: wire,
+            upstream,
+        } = direction;
+        let body = events(upstream);
+        let parts = [&b"\xEF\xBB"[..], b"\xBF", body.as_bytes()];
+        // At once and cut within the mark.
+        let whole = Step::Send(stream(parts.concat()));
+        let mut cut = stream_head();
+        cut.extend(chunk(parts[0]));
+        let rest = [chunk(parts[1]), chunk(parts[2]), LAST_CHUNK.to_vec()].concat();
+        for steps in [
+            vec![whole],
+            vec![Step::Send(cut), Step::Gate, Step::Send(rest)],
+        ] {
+            let pieces = steps.len();
+            let mut script = vec![Step::Request, Step::Gate];
+            script.extend(steps);
+            script.push(Step::Again);
+            let provider = Provider::all(script);
+            let gateway = Setup::upstream(driver, upstream, &provider)
+                .server(EARLY)
+                .limit("ping_interval_ms", 20)
+                .start();
+            let (mut client, mut got) = begun(&gateway, wire);
+            for _ in 0..pieces {
+                provider.wait_requests(1);
+                provider.open();
+            }
+            client.finish(&mut got);
+            assert_eq!(got.end, End::Whole, "{}", got.text());
+            assert!(!got.text().contains('\u{feff}'), "{}", got.text());
+            let said = got.text().trim_start_matches(PING);
+            if !direction.is_translated() {
+                assert_eq!(said, events(wire));
+            }
+            assert!(said.contains("Hel"), "{said}");
+            assert_eq!(gateway.only_line()["end"], "complete");
+        }
+        // Without an early head every byte passes as it came.
+        if !direction.is_translated() {
+            let provider = Provider::answering(stream(parts.concat()));
+            let gateway = Setup::upstream(driver, upstream, &provider).start();
+            let body = chat(wire, MODEL, true);
+            let got = gateway.client().ask(post(path(wire), "", body));
+            assert_eq!(got.text().as_bytes(), parts.concat());
+        }
+    });
+}
+
 /// What goes wrong behind the head: its name, what the provider does, the message told, the end logged.
 fn failures(upstream: Wire) -> [(&'static str, Step, &'static str, &'static str); 11] {
     const TOLD: &str = "upstream_error";

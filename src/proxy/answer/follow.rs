@@ -38,10 +38,11 @@ impl<'w> Delivery<'_, 'w> {
             Content::Json => return self.translate_no_stream(client, upstream, exchange).await,
             Content::Page | Content::Other => return Err(Failure::new(Kind::ContentType)),
         }
-        let mode = match self.answer.take() {
+        let mut mode = match self.answer.take() {
             Some(context) => self.translated(context),
             None => self.mode_of(self.provider.wire, (kind, true), &upstream),
         };
+        mode.follow_own_bytes();
         let early = client.early.as_ref().ok_or(Failure::new(Kind::Bug))?;
         let opening = Opening {
             mode,
