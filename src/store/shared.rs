@@ -137,11 +137,15 @@ impl Shared {
             self.expect(calls.len().saturating_mul(GRANT_BYTES_MAX));
             let sent = self.connection.send_packed_commands(&calls, 0, calls.len());
             let answers = sent.await.map_err(|error| failed(&error))?;
-            let open = grants.iter_mut().filter(|grant| grant.is_none());
-            for (grant, answer) in open.zip(answers) {
+            let open = orders.iter().zip(&mut grants);
+            let open = open.filter(|(_, grant)| grant.is_none());
+            for ((order, grant), answer) in open.zip(answers) {
                 *grant = match answer {
                     Value::ServerError(error) if error.code() == "NOSCRIPT" => None,
-                    Value::ServerError(error) => return Err(failed(&error.into())),
+                    Value::ServerError(error) => {
+                        let error = RedisError::from(error);
+                        return Err(self.refused(order, &error).await);
+                    }
                     value => Some(grant_of(&value).ok_or_else(odd)?),
                 };
             }
@@ -151,6 +155,29 @@ impl Shared {
         }
         let grants: Option<Vec<Grant>> = grants.into_iter().collect();
         grants.ok_or_else(odd)
+    }
+
+    /// Why the script failed for an account. A key of another type than the script's is named: the
+    /// server's words do not say which it is.
+    async fn refused(&mut self, order: &Order, error: &RedisError) -> StoreError {
+        if !error.to_string().contains("WRONGTYPE") {
+            return failed(error);
+        }
+        for key in COUNTERS.map(|counter| key_of(&order.name, counter)) {
+            let mut asks = redis::cmd("TYPE");
+            match self.done::<String>(asks.arg(&key)).await {
+                Ok(kind) if kind == "hash" || kind == "none" => {}
+                Ok(kind) => {
+                    let key: String = key.chars().filter(|c| !c.is_control()).collect();
+                    return StoreError::down(format!(
+                        "WRONGTYPE: the key `{key}` is of the type {kind}, expected hash: something other than \
+                         ringway wrote it; remove it (`DEL`), or give ringway a database of its own"
+                    ));
+                }
+                Err(error) => return error,
+            }
+        }
+        failed(error)
     }
 
     /// One command, and what it was answered.
@@ -252,10 +279,9 @@ async fn connect(material: &SharedMaterial) -> Result<Box<dyn Stream>, StoreErro
 fn call(order: &Order, digest: &str, replica: &str) -> Cmd {
     let name = &order.name;
     let mut call = redis::cmd("EVALSHA");
-    call.arg(digest).arg(4);
-    for counter in ["requests", "tokens", "running", "money"] {
-        // Redis keeps what is in braces in one place, where it has several.
-        call.arg(format!("ringway:{{{name}}}:{counter}"));
+    call.arg(digest).arg(COUNTERS.len());
+    for counter in COUNTERS {
+        call.arg(key_of(name, counter));
     }
     append_rate(order.requests.as_ref(), &mut call);
     append_rate(order.tokens.as_ref(), &mut call);
@@ -275,6 +301,12 @@ fn call(order: &Order, digest: &str, replica: &str) -> Cmd {
     }
     append_back(&money.back, &mut call);
     call
+}
+
+/// The key of one of an account's counters. Redis keeps what is in braces in one place, where it has
+/// several.
+fn key_of(name: &str, counter: &str) -> String {
+    format!("ringway:{{{name}}}:{counter}")
 }
 
 fn append_rate(order: Option<&RateOrder>, call: &mut Cmd) {
@@ -357,6 +389,8 @@ fn odd() -> StoreError {
     StoreError::down("an answer that makes no sense")
 }
 
+/// What an account has keys for; each is a hash.
+const COUNTERS: [&str; 4] = ["requests", "tokens", "running", "money"];
 const SCRIPT: &str = include_str!("lease.lua");
 /// Bytes of what the script answers: 17 numbers, or an error.
 const GRANT_BYTES_MAX: usize = 1024;

@@ -64,6 +64,21 @@ fn ask(gateway: &Gateway) -> Answer {
     gateway.client().ask(post(path(WIRE), fields, body))
 }
 
+/// The configuration of a process of its own, with the key of [`replica`].
+fn alone(redis: &Services, provider: &Provider, bounds: &str) -> String {
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nworkers = 1\n\
+         [limits]\nshared = \"{}\"\nshared_down = \"closed\"\n{PRICES}\
+         [[provider]]\nname = \"up\"\nkind = \"openai\"\n\
+         base_url = \"http://{}/v1\"\nkey_env = \"UPSTREAM_KEY\"\n\
+         [[model]]\nid = \"{MODEL}\"\ntargets = [\"up/m\"]\n\
+         [[key]]\nsha256 = \"{}\"\ntenant = \"one\"\n{bounds}",
+        redis.url,
+        provider.address(),
+        "8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a",
+    )
+}
+
 /// Asks at all replicas at once, four times at each, until nobody is let in any more; how many were.
 fn drive(replicas: &[Gateway; 3]) -> usize {
     let served = AtomicUsize::new(0);
@@ -212,16 +227,7 @@ fn three_replicas_share_places_and_a_dead_ones_are_free_again() {
         })
         .collect();
     // The fourth is at a process of its own, which is killed.
-    let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nworkers = 1\n\
-         [limits]\nshared = \"{}\"\n[[provider]]\nname = \"up\"\nkind = \"openai\"\n\
-         base_url = \"http://{}/v1\"\nkey_env = \"UPSTREAM_KEY\"\n\
-         [[model]]\nid = \"{MODEL}\"\ntargets = [\"up/m\"]\n\
-         [[key]]\nsha256 = \"{}\"\ntenant = \"one\"\n{bounds}",
-        redis.url,
-        provider.address(),
-        "8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a",
-    );
+    let text = alone(&redis, &provider, bounds);
     let program = Program::serve(&text);
     let mut last = program.client();
     last.send(&request);
@@ -398,6 +404,36 @@ fn keys_are_named_bounded_and_expire_and_what_somebody_wrote_there_stops_nobody(
     assert_eq!(ask(&gateway).status, 200, "as without the counters");
     command(&redis, &["del", requests]);
     wait_shared(&gateway, "up");
+}
+
+#[test]
+fn a_key_of_the_wrong_type_is_named_with_its_cure() {
+    let redis = redis();
+    let provider = Provider::answering(json(whole(WIRE)));
+    let bounds =
+        "requests_per_minute = 100\ntokens_per_minute = 100000\nconcurrent = 5\nbudget_day = 10\n";
+    let text = alone(&redis, &provider, bounds);
+    let fields = "x-api-key: k\r\n";
+    let request = post(path(WIRE), fields, chat(WIRE, MODEL, false));
+    let first = Program::serve(&text);
+    assert_eq!(first.client().ask(&request).status, 200);
+    let keys = command(&redis, &["--scan"]);
+    first.signal("KILL");
+    for counter in [":requests", ":tokens", ":money"] {
+        let key = keys.lines().find(|key| key.ends_with(counter)).unwrap();
+        command(&redis, &["del", key]);
+        command(&redis, &["rpush", key, "5"]);
+        let program = Program::serve(&text);
+        assert_eq!(program.client().ask(&request).status, 503);
+        let line = program.wait_line("WRONGTYPE");
+        let said = format!("the key `{key}` is of the type list, expected hash");
+        assert!(line.contains(&said) && line.contains("`DEL`"), "{line}");
+        command(&redis, &["del", key]);
+        wait::until("an answer", || {
+            let got = program.client().ask(&request);
+            (got.status == 200).then_some(())
+        });
+    }
 }
 
 /// A Redis that speaks TLS alone and wants a password.
