@@ -174,7 +174,7 @@ async fn perform(material: &StoreMaterial, task: &Task, now_ms: u64) -> Result<D
             Done {
                 keys: state.keys.into_iter().filter(is_meant).collect(),
                 secret: None,
-                skipped: state.skipped,
+                skipped: state.skipped.into_iter().map(|one| one.text).collect(),
             }
         }
         Task::Show(id) => one(store.find(id).await?, None),

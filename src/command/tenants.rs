@@ -107,7 +107,7 @@ async fn perform(meant: &Meant, task: &Task, now_ms: u64) -> Result<Done, StoreE
             let state = store.load().await?;
             Done {
                 tenants: outranked(said, &state.tenants),
-                skipped: state.skipped,
+                skipped: state.skipped.into_iter().map(|one| one.text).collect(),
             }
         }
         Task::Show(name) => match said_tenant(said, name) {

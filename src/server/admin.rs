@@ -236,6 +236,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
                 keys: store.keys as u64,
                 skipped: store.skipped as u64,
                 failures: store.failures,
+                rows_read: store.rows_read,
             }
         }),
         shared: admin.pool.as_ref().map(|pool| {

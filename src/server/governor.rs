@@ -20,6 +20,7 @@ use crate::route::plan::Plan;
 use crate::route::tenant::Numbers;
 use crate::server::output::Notices;
 use crate::server::worker::Ask;
+use crate::store::changes::Changes;
 use crate::store::error::{StoreError, StoreFault};
 use crate::store::handle::Store;
 use crate::store::memory::Memory;
@@ -63,6 +64,8 @@ pub struct Standing {
     pub skipped: usize,
     /// How often the store went away, or could not be read.
     pub failures: u64,
+    /// Rows of keys and tenants that were read.
+    pub rows_read: u64,
 }
 
 /// What the admin side has of the store.
@@ -264,8 +267,13 @@ impl Governor {
             while let Ok(done) = self.reloads.try_recv() {
                 asked.push(done);
             }
-            let state = store.load().await?;
-            self.take(state).await;
+            match store.changes().await? {
+                Some(changes) if self.take_changes(&changes).await => {}
+                _ => {
+                    let state = self.load(store).await?;
+                    self.take(state).await;
+                }
+            }
             for done in asked {
                 let _ = done.send(());
             }
@@ -289,7 +297,7 @@ impl Governor {
 
     async fn open(&mut self, creates: bool) -> Result<State, StoreError> {
         let store = Store::open(&self.material, creates).await?;
-        let state = store.load().await?;
+        let state = self.load(&store).await?;
         // Before any record of this process goes there.
         if let Some(memory) = &mut self.memory {
             let past = memory.ask(&store).await?;
@@ -298,6 +306,28 @@ impl Governor {
         }
         *lock(&self.shared.store) = Some(Arc::new(store));
         Ok(state)
+    }
+
+    /// Reads all rows.
+    async fn load(&self, store: &Store) -> Result<State, StoreError> {
+        let state = store.load().await?;
+        let rows = state.keys.len() + state.tenants.len() + state.skipped.len();
+        self.count_rows(rows);
+        Ok(state)
+    }
+
+    /// Puts changes into force, and into the snapshot; whether that could be done.
+    async fn take_changes(&mut self, changes: &Changes) -> bool {
+        self.count_rows(changes.count());
+        let mut state = self.state.clone();
+        if state
+            .apply(changes.clone(), &self.shared.said_keys)
+            .is_none()
+        {
+            return false;
+        }
+        self.take(state).await;
+        true
     }
 
     /// Puts a state into force, and into the snapshot.
@@ -329,7 +359,7 @@ impl Governor {
             .filter(|line| !self.state.skipped.contains(line));
         let lines = new.take(SKIPPED_SAID_MAX);
         lines
-            .map(|line| format!("store {place}: {line}; left out"))
+            .map(|line| format!("store {place}: {}; left out", line.text))
             .collect()
     }
 
@@ -401,6 +431,10 @@ impl Governor {
         while let Ok(done) = self.reloads.try_recv() {
             drop(done);
         }
+    }
+
+    fn count_rows(&self, rows: usize) {
+        lock(&self.shared.standing).rows_read += rows as u64;
     }
 
     fn count_failure(&self) {

@@ -3,6 +3,7 @@
 use crate::config::material::StoreMaterial;
 use crate::config::store_place::StorePlace;
 use crate::govern::key::{Former, Key, Tenant};
+use crate::store::changes::Changes;
 use crate::store::error::StoreError;
 use crate::store::postgres::Postgres;
 use crate::store::row::{State, TenantRow};
@@ -40,6 +41,17 @@ impl Store {
         match self {
             Self::Sqlite(sqlite) => sqlite.load().await,
             Self::Postgres(postgres) => postgres.load().await,
+        }
+    }
+
+    /// What has changed since the last load or the last changes; `None`: too much, all is to be loaded.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn changes(&self) -> Result<Option<Changes>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.changes().await,
+            Self::Postgres(postgres) => postgres.changes().await,
         }
     }
 

@@ -12,6 +12,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("migrations/sqlite/0003_listings.sql"),
     include_str!("migrations/sqlite/0004_requests.sql"),
     include_str!("migrations/sqlite/0005_key_order.sql"),
+    include_str!("migrations/sqlite/0006_changes.sql"),
 ];
 /// The same of a PostgreSQL database.
 pub const POSTGRES: &[&str] = &[
@@ -20,6 +21,7 @@ pub const POSTGRES: &[&str] = &[
     include_str!("migrations/postgres/0003_listings.sql"),
     include_str!("migrations/postgres/0004_requests.sql"),
     include_str!("migrations/postgres/0005_key_order.sql"),
+    include_str!("migrations/postgres/0006_changes.sql"),
 ];
 
 const _: () = assert!(SQLITE.len() == POSTGRES.len());

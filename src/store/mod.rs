@@ -2,6 +2,7 @@
 //! time, in a file of this host or a server that several replicas share, in `segments` the folder of
 //! the usage journal, in `shared` the counters of limits that replicas share.
 
+pub mod changes;
 pub mod error;
 pub mod handle;
 pub mod memory;

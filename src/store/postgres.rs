@@ -7,20 +7,22 @@
 
 use core::future::poll_fn;
 use core::time::Duration;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{AsyncMessage, Client, Error, Row, SimpleQueryMessage};
 
 use crate::govern::key::{Key, KeyDigest};
+use crate::store::changes::Changes;
 use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::postgres_line::{Pool, Server, answered, told};
 use crate::store::row::{KeyRow, PageRow, State, TENANT_AT, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, KEYS_PAGE, KEYS_PAGE_OF_TENANT, ONE_KEY,
-    ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT, TENANTS_PAGE,
+    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE, KEYS_PAGE_OF_TENANT,
+    ONE_KEY, ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT, TENANTS_PAGE,
 };
 
 /// Open connections.
@@ -30,10 +32,20 @@ pub struct Postgres {
     client: Arc<Client>,
     /// Something has changed, or the connection has ended.
     woken: Arc<Notify>,
+    mark: Arc<Mutex<Mark>>,
     /// For usage records on their way to the store.
     pub delivery: Arc<Pool>,
     /// For questions about them.
     pub questions: Arc<Pool>,
+}
+
+/// How far changes have been read.
+#[derive(Default)]
+struct Mark {
+    /// Changes of transactions below it have been.
+    txid: i64,
+    /// Those from there on that have been, too.
+    read: HashSet<i64>,
 }
 
 impl core::fmt::Debug for Postgres {
@@ -71,6 +83,7 @@ impl Postgres {
         let store = Self {
             client: Arc::new(client),
             woken,
+            mark: Arc::default(),
             delivery: Arc::new(delivery),
             questions: Arc::new(Pool::new(server, QUESTION_CONNECTIONS)),
         };
@@ -101,13 +114,95 @@ impl Postgres {
     /// # Errors
     /// The connection has ended.
     pub async fn load(&self) -> Result<State, StoreError> {
+        // Before the rows: what is committed in between is read as a change.
+        let now = self.query(NOW, &[]).await?;
+        let now = now.first().map(|row| column(row, 0)).transpose();
+        let txid = now.map_err(StoreError::down)?.unwrap_or_default();
         // Keys first: whatever tenant one of them has is there when tenants are read.
         let keys = self.query(ALL_KEYS, &[]).await?;
         let tenants = self.query(ALL_TENANTS, &[]).await?;
+        *self.mark() = Mark {
+            txid,
+            read: HashSet::new(),
+        };
         Ok(State::of(
             keys.iter().map(key_row),
             tenants.iter().map(|row| tenant_row(row, 0)),
         ))
+    }
+
+    /// What has changed since; `None`: too much.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub async fn changes(&self) -> Result<Option<Changes>, StoreError> {
+        let since = self.mark().txid;
+        let found = self.query(CHANGES, &[&since]).await?;
+        let read: Result<Vec<_>, String> = found.iter().map(Change::of).collect();
+        let read = read.map_err(StoreError::down)?;
+        let Some(first) = read.first() else {
+            return Ok(None);
+        };
+        let is_whole = first.removed < since && read.len() <= CHANGES_MAX;
+        if first.kept >= 2 * CHANGES_KEPT {
+            // Whether it can be done now does not matter: it is tried with every change.
+            let _ = self.execute(REMOVE_CHANGES, &[&CHANGES_KEPT]).await;
+        }
+        if !is_whole {
+            return Ok(None);
+        }
+        let mark = Mark {
+            txid: first.now,
+            read: read.iter().filter_map(|change| change.at).collect(),
+        };
+        let (mut keys, mut tenants) = (Vec::new(), Vec::new());
+        for change in &read {
+            let is_new = change.at.is_some_and(|at| !self.mark().read.contains(&at));
+            match change.kind {
+                _ if !is_new => {}
+                "key" => keys.push(change.id),
+                "tenant" => tenants.push(change.id),
+                _ => return Ok(None),
+            }
+        }
+        let changes = self.changed_rows(keys, tenants).await?;
+        *self.mark() = mark;
+        Ok(changes)
+    }
+
+    /// Rows of these ids and names; `None`: one cannot be read.
+    async fn changed_rows(
+        &self,
+        keys: Vec<&str>,
+        tenants: Vec<&str>,
+    ) -> Result<Option<Changes>, StoreError> {
+        let mut changes = Changes::default();
+        let name = |name: &&str| (*name).to_owned();
+        let gone = keys.iter().map(name).map(|id| (id, None));
+        changes.keys.extend(gone);
+        let gone = tenants.iter().map(name).map(|name| (name, None));
+        changes.tenants.extend(gone);
+        if !keys.is_empty() {
+            for row in self.query(THESE_KEYS, &[&keys]).await? {
+                let Ok(row) = key_row(&row) else {
+                    return Ok(None);
+                };
+                changes.keys.insert(row.id.clone(), Some(Ok(row)));
+            }
+        }
+        if !tenants.is_empty() {
+            for row in self.query(THESE_TENANTS, &[&tenants]).await? {
+                let Ok(row) = tenant_row(&row, 0) else {
+                    return Ok(None);
+                };
+                changes.tenants.insert(row.name.clone(), Some(Ok(row)));
+            }
+        }
+        Ok(Some(changes))
+    }
+
+    fn mark(&self) -> std::sync::MutexGuard<'_, Mark> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first `count` rows of keys behind an id.
@@ -328,6 +423,34 @@ async fn process(client: &Client) -> Result<Option<String>, Error> {
     Ok(pids.next())
 }
 
+/// A row of [`CHANGES`].
+struct Change<'r> {
+    /// What is committed below it has been seen.
+    now: i64,
+    /// The last transaction whose changes were removed.
+    removed: i64,
+    /// How many changes are kept, about.
+    kept: i64,
+    /// Which change; `None`: there is none.
+    at: Option<i64>,
+    kind: &'r str,
+    id: &'r str,
+}
+
+impl<'r> Change<'r> {
+    fn of(row: &'r Row) -> Result<Self, String> {
+        let text = |at| column::<Option<&str>>(row, at);
+        Ok(Self {
+            now: column(row, 0)?,
+            removed: column(row, 1)?,
+            kept: column(row, 2)?,
+            at: column(row, 3)?,
+            kind: text(4)?.unwrap_or_default(),
+            id: text(5)?.unwrap_or_default(),
+        })
+    }
+}
+
 fn one_row(changed: u64, id: &str) -> Result<(), StoreError> {
     match changed {
         0 => Err(StoreError::absent(id)),
@@ -372,6 +495,30 @@ fn column<'r, T: FromSql<'r>>(row: &'r Row, at: usize) -> Result<T, String> {
     row.try_get(at).map_err(|error| error.to_string())
 }
 
+/// Below it no transaction is under way.
+const NOW: &str = "SELECT txid_snapshot_xmin(txid_current_snapshot())";
+/// Changes of transactions from one on, each behind what is known of all: in one statement, which sees one
+/// state. There is a row where there is no change, too.
+const CHANGES: &str = "SELECT known.now, known.removed, known.kept, change.at, change.kind, change.id \
+                       FROM (SELECT txid_snapshot_xmin(txid_current_snapshot()) AS now, \
+                       (SELECT max(txid) FROM changes_removed) AS removed, \
+                       (SELECT coalesce(max(at) - min(at), 0) FROM changes) AS kept) AS known \
+                       LEFT JOIN (SELECT at, kind, id FROM changes WHERE txid >= $1 ORDER BY at \
+                       LIMIT 10001) AS change ON true";
+const _: () = assert!(CHANGES_MAX == 10_000);
+/// Removes all changes but the last ones, and says up to which transaction.
+const REMOVE_CHANGES: &str = "WITH gone AS (DELETE FROM changes \
+                              WHERE at <= (SELECT max(at) FROM changes) - $1 RETURNING txid) \
+                              UPDATE changes_removed \
+                              SET txid = greatest(txid, (SELECT max(txid) FROM gone)) \
+                              WHERE EXISTS (SELECT 1 FROM gone)";
+/// So many changes are kept at least, and twice as many for long at most.
+const CHANGES_KEPT: i64 = 10_000;
+/// Keys of these ids.
+const THESE_KEYS: &str = "SELECT id, tenant, name, digest, former, former_until, rules, created, \
+                          expires, revoked FROM keys WHERE id = ANY($1)";
+/// Tenants of these names.
+const THESE_TENANTS: &str = "SELECT name, rules FROM tenants WHERE name = ANY($1)";
 /// Between two heartbeats of the connection for keys.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Longest wait for the answer to one: a key that was revoked on the far side of a line that is dead

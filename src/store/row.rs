@@ -4,7 +4,7 @@
 //! goes on. A key of a tenant whose row makes no sense, or is gone, is left out too: what restricts it is
 //! unknown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::govern::document::{DocumentFault, fault};
 use crate::govern::key::{
@@ -14,12 +14,32 @@ use crate::govern::key::{
 /// Everything that data threads are told of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// Keys, by id.
+    /// Keys, in the order of their ids.
     pub keys: Vec<Key>,
-    /// Tenants, by name.
+    /// Tenants, in the order of their names.
     pub tenants: Vec<Tenant>,
     /// Rows that were left out, and why.
-    pub skipped: Vec<String>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// A row that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skipped {
+    /// Which one.
+    pub which: Which,
+    /// The same in words, and why.
+    pub text: String,
+}
+
+/// Which row was left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Which {
+    /// That of the key with this id.
+    Key(Box<str>),
+    /// A tenant's.
+    Tenant,
+    /// One that could not be read.
+    Unread,
 }
 
 /// A row of `keys`. Columns stand as [`crate::store::sql::ALL_KEYS`] has them.
@@ -84,6 +104,16 @@ impl KeyRow {
             expires: key.expires_ms.map(time),
             revoked: key.revoked_ms.map(time),
         }
+    }
+
+    /// The same, where an `Err` says which key it is too.
+    ///
+    /// # Errors
+    /// It makes no sense.
+    pub fn meant(self) -> Result<Key, String> {
+        let id = self.id.clone();
+        self.key()
+            .map_err(|fault| format!("key {}: {fault}", shown(&id)))
     }
 
     /// The key that the row means.
@@ -153,6 +183,7 @@ impl State {
         let mut known: HashSet<String> = HashSet::new();
         let mut broken: HashSet<String> = HashSet::new();
         for row in tenants {
+            let which = row.as_ref().map_or(Which::Unread, |_| Which::Tenant);
             let read = row.and_then(|row| {
                 let read = row.tenant();
                 let text = |fault| format!("tenant {}: {fault}", shown(&row.name));
@@ -167,10 +198,14 @@ impl State {
             });
             match read {
                 Ok(tenant) => state.tenants.push(tenant),
-                Err(text) => state.skip(text),
+                Err(text) => state.skipped.push(Skipped { which, text }),
             }
         }
         for row in keys {
+            let which = match &row {
+                Ok(row) => Which::Key(row.id.as_str().into()),
+                Err(_) => Which::Unread,
+            };
             let read = row.and_then(|row| {
                 let name = shown(&row.id);
                 if broken.contains(&row.tenant) {
@@ -181,35 +216,37 @@ impl State {
                     let tenant = shown(&row.tenant);
                     return Err(format!("key {name}: its tenant {tenant} has no row"));
                 }
-                row.key().map_err(|fault| format!("key {name}: {fault}"))
+                row.meant()
             });
             match read {
                 Ok(key) => state.keys.push(key),
-                Err(text) => state.skip(text),
+                Err(text) => state.skipped.push(Skipped { which, text }),
             }
         }
+        state.keys.sort_by(|left, right| left.id.cmp(&right.id));
+        let tenants = &mut state.tenants;
+        tenants.sort_by(|left, right| left.name.cmp(&right.name));
         state
     }
 
-    /// Says which keys have an id of the configuration's, which outranks them. The same key in both
-    /// places is nothing to be said.
-    pub fn note_outranked(&mut self, said: &[Key]) {
-        let said: HashMap<&str, &Key> = said.iter().map(|key| (&*key.id, key)).collect();
-        let live = self.keys.iter().filter(|key| key.revoked_ms.is_none());
-        for key in live {
-            let id = said.get(&*key.id);
-            if id.is_some_and(|said| said.digest != key.digest) {
+    /// Says which keys have the id of one of the configuration, `said`, which outranks them. The same key in
+    /// both places is nothing to be said.
+    pub fn note_outranked<'k>(&mut self, said: impl IntoIterator<Item = &'k Key>) {
+        for said in said {
+            let found = self.keys.binary_search_by(|key| key.id.cmp(&said.id));
+            let key = found.ok().and_then(|at| self.keys.get(at));
+            let is_other = |key: &&Key| key.revoked_ms.is_none() && key.digest != said.digest;
+            if let Some(key) = key.filter(is_other) {
                 let name = shown(&key.id);
-                let text = format!("key {name}: a key of the configuration has this id");
-                if !self.skipped.contains(&text) {
-                    self.skipped.push(text);
+                let outranked = Skipped {
+                    which: Which::Key(key.id.clone()),
+                    text: format!("key {name}: a key of the configuration has this id"),
+                };
+                if !self.skipped.contains(&outranked) {
+                    self.skipped.push(outranked);
                 }
             }
         }
-    }
-
-    fn skip(&mut self, text: String) {
-        self.skipped.push(text);
     }
 }
 
@@ -313,7 +350,7 @@ mod tests {
         assert_eq!(state.keys, [key()]);
         assert_eq!(state.skipped.len(), wrong.len() + 1, "{:?}", state.skipped);
         for (at, (_, text)) in wrong.iter().enumerate() {
-            let said = &state.skipped[at];
+            let said = &state.skipped[at].text;
             assert!(said.starts_with(text), "{text}: {said}");
         }
     }
@@ -334,6 +371,7 @@ mod tests {
             "key \"key_1\": its tenant's row makes no sense",
             "key \"key_1\": its tenant \"gone\" has no row",
         ];
-        assert_eq!(state.skipped, expected);
+        let told: Vec<&str> = state.skipped.iter().map(|one| &*one.text).collect();
+        assert_eq!(told, expected);
     }
 }

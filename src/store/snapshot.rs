@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::govern::document::{DocumentFault, Object, fault, object};
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
-use crate::store::row::{KeyRow, State, TenantRow};
+use crate::store::row::{KeyRow, Skipped, State, TenantRow, Which};
 
 /// Writes a state over the one before. Of rows that were left out it has what was said of the first ones.
 ///
@@ -64,7 +64,10 @@ pub fn read(path: &Path) -> io::Result<State> {
         match row(line).map_err(|fault| broken(&fault.to_string()))? {
             Line::Key(row) => keys.push(Ok(*row)),
             Line::Tenant(row) => tenants.push(Ok(row)),
-            Line::Skipped(text) => skipped.push(text),
+            Line::Skipped(text) => skipped.push(Skipped {
+                which: Which::Unread,
+                text,
+            }),
         }
     }
     let mut state = State::of(keys, tenants);
@@ -90,8 +93,8 @@ fn text_of(state: &State) -> Vec<u8> {
         write_key(&KeyRow::of(key), &mut rest);
         rest.push(b'\n');
     }
-    for text in state.skipped.iter().take(SKIPPED_MAX) {
-        let text: String = text.chars().take(SKIPPED_CHARS_MAX).collect();
+    for skipped in state.skipped.iter().take(SKIPPED_MAX) {
+        let text: String = skipped.text.chars().take(SKIPPED_CHARS_MAX).collect();
         let mut w = Writer::new(&mut rest);
         w.open_object().name("skipped").string(&text).close_object();
         rest.push(b'\n');
@@ -201,7 +204,7 @@ mod tests {
     use crate::govern::allowance::Allowance;
     use crate::govern::key::{Former, Key, Rules, Tenant};
     use crate::govern::residency::Residency;
-    use crate::store::row::{KeyRow, State, TenantRow};
+    use crate::store::row::{KeyRow, Skipped, State, TenantRow, Which};
 
     fn state() -> State {
         let key = Key {
@@ -260,12 +263,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         let mut torn = state();
-        torn.skipped = vec!["\u{1f600}\"".repeat(64); 16];
+        let skipped = |text: String| Skipped {
+            which: Which::Unread,
+            text,
+        };
+        torn.skipped = vec![skipped("\u{1f600}\"".repeat(64)); 16];
         write(&path, &torn).unwrap();
         assert_eq!(read(&path).unwrap(), torn);
-        torn.skipped = vec!["x".repeat(129); 17];
+        torn.skipped = vec![skipped("x".repeat(129)); 17];
         write(&path, &torn).unwrap();
-        assert_eq!(read(&path).unwrap().skipped, vec!["x".repeat(128); 16]);
+        let kept = read(&path).unwrap().skipped;
+        assert_eq!(kept, vec![skipped("x".repeat(128)); 16]);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub const KEYS_PAGE_OF_TENANT: &str = "SELECT keys.id, keys.tenant, keys.name, d
 /// Tenants behind a name, in the order of `TenantRow`.
 pub const TENANTS_PAGE: &str =
     "SELECT name, rules FROM tenants WHERE name > $1 ORDER BY name LIMIT $2";
+/// Changes that are taken over one by one; where there are more all rows are read.
+pub const CHANGES_MAX: usize = 10_000;
 /// Longest wait for a database to answer.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 

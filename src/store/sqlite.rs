@@ -20,12 +20,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params}
 use tokio::sync::oneshot;
 
 use crate::govern::key::{Key, KeyDigest};
+use crate::store::changes::Changes;
 use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::row::{KeyRow, PageRow, State, TENANT_AT, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, KEYS_PAGE, KEYS_PAGE_OF_TENANT, ONE_KEY,
-    ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT, TENANTS_PAGE,
+    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE, KEYS_PAGE_OF_TENANT,
+    ONE_KEY, ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT, TENANTS_PAGE,
 };
 
 /// What is done on the thread.
@@ -40,8 +41,10 @@ pub struct Sqlite {
     path: Arc<Path>,
     /// The file as it was opened: device and number.
     identity: (u64, u64),
-    /// `data_version` at the last load.
+    /// `data_version` at the last load, or when changes were read last.
     seen: Arc<AtomicI64>,
+    /// The last change that was read, or is in what was loaded.
+    applied: Arc<AtomicI64>,
 }
 
 impl Sqlite {
@@ -62,6 +65,7 @@ impl Sqlite {
             path: path.into(),
             identity,
             seen: Arc::new(AtomicI64::new(-1)),
+            applied: Arc::default(),
         })
     }
 
@@ -93,18 +97,42 @@ impl Sqlite {
     /// # Errors
     /// What SQLite says.
     pub async fn load(&self) -> Result<State, StoreError> {
-        let seen = Arc::clone(&self.seen);
+        let (seen, applied) = (Arc::clone(&self.seen), Arc::clone(&self.applied));
         self.call(move |connection| {
             // Before the rows: what is written in between is seen as a change.
             seen.store(data_version(connection)?, Ordering::Relaxed);
             let snapshot = connection.transaction()?;
+            let (_, last) = changes_kept(&snapshot)?;
             let mut keys = snapshot.prepare(ALL_KEYS)?;
             let keys = keys.query_map([], |row| Ok(key_row(row)))?;
             let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
             let mut tenants = snapshot.prepare(ALL_TENANTS)?;
             let tenants = tenants.query_map([], |row| Ok(tenant_row(row, 0)))?;
             let tenants: Vec<_> = tenants.collect::<Result<_, _>>()?;
+            applied.store(last, Ordering::Relaxed);
             Ok(State::of(keys, tenants))
+        })
+        .await
+    }
+
+    /// What has changed since; `None`: too much.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn changes(&self) -> Result<Option<Changes>, StoreError> {
+        let (seen, applied) = (Arc::clone(&self.seen), Arc::clone(&self.applied));
+        self.call(move |connection| {
+            seen.store(data_version(connection)?, Ordering::Relaxed);
+            let snapshot = connection.transaction()?;
+            let before = applied.load(Ordering::Relaxed);
+            let (first, last) = changes_kept(&snapshot)?;
+            // Numbers follow each other: fewer than before are those of another file.
+            if last < before || (last > before && first > before + 1) {
+                return Ok(None);
+            }
+            let changes = changes_behind(&snapshot, before)?;
+            applied.store(last, Ordering::Relaxed);
+            Ok(changes)
         })
         .await
     }
@@ -424,6 +452,39 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), StoreErro
     change.pragma_update(None, "user_version", count)?;
     change.commit()?;
     Ok(Ok(()))
+}
+
+/// The first change that is kept and the last one; nought where there is none.
+fn changes_kept(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let kept = "SELECT ifnull(min(at), 0), ifnull(max(at), 0) FROM changes";
+    connection.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// What has changed behind this change; `None`: too much.
+fn changes_behind(connection: &Connection, at: i64) -> rusqlite::Result<Option<Changes>> {
+    let mut changes = Changes::default();
+    let mut named = connection.prepare("SELECT DISTINCT kind, id FROM changes WHERE at > $1")?;
+    let mut key = connection.prepare(ONE_KEY)?;
+    let mut tenant = connection.prepare(ONE_TENANT)?;
+    let mut named = named.query([at])?;
+    while let Some(row) = named.next()? {
+        if changes.count() == CHANGES_MAX {
+            return Ok(None);
+        }
+        let (kind, id): (String, String) = (row.get(0)?, row.get(1)?);
+        match kind.as_str() {
+            "key" => {
+                let row = key.query_row([&id], |row| Ok(key_row(row))).optional()?;
+                changes.keys.insert(id, row);
+            }
+            "tenant" => {
+                let row = tenant.query_row([&id], |row| Ok(tenant_row(row, 0)));
+                changes.tenants.insert(id, row.optional()?);
+            }
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(changes))
 }
 
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {

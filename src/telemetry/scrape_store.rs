@@ -15,6 +15,8 @@ pub struct StoreFacts {
     pub skipped: u64,
     /// How often it went away.
     pub failures: u64,
+    /// Rows of keys and tenants that were read.
+    pub rows_read: u64,
 }
 
 /// How the counters do that several replicas share.
@@ -57,6 +59,12 @@ pub fn store(out: &mut String, store: &StoreFacts) {
             "counter",
             "Times that the store went away.",
             store.failures,
+        ),
+        (
+            "ringway_store_rows_read_total",
+            "counter",
+            "Rows of keys and tenants that were read from the store.",
+            store.rows_read,
         ),
     ];
     for (name, kind, help, value) in lines {

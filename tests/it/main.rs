@@ -65,6 +65,8 @@ mod keys;
 mod limits;
 #[cfg(test)]
 mod manage;
+#[cfg(test)]
+mod many_keys;
 mod metered;
 #[cfg(test)]
 mod patience;

@@ -168,6 +168,23 @@ impl Database {
         charges.iter().map(|charge| charge.nanos).sum()
     }
 
+    /// How many changes of keys and tenants are kept.
+    pub(crate) fn changes(&self) -> i64 {
+        let count = "SELECT count(*) FROM changes";
+        if self.services.is_none() {
+            let file = rusqlite::Connection::open(self.file()).unwrap();
+            return file.query_row(count, [], |row| row.get(0)).unwrap();
+        }
+        let counted = block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls)
+                .await
+                .unwrap();
+            tokio::spawn(connection);
+            client.query_one(count, &[]).await.map(|row| row.get(0))
+        });
+        counted.unwrap().unwrap()
+    }
+
     /// `ringway keys` on this store.
     pub(crate) fn keys(&self, arguments: &[&str]) -> Output {
         self.command("keys", arguments)
