@@ -7,11 +7,22 @@ use std::collections::HashMap;
 use crate::govern::account::{Spent, day_of, month_of};
 use crate::http1::date::{civil, days};
 
-/// A charge, or the sum of some.
+/// A charge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
     /// The day, since 1970.
     pub day: u64,
+    /// The tenant; empty where it has none.
+    pub tenant: String,
+    /// The key's id, likewise.
+    pub key_id: String,
+    /// Nano-dollars.
+    pub nanos: u64,
+}
+
+/// What a tenant's key has spent in a period.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spending {
     /// The tenant; empty where it has none.
     pub tenant: String,
     /// The key's id, likewise.
@@ -53,32 +64,61 @@ impl Past {
 
     /// Adds a charge.
     pub fn add(&mut self, charge: &Charge) {
-        self.each(charge, u64::saturating_add);
-    }
-
-    /// Takes a charge back that was counted elsewhere too.
-    pub fn take_back(&mut self, charge: &Charge) {
-        self.each(charge, u64::saturating_sub);
-    }
-
-    fn each(&mut self, charge: &Charge, change: impl Fn(u64, u64) -> u64) {
-        let (day, month) = (day_of(self.unix_ms), month_of(self.unix_ms));
+        let day = day_of(self.unix_ms);
         if charge.day < self.first_day() || charge.day > day {
             return;
         }
-        for (sums, name) in [
-            (&mut self.keys, &charge.key_id),
-            (&mut self.tenants, &charge.tenant),
+        self.each_of(&charge.tenant, &charge.key_id, |spent| {
+            spent.in_month = spent.in_month.saturating_add(charge.nanos);
+            if charge.day == day {
+                spent.on_day = spent.on_day.saturating_add(charge.nanos);
+            }
+        });
+    }
+
+    /// Adds a sum of the day.
+    pub fn add_day(&mut self, sum: &Spending) {
+        self.each_of(&sum.tenant, &sum.key_id, |spent| {
+            spent.on_day = spent.on_day.saturating_add(sum.nanos);
+        });
+    }
+
+    /// Adds a sum of the month, which that of the day is a part of.
+    pub fn add_month(&mut self, sum: &Spending) {
+        self.each_of(&sum.tenant, &sum.key_id, |spent| {
+            spent.in_month = spent.in_month.saturating_add(sum.nanos);
+        });
+    }
+
+    /// Takes back what was counted elsewhere too, at the same moment.
+    pub fn take_all_back(&mut self, other: &Self) {
+        for (sums, others) in [
+            (&mut self.keys, &other.keys),
+            (&mut self.tenants, &other.tenants),
         ] {
+            for (name, other) in others {
+                if let Some(spent) = sums.get_mut(name) {
+                    spent.on_day = spent.on_day.saturating_sub(other.on_day);
+                    spent.in_month = spent.in_month.saturating_sub(other.in_month);
+                }
+            }
+        }
+    }
+
+    fn each_of(&mut self, tenant: &str, key_id: &str, change: impl Fn(&mut Spent)) {
+        let (day, month) = (day_of(self.unix_ms), month_of(self.unix_ms));
+        for (sums, name) in [(&mut self.keys, key_id), (&mut self.tenants, tenant)] {
             if name.is_empty() {
                 continue;
             }
-            let spent = sums.entry(name.as_str().into()).or_default();
-            (spent.day, spent.month) = (day, month);
-            spent.in_month = change(spent.in_month, charge.nanos);
-            if charge.day == day {
-                spent.on_day = change(spent.on_day, charge.nanos);
+            // Nearly all of a tenant's are there, and need no name of their own.
+            if let Some(spent) = sums.get_mut(name) {
+                change(spent);
+                continue;
             }
+            let spent = sums.entry(name.into()).or_default();
+            (spent.day, spent.month) = (day, month);
+            change(spent);
         }
     }
 
@@ -97,7 +137,7 @@ impl Past {
 
 #[cfg(test)]
 mod tests {
-    use super::{Charge, Past};
+    use super::{Charge, Past, Spending};
     use crate::govern::date;
 
     #[test]
@@ -120,12 +160,26 @@ mod tests {
         ] {
             past.add(&charge);
         }
-        past.take_back(&charge("2027-03-31", "b", 400));
+        let mut other = Past::new(past.unix_ms());
+        other.add(&charge("2027-03-31", "b", 400));
+        past.take_all_back(&other);
         let sums = |spent: Option<&super::Spent>| spent.map(|it| (it.on_day, it.in_month));
         assert_eq!(sums(past.of_key("a")), Some((100, 110)));
         assert_eq!(sums(past.of_key("b")), Some((600, 600)));
         assert_eq!(sums(past.of_key("")), None);
         assert_eq!(sums(past.of_tenant("blue")), Some((10_700, 10_710)));
         assert_eq!(past.first_day(), at("2027-03-01") / 86_400_000);
+        let mut read = Past::new(past.unix_ms());
+        let sum = |tenant: &str, key_id: &str, nanos| Spending {
+            tenant: tenant.to_owned(),
+            key_id: key_id.to_owned(),
+            nanos,
+        };
+        for (key_id, month, day) in [("a", 110, 100), ("b", 600, 600), ("", 10_000, 10_000)] {
+            read.add_month(&sum("blue", key_id, month));
+            read.add_day(&sum("blue", key_id, day));
+        }
+        assert_eq!(sums(read.of_key("a")), sums(past.of_key("a")));
+        assert_eq!(sums(read.of_tenant("blue")), Some((10_700, 10_710)));
     }
 }

@@ -78,8 +78,7 @@ impl Books {
     }
 
     /// Up to where the store has the journal's records.
-    #[must_use]
-    pub fn drained(&self) -> Place {
+    fn drained(&self) -> Place {
         let segments: Vec<Segment> = self.journal.segments().collect();
         Place::load(self.journal.folder(), &segments)
     }
@@ -90,7 +89,10 @@ impl Books {
         self.figures.moved(place);
         Drainer {
             folder: self.journal.folder().to_owned(),
+            journal: self.journal.identity(),
             place,
+            end: self.journal.end(),
+            is_settled: false,
             governed: governed.clone(),
             figures: Arc::clone(&self.figures),
             notices: notices.clone(),
@@ -153,8 +155,7 @@ pub fn keep(
     let calls = Arc::<Calls>::default();
     let drainer = governed.map(|governed| books.drainer(governed, &calls, notices));
     let (behind, clerk) = governed.map(|governed| clerk(governed, calls)).unzip();
-    let kept = governed.zip(books.keep_days);
-    let retention = kept.map(|(governed, days)| Retention::new(days, governed.clone()));
+    let retention = governed.map(|governed| Retention::new(books.keep_days, governed.clone()));
     Ok(Kept {
         ledger: Some(books.start(behind, notices.clone())?),
         drainer,

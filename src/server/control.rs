@@ -24,6 +24,7 @@ use crate::server::governor::Governor;
 use crate::server::lender::Lender;
 use crate::server::output::Notices;
 use crate::server::progress::Progress;
+use crate::server::recollection::Recollection;
 use crate::server::retention::Retention;
 use crate::server::supervise::{Task, supervise};
 use crate::server::worker::{self, Ask};
@@ -75,6 +76,8 @@ impl Control {
     ) -> io::Result<Ended> {
         let signals = Signals::take(self.signals)?;
         self.begin(Some(resolver));
+        let recollection = self.governor.as_mut().and_then(Governor::recollection);
+        self.begin(recollection);
         let (governor, clerk) = (self.governor.take(), self.clerk.take());
         self.begin(governor);
         self.begin(clerk);
@@ -185,6 +188,14 @@ impl Task for Clerk {
 
 impl Task for Retention {
     const NAME: &'static str = "removing old usage records";
+
+    async fn run(&mut self) {
+        Self::run(self).await;
+    }
+}
+
+impl Task for Recollection {
+    const NAME: &'static str = "asking the store what was spent before";
 
     async fn run(&mut self) {
         Self::run(self).await;

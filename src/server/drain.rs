@@ -1,7 +1,9 @@
 //! Usage records on their way from the journal to the store, on the control thread.
 //!
-//! Batches of whole records are added to the store, each once by its id; then the place moves on and
-//! the ledger lets segments go that lie before it. What comes between the two by a crash is repeated.
+//! Batches of whole records are added to the store, and with each the place up to which the store has the
+//! journal; then the same place is kept in the journal's folder, and the ledger lets segments go that lie
+//! before it. What comes between the two by a crash, or by an answer that is lost, is settled by the
+//! store's place: a record is added once, also where it was removed since because of its age.
 //! While the store is away the journal keeps what comes, up to its bound.
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -15,19 +17,27 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use crate::limits::MIB;
+use crate::net::clock::unix_millis;
 use crate::server::governor::Governed;
 use crate::server::ledger::Figures;
 use crate::server::output::Notices;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
+use crate::store::identity::JournalId;
 use crate::store::tail::{Batch, Place, read_on};
 
 /// What the task works with.
 pub struct Drainer {
     /// The journal's folder.
     pub folder: PathBuf,
+    /// What the store knows the journal by.
+    pub journal: JournalId,
     /// What lies before it is in the store.
     pub place: Place,
+    /// The furthest place that the store can have come to.
+    pub end: Place,
+    /// The store was asked for its place, and nothing has gone wrong since.
+    pub is_settled: bool,
     /// The store, while there is one.
     pub governed: Governed,
     /// What others may read.
@@ -76,7 +86,7 @@ impl Drainer {
         let mut is_failing = false;
         loop {
             // The governor says when it is away.
-            let Ok(store) = self.governed.store() else {
+            let Ok(store) = self.governed.store_of_records() else {
                 sleep(RETRY).await;
                 continue;
             };
@@ -109,6 +119,9 @@ impl Drainer {
 
     /// Adds one batch to the store; whether there is more.
     async fn drain(&mut self, store: &Store) -> Result<bool, StoreError> {
+        if !self.is_settled {
+            self.settle(store).await?;
+        }
         let (folder, place) = (self.folder.clone(), self.place);
         let mut batch = core::mem::take(&mut self.batch);
         let read = spawn_blocking(move || {
@@ -121,7 +134,14 @@ impl Drainer {
         let (count, next, has_more) = (batch.records().len(), batch.next, batch.has_more);
         let mut added = 0;
         if count > 0 {
-            (self.batch, added) = store.add_usage(batch).await?;
+            // Until its answer is here nobody knows whether the store has them.
+            (self.is_settled, self.end) = (false, self.end.max(next));
+            let said;
+            (self.batch, said) = store.add_usage(batch, self.journal).await?;
+            let Some(said) = said else {
+                return Ok(true);
+            };
+            (self.is_settled, added) = (true, said);
         }
         if !has_more {
             self.batch = Batch::default();
@@ -141,16 +161,34 @@ impl Drainer {
         Ok(has_more)
     }
 
+    /// Takes over the store's place where that lies further on. Whether it does is asked at the start, and
+    /// after a batch of which it is not known what became.
+    async fn settle(&mut self, store: &Store) -> Result<(), StoreError> {
+        let stored = store.drained(self.journal).await?;
+        let place = Place::drained(self.place, stored, self.end);
+        if stored.is_some_and(|stored| stored > place) {
+            // It has what was lost here with the host's power; what comes now lies before that.
+            store
+                .set_drained(self.journal, place, unix_millis())
+                .await?;
+        }
+        if place != self.place {
+            self.moved(place).await;
+        }
+        self.is_settled = true;
+        Ok(())
+    }
+
     /// The journal may let go of what the store has. It may be what fills the disk, so that a place that
-    /// cannot be kept is no reason to stay: a restart brings again what the store has by then.
+    /// cannot be kept is no reason to stay: the store has it too.
     async fn moved(&mut self, next: Place) {
         let folder = self.folder.clone();
         let kept = spawn_blocking(move || next.keep(&folder)).await;
         let kept = kept.unwrap_or_else(|_| Err(io::Error::other("was given up")));
         if let (Err(error), false) = (&kept, self.is_unkept) {
             self.notices.say(format!(
-                "usage records: their place in the journal cannot be kept: {error}; a restart brings \
-                 some of them to the store again, which has each once"
+                "usage records: their place in the journal cannot be kept: {error}; a restart asks the \
+                 store for it"
             ));
         }
         self.is_unkept = kept.is_err();

@@ -2,8 +2,12 @@
 //!
 //! What the store says is compiled together with the configuration's keys and sent to every worker;
 //! the same state goes into the snapshot. While the store is away the last state stays in force, at
-//! start the one of the snapshot, and the store is tried again twice a second.
+//! start the one of the snapshot, and the store is tried again twice a second. An opening that takes long,
+//! such as one that brings the database up to date, goes on while the gateway serves.
+//!
+//! What the store knows of money that was spent comes behind the keys: keys never wait for it.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io;
 use std::path::PathBuf;
@@ -11,14 +15,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_channel::{mpsc as worker_queue, oneshot as worker_answer};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::config::material::StoreMaterial;
 use crate::govern::key::{Key, Tenant};
+use crate::govern::past::Past;
 use crate::route::client_key::{ClientKeys, Door};
 use crate::route::plan::Plan;
 use crate::route::tenant::Numbers;
 use crate::server::output::Notices;
+use crate::server::recollection::Recollection;
 use crate::server::worker::Ask;
 use crate::store::changes::Changes;
 use crate::store::error::{StoreError, StoreFault};
@@ -83,18 +90,26 @@ struct Shared {
     standing: Mutex<Standing>,
     /// The open store, while there is one.
     store: Mutex<Option<Arc<Store>>>,
+    /// What was spent before the start is known.
+    is_recalled: AtomicBool,
 }
 
 /// Keeps the workers' keys as the store has them.
 pub struct Governor {
-    material: StoreMaterial,
+    material: Arc<StoreMaterial>,
+    /// A store that is being opened.
+    opening: Option<JoinHandle<Result<(Store, State), StoreError>>>,
     numbers: Numbers,
     workers: Vec<worker_queue::UnboundedSender<Ask>>,
     notices: Option<Notices>,
     shared: Arc<Shared>,
     reloads: mpsc::Receiver<oneshot::Sender<()>>,
+    /// Where they come in.
+    reloads_asked: mpsc::Sender<oneshot::Sender<()>>,
     /// What the store is yet to be asked of money that was spent.
     memory: Option<Memory>,
+    /// The same once it was asked.
+    pasts: (mpsc::Sender<Past>, mpsc::Receiver<Past>),
     /// What is in force.
     state: State,
     /// The last failure that was said.
@@ -131,6 +146,18 @@ impl Governed {
         store.ok_or_else(|| StoreError::down("the store is away"))
     }
 
+    /// The same for whoever delivers or removes usage records: not before it is known what was spent
+    /// before the start.
+    ///
+    /// # Errors
+    /// There is none now.
+    pub fn store_of_records(&self) -> Result<Arc<Store>, StoreError> {
+        match self.shared.is_recalled.load(Ordering::Acquire) {
+            true => self.store(),
+            false => Err(StoreError::down("the store was not asked for sums yet")),
+        }
+    }
+
     /// Returns once every worker has what the store says now, or after a while.
     pub async fn applied(&self) {
         let (done, is_done) = oneshot::channel();
@@ -151,19 +178,23 @@ impl Governor {
             said_tenants: plan.said_tenants.clone(),
             standing: Mutex::default(),
             store: Mutex::default(),
+            is_recalled: AtomicBool::new(memory.is_none()),
         });
         let governed = Governed {
             shared: Arc::clone(&shared),
-            reloads: asks,
+            reloads: asks.clone(),
         };
         let governor = Self {
-            material,
+            material: Arc::new(material),
+            opening: None,
             numbers: plan.numbers.clone(),
             workers: Vec::new(),
             notices: None,
             shared,
             reloads,
+            reloads_asked: asks,
             memory,
+            pasts: mpsc::channel(1),
             state: State::default(),
             said: None,
             lines: Vec::new(),
@@ -177,25 +208,21 @@ impl Governor {
     /// The store that is configured can never be used as it stands.
     pub async fn first(&mut self) -> io::Result<ClientKeys> {
         let mut lines = Vec::new();
-        // An empty file must not take the place of one that is gone for a moment.
-        let creates = !self.material.snapshot.exists();
-        let source = match timeout(FIRST_TIMEOUT, self.open(creates)).await {
-            Ok(Ok(mut state)) => {
+        let source = match self.open(FIRST_TIMEOUT).await {
+            Ok(mut state) => {
                 state.note_outranked(&self.shared.said_keys);
                 lines.extend(self.skipped_lines(&state));
                 self.state = state;
                 lines.extend(self.keep().await);
+                lines.extend(self.ask_first().await);
                 Source::Store
             }
-            Ok(Err(error)) if error.fault == StoreFault::Unfit => {
+            Err(error) if error.fault == StoreFault::Unfit => {
                 let place = &self.material.place;
                 return Err(io::Error::other(format!("store {place}: {error}")));
             }
-            failed => {
-                let error = match failed {
-                    Ok(Err(error)) => error.to_string(),
-                    _ => "no answer in time".to_owned(),
-                };
+            Err(error) => {
+                let error = error.to_string();
                 self.count_failure();
                 let (source, line) = self.take_snapshot(&error);
                 self.said = Some(error);
@@ -205,6 +232,46 @@ impl Governor {
         };
         self.lines = lines;
         Ok(self.compiled(source))
+    }
+
+    /// Asks the store what was spent before the start; a line where it does not say so in time. It is
+    /// asked further then while the gateway serves.
+    async fn ask_first(&mut self) -> Option<String> {
+        let store = lock(&self.shared.store).clone();
+        let (store, memory) = store.zip(self.memory.as_mut())?;
+        let asked = timeout(SUMS_TIMEOUT, memory.ask(&store)).await;
+        let slow = |_| StoreError::down("no answer in time");
+        match asked.map_err(slow).flatten() {
+            Ok(past) => {
+                self.memory = None;
+                self.recall(past);
+                None
+            }
+            Err(error) => {
+                let place = &self.material.place;
+                Some(format!(
+                    "store {place}: {error}; budgets know what was spent before once it says so"
+                ))
+            }
+        }
+    }
+
+    /// Takes over what was spent before the start.
+    fn recall(&mut self, past: Past) {
+        self.numbers.recall(past);
+        self.shared.is_recalled.store(true, Ordering::Release);
+    }
+
+    /// What is yet to ask the store for money that was spent before.
+    pub fn recollection(&mut self) -> Option<Recollection> {
+        Some(Recollection {
+            memory: self.memory.take()?,
+            governed: Governed {
+                shared: Arc::clone(&self.shared),
+                reloads: self.reloads_asked.clone(),
+            },
+            pasts: self.pasts.0.clone(),
+        })
     }
 
     fn take_snapshot(&mut self, error: &str) -> (Source, String) {
@@ -261,6 +328,10 @@ impl Governor {
             let mut asked = Vec::new();
             tokio::select! {
                 changed = store.changed() => changed?,
+                Some(past) = self.pasts.1.recv() => {
+                    self.recall(past);
+                    continue;
+                }
                 Some(done) = self.reloads.recv() => asked.push(done),
             }
             // Whoever has asked by now is served by the same load.
@@ -281,10 +352,7 @@ impl Governor {
     }
 
     async fn reopen(&mut self) -> Result<(), StoreError> {
-        let creates = !self.material.snapshot.exists();
-        let opened = timeout(FIRST_TIMEOUT, self.open(creates)).await;
-        let slow = |_| StoreError::down("no answer in time");
-        let state = opened.map_err(slow)??;
+        let state = self.open(FIRST_TIMEOUT).await?;
         let is_first = lock(&self.shared.standing).source != Source::Store;
         if is_first || self.said.is_some() {
             let place = self.material.place.to_string();
@@ -295,15 +363,25 @@ impl Governor {
         Ok(())
     }
 
-    async fn open(&mut self, creates: bool) -> Result<State, StoreError> {
-        let store = Store::open(&self.material, creates).await?;
-        let state = self.load(&store).await?;
-        // Before any record of this process goes there.
-        if let Some(memory) = &mut self.memory {
-            let past = memory.ask(&store).await?;
-            self.numbers.recall(past);
-            self.memory = None;
-        }
+    /// Opens the store and reads its keys. What is not done in time goes on, and is taken up by the next
+    /// call.
+    async fn open(&mut self, within: Duration) -> Result<State, StoreError> {
+        let opening = self.opening.get_or_insert_with(|| {
+            // An empty file must not take the place of one that is gone for a moment.
+            let creates = !self.material.snapshot.exists();
+            let material = Arc::clone(&self.material);
+            tokio::spawn(async move {
+                let store = Store::open(&material, creates).await?;
+                let state = store.load().await?;
+                Ok((store, state))
+            })
+        });
+        let slow = |_| StoreError::down("no answer in time");
+        let opened = timeout(within, opening).await.map_err(slow)?;
+        self.opening = None;
+        let panicked = |_| StoreError::down("opening it ended by a panic");
+        let (store, state) = opened.map_err(panicked)??;
+        self.count_all(&state);
         *lock(&self.shared.store) = Some(Arc::new(store));
         Ok(state)
     }
@@ -311,9 +389,12 @@ impl Governor {
     /// Reads all rows.
     async fn load(&self, store: &Store) -> Result<State, StoreError> {
         let state = store.load().await?;
-        let rows = state.keys.len() + state.tenants.len() + state.skipped.len();
-        self.count_rows(rows);
+        self.count_all(&state);
         Ok(state)
+    }
+
+    fn count_all(&self, state: &State) {
+        self.count_rows(state.keys.len() + state.tenants.len() + state.skipped.len());
     }
 
     /// Puts changes into force, and into the snapshot; whether that could be done.
@@ -454,6 +535,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Longest wait for the store before a snapshot is looked for.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait at the start for what the store knows of money that was spent, once it has given its keys.
+const SUMS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries to reach a store that is away.
 const RETRY: Duration = Duration::from_millis(500);
 /// Longest wait for workers to take their keys.

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod lender;
 pub mod output;
 pub mod progress;
+pub mod recollection;
 pub mod retention;
 pub mod run;
 pub mod supervise;

@@ -194,11 +194,7 @@ fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory
     let Some(books) = books.filter(|_| has_budgets && is_own) else {
         return Ok(None);
     };
-    let (past, memory) = Memory::read(
-        books.journal.folder(),
-        clock::unix_millis(),
-        books.drained(),
-    )?;
+    let (past, memory) = Memory::read(&books.journal, clock::unix_millis())?;
     plan.numbers.recall(past);
     Ok(Some(memory))
 }

@@ -13,6 +13,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("migrations/sqlite/0004_requests.sql"),
     include_str!("migrations/sqlite/0005_key_order.sql"),
     include_str!("migrations/sqlite/0006_changes.sql"),
+    include_str!("migrations/sqlite/0007_sums.sql"),
 ];
 /// The same of a PostgreSQL database.
 pub const POSTGRES: &[&str] = &[
@@ -22,6 +23,7 @@ pub const POSTGRES: &[&str] = &[
     include_str!("migrations/postgres/0004_requests.sql"),
     include_str!("migrations/postgres/0005_key_order.sql"),
     include_str!("migrations/postgres/0006_changes.sql"),
+    include_str!("migrations/postgres/0007_sums.sql"),
 ];
 
 const _: () = assert!(SQLITE.len() == POSTGRES.len());

@@ -5,6 +5,7 @@
 pub mod changes;
 pub mod error;
 pub mod handle;
+pub mod identity;
 pub mod memory;
 pub mod migrations;
 pub mod postgres;

@@ -6,15 +6,23 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::json::tape::Tape;
+use crate::net::clock::unix_millis;
 use crate::store::error::StoreError;
+use crate::store::identity::JournalId;
 use crate::store::postgres::Postgres;
+use crate::store::postgres_line::Pool;
 use crate::store::sql::ANSWER_TIMEOUT;
 use crate::store::tail::Batch;
 use crate::store::usage_row::{NUMBERS, TEXTS, UsageRow};
-use crate::store::usage_sql::{AGAIN, Bound, COLUMNS, Cell, Statement, Words, columns};
+use crate::store::usage_sql::{AGAIN, Bound, COLUMNS, Cell, Statement, Words, columns, whole};
 
-/// Adds rows, in one statement: each column is an array. Gives their number.
-pub async fn add(postgres: &Postgres, batch: &Batch) -> Result<usize, StoreError> {
+/// Adds rows, in one statement: each column is an array. Gives their number; `None` where the store has
+/// more of this journal than what lies before the batch.
+pub async fn add(
+    postgres: &Postgres,
+    batch: &Batch,
+    journal: JournalId,
+) -> Result<Option<usize>, StoreError> {
     let mut tape = Tape::new();
     let rows = batch.records();
     let mut rows: Vec<_> = rows
@@ -22,7 +30,7 @@ pub async fn add(postgres: &Postgres, batch: &Batch) -> Result<usize, StoreError
         .collect();
     let count = rows.len();
     if rows.is_empty() {
-        return Ok(0);
+        return Ok(Some(0));
     }
     // One statement changes a row once: of a count that stands here again the last one counts.
     rows.sort_by_key(|row| (row.id, -row.requests));
@@ -40,13 +48,26 @@ pub async fn add(postgres: &Postgres, batch: &Batch) -> Result<usize, StoreError
     all.extend(texts.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
     all.extend(numbers.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
     all.extend([&requests as &(dyn ToSql + Sync), &estimated, &records]);
+    let (from, next) = (batch.from, batch.next);
+    let journal = &journal[..];
+    let places = [from.number, from.offset, next.number, next.offset].map(whole);
+    let now = whole(unix_millis());
+    all.push(&journal);
+    all.extend(places.iter().map(|it| -> &(dyn ToSql + Sync) { it }));
+    all.push(&now);
     let delivery = &postgres.delivery;
-    delivery.execute(ANSWER_TIMEOUT, &insert(), &all).await?;
-    Ok(count)
+    let rows = delivery.query(ANSWER_TIMEOUT, &insert(), &all).await?;
+    let moved: i64 = rows
+        .first()
+        .and_then(|row| row.try_get(0).ok())
+        .unwrap_or(0);
+    Ok((moved > 0).then_some(count))
 }
 
-/// What is new is added, and what it cost to what was spent: in one order, so that replicas do not
-/// wait for each other in a ring.
+/// The place of the journal moves on, and with it what is new is added, and what it cost to what was spent
+/// on the day and in the month: in one order, so that replicas do not wait for each other in a ring.
+/// Nothing is added where the place lies further on already: these records have come before, and some may
+/// have been removed since because of their age.
 fn insert() -> String {
     let kinds = [
         &["bytea", "bigint"][..],
@@ -61,28 +82,43 @@ fn insert() -> String {
         .map(|(kind, at)| format!("${at}::{kind}[]"))
         .collect();
     let (columns, arrays) = (columns(), arrays.join(", "));
+    let [journal, from, from_bytes, next, next_bytes, now] =
+        core::array::from_fn(|at| format!("${}", COLUMNS + 1 + at));
+    let by_day = spent("spent", "day", "time / 86400000");
+    let by_month = spent("spent_month", "month", MONTH);
     format!(
-        "WITH new AS (INSERT INTO usage ({columns}) SELECT * FROM unnest({arrays}) \
-         {AGAIN} RETURNING time, tenant, key_id, charged_nanos) \
-         INSERT INTO spent (day, tenant, key_id, nanos) \
-         SELECT time / 86400000, COALESCE(tenant, ''), COALESCE(key_id, ''), \
-         LEAST(SUM(charged_nanos), 4000000000000000000)::BIGINT \
-         FROM new WHERE charged_nanos > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 \
-         ON CONFLICT (day, tenant, key_id) DO UPDATE SET \
-         nanos = LEAST(spent.nanos, 4000000000000000000) + excluded.nanos"
+        "WITH place AS (INSERT INTO drained (journal, segment, bytes, time) \
+         VALUES ({journal}, {next}, {next_bytes}, {now}) ON CONFLICT (journal) DO UPDATE SET \
+         segment = excluded.segment, bytes = excluded.bytes, time = excluded.time \
+         WHERE (drained.segment, drained.bytes) <= ({from}, {from_bytes}) RETURNING journal), \
+         new AS (INSERT INTO usage ({columns}) SELECT * FROM unnest({arrays}) \
+         WHERE EXISTS (SELECT 1 FROM place) \
+         {AGAIN} RETURNING time, tenant, key_id, charged_nanos), \
+         by_day AS ({by_day}), by_month AS ({by_month}) SELECT COUNT(*) FROM place"
     )
 }
 
-/// Rows of a statement. One that takes longer is given up.
+/// Adds what is new to the sums of a table, by what gives the number of its period.
+fn spent(table: &str, column: &str, period: &str) -> String {
+    format!(
+        "INSERT INTO {table} ({column}, tenant, key_id, nanos) \
+         SELECT {period}, COALESCE(tenant, ''), COALESCE(key_id, ''), \
+         LEAST(SUM(charged_nanos), 4000000000000000000)::BIGINT \
+         FROM new WHERE charged_nanos > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 \
+         ON CONFLICT ({column}, tenant, key_id) DO UPDATE SET \
+         nanos = LEAST({table}.nanos, 4000000000000000000) + excluded.nanos"
+    )
+}
+
+/// Rows of a statement, over these connections. One that takes longer is given up.
 pub async fn select(
-    postgres: &Postgres,
+    pool: &Pool,
     statement: &Statement,
     within: Duration,
 ) -> Result<Vec<Vec<Cell>>, StoreError> {
     let values = values(statement);
     let values = parameters(&values);
-    let questions = &postgres.questions;
-    let rows = questions.query(within, &statement.text, &values).await?;
+    let rows = pool.query(within, &statement.text, &values).await?;
     Ok(rows.iter().map(cells).collect())
 }
 
@@ -124,6 +160,10 @@ fn cells(row: &Row) -> Vec<Cell> {
     cells.map(|cell| cell.unwrap_or(Cell::Null)).collect()
 }
 
+/// The month of a record, since January 1970; that of a time past the year 9999 is its last one.
+const MONTH: &str = "((EXTRACT(YEAR FROM DATE '1970-01-01' + LEAST(time / 86400000, 2932896)::INT) \
+                     - 1970) * 12 + EXTRACT(MONTH FROM DATE '1970-01-01' \
+                     + LEAST(time / 86400000, 2932896)::INT) - 1)::BIGINT";
 /// Lists of ids are arrays; what is not among them is found by one hash of them.
 pub const WORDS: Words = Words {
     among: "id = ANY ($::bytea[])",

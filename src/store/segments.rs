@@ -6,6 +6,7 @@
 //! folder/0000000000000007.usage   oldest segment    each one whole frames, but for what a crash tore
 //! folder/0000000000000008.usage   the one that is appended to
 //! folder/drained                  what lies before it is in the store: see `tail`
+//! folder/identity                 what the store knows the journal by: see `identity`
 //! ```
 //!
 //! Invariants:
@@ -23,11 +24,14 @@ use std::path::{Path, PathBuf};
 
 use crate::govern::journal::{Frames, whole_length};
 use crate::limits::{KIB, MIB};
+use crate::store::identity::{self, JournalId};
+use crate::store::tail::{self, Place};
 
 /// The open journal.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
+    identity: JournalId,
     /// Held for as long as the journal is open.
     lock: File,
     active: File,
@@ -73,6 +77,11 @@ impl Journal {
             .create(folder)?;
         let lock = lock(folder)?;
         let mut segments = list(folder)?;
+        let is_new = segments.is_empty();
+        if is_new {
+            tail::forget(folder)?;
+        }
+        let identity = identity::keep(folder, is_new)?;
         let last = segments.pop_back();
         let last = last.map(|last| mend(folder, last)).transpose()?;
         let (last, torn_bytes) = last.unwrap_or_default();
@@ -81,6 +90,7 @@ impl Journal {
         sync_folder(folder)?;
         let journal = Self {
             folder: folder.to_owned(),
+            identity,
             lock,
             active,
             segments,
@@ -100,6 +110,22 @@ impl Journal {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What the store knows it by.
+    #[must_use]
+    pub const fn identity(&self) -> JournalId {
+        self.identity
+    }
+
+    /// The place behind the last frame.
+    #[must_use]
+    pub fn end(&self) -> Place {
+        let last = self.segments.back().copied().unwrap_or_default();
+        Place {
+            number: last.number,
+            offset: last.length,
+        }
     }
 
     /// Bytes of all segments.

@@ -6,27 +6,51 @@ use std::collections::HashMap;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
+use crate::govern::account::month_of;
 use crate::json::tape::Tape;
+use crate::net::clock::unix_millis;
 use crate::store::error::StoreError;
+use crate::store::identity::JournalId;
 use crate::store::sqlite::Sqlite;
 use crate::store::tail::Batch;
 use crate::store::usage_row::{Payer, RowId, TEXTS, UsageRow};
-use crate::store::usage_sql::{AGAIN, Bound, COLUMNS, Cell, Statement, Words, columns};
+use crate::store::usage_sql::{AGAIN, Bound, COLUMNS, Cell, Statement, Words, columns, whole};
 
-/// Adds the rows of a batch, in one step; gives it back, and their number.
-pub async fn add(sqlite: &Sqlite, batch: Batch) -> Result<(Batch, usize), StoreError> {
+/// Adds the rows of a batch, in one step; gives it back, and their number. `None` where the store has more
+/// of this journal than what lies before the batch.
+pub async fn add(
+    sqlite: &Sqlite,
+    batch: Batch,
+    journal: JournalId,
+) -> Result<(Batch, Option<usize>), StoreError> {
     sqlite
         .call(move |connection| {
-            let count = insert(connection, &batch)?;
+            let count = insert(connection, &batch, journal)?;
             Ok((batch, count))
         })
         .await
 }
 
 /// Rows are made one by one from the batch's bytes. What is new adds to what was spent: each sum of
-/// the batch once.
-fn insert(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<usize> {
+/// the batch once. Nothing is added where the place of the journal lies further on already: these records
+/// have come before, and some may have been removed since because of their age.
+fn insert(
+    connection: &mut Connection,
+    batch: &Batch,
+    journal: JournalId,
+) -> rusqlite::Result<Option<usize>> {
     let change = connection.transaction()?;
+    let (from, next) = (batch.from, batch.next);
+    let [from, from_bytes, next, next_bytes] =
+        [from.number, from.offset, next.number, next.offset].map(whole);
+    let now = whole(unix_millis());
+    let moved = change.execute(
+        MOVED,
+        params![journal, next, next_bytes, now, from, from_bytes],
+    )?;
+    if moved == 0 {
+        return Ok(None);
+    }
     let marks: Vec<String> = (1..=COLUMNS).map(|at| format!("?{at}")).collect();
     let (columns, marks) = (columns(), marks.join(", "));
     let text = format!("INSERT INTO usage ({columns}) VALUES ({marks}) {AGAIN}");
@@ -50,13 +74,32 @@ fn insert(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<usize>
         count += 1;
     }
     drop(adding);
-    let mut spent = change.prepare(SPENT)?;
+    let [mut by_day, mut by_month] = [
+        change.prepare(&spent("spent", "day"))?,
+        change.prepare(&spent("spent_month", "month"))?,
+    ];
     for ((day, tenant, key_id), nanos) in &sums {
-        spent.execute(params![day, tenant, key_id, nanos])?;
+        by_day.execute(params![day, tenant, key_id, nanos])?;
+        by_month.execute(params![month(*day), tenant, key_id, nanos])?;
     }
-    drop(spent);
+    drop((by_day, by_month));
     change.commit()?;
-    Ok(count)
+    Ok(Some(count))
+}
+
+/// The month of a day, both since 1970; that of a day past the year 9999 is its last one.
+fn month(day: i64) -> i64 {
+    let day = u64::try_from(day).unwrap_or(0).min(LAST_DAY);
+    whole(month_of(day * DAY_MS))
+}
+
+/// Adds to a sum of a table. One that nobody can spend grows no further.
+fn spent(table: &str, column: &str) -> String {
+    format!(
+        "INSERT INTO {table} ({column}, tenant, key_id, nanos) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT DO UPDATE SET \
+         nanos = MIN(nanos, 4000000000000000000) + MIN(excluded.nanos, 4000000000000000000)"
+    )
 }
 
 /// Binds a row where it differs from the one that is bound. SQLite copies each text that is bound:
@@ -82,21 +125,29 @@ fn bind(
     adding.raw_bind_parameter(COLUMNS, row.record)
 }
 
-/// Rows of a statement. One that takes longer is given up.
+/// Rows of a statement that somebody asks. One that takes longer is given up.
 pub async fn select(
     sqlite: &Sqlite,
     statement: Statement,
     within: Duration,
 ) -> Result<Vec<Vec<Cell>>, StoreError> {
-    let work = move |connection: &mut Connection| {
-        let mut prepared = connection.prepare(&statement.text)?;
-        let count = prepared.column_count();
-        let rows = prepared.query_map(params_from_iter(statement.values), |row| {
-            (0..count).map(|at| row.get_ref(at).map(cell)).collect()
-        })?;
-        rows.collect()
-    };
+    let work = move |connection: &mut Connection| rows(connection, statement);
     sqlite.ask(within, work).await
+}
+
+/// Rows of a statement for delivery, which waits for nobody's question.
+pub async fn fetch(sqlite: &Sqlite, statement: Statement) -> Result<Vec<Vec<Cell>>, StoreError> {
+    let work = move |connection: &mut Connection| rows(connection, statement);
+    sqlite.call(work).await
+}
+
+fn rows(connection: &Connection, statement: Statement) -> rusqlite::Result<Vec<Vec<Cell>>> {
+    let mut prepared = connection.prepare(&statement.text)?;
+    let count = prepared.column_count();
+    let rows = prepared.query_map(params_from_iter(statement.values), |row| {
+        (0..count).map(|at| row.get_ref(at).map(cell)).collect()
+    })?;
+    rows.collect()
 }
 
 /// Runs a statement that changes rows; how many it changed.
@@ -143,7 +194,11 @@ pub const WORDS: Words = Words {
     among: "id IN (SELECT unhex(value) FROM json_each($))",
     not_among: "id NOT IN (SELECT unhex(value) FROM json_each($))",
 };
-/// A sum that nobody can spend grows no further.
-const SPENT: &str = "INSERT INTO spent (day, tenant, key_id, nanos) VALUES (?1, ?2, ?3, ?4) \
-                     ON CONFLICT DO UPDATE SET \
-                     nanos = MIN(nanos, 4000000000000000000) + MIN(excluded.nanos, 4000000000000000000)";
+/// Moves the place of a journal, unless it lies further on already.
+const MOVED: &str = "INSERT INTO drained (journal, segment, bytes, time) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (journal) DO UPDATE SET \
+                     segment = excluded.segment, bytes = excluded.bytes, time = excluded.time \
+                     WHERE (segment, bytes) <= (?5, ?6)";
+const DAY_MS: u64 = 86_400_000;
+/// The last day of the year 9999.
+const LAST_DAY: u64 = 2_932_896;

@@ -30,6 +30,8 @@ pub struct Batch {
     bytes: Vec<u8>,
     /// Where payloads lie in it, in their order.
     payloads: Vec<Range<usize>>,
+    /// The place from which was read.
+    pub from: Place,
     /// The place behind them.
     pub next: Place,
     /// More was there than was read.
@@ -75,6 +77,14 @@ impl Place {
         }
     }
 
+    /// Up to where the store has a journal: `kept` is the place that the journal's folder keeps, `stored`
+    /// the one that came to the store with the records before it. The journal reaches to `end`; a store that
+    /// has more of it knows what was lost here with the host's power.
+    #[must_use]
+    pub fn drained(kept: Self, stored: Option<Self>, end: Self) -> Self {
+        stored.map_or(kept, |stored| kept.max(stored.min(end)))
+    }
+
     /// Keeps the place. After a loss of power it may be one before: what lies between is read again.
     ///
     /// # Errors
@@ -93,6 +103,17 @@ impl Place {
     }
 }
 
+/// Forgets the place that a folder keeps.
+///
+/// # Errors
+/// The file system's own.
+pub fn forget(folder: &Path) -> io::Result<()> {
+    match fs::remove_file(folder.join(FILE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Reads the first whole frames behind a place: those of `bytes_max` bytes of one segment. Without any
 /// the place stays, or is in a later segment.
 ///
@@ -101,7 +122,7 @@ impl Place {
 pub fn read_on(folder: &Path, from: Place, bytes_max: usize, batch: &mut Batch) -> io::Result<()> {
     batch.payloads.clear();
     batch.has_more = false;
-    batch.next = from;
+    (batch.from, batch.next) = (from, from);
     // Segments first: what is appended to one that has a successor was there when it was read.
     let segments = list(folder)?;
     for segment in segments.iter().filter(|it| it.number >= from.number) {
@@ -233,6 +254,22 @@ mod tests {
         journal.remove_oldest().unwrap();
         let left = journal.bytes() / 4_012;
         assert_eq!(all(place.path(), Place::default()).0.len() as u64, left);
+    }
+
+    #[test]
+    fn place_is_what_folder_or_store_know_up_to_the_end_of_the_journal() {
+        let at = |number, offset| Place { number, offset };
+        let (kept, end) = (at(7, 30), at(8, 50));
+        for (stored, drained) in [
+            (None, kept),
+            (Some(at(7, 20)), kept),
+            (Some(at(7, 40)), at(7, 40)),
+            (Some(end), end),
+            (Some(at(8, 51)), end),
+            (Some(at(9, 0)), end),
+        ] {
+            assert_eq!(Place::drained(kept, stored, end), drained);
+        }
     }
 
     #[test]

@@ -4,27 +4,35 @@ use core::time::Duration;
 use std::collections::HashSet;
 
 use crate::govern::listing::{Listing, Page};
-use crate::govern::past::Charge;
+use crate::govern::past::Spending;
 use crate::govern::tally::{Column, Sums, Tally, day_text};
 use crate::json::tape::Tape;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
-use crate::store::tail::Batch;
+use crate::store::identity::JournalId;
+use crate::store::sql::ANSWER_TIMEOUT;
+use crate::store::tail::{Batch, Place};
 use crate::store::usage_row::{RowId, UsageRow};
-use crate::store::usage_sql::{self, Cell, Statement};
+use crate::store::usage_sql::{self, Cell, Period, Statement};
 use crate::store::{postgres_usage, sqlite_usage};
 
 impl Store {
     /// Adds records; those that are there already stay as they are. All of them are on the disk when
-    /// this returns, or none. Gives the batch back, and how many of its records are ours.
+    /// this returns, or none, and with them the store knows up to where it has this journal. Gives the
+    /// batch back, and how many of its records are ours; `None` where nothing was added, because the store
+    /// has more of this journal than what lies before the batch.
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn add_usage(&self, batch: Batch) -> Result<(Batch, usize), StoreError> {
+    pub async fn add_usage(
+        &self,
+        batch: Batch,
+        journal: JournalId,
+    ) -> Result<(Batch, Option<usize>), StoreError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite_usage::add(sqlite, batch).await,
+            Self::Sqlite(sqlite) => sqlite_usage::add(sqlite, batch, journal).await,
             Self::Postgres(postgres) => {
-                let count = postgres_usage::add(postgres, &batch).await?;
+                let count = postgres_usage::add(postgres, &batch, journal).await?;
                 Ok((batch, count))
             }
         }
@@ -114,11 +122,54 @@ impl Store {
     /// # Errors
     /// The store cannot be used.
     pub async fn forget_usage(&self, before_ms: u64, count: usize) -> Result<u64, StoreError> {
-        let statement = usage_sql::forget(before_ms, count);
-        match self {
-            Self::Sqlite(sqlite) => sqlite_usage::change(sqlite, statement).await,
-            Self::Postgres(postgres) => postgres_usage::change(postgres, &statement).await,
-        }
+        self.change(usage_sql::forget(before_ms, count)).await
+    }
+
+    /// Removes sums of periods before this one, `count` at most; how many went.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn forget_spent(&self, before: Period, count: usize) -> Result<u64, StoreError> {
+        self.change(usage_sql::forget_spent(before, count)).await
+    }
+
+    /// Removes the places of journals from which nothing has come since a time, `count` at most; how many
+    /// went.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn forget_drained(&self, before_ms: u64, count: usize) -> Result<u64, StoreError> {
+        self.change(usage_sql::forget_drained(before_ms, count))
+            .await
+    }
+
+    /// Up to where the store has a journal, where it has any of it.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn drained(&self, journal: JournalId) -> Result<Option<Place>, StoreError> {
+        let rows = self.fetch(usage_sql::drained(journal)).await?;
+        let place = rows.first().and_then(|row| {
+            Some(Place {
+                number: row.first()?.whole()?,
+                offset: row.get(1)?.whole()?,
+            })
+        });
+        Ok(place)
+    }
+
+    /// Says up to where the store has a journal, whatever it said before.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn set_drained(
+        &self,
+        journal: JournalId,
+        place: Place,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let set = self.change(usage_sql::set_drained(journal, place, now_ms));
+        set.await.map(|_| ())
     }
 
     /// Those of these ids that the store has.
@@ -127,23 +178,29 @@ impl Store {
     /// The store cannot be used.
     pub async fn known_usage(&self, ids: Vec<RowId>) -> Result<HashSet<RowId>, StoreError> {
         let statement = usage_sql::known(ids, self.words());
-        let rows = self.select(statement, READ_TIMEOUT).await?;
+        let rows = self.fetch(statement).await?;
         Ok(rows.iter().flatten().filter_map(Cell::id).collect())
     }
 
-    /// What was spent from a day on.
+    /// A page of what was spent in a period, by tenant and key: at most `count` sums, behind a tenant and
+    /// key where they are said.
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn spent_since(&self, day: u64) -> Result<Vec<Charge>, StoreError> {
-        let rows = self.select(usage_sql::spent(day), READ_TIMEOUT).await?;
+    pub async fn spent(
+        &self,
+        period: Period,
+        behind: Option<&(String, String)>,
+        count: usize,
+    ) -> Result<Vec<Spending>, StoreError> {
+        let rows = self.fetch(usage_sql::spent(period, behind, count)).await?;
         let rows = rows.into_iter().filter_map(|row| {
-            let [day, tenant, key_id, nanos] = row.try_into().ok()?;
-            Some(Charge {
-                day: day.whole()?,
+            let [tenant, key_id, nanos] = row.try_into().ok()?;
+            Some(Spending {
                 tenant: tenant.text()?,
                 key_id: key_id.text()?,
-                nanos: nanos.whole()?,
+                // One that a hand has made negative.
+                nanos: nanos.whole().unwrap_or(0),
             })
         });
         Ok(rows.collect())
@@ -156,7 +213,26 @@ impl Store {
     ) -> Result<Vec<Vec<Cell>>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite_usage::select(sqlite, statement, within).await,
-            Self::Postgres(postgres) => postgres_usage::select(postgres, &statement, within).await,
+            Self::Postgres(postgres) => {
+                postgres_usage::select(&postgres.questions, &statement, within).await
+            }
+        }
+    }
+
+    /// Rows of a statement for delivery, which waits for nobody's question.
+    async fn fetch(&self, statement: Statement) -> Result<Vec<Vec<Cell>>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite_usage::fetch(sqlite, statement).await,
+            Self::Postgres(postgres) => {
+                postgres_usage::select(&postgres.delivery, &statement, ANSWER_TIMEOUT).await
+            }
+        }
+    }
+
+    async fn change(&self, statement: Statement) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite_usage::change(sqlite, statement).await,
+            Self::Postgres(postgres) => postgres_usage::change(postgres, &statement).await,
         }
     }
 

@@ -3,6 +3,8 @@
 //! Both databases take them but for lists of ids, for which each has its own words.
 
 use crate::govern::tally::{Column, Filter};
+use crate::store::identity::JournalId;
+use crate::store::tail::Place;
 use crate::store::usage_row::{NUMBERS, RowId, TEXTS};
 
 /// A value of a statement.
@@ -247,15 +249,96 @@ pub fn forget(before_ms: u64, count: usize) -> Statement {
     }
 }
 
-/// What was spent from a day on: day, tenant, key, nano-dollars.
+/// A period for which sums of what was spent are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// A day, since 1970.
+    Day(u64),
+    /// A month, since January 1970.
+    Month(u64),
+}
+
+impl Period {
+    /// The table, its column, and the number there.
+    const fn place(self) -> (&'static str, &'static str, u64) {
+        match self {
+            Self::Day(day) => ("spent", "day", day),
+            Self::Month(month) => ("spent_month", "month", month),
+        }
+    }
+}
+
+/// A page of what was spent in a period: tenant, key, nano-dollars. It begins behind a tenant and key.
 #[must_use]
-pub fn spent(since_day: u64) -> Statement {
-    let mut statement =
-        select("SELECT day, tenant, key_id, nanos FROM spent WHERE TRUE".to_owned());
-    statement.and("day >= $", [Bound::Whole(whole(since_day))]);
+pub fn spent(period: Period, behind: Option<&(String, String)>, count: usize) -> Statement {
+    let (table, column, number) = period.place();
+    let mut statement = select(format!(
+        "SELECT tenant, key_id, nanos FROM {table} WHERE TRUE"
+    ));
+    statement.and(&format!("{column} = $"), [Bound::Whole(whole(number))]);
+    if let Some((tenant, key_id)) = behind {
+        let names = [tenant, key_id].map(|name| Bound::Text(name.clone()));
+        statement.and("(tenant, key_id) > ($, $)", names);
+    }
+    let order = format!(" ORDER BY tenant, key_id LIMIT {count}");
+    statement.text.push_str(&order);
     statement
 }
 
+/// Removes sums of periods before this one, so many at most.
+#[must_use]
+pub fn forget_spent(before: Period, count: usize) -> Statement {
+    let (table, column, number) = before.place();
+    let text = format!(
+        "DELETE FROM {table} WHERE ({column}, tenant, key_id) IN \
+         (SELECT {column}, tenant, key_id FROM {table} WHERE {column} < $1 \
+         ORDER BY {column} LIMIT {count})"
+    );
+    Statement {
+        text,
+        values: vec![Bound::Whole(whole(number))],
+    }
+}
+
+/// Up to where the store has a journal: number of the segment, bytes of it.
+#[must_use]
+pub fn drained(journal: JournalId) -> Statement {
+    let mut statement = select("SELECT segment, bytes FROM drained WHERE TRUE".to_owned());
+    statement.and("journal = $", [Bound::Id(journal)]);
+    statement
+}
+
+/// Says up to where the store has a journal, whatever it said before.
+#[must_use]
+pub fn set_drained(journal: JournalId, place: Place, now_ms: u64) -> Statement {
+    Statement {
+        text: DRAINED.to_owned(),
+        values: vec![
+            Bound::Id(journal),
+            Bound::Whole(whole(place.number)),
+            Bound::Whole(whole(place.offset)),
+            Bound::Whole(whole(now_ms)),
+        ],
+    }
+}
+
+/// Removes the places of journals from which nothing has come since a time, so many at most.
+#[must_use]
+pub fn forget_drained(before_ms: u64, count: usize) -> Statement {
+    let text = format!(
+        "DELETE FROM drained WHERE journal IN \
+         (SELECT journal FROM drained WHERE time < $1 LIMIT {count})"
+    );
+    Statement {
+        text,
+        values: vec![Bound::Whole(whole(before_ms))],
+    }
+}
+
+/// Sets the place of a journal; the parameters are the journal, the place and the time.
+const DRAINED: &str = "INSERT INTO drained (journal, segment, bytes, time) \
+                           VALUES ($1, $2, $3, $4) ON CONFLICT (journal) DO UPDATE SET \
+                           segment = excluded.segment, bytes = excluded.bytes, time = excluded.time";
 /// What becomes of a row that is there already: a count that has grown is replaced, all else stays.
 pub const AGAIN: &str = "ON CONFLICT (id) DO UPDATE SET time = excluded.time, \
                          requests = excluded.requests, record = excluded.record \

@@ -22,7 +22,7 @@ use crate::support::stores::{Database, Kind};
 use crate::support::wait;
 use crate::support::wires::whole;
 
-/// A lock that keeps everybody from the usage records.
+/// A lock that keeps everybody from a table.
 struct Locked {
     release: Sender<()>,
     held: JoinHandle<()>,
@@ -30,7 +30,12 @@ struct Locked {
 
 impl Locked {
     fn usage_of(database: &Database) -> Self {
+        Self::table(database, "usage")
+    }
+
+    fn table(database: &Database, table: &str) -> Self {
         let url = database.url.clone();
+        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
         let (release, released) = channel();
         let (locked, is_locked) = channel();
         let held = thread::spawn(move || {
@@ -39,8 +44,7 @@ impl Locked {
                     .await
                     .unwrap();
                 tokio::spawn(connection);
-                let lock = "BEGIN; LOCK TABLE usage IN ACCESS EXCLUSIVE MODE";
-                client.batch_execute(lock).await.unwrap();
+                client.batch_execute(&lock).await.unwrap();
                 locked.send(()).unwrap();
                 let waits = tokio::task::spawn_blocking(move || released.recv());
                 let _ = waits.await;
@@ -198,6 +202,43 @@ fn a_pool_of_sessions_works_and_one_of_transactions_is_refused_by_name() {
         assert_eq!(output.status.code(), Some(1), "{mode}: {told}");
         assert!(told.contains("pool_mode = session"), "{mode}: {told}");
     }
+}
+
+#[test]
+fn sums_that_cannot_be_read_keep_nobody_from_starting_and_count_once_they_can() {
+    let database = Database::new(Kind::Postgres);
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    let start = || {
+        let journal = database.snapshot("one").with_extension("usage");
+        let text = format!(
+            "[usage]\njournal = \"{}\"\n[prices.\"up/*\"]\ninput = 10000\noutput = 10000\n\
+             [[tenant]]\nname = \"blue\"\nbudget_month = \"0.01\"",
+            journal.display()
+        );
+        setup(&database, &provider, "one").text(&text).start()
+    };
+    let gateway = start();
+    let (red, id) = made(&gateway, json!({"tenant": "red"}));
+    let (blue, _) = made(&gateway, json!({"tenant": "blue"}));
+    drop(gateway);
+    let month = "SELECT CAST((EXTRACT(YEAR FROM CURRENT_DATE) - 1970) * 12 \
+                 + EXTRACT(MONTH FROM CURRENT_DATE) - 1 AS BIGINT)";
+    let month = database.number(month);
+    database.edit(&format!(
+        "INSERT INTO spent_month VALUES ({month}, 'red', '{id}', 1), ({month}, 'blue', 'x', 10000000)"
+    ));
+    let locked = Locked::table(&database, "spent_month");
+    let gateway = start();
+    wait_status(&gateway, &red, 200);
+    // Keys are followed meanwhile, and records wait in the journal.
+    api(&gateway, "DELETE", &format!("/api/keys/{id}"), "");
+    wait_status(&gateway, &red, 401);
+    assert!(gateway.metric("ringway_usage_drained_total ") < 1.0);
+    locked.end();
+    wait::until("records in the store", || {
+        (gateway.metric("ringway_usage_drained_total ") >= 1.0).then_some(())
+    });
+    wait_status(&gateway, &blue, 429);
 }
 
 /// A revoked key is refused everywhere within this time, whatever people ask.

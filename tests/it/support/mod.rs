@@ -16,6 +16,7 @@ pub(crate) mod provider;
 pub(crate) mod relay;
 pub(crate) mod routes;
 pub(crate) mod script;
+pub(crate) mod spending;
 pub(crate) mod stores;
 pub(crate) mod wait;
 pub(crate) mod wires;

@@ -164,8 +164,30 @@ impl Database {
 
     /// Nano-dollars that were spent in all.
     pub(crate) fn spent(&self) -> u64 {
-        let charges = self.opened(async |store| store.spent_since(0).await.unwrap());
-        charges.iter().map(|charge| charge.nanos).sum()
+        let spent = self.number("SELECT CAST(COALESCE(SUM(nanos), 0) AS BIGINT) FROM spent");
+        u64::try_from(spent).unwrap()
+    }
+
+    /// The number that is the answer to a question.
+    pub(crate) fn number(&self, question: &str) -> i64 {
+        if self.services.is_none() {
+            let file = rusqlite::Connection::open(self.file()).unwrap();
+            return file.query_row(question, [], |row| row.get(0)).unwrap();
+        }
+        let asked = block_on(async {
+            let client = self.connected().await;
+            let row = client.query_one(question, &[]).await.unwrap();
+            row.get(0)
+        });
+        asked.unwrap()
+    }
+
+    /// A connection to the server.
+    pub(crate) async fn connected(&self) -> tokio_postgres::Client {
+        let connected = tokio_postgres::connect(&self.url, tokio_postgres::NoTls);
+        let (client, connection) = connected.await.unwrap();
+        tokio::spawn(connection);
+        client
     }
 
     /// How many changes of keys and tenants are kept.
@@ -204,13 +226,7 @@ impl Database {
             file.execute_batch(statements).unwrap();
             return;
         }
-        let done = block_on(async {
-            let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls)
-                .await
-                .unwrap();
-            tokio::spawn(connection);
-            client.batch_execute(statements).await
-        });
+        let done = block_on(async { self.connected().await.batch_execute(statements).await });
         done.unwrap().unwrap();
     }
 
