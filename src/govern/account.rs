@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::govern::allowance::Allowance;
 use crate::govern::lease::{Lease, Tag};
 use crate::govern::pool::Pool;
+use crate::govern::spent::Spent;
 use crate::govern::window::Window;
 use crate::http1::date::civil;
 
@@ -100,25 +101,12 @@ pub struct Standings {
     pub tokens: Option<Standing>,
 }
 
-/// Money that was spent and is still reserved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// The day, since 1970.
-    pub day: u64,
-    /// Nano-dollars on it.
-    pub on_day: u64,
-    /// The month, since 1970.
-    pub month: u64,
-    /// Nano-dollars in it.
-    pub in_month: u64,
-}
-
 /// What one key or tenant may use, and has.
 #[derive(Debug, Default)]
 pub struct Account {
     state: Mutex<State>,
     /// There where replicas share it.
-    pool: Option<Arc<Pool<Arc<Self>>>>,
+    pool: Option<Arc<Pool<Self>>>,
 }
 
 /// An account is itself and no other.
@@ -141,6 +129,8 @@ struct State {
     /// What they reserve, in nano-dollars.
     reserved: u64,
     spent: Spent,
+    /// What of that was before this process.
+    restored: Spent,
     /// There where replicas share it.
     lease: Option<Box<Lease>>,
 }
@@ -198,12 +188,32 @@ impl Account {
     pub fn restore(&self, before: &Spent, unix_ms: u64) {
         let mut state = self.state();
         state.roll(unix_ms);
-        let spent = &mut state.spent;
-        if before.day == spent.day {
-            spent.on_day = spent.on_day.saturating_add(before.on_day);
+        let State {
+            spent,
+            restored,
+            lease,
+            ..
+        } = &mut *state;
+        if restored.day != spent.day {
+            (restored.day, restored.on_day) = (spent.day, 0);
         }
-        if before.month == spent.month {
-            spent.in_month = spent.in_month.saturating_add(before.in_month);
+        if restored.month != spent.month {
+            (restored.month, restored.in_month) = (spent.month, 0);
+        }
+        // What the shared counters have said is the whole already.
+        let is_told = lease.as_ref().is_some_and(|lease| lease.is_told());
+        let spent = (!is_told).then_some(spent);
+        for sums in spent.into_iter().chain([restored]) {
+            if before.day == sums.day {
+                sums.on_day = sums.on_day.saturating_add(before.on_day);
+            }
+            if before.month == sums.month {
+                sums.in_month = sums.in_month.saturating_add(before.in_month);
+            }
+        }
+        // The counters that replicas share are told with the next order.
+        if let Some(lease) = lease {
+            lease.forget_epoch();
         }
     }
 

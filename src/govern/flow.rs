@@ -1,12 +1,12 @@
 //! How fast something that replicas lease is used, what is needed of it next, and what is given back.
 
-use crate::govern::order::Needs;
+use crate::govern::order::{Needs, READY_SECONDS};
 
 /// How fast something is used, and who waits for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flow {
     /// Since the last order.
-    pub(super) spent: u64,
+    spent: u64,
     /// The same of orders before, fading.
     pace: u64,
     /// What is kept ready.
@@ -14,10 +14,21 @@ pub(super) struct Flow {
     /// What those need who wait.
     pub(super) wanted: u64,
     least: u64,
+    /// What one request has taken at most, of those within `READY_SECONDS`.
+    one: u64,
+    /// When something was taken last.
+    taken_at: u64,
+    /// What was granted for requests that wait, and that they have not taken yet.
+    pledged: u64,
+    pledged_at: u64,
 }
 
 impl Flow {
-    pub(super) fn need(&mut self, amount: u64) {
+    /// Notes a request that waits; `is_again`: what was granted for it was not enough.
+    pub(super) fn need(&mut self, amount: u64, is_again: bool) {
+        if is_again {
+            self.pledged = self.pledged.saturating_sub(amount);
+        }
         self.least = match self.wanted {
             0 => amount,
             _ => self.least.min(amount),
@@ -25,16 +36,57 @@ impl Flow {
         self.wanted = self.wanted.saturating_add(amount);
     }
 
-    /// What is needed beside what is there; begins anew.
-    pub(super) fn order(&mut self, available: u64, most: u64, owed: u64) -> Needs {
+    pub(super) fn take(&mut self, amount: u64, has_waited: bool, now: u64) {
+        self.spent = self.spent.saturating_add(amount);
+        self.one = self.one.max(amount);
+        self.taken_at = now;
+        if has_waited {
+            self.pledged = self.pledged.saturating_sub(amount);
+        }
+    }
+
+    /// Notes what was granted for those who wait.
+    pub(super) fn pledge(&mut self, granted: u64, wanted: u64, now: u64) {
+        if wanted > 0 {
+            self.pledged = self.pledged(now).saturating_add(granted.min(wanted));
+            self.pledged_at = now;
+        }
+    }
+
+    /// What is left to requests that were waiting for it.
+    pub(super) const fn pledged(&self, now: u64) -> u64 {
+        match now.saturating_sub(self.pledged_at) < SETTLED_NANOS {
+            true => self.pledged,
+            false => 0,
+        }
+    }
+
+    /// What lies ready for the next request of a key that is seldom used, if that is `most` at most.
+    pub(super) const fn ready(&self, most: u64, now: u64) -> u64 {
+        let is_used = now.saturating_sub(self.taken_at) < READY_NANOS;
+        match is_used && self.one <= most {
+            true => self.one,
+            false => 0,
+        }
+    }
+
+    /// What is needed beside what is there; begins anew. `most`: what is leased beforehand.
+    pub(super) fn order(&mut self, available: u64, most: u64, owed: u64, now: u64) -> Needs {
         self.pace = self.spent.max(self.pace - self.pace.div_ceil(4));
         self.target = self.pace.saturating_mul(2).min(most);
+        if now.saturating_sub(self.taken_at) >= READY_NANOS {
+            self.one = 0;
+        }
         let wanted = core::mem::take(&mut self.wanted);
         let least = core::mem::take(&mut self.least);
         self.spent = 0;
+        // What is there for others who were waiting is not there for these.
+        let free = available.saturating_sub(self.pledged(now));
         Needs {
-            want: wanted.saturating_add(self.target).saturating_sub(available),
-            least: least.saturating_sub(available),
+            want: wanted.saturating_add(self.target).saturating_sub(free),
+            wanted: wanted.saturating_sub(free),
+            least: least.saturating_sub(free),
+            ready: 0,
             owed,
         }
     }
@@ -53,7 +105,9 @@ pub(super) fn give(back: &mut Vec<(u64, u64)>, of: u64, amount: u64) {
     // What is left out stays used.
 }
 
-/// Life of a lease of a rate, and of money that nobody takes; between two words about places.
+/// How long something lies ready for a key that is seldom used.
+pub(super) const READY_NANOS: u64 = READY_SECONDS * 1_000_000_000;
+/// Life of a lease of a rate; between two words about places.
 pub(super) const LIFE_NANOS: u64 = 1_000_000_000;
 /// How long a grant of money or places is left to those whom it was for.
 pub(super) const SETTLED_NANOS: u64 = 250_000_000;

@@ -8,16 +8,24 @@
 //!   what is used lies within 60 seconds whenever it counts.
 //! - Money: a lease belongs to the day that granted it. What is used beyond a reservation is owed.
 //! - Places among those that run are said anew with every order, and free a while after the last.
+//! - An order has a number, and is sent again under it until it was answered: the counters carry it out
+//!   once.
+//! - A request that finds too little is refused once every other replica has given back what nobody
+//!   uses there: the counters recall that.
 //!
-//! Small limits are leased request by request; busy accounts hold a twentieth at most, or a
-//! fiftieth of a budget, beside what those who wait need. Time is an argument.
+//! Small limits, and those of which little is left, are leased request by request; busy accounts hold a
+//! twentieth at most, or a fiftieth of a budget, beside what those who wait need. Time is an argument.
 
 use core::task::Waker;
+use std::collections::VecDeque;
 
 use crate::govern::allowance::Allowance;
-use crate::govern::flow::{Flow, LIFE_NANOS, SETTLED_NANOS, give};
-use crate::govern::order::{Grant, Needs, Order, PlacesGrant, PlacesOrder, RateGrant, RateOrder};
+use crate::govern::flow::LIFE_NANOS;
+use crate::govern::order::{Grant, Order, Others};
+use crate::govern::places::Places;
 use crate::govern::purse::Purse;
+use crate::govern::rate_lease::{Pieces, Rate};
+use crate::govern::spent::Spent;
 use crate::limits::SHARED_WAITERS_MAX;
 
 /// What a request needs.
@@ -34,14 +42,11 @@ pub struct Asked {
 /// Where a request's reservation comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tag {
-    /// The seconds that granted its tokens, and how many each.
+    /// Where its tokens are counted, and how many each.
     tokens: Pieces,
     /// The day that granted its money.
     day: u64,
 }
-
-/// Parts of an amount, by the second that granted them, the oldest first.
-type Pieces = [(u64, u64); PARCELS_MAX];
 
 /// What of it is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,18 +83,42 @@ pub struct Lease {
     pub places: Places,
     /// Orders that were begun.
     begun: u64,
-    /// Those of them that have ended.
+    /// Those of them that were answered.
     ended: u64,
-    /// When the last one was begun.
+    /// The order that is not answered yet. It is sent until it is.
+    open: Option<Order>,
+    /// When the last one was begun, or sent again.
     ordered_at: u64,
-    /// When the last one was that has said anything, where what it said still holds.
-    told_at: Option<u64>,
+    /// The last orders after which nobody held anything that was not used: their numbers, and since
+    /// which order they had waited who are refused if they lack something even so.
+    finals: VecDeque<(u64, u64)>,
+    /// What the counters recall for requests that wait here.
+    asking: Option<Asking>,
+    /// The last recall that others wait for, and the last one that was answered.
+    recalled: u64,
+    answered: u64,
+    /// When something was recalled last.
+    recalled_at: Option<u64>,
+    /// That was a moment ago: what ends goes back at once.
+    is_wanted_back: bool,
+    /// The epoch of the counters in which they answered last.
+    epoch: Box<str>,
     /// Those who wait for its end.
     waiting: Vec<Waker>,
     /// Somebody was asked to order now.
     is_called: bool,
     /// Somebody orders now and then.
     is_followed: bool,
+}
+
+/// A recall that was begun for requests that wait here.
+#[derive(Clone, Copy, Debug)]
+struct Asking {
+    /// Its number.
+    recall: u64,
+    /// The order that began it.
+    order: u64,
+    since: u64,
 }
 
 impl Lease {
@@ -102,25 +131,37 @@ impl Lease {
         }
     }
 
-    /// What is missing for a request.
+    /// What replicas know the account by.
     #[must_use]
-    pub fn lack(&self, bounds: &Allowance, asked: Asked, now: u64) -> Lack {
+    pub const fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is missing for a request: `is_new`, what was granted for others who waited is theirs.
+    #[must_use]
+    pub fn lack(&self, bounds: &Allowance, asked: Asked, is_new: bool, now: u64) -> Lack {
+        let pledged = |pledged: u64| if is_new { pledged } else { 0 };
+        let rate = |rate: &Rate, needs: u64| {
+            let free = rate.available(now);
+            free.saturating_sub(pledged(rate.flow.pledged(now))) < needs
+        };
+        let money = self.money.available;
+        let money = money.saturating_sub(pledged(self.money.pledged(now)));
+        let places = self.places.granted.saturating_sub(asked.held);
         Lack {
-            requests: bounds.requests_per_minute.is_some() && self.requests.available(now) < 1,
-            tokens: bounds.tokens_per_minute.is_some() && self.tokens.available(now) < asked.tokens,
-            places: bounds.concurrent.is_some() && self.places.granted <= asked.held,
-            money: bounds.has_budget() && self.money.available < asked.cost.max(1),
+            requests: bounds.requests_per_minute.is_some() && rate(&self.requests, 1),
+            tokens: bounds.tokens_per_minute.is_some() && rate(&self.tokens, asked.tokens),
+            places: bounds.concurrent.is_some() && places <= pledged(self.places.pledged(now)),
+            money: bounds.has_budget() && money < asked.cost.max(1),
         }
     }
 
-    /// Whether what is known of the shared counters answers who was told to wait until `ticket`;
-    /// without one, whether it is fresh.
+    /// Whether the answer to order `next`, which asked for a request that has waited since before order
+    /// `first`, is the last word for it.
     #[must_use]
-    pub fn answers(&self, ticket: Option<u64>, now: u64) -> bool {
-        self.told_at.is_some_and(|told_at| match ticket {
-            Some(ticket) => self.ended >= ticket,
-            None => now.saturating_sub(told_at) < FRESH_NANOS,
-        })
+    pub fn answers(&self, first: u64, next: u64) -> bool {
+        let is_last = |&(order, final_to): &(u64, u64)| order == next && final_to >= first;
+        self.finals.iter().any(is_last)
     }
 
     /// Whether the order that `ticket` stands for has ended, whichever way.
@@ -129,34 +170,37 @@ impl Lease {
         self.ended >= ticket
     }
 
-    /// Takes what a request needs. Nothing of it may lack.
-    pub fn take(&mut self, asked: Asked, now: u64) -> Tag {
-        self.requests.take(1, now);
-        self.places.spent += 1;
+    /// Takes what a request needs, which has waited for it or not. Nothing of it may lack.
+    pub fn take(&mut self, asked: Asked, has_waited: bool, now: u64) -> Tag {
+        let request = self.requests.take(1, has_waited, now);
+        // It has been used by now.
+        self.requests.settle(request, 1, 1);
+        self.places.take(has_waited, now);
         Tag {
-            tokens: self.tokens.take(asked.tokens, now),
-            day: self.money.take(asked.cost, now),
+            tokens: self.tokens.take(asked.tokens, has_waited, now),
+            day: self.money.take(asked.cost, has_waited, now),
         }
     }
 
-    /// Adds a request to those for whom the next order is. Gives the ticket that it waits until;
+    /// Adds a request to those for whom the next order is; `is_again`: one was for it already, and what
+    /// that brought was not enough. Gives the ticket that it waits until;
     /// `None`: too many wait.
-    pub fn wait(&mut self, lack: Lack, asked: Asked, waker: &Waker) -> Option<u64> {
+    pub fn wait(&mut self, lack: Lack, asked: Asked, is_again: bool, waker: &Waker) -> Option<u64> {
         if self.waiting.len() >= SHARED_WAITERS_MAX {
             return None;
         }
         self.waiting.push(waker.clone());
         if lack.requests {
-            self.requests.need(1);
+            self.requests.flow.need(1, is_again);
         }
         if lack.tokens {
-            self.tokens.need(asked.tokens);
+            self.tokens.flow.need(asked.tokens, is_again);
         }
         if lack.money {
-            self.money.need(asked.cost.max(1));
+            self.money.need(asked.cost.max(1), is_again);
         }
         if lack.places {
-            self.places.wanted += 1;
+            self.places.need(is_again);
         }
         Some(self.begun + 1)
     }
@@ -175,10 +219,7 @@ impl Lease {
     /// Puts what was used in the place of what was taken: `taken` and `used` are tokens and
     /// nano-dollars.
     pub fn settle(&mut self, tag: Tag, taken: (u64, u64), used: (u64, u64)) {
-        match used.0.checked_sub(taken.0) {
-            Some(more) => self.tokens.owed = self.tokens.owed.saturating_add(more),
-            None => self.tokens.put_back(tag.tokens, taken.0 - used.0),
-        }
+        self.tokens.settle(tag.tokens, taken.0, used.0);
         match used.1.checked_sub(taken.1) {
             Some(more) => self.owe(more),
             None => self.money.put_back(tag.day, taken.1 - used.1),
@@ -192,16 +233,17 @@ impl Lease {
 
     /// Whether somebody has to be asked for an order now; says so once.
     pub fn calls(&mut self) -> bool {
-        let is_urgent = !self.waiting.is_empty();
+        let is_urgent = !self.waiting.is_empty() || self.is_wanted_back;
         let calls = !self.is_called && (is_urgent || !self.is_followed && !self.is_at_rest());
         self.is_called |= calls;
         calls
     }
 
     fn is_low(&self, bounds: &Allowance, held: u64) -> bool {
-        let places =
-            self.places.left > 0 && self.places.granted.saturating_sub(held) < self.places.low;
-        self.requests.is_low() || self.tokens.is_low() || self.money.is_low(bounds) || places
+        self.requests.is_low()
+            || self.tokens.is_low()
+            || self.money.is_low(bounds)
+            || self.places.is_low(held)
     }
 
     fn is_at_rest(&self) -> bool {
@@ -209,6 +251,7 @@ impl Lease {
             && self.tokens.is_at_rest()
             && self.money.is_at_rest()
             && self.places.granted == 0
+            && self.open.is_none()
     }
 
     /// Whether an order would say anything by now.
@@ -217,8 +260,11 @@ impl Lease {
         let since = now.saturating_sub(self.ordered_at);
         let has_more =
             self.requests.is_due(now) || self.tokens.is_due(now) || self.money.is_due(now);
+        let has_places = bounds.concurrent.is_some() && self.places.is_due(held, now);
         let keeps_places = self.places.granted > 0 && since >= LIFE_NANOS;
-        self.is_called || has_more || keeps_places || self.is_low(bounds, held)
+        let is_open = self.open.is_some();
+        let more = self.is_called || has_more || has_places || keeps_places || is_open;
+        more || self.recalled > self.answered || self.is_low(bounds, held)
     }
 
     /// Notes that somebody looks after it now and then; gives whether nobody did.
@@ -226,55 +272,126 @@ impl Lease {
         !core::mem::replace(&mut self.is_followed, true)
     }
 
-    /// What is to be asked now. Until its end there is no other.
-    pub fn order(&mut self, bounds: &Allowance, held: u64, now: u64) -> Order {
+    /// Whether nothing but a recall is waited for, which was looked at a moment ago.
+    #[must_use]
+    pub fn is_patient(&self, now: u64) -> bool {
+        let is_recent = now.saturating_sub(self.ordered_at) < RECALL_LOOK_NANOS;
+        self.asking.is_some() && is_recent && self.recalled <= self.answered
+    }
+
+    /// Gives back what nobody uses with the next order: others wait for it.
+    pub fn recall(&mut self, number: u64, now: u64) {
+        self.recalled = self.recalled.max(number);
+        self.recalled_at = Some(now);
+        self.is_wanted_back = true;
+    }
+
+    /// Whether the counters have said what was spent, of this or another epoch.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        self.money.said().day > 0
+    }
+
+    /// Counters that began anew are told by the next order what is known by then.
+    pub fn forget_epoch(&mut self) {
+        self.epoch = Box::default();
+    }
+
+    /// What is to be asked now: `restored` was spent before this process, as far as it is known. Until
+    /// its answer there is no other; an order that was not answered is sent again.
+    pub fn order(&mut self, bounds: &Allowance, (held, restored): (u64, Spent), now: u64) -> Order {
+        self.ordered_at = now;
+        if let Some(open) = &mut self.open {
+            open.is_again = true;
+            // Places are said as they are now.
+            if let Some(places) = &mut open.places {
+                places.held = held;
+                places.want = places.want.min(self.places.granted).max(held);
+                places.wanted = 0;
+            }
+            return open.clone();
+        }
         self.is_called = false;
         self.begun += 1;
-        self.ordered_at = now;
-        Order {
+        let lately = |at: u64| now.saturating_sub(at) < LIFE_NANOS;
+        let is_scarce = self.recalled > self.answered || self.recalled_at.is_some_and(lately);
+        self.answered = self.recalled;
+        let waits = |at: u64| now.saturating_sub(at) < RECALL_NANOS;
+        self.is_wanted_back = self.recalled_at.is_some_and(waits);
+        let requests = self
+            .requests
+            .order(bounds.requests_per_minute, is_scarce, now);
+        let tokens = self.tokens.order(bounds.tokens_per_minute, is_scarce, now);
+        let places = self.places.order(bounds.concurrent, held, is_scarce, now);
+        let money = self.money.order(bounds, is_scarce, now);
+        let gives_up = |it: Asking| now.saturating_sub(it.since) >= RECALL_NANOS;
+        let order = Order {
             name: self.name.clone(),
-            requests: self.requests.order(bounds.requests_per_minute, now),
-            tokens: self.tokens.order(bounds.tokens_per_minute, now),
-            places: self.places.order(bounds.concurrent, held, now),
-            money: self.money.order(bounds, now),
-        }
+            id: self.begun,
+            is_again: false,
+            epoch: self.epoch.clone(),
+            known: match self.epoch.is_empty() {
+                true => restored,
+                false => self.money.said(),
+            },
+            recall: self.asking.map_or(0, |it| it.recall),
+            gives_up: self.asking.is_some_and(gives_up),
+            answered: self.answered,
+            holds: held > 0 || !self.is_at_rest(),
+            requests,
+            tokens,
+            places,
+            money,
+        };
+        self.open = Some(order.clone());
+        order
     }
 
     /// Takes over what an order that was begun at `at` was answered. Gives who waits for it.
     pub fn apply(&mut self, grant: &Grant, at: u64) -> Vec<Waker> {
-        self.requests.apply(&grant.requests, at);
-        self.tokens.apply(&grant.tokens, at);
-        self.money.apply(&grant.money, at);
-        self.places.apply(&grant.places, at);
-        self.told_at = Some(at);
-        self.end()
-    }
-
-    /// An order was not answered: what was given back stays used, what was owed is owed on. Gives who
-    /// waits for it.
-    pub fn fail(&mut self, order: &Order) -> Vec<Waker> {
-        let owed = |needs: Option<Needs>| needs.map_or(0, |needs| needs.owed);
-        let rate = |rate: &Option<RateOrder>| owed(rate.as_ref().map(|it| it.needs));
-        let both = [
-            (&mut self.requests, &order.requests),
-            (&mut self.tokens, &order.tokens),
+        self.open = None;
+        let is_short = [
+            self.requests.apply(&grant.requests, at),
+            self.tokens.apply(&grant.tokens, at),
+            self.money.apply(&grant.money, at),
+            self.places.apply(&grant.places, at),
         ];
-        for (held, ordered) in both {
-            held.owed = held.owed.saturating_add(rate(ordered));
+        self.epoch.clone_from(&grant.epoch);
+        let since = self.asking.map_or(at, |it| it.since);
+        let is_open = match grant.others {
+            Others::None => false,
+            // A client may have its answer a moment before what it used is settled.
+            Others::Answered => at.saturating_sub(since) < GRACE_NANOS,
+            Others::Asked => true,
+        };
+        if is_open {
+            self.asking.get_or_insert(Asking {
+                recall: grant.recall,
+                order: self.begun,
+                since: at,
+            });
+        } else {
+            let asking = self.asking.take();
+            let final_to = asking.map_or(self.begun, |it| it.order);
+            // Where it was enough, somebody was quicker at most.
+            if is_short.contains(&true) {
+                if self.finals.len() >= FINALS {
+                    self.finals.pop_front();
+                }
+                self.finals.push_back((self.begun, final_to));
+            }
         }
-        self.owe(owed(order.money.as_ref().map(|it| it.needs)));
-        self.told_at = None;
-        self.end()
-    }
-
-    fn end(&mut self) -> Vec<Waker> {
         self.ended = self.begun;
         core::mem::take(&mut self.waiting)
     }
 
+    /// An order was not answered: it is sent again. Gives who waits for it.
+    pub fn fail(&mut self) -> Vec<Waker> {
+        self.dismiss()
+    }
+
     /// Wakes nobody but gives who waits, when there is nobody to order from.
     pub fn dismiss(&mut self) -> Vec<Waker> {
-        self.told_at = None;
         core::mem::take(&mut self.waiting)
     }
 
@@ -282,233 +399,26 @@ impl Lease {
     pub fn rests(&mut self) -> bool {
         let rests = !self.is_called && self.waiting.is_empty() && self.is_at_rest();
         self.is_followed &= !rests;
+        if rests {
+            self.finals = VecDeque::new();
+        }
         rests
     }
 
     /// Gives everything back with the next order but what running requests hold.
     pub fn close(&mut self) {
-        for rate in [&mut self.requests, &mut self.tokens] {
-            rate.expire(u64::MAX);
-            rate.flow = Flow::default();
-        }
+        self.requests.close();
+        self.tokens.close();
         self.money.expire();
-        (self.places.spent, self.places.granted_at) = (0, 0);
+        self.places.close();
     }
 }
 
-/// A lease of a rate.
-#[derive(Debug, Default)]
-pub struct Rate {
-    /// The oldest first.
-    parcels: Vec<Parcel>,
-    /// What is to be given back, by the second that granted it.
-    back: Vec<(u64, u64)>,
-    flow: Flow,
-    owed: u64,
-    /// What the shared counters said last, and when they were asked.
-    told: RateGrant,
-    told_at: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Parcel {
-    slot: u64,
-    amount: u64,
-    until: u64,
-}
-
-impl Rate {
-    /// What may be used.
-    #[must_use]
-    pub fn available(&self, now: u64) -> u64 {
-        let good = self.parcels.iter().filter(|parcel| parcel.until > now);
-        good.map(|parcel| parcel.amount).sum()
-    }
-
-    /// What all replicas may use, as far as it is known; what is on its way back is there soon.
-    #[must_use]
-    pub fn left(&self) -> u64 {
-        let left = self.told.left.saturating_add(self.unused());
-        left.saturating_sub(self.owed)
-    }
-
-    /// Nanoseconds until what was needed is there, as far as it is known.
-    #[must_use]
-    pub const fn wait(&self, now: u64) -> u64 {
-        self.since_told(self.told.wait_ms, now)
-    }
-
-    /// Nanoseconds until all of it is there.
-    #[must_use]
-    pub const fn reset(&self, now: u64) -> u64 {
-        self.since_told(self.told.reset_ms, now)
-    }
-
-    const fn since_told(&self, ms: u64, now: u64) -> u64 {
-        let nanos = ms.saturating_mul(NANOS_PER_MS);
-        nanos.saturating_sub(now.saturating_sub(self.told_at))
-    }
-
-    fn need(&mut self, amount: u64) {
-        self.flow.need(amount);
-    }
-
-    /// Takes from the oldest leases; gives what of it comes from where.
-    fn take(&mut self, amount: u64, now: u64) -> Pieces {
-        let mut left = amount;
-        let mut pieces = Pieces::default();
-        for (parcel, piece) in self.parcels.iter_mut().zip(&mut pieces) {
-            let taken = if parcel.until > now {
-                left.min(parcel.amount)
-            } else {
-                0
-            };
-            *piece = (parcel.slot, taken);
-            parcel.amount -= taken;
-            left -= taken;
-        }
-        self.flow.spent = self.flow.spent.saturating_add(amount);
-        pieces
-    }
-
-    /// Gives back a part of what was taken, first what counts the longest.
-    fn put_back(&mut self, pieces: Pieces, amount: u64) {
-        let mut left = amount;
-        for (slot, taken) in pieces.into_iter().rev() {
-            let part = left.min(taken);
-            give(&mut self.back, slot, part);
-            left -= part;
-        }
-    }
-
-    /// What nobody uses of what is leased, given back or to be.
-    fn unused(&self) -> u64 {
-        let leased = self.parcels.iter().map(|parcel| parcel.amount);
-        let back = self.back.iter().map(|(_, amount)| *amount);
-        leased.chain(back).fold(0, u64::saturating_add)
-    }
-
-    fn is_low(&self) -> bool {
-        let there: u64 = self.parcels.iter().map(|parcel| parcel.amount).sum();
-        self.told.left > 0 && there < self.flow.target / 2
-    }
-
-    fn is_at_rest(&self) -> bool {
-        self.owed == 0 && self.back.is_empty() && self.parcels.iter().all(|it| it.amount == 0)
-    }
-
-    fn is_due(&self, now: u64) -> bool {
-        let is_over = |parcel: &Parcel| parcel.amount > 0 && parcel.until <= now;
-        self.owed > 0 || !self.back.is_empty() || self.parcels.iter().any(is_over)
-    }
-
-    fn expire(&mut self, now: u64) {
-        for parcel in self.parcels.iter().filter(|parcel| parcel.until <= now) {
-            give(&mut self.back, parcel.slot, parcel.amount);
-        }
-        self.parcels
-            .retain(|parcel| parcel.until > now && parcel.amount > 0);
-    }
-
-    fn order(&mut self, limit: Option<u64>, now: u64) -> Option<RateOrder> {
-        let Some(limit) = limit else {
-            // Bounds may change; what was leased under them is forgotten.
-            *self = Self::default();
-            return None;
-        };
-        self.expire(now);
-        let owed = core::mem::take(&mut self.owed);
-        let needs = self
-            .flow
-            .order(self.available(now), limit / RATE_SHARE, owed);
-        let back = core::mem::take(&mut self.back);
-        // Until the answer says so itself.
-        let returned = back.iter().map(|(_, amount)| *amount);
-        let left = returned.fold(self.told.left, u64::saturating_add);
-        self.told.left = left.saturating_sub(owed).min(limit);
-        Some(RateOrder { limit, needs, back })
-    }
-
-    fn apply(&mut self, told: &RateGrant, at: u64) {
-        self.told = *told;
-        self.told_at = at;
-        if told.granted == 0 {
-            return;
-        }
-        let same = self.parcels.iter_mut().find(|it| it.slot == told.slot);
-        match same {
-            // It is good for as long as the first of that second.
-            Some(parcel) => parcel.amount = parcel.amount.saturating_add(told.granted),
-            None => self.parcels.push(Parcel {
-                slot: told.slot,
-                amount: told.granted,
-                until: at.saturating_add(LIFE_NANOS),
-            }),
-        }
-        if self.parcels.len() > PARCELS_MAX {
-            let oldest = self.parcels.remove(0);
-            give(&mut self.back, oldest.slot, oldest.amount);
-        }
-    }
-}
-
-/// Places among those that run.
-#[derive(Debug, Default)]
-pub struct Places {
-    /// Places that are leased, those in use among them.
-    granted: u64,
-    /// Places that nobody has leased, as far as it is known.
-    pub left: u64,
-    wanted: u64,
-    /// Requests since the last order.
-    spent: u64,
-    low: u64,
-    /// When more were granted last.
-    granted_at: u64,
-}
-
-impl Places {
-    /// What all replicas may use beside what runs here.
-    #[must_use]
-    pub const fn left(&self, held: u64) -> u64 {
-        self.left.saturating_add(self.granted.saturating_sub(held))
-    }
-
-    fn order(&mut self, limit: Option<u64>, held: u64, now: u64) -> Option<PlacesOrder> {
-        let spent = core::mem::take(&mut self.spent);
-        let wanted = core::mem::take(&mut self.wanted);
-        let Some(limit) = limit else {
-            *self = Self::default();
-            return None;
-        };
-        let ready = spent.min(limit / RATE_SHARE);
-        self.low = ready.div_ceil(2);
-        let is_settled = now.saturating_sub(self.granted_at) >= SETTLED_NANOS;
-        let pledged = match is_settled {
-            true => 0,
-            false => self.granted.saturating_sub(held),
-        };
-        let want = held.saturating_add(ready.max(wanted.saturating_add(pledged)));
-        // What is given back is not taken meanwhile, and free again soon.
-        let more = self.granted.saturating_sub(want);
-        self.granted -= more;
-        self.left = self.left.saturating_add(more);
-        Some(PlacesOrder { limit, held, want })
-    }
-
-    const fn apply(&mut self, told: &PlacesGrant, at: u64) {
-        if told.granted > self.granted {
-            self.granted_at = at;
-        }
-        self.granted = told.granted;
-        self.left = told.left;
-    }
-}
-
-/// What was said so lately holds for whoever asks.
-const FRESH_NANOS: u64 = 20_000_000;
-const NANOS_PER_MS: u64 = 1_000_000;
-/// The largest part of a rate that is kept ready: one in so many.
-const RATE_SHARE: u64 = 20;
-/// Leases of one rate at a time.
-const PARCELS_MAX: usize = 4;
+/// Orders whose outcome is kept for those who wake up late.
+const FINALS: usize = 256;
+/// Longest wait for replicas that are asked to give back what they do not use.
+const RECALL_NANOS: u64 = 400_000_000;
+/// How long what has ended elsewhere may take until it is given back.
+const GRACE_NANOS: u64 = 20_000_000;
+/// Between two looks at whether they have.
+const RECALL_LOOK_NANOS: u64 = 2_000_000;

@@ -2,11 +2,30 @@
 //! account tells what is needed, what is given back and what was used beyond a lease; a [`Grant`]
 //! answers it.
 
+use crate::govern::spent::Spent;
+
 /// What is asked of the shared counters for one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Order {
     /// Whose counters they are.
     pub name: Box<str>,
+    /// Its number, of this replica's orders for the account. It is carried out once, however often it
+    /// is sent.
+    pub id: u64,
+    /// It was sent before.
+    pub is_again: bool,
+    /// The epoch of the counters in which the account was heard of last; empty: none.
+    pub epoch: Box<str>,
+    /// What is known to have been spent: counters of another epoch start with it.
+    pub known: Spent,
+    /// The number of the recall that the request waits for; nought: none yet.
+    pub recall: u64,
+    /// The recall has taken too long: who has not answered is not waited for.
+    pub gives_up: bool,
+    /// The last recall that this order answers: what nobody uses here is given back.
+    pub answered: u64,
+    /// Something is held here even so.
+    pub holds: bool,
     /// Requests in 60 seconds.
     pub requests: Option<RateOrder>,
     /// Tokens in 60 seconds.
@@ -46,6 +65,10 @@ pub struct MoneyOrder {
 pub struct Needs {
     /// So much is welcome.
     pub want: u64,
+    /// So much of it is for requests that wait.
+    pub wanted: u64,
+    /// So much is to lie ready for a while, beside it.
+    pub ready: u64,
     /// With less than this nobody is served.
     pub least: u64,
     /// So much was used beyond what was leased.
@@ -61,10 +84,12 @@ pub struct PlacesOrder {
     pub held: u64,
     /// Places that are wanted, these among them.
     pub want: u64,
+    /// Places without which a request waits on; nought: none waits.
+    pub wanted: u64,
 }
 
 /// What the shared counters say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     /// Requests in 60 seconds.
     pub requests: RateGrant,
@@ -74,6 +99,24 @@ pub struct Grant {
     pub places: PlacesGrant,
     /// Nano-dollars.
     pub money: MoneyGrant,
+    /// The epoch of the counters.
+    pub epoch: Box<str>,
+    /// The number of the recall that was begun for requests that wait.
+    pub recall: u64,
+    /// How far it is.
+    pub others: Others,
+}
+
+/// What other replicas may still give back for requests that wait here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Others {
+    /// Nothing: they hold nothing, or it was enough.
+    #[default]
+    None,
+    /// All have given back what they did not use. What has ended since is on its way.
+    Answered,
+    /// Some have not answered, or what they know of another epoch.
+    Asked,
 }
 
 /// What is leased of a rate.
@@ -81,6 +124,8 @@ pub struct Grant {
 pub struct RateGrant {
     /// So much.
     pub granted: u64,
+    /// So much is to lie ready; it is counted [`READY_SECONDS`] after that second.
+    pub ready: u64,
     /// What is left for everybody.
     pub left: u64,
     /// The second that granted it.
@@ -114,3 +159,6 @@ pub struct MoneyGrant {
     /// What was spent or leased in it.
     pub in_month: u64,
 }
+
+/// How long what lies ready of a rate may wait to be used.
+pub const READY_SECONDS: u64 = 5;

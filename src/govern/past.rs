@@ -4,7 +4,8 @@
 
 use std::collections::HashMap;
 
-use crate::govern::account::{Spent, day_of, month_of};
+use crate::govern::account::{day_of, month_of};
+use crate::govern::spent::Spent;
 use crate::http1::date::{civil, days};
 
 /// A charge.

@@ -3,7 +3,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// What becomes of requests while the shared counters are away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,28 +27,30 @@ pub struct Counts {
     pub waits: u64,
 }
 
-/// Between the data threads, which spend leases, and whoever fetches them; `T`: an account.
+/// Between the data threads, which spend leases, and whoever fetches them; `A`: an account.
 #[derive(Debug)]
-pub struct Pool<T> {
+pub struct Pool<A> {
     is_up: AtomicBool,
     when_down: WhenDown,
-    queue: Mutex<Queue<T>>,
+    queue: Mutex<Queue<A>>,
+    /// Every account that is open, by its name.
+    known: Mutex<HashMap<Box<str>, Weak<A>>>,
     failures: AtomicU64,
     orders: AtomicU64,
     waits: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Queue<T> {
-    called: Vec<T>,
+struct Queue<A> {
+    called: Vec<Arc<A>>,
     /// Who waits for them.
     waker: Option<Waker>,
 }
 
-impl<T> Pool<T> {
+impl<A> Pool<A> {
     /// A pool whose shared counters have not answered yet.
     #[must_use]
-    pub const fn new(when_down: WhenDown) -> Self {
+    pub fn new(when_down: WhenDown) -> Self {
         Self {
             is_up: AtomicBool::new(false),
             when_down,
@@ -55,6 +58,7 @@ impl<T> Pool<T> {
                 called: Vec::new(),
                 waker: None,
             }),
+            known: Mutex::default(),
             failures: AtomicU64::new(0),
             orders: AtomicU64::new(0),
             waits: AtomicU64::new(0),
@@ -79,7 +83,7 @@ impl<T> Pool<T> {
     }
 
     /// Asks for an account to be brought up to date now.
-    pub fn call(&self, account: T) {
+    pub fn call(&self, account: Arc<A>) {
         let mut queue = self.queue();
         queue.called.push(account);
         let waker = queue.waker.take();
@@ -90,7 +94,7 @@ impl<T> Pool<T> {
     }
 
     /// Those that were called, once there are any.
-    pub fn poll_called(&self, cx: &Context<'_>) -> Poll<Vec<T>> {
+    pub fn poll_called(&self, cx: &Context<'_>) -> Poll<Vec<Arc<A>>> {
         let mut queue = self.queue();
         if queue.called.is_empty() {
             queue.waker = Some(cx.waker().clone());
@@ -100,8 +104,31 @@ impl<T> Pool<T> {
     }
 
     /// Those that were called so far.
-    pub fn take_called(&self) -> Vec<T> {
+    pub fn take_called(&self) -> Vec<Arc<A>> {
         core::mem::take(&mut self.queue().called)
+    }
+
+    /// Notes an account that was opened under this name.
+    pub fn register(&self, name: &str, account: &Arc<A>) {
+        let mut known = self.known();
+        if known.len() == known.capacity() {
+            known.retain(|_, account| account.strong_count() > 0);
+        }
+        known.insert(name.into(), Arc::downgrade(account));
+    }
+
+    /// The account of this name, if it is open.
+    pub fn find(&self, name: &str) -> Option<Arc<A>> {
+        self.known().get(name)?.upgrade()
+    }
+
+    /// All accounts that are open.
+    pub fn all(&self) -> Vec<Arc<A>> {
+        self.known().values().filter_map(Weak::upgrade).collect()
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Box<str>, Weak<A>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a failure of the shared counters.
@@ -129,7 +156,7 @@ impl<T> Pool<T> {
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue<T>> {
+    fn queue(&self) -> MutexGuard<'_, Queue<A>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,8 +5,9 @@
 //! left, so that nobody is told meanwhile that the budget is gone.
 
 use crate::govern::allowance::Allowance;
-use crate::govern::flow::{Flow, LIFE_NANOS, SETTLED_NANOS, give};
+use crate::govern::flow::{Flow, READY_NANOS, SETTLED_NANOS, give};
 use crate::govern::order::{MoneyGrant, MoneyOrder};
+use crate::govern::spent::Spent;
 
 /// A lease of a budget.
 #[derive(Debug, Default)]
@@ -21,7 +22,14 @@ pub struct Purse {
     /// When something was taken last, and granted.
     taken_at: u64,
     granted_at: u64,
+    /// The last answer, less what was given back since.
     told: MoneyGrant,
+    /// The last answer as it was.
+    said: Spent,
+    /// What the order under way wants for requests that wait.
+    wanted: u64,
+    /// What is to lie ready.
+    ready: u64,
 }
 
 impl Purse {
@@ -36,12 +44,23 @@ impl Purse {
         }
     }
 
+    /// What the counters had when they answered last, leases included.
+    #[must_use]
+    pub const fn said(&self) -> Spent {
+        self.said
+    }
+
     /// What is left of a budget of a month and of a day, as far as it is known.
     #[must_use]
     pub fn left(&self, bounds: &Allowance) -> [u64; 2] {
+        self.room(bounds)
+            .map(|room| room.saturating_add(self.available))
+    }
+
+    /// What nobody has leased of a budget of a month and of a day.
+    fn room(&self, bounds: &Allowance) -> [u64; 2] {
         let left = |limit: Option<u64>, spent: u64| {
-            let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(spent));
-            left.saturating_add(self.available)
+            limit.map_or(u64::MAX, |limit| limit.saturating_sub(spent))
         };
         [
             left(bounds.budget_month, self.told.in_month),
@@ -49,13 +68,17 @@ impl Purse {
         ]
     }
 
-    pub(super) fn need(&mut self, amount: u64) {
-        self.flow.need(amount);
+    pub(super) const fn pledged(&self, now: u64) -> u64 {
+        self.flow.pledged(now)
     }
 
-    pub(super) const fn take(&mut self, amount: u64, now: u64) -> u64 {
+    pub(super) fn need(&mut self, amount: u64, is_again: bool) {
+        self.flow.need(amount, is_again);
+    }
+
+    pub(super) fn take(&mut self, amount: u64, has_waited: bool, now: u64) -> u64 {
         self.available = self.available.saturating_sub(amount);
-        self.flow.spent = self.flow.spent.saturating_add(amount);
+        self.flow.take(amount, has_waited, now);
         self.taken_at = now;
         self.day
     }
@@ -69,8 +92,8 @@ impl Purse {
     }
 
     pub(super) fn is_low(&self, bounds: &Allowance) -> bool {
-        let is_left = self.left(bounds).iter().all(|&left| left > self.available);
-        is_left && self.available < self.flow.target / 2
+        let is_left = self.room(bounds).iter().all(|&room| room > 0);
+        is_left && (self.available < self.flow.target / 2 || self.available < self.ready)
     }
 
     pub(super) const fn is_at_rest(&self) -> bool {
@@ -85,8 +108,12 @@ impl Purse {
 
     /// What is more than has to be kept ready.
     const fn spare(&self) -> u64 {
-        self.available
-            .saturating_sub(self.flow.target.saturating_mul(2))
+        let kept = if self.flow.target > self.ready {
+            self.flow.target
+        } else {
+            self.ready
+        };
+        self.available.saturating_sub(kept.saturating_mul(2))
     }
 
     /// Whether they whom the last grant was for have taken it by now.
@@ -95,13 +122,14 @@ impl Purse {
     }
 
     const fn is_idle(&self, now: u64) -> bool {
-        now.saturating_sub(self.taken_at) >= LIFE_NANOS
-            && now.saturating_sub(self.granted_at) >= LIFE_NANOS
+        now.saturating_sub(self.taken_at) >= READY_NANOS
+            && now.saturating_sub(self.granted_at) >= READY_NANOS
     }
 
     pub(super) fn expire(&mut self) {
         self.return_some(self.available);
         self.flow = Flow::default();
+        self.ready = 0;
     }
 
     /// Gives back a part of what is there.
@@ -110,7 +138,13 @@ impl Purse {
         give(&mut self.back, self.day, amount);
     }
 
-    pub(super) fn order(&mut self, bounds: &Allowance, now: u64) -> Option<MoneyOrder> {
+    /// What is to be asked; `is_scarce`: nothing is leased beforehand, what nobody uses goes back.
+    pub(super) fn order(
+        &mut self,
+        bounds: &Allowance,
+        is_scarce: bool,
+        now: u64,
+    ) -> Option<MoneyOrder> {
         if !bounds.has_budget() {
             // A budget that was taken away may come back: what was spent meanwhile is charged.
             self.expire();
@@ -119,16 +153,34 @@ impl Purse {
             }
         }
         let least = bounds.budget_day.unwrap_or(u64::MAX);
-        let most = least.min(bounds.budget_month.unwrap_or(u64::MAX)) / MONEY_SHARE;
+        let least = least.min(bounds.budget_month.unwrap_or(u64::MAX));
+        let is_near = self.told.day > 0
+            && self
+                .room(bounds)
+                .iter()
+                .any(|&room| room < least / NEAR_SHARE);
+        let is_scarce = is_scarce || is_near;
         let owed = core::mem::take(&mut self.owed);
         let is_wanted = self.flow.wanted > 0;
         if !is_wanted && self.is_idle(now) {
             self.expire();
         }
-        let needs = self.flow.order(self.available, most, owed);
-        if !is_wanted && self.is_settled(now) {
+        let (most, ready_most) = match is_scarce {
+            true => (0, 0),
+            false => (least / MONEY_SHARE, least / READY_SHARE),
+        };
+        if is_scarce {
+            let free = self.available.saturating_sub(self.flow.pledged(now));
+            self.return_some(free);
+        }
+        self.ready = self.flow.ready(ready_most, now);
+        let mut needs = self.flow.order(self.available, most, owed, now);
+        if !is_wanted && !is_scarce && self.is_settled(now) {
             self.return_some(self.spare());
         }
+        let free = self.available.saturating_sub(self.flow.pledged(now));
+        needs.want = needs.want.max(self.ready.saturating_sub(free));
+        self.wanted = needs.wanted;
         let back = core::mem::take(&mut self.back);
         // Until the answer says so itself.
         for &(day, amount) in &back {
@@ -145,14 +197,22 @@ impl Purse {
         })
     }
 
-    pub(super) fn apply(&mut self, told: &MoneyGrant, at: u64) {
+    /// Takes over an answer; gives whether it was not enough for those who wait.
+    pub(super) fn apply(&mut self, told: &MoneyGrant, at: u64) -> bool {
         if told.day == 0 {
             // Nothing was asked.
-            return;
+            return false;
         }
         self.told = *told;
+        self.said = Spent {
+            day: told.day,
+            on_day: told.on_day,
+            month: told.month,
+            in_month: told.in_month,
+        };
         if told.granted > 0 {
             self.granted_at = at;
+            self.flow.pledge(told.granted, self.wanted, at);
         }
         if told.day != self.day {
             let before = core::mem::take(&mut self.available);
@@ -160,8 +220,13 @@ impl Purse {
             self.day = told.day;
         }
         self.available = self.available.saturating_add(told.granted);
+        told.granted < self.wanted
     }
 }
 
-/// The largest part of a budget that is kept ready: one in so many.
+/// The largest part of a budget that is leased beforehand: one in so many.
 const MONEY_SHARE: u64 = 50;
+/// The largest request for which money lies ready: one in so many of the budget.
+const READY_SHARE: u64 = 10;
+/// Nothing is leased beforehand of what is left then: one in so many.
+const NEAR_SHARE: u64 = 4;

@@ -92,7 +92,7 @@ pub struct Shared {
     /// Where they stand.
     pub material: SharedMaterial,
     /// Where accounts call for them.
-    pub pool: Arc<Pool<Arc<Account>>>,
+    pub pool: Arc<Pool<Account>>,
 }
 
 /// Where usage records are kept.

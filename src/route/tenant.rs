@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::govern::account::{Account, Spent};
+use crate::govern::account::Account;
 use crate::govern::allowance::Allowance;
 use crate::govern::past::Past;
 use crate::govern::pool::Pool;
 use crate::govern::residency::Residency;
+use crate::govern::spent::Spent;
 
 /// A tenant as its keys refer to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Numbers {
     keys: HashMap<Box<str>, Arc<Account>>,
     tenants: HashMap<Box<str>, Arc<Account>>,
     /// What several replicas share the accounts by, where they do.
-    pool: Option<Arc<Pool<Arc<Account>>>>,
+    pool: Option<Arc<Pool<Account>>>,
     /// What was spent before, for accounts that open later too. Several, where it came from several
     /// places.
     past: Vec<Arc<Past>>,
@@ -40,7 +41,7 @@ pub struct Numbers {
 impl Numbers {
     /// No numbers yet; accounts are shared by `pool`.
     #[must_use]
-    pub fn shared_by(pool: Arc<Pool<Arc<Account>>>) -> Self {
+    pub fn shared_by(pool: Arc<Pool<Account>>) -> Self {
         Self {
             pool: Some(pool),
             ..Self::default()
@@ -110,7 +111,7 @@ fn restore(account: &Account, spent: Option<&Spent>, past: &Past) {
 
 /// A new account; `kind` and `name` are what replicas know it by.
 fn account(
-    pool: Option<&Arc<Pool<Arc<Account>>>>,
+    pool: Option<&Arc<Pool<Account>>>,
     (kind, name): (&str, &str),
     allowance: &Allowance,
 ) -> Account {
@@ -135,6 +136,7 @@ fn open(
         return None;
     }
     let account = Arc::new(open());
+    account.register();
     accounts.insert(name.into(), Arc::clone(&account));
     Some(account)
 }

@@ -57,7 +57,7 @@ pub struct Admin {
     /// The store that keys are kept in.
     pub governed: Option<Governed>,
     /// What several replicas share the limits by.
-    pub pool: Option<Arc<Pool<Arc<Account>>>>,
+    pub pool: Option<Arc<Pool<Account>>>,
     /// How long those who ask may take.
     pub waits: Waits,
     /// Gives memory that this thread has freed back to the system.

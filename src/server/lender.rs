@@ -10,7 +10,8 @@ use core::future::poll_fn;
 use core::time::Duration;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::config::material::SharedMaterial;
@@ -25,13 +26,17 @@ use crate::store::shared::Shared;
 /// Fetches leases, and gives them back.
 pub struct Lender {
     material: SharedMaterial,
-    pool: Arc<Pool<Arc<Account>>>,
+    pool: Arc<Pool<Account>>,
     replica: String,
     notices: Option<Notices>,
     /// Accounts that hold something.
     followed: Vec<Arc<Account>>,
     /// A connection that has served no account yet.
     first: Option<Shared>,
+    /// The epoch of the counters that was heard of last.
+    epoch: Box<str>,
+    /// It was said that the counters have forgotten that epoch.
+    is_told: bool,
     /// The last failure that was said.
     said: Option<String>,
 }
@@ -46,6 +51,8 @@ impl Lender {
             notices: None,
             followed: Vec::new(),
             first: None,
+            epoch: Box::default(),
+            is_told: false,
             said: None,
         };
         match Shared::open(&lender.material, &lender.replica).await {
@@ -98,22 +105,62 @@ impl Lender {
         if self.said.take().is_some() {
             self.say(&format!("shared limits {}: answer", self.material.place));
         }
+        // What other replicas want back comes on a connection of its own.
+        let (names, mut recalls) = mpsc::channel(RECALLS_MAX);
+        let listener = Shared::open(&self.material, &self.replica).await?;
+        let _listening = Ends(tokio::spawn(listen(listener, names)));
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut quiet = 0;
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut probe = interval(PROBE);
+        probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut later: Vec<Arc<Account>> = Vec::new();
         loop {
-            let due = tokio::select! {
+            let mut due = tokio::select! {
                 called = called(&self.pool) => called,
                 _ = tick.tick() => self.due(),
+                _ = look.tick(), if !later.is_empty() => core::mem::take(&mut later),
+                said = recalls.recv() => self.recalled(said.unwrap_or_else(|| Err(gone()))?),
+                _ = probe.tick() => self.heard(&shared.probe().await?),
                 () = end.notified() => return self.give_back(&mut shared).await,
             };
-            quiet = if due.is_empty() { quiet + 1 } else { 0 };
-            if quiet >= PROBE_TICKS {
-                quiet = 0;
-                shared.probe().await?;
-            }
+            // Replicas that were asked for something have a moment to answer.
+            let now = now();
+            later.extend(due.extract_if(.., |account| account.is_patient(now)));
+            due.sort_unstable_by_key(Arc::as_ptr);
+            due.dedup_by_key(|account| Arc::as_ptr(account));
             self.round(&mut shared, due).await?;
         }
+    }
+
+    /// Accounts that other replicas wait for.
+    fn recalled(&self, said: Vec<(u64, String)>) -> Vec<Arc<Account>> {
+        let now = now();
+        let found = said.into_iter().filter_map(|(number, name)| {
+            let account = self.pool.find(&name)?;
+            account.recall(number, now);
+            Some(account)
+        });
+        found.collect()
+    }
+
+    /// Notes the epoch of the counters. Those of another have forgotten everything: accounts of which
+    /// something is known tell it.
+    fn heard(&mut self, epoch: &str) -> Vec<Arc<Account>> {
+        if self.epoch.is_empty() || *self.epoch == *epoch {
+            return Vec::new();
+        }
+        if !self.is_told {
+            let place = &self.material.place;
+            self.say(&format!(
+                "shared limits {place}: have forgotten everything; they go on from what is known here"
+            ));
+            self.is_told = true;
+        }
+        let mut all = self.pool.all();
+        all.retain(|account| account.is_known());
+        all
     }
 
     /// Those that are to be brought up to date by now.
@@ -132,6 +179,7 @@ impl Lender {
         let new = due.iter().filter(|account| account.follow());
         self.followed.extend(new.cloned());
         let mut failed = Ok(());
+        let mut epoch = None;
         for some in due.chunks(ROUND_MAX) {
             if failed.is_err() {
                 some.iter().for_each(|account| account.dismiss());
@@ -140,22 +188,27 @@ impl Lender {
             let at = now();
             let orders: Vec<_> = some.iter().map(|account| account.order(at)).collect();
             self.pool.count_orders(orders.len());
-            match shared.carry_out(&orders).await {
+            match shared.carry_out(&orders, &self.epoch).await {
                 Ok(grants) => {
+                    epoch = grants.last().map(|grant| grant.epoch.clone()).or(epoch);
                     for (account, grant) in some.iter().zip(&grants) {
                         account.apply(grant, at);
                     }
                 }
                 Err(error) => {
                     self.pool.set_up(false);
-                    for (account, order) in some.iter().zip(&orders) {
-                        account.fail(order);
-                    }
+                    some.iter().for_each(|account| account.fail());
                     failed = Err(error);
                 }
             }
         }
         self.followed.retain(|account| !account.rests());
+        if let Some(epoch) = epoch.filter(|epoch| *epoch != self.epoch) {
+            for account in self.heard(&epoch) {
+                self.pool.call(account);
+            }
+            (self.epoch, self.is_told) = (epoch, false);
+        }
         failed
     }
 
@@ -167,7 +220,11 @@ impl Lender {
             account.close();
         }
         let all = self.followed.clone();
-        self.round(shared, all).await
+        self.round(shared, all).await?;
+        // Those whose last order had not been answered have said by now only what that said.
+        let rest: Vec<_> = self.followed.clone();
+        rest.iter().for_each(|account| account.close());
+        self.round(shared, rest).await
     }
 
     /// Waits before the next try; whoever calls meanwhile is not kept waiting.
@@ -214,8 +271,35 @@ impl Lender {
     }
 }
 
-async fn called(pool: &Pool<Arc<Account>>) -> Vec<Arc<Account>> {
+async fn called(pool: &Pool<Account>) -> Vec<Arc<Account>> {
     poll_fn(|cx| pool.poll_called(cx)).await
+}
+
+/// Hears what other replicas want back, until the connection fails.
+async fn listen(mut shared: Shared, names: mpsc::Sender<Heard>) {
+    loop {
+        let heard = shared.recalled().await;
+        let is_over = heard.is_err();
+        let is_empty = heard.as_ref().is_ok_and(Vec::is_empty);
+        if !is_empty && names.send(heard).await.is_err() || is_over {
+            return;
+        }
+    }
+}
+
+type Heard = Result<Vec<(u64, String)>, StoreError>;
+
+fn gone() -> StoreError {
+    StoreError::down("nobody hears what other replicas want")
+}
+
+/// A task that ends with this.
+struct Ends(JoinHandle<()>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn now() -> u64 {
@@ -224,8 +308,12 @@ fn now() -> u64 {
 
 /// Between two looks at accounts that hold something.
 const TICK: Duration = Duration::from_millis(20);
-/// Ticks without an account after which the connection is probed.
-const PROBE_TICKS: u32 = 50;
+/// Between two looks at accounts that wait for other replicas.
+const LOOK: Duration = Duration::from_millis(2);
+/// Between two looks at whether the counters are those that they were.
+const PROBE: Duration = Duration::from_secs(1);
+/// Messages of other replicas that wait to be read.
+const RECALLS_MAX: usize = 64;
 /// Accounts of one round.
 const ROUND_MAX: usize = 256;
 /// Between two tries to reach counters that are away.

@@ -189,9 +189,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
 /// Charges budgets what the journal says was spent before; gives what the store is to be asked.
 fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory>> {
     let has_budgets = plan.store.is_some() || plan.keys.all().any(ClientKey::has_budget);
-    // What replicas share is known elsewhere.
-    let is_own = plan.shared.is_none();
-    let Some(books) = books.filter(|_| has_budgets && is_own) else {
+    let Some(books) = books.filter(|_| has_budgets) else {
         return Ok(None);
     };
     let (past, memory) = Memory::read(&books.journal, clock::unix_millis())?;
@@ -217,7 +215,7 @@ fn govern(
 fn lend(
     plan: &mut Plan,
     runtime: &tokio::runtime::Runtime,
-) -> Option<(Lender, Arc<Pool<Arc<Account>>>)> {
+) -> Option<(Lender, Arc<Pool<Account>>)> {
     let shared = plan.shared.take()?;
     let pool = Arc::clone(&shared.pool);
     Some((runtime.block_on(Lender::new(shared)), pool))

@@ -1,12 +1,16 @@
 -- Brings one account's leases up to date, by the clock of this server: what is given back and what is
 -- owed first, then what is granted. Never grants beyond a limit. `src/store/shared.rs` writes ARGV and
 -- reads the answer; what the numbers mean stands in `src/govern/order.rs`.
--- KEYS: requests, tokens, running, money.
+-- KEYS: requests, tokens, running, money, who holds something, the replica's last order, the epoch.
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local second = math.floor(now_ms / 1000)
 local MOST = 9007199254740992
 local BACK = 61
+local READY = 5
+local NEAR = 4
+-- How long counters that have forgotten everything grant nothing: every replica is heard meanwhile.
+local SETTLE = 2000
 
 local at = 0
 local function text()
@@ -22,8 +26,15 @@ end
 local function known(value)
   return math.max(tonumber(value or '') or 0, 0)
 end
-local function granted_of(want, least, room)
+local is_settling, is_short = false, false
+local function granted_of(want, wanted, least, room)
+  if is_settling then
+    room = 0
+  end
   local granted = math.min(want, room)
+  if granted < wanted then
+    is_short = true
+  end
   if granted < least or granted < 0 then
     return 0
   end
@@ -43,9 +54,9 @@ local function month_of(day)
 end
 
 local function rate(key)
-  local limit, want, least, owed, count = take(), take(), take(), take(), take()
+  local limit, want, wanted, least, ready, owed, count = take(), take(), take(), take(), take(), take(), take()
   if limit < 0 then
-    return 0, 0, 0, 0, 0
+    return 0, 0, 0, 0, 0, 0
   end
   local slots, sum, changed = {}, 0, {}
   local all = redis.call('HGETALL', key)
@@ -67,18 +78,27 @@ local function rate(key)
       changed[slot] = true
     end
   end
-  local granted = granted_of(want, least, limit - sum - owed)
+  local granted = granted_of(want, wanted, least, limit - sum - owed)
   if granted + owed > 0 then
     slots[second] = math.min((slots[second] or 0) + granted + owed, MOST)
     sum = sum + granted + owed
     changed[second] = true
   end
+  if is_settling or limit - sum - ready < limit / NEAR then
+    ready = 0
+  end
+  if ready > 0 then
+    local late = second + READY
+    slots[late] = math.min((slots[late] or 0) + ready, MOST)
+    sum = sum + ready
+    changed[late] = true
+  end
   for slot in pairs(changed) do
     redis.call('HSET', key, whole(slot), whole(slots[slot]))
   end
-  redis.call('EXPIRE', key, BACK + 2)
+  redis.call('EXPIRE', key, BACK + READY + 2)
   local room, left, wait, reset = limit - math.max(least, 1), sum, 0, 0
-  for slot = second - BACK, second do
+  for slot = second - BACK, second + READY do
     local used = slots[slot] or 0
     if used > 0 then
       reset = (slot + BACK + 1) * 1000 - now_ms
@@ -88,11 +108,11 @@ local function rate(key)
       end
     end
   end
-  return granted, math.max(limit - sum, 0), second, wait, reset
+  return granted, ready, math.max(limit - sum, 0), second, wait, reset
 end
 
 local function running(key)
-  local limit, held, want, replica, life = take(), take(), take(), text(), take()
+  local limit, held, want, wanted, replica, life = take(), take(), take(), take(), text(), take()
   if limit < 0 then
     return 0, 0
   end
@@ -106,7 +126,13 @@ local function running(key)
       others = others + known(count)
     end
   end
+  if is_settling then
+    want = held
+  end
   local granted = math.max(held, math.min(want, math.max(limit - others, 0)))
+  if granted < wanted then
+    is_short = true
+  end
   if granted > 0 then
     redis.call('HSET', key, replica, whole(granted) .. ':' .. whole(now_ms + life))
     redis.call('PEXPIRE', key, life)
@@ -116,20 +142,41 @@ local function running(key)
   return granted, math.max(limit - others - granted, 0)
 end
 
-local function money(key)
-  local of_day, of_month, want, least, owed, count = take(), take(), take(), take(), take(), take()
+local function money(key, epoch, of_account, is_again)
+  local of_day, of_month, want, wanted, least, owed, count = take(), take(), take(), take(), take(), take(), take()
+  local known_day, known_on_day, known_month, known_in_month = take(), take(), take(), take()
   if of_day < 0 and of_month < 0 and owed == 0 and count == 0 then
-    return 0, 0, 0, 0, 0
+    return { 0, 0, 0, 0, 0 }
   end
-  local had = redis.call('HMGET', key, 'day', 'on_day', 'month', 'in_month')
+  local had = redis.call('HMGET', key, 'day', 'on_day', 'month', 'in_month', 'base_day', 'base_month')
+  local base_day, base_month = known(had[5]), known(had[6])
   local day, on_day, month, in_month = known(had[1]), known(had[2]), known(had[3]), known(had[4])
   local today = math.floor(second / 86400)
   -- A clock that is set back does not give a budget anew.
   if today > day then
-    day, on_day = today, 0
+    day, on_day, base_day = today, 0, 0
   end
   if month_of(day) > month then
-    month, in_month = month_of(day), 0
+    month, in_month, base_month = month_of(day), 0, 0
+  end
+  -- Counters that began anew go on from what is known to have been spent: by a replica that knew the
+  -- ones before, the most of any counts, and what has come and gone since; by one that has only
+  -- records, these are the least.
+  local function more(now, base, said)
+    if epoch == of_account then
+      return 0
+    elseif of_account ~= '' then
+      return math.max(said - base, 0)
+    end
+    return math.max(said - now, 0)
+  end
+  local more_on_day = known_day == day and more(on_day, base_day, known_on_day) or 0
+  local more_in_month = known_month == month and more(in_month, base_month, known_in_month) or 0
+  on_day, base_day = on_day + more_on_day, base_day + more_on_day
+  in_month, base_month = in_month + more_in_month, base_month + more_in_month
+  -- It may have been carried out, and be a part of that.
+  if is_again and epoch ~= of_account then
+    count = 0
   end
   for _ = 1, count do
     local of, amount = take(), take()
@@ -147,22 +194,111 @@ local function money(key)
   if of_month >= 0 then
     room = math.min(room, of_month - in_month)
   end
-  local granted = granted_of(want, least, room - owed)
+  local granted = granted_of(want, wanted, least, room - owed)
   on_day = math.min(on_day + granted + owed, MOST)
   in_month = math.min(in_month + granted + owed, MOST)
-  redis.call('HSET', key, 'day', whole(day), 'on_day', whole(on_day), 'month', whole(month), 'in_month', whole(in_month))
+  redis.call('HSET', key, 'day', whole(day), 'on_day', whole(on_day), 'month', whole(month), 'in_month', whole(in_month),
+    'base_day', whole(base_day), 'base_month', whole(base_month))
   redis.call('EXPIRE', key, 2764800)
-  return granted, day, month, on_day, in_month
+  return { granted, day, month, on_day, in_month }
 end
 
+-- The epoch of these counters; one begins where there is none.
+local function epoch_of(key, fresh, has_known_one)
+  local had = redis.call('HMGET', key, 'id', 'settles')
+  if had[1] then
+    return had[1], known(had[2])
+  end
+  local settles = 0
+  if has_known_one then
+    settles = now_ms + SETTLE
+  end
+  redis.call('HSET', key, 'id', fresh, 'settles', whole(settles))
+  redis.call('EXPIRE', key, 3456000)
+  return fresh, settles
+end
+
+-- Asks the others who hold something to give back what they do not use, for requests that find too
+-- little; gives the number of that, and 2 while an answer is outstanding, 1 once none is, 0 where
+-- nobody holds anything.
+local function recall(key, name, me, recalled, answered, gives_up, holds)
+  local number, open = recalled, 0
+  if is_short and number == 0 then
+    number = redis.call('HINCRBY', key, '#', 1)
+  end
+  -- Of each: the last recall that it has answered, and the last one that it was asked.
+  local all = is_short and redis.call('HGETALL', key) or {}
+  for i = 1, #all, 2 do
+    local other = all[i]
+    if other ~= me and other ~= '#' then
+      local said, asked = string.match(all[i + 1], '^(%d+) (%d+)$')
+      local is_late = known(said) < number
+      if is_late and gives_up then
+        redis.call('HDEL', key, other)
+      elseif is_late and known(asked) < number then
+        local list = 'ringway:recall:' .. other
+        redis.call('RPUSH', list, whole(number) .. ' ' .. name)
+        redis.call('LTRIM', list, -1000, -1)
+        redis.call('PEXPIRE', list, 5000)
+        redis.call('HSET', key, other, whole(known(said)) .. ' ' .. whole(number))
+        open = 2
+      else
+        open = math.max(open, is_late and 2 or 1)
+      end
+    end
+  end
+  if holds then
+    local _, asked = string.match(redis.call('HGET', key, me) or '', '^(%d+) (%d+)$')
+    redis.call('HSET', key, me, whole(answered) .. ' ' .. whole(math.max(known(asked), answered)))
+  else
+    redis.call('HDEL', key, me)
+  end
+  redis.call('EXPIRE', key, 3600)
+  return number, open
+end
+
+local name, me, id, is_again = text(), text(), text(), take() == 1
+local fresh, of_process, of_account = text(), text(), text()
+local recalled, gives_up, answered, holds = take(), take() == 1, take(), take() == 1
+local epoch, settles = epoch_of(KEYS[7], fresh, of_process ~= '')
+is_settling = now_ms < settles
 local answer = {}
 local function add(...)
   for _, value in ipairs({ ... }) do
     answer[#answer + 1] = value
   end
 end
+add(running(KEYS[3]))
+-- An order that was carried out is not carried out again, but for what it says of now.
+local before = redis.call('GET', KEYS[6])
+local head = id .. ' ' .. epoch .. ' '
+if before and string.sub(before, 1, #head) == head then
+  local places = answer
+  answer = {}
+  for number in string.gmatch(string.sub(before, #head + 1), '%d+') do
+    answer[#answer + 1] = tonumber(number)
+  end
+  answer[1], answer[2] = places[1], places[2]
+  answer[#answer + 1] = epoch
+  return answer
+end
 add(rate(KEYS[1]))
 add(rate(KEYS[2]))
-add(running(KEYS[3]))
-add(money(KEYS[4]))
+local granted = money(KEYS[4], epoch, of_account, is_again)
+add(granted[1], granted[2], granted[3], granted[4], granted[5])
+local took = answer[1] + answer[3] + answer[4] + answer[9] + answer[10] + answer[15] > 0
+local number, open = recall(KEYS[5], name, me, recalled, answered, gives_up, holds or took)
+if is_settling and is_short then
+  open = 2
+end
+add(number, open)
+for i = 1, #answer do
+  answer[i] = math.floor(answer[i])
+end
+local text_of = {}
+for i = 1, #answer do
+  text_of[i] = whole(answer[i])
+end
+redis.call('SET', KEYS[6], head .. table.concat(text_of, ' '), 'EX', 3600)
+answer[#answer + 1] = epoch
 return answer

@@ -24,10 +24,10 @@ use tokio_rustls::TlsConnector;
 use crate::config::material::SharedMaterial;
 use crate::config::shared_place::{SharedAddress, SharedPlace};
 use crate::govern::order::{
-    Grant, MoneyGrant, MoneyOrder, Order, PlacesGrant, RateGrant, RateOrder,
+    Grant, MoneyGrant, MoneyOrder, Order, Others, PlacesGrant, RateGrant, RateOrder,
 };
 use crate::limits::{SHARED_ANSWER_BYTES_MAX, SHARED_ANSWER_TIMEOUT};
-use crate::net::tls;
+use crate::net::{random, tls};
 use crate::store::error::StoreError;
 
 /// An open connection.
@@ -102,33 +102,68 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether it is still there.
+    /// Whether it is still there, and the epoch of its counters; empty: there is none.
     ///
     /// # Errors
     /// It is not.
-    pub async fn probe(&mut self) -> Result<(), StoreError> {
-        let ping = redis::cmd("PING");
-        let answered = timeout(SHARED_ANSWER_TIMEOUT, self.done(&ping)).await;
-        answered.map_err(|_| late())?
+    pub async fn probe(&mut self) -> Result<String, StoreError> {
+        let mut probe = redis::cmd("HGET");
+        let probe = probe.arg(EPOCH).arg("id");
+        let answered = timeout(SHARED_ANSWER_TIMEOUT, self.done::<Option<String>>(probe)).await;
+        let epoch = answered.map_err(|_| late())??.unwrap_or_default();
+        let mut keep = redis::cmd("EXPIRE");
+        let keep = keep.arg(EPOCH).arg(EPOCH_LIFE_SECONDS);
+        let kept = timeout(SHARED_ANSWER_TIMEOUT, self.done::<i64>(keep)).await;
+        kept.map_err(|_| late())??;
+        Ok(epoch)
     }
 
-    /// Carries out orders; one grant for each.
+    /// Waits until other replicas want something back, for a second or so; numbers and names of
+    /// accounts. The connection is of no use for anything else meanwhile.
+    ///
+    /// # Errors
+    /// It is not there any more.
+    pub async fn recalled(&mut self) -> Result<Vec<(u64, String)>, StoreError> {
+        let list = format!("ringway:recall:{}", self.replica);
+        self.expect(RECALLS_MAX.saturating_mul(GRANT_BYTES_MAX));
+        let mut calls = Pipeline::with_capacity(2);
+        calls.cmd("BLPOP").arg(&list).arg(1);
+        calls.cmd("LPOP").arg(&list).arg(RECALLS_MAX);
+        let wait = SHARED_ANSWER_TIMEOUT.saturating_add(Duration::from_secs(1));
+        let sent = timeout(wait, calls.query_async(&mut self.connection)).await;
+        let answers: (Option<(String, String)>, Option<Vec<String>>) =
+            sent.map_err(|_| late())?.map_err(|error| failed(&error))?;
+        let first = answers.0.into_iter().map(|(_, said)| said);
+        let all = first.chain(answers.1.into_iter().flatten());
+        let recall = |said: String| {
+            let (number, name) = said.split_once(' ')?;
+            Some((number.parse().ok()?, name.to_owned()))
+        };
+        Ok(all.filter_map(recall).collect())
+    }
+
+    /// Carries out orders; one grant for each. `epoch`: the last one of these counters that this
+    /// process has heard of; empty: none.
     ///
     /// # Errors
     /// They may have been carried out or not.
-    pub async fn carry_out(&mut self, orders: &[Order]) -> Result<Vec<Grant>, StoreError> {
-        let answered = timeout(SHARED_ANSWER_TIMEOUT, self.run(orders)).await;
+    pub async fn carry_out(
+        &mut self,
+        orders: &[Order],
+        epoch: &str,
+    ) -> Result<Vec<Grant>, StoreError> {
+        let answered = timeout(SHARED_ANSWER_TIMEOUT, self.run(orders, epoch)).await;
         answered.map_err(|_| late())?
     }
 
-    async fn run(&mut self, orders: &[Order]) -> Result<Vec<Grant>, StoreError> {
+    async fn run(&mut self, orders: &[Order], epoch: &str) -> Result<Vec<Grant>, StoreError> {
         let mut grants = vec![None; orders.len()];
         // A server that was started anew does not know the script; it has run for none then.
         for _ in 0..2 {
             let mut calls = Pipeline::with_capacity(orders.len());
             for (order, grant) in orders.iter().zip(&grants) {
                 if grant.is_none() {
-                    calls.add_command(call(order, &self.digest, &self.replica));
+                    calls.add_command(call(order, &self.digest, (&self.replica, epoch)));
                 }
             }
             if calls.is_empty() {
@@ -276,30 +311,48 @@ async fn connect(material: &SharedMaterial) -> Result<Box<dyn Stream>, StoreErro
 }
 
 /// The script's call for one account.
-fn call(order: &Order, digest: &str, replica: &str) -> Cmd {
+fn call(order: &Order, digest: &str, (replica, epoch): (&str, &str)) -> Cmd {
     let name = &order.name;
     let mut call = redis::cmd("EVALSHA");
-    call.arg(digest).arg(COUNTERS.len());
+    // Beside the counters the replica's last order, and the epoch.
+    call.arg(digest).arg(COUNTERS.len() + 2);
     for counter in COUNTERS {
         call.arg(key_of(name, counter));
     }
-    append_rate(order.requests.as_ref(), &mut call);
-    append_rate(order.tokens.as_ref(), &mut call);
+    call.arg(key_of(name, &format!("order:{replica}")));
+    call.arg(EPOCH);
+    call.arg(&*order.name).arg(replica).arg(order.id);
+    push(Some(u64::from(order.is_again)), &mut call);
+    // Whoever finds no epoch begins this one.
+    call.arg(format!("{:016x}", random::word()));
+    call.arg(epoch).arg(&*order.epoch);
+    for number in [order.recall, u64::from(order.gives_up), order.answered] {
+        push(Some(number), &mut call);
+    }
+    push(Some(u64::from(order.holds)), &mut call);
     let places = order.places.unwrap_or_default();
     push(order.places.map(|places| places.limit), &mut call);
-    push(Some(places.held), &mut call);
-    push(Some(places.want), &mut call);
+    for number in [places.held, places.want, places.wanted] {
+        push(Some(number), &mut call);
+    }
     call.arg(replica);
     push(u64::try_from(PLACES_LIFE.as_millis()).ok(), &mut call);
+    append_rate(order.requests.as_ref(), &mut call);
+    append_rate(order.tokens.as_ref(), &mut call);
     let none = MoneyOrder::default();
     let money = order.money.as_ref().unwrap_or(&none);
     push(money.day, &mut call);
     push(money.month, &mut call);
     let needs = &money.needs;
-    for number in [needs.want, needs.least, needs.owed] {
+    for number in [needs.want, needs.wanted, needs.least, needs.owed] {
         push(Some(number), &mut call);
     }
-    append_back(&money.back, &mut call);
+    call.arg(money.back.len());
+    let known = &order.known;
+    for number in [known.day, known.on_day, known.month, known.in_month] {
+        push(Some(number), &mut call);
+    }
+    append_pairs(&money.back, &mut call);
     call
 }
 
@@ -313,14 +366,21 @@ fn append_rate(order: Option<&RateOrder>, call: &mut Cmd) {
     let none = RateOrder::default();
     push(order.map(|rate| rate.limit), call);
     let rate = order.unwrap_or(&none);
-    for number in [rate.needs.want, rate.needs.least, rate.needs.owed] {
+    let needs = &rate.needs;
+    for number in [
+        needs.want,
+        needs.wanted,
+        needs.least,
+        needs.ready,
+        needs.owed,
+    ] {
         push(Some(number), call);
     }
-    append_back(&rate.back, call);
+    call.arg(rate.back.len());
+    append_pairs(&rate.back, call);
 }
 
-fn append_back(back: &[(u64, u64)], call: &mut Cmd) {
-    call.arg(back.len());
+fn append_pairs(back: &[(u64, u64)], call: &mut Cmd) {
     for &(of, amount) in back {
         push(Some(of), call);
         push(Some(amount), call);
@@ -339,27 +399,35 @@ fn grant_of(value: &Value) -> Option<Grant> {
     let Value::Array(values) = value else {
         return None;
     };
+    let (epoch, values) = values.split_last()?;
+    let epoch = match epoch {
+        Value::BulkString(bytes) => core::str::from_utf8(bytes).ok()?,
+        _ => return None,
+    };
     let mut values = values.iter();
     let mut next = || match values.next()? {
         Value::Int(number) => u64::try_from(*number).ok(),
         _ => None,
     };
+    let places = PlacesGrant {
+        granted: next()?,
+        left: next()?,
+    };
     let mut rate = || {
         Some(RateGrant {
             granted: next()?,
+            ready: next()?,
             left: next()?,
             slot: next()?,
             wait_ms: next()?,
             reset_ms: next()?,
         })
     };
+    let (requests, tokens) = (rate()?, rate()?);
     Some(Grant {
-        requests: rate()?,
-        tokens: rate()?,
-        places: PlacesGrant {
-            granted: next()?,
-            left: next()?,
-        },
+        requests,
+        tokens,
+        places,
         money: MoneyGrant {
             granted: next()?,
             day: next()?,
@@ -367,6 +435,13 @@ fn grant_of(value: &Value) -> Option<Grant> {
             on_day: next()?,
             in_month: next()?,
         },
+        recall: next()?,
+        others: match next()? {
+            0 => Others::None,
+            1 => Others::Answered,
+            _ => Others::Asked,
+        },
+        epoch: epoch.into(),
     })
 }
 
@@ -390,9 +465,15 @@ fn odd() -> StoreError {
 }
 
 /// What an account has keys for; each is a hash.
-const COUNTERS: [&str; 4] = ["requests", "tokens", "running", "money"];
+const COUNTERS: [&str; 5] = ["requests", "tokens", "running", "money", "holders"];
 const SCRIPT: &str = include_str!("lease.lua");
-/// Bytes of what the script answers: 17 numbers, or an error.
+/// The epoch of the counters: they have forgotten everything where it is another.
+const EPOCH: &str = "ringway:epoch";
+/// Longer than any counter lasts that nobody uses.
+const EPOCH_LIFE_SECONDS: u64 = 40 * 86_400;
+/// Accounts that are recalled in one go.
+const RECALLS_MAX: usize = 256;
+/// Bytes of what the script answers: 21 numbers and the epoch, or an error.
 const GRANT_BYTES_MAX: usize = 1024;
 /// Places of a replica that says nothing any more are free after this.
 const PLACES_LIFE: Duration = Duration::from_secs(5);

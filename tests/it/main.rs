@@ -83,6 +83,8 @@ mod same_wire;
 #[cfg(test)]
 mod shared;
 #[cfg(test)]
+mod shared_room;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 mod steering;

@@ -9,21 +9,31 @@ use super::{
     admit,
 };
 use crate::govern::allowance::Allowance;
-use crate::govern::lease::{Asked, Lack, Lease, Rate};
+use crate::govern::lease::{Asked, Lack, Lease};
 use crate::govern::order::{Grant, Order};
 use crate::govern::pool::{Pool, WhenDown};
+use crate::govern::rate_lease::Rate;
 
 /// Whether a request is let in, and how the rates stand.
 pub type Judged = (Result<Hold, Refused>, Standings);
 
 /// What a request that waits knows of its orders: the key's and the tenant's.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tickets([Option<u64>; 2]);
+pub struct Tickets([Option<Ticket>; 2]);
+
+/// The orders that a request waits for.
+#[derive(Clone, Copy, Debug)]
+struct Ticket {
+    /// The first that was made since it came.
+    first: u64,
+    /// The one that it waits for now.
+    next: u64,
+}
 
 impl Account {
     /// An account that several replicas share under this name.
     #[must_use]
-    pub fn shared(allowance: Allowance, name: &str, pool: &Arc<Pool<Arc<Self>>>) -> Self {
+    pub fn shared(allowance: Allowance, name: &str, pool: &Arc<Pool<Self>>) -> Self {
         let mut account = Self::new(allowance);
         account.pool = Some(Arc::clone(pool));
         account.state().lease = Some(Box::new(Lease::new(name)));
@@ -48,8 +58,9 @@ impl Account {
     pub fn order(&self, now: u64) -> Order {
         let mut state = self.state();
         let (bounds, held) = (state.allowance, state.held);
+        let said = (held, state.restored);
         let lease = state.lease.as_mut();
-        lease.map_or_else(Order::default, |lease| lease.order(&bounds, held, now))
+        lease.map_or_else(Order::default, |lease| lease.order(&bounds, said, now))
     }
 
     /// Takes over what an order that was begun at `at` was answered; whoever waits for it goes on.
@@ -71,10 +82,38 @@ impl Account {
         wake(woken);
     }
 
-    /// An order was not answered.
-    pub fn fail(&self, order: &Order) {
+    /// Whether only a recall is waited for, which was looked at a moment ago.
+    pub fn is_patient(&self, now: u64) -> bool {
+        let state = self.state();
+        let lease = state.lease.as_ref();
+        lease.is_some_and(|lease| lease.is_patient(now))
+    }
+
+    /// Other replicas wait for what nobody uses here: it goes back with the next order.
+    pub fn recall(&self, number: u64, now: u64) {
+        if let Some(lease) = &mut self.state().lease {
+            lease.recall(number, now);
+        }
+    }
+
+    /// Whether counters that have forgotten it have something to learn.
+    pub fn is_known(&self) -> bool {
+        let state = self.state();
+        state.held > 0 || state.spent.in_month > 0
+    }
+
+    /// Makes it known to the pool that it belongs to.
+    pub fn register(self: &Arc<Self>) {
+        let state = self.state();
+        if let (Some(pool), Some(lease)) = (&self.pool, &state.lease) {
+            pool.register(lease.name(), self);
+        }
+    }
+
+    /// An order was not answered: it is sent again.
+    pub fn fail(&self) {
         let mut state = self.state();
-        let woken = state.lease.as_mut().map(|lease| lease.fail(order));
+        let woken = state.lease.as_mut().map(|lease| lease.fail());
         drop(state);
         wake(woken.unwrap_or_default());
     }
@@ -110,7 +149,7 @@ fn wake(woken: Vec<Waker>) {
 impl Accounts<'_> {
     /// What several replicas share these accounts by.
     #[must_use]
-    pub fn pool(&self) -> Option<&Arc<Pool<Arc<Account>>>> {
+    pub fn pool(&self) -> Option<&Arc<Pool<Account>>> {
         let pool = |account: &Arc<Account>| account.pool.is_some();
         let shared = self.both().map(|(_, account)| account).find(|it| pool(it));
         shared.and_then(|account| account.pool.as_ref())
@@ -146,9 +185,10 @@ pub fn poll_admit(
         }
     }
     if lacks.iter().all(|lack| lack.is_none()) {
+        let has_waited = tickets.0.iter().any(Option::is_some);
         let parts = locked.each_mut().map(|place| {
             let (_, account, state) = place.as_mut()?;
-            Some(state.take_leased(account, amount, now))
+            Some(state.take_leased(account, amount, has_waited, now))
         });
         let standings = standings(&locked, now);
         for (_, account, state) in locked.into_iter().flatten() {
@@ -156,7 +196,10 @@ pub fn poll_admit(
         }
         return Poll::Ready((Ok(Hold { parts, amount }), standings));
     }
-    if let Some(pool) = accounts.pool().filter(|_| tickets.0 == [None; 2]) {
+    if let Some(pool) = accounts
+        .pool()
+        .filter(|_| tickets.0.iter().all(Option::is_none))
+    {
         pool.count_wait();
     }
     let mut has_room = true;
@@ -194,7 +237,7 @@ impl State {
     fn leased(
         &self,
         amount: Amount,
-        (whose, ticket): (Whose, Option<u64>),
+        (whose, ticket): (Whose, Option<Ticket>),
         now: Now,
     ) -> Result<Lack, Refused> {
         let bounds = self.allowance;
@@ -202,8 +245,9 @@ impl State {
         let Some(lease) = &self.lease else {
             return Ok(Lack::default());
         };
-        let lack = lease.lack(&bounds, asked, now.nanos);
-        let answers = lease.answers(ticket, now.nanos);
+        let is_new = ticket.is_none_or(|it| !lease.has_ended(it.next));
+        let lack = lease.lack(&bounds, asked, is_new, now.nanos);
+        let answers = ticket.is_some_and(|it| lease.answers(it.first, it.next));
         let refused = |bound, limit, wait| {
             Err(Refused {
                 bound,
@@ -266,10 +310,19 @@ impl State {
     }
 
     /// Takes what is not lacking, and counts it as a replica that is alone would.
-    fn take_leased(&mut self, account: &Arc<Account>, amount: Amount, now: Now) -> Part {
+    fn take_leased(
+        &mut self,
+        account: &Arc<Account>,
+        amount: Amount,
+        has_waited: bool,
+        now: Now,
+    ) -> Part {
         self.roll(now.unix_ms);
         let asked = self.asked(amount);
-        let tag = self.lease.as_mut().map(|it| it.take(asked, now.nanos));
+        let tag = self
+            .lease
+            .as_mut()
+            .map(|it| it.take(asked, has_waited, now.nanos));
         Part {
             account: Arc::clone(account),
             slot: self.take(&amount, now),
@@ -282,18 +335,22 @@ impl State {
         &mut self,
         amount: Amount,
         lack: Lack,
-        ticket: &mut Option<u64>,
+        ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
     ) -> bool {
         let asked = self.asked(amount);
         let Some(lease) = &mut self.lease else {
             return false;
         };
-        if ticket.is_some_and(|ticket| !lease.has_ended(ticket)) {
+        if ticket.is_some_and(|it| !lease.has_ended(it.next)) {
             return lease.stay(cx.waker());
         }
-        *ticket = lease.wait(lack, asked, cx.waker());
-        ticket.is_some()
+        let Some(next) = lease.wait(lack, asked, ticket.is_some(), cx.waker()) else {
+            return false;
+        };
+        let first = ticket.map_or(next, |it| it.first);
+        *ticket = Some(Ticket { first, next });
+        true
     }
 
     fn shared_standings(&self, now: Now) -> Standings {

@@ -5,6 +5,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod client;
+pub(crate) mod delay;
 pub(crate) mod directions;
 pub(crate) mod flood;
 pub(crate) mod gateway;

@@ -1,3 +1,4 @@
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use crate::govern::account::{
 };
 use crate::govern::allowance::Allowance;
 use crate::govern::order::{
-    Grant, MoneyGrant, MoneyOrder, Needs, Order, PlacesGrant, PlacesOrder, RateGrant, RateOrder,
+    Grant, MoneyGrant, MoneyOrder, Needs, Order, Others, PlacesGrant, PlacesOrder, RateGrant,
+    RateOrder,
 };
 use crate::govern::pool::{Pool, WhenDown};
 
@@ -20,27 +22,109 @@ struct Twin {
     rates: [HashMap<u64, u64>; 2],
     running: HashMap<usize, (u64, u64)>,
     money: MoneyGrant,
+    base: (u64, u64),
+    epoch: u64,
+    settles: u64,
+    /// The last order of each replica, and what it was answered.
+    orders: HashMap<usize, (u64, Grant)>,
+    /// Who holds something, and the last recall that each has answered.
+    holders: HashMap<usize, u64>,
+    recalls: u64,
+    /// Recalls on their way: to whom, and their numbers.
+    sent: Vec<(usize, u64)>,
 }
 
 impl Twin {
+    fn forget(&mut self, now_ms: u64) {
+        *self = Self {
+            epoch: self.epoch + 1,
+            settles: now_ms + 2_000,
+            recalls: self.recalls,
+            ..Self::default()
+        };
+    }
+
     fn carry_out(&mut self, order: &Order, replica: usize, now_ms: u64) -> Grant {
+        let is_settling = now_ms < self.settles;
+        let places = order.places.map_or_else(PlacesGrant::default, |mut order| {
+            if is_settling {
+                order.want = order.held;
+            }
+            self.places(order, replica, now_ms)
+        });
+        if let Some((id, grant)) = self.orders.get(&replica)
+            && *id == order.id
+        {
+            return Grant {
+                places,
+                ..grant.clone()
+            };
+        }
         let [requests, tokens] = &mut self.rates;
         let rate = |order: &Option<RateOrder>, slots: &mut HashMap<u64, u64>| {
             order.as_ref().map_or_else(RateGrant::default, |order| {
-                rate(order, slots, now_ms / 1000)
+                rate(order, slots, is_settling, now_ms / 1000)
             })
         };
-        Grant {
-            requests: rate(&order.requests, requests),
-            tokens: rate(&order.tokens, tokens),
-            places: order.places.map_or_else(PlacesGrant::default, |order| {
-                self.places(order, replica, now_ms)
-            }),
-            money: order
-                .money
-                .as_ref()
-                .map_or_else(MoneyGrant::default, |order| self.money(order, now_ms)),
+        let (requests, tokens) = (rate(&order.requests, requests), rate(&order.tokens, tokens));
+        let money = match &order.money {
+            Some(money) => self.money(order, money, is_settling, now_ms),
+            None => MoneyGrant::default(),
+        };
+        let wanted = |needs: &Needs, granted: u64| granted < needs.wanted;
+        let is_short = places.granted < order.places.map_or(0, |it| it.wanted)
+            || (order.requests.as_ref()).is_some_and(|it| wanted(&it.needs, requests.granted))
+            || (order.tokens.as_ref()).is_some_and(|it| wanted(&it.needs, tokens.granted))
+            || (order.money.as_ref()).is_some_and(|it| wanted(&it.needs, money.granted));
+        let (recall, others) = self.recall(order, replica, is_short);
+        let rates = [&requests, &tokens].map(|it| it.granted + it.ready);
+        let took = places.granted + rates[0] + rates[1] + money.granted > 0;
+        self.holders.remove(&replica);
+        if order.holds || took {
+            self.holders.insert(replica, order.answered);
         }
+        let grant = Grant {
+            requests,
+            tokens,
+            places,
+            money,
+            epoch: self.epoch.to_string().into(),
+            recall,
+            others: if is_settling && is_short {
+                Others::Asked
+            } else {
+                others
+            },
+        };
+        self.orders.insert(replica, (order.id, grant.clone()));
+        grant
+    }
+
+    /// Asks the others who hold something, where that is too little.
+    fn recall(&mut self, order: &Order, replica: usize, is_short: bool) -> (u64, Others) {
+        let mut recall = order.recall;
+        if is_short && recall == 0 {
+            self.recalls += 1;
+            recall = self.recalls;
+        }
+        let mut others = Others::None;
+        self.holders.retain(|&who, answered| {
+            if who == replica || !is_short {
+                return true;
+            }
+            let is_late = *answered < recall;
+            if is_late && order.gives_up {
+                return false;
+            }
+            if is_late {
+                self.sent.push((who, recall));
+                others = Others::Asked;
+            } else if others == Others::None {
+                others = Others::Answered;
+            }
+            true
+        });
+        (recall, others)
     }
 
     fn places(&mut self, order: PlacesOrder, replica: usize, now_ms: u64) -> PlacesGrant {
@@ -56,20 +140,44 @@ impl Twin {
         }
     }
 
-    fn money(&mut self, order: &MoneyOrder, now_ms: u64) -> MoneyGrant {
-        let money = &mut self.money;
+    fn money(
+        &mut self,
+        whole: &Order,
+        order: &MoneyOrder,
+        is_settling: bool,
+        now_ms: u64,
+    ) -> MoneyGrant {
+        let (money, base) = (&mut self.money, &mut self.base);
         if day_of(now_ms) > money.day {
-            (money.day, money.on_day) = (day_of(now_ms), 0);
+            (money.day, money.on_day, base.0) = (day_of(now_ms), 0, 0);
         }
         if month_of(now_ms) > money.month {
-            (money.month, money.in_month) = (month_of(now_ms), 0);
+            (money.month, money.in_month, base.1) = (month_of(now_ms), 0, 0);
         }
-        for &(day, amount) in &order.back {
+        let (known, is_new) = (&whole.known, *whole.epoch != *self.epoch.to_string());
+        let more = |now: u64, base: u64, said: u64| match (is_new, whole.epoch.is_empty()) {
+            (false, _) => 0,
+            (true, true) => said.saturating_sub(now),
+            (true, false) => said.saturating_sub(base),
+        };
+        if known.day == money.day {
+            let more = more(money.on_day, base.0, known.on_day);
+            (money.on_day, base.0) = (money.on_day + more, base.0 + more);
+        }
+        if known.month == money.month {
+            let more = more(money.in_month, base.1, known.in_month);
+            (money.in_month, base.1) = (money.in_month + more, base.1 + more);
+        }
+        let back = match is_new && whole.is_again {
+            true => &[][..],
+            false => &order.back,
+        };
+        for &(day, amount) in back {
             if day == money.day {
-                money.on_day -= amount;
+                money.on_day = money.on_day.saturating_sub(amount);
             }
             if month_of(day * 86_400_000) == money.month {
-                money.in_month -= amount;
+                money.in_month = money.in_month.saturating_sub(amount);
             }
         }
         money.on_day += order.needs.owed;
@@ -77,6 +185,7 @@ impl Twin {
         let left =
             |limit: Option<u64>, spent| limit.map_or(u64::MAX, |it| it.saturating_sub(spent));
         let room = left(order.day, money.on_day).min(left(order.month, money.in_month));
+        let room = if is_settling { 0 } else { room };
         money.granted = granted(&order.needs, room);
         money.on_day += money.granted;
         money.in_month += money.granted;
@@ -89,20 +198,34 @@ fn granted(needs: &Needs, room: u64) -> u64 {
     if granted < needs.least { 0 } else { granted }
 }
 
-fn rate(order: &RateOrder, slots: &mut HashMap<u64, u64>, second: u64) -> RateGrant {
+fn rate(
+    order: &RateOrder,
+    slots: &mut HashMap<u64, u64>,
+    is_settling: bool,
+    second: u64,
+) -> RateGrant {
     slots.retain(|slot, _| slot + 61 >= second);
     for (slot, amount) in &order.back {
         if let Some(used) = slots.get_mut(slot) {
-            *used -= amount;
+            *used = used.saturating_sub(*amount);
         }
     }
     *slots.entry(second).or_default() += order.needs.owed;
     let sum: u64 = slots.values().sum();
-    let granted = granted(&order.needs, order.limit.saturating_sub(sum));
+    let room = order.limit.saturating_sub(sum);
+    let granted = granted(&order.needs, if is_settling { 0 } else { room });
     *slots.entry(second).or_default() += granted;
+    let mut ready = order.needs.ready;
+    if is_settling || room < granted + ready + order.limit.div_ceil(4) {
+        ready = 0;
+    }
+    if ready > 0 {
+        *slots.entry(second + 5).or_default() += ready;
+    }
     RateGrant {
         granted,
-        left: order.limit.saturating_sub(sum + granted),
+        ready,
+        left: room - granted - ready,
         slot: second,
         wait_ms: 1_000,
         reset_ms: 62_000,
@@ -116,7 +239,7 @@ fn at(ms: u64) -> Now {
     }
 }
 
-fn pool(when_down: WhenDown) -> Arc<Pool<Arc<Account>>> {
+fn pool(when_down: WhenDown) -> Arc<Pool<Account>> {
     let pool = Arc::new(Pool::new(when_down));
     pool.set_up(true);
     pool
@@ -150,6 +273,10 @@ fn random(seed: u64) -> impl FnMut(u64) -> u64 {
 
 /// A replica of a world in which time is a number.
 struct Replica {
+    /// None has that of another that died.
+    number: usize,
+    /// The epoch that it has heard of last.
+    epoch: u64,
     account: Arc<Account>,
     waiting: Vec<(Amount, Tickets)>,
     running: Vec<(Hold, Amount, usize)>,
@@ -172,11 +299,17 @@ struct World {
     now: u64,
     /// Replicas die, and answers are lost.
     is_rough: bool,
+    /// The counters forget everything now and then.
+    forgets: bool,
+    /// Replicas that there were.
+    made: usize,
 }
 
 impl World {
-    fn replica(allowance: Allowance) -> Replica {
+    fn replica(allowance: Allowance, number: usize, epoch: u64) -> Replica {
         Replica {
+            number,
+            epoch,
             account: Arc::new(Account::shared(allowance, "k:a", &pool(WhenDown::Closed))),
             waiting: Vec::new(),
             running: Vec::new(),
@@ -229,30 +362,43 @@ impl World {
         }
         self.exchange(number, random);
         if self.is_rough && random(400) == 0 {
-            self.replicas[number] = Self::replica(self.allowance);
+            self.made += 1;
+            self.replicas[number] = Self::replica(self.allowance, self.made, self.twin.epoch);
+        }
+        if self.forgets && random(600) == 0 {
+            self.twin.forget(self.now);
         }
     }
 
     /// One step of a replica's exchange with the counters.
     fn exchange(&mut self, number: usize, random: &mut impl FnMut(u64) -> u64) {
         let now = at(self.now);
+        for (who, recall) in core::mem::take(&mut self.twin.sent) {
+            // Some are lost.
+            let found = self.replicas.iter().find(|it| it.number == who);
+            if let Some(found) = found.filter(|_| !self.is_rough || random(10) > 0) {
+                found.account.recall(recall, now.nanos);
+            }
+        }
         let replica = &mut self.replicas[number];
+        let is_new = replica.epoch != self.twin.epoch;
+        replica.epoch = self.twin.epoch;
         match replica.order.take() {
-            None if replica.account.is_due(now.nanos) || !replica.waiting.is_empty() => {
+            None if is_new || replica.account.is_due(now.nanos) || !replica.waiting.is_empty() => {
                 let order = replica.account.order(now.nanos);
                 replica.order = Some((order, now.nanos, None));
             }
             None => {}
             Some((order, begun, None)) => {
                 if self.is_rough && random(20) == 0 {
-                    replica.account.fail(&order);
+                    replica.account.fail();
                 } else {
-                    let grant = self.twin.carry_out(&order, number, self.now);
+                    let grant = self.twin.carry_out(&order, replica.number, self.now);
                     replica.order = Some((order, begun, Some(grant)));
                 }
             }
-            Some((order, _, Some(_))) if self.is_rough && random(20) == 0 => {
-                replica.account.fail(&order);
+            Some((_, _, Some(_))) if self.is_rough && random(20) == 0 => {
+                replica.account.fail();
             }
             Some((_, begun, Some(grant))) => replica.account.apply(&grant, begun),
         }
@@ -269,8 +415,11 @@ impl World {
             requests += 1;
             tokens += entry.tokens;
         }
-        assert!(requests <= self.allowance.requests_per_minute.unwrap());
-        assert!(tokens <= self.allowance.tokens_per_minute.unwrap());
+        // Of rates nobody knows more than the counters.
+        if !self.forgets {
+            assert!(requests <= self.allowance.requests_per_minute.unwrap());
+            assert!(tokens <= self.allowance.tokens_per_minute.unwrap());
+        }
         let today = day_of(self.now);
         let spent: u64 = self
             .book
@@ -279,7 +428,7 @@ impl World {
             .map(|it| it.cost)
             .sum();
         assert!(spent <= self.allowance.budget_day.unwrap(), "{spent}");
-        if !self.is_rough {
+        if !self.is_rough && !self.forgets {
             let running: usize = self.replicas.iter().map(|it| it.running.len()).sum();
             assert!(running as u64 <= self.allowance.concurrent.unwrap());
         }
@@ -290,7 +439,7 @@ impl World {
 #[test]
 fn whatever_happens_replicas_together_never_use_more_than_the_limits() {
     let (mut let_in, mut full) = (0, 0);
-    for seed in 1..=40 {
+    for seed in 1..=80 {
         let mut random = random(seed);
         let allowance = Allowance {
             requests_per_minute: Some(5 + random(200)),
@@ -301,12 +450,14 @@ fn whatever_happens_replicas_together_never_use_more_than_the_limits() {
         };
         let mut world = World {
             twin: Twin::default(),
-            replicas: (0..3).map(|_| World::replica(allowance)).collect(),
+            replicas: (0..3).map(|it| World::replica(allowance, it, 0)).collect(),
             book: Vec::new(),
             allowance,
             // A day ends meanwhile.
             now: 20_000 * 86_400_000 - 60_000,
             is_rough: seed % 2 == 0,
+            forgets: seed % 4 >= 2,
+            made: 3,
         };
         for _ in 0..3_000 {
             world.now += random(80);
@@ -317,14 +468,19 @@ fn whatever_happens_replicas_together_never_use_more_than_the_limits() {
         let_in += world.book.len();
         full += usize::from(world.book.len() > 20);
     }
-    assert!(let_in > 4_000 && full > 30, "{let_in} {full}");
+    assert!(let_in > 8_000 && full > 60, "{let_in} {full}");
 }
 
 /// Brings one account up to date, as long as it has something to say.
 fn refresh(account: &Account, twin: &mut Twin, ms: u64) {
+    refresh_of(0, account, twin, ms);
+}
+
+/// The same of one replica of several.
+fn refresh_of(replica: usize, account: &Account, twin: &mut Twin, ms: u64) {
     let now = at(ms).nanos;
     let order = account.order(now);
-    let grant = twin.carry_out(&order, 0, ms);
+    let grant = twin.carry_out(&order, replica, ms);
     account.apply(&grant, now);
 }
 
@@ -351,13 +507,16 @@ fn a_request_waits_for_the_first_lease_and_is_refused_once_nothing_is_left() {
     let standing = standings.requests.unwrap();
     assert_eq!((standing.limit, standing.remaining), (1, 0));
     let mut tickets = Tickets::default();
-    // What was said a moment ago holds.
+    // Something may have come free since.
+    assert!(ask(&account, amount, &mut tickets, at(START)).is_pending());
+    refresh(&account, &mut twin, START);
     let Poll::Ready((Err(refused), _)) = ask(&account, amount, &mut tickets, at(START)) else {
         panic!("not refused");
     };
     assert_eq!(refused.bound, Bound::Requests);
     assert!(refused.wait.is_some());
     // Later on it is asked again.
+    let mut tickets = Tickets::default();
     assert!(ask(&account, amount, &mut tickets, at(START + 500)).is_pending());
     refresh(&account, &mut twin, START + 500);
     assert!(matches!(
@@ -566,15 +725,20 @@ fn what_a_provider_made_up_is_owed_to_the_bound_and_no_further_while_the_counter
         cost: u64::MAX,
     };
     first.settle(most, at(START));
+    let owed = |order: &Order| {
+        let (tokens, money) = (order.tokens.as_ref(), order.money.as_ref());
+        (tokens.unwrap().needs.owed, money.unwrap().needs.owed)
+    };
     let lost = account.order(at(START).nanos);
     second.settle(most, at(START));
-    account.fail(&lost);
-    let order = account.order(at(START).nanos);
-    let owed = (
-        order.tokens.unwrap().needs.owed,
-        order.money.unwrap().needs.owed,
-    );
-    assert_eq!(owed, (u64::MAX, u64::MAX));
+    account.fail();
+    // It is sent again as it was.
+    let again = account.order(at(START).nanos);
+    assert!(again.is_again && again.id == lost.id && owed(&again) == owed(&lost));
+    account.apply(&Grant::default(), at(START).nanos);
+    let next = account.order(at(START).nanos);
+    let all = u64::MAX - 10;
+    assert_eq!((owed(&lost), owed(&next)), ((all, all), (all, all)));
 }
 
 #[test]
@@ -627,21 +791,23 @@ fn many_threads_of_three_replicas_spend_a_budget_to_the_last_and_no_more() {
     let accounts = [(); 3].map(|()| lone(bounds));
     let twin = Mutex::new(Twin::default());
     let is_over = Mutex::new(0);
+    let clock = AtomicU64::new(START);
     let spent: u64 = thread::scope(|scope| {
         let clients: Vec<_> = (0..24)
             .map(|number| {
                 let account = &accounts[number % 3];
-                let is_over = &is_over;
+                let (is_over, clock) = (&is_over, &clock);
                 scope.spawn(move || {
                     let mut spent = 0;
                     let mut tickets = Tickets::default();
                     let amount = Amount { tokens: 0, cost: 3 };
                     loop {
-                        match ask(account, amount, &mut tickets, at(START)) {
+                        let now = at(clock.load(Ordering::Relaxed));
+                        match ask(account, amount, &mut tickets, now) {
                             Poll::Pending => thread::yield_now(),
                             Poll::Ready((Ok(hold), _)) => {
                                 tickets = Tickets::default();
-                                hold.settle(Amount { tokens: 0, cost: 1 }, at(START));
+                                hold.settle(Amount { tokens: 0, cost: 1 }, now);
                                 spent += 1;
                             }
                             Poll::Ready((Err(refused), _)) => {
@@ -655,16 +821,22 @@ fn many_threads_of_three_replicas_spend_a_budget_to_the_last_and_no_more() {
             })
             .collect();
         while *is_over.lock().unwrap() < 24 {
-            for account in &accounts {
-                refresh(account, &mut twin.lock().unwrap(), START);
+            let ms = clock.fetch_add(1, Ordering::Relaxed);
+            for (replica, account) in accounts.iter().enumerate() {
+                let twin = &mut twin.lock().unwrap();
+                for (who, recall) in core::mem::take(&mut twin.sent) {
+                    accounts[who].recall(recall, at(ms).nanos);
+                }
+                refresh_of(replica, account, twin, ms);
             }
             thread::yield_now();
         }
         clients.into_iter().map(|it| it.join().unwrap()).sum()
     });
-    for account in &accounts {
+    for (replica, account) in accounts.iter().enumerate() {
         account.close();
-        refresh(account, &mut twin.lock().unwrap(), START);
+        let ms = clock.load(Ordering::Relaxed);
+        refresh_of(replica, account, &mut twin.lock().unwrap(), ms);
     }
     let told = twin.lock().unwrap().money;
     assert_eq!(told.on_day, spent);

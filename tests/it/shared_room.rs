@@ -1,0 +1,256 @@
+//! Shared limits with a Redis that is some way off, stalls or forgets: nobody is refused while there is
+//! room, nothing is charged twice, and no budget begins anew.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use ringway::wire::kind::Wire;
+
+use crate::support::client::Answer;
+use crate::support::delay::Relay;
+use crate::support::directions::Driver;
+use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::http::{json, post, request};
+use crate::support::provider::Provider;
+use crate::support::stores::Services;
+use crate::support::wait;
+use crate::support::wires::{chat, path, whole};
+
+const WIRE: Wire = Wire::OpenAiChat;
+/// A cent for every token: the usual answer of 9 and 2 tokens costs 11.
+const PRICES: &str = "[prices.\"up/*\"]\ninput = 10000\noutput = 10000\n\
+                      [budgets]\noutput_tokens_reserved = 10\n";
+/// Round trips of a millisecond, and of twenty.
+const DELAYS: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(10)];
+
+fn redis() -> Services {
+    Services::start("redis", &[])
+}
+
+fn socket(redis: &Services) -> &str {
+    redis.url.strip_prefix("redis+unix://").unwrap()
+}
+
+fn command(redis: &Services, parts: &[&str]) -> String {
+    let mut command = Command::new("redis-cli");
+    let output = command.args(["-s", socket(redis)]).args(parts).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A replica with one key, `k`, of one tenant; `bounds` are further lines of the key.
+fn replica(url: &str, provider: &Provider, down: &str, bounds: &str) -> Setup {
+    Setup::upstream(Driver::Epoll, WIRE, provider)
+        .limit("shared", format!("\"{url}\""))
+        .limit("shared_down", format!("\"{down}\""))
+        .text(PRICES)
+        .key("k", "one", None)
+        .text(bounds)
+}
+
+fn three(url: &str, provider: &Provider, bounds: &str) -> [Gateway; 3] {
+    [(); 3].map(|()| replica(url, provider, "closed", bounds).start())
+}
+
+/// Asks for so many tokens of output at most.
+fn ask_for(gateway: &Gateway, tokens: u64) -> Answer {
+    let body = chat(WIRE, MODEL, false);
+    let body = body.replacen('{', &format!("{{\"max_tokens\":{tokens},"), 1);
+    let mut client = gateway.client();
+    let answer = client.ask(post(path(WIRE), "x-api-key: k\r\n", body));
+    // What is answered next on the same connection comes once the exchange is settled.
+    let next = client.ask(request("GET", "/nowhere", "x-api-key: k\r\n", ""));
+    assert_eq!(next.status, 404);
+    answer
+}
+
+/// So many clients ask one replica after the other, one request at a time each; gives answers that are
+/// none of a 200. What is not known in time on a busy machine is asked again.
+fn refused(replicas: &[Gateway; 3], clients: usize, each: usize, tokens: u64) -> Vec<String> {
+    let ask = |client: usize| {
+        let mut refused = Vec::new();
+        for number in 0..each {
+            let got = loop {
+                let got = ask_for(&replicas[(client + number) % 3], tokens);
+                if got.status != 503 {
+                    break got;
+                }
+            };
+            if got.status != 200 {
+                refused.push(got.text().to_owned());
+            }
+        }
+        refused
+    };
+    thread::scope(|scope| {
+        let asking: Vec<_> = (0..clients)
+            .map(|client| scope.spawn(move || ask(client)))
+            .collect();
+        asking
+            .into_iter()
+            .flat_map(|it| it.join().unwrap())
+            .collect()
+    })
+}
+
+#[test]
+fn nobody_is_refused_while_what_runs_and_was_used_leaves_room() {
+    let redis = redis();
+    let provider = Provider::answering(json(whole(WIRE)));
+    for delay in DELAYS {
+        let relay = Relay::start(socket(&redis), delay);
+        for (bounds, clients, each, tokens) in [
+            ("concurrent = 25\n", 20, 15, 10),
+            ("concurrent = 1\n", 1, 30, 10),
+            ("concurrent = 3\n", 3, 20, 10),
+            // Each reserves two fifths, two at a time; 3.30 dollars or 330 tokens are used.
+            ("budget_day = 16\n", 2, 15, 600),
+            ("tokens_per_minute = 1600\n", 2, 15, 600),
+            ("requests_per_minute = 60\n", 4, 15, 10),
+        ] {
+            command(&redis, &["flushall"]);
+            let replicas = three(&relay.url(), &provider, bounds);
+            let refused = refused(&replicas, clients, each, tokens);
+            let first = refused.first();
+            assert!(
+                first.is_none(),
+                "{bounds}{delay:?}: {}: {first:?}",
+                refused.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_seldom_used_waits_no_round_trip_but_the_first() {
+    let redis = redis();
+    let provider = Provider::answering(json(whole(WIRE)));
+    let relay = Relay::start(socket(&redis), DELAYS[1]);
+    let bounds = "requests_per_minute = 600\ntokens_per_minute = 100000\nconcurrent = 100\nbudget_day = 1000\n";
+    let gateway = replica(&relay.url(), &provider, "closed", bounds).start();
+    for _ in 0..5 {
+        assert_eq!(ask_for(&gateway, 10).status, 200);
+        let until = Instant::now() + Duration::from_millis(1_500);
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            thread::park_timeout(left);
+        }
+    }
+    let waits = gateway.metric("ringway_shared_waits_total");
+    assert!((0.5..1.5).contains(&waits), "{waits}");
+}
+
+/// What the one account has spent, in nano-dollars.
+fn spent(redis: &Services) -> usize {
+    let keys = command(redis, &["--scan"]);
+    let money = keys.lines().find(|key| key.ends_with(":money")).unwrap();
+    let told = command(redis, &["hget", money, "on_day"]);
+    told.trim().parse().unwrap()
+}
+
+#[test]
+fn orders_whose_answers_come_too_late_are_charged_once() {
+    let redis = redis();
+    let provider = Provider::answering(json(whole(WIRE)));
+    let relay = Relay::start(socket(&redis), DELAYS[0]);
+    let bounds = "budget_day = 100000\ntokens_per_minute = 1000000\n";
+    let gateway = replica(&relay.url(), &provider, "local", bounds).start();
+    let served = AtomicUsize::new(0);
+    let is_over = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while is_over.load(Ordering::Relaxed) == 0 {
+                    // Each reserves six dollars.
+                    if ask_for(&gateway, 600).status == 200 {
+                        served.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        for _ in 0..4 {
+            for (stalls, ms) in [(true, 1_500), (false, 500)] {
+                relay.stall(stalls);
+                let until = Instant::now() + Duration::from_millis(ms);
+                while let Some(left) = until.checked_duration_since(Instant::now()) {
+                    thread::park_timeout(left);
+                }
+            }
+        }
+        is_over.store(1, Ordering::Relaxed);
+    });
+    let served = served.into_inner();
+    assert!(served > 10, "{served}");
+    wait::until("what was used and no more", || {
+        (spent(&redis) == served * 110_000_000).then_some(())
+    });
+}
+
+/// Asks at all replicas until nobody is let in any more; how many were.
+fn drive(replicas: &[Gateway; 3]) -> usize {
+    let served = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for gateway in replicas {
+            let served = &served;
+            scope.spawn(move || {
+                let mut refused = 0;
+                while refused < 10 {
+                    match ask_for(gateway, 10).status {
+                        200 => _ = served.fetch_add(1, Ordering::Relaxed),
+                        // What is not known now.
+                        503 => {}
+                        status => {
+                            assert_eq!(status, 429);
+                            refused += 1;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    served.into_inner()
+}
+
+#[test]
+fn a_budget_does_not_begin_anew_with_a_redis_that_has_forgotten_it() {
+    let redis = redis();
+    let provider = Provider::answering(json(whole(WIRE)));
+    let replicas = three(&redis.url, &provider, "budget_month = \"2.20\"\n");
+    let mut served = drive(&replicas);
+    assert!((15..=20).contains(&served), "{served}");
+    for _ in 0..2 {
+        command(&redis, &["flushall"]);
+        served += drive(&replicas);
+        assert!(served <= 20, "{served} times 11 cents of 220");
+    }
+}
+
+#[test]
+fn a_budget_goes_on_from_the_records_where_redis_and_the_replicas_have_forgotten_it() {
+    let redis = redis();
+    let provider = Provider::answering(json(whole(WIRE)));
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("usage");
+    let bounds = format!(
+        "budget_month = \"2.20\"\n[usage]\njournal = \"{}\"\n",
+        journal.display()
+    );
+    let mut served = 0;
+    for _ in 0..2 {
+        let gateway = replica(&redis.url, &provider, "closed", &bounds).start();
+        let mut refused = 0;
+        while refused < 5 {
+            match ask_for(&gateway, 10).status {
+                200 => served += 1,
+                503 => {}
+                _ => refused += 1,
+            }
+        }
+        assert!((15..=20).contains(&served), "{served}");
+        drop(gateway);
+        command(&redis, &["flushall"]);
+    }
+}
