@@ -204,8 +204,10 @@ pub const USAGE_JOURNAL_BYTES_MAX: u64 = 256 * MIB as u64;
 pub const USAGE_FIGURE_MAX: u64 = 20_000_000;
 /// Requests of one account that wait for a lease of limits that replicas share.
 pub const SHARED_WAITERS_MAX: usize = 1024;
-/// Longest wait of a request for such a lease.
+/// Longest wait of a request for the first word about such a lease.
 pub const SHARED_WAIT_MS: u64 = 500;
+/// Waits of a request that had one, of `SHARED_WAIT_MS` each: replicas that are slow give something back.
+pub const SHARED_WAITS_MAX: usize = 6;
 /// Longest wait for an answer of the shared counters, and for a connection to them.
 pub const SHARED_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of one of their answers that are taken.

@@ -10,8 +10,8 @@
 //! - Places among those that run are said anew with every order, and free a while after the last.
 //! - An order has a number, and is sent again under it until it was answered: the counters carry it out
 //!   once.
-//! - A request that finds too little is refused once every other replica has given back what nobody
-//!   uses there: the counters recall that.
+//! - A request that finds too little is refused once it is proved that there was no room at some moment
+//!   after it came, see [`Final`].
 //!
 //! Small limits, and those of which little is left, are leased request by request; busy accounts hold a
 //! twentieth at most, or a fiftieth of a budget, beside what those who wait need. Time is an argument.
@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 
 use crate::govern::allowance::Allowance;
 use crate::govern::flow::LIFE_NANOS;
-use crate::govern::order::{Grant, Order, Others};
+use crate::govern::order::{Grant, Order, Sums};
 use crate::govern::places::Places;
 use crate::govern::purse::Purse;
 use crate::govern::rate_lease::{Pieces, Rate};
@@ -69,6 +69,38 @@ impl Lack {
     }
 }
 
+/// What there is room for at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Requests in 60 seconds.
+    pub requests: u64,
+    /// Tokens in 60 seconds.
+    pub tokens: u64,
+    /// Requests at one time.
+    pub places: u64,
+    /// Nano-dollars of the budget of a month.
+    pub in_month: u64,
+    /// Nano-dollars of the budget of a day.
+    pub on_day: u64,
+}
+
+/// What an order has proved about requests that wait.
+///
+/// A recall begins at a moment T, by the clock of the counters. Once every replica that held something then
+/// has answered it, all that was unused at T was given back, so what the counters have as used now, less
+/// what they granted since T, was really used or reserved at T. What was granted since T has to be left
+/// out: a request that ends at one replica and is followed by another one elsewhere would count twice until
+/// the first replica says so. What lies there for requests that wait is left out too: they may be refused.
+#[derive(Clone, Copy, Debug)]
+struct Final {
+    /// The order.
+    order: u64,
+    /// The order at which the recall began. It judges requests that came before that was made.
+    from: u64,
+    /// What there was room for at T, at most.
+    room: Room,
+}
+
 /// The leases of one account.
 #[derive(Debug, Default)]
 pub struct Lease {
@@ -89,9 +121,14 @@ pub struct Lease {
     open: Option<Order>,
     /// When the last one was begun, or sent again.
     ordered_at: u64,
-    /// The last orders after which nobody held anything that was not used: their numbers, and since
-    /// which order they had waited who are refused if they lack something even so.
-    finals: VecDeque<(u64, u64)>,
+    /// The last orders that have proved something.
+    finals: VecDeque<Final>,
+    /// The last one has proved that something is used up.
+    is_refusing: bool,
+    /// Orders in a row that brought too little.
+    shorts: u64,
+    /// What the counters had granted when they answered last.
+    total: Sums,
     /// What the counters recall for requests that wait here.
     asking: Option<Asking>,
     /// The last recall that others wait for, and the last one that was answered.
@@ -119,6 +156,8 @@ struct Asking {
     /// The order that began it.
     order: u64,
     since: u64,
+    /// What the counters had granted by then.
+    total: Sums,
 }
 
 impl Lease {
@@ -156,12 +195,30 @@ impl Lease {
         }
     }
 
-    /// Whether the answer to order `next`, which asked for a request that has waited since before order
-    /// `first`, is the last word for it.
+    /// What the answer to order `next` has proved for a request that has waited since before order `first`.
     #[must_use]
-    pub fn answers(&self, first: u64, next: u64) -> bool {
-        let is_last = |&(order, final_to): &(u64, u64)| order == next && final_to >= first;
-        self.finals.iter().any(is_last)
+    pub fn proved(&self, first: u64, next: u64) -> Option<Room> {
+        let is_for = |it: &&Final| it.order == next && it.from >= first;
+        self.finals.iter().find(is_for).map(|it| it.room)
+    }
+
+    /// What there is room for, where it was proved lately that no more can come free.
+    #[must_use]
+    pub fn barred(&self, now: u64) -> Option<Room> {
+        let room = Room {
+            requests: 0,
+            tokens: u64::MAX,
+            places: u64::MAX,
+            in_month: u64::MAX,
+            on_day: u64::MAX,
+        };
+        self.requests.is_barred(now).then_some(room)
+    }
+
+    /// Whether the last answer has proved that something is used up.
+    #[must_use]
+    pub const fn is_refusing(&self) -> bool {
+        self.is_refusing
     }
 
     /// Whether the order that `ticket` stands for has ended, whichever way.
@@ -272,11 +329,14 @@ impl Lease {
         !core::mem::replace(&mut self.is_followed, true)
     }
 
-    /// Whether nothing but a recall is waited for, which was looked at a moment ago.
+    /// Whether the next order has time: the last one was a moment ago, and brought too little.
     #[must_use]
     pub fn is_patient(&self, now: u64) -> bool {
-        let is_recent = now.saturating_sub(self.ordered_at) < RECALL_LOOK_NANOS;
-        self.asking.is_some() && is_recent && self.recalled <= self.answered
+        let least = match self.is_refusing {
+            true => REFUSING_NANOS,
+            false => LOOK_NANOS.saturating_mul(self.shorts).min(LOOK_NANOS_MAX),
+        };
+        now.saturating_sub(self.ordered_at) < least
     }
 
     /// Gives back what nobody uses with the next order: others wait for it.
@@ -316,7 +376,7 @@ impl Lease {
         let lately = |at: u64| now.saturating_sub(at) < LIFE_NANOS;
         let is_scarce = self.recalled > self.answered || self.recalled_at.is_some_and(lately);
         self.answered = self.recalled;
-        let waits = |at: u64| now.saturating_sub(at) < RECALL_NANOS;
+        let waits = |at: u64| now.saturating_sub(at) < RECALLED_NANOS;
         self.is_wanted_back = self.recalled_at.is_some_and(waits);
         let requests = self
             .requests
@@ -338,6 +398,12 @@ impl Lease {
             gives_up: self.asking.is_some_and(gives_up),
             answered: self.answered,
             holds: held > 0 || !self.is_at_rest(),
+            pledged: Sums {
+                requests: self.requests.pledged(now),
+                tokens: self.tokens.pledged(now),
+                places: self.places.pledged(now),
+                money: self.money.pledged(now),
+            },
             requests,
             tokens,
             places,
@@ -347,42 +413,79 @@ impl Lease {
         order
     }
 
-    /// Takes over what an order that was begun at `at` was answered. Gives who waits for it.
-    pub fn apply(&mut self, grant: &Grant, at: u64) -> Vec<Waker> {
-        self.open = None;
+    /// Takes over what an order that was begun at `at` was answered, while `held` requests run. Gives who
+    /// waits for it.
+    pub fn apply(&mut self, grant: &Grant, bounds: &Allowance, held: u64, at: u64) -> Vec<Waker> {
+        // What was carried out earlier proves nothing of now.
+        let is_again = self.open.take().is_some_and(|open| open.is_again);
         let is_short = [
             self.requests.apply(&grant.requests, at),
             self.tokens.apply(&grant.tokens, at),
             self.money.apply(&grant.money, at),
             self.places.apply(&grant.places, at),
         ];
-        self.epoch.clone_from(&grant.epoch);
-        let since = self.asking.map_or(at, |it| it.since);
-        let is_open = match grant.others {
-            Others::None => false,
-            // A client may have its answer a moment before what it used is settled.
-            Others::Answered => at.saturating_sub(since) < GRACE_NANOS,
-            Others::Asked => true,
-        };
-        if is_open {
-            self.asking.get_or_insert(Asking {
-                recall: grant.recall,
-                order: self.begun,
-                since: at,
-            });
-        } else {
-            let asking = self.asking.take();
-            let final_to = asking.map_or(self.begun, |it| it.order);
-            // Where it was enough, somebody was quicker at most.
-            if is_short.contains(&true) {
-                if self.finals.len() >= FINALS {
-                    self.finals.pop_front();
-                }
-                self.finals.push_back((self.begun, final_to));
+        if self.epoch != grant.epoch {
+            self.epoch.clone_from(&grant.epoch);
+            self.asking = None;
+        }
+        let before = core::mem::replace(&mut self.total, grant.total);
+        self.is_refusing = false;
+        self.shorts = self.shorts.saturating_add(1);
+        if !is_short.contains(&true) {
+            // It was enough: at most another request was quicker.
+            self.asking = None;
+            self.shorts = 0;
+        } else if grant.is_recalling || is_again {
+            let begun = self.asks(grant, at);
+            let asking = self.asking.get_or_insert(begun);
+            if asking.recall == 0 {
+                asking.recall = grant.recall;
             }
+        } else {
+            self.prove(grant, before, bounds, held, at);
         }
         self.ended = self.begun;
         core::mem::take(&mut self.waiting)
+    }
+
+    const fn asks(&self, grant: &Grant, at: u64) -> Asking {
+        Asking {
+            recall: grant.recall,
+            order: self.begun,
+            since: at,
+            total: grant.total,
+        }
+    }
+
+    /// Notes what an order has proved after which nobody is asked for anything any more. `before`: what had
+    /// been granted at the answer before.
+    fn prove(&mut self, grant: &Grant, before: Sums, bounds: &Allowance, held: u64, at: u64) {
+        let asking = self.asking.take();
+        // Where no other replica held anything, nobody was asked, and T is when this order was made.
+        let (from, before) = asking.map_or((self.begun, before), |it| (it.order, it.total));
+        let since = grant.total.since(before).plus(grant.pledged);
+        let [in_month, on_day] = self.money.left(bounds);
+        let room = Room {
+            requests: self.requests.left().saturating_add(since.requests),
+            tokens: self.tokens.left().saturating_add(since.tokens),
+            places: self.places.left(held).saturating_add(since.places),
+            in_month: in_month.saturating_add(since.money),
+            on_day: on_day.saturating_add(since.money),
+        };
+        if self.finals.len() >= FINALS {
+            self.finals.pop_front();
+        }
+        self.finals.push_back(Final {
+            order: self.begun,
+            from,
+            room,
+        });
+        self.is_refusing = since == Sums::default();
+        if self.is_refusing {
+            self.requests.bar(room.requests, at);
+        } else if asking.is_none() {
+            self.asking = Some(self.asks(grant, at));
+        }
     }
 
     /// An order was not answered: it is sent again. Gives who waits for it.
@@ -399,9 +502,6 @@ impl Lease {
     pub fn rests(&mut self) -> bool {
         let rests = !self.is_called && self.waiting.is_empty() && self.is_at_rest();
         self.is_followed &= !rests;
-        if rests {
-            self.finals = VecDeque::new();
-        }
         rests
     }
 
@@ -414,11 +514,15 @@ impl Lease {
     }
 }
 
-/// Orders whose outcome is kept for those who wake up late.
-const FINALS: usize = 256;
-/// Longest wait for replicas that are asked to give back what they do not use.
-const RECALL_NANOS: u64 = 400_000_000;
-/// How long what has ended elsewhere may take until it is given back.
-const GRACE_NANOS: u64 = 20_000_000;
-/// Between two looks at whether they have.
-const RECALL_LOOK_NANOS: u64 = 2_000_000;
+/// Orders whose outcome is kept for requests that wake up late. Later ones wait for one more.
+const FINALS: usize = 16;
+/// After a recall what ends goes back at once for so long.
+const RECALLED_NANOS: u64 = 400_000_000;
+/// Longest wait for a replica that is asked to give back what it does not use. One that says nothing for so
+/// long is taken to be dead.
+const RECALL_NANOS: u64 = 2_500_000_000;
+/// Between orders that bring too little, at first and after some of them.
+const LOOK_NANOS: u64 = 1_000_000;
+const LOOK_NANOS_MAX: u64 = 16_000_000;
+/// Between an order after which requests were refused and the next one.
+const REFUSING_NANOS: u64 = 40_000_000;

@@ -26,6 +26,8 @@ pub struct Order {
     pub answered: u64,
     /// Something is held here even so.
     pub holds: bool,
+    /// What of that is for requests that wait.
+    pub pledged: Sums,
     /// Requests in 60 seconds.
     pub requests: Option<RateOrder>,
     /// Tokens in 60 seconds.
@@ -103,20 +105,51 @@ pub struct Grant {
     pub epoch: Box<str>,
     /// The number of the recall that was begun for requests that wait.
     pub recall: u64,
-    /// How far it is.
-    pub others: Others,
+    /// Some replica has not answered it yet, or not said yet what it knows of another epoch.
+    pub is_recalling: bool,
+    /// What the counters have granted and charged to all replicas so far, whether it was given back or not.
+    /// Only differences mean something; sums that become too large begin anew.
+    pub total: Sums,
+    /// What others who answered it hold for requests that wait.
+    pub pledged: Sums,
 }
 
-/// What other replicas may still give back for requests that wait here.
+/// One amount of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Others {
-    /// Nothing: they hold nothing, or it was enough.
-    #[default]
-    None,
-    /// All have given back what they did not use. What has ended since is on its way.
-    Answered,
-    /// Some have not answered, or what they know of another epoch.
-    Asked,
+pub struct Sums {
+    /// Requests.
+    pub requests: u64,
+    /// Tokens.
+    pub tokens: u64,
+    /// Places.
+    pub places: u64,
+    /// Nano-dollars.
+    pub money: u64,
+}
+
+impl Sums {
+    /// The sum of both.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_add(other.requests),
+            tokens: self.tokens.saturating_add(other.tokens),
+            places: self.places.saturating_add(other.places),
+            money: self.money.saturating_add(other.money),
+        }
+    }
+
+    /// What was granted between `before` and this one; everything, where that is not known.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(u64::MAX);
+        Self {
+            requests: since(self.requests, before.requests),
+            tokens: since(self.tokens, before.tokens),
+            places: since(self.places, before.places),
+            money: since(self.money, before.money),
+        }
+    }
 }
 
 /// What is leased of a rate.

@@ -68,8 +68,8 @@ impl Purse {
         ]
     }
 
-    pub(super) const fn pledged(&self, now: u64) -> u64 {
-        self.flow.pledged(now)
+    pub(super) fn pledged(&self, now: u64) -> u64 {
+        self.flow.pledged(now).min(self.available)
     }
 
     pub(super) fn need(&mut self, amount: u64, is_again: bool) {

@@ -36,6 +36,8 @@ pub struct Rate {
     wanted: u64,
     /// What is to lie ready.
     ready: u64,
+    /// Until when nothing can come free.
+    barred_until: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +73,20 @@ impl Rate {
     #[must_use]
     pub const fn reset(&self, now: u64) -> u64 {
         self.since_told(self.told.reset_ms, now)
+    }
+
+    /// Notes that it was proved at `at` that there is only this much room, for something that nobody gives
+    /// back once it was used.
+    pub(super) fn bar(&mut self, room: u64, at: u64) {
+        if room == 0 {
+            let wait = self.told.wait_ms.saturating_mul(NANOS_PER_MS);
+            self.barred_until = at.saturating_add(wait.min(BARRED_NANOS_MAX));
+        }
+    }
+
+    /// Whether nothing can come free by now.
+    pub(super) const fn is_barred(&self, now: u64) -> bool {
+        now < self.barred_until
     }
 
     const fn since_told(&self, ms: u64, now: u64) -> u64 {
@@ -120,6 +136,11 @@ impl Rate {
         }
     }
 
+    /// What lies there for requests that wait.
+    pub(super) fn pledged(&self, now: u64) -> u64 {
+        self.flow.pledged(now).min(self.available(now))
+    }
+
     /// What nobody uses of what is leased, given back or to be.
     fn unused(&self) -> u64 {
         let leased = self.parcels.iter().map(|parcel| parcel.amount);
@@ -166,7 +187,7 @@ impl Rate {
 
     /// Gives back what no request that waits was promised.
     fn return_free(&mut self, now: u64) {
-        let mut free = self.available(now).saturating_sub(self.flow.pledged(now));
+        let mut free = self.available(now).saturating_sub(self.pledged(now));
         for parcel in self.parcels.iter_mut().rev() {
             let part = free.min(parcel.amount);
             give(&mut self.back, parcel.slot, part);
@@ -252,5 +273,7 @@ const NANOS_PER_MS: u64 = 1_000_000;
 const RATE_SHARE: u64 = 20;
 /// Nothing is leased beforehand of what is left then: one in so many, and a share.
 const NEAR_SHARE: u64 = 4;
+/// Longest time for which the counters are not asked for something that is used up.
+const BARRED_NANOS_MAX: u64 = 250_000_000;
 /// Leases of one rate at a time.
 const PARCELS_MAX: usize = 4;

@@ -10,14 +10,14 @@ use core::future::poll_fn;
 
 use crate::chat::error::ErrorKind;
 use crate::config::schema::Unpriced;
-use crate::govern::account::leased::{Judged, Tickets, admit_alone, poll_admit};
+use crate::govern::account::leased::{Judged, Tickets, admit_alone, is_heard, poll_admit, refuse};
 use crate::govern::account::{
     Accounts, Amount, Bound, Now, Refused as Over, Standings, Whose, admit,
 };
 use crate::govern::estimate::input_tokens;
 use crate::govern::money;
 use crate::govern::price::Asks;
-use crate::limits::SHARED_WAIT_MS;
+use crate::limits::{SHARED_WAIT_MS, SHARED_WAITS_MAX};
 use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
 use crate::net::{buffers, timer};
@@ -314,11 +314,16 @@ async fn ask<'l>(
 async fn leased(worker: &Worker, accounts: Accounts<'_>, amount: Amount) -> Judged {
     let now = || admitted::at(clock::now(), &worker.dates);
     let mut tickets = Tickets::default();
-    let judged = poll_fn(|cx| poll_admit(accounts, amount, now(), &mut tickets, cx));
-    match timer::within(SHARED_WAIT_MS, judged).await {
-        Some(judged) => judged,
-        None => admit_alone(accounts, amount, now()),
+    for _ in 0..SHARED_WAITS_MAX {
+        let judged = poll_fn(|cx| poll_admit(accounts, amount, now(), &mut tickets, cx));
+        if let Some(judged) = timer::within(SHARED_WAIT_MS, judged).await {
+            return judged;
+        }
+        if !is_heard(accounts, &tickets) {
+            return admit_alone(accounts, amount, now());
+        }
     }
+    refuse(accounts, amount, now())
 }
 
 /// The same voice, whose heads say how the rates stand.

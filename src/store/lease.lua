@@ -27,6 +27,9 @@ local function known(value)
   return math.max(tonumber(value or '') or 0, 0)
 end
 local is_settling, is_short = false, false
+-- What this order is granted and charged of each kind.
+local KINDS = { '#requests', '#tokens', '#places', '#money' }
+local given = { 0, 0, 0, 0 }
 local function granted_of(want, wanted, least, room)
   if is_settling then
     room = 0
@@ -53,7 +56,7 @@ local function month_of(day)
   return (year - 1970) * 12 + month
 end
 
-local function rate(key)
+local function rate(key, kind)
   local limit, want, wanted, least, ready, owed, count = take(), take(), take(), take(), take(), take(), take()
   if limit < 0 then
     return 0, 0, 0, 0, 0, 0
@@ -93,6 +96,7 @@ local function rate(key)
     sum = sum + ready
     changed[late] = true
   end
+  given[kind] = granted + owed + ready
   for slot in pairs(changed) do
     redis.call('HSET', key, whole(slot), whole(slots[slot]))
   end
@@ -111,7 +115,7 @@ local function rate(key)
   return granted, ready, math.max(limit - sum, 0), second, wait, reset
 end
 
-local function running(key)
+local function running(key, promised)
   local limit, held, want, wanted, replica, life = take(), take(), take(), take(), text(), take()
   if limit < 0 then
     return 0, 0
@@ -133,6 +137,7 @@ local function running(key)
   if granted < wanted then
     is_short = true
   end
+  given[3] = math.max(granted - held - promised, 0)
   if granted > 0 then
     redis.call('HSET', key, replica, whole(granted) .. ':' .. whole(now_ms + life))
     redis.call('PEXPIRE', key, life)
@@ -195,6 +200,7 @@ local function money(key, epoch, of_account, is_again)
     room = math.min(room, of_month - in_month)
   end
   local granted = granted_of(want, wanted, least, room - owed)
+  given[4] = granted + owed
   on_day = math.min(on_day + granted + owed, MOST)
   in_month = math.min(in_month + granted + owed, MOST)
   redis.call('HSET', key, 'day', whole(day), 'on_day', whole(on_day), 'month', whole(month), 'in_month', whole(in_month),
@@ -218,48 +224,74 @@ local function epoch_of(key, fresh, has_known_one)
   return fresh, settles
 end
 
+-- Adds up what was granted and charged of each kind, by all orders. Sums that are too large for exact
+-- numbers begin anew.
+local function total(key)
+  local sums = redis.call('HMGET', key, unpack(KINDS))
+  for kind, field in ipairs(KINDS) do
+    local sum = known(sums[kind]) + given[kind]
+    if sum > MOST then
+      sum = 0
+    end
+    if given[kind] > 0 then
+      redis.call('HSET', key, field, whole(sum))
+    end
+    sums[kind], given[kind] = sum, 0
+  end
+  redis.call('EXPIRE', key, 3600)
+  return sums
+end
+
 -- Asks the others who hold something to give back what they do not use, for requests that find too
--- little; gives the number of that, and 2 while an answer is outstanding, 1 once none is, 0 where
--- nobody holds anything.
-local function recall(key, name, me, recalled, answered, gives_up, holds)
+-- little; gives the number of that, 1 while an answer is outstanding, and what others hold of each kind
+-- for requests that wait.
+local function recall(key, name, me, recalled, answered, gives_up, holds, pledged)
   local number, open = recalled, 0
+  local waits = { 0, 0, 0, 0 }
   if is_short and number == 0 then
     number = redis.call('HINCRBY', key, '#', 1)
   end
-  -- Of each: the last recall that it has answered, and the last one that it was asked.
+  -- Of each: the last recall that it has answered, the last one that it was asked, what it holds for
+  -- requests that wait.
   local all = is_short and redis.call('HGETALL', key) or {}
   for i = 1, #all, 2 do
     local other = all[i]
-    if other ~= me and other ~= '#' then
-      local said, asked = string.match(all[i + 1], '^(%d+) (%d+)$')
-      local is_late = known(said) < number
-      if is_late and gives_up then
+    local said, asked, rest = string.match(all[i + 1], '^(%d+) (%d+) ([%d ]+)$')
+    if rest and other ~= me then
+      if known(said) >= number then
+        local kind = 0
+        for amount in string.gmatch(rest, '%d+') do
+          kind = kind + 1
+          waits[kind] = math.min((waits[kind] or 0) + known(amount), MOST)
+        end
+      elseif gives_up then
         redis.call('HDEL', key, other)
-      elseif is_late and known(asked) < number then
-        local list = 'ringway:recall:' .. other
-        redis.call('RPUSH', list, whole(number) .. ' ' .. name)
-        redis.call('LTRIM', list, -1000, -1)
-        redis.call('PEXPIRE', list, 5000)
-        redis.call('HSET', key, other, whole(known(said)) .. ' ' .. whole(number))
-        open = 2
       else
-        open = math.max(open, is_late and 2 or 1)
+        open = 1
+        if known(asked) < number then
+          local list = 'ringway:recall:' .. other
+          redis.call('RPUSH', list, whole(number) .. ' ' .. name)
+          redis.call('LTRIM', list, -1000, -1)
+          redis.call('PEXPIRE', list, 5000)
+          redis.call('HSET', key, other, said .. ' ' .. whole(number) .. ' ' .. rest)
+        end
       end
     end
   end
   if holds then
-    local _, asked = string.match(redis.call('HGET', key, me) or '', '^(%d+) (%d+)$')
-    redis.call('HSET', key, me, whole(answered) .. ' ' .. whole(math.max(known(asked), answered)))
+    local _, asked = string.match(redis.call('HGET', key, me) or '', '^(%d+) (%d+) ')
+    local last = math.max(known(asked), answered)
+    redis.call('HSET', key, me, whole(answered) .. ' ' .. whole(last) .. ' ' .. table.concat(pledged, ' '))
   else
     redis.call('HDEL', key, me)
   end
-  redis.call('EXPIRE', key, 3600)
-  return number, open
+  return number, open, waits
 end
 
 local name, me, id, is_again = text(), text(), text(), take() == 1
 local fresh, of_process, of_account = text(), text(), text()
 local recalled, gives_up, answered, holds = take(), take() == 1, take(), take() == 1
+local pledged = { whole(take()), whole(take()), whole(take()), whole(take()) }
 local epoch, settles = epoch_of(KEYS[7], fresh, of_process ~= '')
 is_settling = now_ms < settles
 local answer = {}
@@ -268,7 +300,7 @@ local function add(...)
     answer[#answer + 1] = value
   end
 end
-add(running(KEYS[3]))
+add(running(KEYS[3], tonumber(pledged[3])))
 -- An order that was carried out is not carried out again, but for what it says of now.
 local before = redis.call('GET', KEYS[6])
 local head = id .. ' ' .. epoch .. ' '
@@ -279,19 +311,22 @@ if before and string.sub(before, 1, #head) == head then
     answer[#answer + 1] = tonumber(number)
   end
   answer[1], answer[2] = places[1], places[2]
+  total(KEYS[5])
   answer[#answer + 1] = epoch
   return answer
 end
-add(rate(KEYS[1]))
-add(rate(KEYS[2]))
+add(rate(KEYS[1], 1))
+add(rate(KEYS[2], 2))
 local granted = money(KEYS[4], epoch, of_account, is_again)
 add(granted[1], granted[2], granted[3], granted[4], granted[5])
 local took = answer[1] + answer[3] + answer[4] + answer[9] + answer[10] + answer[15] > 0
-local number, open = recall(KEYS[5], name, me, recalled, answered, gives_up, holds or took)
+local number, open, waits = recall(KEYS[5], name, me, recalled, answered, gives_up, holds or took, pledged)
 if is_settling and is_short then
-  open = 2
+  open = 1
 end
 add(number, open)
+add(unpack(total(KEYS[5])))
+add(unpack(waits, 1, 4))
 for i = 1, #answer do
   answer[i] = math.floor(answer[i])
 end

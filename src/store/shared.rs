@@ -24,7 +24,7 @@ use tokio_rustls::TlsConnector;
 use crate::config::material::SharedMaterial;
 use crate::config::shared_place::{SharedAddress, SharedPlace};
 use crate::govern::order::{
-    Grant, MoneyGrant, MoneyOrder, Order, Others, PlacesGrant, RateGrant, RateOrder,
+    Grant, MoneyGrant, MoneyOrder, Order, PlacesGrant, RateGrant, RateOrder, Sums,
 };
 use crate::limits::{SHARED_ANSWER_BYTES_MAX, SHARED_ANSWER_TIMEOUT};
 use crate::net::{random, tls};
@@ -330,6 +330,15 @@ fn call(order: &Order, digest: &str, (replica, epoch): (&str, &str)) -> Cmd {
         push(Some(number), &mut call);
     }
     push(Some(u64::from(order.holds)), &mut call);
+    let pledged = order.pledged;
+    for number in [
+        pledged.requests,
+        pledged.tokens,
+        pledged.places,
+        pledged.money,
+    ] {
+        push(Some(number), &mut call);
+    }
     let places = order.places.unwrap_or_default();
     push(order.places.map(|places| places.limit), &mut call);
     for number in [places.held, places.want, places.wanted] {
@@ -436,10 +445,18 @@ fn grant_of(value: &Value) -> Option<Grant> {
             in_month: next()?,
         },
         recall: next()?,
-        others: match next()? {
-            0 => Others::None,
-            1 => Others::Answered,
-            _ => Others::Asked,
+        is_recalling: next()? > 0,
+        total: Sums {
+            requests: next()?,
+            tokens: next()?,
+            places: next()?,
+            money: next()?,
+        },
+        pledged: Sums {
+            requests: next()?,
+            tokens: next()?,
+            places: next()?,
+            money: next()?,
         },
         epoch: epoch.into(),
     })
@@ -473,7 +490,7 @@ const EPOCH: &str = "ringway:epoch";
 const EPOCH_LIFE_SECONDS: u64 = 40 * 86_400;
 /// Accounts that are recalled in one go.
 const RECALLS_MAX: usize = 256;
-/// Bytes of what the script answers: 21 numbers and the epoch, or an error.
+/// Bytes of what the script answers: 29 numbers and the epoch, or an error.
 const GRANT_BYTES_MAX: usize = 1024;
 /// Places of a replica that says nothing any more are free after this.
 const PLACES_LIFE: Duration = Duration::from_secs(5);

@@ -13,11 +13,12 @@ use crate::support::client::Answer;
 use crate::support::delay::Relay;
 use crate::support::directions::Driver;
 use crate::support::gateway::{Gateway, MODEL, Setup};
-use crate::support::http::{json, post, request};
+use crate::support::http::{LAST_CHUNK, chunk, json, post, request, stream_head};
 use crate::support::provider::Provider;
-use crate::support::stores::Services;
+use crate::support::script::{Step, then};
+use crate::support::stores::{Database, Kind, Services};
 use crate::support::wait;
-use crate::support::wires::{chat, path, whole};
+use crate::support::wires::{chat, path, start_up, whole};
 
 const WIRE: Wire = Wire::OpenAiChat;
 /// A cent for every token: the usual answer of 9 and 2 tokens costs 11.
@@ -228,6 +229,135 @@ fn a_budget_does_not_begin_anew_with_a_redis_that_has_forgotten_it() {
     }
 }
 
+/// Asks until a few requests in a row are refused; how many were let in.
+fn drive_one(gateway: &Gateway) -> usize {
+    let (mut served, mut refused) = (0, 0);
+    while refused < 5 {
+        match ask_for(gateway, 10).status {
+            200 => served += 1,
+            // What is not known now.
+            503 => {}
+            status => {
+                assert_eq!(status, 429);
+                refused += 1;
+            }
+        }
+    }
+    served
+}
+
+#[test]
+fn a_budget_goes_on_from_a_store_where_redis_the_replicas_and_their_journals_have_forgotten_it() {
+    let redis = redis();
+    let provider = Provider::answering(json(whole(WIRE)));
+    let database = Database::new(Kind::Postgres);
+    let mut served = 0;
+    for round in 0..3 {
+        // Neither the journals nor the replicas of one round are there in the next.
+        let replicas = [(); 3].map(|()| {
+            let setup = replica(&redis.url, &provider, "closed", "budget_month = \"2.20\"\n");
+            let journal = setup.folder().join("usage");
+            let snapshot = setup.folder().join("snapshot");
+            let lines = format!("[usage]\njournal = \"{}\"\n", journal.display());
+            setup
+                .text(&database.section(&snapshot))
+                .text(&lines)
+                .start()
+        });
+        served += match round {
+            // A part of the budget is left for the next round.
+            0 => (0..7)
+                .filter(|number| ask_for(&replicas[number % 3], 10).status == 200)
+                .count(),
+            _ => drive(&replicas),
+        };
+        assert!(served <= 20, "{served} times 11 cents of 220");
+        wait::until("all records in the store", || {
+            (database.spent() == served as u64 * 110_000_000).then_some(())
+        });
+        drop(replicas);
+        command(&redis, &["flushall"]);
+    }
+    assert!((15..=20).contains(&served), "{served}");
+}
+
+/// Eight clients keep asking at each replica for a while; how many were refused, and how many orders that
+/// cost, as the replicas say and as Redis says, each by second and replica.
+fn flood(redis: &Services, replicas: &[Gateway; 3]) -> (usize, [f64; 2]) {
+    let orders = || {
+        let each = replicas.iter();
+        let told: f64 = each
+            .map(|it| it.metric("ringway_shared_orders_total"))
+            .sum();
+        let stats = command(redis, &["info", "commandstats"]);
+        let scripts = stats
+            .lines()
+            .find(|line| line.starts_with("cmdstat_evalsha:"));
+        let calls = scripts.and_then(|it| it.split_once("calls=")?.1.split_once(','));
+        [told, calls.unwrap().0.parse().unwrap()]
+    };
+    let refused = AtomicUsize::new(0);
+    let before = orders();
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        for gateway in replicas.iter().cycle().take(24) {
+            let refused = &refused;
+            scope.spawn(move || {
+                let mut client = gateway.client();
+                let body = chat(WIRE, MODEL, false);
+                while begun.elapsed() < Duration::from_secs(3) {
+                    let asked = post(path(WIRE), "x-api-key: k\r\n", body.clone());
+                    let status = client.ask(asked).status;
+                    assert!([200, 429].contains(&status), "{status}");
+                    refused.fetch_add(usize::from(status == 429), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let after = orders();
+    let seconds = begun.elapsed().as_secs_f64() * 3.0;
+    let rates = [0, 1].map(|it| (after[it] - before[it]) / seconds);
+    (refused.into_inner(), rates)
+}
+
+#[test]
+fn a_flood_of_refusals_costs_redis_a_bounded_number_of_orders() {
+    let redis = redis();
+    let answering = Provider::answering(json(whole(WIRE)));
+    let begun = [stream_head(), chunk(start_up(WIRE))].concat();
+    let mut script = then(begun, Step::Gate);
+    script.push(Step::Send(LAST_CHUNK.to_vec()));
+    let held = Provider::all(script);
+    for (bounds, most) in [
+        ("requests_per_minute = 20\n", 60.0),
+        ("tokens_per_minute = 200\n", 100.0),
+        ("budget_day = \"2.20\"\n", 100.0),
+        ("concurrent = 3\n", 100.0),
+    ] {
+        command(&redis, &["flushall"]);
+        let is_running = bounds.starts_with("concurrent");
+        let provider = if is_running { &held } else { &answering };
+        let replicas = three(&redis.url, provider, bounds);
+        let mut streams: Vec<_> = replicas.iter().map(Gateway::client).collect();
+        if is_running {
+            for client in &mut streams {
+                let body = chat(WIRE, MODEL, true);
+                client.send(post(path(WIRE), "x-api-key: k\r\n", body));
+                assert_eq!(client.head().status, 200);
+            }
+        } else {
+            drive(&replicas);
+        }
+        let (refused, rates) = flood(&redis, &replicas);
+        let told = format!("{bounds}{refused} refused, orders a second {rates:?}");
+        if is_running {
+            streams.iter().for_each(|_| held.open());
+        }
+        assert!(rates.iter().all(|&it| it <= most), "{told}");
+        assert!(refused > 500, "{told}");
+    }
+}
+
 #[test]
 fn a_budget_goes_on_from_the_records_where_redis_and_the_replicas_have_forgotten_it() {
     let redis = redis();
@@ -241,14 +371,7 @@ fn a_budget_goes_on_from_the_records_where_redis_and_the_replicas_have_forgotten
     let mut served = 0;
     for _ in 0..2 {
         let gateway = replica(&redis.url, &provider, "closed", &bounds).start();
-        let mut refused = 0;
-        while refused < 5 {
-            match ask_for(&gateway, 10).status {
-                200 => served += 1,
-                503 => {}
-                _ => refused += 1,
-            }
-        }
+        served += drive_one(&gateway);
         assert!((15..=20).contains(&served), "{served}");
         drop(gateway);
         command(&redis, &["flushall"]);

@@ -9,7 +9,7 @@ use super::{
     admit,
 };
 use crate::govern::allowance::Allowance;
-use crate::govern::lease::{Asked, Lack, Lease};
+use crate::govern::lease::{Asked, Lack, Lease, Room};
 use crate::govern::order::{Grant, Order};
 use crate::govern::pool::{Pool, WhenDown};
 use crate::govern::rate_lease::Rate;
@@ -66,11 +66,11 @@ impl Account {
     /// Takes over what an order that was begun at `at` was answered; whoever waits for it goes on.
     pub fn apply(&self, grant: &Grant, at: u64) {
         let mut state = self.state();
-        let reserved = state.reserved;
+        let (bounds, held, reserved) = (state.allowance, state.held, state.reserved);
         let Some(lease) = &mut state.lease else {
             return;
         };
-        let woken = lease.apply(grant, at);
+        let woken = lease.apply(grant, &bounds, held, at);
         // By this a replica goes on while it is alone.
         let others = lease.money.spent(reserved);
         let spent = &mut state.spent;
@@ -82,7 +82,7 @@ impl Account {
         wake(woken);
     }
 
-    /// Whether only a recall is waited for, which was looked at a moment ago.
+    /// Whether the next order has time, because the last one brought too little a moment ago.
     pub fn is_patient(&self, now: u64) -> bool {
         let state = self.state();
         let lease = state.lease.as_ref();
@@ -202,18 +202,49 @@ pub fn poll_admit(
     {
         pool.count_wait();
     }
-    let mut has_room = true;
+    let mut waits = Ok(());
     for ((place, ticket), lack) in locked.into_iter().zip(&mut tickets.0).zip(lacks) {
-        let Some((_, account, mut state)) = place.filter(|_| !lack.is_none()) else {
+        let Some((whose, account, mut state)) = place.filter(|_| !lack.is_none()) else {
             continue;
         };
-        has_room &= state.wait(amount, lack, ticket, cx);
+        if !state.wait(amount, lack, ticket, cx) {
+            waits = state.turn_away((whose, lack), amount, now);
+        }
         account.call(state);
     }
-    match has_room {
-        true => Poll::Pending,
-        false => Poll::Ready((Err(UNKNOWN), Standings::default())),
+    match waits {
+        Ok(()) => Poll::Pending,
+        Err(refused) => Poll::Ready((Err(refused), Standings::default())),
     }
+}
+
+/// Whether the shared counters answer, and have answered since a request came that waits for them.
+#[must_use]
+pub fn is_heard(accounts: Accounts<'_>, tickets: &Tickets) -> bool {
+    let mut waited = accounts.both().zip(&tickets.0);
+    let is_heard = |((_, account), ticket): ((Whose, &Arc<Account>), &Option<Ticket>)| {
+        let state = account.state();
+        let lease = state.lease.as_ref().zip(*ticket);
+        lease.is_none_or(|(lease, ticket)| lease.has_ended(ticket.first))
+    };
+    accounts.pool().is_some_and(|pool| pool.is_up()) && waited.all(is_heard)
+}
+
+/// Judges a request that has waited for as long as it may, while others were quicker to take what came
+/// free: it is refused by what it lacks.
+pub fn refuse(accounts: Accounts<'_>, amount: Amount, now: Now) -> Judged {
+    for (whose, account) in accounts.both() {
+        let state = account.state();
+        let Some(lease) = &state.lease else {
+            continue;
+        };
+        let lack = lease.lack(&state.allowance, state.asked(amount), true, now.nanos);
+        let room = Some(Room::default());
+        if let Err(refused) = state.lacking(lack, amount, whose, room, now) {
+            return (Err(refused), state.shared_standings(now));
+        }
+    }
+    (Err(UNKNOWN), Standings::default())
 }
 
 /// Judges by what this replica knows, as it holds while the shared counters are away.
@@ -247,7 +278,28 @@ impl State {
         };
         let is_new = ticket.is_none_or(|it| !lease.has_ended(it.next));
         let lack = lease.lack(&bounds, asked, is_new, now.nanos);
-        let answers = ticket.is_some_and(|it| lease.answers(it.first, it.next));
+        let proved = match ticket {
+            Some(ticket) => lease.proved(ticket.first, ticket.next),
+            None => lease.barred(now.nanos),
+        };
+        self.lacking(lack, amount, whose, proved, now)
+    }
+
+    /// Why a request is not let in that lacks something: `proved`, there is no more room than this; what it
+    /// lacks, where that is not known.
+    fn lacking(
+        &self,
+        lack: Lack,
+        amount: Amount,
+        whose: Whose,
+        proved: Option<Room>,
+        now: Now,
+    ) -> Result<Lack, Refused> {
+        let bounds = self.allowance;
+        let asked = self.asked(amount);
+        let Some(lease) = &self.lease else {
+            return Ok(lack);
+        };
         let refused = |bound, limit, wait| {
             Err(Refused {
                 bound,
@@ -256,45 +308,40 @@ impl State {
                 wait,
             })
         };
-        let [in_month, on_day] = lease.money.left(&bounds);
-        for (bound, limit, left) in [
-            (Bound::BudgetMonth, bounds.budget_month, in_month),
-            (Bound::BudgetDay, bounds.budget_day, on_day),
+        let is_over = |room: fn(Room) -> u64, need| proved.is_some_and(|it| room(it) < need);
+        let cost = asked.cost.max(1);
+        for (bound, limit, room) in [
+            (
+                Bound::BudgetMonth,
+                bounds.budget_month,
+                (|it| it.in_month) as fn(Room) -> u64,
+            ),
+            (Bound::BudgetDay, bounds.budget_day, |it| it.on_day),
         ] {
             let Some(limit) = limit.filter(|_| lack.money) else {
                 continue;
             };
-            let cost = asked.cost.max(1);
-            if cost > limit || answers && left < cost {
+            if cost > limit || is_over(room, cost) {
                 return refused(bound, limit, None);
             }
         }
-        for (bound, limit, rate, (lacks, need)) in [
-            (
-                Bound::Requests,
-                bounds.requests_per_minute,
-                &lease.requests,
-                (lack.requests, 1),
-            ),
-            (
-                Bound::Tokens,
-                bounds.tokens_per_minute,
-                &lease.tokens,
-                (lack.tokens, asked.tokens),
-            ),
-        ] {
-            let Some(limit) = limit.filter(|_| lacks) else {
-                continue;
-            };
-            if need > limit {
-                return refused(bound, limit, None);
+        if let Some(limit) = bounds.requests_per_minute.filter(|_| lack.requests)
+            && is_over(|it| it.requests, 1)
+        {
+            let wait = lease.requests.wait(now.nanos).max(1);
+            return refused(Bound::Requests, limit, Some(wait));
+        }
+        if let Some(limit) = bounds.tokens_per_minute.filter(|_| lack.tokens) {
+            if asked.tokens > limit {
+                return refused(Bound::Tokens, limit, None);
             }
-            if answers && rate.left() < need {
-                return refused(bound, limit, Some(rate.wait(now.nanos).max(1)));
+            if is_over(|it| it.tokens, asked.tokens) {
+                let wait = lease.tokens.wait(now.nanos).max(1);
+                return refused(Bound::Tokens, limit, Some(wait));
             }
         }
         match bounds.concurrent {
-            Some(limit) if lack.places && answers && lease.places.left(asked.held) == 0 => {
+            Some(limit) if lack.places && is_over(|it| it.places, 1) => {
                 refused(Bound::Concurrent, limit, None)
             }
             Some(_) | None => Ok(lack),
@@ -351,6 +398,19 @@ impl State {
         let first = ticket.map_or(next, |it| it.first);
         *ticket = Some(Ticket { first, next });
         true
+    }
+
+    /// What a request is told for which there is no room among those who wait.
+    fn turn_away(
+        &self,
+        (whose, lack): (Whose, Lack),
+        amount: Amount,
+        now: Now,
+    ) -> Result<(), Refused> {
+        let is_refusing = self.lease.as_ref().is_some_and(|it| it.is_refusing());
+        let room = is_refusing.then(Room::default);
+        self.lacking(lack, amount, whose, room, now)?;
+        Err(UNKNOWN)
     }
 
     fn shared_standings(&self, now: Now) -> Standings {

@@ -11,8 +11,8 @@ use crate::govern::account::{
 };
 use crate::govern::allowance::Allowance;
 use crate::govern::order::{
-    Grant, MoneyGrant, MoneyOrder, Needs, Order, Others, PlacesGrant, PlacesOrder, RateGrant,
-    RateOrder,
+    Grant, MoneyGrant, MoneyOrder, Needs, Order, PlacesGrant, PlacesOrder, RateGrant, RateOrder,
+    Sums,
 };
 use crate::govern::pool::{Pool, WhenDown};
 
@@ -28,8 +28,10 @@ struct Twin {
     /// The last order of each replica, and what it was answered.
     orders: HashMap<usize, (u64, Grant)>,
     /// Who holds something, and the last recall that each has answered.
-    holders: HashMap<usize, u64>,
+    holders: HashMap<usize, (u64, Sums)>,
     recalls: u64,
+    /// What was granted and charged so far.
+    total: Sums,
     /// Recalls on their way: to whom, and their numbers.
     sent: Vec<(usize, u64)>,
 }
@@ -76,12 +78,20 @@ impl Twin {
             || (order.requests.as_ref()).is_some_and(|it| wanted(&it.needs, requests.granted))
             || (order.tokens.as_ref()).is_some_and(|it| wanted(&it.needs, tokens.granted))
             || (order.money.as_ref()).is_some_and(|it| wanted(&it.needs, money.granted));
-        let (recall, others) = self.recall(order, replica, is_short);
+        let (recall, is_recalling, pledged) = self.recall(order, replica, is_short);
         let rates = [&requests, &tokens].map(|it| it.granted + it.ready);
+        let kept = order.places.map_or(0, |it| it.held) + order.pledged.places;
+        self.total.places += places.granted.saturating_sub(kept);
+        let owed = |rate: &Option<RateOrder>| rate.as_ref().map_or(0, |it| it.needs.owed);
+        self.total.requests += rates[0] + owed(&order.requests);
+        self.total.tokens += rates[1] + owed(&order.tokens);
+        let owed = order.money.as_ref().map_or(0, |it| it.needs.owed);
+        self.total.money += money.granted + owed;
         let took = places.granted + rates[0] + rates[1] + money.granted > 0;
         self.holders.remove(&replica);
         if order.holds || took {
-            self.holders.insert(replica, order.answered);
+            self.holders
+                .insert(replica, (order.answered, order.pledged));
         }
         let grant = Grant {
             requests,
@@ -90,25 +100,23 @@ impl Twin {
             money,
             epoch: self.epoch.to_string().into(),
             recall,
-            others: if is_settling && is_short {
-                Others::Asked
-            } else {
-                others
-            },
+            is_recalling: is_recalling || is_settling && is_short,
+            total: self.total,
+            pledged,
         };
         self.orders.insert(replica, (order.id, grant.clone()));
         grant
     }
 
     /// Asks the others who hold something, where that is too little.
-    fn recall(&mut self, order: &Order, replica: usize, is_short: bool) -> (u64, Others) {
+    fn recall(&mut self, order: &Order, replica: usize, is_short: bool) -> (u64, bool, Sums) {
         let mut recall = order.recall;
         if is_short && recall == 0 {
             self.recalls += 1;
             recall = self.recalls;
         }
-        let mut others = Others::None;
-        self.holders.retain(|&who, answered| {
+        let (mut is_recalling, mut pledged) = (false, Sums::default());
+        self.holders.retain(|&who, (answered, waits)| {
             if who == replica || !is_short {
                 return true;
             }
@@ -118,13 +126,13 @@ impl Twin {
             }
             if is_late {
                 self.sent.push((who, recall));
-                others = Others::Asked;
-            } else if others == Others::None {
-                others = Others::Answered;
+                is_recalling = true;
+            } else {
+                pledged = pledged.plus(*waits);
             }
             true
         });
-        (recall, others)
+        (recall, is_recalling, pledged)
     }
 
     fn places(&mut self, order: PlacesOrder, replica: usize, now_ms: u64) -> PlacesGrant {
@@ -278,10 +286,18 @@ struct Replica {
     /// The epoch that it has heard of last.
     epoch: u64,
     account: Arc<Account>,
-    waiting: Vec<(Amount, Tickets)>,
+    waiting: Vec<Waiting>,
     running: Vec<(Hold, Amount, usize)>,
     /// An order that is on its way, when it is carried out and when it is answered.
     order: Option<(Order, u64, Option<Grant>)>,
+}
+
+/// A request that waits.
+struct Waiting {
+    amount: Amount,
+    tickets: Tickets,
+    /// Of requests, tokens, places and money: there was no room at some moment since it came.
+    was_full: [bool; 4],
 }
 
 /// What was let in: when, tokens, cost, and whether it has ended.
@@ -303,6 +319,7 @@ struct World {
     forgets: bool,
     /// Replicas that there were.
     made: usize,
+    refused: usize,
 }
 
 impl World {
@@ -326,12 +343,19 @@ impl World {
                 tokens,
                 cost: tokens * 3,
             };
-            replica.waiting.push((amount, Tickets::default()));
+            replica.waiting.push(Waiting {
+                amount,
+                tickets: Tickets::default(),
+                was_full: [false; 4],
+            });
+            self.note_full();
         }
+        let replica = &mut self.replicas[number];
         let waiting = core::mem::take(&mut replica.waiting);
-        for (amount, mut tickets) in waiting {
-            match ask(&replica.account, amount, &mut tickets, now) {
-                Poll::Pending => replica.waiting.push((amount, tickets)),
+        for mut it in waiting {
+            let amount = it.amount;
+            match ask(&replica.account, amount, &mut it.tickets, now) {
+                Poll::Pending => replica.waiting.push(it),
                 Poll::Ready((Ok(hold), _)) => {
                     replica.running.push((hold, amount, self.book.len()));
                     self.book.push(Entry {
@@ -340,7 +364,18 @@ impl World {
                         cost: amount.cost,
                     });
                 }
-                Poll::Ready((Err(refused), _)) => assert_ne!(refused.bound, Bound::Shared),
+                Poll::Ready((Err(refused), _)) => {
+                    let at = match refused.bound {
+                        Bound::Requests => 0,
+                        Bound::Tokens => 1,
+                        Bound::Concurrent => 2,
+                        Bound::BudgetDay | Bound::BudgetMonth => 3,
+                        Bound::Shared => panic!("the counters answer"),
+                    };
+                    let is_right = it.was_full[at] || self.is_rough || self.forgets;
+                    assert!(is_right, "{refused:?} {amount:?} {:?}", it.was_full);
+                    self.refused += 1;
+                }
             }
         }
         if !replica.running.is_empty() && random(4) == 0 {
@@ -404,6 +439,43 @@ impl World {
         }
     }
 
+    /// Notes for which requests there is no room by now, with what was used and what runs. What was used of
+    /// a rate counts for a few seconds more than a minute.
+    fn note_full(&mut self) {
+        let (mut requests, mut tokens, mut cost) = (0, 0, 0);
+        let today = day_of(self.now) * 86_400_000;
+        for entry in self.book.iter().rev() {
+            if entry.at + 68_000 > self.now {
+                requests += 1;
+                tokens += entry.tokens;
+            }
+            // A lease of the day before may be used a moment later.
+            if entry.at + 5_000 > today {
+                cost += entry.cost;
+            }
+        }
+        // A place that was granted to a request is its own, also before that runs.
+        let mut running = 0;
+        for replica in &self.replicas {
+            let places = self.twin.running.get(&replica.number);
+            let has = replica.running.len() as u64;
+            let most = has + replica.waiting.len() as u64;
+            running += places.map_or(0, |it| it.0).min(most).max(has);
+        }
+        let allowance = &self.allowance;
+        for waiting in self.replicas.iter_mut().flat_map(|it| &mut it.waiting) {
+            let amount = waiting.amount;
+            for (was_full, (used, need, limit)) in waiting.was_full.iter_mut().zip([
+                (requests, 1, allowance.requests_per_minute),
+                (tokens, amount.tokens, allowance.tokens_per_minute),
+                (running, 1, allowance.concurrent),
+                (cost, amount.cost, allowance.budget_day),
+            ]) {
+                *was_full |= limit.is_some_and(|limit| used + need > limit);
+            }
+        }
+    }
+
     fn check(&self) {
         let recent = self
             .book
@@ -438,7 +510,7 @@ impl World {
 /// Three replicas, delays, and in half of the rounds lost answers and replicas that die.
 #[test]
 fn whatever_happens_replicas_together_never_use_more_than_the_limits() {
-    let (mut let_in, mut full) = (0, 0);
+    let (mut let_in, mut full, mut refused) = (0, 0, 0);
     for seed in 1..=80 {
         let mut random = random(seed);
         let allowance = Allowance {
@@ -458,17 +530,23 @@ fn whatever_happens_replicas_together_never_use_more_than_the_limits() {
             is_rough: seed % 2 == 0,
             forgets: seed % 4 >= 2,
             made: 3,
+            refused: 0,
         };
         for _ in 0..3_000 {
             world.now += random(80);
             let number = usize::try_from(random(3)).unwrap();
             world.step(number, &mut random);
             world.check();
+            world.note_full();
         }
+        refused += world.refused;
         let_in += world.book.len();
         full += usize::from(world.book.len() > 20);
     }
-    assert!(let_in > 8_000 && full > 60, "{let_in} {full}");
+    assert!(
+        let_in > 8_000 && full > 60 && refused > 8_000,
+        "{let_in} {full} {refused}"
+    );
 }
 
 /// Brings one account up to date, as long as it has something to say.
@@ -842,4 +920,155 @@ fn many_threads_of_three_replicas_spend_a_budget_to_the_last_and_no_more() {
     assert_eq!(told.on_day, spent);
     // Somebody may have been refused while others held what they gave back later.
     assert!((200..=300).contains(&spent), "{spent}");
+}
+
+/// Three replicas, each of which has room for two requests of [`SIXTY`] by one bound.
+fn rooms_for_two() -> [Allowance; 3] {
+    let none = Allowance::default();
+    [
+        Allowance {
+            concurrent: Some(2),
+            ..none
+        },
+        Allowance {
+            tokens_per_minute: Some(130),
+            ..none
+        },
+        Allowance {
+            budget_day: Some(130),
+            ..none
+        },
+    ]
+}
+
+/// One account of three replicas, and their counters.
+struct Three {
+    accounts: [Arc<Account>; 3],
+    twin: Twin,
+    ms: u64,
+}
+
+impl Three {
+    fn new(bounds: Allowance) -> Self {
+        Self {
+            accounts: [(); 3].map(|()| lone(bounds)),
+            twin: Twin::default(),
+            ms: START,
+        }
+    }
+
+    /// One order of a replica, after it has heard what is recalled.
+    fn order(&mut self, replica: usize) {
+        let now = at(self.ms).nanos;
+        let sent = core::mem::take(&mut self.twin.sent);
+        for (who, recall) in sent {
+            self.accounts[who].recall(recall, now);
+        }
+        refresh_of(replica, &self.accounts[replica], &mut self.twin, self.ms);
+    }
+
+    fn ask(&self, replica: usize, tickets: &mut Tickets) -> Poll<Result<Hold, Refused>> {
+        ask(&self.accounts[replica], SIXTY, tickets, at(self.ms)).map(|(judged, _)| judged)
+    }
+
+    /// Lets a request in that has to wait for one order.
+    fn let_in(&mut self, replica: usize) -> Hold {
+        let mut tickets = Tickets::default();
+        assert!(self.ask(replica, &mut tickets).is_pending());
+        self.order(replica);
+        match self.ask(replica, &mut tickets) {
+            Poll::Ready(judged) => judged.unwrap(),
+            Poll::Pending => panic!("not let in"),
+        }
+    }
+
+    fn end(&self, hold: Hold) {
+        let used = Amount { tokens: 1, cost: 1 };
+        hold.settle(used, at(self.ms));
+    }
+}
+
+#[test]
+fn a_client_that_moves_on_to_another_replica_is_not_counted_at_both() {
+    for bounds in rooms_for_two() {
+        let mut world = Three::new(bounds);
+        let moving = world.let_in(0);
+        let ended = world.let_in(2);
+        world.end(ended);
+        // The last replica has not said yet that its request has ended.
+        let mut tickets = Tickets::default();
+        assert!(world.ask(1, &mut tickets).is_pending());
+        world.order(1);
+        // All answer the recall, the first while its request runs.
+        world.order(0);
+        world.order(2);
+        // That client goes on to the last one, before the first can say so.
+        world.end(moving);
+        let moved = world.let_in(2);
+        world.ms += 30;
+        assert!(world.ask(1, &mut tickets).is_pending(), "{bounds:?}");
+        world.order(1);
+        let judged = world.ask(1, &mut tickets);
+        assert!(judged.is_pending(), "{bounds:?}: {judged:?}");
+        world.order(0);
+        world.order(1);
+        let judged = world.ask(1, &mut tickets);
+        assert!(
+            matches!(judged, Poll::Ready(Ok(_))),
+            "{bounds:?}: {judged:?}"
+        );
+        drop(moved);
+    }
+}
+
+#[test]
+fn a_request_is_refused_once_all_have_said_that_what_they_hold_is_used() {
+    for bounds in rooms_for_two() {
+        let mut world = Three::new(bounds);
+        let _running = [world.let_in(0), world.let_in(2)];
+        let mut tickets = Tickets::default();
+        assert!(world.ask(1, &mut tickets).is_pending());
+        world.order(1);
+        world.order(0);
+        world.ms += 30;
+        // One has not answered.
+        assert!(world.ask(1, &mut tickets).is_pending());
+        world.order(1);
+        assert!(world.ask(1, &mut tickets).is_pending(), "{bounds:?}");
+        world.order(2);
+        world.order(1);
+        let judged = world.ask(1, &mut tickets);
+        assert!(
+            matches!(judged, Poll::Ready(Err(_))),
+            "{bounds:?}: {judged:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_used_up_is_asked_for_again_after_a_while() {
+    let bounds = Allowance {
+        requests_per_minute: Some(1),
+        ..Allowance::default()
+    };
+    let account = lone(bounds);
+    let mut twin = Twin::default();
+    let amount = Amount::default();
+    drop(let_in(&account, &mut twin, amount, START));
+    let mut tickets = Tickets::default();
+    assert!(ask(&account, amount, &mut tickets, at(START)).is_pending());
+    refresh(&account, &mut twin, START);
+    let mut tries = Vec::new();
+    for ms in [0, 1, 249, 250] {
+        let now = at(START + ms);
+        tries.push(ask(&account, amount, &mut Tickets::default(), now).is_pending());
+    }
+    assert_eq!(tries, [false, false, false, true]);
+    // The order that it waits for has time: the one before was refused.
+    let order = account.order(at(START + 250).nanos);
+    let grant = twin.carry_out(&order, 0, START + 250);
+    account.apply(&grant, at(START + 250).nanos);
+    for (ms, is_patient) in [(289, true), (290, false)] {
+        assert_eq!(account.is_patient(at(START + ms).nanos), is_patient, "{ms}");
+    }
 }
