@@ -123,9 +123,12 @@ pub struct UsageArgs {
     /// A journal alone, instead of a configuration
     #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
     pub journal: Option<PathBuf>,
-    /// Records of one tenant alone
+    /// Records of the tenant that has this name now, or this id
     #[arg(short, long, value_name = "TENANT")]
     pub tenant: Option<String>,
+    /// Records of the tenant with this id, such as one whose name another tenant has now
+    #[arg(long, value_name = "ID", conflicts_with = "tenant")]
+    pub tenant_id: Option<String>,
     /// Records of one key alone, by its id
     #[arg(short, long, value_name = "ID")]
     pub key: Option<String>,

@@ -5,12 +5,13 @@
 use std::io::{self, Write};
 
 use crate::cli::{Exit, KeysAction, KeysArgs, NewKeyArgs};
-use crate::command::stored;
+use crate::command::stored::{self, Meant};
 use crate::config::environment::Lookup;
-use crate::config::material::StoreMaterial;
 use crate::govern::document::DocumentFault;
 use crate::govern::fresh::{Randomness, key_id, key_text};
-use crate::govern::key::{EXPECTED_DATE, Key, Rules, check_id, check_name, check_tenant, said_id};
+use crate::govern::key::{
+    EXPECTED_DATE, Key, Rules, check_id, check_name, check_new_tenant, said_id,
+};
 use crate::govern::{date, document};
 use crate::json::write::Writer;
 use crate::route::client_key::digest_of;
@@ -29,7 +30,7 @@ pub fn run(
         Ok(meant) => meant,
         Err(lines) => return stored::refuse(errors, &lines),
     };
-    let material = meant.material;
+    let material = &meant.material;
     let task = match task(&args.action, random, now_ms) {
         Ok(task) => task,
         Err(fault) => return stored::refuse(errors, &[stored::flag(&fault)]),
@@ -39,7 +40,7 @@ pub fn run(
     {
         return stored::refuse(errors, &[said_id(&key.id)]);
     }
-    let done = match block_on(perform(&material, &task, now_ms))? {
+    let done = match block_on(perform(&meant, &task, now_ms))? {
         Ok(done) => done,
         Err(error) => {
             writeln!(errors, "store {}: {error}", material.place)?;
@@ -117,7 +118,7 @@ fn wanted(args: &NewKeyArgs) -> Result<Key, DocumentFault> {
     if let Some(id) = &args.id {
         check_id(id)?;
     }
-    check_tenant(&args.tenant)?;
+    check_new_tenant(&args.tenant)?;
     check_name(args.name.as_deref().unwrap_or_default())?;
     let expires = args
         .expires
@@ -152,9 +153,9 @@ fn wanted(args: &NewKeyArgs) -> Result<Key, DocumentFault> {
     })
 }
 
-async fn perform(material: &StoreMaterial, task: &Task, now_ms: u64) -> Result<Done, StoreError> {
+async fn perform(meant: &Meant, task: &Task, now_ms: u64) -> Result<Done, StoreError> {
     let creates = matches!(task, Task::Create(..));
-    let store = Store::open(material, creates).await?;
+    let store = Store::open(&meant.material, creates).await?;
     let one = |key: Key, secret: Option<&String>| Done {
         keys: vec![key],
         secret: secret.cloned(),
@@ -162,6 +163,7 @@ async fn perform(material: &StoreMaterial, task: &Task, now_ms: u64) -> Result<D
     };
     Ok(match task {
         Task::Create(key, secret) => {
+            meant.add_said_tenant(&store, &key.tenant, now_ms).await?;
             store.create(key).await?;
             one((**key).clone(), Some(secret))
         }

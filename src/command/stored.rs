@@ -10,10 +10,12 @@ use crate::config::material::StoreMaterial;
 use crate::config::store_place::StorePlace;
 use crate::govern::allowance::Allowance;
 use crate::govern::document::{DocumentFault, fault};
-use crate::govern::key::Tenant;
+use crate::govern::key::{Tenant, said_tenant_id};
 use crate::govern::money;
 use crate::govern::residency::Residency;
 use crate::route::compile_key;
+use crate::store::error::StoreError;
+use crate::store::handle::Store;
 
 /// A store, and what outranks it.
 pub struct Meant {
@@ -23,6 +25,27 @@ pub struct Meant {
     pub said_ids: Vec<Box<str>>,
     /// Tenants of the configuration, likewise.
     pub said_tenants: Vec<Tenant>,
+    /// Names of tenants that its keys say, likewise.
+    pub said_names: Vec<Box<str>>,
+}
+
+impl Meant {
+    /// Adds the row of a tenant that the configuration knows, with the id that it has there.
+    ///
+    /// # Errors
+    /// Another tenant has the id, or the store cannot be used.
+    pub async fn add_said_tenant(
+        &self,
+        store: &Store,
+        name: &str,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let names = self.said_names.iter().map(|name| &**name);
+        match said_tenant_id(&self.said_tenants, names, name) {
+            Some(id) => store.add_tenant(id, name, now_ms).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// The store that is meant. What else is wrong with a configuration does not matter here: who manages
@@ -56,6 +79,7 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
             material,
             said_ids: Vec::new(),
             said_tenants: Vec::new(),
+            said_names: Vec::new(),
         });
     }
     let Some(path) = &args.config else {
@@ -70,6 +94,7 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
         return Ok(Meant {
             material,
             said_ids: compile_key::ids_alone(&loaded.config.keys),
+            said_names: compile_key::names_alone(&loaded.config.keys),
             said_tenants: compile_key::tenants_alone(loaded.config.tenants),
         });
     }

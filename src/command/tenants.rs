@@ -10,7 +10,7 @@ use crate::command::stored::{self, Meant};
 use crate::config::environment::Lookup;
 use crate::govern::document::DocumentFault;
 use crate::govern::key::{
-    Tenant, TenantSource, check_tenant, outranked, said_elsewhere, said_tenant,
+    Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere, said_tenant,
 };
 use crate::json::write::Writer;
 use crate::store::error::StoreError;
@@ -79,6 +79,7 @@ fn task(action: &TenantsAction, said: &[Tenant]) -> Result<Task, String> {
         TenantsAction::Show { name } => Task::Show(checked(name)?),
         TenantsAction::Set { name, rules } => {
             let name = changeable(name)?;
+            check_new_tenant(&name).map_err(|fault| format!("NAME: {}", fault.text))?;
             Task::Set(wanted(&name, rules).map_err(|fault| stored::flag(&fault))?)
         }
         TenantsAction::Remove { name } => Task::Remove(changeable(name)?),
@@ -87,6 +88,7 @@ fn task(action: &TenantsAction, said: &[Tenant]) -> Result<Task, String> {
 
 fn wanted(name: &str, rules: &BoundsArgs) -> Result<Tenant, DocumentFault> {
     let tenant = Tenant {
+        id: Box::default(),
         name: name.into(),
         residency: stored::residency(rules),
         allowance: stored::allowance(rules)?,
@@ -111,12 +113,18 @@ async fn perform(meant: &Meant, task: &Task, now_ms: u64) -> Result<Done, StoreE
             }
         }
         Task::Show(name) => match said_tenant(said, name) {
-            Some(tenant) => one(tenant.clone(), TenantSource::Configuration),
+            Some(tenant) => {
+                let stored = store.tenant_id(name).await?;
+                one(
+                    tenant.known_as(stored.as_deref()),
+                    TenantSource::Configuration,
+                )
+            }
             None => one(store.find_tenant(name).await?, TenantSource::Store),
         },
         Task::Set(tenant) => {
-            store.set_tenant(tenant, now_ms).await?;
-            one(tenant.clone(), TenantSource::Store)
+            meant.add_said_tenant(&store, &tenant.name, now_ms).await?;
+            one(store.set_tenant(tenant, now_ms).await?, TenantSource::Store)
         }
         Task::Remove(name) => {
             let tenant = store.find_tenant(name).await?;
@@ -148,9 +156,10 @@ fn table(tenants: &[(Tenant, TenantSource)], out: &mut impl Write) -> io::Result
         stored::push_bounds(tenant.residency.as_ref(), &tenant.allowance, &mut words);
         [
             tenant.name.to_string(),
+            tenant.id.to_string(),
             source.name().to_owned(),
             stored::joined(&words),
         ]
     });
-    stored::table(["NAME", "SOURCE", "RULES"], rows, out)
+    stored::table(["NAME", "ID", "SOURCE", "RULES"], rows, out)
 }

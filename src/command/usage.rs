@@ -15,9 +15,12 @@ use crate::config::environment::Lookup;
 use crate::config::load::load;
 use crate::config::material::StoreMaterial;
 use crate::govern::date;
+use crate::govern::key::{Tenant, id_of, outranked, said_tenant};
 use crate::govern::record::id_at;
 use crate::govern::tally::{Column, Filter, Sums, Tally};
 use crate::json::write::{Writer, escape_into};
+use crate::limits::PAGE_ROWS_MAX;
+use crate::route::compile_key;
 use crate::store::error::StoreError;
 use crate::store::handle::{Store, block_on};
 use crate::store::segments::read_all;
@@ -35,7 +38,7 @@ pub fn run(
     errors: &mut impl Write,
 ) -> io::Result<Exit> {
     let asked = read(args, now_ms);
-    let (filter, columns) = match asked {
+    let asked = match asked {
         Ok(asked) => asked,
         Err(fault) => {
             writeln!(errors, "ringway: {fault}")?;
@@ -49,14 +52,15 @@ pub fn run(
         writeln!(errors, "ringway: no usage records; {cure}")?;
         return Ok(Exit::Refused);
     }
-    let mut tally = Tally::new(filter, columns);
-    let ids = places.read_journal(&mut tally)?;
-    if let Some(material) = &places.store
-        && let Err(error) = block_on(read_store(material, &mut tally, ids))?
-    {
-        writeln!(errors, "store {}: {error}", material.place)?;
-        return Ok(Exit::Failed);
-    }
+    let tally = match block_on(gather(&places, asked))?? {
+        Ok(tally) => tally,
+        Err(error) => {
+            let place = places.store.as_ref().map(|material| &material.place);
+            let place = place.map_or_else(String::new, ToString::to_string);
+            writeln!(errors, "store {place}: {error}")?;
+            return Ok(Exit::Failed);
+        }
+    };
     match args.format.as_str() {
         "json" => json(&tally, out)?,
         "csv" => csv(&tally, out)?,
@@ -77,16 +81,78 @@ pub fn run(
 struct Places {
     journal: Option<PathBuf>,
     store: Option<StoreMaterial>,
+    /// Tenants of the configuration.
+    said: Vec<Tenant>,
 }
 
 impl Places {
     fn of(args: &UsageArgs, env: Lookup<'_>) -> Self {
-        let loaded = args.config.as_deref().map(|path| load(path, env).material);
-        let (journal, store) = loaded.map_or((None, None), |it| (it.journal, it.store));
+        let Some(path) = args.config.as_deref() else {
+            return Self {
+                journal: args.journal.clone(),
+                store: None,
+                said: Vec::new(),
+            };
+        };
+        let loaded = load(path, env);
         Self {
-            journal: args.journal.clone().or(journal),
-            store,
+            journal: args.journal.clone().or(loaded.material.journal),
+            store: loaded.material.store,
+            said: compile_key::tenants_alone(loaded.config.tenants),
         }
+    }
+
+    /// Says in the filter which tenant is meant by a name, where that is known.
+    async fn resolve(&self, store: Option<&Store>, filter: &mut Filter) -> Result<(), StoreError> {
+        let Some(name) = filter.tenant_name.take() else {
+            return Ok(());
+        };
+        let said = said_tenant(&self.said, &name);
+        let stored = match store {
+            Some(store) => store.tenant_id(&name).await?,
+            None => None,
+        };
+        match store.is_some() || said.is_some_and(|tenant| !tenant.id.is_empty()) {
+            true => filter.tenant = Some(id_of(said, stored.as_deref(), &name).to_owned()),
+            false => filter.tenant_name = Some(name),
+        }
+        Ok(())
+    }
+
+    /// Calls tenants by their names. One that is gone goes by its id.
+    async fn name_tenants(
+        &self,
+        store: Option<&Store>,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        if !tally.columns().contains(&Column::Tenant) {
+            return Ok(());
+        }
+        let mut stored = Vec::new();
+        while let Some(store) = store {
+            let after = stored.last().map(|tenant: &Tenant| tenant.name.clone());
+            let after = after.unwrap_or_default();
+            let page = store.tenants_page(&after, PAGE_ROWS_MAX).await?;
+            let is_last = page.len() < PAGE_ROWS_MAX;
+            stored.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        let mut names: HashMap<String, String> = HashMap::new();
+        if store.is_none() {
+            let told = tally.names().iter();
+            names.extend(told.map(|(id, name)| (id.clone(), name.clone())));
+        }
+        let present = outranked(&self.said, &stored).into_iter();
+        names.extend(present.map(|(tenant, _)| (tenant.id.into(), tenant.name.into())));
+        let taken: HashSet<&str> = names.values().map(String::as_str).collect();
+        tally.name_tenants(|id| match names.get(id) {
+            Some(name) => name.clone(),
+            None if taken.contains(id) => format!("{id} (former)"),
+            None => id.to_owned(),
+        });
+        Ok(())
     }
 
     /// Adds what the journal holds, each record once; gives their ids.
@@ -118,15 +184,33 @@ impl Places {
     }
 }
 
-/// Adds what the store has beside: what the journal was read for is left out there, so that nothing
-/// counts twice or slips through between the two.
-async fn read_store(
-    material: &StoreMaterial,
-    tally: &mut Tally,
-    besides: Vec<RowId>,
-) -> Result<(), StoreError> {
-    let store = Store::open(material, false).await?;
-    store.usage_sums(tally, besides, PATIENCE).await
+/// Sums up what the journal holds, and what the store has beside: what the journal was read for is left
+/// out there, so that nothing counts twice or slips through between the two.
+async fn gather(
+    places: &Places,
+    (mut filter, columns): (Filter, Vec<Column>),
+) -> io::Result<Result<Tally, StoreError>> {
+    let store = match &places.store {
+        Some(material) => match Store::open(material, false).await {
+            Ok(store) => Some(store),
+            Err(error) => return Ok(Err(error)),
+        },
+        None => None,
+    };
+    if let Err(error) = places.resolve(store.as_ref(), &mut filter).await {
+        return Ok(Err(error));
+    }
+    let mut tally = Tally::new(filter, columns);
+    let ids = places.read_journal(&mut tally)?;
+    let summed = match &store {
+        Some(store) => store.usage_sums(&mut tally, ids, PATIENCE).await,
+        None => Ok(()),
+    };
+    let named = match summed {
+        Ok(()) => places.name_tenants(store.as_ref(), &mut tally).await,
+        Err(error) => Err(error),
+    };
+    Ok(named.map(|()| tally))
 }
 
 /// What was asked for, or what is wrong with it.
@@ -143,7 +227,8 @@ fn read(args: &UsageArgs, now_ms: u64) -> Result<(Filter, Vec<Column>), String> 
         })
     };
     let filter = Filter {
-        tenant: args.tenant.clone(),
+        tenant: args.tenant_id.clone(),
+        tenant_name: args.tenant.clone(),
         key: args.key.clone(),
         model: args.model.clone(),
         since_ms: moment("--since", &args.since)?,

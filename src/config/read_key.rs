@@ -11,11 +11,13 @@ use crate::limits::RATE_MAX;
 pub fn tenant(node: Node, path: &str, faults: &mut Faults) -> Option<Tenant> {
     let mut fields = Fields::new(node, path, faults)?;
     let name = fields.required_text("name", "keys say it as `tenant`");
+    let id = fields.text("id");
     let residency = residency(&mut fields);
     let allowance = allowance(&mut fields);
     fields.finish();
     Some(Tenant {
         name,
+        id,
         residency,
         allowance,
     })

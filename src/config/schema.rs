@@ -438,6 +438,8 @@ pub struct DefaultRule {
 pub struct Tenant {
     /// Its name; none where it is missing, which is a fault already.
     pub name: Option<At<String>>,
+    /// What its records, sums and limits go by; `None`: its name, or what a store knows it by.
+    pub id: Option<At<String>>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
     /// What all of its keys together may use.

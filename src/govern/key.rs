@@ -69,7 +69,10 @@ pub struct Rules {
 /// One tenant and what holds for all of its keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenant {
-    /// Its name, as keys say it.
+    /// What its records, sums and limits go by: no other tenant ever has it. Empty in one of the
+    /// configuration that says none: see [`id_of`].
+    pub id: Box<str>,
+    /// Its name, as keys say it. Once it is gone another tenant may have it.
     pub name: Box<str>,
     /// Where its requests may go.
     pub residency: Option<Residency>,
@@ -97,16 +100,22 @@ impl TenantSource {
     }
 }
 
-/// The tenants that count: those of the configuration, and those of the store that it does not name.
-/// By name.
+/// The tenants that count: those of the configuration, and those of the store that it does not name, by
+/// name or id. By name.
 #[must_use]
 pub fn outranked(said: &[Tenant], stored: &[Tenant]) -> Vec<(Tenant, TenantSource)> {
-    let stored = stored.iter();
-    let stored = stored.filter(|tenant| said_tenant(said, &tenant.name).is_none());
-    let stored = stored.map(|tenant| (tenant.clone(), TenantSource::Store));
-    let said = said.iter().cloned();
-    let said = said.map(|tenant| (tenant, TenantSource::Configuration));
-    let mut all: Vec<_> = said.chain(stored).collect();
+    let others = stored.iter();
+    let others = others.filter(|tenant| {
+        let mut said = said.iter();
+        !said.any(|it| it.name == tenant.name || it.id == tenant.id)
+    });
+    let others = others.map(|tenant| (tenant.clone(), TenantSource::Store));
+    let said = said.iter().map(|tenant| {
+        let row = stored.iter().find(|row| row.name == tenant.name);
+        let known = tenant.known_as(row.map(|row| &*row.id));
+        (known, TenantSource::Configuration)
+    });
+    let mut all: Vec<_> = said.chain(others).collect();
     all.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
     all
 }
@@ -115,6 +124,27 @@ pub fn outranked(said: &[Tenant], stored: &[Tenant]) -> Vec<(Tenant, TenantSourc
 #[must_use]
 pub fn said_tenant<'t>(said: &'t [Tenant], name: &str) -> Option<&'t Tenant> {
     said.iter().find(|tenant| *tenant.name == *name)
+}
+
+/// The id of a tenant: what the configuration says, else that of the store's row of its name, else the
+/// name.
+#[must_use]
+pub fn id_of<'t>(said: Option<&'t Tenant>, stored: Option<&'t str>, name: &'t str) -> &'t str {
+    let said = said.map(|tenant| &*tenant.id);
+    said.filter(|id| !id.is_empty()).or(stored).unwrap_or(name)
+}
+
+/// The id that a tenant has before the store has a row of it, if the configuration knows it; `names` are
+/// those that its keys say.
+#[must_use]
+pub fn said_tenant_id<'t>(
+    said: &'t [Tenant],
+    mut names: impl Iterator<Item = &'t str>,
+    name: &'t str,
+) -> Option<&'t str> {
+    let tenant = said_tenant(said, name);
+    let is_known = tenant.is_some() || names.any(|known| known == name);
+    is_known.then(|| id_of(tenant, None, name))
 }
 
 /// Why a tenant of the configuration is not changed in the store.
@@ -145,7 +175,7 @@ impl Key {
         let mut object = object(&mut tape, text)?;
         let tenant = object.text("tenant", TENANT_BYTES_MAX)?;
         let tenant = tenant.ok_or_else(|| fault("tenant", "is missing"))?;
-        check_tenant(&tenant)?;
+        check_new_tenant(&tenant)?;
         let id = object.text("id", ID_BYTES_MAX)?;
         id.as_deref().map_or(Ok(()), check_id)?;
         let name = object.text("name", TENANT_BYTES_MAX)?;
@@ -219,10 +249,18 @@ impl Tenant {
         let allowance = Allowance::take(&mut object)?;
         object.finish()?;
         Ok(Self {
+            id: Box::default(),
             name: name.into(),
             residency,
             allowance,
         })
+    }
+
+    /// The tenant with its id; `stored` is that of the store's row of its name, where there is one.
+    #[must_use]
+    pub fn known_as(&self, stored: Option<&str>) -> Self {
+        let id = id_of(Some(self), stored, &self.name).into();
+        Self { id, ..self.clone() }
     }
 
     /// The rules alone, as [`Tenant::parse`] reads them.
@@ -238,7 +276,8 @@ impl Tenant {
 
     /// Writes the tenant as those see it who manage keys, with where its rules stand: one object.
     pub fn write(&self, source: TenantSource, w: &mut Writer<'_>) {
-        w.open_object().name("name").string(&self.name);
+        w.open_object().name("id").string(&self.id);
+        w.name("name").string(&self.name);
         w.name("source").string(source.name());
         self.write_rules(w);
         w.close_object();
@@ -347,6 +386,22 @@ pub fn check_tenant(name: &str) -> Result<(), DocumentFault> {
     }
 }
 
+/// Holds the name of a new tenant against what every place takes: one that looks like an id could be
+/// taken for another tenant.
+///
+/// # Errors
+/// It can be no name, or looks like an id.
+pub fn check_new_tenant(name: &str) -> Result<(), DocumentFault> {
+    check_tenant(name)?;
+    let digits = name.strip_prefix(TENANT_ID_PREFIX).unwrap_or_default();
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if digits.len() == TENANT_ID_DIGITS && digits.bytes().all(is_digit) {
+        let text = "expected a name, found what looks like the id of a tenant";
+        return Err(fault("tenant", text));
+    }
+    Ok(())
+}
+
 /// Holds a key's own name against what every place takes. It may be empty.
 ///
 /// # Errors
@@ -373,6 +428,10 @@ pub fn check_id(id: &str) -> Result<(), DocumentFault> {
 /// What an `expires` should have been.
 pub const EXPECTED_DATE: &str =
     "expected a day or a second in UTC, such as 2027-01-31 or 2027-01-31T08:30:00Z";
+/// What ids of tenants begin with, as databases make them.
+const TENANT_ID_PREFIX: &str = "tn_";
+/// Hexadecimal digits behind it.
+const TENANT_ID_DIGITS: usize = 16;
 /// Longest date.
 const DATE_BYTES_MAX: usize = 32;
 /// Most patterns of one key.

@@ -15,6 +15,8 @@ pub type Place = (u64, [u8; 16]);
 pub struct Listing {
     /// All of them that count.
     pub filter: Filter,
+    /// Those of the tenant that has this name now: `filter` is yet to say its id.
+    pub tenant_name: Option<String>,
     /// Only those behind this place.
     pub behind: Option<Place>,
     /// At most so many.
@@ -43,6 +45,7 @@ impl Default for Listing {
     fn default() -> Self {
         Self {
             filter: Filter::default(),
+            tenant_name: None,
             behind: None,
             count: COUNT,
         }
@@ -50,7 +53,8 @@ impl Default for Listing {
 }
 
 impl Listing {
-    /// Reads the members of a query. `tenant`: whose records alone may be seen.
+    /// Reads the members of a query. `tenant`: the id of the tenant whose records alone
+    /// may be seen.
     ///
     /// # Errors
     /// The first member that is wrong.
@@ -76,6 +80,9 @@ impl Listing {
         {
             return Err(fault("since", "expected a moment before that of until"));
         }
+        if listing.tenant_name.is_some() && listing.filter.tenant.is_some() {
+            return Err(fault("tenant_id", "expected it without `tenant`"));
+        }
         if let Some(tenant) = tenant {
             listing.filter.tenant = Some(tenant.to_owned());
         }
@@ -94,6 +101,10 @@ impl Listing {
                 return Err(fault(name, "expected a name, found none"));
             }
             "tenant" if tenant.is_none() => {
+                check_tenant(&value).map_err(|wrong| fault(name, &wrong.text))?;
+                self.tenant_name = Some(value);
+            }
+            "tenant_id" if tenant.is_none() => {
                 check_tenant(&value).map_err(|wrong| fault(name, &wrong.text))?;
                 filter.tenant = Some(value);
             }
@@ -117,7 +128,8 @@ impl Listing {
                 let known = match tenant {
                     Some(_) => "unknown parameter; known: key, model, since, until, limit, after",
                     None => {
-                        "unknown parameter; known: tenant, key, model, since, until, limit, after"
+                        "unknown parameter; known: tenant, tenant_id, key, model, since, until, limit, \
+                         after"
                     }
                 };
                 return Err(fault(&shown(other), known));
@@ -217,7 +229,9 @@ mod tests {
         assert_eq!(listing.filter.since_ms, Some(NOW - 3_600_000));
         assert_eq!(listing.filter.tenant.as_deref(), Some("blue"));
         let of_red = read("tenant=red", None).unwrap();
-        assert_eq!(of_red.filter.tenant.as_deref(), Some("red"));
+        assert_eq!(of_red.tenant_name.as_deref(), Some("red"));
+        let of_former = read("tenant_id=tn_1", None).unwrap();
+        assert_eq!(of_former.filter.tenant.as_deref(), Some("tn_1"));
     }
 
     #[test]
@@ -246,12 +260,15 @@ mod tests {
             ("key=a&key=a", "key", "twice"),
             ("order=up", "order", "known: key, model"),
             ("tenant=red", "tenant", "unknown parameter"),
+            ("tenant_id=red", "tenant_id", "unknown parameter"),
         ] {
             let (found, told) = read(query, Some("blue")).unwrap_err();
             assert_eq!(found, param, "{query}");
             assert!(told.contains(text), "{query}: {told}");
         }
         let (_, told) = read("order=up", None).unwrap_err();
-        assert!(told.contains("known: tenant, key"), "{told}");
+        assert!(told.contains("known: tenant, tenant_id, key"), "{told}");
+        let (param, _) = read("tenant=red&tenant_id=tn_1", None).unwrap_err();
+        assert_eq!(param, "tenant_id");
     }
 }

@@ -13,7 +13,7 @@ use crate::http1::date::{civil, days};
 pub struct Charge {
     /// The day, since 1970.
     pub day: u64,
-    /// The tenant; empty where it has none.
+    /// The tenant's id; empty where it has none.
     pub tenant: String,
     /// The key's id, likewise.
     pub key_id: String,
@@ -131,8 +131,8 @@ impl Past {
 
     /// What a tenant had.
     #[must_use]
-    pub fn of_tenant(&self, name: &str) -> Option<&Spent> {
-        self.tenants.get(name)
+    pub fn of_tenant(&self, id: &str) -> Option<&Spent> {
+        self.tenants.get(id)
     }
 }
 

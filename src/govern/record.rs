@@ -25,6 +25,8 @@ pub struct Record<'r> {
     pub time_ms: u64,
     /// Whose request it was.
     pub tenant: Option<&'r [u8]>,
+    /// That tenant's id, which no other one ever has.
+    pub tenant_id: Option<&'r [u8]>,
     /// Which of the tenant's keys it came with.
     pub key_id: Option<&'r [u8]>,
     /// What was asked for.
@@ -139,6 +141,7 @@ impl Record<'_> {
         start_into(self.id, out);
         number(out, "\",\"time\":", self.time_ms);
         text(out, ",\"tenant\":", self.tenant);
+        text(out, ",\"tenant_id\":", self.tenant_id);
         text(out, ",\"key_id\":", self.key_id);
         word(out, ",\"operation\":", Some(self.operation));
         word(out, ",\"client_wire\":", self.client_wire.map(Wire::name));
@@ -440,7 +443,7 @@ const MOST_RECORDS_BYTES: usize = 1_536;
 /// What is written behind the attempts.
 const TAIL_BYTES: usize = 64;
 /// Texts before the attempts: see `Record`.
-const TEXTS: usize = 14;
+const TEXTS: usize = 15;
 /// Their names, all numbers and words of ours.
 const REST_BYTES_MAX: usize = 2_048;
 

@@ -37,6 +37,8 @@ pub struct Refused<'r> {
     pub unix_ms: u64,
     /// Whose request it was.
     pub tenant: Option<&'r [u8]>,
+    /// That tenant's id.
+    pub tenant_id: Option<&'r [u8]>,
     /// With which key.
     pub key_id: Option<&'r [u8]>,
     /// Why.
@@ -49,6 +51,7 @@ pub struct Refused<'r> {
 #[derive(Debug, Default)]
 struct Counted {
     tenant: Option<Box<[u8]>>,
+    tenant_id: Option<Box<[u8]>>,
     key_id: Option<Box<[u8]>>,
     /// Records that were let through in `second`.
     kept: u32,
@@ -79,6 +82,7 @@ impl Refusals {
             let owned = |text: Option<&[u8]>| text.filter(|_| has_room).map(Box::from);
             let counted = Counted {
                 tenant: owned(refused.tenant),
+                tenant_id: owned(refused.tenant_id),
                 key_id: owned(refused.key_id),
                 ..Counted::default()
             };
@@ -156,6 +160,7 @@ impl Counted {
                 id: count.id,
                 time_ms: count.unix_ms,
                 tenant: self.tenant.as_deref(),
+                tenant_id: self.tenant_id.as_deref(),
                 key_id: self.key_id.as_deref(),
                 operation: REFUSALS,
                 requests: count.requests,
@@ -190,6 +195,7 @@ mod tests {
             id,
             unix_ms,
             tenant: Some(b"blue"),
+            tenant_id: Some(b"tn_1"),
             key_id: Some(key),
             reason: "rate_limited",
             status: 429,
@@ -219,9 +225,25 @@ mod tests {
         let first = written(&mut refusals, 61_000);
         assert_eq!(first.len(), 1);
         let id = "rw_00000000000000000000000000000005";
-        let facts = ["id", "tenant", "key_id", "operation", "outcome", "fault"];
+        let facts = [
+            "id",
+            "tenant",
+            "tenant_id",
+            "key_id",
+            "operation",
+            "outcome",
+            "fault",
+        ];
         let told = facts.map(|name| first[0][name].as_str().unwrap());
-        let expected = [id, "blue", "k", "refusals", "refused", "rate_limited"];
+        let expected = [
+            id,
+            "blue",
+            "tn_1",
+            "k",
+            "refusals",
+            "refused",
+            "rate_limited",
+        ];
         assert_eq!(told, expected);
         assert_eq!(
             (&first[0]["requests"], &first[0]["status"]),

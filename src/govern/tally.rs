@@ -14,7 +14,7 @@ use crate::limits::RECORD_BYTES_MAX;
 /// A member that records are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// Whose requests.
+    /// Whose requests, by the tenant's id.
     Tenant,
     /// By which key.
     Key,
@@ -56,7 +56,7 @@ impl Column {
     #[must_use]
     pub const fn member(self) -> Option<&'static str> {
         match self {
-            Self::Tenant => Some("tenant"),
+            Self::Tenant => Some(TENANT),
             Self::Key => Some("key_id"),
             Self::Model => Some("model_sent"),
             Self::Provider => Some("provider"),
@@ -69,6 +69,7 @@ impl Column {
 
     fn of_record(self, record: Value<'_>) -> Option<String> {
         match self.member() {
+            Some(TENANT) => tenant_of(record)?.as_raw().map(Raw::decode),
             Some(member) => text_of(record, member),
             None => day_text(record.get("time")?.as_u64()?),
         }
@@ -85,8 +86,11 @@ pub fn day_text(unix_ms: u64) -> Option<String> {
 /// Which records count.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of this tenant.
+    /// Of the tenant with this id.
     pub tenant: Option<String>,
+    /// Of tenants with this name or id, as their records say it: for a journal alone, where nothing says
+    /// who has the name now.
+    pub tenant_name: Option<String>,
     /// Of this key, by its id.
     pub key: Option<String>,
     /// Of this model, as it was asked for or sent on.
@@ -101,7 +105,9 @@ impl Filter {
     fn takes(&self, record: Value<'_>) -> bool {
         let is = |member: &str, said: &str| record.get(member).is_some_and(|it| it.is_str(said));
         let time = record.get("time").and_then(Value::as_u64).unwrap_or(0);
-        self.tenant.as_ref().is_none_or(|it| is("tenant", it))
+        let is_tenants = |it: &String| tenant_of(record).is_some_and(|id| id.is_str(it));
+        self.tenant.as_ref().is_none_or(is_tenants)
+            && (self.tenant_name.as_ref()).is_none_or(|it| is_tenants(it) || is(TENANT, it))
             && self.key.as_ref().is_none_or(|it| is("key_id", it))
             && (self.model.as_ref()).is_none_or(|it| is("model_sent", it) || is("model_asked", it))
             && self.since_ms.is_none_or(|since| since <= time)
@@ -233,6 +239,8 @@ pub struct Tally {
     columns: Vec<Column>,
     groups: Groups,
     unread: u64,
+    /// What records say that tenants are called, by their ids.
+    names: BTreeMap<String, String>,
     tape: Tape,
 }
 
@@ -245,6 +253,7 @@ impl Tally {
             columns,
             groups: BTreeMap::new(),
             unread: 0,
+            names: BTreeMap::new(),
             tape: Tape::new(),
         }
     }
@@ -259,6 +268,12 @@ impl Tally {
         if !self.filter.takes(record) {
             return;
         }
+        let ids = ["tenant_id", TENANT].map(|member| text_of(record, member));
+        if let [Some(id), Some(name)] = ids
+            && self.names.len() < GROUPS_MAX
+        {
+            self.names.insert(id, name);
+        }
         let columns = self.columns.iter();
         let group = columns.map(|column| column.of_record(record)).collect();
         sums_of(&mut self.groups, group).add(record);
@@ -267,6 +282,26 @@ impl Tally {
     /// Adds what the records of a group come to elsewhere.
     pub fn add_sums(&mut self, group: Vec<Option<String>>, sums: &Sums) {
         sums_of(&mut self.groups, group).merge(sums);
+    }
+
+    /// What records that were added one by one say that tenants are called, by their ids.
+    #[must_use]
+    pub const fn names(&self) -> &BTreeMap<String, String> {
+        &self.names
+    }
+
+    /// Calls tenants by what `name` says instead of their ids.
+    pub fn name_tenants(&mut self, name: impl Fn(&str) -> String) {
+        let tenant = self.columns.iter().position(|it| *it == Column::Tenant);
+        let Some(at) = tenant else { return };
+        for (mut group, sums) in core::mem::take(&mut self.groups) {
+            if let Some(Some(id)) = group.get_mut(at)
+                && id != OTHERS
+            {
+                *id = name(id);
+            }
+            self.groups.entry(group).or_default().merge(&sums);
+        }
     }
 
     /// Which records count.
@@ -302,10 +337,17 @@ fn sums_of(groups: &mut Groups, group: Vec<Option<String>>) -> &mut Sums {
     groups.entry(group).or_default()
 }
 
+/// Whose a record is. Those of earlier versions have the name alone, which is the id of such a tenant.
+fn tenant_of(record: Value<'_>) -> Option<Value<'_>> {
+    record.get_set("tenant_id").or_else(|| record.get(TENANT))
+}
+
 fn text_of(record: Value<'_>, member: &str) -> Option<String> {
     record.get(member)?.as_raw().map(Raw::decode)
 }
 
+/// The member and the column of a tenant.
+const TENANT: &str = "tenant";
 /// Groups that are kept apart.
 const GROUPS_MAX: usize = 10_000;
 /// What stands in all columns of the rest.

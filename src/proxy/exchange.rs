@@ -413,6 +413,7 @@ impl<'w> Request<'_, 'w> {
 fn note_sender(exchange: &mut Exchange, key: Option<&KeyHandle>) {
     exchange.is_admitted = true;
     exchange.tenant = key.map(|key| Text::from(&*key.tenant.name));
+    exchange.tenant_id = key.map(|key| Text::from(&*key.tenant.id));
     exchange.key_id = key.map(|key| Text::from(&*key.id));
 }
 

@@ -16,7 +16,7 @@ use crate::limits::{QUESTIONS_TENANT_MAX, QUESTIONS_TENANT_SHARE, QUESTIONS_TENA
 pub enum Owner {
     /// Everyone's: an operator asks.
     Anyone,
-    /// A tenant's; `None`: those of a gateway without keys.
+    /// A tenant's, by its id; `None`: those of a gateway without keys.
     Tenant(Option<Box<str>>),
 }
 

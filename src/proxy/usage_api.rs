@@ -26,7 +26,7 @@ pub async fn custody(
     voice: &Voice<'_>,
     exchange: &mut Exchange,
 ) -> Next {
-    let owner = Owner::Tenant(inbound.key.as_ref().map(|key| key.tenant.name.clone()));
+    let owner = Owner::Tenant(inbound.key.as_ref().map(|key| key.tenant.id.clone()));
     let asked = match id_of(id) {
         Some(id) => worker.ask_record(id, owner),
         None => return reply::refuse(client, exchange, voice, &ABSENT).await,
@@ -53,7 +53,7 @@ pub async fn list(
     exchange: &mut Exchange,
 ) -> Next {
     // With a store nobody is let in without a key.
-    let tenant = inbound.key.as_ref().map(|key| key.tenant.name.clone());
+    let tenant = inbound.key.as_ref().map(|key| key.tenant.id.clone());
     let tenant = tenant.unwrap_or_default();
     let query = inbound.head.query(&inbound.bytes).unwrap_or_default();
     let query = core::str::from_utf8(query).unwrap_or_default();

@@ -17,7 +17,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::govern::account::{Account, Accounts};
 use crate::govern::allowance::Allowance;
-use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant};
+use crate::govern::key::{Key, KeyDigest, Tenant as SaidTenant, id_of as id_of_tenant};
 use crate::govern::residency::Residency;
 use crate::route::glob::Glob;
 use crate::route::opened::Opened;
@@ -145,8 +145,8 @@ impl Deref for KeyHandle {
 
 impl ClientKeys {
     /// Takes the keys in any order; those that were revoked are left out. Of several with one digest or
-    /// one id the first counts, and of several tenants with one name; a tenant that is not said has no
-    /// rules of its own.
+    /// one id the first counts, and of several tenants with one name, whose id is the first that is said
+    /// or else the name; a tenant that is not said has no rules of its own.
     #[must_use]
     pub fn new(keys: &[Key], tenants: &[SaidTenant], door: Door, numbers: &mut Numbers) -> Self {
         let live = || keys.iter().filter(|key| key.revoked_ms.is_none());
@@ -159,12 +159,7 @@ impl ClientKeys {
             Door::Said | Door::Stored => has_others,
             Door::Torn | Door::Unread => true,
         };
-        let mut known: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(tenants.len());
-        for said in tenants {
-            known
-                .entry(&said.name)
-                .or_insert_with(|| tenant_of(said, numbers));
-        }
+        let mut known = tenants_of(tenants, numbers);
         let mut taken = HashSet::with_capacity(keys.len());
         let mut ids = HashSet::with_capacity(keys.len());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
@@ -175,7 +170,7 @@ impl ClientKeys {
             }
             let tenant = known
                 .entry(&key.tenant)
-                .or_insert_with(|| tenant_of(&unsaid(&key.tenant), numbers));
+                .or_insert_with(|| tenant_of(&unsaid(&key.tenant), &key.tenant, numbers));
             let account = numbers.key_account(&key.id, &key.rules.allowance);
             let made = ClientKey::new(key, Arc::clone(tenant), account, shares);
             if let Some(former) = key.former.filter(|former| taken.insert(former.digest)) {
@@ -198,7 +193,8 @@ impl ClientKeys {
         // Rows that make no sense now come back once they are mended: what was used counts on.
         if door != Door::Torn {
             ids.extend(keys.iter().map(|key| &*key.id));
-            numbers.keep(|id| ids.contains(id), |name| known.contains_key(name));
+            let tenants: HashSet<&str> = known.values().map(|tenant| &*tenant.id).collect();
+            numbers.keep(|id| ids.contains(id), |id| tenants.contains(id));
         }
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
         Self {
@@ -270,6 +266,29 @@ impl ClientKeys {
     }
 }
 
+/// The tenants that are said, by their names. One of several names and one id is one tenant, with the
+/// first name and its rules.
+fn tenants_of<'t>(said: &'t [SaidTenant], numbers: &mut Numbers) -> HashMap<&'t str, Arc<Tenant>> {
+    let without = said.iter().filter(|tenant| tenant.id.is_empty());
+    let without: HashSet<&str> = without.map(|tenant| &*tenant.name).collect();
+    let stored = said.iter().filter(|tenant| !tenant.id.is_empty());
+    let stored = stored.filter(|tenant| without.contains(&*tenant.name));
+    let stored: HashMap<&str, &str> = stored.map(|it| (&*it.name, &*it.id)).collect();
+    let mut by_id: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(said.len());
+    let mut by_name: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(said.len());
+    for tenant in said {
+        if by_name.contains_key(&*tenant.name) {
+            continue;
+        }
+        let row = stored.get(&*tenant.name).copied();
+        let id = id_of_tenant(Some(tenant), row, &tenant.name);
+        let made = by_id.entry(id);
+        let made = made.or_insert_with(|| tenant_of(tenant, id, numbers));
+        by_name.insert(&tenant.name, Arc::clone(made));
+    }
+    by_name
+}
+
 /// A tenant of whom nothing but the name is said.
 fn unsaid(name: &str) -> SaidTenant {
     SaidTenant {
@@ -278,13 +297,14 @@ fn unsaid(name: &str) -> SaidTenant {
     }
 }
 
-fn tenant_of(said: &SaidTenant, numbers: &mut Numbers) -> Arc<Tenant> {
+fn tenant_of(said: &SaidTenant, id: &str, numbers: &mut Numbers) -> Arc<Tenant> {
     Arc::new(Tenant {
+        id: id.into(),
         name: said.name.clone(),
-        number: numbers.of(&said.name),
+        number: numbers.of(id),
         residency: said.residency.clone(),
         allowance: said.allowance,
-        account: numbers.tenant_account(&said.name, &said.allowance),
+        account: numbers.tenant_account(id, &said.allowance),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Tenants and client keys of the configuration: every fault collected.
 
+use std::collections::HashMap;
+
 use crate::config::fault::{At, Faults, nearest, shown};
 use crate::config::schema::{Allowance as SaidAllowance, Key as Said, Tenant as SaidTenant};
 use crate::govern::allowance::Allowance;
@@ -16,6 +18,7 @@ pub(crate) fn tenants(
     (known, door): (&Known, Door),
     faults: &mut Faults,
 ) -> Vec<Tenant> {
+    check_tenant_ids(&said, keys, faults);
     let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
     for tenant in said {
         let allowance = allowance(tenant.allowance, faults);
@@ -29,13 +32,52 @@ pub(crate) fn tenants(
         if door == Door::Said && !has_key() {
             faults.warn(&name.place, "no [[key]] is of this tenant");
         }
+        let id = tenant.id.map(|said| checked_tenant_id(said, faults));
         tenants.push(Tenant {
+            id: id.unwrap_or_default(),
             name: name.value.into(),
             residency,
             allowance,
         });
     }
     tenants
+}
+
+fn checked_tenant_id(said: At<String>, faults: &mut Faults) -> Box<str> {
+    if let Err(fault) = key::check_tenant(&said.value) {
+        faults.push(&said.place, fault.text);
+    }
+    said.value.into()
+}
+
+/// Two tenants with one id would be one: their records, sums and limits go by it. One that says no id has
+/// its name for one, as far as the configuration knows.
+fn check_tenant_ids(said: &[SaidTenant], keys: &[Said], faults: &mut Faults) {
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    let named = said.iter().filter_map(|tenant| {
+        let name = tenant.name.as_ref()?;
+        Some((tenant.id.as_ref().unwrap_or(name), name.value.as_str()))
+    });
+    let has_rules = |name: &str| {
+        let mut names = said.iter().filter_map(|tenant| tenant.name.as_ref());
+        names.any(|known| known.value == name)
+    };
+    let unsaid = keys.iter().filter(|key| !has_rules(&key.tenant.value));
+    let unsaid = unsaid.map(|key| (&key.tenant, key.tenant.value.as_str()));
+    for (id, name) in named.chain(unsaid) {
+        let first = *known.entry(&id.value).or_insert(name);
+        if first != name {
+            let text = format!("tenant {first:?} has this id already");
+            faults.push(&id.place, text);
+        }
+    }
+}
+
+/// The names of tenants that keys say, likewise.
+#[must_use]
+pub fn names_alone(said: &[Said]) -> Vec<Box<str>> {
+    let names = said.iter().map(|key| key.tenant.value.as_str().into());
+    names.collect()
 }
 
 /// The tenants that are said, for commands: these may not have what the rest of a configuration
@@ -121,7 +163,7 @@ fn texts(said: Vec<At<String>>) -> Vec<String> {
 }
 
 fn check_tenant(name: &At<String>, faults: &mut Faults) {
-    if let Err(fault) = key::check_tenant(&name.value) {
+    if let Err(fault) = key::check_new_tenant(&name.value) {
         faults.push(&name.place, fault.text);
     }
 }

@@ -1,4 +1,4 @@
-//! Tenants while the program runs: a name keeps its number, whatever becomes of its keys.
+//! Tenants while the program runs: an id keeps its number, whatever becomes of the tenant's keys.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use crate::govern::spent::Spent;
 /// A tenant as its keys refer to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenant {
+    /// What its records, sums and limits go by: no other tenant ever has it.
+    pub id: Box<str>,
     /// Its name, in logs and records.
     pub name: Box<str>,
     /// Its number: the same for as long as the program runs.
@@ -28,7 +30,7 @@ pub struct Tenant {
 /// The numbers that were given so far, of which none is given twice, and the accounts that are open.
 #[derive(Clone, Debug, Default)]
 pub struct Numbers {
-    by_name: HashMap<Box<str>, usize>,
+    by_id: HashMap<Box<str>, usize>,
     keys: HashMap<Box<str>, Arc<Account>>,
     tenants: HashMap<Box<str>, Arc<Account>>,
     /// What several replicas share the accounts by, where they do.
@@ -48,13 +50,13 @@ impl Numbers {
         }
     }
 
-    /// The number of this name; a new one if it has none.
-    pub fn of(&mut self, name: &str) -> usize {
-        if let Some(number) = self.by_name.get(name) {
+    /// The number of the tenant with this id; a new one if it has none.
+    pub fn of(&mut self, id: &str) -> usize {
+        if let Some(number) = self.by_id.get(id) {
             return *number;
         }
-        let number = self.by_name.len();
-        self.by_name.insert(name.into(), number);
+        let number = self.by_id.len();
+        self.by_id.insert(id.into(), number);
         number
     }
 
@@ -70,11 +72,11 @@ impl Numbers {
     }
 
     /// The account of a tenant, likewise.
-    pub fn tenant_account(&mut self, name: &str, allowance: &Allowance) -> Option<Arc<Account>> {
-        open(&mut self.tenants, name, allowance, || {
-            let account = account(self.pool.as_ref(), ("t", name), allowance);
+    pub fn tenant_account(&mut self, id: &str, allowance: &Allowance) -> Option<Arc<Account>> {
+        open(&mut self.tenants, id, allowance, || {
+            let account = account(self.pool.as_ref(), ("t", id), allowance);
             let past = self.past.iter();
-            past.for_each(|past| restore(&account, past.of_tenant(name), past));
+            past.for_each(|past| restore(&account, past.of_tenant(id), past));
             account
         })
     }
@@ -84,22 +86,22 @@ impl Numbers {
         for (id, account) in &self.keys {
             restore(account, past.of_key(id), &past);
         }
-        for (name, account) in &self.tenants {
-            restore(account, past.of_tenant(name), &past);
+        for (id, account) in &self.tenants {
+            restore(account, past.of_tenant(id), &past);
         }
         self.past.push(Arc::new(past));
     }
 
-    /// Closes all accounts but those of these keys and tenants.
+    /// Closes all accounts but those of these keys and tenants, by their ids.
     pub fn keep(&mut self, has_key: impl Fn(&str) -> bool, has_tenant: impl Fn(&str) -> bool) {
         self.keys.retain(|id, _| has_key(id));
-        self.tenants.retain(|name, _| has_tenant(name));
+        self.tenants.retain(|id, _| has_tenant(id));
     }
 
     /// How many were given.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.by_name.len()
+        self.by_id.len()
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::config::material::StoreMaterial;
-use crate::govern::key::{Key, Tenant};
+use crate::govern::key::{Key, Tenant, id_of, said_tenant, said_tenant_id};
 use crate::govern::past::Past;
 use crate::route::client_key::{ClientKeys, Door};
 use crate::route::plan::Plan;
@@ -135,6 +135,29 @@ impl Governed {
     #[must_use]
     pub fn said_keys(&self) -> &[Key] {
         &self.shared.said_keys
+    }
+
+    /// Adds the row of a tenant that the configuration knows, with the id that it has there.
+    ///
+    /// # Errors
+    /// Another tenant has the id, or the store cannot be used.
+    pub async fn add_said_tenant(&self, name: &str, now_ms: u64) -> Result<(), StoreError> {
+        let names = self.shared.said_keys.iter().map(|key| &*key.tenant);
+        match said_tenant_id(&self.shared.said_tenants, names, name) {
+            Some(id) => self.store()?.add_tenant(id, name, now_ms).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The id of the tenant that has this name now. A name that none has may be the id of one that is
+    /// gone.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn tenant_id(&self, name: &str) -> Result<Box<str>, StoreError> {
+        let stored = self.store()?.tenant_id(name).await?;
+        let said = said_tenant(&self.shared.said_tenants, name);
+        Ok(id_of(said, stored.as_deref(), name).into())
     }
 
     /// The open store.

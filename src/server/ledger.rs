@@ -523,7 +523,10 @@ fn is_owned(record: &[u8], owner: &Owner, tape: &mut Tape) -> bool {
         return true;
     };
     let read = tape.read(record, RECORD_DEPTH_MAX, RECORD_BYTES_MAX);
-    let said = read.ok().and_then(|record| record.get("tenant"));
+    let said = read.ok().and_then(|record| {
+        // Records of earlier versions have the name alone, which is the id of such a tenant.
+        record.get_set("tenant_id").or_else(|| record.get("tenant"))
+    });
     said.is_some_and(|said| match tenant {
         Some(tenant) => said.is_str(tenant),
         None => said.is_null(),

@@ -250,8 +250,10 @@ mod tests {
                         rules
                     };
                     let (name, rules) = (tenant.clone(), rules.to_owned());
+                    // Now and then another tenant with the name of one that is gone.
+                    let id = format!("tn_{tenant}_{}", random(2));
                     self.tenants
-                        .insert(tenant.clone(), TenantRow { name, rules });
+                        .insert(tenant.clone(), TenantRow { name, rules, id });
                 }
                 5 | 6 => drop(self.keys.remove(&id)),
                 7 => {

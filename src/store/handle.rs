@@ -4,7 +4,7 @@ use crate::config::material::StoreMaterial;
 use crate::config::store_place::StorePlace;
 use crate::govern::key::{Former, Key, Tenant};
 use crate::store::changes::Changes;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, StoreFault};
 use crate::store::postgres::Postgres;
 use crate::store::row::{State, TenantRow};
 use crate::store::sqlite::Sqlite;
@@ -208,16 +208,40 @@ impl Store {
         })
     }
 
-    /// Adds a tenant, or replaces its rules as a whole.
+    /// The id of the tenant that has this name now, if one of the store has.
+    ///
+    /// # Errors
+    /// Its row makes no sense, or the store cannot be used.
+    pub async fn tenant_id(&self, name: &str) -> Result<Option<Box<str>>, StoreError> {
+        match self.find_tenant(name).await {
+            Ok(tenant) => Ok(Some(tenant.id)),
+            Err(error) if error.fault == StoreFault::Absent => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds a tenant that the configuration knows by this id, unless the store has one of its name.
+    ///
+    /// # Errors
+    /// Another tenant has the id, or the store cannot be used.
+    pub async fn add_tenant(&self, id: &str, name: &str, now_ms: u64) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.add_tenant(id, name, now_ms).await,
+            Self::Postgres(postgres) => postgres.add_tenant(id, name, now_ms).await,
+        }
+    }
+
+    /// Adds a tenant, or replaces its rules as a whole. Gives it with its id, which a new one gets here.
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn set_tenant(&self, tenant: &Tenant, now_ms: u64) -> Result<(), StoreError> {
+    pub async fn set_tenant(&self, tenant: &Tenant, now_ms: u64) -> Result<Tenant, StoreError> {
         let row = TenantRow::of(tenant);
         match self {
-            Self::Sqlite(sqlite) => sqlite.set_tenant(row, now_ms).await,
-            Self::Postgres(postgres) => postgres.set_tenant(row, now_ms).await,
+            Self::Sqlite(sqlite) => sqlite.set_tenant(row, now_ms).await?,
+            Self::Postgres(postgres) => postgres.set_tenant(row, now_ms).await?,
         }
+        self.find_tenant(&tenant.name).await
     }
 
     /// Removes a tenant whose keys are all revoked, and these with it.

@@ -14,6 +14,7 @@ pub const SQLITE: &[&str] = &[
     include_str!("migrations/sqlite/0005_key_order.sql"),
     include_str!("migrations/sqlite/0006_changes.sql"),
     include_str!("migrations/sqlite/0007_sums.sql"),
+    include_str!("migrations/sqlite/0008_tenant_ids.sql"),
 ];
 /// The same of a PostgreSQL database.
 pub const POSTGRES: &[&str] = &[
@@ -24,6 +25,7 @@ pub const POSTGRES: &[&str] = &[
     include_str!("migrations/postgres/0005_key_order.sql"),
     include_str!("migrations/postgres/0006_changes.sql"),
     include_str!("migrations/postgres/0007_sums.sql"),
+    include_str!("migrations/postgres/0008_tenant_ids.sql"),
 ];
 
 const _: () = assert!(SQLITE.len() == POSTGRES.len());

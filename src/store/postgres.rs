@@ -21,8 +21,9 @@ use crate::store::migrations;
 use crate::store::postgres_line::{Pool, Server, answered, told};
 use crate::store::row::{KeyRow, PageRow, State, TENANT_AT, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE, KEYS_PAGE_OF_TENANT,
-    ONE_KEY, ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT, TENANTS_PAGE,
+    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE,
+    KEYS_PAGE_OF_TENANT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE,
+    SET_TENANT, TENANTS_PAGE,
 };
 
 /// Open connections.
@@ -345,6 +346,16 @@ impl Postgres {
         row.map_err(StoreError::down)
     }
 
+    /// Adds a tenant with this id unless it is there.
+    ///
+    /// # Errors
+    /// The connection has ended, or another tenant has the id.
+    pub async fn add_tenant(&self, id: &str, name: &str, now_ms: u64) -> Result<(), StoreError> {
+        let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        self.execute(ADD_TENANT, &[&id, &name, &now]).await?;
+        Ok(())
+    }
+
     /// Adds a tenant, or replaces its rules.
     ///
     /// # Errors
@@ -487,6 +498,7 @@ fn tenant_row(row: &Row, at: usize) -> Result<TenantRow, String> {
     Ok(TenantRow {
         name: column(row, at)?,
         rules: column(row, at + 1)?,
+        id: column(row, at + 2)?,
     })
 }
 
@@ -518,7 +530,7 @@ const CHANGES_KEPT: i64 = 10_000;
 const THESE_KEYS: &str = "SELECT id, tenant, name, digest, former, former_until, rules, created, \
                           expires, revoked FROM keys WHERE id = ANY($1)";
 /// Tenants of these names.
-const THESE_TENANTS: &str = "SELECT name, rules FROM tenants WHERE name = ANY($1)";
+const THESE_TENANTS: &str = "SELECT name, rules, id FROM tenants WHERE name = ANY($1)";
 /// Between two heartbeats of the connection for keys.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Longest wait for the answer to one: a key that was revoked on the far side of a line that is dead

@@ -74,6 +74,8 @@ pub struct TenantRow {
     pub name: String,
     /// `rules`
     pub rules: String,
+    /// `id`
+    pub id: String,
 }
 
 /// A row of a page of keys.
@@ -159,6 +161,7 @@ impl TenantRow {
         Self {
             name: tenant.name.to_string(),
             rules: tenant.document(),
+            id: tenant.id.to_string(),
         }
     }
 
@@ -168,7 +171,11 @@ impl TenantRow {
     /// It makes no sense; the text names the column.
     pub fn tenant(&self) -> Result<Tenant, DocumentFault> {
         check_tenant(&self.name)?;
-        Tenant::parse(&self.name, self.rules.as_bytes()).map_err(in_rules)
+        let id = check_tenant(&self.id);
+        id.map_err(|told| fault("id", told.text))?;
+        let mut tenant = Tenant::parse(&self.name, self.rules.as_bytes()).map_err(in_rules)?;
+        tenant.id = self.id.as_str().into();
+        Ok(tenant)
     }
 }
 
@@ -313,6 +320,7 @@ mod tests {
         Ok(TenantRow {
             name: name.into(),
             rules: rules.into(),
+            id: name.into(),
         })
     }
 

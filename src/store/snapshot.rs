@@ -86,6 +86,7 @@ fn text_of(state: &State) -> Vec<u8> {
     for tenant in &state.tenants {
         let mut w = Writer::new(&mut rest);
         w.open_object().name("tenant").string(&tenant.name);
+        w.name("id").string(&tenant.id);
         w.name("rules").string(&tenant.document()).close_object();
         rest.push(b'\n');
     }
@@ -157,11 +158,14 @@ fn row(line: &[u8]) -> Result<Line, DocumentFault> {
             revoked: None,
         })));
     }
+    let name = members.text("tenant", FIELD_BYTES_MAX)?;
+    let name = name.ok_or_else(|| missing("tenant"))?;
+    // A snapshot of an earlier version has none: the id of such a tenant is its name.
+    let id = members.text("id", FIELD_BYTES_MAX)?;
     Ok(Line::Tenant(TenantRow {
-        name: members
-            .text("tenant", FIELD_BYTES_MAX)?
-            .ok_or_else(|| missing("tenant"))?,
+        id: id.unwrap_or_else(|| name.clone()),
         rules: members.text("rules", RULES_BYTES_MAX)?.unwrap_or_default(),
+        name,
     }))
 }
 
@@ -226,6 +230,7 @@ mod tests {
         State {
             keys: vec![key],
             tenants: vec![Tenant {
+                id: "tn_1".into(),
                 name: "Été \"x\"".into(),
                 residency: Some(Residency {
                     jurisdictions: Some(vec!["CA".to_owned()]),
@@ -287,6 +292,7 @@ mod tests {
                 ..KeyRow::of(&state().keys[0])
             });
             let tenant = TenantRow {
+                id: "tn_1".to_owned(),
                 name: state().tenants[0].name.to_string(),
                 rules: "{}".to_owned(),
             };

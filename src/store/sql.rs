@@ -9,24 +9,25 @@ pub const ALL_KEYS: &str = "SELECT id, tenant, name, digest, former, former_unti
 pub const ONE_KEY: &str = "SELECT id, tenant, name, digest, former, former_until, rules, created, \
                            expires, revoked FROM keys WHERE id = $1";
 /// Every tenant, in the order of `TenantRow`.
-pub const ALL_TENANTS: &str = "SELECT name, rules FROM tenants ORDER BY name";
+pub const ALL_TENANTS: &str = "SELECT name, rules, id FROM tenants ORDER BY name";
 /// One tenant.
-pub const ONE_TENANT: &str = "SELECT name, rules FROM tenants WHERE name = $1";
+pub const ONE_TENANT: &str = "SELECT name, rules, id FROM tenants WHERE name = $1";
 /// Keys behind an id with their tenants, in the order of `KeyRow` and then of `TenantRow`.
 pub const KEYS_PAGE: &str = "SELECT keys.id, keys.tenant, keys.name, digest, former, former_until, \
-                             keys.rules, keys.created, expires, revoked, tenants.name, tenants.rules \
+                             keys.rules, keys.created, expires, revoked, tenants.name, \
+                             tenants.rules, tenants.id \
                              FROM keys LEFT JOIN tenants ON tenants.name = keys.tenant \
                              WHERE keys.id > $1 ORDER BY keys.id LIMIT $2";
 /// The same of one tenant's keys.
 pub const KEYS_PAGE_OF_TENANT: &str = "SELECT keys.id, keys.tenant, keys.name, digest, former, \
                                        former_until, keys.rules, keys.created, expires, revoked, \
-                                       tenants.name, tenants.rules \
+                                       tenants.name, tenants.rules, tenants.id \
                                        FROM keys LEFT JOIN tenants ON tenants.name = keys.tenant \
                                        WHERE keys.id > $1 AND keys.tenant = $2 \
                                        ORDER BY keys.id LIMIT $3";
 /// Tenants behind a name, in the order of `TenantRow`.
 pub const TENANTS_PAGE: &str =
-    "SELECT name, rules FROM tenants WHERE name > $1 ORDER BY name LIMIT $2";
+    "SELECT name, rules, id FROM tenants WHERE name > $1 ORDER BY name LIMIT $2";
 /// Changes that are taken over one by one; where there are more all rows are read.
 pub const CHANGES_MAX: usize = 10_000;
 /// Longest wait for a database to answer.
@@ -35,6 +36,9 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Adds a tenant with its rules, or replaces the rules of one that is there.
 pub const SET_TENANT: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, $2, $3) \
                               ON CONFLICT (name) DO UPDATE SET rules = excluded.rules";
+/// Adds a tenant with this id unless it is there.
+pub const ADD_TENANT: &str = "INSERT INTO tenants (id, name, created) VALUES ($1, $2, $3) \
+                              ON CONFLICT (name) DO NOTHING";
 /// Removes a tenant's keys if all of them are revoked.
 pub const REMOVE_REVOKED: &str = "DELETE FROM keys WHERE tenant = $1 AND NOT EXISTS \
                                   (SELECT 1 FROM keys AS one WHERE one.tenant = $1 AND one.revoked IS NULL)";

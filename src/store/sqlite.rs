@@ -25,8 +25,9 @@ use crate::store::error::StoreError;
 use crate::store::migrations;
 use crate::store::row::{KeyRow, PageRow, State, TENANT_AT, TenantRow};
 use crate::store::sql::{
-    ADD_KEY, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE, KEYS_PAGE_OF_TENANT,
-    ONE_KEY, ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE, SET_TENANT, TENANTS_PAGE,
+    ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE,
+    KEYS_PAGE_OF_TENANT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE,
+    SET_TENANT, TENANTS_PAGE,
 };
 
 /// What is done on the thread.
@@ -214,7 +215,7 @@ impl Sqlite {
         let row = KeyRow::of(key);
         self.call(move |connection| {
             let change = connection.transaction()?;
-            change.execute(ADD_TENANT, params![row.tenant, row.created])?;
+            change.execute(ADD_TENANT_OF_KEY, params![row.tenant, row.created])?;
             change.execute(
                 ADD_KEY,
                 params![
@@ -286,6 +287,18 @@ impl Sqlite {
                 .optional()
         });
         found.await?.transpose().map_err(StoreError::down)
+    }
+
+    /// Adds a tenant with this id unless it is there.
+    ///
+    /// # Errors
+    /// What SQLite says, or that another tenant has the id.
+    pub async fn add_tenant(&self, id: &str, name: &str, now_ms: u64) -> Result<(), StoreError> {
+        let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        let (id, name) = (id.to_owned(), name.to_owned());
+        let added =
+            self.call(move |connection| connection.execute(ADD_TENANT, params![id, name, now]));
+        added.await.map(|_| ())
     }
 
     /// Adds a tenant, or replaces its rules.
@@ -528,8 +541,12 @@ fn tenant_row(row: &Row<'_>, at: usize) -> Result<TenantRow, String> {
     let name = row
         .get::<_, String>(at)
         .map_err(|_| "a tenant whose name is no text".to_owned())?;
-    let rules = column(row, &format!("tenant {name:?}"), at + 1)?;
-    Ok(TenantRow { name, rules })
+    let shown = format!("tenant {name:?}");
+    Ok(TenantRow {
+        rules: column(row, &shown, at + 1)?,
+        id: column(row, &shown, at + 2)?,
+        name,
+    })
 }
 
 /// A value that somebody may have put there by hand.
@@ -548,8 +565,8 @@ fn told(error: &rusqlite::Error) -> StoreError {
     }
 }
 
-/// Adds a tenant unless it is there.
-const ADD_TENANT: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, '{}', $2) ON CONFLICT (name) DO NOTHING";
+/// Adds the tenant of a key unless it is there.
+const ADD_TENANT_OF_KEY: &str = "INSERT INTO tenants (name, rules, created) VALUES ($1, '{}', $2) ON CONFLICT (name) DO NOTHING";
 /// Waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(2);
 /// Between two looks whether somebody else has written: a key taken away is unknown within a second.

@@ -10,7 +10,7 @@ use crate::limits::RECORD_BYTES_MAX;
 /// An id as it is kept.
 pub type RowId = [u8; 16];
 
-/// Who is charged, and when: the day since 1970, the tenant and the key, empty where there is none.
+/// Who is charged, and when: the day since 1970, the ids of the tenant and the key, empty where there is none.
 pub type Payer<'r> = (i64, Cow<'r, str>, Cow<'r, str>);
 
 /// A row of `usage`. Columns stand as the tables have them.
@@ -48,7 +48,9 @@ impl<'r> UsageRow<'r> {
             rest: record.get(start..)?,
         };
         let time = i64::try_from(members.number("\",\"time\":")??).ok()?;
-        let tenant = members.text(",\"tenant\":")?;
+        let name = members.text(",\"tenant\":")?;
+        // Records of earlier versions say the name alone, which is the id of such a tenant.
+        let tenant = members.text(",\"tenant_id\":").flatten().or(name);
         let key_id = members.text(",\"key_id\":")?;
         let operation = members.text(",\"operation\":")?;
         members.text(",\"client_wire\":")?;
@@ -112,7 +114,7 @@ impl<'r> UsageRow<'r> {
         Some(Self {
             id: id_of(id.as_bytes())?.to_be_bytes(),
             time: i64::try_from(read.get("time")?.as_u64()?).ok()?,
-            texts: TEXTS.map(|name| text_of(read, name).map(Cow::Owned)),
+            texts: TEXTS.map(|name| column_of(read, name).map(Cow::Owned)),
             numbers: NUMBERS.map(number),
             requests: bounded(read.get("requests").and_then(Value::as_u64).unwrap_or(1)),
             estimated: i64::from(is_estimated == Some(true)),
@@ -218,13 +220,22 @@ fn bounded(number: u64) -> i64 {
     i64::try_from(number.min(NUMBER_MAX)).unwrap_or(i64::MAX)
 }
 
+/// What a column has of a record. Whose it is stands in `tenant` by the tenant's id: its name may come
+/// back.
+fn column_of(record: Value<'_>, column: &str) -> Option<String> {
+    let id = (column == TENANT).then(|| text_of(record, "tenant_id"));
+    id.flatten().or_else(|| text_of(record, column))
+}
+
 fn text_of(record: Value<'_>, name: &str) -> Option<String> {
     record.get(name)?.as_raw().map(Raw::decode)
 }
 
+/// The column of a tenant's id.
+const TENANT: &str = "tenant";
 /// Columns that are texts, by the names of their members.
 pub const TEXTS: [&str; 9] = [
-    "tenant",
+    TENANT,
     "key_id",
     "operation",
     "model_asked",

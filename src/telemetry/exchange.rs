@@ -110,6 +110,8 @@ pub struct Exchange {
     pub is_admitted: bool,
     /// Tenant of the key.
     pub tenant: Option<Text>,
+    /// That tenant's id.
+    pub tenant_id: Option<Text>,
     /// Id of the key.
     pub key_id: Option<Text>,
     /// Model as the client said it.

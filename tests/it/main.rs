@@ -48,6 +48,8 @@ mod faults;
 #[cfg(test)]
 mod flooded;
 #[cfg(test)]
+mod former;
+#[cfg(test)]
 mod forms;
 #[cfg(test)]
 mod framing;

@@ -103,7 +103,7 @@ fn a_tenants_rules_are_in_force_on_every_replica() {
             "{refused}"
         );
         let shown = api(&one, "GET", "/api/tenants/blue", "").json();
-        let expected = json!({"name": "blue", "source": "store",
+        let expected = json!({"id": shown["id"], "name": "blue", "source": "store",
                               "residency": {"jurisdictions": ["CA"]}});
         assert_eq!(shown, expected);
         assert_eq!(tenants(&database, &["show", "blue"]), expected);
@@ -257,11 +257,12 @@ fn a_tenant_of_the_configuration_outranks_the_stores_and_is_not_changed_there() 
         let (secret, _) = made(&gateway, json!({"tenant": "blue"}));
         let codes = [(); 3].map(|()| status(&gateway, &secret));
         assert_eq!(codes, [200, 200, 429], "two, as the configuration says");
-        let expected = json!([
-            {"name": "blue", "source": "configuration", "requests_per_minute": 2},
-            {"name": "red", "source": "store", "concurrent": 7},
-        ]);
         let listed = api(&gateway, "GET", "/api/tenants", "").json();
+        let id = |at: usize| listed["tenants"][at]["id"].as_str().unwrap();
+        let expected = json!([
+            {"id": id(0), "name": "blue", "source": "configuration", "requests_per_minute": 2},
+            {"id": id(1), "name": "red", "source": "store", "concurrent": 7},
+        ]);
         assert_eq!(listed["tenants"], expected);
         assert_eq!(
             api(&gateway, "GET", "/api/tenants/blue", "").json(),
@@ -297,7 +298,9 @@ fn a_tenant_of_the_configuration_outranks_the_stores_and_is_not_changed_there() 
         }
         let shown = command(&["show", "red"]);
         let text = String::from_utf8(shown.stdout).unwrap();
-        assert_eq!(text, "NAME  SOURCE  RULES\nred   store   concurrent=7\n");
+        let row = format!("red   {}  store   concurrent=7", id(1));
+        assert_eq!(text.lines().nth(1).unwrap(), row, "{text}");
+        assert!(text.starts_with("NAME  ID "), "{text}");
     }
 }
 
@@ -326,7 +329,8 @@ fn a_tenant_with_a_key_that_is_good_stays_and_goes_with_its_revoked_ones() {
         assert_eq!(listed.as_array().unwrap().len(), 1);
         assert_eq!(listed[0]["id"], "stays");
         let left = tenants(&database, &["list"]);
-        assert_eq!(left, json!([{"name": "red", "source": "store"}]));
+        let id = &left[0]["id"];
+        assert_eq!(left, json!([{"id": id, "name": "red", "source": "store"}]));
     }
 }
 

@@ -51,6 +51,7 @@ fn record_of_everything_says_everything() {
         id: 0xa1,
         time_ms: 1_700_000_000_123,
         tenant: Some(b"blue"),
+        tenant_id: Some(b"tn_1"),
         key_id: Some(b"key_0123"),
         operation: "chat",
         client_wire: Some(Wire::OpenAiChat),
@@ -105,7 +106,7 @@ fn record_of_everything_says_everything() {
                        "audio_output": null, "web_searches": null, "web_fetches": null});
     let expected = json!({
         "id": "rw_000000000000000000000000000000a1", "time": 1_700_000_000_123_u64,
-        "tenant": "blue", "key_id": "key_0123", "operation": "chat",
+        "tenant": "blue", "tenant_id": "tn_1", "key_id": "key_0123", "operation": "chat",
         "client_wire": "openai", "upstream_wire": "anthropic",
         "model_asked": "fast", "model_sent": "claude", "model_answered": "cl\"\\?é",
         "provider": "up", "tier": "managed", "region": "ca-central-1", "jurisdiction": "CA",
@@ -132,7 +133,7 @@ fn record_of_everything_says_everything() {
 fn what_is_not_known_is_null() {
     let (_, value) = written(&Record::default(), &[], &[]);
     let members = value.as_object().unwrap();
-    assert_eq!(members.len(), 31);
+    assert_eq!(members.len(), 32);
     for name in [
         "tenant",
         "model_asked",
@@ -176,6 +177,7 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             id: u128::MAX,
             time_ms: u64::MAX,
             tenant: text,
+            tenant_id: text,
             key_id: text,
             operation: "count_tokens",
             client_wire: Some(Wire::AnthropicMessages),

@@ -782,6 +782,21 @@ fn compile_of_keys_and_tenants_says_what_is_wrong_with_each_member() {
              characters",
         ],
     );
+    let of = |tenant: &str, digit: &str| key(digit, &format!("tenant = \"{tenant}\"\n"));
+    let keys = [of("a", "1"), of("b", "2"), of("c", "3"), of("d", "4")].concat();
+    let twice = "[[tenant]]\nname = \"a\"\nid = \"x\"\n[[tenant]]\nname = \"b\"\nid = \"x\"\n\
+                 [[tenant]]\nname = \"c\"\nid = \"d\"\n[[tenant]]\nname = \"tn_0123456789abcdef\"\n\
+                 id = \"a\\u202e\"\n";
+    check(
+        &format!("{A}{keys}{twice}"),
+        &[
+            "ringway.toml:16: key[3].tenant: tenant \"c\" has this id already",
+            "ringway.toml:22: tenant[1].id: tenant \"a\" has this id already",
+            "ringway.toml:27: tenant[3].name: expected a name, found what looks like the id of a tenant",
+            "ringway.toml:28: tenant[3].id: expected text without \\u{202e}, which turns its direction or \
+             ends its line",
+        ],
+    );
     check_warning(
         &format!("{A}{}[[tenant]]\nname = \"none\"\n", key("1", "")),
         &["ringway.toml:8: tenant[0].name: no [[key]] is of this tenant"],

@@ -54,6 +54,9 @@ pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response
     }
     key.digest = digest_of(secret.as_bytes());
     key.created_ms = clock::unix_millis();
+    governed
+        .add_said_tenant(&key.tenant, key.created_ms)
+        .await?;
     governed.store()?.create(&key).await?;
     governed.applied().await;
     Ok(with_secret(StatusCode::CREATED, &key, &secret))

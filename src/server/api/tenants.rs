@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::govern::key::{
-    Tenant, TenantSource, check_tenant, outranked, said_elsewhere, said_tenant,
+    Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere, said_tenant,
 };
 use crate::json::write::Writer;
 use crate::net::clock;
@@ -52,7 +52,9 @@ pub async fn show(State(api): State<Api>, Named(name): Named) -> Result<Response
     check_tenant(&name)?;
     let governed = api.governed()?;
     if let Some(tenant) = said_tenant(governed.said_tenants(), &name) {
-        return Ok(shown(tenant, TenantSource::Configuration));
+        let stored = governed.store()?.tenant_id(&name).await?;
+        let tenant = tenant.known_as(stored.as_deref());
+        return Ok(shown(&tenant, TenantSource::Configuration));
     }
     let tenant = governed.store()?.find_tenant(&name).await?;
     Ok(shown(&tenant, TenantSource::Store))
@@ -64,12 +66,13 @@ pub async fn set(
     Named(name): Named,
     Body(body): Body,
 ) -> Result<Response, Refusal> {
-    check_tenant(&name)?;
+    check_new_tenant(&name)?;
     let tenant = Tenant::parse(&name, &body)?;
     let governed = api.governed()?;
     refuse_said(governed, &name)?;
-    let store = governed.store()?;
-    store.set_tenant(&tenant, clock::unix_millis()).await?;
+    let (store, now_ms) = (governed.store()?, clock::unix_millis());
+    governed.add_said_tenant(&name, now_ms).await?;
+    let tenant = store.set_tenant(&tenant, now_ms).await?;
     governed.applied().await;
     Ok(shown(&tenant, TenantSource::Store))
 }

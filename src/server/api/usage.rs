@@ -21,13 +21,17 @@ use crate::server::api::gate::Api;
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
     let listing = Listing::read(query_pairs(&query), None, clock::unix_millis());
-    let listing = listing.map_err(|ListingFault { param, text }| Refusal::invalid(&param, text))?;
+    let mut listing =
+        listing.map_err(|ListingFault { param, text }| Refusal::invalid(&param, text))?;
     let governed = api.governed.as_ref().ok_or_else(|| {
         let text =
             "no [store] is configured; records are in the journal alone, see `ringway usage`";
         Refusal::new(StatusCode::NOT_FOUND, text)
     })?;
     let store = governed.store()?;
+    if let Some(name) = listing.tenant_name.take() {
+        listing.filter.tenant = Some(governed.tenant_id(&name).await?.into());
+    }
     let page = match &api.desk {
         Some(desk) => {
             let asked = desk.page(listing, Owner::Anyone).map_err(unasked)?;
