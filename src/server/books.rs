@@ -91,7 +91,7 @@ impl Books {
             folder: self.journal.folder().to_owned(),
             journal: self.journal.identity(),
             place,
-            end: self.journal.end(),
+            end: Place::end_of(&self.journal),
             is_settled: false,
             governed: governed.clone(),
             figures: Arc::clone(&self.figures),

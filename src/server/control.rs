@@ -76,7 +76,7 @@ impl Control {
     ) -> io::Result<Ended> {
         let signals = Signals::take(self.signals)?;
         self.begin(Some(resolver));
-        let recollection = self.governor.as_mut().and_then(Governor::recollection);
+        let recollection = self.governor.as_mut().and_then(Recollection::of);
         self.begin(recollection);
         let (governor, clerk) = (self.governor.take(), self.clerk.take());
         self.begin(governor);

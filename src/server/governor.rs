@@ -25,7 +25,6 @@ use crate::route::client_key::{ClientKeys, Door};
 use crate::route::plan::Plan;
 use crate::route::tenant::Numbers;
 use crate::server::output::Notices;
-use crate::server::recollection::Recollection;
 use crate::server::worker::Ask;
 use crate::store::changes::Changes;
 use crate::store::error::{StoreError, StoreFault};
@@ -285,16 +284,13 @@ impl Governor {
         self.shared.is_recalled.store(true, Ordering::Release);
     }
 
-    /// What is yet to ask the store for money that was spent before.
-    pub fn recollection(&mut self) -> Option<Recollection> {
-        Some(Recollection {
-            memory: self.memory.take()?,
-            governed: Governed {
-                shared: Arc::clone(&self.shared),
-                reloads: self.reloads_asked.clone(),
-            },
-            pasts: self.pasts.0.clone(),
-        })
+    /// What the store is yet to be asked of money that was spent before, and where the answer goes.
+    pub fn unasked(&mut self) -> Option<(Memory, Governed, mpsc::Sender<Past>)> {
+        let governed = Governed {
+            shared: Arc::clone(&self.shared),
+            reloads: self.reloads_asked.clone(),
+        };
+        Some((self.memory.take()?, governed, self.pasts.0.clone()))
     }
 
     fn take_snapshot(&mut self, error: &str) -> (Source, String) {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::govern::past::Past;
-use crate::server::governor::Governed;
+use crate::server::governor::{Governed, Governor};
 use crate::store::memory::Memory;
 
 /// What the task works with.
@@ -24,6 +24,16 @@ pub struct Recollection {
 }
 
 impl Recollection {
+    /// What a governor could not ask at the start.
+    pub fn of(governor: &mut Governor) -> Option<Self> {
+        let (memory, governed, pasts) = governor.unasked()?;
+        Some(Self {
+            memory,
+            governed,
+            pasts,
+        })
+    }
+
     /// Runs until the store has answered.
     pub async fn run(&mut self) {
         loop {

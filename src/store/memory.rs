@@ -84,7 +84,7 @@ impl Memory {
         let mut memory = Self {
             journal: journal.identity(),
             kept,
-            end: journal.end(),
+            end: Place::end_of(journal),
             open: Vec::new(),
             payers: Vec::new(),
             twice: Past::new(unix_ms),

@@ -25,7 +25,6 @@ use std::path::{Path, PathBuf};
 use crate::govern::journal::{Frames, whole_length};
 use crate::limits::{KIB, MIB};
 use crate::store::identity::{self, JournalId};
-use crate::store::tail::{self, Place};
 
 /// The open journal.
 #[derive(Debug)]
@@ -79,7 +78,7 @@ impl Journal {
         let mut segments = list(folder)?;
         let is_new = segments.is_empty();
         if is_new {
-            tail::forget(folder)?;
+            forget_drained(folder)?;
         }
         let identity = identity::keep(folder, is_new)?;
         let last = segments.pop_back();
@@ -116,16 +115,6 @@ impl Journal {
     #[must_use]
     pub const fn identity(&self) -> JournalId {
         self.identity
-    }
-
-    /// The place behind the last frame.
-    #[must_use]
-    pub fn end(&self) -> Place {
-        let last = self.segments.back().copied().unwrap_or_default();
-        Place {
-            number: last.number,
-            offset: last.length,
-        }
     }
 
     /// Bytes of all segments.
@@ -390,6 +379,14 @@ pub fn sync(folder: &Path, files: &[File]) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Forgets how far a journal was drained that has no segments any more.
+fn forget_drained(folder: &Path) -> io::Result<()> {
+    match fs::remove_file(folder.join(DRAINED)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Keeps other processes from writing to a folder.
 fn lock(folder: &Path) -> io::Result<File> {
     let lock = options().create(true).open(folder.join(LOCK))?;
@@ -437,6 +434,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// The file that the process which writes holds.
 const LOCK: &str = "lock";
+/// The file that says up to where the store has the journal.
+pub const DRAINED: &str = "drained";
 /// How segments' names end.
 const ENDING: &str = ".usage";
 /// A journal that is full has at least so many segments: removing one frees so much of it.

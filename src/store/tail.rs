@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::govern::journal::{Frames, HEAD_BYTES};
 use crate::limits::RECORD_BYTES_MAX;
-use crate::store::segments::{Segment, list, path};
+use crate::store::segments::{DRAINED, Journal, Segment, list, path};
 
 /// A place between two frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +61,7 @@ impl Place {
     /// one that they do not have, all of them lie behind it.
     #[must_use]
     pub fn load(folder: &Path, segments: &[Segment]) -> Self {
-        let text = fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+        let text = fs::read_to_string(folder.join(DRAINED)).unwrap_or_default();
         let mut numbers = text.split_ascii_whitespace().map(str::parse);
         let (Some(Ok(number)), Some(Ok(offset))) = (numbers.next(), numbers.next()) else {
             return Self::default();
@@ -85,12 +85,22 @@ impl Place {
         stored.map_or(kept, |stored| kept.max(stored.min(end)))
     }
 
+    /// The place behind the last frame of a journal.
+    #[must_use]
+    pub fn end_of(journal: &Journal) -> Self {
+        let last = journal.segments().next_back().unwrap_or_default();
+        Self {
+            number: last.number,
+            offset: last.length,
+        }
+    }
+
     /// Keeps the place. After a loss of power it may be one before: what lies between is read again.
     ///
     /// # Errors
     /// The file system's own.
     pub fn keep(self, folder: &Path) -> io::Result<()> {
-        let (new, kept) = (folder.join(FILE_NEW), folder.join(FILE));
+        let (new, kept) = (folder.join(FILE_NEW), folder.join(DRAINED));
         let mut options = OpenOptions::new();
         let mut file = options
             .create(true)
@@ -100,17 +110,6 @@ impl Place {
             .open(&new)?;
         writeln!(file, "{} {}", self.number, self.offset)?;
         fs::rename(new, kept)
-    }
-}
-
-/// Forgets the place that a folder keeps.
-///
-/// # Errors
-/// The file system's own.
-pub fn forget(folder: &Path) -> io::Result<()> {
-    match fs::remove_file(folder.join(FILE)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -173,7 +172,6 @@ fn fill(file: &File, from: u64, most: usize, bytes: &mut Vec<u8>) -> io::Result<
     Ok(length)
 }
 
-const FILE: &str = "drained";
 const FILE_NEW: &str = "drained.new";
 /// Longest frame.
 const FRAME_BYTES_MAX: usize = HEAD_BYTES + RECORD_BYTES_MAX;
