@@ -1,10 +1,11 @@
 //! Client keys by digest.
 //!
-//! A lookup hashes what was presented, walks a table sorted by digest in a number of steps that
-//! depends on its size alone, and compares one whole digest in constant time, whether or not the
-//! key exists. Keys themselves are never held.
+//! A lookup hashes what was presented, goes to the bucket of its first bits, walks that one, which is
+//! sorted by digest, in a number of steps that depends on its size alone, and compares one whole digest
+//! in constant time, whether or not the key exists. Keys themselves are never held.
 //!
-//! A table never changes: another takes its place. Who was let in by the old one keeps it through a
+//! A table never changes: another takes its place. One that differs by a few keys shares all buckets but
+//! theirs ([`ClientKeys::changed`]), so that a change costs the same however many keys there are. Who was let in by the old one keeps it through a
 //! [`KeyHandle`] until the request has ended.
 
 use core::ops::Deref;
@@ -108,10 +109,21 @@ impl ClientKey {
 /// All client keys. A copy is the same table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientKeys {
-    /// Sorted by digest.
-    sorted: Arc<[(KeyDigest, ClientKey)]>,
+    /// By the first bits of digests, so that all of one bucket are below all of the next one. None or
+    /// [`BUCKETS_MAX`] at most.
+    buckets: Arc<[Bucket]>,
+    /// Keys in all buckets; one that was rotated counts twice while both digests are good.
+    count: usize,
+    tenants: Arc<HashMap<Box<str>, Arc<Tenant>>>,
+    /// The credential of a provider is shared by several tenants.
+    shares: bool,
+    /// A digest was said of two keys, of which the first counts.
+    is_doubled: bool,
     door: Door,
 }
+
+/// Keys sorted by digest.
+type Bucket = Arc<[(KeyDigest, ClientKey)]>;
 
 /// Who is let in beside those with a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,15 +143,15 @@ pub enum Door {
 #[derive(Clone, Debug)]
 pub struct KeyHandle {
     keys: Rc<ClientKeys>,
-    /// Below the length of `keys.sorted`.
-    at: usize,
+    /// Which bucket of `keys`, and where in it; both are there.
+    at: (usize, usize),
 }
 
 impl Deref for KeyHandle {
     type Target = ClientKey;
 
     fn deref(&self) -> &ClientKey {
-        &self.keys.sorted[self.at].1
+        &self.keys.buckets[self.at.0][self.at.1].1
     }
 }
 
@@ -148,10 +160,16 @@ impl ClientKeys {
     /// one id the first counts, and of several tenants with one name, whose id is the first that is said
     /// or else the name; a tenant that is not said has no rules of its own.
     #[must_use]
-    pub fn new(keys: &[Key], tenants: &[SaidTenant], door: Door, numbers: &mut Numbers) -> Self {
-        let live = || keys.iter().filter(|key| key.revoked_ms.is_none());
+    pub fn new<'k>(
+        keys: impl IntoIterator<Item = &'k Key, IntoIter: Clone>,
+        tenants: impl IntoIterator<Item = &'k SaidTenant, IntoIter: Clone>,
+        door: Door,
+        numbers: &mut Numbers,
+    ) -> Self {
+        let (keys, tenants) = (keys.into_iter(), tenants.into_iter());
+        let live = || keys.clone().filter(|key| key.revoked_ms.is_none());
         // What a tenant without a key left at a provider is still its own.
-        let said = tenants.iter().map(|tenant| &tenant.name);
+        let said = tenants.clone().map(|tenant| &tenant.name);
         let mut names = live().map(|key| &key.tenant).chain(said);
         let first = names.next();
         let has_others = names.any(|name| Some(name) != first);
@@ -160,53 +178,132 @@ impl ClientKeys {
             Door::Torn | Door::Unread => true,
         };
         let mut known = tenants_of(tenants, numbers);
-        let mut taken = HashSet::with_capacity(keys.len());
-        let mut ids = HashSet::with_capacity(keys.len());
-        let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::with_capacity(keys.len());
+        let (mut taken, mut ids) = (HashSet::new(), HashSet::new());
+        let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::new();
+        let mut is_doubled = false;
         for key in live() {
             // Two of one id would have one account, with the bounds of the second.
             if !ids.insert(&*key.id) {
                 continue;
             }
-            let tenant = known
-                .entry(&key.tenant)
-                .or_insert_with(|| tenant_of(&unsaid(&key.tenant), &key.tenant, numbers));
+            let tenant = match known.get(&key.tenant) {
+                Some(tenant) => Arc::clone(tenant),
+                None => {
+                    let tenant = tenant_of(&unsaid(&key.tenant), &key.tenant, numbers);
+                    known.insert(key.tenant.clone(), Arc::clone(&tenant));
+                    tenant
+                }
+            };
             let account = numbers.key_account(&key.id, &key.rules.allowance);
-            let made = ClientKey::new(key, Arc::clone(tenant), account, shares);
-            if let Some(former) = key.former.filter(|former| taken.insert(former.digest)) {
-                let end = key
-                    .expires_ms
-                    .map_or(former.until_ms, |end| end.min(former.until_ms));
-                let expires_ms = Some(end);
-                sorted.push((
-                    former.digest,
-                    ClientKey {
-                        expires_ms,
-                        ..made.clone()
-                    },
-                ));
-            }
-            if taken.insert(key.digest) {
-                sorted.push((key.digest, made));
+            let made = ClientKey::new(key, tenant, account, shares);
+            for (digest, key) in with_former(key, made) {
+                if taken.insert(digest) {
+                    sorted.push((digest, key));
+                } else {
+                    is_doubled = true;
+                }
             }
         }
         // Rows that make no sense now come back once they are mended: what was used counts on.
         if door != Door::Torn {
-            ids.extend(keys.iter().map(|key| &*key.id));
+            ids.extend(keys.clone().map(|key| &*key.id));
             let tenants: HashSet<&str> = known.values().map(|tenant| &*tenant.id).collect();
             numbers.keep(|id| ids.contains(id), |id| tenants.contains(id));
         }
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
         Self {
-            sorted: sorted.into(),
+            count: sorted.len(),
+            buckets: buckets_of(sorted),
+            tenants: Arc::new(known),
+            shares,
+            is_doubled,
             door,
         }
+    }
+
+    /// The table in which these keys are other ones: each as it was and as it is, of one id, with tenants
+    /// and rules of tenants as they were. Buckets without them are the same. `None`: that cannot be said
+    /// without all keys, and [`ClientKeys::new`] has to; accounts stand as they stand after it.
+    #[must_use]
+    pub fn changed<'k>(
+        &self,
+        changes: impl IntoIterator<Item = (Option<&'k Key>, Option<&'k Key>)>,
+        outranked: impl Fn(&str) -> bool,
+        numbers: &mut Numbers,
+    ) -> Option<Self> {
+        if self.is_doubled || self.buckets.is_empty() {
+            return None;
+        }
+        let mut open: HashMap<usize, Vec<(KeyDigest, ClientKey)>> = HashMap::new();
+        let mut added = Vec::new();
+        let is_live = |key: &&Key| key.revoked_ms.is_none() && !outranked(&key.id);
+        for (before, after) in changes {
+            for digest in before.filter(is_live).into_iter().flat_map(digests) {
+                let bucket = self.open(&digest, &mut open);
+                let at = bucket.binary_search_by_key(&digest, |(known, _)| *known);
+                bucket.remove(at.ok()?);
+            }
+            if let Some(key) = after.filter(is_live) {
+                let tenant = Arc::clone(self.tenants.get(&key.tenant)?);
+                let account = numbers.key_account(&key.id, &key.rules.allowance);
+                added.extend(with_former(
+                    key,
+                    ClientKey::new(key, tenant, account, self.shares),
+                ));
+            }
+            let gone = before.filter(|key| after.is_none() && !outranked(&key.id));
+            if let Some(key) = gone.filter(|_| self.door != Door::Torn) {
+                numbers.close_key(&key.id);
+            }
+        }
+        for (digest, key) in added {
+            let bucket = self.open(&digest, &mut open);
+            let at = bucket.binary_search_by_key(&digest, |(known, _)| *known);
+            bucket.insert(at.err()?, (digest, key));
+        }
+        let mut buckets: Vec<Bucket> = self.buckets.to_vec();
+        let mut count = self.count;
+        for (at, keys) in open {
+            let bucket = buckets.get_mut(at)?;
+            count = count - bucket.len() + keys.len();
+            *bucket = keys.into();
+        }
+        let is_full = count > buckets.len() * 2 * BUCKET_KEYS && buckets.len() < BUCKETS_MAX;
+        let buckets = (!is_full).then(|| buckets.into())?;
+        Some(Self {
+            buckets,
+            count,
+            ..self.clone()
+        })
+    }
+
+    /// The keys of this digest's bucket, to be changed.
+    fn open<'o>(
+        &self,
+        digest: &KeyDigest,
+        open: &'o mut HashMap<usize, Vec<(KeyDigest, ClientKey)>>,
+    ) -> &'o mut Vec<(KeyDigest, ClientKey)> {
+        let at = bucket_at(digest, self.buckets.len());
+        let keys = || self.buckets.get(at).map(|keys| keys.to_vec());
+        open.entry(at).or_insert_with(|| keys().unwrap_or_default())
+    }
+
+    /// How many keys may be presented.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Who is let in beside those with a key.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        self.door
     }
 
     /// Whether whoever can connect may use everything.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.sorted.is_empty() && self.door == Door::Said
+        self.count == 0 && self.door == Door::Said
     }
 
     /// The tenants with a key that may not use all endpoints with state at the provider, as their rules
@@ -238,7 +335,8 @@ impl ClientKeys {
     /// The key that was presented, exact and case-sensitive.
     #[must_use]
     pub fn find(&self, presented: &[u8]) -> Option<&ClientKey> {
-        self.sorted.get(self.place(presented)?).map(|(_, key)| key)
+        let (bucket, at) = self.place(presented)?;
+        self.buckets.get(bucket)?.get(at).map(|(_, key)| key)
     }
 
     /// The same, to be held on to.
@@ -252,30 +350,36 @@ impl ClientKeys {
     }
 
     /// Where the presented key stands.
-    fn place(&self, presented: &[u8]) -> Option<usize> {
+    fn place(&self, presented: &[u8]) -> Option<(usize, usize)> {
         let digest = digest_of(presented);
-        let at = self.sorted.partition_point(|(known, _)| *known < digest);
-        let at = at.min(self.sorted.len().saturating_sub(1));
-        let (nearest, _) = self.sorted.get(at)?;
-        is_same(nearest, &digest).then_some(at)
+        let bucket = bucket_at(&digest, self.buckets.len());
+        let sorted = self.buckets.get(bucket)?;
+        let at = sorted.partition_point(|(known, _)| *known < digest);
+        let at = at.min(sorted.len().saturating_sub(1));
+        let (nearest, _) = sorted.get(at)?;
+        is_same(nearest, &digest).then_some((bucket, at))
     }
 
     /// All keys, by digest.
     pub fn all(&self) -> impl Iterator<Item = &ClientKey> {
-        self.sorted.iter().map(|(_, key)| key)
+        let buckets = self.buckets.iter();
+        buckets.flat_map(|keys| keys.iter().map(|(_, key)| key))
     }
 }
 
 /// The tenants that are said, by their names. One of several names and one id is one tenant, with the
 /// first name and its rules.
-fn tenants_of<'t>(said: &'t [SaidTenant], numbers: &mut Numbers) -> HashMap<&'t str, Arc<Tenant>> {
-    let without = said.iter().filter(|tenant| tenant.id.is_empty());
+fn tenants_of<'t>(
+    said: impl Iterator<Item = &'t SaidTenant> + Clone,
+    numbers: &mut Numbers,
+) -> HashMap<Box<str>, Arc<Tenant>> {
+    let without = said.clone().filter(|tenant| tenant.id.is_empty());
     let without: HashSet<&str> = without.map(|tenant| &*tenant.name).collect();
-    let stored = said.iter().filter(|tenant| !tenant.id.is_empty());
+    let stored = said.clone().filter(|tenant| !tenant.id.is_empty());
     let stored = stored.filter(|tenant| without.contains(&*tenant.name));
     let stored: HashMap<&str, &str> = stored.map(|it| (&*it.name, &*it.id)).collect();
-    let mut by_id: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(said.len());
-    let mut by_name: HashMap<&str, Arc<Tenant>> = HashMap::with_capacity(said.len());
+    let mut by_id: HashMap<&str, Arc<Tenant>> = HashMap::new();
+    let mut by_name: HashMap<Box<str>, Arc<Tenant>> = HashMap::new();
     for tenant in said {
         if by_name.contains_key(&*tenant.name) {
             continue;
@@ -284,9 +388,48 @@ fn tenants_of<'t>(said: &'t [SaidTenant], numbers: &mut Numbers) -> HashMap<&'t 
         let id = id_of_tenant(Some(tenant), row, &tenant.name);
         let made = by_id.entry(id);
         let made = made.or_insert_with(|| tenant_of(tenant, id, numbers));
-        by_name.insert(&tenant.name, Arc::clone(made));
+        by_name.insert(tenant.name.clone(), Arc::clone(made));
     }
     by_name
+}
+
+/// The digests that a key may be presented under: the one before it was rotated, and its own.
+fn digests(key: &Key) -> impl Iterator<Item = KeyDigest> + use<> {
+    let former = key.former.map(|former| former.digest);
+    former.into_iter().chain([key.digest])
+}
+
+/// `made` of a key under each of its digests: the one before it was rotated is good for a while.
+fn with_former(key: &Key, made: ClientKey) -> impl Iterator<Item = (KeyDigest, ClientKey)> + use<> {
+    let former = key.former.map(|former| {
+        let until = made.expires_ms.unwrap_or(former.until_ms);
+        let expires_ms = Some(until.min(former.until_ms));
+        let made = made.clone();
+        (former.digest, ClientKey { expires_ms, ..made })
+    });
+    former.into_iter().chain([(key.digest, made)])
+}
+
+/// The bucket of a digest among so many: in the order of digests.
+fn bucket_at(digest: &KeyDigest, buckets: usize) -> usize {
+    let [first, second, ..] = *digest;
+    usize::from(u16::from_be_bytes([first, second])) * buckets >> 16
+}
+
+/// Sorted keys in as many buckets as suit their number.
+fn buckets_of(sorted: Vec<(KeyDigest, ClientKey)>) -> Arc<[Bucket]> {
+    let count = (sorted.len() / BUCKET_KEYS).next_power_of_two();
+    let count = count.min(BUCKETS_MAX);
+    let mut sorted = sorted.into_iter().peekable();
+    let buckets = (0..count).map(|at| {
+        let is_in = |(digest, _): &(KeyDigest, ClientKey)| bucket_at(digest, count) == at;
+        let mut keys = Vec::new();
+        while let Some(key) = sorted.next_if(is_in) {
+            keys.push(key);
+        }
+        keys.into()
+    });
+    buckets.collect()
 }
 
 /// A tenant of whom nothing but the name is said.
@@ -332,179 +475,10 @@ pub fn id_of(digest: &KeyDigest) -> Box<str> {
     format!("key_{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h])).into()
 }
 
+/// Keys of a bucket, when it is made; it is copied when one of them changes.
+const BUCKET_KEYS: usize = 64;
+/// Of 2^16 at most, which two bytes of a digest tell apart; all are named again when a key changes.
+const BUCKETS_MAX: usize = 4_096;
+
 #[cfg(test)]
-mod tests {
-    use std::rc::Rc;
-
-    use super::{ClientKey, ClientKeys, Door, digest_of, id_of};
-    use crate::govern::key::{Former, Key, Rules, Tenant, is_id};
-    use crate::route::tenant::Numbers;
-
-    fn key(text: &str) -> Key {
-        let digest = digest_of(text.as_bytes());
-        Key {
-            id: id_of(&digest),
-            digest,
-            tenant: text.into(),
-            ..Key::default()
-        }
-    }
-
-    fn keys(names: &[&str], numbers: &mut Numbers) -> ClientKeys {
-        let keys: Vec<Key> = names.iter().map(|name| key(name)).collect();
-        ClientKeys::new(&keys, &[], Door::Said, numbers)
-    }
-
-    #[test]
-    fn p19_find_in_tables_of_every_small_size_finds_exactly_its_keys() {
-        for count in 0..40 {
-            let names: Vec<String> = (0..count).map(|n| format!("rw-{n}")).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let keys = keys(&names, &mut Numbers::default());
-            for name in &names {
-                assert_eq!(&*keys.find(name.as_bytes()).unwrap().tenant.name, *name);
-            }
-            for wrong in ["", "rw-", "RW-1", "rw-1 ", "rw-400"] {
-                assert_eq!(keys.find(wrong.as_bytes()), None, "{wrong}");
-            }
-        }
-    }
-
-    #[test]
-    fn allows_with_globs_holds_them_against_the_id_as_said() {
-        let with = |models: Option<&[&str]>| {
-            let models = models.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect());
-            let key = Key {
-                rules: Rules {
-                    models,
-                    ..Rules::default()
-                },
-                ..key("k")
-            };
-            ClientKey::new(&key, Default::default(), None, false)
-        };
-        assert!(with(None).allows("anything/at:all"));
-        let some = with(Some(&["claude-*", "@openai/*"]));
-        assert!(some.allows("claude-opus-4-7"));
-        assert!(some.allows("@openai/gpt-4o"));
-        assert!(!some.allows("anthropic/claude-opus-4-7"));
-        assert!(!with(Some(&[])).allows("claude-opus-4-7"));
-    }
-
-    #[test]
-    fn tenants_keep_their_numbers_while_tables_are_replaced() {
-        let mut numbers = Numbers::default();
-        let number =
-            |keys: &ClientKeys, name: &str| keys.find(name.as_bytes()).unwrap().tenant.number;
-        let first = keys(&["a", "b"], &mut numbers);
-        let second = keys(&["c", "b"], &mut numbers);
-        let third = keys(&["d", "a"], &mut numbers);
-        assert_eq!(number(&first, "b"), number(&second, "b"));
-        assert_eq!(number(&first, "a"), number(&third, "a"));
-        assert_eq!(number(&third, "d"), 3, "a number is given once");
-        assert_eq!(numbers.count(), 4);
-    }
-
-    #[test]
-    fn a_rotated_key_is_good_under_both_digests_and_a_revoked_one_under_none() {
-        let former = Former {
-            digest: digest_of(b"old"),
-            until_ms: 50,
-        };
-        let rotated = Key {
-            former: Some(former),
-            expires_ms: Some(90),
-            ..key("new")
-        };
-        let revoked = Key {
-            revoked_ms: Some(1),
-            ..key("gone")
-        };
-        let both = [rotated, revoked];
-        let keys = ClientKeys::new(&both, &[], Door::Stored, &mut Numbers::default());
-        let (old, new) = (keys.find(b"old").unwrap(), keys.find(b"new").unwrap());
-        assert_eq!((old.expires_ms, new.expires_ms), (Some(50), Some(90)));
-        assert_eq!(old.id, new.id);
-        assert_eq!(keys.find(b"gone"), None);
-    }
-
-    #[test]
-    fn relay_is_all_with_one_tenant_and_else_what_the_key_says() {
-        let with = |relay: Option<&[&str]>, tenants: &[&str], door| {
-            let said = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-            let mut keys: Vec<Key> = tenants.iter().map(|name| key(name)).collect();
-            keys[0].rules.relay = relay.map(said);
-            let keys = ClientKeys::new(&keys, &[], door, &mut Numbers::default());
-            let key = keys.find(tenants[0].as_bytes()).unwrap();
-            key.relay.as_ref().map(|words| words.join(" "))
-        };
-        let beside = |name: &str, door| {
-            let tenant = Tenant {
-                name: name.into(),
-                ..Tenant::default()
-            };
-            let keys = ClientKeys::new(&[key("a")], &[tenant], door, &mut Numbers::default());
-            keys.find(b"a").unwrap().relay.is_some()
-        };
-        for door in [Door::Said, Door::Stored] {
-            assert!(beside("b", door), "b has no key any more");
-            assert!(!beside("a", door));
-            assert_eq!(with(None, &["a", "b"], door).unwrap(), "");
-        }
-        assert_eq!(with(None, &["a"], Door::Said), None);
-        assert_eq!(with(None, &["a"], Door::Stored), None);
-        assert_eq!(with(None, &["a", "b"], Door::Stored).unwrap(), "");
-        for unknown in [Door::Torn, Door::Unread] {
-            assert_eq!(with(None, &["a"], unknown).unwrap(), "");
-        }
-        assert_eq!(with(Some(&["files", "*"]), &["a", "b"], Door::Stored), None);
-        let files = with(Some(&["files", "batches"]), &["a"], Door::Said);
-        assert_eq!(files.unwrap(), "files batches");
-    }
-
-    #[test]
-    fn a_handle_outlives_the_table_that_it_came_from() {
-        let mut numbers = Numbers::default();
-        let table = Rc::new(keys(&["a", "b"], &mut numbers));
-        let held = table.handle(b"a").unwrap();
-        assert!(table.handle(b"x").is_none());
-        drop(table);
-        assert_eq!(&*held.tenant.name, "a");
-    }
-
-    #[test]
-    fn of_one_digest_id_or_tenant_said_twice_the_first_counts() {
-        let own = Key {
-            id: "own".into(),
-            ..key("a")
-        };
-        let other = Key {
-            id: "own".into(),
-            ..key("b")
-        };
-        let tenant = Tenant {
-            name: "a".into(),
-            ..Tenant::default()
-        };
-        let keys = ClientKeys::new(
-            &[own, key("a"), other],
-            &[tenant.clone(), tenant],
-            Door::Said,
-            &mut Numbers::default(),
-        );
-        assert_eq!(keys.all().count(), 1);
-        assert_eq!(&*keys.find(b"a").unwrap().id, "own");
-    }
-
-    #[test]
-    fn a_table_of_a_store_lets_nobody_in_without_a_key() {
-        assert!(ClientKeys::default().is_open());
-        for door in [Door::Stored, Door::Unread] {
-            let none = ClientKeys::new(&[], &[], door, &mut Numbers::default());
-            assert!(!none.is_open());
-            assert_eq!(none.is_unread(), door == Door::Unread);
-        }
-        assert!(!keys(&["a"], &mut Numbers::default()).is_open());
-        assert!(is_id(&key("a").id), "{}", key("a").id);
-    }
-}
+mod tests;

@@ -92,10 +92,23 @@ impl Numbers {
         self.past.push(Arc::new(past));
     }
 
+    /// Closes the account of a key, if it has one.
+    pub fn close_key(&mut self, id: &str) {
+        self.keys.remove(id);
+    }
+
     /// Closes all accounts but those of these keys and tenants, by their ids.
     pub fn keep(&mut self, has_key: impl Fn(&str) -> bool, has_tenant: impl Fn(&str) -> bool) {
         self.keys.retain(|id, _| has_key(id));
         self.tenants.retain(|id, _| has_tenant(id));
+    }
+
+    /// The keys whose accounts are open, by id.
+    #[cfg(test)]
+    pub(crate) fn open_keys(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = self.keys.keys().map(|id| &**id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// How many were given.

@@ -26,11 +26,11 @@ use crate::route::plan::Plan;
 use crate::route::tenant::Numbers;
 use crate::server::output::Notices;
 use crate::server::worker::Ask;
-use crate::store::changes::Changes;
+use crate::store::changes::{Changed, Changes};
 use crate::store::error::{StoreError, StoreFault};
 use crate::store::handle::Store;
 use crate::store::memory::Memory;
-use crate::store::row::State;
+use crate::store::row::{Skipped, State};
 use crate::store::snapshot;
 
 /// Where the keys in force come from.
@@ -111,6 +111,8 @@ pub struct Governor {
     pasts: (mpsc::Sender<Past>, mpsc::Receiver<Past>),
     /// What is in force.
     state: State,
+    /// The table of it that the workers have, or are about to have.
+    keys: ClientKeys,
     /// The last failure that was said.
     said: Option<String>,
     /// What is to be said once somebody listens.
@@ -218,6 +220,7 @@ impl Governor {
             memory,
             pasts: mpsc::channel(1),
             state: State::default(),
+            keys: ClientKeys::default(),
             said: None,
             lines: Vec::new(),
         };
@@ -233,8 +236,8 @@ impl Governor {
         let source = match self.open(FIRST_TIMEOUT).await {
             Ok(mut state) => {
                 state.note_outranked(&self.shared.said_keys);
-                lines.extend(self.skipped_lines(&state));
-                self.state = state;
+                let before = core::mem::replace(&mut self.state, state);
+                lines.extend(self.skipped_lines(&before.skipped));
                 lines.extend(self.keep().await);
                 lines.extend(self.ask_first().await);
                 Source::Store
@@ -357,12 +360,13 @@ impl Governor {
             while let Ok(done) = self.reloads.try_recv() {
                 asked.push(done);
             }
-            match store.changes().await? {
-                Some(changes) if self.take_changes(&changes).await => {}
-                _ => {
-                    let state = self.load(store).await?;
-                    self.take(state).await;
-                }
+            let is_taken = match store.changes().await? {
+                Some(changes) => self.take_changes(changes).await,
+                None => false,
+            };
+            if !is_taken {
+                let state = self.load(store).await?;
+                self.take(state).await;
             }
             for done in asked {
                 let _ = done.send(());
@@ -417,17 +421,39 @@ impl Governor {
     }
 
     /// Puts changes into force, and into the snapshot; whether that could be done.
-    async fn take_changes(&mut self, changes: &Changes) -> bool {
+    async fn take_changes(&mut self, changes: Changes) -> bool {
         self.count_rows(changes.count());
-        let mut state = self.state.clone();
-        if state
-            .apply(changes.clone(), &self.shared.said_keys)
-            .is_none()
-        {
+        let skipped = self.state.skipped.clone();
+        let Some(changed) = self.state.apply(changes, &self.shared.said_keys) else {
             return false;
+        };
+        if !changed.is_none() {
+            for line in self.skipped_lines(&skipped) {
+                self.say(line);
+            }
+            let keys = match self.changed(&changed) {
+                Some(keys) => self.in_force(keys, Source::Store),
+                None => self.compiled(Source::Store),
+            };
+            self.send(keys).await;
+            if let Some(line) = self.keep().await {
+                self.say(line);
+            }
         }
-        self.take(state).await;
+        lock(&self.shared.standing).is_up = true;
         true
+    }
+
+    /// The keys in force but for those that have changed, where nothing depends on the other ones.
+    fn changed(&mut self, changed: &Changed) -> Option<ClientKeys> {
+        if !changed.tenants.is_empty() || self.keys.door() != self.door(Source::Store) {
+            return None;
+        }
+        let changes = changed.keys.iter();
+        let changes = changes.map(|change| (change.before.as_ref(), change.after.as_ref()));
+        let said = &self.shared.said_keys;
+        let outranked = |id: &str| said.iter().any(|key| *key.id == *id);
+        self.keys.changed(changes, outranked, &mut self.numbers)
     }
 
     /// Puts a state into force, and into the snapshot.
@@ -435,10 +461,10 @@ impl Governor {
         state.note_outranked(&self.shared.said_keys);
         let is_same = lock(&self.shared.standing).source == Source::Store && state == self.state;
         if !is_same {
-            for line in self.skipped_lines(&state) {
+            let before = core::mem::replace(&mut self.state, state);
+            for line in self.skipped_lines(&before.skipped) {
                 self.say(line);
             }
-            self.state = state;
             let keys = self.compiled(Source::Store);
             self.send(keys).await;
             if let Some(line) = self.keep().await {
@@ -450,13 +476,11 @@ impl Governor {
         standing.source = Source::Store;
     }
 
-    /// Lines for rows that make no sense, but for those that were said before.
-    fn skipped_lines(&self, state: &State) -> Vec<String> {
+    /// Lines for rows that make no sense, but for those that were said `before`.
+    fn skipped_lines(&self, before: &[Skipped]) -> Vec<String> {
         let place = &self.material.place;
-        let new = state
-            .skipped
-            .iter()
-            .filter(|line| !self.state.skipped.contains(line));
+        let rows = self.state.skipped.iter();
+        let new = rows.filter(|row| !before.contains(row));
         let lines = new.take(SKIPPED_SAID_MAX);
         lines
             .map(|line| format!("store {place}: {}; left out", line.text))
@@ -465,27 +489,30 @@ impl Governor {
 
     /// The keys of the configuration and of the state.
     fn compiled(&mut self, source: Source) -> ClientKeys {
-        let keys: Vec<Key> = self
-            .shared
-            .said_keys
-            .iter()
-            .chain(&self.state.keys)
-            .cloned()
-            .collect();
+        let keys = self.shared.said_keys.iter().chain(&self.state.keys);
         let tenants = self.shared.said_tenants.iter().chain(&self.state.tenants);
-        let tenants: Vec<Tenant> = tenants.cloned().collect();
-        let door = match source {
+        let compiled = ClientKeys::new(keys, tenants, self.door(source), &mut self.numbers);
+        self.in_force(compiled, source)
+    }
+
+    /// Who is let in beside those with a key.
+    fn door(&self, source: Source) -> Door {
+        match source {
             Source::Configuration => Door::Unread,
             Source::Snapshot | Source::Store if self.state.skipped.is_empty() => Door::Stored,
             Source::Snapshot | Source::Store => Door::Torn,
-        };
-        let compiled = ClientKeys::new(&keys, &tenants, door, &mut self.numbers);
+        }
+    }
+
+    /// Notes what is about to be in force.
+    fn in_force(&mut self, keys: ClientKeys, source: Source) -> ClientKeys {
         let mut standing = lock(&self.shared.standing);
         standing.source = source;
         standing.is_up = source == Source::Store;
-        standing.keys = compiled.all().count();
+        standing.keys = keys.count();
         standing.skipped = self.state.skipped.len();
-        compiled
+        self.keys = keys.clone();
+        keys
     }
 
     /// Sends the keys to every worker, and waits until each has them.
