@@ -413,7 +413,7 @@ fn with_former(key: &Key, made: ClientKey) -> impl Iterator<Item = (KeyDigest, C
 /// The bucket of a digest among so many: in the order of digests.
 fn bucket_at(digest: &KeyDigest, buckets: usize) -> usize {
     let [first, second, ..] = *digest;
-    usize::from(u16::from_be_bytes([first, second])) * buckets >> 16
+    (usize::from(u16::from_be_bytes([first, second])) * buckets) >> 16
 }
 
 /// Sorted keys in as many buckets as suit their number.

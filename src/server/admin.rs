@@ -237,6 +237,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
                 skipped: store.skipped as u64,
                 failures: store.failures,
                 rows_read: store.rows_read,
+                snapshot_bytes: store.snapshot_bytes,
             }
         }),
         shared: admin.pool.as_ref().map(|pool| {

@@ -10,7 +10,6 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_channel::{mpsc as worker_queue, oneshot as worker_answer};
@@ -24,6 +23,7 @@ use crate::govern::past::Past;
 use crate::route::client_key::{ClientKeys, Door};
 use crate::route::plan::Plan;
 use crate::route::tenant::Numbers;
+use crate::server::keeper::Keeper;
 use crate::server::output::Notices;
 use crate::server::worker::Ask;
 use crate::store::changes::{Changed, Changes};
@@ -72,6 +72,8 @@ pub struct Standing {
     pub failures: u64,
     /// Rows of keys and tenants that were read.
     pub rows_read: u64,
+    /// Bytes that were written to the snapshot.
+    pub snapshot_bytes: u64,
 }
 
 /// What the admin side has of the store.
@@ -113,6 +115,7 @@ pub struct Governor {
     state: State,
     /// The table of it that the workers have, or are about to have.
     keys: ClientKeys,
+    keeper: Keeper,
     /// The last failure that was said.
     said: Option<String>,
     /// What is to be said once somebody listens.
@@ -208,6 +211,7 @@ impl Governor {
             shared: Arc::clone(&shared),
             reloads: asks.clone(),
         };
+        let keeper = Keeper::new(material.snapshot.clone());
         let governor = Self {
             material: Arc::new(material),
             opening: None,
@@ -221,6 +225,7 @@ impl Governor {
             pasts: mpsc::channel(1),
             state: State::default(),
             keys: ClientKeys::default(),
+            keeper,
             said: None,
             lines: Vec::new(),
         };
@@ -238,7 +243,7 @@ impl Governor {
                 state.note_outranked(&self.shared.said_keys);
                 let before = core::mem::replace(&mut self.state, state);
                 lines.extend(self.skipped_lines(&before.skipped));
-                lines.extend(self.keep().await);
+                lines.extend(self.keep(None).await);
                 lines.extend(self.ask_first().await);
                 Source::Store
             }
@@ -436,7 +441,7 @@ impl Governor {
                 None => self.compiled(Source::Store),
             };
             self.send(keys).await;
-            if let Some(line) = self.keep().await {
+            if let Some(line) = self.keep(Some(&changed)).await {
                 self.say(line);
             }
         }
@@ -467,7 +472,7 @@ impl Governor {
             }
             let keys = self.compiled(Source::Store);
             self.send(keys).await;
-            if let Some(line) = self.keep().await {
+            if let Some(line) = self.keep(None).await {
                 self.say(line);
             }
         }
@@ -529,14 +534,14 @@ impl Governor {
         }
     }
 
-    /// Writes the snapshot; what went wrong, if anything did.
-    async fn keep(&self) -> Option<String> {
-        let path: PathBuf = self.material.snapshot.clone();
-        let state = self.state.clone();
-        let written = tokio::task::spawn_blocking(move || snapshot::write(&path, &state)).await;
-        let error = written
-            .unwrap_or_else(|_| Err(io::Error::other("was given up")))
-            .err()?;
+    /// Writes the snapshot, whole or what has changed; what went wrong, if anything did.
+    async fn keep(&mut self, changed: Option<&Changed>) -> Option<String> {
+        let written = match changed {
+            Some(changed) => self.keeper.append(changed, &self.state).await,
+            None => self.keeper.write(&self.state).await,
+        };
+        lock(&self.shared.standing).snapshot_bytes = self.keeper.written();
+        let error = written.err()?;
         let path = self.material.snapshot.display();
         Some(format!("the snapshot {path} cannot be written: {error}"))
     }

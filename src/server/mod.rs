@@ -15,6 +15,7 @@ pub mod drain;
 pub mod gate;
 pub mod governor;
 pub mod host;
+pub mod keeper;
 pub mod ledger;
 pub mod lender;
 pub mod output;

@@ -17,6 +17,8 @@ pub struct StoreFacts {
     pub failures: u64,
     /// Rows of keys and tenants that were read.
     pub rows_read: u64,
+    /// Bytes that were written to the snapshot.
+    pub snapshot_bytes: u64,
 }
 
 /// How the counters do that several replicas share.
@@ -65,6 +67,12 @@ pub fn store(out: &mut String, store: &StoreFacts) {
             "counter",
             "Rows of keys and tenants that were read from the store.",
             store.rows_read,
+        ),
+        (
+            "ringway_store_snapshot_bytes_total",
+            "counter",
+            "Bytes that were written to the snapshot of keys.",
+            store.snapshot_bytes,
         ),
     ];
     for (name, kind, help, value) in lines {

@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio_postgres::NoTls;
 
 use crate::support::gateway::Gateway;
-use crate::support::governed::{WIRE, api, gateway, made, status, wait_status};
+use crate::support::governed::{WIRE, api, gateway, made, status, wait_status, wait_store};
 use crate::support::http;
 use crate::support::provider::Provider;
 use crate::support::stores::{Database, KINDS, Kind};
@@ -43,7 +43,7 @@ fn rows_read(gateway: &Gateway) -> f64 {
 #[test]
 fn a_change_among_twenty_thousand_keys_reads_its_own_rows_alone() {
     for kind in KINDS {
-        let database = Database::new(kind);
+        let mut database = Database::new(kind);
         let provider = Provider::answering(http::json(whole(WIRE)));
         let one = gateway(&database, &provider, "one");
         let two = gateway(&database, &provider, "two");
@@ -53,6 +53,10 @@ fn a_change_among_twenty_thousand_keys_reads_its_own_rows_alone() {
             gateway.wait_metric("ringway_keys", COUNT as f64);
         }
         let (before, before_two) = (rows_read(&one), rows_read(&two));
+        let written = wait::until("a snapshot of all keys", || {
+            let written = one.metric("ringway_store_snapshot_bytes_total ");
+            (written > 100.0 * COUNT as f64).then_some(written)
+        });
         assert!(before >= COUNT as f64, "{before}");
         let (secret, id) = made(&one, json!({"tenant": "blue"}));
         assert_eq!(rows_read(&one) - before, 2.0, "{kind:?}: it and its tenant");
@@ -64,12 +68,26 @@ fn a_change_among_twenty_thousand_keys_reads_its_own_rows_alone() {
         assert_eq!(rows_read(&one) - before, 3.0, "{kind:?}");
         assert_eq!(rows_read(&two) - before_two, 3.0, "{kind:?}");
         // By the command, and by hand.
-        let made = database.done(&["create", "--tenant", "many", "--id", "by-command"]);
-        let secret = made["key"].as_str().unwrap();
+        let created = database.done(&["create", "--tenant", "many", "--id", "by-command"]);
+        let secret = created["key"].as_str().unwrap();
         wait_status(&one, secret, 200);
         database.edit("UPDATE keys SET revoked = 5 WHERE id = 'by-command'");
         wait_status(&one, secret, 401);
         assert_eq!(rows_read(&one) - before, 5.0, "{kind:?}");
+        let appended = one.metric("ringway_store_snapshot_bytes_total ") - written;
+        assert!(
+            appended < 2_000.0,
+            "{kind:?}: {appended} bytes for four changes"
+        );
+        // What was appended is served by while the store is away.
+        let (kept, _) = made(&one, json!({"tenant": "blue"}));
+        drop(one);
+        database.stop();
+        let one = gateway(&database, &provider, "one");
+        assert_eq!(status(&one, &kept), 200, "{kind:?}");
+        assert_eq!(status(&one, secret), 401, "{kind:?}");
+        database.start();
+        wait_store(&one, "up");
         // A page of those that are read along the index.
         let page = api(&one, "GET", "/api/keys?after=many_010000&limit=3", "").json();
         assert_eq!(page["keys"][0]["id"], "many_010001");
