@@ -63,7 +63,7 @@ fn of_an_earlier_version(database: &Database, config: &str) -> (i64, i64) {
     };
     let (today, days) = (database.number(day), database.number(month));
     let version = match database.kind() {
-        Kind::Sqlite => "PRAGMA user_version = 6",
+        Kind::Sqlite => "DROP TRIGGER tenants_get_ids; PRAGMA user_version = 6",
         Kind::Postgres => "UPDATE ringway_version SET version = 6",
     };
     let nanos = 1_000_000_000 / KEYS;
@@ -72,7 +72,8 @@ fn of_an_earlier_version(database: &Database, config: &str) -> (i64, i64) {
          days (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM days WHERE n < {DAYS} - 1) \
          INSERT INTO spent (day, tenant, key_id, nanos) \
          SELECT {today} - days.n, 'blue', CAST(keys.n AS TEXT), {nanos} FROM keys, days; \
-         DROP TABLE spent_month; DROP TABLE drained; {version}"
+         DROP TABLE spent_month; DROP TABLE drained; {version}; \
+         DROP INDEX tenants_by_id; ALTER TABLE tenants DROP COLUMN id"
     ));
     (days, 1)
 }
