@@ -11,7 +11,7 @@
 //! - An order has a number, and is sent again under it until it was answered: the counters carry it out
 //!   once.
 //! - A request that finds too little is refused once it is proved that there was no room at some moment
-//!   after it came, see [`Final`].
+//!   after it came, see `Final`.
 //!
 //! Small limits, and those of which little is left, are leased request by request; busy accounts hold a
 //! twentieth at most, or a fiftieth of a budget, beside what those who wait need. Time is an argument.
