@@ -1,7 +1,9 @@
 //! The steps that a database has gone through, and those that it has yet to go.
 //!
 //! A step is a file of SQL that is never changed once it was released: what has to change comes as
-//! another. The database knows how many it has taken.
+//! another. The database knows how many it has taken. A step is one transaction, but for those of
+//! PostgreSQL that make indexes concurrently: their statements come one by one, and all of them again where
+//! one was not the last.
 
 use crate::store::error::StoreError;
 
@@ -48,9 +50,34 @@ pub fn left(
     })
 }
 
+/// Whether the statements of a step are to run one by one, outside of a transaction.
+#[must_use]
+pub fn is_concurrent(step: &str) -> bool {
+    step.contains(" CONCURRENTLY ")
+}
+
+/// The statements of a step that has none with a semicolon in it.
+pub fn statements(step: &str) -> impl Iterator<Item = &str> {
+    let statements = step.split(';').map(str::trim);
+    statements.filter(|statement| !statement.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{SQLITE, left};
+    use super::{POSTGRES, SQLITE, is_concurrent, left, statements};
+
+    #[test]
+    fn steps_that_make_indexes_concurrently_come_statement_by_statement() {
+        let steps = POSTGRES.iter().filter(|step| is_concurrent(step));
+        for step in steps {
+            for statement in statements(step) {
+                assert!(statement.contains("INDEX"), "{statement}");
+                assert_eq!(statement.matches("$$").count(), 0);
+            }
+        }
+        assert_eq!(statements("a;\nb;\n").collect::<Vec<_>>(), ["a", "b"]);
+        assert!(is_concurrent(POSTGRES[2]) && !is_concurrent(POSTGRES[1]));
+    }
 
     #[test]
     fn what_is_left_is_what_was_not_taken_and_a_newer_database_is_refused() {

@@ -95,19 +95,43 @@ impl Postgres {
     /// Takes the steps that are left, one replica at a time.
     async fn migrate(&self) -> Result<(), StoreError> {
         let run = async |sql: &str| self.client.batch_execute(sql).await.map_err(|e| told(&e));
-        run(LOCK).await?;
+        self.lock().await?;
+        run(VERSIONED).await?;
         let taken = self.client.query_one(TAKEN, &[]).await;
         let taken: i64 = taken.and_then(|row| row.try_get(0)).map_err(|e| told(&e))?;
         let steps = migrations::left(migrations::POSTGRES, taken)?;
-        let count = migrations::POSTGRES.len();
-        if !steps.is_empty() {
-            let steps = steps.join("\n");
-            run(&format!(
-                "BEGIN; {steps}; UPDATE ringway_version SET version = {count}; COMMIT"
-            ))
-            .await?;
+        for (step, version) in steps.iter().zip(taken + 1..) {
+            let done = format!("UPDATE ringway_version SET version = {version}");
+            if migrations::is_concurrent(step) {
+                // Whatever is under way at the server is waited for, however long it takes.
+                run("SET lock_timeout = 0").await?;
+                for statement in migrations::statements(step) {
+                    run(statement).await?;
+                }
+                run(&format!("{done}; {LOCK_TIMEOUT}")).await?;
+            } else {
+                run(&format!("BEGIN; {step}; {done}; COMMIT")).await?;
+            }
         }
         run(UNLOCK_AND_LISTEN).await
+    }
+
+    /// Keeps other replicas from bringing the database up to date. A lock that another one holds is asked
+    /// for again and again: an index that is made concurrently would wait for the session that waits.
+    async fn lock(&self) -> Result<(), StoreError> {
+        for _ in 0..LOCK_TRIES {
+            let locked = self.client.query_one(LOCK, &[]).await;
+            let locked: bool = locked
+                .and_then(|row| row.try_get(0))
+                .map_err(|e| told(&e))?;
+            if locked {
+                return Ok(());
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        Err(StoreError::down(
+            "another replica brings the database up to date",
+        ))
     }
 
     /// All keys and tenants.
@@ -542,11 +566,18 @@ const MIGRATION: Duration = Duration::from_mins(30);
 pub const QUESTION_CONNECTIONS: usize = 3;
 /// Looks for a pool that gives each transaction another session.
 const POOL_LOOKS: usize = 3;
-/// One replica at a time; the number stands for this program. The lock ends with the connection. It is
-/// not waited for long: a connection that was given up would wait on, at the server.
-const LOCK: &str = "SET lock_timeout = '2s'; SELECT pg_advisory_lock(7954890381207); \
-                    CREATE TABLE IF NOT EXISTS ringway_version (version BIGINT NOT NULL); \
-                    INSERT INTO ringway_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM ringway_version)";
+/// One replica at a time; the number stands for this program. The lock ends with the connection.
+const LOCK: &str = "SELECT pg_try_advisory_lock(7954890381207)";
+/// How often the lock is asked for, and the time between two tries.
+const LOCK_TRIES: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// No lock is waited for long: a connection that was given up would wait on, at the server.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
+/// Sees to it that the database knows how many steps it has taken.
+const VERSIONED: &str = "SET lock_timeout = '2s'; \
+                         CREATE TABLE IF NOT EXISTS ringway_version (version BIGINT NOT NULL); \
+                         INSERT INTO ringway_version SELECT 0 \
+                         WHERE NOT EXISTS (SELECT 1 FROM ringway_version)";
 /// Adds the tenant of a key unless it is there; parameters are those of the key.
 const ADD_TENANT_OF_KEY: &str = "INSERT INTO tenants (name, rules, created) \
                                  VALUES ($2, '{}', $8) ON CONFLICT (name) DO NOTHING";

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use ringway::store::handle::block_on;
+use ringway::store::migrations::POSTGRES;
 use serde_json::json;
 
 use crate::support::gateway::Gateway;
@@ -22,37 +23,38 @@ use crate::support::stores::{Database, Kind};
 use crate::support::wait;
 use crate::support::wires::whole;
 
-/// A lock that keeps everybody from a table.
-struct Locked {
+/// A transaction that stays open until it is ended.
+struct Transaction {
     release: Sender<()>,
     held: JoinHandle<()>,
 }
 
-impl Locked {
-    fn usage_of(database: &Database) -> Self {
-        Self::table(database, "usage")
+impl Transaction {
+    /// A lock that keeps everybody from a table.
+    fn locking(database: &Database, table: &str) -> Self {
+        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        Self::of(database, &lock)
     }
 
-    fn table(database: &Database, table: &str) -> Self {
-        let url = database.url.clone();
-        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+    fn of(database: &Database, begin: &str) -> Self {
+        let (url, begin) = (database.url.clone(), begin.to_owned());
         let (release, released) = channel();
-        let (locked, is_locked) = channel();
+        let (begun, is_begun) = channel();
         let held = thread::spawn(move || {
             let work = async {
                 let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
                     .await
                     .unwrap();
                 tokio::spawn(connection);
-                client.batch_execute(&lock).await.unwrap();
-                locked.send(()).unwrap();
+                client.batch_execute(&begin).await.unwrap();
+                begun.send(()).unwrap();
                 let waits = tokio::task::spawn_blocking(move || released.recv());
                 let _ = waits.await;
                 client.batch_execute("COMMIT").await.unwrap();
             };
             block_on(work).unwrap();
         });
-        is_locked.recv().unwrap();
+        is_begun.recv().unwrap();
         Self { release, held }
     }
 
@@ -78,7 +80,7 @@ fn questions_that_keep_the_store_busy_keep_nobody_from_revoking_keys() {
     let provider = Provider::answering(http::json(whole(WIRE)));
     let one = recorded(&database, &provider, "one");
     let two = recorded(&database, &provider, "two");
-    let locked = Locked::usage_of(&database);
+    let locked = Transaction::locking(&database, "usage");
     let (is_over, refused) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -122,7 +124,7 @@ fn a_tenants_questions_are_bounded_in_number_and_time() {
         let fields = format!("authorization: Bearer {secret}\r\n");
         request("GET", "/api/usage", &fields, "")
     };
-    let locked = Locked::usage_of(&database);
+    let locked = Transaction::locking(&database, "usage");
     wait::until("one question too many", || {
         let mut clients: Vec<_> = (0..3).map(|_| gateway.client()).collect();
         for client in &mut clients {
@@ -227,7 +229,7 @@ fn sums_that_cannot_be_read_keep_nobody_from_starting_and_count_once_they_can() 
     database.edit(&format!(
         "INSERT INTO spent_month VALUES ({month}, 'red', '{id}', 1), ({month}, 'blue', 'x', 10000000)"
     ));
-    let locked = Locked::table(&database, "spent_month");
+    let locked = Transaction::locking(&database, "spent_month");
     let gateway = start();
     wait_status(&gateway, &red, 200);
     // Keys are followed meanwhile, and records wait in the journal.
@@ -239,6 +241,44 @@ fn sums_that_cannot_be_read_keep_nobody_from_starting_and_count_once_they_can() 
         (gateway.metric("ringway_usage_drained_total ") >= 1.0).then_some(())
     });
     wait_status(&gateway, &blue, 429);
+}
+
+#[test]
+fn indexes_over_records_are_made_while_others_write_and_anew_where_one_was_left_unfinished() {
+    let database = Database::new(Kind::Postgres);
+    let [keys, usage] = [POSTGRES[0], POSTGRES[1]];
+    database.edit(&format!(
+        "BEGIN; {keys}; {usage}; CREATE TABLE ringway_version (version BIGINT NOT NULL); \
+         INSERT INTO ringway_version VALUES (2); CREATE INDEX usage_by_key ON usage (key_id); COMMIT"
+    ));
+    let record = |id: u8| {
+        format!(
+            "INSERT INTO usage (id, time, estimated, record) \
+             VALUES ('\\x{id:032x}', 1, 0, '{{\"id\":\"rw_{id:032x}\",\"time\":1}}')"
+        )
+    };
+    let open = Transaction::of(&database, &format!("BEGIN; {}", record(1)));
+    let provider = Provider::answering(http::json(whole(WIRE)));
+    thread::scope(|scope| {
+        let gateway = scope.spawn(|| setup(&database, &provider, "one").start());
+        wait::until("an index that waits for the transaction", || {
+            let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                           AND query LIKE '%INDEX CONCURRENTLY%'";
+            (database.number(waiting) > 0).then_some(())
+        });
+        database.edit(&format!("SET lock_timeout = '1s'; {}", record(2)));
+        open.end();
+        let gateway = gateway.join().unwrap();
+        let (secret, _) = wait::until("keys of the store", || {
+            let answer = api(&gateway, "POST", "/api/keys", r#"{"tenant":"blue"}"#);
+            (answer.status == 201).then(|| secret_of(&answer.json()))
+        });
+        wait_status(&gateway, &secret, 200);
+    });
+    let made = "SELECT COUNT(*) FROM pg_index WHERE indisvalid AND indexrelid::regclass::text IN \
+                ('usage_by_key', 'usage_by_model_asked', 'usage_by_model_sent') AND indnatts > 2";
+    assert_eq!(database.number(made), 3);
+    assert_eq!(database.records().len(), 2);
 }
 
 /// A revoked key is refused everywhere within this time, whatever people ask.
