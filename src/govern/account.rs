@@ -237,15 +237,20 @@ type Lacking = (Bound, u64, Option<u64>);
 
 impl State {
     fn roll(&mut self, unix_ms: u64) {
-        let day = day_of(unix_ms);
-        // A wall clock that is set back does not give a budget anew.
-        if day <= self.spent.day {
-            return;
+        let (day, month) = (day_of(unix_ms), month_of(unix_ms));
+        let spent = &mut self.spent;
+        // A clock that is set back does not give a budget anew. Nor does a period in the future go on until
+        // then: what was spent in it counts in the one of today.
+        let is_ahead = spent.day.saturating_mul(DAY_MS) > unix_ms.saturating_add(AHEAD_MS);
+        if day > spent.day {
+            (spent.day, spent.on_day) = (day, 0);
+        } else if is_ahead {
+            spent.day = day;
         }
-        (self.spent.day, self.spent.on_day) = (day, 0);
-        let month = month_of(unix_ms);
-        if month > self.spent.month {
-            (self.spent.month, self.spent.in_month) = (month, 0);
+        if month > spent.month {
+            (spent.month, spent.in_month) = (month, 0);
+        } else if is_ahead {
+            spent.month = month;
         }
     }
 
@@ -492,6 +497,8 @@ pub const fn month_of(unix_ms: u64) -> u64 {
 }
 
 const DAY_MS: u64 = 86_400_000;
+/// A day in the future ends where it begins later than this.
+const AHEAD_MS: u64 = 3_600_000;
 
 pub mod leased;
 

@@ -3,12 +3,16 @@
 //! [`Instant`] is the monotonic one, a number that can be passed on and compared; timers and all
 //! measuring use it. The wall clock is for records only, and may jump.
 //!
+//! Budgets, windows and expiry follow [`checked_ms`], which does not jump, see [`crate::net::checked`].
+//!
 //! Read it once per turn and pass it on: a reading costs 34 to 115 ns.
 
+use core::sync::atomic::{AtomicI64, Ordering};
 use core::time::Duration;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::net::checked::{Change, Checked};
 #[cfg(any(test, feature = "sim"))]
 use crate::net::sim::world;
 
@@ -98,6 +102,57 @@ pub fn unix_millis() -> u64 {
     u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Milliseconds since 1970 at `now`, by the checked clock.
+#[must_use]
+pub fn checked_ms(now: Instant) -> u64 {
+    #[cfg(any(test, feature = "sim"))]
+    if world::current().is_some() {
+        return SIM_UNIX_MS + now.0 / NANOS_PER_MS;
+    }
+    let mut base = BASE_MS.load(Ordering::Relaxed);
+    if base == UNKNOWN {
+        base = checked(|checked| checked.base());
+    }
+    base.saturating_add_unsigned(now.0 / NANOS_PER_MS)
+        .max(0)
+        .unsigned_abs()
+}
+
+/// Milliseconds since 1970 now, by the checked clock.
+#[must_use]
+pub fn checked_now_ms() -> u64 {
+    checked_ms(now())
+}
+
+/// Notes what a reference says of the time: milliseconds since 1970 at `at`.
+pub fn refer(at: Instant, unix_ms: u64) {
+    checked(|checked| checked.refer(at.0 / NANOS_PER_MS, unix_ms));
+}
+
+/// Checks the wall clock, once a second or so; gives what is to be reported.
+#[must_use]
+pub fn check() -> Option<Change> {
+    let (mono, wall) = (now().0 / NANOS_PER_MS, unix_millis());
+    checked(|checked| checked.check(mono, wall))
+}
+
+/// How often clocks have begun to differ.
+#[must_use]
+pub fn jumps() -> u64 {
+    checked(|checked| checked.jumps())
+}
+
+/// Works with the checked clock, and lets all threads know its base.
+fn checked<T>(work: impl FnOnce(&mut Checked) -> T) -> T {
+    static CHECKED: Mutex<Option<Checked>> = Mutex::new(None);
+    let mut locked: MutexGuard<'_, Option<Checked>> =
+        CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let checked = locked.get_or_insert_with(|| Checked::new(now().0 / NANOS_PER_MS, unix_millis()));
+    let done = work(checked);
+    BASE_MS.store(checked.base(), Ordering::Relaxed);
+    done
+}
+
 fn since_epoch() -> Duration {
     #[cfg(any(test, feature = "sim"))]
     if let Some(world) = world::current() {
@@ -116,6 +171,9 @@ fn base() -> std::time::Instant {
 /// When simulated worlds begin.
 #[cfg(any(test, feature = "sim"))]
 const SIM_UNIX_MS: u64 = 1_700_000_000_000;
+/// Of the checked clock, see [`Checked::base`].
+static BASE_MS: AtomicI64 = AtomicI64::new(UNKNOWN);
+const UNKNOWN: i64 = i64::MIN;
 const NANOS_PER_MS: u64 = 1_000_000;
 const NANOS_PER_YEAR: u64 = 365 * 24 * 3600 * 1_000_000_000;
 

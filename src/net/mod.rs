@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `error` | what can go wrong, as one small value |
 //! | `clock`, `random` | the only callers of the system's clock and randomness |
+//! | `checked` | what of the wall clock is believed |
 //! | `driver` | io_uring or epoll, and running a worker on it |
 //! | `task`, `timer`, `alarm`, `turn` | spawning with panics contained; deadlines; one timer for all of them; writes of one turn together |
 //! | `buffers` | free lists per thread, the process-wide budget |
@@ -21,6 +22,7 @@
 mod alarm;
 pub mod boxed;
 pub mod buffers;
+pub mod checked;
 pub mod clock;
 pub mod connect;
 pub mod driver;

@@ -1,19 +1,16 @@
-//! The wall clock as a thread sees it, and the `date` of answers of ours: both once a second.
+//! The `date` of answers of ours, made once a second, and the time that records and limits follow.
 
 use core::cell::Cell;
 
 use crate::http1::date::{DATE_LINE_BYTES, date_line};
 use crate::net::clock::{self, Instant};
 
-/// One thread's `date` line, and its wall clock. That is read once a second and goes on by the other
-/// clock in between; if it jumps, both follow within one.
+/// One thread's `date` line. Where the wall clock jumps it follows within a second.
 #[derive(Debug)]
 pub struct Dates {
     line: Cell<[u8; DATE_LINE_BYTES]>,
     /// When the second is over, by the monotonic clock.
     until: Cell<Instant>,
-    /// The same by the wall clock, in milliseconds since 1970.
-    until_ms: Cell<u64>,
 }
 
 impl Default for Dates {
@@ -21,7 +18,6 @@ impl Default for Dates {
         Self {
             line: Cell::new(date_line(0)),
             until: Cell::default(),
-            until_ms: Cell::default(),
         }
     }
 }
@@ -34,14 +30,10 @@ impl Dates {
         self.line.get()
     }
 
-    /// Milliseconds since 1970 at `now`, which is a time that this thread has just read.
+    /// Milliseconds since 1970 at `now`, by the checked clock.
     #[must_use]
     pub fn unix_ms(&self, now: Instant) -> u64 {
-        self.look(now);
-        let left = self.until.get().as_nanos().saturating_sub(now.as_nanos());
-        self.until_ms
-            .get()
-            .saturating_sub(left.div_ceil(NANOS_PER_MS))
+        clock::checked_ms(now)
     }
 
     fn look(&self, now: Instant) {
@@ -50,12 +42,9 @@ impl Dates {
             let left_ms = 1_000 - ms % 1_000;
             self.line.set(date_line(ms / 1_000));
             self.until.set(now.plus_ms(left_ms));
-            self.until_ms.set(ms + left_ms);
         }
     }
 }
-
-const NANOS_PER_MS: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -73,14 +62,6 @@ mod tests {
         assert!(until > now && until <= now.plus_ms(1_000));
         assert_eq!(dates.line(now), first);
         assert_eq!(dates.until.get(), until);
-        let end_ms = dates.until_ms.get();
-        assert_eq!(end_ms % 1_000, 0);
-        assert_eq!(
-            dates.unix_ms(Instant::from_nanos(until.as_nanos() - 1)),
-            end_ms - 1
-        );
-        let ms_before = Instant::from_nanos(until.as_nanos() - 7_000_000);
-        assert_eq!(dates.unix_ms(ms_before), end_ms - 7);
         let later = dates.line(until);
         assert!(dates.until.get() > until);
         assert!((before..=clock::unix_seconds()).any(|second| date_line(second) == later));

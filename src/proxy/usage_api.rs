@@ -57,7 +57,7 @@ pub async fn list(
     let tenant = tenant.unwrap_or_default();
     let query = inbound.head.query(&inbound.bytes).unwrap_or_default();
     let query = core::str::from_utf8(query).unwrap_or_default();
-    let listing = Listing::read(query_pairs(query), Some(&tenant), clock::unix_millis());
+    let listing = Listing::read(query_pairs(query), Some(&tenant), clock::checked_now_ms());
     let listing = match listing {
         Ok(listing) => listing,
         Err(ListingFault { param, text }) => {

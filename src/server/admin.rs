@@ -221,6 +221,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     let facts = Facts {
         log_dropped: admin.progress.log_dropped(),
         control_restarts: admin.progress.restarts(),
+        clock_jumps: clock::jumps(),
         usage: admin.usage.as_ref().map(|figures| figures.facts()),
         uptime_seconds: admin.started.elapsed().as_secs(),
         draining: admin.progress.phase() > Phase::Open,

@@ -19,6 +19,7 @@ use crate::proxy::drain::Phase;
 use crate::proxy::worker::Shared;
 use crate::server::admin::{self, Admin, Listener};
 use crate::server::clerk::Clerk;
+use crate::server::clock_watch::ClockWatch;
 use crate::server::drain::Drainer;
 use crate::server::governor::Governor;
 use crate::server::lender::Lender;
@@ -46,6 +47,8 @@ pub struct Control {
     pub governor: Option<Governor>,
     /// Fetches leases of what several replicas share.
     pub lender: Option<Lender>,
+    /// Checks the clock.
+    pub clock_watch: Option<ClockWatch>,
     /// Brings usage records to a store.
     pub drainer: Option<Drainer>,
     /// Answers questions for them.
@@ -78,6 +81,8 @@ impl Control {
         self.begin(Some(resolver));
         let recollection = self.governor.as_mut().and_then(Recollection::of);
         self.begin(recollection);
+        let clock_watch = self.clock_watch.take();
+        self.begin(clock_watch);
         let (governor, clerk) = (self.governor.take(), self.clerk.take());
         self.begin(governor);
         self.begin(clerk);
@@ -172,6 +177,14 @@ impl Task for Resolver {
 
 impl Task for Governor {
     const NAME: &'static str = "following the store's keys";
+
+    async fn run(&mut self) {
+        Self::run(self).await;
+    }
+}
+
+impl Task for ClockWatch {
+    const NAME: &'static str = "checking the clock";
 
     async fn run(&mut self) {
         Self::run(self).await;

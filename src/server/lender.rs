@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::config::material::SharedMaterial;
 use crate::govern::account::Account;
@@ -25,7 +25,7 @@ use crate::store::shared::Shared;
 
 /// Fetches leases, and gives them back.
 pub struct Lender {
-    material: SharedMaterial,
+    material: Arc<SharedMaterial>,
     pool: Arc<Pool<Account>>,
     replica: String,
     notices: Option<Notices>,
@@ -45,7 +45,7 @@ impl Lender {
     /// A lender, connected if the counters answer at once.
     pub async fn new(said: Said) -> Self {
         let mut lender = Self {
-            material: said.material,
+            material: Arc::new(said.material),
             pool: said.pool,
             replica: format!("{:016x}{:016x}", random::word(), random::word()),
             notices: None,
@@ -108,7 +108,13 @@ impl Lender {
         // What other replicas want back comes on a connection of its own.
         let (names, mut recalls) = mpsc::channel(RECALLS_MAX);
         let listener = Shared::open(&self.material, &self.replica).await?;
-        let _listening = Ends(tokio::spawn(listen(listener, names)));
+        let listens = listen(
+            listener,
+            Arc::clone(&self.material),
+            self.replica.clone(),
+            names,
+        );
+        let _listening = Ends(tokio::spawn(listens));
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut look = interval(LOOK);
@@ -275,13 +281,29 @@ async fn called(pool: &Pool<Account>) -> Vec<Arc<Account>> {
     poll_fn(|cx| pool.poll_called(cx)).await
 }
 
-/// Hears what other replicas want back, until the connection fails.
-async fn listen(mut shared: Shared, names: mpsc::Sender<Heard>) {
+/// Hears what other replicas want back, until no connection can be made any more. One that says nothing is
+/// replaced: a server whose clock is set back lets nobody who waits there go on.
+async fn listen(
+    mut shared: Shared,
+    material: Arc<SharedMaterial>,
+    replica: String,
+    names: mpsc::Sender<Heard>,
+) {
     loop {
-        let heard = shared.recalled().await;
+        let heard = match shared.recalled().await {
+            Ok(heard) if heard.is_empty() => continue,
+            Ok(heard) => Ok(heard),
+            Err(_) => match Shared::open(&material, &replica).await {
+                Ok(again) => {
+                    shared = again;
+                    sleep(RETRY).await;
+                    continue;
+                }
+                Err(error) => Err(error),
+            },
+        };
         let is_over = heard.is_err();
-        let is_empty = heard.as_ref().is_ok_and(Vec::is_empty);
-        if !is_empty && names.send(heard).await.is_err() || is_over {
+        if names.send(heard).await.is_err() || is_over {
             return;
         }
     }

@@ -10,6 +10,7 @@ pub mod admin;
 pub mod api;
 pub mod books;
 pub mod clerk;
+pub mod clock_watch;
 pub mod control;
 pub mod drain;
 pub mod gate;

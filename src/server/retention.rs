@@ -9,7 +9,7 @@ use core::time::Duration;
 use tokio::time::sleep;
 
 use crate::govern::account::{day_of, month_of};
-use crate::net::clock::unix_millis;
+use crate::net::clock::checked_now_ms;
 use crate::server::governor::Governed;
 use crate::store::error::StoreError;
 use crate::store::usage_sql::Period;
@@ -48,7 +48,7 @@ impl Retention {
     /// Removes what is too old, of each kind up to a bound; whether there may be more.
     async fn forget(&self) -> Result<bool, StoreError> {
         let store = self.governed.store_of_records()?;
-        let now = unix_millis();
+        let now = checked_now_ms();
         let mut most = 0;
         if let Some(keep_ms) = self.keep_ms {
             let before_ms = now.saturating_sub(keep_ms);

@@ -32,6 +32,7 @@ use crate::route::plan::Plan;
 use crate::route::upstream::{Provider, Scheme};
 use crate::server::admin::{self, Admin};
 use crate::server::books::{self, Books};
+use crate::server::clock_watch::ClockWatch;
 use crate::server::control::{Control, Ended};
 use crate::server::gate::Waits;
 use crate::server::governor::{Governed, Governor};
@@ -123,7 +124,6 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
-    let tls = server_tls(&plan)?;
     let mut bound = bind(&plan, workers)?;
     let (admin_bound, listener) = bind_admin(&plan)?.unzip();
     let shared = shared(&plan);
@@ -132,7 +132,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let parts = Parts {
         plan: &plan,
         endpoints: &endpoints,
-        tls,
+        tls: server_tls(&plan)?,
         shared: &shared,
     };
     let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
@@ -147,6 +147,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         workers: senders.clone(),
         governor,
         lender,
+        clock_watch: Some(ClockWatch::new(governed.as_ref(), &notices)),
         drainer: kept.drainer,
         clerk: kept.clerk,
         retention: kept.retention,

@@ -123,6 +123,17 @@ impl Store {
         }
     }
 
+    /// Milliseconds since 1970 by the clock of the server; `None`: the store is a file.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn time(&self) -> Result<Option<u64>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(postgres) => postgres.time().await.map(Some),
+        }
+    }
+
     /// Adds a key, and its tenant where it is new.
     ///
     /// # Errors

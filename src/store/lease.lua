@@ -1,16 +1,18 @@
--- Brings one account's leases up to date, by the clock of this server: what is given back and what is
+-- Brings one account's leases up to date, by the clock of this server, if that is right: what is given back and what is
 -- owed first, then what is granted. Never grants beyond a limit. `src/store/shared.rs` writes ARGV and
 -- reads the answer; what the numbers mean stands in `src/govern/order.rs`.
 -- KEYS: requests, tokens, running, money, who holds something, the replica's last order, the epoch.
-local time = redis.call('TIME')
-local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local second = math.floor(now_ms / 1000)
 local MOST = 9007199254740992
 local BACK = 61
 local READY = 5
 local NEAR = 4
 -- How long counters that have forgotten everything grant nothing: every replica is heard meanwhile.
 local SETTLE = 2000
+
+-- The largest difference of two clocks that is no jump.
+local JUMP = 60000
+-- A day in the future ends where it is so far away, in seconds.
+local AHEAD = 3600
 
 local at = 0
 local function text()
@@ -20,6 +22,14 @@ end
 local function take()
   return tonumber(text()) or 0
 end
+local time = redis.call('TIME')
+local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+-- The replica's time is checked against several clocks: where this server's has jumped it is good.
+local checked_ms = take()
+if math.abs(now_ms - checked_ms) > JUMP then
+  now_ms = checked_ms
+end
+local second = math.floor(now_ms / 1000)
 local function whole(number)
   return string.format('%.0f', number)
 end
@@ -157,12 +167,18 @@ local function money(key, epoch, of_account, is_again)
   local base_day, base_month = known(had[5]), known(had[6])
   local day, on_day, month, in_month = known(had[1]), known(had[2]), known(had[3]), known(had[4])
   local today = math.floor(second / 86400)
-  -- A clock that is set back does not give a budget anew.
+  -- A clock that is set back does not give a budget anew. Nor does a period in the future go on until
+  -- then: what was spent in it counts in the one of today.
+  local is_ahead = day * 86400 - second > AHEAD
   if today > day then
     day, on_day, base_day = today, 0, 0
+  elseif is_ahead then
+    day = today
   end
   if month_of(day) > month then
     month, in_month, base_month = month_of(day), 0, 0
+  elseif is_ahead then
+    month = month_of(day)
   end
   -- Counters that began anew go on from what is known to have been spent: by a replica that knew the
   -- ones before, the most of any counts, and what has come and gone since; by one that has only

@@ -292,6 +292,17 @@ impl Postgres {
         }
     }
 
+    /// Milliseconds since 1970 by the server's clock.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub async fn time(&self) -> Result<u64, StoreError> {
+        let rows = self.query(TIME, &[]).await?;
+        let ms: Option<i64> = rows.first().and_then(|row| row.try_get(0).ok());
+        let ms = ms.and_then(|ms| u64::try_from(ms).ok());
+        ms.ok_or_else(|| StoreError::down("a time that makes no sense"))
+    }
+
     /// Adds a key, and its tenant where it is new.
     ///
     /// # Errors
@@ -532,6 +543,7 @@ fn column<'r, T: FromSql<'r>>(row: &'r Row, at: usize) -> Result<T, String> {
 }
 
 /// Below it no transaction is under way.
+const TIME: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 const NOW: &str = "SELECT txid_snapshot_xmin(txid_current_snapshot())";
 /// Changes of transactions from one on, each behind what is known of all: in one statement, which sees one
 /// state. There is a row where there is no change, too.

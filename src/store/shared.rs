@@ -27,7 +27,7 @@ use crate::govern::order::{
     Grant, MoneyGrant, MoneyOrder, Order, PlacesGrant, RateGrant, RateOrder, Sums,
 };
 use crate::limits::{SHARED_ANSWER_BYTES_MAX, SHARED_ANSWER_TIMEOUT};
-use crate::net::{random, tls};
+use crate::net::{clock, random, tls};
 use crate::store::error::StoreError;
 
 /// An open connection.
@@ -102,7 +102,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether it is still there, and the epoch of its counters; empty: there is none.
+    /// Whether it is still there, and the epoch of its counters; empty: there is none. Notes its time.
     ///
     /// # Errors
     /// It is not.
@@ -111,6 +111,13 @@ impl Shared {
         let probe = probe.arg(EPOCH).arg("id");
         let answered = timeout(SHARED_ANSWER_TIMEOUT, self.done::<Option<String>>(probe)).await;
         let epoch = answered.map_err(|_| late())??.unwrap_or_default();
+        let time = redis::cmd("TIME");
+        let told = timeout(SHARED_ANSWER_TIMEOUT, self.done::<(u64, u64)>(&time)).await;
+        let (seconds, micros) = told.map_err(|_| late())??;
+        clock::refer(
+            clock::now(),
+            seconds.saturating_mul(1_000).saturating_add(micros / 1_000),
+        );
         let mut keep = redis::cmd("EXPIRE");
         let keep = keep.arg(EPOCH).arg(EPOCH_LIFE_SECONDS);
         let kept = timeout(SHARED_ANSWER_TIMEOUT, self.done::<i64>(keep)).await;
@@ -321,6 +328,7 @@ fn call(order: &Order, digest: &str, (replica, epoch): (&str, &str)) -> Cmd {
     }
     call.arg(key_of(name, &format!("order:{replica}")));
     call.arg(EPOCH);
+    push(Some(clock::checked_now_ms()), &mut call);
     call.arg(&*order.name).arg(replica).arg(order.id);
     push(Some(u64::from(order.is_again)), &mut call);
     // Whoever finds no epoch begins this one.

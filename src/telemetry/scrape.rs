@@ -23,6 +23,8 @@ pub struct Facts {
     pub log_dropped: u64,
     /// Tasks of the control thread that ended by a panic and were begun again.
     pub control_restarts: u64,
+    /// How often clocks have begun to differ.
+    pub clock_jumps: u64,
     /// Figures of the usage records, where they are kept.
     pub usage: Option<UsageFacts>,
     /// Version of the program.
@@ -100,6 +102,17 @@ pub fn text(meter: &Meter, facts: &Facts) -> String {
     out
 }
 
+fn control(out: &mut String, facts: &Facts) {
+    let name = "ringway_control_restarts_total";
+    let help = "Tasks of the control thread that were begun again after a panic.";
+    head(out, name, "counter", help);
+    line(out, name, "", facts.control_restarts);
+    let name = "ringway_clock_jumps_total";
+    let help = "Times that the local clock, or that of the store or of Redis, began to differ by more than a minute.";
+    head(out, name, "counter", help);
+    line(out, name, "", facts.clock_jumps);
+}
+
 fn process(out: &mut String, facts: &Facts) {
     head(
         out,
@@ -120,10 +133,7 @@ fn process(out: &mut String, facts: &Facts) {
         "Seconds since start.",
     );
     line(out, "ringway_uptime_seconds", "", facts.uptime_seconds);
-    let name = "ringway_control_restarts_total";
-    let help = "Tasks of the control thread that were begun again after a panic.";
-    head(out, name, "counter", help);
-    line(out, name, "", facts.control_restarts);
+    control(out, facts);
     head(
         out,
         "ringway_draining",

@@ -23,6 +23,8 @@ mod check;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod credentials;

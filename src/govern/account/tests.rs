@@ -239,6 +239,34 @@ fn a_budget_is_there_anew_with_its_day_and_month_and_what_is_held_goes_with_it()
 }
 
 #[test]
+fn a_day_in_the_future_ends_when_the_clock_is_set_right_and_what_was_spent_counts_on() {
+    let account = account(budget(100));
+    let day = |number: u64| number * 86_400_000;
+    let hour = 3_600_000;
+    let later = |unix_ms| Now {
+        unix_ms,
+        ..Now::default()
+    };
+    let ahead = later(day(40));
+    ask(&account, cost(100), ahead)
+        .unwrap()
+        .settle(cost(100), ahead);
+    for (unix_ms, expected) in [
+        (day(40) - hour, 40),
+        (day(40) - hour - 1, 39),
+        (day(9), 9),
+        (day(9) + 1, 9),
+    ] {
+        let spent = account.spent(unix_ms);
+        let month = month_of(day(expected));
+        let now = (spent.day, spent.on_day, spent.month, spent.in_month);
+        assert_eq!(now, (expected, 100, month, 100), "{unix_ms}");
+        assert!(ask(&account, cost(1), later(unix_ms)).is_err());
+    }
+    assert!(ask(&account, cost(100), later(day(10))).is_ok());
+}
+
+#[test]
 fn other_bounds_hold_at_once_and_what_was_used_counts_on() {
     let account = account(Allowance {
         requests_per_minute: Some(10),

@@ -42,7 +42,7 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
 /// `POST /api/keys`: a new key, shown this once.
 pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response, Refusal> {
     let mut key = Key::wanted(&body)?;
-    key.check_expiry(clock::unix_millis())?;
+    key.check_expiry(clock::checked_now_ms())?;
     let governed = api.governed()?;
     if governed.said_keys().iter().any(|said| said.id == key.id) {
         return Err(Refusal::new(StatusCode::CONFLICT, said_id(&key.id)));
@@ -53,7 +53,7 @@ pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response
         key.id = key_id(&random.id).into();
     }
     key.digest = digest_of(secret.as_bytes());
-    key.created_ms = clock::unix_millis();
+    key.created_ms = clock::checked_now_ms();
     governed
         .add_said_tenant(&key.tenant, key.created_ms)
         .await?;
@@ -80,7 +80,7 @@ pub async fn rotate(
     let overlap_ms = overlap(&body)?;
     let governed = api.governed()?;
     let secret = key_text(&random()?.key);
-    let until = (overlap_ms > 0).then(|| clock::unix_millis().saturating_add(overlap_ms));
+    let until = (overlap_ms > 0).then(|| clock::checked_now_ms().saturating_add(overlap_ms));
     let digest = digest_of(secret.as_bytes());
     let key = governed.store()?.rotate(&id, &digest, until).await?;
     governed.applied().await;
@@ -91,7 +91,10 @@ pub async fn rotate(
 pub async fn revoke(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
     check_id(&id)?;
     let governed = api.governed()?;
-    let key = governed.store()?.revoke(&id, clock::unix_millis()).await?;
+    let key = governed
+        .store()?
+        .revoke(&id, clock::checked_now_ms())
+        .await?;
     governed.applied().await;
     Ok(without_secret(&key))
 }

@@ -70,7 +70,7 @@ pub async fn set(
     let tenant = Tenant::parse(&name, &body)?;
     let governed = api.governed()?;
     refuse_said(governed, &name)?;
-    let (store, now_ms) = (governed.store()?, clock::unix_millis());
+    let (store, now_ms) = (governed.store()?, clock::checked_now_ms());
     governed.add_said_tenant(&name, now_ms).await?;
     let tenant = store.set_tenant(&tenant, now_ms).await?;
     governed.applied().await;

@@ -20,7 +20,7 @@ use crate::server::api::gate::Api;
 /// `GET /api/usage`: records of the store, the newest first, a page at a time.
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
-    let listing = Listing::read(query_pairs(&query), None, clock::unix_millis());
+    let listing = Listing::read(query_pairs(&query), None, clock::checked_now_ms());
     let mut listing =
         listing.map_err(|ListingFault { param, text }| Refusal::invalid(&param, text))?;
     let governed = api.governed.as_ref().ok_or_else(|| {

@@ -33,6 +33,16 @@ impl Program {
         Self::start(command, Some(config), &[], stdout)
     }
 
+    /// The same with these variables in its environment.
+    pub(crate) fn serve_variables(config: &str, variables: &[(&str, String)]) -> Self {
+        let command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        Self::start(command, Some(config), &variables, Stdio::null())
+    }
+
     /// The same with so many descriptors at most.
     pub(crate) fn serve_narrow(config: &str, descriptors: usize) -> Self {
         let mut command = Command::new("/bin/sh");
@@ -64,9 +74,9 @@ impl Program {
             }
             None => {
                 command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
-                command.envs(variables.iter().copied());
             }
         }
+        command.envs(variables.iter().copied());
         let command = command.stdin(Stdio::null()).stdout(stdout);
         let child = command.stderr(Stdio::piped()).spawn().unwrap();
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
