@@ -167,13 +167,22 @@ pub async fn request<'l>(
     ask(client, (worker, at), (key, need), voice, lines).await
 }
 
+/// The body of a relayed request.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'r> {
+    /// What was read of it; nothing of one that goes through as it comes.
+    pub bytes: &'r [u8],
+    /// How many images, documents and recordings are in it, and their bytes.
+    pub pieces: (u64, usize),
+    /// The length of one that goes through, as far as it is declared.
+    pub length: u64,
+}
+
 /// A relayed request whose answer will tell its tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Relayed<'r> {
-    /// What was read of its body; nothing of one that goes through as it comes.
-    pub body: &'r [u8],
-    /// The length of such a one, as far as it is declared.
-    pub length: u64,
+    /// Its body.
+    pub body: Body<'r>,
     /// The endpoint gives text back.
     pub has_output: bool,
     /// The price of the target's model.
@@ -207,20 +216,23 @@ fn need_of_relayed(worker: &Worker, key: &ClientKey, asked: Relayed<'_>) -> Resu
         return Ok(need);
     }
     let plan = &worker.plan;
-    let input = match asked.body {
-        [] => asked.length.div_ceil(BYTES_PER_TOKEN),
-        body => input_tokens(body),
+    let Body {
+        bytes,
+        pieces,
+        length,
+    } = asked.body;
+    let input = match bytes {
+        [] => length.div_ceil(BYTES_PER_TOKEN),
+        bytes => input_tokens(bytes, pieces),
     };
-    let expected = Expected::relayed(plan, input, metered::asked(asked.body));
+    let expected = Expected::relayed(plan, input, metered::asked(bytes));
     need.input = expected.input;
     if asked.has_output {
         need.output = expected.output(asked.output_max);
     }
     let price = asked.price.and_then(|number| plan.prices.get(number));
     need.cost = match price {
-        Some(price) if key.has_budget() => {
-            price.cost_at_most(need.input, need.output, asks(asked.body))
-        }
+        Some(price) if key.has_budget() => price.cost_at_most(need.input, need.output, asks(bytes)),
         Some(_) => 0,
         None => asked.cost.reserved(worker, key)?,
     };

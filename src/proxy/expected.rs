@@ -33,12 +33,19 @@ pub fn asks(body: &[u8]) -> Asks {
     }
 }
 
+/// How many images, documents and recordings a body carries, and their bytes.
+#[must_use]
+pub const fn pieces(peek: &Peek) -> (u64, usize) {
+    let media = peek.media();
+    (media.count, media.bytes)
+}
+
 impl Expected {
     /// What a body asks for.
     #[must_use]
     pub fn new(plan: &Plan, body: &[u8], peek: &Peek) -> Self {
         Self {
-            input: input_tokens(body),
+            input: input_tokens(body, pieces(peek)),
             said: peek.max_tokens(body),
             unsaid: plan.budgets.output_tokens_reserved,
             choices: peek.choices(body),

@@ -14,12 +14,13 @@ use crate::http1::body::BodyFault;
 use crate::http1::framing::Framing;
 use crate::http1::head::RequestHead;
 use crate::http1::target as url;
-use crate::proxy::admission::Cost;
+use crate::proxy::admission::{Body, Cost};
 use crate::proxy::auth::Presented;
 use crate::proxy::body_label::{self, Label};
 use crate::proxy::budget::Charge;
 use crate::proxy::choice;
 use crate::proxy::client::Client;
+use crate::proxy::expected::pieces;
 use crate::proxy::inbound::Inbound;
 use crate::proxy::ingress::{self, Begun, BodyRefusal};
 use crate::proxy::limited::{self, Limited};
@@ -326,8 +327,15 @@ impl<'w> Request<'_, 'w> {
         };
         let edits = edits_for(&peek, &overrides);
         let mut lines = Vec::new();
-        let asked = (&routed, body, body.len() as u64);
-        let voice = match self.admit(client, asked, &mut lines, exchange).await {
+        let asked = Body {
+            bytes: body,
+            pieces: pieces(&peek),
+            length: body.len() as u64,
+        };
+        let voice = match self
+            .admit(client, (&routed, asked), &mut lines, exchange)
+            .await
+        {
             Ok(voice) => voice,
             Err(next) => return Ok(Step::Over(next)),
         };
@@ -411,8 +419,15 @@ impl<'w> Request<'_, 'w> {
             _ => 0,
         };
         let mut lines = Vec::new();
-        let asked = (&routed, &[][..], length);
-        let voice = match self.admit(client, asked, &mut lines, exchange).await {
+        let asked = Body {
+            bytes: &[],
+            pieces: (0, 0),
+            length,
+        };
+        let voice = match self
+            .admit(client, (&routed, asked), &mut lines, exchange)
+            .await
+        {
             Ok(voice) => voice,
             Err(next) => return Ok(Step::Over(next)),
         };

@@ -11,6 +11,7 @@ pub mod history;
 pub mod ids;
 pub mod kind;
 pub mod known;
+pub mod media;
 pub mod members;
 pub mod memo;
 pub mod multipart;

@@ -4,7 +4,8 @@
 //! outermost object that the gateway routes by, with their spans; escaped spellings of names are
 //! seen, repeats are refused. It also tells a body that was sent to the other wire's endpoint, and
 //! what the content needs of a model (see `needs`): images, PDF documents and audio in messages and
-//! one level down in tool results, in documents made of blocks too, and tools.
+//! one level down in tool results, in documents made of blocks too, and tools; and how much of the
+//! body is the data of such parts (see `media`).
 //!
 //! A body is looked into along a few paths only (`Place`); everything else passes by at the cost
 //! of one comparison a value.
@@ -24,6 +25,7 @@ use crate::json::scan::{self, Scalar, Sink};
 use crate::limits::Limits;
 use crate::wire::kind::Wire;
 use crate::wire::known::{Kind, Known, OWN};
+use crate::wire::media::{Part, PartKind};
 use crate::wire::needs::Need;
 use crate::wire::peek_fault::{self, Param, PeekFault, PeekFaultKind};
 use crate::wire::peeked::{Found, Peek, Usage};
@@ -104,8 +106,12 @@ struct Peeker<'b> {
     inner: Option<Inner>,
     /// Elements of `messages`, `tools` or `functions` so far.
     item_count: u32,
+    /// The outermost object's last name is `input`, on a relayed endpoint.
+    is_input: bool,
     /// What the block at hand has said of itself.
     block: Block,
+    /// What the part at hand has said of itself.
+    part: Part,
 }
 
 /// What tells a PDF document, whichever of it comes first.
@@ -133,7 +139,9 @@ impl<'b> Peeker<'b> {
             name_start: 0,
             inner: None,
             item_count: 0,
+            is_input: false,
             block: Block::default(),
+            part: Part::default(),
         }
     }
 
@@ -171,6 +179,7 @@ impl<'b> Peeker<'b> {
             return Err(JsonErrorKind::Members);
         }
         self.name_start = start;
+        self.is_input = self.wire.is_none() && self.spells(span, escaped, "input");
         let known = if escaped {
             Known::ALL
                 .into_iter()
@@ -213,7 +222,11 @@ impl<'b> Peeker<'b> {
             | Place::ResultSource
             | Place::Inset
             | Place::ResultInset
+            | Place::InsetSource
+            | Place::ResultInsetSource
             | Place::File
+            | Place::Address
+            | Place::Audio
             | Place::Tool => {
                 if let Some(inner) = self.inner {
                     self.begin_inner(inner, seen);
@@ -267,8 +280,10 @@ impl<'b> Peeker<'b> {
             self.peek.user_id = (seen.kind == Kind::String).then(|| seen.text.clone());
             return;
         }
+        if seen.kind == Kind::String && inner.tells_of_parts() {
+            self.note_part(inner, seen);
+        }
         let Some(wire) = self.wire else { return };
-        self.note_need(inner, seen);
         if let Some(other) = self.foreign(inner, seen).filter(|&other| other != wire) {
             let list = match self.place {
                 Place::Tool => "tools",
@@ -287,40 +302,55 @@ impl<'b> Peeker<'b> {
         }
     }
 
-    /// Notes what a block, or its source, says that a model must take.
-    fn note_need(&mut self, inner: Inner, seen: &Seen) {
-        if seen.kind != Kind::String {
-            return;
-        }
-        let is = |word: &str| self.spells(&seen.text, seen.escaped, word);
+    /// Notes what a part, or what it carries, says of itself: what a model must take, and its data.
+    fn note_part(&mut self, inner: Inner, seen: &Seen) {
+        let text = Raw::from_checked(self.text(seen.text.clone()));
         match (inner, self.place) {
             (Inner::Type, Place::Block | Place::Result) => {
-                if is("image_url") || is("image") {
-                    self.need(Need::Vision);
-                } else if is("input_audio") {
-                    self.need(Need::Audio);
-                } else {
-                    self.block.document |= is("document");
+                let kind = PartKind::of(text, seen.escaped);
+                self.part.is_of(kind);
+                match kind {
+                    Some(PartKind::Image | PartKind::Address) => self.need(Need::Vision),
+                    Some(PartKind::Audio) => self.need(Need::Audio),
+                    Some(PartKind::Document) => self.block.document = true,
+                    Some(PartKind::InputImage | PartKind::File) | None => {}
                 }
             }
-            (Inner::Type, Place::Inset | Place::ResultInset) if is("image") => {
-                self.need(Need::Vision);
-            }
-            (Inner::Type, Place::Source | Place::ResultSource) => self.block.address |= is("url"),
-            (Inner::MediaType, _) => self.block.pdf |= is("application/pdf"),
-            (Inner::FileData, _) => {
-                let data = Raw::from_checked(self.text(seen.text.clone()));
-                if data.starts_with("data:application/pdf") {
-                    self.need(Need::Pdf);
-                } else if data.starts_with("data:image/") {
+            (Inner::Type, Place::Inset | Place::ResultInset) => {
+                let kind = PartKind::of(text, seen.escaped);
+                self.part.is_of(kind);
+                if kind == Some(PartKind::Image) {
                     self.need(Need::Vision);
                 }
             }
+            (Inner::Type, place) => {
+                self.part.has_source(text);
+                let is_own = matches!(place, Place::Source | Place::ResultSource);
+                self.block.address |= is_own && text.is("url");
+            }
+            (Inner::MediaType, _) => {
+                let is_pdf = text.is("application/pdf");
+                self.part.has_pdf(is_pdf);
+                self.block.pdf |= is_pdf;
+            }
+            (Inner::FileData, place) => {
+                let kind = self.part.has_file(text);
+                if let (Some(need), Place::File) = (kind, place) {
+                    self.need(need);
+                }
+            }
+            (Inner::Data, Place::Audio) => self.part.has_recording(text),
+            (Inner::Data, _) => self.part.has_data(text),
+            (Inner::ImageUrl | Inner::Url, _) => self.part.has_address(text),
             _ => {}
         }
     }
 
+    /// Notes a need; of relayed bodies none is told.
     fn need(&mut self, need: Need) {
+        if self.wire.is_none() {
+            return;
+        }
         self.peek.needs.add(need, self.item_count.saturating_sub(1));
     }
 
@@ -349,8 +379,13 @@ impl<'b> Peeker<'b> {
             | Inner::Type
             | Inner::Source
             | Inner::MediaType
+            | Inner::Data
             | Inner::File
-            | Inner::FileData => None,
+            | Inner::FileData
+            | Inner::ImageUrl
+            | Inner::Url
+            | Inner::InputAudio
+            | Inner::Output => None,
         }
     }
 
@@ -385,7 +420,11 @@ impl<'b> Peeker<'b> {
             | Place::Inset
             | Place::ResultInsets
             | Place::ResultInset
+            | Place::InsetSource
+            | Place::ResultInsetSource
             | Place::File
+            | Place::Address
+            | Place::Audio
             | Place::Tools
             | Place::Tool
             | Place::Functions => {}
@@ -394,34 +433,12 @@ impl<'b> Peeker<'b> {
 
     /// The place inside a container that opens, if it is looked into.
     fn inside(&self, object: bool) -> Option<Place> {
-        match (self.place, object) {
-            (Place::Outside, true) => Some(Place::Root),
-            (Place::Root, true) if self.current == Some(Known::StreamOptions) => {
-                Some(Place::Options)
-            }
-            (Place::Root, true) if self.current == Some(Known::Metadata) => Some(Place::Metadata),
-            (Place::Root, false) if self.current == Some(Known::Messages) => Some(Place::Messages),
-            (Place::Root, false) if self.current == Some(Known::Tools) => Some(Place::Tools),
-            (Place::Root, false) if self.current == Some(Known::Functions) => {
-                Some(Place::Functions)
-            }
-            (Place::Messages, true) => Some(Place::Message),
-            (Place::Message, false) if self.inner == Some(Inner::Content) => Some(Place::Content),
-            (Place::Content, true) => Some(Place::Block),
-            (Place::Block, false) if self.inner == Some(Inner::Content) => Some(Place::Results),
-            (Place::Results, true) => Some(Place::Result),
-            (Place::Block, true) if self.inner == Some(Inner::Source) => Some(Place::Source),
-            (Place::Result, true) if self.inner == Some(Inner::Source) => Some(Place::ResultSource),
-            (Place::Source, false) if self.inner == Some(Inner::Content) => Some(Place::Insets),
-            (Place::ResultSource, false) if self.inner == Some(Inner::Content) => {
-                Some(Place::ResultInsets)
-            }
-            (Place::Insets, true) => Some(Place::Inset),
-            (Place::ResultInsets, true) => Some(Place::ResultInset),
-            (Place::Block, true) if self.inner == Some(Inner::File) => Some(Place::File),
-            (Place::Tools, true) => Some(Place::Tool),
-            _ => None,
-        }
+        let list = match self.current {
+            _ if self.is_input => Some(Known::Messages),
+            current => current,
+        };
+        self.place
+            .inside(object, (list, self.inner), self.wire.is_none())
     }
 
     fn enter(&mut self, place: Place, at: usize) {
@@ -431,7 +448,11 @@ impl<'b> Peeker<'b> {
             Place::Root => self.peek.tail.at = at + 1,
             Place::Options => self.peek.options.tail.at = at + 1,
             Place::Messages | Place::Tools | Place::Functions => self.item_count = 0,
-            Place::Block | Place::Result => self.block = Block::default(),
+            Place::Block | Place::Result => {
+                self.block = Block::default();
+                self.part = Part::default();
+            }
+            Place::Inset | Place::ResultInset => self.part = Part::default(),
             Place::Outside
             | Place::Metadata
             | Place::Message
@@ -440,22 +461,26 @@ impl<'b> Peeker<'b> {
             | Place::Source
             | Place::ResultSource
             | Place::Insets
-            | Place::Inset
             | Place::ResultInsets
-            | Place::ResultInset
+            | Place::InsetSource
+            | Place::ResultInsetSource
             | Place::File
+            | Place::Address
+            | Place::Audio
             | Place::Tool => {}
         }
     }
 
     fn leave(&mut self) {
-        if self.place == Place::Messages && self.item_count == 0 {
+        if self.place == Place::Messages && self.item_count == 0 && self.wire.is_some() {
             let at = self.peek.span(Known::Messages).map_or(0, |span| span.start);
             let param = Param::Top(Known::Messages.name());
             self.blame(PeekFaultKind::NotList, param, at);
         }
         match self.place {
+            Place::Inset | Place::ResultInset => self.end_part(),
             Place::Block | Place::Result => {
+                self.end_part();
                 let Block {
                     document,
                     address,
@@ -470,6 +495,14 @@ impl<'b> Peeker<'b> {
         }
         self.place = self.place.parent();
         self.inner = None;
+    }
+
+    fn end_part(&mut self) {
+        self.part.count(&mut self.peek.media);
+        if self.place != Place::Block {
+            // Of the part around it nothing counts that came before.
+            self.part = Part::default();
+        }
     }
 }
 

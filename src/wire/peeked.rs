@@ -7,6 +7,7 @@ use core::ops::Range;
 use crate::json::raw::Raw;
 use crate::json::rewrite::{Member, Tail};
 use crate::wire::known::{KNOWN_COUNT, Kind, Known};
+use crate::wire::media::Media;
 use crate::wire::needs::Needs;
 
 /// What a body says. Spans belong to the body that was peeked at.
@@ -16,6 +17,7 @@ pub struct Peek {
     pub(super) tail: Tail,
     pub(super) options: Options,
     pub(super) needs: Needs,
+    pub(super) media: Media,
     /// The last `metadata.user_id` that is a string, less its quotes.
     pub(super) user_id: Option<Range<usize>>,
 }
@@ -75,6 +77,12 @@ impl Peek {
     #[must_use]
     pub const fn needs(&self) -> &Needs {
         &self.needs
+    }
+
+    /// Images, documents and recordings that it carries; of a relayed body, those of an `input` list.
+    #[must_use]
+    pub const fn media(&self) -> Media {
+        self.media
     }
 
     /// Whether the request may go to other targets than the first.

@@ -1,6 +1,8 @@
 //! Where `peek` looks into a body: containers by their path, and the members that mean something
 //! there.
 
+use crate::wire::known::Known;
+
 /// Containers that are looked into, by their path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -36,8 +38,16 @@ pub(super) enum Place {
     ResultInsets,
     /// `messages[i].content[j].content[k].source.content[l]`
     ResultInset,
+    /// `messages[i].content[j].source.content[k].source`
+    InsetSource,
+    /// `messages[i].content[j].content[k].source.content[l].source`
+    ResultInsetSource,
     /// `messages[i].content[j].file`
     File,
+    /// `messages[i].content[j].image_url`
+    Address,
+    /// `messages[i].content[j].input_audio`
+    Audio,
     /// `tools`
     Tools,
     /// `tools[i]`
@@ -47,6 +57,53 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// The place inside a container that opens here behind the name of such a member, if it is looked
+    /// into.
+    pub(super) fn inside(
+        self,
+        is_object: bool,
+        (known, inner): (Option<Known>, Option<Inner>),
+        is_relayed: bool,
+    ) -> Option<Self> {
+        let place = match (self, is_object) {
+            (Self::Outside, true) => Self::Root,
+            (Self::Root, is_object) => return Self::inside_root(known?, is_object),
+            (Self::Messages, true) => Self::Message,
+            (Self::Content, true) => Self::Block,
+            (Self::Results, true) => Self::Result,
+            (Self::Insets, true) => Self::Inset,
+            (Self::ResultInsets, true) => Self::ResultInset,
+            (Self::Tools, true) => Self::Tool,
+            (place, is_object) => match (place, inner?, is_object) {
+                (Self::Message, Inner::Content, false) => Self::Content,
+                (Self::Message, Inner::Output, false) if is_relayed => Self::Content,
+                (Self::Block, Inner::Content, false) => Self::Results,
+                (Self::Block, Inner::Source, true) => Self::Source,
+                (Self::Block, Inner::File, true) => Self::File,
+                (Self::Block, Inner::ImageUrl, true) => Self::Address,
+                (Self::Block, Inner::InputAudio, true) => Self::Audio,
+                (Self::Result, Inner::Source, true) => Self::ResultSource,
+                (Self::Source, Inner::Content, false) => Self::Insets,
+                (Self::ResultSource, Inner::Content, false) => Self::ResultInsets,
+                (Self::Inset, Inner::Source, true) => Self::InsetSource,
+                (Self::ResultInset, Inner::Source, true) => Self::ResultInsetSource,
+                _ => return None,
+            },
+        };
+        Some(place)
+    }
+
+    const fn inside_root(known: Known, is_object: bool) -> Option<Self> {
+        match (known, is_object) {
+            (Known::StreamOptions, true) => Some(Self::Options),
+            (Known::Metadata, true) => Some(Self::Metadata),
+            (Known::Messages, false) => Some(Self::Messages),
+            (Known::Tools, false) => Some(Self::Tools),
+            (Known::Functions, false) => Some(Self::Functions),
+            _ => None,
+        }
+    }
+
     /// The place around it.
     pub(super) const fn parent(self) -> Self {
         match self {
@@ -58,13 +115,15 @@ impl Place {
             Self::Tool => Self::Tools,
             Self::Content => Self::Message,
             Self::Block => Self::Content,
-            Self::Results | Self::Source | Self::File => Self::Block,
+            Self::Results | Self::Source | Self::File | Self::Address | Self::Audio => Self::Block,
             Self::Result => Self::Results,
             Self::ResultSource => Self::Result,
             Self::Insets => Self::Source,
             Self::Inset => Self::Insets,
             Self::ResultInsets => Self::ResultSource,
             Self::ResultInset => Self::ResultInsets,
+            Self::InsetSource => Self::Inset,
+            Self::ResultInsetSource => Self::ResultInset,
         }
     }
 }
@@ -82,8 +141,13 @@ pub(super) enum Inner {
     InputSchema,
     Source,
     MediaType,
+    Data,
     File,
     FileData,
+    ImageUrl,
+    Url,
+    InputAudio,
+    Output,
 }
 
 impl Inner {
@@ -102,11 +166,16 @@ impl Inner {
             Self::MediaType => "media_type",
             Self::File => "file",
             Self::FileData => "file_data",
+            Self::Data => "data",
+            Self::ImageUrl => "image_url",
+            Self::Url => "url",
+            Self::InputAudio => "input_audio",
+            Self::Output => "output",
         }
     }
 
     /// Every one of them.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::IncludeUsage,
         Self::UserId,
         Self::Role,
@@ -119,6 +188,11 @@ impl Inner {
         Self::MediaType,
         Self::File,
         Self::FileData,
+        Self::Data,
+        Self::ImageUrl,
+        Self::Url,
+        Self::InputAudio,
+        Self::Output,
     ];
 
     /// The one called `name`.
@@ -136,8 +210,36 @@ impl Inner {
             b"media_type" => Self::MediaType,
             b"file" => Self::File,
             b"file_data" => Self::FileData,
+            b"data" => Self::Data,
+            b"image_url" => Self::ImageUrl,
+            b"url" => Self::Url,
+            b"input_audio" => Self::InputAudio,
+            b"output" => Self::Output,
             _ => return None,
         })
+    }
+
+    /// Whether a string of it may say what a part is, or be its data.
+    pub(super) const fn tells_of_parts(self) -> bool {
+        match self {
+            Self::Type
+            | Self::MediaType
+            | Self::Data
+            | Self::FileData
+            | Self::ImageUrl
+            | Self::Url => true,
+            Self::IncludeUsage
+            | Self::UserId
+            | Self::Role
+            | Self::Content
+            | Self::ToolCalls
+            | Self::Function
+            | Self::InputSchema
+            | Self::Source
+            | Self::File
+            | Self::InputAudio
+            | Self::Output => false,
+        }
     }
 
     /// Whether the member means something in this place.
@@ -145,7 +247,7 @@ impl Inner {
         match self {
             Self::IncludeUsage => matches!(place, Place::Options),
             Self::UserId => matches!(place, Place::Metadata),
-            Self::Role | Self::ToolCalls => matches!(place, Place::Message),
+            Self::Role | Self::ToolCalls | Self::Output => matches!(place, Place::Message),
             Self::Content => matches!(
                 place,
                 Place::Message | Place::Block | Place::Source | Place::ResultSource
@@ -158,11 +260,25 @@ impl Inner {
                     | Place::ResultSource
                     | Place::Inset
                     | Place::ResultInset
+                    | Place::InsetSource
+                    | Place::ResultInsetSource
             ),
-            Self::Source => matches!(place, Place::Block | Place::Result),
+            Self::Source => matches!(
+                place,
+                Place::Block | Place::Result | Place::Inset | Place::ResultInset
+            ),
             Self::MediaType => matches!(place, Place::Source | Place::ResultSource),
-            Self::File => matches!(place, Place::Block),
-            Self::FileData => matches!(place, Place::File),
+            Self::Data => matches!(
+                place,
+                Place::Source
+                    | Place::ResultSource
+                    | Place::InsetSource
+                    | Place::ResultInsetSource
+                    | Place::Audio
+            ),
+            Self::File | Self::ImageUrl | Self::InputAudio => matches!(place, Place::Block),
+            Self::FileData => matches!(place, Place::File | Place::Block),
+            Self::Url => matches!(place, Place::Address),
             Self::Function | Self::InputSchema => matches!(place, Place::Tool),
         }
     }

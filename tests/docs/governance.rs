@@ -108,7 +108,7 @@ fn a_budget_is_reserved_and_spent_as_worked_out() {
     let key = plan.keys.all().next().unwrap();
     assert!(key.has_budget() && key.counts_tokens());
     let price = plan.price_of(&Target::new(0, "claude-haiku-4-5")).unwrap();
-    assert_eq!(input_tokens(&[b'a'; 8_000]), 2_000);
+    assert_eq!(input_tokens(&[b'a'; 8_000], (0, 0)), 2_000);
     let reserved = price.cost_at_most(2_000, 1_000, Asks::default());
     let usage = Usage {
         input: Some(1_800),

@@ -174,6 +174,84 @@ fn what_a_key_may_not_relay_is_no_request_of_its_rate() {
     });
 }
 
+/// Parts of OpenAI's wire with 400 kB of base64, which as text are 100,000 tokens, and whether a budget
+/// has room for what is reserved.
+const OPENAI_PARTS: &[(&str, bool)] = &[
+    (r#"{"type":"text","text":"DATA"}"#, false),
+    (r#"{"type":"text","text":"ADDRESS"}"#, false),
+    (
+        r#"{"type":"text","text":"x","image_url":{"url":"ADDRESS"}}"#,
+        false,
+    ),
+    (
+        r#"{"type":"image_url","image_url":{"url":"ADDRESS"}}"#,
+        true,
+    ),
+    (
+        r#"{"im\u0061ge_url":{"u\u0072l":"ADDRESS"},"typ\u0065":"image_url"}"#,
+        true,
+    ),
+];
+/// The same of Anthropic's.
+const ANTHROPIC_PARTS: &[(&str, bool)] = &[
+    (r#"{"type":"text","text":"DATA"}"#, false),
+    (r#"{"type":"text","text":"ADDRESS"}"#, false),
+    (
+        r#"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"DATA"}}"#,
+        false,
+    ),
+    (r#"{"type":"image","source":PNG}"#, true),
+    (r#"{"sourc\u0065":PNG,"t\u0079pe":"image"}"#, true),
+    (
+        r#"{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"DATA"}}"#,
+        true,
+    ),
+    (
+        r#"{"type":"document","source":{"type":"content","content":[{"type":"image","source":PNG}]}}"#,
+        true,
+    ),
+    (
+        r#"{"type":"tool_result","tool_use_id":"t","content":[{"type":"image","source":PNG}]}"#,
+        true,
+    ),
+];
+
+#[test]
+fn base64_in_a_text_is_reserved_as_text_and_images_by_their_type() {
+    let data = "QUJD".repeat(100_000);
+    let png = r#"{"type":"base64","media_type":"image/png","data":"DATA"}"#;
+    let call = r#"{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"n","input":{}}]},{"role":"user""#;
+    each(|driver| {
+        for (wire, cases) in WIRES.into_iter().zip([OPENAI_PARTS, ANTHROPIC_PARTS]) {
+            let provider = Provider::answering(json(whole(wire)));
+            let gateway = Setup::upstream(driver, wire, &provider)
+                .text("[prices.\"up/*\"]\ninput = 75\noutput = 75\n")
+                .text("[budgets]\noutput_tokens_reserved = 10\n")
+                .key("k", "one", None)
+                .text("budget_day = \"1.00\"\n")
+                .start();
+            let mut let_in = 0;
+            for (parts, expected) in cases {
+                let mut body = chat(wire, MODEL, false);
+                if parts.contains("tool_result") {
+                    body = body.replace(r#"{"role":"user""#, call);
+                }
+                let body = body
+                    .replace("\"Say hello.\"", &format!("[{parts}]"))
+                    .replace("ADDRESS", "data:image/png;base64,DATA")
+                    .replace("PNG", png)
+                    .replace("DATA", &data);
+                let request = post(path(wire), "x-api-key: k\r\n", body);
+                let got = gateway.client().ask(request);
+                let is_in = got.status == 200;
+                assert_eq!(is_in, *expected, "{parts}: {}", got.text());
+                let_in += usize::from(is_in);
+            }
+            assert_eq!(provider.requests().len(), let_in);
+        }
+    });
+}
+
 #[test]
 fn each_of_several_answers_is_reserved() {
     each(|driver| {

@@ -4,7 +4,7 @@ use crate::http1::encode;
 use crate::json::rewrite::Edits;
 use crate::net::boxed::boxed;
 use crate::net::clock::{self, Instant};
-use crate::proxy::admission::{self, Cost, Relayed};
+use crate::proxy::admission::{self, Body, Cost, Relayed};
 use crate::proxy::answer::Delivery;
 use crate::proxy::client::Client;
 use crate::proxy::failure::{Failure, Kind};
@@ -58,7 +58,7 @@ impl<'w> Request<'_, 'w> {
     pub(super) async fn admit<'l>(
         &self,
         client: &mut Client<'_>,
-        (routed, body, length): (&Routed, &[u8], u64),
+        (routed, body): (&Routed, Body<'_>),
         lines: &'l mut Vec<u8>,
         exchange: &mut Exchange,
     ) -> Result<Voice<'l>, Next>
@@ -74,7 +74,6 @@ impl<'w> Request<'_, 'w> {
         }
         let asked = Relayed {
             body,
-            length,
             has_output,
             price: routed.price,
             output_max: routed.output_max,

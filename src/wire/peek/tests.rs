@@ -577,3 +577,201 @@ fn lg10_a_session_is_named_by_the_first_of_its_carriers_that_says_something() {
         assert_eq!(session, expected.as_bytes(), "{members}");
     }
 }
+
+/// How many pieces of media a message with these parts carries, and their bytes.
+fn media_of(parts: &str, wire: Wire) -> (u64, usize) {
+    let body = format!(r#"{{"model":"m",{}}}"#, said(parts));
+    let peek = peek(body.as_bytes(), wire, &Limits::default()).unwrap();
+    (peek.media().count, peek.media().bytes)
+}
+
+/// Holds parts against what they carry: so many images of DATA, or of ADDRESS with its label.
+fn check_media(wire: Wire, cases: &[(&str, u64, usize)]) {
+    let data = "QUJD".repeat(1_000);
+    for (parts, count, labels) in cases {
+        let parts = parts
+            .replace(
+                "NESTED",
+                r#"[{"type":"text","text":"DATA"},{"type":"image",PNG}]"#,
+            )
+            .replace(
+                "PNG",
+                r#""source":{"type":"base64","media_type":"image/png","data":"DATA"}"#,
+            )
+            .replace(
+                "PDF",
+                r#""source":{"type":"base64","media_type":"application/pdf","data":"DATA"}"#,
+            )
+            .replace("ADDRESS", "data:image/png;base64,DATA")
+            .replace("DATA", &data);
+        let bytes = usize::try_from(*count).unwrap() * data.len() + labels;
+        assert_eq!(media_of(&parts, wire), (*count, bytes), "{parts:.120}");
+    }
+}
+
+#[test]
+fn media_of_openai_parts_is_what_its_type_says_and_text_is_text() {
+    check_media(
+        C,
+        &[
+            (r#"{"type":"text","text":"DATA"}"#, 0, 0),
+            (r#"{"type":"text","text":"ADDRESS"}"#, 0, 0),
+            (r#"{"type":"image_url","text":"ADDRESS"}"#, 0, 0),
+            (r#"{"type":"text","image_url":{"url":"ADDRESS"}}"#, 0, 0),
+            (r#"{"type":"image_url","image_url":{"url":"DATA"}}"#, 0, 0),
+            (
+                r#"{"type":"image_url","image_url":{"url":"ADDRESS"}}"#,
+                1,
+                22,
+            ),
+            (
+                r#"{"image_url":{"url":"ADDRESS"},"type":"image_url"}"#,
+                1,
+                22,
+            ),
+            (r#"{"type":"image_url","image_url":"ADDRESS"}"#, 1, 22),
+            (
+                r#"{"t\u0079pe":"image\u005furl","image\u005Furl":{"ur\u006c":"\u0064ata:,DATA"}}"#,
+                1,
+                11,
+            ),
+            // Of two types the last counts.
+            (
+                r#"{"type":"image_url","image_url":{"url":"ADDRESS"},"type":"text"}"#,
+                0,
+                0,
+            ),
+            (
+                r#"{"type":"input_audio","input_audio":{"data":"DATA","format":"wav"}}"#,
+                1,
+                0,
+            ),
+            (
+                r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,DATA"}}"#,
+                1,
+                28,
+            ),
+            (
+                r#"{"type":"file","file":{"file_data":"data:text/plain;base64,DATA"}}"#,
+                0,
+                0,
+            ),
+            (
+                r#"{"type":"image_url","image_url":{"url":"ADDRESS"}},{"type":"text","text":"ADDRESS"},{"type":"image_url","image_url":{"url":"ADDRESS"}}"#,
+                2,
+                44,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn media_of_anthropic_blocks_is_what_its_type_says_and_text_is_text() {
+    check_media(
+        A,
+        &[
+            (r#"{"type":"text","text":"DATA"}"#, 0, 0),
+            (r#"{"type":"image",PNG}"#, 1, 0),
+            (r#"{PNG,"type":"image"}"#, 1, 0),
+            (r#"{"type":"text","text":"x",PNG}"#, 0, 0),
+            (
+                r#"{"type":"image","source":{"data":"DATA","t\u0079pe":"base64"}}"#,
+                1,
+                0,
+            ),
+            (
+                r#"{"type":"image","source":{"type":"url","url":"DATA"}}"#,
+                0,
+                0,
+            ),
+            (r#"{"type":"document",PDF}"#, 1, 0),
+            (
+                r#"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"DATA"}}"#,
+                0,
+                0,
+            ),
+            (r#"{"type":"document",PNG}"#, 0, 0),
+            (
+                r#"{"type":"tool_result","tool_use_id":"t","content":NESTED}"#,
+                1,
+                0,
+            ),
+            (
+                r#"{"type":"document","source":{"type":"content","content":NESTED}}"#,
+                1,
+                0,
+            ),
+            (
+                r#"{"type":"tool_result","tool_use_id":"t","content":[{"type":"document","source":{"type":"content","content":NESTED}},{"type":"image",PNG}]}"#,
+                2,
+                0,
+            ),
+            (
+                r#"{"type":"tool_result","tool_use_id":"t","content":"DATA"}"#,
+                0,
+                0,
+            ),
+            (
+                r#"{"type":"tool_use","id":"t","name":"n","input":{"type":"image",PNG}}"#,
+                0,
+                0,
+            ),
+            // What a part within says is not said of the part around it.
+            (r#"{"content":[{PNG}],"type":"image"}"#, 0, 0),
+        ],
+    );
+}
+
+#[test]
+fn media_counts_from_its_least_size_on() {
+    for (length, expected) in [(2_047, (0, 0)), (2_048, (1, 2_048))] {
+        let data = "A".repeat(length);
+        let source = format!(r#"{{"type":"base64","media_type":"image/png","data":"{data}"}}"#);
+        let parts = format!(r#"{{"type":"image","source":{source}}}"#);
+        assert_eq!(media_of(&parts, A), expected, "{length}");
+    }
+}
+
+#[test]
+fn media_of_relayed_bodies_is_that_of_their_input_lists() {
+    let data = format!("data:image/png;base64,{}", "QUJD".repeat(1_000));
+    let image = format!(r#"{{"type":"input_image","image_url":"{data}"}}"#);
+    let text = format!(r#"{{"type":"input_text","text":"{data}"}}"#);
+    let one = (1, data.len());
+    for (body, expected) in [
+        (format!(r#"{{"model":"m","input":"{data}"}}"#), (0, 0)),
+        (
+            format!(r#"{{"input":[{{"role":"user","content":[{text}]}}]}}"#),
+            (0, 0),
+        ),
+        (
+            format!(r#"{{"input":[{{"role":"user","content":[{text},{image}]}}]}}"#),
+            one,
+        ),
+        (
+            format!(r#"{{"inpu\u0074":[{{"role":"user","content":[{image}]}}]}}"#),
+            one,
+        ),
+        (
+            format!(
+                r#"{{"input":[{{"type":"function_call_output","call_id":"c","output":[{image}]}}]}}"#
+            ),
+            one,
+        ),
+        (
+            format!(
+                r#"{{"input":[{{"role":"user","content":[{{"type":"input_file","file_data":"{data}"}}]}}]}}"#
+            ),
+            one,
+        ),
+        (
+            format!(r#"{{"instructions":[{{"content":[{image}]}}]}}"#),
+            (0, 0),
+        ),
+        (r#"{"input":[],"messages":[]}"#.to_owned(), (0, 0)),
+    ] {
+        let peek = peek_relayed(body.as_bytes(), &Limits::default()).unwrap();
+        let media = (peek.media().count, peek.media().bytes);
+        assert_eq!(media, expected, "{body:.120}");
+    }
+}
