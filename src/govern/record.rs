@@ -60,6 +60,8 @@ pub struct Record<'r> {
     pub outcome: &'r str,
     /// What went wrong, if anything.
     pub fault: Option<&'r str>,
+    /// What a translation left out or changed, of the request and the answer.
+    pub losses: Option<&'r [u8]>,
     /// The answer was a stream.
     pub is_stream: bool,
     /// Microseconds to the first token.
@@ -165,6 +167,7 @@ impl Record<'_> {
         number(out, ",\"status\":", u64::from(self.status));
         word(out, ",\"outcome\":", Some(self.outcome));
         word(out, ",\"fault\":", self.fault);
+        text(out, ",\"losses\":", self.losses);
         flag(out, ",\"stream\":", self.is_stream);
         some_number(out, ",\"ttft_us\":", self.ttft_us);
         number(out, ",\"duration_us\":", self.duration_us);
@@ -443,7 +446,7 @@ const MOST_RECORDS_BYTES: usize = 1_536;
 /// What is written behind the attempts.
 const TAIL_BYTES: usize = 64;
 /// Texts before the attempts: see `Record`.
-const TEXTS: usize = 15;
+const TEXTS: usize = 16;
 /// Their names, all numbers and words of ours.
 const REST_BYTES_MAX: usize = 2_048;
 

@@ -58,6 +58,7 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
         status: exchange.status,
         outcome: exchange.outcome.name(),
         fault: exchange.fault,
+        losses: exchange.losses.as_deref().map(str::as_bytes),
         is_stream: exchange.stream,
         ttft_us: exchange.ttft().map(|nanos| nanos / 1_000),
         duration_us: exchange.total() / 1_000,

@@ -59,6 +59,65 @@ fn value(answer: &Answer) -> Value {
     serde_json::from_str(answer.text()).unwrap()
 }
 
+/// The stream of an answer with sources that its text does not refer to, and with a file.
+fn perplexed() -> String {
+    let chunk =
+        |more: &str| format!("data: {{\"id\":\"1\",\"model\":\"sonar\",\"choices\":[{more}}}\n\n");
+    let lists = r#""citations":["https://a/1","https://a/2"],"search_results":[{"title":"t","url":"https://a/1"}]"#;
+    let file = r#"{"type":"file","file":{"hash":"h","name":"n","content":[]}}"#;
+    [
+        chunk(&format!(
+            r#"{{"index":0,"delta":{{"role":"assistant","content":"Said [2].","annotations":[{file}]}}}}],{lists}"#
+        )),
+        chunk(&format!(
+            r#"{{"index":0,"delta":{{}},"finish_reason":"stop"}}],{lists},"usage":{{"prompt_tokens":9,"completion_tokens":2}}"#
+        )),
+        "data: [DONE]\n\n".to_owned(),
+    ]
+    .concat()
+}
+
+#[test]
+fn what_a_stream_loses_stands_in_the_access_log_and_in_the_usage_record() {
+    each(|driver| {
+        let (folder, lines) = journal();
+        let provider = Provider::answering(stream(perplexed()));
+        let gateway = Setup::upstream(driver, Wire::OpenAiChat, &provider)
+            .text(&lines)
+            .key("k", "one", None)
+            .start();
+        let client = Wire::AnthropicMessages;
+        let body = chat(client, MODEL, true).replacen('{', "{\"top_k\":3,", 1);
+        let got = gateway
+            .client()
+            .ask(post(path(client), "x-api-key: k\r\n", body));
+        assert_eq!((got.status, got.end), (200, End::Whole), "{}", got.text());
+        assert!(got.text().contains("https://a/2"), "{}", got.text());
+        // The head tells what was known by then.
+        let head = got.field("x-ringway-translation");
+        assert_eq!(head, Some("dropped=top_k"));
+        let losses = "dropped=annotations,citations,search_results,top_k";
+        assert_eq!(gateway.only_line()["losses"], losses);
+        let record = &wait_records(folder.path(), 1)[0];
+        assert_eq!(record["losses"], losses, "{record}");
+        assert!(gateway.metric("ringway_translation_losses_total") >= 4.0);
+
+        // Where nothing is lost nothing is said.
+        let provider = Provider::answering(stream(events(client)));
+        let (folder, lines) = journal();
+        let gateway = Setup::upstream(driver, client, &provider)
+            .text(&lines)
+            .key("k", "one", None)
+            .start();
+        let body = chat(client, MODEL, true);
+        gateway
+            .client()
+            .ask(post(path(client), "x-api-key: k\r\n", body));
+        let record = &wait_records(folder.path(), 1)[0];
+        assert!(record["losses"].is_null(), "{record}");
+    });
+}
+
 #[test]
 fn ni7_ni18_record_is_there_at_once_and_after_a_restart_in_every_direction() {
     each_way(&DIRECTIONS, |driver, direction| {

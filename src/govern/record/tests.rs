@@ -72,6 +72,7 @@ fn record_of_everything_says_everything() {
         status: 200,
         outcome: "complete",
         fault: None,
+        losses: Some(b"dropped=seed"),
         is_stream: true,
         ttft_us: Some(7),
         duration_us: 8,
@@ -114,7 +115,8 @@ fn record_of_everything_says_everything() {
         "custody_path": "NI-CA -> Bedrock-CA",
         "usage": usage,
         "cost_nanos": 12, "charged_nanos": 13, "charge_estimated": true,
-        "requests": 1, "status": 200, "outcome": "complete", "fault": null, "stream": true,
+        "requests": 1, "status": 200, "outcome": "complete", "fault": null,
+        "losses": "dropped=seed", "stream": true,
         "ttft_us": 7, "duration_us": 8, "refused": ["residency", "tier"],
         "attempts": attempts,
         "attempts_left_out": 0,
@@ -133,7 +135,7 @@ fn record_of_everything_says_everything() {
 fn what_is_not_known_is_null() {
     let (_, value) = written(&Record::default(), &[], &[]);
     let members = value.as_object().unwrap();
-    assert_eq!(members.len(), 32);
+    assert_eq!(members.len(), 33);
     for name in [
         "tenant",
         "model_asked",
@@ -194,6 +196,7 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             status: u16::MAX,
             outcome: "upstream_error",
             fault: Some("a_word_of_forty_bytes_which_is_too_long"),
+            losses: text,
             is_stream: false,
             ttft_us: Some(u64::MAX),
             duration_us: u64::MAX,
