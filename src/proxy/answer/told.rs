@@ -81,16 +81,12 @@ impl<'w> Delivery<'_, 'w> {
         let status = upstream.head.status;
         let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant);
         let encoded = is_encoded(&upstream);
-        let body = match self
-            .read_whole(client, &mut upstream, ERROR_BODY_BYTES_MAX, &mut charge)
-            .await
-        {
-            Ok(body) if !encoded => body,
-            // The status says enough; what came of the text is not worth a second failure.
-            Ok(_) => Vec::new(),
-            Err(failure) if failure.kind == Kind::ClientGone => return Err(failure),
-            Err(_) => Vec::new(),
-        };
+        let mut body = self
+            .read_refusal(client, &mut upstream, &mut charge)
+            .await?;
+        if encoded {
+            body.clear();
+        }
         let has = |name| upstream.head.field(&upstream.buf, name).is_some();
         let has_retry_after = has("retry-after") || has("retry-after-ms");
         let told = {
@@ -125,15 +121,9 @@ impl<'w> Delivery<'_, 'w> {
         let is_json = content_kind(&upstream) == Content::Json;
         let is_encoded = is_encoded(&upstream);
         let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant);
-        let read = self
-            .read_whole(client, &mut upstream, ERROR_BODY_BYTES_MAX, &mut charge)
-            .await;
-        let mut body = match read {
-            Ok(body) => body,
-            Err(failure) if failure.kind == Kind::ClientGone => return Err(failure),
-            // The status says enough; what came of the text is not worth a second failure.
-            Err(_) => Vec::new(),
-        };
+        let mut body = self
+            .read_refusal(client, &mut upstream, &mut charge)
+            .await?;
         if let Some(scrubber) = &self.scrubber {
             scrubber.blank(&mut body);
         }
@@ -162,6 +152,21 @@ impl<'w> Delivery<'_, 'w> {
         }
         let told = (&told, "upstream_status");
         Ok(boxed(|| self.tell(client, upstream, told, exchange)).await)
+    }
+
+    /// Reads the body of a refusal. One that breaks is empty: the status says enough, and the text is
+    /// not worth a second failure.
+    async fn read_refusal(
+        &self,
+        client: &mut Client<'_>,
+        upstream: &mut Upstream,
+        charge: &mut Charge,
+    ) -> Result<Vec<u8>, Failure> {
+        let read = self.read_whole(client, upstream, ERROR_BODY_BYTES_MAX, charge);
+        match read.await {
+            Err(failure) if failure.kind != Kind::ClientGone => Ok(Vec::new()),
+            read => read,
+        }
     }
 
     /// Passes on a refusal of which the body has been read.
