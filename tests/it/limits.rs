@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ringway::limits::ADMIN_CONNECTIONS_MAX;
+use ringway::limits::{ADMIN_CONNECTIONS_MAX, UNCHARGED_BYTES};
 use ringway::wire::kind::Wire;
 
 use crate::support::client::End;
@@ -331,6 +331,31 @@ fn p28_bodies_that_trickle_are_408_while_others_hold_over_half_of_the_budget() {
         holder.send(&body[there..]);
         assert_eq!(holder.answer().status, 200);
         assert_eq!(provider.requests().len(), 1, "P3: never forwarded in part");
+    });
+}
+
+#[test]
+fn memory_of_a_translated_answer_is_charged_before_it_is_written() {
+    each_way(&CROSSED, |driver, direction| {
+        let body = whole(direction.upstream).replace("Hello", &"x".repeat(400_000));
+        // The body, and twice its length for what becomes of it, which will be no longer than the body.
+        let charged = (3 * body.len() + 1024).next_multiple_of(UNCHARGED_BYTES);
+        for (budget, status) in [(charged, 200), (charged - 1, 503)] {
+            let provider = Provider::answering(json(&body));
+            let gateway = Setup::upstream(driver, direction.upstream, &provider)
+                .limit("held_budget_bytes", budget)
+                .start();
+            let body = chat(direction.client, MODEL, false);
+            let got = gateway.client().ask(post(path(direction.client), "", body));
+            assert_eq!(got.status, status, "{budget}: {:.200}", got.text());
+            match status {
+                200 => assert!(got.text().len() > 400_000),
+                _ => assert_eq!(gateway.only_line()["fault"], "no_room"),
+            }
+            wait::until("nothing held", || {
+                (gateway.metric("ringway_held_bytes") < 1.0).then_some(())
+            });
+        }
     });
 }
 
