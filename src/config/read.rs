@@ -98,6 +98,7 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server.tls_cert = fields.text("tls_cert").map(|said| said.map(PathBuf::from));
     server.tls_key = fields.text("tls_key").map(|said| said.map(PathBuf::from));
     server.open = is_set(fields.flag("open"));
+    server.behind_tls_proxy = is_set(fields.flag("behind_tls_proxy"));
     server.admin_key = read_store::source(&mut fields, None, ["admin_key_file", "admin_key_env"]);
     server.admin_open = is_set(fields.flag("admin_open"));
     server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);

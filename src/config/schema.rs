@@ -137,6 +137,8 @@ pub struct Server {
     pub tls_key: Option<At<PathBuf>>,
     /// Serving without client keys on an address that others reach is meant.
     pub open: bool,
+    /// A proxy before the listeners speaks TLS: that they do not needs no warning.
+    pub behind_tls_proxy: bool,
     /// Where the access log goes.
     pub log: LogSink,
     /// Whether answers carry `server-timing`.
@@ -171,6 +173,7 @@ impl Default for Server {
             tls_cert: None,
             tls_key: None,
             open: false,
+            behind_tls_proxy: false,
             log: LogSink::Stdout,
             server_timing: true,
             capability_gate: true,

@@ -23,6 +23,8 @@ use crate::route::upstream::Provider;
 pub(crate) struct Said {
     listen: Vec<At<ListenAddress>>,
     admin: Option<At<ListenAddress>>,
+    /// What comes to the listeners has come over TLS as far as a proxy before them.
+    is_behind_tls_proxy: bool,
     targets: Vec<(At<String>, Option<Vec<Network>>)>,
     prices: Vec<At<String>>,
     tenants: Vec<(String, Option<Place>)>,
@@ -53,6 +55,7 @@ impl Said {
         Self {
             listen: config.server.listen.clone(),
             admin: config.server.admin.clone(),
+            is_behind_tls_proxy: config.server.behind_tls_proxy,
             targets: targets.collect(),
             prices: config.prices.iter().map(|it| it.ids.clone()).collect(),
             tenants: tenants.collect(),
@@ -92,10 +95,13 @@ fn check_networks(said: &Said, plan: &Plan, faults: &mut Faults) {
 
 fn warn_of_listeners(said: &Said, plan: &Plan, faults: &mut Faults) {
     let is_public = |listen: &&At<ListenAddress>| !address::is_local(&listen.value);
+    if said.is_behind_tls_proxy {
+        return;
+    }
     if plan.server.tls.is_none() && !plan.is_open() {
         for listen in said.listen.iter().filter(is_public) {
             let text = "clients' keys cross the network to this address in clear text; say tls_cert \
-                        and tls_key, unless something before it speaks TLS";
+                        and tls_key, or behind_tls_proxy = true where a proxy before it speaks TLS";
             faults.warn(&listen.place, text);
         }
     }
@@ -103,7 +109,8 @@ fn warn_of_listeners(said: &Said, plan: &Plan, faults: &mut Faults) {
         && let Some(admin) = said.admin.as_ref().filter(is_public)
     {
         let text = "the admin key, and keys that are made, cross the network to this address in clear \
-                    text; use 127.0.0.1 or a Unix socket, unless something before it speaks TLS";
+                    text; use 127.0.0.1 or a Unix socket, or say behind_tls_proxy = true where a proxy \
+                    before it speaks TLS";
         faults.warn(&admin.place, text);
     }
 }

@@ -216,6 +216,19 @@ const CASES: &[Case] = &[
         ],
     ),
     case(
+        "public listeners in clear text behind a proxy that speaks TLS",
+        "[server]\nlisten = \"0.0.0.0:8080\"\nbehind_tls_proxy = true\nadmin = \"0.0.0.0:8081\"\n\
+         admin_open = true\nadmin_key_env = \"ADMIN\"\n[[key]]\nsha256 = \"{}\"\n",
+        Silent,
+        &[],
+    ),
+    case(
+        "the same said not to be",
+        "[server]\nlisten = \"0.0.0.0:8080\"\nbehind_tls_proxy = false\n[[key]]\nsha256 = \"{}\"\n",
+        Warning,
+        &["or behind_tls_proxy = true where a proxy before it speaks TLS"],
+    ),
+    case(
         "a journal below a file",
         "[usage]\njournal = \"r.toml/journal\"\n",
         Fault,
