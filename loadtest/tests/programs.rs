@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 const MOCK: &str = env!("CARGO_BIN_EXE_ringway-mock");
 const LOAD: &str = env!("CARGO_BIN_EXE_ringway-load");
+const FLOOD: &str = env!("CARGO_BIN_EXE_ringway-flood");
 const RELAY: &str = env!("CARGO_BIN_EXE_ringway-relay");
 
 /// A mock that is ended with the test.
@@ -403,4 +404,32 @@ fn wait(mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "it never came about");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn flood_connects_and_closes_as_often_as_it_is_told_and_harms_loopback_alone() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let victim = listener.local_addr().unwrap().to_string();
+    let accepts = std::thread::spawn(move || {
+        let mut empty = 0;
+        while empty < 200 {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0, "it sends nothing");
+            empty += 1;
+        }
+    });
+    let flood = |victim: &str, rate: &str| {
+        let args = ["--victim", victim, "--rate", rate, "--seconds", "2"];
+        Command::new(FLOOD).args(args).output().unwrap()
+    };
+    let output = flood(&victim, "500");
+    assert!(output.status.success(), "{output:?}");
+    let made: u64 = String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!((200..=1_000).contains(&made), "{made}");
+    accepts.join().unwrap();
+    assert_eq!(flood("192.0.2.1:80", "1").status.code(), Some(2));
 }
