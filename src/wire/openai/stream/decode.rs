@@ -251,7 +251,7 @@ impl Decoder {
         if delta.tool_calls.is_none() && delta.function_call.is_none() {
             self.calls.flush(sink)?;
         }
-        if delta.is_text() || !delta.reasoning.is_empty() {
+        if self.calls.has_open_inputs() && (delta.is_text() || !delta.reasoning.is_empty()) {
             self.calls.close_inputs(sink)?;
         }
         let reasoned = self.reasoning(delta, sink)?;

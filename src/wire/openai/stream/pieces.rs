@@ -137,6 +137,12 @@ impl Pieces {
         self.waiting.is_some()
     }
 
+    /// Whether a custom tool's call is open.
+    #[must_use]
+    pub const fn has_open_inputs(&self) -> bool {
+        !self.open_inputs.is_empty()
+    }
+
     /// Bytes of calls that wait for their names.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
@@ -235,7 +241,7 @@ impl Pieces {
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
         for number in core::mem::take(&mut self.open_inputs) {
-            sink(self.grow(number, Raw::from_checked(INPUT_END)))?;
+            self.emit(number, Raw::from_checked(INPUT_END), sink)?;
         }
         Ok(())
     }
@@ -246,13 +252,12 @@ impl Pieces {
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
-        if !self.open_inputs.contains(&number) {
-            return sink(self.grow(number, piece));
-        }
         let mut own = Vec::new();
-        let text = core::str::from_utf8(piece.bytes()).unwrap_or_default();
-        escape_into(text, &mut own);
-        sink(self.grow(number, Raw::from_checked(&own)))
+        let json = match self.open_inputs.contains(&number) {
+            true => within_input(piece.bytes(), &mut own),
+            false => piece,
+        };
+        sink(self.grow(number, json))
     }
 
     /// Which call a piece belongs to. Calls go by index. Without one they go by id, and a piece
@@ -414,12 +419,14 @@ impl Pieces {
         })?;
         if is_custom {
             self.open_inputs.push(number);
-            sink(self.grow(number, Raw::from_checked(INPUT_START)))?;
+            let mut json = INPUT_START.to_vec();
+            within_input(&held.fragments, &mut json);
+            held.fragments = json;
         }
         if held.fragments.is_empty() {
             return Ok(());
         }
-        self.emit(number, Raw::from_checked(&held.fragments), sink)
+        sink(self.grow(number, Raw::from_checked(&held.fragments)))
     }
 }
 
@@ -440,6 +447,12 @@ fn text_of<'a>(arguments: Value<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
     let source = core::str::from_utf8(arguments.source()).unwrap_or_default();
     escape_into(source, own);
     Raw::from_checked(own)
+}
+
+/// Appends a piece of a custom tool's text to `json`, as it stands in a string of its arguments.
+fn within_input<'j>(piece: &[u8], json: &'j mut Vec<u8>) -> Raw<'j> {
+    escape_into(core::str::from_utf8(piece).unwrap_or_default(), json);
+    Raw::from_checked(json)
 }
 
 /// What stands around a custom tool's free text in its arguments, escaped as these are.
