@@ -126,6 +126,20 @@ pub fn first_length(frames: &[u8]) -> usize {
     declared(frames).map_or(0, |length| HEAD_BYTES + length)
 }
 
+/// Bytes of the first frames that were written here: as many as are no longer than `most` together, one
+/// at least.
+#[must_use]
+pub fn first_frames(frames: &[u8], most: usize) -> usize {
+    let mut length = first_length(frames);
+    loop {
+        let next = first_length(frames.get(length..).unwrap_or_default());
+        if next == 0 || length + next > most {
+            return length;
+        }
+        length += next;
+    }
+}
+
 /// The payload of the frame at the start of `bytes`, if it is there whole.
 fn whole(bytes: &[u8]) -> Option<&[u8]> {
     let length = declared(bytes)?;

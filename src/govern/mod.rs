@@ -3,10 +3,12 @@
 
 pub mod account;
 pub mod allowance;
+pub mod contents;
 pub mod crc;
 pub mod date;
 pub mod document;
 pub mod estimate;
+pub mod eviction;
 pub mod flow;
 pub mod fresh;
 pub mod journal;

@@ -2,6 +2,7 @@
 //!
 //! Not here: who answers (`server`), what clients ask (see `proxy::usage_api`).
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use futures_channel::oneshot;
 use crate::govern::listing::{Listing, Page};
 use crate::limits::USAGE_QUESTIONS_MAX;
 use crate::proxy::seats::{Owner, Seat, Seats};
+use crate::telemetry::losses::Losses;
 use crate::telemetry::ring::{Bell, RingSender};
 
 /// A worker's way to the ledger.
@@ -18,6 +20,17 @@ pub struct Way {
     pub ring: RingSender,
     /// Takes questions.
     pub desk: Desk,
+    /// Counts records that the ring had no room for.
+    pub losses: Arc<Losses>,
+}
+
+impl Way {
+    /// Hands over a record of this tenant in its frame, or drops and counts it.
+    pub fn send(&mut self, frame: &[u8], tenant: &[u8]) {
+        if !self.ring.send(frame) {
+            self.losses.add(tenant, |lost| lost.dropped += 1);
+        }
+    }
 }
 
 /// A question and where its answer goes.
@@ -27,8 +40,34 @@ pub struct Question {
     pub id: u128,
     /// Whose it must be.
     pub owner: Owner,
-    /// The record; nothing where there is none that this owner may see.
-    pub reply: oneshot::Sender<Option<Vec<u8>>>,
+    /// It may be among those that wait for the disk, which nobody can look through.
+    pub may_wait: bool,
+    /// What was found.
+    pub reply: oneshot::Sender<Looked>,
+}
+
+impl Question {
+    /// Answers with the record, or that there is none.
+    pub fn answer(self, record: Option<Vec<u8>>) {
+        let looked = match record {
+            Some(record) => Looked::Record(record),
+            None if self.may_wait => Looked::Pending,
+            None => Looked::Absent,
+        };
+        // Whoever asked may have left.
+        let _ = self.reply.send(looked);
+    }
+}
+
+/// What a look for a record found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// The record.
+    Record(Vec<u8>),
+    /// There is none that this owner may see.
+    Absent,
+    /// None was found, but records wait for the disk, and it may be one of them.
+    Pending,
 }
 
 /// A question for a page of records, and where its answer goes.
@@ -83,9 +122,15 @@ impl Desk {
 
     /// Asks for a record; nothing when too many questions wait.
     #[must_use]
-    pub fn record(&self, id: u128, owner: Owner) -> Option<oneshot::Receiver<Option<Vec<u8>>>> {
+    pub fn record(&self, id: u128, owner: Owner) -> Option<oneshot::Receiver<Looked>> {
         let (reply, answer) = oneshot::channel();
-        let question = Question { id, owner, reply };
+        let may_wait = false;
+        let question = Question {
+            id,
+            owner,
+            may_wait,
+            reply,
+        };
         self.ask(Asked::Record(question)).map(|()| answer)
     }
 

@@ -10,7 +10,7 @@ use crate::limits::USAGE_ANSWER_TIMEOUT;
 use crate::net::{clock, timer};
 use crate::proxy::client::Client;
 use crate::proxy::inbound::Inbound;
-use crate::proxy::ledger::Unasked;
+use crate::proxy::ledger::{Looked, Unasked};
 use crate::proxy::relay::Next;
 use crate::proxy::reply::{self, Refused, Voice};
 use crate::proxy::seats::Owner;
@@ -36,10 +36,11 @@ pub async fn custody(
     };
     let waited = u64::try_from(USAGE_ANSWER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
     match timer::within(waited, answer).await {
-        Some(Ok(Some(record))) => {
+        Some(Ok(Looked::Record(record))) => {
             reply::send(client, exchange, voice, (200, reply::JSON, b""), &record).await
         }
-        Some(Ok(None)) => reply::refuse(client, exchange, voice, &ABSENT).await,
+        Some(Ok(Looked::Absent)) => reply::refuse(client, exchange, voice, &ABSENT).await,
+        Some(Ok(Looked::Pending)) => reply::refuse(client, exchange, voice, &PENDING).await,
         Some(Err(_)) | None => reply::refuse(client, exchange, voice, &BUSY).await,
     }
 }
@@ -90,6 +91,12 @@ const ABSENT: Refused<'static> = Refused::new(
     "no_record",
 )
 .code("not_found");
+const PENDING: Refused<'static> = Refused::new(
+    ErrorKind::Overloaded,
+    "the disk takes no usage records now, and this one may wait for it; ask again later",
+    "record_pending",
+)
+.fields(b"retry-after: 1\r\n");
 const TOO_MANY: Refused<'static> = Refused::new(
     ErrorKind::RateLimit,
     "too many questions for usage records of this tenant; ask one after the other",

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use futures_channel::oneshot::Receiver;
 
+use crate::chat::text::Text;
+use crate::govern::contents;
 use crate::govern::journal::first_length;
 use crate::govern::listing::{Listing, Page};
 use crate::govern::refusals::Refusals;
@@ -25,7 +27,7 @@ use crate::proxy::dates::Dates;
 use crate::proxy::drain::Drain;
 use crate::proxy::failure::Failure;
 use crate::proxy::health::{Health, Slot};
-use crate::proxy::ledger::{Unasked, Way};
+use crate::proxy::ledger::{Looked, Unasked, Way};
 use crate::proxy::retries::Retries;
 use crate::proxy::scrub::{Needle, Scrubber};
 use crate::proxy::seats::Owner;
@@ -221,7 +223,8 @@ impl Worker {
                 self.tell_refusals_later();
             }
             if is_kept && usage_record::write(&self.plan, exchange, unix_ms, &mut frame) {
-                way.ring.send(&frame);
+                let tenant = exchange.tenant.as_ref().map(Text::as_bytes);
+                way.send(&frame, tenant.unwrap_or_default());
             }
         }
         if let Some(log) = self.log.borrow_mut().as_mut() {
@@ -256,7 +259,7 @@ impl Worker {
                 if frame.is_empty() {
                     return;
                 }
-                way.ring.send(frame);
+                way.send(frame, contents::tenant(frame).unwrap_or_default());
                 left = behind;
             }
         }
@@ -276,7 +279,7 @@ impl Worker {
 
     /// Asks for a usage record; nothing when too many ask.
     #[must_use]
-    pub fn ask_record(&self, id: u128, owner: Owner) -> Option<Receiver<Option<Vec<u8>>>> {
+    pub fn ask_record(&self, id: u128, owner: Owner) -> Option<Receiver<Looked>> {
         self.usage.borrow().as_ref()?.desk.record(id, owner)
     }
 

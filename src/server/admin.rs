@@ -223,6 +223,11 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         control_restarts: admin.progress.restarts(),
         clock_jumps: clock::jumps(),
         usage: admin.usage.as_ref().map(|figures| figures.facts()),
+        usage_lost: admin
+            .usage
+            .as_ref()
+            .map(|it| it.losses.all())
+            .unwrap_or_default(),
         uptime_seconds: admin.started.elapsed().as_secs(),
         draining: admin.progress.phase() > Phase::Open,
         circuits: {

@@ -74,6 +74,7 @@ impl Books {
         Way {
             ring,
             desk: self.desk.clone(),
+            losses: Arc::clone(&self.figures.losses),
         }
     }
 

@@ -55,7 +55,7 @@ async fn answer_record(store: &Store, question: Question, works: &Semaphore) {
     }
     let id = question.id.to_be_bytes();
     if let Ok(found) = record(store, id, &question.owner).await {
-        let _ = question.reply.send(found);
+        question.answer(found);
     }
 }
 

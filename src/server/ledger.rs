@@ -7,10 +7,10 @@
 //!
 //! While the disk refuses, nothing is taken from the rings. They fill, and what does not fit is
 //! dropped and counted where it comes from: a data thread never waits. A journal that has reached its
-//! bound gives up its oldest segment. What the store has taken goes before (see `server::drain`).
+//! bound gives up records, fairly by tenant (see `store::segments`), and who has lost how many is told. What
+//! the store has taken goes before (see `server::drain`).
 //!
-//! A question for a record that is not there is kept for `LATE`: the exchange may be ending just
-//! now. So is one for a record of another tenant. Then it is the store's, where there is one.
+//! Not here: questions that wait (see `lookups`).
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
@@ -25,15 +25,16 @@ use std::time::Instant;
 use futures_channel::mpsc;
 use tokio::sync::Notify;
 
-use crate::govern::journal::{Frames, HEAD_BYTES};
-use crate::govern::record::{RECORD_DEPTH_MAX, hex, id_at};
-use crate::json::tape::Tape;
-use crate::limits::{RECORD_BYTES_MAX, USAGE_QUESTIONS_MAX};
-use crate::proxy::ledger::{Asked, Question};
-use crate::proxy::seats::Owner;
+use crate::govern::contents::{Holder, tenant};
+use crate::govern::journal::{HEAD_BYTES, first_frames};
+use crate::limits::KIB;
+use crate::net::clock;
+use crate::proxy::ledger::Asked;
+use crate::server::ledger::lookups::Waiting;
 use crate::server::output::Notices;
 use crate::store::segments::{Found, Journal, Segment, sync};
 use crate::store::tail::Place;
+use crate::telemetry::losses::{ByTenant, Losses, Lost};
 use crate::telemetry::ring::{Bell, Pace, QUIET, RingReceiver};
 use crate::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 
@@ -42,6 +43,8 @@ use crate::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 pub struct Figures {
     /// Records that no ring had room for.
     pub dropped: Arc<AtomicU64>,
+    /// Who has lost records.
+    pub losses: Arc<Losses>,
     journal_bytes: AtomicU64,
     expired_bytes: AtomicU64,
     torn_bytes: AtomicU64,
@@ -162,7 +165,9 @@ impl Ledger {
     }
 
     fn run(mut self, is_ended: &AtomicBool, mut flusher: Flusher) {
-        let mut desk = Waiting::default();
+        let mut desk = Waiting::new(clock::unix_millis());
+        let mut told = Told::default();
+        let mut is_learning = true;
         // Taken from the rings, not written yet.
         let mut taken = Vec::new();
         let mut synced = Instant::now();
@@ -173,7 +178,8 @@ impl Ledger {
         loop {
             let mut last = is_ended.load(Ordering::Acquire);
             let mut wait = if last { Duration::ZERO } else { turn };
-            if !last && taken.is_empty() && desk.is_empty() && self.is_quiet(came) {
+            let is_idle = taken.is_empty() && desk.is_empty() && !is_learning;
+            if !last && is_idle && self.is_quiet(came) {
                 taken.shrink_to(TAKEN_BYTES_KEPT);
                 if let Some(asked) = self.sleep() {
                     self.receive(asked, &mut desk);
@@ -200,7 +206,13 @@ impl Ledger {
             }
             desk.look_into(&taken);
             self.write(&mut taken);
+            if !taken.is_empty() {
+                desk.records_wait();
+            }
             self.let_go();
+            // What was there at the start, a segment a turn.
+            is_learning = matches!(self.journal.learn(), Ok(true));
+            self.tell_losses(&mut told, last);
             let flushed = flusher.ended(last);
             self.flushed(flushed, taken.is_empty());
             if last || (synced.elapsed() >= self.flush && !flusher.is_busy) {
@@ -209,7 +221,7 @@ impl Ledger {
                 self.flushed(result.err().map(|error| (Vec::new(), Err(error))), false);
                 synced = Instant::now();
             }
-            desk.answer(&self.journal, &mut self.behind);
+            desk.answer(&mut self.journal, &mut self.behind);
             if last {
                 let flushed = flusher.ended(true);
                 self.flushed(flushed, taken.is_empty());
@@ -277,11 +289,20 @@ impl Ledger {
         if taken.is_empty() {
             return;
         }
-        let made = self.make_room(taken.len());
-        let (written, result) = match made {
-            Ok(()) => self.journal.append(taken),
-            Err(error) => (0, Err(error)),
-        };
+        let mut written = 0;
+        let mut result = Ok(());
+        while let (Ok(()), Some(left)) = (&result, taken.get(written..))
+            && !left.is_empty()
+        {
+            let piece = left.get(..first_frames(left, PIECE_BYTES));
+            let piece = piece.filter(|it| !it.is_empty()).unwrap_or(left);
+            result = self.make_room(piece.len());
+            if result.is_ok() {
+                let (count, appended) = self.journal.append(piece);
+                written += count;
+                result = appended;
+            }
+        }
         taken.drain(..written);
         if written > 0 {
             self.figures.written.notify_one();
@@ -319,18 +340,72 @@ impl Ledger {
         }
     }
 
+    /// Has records given up until so many bytes have room.
     fn make_room(&mut self, bytes: usize) -> io::Result<()> {
-        while !self.journal.has_room(bytes) && self.journal.bytes() > 0 {
-            let drained = self.figures.drained_to();
-            let oldest = self.journal.segments().next();
-            let is_drained = |oldest: &Segment| oldest.number == drained.number;
-            let kept = oldest.filter(is_drained).map_or(0, |_| drained.offset);
-            let gone = self.journal.remove_oldest()?;
-            self.figures
-                .expired_bytes
-                .fetch_add(gone.saturating_sub(kept), Ordering::Relaxed);
+        let Self {
+            journal, figures, ..
+        } = self;
+        let Place { number, offset } = figures.drained_to();
+        let drained = Segment {
+            number,
+            length: offset,
+        };
+        journal.make_room(bytes, drained, &mut |record, holder| {
+            let lost = (record.len() + HEAD_BYTES) as u64;
+            figures.expired_bytes.fetch_add(lost, Ordering::Relaxed);
+            let tenant = tenant(record).unwrap_or_default();
+            figures.losses.add(tenant, |lost| match holder {
+                Holder::Refusals => lost.evicted_refusals += 1,
+                Holder::Tenant(_) => lost.evicted += 1,
+            });
+        })
+    }
+
+    /// Says who has lost records since this was said, once a minute at most and at the `last` turn.
+    fn tell_losses(&self, told: &mut Told, last: bool) {
+        let is_due = told.at.is_none_or(|at| at.elapsed() >= TELL_LOSSES);
+        if !last && !is_due {
+            return;
         }
-        Ok(())
+        let all = self.figures.losses.all();
+        let mut news: Vec<(&String, Lost)> = all
+            .iter()
+            .map(|(tenant, lost)| {
+                (
+                    tenant,
+                    lost.since(told.losses.get(tenant).copied().unwrap_or_default()),
+                )
+            })
+            .filter(|(_, lost)| *lost != Lost::default())
+            .collect();
+        if news.is_empty() {
+            return;
+        }
+        news.sort_by_key(|(_, lost)| core::cmp::Reverse(lost.evicted + lost.dropped));
+        for (tenant, lost) in news.iter().take(TENANTS_TOLD) {
+            let Lost {
+                evicted,
+                evicted_refusals,
+                dropped,
+            } = lost;
+            self.notices.say(format!(
+                "usage records of tenant {tenant:?} were lost: at its bound the journal gave up {evicted} of \
+                 answered exchanges and {evicted_refusals} of refused requests, {dropped} found no room in memory"
+            ));
+        }
+        if let Some(more) = news
+            .len()
+            .checked_sub(TENANTS_TOLD)
+            .filter(|&more| more > 0)
+        {
+            self.notices.say(format!(
+                "usage records of {more} more tenants were lost: see ringway_usage_records_lost_total"
+            ));
+        }
+        *told = Told {
+            losses: all,
+            at: Some(Instant::now()),
+        };
     }
 
     /// Says once that the disk refuses, and once that it no longer does.
@@ -352,6 +427,13 @@ impl Ledger {
             (Err(_), true) | (Ok(()), false) => {}
         }
     }
+}
+
+/// What was said of losses.
+#[derive(Default)]
+struct Told {
+    losses: ByTenant,
+    at: Option<Instant>,
 }
 
 /// The thread that brings the journal to the disk, so that a slow disk keeps nobody from writing.
@@ -407,140 +489,19 @@ impl Flusher {
     }
 }
 
-/// Questions that are not answered yet.
-#[derive(Default)]
-struct Waiting {
-    /// Each with the end of its wait. At most [`USAGE_QUESTIONS_MAX`].
-    questions: Vec<(Question, Instant)>,
-    /// The first ones of these have been held against the whole journal.
-    looked_up: usize,
-    /// Go on once what came before them is written. Two at most come in a turn.
-    pages: Vec<Asked>,
-    tape: Tape,
-}
-
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        self.questions.is_empty() && self.pages.is_empty()
-    }
-
-    /// Takes a question. One too many is dropped, which tells that nobody has looked.
-    fn push(&mut self, question: Question) {
-        if self.questions.len() < USAGE_QUESTIONS_MAX {
-            self.questions.push((question, Instant::now() + LATE));
-        }
-    }
-
-    /// Answers from records that have just come.
-    fn look_into(&mut self, frames: &[u8]) {
-        if frames.is_empty() {
-            return;
-        }
-        let Self {
-            questions,
-            looked_up,
-            tape,
-            ..
-        } = self;
-        let waiting = core::mem::take(questions);
-        let mut known = 0;
-        for (rank, (question, until)) in waiting.into_iter().enumerate() {
-            if let Some(record) = find(frames, &question, tape) {
-                reply(question, Some(record));
-            } else {
-                known += usize::from(rank < *looked_up);
-                questions.push((question, until));
-            }
-        }
-        *looked_up = known;
-    }
-
-    /// Passes pages on, answers from the journal what came this turn, and gives up what has waited long enough.
-    fn answer(&mut self, journal: &Journal, behind: &mut Option<mpsc::Sender<Asked>>) {
-        for page in self.pages.drain(..) {
-            pass_on(behind, page);
-        }
-        let Self {
-            questions,
-            looked_up,
-            tape,
-            ..
-        } = self;
-        let waiting = core::mem::take(questions);
-        let now = Instant::now();
-        for (rank, (question, until)) in waiting.into_iter().enumerate() {
-            let found = match rank < *looked_up {
-                true => None,
-                false => look_up(journal, &question, tape),
-            };
-            match found {
-                None if until > now => questions.push((question, until)),
-                None if behind.is_some() => pass_on(behind, Asked::Record(question)),
-                found => reply(question, found),
-            }
-        }
-        *looked_up = questions.len();
-    }
-}
-
-/// The record that is asked for, from the whole journal, the youngest segment first.
-fn look_up(journal: &Journal, question: &Question, tape: &mut Tape) -> Option<Vec<u8>> {
-    journal.segments().rev().find_map(|segment| {
-        let bytes = journal.read(segment, 0, usize::MAX).ok()?;
-        find(&bytes, question, tape)
-    })
-}
-
-/// Leaves a question to the store. One too many is dropped.
-fn pass_on(behind: &mut Option<mpsc::Sender<Asked>>, asked: Asked) {
-    if let Some(behind) = behind {
-        let _ = behind.try_send(asked);
-    }
-}
-
-fn reply(question: Question, record: Option<Vec<u8>>) {
-    // Whoever asked may have left.
-    let _ = question.reply.send(record);
-}
-
-/// The record that is asked for, if it is among these frames and the owner's.
-fn find(frames: &[u8], question: &Question, tape: &mut Tape) -> Option<Vec<u8>> {
-    let mut digits = Vec::new();
-    hex(question.id, &mut digits);
-    let finder = memchr::memmem::Finder::new(&digits);
-    finder.find_iter(frames).find_map(|at| {
-        // What stands before the digits: the frame's head and how its record begins.
-        let start = frames.get(..at)?.iter().rposition(|&byte| byte == b'{')?;
-        let frame = frames.get(start.checked_sub(HEAD_BYTES)?..)?;
-        let record = Frames::new(frame).next()?;
-        let is_it = id_at(record).is_some_and(|(id, _)| id == question.id);
-        (is_it && is_owned(record, &question.owner, tape)).then(|| record.to_vec())
-    })
-}
-
-fn is_owned(record: &[u8], owner: &Owner, tape: &mut Tape) -> bool {
-    let Owner::Tenant(tenant) = owner else {
-        return true;
-    };
-    let read = tape.read(record, RECORD_DEPTH_MAX, RECORD_BYTES_MAX);
-    let said = read.ok().and_then(|record| {
-        // Records of earlier versions have the name alone, which is the id of such a tenant.
-        record.get_set("tenant_id").or_else(|| record.get("tenant"))
-    });
-    said.is_some_and(|said| match tenant {
-        Some(tenant) => said.is_str(tenant),
-        None => said.is_null(),
-    })
-}
-
 /// Between two looks at rings that are nearly empty.
 const TURN: Duration = Duration::from_millis(50);
-/// How long a question waits for an exchange that may be ending.
-const LATE: Duration = Duration::from_millis(100);
 /// What the disk gets at the end.
 const LAST: Duration = Duration::from_secs(5);
 /// Records that are taken together; what a burst makes of it is given back when nothing comes.
 const TAKEN_BYTES_KEPT: usize = 1 << 18;
+/// Records for which room is made together.
+const PIECE_BYTES: usize = 64 * KIB;
+/// Between two times at which losses are told.
+const TELL_LOSSES: Duration = Duration::from_mins(1);
+/// Tenants whose losses are told at a time.
+const TENANTS_TOLD: usize = 8;
 
+mod lookups;
 #[cfg(test)]
 mod tests;

@@ -14,17 +14,22 @@
 //! - segments together hold at most `bytes_max`, give or take what tore;
 //! - what was appended to a file that somebody has removed is not lost with it: see
 //!   [`Journal::find_again`];
-//! - files are their owner's alone (0600, the folder 0700).
+//! - files are their owner's alone (0600, the folder 0700);
+//! - what each segment holds is known in memory ([`Contents`]); of those that were there at the start once
+//!   [`Journal::learn`] has read them.
 
-use std::collections::VecDeque;
+use core::ops::Range;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::govern::journal::{Frames, whole_length};
+use crate::govern::contents::Contents;
+use crate::govern::journal::{Frames, first_frames, whole_length};
 use crate::limits::{KIB, MIB};
 use crate::store::identity::{self, JournalId};
+use crate::store::segments::evict::Round;
 
 /// The open journal.
 #[derive(Debug)]
@@ -44,6 +49,12 @@ pub struct Journal {
     rolled: Vec<File>,
     /// Nobody would find what is appended: its file is gone, and there is no other one yet.
     is_gone: bool,
+    /// What segments hold, by their numbers.
+    contents: HashMap<u64, Contents>,
+    /// Who is giving up records at the bound.
+    round: Option<Round>,
+    /// Bytes that were appended again because their segment went.
+    moved_bytes: u64,
 }
 
 /// One file of the journal.
@@ -87,7 +98,7 @@ impl Journal {
         segments.push_back(last);
         let active = open_active(folder, last.number)?;
         sync_folder(folder)?;
-        let journal = Self {
+        let mut journal = Self {
             folder: folder.to_owned(),
             identity,
             lock,
@@ -97,7 +108,12 @@ impl Journal {
             is_dirty: false,
             rolled: Vec::new(),
             is_gone: false,
+            contents: HashMap::new(),
+            round: None,
+            moved_bytes: 0,
         };
+        // What is appended to it is added to what it holds.
+        journal.learn()?;
         let found = Found {
             bytes: journal.bytes(),
             torn_bytes,
@@ -147,12 +163,30 @@ impl Journal {
         if self.is_gone {
             return (0, Err(io::ErrorKind::NotFound.into()));
         }
-        let segment_max = (self.bytes_max / SEGMENTS_MIN).clamp(64 * KIB as u64, 8 * MIB as u64);
-        if self.active_length() >= segment_max
-            && let Err(error) = self.roll()
-        {
-            return (0, Err(error));
+        let mut written = 0;
+        loop {
+            let left = frames.get(written..).unwrap_or_default();
+            let piece = left
+                .get(..first_frames(left, PIECE_BYTES))
+                .unwrap_or_default();
+            if piece.is_empty() {
+                return (written, Ok(()));
+            }
+            if self.active_length() >= self.segment_max()
+                && let Err(error) = self.roll()
+            {
+                return (written, Err(error));
+            }
+            let (whole, result) = self.write(piece);
+            written += whole;
+            if result.is_err() {
+                return (written, result);
+            }
         }
+    }
+
+    /// Appends whole frames to the segment that is appended to.
+    fn write(&mut self, frames: &[u8]) -> (usize, io::Result<()>) {
         let mut written = 0;
         let result = loop {
             let left = frames.get(written..).unwrap_or_default();
@@ -172,7 +206,12 @@ impl Journal {
             whole_length(frames.get(..written).unwrap_or_default())
         };
         self.is_dirty |= whole > 0;
+        let part_bytes = self.part_bytes();
         if let Some(last) = self.segments.back_mut() {
+            if let Some(contents) = self.contents.get_mut(&last.number) {
+                let added = frames.get(..whole).unwrap_or_default();
+                contents.add(added, last.length, part_bytes);
+            }
             last.length += whole as u64;
             if whole < written {
                 // A reader passes over what is left where this fails too.
@@ -212,6 +251,12 @@ impl Journal {
         self.segments
             .retain(|segment| segment.number != last.number && is_there(segment.number));
         let lost = before - self.bytes();
+        let contents = self.contents.remove(&last.number);
+        let segments = &self.segments;
+        self.contents
+            .retain(|number, _| segments.iter().any(|it| it.number == *number));
+        self.contents
+            .extend(contents.map(|contents| (number, contents)));
         self.segments.push_back(Segment { number, ..last });
         self.active = next;
         if let Some(lock) = lock {
@@ -250,8 +295,7 @@ impl Journal {
         let Some(oldest) = self.segments.front().copied() else {
             return Ok(0);
         };
-        fs::remove_file(path(&self.folder, oldest.number))?;
-        self.segments.pop_front();
+        self.remove(oldest)?;
         Ok(oldest.length)
     }
 
@@ -261,26 +305,78 @@ impl Journal {
     /// # Errors
     /// The file system's own.
     pub fn remove_before(&mut self, number: u64) -> io::Result<()> {
-        while let Some(oldest) = self.segments.front()
+        while let Some(oldest) = self.segments.front().copied()
             && oldest.number < number
             && self.segments.len() > 1
         {
-            fs::remove_file(path(&self.folder, oldest.number))?;
-            self.segments.pop_front();
+            self.remove(oldest)?;
         }
         Ok(())
     }
 
-    /// The bytes of a segment from a place on, at most so many.
+    fn remove(&mut self, segment: Segment) -> io::Result<()> {
+        match fs::remove_file(path(&self.folder, segment.number)) {
+            Err(error) if self.is_removed(&error) => {}
+            removed => removed?,
+        }
+        self.segments.retain(|it| it.number != segment.number);
+        self.contents.remove(&segment.number);
+        Ok(())
+    }
+
+    /// Whether somebody else has removed a segment, and not the whole folder.
+    fn is_removed(&self, error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::NotFound && self.folder.is_dir()
+    }
+
+    /// Reads one segment of which it is not known what it holds; whether there was one.
     ///
     /// # Errors
     /// The file system's own.
-    pub fn read(&self, segment: Segment, from: u64, most: usize) -> io::Result<Vec<u8>> {
-        let left = usize::try_from(segment.length.saturating_sub(from)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; left.min(most)];
+    pub fn learn(&mut self) -> io::Result<bool> {
+        let is_unknown = |it: &&Segment| !self.contents.contains_key(&it.number);
+        let Some(segment) = self.segments.iter().rfind(is_unknown).copied() else {
+            return Ok(false);
+        };
+        let contents = match self.read(segment, 0..segment.length) {
+            Ok(bytes) => Contents::read(&bytes, 0, self.part_bytes()),
+            Err(error) if self.is_removed(&error) => Contents::default(),
+            Err(error) => return Err(error),
+        };
+        self.contents.insert(segment.number, contents);
+        Ok(true)
+    }
+
+    /// Where the record of an id may lie, by what is known of segments; the youngest place first.
+    pub fn places(&self, id: u128) -> impl Iterator<Item = (Segment, Range<u64>)> {
+        self.segments.iter().rev().flat_map(move |&segment| {
+            let contents = self.contents.get(&segment.number);
+            let places = contents.into_iter().flat_map(move |it| it.places(id).rev());
+            places.map(move |place| (segment, place))
+        })
+    }
+
+    /// The bytes of a segment at a place, as far as they are there.
+    ///
+    /// # Errors
+    /// The file system's own.
+    pub fn read(&self, segment: Segment, place: Range<u64>) -> io::Result<Vec<u8>> {
+        let end = place.end.min(segment.length);
+        let length = usize::try_from(end.saturating_sub(place.start)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
         let file = File::open(path(&self.folder, segment.number))?;
-        file.read_exact_at(&mut bytes, from)?;
+        file.read_exact_at(&mut bytes, place.start)?;
         Ok(bytes)
+    }
+
+    /// Bytes with which a segment is full.
+    fn segment_max(&self) -> u64 {
+        (self.bytes_max / SEGMENTS_MIN).clamp(64 * KIB as u64, 8 * MIB as u64)
+    }
+
+    /// Bytes of a segment that are looked through for one record.
+    fn part_bytes(&self) -> u64 {
+        (self.bytes_max / PARTS_MAX).clamp(64 * KIB as u64, 8 * MIB as u64)
     }
 
     fn active_length(&self) -> u64 {
@@ -296,6 +392,7 @@ impl Journal {
             self.rolled.push(before);
         }
         self.segments.push_back(Segment { number, length: 0 });
+        self.contents.insert(number, Contents::default());
         Ok(())
     }
 }
@@ -440,6 +537,11 @@ pub const DRAINED: &str = "drained";
 const ENDING: &str = ".usage";
 /// A journal that is full has at least so many segments: removing one frees so much of it.
 const SEGMENTS_MIN: u64 = 16;
+/// A journal that is full has at most so many parts, unless it is larger than 64 GiB.
+const PARTS_MAX: u64 = 8_192;
+/// Frames that are appended together, so that segments are little longer than they should be.
+const PIECE_BYTES: usize = 16 * KIB;
 
+mod evict;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ pub mod exchange;
 pub mod exposition;
 pub mod gaps;
 pub mod log;
+pub mod losses;
 pub mod meter;
 pub mod reasons;
 pub mod ring;

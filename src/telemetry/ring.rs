@@ -150,8 +150,8 @@ pub fn byte_ring(
 }
 
 impl RingSender {
-    /// Hands over one piece, or drops and counts it.
-    pub fn send(&mut self, piece: &[u8]) {
+    /// Hands over one piece, or drops and counts it; whether it was handed over.
+    pub fn send(&mut self, piece: &[u8]) -> bool {
         if self
             .large
             .as_ref()
@@ -167,6 +167,7 @@ impl RingSender {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         self.bell.ring();
+        sent
     }
 
     #[cold]

@@ -6,6 +6,7 @@
 use core::fmt::Write as _;
 
 use crate::telemetry::exposition::{Unit, escape, head, histogram, histogram_head, line};
+use crate::telemetry::losses::ByTenant;
 use crate::telemetry::meter::{LIMITED, Labels, Meter, OTHER, Series};
 use crate::telemetry::scrape_store::{self, SharedFacts, StoreFacts};
 use crate::telemetry::scrape_usage::{self, UsageFacts};
@@ -27,6 +28,8 @@ pub struct Facts {
     pub clock_jumps: u64,
     /// Figures of the usage records, where they are kept.
     pub usage: Option<UsageFacts>,
+    /// Usage records that were lost.
+    pub usage_lost: ByTenant,
     /// Version of the program.
     pub version: &'static str,
     /// Seconds since start.
@@ -50,6 +53,9 @@ pub fn text(meter: &Meter, facts: &Facts) -> String {
     for (name, kind, help, value) in usage {
         head(&mut out, name, kind, help);
         line(&mut out, name, "", value);
+    }
+    if facts.usage.is_some() {
+        scrape_usage::losses(&mut out, &facts.usage_lost);
     }
     counters(&mut out, meter);
     ends(&mut out, meter);

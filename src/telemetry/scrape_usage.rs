@@ -1,5 +1,8 @@
 //! What Prometheus reads of the usage records.
 
+use crate::telemetry::exposition::{escape, head, line};
+use crate::telemetry::losses::{ByTenant, Lost};
+
 /// What is known of usage records on their way to the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DrainFacts {
@@ -18,7 +21,7 @@ pub struct UsageFacts {
     pub dropped: u64,
     /// Bytes that the journal holds.
     pub journal_bytes: u64,
-    /// Bytes that its bound took from its old end.
+    /// Bytes of records that its bound took.
     pub expired_bytes: u64,
     /// Bytes of a torn record that were cut off at start.
     pub torn_bytes: u64,
@@ -49,7 +52,7 @@ pub fn rows(usage: &UsageFacts) -> impl Iterator<Item = Row> {
         (
             "ringway_usage_journal_expired_bytes_total",
             "counter",
-            "Bytes that the journal's bound took from its old end.",
+            "Bytes of records that the journal's bound took.",
             usage.expired_bytes,
         ),
         (
@@ -66,6 +69,31 @@ pub fn rows(usage: &UsageFacts) -> impl Iterator<Item = Row> {
         ),
     ];
     kept.into_iter().chain(usage.drain.iter().flat_map(drained))
+}
+
+/// Prints the records that were lost.
+pub fn losses(out: &mut String, losses: &ByTenant) {
+    let name = "ringway_usage_records_lost_total";
+    let help = "Usage records that were lost, by tenant and reason.";
+    head(out, name, "counter", help);
+    for (tenant, lost) in losses {
+        let Lost {
+            evicted,
+            evicted_refusals,
+            dropped,
+        } = *lost;
+        let tenant = escape(tenant);
+        for (reason, count) in [
+            ("evicted", evicted),
+            ("evicted_refusal", evicted_refusals),
+            ("dropped", dropped),
+        ] {
+            if count > 0 {
+                let labels = format!("tenant=\"{tenant}\",reason=\"{reason}\"");
+                line(out, name, &labels, count);
+            }
+        }
+    }
 }
 
 fn drained(drain: &DrainFacts) -> [Row; 3] {

@@ -1,14 +1,18 @@
-//! One key's flood of refusals harms nobody's records, on both databases.
+//! One key's flood harms nobody else's records, on both databases: refusals are counted, and a journal at its
+//! bound takes from whoever fills it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::thread;
 
+use ringway::route::client_key::digest_of;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
-use crate::support::directions::drivers;
+use crate::support::directions::{Driver, drivers};
 use crate::support::gateway::{MODEL, Setup};
 use crate::support::http::{json, post};
+use crate::support::program::Program;
 use crate::support::provider::Provider;
 use crate::support::stores::{Database, KINDS};
 use crate::support::wait;
@@ -90,5 +94,113 @@ fn a_flood_of_refusals_is_counted_and_takes_no_paid_record_with_it() {
             "{kind:?}: {bytes} bytes of {} records",
             records.len()
         );
+    }
+}
+
+/// Ids that one client was told for the good ones of so many answers.
+fn told(program: &Program, key: &str, count: usize) -> Vec<String> {
+    let fields = format!("x-api-key: {key}\r\n");
+    let mut client = program.client();
+    let ids = (0..count).filter_map(|_| {
+        let got = client.ask(post(path(WIRE), &fields, chat(WIRE, MODEL, false)));
+        assert!([200, 429].contains(&got.status), "{}", got.text());
+        let id = got.field("x-ringway-request-id").unwrap().to_owned();
+        (got.status == 200).then_some(id)
+    });
+    ids.collect()
+}
+
+/// The value of a line of the metrics; nought where there is none.
+fn metric(program: &Program, line: &str) -> u64 {
+    let (_, text) = program.admin("/metrics");
+    let value = text.lines().find_map(|it| it.strip_prefix(line));
+    value.map_or(0, |it| it.trim().parse().unwrap())
+}
+
+/// A gateway with a small journal and three tenants: `limited` has one request a minute.
+fn config(driver: Driver, provider: &Provider, journal: &Path, store: &str) -> String {
+    let key = |key: &str, tenant: &str| {
+        let digest = digest_of(key.as_bytes());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("[[key]]\nsha256 = \"{digest}\"\ntenant = \"{tenant}\"\n")
+    };
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
+         driver = \"{}\"\nworkers = 1\n[usage]\njournal = {journal:?}\njournal_bytes_max = 1048576\n\
+         [[provider]]\nname = \"up\"\nkind = \"openai\"\nbase_url = \"http://{}/v1\"\nkey = \"none\"\n\
+         [[model]]\nid = \"{MODEL}\"\ntargets = [\"up/x\"]\n{}{}{}requests_per_minute = 1\n{}",
+        driver.name(),
+        provider.address(),
+        key("calm", "calm"),
+        key("loud", "loud"),
+        key("limited", "limited"),
+        store,
+    )
+}
+
+/// While the store is down, and over a SIGKILL amid the flood.
+#[test]
+fn a_journal_at_its_bound_takes_from_the_tenant_that_fills_it_and_says_so() {
+    for (kind, driver) in KINDS.into_iter().zip(drivers().iter().cycle()) {
+        let mut database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let snapshot = database.snapshot("one");
+        let journal = snapshot.with_extension("usage");
+        let config = config(*driver, &provider, &journal, &database.section(&snapshot));
+        let mut program = Program::serve(&config);
+        let mut paid = told(&program, "calm", 1);
+        paid.extend(told(&program, "limited", 1));
+        wait::until("the store's records", || {
+            (metric(&program, "ringway_usage_drained_total ") == 2).then_some(())
+        });
+        // Nobody has the store open when it goes.
+        program.signal("TERM");
+        program.exit();
+        database.stop();
+        program = Program::serve(&config);
+        let lost = "ringway_usage_records_lost_total{tenant=\"loud\",reason=\"evicted\"} ";
+        for round in 0..2 {
+            let mut rounds = 0;
+            while metric(&program, lost) == 0 || rounds < 4 {
+                paid.extend(told(&program, "calm", 5));
+                told(&program, "loud", 150);
+                paid.extend(told(&program, "limited", 20));
+                rounds += 1;
+                assert!(rounds < 40, "the journal has no bound");
+            }
+            let (_, metrics) = program.admin("/metrics");
+            let of_calm = "ringway_usage_records_lost_total{tenant=\"calm\"";
+            assert!(!metrics.contains(of_calm), "{kind:?} {round}: {metrics}");
+            let said = program.wait_line("usage records of tenant");
+            assert!(
+                said.contains("\"loud\"") || said.contains("\"limited\""),
+                "{said}"
+            );
+            // What has ended is in the journal within its turn.
+            let last = paid.last().unwrap().clone();
+            wait::until("the last record in the journal", || {
+                let mut is_there = false;
+                let _ = ringway::store::segments::read_all(&journal, |it| {
+                    is_there |= memchr::memmem::find(it, last.as_bytes()).is_some();
+                });
+                is_there.then_some(())
+            });
+            program.signal("KILL");
+            program.exit();
+            program = Program::serve(&config);
+        }
+        database.start();
+        let paid: BTreeSet<String> = paid.into_iter().collect();
+        wait::until("every paid record of the calm ones", || {
+            let records = database.records();
+            let ids: Vec<String> = records
+                .iter()
+                .filter(|it| it["tenant"] != "loud" && it["outcome"] == "complete")
+                .map(|it| it["id"].as_str().unwrap().to_owned())
+                .collect();
+            let each: BTreeSet<String> = ids.iter().cloned().collect();
+            assert_eq!(each.len(), ids.len(), "{kind:?}: a record twice");
+            (each == paid).then_some(())
+        });
     }
 }

@@ -759,3 +759,58 @@ fn ni7_records_are_looked_up_in_the_store_once_the_journal_has_let_go_of_them() 
         );
     }
 }
+
+#[test]
+fn a_record_that_waits_for_the_disk_is_found_or_told_to_be_pending_and_never_absent() {
+    for (kind, driver) in KINDS.into_iter().zip(drivers().iter().cycle()) {
+        let database = Database::new(kind);
+        let provider = Provider::answering(json(whole(WIRE)));
+        let journal = database.snapshot("one").with_extension("usage");
+        let gateway = Setup::upstream(*driver, WIRE, &provider)
+            .key("k1", "blue", None)
+            .text(&database.section(&database.snapshot("one")))
+            .text(&format!("[usage]\njournal = \"{}\"", journal.display()))
+            .admin_api()
+            .start();
+        let first = ask(&gateway, "k1", 1);
+        wait_drained(&gateway, 1);
+        fs::remove_dir_all(&journal).unwrap();
+        // The first one finds out that the disk takes nothing.
+        let mut ids: Vec<String> = ask(&gateway, "k1", 1).into_iter().collect();
+        let look = |id: &str| get(&gateway, "k1", &format!("/api/usage/custody/{id}"));
+        let mut pending = 0;
+        wait::until("a record that nobody can look at", || {
+            ids.extend(ask(&gateway, "k1", 1));
+            for id in &ids {
+                let got = look(id);
+                let managed = gateway.ask_api("GET", &format!("/api/usage/custody/{id}"), "");
+                assert!(
+                    [200, 503].contains(&managed.status),
+                    "{kind:?} {}",
+                    managed.text()
+                );
+                if got.status == 503 {
+                    assert_eq!(got.field("retry-after"), Some("1"));
+                    assert!(got.json()["error"]["message"].is_string(), "{}", got.text());
+                    pending += usize::from(got.text().contains("may wait"));
+                } else {
+                    assert_eq!((got.status, &got.json()["id"]), (200, &id.as_str().into()));
+                }
+            }
+            (pending > 0).then_some(())
+        });
+        // What is in the store is found, and what is of no request since the start is absent.
+        assert_eq!(look(first.first().unwrap()).status, 200, "{kind:?}");
+        assert_eq!(look(&format!("rw_{:032x}", 1)).status, 404);
+        fs::create_dir(&journal).unwrap();
+        for id in &ids {
+            wait::until("its record", || (look(id).status == 200).then_some(()));
+        }
+        // Records wait no longer: what nobody has is absent.
+        let absent = format!("{}{}", &ids[0][..15], "0".repeat(20));
+        assert_eq!(absent.len(), ids[0].len());
+        wait::until("an id of nobody", || {
+            (look(&absent).status == 404).then_some(())
+        });
+    }
+}

@@ -1,7 +1,13 @@
 //! Frames of a journal are those that a plain twin finds byte by byte; of records that were framed
-//! here, damage takes those that it touches, and brings none.
+//! here, damage takes those that it touches, and brings none. What is known of a segment finds every record
+//! by its id, and eviction keeps or loses each record, whole.
 
+use std::collections::HashMap;
+
+use ringway::govern::contents::{Contents, Held, Holder, add_up, holder};
+use ringway::govern::eviction::Eviction;
 use ringway::govern::journal::{Frames, HEAD_BYTES, MARK, close, open, whole_length};
+use ringway::govern::record::{id_at, start_into};
 use ringway::limits::RECORD_BYTES_MAX;
 
 /// A journal; and the same bytes as records of one, which is then damaged.
@@ -19,6 +25,71 @@ pub fn check(input: &[u8]) {
     assert_eq!(whole_length(&again), again.len());
     assert!(whole_length(input) <= input.len());
     damaged(input);
+    evicted(input);
+    if let Some((said, rest)) = input.split_first() {
+        evicted(&recovered(*said, rest));
+    }
+}
+
+/// A segment of records like ours, each byte of `rest` one, and damage before some of them.
+fn recovered(said: u8, rest: &[u8]) -> Vec<u8> {
+    let mut journal = Vec::new();
+    for (number, &byte) in rest.iter().take(200).enumerate() {
+        if byte % 16 == said % 16 {
+            journal.extend_from_slice(&MARK[..usize::from(byte / 16) % 4]);
+        }
+        let start = open(&mut journal);
+        let id = u128::from(byte) << 80 | (number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        start_into(id, &mut journal);
+        let tenant = byte % 5;
+        let asked = if byte & 32 == 0 { "" } else { "{}" };
+        let text = format!(
+            "\",\"time\":1,\"tenant\":\"t{tenant}\",\"charged_nanos\":null,\"outcome\":\"refused\",\
+             \"attempts\":[{asked}],\"attempts_left_out\":0}}"
+        );
+        journal.extend_from_slice(text.as_bytes());
+        assert!(close(&mut journal, start));
+    }
+    journal
+}
+
+fn evicted(journal: &[u8]) {
+    let contents = Contents::read(journal, 7, 64);
+    let mut held = Held::new();
+    add_up(journal, &mut held);
+    held.retain(|_, bytes| *bytes > 0);
+    assert_eq!(held.values().sum::<u64>(), journal.len() as u64);
+    assert!(contents.held().is_none_or(|it| *it == held));
+    let all = found(journal);
+    for (end, record) in &all {
+        let Some((id, _)) = id_at(record) else {
+            continue;
+        };
+        let end = *end as u64 + 7;
+        let is_there = |place: std::ops::Range<u64>| place.start < end && end <= place.end;
+        assert!(contents.places(id).any(is_there));
+    }
+    let bytes = journal.len() as u64 / 3;
+    let done = journal.len() as u64 / 7;
+    let mut eviction = Eviction::new(&held, bytes);
+    let (mut kept, mut lost) = (Vec::new(), Vec::new());
+    eviction.apply(journal, done, &mut kept, |record, _| {
+        lost.push(record.to_vec())
+    });
+    let mut lost = lost.into_iter().peekable();
+    let mut kept = Frames::new(&kept).peekable();
+    let mut losses: HashMap<Holder, u64> = HashMap::new();
+    for (end, record) in all.iter().filter(|(end, _)| *end as u64 > done) {
+        if lost.next_if(|it| it == record).is_some() {
+            *losses.entry(holder(record)).or_default() += (record.len() + HEAD_BYTES) as u64;
+        } else {
+            assert_eq!(kept.next(), Some(*record), "at {end}");
+        }
+    }
+    assert_eq!((lost.next(), kept.next()), (None, None));
+    for (holder, bytes) in losses {
+        assert!(bytes <= held[&holder]);
+    }
 }
 
 /// The first bytes say where and how, the rest are the records.

@@ -11,7 +11,7 @@ use crate::govern::record::id_of;
 use crate::http1::target::query_pairs;
 use crate::limits::USAGE_ANSWER_TIMEOUT;
 use crate::net::clock;
-use crate::proxy::ledger::Unasked;
+use crate::proxy::ledger::{Looked, Unasked};
 use crate::proxy::seats::Owner;
 use crate::server::api::answer::{Refusal, json};
 use crate::server::api::asked::Named;
@@ -54,7 +54,11 @@ pub async fn custody(State(api): State<Api>, Named(id): Named) -> Result<Respons
     let record = match &api.desk {
         Some(desk) => {
             let asked = desk.record(id, Owner::Anyone).ok_or_else(busy)?;
-            answered(asked).await?
+            match answered(asked).await? {
+                Looked::Record(record) => Some(record),
+                Looked::Absent => None,
+                Looked::Pending => return Err(pending()),
+            }
         }
         None => {
             let store = api.governed.as_ref().ok_or_else(absent)?.store()?;
@@ -79,6 +83,11 @@ fn unasked(why: Unasked) -> Refusal {
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
         }
     }
+}
+
+fn pending() -> Refusal {
+    let text = "the disk takes no usage records now, and this one may wait for it; ask again later";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 fn busy() -> Refusal {

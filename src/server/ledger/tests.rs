@@ -12,7 +12,8 @@ use crate::config::schema::LogSink;
 use crate::govern::journal;
 use crate::govern::record::Record;
 use crate::limits::USAGE_QUESTIONS_MAX;
-use crate::proxy::ledger::{Desk, Question};
+use crate::net::clock;
+use crate::proxy::ledger::{Desk, Looked, Question};
 use crate::proxy::seats::Owner;
 use crate::server::output;
 use crate::store::segments::{Journal, read_all};
@@ -96,6 +97,14 @@ fn until(what: &str, mut look: impl FnMut() -> bool) {
 
 /// Asks as a data thread does, which has no runtime here.
 fn ask(desk: &Desk, id: u128, owner: Owner) -> Option<Vec<u8>> {
+    match look(desk, id, owner) {
+        Looked::Record(record) => Some(record),
+        Looked::Absent => None,
+        Looked::Pending => panic!("the disk takes records"),
+    }
+}
+
+fn look(desk: &Desk, id: u128, owner: Owner) -> Looked {
     let mut answer = desk.record(id, owner).unwrap();
     let mut got = None;
     until("an answer", || {
@@ -141,7 +150,8 @@ fn record_is_found_before_any_turn_and_by_its_owner_alone() {
     std::thread::park_timeout(Duration::from_millis(1));
     kept.ring.send(&frame(9));
     until("the late one", || {
-        late.try_recv().unwrap().is_some_and(|it| it.is_some())
+        let looked = late.try_recv().unwrap();
+        looked.is_some_and(|it| it != Looked::Absent)
     });
     kept.running.finish();
 }
@@ -172,8 +182,16 @@ fn p26_disk_that_refuses_drops_the_newest_and_counts_them_until_it_takes_them_ag
     }
     let dropped = kept.figures.facts().dropped;
     assert!(dropped > more / 2 && dropped < more, "{dropped}");
+    // One that came since the start may wait; what came before cannot.
+    let late = u128::from(clock::unix_millis() + 1) << 80;
+    assert_eq!(look(&kept.desk, late, Owner::Anyone), Looked::Pending);
+    let early = u128::from(first + more);
+    assert_eq!(look(&kept.desk, early, Owner::Anyone), Looked::Absent);
     fs::rename(&away, &folder).unwrap();
     until("the disk to take them", || !kept.figures.facts().is_stuck);
+    until("that none may wait", || {
+        look(&kept.desk, late, Owner::Anyone) == Looked::Absent
+    });
     kept.running.finish();
     assert_eq!(count(&folder) as u64 + dropped, first + more);
 }
@@ -195,6 +213,9 @@ fn journal_at_its_bound_gives_up_its_oldest_and_counts_them() {
     }
     kept.running.finish();
     let facts = kept.figures.facts();
+    let lost = kept.figures.losses.all()["blue"];
+    let gone = sent - count(kept.folder.path()) as u64;
+    assert_eq!((lost.evicted, lost.evicted_refusals), (0, gone));
     assert!(facts.journal_bytes <= bytes_max && facts.journal_bytes > bytes_max / 2);
     assert_eq!(facts.expired_bytes + facts.journal_bytes, sent * size);
     assert_eq!(facts.dropped, 0);
@@ -206,12 +227,16 @@ fn journal_at_its_bound_gives_up_its_oldest_and_counts_them() {
 
 #[test]
 fn p21_one_question_too_many_is_not_answered_as_if_nothing_were_there() {
-    let mut desk = Waiting::default();
+    let mut desk = Waiting::new(0);
     let mut answers = Vec::new();
     for id in 0..=USAGE_QUESTIONS_MAX {
         let (reply, answer) = oneshot::channel();
-        let (id, owner) = (id as u128, Owner::Anyone);
-        desk.push(Question { id, owner, reply });
+        desk.push(Question {
+            id: id as u128,
+            owner: Owner::Anyone,
+            may_wait: false,
+            reply,
+        });
         answers.push(answer);
     }
     let last = answers.pop().unwrap().try_recv();
