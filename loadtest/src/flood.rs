@@ -4,7 +4,7 @@
 )]
 //! A flood of connections beside a stream: what a client sees of a stranger who connects and closes.
 //!
-//! A provider here sends an event every [`EVENT_MS`]; one client reads that stream through the gateway.
+//! A provider here sends an event every `EVENT_MS`; one client reads that stream through the gateway.
 //! First nothing else happens, then a process of its own connects and closes at a fixed rate, without a
 //! byte. What is told is the largest gap between two reads of the stream, in both times.
 //!
