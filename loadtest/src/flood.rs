@@ -166,7 +166,7 @@ fn config_of(driver: &str, provider: SocketAddr) -> String {
 
 fn start(program: &Path, config: &Path) -> io::Result<(Gateway, SocketAddr)> {
     let mut child = Command::new(program)
-        .arg("--config")
+        .args(["serve", "--config"])
         .arg(config)
         .env("FLOOD_KEY", "k")
         .stdin(Stdio::null())
