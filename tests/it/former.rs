@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use ringway::store::migrations::{POSTGRES, SQLITE};
+use ringway::store::migrations::{POSTGRES, SQLITE, is_concurrent, statements};
 use serde_json::{Value, json};
 
 use crate::support::client::Answer;
@@ -209,7 +209,13 @@ fn of_an_earlier_version(database: &Database, day: u64, time: u64) {
             ),
         ),
     };
-    database.edit(&steps[..BEFORE].join("\n"));
+    for step in &steps[..BEFORE] {
+        if is_concurrent(step) {
+            statements(step).for_each(|statement| database.edit(statement));
+        } else {
+            database.edit(step);
+        }
+    }
     database.edit(&format!(
         "{versions}; INSERT INTO tenants (name, rules, created) \
          VALUES ('blue', '{{\"budget_day\":\"{BUDGET}\"}}', 0); \

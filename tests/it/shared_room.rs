@@ -305,10 +305,17 @@ fn flood(redis: &Services, replicas: &[Gateway; 3]) -> (usize, [f64; 2]) {
             scope.spawn(move || {
                 let mut client = gateway.client();
                 let body = chat(WIRE, MODEL, false);
-                while begun.elapsed() < Duration::from_secs(3) {
+                // A busy machine takes longer to refuse as many.
+                let is_enough = || {
+                    let counted = refused.load(Ordering::Relaxed) > REFUSALS_MIN;
+                    let seconds = begun.elapsed().as_secs();
+                    seconds >= 3 && counted || seconds >= 60
+                };
+                while !is_enough() {
                     let asked = post(path(WIRE), "x-api-key: k\r\n", body.clone());
                     let status = client.ask(asked).status;
-                    assert!([200, 429].contains(&status), "{status}");
+                    // 503: Redis had no turn on a busy machine.
+                    assert!([200, 429, 503].contains(&status), "{status}");
                     refused.fetch_add(usize::from(status == 429), Ordering::Relaxed);
                 }
             });
@@ -354,9 +361,12 @@ fn a_flood_of_refusals_costs_redis_a_bounded_number_of_orders() {
             streams.iter().for_each(|_| held.open());
         }
         assert!(rates.iter().all(|&it| it <= most), "{told}");
-        assert!(refused > 500, "{told}");
+        assert!(refused > REFUSALS_MIN, "{told}");
     }
 }
+
+/// Refusals that a flood has at least.
+const REFUSALS_MIN: usize = 500;
 
 #[test]
 fn a_budget_goes_on_from_the_records_where_redis_and_the_replicas_have_forgotten_it() {
