@@ -251,8 +251,8 @@ impl Decoder {
         if delta.tool_calls.is_none() && delta.function_call.is_none() {
             self.calls.flush(sink)?;
         }
-        if self.calls.has_open_inputs() && (delta.is_text() || !delta.reasoning.is_empty()) {
-            self.calls.close_inputs(sink)?;
+        if self.calls.has_open_inputs() {
+            self.end_inputs(delta, sink)?;
         }
         let reasoned = self.reasoning(delta, sink)?;
         if delta.says_more() {
@@ -277,6 +277,19 @@ impl Decoder {
         }
         if let Some(function) = delta.function_call.filter(|it| it.kind() == Kind::Object) {
             self.calls.legacy(function, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the calls of custom tools where text or reasoning follows. Out of line: few streams have any.
+    #[cold]
+    #[inline(never)]
+    fn end_inputs<S>(&mut self, delta: &Delta<'_>, sink: &mut S) -> Result<(), StreamFault>
+    where
+        S: FnMut(Event<'_>) -> Result<(), StreamFault>,
+    {
+        if delta.is_text() || !delta.reasoning.is_empty() {
+            self.calls.close_inputs(sink)?;
         }
         Ok(())
     }
@@ -407,7 +420,9 @@ impl Decoder {
             return Err(StreamFault::Nameless);
         }
         self.calls.flush(sink)?;
-        self.calls.close_inputs(sink)?;
+        if self.calls.has_open_inputs() {
+            self.calls.close_inputs(sink)?;
+        }
         if !self.started {
             self.started = true;
             sink(Event::Start {
@@ -553,6 +568,7 @@ impl<'t> Delta<'t> {
     }
 
     /// Whether there is text, or a refusal.
+    #[inline]
     fn is_text(&self) -> bool {
         let text = [self.content, self.refusal].into_iter().flatten();
         let says = |value: Value<'_>| {

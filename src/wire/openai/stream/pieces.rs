@@ -236,6 +236,8 @@ impl Pieces {
     ///
     /// # Errors
     /// The sink says so.
+    #[cold]
+    #[inline(never)]
     pub fn close_inputs<S>(&mut self, sink: &mut S) -> Result<(), StreamFault>
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
