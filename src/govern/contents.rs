@@ -24,7 +24,7 @@ use crate::govern::record::id_at;
 pub enum Holder {
     /// Nobody's that matters: refusals before any provider was asked, counts of them, damage.
     Refusals,
-    /// A tenant's, by the hash of its name. Requests without a key have a hash too.
+    /// A tenant's, by the hash of its id. Requests without a key have a hash too.
     Tenant(u64),
 }
 
@@ -156,7 +156,9 @@ pub fn holder(record: &[u8]) -> Holder {
         return Holder::Refusals;
     }
     let mut hasher = DefaultHasher::new();
-    tenant(record).hash(&mut hasher);
+    // Records of an earlier version have no id: the name is what tells them apart.
+    let id = member(record, TENANT_ID).or_else(|| tenant(record));
+    id.hash(&mut hasher);
     Holder::Tenant(hasher.finish())
 }
 
@@ -171,7 +173,12 @@ pub fn is_refusal(record: &[u8]) -> bool {
 /// The tenant's name in a record, escaped as it stands there; `None`: it has none.
 #[must_use]
 pub fn tenant(record: &[u8]) -> Option<&[u8]> {
-    let start = memchr::memmem::find(record, TENANT)? + TENANT.len();
+    member(record, TENANT)
+}
+
+/// The text behind what opens a member, escaped as it stands there; `None`: there is none.
+fn member<'r>(record: &'r [u8], opening: &[u8]) -> Option<&'r [u8]> {
+    let start = memchr::memmem::find(record, opening)? + opening.len();
     let rest = record.get(start..)?;
     let mut is_escaped = false;
     let is_end = |&byte: &u8| {
@@ -214,8 +221,10 @@ const FILTER_SHIFT: u32 = 9;
 pub const PART_MEMORY_BYTES: usize = size_of::<Part>();
 /// Holders of one segment that are kept apart: some ten KiB for a segment of eight MiB.
 const HOLDERS_MAX: usize = 512;
-/// The member that names the tenant: no text stands before it.
+/// The member that names the tenant. Texts escape their quotes: it stands in none.
 const TENANT: &[u8] = b",\"tenant\":\"";
+/// The member that has its id.
+const TENANT_ID: &[u8] = b",\"tenant_id\":\"";
 /// In what charges nobody.
 const UNCHARGED: &[u8] = b",\"charged_nanos\":null";
 /// In what was answered whole.

@@ -43,6 +43,27 @@ fn id(ms: u64, number: u64) -> u128 {
 }
 
 #[test]
+fn a_tenant_is_told_apart_by_its_id_where_there_is_one() {
+    let of = |tenant_id: Option<&'static str>| {
+        let mut out = Vec::new();
+        let record = Record {
+            tenant: Some(b"blue"),
+            tenant_id: tenant_id.map(str::as_bytes),
+            outcome: "complete",
+            ..Record::default()
+        };
+        record.write(&[], core::iter::empty(), &mut out);
+        assert_eq!(tenant(&out), Some(&b"blue"[..]));
+        holder(&out)
+    };
+    let [first, second, none] = [of(Some("tn_1")), of(Some("tn_2")), of(None)];
+    assert!(first != second && second != none && first != none);
+    assert_eq!(of(Some("tn_1")), first);
+    // The id of a tenant of an earlier version is its name.
+    assert_eq!(of(Some("blue")), none);
+}
+
+#[test]
 fn records_without_an_asked_provider_are_nobodys_and_others_their_tenants() {
     assert!(is_refusal(&record(1, Some("blue"), false)));
     assert!(!is_refusal(&record(1, Some("blue"), true)));
