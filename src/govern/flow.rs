@@ -11,14 +11,14 @@ pub(super) struct Flow {
     pace: u64,
     /// What is kept ready.
     pub(super) target: u64,
-    /// What those need who wait.
+    /// Amount that waiting requests need.
     pub(super) wanted: u64,
     least: u64,
     /// What one request has taken at most, of those within `READY_SECONDS`.
     one: u64,
     /// When something was taken last.
     taken_at: u64,
-    /// What was granted for requests that wait, and that they have not taken yet.
+    /// Amount that was granted for waiting requests and that they have not taken yet.
     pledged: u64,
     pledged_at: u64,
 }

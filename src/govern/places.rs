@@ -17,12 +17,13 @@ pub struct Places {
     /// Places that are kept free.
     ready: u64,
     taken_at: u64,
-    /// Places for requests that wait, which these have not taken yet, and since when.
+    /// Places that were granted for waiting requests and that these have not taken yet.
     pledged: u64,
+    /// When the last of them were granted, in nanoseconds.
     pledged_at: u64,
-    /// What the order under way wants for such.
+    /// Places that the order under way asks for on behalf of waiting requests.
     asked: u64,
-    /// The places that it takes for these; nought where none wait.
+    /// Places that this replica needs in all, those of waiting requests among them; 0 where none waits.
     needed: u64,
 }
 

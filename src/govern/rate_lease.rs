@@ -23,7 +23,7 @@ pub struct Piece {
 /// A lease of a rate.
 #[derive(Debug, Default)]
 pub struct Rate {
-    /// What lies ready stands behind the others; each the oldest first.
+    /// Leased amounts, oldest first; those kept ready for a seldom used key stand behind the others.
     parcels: Vec<Parcel>,
     /// What is to be given back, by the second that it is counted in.
     back: Vec<(u64, u64)>,
@@ -32,11 +32,11 @@ pub struct Rate {
     /// What the shared counters said last, and when they were asked.
     told: RateGrant,
     told_at: u64,
-    /// What the order under way wants for requests that wait.
+    /// Amount that the order under way asks for on behalf of waiting requests.
     wanted: u64,
-    /// What is to lie ready.
+    /// Amount to keep leased for a request to come.
     ready: u64,
-    /// Until when nothing can come free.
+    /// Time before which the rate window frees nothing: no order is worth sending.
     barred_until: u64,
 }
 

@@ -24,9 +24,9 @@ pub struct Tickets([Option<Ticket>; 2]);
 /// The orders that a request waits for.
 #[derive(Clone, Copy, Debug)]
 struct Ticket {
-    /// The first that was made since it came.
+    /// Number of the first order that was made after the request arrived.
     first: u64,
-    /// The one that it waits for now.
+    /// Number of the order whose answer the request waits for.
     next: u64,
 }
 
