@@ -10,6 +10,7 @@ pub mod args;
 pub mod chance;
 pub mod clock;
 pub mod compare;
+pub mod driver;
 pub mod flood;
 pub mod http;
 pub mod load;

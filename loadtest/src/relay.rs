@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 
 use monoio::io::{AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt, Splitable};
 
+use crate::driver;
+
 /// Copies bytes both ways between a client's connection and one of its own, on monoio.
 ///
 /// # Errors
 /// An address that cannot be had.
 pub fn monoio_bytes(listen: SocketAddr, upstream: SocketAddr) -> io::Result<()> {
-    let mut runtime = monoio::RuntimeBuilder::<monoio::FusionDriver>::new()
-        .with_entries(4096)
-        .build()?;
+    let mut runtime = driver::build(4096)?;
     runtime.block_on(async move {
         let listener = monoio::net::TcpListener::bind(listen)?;
         loop {

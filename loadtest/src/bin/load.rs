@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use loadtest::args::{Arguments, Command};
-use loadtest::{compare, load, process, signals, soak};
+use loadtest::{compare, driver, load, process, signals, soak};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -35,10 +35,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> io::Result<u64> {
     signals::watch()?;
     process::raise_descriptors();
-    let mut runtime = monoio::RuntimeBuilder::<monoio::FusionDriver>::new()
-        .with_entries(8192)
-        .enable_timer()
-        .build()?;
+    let mut runtime = driver::build(8192)?;
     runtime.block_on(async {
         match &arguments.command {
             None => load::run::run(&arguments.load).await,

@@ -10,6 +10,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use monoio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::driver;
 use crate::mock::script::{KEYS, Script};
 use crate::mock::serve::{Connection, Shelf};
 
@@ -121,10 +122,7 @@ fn listener(address: SocketAddr) -> io::Result<StdListener> {
 }
 
 fn serve(listener: StdListener, script: Script) -> io::Result<()> {
-    let mut runtime = monoio::RuntimeBuilder::<monoio::FusionDriver>::new()
-        .with_entries(4096)
-        .enable_timer()
-        .build()?;
+    let mut runtime = driver::build(4096)?;
     runtime.block_on(async move {
         let listener = TcpListener::from_std(listener)?;
         let shelf = Rc::new(RefCell::new(Shelf::new(script)));
