@@ -20,9 +20,9 @@ use std::thread;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use ringway::config::load::load_text;
+use ringway::config::load::file::load_text;
 use ringway::http1::encode;
-use ringway::route::compile::compile;
+use ringway::route::compile::plan::compile;
 use ringway::server::run::{self, Options, Running};
 use ringway::wire::kind::Wire;
 use tempfile::TempDir;

@@ -443,7 +443,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::{Arguments, Command, VERSION, parse};
-    use crate::govern::tally::Column;
+    use crate::govern::usage::aggregate::Column;
 
     fn parsed(line: &str) -> Result<Command, String> {
         let arguments = line.split(' ').map(Into::into);

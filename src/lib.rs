@@ -40,15 +40,15 @@
 //!
 //! ## Another model in a request, every other byte as it was
 //!
-//! [`wire::peek::peek`] checks the whole body and remembers where the members lie that routing
-//! needs; [`wire::peek_edits::edits_for`] replaces and removes by those spans. Blanks, digits,
+//! [`wire::peek::body::peek`] checks the whole body and remembers where the members lie that routing
+//! needs; [`wire::peek::edits::edits_for`] replaces and removes by those spans. Blanks, digits,
 //! escapes and the order of members survive.
 //!
 //! ```
 //! use ringway::limits::Limits;
 //! use ringway::wire::kind::Wire;
-//! use ringway::wire::peek::peek;
-//! use ringway::wire::peek_edits::{Overrides, edits_for};
+//! use ringway::wire::peek::body::peek;
+//! use ringway::wire::peek::edits::{Overrides, edits_for};
 //!
 //! let body = br#"{ "mod\u0065l":"fast", "seed":1.50,
 //!     "messages":[{"role":"user","content":"\u00e9"}]}"#;

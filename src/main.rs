@@ -13,12 +13,12 @@ use mimalloc::MiMalloc;
 use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, KeysArgs, ServeArgs};
 use ringway::command::{check, key, keys, prepare, tenants, usage};
 use ringway::demo::run as run_demo;
-use ringway::govern::fresh::Randomness;
-use ringway::net::clock;
-use ringway::route::compile::Compiled;
+use ringway::govern::key::generation::Randomness;
+use ringway::net::runtime::clock;
+use ringway::route::compile::plan::Compiled;
 use ringway::server::control::Ended;
-use ringway::server::host;
 use ringway::server::run::{self, Options};
+use ringway::server::thread::host;
 
 #[global_allocator]
 static ALLOCATOR: Heaps = Heaps;

@@ -255,8 +255,8 @@ mod request {
     use std::sync::{Mutex, PoisonError};
     use std::thread;
 
-    use ringway::config::load::load_text;
-    use ringway::route::compile::compile;
+    use ringway::config::load::file::load_text;
+    use ringway::route::compile::plan::compile;
     use ringway::server::run::{self, Options};
     use ringway::wire::kind::Wire;
 

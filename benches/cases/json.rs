@@ -5,8 +5,8 @@ use std::hint::black_box;
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
 use ringway::wire::kind::Wire;
-use ringway::wire::peek::peek;
-use ringway::wire::peek_edits::{Overrides, edits_for};
+use ringway::wire::peek::body::peek;
+use ringway::wire::peek::edits::{Overrides, edits_for};
 
 use super::bodies::bodies;
 use super::case::Case;

@@ -8,13 +8,13 @@ use std::process;
 
 use crate::cli::{CheckArgs, Exit, ServeArgs};
 use crate::command::prepare::read;
-use crate::config::environment::Lookup;
-use crate::config::fault::Place;
-use crate::config::load::Loaded;
-use crate::config::schema::LogSink;
-use crate::config::store_place::StorePlace;
-use crate::route::compile::compile;
-use crate::route::listing::listing;
+use crate::config::load::environment::Lookup;
+use crate::config::load::file::Loaded;
+use crate::config::schema::fault::Place;
+use crate::config::schema::file::LogSink;
+use crate::config::schema::store_url::StorePlace;
+use crate::route::compile::plan::compile;
+use crate::route::select::listing::listing;
 
 /// Prints routes to `out`, faults and warnings to `errors`. Fails only where writing does.
 pub fn run(

@@ -5,10 +5,10 @@
 use std::io::{self, Write};
 
 use crate::cli::{Exit, KeyArgs};
-use crate::config::read_key::TENANT;
-use crate::govern::key::check_tenant;
+use crate::config::read::key::TENANT;
+use crate::govern::key::client_key::check_tenant;
 use crate::json::write::escape_into;
-use crate::route::client_key::digest_of;
+use crate::route::plan::client_key::digest_of;
 
 /// Random bytes that a key is made of; each gives five bits.
 pub const RANDOM_BYTES: usize = 40;
@@ -66,7 +66,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::{RANDOM_BYTES, key_of, run};
     use crate::cli::{Exit, KeyArgs};
-    use crate::route::compile::tests::plan;
+    use crate::route::compile::plan::tests::plan;
 
     #[test]
     fn key_printed_is_the_key_that_its_lines_let_in() {

@@ -6,17 +6,18 @@ use std::io::{self, Write};
 
 use crate::cli::{Exit, KeysAction, KeysArgs, NewKeyArgs};
 use crate::command::stored::{self, Meant};
-use crate::config::environment::Lookup;
-use crate::govern::document::DocumentFault;
-use crate::govern::fresh::{Randomness, key_id, key_text};
-use crate::govern::key::{
+use crate::config::load::environment::Lookup;
+use crate::govern::key::client_key::{
     EXPECTED_DATE, Key, Rules, check_id, check_name, check_new_tenant, said_id,
 };
-use crate::govern::{date, document};
+use crate::govern::key::document;
+use crate::govern::key::document::DocumentFault;
+use crate::govern::key::generation::{Randomness, key_id, key_text};
+use crate::govern::value::date;
 use crate::json::write::Writer;
-use crate::route::client_key::digest_of;
+use crate::route::plan::client_key::digest_of;
+use crate::store::database::handle::{Store, block_on};
 use crate::store::error::StoreError;
-use crate::store::handle::{Store, block_on};
 
 /// Does what was asked and prints it to `out`; faults go to `errors`.
 pub fn run(

@@ -1,16 +1,16 @@
 //! From what was typed to a plan: the file or the environment, with what options override.
 
 use crate::cli::ServeArgs;
-use crate::config::environment::Lookup;
-use crate::config::fault::{At, Faults};
-use crate::config::load::{Loaded, load, load_environment};
-use crate::config::read::{DRIVERS, admin, listen};
-use crate::config::schema::{Roots as SaidRoots, Server};
-use crate::config::store_place::StorePlace;
-use crate::govern::date;
-use crate::net::tls::{ClientTls, Roots, ServerTls};
-use crate::route::compile::{Compiled, compile};
-use crate::store::postgres_line;
+use crate::config::load::environment::Lookup;
+use crate::config::load::file::{Loaded, load, load_environment};
+use crate::config::read::document::{DRIVERS, admin, listen};
+use crate::config::schema::fault::{At, Faults};
+use crate::config::schema::file::{Roots as SaidRoots, Server};
+use crate::config::schema::store_url::StorePlace;
+use crate::govern::value::date;
+use crate::net::connection::tls::{ClientTls, Roots, ServerTls};
+use crate::route::compile::plan::{Compiled, compile};
+use crate::store::database::postgres_connection;
 
 /// The plan that `serve` runs on, or all that is wrong. `now_ms` is Unix time.
 pub fn prepare(args: &ServeArgs, env: Lookup<'_>, now_ms: u64) -> Result<Compiled, Faults> {
@@ -35,7 +35,7 @@ pub fn read(args: &ServeArgs, env: Lookup<'_>, now_ms: u64) -> Loaded {
 fn check_store(loaded: &mut Loaded) {
     if let (Some(said), Some(material)) = (&loaded.config.store, &loaded.material.store)
         && let StorePlace::Postgres { url, .. } = &material.place
-        && let Err(error) = postgres_line::check_url(url.expose())
+        && let Err(error) = postgres_connection::check_url(url.expose())
     {
         loaded.faults.push(&said.place, error.text);
     }
@@ -114,7 +114,7 @@ mod tests {
 
     use super::prepare;
     use crate::cli::ServeArgs;
-    use crate::config::schema::{Driver, ListenAddress};
+    use crate::config::schema::file::{Driver, ListenAddress};
 
     fn no_env(_: &str) -> Option<String> {
         None

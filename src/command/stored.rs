@@ -4,18 +4,18 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::cli::{BoundsArgs, Exit, StoreArgs};
-use crate::config::environment::Lookup;
-use crate::config::load::load;
-use crate::config::material::StoreMaterial;
-use crate::config::store_place::StorePlace;
-use crate::govern::allowance::Allowance;
-use crate::govern::document::{DocumentFault, fault};
-use crate::govern::key::{Tenant, said_tenant_id};
-use crate::govern::money;
-use crate::govern::residency::Residency;
-use crate::route::compile_key;
+use crate::config::load::environment::Lookup;
+use crate::config::load::file::load;
+use crate::config::load::material::StoreMaterial;
+use crate::config::schema::store_url::StorePlace;
+use crate::govern::key::allowance::Allowance;
+use crate::govern::key::client_key::{Tenant, said_tenant_id};
+use crate::govern::key::document::{DocumentFault, fault};
+use crate::govern::key::residency::Residency;
+use crate::govern::value::money;
+use crate::route::compile::key;
+use crate::store::database::handle::Store;
 use crate::store::error::StoreError;
-use crate::store::handle::Store;
 
 /// A store, and what outranks it.
 pub struct Meant {
@@ -93,9 +93,9 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
     if let Some(material) = loaded.material.store {
         return Ok(Meant {
             material,
-            said_ids: compile_key::ids_alone(&loaded.config.keys),
-            said_names: compile_key::names_alone(&loaded.config.keys),
-            said_tenants: compile_key::tenants_alone(loaded.config.tenants),
+            said_ids: key::ids_alone(&loaded.config.keys),
+            said_names: key::names_alone(&loaded.config.keys),
+            said_tenants: key::tenants_alone(loaded.config.tenants),
         });
     }
     let mut lines = loaded.faults.lines();

@@ -7,14 +7,14 @@ use std::io::{self, Write};
 
 use crate::cli::{BoundsArgs, Exit, TenantsAction, TenantsArgs};
 use crate::command::stored::{self, Meant};
-use crate::config::environment::Lookup;
-use crate::govern::document::DocumentFault;
-use crate::govern::key::{
+use crate::config::load::environment::Lookup;
+use crate::govern::key::client_key::{
     Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere, said_tenant,
 };
+use crate::govern::key::document::DocumentFault;
 use crate::json::write::Writer;
+use crate::store::database::handle::{Store, block_on};
 use crate::store::error::StoreError;
-use crate::store::handle::{Store, block_on};
 
 /// Does what was asked and prints it to `out`; faults go to `errors`.
 pub fn run(

@@ -11,20 +11,20 @@ use std::path::PathBuf;
 use memchr::memmem;
 
 use crate::cli::{Exit, UsageArgs};
-use crate::config::environment::Lookup;
-use crate::config::load::load;
-use crate::config::material::StoreMaterial;
-use crate::govern::date;
-use crate::govern::key::{Tenant, id_of, outranked, said_tenant};
-use crate::govern::record::id_at;
-use crate::govern::tally::{Column, Filter, Sums, Tally};
+use crate::config::load::environment::Lookup;
+use crate::config::load::file::load;
+use crate::config::load::material::StoreMaterial;
+use crate::govern::key::client_key::{Tenant, id_of, outranked, said_tenant};
+use crate::govern::usage::aggregate::{Column, Filter, Sums, Tally};
+use crate::govern::usage::record::id_at;
+use crate::govern::value::date;
 use crate::json::write::{Writer, escape_into};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::route::compile_key;
+use crate::route::compile::key;
+use crate::store::database::handle::{Store, block_on};
+use crate::store::database::usage_row::RowId;
 use crate::store::error::StoreError;
-use crate::store::handle::{Store, block_on};
-use crate::store::segments::read_all;
-use crate::store::usage_row::RowId;
+use crate::store::journal::segments::read_all;
 
 /// Prints the sums to `out`. `now_ms` is the wall clock, from which spans count back.
 ///
@@ -98,7 +98,7 @@ impl Places {
         Self {
             journal: args.journal.clone().or(loaded.material.journal),
             store: loaded.material.store,
-            said: compile_key::tenants_alone(loaded.config.tenants),
+            said: key::tenants_alone(loaded.config.tenants),
         }
     }
 
@@ -359,9 +359,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 mod tests {
     use super::{run, span_ms};
     use crate::cli::{Exit, UsageArgs};
-    use crate::govern::journal;
-    use crate::govern::record::Record;
-    use crate::store::segments::Journal;
+    use crate::govern::usage::frames;
+    use crate::govern::usage::record::Record;
+    use crate::store::journal::segments::Journal;
 
     fn told(args: &UsageArgs) -> (Exit, String, String) {
         let (mut out, mut errors) = (Vec::new(), Vec::new());
@@ -383,9 +383,9 @@ mod tests {
                 ..Record::default()
             };
             let mut frame = Vec::new();
-            let start = journal::open(&mut frame);
+            let start = frames::open(&mut frame);
             record.write(&[], core::iter::empty(), &mut frame);
-            assert!(journal::close(&mut frame, start));
+            assert!(frames::close(&mut frame, start));
             journal.append(&frame).1.unwrap();
         }
         // The gateway holds the lock; whoever reads needs none.

@@ -5,11 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::config::load::load_text;
+use crate::config::load::file::load_text;
 use crate::demo::stub::answer::KEY;
 use crate::demo::stub::model::LISTED;
-use crate::route::compile::compile;
-use crate::route::plan::Plan;
+use crate::route::compile::plan::compile;
+use crate::route::plan::compiled::Plan;
 
 /// The providers' names; models are asked for as `openai/stub-text`.
 pub const PROVIDERS: [&str; 2] = ["openai", "anthropic"];

@@ -7,12 +7,11 @@ use std::time::Instant;
 
 use crate::cli::{DemoArgs, Exit, VERSION};
 use crate::demo::direction::{self, DIRECTIONS, Outcome, Setting};
-use crate::demo::lines;
 use crate::demo::plan::plan;
 use crate::demo::show::Show;
 use crate::demo::stub::model::Pace;
 use crate::demo::stub::server::Stub;
-use crate::demo::table;
+use crate::demo::{lines, table};
 use crate::server::control::Ended;
 use crate::server::run::{self, Options, Running};
 

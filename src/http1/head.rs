@@ -16,11 +16,9 @@ use core::mem::MaybeUninit;
 use crate::http1::fault::HeadFault;
 use crate::http1::fields::{Field, Fields};
 use crate::http1::framing::{self, Framing};
-use crate::http1::grammar;
-use crate::http1::host;
 use crate::http1::method::{Method, Version};
 use crate::http1::span::Span;
-use crate::http1::target;
+use crate::http1::{grammar, host, target};
 use crate::limits::{HEAD_FIELDS_CEILING, Limits};
 
 /// The bounds of one head.

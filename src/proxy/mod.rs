@@ -1,63 +1,26 @@
 //! The life of one exchange: from the client's first byte to the answer's last.
 //!
-//! `connection` is the keep-alive loop, `exchange` the flow of one request, with a stage each in
-//! `ingress` (request in), `prepare` (bytes for a target), `upstream` (one attempt), `answer` and
-//! `relay` (answer out), `reply` (answers of our own). `failure` holds the one table from what
-//! went wrong to what follows.
+//! | room | what it does | takes | gives |
+//! |---|---|---|---|
+//! | `serve` | keeps a client's connection, finds the endpoint of each request | a connection | a settled exchange |
+//! | `passthrough` | forwards what no wire describes | an admitted request | an answer, byte for byte |
+//! | `chat` | tries targets one after the other | a request's facts | a committed answer, or a refusal |
+//! | `own` | answers without a provider | a request | a reply |
+//! | `answer` | moves a provider's answer to the client | an answer's head | the answer's end |
+//! | `upstream` | makes one attempt at one provider | prepared bytes | an answer's head |
+//! | `admit` | lets a request in, or rejects it | a request's head | its key, its reservation |
+//! | `client` | reads requests, writes heads and replies | bytes | a request as read |
+//! | `shared` | holds what all of them use | | |
+//!
+//! A room imports only rooms below it in this table, each by the full path of one of its files; the
+//! order is held by a test.
 
-pub mod admission;
-pub mod admitted;
+pub mod admit;
 pub mod answer;
-pub mod answer_head;
-pub mod auth;
-pub mod body_label;
-pub mod body_mode;
-pub mod budget;
-pub mod candidates;
-pub mod catalogue;
 pub mod chat;
-pub mod choice;
 pub mod client;
-pub mod connection;
-pub mod content;
-pub mod cors;
-pub mod custody;
-pub mod dates;
-pub mod drain;
-pub mod early;
-pub mod early_end;
-pub mod endpoint;
-pub mod escaped;
-pub mod exchange;
-pub mod expected;
-pub mod failure;
-pub mod health;
-pub mod ids;
-pub mod inbound;
-pub mod ingress;
-pub mod ledger;
-pub mod limited;
-pub mod local;
-pub mod metered;
-pub mod missed;
-pub mod outbound;
-pub mod own_limits;
-pub mod patience;
-pub mod policy;
-pub mod prepare;
-pub mod relay;
-pub mod relay_gate;
-pub mod relay_target;
-pub mod relayed;
-pub mod reply;
-pub mod retries;
-pub mod scrub;
-pub mod seats;
-pub mod standing;
-pub mod upload;
+pub mod own;
+pub mod passthrough;
+pub mod serve;
+pub mod shared;
 pub mod upstream;
-pub mod upstream_head;
-pub mod usage_api;
-pub mod usage_record;
-pub mod wishes;
-pub mod worker;

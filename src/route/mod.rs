@@ -1,25 +1,8 @@
 //! From configuration to the plan that is run on.
+//!
+//! `compile` checks a configuration and builds the plan, `plan` is the plan, `select` finds the targets
+//! of a request in it.
 
-pub mod base_url;
-pub mod capabilities;
-pub mod client_key;
 pub mod compile;
-pub mod compile_key;
-pub(crate) mod compile_policy;
-pub mod compile_provider;
-pub(crate) mod compile_target;
-pub(crate) mod consistency;
-pub mod custody;
-pub mod facts;
-pub mod glob;
-pub mod header;
-pub mod listing;
-pub mod opened;
-pub mod order;
 pub mod plan;
-pub mod policy;
-pub mod prices;
 pub mod select;
-pub mod target;
-pub mod tenant;
-pub mod upstream;

@@ -14,21 +14,21 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::limits::Limits;
-use crate::net::resolve::Resolver;
-use crate::proxy::drain::Phase;
-use crate::proxy::worker::Shared;
-use crate::server::admin::{self, Admin, Listener};
-use crate::server::clerk::Clerk;
-use crate::server::clock_watch::ClockWatch;
-use crate::server::drain::Drainer;
-use crate::server::governor::Governor;
-use crate::server::lender::Lender;
-use crate::server::output::Notices;
-use crate::server::progress::Progress;
-use crate::server::recollection::Recollection;
-use crate::server::retention::Retention;
-use crate::server::supervise::{Task, supervise};
-use crate::server::worker::{self, Ask};
+use crate::net::endpoint::resolve::Resolver;
+use crate::proxy::shared::drain::Phase;
+use crate::proxy::shared::worker::Shared;
+use crate::server::admin::listener::{self, Admin, Listener};
+use crate::server::key::clock_watch::ClockWatch;
+use crate::server::key::key_sync::Governor;
+use crate::server::key::lease_client::Lender;
+use crate::server::thread::data::{self, Ask};
+use crate::server::thread::output::Notices;
+use crate::server::thread::progress::Progress;
+use crate::server::thread::supervise::{Task, supervise};
+use crate::server::usage::journal_uploader::Drainer;
+use crate::server::usage::prior_spend::Recollection;
+use crate::server::usage::queries::Clerk;
+use crate::server::usage::retention::Retention;
 
 /// Why the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Control {
         let mut quiet = 0;
         while quiet < 2 {
             tokio::time::sleep(LOOK).await;
-            quiet = if worker::is_empty(&self.shared) {
+            quiet = if data::is_empty(&self.shared) {
                 quiet + 1
             } else {
                 0
@@ -251,7 +251,7 @@ impl Task for Administration {
         loop {
             let listener = self.listener.try_clone();
             let served = match listener {
-                Ok(listener) => admin::serve(listener, self.admin.clone()).await,
+                Ok(listener) => listener::serve(listener, self.admin.clone()).await,
                 Err(error) => Err(error),
             };
             let cause = served.map_or_else(|error| error.to_string(), |()| "no cause".to_owned());

@@ -14,35 +14,35 @@ use std::time::Instant;
 
 use futures_channel::mpsc;
 
-use crate::config::schema::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
-use crate::govern::account::Account;
-use crate::govern::pool::Pool;
+use crate::config::schema::file::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
+use crate::govern::account::usage::Account;
+use crate::govern::lease::lease_queue::Pool;
 use crate::limits::{KIB, MIB, TENANTS_MAX};
-use crate::net::clock;
-use crate::net::connect::Endpoint;
-use crate::net::driver::{self, Choice, Report};
-use crate::net::listen::{self, Address, Bound};
-use crate::net::resolve::Resolver;
-use crate::net::tls::{ClientTls, Roots, ServerTls};
-use crate::proxy::budget::Budget;
-use crate::proxy::health::Health;
-use crate::proxy::worker::{Shared, Ways};
-use crate::route::client_key::ClientKey;
-use crate::route::plan::Plan;
-use crate::route::upstream::{Provider, Scheme};
-use crate::server::admin::{self, Admin};
-use crate::server::books::{self, Books};
-use crate::server::clock_watch::ClockWatch;
+use crate::net::connection::tls::{ClientTls, Roots, ServerTls};
+use crate::net::endpoint::connect::Endpoint;
+use crate::net::endpoint::listen::{self, Address, Bound};
+use crate::net::endpoint::resolve::Resolver;
+use crate::net::runtime::clock;
+use crate::net::runtime::driver::{self, Choice, Report};
+use crate::proxy::shared::health::Health;
+use crate::proxy::shared::memory_budget::Budget;
+use crate::proxy::shared::worker::{Shared, Ways};
+use crate::route::plan::client_key::ClientKey;
+use crate::route::plan::compiled::Plan;
+use crate::route::plan::provider::{Provider, Scheme};
+use crate::server::admin::connections::Waits;
+use crate::server::admin::listener::{self, Admin};
 use crate::server::control::{Control, Ended};
-use crate::server::gate::Waits;
-use crate::server::governor::{Governed, Governor};
-use crate::server::host;
-use crate::server::ledger;
-use crate::server::lender::Lender;
-use crate::server::output::{self, Notices, Output};
-use crate::server::progress::Progress;
-use crate::server::worker::{self, Ask, Setup};
-use crate::store::memory::Memory;
+use crate::server::key::clock_watch::ClockWatch;
+use crate::server::key::key_sync::{Governed, Governor};
+use crate::server::key::lease_client::Lender;
+use crate::server::thread::data::{self, Ask, Setup};
+use crate::server::thread::host;
+use crate::server::thread::output::{self, Notices, Output};
+use crate::server::thread::progress::Progress;
+use crate::server::usage::journal_writer;
+use crate::server::usage::pipeline::{self, Books};
+use crate::store::prior_spend::Memory;
 use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
 use crate::telemetry::scrape::Facts;
 
@@ -72,7 +72,7 @@ pub struct Running {
     progress: Arc<Progress>,
     control: JoinHandle<io::Result<Ended>>,
     output: Output,
-    ledger: Option<ledger::Running>,
+    ledger: Option<journal_writer::Running>,
     /// Removes the files of Unix sockets at the end.
     bound: Vec<Bound>,
 }
@@ -138,7 +138,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
     equip(&mut setups, &mut bound, books.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
-    let kept = books::keep(books, governed.as_ref(), &notices)?;
+    let kept = pipeline::keep(books, governed.as_ref(), &notices)?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
@@ -380,9 +380,9 @@ fn bind(plan: &Plan, workers: usize) -> io::Result<Vec<Bound>> {
         .collect()
 }
 
-fn bind_admin(plan: &Plan) -> io::Result<Option<(Bound, admin::Listener)>> {
+fn bind_admin(plan: &Plan) -> io::Result<Option<(Bound, listener::Listener)>> {
     let address = plan.server.admin.as_ref().map(address_of);
-    address.as_ref().map(admin::bind).transpose()
+    address.as_ref().map(listener::bind).transpose()
 }
 
 fn address_of(address: &ListenAddress) -> Address {
@@ -421,7 +421,7 @@ fn spawn_workers(
                 let on_start = move |report: &Report| {
                     let _ = told.send(Ok(*report));
                 };
-                let main = || worker::run(setup, heard);
+                let main = || data::run(setup, heard);
                 if let Err(error) = driver::run_worker(choice, on_start, main) {
                     let _ = started.send(Err(error.to_string()));
                 }
@@ -457,7 +457,7 @@ fn collect_reports(
 fn spawn_control(
     runtime: tokio::runtime::Runtime,
     control: Control,
-    listener: Option<(admin::Listener, Admin)>,
+    listener: Option<(listener::Listener, Admin)>,
     endpoints: Vec<Arc<Endpoint>>,
 ) -> io::Result<JoinHandle<io::Result<Ended>>> {
     thread::Builder::new()

@@ -1,11 +1,11 @@
 //! What must hold of keys with rules after a run: where requests went, what was let in, what was
 //! charged. Its arithmetic is its own.
 
-use crate::net::clock;
-use crate::proxy::worker::Worker;
+use crate::net::runtime::clock;
+use crate::proxy::shared::worker::Worker;
 use crate::sim::answers::{USED, request};
-use crate::sim::book::{Book, End, Served, Sight};
 use crate::sim::judge::Record;
+use crate::sim::observations::{Book, End, Served, Sight};
 use crate::sim::rules::{FEW, KEYS, Key, POOR_NANOS, PRICES, RULED};
 use crate::sim::script::{Ask, Deed, PROVIDERS, Script, Style};
 use crate::wire::kind::Wire;

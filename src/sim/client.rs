@@ -4,14 +4,14 @@
 use core::cell::Cell;
 use std::rc::Rc;
 
+use crate::net::connection::stream::Stream;
+use crate::net::runtime::{task, timer};
 use crate::net::sim::socket::{self, End as Socket};
 use crate::net::sim::world::{Owner, World};
-use crate::net::stream::Stream;
-use crate::net::{task, timer};
-use crate::proxy::connection;
-use crate::proxy::worker::Worker;
+use crate::proxy::serve::connection;
+use crate::proxy::shared::worker::Worker;
 use crate::sim::answers::request;
-use crate::sim::book::{Book, End, Sight};
+use crate::sim::observations::{Book, End, Sight};
 use crate::sim::plan::addresses;
 use crate::sim::script::{Client, Leave, Way, When};
 

@@ -1,7 +1,7 @@
 //! What must hold after a run, exchange by exchange.
 
 use crate::sim::answers::{end_mark, tokens};
-use crate::sim::book::{Book, End, Served, Sight};
+use crate::sim::observations::{Book, End, Served, Sight};
 use crate::sim::script::{Ask, Deed, GARBAGE, MODELS, Script, Style};
 use crate::wire::kind::Wire;
 

@@ -21,15 +21,15 @@
 
 mod answers;
 mod audit;
-mod book;
 mod client;
+#[cfg(test)]
+mod injected_failures;
 mod judge;
+mod observations;
 mod plan;
 mod provider;
 mod rules;
 pub mod run;
 mod script;
-#[cfg(test)]
-mod strikes;
 #[cfg(test)]
 mod tests;

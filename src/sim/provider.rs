@@ -3,12 +3,12 @@
 use core::cell::Cell;
 use std::rc::Rc;
 
-use crate::net::sim::harbour::Quay;
+use crate::net::runtime::timer;
+use crate::net::sim::listeners::Quay;
 use crate::net::sim::socket::End;
 use crate::net::sim::world::{Owner, World};
-use crate::net::timer;
 use crate::sim::answers::{Answer, answer};
-use crate::sim::book::{Book, Served};
+use crate::sim::observations::{Book, Served};
 use crate::sim::script::{Deed, FROM_THE_END, Framing, GARBAGE};
 use crate::wire::kind::Wire;
 

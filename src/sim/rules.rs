@@ -3,8 +3,8 @@
 
 use core::fmt::Write as _;
 
-use crate::govern::key::KeyDigest;
-use crate::route::client_key::digest_of;
+use crate::govern::key::client_key::KeyDigest;
+use crate::route::plan::client_key::digest_of;
 
 /// Its number.
 pub(super) const RULED: usize = 3;

@@ -3,15 +3,14 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use crate::net::buffers;
+use crate::net::runtime::{buffers, task};
 use crate::net::sim::chance::Chance;
-use crate::net::sim::harbour;
+use crate::net::sim::listeners;
 use crate::net::sim::world::{Owner, Step, Weather, World, current};
-use crate::net::task;
-use crate::proxy::drain::Phase;
-use crate::proxy::worker::Worker;
-use crate::sim::book::Book;
+use crate::proxy::shared::drain::Phase;
+use crate::proxy::shared::worker::Worker;
 use crate::sim::client::{self, Gate};
+use crate::sim::observations::Book;
 use crate::sim::plan::{self, addresses};
 use crate::sim::provider;
 use crate::sim::script::{PROVIDERS, Script};
@@ -64,7 +63,7 @@ fn play(mut script: Script, chance: Chance) -> Result<Report, String> {
         let [first, second] = addresses(index);
         // The second provider does not answer at its first address.
         let address = if index == 0 { first } else { second };
-        let quay = harbour::listen(address);
+        let quay = listeners::listen(address);
         let actor = provider::listen(quay, wire, Rc::clone(&book), Rc::clone(&world));
         world.spawn(Owner::Actor, actor);
     }
@@ -234,8 +233,8 @@ impl Run {
 
     fn report(&self) -> Report {
         let seen = self.book.seen.borrow();
-        let whole = |sight: &&crate::sim::book::Sight| {
-            sight.end == crate::sim::book::End::Whole && sight.status == 200
+        let whole = |sight: &&crate::sim::observations::Sight| {
+            sight.end == crate::sim::observations::End::Whole && sight.status == 200
         };
         Report {
             trace: self.world.trace(),

@@ -1,8 +1,8 @@
 use std::path::Path;
 use std::{fs, thread};
 
-use crate::net::kit;
 use crate::net::sim::chance::Chance;
+use crate::net::test_support;
 use crate::sim::run::{Report, run, steered};
 
 /// Seeds of `cargo test`; `fuzz/run.sh sim` runs as many as there is time for.
@@ -89,8 +89,8 @@ fn a_run_gives_all_its_memory_back() {
     // The plans are made once and stay.
     (0..30).for_each(|seed| drop(run(seed)));
     for seed in 30..130 {
-        let before = kit::held_bytes();
+        let before = test_support::held_bytes();
         run(seed).unwrap();
-        assert_eq!(kit::held_bytes(), before, "seed {seed}");
+        assert_eq!(test_support::held_bytes(), before, "seed {seed}");
     }
 }

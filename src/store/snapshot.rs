@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::govern::document::{DocumentFault, Object, fault, object};
-use crate::govern::key::Tenant;
+use crate::govern::key::client_key::Tenant;
+use crate::govern::key::document::{DocumentFault, Object, fault, object};
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
-use crate::store::changes::Changed;
-use crate::store::row::{KeyRow, Skipped, State, TenantRow, Which};
+use crate::store::database::changes::Changed;
+use crate::store::database::row::{KeyRow, Skipped, State, TenantRow, Which};
 
 /// A snapshot that is kept up to date.
 #[derive(Debug)]
@@ -405,11 +405,11 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::{GROWN_BYTES_MIN, begin, changes, hex, lines_of, read, write};
-    use crate::govern::allowance::Allowance;
-    use crate::govern::key::{Former, Key, Rules, Tenant};
-    use crate::govern::residency::Residency;
-    use crate::store::changes::{Changed, KeyChange};
-    use crate::store::row::{KeyRow, Skipped, State, TenantRow, Which};
+    use crate::govern::key::allowance::Allowance;
+    use crate::govern::key::client_key::{Former, Key, Rules, Tenant};
+    use crate::govern::key::residency::Residency;
+    use crate::store::database::changes::{Changed, KeyChange};
+    use crate::store::database::row::{KeyRow, Skipped, State, TenantRow, Which};
 
     fn state() -> State {
         let key = Key {

@@ -14,12 +14,11 @@ use crate::chat::error::{ErrorKind, Refusal};
 use crate::chat::request::Request;
 use crate::chat::text::Text;
 use crate::json::tape::{Kind, Tape};
-use crate::translate::adapt;
 use crate::translate::adapt::fit::Fit;
 use crate::translate::context::{AnswerContext, Emission};
-use crate::translate::headers;
 use crate::translate::notes::Notes;
 use crate::translate::setting::RequestContext;
+use crate::translate::{adapt, headers};
 use crate::wire;
 use crate::wire::kind::Wire;
 

@@ -18,8 +18,8 @@ use crate::translate::context::{AnswerContext, JsonAnswer, escaped};
 use crate::translate::notes::Notes;
 use crate::translate::restore::{JSON_TOOL, client_name};
 use crate::wire::codec;
+use crate::wire::common::read;
 use crate::wire::kind::Wire;
-use crate::wire::read;
 
 /// What the shell wants to know of a whole answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

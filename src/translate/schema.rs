@@ -15,7 +15,7 @@ use crate::json::raw::Raw;
 use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::json::write::Writer;
-use crate::wire::read::decoded;
+use crate::wire::common::read::decoded;
 
 /// A schema in the target's subset.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,9 +52,9 @@ use crate::translate::progress::Progress;
 use crate::translate::restore::Restore;
 use crate::translate::stream_error;
 use crate::wire::codec::{self, StreamDecoder, StreamEncoder};
+use crate::wire::common::stream_observation::Named;
 use crate::wire::error;
 use crate::wire::kind::Wire;
-use crate::wire::seen::Named;
 
 /// Translates one stream.
 #[derive(Debug)]

@@ -46,9 +46,9 @@ use crate::translate::progress::Progress;
 use crate::translate::response::{AnswerFacts, logged};
 use crate::wire::anthropic::stream::watch::{self as anthropic_watch, Watch as AnthropicWatch};
 use crate::wire::codec;
+use crate::wire::common::stream_observation::Seen;
 use crate::wire::kind::Wire;
 use crate::wire::openai::stream::watch::Watch as OpenAiWatch;
-use crate::wire::seen::Seen;
 
 /// Reads along one stream.
 #[derive(Debug)]

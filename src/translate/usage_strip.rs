@@ -26,7 +26,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, IDLE_FRAME_BYTES};
 use crate::sse::record::{self, Cutter};
-use crate::wire::seen::Name;
+use crate::wire::common::stream_observation::Name;
 
 /// Removes exactly the usage-only chunk.
 #[derive(Debug)]

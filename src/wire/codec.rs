@@ -9,18 +9,18 @@ use crate::json::rewrite::Edits;
 use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, Limits};
-use crate::wire::anthropic::facts as anthropic_facts;
-use crate::wire::anthropic::response as anthropic_response;
+use crate::wire::anthropic::answer::response as anthropic_response;
+use crate::wire::anthropic::answer::summary as anthropic_facts;
+use crate::wire::anthropic::request::unsigned;
 use crate::wire::anthropic::stream::decode::Decoder as AnthropicDecoder;
 use crate::wire::anthropic::stream::encode::{
     self as anthropic_encode, Encoder as AnthropicEncoder,
 };
-use crate::wire::anthropic::unsigned;
-use crate::wire::facts::Facts;
-use crate::wire::history;
+use crate::wire::common::answer_summary::Facts;
+use crate::wire::common::reasoning_history;
 use crate::wire::kind::Wire;
-use crate::wire::openai::facts as openai_facts;
-use crate::wire::openai::response as openai_response;
+use crate::wire::openai::answer::response as openai_response;
+use crate::wire::openai::answer::summary as openai_facts;
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::decode::Decoder as OpenAiDecoder;
 use crate::wire::openai::stream::encode::{self as openai_encode, Encoder as OpenAiEncoder};
@@ -198,7 +198,7 @@ pub fn strip_reasoning(
     limits: &Limits,
 ) -> Result<Edits, JsonError> {
     match wire {
-        Wire::OpenAiChat => history::strip_reasoning(body, limits),
+        Wire::OpenAiChat => reasoning_history::strip_reasoning(body, limits),
         Wire::AnthropicMessages if unsigned::may_stand_in(body) => {
             let root = tape.read(body, limits.json_depth_max, limits.json_values_max)?;
             Ok(unsigned::edits(root))

@@ -7,8 +7,8 @@ use crate::chat::error::{ApiError, ErrorFacts};
 use crate::json::tape::Value;
 use crate::wire::anthropic::error as anthropic;
 use crate::wire::kind::Wire;
+use crate::wire::openai::answer::failure;
 use crate::wire::openai::error as openai;
-use crate::wire::openai::failure;
 
 /// Appends the body of an error answer in `wire`.
 pub fn write_body(wire: Wire, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {

@@ -5,7 +5,7 @@ use ringway::chat::usage::End;
 use ringway::json::tape::Tape;
 use ringway::translate::context::AnswerContext;
 use ringway::translate::stream::StreamTranslator;
-use ringway::wire::ids::fingerprint;
+use ringway::wire::common::ids::fingerprint;
 use ringway::wire::kind::Wire::{AnthropicMessages as A, OpenAiChat as O};
 use ringway::wire::openai::stream::decode::Decoder;
 use serde_json::{Value, json};

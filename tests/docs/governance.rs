@@ -4,16 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ringway::chat::usage::Usage;
-use ringway::config::load::load_text;
-use ringway::govern::account::{Account, Accounts, Amount, Now, admit};
-use ringway::govern::allowance::Allowance;
-use ringway::govern::estimate::input_tokens;
-use ringway::govern::money;
-use ringway::govern::price::Asks;
-use ringway::route::compile::compile;
-use ringway::route::plan::Plan;
-use ringway::route::policy::{Policy, Rule};
-use ringway::route::target::{Resolution, Target};
+use ringway::config::load::file::load_text;
+use ringway::govern::account::usage::{Account, Accounts, Amount, Now, admit};
+use ringway::govern::key::allowance::Allowance;
+use ringway::govern::value::estimate::input_tokens;
+use ringway::govern::value::money;
+use ringway::govern::value::price::Asks;
+use ringway::route::compile::plan::compile;
+use ringway::route::plan::compiled::Plan;
+use ringway::route::plan::target::{Resolution, Target};
+use ringway::route::select::policy::{Policy, Rule};
 
 pub(crate) const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
 

@@ -66,35 +66,40 @@ fn architecture_names_only_paths_that_exist() {
     assert!(count > 30, "{count}");
 }
 
-#[test]
-fn architecture_maps_every_folder_and_no_file_that_is_not_there() {
-    let (_, map) = ARCHITECTURE.split_once("\n```text\nsrc/\n").unwrap();
-    let (map, _) = map.split_once("\n```").unwrap();
-    let parts = parts();
-    let mut mapped = BTreeSet::new();
-    let mut part = "";
-    for line in map.lines() {
-        let at_margin = line.starts_with("  ") && !line.starts_with("   ");
-        let first = line.split_whitespace().next().unwrap_or_default();
-        if at_margin && let Some(folder) = first.strip_suffix('/') {
-            part = folder;
-            mapped.insert(folder);
-        }
-        let words = line.split([' ', ';', ':']);
-        for file in words.filter(|word| word.ends_with(".rs")) {
-            let is_there = match part {
-                "" => parts.contains_key(file.trim_end_matches(".rs")),
-                part => parts[part].iter().any(|(name, _)| {
-                    let name = format!("/{name}");
-                    name.ends_with(&format!("/{file}"))
-                }),
-            };
-            assert!(is_there, "{part}/{file}");
+/// Folders below `src`, as `src/a/b/`, whose files are read as code.
+fn folders(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.join("mod.rs").exists() {
+            let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
+            found.insert(format!("{}/", name.to_str().unwrap()));
+            folders(&path, found);
         }
     }
-    let folders = parts.iter().filter(|(_, files)| files.len() > 1);
-    let folders: BTreeSet<&str> = folders.map(|(part, _)| part.as_str()).collect();
-    assert_eq!(mapped, folders);
+}
+
+#[test]
+fn architecture_has_a_paragraph_for_every_folder_that_has_rooms_or_is_one() {
+    let (_, map) = ARCHITECTURE.split_once("\n## The tree\n").unwrap();
+    let (map, _) = map.split_once("\n## ").unwrap();
+    let mut there = BTreeSet::new();
+    folders(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut there,
+    );
+    assert!(there.len() > 40, "{there:?}");
+    let mapped: BTreeSet<String> = codes(map)
+        .into_iter()
+        .filter(|named| named.starts_with("src/") && named.ends_with('/'))
+        .map(str::to_owned)
+        .collect();
+    // What lies within a wire's folder is told by the wire's own docs.
+    let wanted = there.iter().filter(|name| {
+        !["src/wire/openai/", "src/wire/anthropic/"]
+            .iter()
+            .any(|wire| name.starts_with(wire) && name.len() > wire.len())
+    });
+    assert_eq!(mapped, wanted.cloned().collect::<BTreeSet<_>>());
 }
 
 /// The parts of the crate that a file's code imports, its tests apart.
@@ -148,4 +153,34 @@ fn architecture_table_of_floors_is_what_the_code_imports() {
             }
         }
     }
+}
+
+#[test]
+fn rooms_of_a_folder_import_only_rooms_that_stand_after_them() {
+    let rows = rows(ARCHITECTURE, "### Rooms");
+    assert!(rows.len() >= 8, "{rows:?}");
+    let parts = parts();
+    let mut imports = 0;
+    for row in &rows {
+        let folder = row[0];
+        let order: Vec<&str> = row[1].split(", ").collect();
+        let place = |room: &str| order.iter().position(|each| *each == room);
+        for (name, text) in &parts[folder] {
+            let own = name.split(['/', '.']).nth(1).unwrap();
+            let is_aside = matches!(own, "mod" | "sim" | "test_support") || !name.ends_with(".rs");
+            if is_aside || name.ends_with("tests.rs") {
+                continue;
+            }
+            let at = place(own).unwrap_or_else(|| panic!("{name} is in no room"));
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            for path in code.split(&format!("crate::{folder}::")).skip(1) {
+                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let room = path.split(|c| !is_name(c)).next().unwrap();
+                let Some(below) = place(room) else { continue };
+                imports += 1;
+                assert!(below >= at, "{name} imports {folder}::{room}");
+            }
+        }
+    }
+    assert!(imports > 300, "{imports}");
 }

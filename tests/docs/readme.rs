@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use ringway::config::fault::Faults;
-use ringway::config::load::{load_text, parse};
+use ringway::config::load::file::{load_text, parse};
+use ringway::config::schema::fault::Faults;
 use ringway::limits::Limits;
 use ringway::provider::dialect::{Flag, flags};
 use ringway::provider::table;
-use ringway::route::compile::compile;
+use ringway::route::compile::plan::compile;
 use ringway::translate::models::FACT_NAMES;
 
 use crate::support::{README, code, codes, names, rows, sorted};

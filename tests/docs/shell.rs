@@ -1,8 +1,8 @@
 //! What the readme says of the shell: metrics, log, ends, endpoints, headers, exit codes.
 
 use ringway::cli::{self, Exit};
-use ringway::proxy::endpoint::{Endpoint, classify};
-use ringway::route::header::FORWARDED;
+use ringway::proxy::shared::endpoint::{Endpoint, classify};
+use ringway::route::plan::header::FORWARDED;
 use ringway::telemetry::exchange::{Exchange, Operation, Outcome};
 use ringway::telemetry::meter::Meter;
 use ringway::telemetry::scrape_store::{SharedFacts, StoreFacts};

@@ -390,7 +390,7 @@ fn ni16_a_key_sees_what_the_targets_can_do_that_are_open_to_it() {
     each(|driver| {
         let provider = Provider::answering("");
         let digest = |key: &str| -> String {
-            let digest = ringway::route::client_key::digest_of(key.as_bytes());
+            let digest = ringway::route::plan::client_key::digest_of(key.as_bytes());
             digest.map(|byte| format!("{byte:02x}")).concat()
         };
         let gateway = Setup::new(driver)

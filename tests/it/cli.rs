@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use ringway::route::client_key::digest_of;
+use ringway::route::plan::client_key::digest_of;
 
 use crate::support::wait;
 

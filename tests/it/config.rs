@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use ringway::config::load::load_text;
+use ringway::config::load::file::load_text;
 use ringway::limits::Limits;
-use ringway::route::compile::{Compiled, compile};
+use ringway::route::compile::plan::{Compiled, compile};
 use ringway::wire::kind::Dialect;
 
 const EXAMPLE: &str = include_str!("../../ringway.example.toml");

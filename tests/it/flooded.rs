@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
 
-use ringway::route::client_key::digest_of;
+use ringway::route::plan::client_key::digest_of;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
@@ -180,7 +180,7 @@ fn a_journal_at_its_bound_takes_from_the_tenant_that_fills_it_and_says_so() {
             let last = paid.last().unwrap().clone();
             wait::until("the last record in the journal", || {
                 let mut is_there = false;
-                let _ = ringway::store::segments::read_all(&journal, |it| {
+                let _ = ringway::store::journal::segments::read_all(&journal, |it| {
                     is_there |= memchr::memmem::find(it, last.as_bytes()).is_some();
                 });
                 is_there.then_some(())

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use ringway::store::migrations::{POSTGRES, SQLITE, is_concurrent, statements};
+use ringway::store::database::migrations::{POSTGRES, SQLITE, is_concurrent, statements};
 use serde_json::{Value, json};
 
 use crate::support::client::Answer;
@@ -232,7 +232,7 @@ const BEFORE: usize = 6;
 fn a_tenant_of_an_earlier_version_keeps_records_and_sums_and_its_name_comes_back_without_them() {
     for kind in KINDS {
         let database = Database::new(kind);
-        let time = ringway::net::clock::unix_millis();
+        let time = ringway::net::runtime::clock::unix_millis();
         of_an_earlier_version(&database, time / 86_400_000, time);
         let provider = Provider::answering(http::json(whole(WIRE)));
         let gateway = recording(&database, &provider, None).start();
@@ -269,7 +269,7 @@ fn the_configuration_may_say_an_id_and_a_row_of_its_tenant_gets_the_one_that_it_
         let tenant =
             format!("[[tenant]]\nname = \"red\"\nid = \"of-red\"\nbudget_day = \"{BUDGET}\"\n");
         let key = |key: &str, tenant: &str| {
-            let digest = ringway::route::client_key::digest_of(key.as_bytes());
+            let digest = ringway::route::plan::client_key::digest_of(key.as_bytes());
             let digest = digest.map(|byte| format!("{byte:02x}")).concat();
             format!("[[key]]\nsha256 = \"{digest}\"\ntenant = \"{tenant}\"\n")
         };

@@ -630,11 +630,13 @@ fn listeners_stand_on_ipv4_ipv6_and_unix_sockets_at_once() {
         let mut tcp = 0;
         for address in &gateway.running().addresses {
             match address {
-                ringway::net::listen::Address::Tcp(address) => {
+                ringway::net::endpoint::listen::Address::Tcp(address) => {
                     tcp += 1;
                     ask(Client::connect(*address));
                 }
-                ringway::net::listen::Address::Unix(path) => ask(Client::connect_unix(path)),
+                ringway::net::endpoint::listen::Address::Unix(path) => {
+                    ask(Client::connect_unix(path))
+                }
             }
         }
         assert_eq!(tcp, 2);

@@ -6,12 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use ringway::govern::journal;
-use ringway::govern::record::Record;
-use ringway::store::handle::Store;
-use ringway::store::segments::{Journal, read_all};
-use ringway::store::tail::{Batch, Place, read_on};
-use ringway::store::usage_sql::Period;
+use ringway::govern::usage::frames;
+use ringway::govern::usage::record::Record;
+use ringway::store::database::handle::Store;
+use ringway::store::database::usage_sql::Period;
+use ringway::store::journal::segments::{Journal, read_all};
+use ringway::store::journal::tail::{Batch, Place, read_on};
 use ringway::wire::kind::Wire;
 
 use crate::support::client::Answer;
@@ -180,9 +180,9 @@ fn add(database: &Database, folder: &Path, journal: u8) -> Option<usize> {
 }
 
 fn frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = journal::open(out);
+    let start = frames::open(out);
     write(out);
-    assert!(journal::close(out, start));
+    assert!(frames::close(out, start));
 }
 
 /// A record of which nothing is known but what it cost whom, and when.

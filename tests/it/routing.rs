@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use ringway::server::api::routes::OPENAPI;
+use ringway::server::admin::api::routes::OPENAPI;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 

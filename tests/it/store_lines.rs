@@ -10,8 +10,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use ringway::store::handle::block_on;
-use ringway::store::migrations::POSTGRES;
+use ringway::store::database::handle::block_on;
+use ringway::store::database::migrations::POSTGRES;
 use serde_json::json;
 
 use crate::support::gateway::Gateway;

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-use ringway::store::handle::block_on;
+use ringway::store::database::handle::block_on;
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use ringway::route::client_key::digest_of;
+use ringway::route::plan::client_key::digest_of;
 use serde_json::{Value, json};
 
 use crate::support::gateway::{Gateway, MODEL, Setup};

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use ringway::route::client_key::digest_of;
-use ringway::store::segments::read_all;
+use ringway::route::plan::client_key::digest_of;
+use ringway::store::journal::segments::read_all;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ringway::wire::members::Member;
+use ringway::wire::common::members::Member;
 use ringway::wire::{anthropic, openai};
 
 use crate::support::{Run, chat};

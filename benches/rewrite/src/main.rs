@@ -17,8 +17,8 @@ use criterion::{
 };
 use ringway::limits::Limits;
 use ringway::wire::kind::Wire;
-use ringway::wire::peek::peek;
-use ringway::wire::peek_edits::{Overrides, edits_for};
+use ringway::wire::peek::body::peek;
+use ringway::wire::peek::edits::{Overrides, edits_for};
 use simd_json::prelude::*;
 use sonic_rs::JsonValueMutTrait as _;
 

@@ -1,10 +1,10 @@
 //! A configuration: never a panic, the same faults each time, and every fault with its place.
 
-use ringway::config::fault::Faults;
-use ringway::config::load::{Loaded, parse};
-use ringway::config::material::{Credential, Material, ProviderMaterial};
-use ringway::route::compile::compile;
-use ringway::route::listing::listing;
+use ringway::config::load::file::{Loaded, parse};
+use ringway::config::load::material::{Credential, Material, ProviderMaterial};
+use ringway::config::schema::fault::Faults;
+use ringway::route::compile::plan::compile;
+use ringway::route::select::listing::listing;
 
 /// A configuration file. What it points at is not read: every provider gets no key.
 pub fn check(input: &[u8]) {

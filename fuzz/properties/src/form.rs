@@ -1,6 +1,6 @@
 //! The `model` field of a form: the same however the body is cut, and the twin's.
 
-use ringway::wire::multipart::{Field, Finder, FormFault};
+use ringway::wire::peek::multipart::{Field, Finder, FormFault};
 
 use crate::pieces;
 

@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use ringway::govern::contents::{Contents, Held, Holder, add_up, holder};
-use ringway::govern::eviction::Eviction;
-use ringway::govern::journal::{Frames, HEAD_BYTES, MARK, close, open, whole_length};
-use ringway::govern::record::{id_at, start_into};
+use ringway::govern::usage::eviction::Eviction;
+use ringway::govern::usage::frames::{Frames, HEAD_BYTES, MARK, close, open, whole_length};
+use ringway::govern::usage::record::{id_at, start_into};
+use ringway::govern::usage::segment_index::{Contents, Held, Holder, add_up, holder};
 use ringway::limits::RECORD_BYTES_MAX;
 
 /// A journal; and the same bytes as records of one, which is then damaged.

@@ -5,10 +5,10 @@ use ringway::json::error::JsonErrorKind;
 use ringway::json::scan::{self, Scalar, Sink};
 use ringway::json::tape::{Kind, Tape, Value};
 use ringway::limits::Limits;
-use ringway::wire::known::Known;
-use ringway::wire::peek::{peek, peek_relayed};
-use ringway::wire::peek_fault::{Param, PeekFault, PeekFaultKind};
-use ringway::wire::peeked::Peek;
+use ringway::wire::peek::body::{peek, peek_relayed};
+use ringway::wire::peek::fault::{Param, PeekFault, PeekFaultKind};
+use ringway::wire::peek::found::Peek;
+use ringway::wire::peek::routed_members::Known;
 
 use crate::{json, recipe};
 

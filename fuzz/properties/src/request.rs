@@ -9,7 +9,7 @@ use ringway::translate::models::ModelTable;
 use ringway::translate::request::{Translated, translate};
 use ringway::translate::setting::{Hints, RequestContext};
 use ringway::wire::kind::{Dialect, Wire};
-use ringway::wire::peek::peek;
+use ringway::wire::peek::body::peek;
 
 use ringway::translate::notes::Notes;
 use serde_json::Value;

@@ -5,11 +5,11 @@ use ringway::json::rewrite::{Edits, Piece};
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
 use ringway::wire::codec::strip_reasoning;
-use ringway::wire::history::REASONING;
+use ringway::wire::common::reasoning_history::REASONING;
 use ringway::wire::kind::Wire;
-use ringway::wire::known::OWN;
-use ringway::wire::peek::peek;
-use ringway::wire::peek_edits::{Overrides, edits_for};
+use ringway::wire::peek::body::peek;
+use ringway::wire::peek::edits::{Overrides, edits_for};
+use ringway::wire::peek::routed_members::OWN;
 
 use crate::{json, recipe};
 

@@ -9,9 +9,8 @@ use crate::demo::stub::model::{Act, Answer, LISTED, Model, Spoil};
 use crate::demo::stub::openai::Label;
 use crate::demo::stub::script::Script;
 use crate::demo::stub::{anthropic, openai};
-use crate::http1::encode;
 use crate::http1::method::Method;
-use crate::http1::target;
+use crate::http1::{encode, target};
 use crate::json::write::Writer;
 use crate::wire::kind::Wire;
 

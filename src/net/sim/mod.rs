@@ -16,10 +16,10 @@
 //! | `strike` | the nth failure on real sockets |
 
 pub mod chance;
-pub mod harbour;
+pub mod injected_failure;
+pub mod listeners;
 pub mod names;
 pub mod socket;
-pub mod strike;
 pub mod task;
 pub mod time;
 pub mod world;

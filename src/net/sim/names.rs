@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::net::connect::Endpoint;
+use crate::net::endpoint::connect::Endpoint;
 
 /// Lets the name of `endpoint` come to `addresses`.
 pub fn resolve(endpoint: &Endpoint, addresses: &[SocketAddr]) {

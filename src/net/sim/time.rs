@@ -4,8 +4,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::rc::Rc;
 
-use crate::net::alarm;
-use crate::net::clock::{self, Instant};
+use crate::net::runtime::alarm;
+use crate::net::runtime::clock::{self, Instant};
 use crate::net::sim::world::{self, World};
 
 /// A timer.

@@ -12,13 +12,10 @@ use crate::chat::request::{
     Block, DocumentSource, Json, Message, Request, ResultContent, Role, Source, Text, ToolResult,
 };
 use crate::json::raw::Raw;
-use crate::translate::adapt::calls;
 use crate::translate::adapt::fit::Fit;
-use crate::translate::adapt::names;
-use crate::translate::adapt::turns;
-use crate::wire::ids;
+use crate::translate::adapt::{calls, names, turns};
+use crate::wire::common::{foreign_reasoning, gemini_signature, ids};
 use crate::wire::kind::Wire;
-use crate::wire::{sealed, thought};
 
 /// Fits system text and conversation.
 ///
@@ -64,7 +61,7 @@ fn signatures(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     let blocks = request.messages.iter_mut().flat_map(|m| &mut m.blocks);
     for block in blocks {
         if let Block::ToolUse(call) = block {
-            let (_, signature) = thought::split(&call.id);
+            let (_, signature) = gemini_signature::split(&call.id);
             if signature.is_some() && !fit.dialect.thought_signatures {
                 fit.notes.left_out("thought_signature");
             } else {
@@ -76,7 +73,7 @@ fn signatures(fit: &mut Fit<'_>, request: &mut Request<'_>) {
 
 /// The provider's own id of a call.
 fn own_id(id: Cow<'_, str>) -> Cow<'_, str> {
-    match thought::split(&id) {
+    match gemini_signature::split(&id) {
         (_, None) => ids::own(id),
         (own, Some(_)) => ids::own(Cow::Owned(own.to_owned())),
     }
@@ -269,7 +266,7 @@ fn lost_mark(fit: &mut Fit<'_>, mark: Option<&Json<'_>>) {
 fn goes_back(fit: &mut Fit<'_>, block: &Block<'_>, role: Role) -> bool {
     let is_assistant = role == Role::Assistant;
     if let Block::Thinking { text, signature } = block
-        && sealed::of_message(*signature).is_some()
+        && foreign_reasoning::of_message(*signature).is_some()
     {
         if !text.is_empty() {
             fit.notes.left_out("thinking");

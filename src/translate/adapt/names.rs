@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::chat::request::{Block, Message, Request, Tool, ToolChoice};
 use crate::json::write;
 use crate::translate::context::AnswerContext;
-use crate::wire::ids::{fingerprint, is_letter, letter};
+use crate::wire::common::ids::{fingerprint, is_letter, letter};
 
 /// Longest tool name on the Anthropic wire.
 pub const ANTHROPIC_NAME_MAX: usize = 128;

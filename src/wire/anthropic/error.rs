@@ -5,7 +5,7 @@
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
 use crate::json::tape::Value;
 use crate::json::write::Writer;
-use crate::wire::error_text;
+use crate::wire::common::error_text;
 
 /// Appends the body of an error answer. An empty `request_id` is left out.
 pub fn write_body(error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {

@@ -8,7 +8,7 @@
 use crate::chat::response::Opaque;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
-use crate::wire::sealed;
+use crate::wire::common::foreign_reasoning;
 
 /// The members of a message or delta that may carry reasoning.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,7 +67,7 @@ impl<'t> Carriers<'t> {
                 Some(signature) => sink(Piece::Signature(signature))?,
                 None if is_summary(detail) => {
                     let named = |name| string(name).unwrap_or(Raw::EMPTY);
-                    let seal = sealed::summary(named("format"), named("id"));
+                    let seal = foreign_reasoning::summary(named("format"), named("id"));
                     sink(Piece::Summary(seal))?;
                 }
                 None => {}
@@ -97,7 +97,9 @@ fn opaque<'t>(detail: Value<'t>, name: &str) -> Option<Opaque<'t>> {
     let data = string(name)?;
     match is_ours(detail) {
         true => Some(Opaque::plain(data)),
-        false => sealed::join(string("format")?, string("id").unwrap_or(Raw::EMPTY), data),
+        false => {
+            foreign_reasoning::join(string("format")?, string("id").unwrap_or(Raw::EMPTY), data)
+        }
     }
 }
 

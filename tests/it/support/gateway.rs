@@ -6,9 +6,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use ringway::config::load::load_text;
-use ringway::route::client_key::digest_of;
-use ringway::route::compile::compile;
+use ringway::config::load::file::load_text;
+use ringway::route::compile::plan::compile;
+use ringway::route::plan::client_key::digest_of;
 use ringway::server::run::{self, Options, Running};
 use ringway::wire::kind::Wire;
 use serde_json::Value;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ringway::route::client_key::digest_of;
-use ringway::store::segments::read_all;
+use ringway::route::plan::client_key::digest_of;
+use ringway::store::journal::segments::read_all;
 use ringway::wire::kind::Wire;
 
 use crate::support::gateway::MODEL;

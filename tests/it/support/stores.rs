@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
-use ringway::config::material::StoreMaterial;
-use ringway::config::store_place::StorePlace;
-use ringway::govern::listing::Listing;
-use ringway::store::handle::{Store, block_on};
+use ringway::config::load::material::StoreMaterial;
+use ringway::config::schema::store_url::StorePlace;
+use ringway::govern::usage::listing::Listing;
+use ringway::store::database::handle::{Store, block_on};
 use tempfile::TempDir;
 
 use crate::support::certificates::Certified;

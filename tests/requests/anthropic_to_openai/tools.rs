@@ -1,6 +1,6 @@
 //! Tools, the choice among them, their names and ids, and searches.
 
-use ringway::wire::ids::fingerprint;
+use ringway::wire::common::ids::fingerprint;
 
 use crate::anthropic_to_openai::shared::{GPT_4O, LOCAL, check, conversation};
 use crate::support::{Run, json, messages};

@@ -11,7 +11,7 @@ use crate::chat::request::{
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::anthropic::request::tools;
-use crate::wire::read::{self, Place};
+use crate::wire::common::read::{self, Place};
 
 /// The blocks of `content`: a string is one text.
 ///

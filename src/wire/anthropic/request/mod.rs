@@ -4,4 +4,5 @@
 pub mod blocks;
 pub mod read;
 pub mod tools;
+pub mod unsigned;
 pub mod write;

@@ -10,8 +10,8 @@ use crate::chat::request::{
 };
 use crate::json::tape::{Kind, Value};
 use crate::wire::anthropic::request::{blocks, tools};
-use crate::wire::members::{Member, Members, Neutral, Rule};
-use crate::wire::read::{self, Place};
+use crate::wire::common::members::{Member, Members, Neutral, Rule};
+use crate::wire::common::read::{self, Place};
 
 /// Every member that this wire is known to have.
 pub const MEMBERS: &[Member] = &[

@@ -5,9 +5,9 @@ use crate::chat::request::{
     Function, Json, Request, SearchSize, Text, Tool, ToolChoice, Unsaid, WebSearch,
 };
 use crate::json::tape::Value;
-use crate::wire::members::Members;
-use crate::wire::portkey;
-use crate::wire::read::{self, Place};
+use crate::wire::common::members::Members;
+use crate::wire::common::portkey;
+use crate::wire::common::read::{self, Place};
 
 /// Reads tools and what to do with them.
 ///

@@ -10,7 +10,7 @@ use crate::chat::request::{
 };
 use crate::json::raw::Raw;
 use crate::json::write::Writer;
-use crate::wire::write as shared;
+use crate::wire::common::write as shared;
 
 /// Appends the body.
 pub fn write(request: &Request<'_>, model: &str, out: &mut Vec<u8>) {

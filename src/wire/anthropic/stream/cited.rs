@@ -10,7 +10,7 @@ use crate::chat::event::Citation;
 use crate::json::raw::Raw;
 use crate::json::write::escape_into;
 use crate::limits::CITED_TEXT_BYTES_MAX;
-use crate::wire::anthropic::words::{CharIndex, CitedRoom};
+use crate::wire::anthropic::answer::cited_text::{CharIndex, CitedRoom};
 
 /// The start of an answer's text, still escaped.
 #[derive(Debug, Default)]

@@ -19,8 +19,8 @@ use crate::json::write::escape_into;
 use crate::limits::{BLOCKS_OPEN_MAX, EVENT_VALUES_MAX, TOOL_CALLS_MAX};
 use crate::wire::anthropic::stream::watch;
 use crate::wire::anthropic::{error, stop, usage};
-use crate::wire::memo::{Memo, Only};
-use crate::wire::read;
+use crate::wire::common::memo::{Memo, Only};
+use crate::wire::common::read;
 
 /// Reads one stream.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use crate::json::write::{Writer, number_into};
 use crate::limits::TOOL_CALLS_MAX;
 use crate::wire::anthropic::stream::cited::{Cited, Waiting};
 use crate::wire::anthropic::{stop, usage};
-use crate::wire::ids::{fingerprint, legal, push_id};
+use crate::wire::common::ids::{fingerprint, legal, push_id};
 
 /// Writes one stream.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::anthropic::{error, stop, usage};
-use crate::wire::seen::{Before, Name, Named, Seen, is_closed, is_filled};
+use crate::wire::common::stream_observation::{Before, Name, Named, Seen, is_closed, is_filled};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]

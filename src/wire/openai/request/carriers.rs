@@ -13,7 +13,7 @@ use crate::chat::error::Refusal;
 use crate::chat::request::{Block, Text};
 use crate::json::raw::Raw;
 use crate::json::tape::Value;
-use crate::wire::read::{self, Place};
+use crate::wire::common::read::{self, Place};
 
 /// What an assistant message carried.
 #[derive(Debug)]

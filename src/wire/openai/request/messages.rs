@@ -11,11 +11,11 @@ use crate::chat::request::{
     Block, Json, Message, Request, ResultContent, Role, ToolResult, ToolUse, Unsaid,
 };
 use crate::json::tape::{Kind, Value};
-use crate::wire::arguments;
-use crate::wire::members::Members;
+use crate::wire::common::arguments;
+use crate::wire::common::members::Members;
+use crate::wire::common::read::{self, Place};
 use crate::wire::openai::request::carriers::{self, Carried};
 use crate::wire::openai::request::parts;
-use crate::wire::read::{self, Place};
 
 /// Reads `messages`.
 ///

@@ -6,8 +6,8 @@ use crate::chat::error::Refusal;
 use crate::chat::request::{Block, DocumentSource, Json, Request, Role, Source, Text};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
-use crate::wire::base64;
-use crate::wire::read::{self, Place};
+use crate::wire::common::base64;
+use crate::wire::common::read::{self, Place};
 
 /// The blocks of `content`: a string is one text, as are bare strings in a row within an array; `null`
 /// and an empty string are none. The model's own may hold thinking.

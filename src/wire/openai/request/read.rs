@@ -13,9 +13,9 @@ use crate::chat::request::{
 };
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
-use crate::wire::members::{Member, Members, Neutral, Rule};
+use crate::wire::common::members::{Member, Members, Neutral, Rule};
+use crate::wire::common::read::{self, Place};
 use crate::wire::openai::request::{messages, tools};
-use crate::wire::read::{self, Place};
 
 /// Every member that this wire is known to have.
 pub const MEMBERS: &[Member] = &[

@@ -6,10 +6,10 @@ use crate::chat::error::Refusal;
 use crate::chat::request::{Function, Json, Request, Text, Tool, ToolChoice, Unsaid};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
-use crate::wire::members::Members;
+use crate::wire::common::members::Members;
+use crate::wire::common::portkey;
+use crate::wire::common::read::{self, Place};
 use crate::wire::openai::request::parts;
-use crate::wire::portkey;
-use crate::wire::read::{self, Place};
 
 /// Reads tools and what to do with them.
 ///

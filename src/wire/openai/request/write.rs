@@ -11,10 +11,10 @@ use crate::chat::request::{
 use crate::chat::response::Seal;
 use crate::json::raw::Raw;
 use crate::json::write::Writer;
+use crate::wire::common::foreign_reasoning;
+use crate::wire::common::write as shared;
 use crate::wire::kind::Dialect;
 use crate::wire::openai::request::write_tools::{tool_call, tools, web_search};
-use crate::wire::sealed;
-use crate::wire::write as shared;
 
 /// Appends the body.
 pub fn write(request: &Request<'_>, model: &str, dialect: &Dialect, out: &mut Vec<u8>) {
@@ -281,7 +281,9 @@ impl Messages<'_, '_, '_> {
     /// Reasoning of history, where the upstream wants it back.
     fn reasoning(&mut self, message: &Message<'_>) {
         let thinking = |block: &Block<'_>| match block {
-            Block::Thinking { signature, .. } => sealed::of_message(*signature).is_none(),
+            Block::Thinking { signature, .. } => {
+                foreign_reasoning::of_message(*signature).is_none()
+            }
             Block::Redacted { .. } => true,
             _ => false,
         };
@@ -355,7 +357,7 @@ impl Messages<'_, '_, '_> {
 
     /// Of a Claude model, or of the one that it was taken from.
     fn opaque(&mut self, name: &str, data: Raw<'_>) {
-        let sealed = sealed::split(data);
+        let sealed = foreign_reasoning::split(data);
         let parts = sealed.and_then(|sealed| Some((sealed.origin?, sealed.data)));
         let Some(([format, id], data)) = parts else {
             self.w.name(name).raw(data);
@@ -446,14 +448,14 @@ impl Messages<'_, '_, '_> {
 /// The signature of the whole message, which stands in a block of thinking.
 fn message_signature<'a>(block: &Block<'a>) -> Option<Raw<'a>> {
     match block {
-        Block::Thinking { signature, .. } => sealed::of_message(*signature),
+        Block::Thinking { signature, .. } => foreign_reasoning::of_message(*signature),
         _ => None,
     }
 }
 
 /// Format and id, if the block is the text of a summary.
 fn summary_origin(signature: Raw<'_>) -> Option<[Raw<'_>; 2]> {
-    let sealed = sealed::split(signature)?;
+    let sealed = foreign_reasoning::split(signature)?;
     sealed.origin.filter(|_| sealed.seal == Seal::Summary)
 }
 

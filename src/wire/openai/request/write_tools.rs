@@ -2,8 +2,8 @@
 
 use crate::chat::request::{Function, Request, SearchSize, Tool, ToolChoice, ToolUse, WebSearch};
 use crate::json::write::Writer;
+use crate::wire::common::write as shared;
 use crate::wire::kind::Dialect;
-use crate::wire::write as shared;
 
 /// Writes the search of the web that the provider offers.
 pub(super) fn web_search(search: &WebSearch<'_>, w: &mut Writer<'_>) {

@@ -8,7 +8,7 @@ use crate::json::raw::Raw;
 use crate::json::tape::Tape;
 use crate::json::write::number_into;
 use crate::limits::TOOL_CALLS_MAX;
-use crate::wire::ids::{fingerprint, push_id};
+use crate::wire::common::ids::{fingerprint, push_id};
 use crate::wire::openai::custom;
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::chunk::Chunk;

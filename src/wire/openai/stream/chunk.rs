@@ -2,7 +2,7 @@
 
 use crate::json::raw::Raw;
 use crate::json::write::{Writer, number_into};
-use crate::wire::ids::push_id;
+use crate::wire::common::ids::push_id;
 
 /// Writes the chunks of one stream.
 #[derive(Debug)]

@@ -15,15 +15,16 @@ use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
-use crate::wire::error_text;
-use crate::wire::memo::{Memo, Only};
-use crate::wire::openai::annotations::{self, read_annotation};
-use crate::wire::openai::choices::Choices;
-use crate::wire::openai::reasoning::{self, Carriers, Piece};
-use crate::wire::openai::sources::{Listed, Sources};
+use crate::wire::common::memo::{Memo, Only};
+use crate::wire::common::{error_text, foreign_reasoning};
+use crate::wire::openai::answer::annotations::{self, read_annotation};
+use crate::wire::openai::answer::failure;
+use crate::wire::openai::answer::sources::Sources;
+use crate::wire::openai::reasoning::{self, Piece};
+use crate::wire::openai::stream::choices::Choices;
+use crate::wire::openai::stream::chunk_members::{Chunk, Delta, noise};
 use crate::wire::openai::stream::pieces::Pieces;
-use crate::wire::openai::{error, failure, finish, usage};
-use crate::wire::{sealed, thought};
+use crate::wire::openai::{error, finish, usage};
 
 /// Reads one stream.
 #[derive(Debug)]
@@ -346,7 +347,7 @@ impl Decoder {
         self.is_signed = true;
         self.end_summary(sink)?;
         let mut own = Vec::new();
-        let signature = spelt(sealed::message(signature), &mut own);
+        let signature = spelt(foreign_reasoning::message(signature), &mut own);
         if !self.calls.any() {
             return sink(Event::Signature {
                 block: 0,
@@ -470,110 +471,10 @@ fn spelt<'a>(opaque: Opaque<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
         return opaque.data;
     }
     own.clear();
-    own.extend(sealed::spelt(&opaque).iter().flat_map(|part| part.bytes()));
+    own.extend(
+        foreign_reasoning::spelt(&opaque)
+            .iter()
+            .flat_map(|part| part.bytes()),
+    );
     Raw::from_checked(own)
-}
-
-/// Strings of a chunk that vary from one to the next and mean nothing: padding, and the second
-/// spelling of a piece of reasoning.
-fn noise(root: Value<'_>) -> [Option<Raw<'_>>; 2] {
-    let padding = root.get("obfuscation").or_else(|| root.get("p"));
-    let choice = root.get("choices").and_then(|all| all.elements().next());
-    let delta = choice.and_then(|choice| choice.get("delta"));
-    let again = delta.and_then(|delta| {
-        let plain = delta
-            .get("reasoning")
-            .or_else(|| delta.get("reasoning_content"));
-        plain.and_then(reasoning::non_empty)?;
-        let detail = delta.get("reasoning_details")?.elements().next()?;
-        detail.get("text").or_else(|| detail.get("summary"))
-    });
-    [padding, again].map(|value| value.and_then(Value::as_raw))
-}
-
-/// The members of a chunk that mean something.
-struct Chunk<'t> {
-    id: Raw<'t>,
-    model: Raw<'t>,
-    choices: Option<Value<'t>>,
-    usage: Option<Value<'t>>,
-    listed: Listed<'t>,
-    failed: bool,
-}
-
-impl<'t> Chunk<'t> {
-    fn read(root: Value<'t>) -> Self {
-        let mut chunk = Self {
-            id: Raw::EMPTY,
-            model: Raw::EMPTY,
-            choices: None,
-            usage: None,
-            listed: Listed::default(),
-            failed: false,
-        };
-        root.each_member(|name, value| match name {
-            b"id" => chunk.id = value.as_raw().unwrap_or(Raw::EMPTY),
-            b"model" => chunk.model = value.as_raw().unwrap_or(Raw::EMPTY),
-            b"choices" => chunk.choices = Some(value),
-            b"usage" if !value.is_null() => chunk.usage = Some(value),
-            b"x_groq" => chunk.usage = value.get_set("usage").or(chunk.usage),
-            b"citations" => chunk.listed.citations = Some(value),
-            b"search_results" => chunk.listed.results = Some(value),
-            b"error" => chunk.failed = error_text::is_truthy(value),
-            _ => {}
-        });
-        chunk
-    }
-}
-
-/// The members of a delta that mean something.
-#[derive(Default)]
-struct Delta<'t> {
-    reasoning: Carriers<'t>,
-    content: Option<Value<'t>>,
-    refusal: Option<Value<'t>>,
-    tool_calls: Option<Value<'t>>,
-    function_call: Option<Value<'t>>,
-    annotations: Option<Value<'t>>,
-    images: Option<Value<'t>>,
-    audio: Option<Value<'t>>,
-    /// Gemini's signature of the whole message.
-    signature: Option<Value<'t>>,
-}
-
-impl<'t> Delta<'t> {
-    fn read(value: Value<'t>) -> Self {
-        let mut delta = Self::default();
-        value.each_member(|name, value| match name {
-            b"content" => delta.content = Some(value),
-            b"reasoning_content" => delta.reasoning.content = Some(value),
-            b"reasoning" => delta.reasoning.plain = Some(value),
-            b"reasoning_details" => delta.reasoning.details = Some(value),
-            b"refusal" => delta.refusal = Some(value),
-            b"tool_calls" => delta.tool_calls = Some(value),
-            b"function_call" => delta.function_call = Some(value),
-            b"annotations" => delta.annotations = Some(value),
-            b"images" => delta.images = Some(value),
-            b"audio" => delta.audio = value.get_set("data"),
-            b"thought_signature" => delta.signature = Some(value),
-            b"extra_content" => delta.signature = thought::of_extra(value).or(delta.signature),
-            _ => {}
-        });
-        delta
-    }
-
-    /// Whether there is more than reasoning.
-    fn says_more(&self) -> bool {
-        self.tool_calls.is_some() || self.function_call.is_some() || self.is_text()
-    }
-
-    /// Whether there is text, or a refusal.
-    #[inline]
-    fn is_text(&self) -> bool {
-        let text = [self.content, self.refusal].into_iter().flatten();
-        let says = |value: Value<'_>| {
-            reasoning::non_empty(value).is_some() || value.elements().next().is_some()
-        };
-        text.into_iter().any(says)
-    }
 }

@@ -11,7 +11,7 @@ use crate::chat::event::{Ending, Event, StreamFault};
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::limits::ANSWER_NAME_BYTES_MAX;
-use crate::wire::openai::annotations::Annotations;
+use crate::wire::openai::answer::annotations::Annotations;
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::calls::Calls;
 use crate::wire::openai::stream::chunk::{Chunk, completion_id};

@@ -2,7 +2,9 @@
 
 pub mod arguments;
 pub mod calls;
+pub mod choices;
 pub mod chunk;
+mod chunk_members;
 pub mod decode;
 pub mod encode;
 pub mod pieces;

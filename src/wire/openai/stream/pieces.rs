@@ -15,11 +15,11 @@ use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::json::write::escape_into;
 use crate::limits::TOOL_CALLS_MAX;
-use crate::wire::ids::{fingerprint, fingerprint_on};
+use crate::wire::common::gemini_signature;
+use crate::wire::common::ids::{fingerprint, fingerprint_on};
+use crate::wire::openai::answer::called_tool::Said;
 use crate::wire::openai::reasoning::non_empty;
-use crate::wire::openai::said::Said;
 use crate::wire::openai::stream::arguments::{Arguments, says_something};
-use crate::wire::thought;
 
 /// The calls of one stream.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ impl Pieces {
                 .and_then(|said| said.arguments())
                 .is_some_and(is_filled),
         })?;
-        let signature = thought::of_call(call);
+        let signature = gemini_signature::of_call(call);
         self.piece(at, (id.unwrap_or(Raw::EMPTY), signature), said, sink)
     }
 
@@ -408,7 +408,7 @@ impl Pieces {
         let mut held = core::mem::take(held);
         self.held_bytes = self.held_bytes.saturating_sub(held.bytes());
         if let Some(signature) = held.signature.take() {
-            thought::join(&mut held.id, Raw::from_checked(&signature));
+            gemini_signature::join(&mut held.id, Raw::from_checked(&signature));
         }
         let number = u32::try_from(self.arguments.len()).map_err(|_| StreamFault::TooMany)?;
         self.arguments.push(Arguments::default());

@@ -8,11 +8,12 @@ use crate::chat::usage::{StopReason, Usage};
 use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
-use crate::wire::error_text;
-use crate::wire::openai::choices::Choices;
+use crate::wire::common::error_text;
+use crate::wire::common::stream_observation::{Before, Name, Named, Seen, is_closed, is_filled};
+use crate::wire::openai::answer::failure;
 use crate::wire::openai::reasoning::non_empty;
-use crate::wire::openai::{error, failure, finish, usage};
-use crate::wire::seen::{Before, Name, Named, Seen, is_closed, is_filled};
+use crate::wire::openai::stream::choices::Choices;
+use crate::wire::openai::{error, finish, usage};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]

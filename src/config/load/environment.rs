@@ -1,0 +1,34 @@
+//! A configuration out of four environment variables, for a start without a file.
+//!
+//! Both providers exist, at the addresses that their own SDKs use unless a variable says another.
+//! Where we have no key of ours, the caller's own is used.
+
+use crate::config::schema::fault::{At, Place};
+use crate::config::schema::file::{Config, KeySource, Provider};
+
+/// Looks up an environment variable.
+pub type Lookup<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// The configuration that the environment asks for.
+#[must_use]
+pub fn config(env: Lookup<'_>) -> Config {
+    Config {
+        providers: vec![
+            provider("anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", env),
+            provider("openai", "OPENAI_API_KEY", "OPENAI_BASE_URL", env),
+        ],
+        ..Config::default()
+    }
+}
+
+fn provider(name: &str, key: &str, base_url: &str, env: Lookup<'_>) -> Provider {
+    let url = env(base_url).filter(|url| !url.is_empty());
+    Provider {
+        place: Place::outside(key),
+        name: Some(At::outside(name.to_owned(), base_url)),
+        kind: Some(At::outside(name.to_owned(), base_url)),
+        base_url: url.map(|url| At::outside(url, base_url)),
+        key: KeySource::VariableOrCaller(At::outside(key.to_owned(), key)),
+        ..Provider::default()
+    }
+}

@@ -1,0 +1,283 @@
+//! From the document to the schema: names, types and ranges of every section but `[[provider]]`
+//! (see `config::read_provider`), `[[tenant]]`, `[[key]]` (see
+//! `config::read_key`), `[prices]`, `[budgets]` (see `config::read_price`) and `[limits]` (see
+//! `config::limits`).
+
+use core::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use crate::config::read::fields::Fields;
+use crate::config::read::node::Node;
+use crate::config::read::residency::residency;
+use crate::config::read::tables::facts;
+use crate::config::read::{address, key, limits, price, provider, store, target};
+use crate::config::schema::fault::{At, Faults, nearest, shown};
+use crate::config::schema::file::{
+    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Order, Server, Target,
+    UsageRecords,
+};
+use crate::limits::MIB;
+
+/// Reads a whole document. With faults the rest is still as good as it can be.
+pub fn read(document: Node, faults: &mut Faults) -> Config {
+    let mut config = Config::default();
+    let Some(mut fields) = Fields::new(document, "", faults) else {
+        return config;
+    };
+    let server_node = fields.node("server");
+    let providers = fields.tables("provider");
+    let models = fields.tables("model");
+    config.defaults = defaults(&mut fields);
+    let tenants = fields.tables("tenant");
+    let keys = fields.tables("key");
+    config.model_facts = model_facts(&mut fields);
+    let prices = fields.open_table("prices").unwrap_or_default();
+    config.request_prices = price::requests(&mut fields);
+    let budgets_node = fields.node("budgets");
+    let limits_node = fields.node("limits");
+    let usage_node = fields.node("usage");
+    let store_node = fields.node("store");
+    let faults = fields.finish();
+    if let Some((node, place)) = server_node {
+        config.server = server(node, &place.path, faults);
+    }
+    if let Some((node, place)) = limits_node {
+        (config.limits, config.shared) = limits::read(node, &place.path, faults);
+    }
+    let prices = prices.into_iter();
+    config.prices = prices
+        .filter_map(|(ids, node)| price::price(ids, node, faults))
+        .collect();
+    if let Some((node, place)) = budgets_node {
+        config.budgets = price::budgets(node, &place.path, faults);
+    }
+    if let Some((node, place)) = usage_node {
+        config.usage = usage(node, &place.path, faults);
+    }
+    if let Some((node, place)) = store_node {
+        config.store = store::store(node, &place.path, faults);
+    }
+    for (node, path) in providers {
+        config.providers.extend(provider::read(node, &path, faults));
+    }
+    for (node, path) in models {
+        config.models.extend(model(node, &path, faults));
+    }
+    for (node, path) in tenants {
+        config.tenants.extend(key::tenant(node, &path, faults));
+    }
+    for (node, path) in keys {
+        config.keys.extend(key::key(node, &path, faults));
+    }
+    config
+}
+
+fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
+    let mut server = Server::default();
+    let Some(mut fields) = Fields::new(node, path, faults) else {
+        return server;
+    };
+    if let Some(said) = some_texts(&mut fields, "listen", "name at least one address") {
+        server.listen = listen(said, fields.faults);
+    }
+    if let Some(said) = fields.text("admin") {
+        server.admin = admin(said, fields.faults);
+    }
+    if let Some(said) = fields.whole("workers", 1..=WORKERS_MAX) {
+        server.workers = usize::try_from(said.value).ok();
+    }
+    if let Some(said) = fields.choice("driver", &DRIVERS) {
+        server.driver = said.value;
+    }
+    if let Some(said) = fields.text("log") {
+        server.log = log_sink(said, fields.faults);
+    }
+    server.tls_cert = fields.text("tls_cert").map(|said| said.map(PathBuf::from));
+    server.tls_key = fields.text("tls_key").map(|said| said.map(PathBuf::from));
+    server.open = is_set(fields.flag("open"));
+    server.behind_tls_proxy = is_set(fields.flag("behind_tls_proxy"));
+    server.admin_key = store::source(&mut fields, None, ["admin_key_file", "admin_key_env"]);
+    server.admin_open = is_set(fields.flag("admin_open"));
+    server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
+    server.capability_gate = fields.flag("capability_gate").is_none_or(|said| said.value);
+    let early = fields.whole("early_head_after_ms", EARLY_MS);
+    server.early_head_after_ms = early.map_or(0, |said| said.value);
+    server.public_catalogue = is_set(fields.flag("public_catalogue"));
+    server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
+    server.gateway_key_header = fields.text("gateway_key_header");
+    server.header_prefix = fields.text("header_prefix");
+    server.custody_origin = target::label(&mut fields, "custody_origin");
+    fields.finish();
+    server
+}
+
+fn usage(node: Node, path: &str, faults: &mut Faults) -> UsageRecords {
+    let mut usage = UsageRecords::default();
+    let Some(mut fields) = Fields::new(node, path, faults) else {
+        return usage;
+    };
+    let cure = "it is the folder that usage records are kept in";
+    let journal = fields.required_text("journal", cure);
+    usage.journal = journal.map(|said| said.map(PathBuf::from));
+    if let Some(said) = fields.whole("flush_ms", FLUSH_MS) {
+        usage.flush_ms = said.value;
+    }
+    if let Some(said) = fields.whole("journal_bytes_max", JOURNAL_BYTES) {
+        usage.journal_bytes_max = said.value;
+    }
+    usage.keep_days = fields.whole("keep_days", KEEP_DAYS);
+    fields.finish();
+    usage
+}
+
+/// Reads listen addresses; an address that is none is a fault.
+pub fn listen(said: Vec<At<String>>, faults: &mut Faults) -> Vec<At<ListenAddress>> {
+    said.into_iter()
+        .filter_map(|said| one_address(said, faults))
+        .collect()
+}
+
+/// Reads the admin listener's address, or `off`.
+pub fn admin(said: At<String>, faults: &mut Faults) -> Option<At<ListenAddress>> {
+    if said.value == "off" {
+        return None;
+    }
+    one_address(said, faults)
+}
+
+/// Names of the drivers.
+pub const DRIVERS: [(&str, Driver); 3] = [
+    ("auto", Driver::Auto),
+    ("uring", Driver::Uring),
+    ("epoll", Driver::Epoll),
+];
+
+/// Range of `flush_ms`.
+const FLUSH_MS: RangeInclusive<u64> = 1..=60_000;
+/// Range of `journal_bytes_max`.
+const JOURNAL_BYTES: RangeInclusive<u64> = MIB as u64..=1 << 40;
+/// Range of `keep_days`; a hundred years are for ever.
+const KEEP_DAYS: RangeInclusive<u64> = 1..=36_500;
+/// After how long an early head goes out: nought for never, an hour at most.
+const EARLY_MS: RangeInclusive<u64> = 0..=3_600_000;
+
+/// Most data threads.
+pub const WORKERS_MAX: u64 = 1024;
+
+fn one_address(said: At<String>, faults: &mut Faults) -> Option<At<ListenAddress>> {
+    match address::parse(&said.value) {
+        Ok(address) => Some(said.map(|_| address)),
+        Err(text) => {
+            faults.push(&said.place, text);
+            None
+        }
+    }
+}
+
+fn log_sink(said: At<String>, faults: &mut Faults) -> LogSink {
+    match said.value.as_str() {
+        "stdout" => LogSink::Stdout,
+        "stderr" => LogSink::Stderr,
+        "off" => LogSink::Off,
+        path if path.starts_with('/') || path.starts_with("./") => LogSink::File(path.into()),
+        other => {
+            let text = format!(
+                "expected stdout, stderr, off or a path that starts with `/` or `./`, \
+                 found `{}`",
+                shown(other)
+            );
+            faults.push(&said.place, text);
+            LogSink::default()
+        }
+    }
+}
+
+fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
+    let mut fields = Fields::new(node, path, faults)?;
+    let id = fields.required_text("id", "it is what clients say as `model`");
+    let aliases = fields.texts("alias").unwrap_or_default();
+    let cure = "name at least one as \"provider/upstream-model\"";
+    fields.require("targets", cure);
+    let targets = targets(&mut fields, cure);
+    let early = fields.whole("early_head_after_ms", EARLY_MS);
+    let words = Order::ALL.map(|order| (order.name(), order));
+    let order = fields.choice("order", &words);
+    let first_token = fields.whole("first_token_timeout_ms", limits::WAIT_OR_NONE);
+    let rate = fields.whole("stream_rate_min", limits::STREAM_RATE);
+    let residency = residency(&mut fields);
+    fields.finish();
+    Some(Model {
+        id,
+        aliases,
+        targets,
+        early_head_after_ms: early.map(|said| said.value),
+        order: order.map_or_else(Order::default, |said| said.value),
+        first_token_ms: first_token.map(|said| said.value),
+        stream_rate_min: rate.map(|said| said.value),
+        residency,
+    })
+}
+
+fn targets(fields: &mut Fields<'_>, cure: &str) -> Vec<Target> {
+    let Some(items) = fields.items("targets") else {
+        return Vec::new();
+    };
+    if items.is_empty() {
+        let place = fields.place();
+        let text = format!("`targets` is empty; {cure}");
+        fields.faults.push(&place, text);
+    }
+    let read = items.into_iter();
+    read.filter_map(|(node, place)| target::target(node, place, fields.faults))
+        .collect()
+}
+
+/// Strings, at least one.
+fn some_texts(fields: &mut Fields<'_>, name: &'static str, cure: &str) -> Option<Vec<At<String>>> {
+    let before = fields.faults.len();
+    let said = fields.texts(name)?;
+    if said.is_empty() && fields.faults.len() == before {
+        let place = fields.place();
+        fields
+            .faults
+            .push(&place, format!("`{name}` is empty; {cure}"));
+    }
+    Some(said)
+}
+
+fn defaults(fields: &mut Fields<'_>) -> Option<Vec<DefaultRule>> {
+    let rules = fields.open_table("defaults")?;
+    let read = rules.into_iter().filter_map(|(ids, node)| {
+        let provider = fields.text_of(node, ids.place.clone())?;
+        Some(DefaultRule { ids, provider })
+    });
+    Some(read.collect())
+}
+
+fn model_facts(fields: &mut Fields<'_>) -> Vec<ModelFacts> {
+    let patterns = fields.open_table("model_facts").unwrap_or_default();
+    let read = patterns.into_iter().map(|(ids, node)| {
+        let facts = facts(node, &ids.place, fields.faults);
+        ModelFacts { ids, facts }
+    });
+    read.collect()
+}
+
+fn is_set(said: Option<At<bool>>) -> bool {
+    said.is_some_and(|said| said.value)
+}
+
+/// What a fault says about a name that nobody has.
+#[must_use]
+pub fn no_such(kind: &str, said: &str, known: &[&str]) -> String {
+    let said = shown(said);
+    let close = nearest(&said, known.iter().copied());
+    let hint = close.map_or_else(String::new, |name| {
+        format!("; did you mean `{}`?", shown(name))
+    });
+    if known.is_empty() {
+        return format!("no {kind} `{said}`; none is configured");
+    }
+    let known: Vec<String> = known.iter().map(|name| shown(name)).collect();
+    format!("no {kind} `{said}`; known: {}{hint}", known.join(", "))
+}

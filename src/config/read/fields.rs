@@ -1,0 +1,272 @@
+//! Reading one table: typed members, ranges, and what nobody asked for.
+//!
+//! Every getter takes its member out and remembers the name; [`Fields::finish`] reports what is
+//! left, with the nearest of the names that were asked for. A member of a wrong type is a fault
+//! and counts as absent.
+
+use core::ops::RangeInclusive;
+
+use crate::config::read::node::{Entry, Node, Value};
+use crate::config::schema::fault::{At, Faults, Place, closest, nearest, shown};
+
+/// The members of one table, taken out one by one.
+#[derive(Debug)]
+pub struct Fields<'f> {
+    place: Place,
+    entries: Vec<Entry>,
+    asked: Vec<&'static str>,
+    /// Where faults go; also for the caller's own.
+    pub faults: &'f mut Faults,
+}
+
+impl<'f> Fields<'f> {
+    /// The members of a table that stands at `path`; `None` (and a fault) where it is none.
+    pub fn new(node: Node, path: &str, faults: &'f mut Faults) -> Option<Self> {
+        let place = Place {
+            line: node.line,
+            path: path.to_owned(),
+        };
+        let Value::Table(entries) = node.value else {
+            faults.push(&place, wrong_type("a table", &node.value));
+            return None;
+        };
+        Some(Self {
+            place,
+            entries,
+            asked: Vec::new(),
+            faults,
+        })
+    }
+
+    /// Where the table stands.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place.clone()
+    }
+
+    /// A string that is not empty.
+    pub fn text(&mut self, name: &'static str) -> Option<At<String>> {
+        let (node, place) = self.take(name)?;
+        self.text_of(node, place)
+    }
+
+    /// A string that must be there.
+    pub fn required_text(&mut self, name: &'static str, cure: &str) -> Option<At<String>> {
+        self.require(name, cure);
+        self.text(name)
+    }
+
+    /// Reports a member that must be there and is not.
+    pub fn require(&mut self, name: &str, cure: &str) {
+        if !self.entries.iter().any(|entry| entry.name == name) {
+            let text = format!("`{name}` is missing; {cure}");
+            self.faults.push(&self.place, text);
+        }
+    }
+
+    /// A whole number within a range.
+    pub fn whole(&mut self, name: &'static str, range: RangeInclusive<u64>) -> Option<At<u64>> {
+        let (node, place) = self.take(name)?;
+        let value = match node.value {
+            Value::Whole(value) => value,
+            other => {
+                self.faults
+                    .push(&place, wrong_type("a whole number", &other));
+                return None;
+            }
+        };
+        let found = u64::try_from(value).ok();
+        let Some(value) = found.filter(|value| range.contains(value)) else {
+            let (low, high) = (range.start(), range.end());
+            let text = format!("expected {low} to {high}, found {value}");
+            self.faults.push(&place, text);
+            return None;
+        };
+        Some(At { value, place })
+    }
+
+    /// An amount: a string, or a whole number as its digits.
+    pub fn amount(&mut self, name: &'static str) -> Option<At<String>> {
+        let (node, place) = self.take(name)?;
+        self.amount_of(node, place)
+    }
+
+    /// The amount of a node that stands at `place`.
+    pub fn amount_of(&mut self, mut node: Node, place: Place) -> Option<At<String>> {
+        if let Value::Whole(number) = node.value {
+            node.value = Value::Text(number.to_string());
+        }
+        self.text_of(node, place)
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, name: &'static str) -> Option<At<bool>> {
+        let (node, place) = self.take(name)?;
+        match node.value {
+            Value::Flag(value) => Some(At { value, place }),
+            other => {
+                self.faults
+                    .push(&place, wrong_type("true or false", &other));
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub fn choice<T: Copy>(&mut self, name: &'static str, words: &[(&str, T)]) -> Option<At<T>> {
+        let said = self.text(name)?;
+        let chosen = words.iter().find(|(word, _)| *word == said.value);
+        if let Some((_, value)) = chosen {
+            return Some(said.map(|_| *value));
+        }
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let text = format!(
+            "expected one of {}, found `{}`",
+            known.join(", "),
+            shown(&said.value)
+        );
+        self.faults.push(&said.place, text);
+        None
+    }
+
+    /// Strings: one, or an array of them.
+    pub fn texts(&mut self, name: &'static str) -> Option<Vec<At<String>>> {
+        let items = self.items(name)?;
+        let texts = items
+            .into_iter()
+            .filter_map(|(node, place)| self.text_of(node, place));
+        Some(texts.collect())
+    }
+
+    /// Values of any type: one, or an array of them, each with its place.
+    pub fn items(&mut self, name: &'static str) -> Option<Vec<(Node, Place)>> {
+        let (node, place) = self.take(name)?;
+        let Value::List(items) = node.value else {
+            return Some(vec![(node, place)]);
+        };
+        let placed = items.into_iter().enumerate().map(|(index, node)| {
+            let path = format!("{}[{index}]", place.path);
+            let line = node.line;
+            (node, Place { line, path })
+        });
+        Some(placed.collect())
+    }
+
+    /// The tables of an array of tables, each with its path.
+    pub fn tables(&mut self, name: &'static str) -> Vec<(Node, String)> {
+        let Some((node, place)) = self.take(name) else {
+            return Vec::new();
+        };
+        match node.value {
+            Value::List(items) => {
+                let placed = items.into_iter().enumerate();
+                placed
+                    .map(|(index, node)| (node, format!("{}[{index}]", place.path)))
+                    .collect()
+            }
+            other => {
+                let text = format!("expected `[[{name}]]`, found {}", other.type_name());
+                self.faults.push(&place, text);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whatever stands there, with its place.
+    pub fn node(&mut self, name: &'static str) -> Option<(Node, Place)> {
+        self.take(name)
+    }
+
+    /// The members of a table whose names are the operator's own, in the order of the file.
+    pub fn open_table(&mut self, name: &'static str) -> Option<Vec<(At<String>, Node)>> {
+        let (node, place) = self.take(name)?;
+        let entries = match node.value {
+            Value::Table(entries) => entries,
+            other => {
+                self.faults.push(&place, wrong_type("a table", &other));
+                return None;
+            }
+        };
+        let placed = entries.into_iter().map(|entry| {
+            let place = Place {
+                line: entry.line,
+                path: format!("{}.{}", place.path, quoted(&entry.name)),
+            };
+            let name = At {
+                value: entry.name,
+                place,
+            };
+            (name, entry.node)
+        });
+        Some(placed.collect())
+    }
+
+    /// The string of a node that stands at `place`.
+    pub fn text_of(&mut self, node: Node, place: Place) -> Option<At<String>> {
+        match node.value {
+            Value::Text(value) if value.is_empty() => {
+                self.faults
+                    .push(&place, "expected a string that is not empty");
+                None
+            }
+            Value::Text(value) => Some(At { value, place }),
+            other => {
+                self.faults.push(&place, wrong_type("a string", &other));
+                None
+            }
+        }
+    }
+
+    /// Reports what nobody asked for; gives the faults back.
+    pub fn finish(self) -> &'f mut Faults {
+        for entry in &self.entries {
+            let place = self.place_of(&entry.name, entry.line);
+            let text = match nearest(&entry.name, self.asked.iter().copied()) {
+                Some(name) => format!("unknown key; did you mean `{name}`?"),
+                None => {
+                    let closest = closest(&entry.name, self.asked.iter().copied());
+                    let hint = closest.map_or_else(String::new, |name| {
+                        format!("; the nearest that is known is `{name}`")
+                    });
+                    format!("unknown key{hint}; known: {}", self.asked.join(", "))
+                }
+            };
+            self.faults.push(&place, text);
+        }
+        self.faults
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<(Node, Place)> {
+        self.asked.push(name);
+        let at = self.entries.iter().position(|entry| entry.name == name)?;
+        let entry = self.entries.remove(at);
+        let place = self.place_of(name, entry.line);
+        Some((entry.node, place))
+    }
+
+    fn place_of(&self, name: &str, line: u32) -> Place {
+        let name = quoted(name);
+        let path = match self.place.path.as_str() {
+            "" => name,
+            path => format!("{path}.{name}"),
+        };
+        Place { line, path }
+    }
+}
+
+/// What a fault says about a wrong type.
+#[must_use]
+pub fn wrong_type(expected: &str, found: &Value) -> String {
+    format!("expected {expected}, found {}", found.type_name())
+}
+
+/// A key as it is written in a path: quoted where it is not a bare one.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let shown = shown(name);
+    if !name.is_empty() && name.chars().all(is_bare) {
+        return shown;
+    }
+    format!("{shown:?}")
+}

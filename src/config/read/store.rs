@@ -1,0 +1,55 @@
+//! `[store]`, and texts that come from a file or a variable.
+
+use std::path::PathBuf;
+
+use crate::config::read::fields::Fields;
+use crate::config::read::node::Node;
+use crate::config::schema::fault::Faults;
+use crate::config::schema::file::{Store, TextSource};
+
+/// Reads the section.
+pub fn store(node: Node, path: &str, faults: &mut Faults) -> Option<Store> {
+    let mut fields = Fields::new(node, path, faults)?;
+    let place = fields.place();
+    let url = source(&mut fields, Some("url"), ["url_file", "url_env"]);
+    if url == TextSource::Unsaid {
+        let text = "`url` is missing; say url = \"sqlite:ringway.db\", or url_file or url_env for \
+                    one with a password";
+        fields.faults.push(&place, text);
+    }
+    let snapshot = fields.text("snapshot").map(|said| said.map(PathBuf::from));
+    let ca_file = fields.text("ca_file").map(|said| said.map(PathBuf::from));
+    fields.finish();
+    Some(Store {
+        place,
+        url,
+        snapshot,
+        ca_file,
+    })
+}
+
+/// Where a text comes from: at most one of the members `here`, `file` and `variable`.
+pub fn source(
+    fields: &mut Fields<'_>,
+    here: Option<&'static str>,
+    [file, variable]: [&'static str; 2],
+) -> TextSource {
+    let said = here
+        .and_then(|here| fields.text(here))
+        .map(TextSource::Said);
+    let file = fields.text(file);
+    let file = file.map(|said| TextSource::File(said.map(PathBuf::from)));
+    let variable = fields.text(variable).map(TextSource::Variable);
+    let mut found = said.into_iter().chain(file).chain(variable);
+    let first = found.next().unwrap_or_default();
+    let place = match found.next() {
+        Some(TextSource::File(said)) => Some(said.place),
+        Some(TextSource::Said(said) | TextSource::Variable(said)) => Some(said.place),
+        Some(TextSource::Unsaid) | None => None,
+    };
+    if let Some(place) = place {
+        let text = "it is said elsewhere already; keep one of the two";
+        fields.faults.push(&place, text);
+    }
+    first
+}

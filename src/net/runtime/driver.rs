@@ -1,0 +1,259 @@
+//! The driver: io_uring where it can be had, epoll where not, and running a worker on it.
+//!
+//! The ladder of `auto`: io_uring as wanted (8192 completion slots, no interrupts for task work),
+//! io_uring with the kernel's defaults, io_uring with 256 entries (small memlock limits), epoll.
+//! A [`Report`] says which rung holds and why not the one above; it goes to the start-up line, a
+//! metric and the readiness answer.
+//!
+//! A runtime is never dropped: the kernel may still write into buffers of pending reads. It is
+//! leaked when its worker ends, and the process ends soon after.
+
+use core::cell::Cell;
+use core::fmt;
+use std::io;
+
+use monoio::time::TimeDriver;
+use monoio::{FusionRuntime, IoUringDriver, LegacyDriver, RuntimeBuilder};
+
+use crate::net::runtime::task::{self, Guarded};
+use crate::net::runtime::{alarm, loop_turn};
+
+thread_local! {
+    static CURRENT: Cell<Option<Rung>> = const { Cell::new(None) };
+}
+
+/// What the configuration asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The best that works.
+    #[default]
+    Auto,
+    /// io_uring or nothing.
+    Uring,
+    /// epoll.
+    Epoll,
+}
+
+/// One rung of the ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// io_uring with the flags we want.
+    Uring,
+    /// io_uring with the kernel's defaults.
+    UringPlain,
+    /// io_uring with 256 entries.
+    UringSmall,
+    /// epoll.
+    Epoll,
+}
+
+/// Which driver a worker got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The driver.
+    pub rung: Rung,
+    /// The error number of the first rung that was tried in vain.
+    pub errno: Option<i32>,
+    /// What an operator can do to get io_uring.
+    pub hint: Option<&'static str>,
+}
+
+/// Why a worker could not run, or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverError {
+    /// No rung of the ladder held.
+    Unavailable(Report),
+    /// The worker's main task panicked.
+    Panicked,
+}
+
+impl Rung {
+    /// The word for logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Uring | Self::UringPlain | Self::UringSmall => "io_uring",
+            Self::Epoll => "epoll",
+        }
+    }
+
+    /// Whether this is io_uring.
+    #[must_use]
+    pub const fn is_uring(self) -> bool {
+        !matches!(self, Self::Epoll)
+    }
+}
+
+impl Choice {
+    /// Reads the word of the configuration.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "auto" => Some(Self::Auto),
+            "uring" => Some(Self::Uring),
+            "epoll" => Some(Self::Epoll),
+            _ => None,
+        }
+    }
+
+    const fn rungs(self) -> &'static [Rung] {
+        match self {
+            Self::Auto => &[Rung::Uring, Rung::UringPlain, Rung::UringSmall, Rung::Epoll],
+            Self::Uring => &[Rung::Uring, Rung::UringPlain, Rung::UringSmall],
+            Self::Epoll => &[Rung::Epoll],
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rung.as_str())?;
+        match self.rung {
+            Rung::UringPlain => f.write_str(" (kernel defaults)")?,
+            Rung::UringSmall => f.write_str(" (256 entries)")?,
+            Rung::Uring | Rung::Epoll => {}
+        }
+        if let Some(errno) = self.errno {
+            write!(f, "; before it: {}", io::Error::from_raw_os_error(errno))?;
+        }
+        if let Some(hint) = self.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(report) => write!(f, "driver cannot be had: {report}"),
+            Self::Panicked => f.write_str("the worker's main task panicked"),
+        }
+    }
+}
+
+impl core::error::Error for DriverError {}
+
+/// Runs `main` on a driver of this thread until it ends; `on_start` hears which driver it is.
+///
+/// # Errors
+///
+/// When no driver can be had, or when `main` panics.
+pub fn run_worker<M, F>(
+    choice: Choice,
+    on_start: impl FnOnce(&Report),
+    main: M,
+) -> Result<F::Output, DriverError>
+where
+    M: FnOnce() -> F,
+    F: Future,
+{
+    let (mut runtime, report) = climb_down(choice, build)?;
+    CURRENT.set(Some(report.rung));
+    on_start(&report);
+    loop_turn::reset();
+    alarm::reset();
+    let output = runtime.block_on(async {
+        drop(task::spawn(alarm::keep()));
+        drop(task::spawn(loop_turn::herald(!report.rung.is_uring())));
+        Guarded { future: main() }.await
+    });
+    CURRENT.set(None);
+    core::mem::forget(runtime);
+    output.ok_or(DriverError::Panicked)
+}
+
+/// The driver of this thread, where a worker runs on it.
+#[must_use]
+pub fn current() -> Option<Rung> {
+    CURRENT.get()
+}
+
+/// Whether io_uring can be had here with all that is needed of it.
+#[must_use]
+pub fn is_uring_available() -> bool {
+    climb_down(Choice::Uring, build).is_ok()
+}
+
+type Runtime = FusionRuntime<TimeDriver<IoUringDriver>, TimeDriver<LegacyDriver>>;
+
+/// Tries the rungs in order. Generic over the attempt so that tests can make rungs break.
+fn climb_down<R>(
+    choice: Choice,
+    mut attempt: impl FnMut(Rung) -> io::Result<R>,
+) -> Result<(R, Report), DriverError> {
+    let mut report = Report {
+        rung: Rung::Epoll,
+        errno: None,
+        hint: None,
+    };
+    for &rung in choice.rungs() {
+        report.rung = rung;
+        match attempt(rung) {
+            Ok(built) => return Ok((built, report)),
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                report.errno.get_or_insert(errno);
+                report.hint = report.hint.or_else(|| hint_for(errno));
+            }
+        }
+    }
+    Err(DriverError::Unavailable(report))
+}
+
+fn build(rung: Rung) -> io::Result<Runtime> {
+    match rung {
+        Rung::Uring => build_uring(WANTED_ENTRIES, &wanted_ring()),
+        Rung::UringPlain => build_uring(WANTED_ENTRIES, &io_uring::IoUring::builder()),
+        Rung::UringSmall => build_uring(SMALL_ENTRIES, &io_uring::IoUring::builder()),
+        Rung::Epoll => Ok(RuntimeBuilder::<LegacyDriver>::new()
+            .enable_timer()
+            .build()?
+            .into()),
+    }
+}
+
+fn build_uring(entries: u32, ring: &io_uring::Builder) -> io::Result<Runtime> {
+    // Built directly first: the probe behind `detect_uring` tells no error number, and says yes
+    // where only its own two entries fit the memlock limit.
+    let runtime = RuntimeBuilder::<IoUringDriver>::new()
+        .uring_builder(ring.clone())
+        .with_entries(entries)
+        .enable_timer()
+        .build()?;
+    if !monoio::utils::detect_uring() {
+        return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+    }
+    Ok(runtime.into())
+}
+
+fn wanted_ring() -> io_uring::Builder {
+    let mut ring = io_uring::IoUring::builder();
+    ring.setup_cqsize(COMPLETION_ENTRIES).setup_coop_taskrun();
+    ring
+}
+
+const fn hint_for(errno: i32) -> Option<&'static str> {
+    match errno {
+        libc::EPERM | libc::EACCES => Some(
+            "io_uring is denied here: allow io_uring_setup, io_uring_enter and io_uring_register \
+             in the seccomp profile and set kernel.io_uring_disabled to 0, or set driver to epoll",
+        ),
+        libc::ENOMEM | libc::ENOBUFS => {
+            Some("locked memory is short: raise LimitMEMLOCK or --ulimit memlock")
+        }
+        libc::ENOSYS | libc::EOPNOTSUPP => {
+            Some("the kernel lacks io_uring or operations of it: 5.6 or later has them")
+        }
+        libc::EMFILE | libc::ENFILE => Some("descriptors are short: raise LimitNOFILE"),
+        _ => None,
+    }
+}
+
+const WANTED_ENTRIES: u32 = 1024;
+const SMALL_ENTRIES: u32 = 256;
+/// Completions of one turn that need no overflow list in the kernel.
+const COMPLETION_ENTRIES: u32 = 8192;
+
+#[cfg(test)]
+mod tests;

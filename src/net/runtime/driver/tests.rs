@@ -1,0 +1,133 @@
+use std::io;
+
+use super::{Choice, DriverError, Report, Rung, climb_down, current, run_worker};
+use crate::net::runtime::timer::sleep;
+
+/// Climbs down a ladder whose rungs break with the numbers given, in order.
+fn climb(choice: Choice, errnos: &[i32]) -> (Result<Report, DriverError>, Vec<Rung>) {
+    let mut tried = Vec::new();
+    let result = climb_down(choice, |rung| {
+        let errno = errnos.get(tried.len());
+        tried.push(rung);
+        errno.map_or(Ok(()), |&errno| Err(io::Error::from_raw_os_error(errno)))
+    });
+    (result.map(|((), report)| report), tried)
+}
+
+#[test]
+fn ladder_where_all_holds_takes_the_first_rung() {
+    let (report, tried) = climb(Choice::Auto, &[]);
+    assert_eq!(
+        report,
+        Ok(Report {
+            rung: Rung::Uring,
+            errno: None,
+            hint: None
+        })
+    );
+    assert_eq!(tried, [Rung::Uring]);
+}
+
+#[test]
+fn ladder_with_old_flags_refused_takes_kernel_defaults() {
+    let (report, _) = climb(Choice::Auto, &[libc::EINVAL]);
+    let report = report.expect("holds");
+    assert_eq!(
+        (report.rung, report.errno),
+        (Rung::UringPlain, Some(libc::EINVAL))
+    );
+    assert_eq!(report.rung.as_str(), "io_uring");
+}
+
+#[test]
+fn ladder_with_little_locked_memory_takes_few_entries() {
+    let (report, _) = climb(Choice::Auto, &[libc::ENOMEM, libc::ENOMEM]);
+    let report = report.expect("holds");
+    assert_eq!(report.rung, Rung::UringSmall);
+    assert!(report.to_string().contains("memlock"), "{report}");
+}
+
+#[test]
+fn ladder_with_uring_denied_falls_to_epoll_and_says_what_to_do() {
+    for errno in [libc::EPERM, libc::ENOSYS, libc::ENOMEM] {
+        let (report, tried) = climb(Choice::Auto, &[errno; 3]);
+        let report = report.expect("epoll holds");
+        assert_eq!((report.rung, report.errno), (Rung::Epoll, Some(errno)));
+        assert_eq!(tried.len(), 4);
+        assert!(report.hint.is_some());
+        assert!(
+            report.to_string().starts_with("epoll; before it: "),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn ladder_of_uring_alone_fails_rather_than_falls() {
+    let (result, tried) = climb(Choice::Uring, &[libc::EPERM; 3]);
+    assert!(matches!(
+        result,
+        Err(DriverError::Unavailable(Report { errno: Some(1), .. }))
+    ));
+    assert_eq!(tried, [Rung::Uring, Rung::UringPlain, Rung::UringSmall]);
+    let (report, tried) = climb(Choice::Epoll, &[]);
+    assert_eq!(report.map(|report| report.rung), Ok(Rung::Epoll));
+    assert_eq!(tried, [Rung::Epoll]);
+}
+
+#[test]
+fn worker_on_any_choice_runs_timers_and_knows_its_driver() {
+    for choice in [Choice::Auto, Choice::Epoll] {
+        let ran = std::thread::spawn(move || {
+            let mut told = None;
+            let seen = run_worker(
+                choice,
+                |report| told = Some(report.rung),
+                || async {
+                    sleep(1).await;
+                    current()
+                },
+            );
+            assert_eq!(current(), None);
+            (seen, told)
+        });
+        let (seen, told) = ran.join().expect("no panic");
+        assert!(told.is_some());
+        assert_eq!(seen, Ok(told));
+        if choice == Choice::Epoll {
+            assert_eq!(told, Some(Rung::Epoll));
+        }
+    }
+}
+
+#[test]
+fn worker_whose_main_task_panics_ends_with_an_error() {
+    let ran = std::thread::spawn(|| {
+        run_worker(
+            Choice::Epoll,
+            |_| (),
+            || async {
+                sleep(1).await;
+                panic!("injected");
+            },
+        )
+    });
+    assert_eq!(
+        ran.join().expect("contained"),
+        Err::<(), _>(DriverError::Panicked)
+    );
+}
+
+#[test]
+fn choice_words_of_the_configuration_parse() {
+    let words = ["auto", "uring", "epoll", "io_uring"].map(Choice::parse);
+    assert_eq!(
+        words,
+        [
+            Some(Choice::Auto),
+            Some(Choice::Uring),
+            Some(Choice::Epoll),
+            None
+        ]
+    );
+}

@@ -1,0 +1,548 @@
+//! A chat on either wire, and `count_tokens`: routing, attempts, delivery.
+//!
+//! All the branches of such an exchange are here. Targets are tried in order, cooling ones last,
+//! until one answers in a way that may be shown; once bytes have reached the client there is no
+//! further attempt.
+
+use std::borrow::Cow;
+
+use crate::chat::error::ErrorKind;
+use crate::http1::method::Method;
+use crate::net::runtime::buffers;
+use crate::net::runtime::clock::{self, Instant};
+use crate::net::runtime::recycled_future::boxed;
+use crate::proxy::admit::asked::Asked;
+use crate::proxy::admit::asked::Purpose;
+use crate::proxy::admit::inbound::Inbound;
+use crate::proxy::admit::{admission, model_allowlist, policy};
+use crate::proxy::answer::content_type::retry_after_ms;
+use crate::proxy::answer::delivery::Delivery;
+use crate::proxy::answer::early_error;
+use crate::proxy::answer::relay::Step;
+use crate::proxy::chat::candidates::{Candidate, Candidates, Request, Unfit};
+use crate::proxy::chat::target_order::{self, Lane};
+use crate::proxy::client::downstream::Client;
+use crate::proxy::client::early_head::{EarlyHead, Waits};
+use crate::proxy::client::next::Next;
+use crate::proxy::client::reply::{self, Refused, Voice};
+use crate::proxy::own::local;
+use crate::proxy::shared::failure::{Blame, Failure, Kind};
+use crate::proxy::shared::health::{Scope, Slot};
+use crate::proxy::shared::model_ids::{bounded, unknown_model};
+use crate::proxy::shared::worker::Worker;
+use crate::proxy::upstream::attempt::{self, At, Resend, Upstream};
+use crate::proxy::upstream::stream_timeouts::{Pace, Patience};
+use crate::route::plan::provider::Provider;
+use crate::route::plan::target::{Resolution, Target};
+use crate::telemetry::attempts::Attempt;
+use crate::telemetry::exchange::{Exchange, TargetAsked};
+use crate::translate::context::AnswerContext;
+use crate::translate::notes::Notes;
+use crate::wire::peek::body;
+use crate::wire::peek::fault::PeekFault;
+use crate::wire::peek::found::Peek;
+
+/// Runs a chat, or a count, whose body has been read.
+pub async fn run<'w>(
+    client: &mut Client<'_>,
+    worker: &'w Worker,
+    inbound: &Inbound,
+    voice: &Voice<'_>,
+    purpose: Purpose,
+    exchange: &mut Exchange,
+) -> Step<'w> {
+    let mut peek = Peek::default();
+    let (body, wire) = (inbound.body(), inbound.wire);
+    if let Err(fault) = body::peek_into(body, wire, worker.limits(), &mut peek) {
+        return Step::Over(refuse_body(client, exchange, voice, &fault).await);
+    }
+    let peek = &peek;
+    let tier = match policy::tier(&worker.plan, inbound, Some(peek)) {
+        Ok(tier) => tier,
+        Err(denied) => {
+            return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
+        }
+    };
+    let asked = peek.model(inbound.body()).text();
+    exchange.model_asked = Some(bounded(&asked).into());
+    exchange.stream = peek.stream();
+    client.stream.reader.expect_little(peek.stream());
+    panic_if_told(worker, &asked);
+    let order = match target_order::wish(inbound, peek) {
+        Ok(order) => order,
+        Err(refused) => return Step::Over(reply::refuse(client, exchange, voice, &refused).await),
+    };
+    let plan = &worker.plan;
+    let targets = match resolve(worker, inbound, &asked) {
+        Ok(targets) => targets,
+        Err(message) => {
+            let unknown = message.as_deref().map(Refused::unknown_model);
+            let refused = unknown.unwrap_or(reply::UNKNOWN_PROVIDER);
+            return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+        }
+    };
+    let streams = purpose == Purpose::Chat && peek.stream();
+    let early_ms = streams.then(|| plan.early_head_ms(&asked)).flatten();
+    let by = (Some(&*asked), tier.as_deref());
+    let targets = policy::admitted(plan, inbound, targets, by, exchange);
+    let beside = policy::beside(worker, inbound, by, true);
+    let by = (beside.iter().map(|name| &**name), tier.as_deref());
+    let targets = match targets
+        .and_then(|targets| policy::admitted_for(plan, inbound, targets, by, exchange))
+    {
+        Ok(targets) => targets,
+        Err(denied) => {
+            return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
+        }
+    };
+    let asked = Asked {
+        worker,
+        inbound,
+        peek,
+        purpose,
+        model: plan.model(&asked).filter(|_| targets.len() > 1),
+        order,
+        at: Instant::from_nanos(exchange.request_at),
+    };
+    let mut lines = Vec::new();
+    let (voice, admitted) = admission::asked(client, asked, &targets, voice, &mut lines).await;
+    if let Err(denied) = admitted {
+        let refused = denied.refused();
+        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+    }
+    let run = Run {
+        asked,
+        voice: &voice,
+    };
+    let step = run.to_end(client, (&targets, early_ms), exchange).await;
+    buffers::give(lines);
+    step
+}
+
+/// What of a prepared request decides how its answer is delivered.
+struct Terms {
+    /// Set where the answer has to be translated.
+    answer: Option<AnswerContext>,
+    /// What the translation of the request lost.
+    notes: Notes,
+    /// The usage chunk must not reach the client.
+    strip_usage: bool,
+}
+
+struct Run<'r, 'w> {
+    asked: Asked<'r, 'w>,
+    voice: &'r Voice<'r>,
+}
+
+impl<'r, 'w> Run<'r, 'w> {
+    /// All attempts, under a head that goes out early where one is asked for.
+    async fn to_end(
+        &self,
+        client: &mut Client<'_>,
+        (targets, early_ms): (&'r [Target], Option<u64>),
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
+        if let Some(ms) = early_ms {
+            self.arm(client, ms, exchange);
+        }
+        let step = self.attempts(client, targets, exchange).await;
+        if let Some(early) = client.early.take().filter(|early| early.has_begun()) {
+            let worker = self.asked.worker;
+            worker.meter.borrow_mut().counters.early_heads += 1;
+            exchange.early_head = true;
+            exchange.status = 200;
+            exchange.stream = true;
+            exchange.bytes_out += early.bytes_out;
+        }
+        step
+    }
+
+    async fn attempts(
+        &self,
+        client: &mut Client<'_>,
+        targets: &'r [Target],
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
+        let until = attempt::attempts_end(exchange, self.asked.worker.limits());
+        let mut candidates = Candidates::new(self.asked, targets, until, &mut exchange.route);
+        let mut failed = None;
+        while let Some(candidate) = candidates.take() {
+            let lane = candidate.lane;
+            exchange.attempts.append(candidates.passed_over());
+            let done = self
+                .attempt(client, candidate, &mut candidates, exchange)
+                .await;
+            candidates.note_success(&exchange.attempts);
+            exchange.attempts.append(candidates.passed_over());
+            match done {
+                Ok(step) => return step,
+                Err(failure) => {
+                    let is_last = !failure.verdict().next_target || client.has_begun();
+                    if matches!(failure.scope, Scope::Target | Scope::Provider) {
+                        candidates.leave(lane);
+                    }
+                    failed = Some(failure);
+                    if is_last {
+                        break;
+                    }
+                }
+            }
+        }
+        exchange.attempts.append(candidates.passed_over());
+        // What a target said, or that it said nothing, outranks why the others were not asked.
+        let failure = match (failed, candidates.into_refused()) {
+            (Some(failure), _) => failure,
+            (None, Some(unfit)) => {
+                self.name(unfit.target, exchange);
+                return Step::Over(self.refuse(client, &unfit, exchange).await);
+            }
+            (None, None) => Failure::new(Kind::Bug),
+        };
+        let Some(form) = client.begun_form() else {
+            return Step::Over(reply::refuse_failure(client, exchange, self.voice, &failure).await);
+        };
+        let told = early_error::fail(client, form, self.voice, &failure, exchange);
+        Step::Over(boxed(|| told).await)
+    }
+
+    /// Makes an early head ready, to go out so long after the request was read.
+    fn arm(&self, client: &mut Client<'_>, ms: u64, exchange: &Exchange) {
+        let at = Instant::from_nanos(exchange.request_at).plus_ms(ms);
+        let waits = Waits {
+            ping_ms: self.asked.worker.limits().ping_interval_ms,
+            stall_ms: self.voice.stall_ms,
+        };
+        let early = EarlyHead::new(self.voice.frame, (at, clock::now()), waits);
+        client.early = Some(Box::new(early));
+    }
+
+    /// Tells the record which target the exchange is at.
+    fn name(&self, target: &Target, exchange: &mut Exchange) {
+        let provider = self.asked.worker.plan.provider_of(target);
+        exchange.provider = Some(target.provider);
+        exchange.upstream_wire = provider.map(|provider| provider.wire);
+        exchange.model_sent = Some(bounded(&target.model).into());
+        exchange.price = self.asked.worker.plan.price_number(target);
+    }
+
+    /// Tells record and meters which target is tried now.
+    fn begin(&self, candidate: &Candidate<'_, '_>, exchange: &mut Exchange) {
+        let target = candidate.target;
+        self.name(target, exchange);
+        let is_sent = matches!(candidate.request, Request::Send(_));
+        exchange.target = is_sent.then_some(TargetAsked {
+            provider: target.provider,
+            number: target.number,
+            option: target.option,
+            rank: candidate.rank,
+        });
+        let counters = &mut self.asked.worker.meter.borrow_mut().counters;
+        if candidate.lane.probes {
+            counters.probes += 1;
+            exchange.route.push("probe");
+        }
+        if candidate.rotates {
+            counters.rotations += 1;
+            exchange.route.push("rotated");
+        } else if candidate.is_fallback() {
+            counters.fallbacks += 1;
+        }
+    }
+
+    /// One attempt at one target, delivered if it may be shown.
+    async fn attempt(
+        &self,
+        client: &mut Client<'_>,
+        candidate: Candidate<'r, 'w>,
+        others: &mut Candidates<'r, 'w>,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let is_fallback = candidate.is_fallback();
+        self.begin(&candidate, exchange);
+        let Candidate {
+            target,
+            provider,
+            lane,
+            request,
+            ..
+        } = candidate;
+        let worker = self.asked.worker;
+        let prepared = match request {
+            Request::Send(prepared) => prepared,
+            Request::Estimate => {
+                let inbound = self.asked.inbound;
+                let next = local::estimate(client, worker, inbound, self.voice, exchange).await;
+                return Ok(Step::Over(next));
+            }
+        };
+        let losses = prepared.notes.count();
+        exchange.losses = (losses > 0).then(|| prepared.notes.header());
+        worker.meter.borrow_mut().counters.losses += losses as u64;
+        let started = if is_fallback {
+            clock::now()
+        } else {
+            Instant::from_nanos(exchange.request_at)
+        };
+        let until = is_fallback.then_some(others.until());
+        let mut may_move = || {
+            others.leave(lane);
+            others.make_ready()
+        };
+        let at = At {
+            provider: target.provider,
+            facts: target.facts.as_deref().unwrap_or(&provider.facts),
+            started,
+            until,
+            patience: self.first_token(provider, started).map(|until| Patience {
+                until,
+                may_move: &mut may_move,
+            }),
+            // A chat leaves nothing to find at its provider, and would go to the next target anyway.
+            resend: Resend::Always,
+        };
+        let outcome = attempt::attempt(client, worker, at, &prepared.out, exchange).await;
+        let mut record = Attempt {
+            provider: target.provider,
+            number: target.number,
+            started_at: started.as_nanos(),
+            peer: exchange.peer.take(),
+            ..Attempt::default()
+        };
+        let terms = Terms {
+            answer: prepared.answer,
+            notes: prepared.notes,
+            strip_usage: prepared.strip_usage,
+        };
+        prepared.out.recycle();
+        let result = match outcome {
+            Ok(upstream) => {
+                record.status = upstream.head.status;
+                let answer = (upstream, terms);
+                let at = (target, provider, lane);
+                self.try_show(client, at, answer, others, exchange).await
+            }
+            Err(failure) => Err(failure),
+        };
+        let slot = Slot::of(target, lane.credential);
+        self.note_attempt(slot, (record, started), &result, exchange);
+        result
+    }
+
+    /// Until when a stream's first content is waited for, where another target could take over.
+    fn first_token(&self, provider: &Provider, started: Instant) -> Option<Instant> {
+        let Asked {
+            peek,
+            purpose,
+            model,
+            ..
+        } = self.asked;
+        let own = model.and_then(|model| model.first_token_ms);
+        let wait_ms = own.unwrap_or(provider.timeouts.first_token_ms);
+        let is_stream = peek.stream() && purpose == Purpose::Chat;
+        (wait_ms > 0 && is_stream).then(|| started.plus_ms(wait_ms))
+    }
+
+    /// How fast a stream must be before its commit, where another target could take over.
+    fn pace(&self, provider: &Provider) -> Option<Pace> {
+        let own = self.asked.model.and_then(|model| model.stream_rate_min);
+        let rate_min = own.unwrap_or(provider.stream_rate_min);
+        Pace::new(rate_min, self.asked.worker.limits().stream_rate_window_ms)
+    }
+
+    /// Adds an attempt that is over to the record.
+    fn note_attempt(
+        &self,
+        slot: Slot,
+        (mut record, started): (Attempt, Instant),
+        result: &Result<Step<'w>, Failure>,
+        exchange: &mut Exchange,
+    ) {
+        let ended = match result {
+            Ok(_) => exchange.head_at,
+            Err(_) => clock::now().as_nanos(),
+        };
+        record.nanos = ended.saturating_sub(started.as_nanos());
+        if let Err(failure) = result {
+            exchange.waited(ended);
+            record.fault = Some(failure.verdict().word);
+            record.detail.clone_from(&failure.detail);
+            exchange.forget_answer();
+            self.note_failure(slot, failure);
+        }
+        exchange.attempts.push(record);
+    }
+
+    /// Delivers an answer, unless it is thrown away for another one. An early head that has not begun
+    /// waits for that one then; when it is due, a stream that is held back is let go.
+    async fn try_show(
+        &self,
+        client: &mut Client<'_>,
+        at: (&Target, &'w Provider, Lane),
+        answer: (Box<Upstream>, Terms),
+        others: &mut Candidates<'r, 'w>,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let waits = client.early.take_if(|early| !early.has_begun());
+        let let_go_at = waits.as_ref().and_then(|early| early.due_at());
+        let answer = (answer, let_go_at);
+        let shown = self.show(client, at, answer, others, exchange).await;
+        if let (Err(_), Some(early)) = (&shown, waits) {
+            client.early = Some(early);
+        }
+        shown
+    }
+
+    /// Delivers an answer, unless its status lets the next target have a try and there is one that
+    /// can take the request.
+    async fn show(
+        &self,
+        client: &mut Client<'_>,
+        (target, provider, lane): (&Target, &'w Provider, Lane),
+        ((upstream, terms), let_go_at): ((Box<Upstream>, Terms), Option<Instant>),
+        others: &mut Candidates<'r, 'w>,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Failure> {
+        let Asked {
+            worker,
+            inbound,
+            peek,
+            purpose,
+            ..
+        } = self.asked;
+        let slot = Slot::of(target, lane.credential);
+        let status = upstream.head.status;
+        let failed = self.failed(provider, &upstream);
+        let rotates = match failed.as_ref().is_some_and(Failure::is_of_key) {
+            true => others.rotate(lane, status == 429),
+            false => {
+                others.leave(lane);
+                false
+            }
+        };
+        if let Some(failure) = &failed {
+            let lets_next = rotates || provider.retry_on.contains(status);
+            if lets_next && !client.has_begun() && others.make_ready() {
+                return Err(failure.clone());
+            }
+            self.note_failure(slot, failure);
+        }
+        let answered = Instant::from_nanos(exchange.head_at);
+        let until = others.until();
+        let hold_end = let_go_at.map_or(until, |at| at.min(until));
+        let delivery = Delivery {
+            reads_usage: false,
+            worker,
+            provider,
+            voice: *self.voice,
+            method: Method::Post,
+            answer: terms.answer,
+            notes: terms.notes,
+            stream: peek.stream() && purpose == Purpose::Chat,
+            strip_usage: terms.strip_usage,
+            hold: (!client.has_begun() && others.may_follow(answered)).then_some(hold_end),
+            patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
+            pace: self.pace(provider),
+            wire: Some(provider.wire),
+            scrubber: worker.scrubber(target.provider, inbound.callers_key()),
+            tenant: inbound.tenant(),
+        };
+        let mut may_move = || others.make_ready();
+        let may_move: &mut dyn FnMut() -> bool = &mut may_move;
+        let mut step = boxed(|| delivery.run(client, upstream, may_move, exchange)).await?;
+        match (&mut step, &failed) {
+            (_, Some(failure)) if failure.kind == Kind::Credential => {
+                exchange.fault = Some(failure.verdict().word);
+            }
+            (_, Some(_)) => {}
+            (Step::Over(_), None) => {
+                let now = clock::now().as_nanos();
+                worker.shared.health.succeeded(slot, now);
+            }
+            // A head is no answer yet.
+            (Step::Relay(relay), None) => (relay.judged, relay.paced) = (Some(slot), Some(slot)),
+        }
+        Ok(step)
+    }
+
+    /// What the status of an answer says against the target, or against our credential.
+    fn failed(&self, provider: &Provider, upstream: &Upstream) -> Option<Failure> {
+        let status = upstream.head.status;
+        let keys = provider.secrets().len();
+        let is_refused = self.asked.worker.count_refused(provider, status);
+        let (kind, scope) = match status {
+            _ if is_refused => (Kind::Credential, Scope::Credential),
+            402 if keys > 1 => (Kind::Status, Scope::Credential),
+            403 if keys > 1 => (Kind::Status, Scope::Lane),
+            429 if keys > 0 => (Kind::Status, Scope::Lane),
+            _ => (Kind::Status, Scope::Target),
+        };
+        let of_key = keys > 1 && matches!(scope, Scope::Credential | Scope::Lane);
+        let counts = provider.retry_on.contains(status) || of_key || kind == Kind::Credential;
+        counts.then(|| Failure {
+            scope,
+            retry_after_ms: retry_after_ms(upstream),
+            ..Failure::with_detail(kind, format!("status {status}"))
+        })
+    }
+
+    fn note_failure(&self, slot: Slot, failure: &Failure) {
+        if failure.verdict().blame == Blame::Upstream {
+            self.asked.worker.note_failure(slot, failure);
+        }
+    }
+
+    async fn refuse(
+        &self,
+        client: &mut Client<'_>,
+        Unfit { refusal, word, .. }: &Unfit<'_>,
+        exchange: &mut Exchange,
+    ) -> Next {
+        let fields: &[u8] = match refusal.kind {
+            ErrorKind::Overloaded => b"retry-after: 1\r\n",
+            _ => b"",
+        };
+        let refused = Refused::of(refusal, word).fields(fields);
+        reply::refuse(client, exchange, self.voice, &refused).await
+    }
+}
+
+/// The targets of the model that is asked for, or what is said of one that there is not; nothing
+/// where it is the provider.
+fn resolve<'w>(
+    worker: &'w Worker,
+    inbound: &Inbound,
+    asked: &str,
+) -> Result<Cow<'w, [Target]>, Option<String>> {
+    let (plan, key) = (&worker.plan, inbound.key.as_deref());
+    if let Some(model) = model_allowlist::in_chat(key, inbound.body(), worker.limits()) {
+        return Err(Some(unknown_model(&model, &plan.near(&model, key))));
+    }
+    match plan.resolve(asked, inbound.provider_header(), key) {
+        Resolution::Found(targets) => Ok(targets),
+        Resolution::Unknown { near } => Err(Some(unknown_model(asked, &near))),
+        Resolution::UnknownProvider => Err(None),
+    }
+}
+
+async fn refuse_body(
+    client: &mut Client<'_>,
+    exchange: &mut Exchange,
+    voice: &Voice<'_>,
+    fault: &PeekFault,
+) -> Next {
+    let message = fault.to_string();
+    let param = fault.param.map(|param| param.to_string());
+    let mut refused = Refused::new(ErrorKind::InvalidRequest, &message, "bad_body");
+    refused.error.param = param.as_deref();
+    reply::refuse(client, exchange, voice, &refused).await
+}
+
+#[expect(
+    clippy::panic,
+    reason = "tests ask for it, to see that one exchange ends and no more"
+)]
+fn panic_if_told(worker: &Worker, asked: &str) {
+    if worker.panic_model.as_deref() == Some(asked) {
+        panic!("asked for by a test");
+    }
+}

@@ -1,0 +1,469 @@
+//! Every other path under `/v1`: bytes both ways, streamed, all methods.
+//!
+//! A JSON body is held so that its `model` can choose the provider (and an alias be renamed by
+//! span) and the gateway's own members be taken out; any other body goes through as it comes (see
+//! `upload`), under a limit of its own. There is one attempt; of the answer no
+//! more is looked at than what it tells of its use (see `metered`).
+
+use core::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::chat::error::{ErrorKind, Refusal};
+use crate::http1::body::BodyFault;
+use crate::http1::framing::Framing;
+use crate::http1::head::RequestHead;
+use crate::http1::target as url;
+use crate::proxy::admit::admission::{Body, Cost};
+use crate::proxy::admit::authentication::Presented;
+use crate::proxy::admit::cost_estimate::pieces;
+use crate::proxy::admit::inbound::Inbound;
+use crate::proxy::admit::model_allowlist::{self, Limited};
+use crate::proxy::admit::relay_metering::Metering;
+use crate::proxy::admit::unserved::{Missed, unread};
+use crate::proxy::admit::{policy, request_options};
+use crate::proxy::answer::relay::Step;
+use crate::proxy::chat::target_order;
+use crate::proxy::client::downstream::Client;
+use crate::proxy::client::ingress::{self, Begun, BodyRefusal};
+use crate::proxy::client::reply::{Refused, Voice};
+use crate::proxy::passthrough::content_sniff::{self, Label};
+use crate::proxy::passthrough::target::{self, By, Others, Routed};
+use crate::proxy::passthrough::upload::Upload;
+use crate::proxy::shared::memory_budget::Charge;
+use crate::proxy::shared::worker::Worker;
+use crate::route::plan::client_key::KeyHandle;
+use crate::telemetry::exchange::Exchange;
+use crate::wire::peek::body;
+use crate::wire::peek::edits::{Overrides, edits_for};
+use crate::wire::peek::fault::PeekFault;
+use crate::wire::peek::found::Peek;
+use crate::wire::peek::routed_members::{self, Known};
+
+mod send;
+
+/// A relayed request of which the head has been judged.
+pub struct Request<'r, 'w> {
+    /// This worker.
+    pub worker: &'w Worker,
+    /// The path behind `/v1`.
+    pub path: &'r [u8],
+    /// Where the body starts in the client's buffer.
+    pub body_at: usize,
+    /// How answers of ours are written.
+    pub voice: Voice<'r>,
+    /// The client's key.
+    pub key: Option<KeyHandle>,
+    /// What the head presented.
+    pub presented: Presented,
+    /// What is known of what it takes.
+    pub metering: Metering,
+    /// What it costs, where its tokens have no price.
+    pub cost: Cost,
+}
+
+/// A request that is ready to be sent.
+struct Ready<'r> {
+    inbound: &'r Inbound,
+    routed: Routed,
+    /// What the client is told with all answers.
+    voice: Voice<'r>,
+}
+
+/// What was done with a body before it is known where it goes.
+enum Way {
+    /// It was read whole, and lies here.
+    Held(Range<usize>),
+    /// It is longer than what is held: as much was read.
+    Begun(Begun),
+    /// It is said to be longer than what is held.
+    TooLong,
+    /// It is left alone: it is no JSON.
+    Unread,
+}
+
+/// How a body is taken in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Whole, before it goes on.
+    Whole,
+    /// Not at all, for its length.
+    TooLong,
+    /// Not at all, for what it is.
+    Apart,
+}
+
+impl<'w> Request<'_, 'w> {
+    /// Runs the request.
+    pub async fn run(
+        mut self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        exchange: &mut Exchange,
+    ) -> Step<'w> {
+        match self.take_in(client, head, exchange).await {
+            Ok(step) => step,
+            Err(missed) => Step::Over(self.tell(client, exchange, &self.voice, missed).await),
+        }
+    }
+
+    /// The tenant's number; past all of them without a key.
+    fn tenant(&self) -> usize {
+        self.key
+            .as_ref()
+            .map_or(usize::MAX, |key| key.tenant.number)
+    }
+
+    /// Takes the body in, as far as it is held, and relays it.
+    async fn take_in(
+        &mut self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Missed> {
+        if let Some(query) = head.query(&client.input) {
+            url::check_query(query).map_err(|fault| {
+                let text = fault.text();
+                Missed::Refused(Refused::new(ErrorKind::InvalidRequest, text, "bad_query"))
+            })?;
+            self.limited()
+                .map_or(Ok(()), |rule| rule.judge_query(query))?;
+        }
+        self.limited().map_or(Ok(()), |rule| rule.judge_path())?;
+        let label = Label::of(head, &client.input)
+            .ok_or_else(|| Missed::Refused(content_sniff::two_labels()))?;
+        let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant());
+        let way = self.take_body(client, head, &label, &mut charge).await?;
+        let mut body = self.body_at..self.body_at;
+        if let Way::Held(held) = &way {
+            body = held.clone();
+            self.voice.unread = false;
+            exchange.bytes_in = body.len() as u64;
+        }
+        if let Some(refused) = request_options::fault(head, &client.input) {
+            return Err(Missed::Refused(refused));
+        }
+        let mut rest = core::mem::take(&mut client.input);
+        let first_part = match way {
+            Way::Held(_) => rest.len(),
+            Way::Begun(_) | Way::TooLong | Way::Unread => self.body_at,
+        };
+        let others = match way {
+            Way::Begun(_) | Way::TooLong => Others::Any,
+            Way::Held(_) | Way::Unread => Others::None,
+        };
+        let inbound = Inbound {
+            bytes: Rc::new(ingress::split_front(&mut rest, first_part)),
+            head: core::mem::take(head),
+            body,
+            wire: self.voice.wire,
+            key: self.key.clone(),
+            presented: core::mem::take(&mut self.presented),
+        };
+        let upload = match way {
+            Way::Begun(begun) => Upload::begun(&inbound.head, begun, rest, charge),
+            Way::Held(_) => {
+                let done = self.relay_held(client, &inbound, &label, exchange).await;
+                *head = inbound.head;
+                return done;
+            }
+            Way::TooLong | Way::Unread => {
+                client.input = rest;
+                match self.new_upload(&inbound.head, label) {
+                    Ok(upload) => upload,
+                    Err(missed) => {
+                        *head = inbound.head;
+                        return Err(missed);
+                    }
+                }
+            }
+        };
+        let upload = (upload, others);
+        let done = self.relay_upload(client, &inbound, upload, exchange).await;
+        *head = inbound.head;
+        done
+    }
+
+    /// Takes the body in, as far as it is held.
+    async fn take_body(
+        &self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        label: &Label,
+        charge: &mut Charge,
+    ) -> Result<Way, Missed> {
+        match self.look(client, head, label).await? {
+            Look::Whole => {}
+            Look::TooLong => return Ok(Way::TooLong),
+            Look::Apart => return Ok(Way::Unread),
+        }
+        let budget = &self.worker.shared.budget;
+        let limits = self.worker.limits();
+        if self.may_be_longer(head, &client.input) {
+            let read =
+                ingress::read_start(client, self.body_at, head, limits, charge, budget).await;
+            return Ok(match read.map_err(unread)? {
+                Ok(read) => Way::Held(read.body),
+                Err(begun) => Way::Begun(begun),
+            });
+        }
+        let read = ingress::read_body(client, self.body_at, head, limits, charge, budget).await;
+        let read = read.map_err(|refusal| self.too_long(refusal))?;
+        Ok(Way::Held(read.body))
+    }
+
+    /// How the body is taken in. Whole before it goes on: JSON, and of a key that may use some models
+    /// alone everything in which a provider could find one, but for forms that are read on their
+    /// way. JSON too long to be held goes on unread where its model makes no difference.
+    async fn look(
+        &self,
+        client: &mut Client<'_>,
+        head: &mut RequestHead,
+        label: &Label,
+    ) -> Result<Look, Missed> {
+        let is_limited = self.limited().is_some();
+        if is_limited && matches!(label, Label::BrokenForm) {
+            return Err(Missed::Refused(content_sniff::unreadable_form()));
+        }
+        if head.framing.is_empty() {
+            return Ok(Look::Whole);
+        }
+        let limits = self.worker.limits();
+        if !matches!(label, Label::Json | Label::Encoded) {
+            let is_like_json = label.is_doubtful()
+                && content_sniff::begins_like_json(client, self.body_at, head, limits)
+                    .await
+                    .map_err(unread)?;
+            if !is_like_json {
+                return Ok(Look::Apart);
+            }
+        }
+        match head.framing {
+            Framing::Length(length) if length > limits.body_bytes_max as u64 && !is_limited => {
+                match self.leads_one_way(head, &client.input) {
+                    true => Ok(Look::TooLong),
+                    false => Err(Missed::Refused(content_sniff::too_long_to_read())),
+                }
+            }
+            _ => Ok(Look::Whole),
+        }
+    }
+
+    /// Whether a body whose length nobody knows may go on when it turns out too long to be held.
+    fn may_be_longer(&self, head: &RequestHead, buf: &[u8]) -> bool {
+        head.framing == Framing::Chunked
+            && self.limited().is_none()
+            && self.leads_one_way(head, buf)
+    }
+
+    /// What a client is told whose body was not read; one too long to be looked into has a cure.
+    fn too_long(&self, refusal: BodyRefusal) -> Missed {
+        match refusal {
+            BodyRefusal::Fault(BodyFault::TooLarge) if self.limited().is_none() => {
+                Missed::Refused(content_sniff::too_long_to_read())
+            }
+            other => unread(other),
+        }
+    }
+
+    /// Whether a body that cannot be looked into has one place to go, whichever model it names.
+    fn leads_one_way(&self, head: &RequestHead, buf: &[u8]) -> bool {
+        request_options::names_provider(head, buf)
+            || self.path == model_allowlist::BATCHES
+            || self.worker.plan.leads_one_way()
+    }
+
+    /// The rule for the key, if it may use some models alone.
+    fn limited(&self) -> Option<Limited<'_>> {
+        Limited::of(self.key.as_deref(), &self.worker.plan, self.path)
+    }
+
+    /// A body that was read whole: its `model` decides where it goes.
+    async fn relay_held(
+        &self,
+        client: &mut Client<'_>,
+        inbound: &Inbound,
+        label: &Label,
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Missed> {
+        let body = inbound.body();
+        let is_encoded = matches!(label, Label::Encoded) && !content_sniff::is_like_json(body);
+        let limited = self.limited().filter(|_| !body.is_empty());
+        if is_encoded && limited.is_some() {
+            return Err(Missed::Refused(content_sniff::encoded_form()));
+        }
+        let limits = self.worker.limits();
+        let read = match body.is_empty() || is_encoded {
+            true => None,
+            false => self.read_held(inbound, label)?,
+        };
+        let is_read = read.is_some() || body.is_empty();
+        let is_json = read.is_some() && label.misleads(&inbound.head, &inbound.bytes);
+        let peek = read.unwrap_or_default();
+        target_order::wish(inbound, &peek).map_err(Missed::Refused)?;
+        let named = peek.kind(Known::Model) == Some(routed_members::Kind::String);
+        if let Some(limited) = limited {
+            limited.judge(body, named, limits)?;
+        }
+        let asked = named.then(|| peek.model(body).decode());
+        let tier = policy::tier(&self.worker.plan, inbound, Some(&peek)).map_err(Missed::Denied)?;
+        let by = (asked.as_deref(), tier.as_deref());
+        let mut beside = policy::beside(self.worker, inbound, by, false);
+        beside.extend(self.in_head(inbound));
+        let others = match is_read {
+            true => Others::Named(&beside),
+            false => Others::Any,
+        };
+        let by = By {
+            model: asked.as_deref(),
+            tier: tier.as_deref(),
+            others,
+        };
+        let routed = target::route(&self.worker.plan, inbound, by, exchange)?;
+        let overrides = Overrides {
+            model: routed.renamed.as_ref().map(|target| &*target.model),
+            inject_usage: false,
+        };
+        let edits = edits_for(&peek, &overrides);
+        let mut lines = Vec::new();
+        let asked = Body {
+            bytes: body,
+            pieces: pieces(&peek),
+            length: body.len() as u64,
+        };
+        let voice = match self
+            .admit(client, (&routed, asked), &mut lines, exchange)
+            .await
+        {
+            Ok(voice) => voice,
+            Err(next) => return Ok(Step::Over(next)),
+        };
+        let ready = Ready {
+            inbound,
+            routed,
+            voice,
+        };
+        let sent = self.send_held(client, &ready, (&edits, is_json), exchange);
+        match sent.await {
+            Ok(step) => Ok(step),
+            Err(missed) => Ok(Step::Over(
+                self.tell(client, exchange, &ready.voice, missed).await,
+            )),
+        }
+    }
+
+    /// What a body that was read whole says, where it can be read.
+    fn read_held(&self, inbound: &Inbound, label: &Label) -> Result<Option<Peek>, Missed> {
+        let is_limited = self.limited().is_some();
+        match body::peek_relayed(inbound.body(), self.worker.limits()) {
+            Ok(peek) => Ok(Some(peek)),
+            Err(fault) if fault.is_limit() && !is_limited => {
+                match self.leads_one_way(&inbound.head, &inbound.bytes) {
+                    true => Ok(None),
+                    false => Err(Missed::Refusal(content_sniff::too_deep_to_read(&fault))),
+                }
+            }
+            // By its label it is none, and by the grammar: a generous reader may find a model in it
+            // all the same.
+            Err(fault) if matches!(label, Label::Other) && !is_limited && fault.is_json() => {
+                Ok(None)
+            }
+            Err(fault) => Err(bad_body(fault)),
+        }
+    }
+
+    /// A body of which nothing has come yet.
+    fn new_upload(&self, head: &RequestHead, label: Label) -> Result<Upload, Missed> {
+        let form = match label {
+            Label::Form(finder) => Some(finder),
+            _ => None,
+        };
+        let must_name = self.limited().is_some_and(|rule| rule.must_name());
+        if must_name && form.is_none() {
+            return Err(model_allowlist::unnamed());
+        }
+        let mut upload = Upload::new(head, self.worker.limits(), form)?;
+        upload.must_name = must_name;
+        Ok(upload)
+    }
+
+    /// A body that goes through as it comes; of a form, the start is held until its `model` is
+    /// found.
+    async fn relay_upload(
+        &self,
+        client: &mut Client<'_>,
+        inbound: &Inbound,
+        (mut upload, others): (Upload, Others<'_>),
+        exchange: &mut Exchange,
+    ) -> Result<Step<'w>, Missed> {
+        upload.read_ahead(client, self.worker.limits()).await?;
+        let tier = policy::tier(&self.worker.plan, inbound, None).map_err(Missed::Denied)?;
+        let asked = upload.model().map(str::to_owned);
+        let in_head = self.in_head(inbound);
+        let others = match others {
+            Others::None => Others::Named(&in_head),
+            Others::Named(_) | Others::Any => others,
+        };
+        let by = By {
+            model: asked.as_deref(),
+            tier: tier.as_deref(),
+            others,
+        };
+        let routed = target::route(&self.worker.plan, inbound, by, exchange)?;
+        if let Some(target) = &routed.renamed {
+            upload.rename(&target.model);
+        }
+        let length = match inbound.head.framing {
+            Framing::Length(length) => length,
+            _ => 0,
+        };
+        let mut lines = Vec::new();
+        let asked = Body {
+            bytes: &[],
+            pieces: (0, 0),
+            length,
+        };
+        let voice = match self
+            .admit(client, (&routed, asked), &mut lines, exchange)
+            .await
+        {
+            Ok(voice) => voice,
+            Err(next) => return Ok(Step::Over(next)),
+        };
+        let chosen = routed.asked;
+        let late = |model: &str| {
+            let by = By {
+                model: Some(model),
+                ..by
+            };
+            target::judge_late(&self.worker.plan, inbound, by, chosen)
+        };
+        let ready = Ready {
+            inbound,
+            routed,
+            voice,
+        };
+        let sent = self.send_upload(client, &ready, (upload, &late), exchange);
+        match sent.await {
+            Ok(step) => Ok(step),
+            Err(missed) => Ok(Step::Over(
+                self.tell(client, exchange, &ready.voice, missed).await,
+            )),
+        }
+    }
+
+    /// The models that path and query name.
+    fn in_head(&self, inbound: &Inbound) -> Vec<String> {
+        let query = inbound.head.query(&inbound.bytes);
+        model_allowlist::in_head(&self.worker.plan, self.path, query)
+    }
+}
+
+fn bad_body(fault: PeekFault) -> Missed {
+    Missed::Refusal(Refusal {
+        kind: ErrorKind::InvalidRequest,
+        message: fault.to_string(),
+        param: fault.param.map(|param| param.to_string()),
+        code: None,
+    })
+}

@@ -1,0 +1,94 @@
+//! Tiers and residency of keys, tenants and models, held against what targets state.
+
+use std::collections::BTreeSet;
+
+use crate::config::read::document::no_such;
+use crate::config::schema::fault::{At, Faults, shown};
+use crate::config::schema::file::Residency as Said;
+use crate::govern::key::residency::Residency;
+use crate::route::plan::compiled::Model;
+use crate::route::plan::provider::Provider;
+use crate::route::plan::target::TargetFacts;
+
+/// What the targets of a configuration state, all of them together.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    tiers: BTreeSet<String>,
+    regions: BTreeSet<String>,
+    jurisdictions: BTreeSet<String>,
+    providers: Vec<String>,
+}
+
+impl Known {
+    /// Of all providers, and of what their targets state beside them.
+    pub(crate) fn new<'p>(
+        facts: impl Iterator<Item = &'p TargetFacts>,
+        providers: Vec<String>,
+    ) -> Self {
+        let mut known = Self {
+            providers,
+            ..Self::default()
+        };
+        for facts in facts {
+            let text = |fact: &Option<Box<str>>| fact.as_deref().map(str::to_owned);
+            known.tiers.extend(text(&facts.tier));
+            known.regions.extend(text(&facts.region));
+            known.jurisdictions.extend(text(&facts.jurisdiction));
+        }
+        known
+    }
+
+    /// The tiers, in the order of their names.
+    pub(crate) fn tiers(&self) -> Box<[Box<str>]> {
+        self.tiers.iter().map(|tier| tier.as_str().into()).collect()
+    }
+
+    /// A key's tiers. One that nothing states is probably a slip: no target is of it.
+    pub(crate) fn checked_tiers(&self, said: Vec<At<String>>, faults: &mut Faults) -> Vec<String> {
+        stated("tier", said, &self.tiers, faults)
+    }
+
+    /// A rule of residency. A provider must be one that is configured.
+    pub(crate) fn residency(&self, said: Said, faults: &mut Faults) -> Residency {
+        for name in said.providers.iter().flatten() {
+            if !self.providers.contains(&name.value) {
+                let known: Vec<&str> = self.providers.iter().map(String::as_str).collect();
+                faults.push(&name.place, no_such("provider named", &name.value, &known));
+            }
+        }
+        let texts = |said: Vec<At<String>>| said.into_iter().map(|said| said.value).collect();
+        let (regions, jurisdictions) = (&self.regions, &self.jurisdictions);
+        Residency {
+            jurisdictions: said
+                .jurisdictions
+                .map(|said| stated("jurisdiction", said, jurisdictions, faults)),
+            regions: said
+                .regions
+                .map(|said| stated("region", said, regions, faults)),
+            providers: said.providers.map(texts),
+        }
+    }
+}
+
+fn stated(
+    kind: &str,
+    said: Vec<At<String>>,
+    known: &BTreeSet<String>,
+    faults: &mut Faults,
+) -> Vec<String> {
+    for word in said.iter().filter(|word| !known.contains(&word.value)) {
+        let text = format!("no target states the {kind} `{}`", shown(&word.value));
+        faults.warn(&word.place, text);
+    }
+    said.into_iter().map(|said| said.value).collect()
+}
+
+/// What every provider states, and every target that states something of its own.
+pub(crate) fn all_facts<'p>(
+    providers: &'p [Provider],
+    models: &'p [Model],
+) -> impl Iterator<Item = &'p TargetFacts> {
+    let targets = models.iter().flat_map(|model| &model.targets);
+    let own = targets.filter_map(|target| target.facts.as_deref());
+    providers.iter().map(|provider| &provider.facts).chain(own)
+}

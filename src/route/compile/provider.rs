@@ -1,0 +1,402 @@
+//! One `[[provider]]` of the configuration into one [`Provider`] of the plan.
+
+use crate::config::load::material::{Credential, ProviderMaterial};
+use crate::config::read::document::no_such;
+use crate::config::schema::fault::{At, Faults, nearest, shown};
+use crate::config::schema::file::{Fact, KeySource, ListenAddress, Provider as Said, Stated};
+use crate::config::schema::secret::Secret;
+use crate::limits::Limits;
+use crate::provider::dialect::{Flag, flags};
+use crate::provider::spec::{AuthForm, KeyNeed, Kind};
+use crate::provider::table;
+use crate::route::compile::{base_url, target};
+use crate::route::plan::glob::Glob;
+use crate::route::plan::header::{BetaRules, ForwardRules, is_withheld};
+use crate::route::plan::provider::{Endpoint, HeadPieces, Provider, Scheme, StatusSet, Timeouts};
+use crate::wire::kind::{Dialect, Wire};
+
+/// Compiles a provider; `None` where a fault leaves nothing to run on.
+///
+/// `gateway_key_header` never goes upstream from a client. At an address of `listen` the gateway
+/// would ask itself.
+pub fn compile(
+    said: Said,
+    material: ProviderMaterial,
+    limits: &Limits,
+    gateway_key_header: Option<&str>,
+    listen: &[At<ListenAddress>],
+    faults: &mut Faults,
+) -> Option<Provider> {
+    let name = said.name.as_ref();
+    if let Some(name) = name {
+        check_name(name, faults);
+    }
+    // One that is missing is a fault already; the rest is checked as that of any service.
+    let kind = match &said.kind {
+        Some(kind) => kind_of(kind, faults)?,
+        None => table::find("openai-compatible")?,
+    };
+    check_credential(&said, &material.credential, kind, faults);
+    let endpoint = endpoint(&said, kind, listen, faults);
+    if let Some(endpoint) = &endpoint {
+        warn_of_clear_text(&said, endpoint, &material.credential, faults);
+        check_networks(&said, endpoint, faults);
+    }
+    let auth = auth(said.auth.as_ref(), kind, faults);
+    let dialect = dialect(&said.dialect, kind, faults);
+    let (fixed_names, fixed_lines) = fixed_headers(&said.headers, faults);
+    let forward = forward(
+        &said.forward_headers,
+        &fixed_names,
+        gateway_key_header,
+        faults,
+    );
+    let betas = betas(&said);
+    let endpoint = endpoint?;
+    Some(Provider {
+        name: name?.value.as_str().into(),
+        kind: kind.name,
+        wire: kind.wire,
+        dialect,
+        head: head(
+            &endpoint,
+            kind.wire,
+            auth,
+            &material.credential,
+            (fixed_names, fixed_lines),
+        ),
+        endpoint,
+        auth,
+        retry_on: retry_on(said.retry_on.as_deref(), &material.credential),
+        credential: material.credential,
+        roots: said.roots,
+        ca_pem: material.ca_pem,
+        forward,
+        betas,
+        usage: said.usage,
+        timeouts: timeouts(&said, limits),
+        stream_rate_min: said.stream_rate_min.unwrap_or(limits.stream_rate_min),
+        warm_count: said.warm_count,
+        facts: target::facts(&said.stated, &Stated::default()),
+    })
+}
+
+fn check_name(name: &At<String>, faults: &mut Faults) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.value.len() > NAME_BYTES_MAX || !name.value.chars().all(is_plain) {
+        let text = format!(
+            "expected at most {NAME_BYTES_MAX} letters, digits, `-`, `_` and `.`: it stands \
+             before the first `/` of a target"
+        );
+        faults.push(&name.place, text);
+    }
+}
+
+/// Longest name of a provider.
+const NAME_BYTES_MAX: usize = 64;
+
+/// The kind; of a misspelt one, which is a fault, the nearest, so that the rest is checked too.
+fn kind_of(said: &At<String>, faults: &mut Faults) -> Option<&'static Kind> {
+    table::find(&said.value).or_else(|| {
+        let names = table::names();
+        faults.push(&said.place, no_such("kind", &said.value, &names));
+        table::find(nearest(&said.value, names)?)
+    })
+}
+
+fn check_credential(said: &Said, credential: &Credential, kind: &Kind, faults: &mut Faults) {
+    let has_none = matches!(credential, Credential::None);
+    if said.key == KeySource::Unsaid && has_none && kind.key == KeyNeed::Wanted {
+        let text = "no key; say key_file, key_env, key = \"caller\" (clients bring their own) or \
+                    key = \"none\"";
+        faults.push(&said.place, text);
+    }
+}
+
+fn endpoint(
+    said: &Said,
+    kind: &Kind,
+    listen: &[At<ListenAddress>],
+    faults: &mut Faults,
+) -> Option<Endpoint> {
+    let Some(url) = &said.base_url else {
+        let Some(url) = kind.base_url else {
+            let text = format!(
+                "`base_url` is missing; kind {} has none of its own",
+                kind.name
+            );
+            faults.push(&said.place, text);
+            return None;
+        };
+        return base_url::parse(url, kind.wire).ok();
+    };
+    let endpoint = match base_url::parse(&url.value, kind.wire) {
+        Ok(endpoint) => endpoint,
+        Err(text) => {
+            faults.push(&url.place, text);
+            return None;
+        }
+    };
+    if base_url::lacks_version(&endpoint, kind.wire) {
+        let text = format!(
+            "has no /v1; the OpenAI wire's base URL includes it, requests go to {}/chat/completions",
+            shown(&endpoint.root)
+        );
+        if is_own_host(&endpoint, kind) {
+            faults.push(&url.place, format!("{text}; add /v1"));
+        } else {
+            faults.warn(&url.place, format!("{text}; add /v1 unless that is meant"));
+        }
+    }
+    if let Some(own) = listen
+        .iter()
+        .find(|listen| base_url::leads_to(&endpoint, &listen.value))
+    {
+        let text = format!(
+            "the gateway itself listens there ({}), every request would come back to it; name the \
+             provider's address",
+            own.place.path
+        );
+        faults.push(&url.place, text);
+    }
+    Some(endpoint)
+}
+
+/// Whether the address is the kind's own service, whose paths are known.
+fn is_own_host(endpoint: &Endpoint, kind: &Kind) -> bool {
+    let own = kind
+        .base_url
+        .and_then(|url| base_url::parse(url, kind.wire).ok());
+    own.is_some_and(|own| own.scheme == Scheme::Https && own.host == endpoint.host)
+}
+
+fn warn_of_clear_text(
+    said: &Said,
+    endpoint: &Endpoint,
+    credential: &Credential,
+    faults: &mut Faults,
+) {
+    let has_key = !matches!(credential, Credential::None);
+    if has_key && endpoint.scheme == Scheme::Http && !base_url::is_local(endpoint) {
+        let place = said.base_url.as_ref().map_or(&said.place, |url| &url.place);
+        faults.warn(
+            place,
+            "the key goes out in clear over http; use https where it can",
+        );
+    }
+}
+
+/// An address in the URL itself is known before any name is looked up.
+fn check_networks(said: &Said, endpoint: &Endpoint, faults: &mut Faults) {
+    let place = said.base_url.as_ref().map_or(&said.place, |url| &url.place);
+    if let Some(networks) = &said.stated.networks
+        && base_url::is_outside(endpoint, networks)
+    {
+        faults.push(place, OUTSIDE);
+    }
+}
+
+/// Why an address is no good for what is stated of its networks.
+pub(crate) const OUTSIDE: &str = "the address lies outside the `networks` that are stated, so that every \
+                                  request fails; mend the one or the other";
+
+fn auth(said: Option<&At<String>>, kind: &Kind, faults: &mut Faults) -> AuthForm {
+    let Some(said) = said else {
+        return kind.auth;
+    };
+    let found = AuthForm::ALL
+        .into_iter()
+        .find(|form| form.name() == said.value);
+    found.unwrap_or_else(|| {
+        let known = AuthForm::ALL.map(AuthForm::name);
+        faults.push(
+            &said.place,
+            no_such("form of credential", &said.value, &known),
+        );
+        kind.auth
+    })
+}
+
+fn dialect(said: &[(At<String>, Fact)], kind: &Kind, faults: &mut Faults) -> Dialect {
+    let mut dialect = (kind.dialect)();
+    for (name, value) in said {
+        let mut all = flags(&mut dialect);
+        let known: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        let Some(at) = known.iter().position(|known| *known == name.value) else {
+            faults.push(&name.place, no_such("flag", &name.value, &known));
+            continue;
+        };
+        let (_, flag) = all.swap_remove(at);
+        if let Err(expected) = set(flag, value) {
+            faults.push(&name.place, format!("expected {expected}"));
+        }
+    }
+    dialect
+}
+
+fn set(flag: Flag<'_>, value: &Fact) -> Result<(), &'static str> {
+    match (flag, value) {
+        (Flag::Switch(slot), Fact::Flag(value)) => *slot = *value,
+        (Flag::Number(slot), Fact::Whole(value)) => {
+            let number = u32::try_from(*value).ok().filter(|&number| number > 0);
+            *slot = number.ok_or("a number from 1 to 4294967295")?;
+        }
+        (Flag::Switch(_), Fact::Whole(_) | Fact::Text(_)) => return Err("true or false"),
+        (Flag::Number(_), Fact::Flag(_) | Fact::Text(_)) => return Err("a whole number"),
+    }
+    Ok(())
+}
+
+type FixedNames = Box<[Box<str>]>;
+
+fn fixed_headers(said: &[(At<String>, String)], faults: &mut Faults) -> (FixedNames, Vec<u8>) {
+    let mut lines = Vec::new();
+    let mut names: Vec<Box<str>> = Vec::new();
+    for (name, value) in said {
+        let lower = name.value.to_ascii_lowercase();
+        if let Some(text) = header_fault(&lower, value, &names) {
+            faults.push(&name.place, text);
+            continue;
+        }
+        lines.extend_from_slice(lower.as_bytes());
+        lines.extend_from_slice(b": ");
+        lines.extend_from_slice(value.as_bytes());
+        lines.extend_from_slice(b"\r\n");
+        names.push(lower.into());
+    }
+    (names.into_boxed_slice(), lines)
+}
+
+fn header_fault(lower: &str, value: &str, before: &[Box<str>]) -> Option<&'static str> {
+    let is_visible = |byte: u8| matches!(byte, 0x20..=0x7E | b'\t');
+    if !is_token(lower) {
+        return Some("expected a header name");
+    }
+    if is_withheld(lower) || lower == "content-type" {
+        return Some("this header is the gateway's own; credentials go into key_file or key_env");
+    }
+    if before.iter().any(|name| **name == *lower) {
+        return Some("the header is said twice");
+    }
+    if value.trim() != value || !value.bytes().all(is_visible) {
+        return Some("expected a value of visible ASCII without spaces around it");
+    }
+    None
+}
+
+/// Whether a text is a field name of HTTP (RFC 9110, 5.6.2).
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+fn forward(
+    said: &[At<String>],
+    fixed_names: &[Box<str>],
+    gateway_key_header: Option<&str>,
+    faults: &mut Faults,
+) -> ForwardRules {
+    let mut extra = Vec::new();
+    for pattern in said {
+        let lower = pattern.value.to_ascii_lowercase();
+        if !is_token(&lower) {
+            faults.push(&pattern.place, "expected a header name or a pattern of one");
+        } else if is_withheld(&lower) || gateway_key_header == Some(&lower) {
+            let text = "this header never goes upstream: it frames the message or carries keys";
+            faults.push(&pattern.place, text);
+        } else {
+            extra.push(Glob::new(&lower));
+        }
+    }
+    let held = fixed_names.iter().cloned();
+    let held = held.chain(gateway_key_header.map(Box::from));
+    ForwardRules::new(extra, held.collect())
+}
+
+fn betas(said: &Said) -> BetaRules {
+    let globs = |patterns: &[At<String>]| -> Box<[Glob]> {
+        patterns
+            .iter()
+            .map(|pattern| Glob::new(&pattern.value))
+            .collect()
+    };
+    let renames = said.rename_beta.iter();
+    BetaRules {
+        allow: said.allow_beta.as_deref().map(globs),
+        drop: globs(&said.drop_beta),
+        rename: renames
+            .map(|(from, to)| (from.value.as_str().into(), to.as_str().into()))
+            .collect(),
+    }
+}
+
+fn head(
+    endpoint: &Endpoint,
+    wire: Wire,
+    auth: AuthForm,
+    credential: &Credential,
+    (fixed_names, lines): (FixedNames, Vec<u8>),
+) -> HeadPieces {
+    let root = &endpoint.root;
+    let (chat_path, count_path) = match wire {
+        Wire::OpenAiChat => (format!("{root}/chat/completions"), None),
+        Wire::AnthropicMessages => {
+            let count = format!("{root}/messages/count_tokens");
+            (format!("{root}/messages"), Some(count.into()))
+        }
+    };
+    let mut fixed_lines = format!("host: {}\r\n", endpoint.authority).into_bytes();
+    fixed_lines.extend_from_slice(&lines);
+    HeadPieces {
+        chat_path: chat_path.into(),
+        count_path,
+        fixed_lines: Secret::new(fixed_lines),
+        fixed_names,
+        credential_lines: credential_lines(auth, credential),
+    }
+}
+
+fn credential_lines(auth: AuthForm, credential: &Credential) -> Box<[Secret]> {
+    let keys = match credential {
+        Credential::Ours(keys) => keys.as_slice(),
+        Credential::Caller | Credential::None => &[],
+    };
+    keys.iter().map(|key| credential_line(auth, key)).collect()
+}
+
+fn credential_line(auth: AuthForm, key: &Secret) -> Secret {
+    let prefix = auth.prefix().as_bytes();
+    // Room for all of it at once: a buffer that grows leaves copies of the key behind.
+    let mut line = Vec::with_capacity(prefix.len() + key.expose().len() + 2);
+    line.extend_from_slice(prefix);
+    line.extend_from_slice(key.expose());
+    line.extend_from_slice(b"\r\n");
+    Secret::new(line)
+}
+
+/// 429 and 5xx; a 401 too where the key that was refused is ours.
+fn retry_on(said: Option<&[u16]>, credential: &Credential) -> StatusSet {
+    let add = |set: StatusSet, status: u16| set.with(status);
+    if let Some(said) = said {
+        return said.iter().copied().fold(StatusSet::default(), add);
+    }
+    let set = (500..600).fold(StatusSet::default().with(429), add);
+    match credential {
+        Credential::Ours(_) => set.with(401),
+        Credential::Caller | Credential::None => set,
+    }
+}
+
+fn timeouts(said: &Said, limits: &Limits) -> Timeouts {
+    let own = &said.timeouts;
+    Timeouts {
+        connect_ms: own.connect_ms.unwrap_or(limits.connect_timeout_ms),
+        handshake_ms: own.handshake_ms.unwrap_or(limits.handshake_timeout_ms),
+        answer_head_ms: own.answer_head_ms.unwrap_or(limits.answer_head_timeout_ms),
+        stream_stall_ms: own
+            .stream_stall_ms
+            .unwrap_or(limits.stream_stall_timeout_ms),
+        first_token_ms: own.first_token_ms.unwrap_or(limits.first_token_timeout_ms),
+    }
+}

@@ -1,0 +1,192 @@
+//! The `targets` of a `[[model]]` into those of the plan, with what is stated of each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::config::read::document::no_such;
+use crate::config::schema::fault::{At, Faults, Place, shown};
+use crate::config::schema::file::{Provider as SaidProvider, Stated, Target as Said};
+use crate::limits::MODEL_ID_BYTES_MAX;
+use crate::route::plan::compiled::Model;
+use crate::route::plan::order;
+use crate::route::plan::provider::Provider;
+use crate::route::plan::target::{Target, TargetFacts};
+
+/// Compiles a model's targets, those of a lower priority first; what a target does not state, its
+/// provider may.
+pub(crate) fn targets(
+    said: &[Said],
+    (names, stated): (&Names, &[Stated]),
+    places: &mut Places,
+    faults: &mut Faults,
+) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::with_capacity(said.len());
+    for each in said {
+        let At { value, place } = &each.model;
+        let Some((name, model)) = value.split_once('/') else {
+            let text = format!("expected provider/upstream-model, found `{}`", shown(value));
+            faults.push(place, text);
+            continue;
+        };
+        check_id(model, place, faults);
+        let Some(provider) = names.index(name, place, faults) else {
+            continue;
+        };
+        let mut target = Target::new(provider, model);
+        if targets.iter().any(|known| known.is_same(&target)) {
+            faults.push(place, "the target stands in this list already");
+        }
+        let of_provider = stated.get(provider);
+        let own = of_provider.filter(|_| each.stated != Stated::default());
+        if let Some(of_provider) = of_provider {
+            let here = facts(&each.stated, of_provider);
+            places.check(&target, here, place, faults);
+        }
+        target.facts = own.map(|of_provider| Arc::new(facts(&each.stated, of_provider)));
+        target.weight = each.weight;
+        target.priority = each.priority;
+        targets.push(target);
+    }
+    targets.sort_by_key(|target| target.priority);
+    for (option, target) in targets.iter_mut().enumerate() {
+        target.option = option;
+    }
+    targets
+}
+
+/// Where each deployment stands, by all lists so far.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    known: HashMap<(usize, Box<str>), TargetFacts>,
+}
+
+impl Places {
+    /// One deployment stands in one place, whichever list names it.
+    fn check(&mut self, target: &Target, here: TargetFacts, at: &Place, faults: &mut Faults) {
+        let place = |facts: &TargetFacts| (facts.region.clone(), facts.jurisdiction.clone());
+        let same = (target.provider, target.model.clone());
+        let stated = place(&here);
+        let known = self.known.entry(same).or_insert(here);
+        if place(known) != stated {
+            let text = "the same model at the same provider states another region or \
+                        jurisdiction in another list";
+            faults.push(at, text);
+        }
+    }
+}
+
+/// What is stated, the first one's word before the second one's.
+pub(crate) fn facts(first: &Stated, second: &Stated) -> TargetFacts {
+    let either = |of: fn(&Stated) -> &Option<At<String>>| {
+        let said = of(first).as_ref().or_else(|| of(second).as_ref());
+        said.map(|said| said.value.as_str().into())
+    };
+    let networks = first.networks.as_ref().or(second.networks.as_ref());
+    TargetFacts {
+        tier: either(|stated| &stated.tier),
+        region: either(|stated| &stated.region),
+        jurisdiction: either(|stated| &stated.jurisdiction),
+        custody_label: either(|stated| &stated.custody_label),
+        credential_source: either(|stated| &stated.credential_source),
+        networks: networks.map(|networks| networks.as_slice().into()),
+    }
+}
+
+/// Numbers the targets, and gives each what its names come to: the same one has the same of both in
+/// every model. Gives their count.
+pub(crate) fn number(models: &mut [Model], providers: &[Provider]) -> usize {
+    type Same = (usize, Box<str>, Option<Arc<TargetFacts>>);
+    let mut numbers: HashMap<Same, usize> = HashMap::new();
+    for target in models.iter_mut().flat_map(|model| &mut model.targets) {
+        let next = numbers.len();
+        let same = (target.provider, target.model.clone(), target.facts.clone());
+        target.number = Some(*numbers.entry(same).or_insert(next));
+        if let Some(provider) = providers.get(target.provider) {
+            target.identity = identity(target, provider);
+        }
+    }
+    numbers.len()
+}
+
+/// What a target's names come to, in the configuration's words: the same in all replicas.
+fn identity(target: &Target, provider: &Provider) -> u64 {
+    let stated = target.facts.as_deref().unwrap_or(&provider.facts);
+    let stated = [
+        &stated.tier,
+        &stated.region,
+        &stated.jurisdiction,
+        &stated.custody_label,
+        &stated.credential_source,
+    ];
+    let stated = stated.map(|said| said.as_deref().unwrap_or_default());
+    let names = [&*provider.name, &*target.model].into_iter();
+    order::identity(names.chain(stated))
+}
+
+/// Reports an id that no client could say.
+pub(crate) fn check_id(id: &str, place: &Place, faults: &mut Faults) {
+    if id.is_empty() {
+        faults.push(place, "expected a model id, found none");
+    } else if id.trim() != id || id.chars().any(char::is_control) {
+        faults.push(
+            place,
+            "expected a model id without spaces around it or control characters",
+        );
+    } else if id.len() > MODEL_ID_BYTES_MAX {
+        let text = format!("expected a model id of at most {MODEL_ID_BYTES_MAX} bytes");
+        faults.push(place, text);
+    }
+}
+
+/// Index of each provider by its name.
+pub(crate) struct Names {
+    known: Vec<String>,
+}
+
+impl Names {
+    /// The names, each of which is expected once.
+    pub(crate) fn new(providers: &[SaidProvider], faults: &mut Faults) -> Self {
+        if providers.is_empty() && faults.is_empty() {
+            let text = "no [[provider]]; name at least one";
+            faults.push(&Place::default(), text);
+        }
+        let mut known: Vec<String> = Vec::with_capacity(providers.len());
+        for provider in providers {
+            let name = provider
+                .name
+                .as_ref()
+                .map_or("", |name| name.value.as_str());
+            if let Some(said) = &provider.name
+                && known.iter().any(|known| known == name)
+            {
+                let text = format!("a second provider named `{}`", shown(name));
+                faults.push(&said.place, text);
+            }
+            known.push(name.to_owned());
+        }
+        Self { known }
+    }
+
+    /// All names, those that are missing apart.
+    pub(crate) fn all(&self) -> Vec<String> {
+        let named = self.known.iter().filter(|name| !name.is_empty());
+        named.cloned().collect()
+    }
+
+    /// Where the provider of a name stands; one that nobody has is a fault.
+    pub(crate) fn index(&self, name: &str, place: &Place, faults: &mut Faults) -> Option<usize> {
+        let found = self
+            .known
+            .iter()
+            .position(|known| !known.is_empty() && known == name);
+        if found.is_none() {
+            let known = self.known.iter().map(String::as_str);
+            let known: Vec<&str> = known.filter(|known| !known.is_empty()).collect();
+            faults.push(place, no_such("provider named", name, &known));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Keys over HTTP. A change is answered once every worker of this process has it.
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::govern::key::client_key::{Key, check_id, said_id};
+use crate::govern::key::document::{fault, object};
+use crate::govern::key::generation::{Randomness, key_id, key_text};
+use crate::govern::value::date;
+use crate::json::tape::Tape;
+use crate::json::write::Writer;
+use crate::net::runtime::clock;
+use crate::route::plan::client_key::digest_of;
+use crate::server::admin::api::answer::{Refusal, json};
+use crate::server::admin::api::asked::{Body, Named};
+use crate::server::admin::api::gate::Api;
+use crate::server::admin::api::page::{Page, write_next};
+
+/// `GET /api/keys`: keys by id, revoked ones too, a page at a time.
+pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let page = Page::of_keys(query.as_deref().unwrap_or_default())?;
+    let governed = api.governed()?;
+    let after = page.after.as_deref().unwrap_or_default();
+    let store = governed.store()?;
+    let (keys, has_more) = store
+        .keys_page(page.tenant.as_deref(), after, page.limit)
+        .await?;
+    let mut body = Vec::with_capacity(1024);
+    let mut w = Writer::new(&mut body);
+    w.open_object().name("keys").open_array();
+    keys.iter().for_each(|key| key.write(&mut w));
+    w.close_array();
+    let last = keys.last().filter(|_| has_more);
+    write_next(last.map(|key| &*key.id), &mut w);
+    w.name("rows_left_out")
+        .number(governed.standing().skipped as u64);
+    w.close_object();
+    Ok(json(StatusCode::OK, body))
+}
+
+/// `POST /api/keys`: a new key, shown this once.
+pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response, Refusal> {
+    let mut key = Key::wanted(&body)?;
+    key.check_expiry(clock::checked_now_ms())?;
+    let governed = api.governed()?;
+    if governed.said_keys().iter().any(|said| said.id == key.id) {
+        return Err(Refusal::new(StatusCode::CONFLICT, said_id(&key.id)));
+    }
+    let random = random()?;
+    let secret = key_text(&random.key);
+    if key.id.is_empty() {
+        key.id = key_id(&random.id).into();
+    }
+    key.digest = digest_of(secret.as_bytes());
+    key.created_ms = clock::checked_now_ms();
+    governed
+        .add_said_tenant(&key.tenant, key.created_ms)
+        .await?;
+    governed.store()?.create(&key).await?;
+    governed.applied().await;
+    Ok(with_secret(StatusCode::CREATED, &key, &secret))
+}
+
+/// `GET /api/keys/{id}`
+pub async fn show(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
+    check_id(&id)?;
+    let key = api.governed()?.store()?.find(&id).await?;
+    Ok(without_secret(&key))
+}
+
+/// `POST /api/keys/{id}/rotate`: another secret, shown this once; the one before stays good for the
+/// `overlap`.
+pub async fn rotate(
+    State(api): State<Api>,
+    Named(id): Named,
+    Body(body): Body,
+) -> Result<Response, Refusal> {
+    check_id(&id)?;
+    let overlap_ms = overlap(&body)?;
+    let governed = api.governed()?;
+    let secret = key_text(&random()?.key);
+    let until = (overlap_ms > 0).then(|| clock::checked_now_ms().saturating_add(overlap_ms));
+    let digest = digest_of(secret.as_bytes());
+    let key = governed.store()?.rotate(&id, &digest, until).await?;
+    governed.applied().await;
+    Ok(with_secret(StatusCode::OK, &key, &secret))
+}
+
+/// `DELETE /api/keys/{id}`: unknown from now on; what runs is not cut.
+pub async fn revoke(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
+    check_id(&id)?;
+    let governed = api.governed()?;
+    let key = governed
+        .store()?
+        .revoke(&id, clock::checked_now_ms())
+        .await?;
+    governed.applied().await;
+    Ok(without_secret(&key))
+}
+
+fn overlap(body: &[u8]) -> Result<u64, Refusal> {
+    if body.is_empty() {
+        return Ok(0);
+    }
+    let mut tape = Tape::new();
+    let mut object = object(&mut tape, body)?;
+    let said = object.text("overlap", SPAN_BYTES_MAX)?;
+    object.finish()?;
+    let Some(said) = said else { return Ok(0) };
+    let expected = "expected a number of seconds, minutes, hours or days: 90s, 15m, 24h, 7d";
+    Ok(date::span(&said).ok_or_else(|| fault("overlap", expected))?)
+}
+
+fn random() -> Result<Randomness, Refusal> {
+    let mut random = Randomness::default();
+    let none = |_| {
+        Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the system gives no randomness",
+        )
+    };
+    getrandom::fill(&mut random.key).map_err(none)?;
+    getrandom::fill(&mut random.id).map_err(none)?;
+    Ok(random)
+}
+
+fn with_secret(status: StatusCode, key: &Key, secret: &str) -> Response {
+    let mut body = Vec::new();
+    let mut w = Writer::new(&mut body);
+    w.open_object();
+    key.write_members(&mut w);
+    w.name("key").string(secret).close_object();
+    json(status, body)
+}
+
+fn without_secret(key: &Key) -> Response {
+    let mut body = Vec::new();
+    key.write(&mut Writer::new(&mut body));
+    json(StatusCode::OK, body)
+}
+
+/// Longest span.
+const SPAN_BYTES_MAX: usize = 24;

@@ -1,0 +1,598 @@
+//! Keys on their way from the store to the data threads, on the control thread.
+//!
+//! What the store says is compiled together with the configuration's keys and sent to every worker;
+//! the same state goes into the snapshot. While the store is away the last state stays in force, at
+//! start the one of the snapshot, and the store is tried again twice a second. An opening that takes long,
+//! such as one that brings the database up to date, goes on while the gateway serves.
+//!
+//! What the store knows of money that was spent comes behind the keys: keys never wait for it.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_channel::{mpsc as worker_queue, oneshot as worker_answer};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::config::load::material::StoreMaterial;
+use crate::govern::account::prior_spend::Past;
+use crate::govern::key::client_key::{Key, Tenant, id_of, said_tenant, said_tenant_id};
+use crate::route::plan::client_key::{ClientKeys, Door};
+use crate::route::plan::compiled::Plan;
+use crate::route::plan::tenant::Numbers;
+use crate::server::key::snapshot_keeper::Keeper;
+use crate::server::thread::data::Ask;
+use crate::server::thread::output::Notices;
+use crate::store::database::changes::{Changed, Changes};
+use crate::store::database::handle::Store;
+use crate::store::database::row::{Skipped, State};
+use crate::store::error::{StoreError, StoreFault};
+use crate::store::prior_spend::Memory;
+use crate::store::snapshot;
+
+/// Where the keys in force come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The configuration alone: the store has not been read, and there is no snapshot.
+    #[default]
+    Configuration,
+    /// The snapshot: the store has not been read since the start.
+    Snapshot,
+    /// The store.
+    Store,
+}
+
+impl Source {
+    /// Name in answers and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Snapshot => "snapshot",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// What is known of the store now, for those who ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// Where the keys in force come from.
+    pub source: Source,
+    /// Whether the store answers.
+    pub is_up: bool,
+    /// Keys in force.
+    pub keys: usize,
+    /// Rows that make no sense.
+    pub skipped: usize,
+    /// How often the store went away, or could not be read.
+    pub failures: u64,
+    /// Rows of keys and tenants that were read.
+    pub rows_read: u64,
+    /// Bytes that were written to the snapshot.
+    pub snapshot_bytes: u64,
+}
+
+/// What the admin side has of the store.
+#[derive(Clone)]
+pub struct Governed {
+    shared: Arc<Shared>,
+    reloads: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+struct Shared {
+    /// Those of the configuration, which outrank the store's.
+    said_keys: Vec<Key>,
+    /// Its tenants, likewise.
+    said_tenants: Vec<Tenant>,
+    standing: Mutex<Standing>,
+    /// The open store, while there is one.
+    store: Mutex<Option<Arc<Store>>>,
+    /// What was spent before the start is known.
+    is_recalled: AtomicBool,
+}
+
+/// Keeps the workers' keys as the store has them.
+pub struct Governor {
+    material: Arc<StoreMaterial>,
+    /// A store that is being opened.
+    opening: Option<JoinHandle<Result<(Store, State), StoreError>>>,
+    numbers: Numbers,
+    workers: Vec<worker_queue::UnboundedSender<Ask>>,
+    notices: Option<Notices>,
+    shared: Arc<Shared>,
+    reloads: mpsc::Receiver<oneshot::Sender<()>>,
+    /// Where they come in.
+    reloads_asked: mpsc::Sender<oneshot::Sender<()>>,
+    /// What the store is yet to be asked of money that was spent.
+    memory: Option<Memory>,
+    /// The same once it was asked.
+    pasts: (mpsc::Sender<Past>, mpsc::Receiver<Past>),
+    /// What is in force.
+    state: State,
+    /// The table of it that the workers have, or are about to have.
+    keys: ClientKeys,
+    keeper: Keeper,
+    /// The last failure that was said.
+    said: Option<String>,
+    /// What is to be said once somebody listens.
+    lines: Vec<String>,
+}
+
+impl Governed {
+    /// What is known of the store now.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        *lock(&self.shared.standing)
+    }
+
+    /// The tenants of the configuration: a row of the same name has no effect.
+    #[must_use]
+    pub fn said_tenants(&self) -> &[Tenant] {
+        &self.shared.said_tenants
+    }
+
+    /// The keys of the configuration: one of the same id has no effect.
+    #[must_use]
+    pub fn said_keys(&self) -> &[Key] {
+        &self.shared.said_keys
+    }
+
+    /// Adds the row of a tenant that the configuration knows, with the id that it has there.
+    ///
+    /// # Errors
+    /// Another tenant has the id, or the store cannot be used.
+    pub async fn add_said_tenant(&self, name: &str, now_ms: u64) -> Result<(), StoreError> {
+        let names = self.shared.said_keys.iter().map(|key| &*key.tenant);
+        match said_tenant_id(&self.shared.said_tenants, names, name) {
+            Some(id) => self.store()?.add_tenant(id, name, now_ms).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The id of the tenant that has this name now. A name that none has may be the id of one that is
+    /// gone.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn tenant_id(&self, name: &str) -> Result<Box<str>, StoreError> {
+        let stored = self.store()?.tenant_id(name).await?;
+        let said = said_tenant(&self.shared.said_tenants, name);
+        Ok(id_of(said, stored.as_deref(), name).into())
+    }
+
+    /// The open store.
+    ///
+    /// # Errors
+    /// There is none now.
+    pub fn store(&self) -> Result<Arc<Store>, StoreError> {
+        let store = lock(&self.shared.store).clone();
+        store.ok_or_else(|| StoreError::down("the store is away"))
+    }
+
+    /// The same for whoever delivers or removes usage records: not before it is known what was spent
+    /// before the start.
+    ///
+    /// # Errors
+    /// There is none now.
+    pub fn store_of_records(&self) -> Result<Arc<Store>, StoreError> {
+        match self.shared.is_recalled.load(Ordering::Acquire) {
+            true => self.store(),
+            false => Err(StoreError::down("the store was not asked for sums yet")),
+        }
+    }
+
+    /// Returns once every worker has what the store says now, or after a while.
+    pub async fn applied(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.reloads.send(done).await.is_ok() {
+            let _ = timeout(APPLY_TIMEOUT, is_done).await;
+        }
+    }
+}
+
+impl Governor {
+    /// A governor for this plan, if keys are kept in a store.
+    #[must_use]
+    pub fn new(plan: &mut Plan, memory: Option<Memory>) -> Option<(Self, Governed)> {
+        let material = plan.store.take()?;
+        let (asks, reloads) = mpsc::channel(RELOADS_MAX);
+        let shared = Arc::new(Shared {
+            said_keys: plan.said_keys.clone(),
+            said_tenants: plan.said_tenants.clone(),
+            standing: Mutex::default(),
+            store: Mutex::default(),
+            is_recalled: AtomicBool::new(memory.is_none()),
+        });
+        let governed = Governed {
+            shared: Arc::clone(&shared),
+            reloads: asks.clone(),
+        };
+        let keeper = Keeper::new(material.snapshot.clone());
+        let governor = Self {
+            material: Arc::new(material),
+            opening: None,
+            numbers: plan.numbers.clone(),
+            workers: Vec::new(),
+            notices: None,
+            shared,
+            reloads,
+            reloads_asked: asks,
+            memory,
+            pasts: mpsc::channel(1),
+            state: State::default(),
+            keys: ClientKeys::default(),
+            keeper,
+            said: None,
+            lines: Vec::new(),
+        };
+        Some((governor, governed))
+    }
+
+    /// The keys to start with: the store's, or the snapshot's, or the configuration's alone.
+    ///
+    /// # Errors
+    /// The store that is configured can never be used as it stands.
+    pub async fn first(&mut self) -> io::Result<ClientKeys> {
+        let mut lines = Vec::new();
+        let source = match self.open(FIRST_TIMEOUT).await {
+            Ok(mut state) => {
+                state.note_outranked(&self.shared.said_keys);
+                let before = core::mem::replace(&mut self.state, state);
+                lines.extend(self.skipped_lines(&before.skipped));
+                lines.extend(self.keep(None).await);
+                lines.extend(self.ask_first().await);
+                Source::Store
+            }
+            Err(error) if error.fault == StoreFault::Unfit => {
+                let place = &self.material.place;
+                return Err(io::Error::other(format!("store {place}: {error}")));
+            }
+            Err(error) => {
+                let error = error.to_string();
+                self.count_failure();
+                let (source, line) = self.take_snapshot(&error);
+                self.said = Some(error);
+                lines.push(line);
+                source
+            }
+        };
+        self.lines = lines;
+        Ok(self.compiled(source))
+    }
+
+    /// Asks the store what was spent before the start; a line where it does not say so in time. It is
+    /// asked further then while the gateway serves.
+    async fn ask_first(&mut self) -> Option<String> {
+        let store = lock(&self.shared.store).clone();
+        let (store, memory) = store.zip(self.memory.as_mut())?;
+        let asked = timeout(SUMS_TIMEOUT, memory.ask(&store)).await;
+        let slow = |_| StoreError::down("no answer in time");
+        match asked.map_err(slow).flatten() {
+            Ok(past) => {
+                self.memory = None;
+                self.recall(past);
+                None
+            }
+            Err(error) => {
+                let place = &self.material.place;
+                Some(format!(
+                    "store {place}: {error}; budgets know what was spent before once it says so"
+                ))
+            }
+        }
+    }
+
+    /// Takes over what was spent before the start.
+    fn recall(&mut self, past: Past) {
+        self.numbers.recall(past);
+        self.shared.is_recalled.store(true, Ordering::Release);
+    }
+
+    /// What the store is yet to be asked of money that was spent before, and where the answer goes.
+    pub fn unasked(&mut self) -> Option<(Memory, Governed, mpsc::Sender<Past>)> {
+        let governed = Governed {
+            shared: Arc::clone(&self.shared),
+            reloads: self.reloads_asked.clone(),
+        };
+        Some((self.memory.take()?, governed, self.pasts.0.clone()))
+    }
+
+    fn take_snapshot(&mut self, error: &str) -> (Source, String) {
+        let place = &self.material.place;
+        let path = self.material.snapshot.display();
+        match snapshot::read(&self.material.snapshot) {
+            Ok(mut state) => {
+                state.note_outranked(&self.shared.said_keys);
+                self.state = state;
+                let line = format!("store {place}: {error}; serving by the snapshot {path}");
+                (Source::Snapshot, line)
+            }
+            Err(unread) => {
+                let line = format!(
+                    "store {place}: {error}; the snapshot {path}: {unread}; only keys of the \
+                     configuration are known"
+                );
+                (Source::Configuration, line)
+            }
+        }
+    }
+
+    /// Takes the workers that keys go to.
+    pub fn starts(&mut self, workers: Vec<worker_queue::UnboundedSender<Ask>>, notices: Notices) {
+        self.workers = workers;
+        for line in self.lines.drain(..) {
+            notices.say(line);
+        }
+        self.notices = Some(notices);
+    }
+
+    /// Runs for ever.
+    pub async fn run(&mut self) {
+        loop {
+            let store = lock(&self.shared.store).clone();
+            let failed = match store {
+                Some(store) => self.follow(&store).await,
+                None => self.reopen().await,
+            };
+            if let Err(error) = failed {
+                let was_open = lock(&self.shared.store).is_some();
+                self.lost(&error);
+                // A connection that was lost is replaced at once.
+                if !was_open {
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Takes over every change, until the store goes away.
+    async fn follow(&mut self, store: &Store) -> Result<(), StoreError> {
+        loop {
+            let mut asked = Vec::new();
+            tokio::select! {
+                changed = store.changed() => changed?,
+                Some(past) = self.pasts.1.recv() => {
+                    self.recall(past);
+                    continue;
+                }
+                Some(done) = self.reloads.recv() => asked.push(done),
+            }
+            // Whoever has asked by now is served by the same load.
+            while let Ok(done) = self.reloads.try_recv() {
+                asked.push(done);
+            }
+            let is_taken = match store.changes().await? {
+                Some(changes) => self.take_changes(changes).await,
+                None => false,
+            };
+            if !is_taken {
+                let state = self.load(store).await?;
+                self.take(state).await;
+            }
+            for done in asked {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn reopen(&mut self) -> Result<(), StoreError> {
+        let state = self.open(FIRST_TIMEOUT).await?;
+        let is_first = lock(&self.shared.standing).source != Source::Store;
+        if is_first || self.said.is_some() {
+            let place = self.material.place.to_string();
+            self.say(format!("store {place}: answers"));
+        }
+        self.said = None;
+        self.take(state).await;
+        Ok(())
+    }
+
+    /// Opens the store and reads its keys. What is not done in time goes on, and is taken up by the next
+    /// call.
+    async fn open(&mut self, within: Duration) -> Result<State, StoreError> {
+        let opening = self.opening.get_or_insert_with(|| {
+            // An empty file must not take the place of one that is gone for a moment.
+            let creates = !self.material.snapshot.exists();
+            let material = Arc::clone(&self.material);
+            tokio::spawn(async move {
+                let store = Store::open(&material, creates).await?;
+                let state = store.load().await?;
+                Ok((store, state))
+            })
+        });
+        let slow = |_| StoreError::down("no answer in time");
+        let opened = timeout(within, opening).await.map_err(slow)?;
+        self.opening = None;
+        let panicked = |_| StoreError::down("opening it ended by a panic");
+        let (store, state) = opened.map_err(panicked)??;
+        self.count_all(&state);
+        *lock(&self.shared.store) = Some(Arc::new(store));
+        Ok(state)
+    }
+
+    /// Reads all rows.
+    async fn load(&self, store: &Store) -> Result<State, StoreError> {
+        let state = store.load().await?;
+        self.count_all(&state);
+        Ok(state)
+    }
+
+    fn count_all(&self, state: &State) {
+        self.count_rows(state.keys.len() + state.tenants.len() + state.skipped.len());
+    }
+
+    /// Puts changes into force, and into the snapshot; whether that could be done.
+    async fn take_changes(&mut self, changes: Changes) -> bool {
+        self.count_rows(changes.count());
+        let skipped = self.state.skipped.clone();
+        let Some(changed) = self.state.apply(changes, &self.shared.said_keys) else {
+            return false;
+        };
+        if !changed.is_none() {
+            for line in self.skipped_lines(&skipped) {
+                self.say(line);
+            }
+            let keys = match self.changed(&changed) {
+                Some(keys) => self.in_force(keys, Source::Store),
+                None => self.compiled(Source::Store),
+            };
+            self.send(keys).await;
+            if let Some(line) = self.keep(Some(&changed)).await {
+                self.say(line);
+            }
+        }
+        lock(&self.shared.standing).is_up = true;
+        true
+    }
+
+    /// The keys in force but for those that have changed, where nothing depends on the other ones.
+    fn changed(&mut self, changed: &Changed) -> Option<ClientKeys> {
+        if !changed.tenants.is_empty() || self.keys.door() != self.door(Source::Store) {
+            return None;
+        }
+        let changes = changed.keys.iter();
+        let changes = changes.map(|change| (change.before.as_ref(), change.after.as_ref()));
+        let said = &self.shared.said_keys;
+        let outranked = |id: &str| said.iter().any(|key| *key.id == *id);
+        self.keys.changed(changes, outranked, &mut self.numbers)
+    }
+
+    /// Puts a state into force, and into the snapshot.
+    async fn take(&mut self, mut state: State) {
+        state.note_outranked(&self.shared.said_keys);
+        let is_same = lock(&self.shared.standing).source == Source::Store && state == self.state;
+        if !is_same {
+            let before = core::mem::replace(&mut self.state, state);
+            for line in self.skipped_lines(&before.skipped) {
+                self.say(line);
+            }
+            let keys = self.compiled(Source::Store);
+            self.send(keys).await;
+            if let Some(line) = self.keep(None).await {
+                self.say(line);
+            }
+        }
+        let mut standing = lock(&self.shared.standing);
+        standing.is_up = true;
+        standing.source = Source::Store;
+    }
+
+    /// Lines for rows that make no sense, but for those that were said `before`.
+    fn skipped_lines(&self, before: &[Skipped]) -> Vec<String> {
+        let place = &self.material.place;
+        let rows = self.state.skipped.iter();
+        let new = rows.filter(|row| !before.contains(row));
+        let lines = new.take(SKIPPED_SAID_MAX);
+        lines
+            .map(|line| format!("store {place}: {}; left out", line.text))
+            .collect()
+    }
+
+    /// The keys of the configuration and of the state.
+    fn compiled(&mut self, source: Source) -> ClientKeys {
+        let keys = self.shared.said_keys.iter().chain(&self.state.keys);
+        let tenants = self.shared.said_tenants.iter().chain(&self.state.tenants);
+        let compiled = ClientKeys::new(keys, tenants, self.door(source), &mut self.numbers);
+        self.in_force(compiled, source)
+    }
+
+    /// Who is let in beside those with a key.
+    fn door(&self, source: Source) -> Door {
+        match source {
+            Source::Configuration => Door::Unread,
+            Source::Snapshot | Source::Store if self.state.skipped.is_empty() => Door::Stored,
+            Source::Snapshot | Source::Store => Door::Torn,
+        }
+    }
+
+    /// Notes what is about to be in force.
+    fn in_force(&mut self, keys: ClientKeys, source: Source) -> ClientKeys {
+        let mut standing = lock(&self.shared.standing);
+        standing.source = source;
+        standing.is_up = source == Source::Store;
+        standing.keys = keys.count();
+        standing.skipped = self.state.skipped.len();
+        self.keys = keys.clone();
+        keys
+    }
+
+    /// Sends the keys to every worker, and waits until each has them.
+    async fn send(&self, keys: ClientKeys) {
+        let mut answers = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            let (done, is_done) = worker_answer::channel();
+            if worker.unbounded_send(Ask::Keys(keys.clone(), done)).is_ok() {
+                answers.push(is_done);
+            }
+        }
+        for answer in answers {
+            let _ = timeout(APPLY_TIMEOUT, answer).await;
+        }
+    }
+
+    /// Writes the snapshot, whole or what has changed; what went wrong, if anything did.
+    async fn keep(&mut self, changed: Option<&Changed>) -> Option<String> {
+        let written = match changed {
+            Some(changed) => self.keeper.append(changed, &self.state).await,
+            None => self.keeper.write(&self.state).await,
+        };
+        lock(&self.shared.standing).snapshot_bytes = self.keeper.written();
+        let error = written.err()?;
+        let path = self.material.snapshot.display();
+        Some(format!("the snapshot {path} cannot be written: {error}"))
+    }
+
+    fn lost(&mut self, error: &StoreError) {
+        *lock(&self.shared.store) = None;
+        lock(&self.shared.standing).is_up = false;
+        let text = error.to_string();
+        // The same failure comes again with every try: once is enough.
+        if self.said.as_ref() != Some(&text) {
+            let place = self.material.place.to_string();
+            self.say(format!(
+                "store {place}: {text}; serving goes on with the last keys"
+            ));
+            self.said = Some(text);
+            self.count_failure();
+        }
+        // Nobody waits for a store that is away.
+        while let Ok(done) = self.reloads.try_recv() {
+            drop(done);
+        }
+    }
+
+    fn count_rows(&self, rows: usize) {
+        lock(&self.shared.standing).rows_read += rows as u64;
+    }
+
+    fn count_failure(&self) {
+        lock(&self.shared.standing).failures += 1;
+    }
+
+    fn say(&self, line: String) {
+        if let Some(notices) = &self.notices {
+            notices.say(line);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Longest wait for the store before a snapshot is looked for.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait at the start for what the store knows of money that was spent, once it has given its keys.
+const SUMS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two tries to reach a store that is away.
+const RETRY: Duration = Duration::from_millis(500);
+/// Longest wait for workers to take their keys.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Changes that wait to be taken over.
+const RELOADS_MAX: usize = 64;
+/// Rows that make no sense and are said in one go.
+const SKIPPED_SAID_MAX: usize = 16;

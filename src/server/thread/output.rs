@@ -1,0 +1,233 @@
+//! The thread that writes: access lines from every worker, notices from anyone.
+//!
+//! Nobody waits for it. A full ring, a closed or stuck reader, a full disk: lines are dropped and
+//! counted, serving goes on.
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use crate::config::schema::file::LogSink;
+use crate::limits::KIB;
+use crate::telemetry::ring::{Bell, Pace, QUIET, RingReceiver};
+
+/// Says things on standard error, by way of the output thread.
+#[derive(Clone, Debug)]
+pub struct Notices {
+    sender: SyncSender<String>,
+    dropped: Arc<AtomicU64>,
+    reopens: Arc<AtomicBool>,
+    bell: Bell,
+}
+
+/// The running thread.
+pub struct Output {
+    thread: JoinHandle<()>,
+    is_ended: Arc<AtomicBool>,
+}
+
+impl Notices {
+    /// Says one line; dropped and counted when too many wait.
+    pub fn say(&self, line: impl Into<String>) {
+        if self.sender.try_send(line.into()).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        self.bell.ring();
+    }
+
+    /// Has the access log opened by its name again, where it is a file: whoever has moved it away gets a
+    /// new one.
+    pub fn reopen(&self) {
+        self.reopens.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+
+    /// What is said comes to the receiver, and nowhere else.
+    #[cfg(test)]
+    pub fn to_a_test() -> (Self, Receiver<String>) {
+        let (sender, heard) = sync_channel(NOTICES_MAX);
+        let notices = Self {
+            sender,
+            dropped: Arc::default(),
+            reopens: Arc::default(),
+            bell: Bell::default(),
+        };
+        (notices, heard)
+    }
+}
+
+impl Output {
+    /// Writes what still waits and ends the thread.
+    pub fn finish(self) {
+        self.is_ended.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        // A sink that is stuck must not keep the process: give it a moment.
+        for _ in 0..50 {
+            if self.thread.is_finished() {
+                return;
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Starts the thread. `rings` are the workers' ends, and `bell` theirs too; `dropped` counts what could not be written;
+/// `give_back` gives memory that the thread has freed back to the system.
+///
+/// # Errors
+/// The log file cannot be opened, in words, or the thread not started.
+pub fn start(
+    sink: &LogSink,
+    (rings, bell): (Vec<RingReceiver>, Bell),
+    dropped: Arc<AtomicU64>,
+    give_back: Option<fn(bool)>,
+) -> io::Result<(Notices, Output)> {
+    let writer = open(sink)?;
+    let path = match sink {
+        LogSink::File(path) => Some(path.clone()),
+        LogSink::Stdout | LogSink::Stderr | LogSink::Off => None,
+    };
+    let reopens = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&reopens);
+    let (sender, notices) = sync_channel(NOTICES_MAX);
+    let is_ended = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&is_ended);
+    let lost = Arc::clone(&dropped);
+    let rung = bell.clone();
+    let thread = thread::Builder::new()
+        .name("ringway-output".to_owned())
+        .spawn(move || {
+            let sink = Log {
+                sink: writer,
+                path,
+                reopens: asked,
+            };
+            run(sink, (rings, &rung), &notices, &ended, &lost, give_back);
+        })?;
+    let notices = Notices {
+        sender,
+        dropped,
+        reopens,
+        bell,
+    };
+    Ok((notices, Output { thread, is_ended }))
+}
+
+/// The access log.
+struct Log {
+    sink: Sink,
+    /// Its name, where it is a file.
+    path: Option<PathBuf>,
+    /// It is to be opened by its name again.
+    reopens: Arc<AtomicBool>,
+}
+
+impl Log {
+    /// Opens a file again if somebody has asked for it. Where it cannot be opened the old one goes on.
+    fn reopen(&mut self) {
+        if let Some(path) = &self.path
+            && self.reopens.swap(false, Ordering::AcqRel)
+        {
+            match open_file(path) {
+                Ok(file) => self.sink = Sink::File(file),
+                Err(error) => {
+                    let _ = writeln!(io::stderr(), "ringway: {error}; the old file goes on");
+                }
+            }
+        }
+    }
+}
+
+enum Sink {
+    Stdout(io::Stdout),
+    Stderr(io::Stderr),
+    File(File),
+    Off,
+}
+
+fn open(sink: &LogSink) -> io::Result<Sink> {
+    Ok(match sink {
+        LogSink::Stdout => Sink::Stdout(io::stdout()),
+        LogSink::Stderr => Sink::Stderr(io::stderr()),
+        LogSink::Off => Sink::Off,
+        LogSink::File(path) => Sink::File(open_file(path)?),
+    })
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    // The lines tell who asks for what, and when.
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(LOG_MODE)
+        .open(path);
+    file.map_err(|error| io::Error::other(format!("server.log {}: {error}", path.display())))
+}
+
+fn run(
+    mut log: Log,
+    (mut rings, bell): (Vec<RingReceiver>, &Bell),
+    notices: &Receiver<String>,
+    is_ended: &AtomicBool,
+    dropped: &AtomicU64,
+    give_back: Option<fn(bool)>,
+) {
+    let mut lines = Vec::with_capacity(LINES_BYTES);
+    let mut came = Instant::now();
+    let mut pace = Pace::new(IDLE, rings.first().map_or(0, RingReceiver::room));
+    loop {
+        let last = is_ended.load(Ordering::Acquire);
+        while let Ok(notice) = notices.try_recv() {
+            if writeln!(io::stderr(), "ringway: {notice}").is_err() {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        log.reopen();
+        lines.clear();
+        let taken = rings.iter_mut().map(|ring| ring.drain(&mut lines)).max();
+        if !lines.is_empty() && write(&mut log.sink, &lines).is_err() {
+            let count = memchr::memchr_iter(b'\n', &lines).count() as u64;
+            dropped.fetch_add(count, Ordering::Relaxed);
+        }
+        if last {
+            return;
+        }
+        if !lines.is_empty() {
+            came = Instant::now();
+        } else if lines.capacity() > LINES_BYTES {
+            lines = Vec::with_capacity(LINES_BYTES);
+            // What the burst grew through is the allocator's yet.
+            give_back.iter().for_each(|give_back| give_back(true));
+        }
+        if came.elapsed() < QUIET {
+            thread::park_timeout(pace.after(taken.unwrap_or(0)));
+        } else {
+            bell.sleep(QUIET, || rings.iter().any(|ring| !ring.is_empty()));
+        }
+    }
+}
+
+fn write(sink: &mut Sink, lines: &[u8]) -> io::Result<()> {
+    match sink {
+        Sink::Stdout(out) => out.lock().write_all(lines).and_then(|()| out.flush()),
+        Sink::Stderr(out) => out.write_all(lines),
+        Sink::File(file) => file.write_all(lines),
+        Sink::Off => Ok(()),
+    }
+}
+
+/// The mode of an access log that is made here, less what the umask takes.
+const LOG_MODE: u32 = 0o640;
+/// Lines that are written together; what a burst makes of it is given back.
+const LINES_BYTES: usize = 64 * KIB;
+/// Between two looks at rings that are nearly empty.
+const IDLE: Duration = Duration::from_millis(50);
+/// Notices that may wait.
+const NOTICES_MAX: usize = 1024;

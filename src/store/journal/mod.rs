@@ -1,0 +1,5 @@
+//! The folder that usage records lie in before a store has them.
+
+pub mod identity;
+pub mod segments;
+pub mod tail;
