@@ -26,17 +26,20 @@ impl<'t> Chunk<'t> {
             listed: Listed::default(),
             failed: false,
         };
+        let mut groq = None;
         root.each_member(|name, value| match name {
             b"id" => chunk.id = value.as_raw().unwrap_or(Raw::EMPTY),
             b"model" => chunk.model = value.as_raw().unwrap_or(Raw::EMPTY),
             b"choices" => chunk.choices = Some(value),
-            b"usage" if !value.is_null() => chunk.usage = Some(value),
-            b"x_groq" => chunk.usage = value.get_set("usage").or(chunk.usage),
+            // Of members that stand twice the last one counts, as a watcher reads them.
+            b"usage" => chunk.usage = Some(value).filter(|value| !value.is_null()),
+            b"x_groq" => groq = value.get_set("usage"),
             b"citations" => chunk.listed.citations = Some(value),
             b"search_results" => chunk.listed.results = Some(value),
             b"error" => chunk.failed = error_text::is_truthy(value),
             _ => {}
         });
+        chunk.usage = chunk.usage.or(groq);
         chunk
     }
 }
