@@ -63,12 +63,14 @@ fn run(driver: &str) {
         assert!(row.ends_with("right"), "{row}");
         let cells: Vec<&str> = row.split_whitespace().skip(3).collect();
         assert_eq!(cells.len(), 8, "{row}");
+        // On a busy machine tokens come together: the gap between them is nought then.
         assert!(
             cells[..6]
                 .iter()
-                .all(|cell| cell.parse::<f64>().is_ok_and(|n| n > 0.0)),
+                .all(|cell| cell.parse::<f64>().is_ok_and(|n| n >= 0.0)),
             "{row}"
         );
+        assert!(cells[0].parse::<f64>().is_ok_and(|n| n > 0.0), "{row}");
     }
     assert!(text.contains("4 of 4 directions right"), "{text}");
 }
