@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod event;
+pub mod member;
 pub mod request;
 pub mod response;
 pub mod text;

@@ -6,10 +6,11 @@
 //! wire's messages can be cut into blocks, while the reverse loses places.
 //!
 //! Not here: judgement. What a target cannot say is decided in `translate`; members that have no
-//! word here are listed in [`Request::unsaid`].
+//! word here are listed in [`Request::members`].
 
 use std::borrow::Cow;
 
+use crate::chat::member::Member;
 use crate::json::raw::Raw;
 use crate::limits::NOTES_MAX;
 
@@ -59,28 +60,8 @@ pub struct Request<'a> {
     pub cache: Option<Json<'a>>,
     /// Values of the body's `anthropic_beta`.
     pub betas: Vec<Raw<'a>>,
-    /// What this vocabulary has no word for, found while reading.
-    pub unsaid: Vec<Unsaid>,
-}
-
-/// A member that the neutral vocabulary has no word for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsaid {
-    /// Its name, safe to be shown in a header.
-    pub name: Cow<'static, str>,
-    /// What a wire without it does.
-    pub fate: Fate,
-}
-
-/// What becomes of a request whose target lacks a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// A hint: left out.
-    Dropped,
-    /// Said in another way already, which means less.
-    Changed,
-    /// A contract: refused, for this reason.
-    Refused(&'static str),
+    /// What the request gives beyond this vocabulary: the target says what becomes of each.
+    pub members: Vec<Member>,
 }
 
 /// Who speaks.
@@ -414,44 +395,22 @@ pub enum ServiceTier {
 }
 
 impl Request<'_> {
-    /// Lists `unsaid`, once; after too many different ones the rest is named as one.
-    pub fn lacks(&mut self, unsaid: Unsaid) {
-        if self.unsaid.contains(&unsaid) {
+    /// Lists a member, once; after too many unknown ones the rest is named as one.
+    pub fn list(&mut self, member: Member) {
+        if self.members.contains(&member) {
             return;
         }
-        if self.unsaid.len() < NOTES_MAX || matches!(unsaid.fate, Fate::Refused(_)) {
-            self.unsaid.push(unsaid);
-        } else if self.unsaid.len() == NOTES_MAX {
-            self.unsaid.push(Unsaid::dropped("others"));
-        }
-    }
-}
-
-impl Unsaid {
-    /// A hint called `name`.
-    #[must_use]
-    pub const fn dropped(name: &'static str) -> Self {
-        Self {
-            name: Cow::Borrowed(name),
-            fate: Fate::Dropped,
+        if self.members.len() < NOTES_MAX || !matches!(member, Member::Unknown(_)) {
+            self.members.push(member);
+        } else {
+            self.list_others();
         }
     }
 
-    /// A member that means less in its new words.
-    #[must_use]
-    pub const fn changed(name: &'static str) -> Self {
-        Self {
-            name: Cow::Borrowed(name),
-            fate: Fate::Changed,
-        }
-    }
-
-    /// A contract called `name`, refused for `reason` where it has no word.
-    #[must_use]
-    pub const fn refused(name: &'static str, reason: &'static str) -> Self {
-        Self {
-            name: Cow::Borrowed(name),
-            fate: Fate::Refused(reason),
+    #[cold]
+    fn list_others(&mut self) {
+        if !self.members.contains(&Member::OTHERS) {
+            self.members.push(Member::OTHERS);
         }
     }
 }

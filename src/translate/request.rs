@@ -11,6 +11,7 @@
 //! Not here: passthrough (bodies whose client and upstream speak one wire never come here).
 
 use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::member::Member;
 use crate::chat::request::Request;
 use crate::chat::text::Text;
 use crate::json::tape::{Kind, Tape};
@@ -20,6 +21,7 @@ use crate::translate::notes::Notes;
 use crate::translate::setting::RequestContext;
 use crate::translate::{adapt, headers};
 use crate::wire;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// What a translation tells beside the bytes.
@@ -61,7 +63,7 @@ pub fn translate(
         dialect: context.dialect,
         facts: context.facts,
         hints: context.hints,
-        notes: Notes::new(),
+        notes: Notes::new(context.from),
         answer: answer(context, &request)?,
     };
     match context.to {
@@ -71,7 +73,7 @@ pub fn translate(
     if context.hints.strict
         && let Some(member) = fit.notes.loss()
     {
-        return Err(strict(member));
+        return Err(strict(context.from, member));
     }
     match context.to {
         Wire::OpenAiChat => {
@@ -164,10 +166,11 @@ fn too_deep(depth_max: u32) -> Refusal {
 }
 
 #[cold]
-fn strict(member: &str) -> Refusal {
+fn strict(client: Wire, member: &Member) -> Refusal {
+    let name = codec::member_name(client, member);
     let text =
-        format!("{member}: cannot be carried to this model as it is, and x-ringway-strict is set");
-    Refusal::invalid(member, text)
+        format!("{name}: cannot be carried to this model as it is, and x-ringway-strict is set");
+    Refusal::invalid(name, text)
 }
 
 /// Levels that a translation may put around a part of the body: a schema within `function`, the mark

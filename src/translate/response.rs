@@ -3,8 +3,7 @@
 //! Promises: a body that is no answer of its wire is a fault and writes nothing; strings and tool
 //! inputs are copied as they stand; what the request's translation changed is changed back.
 
-use std::borrow::Cow;
-
+use crate::chat::member::Member;
 use crate::chat::response::{Answer, Arguments, Block, TooLong};
 use crate::chat::text::Text;
 use crate::chat::usage::{StopReason, Usage};
@@ -81,7 +80,7 @@ pub fn translate(
     let answer = codec::read_answer(from, root).ok_or(AnswerFault::NotAnAnswer)?;
     let mut texts = Texts::default();
     texts.collect(&answer, context, limits);
-    let mut notes = losses(&answer);
+    let mut notes = losses(&answer, to);
     if to == Wire::OpenAiChat && !context.emission.content_blocks {
         foreign(&answer, &mut notes);
     }
@@ -100,7 +99,7 @@ pub fn translate(
     match codec::write_answer(to, &answer, &settings, out) {
         Ok(written) => {
             if written.has_raw_arguments {
-                told.notes.changed("tool_calls");
+                told.notes.changed(Member::ToolCalls);
             }
             Ok(told)
         }
@@ -112,13 +111,13 @@ pub fn translate(
 }
 
 /// What the other wire cannot say.
-fn losses(answer: &Answer<'_>) -> Notes {
-    let mut notes = Notes::new();
+fn losses(answer: &Answer<'_>, client: Wire) -> Notes {
+    let mut notes = Notes::new(client);
     for name in answer.lost.names() {
-        notes.dropped(name.clone());
+        notes.dropped(Member::Unknown(name.clone()));
     }
     if answer.ending.stop == StopReason::Other {
-        notes.changed("stop_reason");
+        notes.changed(Member::StopReason);
     }
     notes
 }
@@ -131,7 +130,7 @@ fn foreign(answer: &Answer<'_>, notes: &mut Notes) {
             && let Ok(root) = tape.read(source, DEPTH_MAX, EVENT_VALUES_MAX)
         {
             let kind = root.get("type").and_then(Value::as_raw);
-            notes.dropped(kind.map_or(Cow::Borrowed("content"), read::shown));
+            notes.dropped(kind.map_or(Member::Content, read::unknown));
         }
     }
 }
@@ -143,7 +142,7 @@ pub fn facts(answer: &Answer<'_>) -> AnswerFacts {
         usage: answer.ending.usage,
         stop: Some(answer.ending.stop),
         model: logged(answer.model),
-        notes: Notes::new(),
+        notes: Notes::default(),
     }
 }
 
@@ -239,12 +238,12 @@ fn restore<'a>(
             }
             // Of a structured answer the first call alone counts, and no text around it.
             Block::Tool { name, .. } if is_json_tool(*name, context) => {
-                notes.dropped("content");
+                notes.dropped(Member::Content);
                 false
             }
             Block::Text { text, .. } if unwrapped.is_some() => {
                 if !text.is_blank() {
-                    notes.dropped("content");
+                    notes.dropped(Member::Content);
                 }
                 false
             }

@@ -41,6 +41,7 @@
 
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
 use crate::chat::event::{Event, Step, StreamFault};
+use crate::chat::member::Member;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::tape::Tape;
 use crate::limits::{EVENT_GROWTH_MAX, EVENT_VALUES_KEPT};
@@ -210,18 +211,18 @@ impl StreamTranslator {
     /// What of the answer was lost on the way so far. The head went out before: it stands in the record.
     #[must_use]
     pub fn notes(&self) -> Notes {
-        let mut notes = Notes::new();
+        let mut notes = Notes::new(self.core.client);
         for name in self.core.decoder.lost().names() {
-            notes.dropped(name.clone());
+            notes.dropped(Member::Unknown(name.clone()));
         }
         if self.core.encoder.has_lost_citation() {
-            notes.dropped("citations");
+            notes.dropped(Member::Citations);
         }
         if self.core.restore.has_dropped() {
-            notes.dropped("content");
+            notes.dropped(Member::Content);
         }
         if self.stop() == Some(StopReason::Other) {
-            notes.changed("stop_reason");
+            notes.changed(Member::StopReason);
         }
         notes
     }

@@ -1,7 +1,8 @@
 //! The closed set of wires as enums: the one place that sees the codecs of all of them.
 
-use crate::chat::error::ErrorFacts;
+use crate::chat::error::{ErrorFacts, Refusal};
 use crate::chat::event::{Event, Step, StreamFault};
+use crate::chat::member::Member;
 use crate::chat::response::{Answer, Lost, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
@@ -11,7 +12,7 @@ use crate::json::tape::{Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, Limits};
 use crate::wire::anthropic::answer::response as anthropic_response;
 use crate::wire::anthropic::answer::summary as anthropic_facts;
-use crate::wire::anthropic::request::unsigned;
+use crate::wire::anthropic::request::{names as anthropic_names, unsigned};
 use crate::wire::anthropic::stream::decode::Decoder as AnthropicDecoder;
 use crate::wire::anthropic::stream::encode::{
     self as anthropic_encode, Encoder as AnthropicEncoder,
@@ -21,9 +22,32 @@ use crate::wire::common::reasoning_history;
 use crate::wire::kind::Wire;
 use crate::wire::openai::answer::response as openai_response;
 use crate::wire::openai::answer::summary as openai_facts;
+use crate::wire::openai::request::names as openai_names;
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::decode::Decoder as OpenAiDecoder;
 use crate::wire::openai::stream::encode::{self as openai_encode, Encoder as OpenAiEncoder};
+
+/// The name of a member in the words of a client of `wire`.
+#[must_use]
+pub fn member_name(wire: Wire, member: &Member) -> &str {
+    match wire {
+        Wire::OpenAiChat => openai_names::name(member),
+        Wire::AnthropicMessages => anthropic_names::name(member),
+    }
+}
+
+/// The refusal of a request of a client of `wire` for one of its members.
+#[must_use]
+#[cold]
+pub fn refuse_member(wire: Wire, member: &Member, reason: &str) -> Refusal {
+    let name = member_name(wire, member);
+    let code = match wire {
+        Wire::OpenAiChat => None,
+        Wire::AnthropicMessages => anthropic_names::refusal_code(member),
+    };
+    let refusal = Refusal::invalid(name, format!("{name}: {reason}"));
+    Refusal { code, ..refusal }
+}
 
 /// Reads the frames of one stream of either wire.
 #[derive(Debug)]

@@ -252,7 +252,7 @@ fn recorded_answers_mean_the_same_before_and_after_translation() {
         let found = found.unwrap();
         let notes = found.notes.header();
         let found = AnswerFacts {
-            notes: Notes::new(),
+            notes: Notes::default(),
             ..found
         };
         let Some(Whole::Answer(facts)) = facts else {

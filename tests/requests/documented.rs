@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ringway::wire::common::members::Member;
+use ringway::wire::common::members::Row as MemberRow;
 use ringway::wire::{anthropic, openai};
 
 use crate::support::{Run, chat};
@@ -36,7 +36,7 @@ fn documented_anthropic_members_meet_their_verdicts() {
     });
 }
 
-fn check<'r>(rows: &'r [Row], members: &[Member], run: impl Fn(&'r str) -> Run<'r>) {
+fn check<'r>(rows: &'r [Row], members: &[MemberRow], run: impl Fn(&'r str) -> Run<'r>) {
     for row in rows {
         let body = match row.member.as_str() {
             "max_completion_tokens" => chat(&row.example).replace(r#""max_tokens":4000,"#, ""),

@@ -131,7 +131,7 @@ fn same_wire(
     Ok(Prepared {
         out,
         answer: None,
-        notes: Notes::new(),
+        notes: Notes::default(),
         charge: None,
         strip_usage: inject,
     })

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{
     Block, DocumentSource, Json, Message, Request, ResultContent, Role, Source, Text, ToolResult,
 };
@@ -39,7 +40,7 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
     }
     if request.messages.is_empty() && request.system.is_empty() {
         // An empty answer alone is a conversation at Anthropic; no message at all is one nowhere.
-        fit.notes.changed("messages");
+        fit.notes.changed(Member::Messages);
         request
             .messages
             .push(turn_of(Role::User, vec![turns::dot()], 0));
@@ -51,7 +52,7 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
     let last = request.messages.last();
     if last.is_some_and(|last| last.role == Role::Assistant && !last.has_calls()) {
         // Said as an answer of its own, or repeated at the start of the next: no longer gone on from.
-        fit.notes.changed("messages");
+        fit.notes.changed(Member::Messages);
     }
     Ok(())
 }
@@ -63,7 +64,7 @@ fn signatures(fit: &mut Fit<'_>, request: &mut Request<'_>) {
         if let Block::ToolUse(call) = block {
             let (_, signature) = gemini_signature::split(&call.id);
             if signature.is_some() && !fit.dialect.thought_signatures {
-                fit.notes.left_out("thought_signature");
+                fit.notes.left_out(Member::CallSignature);
             } else {
                 call.signature = signature;
             }
@@ -91,7 +92,7 @@ fn part_user_from_tool(fit: &mut Fit<'_>, request: &mut Request<'_>) {
         let results = message.blocks.iter().filter(|it| is_result(it)).count();
         let parted = results > 0 && results < message.blocks.len();
         if message.role == Role::User && (parted || (behind && results == 0)) {
-            fit.notes.changed("messages");
+            fit.notes.changed(Member::Messages);
             // Results come first in their turn.
             let rest = message.blocks.split_off(results);
             if parted {
@@ -155,7 +156,7 @@ fn tool_result<'a>(
     attached: &mut Vec<Block<'a>>,
 ) -> Result<ToolResult<'a>, Refusal> {
     if !takes_marks(fit) && result.cache.take().is_some() {
-        fit.notes.dropped("cache_control");
+        fit.notes.dropped(Member::CacheControl);
     }
     let ResultContent::Blocks(list) = result.content else {
         return Ok(result);
@@ -196,7 +197,7 @@ fn blocks<'a>(
             && !takes_mark
             && mark.take().is_some()
         {
-            fit.notes.dropped("cache_control");
+            fit.notes.dropped(Member::CacheControl);
         }
         match block {
             Block::Text {
@@ -209,7 +210,7 @@ fn blocks<'a>(
                 }
             }
             Block::Foreign { kind, .. } if role == Role::Assistant || is_left_out(&kind) => {
-                fit.notes.dropped(kind);
+                fit.notes.dropped(Member::Unknown(kind));
             }
             Block::Foreign { .. } => return Err(refuse(index, UNKNOWN_BLOCK)),
             Block::SearchResult {
@@ -218,7 +219,7 @@ fn blocks<'a>(
                 text,
                 cache,
             } => out.push(found(title, source, &text, cache)),
-            Block::Image { .. } if role != Role::User => fit.notes.dropped("image"),
+            Block::Image { .. } if role != Role::User => fit.notes.dropped(Member::Image),
             Block::Image { ref source, .. } => {
                 image(fit, source, index)?;
                 out.push(block);
@@ -228,7 +229,7 @@ fn blocks<'a>(
                 title,
                 cache,
             } => match source {
-                DocumentSource::Pdf(_) if role != Role::User => fit.notes.dropped("document"),
+                DocumentSource::Pdf(_) if role != Role::User => fit.notes.dropped(Member::Document),
                 DocumentSource::Pdf(source) => {
                     pdf(fit, &source, index)?;
                     let source = DocumentSource::Pdf(source);
@@ -258,7 +259,7 @@ fn blocks<'a>(
 /// The block of a mark is left out.
 fn lost_mark(fit: &mut Fit<'_>, mark: Option<&Json<'_>>) {
     if mark.is_some() {
-        fit.notes.dropped("cache_control");
+        fit.notes.dropped(Member::CacheControl);
     }
 }
 
@@ -269,11 +270,11 @@ fn goes_back(fit: &mut Fit<'_>, block: &Block<'_>, role: Role) -> bool {
         && foreign_reasoning::of_message(*signature).is_some()
     {
         if !text.is_empty() {
-            fit.notes.left_out("thinking");
+            fit.notes.left_out(Member::ReasoningHistory);
         }
         let taken = is_assistant && fit.dialect.thought_signatures;
         if !taken {
-            fit.notes.left_out("thought_signature");
+            fit.notes.left_out(Member::CallSignature);
         }
         return taken;
     }
@@ -281,7 +282,7 @@ fn goes_back(fit: &mut Fit<'_>, block: &Block<'_>, role: Role) -> bool {
     let dialect = fit.dialect;
     let wanted = dialect.reasoning_details_back || (dialect.reasoning_content_back && is_text);
     if !(is_assistant && wanted) {
-        fit.notes.left_out("thinking");
+        fit.notes.left_out(Member::ReasoningHistory);
     }
     is_assistant && wanted
 }

@@ -1,13 +1,25 @@
 //! What every step of fitting a request needs: the target, and where to note what was lost.
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Fate, Request};
+use crate::chat::member::Member;
+use crate::chat::request::Request;
 use crate::translate::context::AnswerContext;
 use crate::translate::models::ModelFacts;
 use crate::translate::notes::Notes;
 use crate::translate::setting::Hints;
-use crate::wire::anthropic::error::THREAD_UNSUPPORTED;
+use crate::wire::codec;
 use crate::wire::kind::Dialect;
+
+/// What a target without a word for a member does with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A hint is left out.
+    Drop,
+    /// It went on in another form already, which means less.
+    Change,
+    /// A contract is refused, for this reason.
+    Refuse(&'static str),
+}
 
 /// The target of a request, and what is learned on the way.
 #[derive(Debug)]
@@ -35,24 +47,25 @@ impl Fit<'_> {
             .is_some_and(|tokens| tokens > u64::from(max))
         {
             request.max_tokens = Some(u64::from(max));
-            self.notes.changed("max_tokens");
+            self.notes.changed(Member::MaxTokens);
         }
     }
 
-    /// Notes what the reader found no word for.
+    /// Does with what the request lists beyond the vocabulary as the target's table `verdict` says.
     ///
     /// # Errors
     /// For the first contract among it.
-    pub fn unsaid(&mut self, request: &mut Request<'_>) -> Result<(), Refusal> {
-        for unsaid in core::mem::take(&mut request.unsaid) {
-            match unsaid.fate {
-                Fate::Dropped => self.notes.dropped(unsaid.name),
-                Fate::Changed => self.notes.changed(unsaid.name),
-                Fate::Refused(reason) => {
-                    let text = format!("{}: {reason}", unsaid.name);
-                    let code = (unsaid.name == "thread").then_some(THREAD_UNSUPPORTED);
-                    let refusal = Refusal::invalid(unsaid.name, text);
-                    return Err(Refusal { code, ..refusal });
+    pub fn judge(
+        &mut self,
+        request: &mut Request<'_>,
+        verdict: fn(&Member) -> Verdict,
+    ) -> Result<(), Refusal> {
+        for member in core::mem::take(&mut request.members) {
+            match verdict(&member) {
+                Verdict::Drop => self.notes.dropped(member),
+                Verdict::Change => self.notes.changed(member),
+                Verdict::Refuse(reason) => {
+                    return Err(codec::refuse_member(self.notes.client(), &member, reason));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{
     Block, Format, Function, Json, Request, SchemaFormat, Text, ThinkingMode, Tool, ToolChoice,
 };
@@ -28,7 +29,7 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> 
             request
                 .system
                 .push(Block::text(Raw::from_checked(INSTRUCTION)));
-            fit.notes.changed("response_format");
+            fit.notes.changed(Member::OutputFormat);
             Ok(())
         }
         Format::Schema(format) if fit.facts.structured_outputs == Some(true) => {
@@ -46,7 +47,7 @@ fn native<'a>(
     let source = rooted(fit, request, &format.schema)?;
     let schema = schema::rewrite(&source).map_err(|fault| refuse(fault.text()))?;
     if schema.lossy {
-        fit.notes.changed("response_format");
+        fit.notes.changed(Member::OutputFormat);
     }
     request.format = Format::Schema(SchemaFormat {
         schema: Json::Owned(schema.bytes),

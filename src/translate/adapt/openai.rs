@@ -1,11 +1,12 @@
 //! A neutral request fitted to the OpenAI wire and the dialect of the upstream.
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{
     Block, Effort, Format, Json, Request, Text, ThinkingMode, Tool, ToolChoice,
 };
 use crate::json::raw::Raw;
-use crate::translate::adapt::fit::{Fit, value_of};
+use crate::translate::adapt::fit::{Fit, Verdict, value_of};
 use crate::translate::adapt::{chat, names, thinking};
 use crate::translate::models::Sampling;
 use crate::translate::schema;
@@ -19,9 +20,9 @@ pub fn fit<'a>(
     request: &mut Request<'a>,
     user: &'a mut String,
 ) -> Result<(), Refusal> {
-    fit.unsaid(request)?;
+    fit.judge(request, verdict)?;
     if fit.hints.betas {
-        fit.notes.dropped("anthropic-beta");
+        fit.notes.dropped(Member::BetaHeader);
     }
     fit.output_limit(request);
     sampling(fit, request)?;
@@ -32,6 +33,74 @@ pub fn fit<'a>(
     chat::fit(fit, request)
 }
 
+/// What the OpenAI wire does with a member that it has no word for.
+fn verdict(member: &Member) -> Verdict {
+    match member {
+        Member::ServerTools => Verdict::Refuse(
+            "this model cannot run server tools or versioned client tools of another provider",
+        ),
+        Member::InferenceGeo => Verdict::Refuse("where this model runs cannot be promised"),
+        Member::McpServers => Verdict::Refuse("this model calls no servers of its own"),
+        Member::Container => Verdict::Refuse("this model has no containers"),
+        Member::Fallbacks => Verdict::Refuse("the provider of this model has no fallbacks"),
+        Member::Thread => Verdict::Refuse("the provider of this model keeps no threads"),
+        Member::Compaction => Verdict::Refuse("the provider of this model does not compact"),
+        Member::BillingPolicy => Verdict::Refuse("the provider of this model has no such policy"),
+        Member::MaxTokens
+        | Member::Temperature
+        | Member::TopP
+        | Member::TopK
+        | Member::Stop
+        | Member::Seed
+        | Member::LogitBias
+        | Member::FrequencyPenalty
+        | Member::PresencePenalty
+        | Member::ChoiceCount
+        | Member::Logprobs
+        | Member::TopLogprobs
+        | Member::Verbosity
+        | Member::Prediction
+        | Member::Audio
+        | Member::Modalities
+        | Member::Moderation
+        | Member::StreamOptions
+        | Member::Store
+        | Member::Metadata
+        | Member::EndUser
+        | Member::ServiceTier
+        | Member::PromptCacheKey
+        | Member::PromptCacheOptions
+        | Member::PromptCacheRetention
+        | Member::CacheControl
+        | Member::Betas
+        | Member::BetaHeader
+        | Member::Effort
+        | Member::ReasoningBudget
+        | Member::Thinking
+        | Member::ReasoningHistory
+        | Member::CallSignature
+        | Member::OutputFormat
+        | Member::StrictSchema
+        | Member::Tools
+        | Member::ToolChoice
+        | Member::ToolCalls
+        | Member::DeferLoading
+        | Member::EagerInputStreaming
+        | Member::Caller
+        | Member::Messages
+        | Member::Image
+        | Member::Document
+        | Member::Citations
+        | Member::DocumentContext
+        | Member::ContextManagement
+        | Member::Speed
+        | Member::Diagnostics
+        | Member::StopReason
+        | Member::Content
+        | Member::Unknown(_) => Verdict::Drop,
+    }
+}
+
 fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     let fixed = fit.facts.sampling == Sampling::None;
     let odd = |digits: &&str| fixed && value_of(digits) != 1.0;
@@ -40,13 +109,13 @@ fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal>
         .take_if(|digits| odd(&&**digits))
         .is_some()
     {
-        fit.notes.dropped("temperature");
+        fit.notes.dropped(Member::Temperature);
     }
     if request.top_p.take_if(|digits| odd(&&**digits)).is_some() {
-        fit.notes.dropped("top_p");
+        fit.notes.dropped(Member::TopP);
     }
     if !fit.dialect.top_k && request.top_k.take().is_some() {
-        fit.notes.dropped("top_k");
+        fit.notes.dropped(Member::TopK);
     }
     if request.stop.len() > fit.dialect.stop_max as usize {
         let text = format!(
@@ -63,7 +132,7 @@ fn identity<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>, kept: &'a mut Stri
     if user.char_count() > USER_CHARS_MAX {
         *kept = names::digest(&user.decode(), 64);
         request.user = Raw::from_plain(kept);
-        fit.notes.changed("metadata");
+        fit.notes.changed(Member::EndUser);
     }
 }
 
@@ -75,10 +144,10 @@ fn reasoning(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     if !fit.dialect.reasoning_effort || fit.facts.reasoning != Some(true) {
         if effort != Effort::None {
             if request.reasoning.mode.is_some() {
-                fit.notes.dropped("thinking");
+                fit.notes.dropped(Member::Thinking);
             }
             if effort_said {
-                fit.notes.dropped("output_config");
+                fit.notes.dropped(Member::Effort);
             }
         }
         return;
@@ -87,11 +156,11 @@ fn reasoning(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     // A budget is told as the nearest level, whichever: only a level that was asked for is lost.
     let by_name = request.reasoning.mode != Some(ThinkingMode::Enabled);
     if by_name && effort != Effort::None && taken != Some(effort) {
-        fit.notes.changed("output_config");
+        fit.notes.changed(Member::Effort);
     }
     if effort == Effort::None && taken.is_none() {
         // It reasons all the same.
-        fit.notes.changed("thinking");
+        fit.notes.changed(Member::Thinking);
     }
     request.reasoning.effort = taken;
 }
@@ -136,12 +205,12 @@ fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     for tool in &mut request.tools {
         if let Tool::Function(function) = tool {
             if !fit.dialect.cache_control && function.cache.take().is_some() {
-                fit.notes.dropped("cache_control");
+                fit.notes.dropped(Member::CacheControl);
             }
             let strict = |schema: &Json<'_>| schema::is_strict(schema);
             if function.strict == Some(true) && !function.schema.as_ref().is_some_and(strict) {
                 function.strict = Some(false);
-                fit.notes.changed("strict");
+                fit.notes.changed(Member::StrictSchema);
             }
         }
     }
@@ -153,7 +222,7 @@ fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     if of_search && request.web_search.is_some() {
         // The search is no tool here: it cannot be asked for by name.
         request.tool_choice = None;
-        fit.notes.changed("tool_choice");
+        fit.notes.changed(Member::ToolChoice);
     }
     if let Some(ToolChoice::Tool(name)) = &request.tool_choice {
         let named = |tool: &Tool<'_>| matches!(tool, Tool::Function(f) if f.name == *name);
@@ -176,7 +245,7 @@ fn format(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     if fit.dialect.json_schema {
         format.strict = schema::is_strict(&format.schema);
         if !format.strict {
-            fit.notes.changed("output_config");
+            fit.notes.changed(Member::OutputFormat);
         }
         return;
     }
@@ -188,7 +257,7 @@ fn format(fit: &mut Fit<'_>, request: &mut Request<'_>) {
         cache: None,
     });
     request.format = Format::JsonObject;
-    fit.notes.changed("output_config");
+    fit.notes.changed(Member::OutputFormat);
 }
 
 /// Longest user id that OpenAI takes.

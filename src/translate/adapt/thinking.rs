@@ -3,6 +3,7 @@
 //! `thinking` and `output_config` that the client sent itself go on as they stand. Everything else
 //! is mapped by the model's class; a budget always stays under the output limit.
 
+use crate::chat::member::Member;
 use crate::chat::request::{Block, Display, Effort, Request, Role, ThinkingMode, ToolChoice};
 use crate::translate::adapt::fit::{Fit, value_of};
 use crate::translate::models::Thinking;
@@ -20,7 +21,7 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>, limited: bool) {
         by_effort(fit, request, effort.unwrap_or(Effort::Medium), limited);
     } else if reasoning.thinking.is_some() {
         if !reasoning.native && reasoning.effort.take().is_some() {
-            fit.notes.dropped("reasoning_effort");
+            fit.notes.dropped(Member::Effort);
         }
     } else if let Some(budget) = reasoning.budget.take() {
         by_budget(fit, request, budget, limited);
@@ -35,10 +36,10 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>, limited: bool) {
 fn by_budget(fit: &mut Fit<'_>, request: &mut Request<'_>, budget: u64, limited: bool) {
     request.reasoning.effort = None;
     match fit.facts.thinks_by() {
-        Thinking::None => fit.notes.dropped("reasoning"),
-        Thinking::Budget => enable(fit, request, budget, limited, "reasoning"),
+        Thinking::None => fit.notes.dropped(Member::ReasoningBudget),
+        Thinking::Budget => enable(fit, request, budget, limited, Member::ReasoningBudget),
         Thinking::AdaptiveOff | Thinking::AdaptiveOn | Thinking::Always => {
-            fit.notes.changed("reasoning");
+            fit.notes.changed(Member::ReasoningBudget);
             adapt(fit, request, effort_of(budget));
         }
     }
@@ -47,16 +48,16 @@ fn by_budget(fit: &mut Fit<'_>, request: &mut Request<'_>, budget: u64, limited:
 fn by_effort(fit: &mut Fit<'_>, request: &mut Request<'_>, effort: Effort, limited: bool) {
     match (fit.facts.thinks_by(), effort) {
         (Thinking::None | Thinking::Budget | Thinking::AdaptiveOff, Effort::None) => {}
-        (Thinking::None, _) => fit.notes.dropped("reasoning_effort"),
+        (Thinking::None, _) => fit.notes.dropped(Member::Effort),
         (Thinking::AdaptiveOn, Effort::None) => {
             request.reasoning.mode = Some(ThinkingMode::Disabled);
         }
         (Thinking::Always, Effort::None) => {
             request.reasoning.effort = Some(Effort::Low);
-            fit.notes.changed("reasoning_effort");
+            fit.notes.changed(Member::Effort);
         }
         (Thinking::Budget, _) => {
-            enable(fit, request, budget_of(effort), limited, "reasoning_effort");
+            enable(fit, request, budget_of(effort), limited, Member::Effort);
             if request.reasoning.mode.is_some() {
                 request.reasoning.effort = nearest(fit, effort);
             }
@@ -82,7 +83,7 @@ fn nearest(fit: &mut Fit<'_>, effort: Effort) -> Option<Effort> {
     let wanted = effort.max(Effort::Low);
     let level = fit.facts.efforts.nearest(wanted);
     if level.is_some_and(|level| level != wanted) {
-        fit.notes.changed("reasoning_effort");
+        fit.notes.changed(Member::Effort);
     }
     level
 }
@@ -93,7 +94,7 @@ fn enable(
     request: &mut Request<'_>,
     budget: u64,
     limited: bool,
-    member: &'static str,
+    member: Member,
 ) {
     let limit = request.max_tokens.unwrap_or_default();
     if limit <= BUDGET_MIN {
@@ -123,13 +124,13 @@ fn give_way(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     );
     if forced {
         fit.notes.dropped(match own {
-            true => "thinking",
-            false => "reasoning_effort",
+            true => Member::Thinking,
+            false => Member::Effort,
         });
         return off(request);
     }
     if lost_thinking(request) {
-        fit.notes.changed("thinking");
+        fit.notes.changed(Member::Thinking);
         return off(request);
     }
     sampling(fit, request);
@@ -141,17 +142,17 @@ fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) {
         .is_some_and(|digits| value_of(digits) != 1.0)
     {
         request.temperature = None;
-        fit.notes.dropped("temperature");
+        fit.notes.dropped(Member::Temperature);
     }
     if request.top_k.take().is_some() {
-        fit.notes.dropped("top_k");
+        fit.notes.dropped(Member::TopK);
     }
     if request
         .top_p
         .take_if(|digits| value_of(digits) < TOP_P_MIN)
         .is_some()
     {
-        fit.notes.dropped("top_p");
+        fit.notes.dropped(Member::TopP);
     }
 }
 

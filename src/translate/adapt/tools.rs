@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{Function, Json, Request, SearchSize, Tool, ToolChoice, WebSearch};
 use crate::json::write::Writer;
 use crate::limits::STRICT_TOOLS_MAX;
@@ -54,7 +55,7 @@ fn schema_of(fit: &mut Fit<'_>, function: &mut Function<'_>, may_be_strict: bool
                 function.schema = Some(Json::Owned(rewritten.bytes));
                 return;
             }
-            None => fit.notes.dropped("strict"),
+            None => fit.notes.dropped(Member::StrictSchema),
         }
     }
     function.strict = None;

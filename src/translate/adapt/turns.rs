@@ -8,6 +8,7 @@
 //! with user, holds no empty text, and has tool results first in their turn.
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{Block, Json, Message, Request, ResultContent, Role, Text};
 use crate::json::raw::Raw;
 use crate::translate::adapt::calls;
@@ -39,9 +40,9 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
 /// Takes out pictures and documents that the user does not show: only the user's turns hold them.
 fn shown_by_others(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
     blocks.retain(|block| {
-        let name = match block {
-            Block::Image { .. } => "image_url",
-            Block::Document { .. } => "file",
+        let member = match block {
+            Block::Image { .. } => Member::Image,
+            Block::Document { .. } => Member::Document,
             Block::Text { .. }
             | Block::SearchResult { .. }
             | Block::ToolUse(_)
@@ -50,7 +51,7 @@ fn shown_by_others(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
             | Block::Redacted { .. }
             | Block::Foreign { .. } => return true,
         };
-        fit.notes.dropped(name);
+        fit.notes.dropped(member);
         false
     });
 }
@@ -61,7 +62,7 @@ fn clean(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
         Block::Text { text, cache } => {
             let says = !text.is_blank();
             if !says && cache.is_some() {
-                fit.notes.dropped("cache_control");
+                fit.notes.dropped(Member::CacheControl);
             }
             says
         }
@@ -72,7 +73,7 @@ fn clean(fit: &mut Fit<'_>, blocks: &mut Vec<Block<'_>>) {
         Block::Thinking { signature, .. } => {
             let signed = signature.is_some_and(|signature| !signature.is_empty());
             if !signed {
-                fit.notes.left_out("reasoning_details");
+                fit.notes.left_out(Member::ReasoningHistory);
             }
             signed
         }
@@ -107,7 +108,7 @@ fn drop_empty<'a>(fit: &mut Fit<'_>, messages: Vec<Message<'a>>) -> Vec<Message<
                     .and_then(|at: usize| out.get_mut(at));
                 if let Some(user) = asked {
                     user.blocks.push(dot());
-                    fit.notes.changed("messages");
+                    fit.notes.changed(Member::Messages);
                     says = true;
                 }
                 continue;
@@ -166,7 +167,7 @@ pub(super) fn place_system<'a>(
 /// A run of instructions as one text of the user, opened by a line that says what it is. What is no
 /// text stands behind it.
 fn as_user<'a>(fit: &mut Fit<'_>, run: Message<'a>) -> Message<'a> {
-    fit.notes.reworded("messages");
+    fit.notes.reworded(Member::Messages);
     let mut text = Text::Joined(vec![Raw::from_checked(b"[system instruction]")]);
     let mut cache: Option<Json<'a>> = None;
     let mut rest = Vec::new();
@@ -233,7 +234,7 @@ fn merge(messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
 fn repair<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) {
     for message in &mut request.messages {
         if message.role == Role::User && message.blocks.is_empty() {
-            fit.notes.changed("messages");
+            fit.notes.changed(Member::Messages);
             message.blocks.push(dot());
         }
     }
@@ -241,7 +242,7 @@ fn repair<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) {
     if first == Some(Role::User) {
         return;
     }
-    fit.notes.changed("messages");
+    fit.notes.changed(Member::Messages);
     let blocks = match first {
         // Instructions alone: they are what is asked.
         None if !request.system.is_empty() => core::mem::take(&mut request.system),

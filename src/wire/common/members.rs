@@ -1,27 +1,24 @@
-//! Top-level members of a request by one table: which are read, left out, or refused.
+//! Top-level members of a request by one table: which are read, and which are listed for the target.
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Request, Unsaid};
+use crate::chat::member::Member;
+use crate::chat::request::Request;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::common::read;
 
-/// A member's name, what becomes of it, and the value that asks for nothing.
-pub type Member = (&'static str, Rule, Neutral);
+/// A member's name, what its reader does with it, and the value that asks for nothing.
+pub type Row = (&'static str, Rule, Neutral);
 
-/// What becomes of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the reader of a wire does with a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// It has a word in the neutral vocabulary.
     Read,
     /// It is the gateway's own, and was acted on before.
     Own,
-    /// A hint: left out where the target has no such thing.
-    Hint,
-    /// An optimisation: left out where the target has no such thing, which loses nothing.
-    Optimisation,
-    /// A contract: refused where the target has no such thing, for this reason.
-    Contract(&'static str),
+    /// It has no word in the neutral vocabulary: the target says what becomes of it.
+    Listed(Member),
 }
 
 /// The value of a member that asks for nothing (`null` always does).
@@ -42,19 +39,19 @@ pub enum Neutral {
 /// The members that a request has of a table.
 #[derive(Debug)]
 pub struct Members<'t> {
-    table: &'static [Member],
+    table: &'static [Row],
     /// Each with its place in the table, in that order: few of many, so that a look-up passes few by.
     present: Vec<(usize, Value<'t>)>,
 }
 
 impl<'t> Members<'t> {
-    /// Sorts the members of `root` by `table`; what is neither read nor neutral is listed in `request.unsaid`.
+    /// Sorts the members of `root` by `table`; what is neither read nor neutral is listed in `request.members`.
     ///
     /// # Errors
     /// When a member stands there twice: two readings of one request.
     pub fn sort(
         root: Value<'t>,
-        table: &'static [Member],
+        table: &'static [Row],
         request: &mut Request<'_>,
     ) -> Result<Self, Refusal> {
         if let Some(name) = root.repeated_name() {
@@ -65,12 +62,12 @@ impl<'t> Members<'t> {
             match place_of(name, table) {
                 Some(place) => present.push((place, value)),
                 None if value.is_null() => {}
-                None => request.lacks(read::hint(name)),
+                None => request.list(read::unknown(name)),
             }
         }
         present.sort_unstable_by_key(|(place, _)| *place);
         let this = Self { table, present };
-        this.judge(request);
+        this.list(request);
         Ok(this)
     }
 
@@ -91,26 +88,19 @@ impl<'t> Members<'t> {
         (!value.is_null()).then_some(*value)
     }
 
-    fn judge(&self, request: &mut Request<'_>) {
+    fn list(&self, request: &mut Request<'_>) {
         for (place, value) in &self.present {
-            let Some((name, rule, neutral)) = self.table.get(*place) else {
-                continue;
-            };
-            let unsaid = match rule {
-                Rule::Read | Rule::Own => continue,
-                Rule::Hint => Unsaid::dropped(name),
-                Rule::Optimisation => Unsaid::dropped(name),
-                Rule::Contract(reason) => Unsaid::refused(name, reason),
-            };
-            if !is_neutral(*value, *neutral) {
-                request.lacks(unsaid);
+            if let Some((_, Rule::Listed(member), neutral)) = self.table.get(*place)
+                && !is_neutral(*value, *neutral)
+            {
+                request.list(member.clone());
             }
         }
     }
 }
 
 /// Where a name stands in a table.
-fn place_of(name: Raw<'_>, table: &[Member]) -> Option<usize> {
+fn place_of(name: Raw<'_>, table: &[Row]) -> Option<usize> {
     let bytes = name.bytes();
     if bytes.contains(&b'\\') {
         return table.iter().position(|(known, ..)| name.is(known));

@@ -9,7 +9,8 @@ use core::fmt;
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Fate, Request, Unsaid};
+use crate::chat::member::Member;
+use crate::chat::request::Request;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 
@@ -238,13 +239,10 @@ pub fn decoded(raw: Raw<'_>) -> Cow<'_, str> {
     }
 }
 
-/// A member of the client's naming that has no word in the neutral vocabulary.
+/// A member that no table knows.
 #[must_use]
-pub fn hint(name: Raw<'_>) -> Unsaid {
-    Unsaid {
-        name: shown(name),
-        fate: Fate::Dropped,
-    }
+pub fn unknown(name: Raw<'_>) -> Member {
+    Member::Unknown(shown(name))
 }
 
 /// Lists the members of an object that have no word: what is `known` has one, `null` asks for
@@ -252,7 +250,7 @@ pub fn hint(name: Raw<'_>) -> Unsaid {
 pub fn strays(value: Value<'_>, known: &[&str], request: &mut Request<'_>) {
     for (name, member) in value.members() {
         if !member.is_null() && !known.iter().any(|known| name.is(known)) {
-            request.lacks(hint(name));
+            request.list(unknown(name));
         }
     }
 }

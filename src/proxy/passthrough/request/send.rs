@@ -172,7 +172,7 @@ impl<'w> Request<'_, 'w> {
             voice,
             method: inbound.head.method,
             answer: None,
-            notes: Notes::new(),
+            notes: Notes::default(),
             stream: false,
             strip_usage: false,
             hold: None,

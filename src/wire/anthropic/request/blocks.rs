@@ -4,9 +4,9 @@
 //! of an unknown type likewise, so that a new one is a loss and not a failure.
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{
-    Block, DocumentSource, Fate, Json, Request, ResultContent, Source, Text, Tool, ToolResult,
-    ToolUse, Unsaid,
+    Block, DocumentSource, Json, Request, ResultContent, Source, Text, Tool, ToolResult, ToolUse,
 };
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
@@ -143,13 +143,13 @@ fn lost(kind: &str, value: Value<'_>, request: &mut Request<'_>) {
     }
     let cited = value.get_set("citations");
     if kind == "text" && cited.is_some_and(|list| list.elements().next().is_some()) {
-        request.lacks(Unsaid::dropped("citations"));
+        request.list(Member::Citations);
     }
     let caller = value
         .get_set("caller")
         .and_then(|caller| caller.get("type"));
     if caller.is_some_and(|kind| !kind.is_str("direct")) {
-        request.lacks(Unsaid::dropped("caller"));
+        request.list(Member::Caller);
     }
 }
 
@@ -201,10 +201,7 @@ fn result_content<'t>(
             Block::ToolUse(_) | Block::ToolResult(_) => {
                 return Err(place.refuse("expected text, images, documents or search results"));
             }
-            Block::Foreign { kind, .. } => request.lacks(Unsaid {
-                name: kind,
-                fate: Fate::Dropped,
-            }),
+            Block::Foreign { kind, .. } => request.list(Member::Unknown(kind)),
             other => blocks.push(other),
         }
     }
@@ -237,7 +234,7 @@ fn document<'t>(
 ) -> Result<Block<'t>, Refusal> {
     citations(value, place, request)?;
     if value.get_set("context").is_some() {
-        request.lacks(Unsaid::dropped("context"));
+        request.list(Member::DocumentContext);
     }
     let title = read::string_maybe(value, "title", place)?;
     let source = read::object_member(value, "source", place)?;
@@ -296,7 +293,7 @@ fn citations(
     };
     let enabled = read::single(citations, &place.member("citations"))?.get_set("enabled");
     if enabled.and_then(Value::as_bool) == Some(true) {
-        request.lacks(Unsaid::dropped("citations"));
+        request.list(Member::Citations);
     }
     Ok(())
 }

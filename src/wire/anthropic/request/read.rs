@@ -5,16 +5,17 @@
 //! Not here: what a target can say (see `translate`).
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{
-    Effort, Format, Json, Message, Request, Role, SchemaFormat, ServiceTier, ThinkingMode, Unsaid,
+    Effort, Format, Json, Message, Request, Role, SchemaFormat, ServiceTier, ThinkingMode,
 };
 use crate::json::tape::{Kind, Value};
 use crate::wire::anthropic::request::{blocks, tools};
-use crate::wire::common::members::{Member, Members, Neutral, Rule};
+use crate::wire::common::members::{Members, Neutral, Row, Rule};
 use crate::wire::common::read::{self, Place};
 
 /// Every member that this wire is known to have.
-pub const MEMBERS: &[Member] = &[
+pub const MEMBERS: &[Row] = &[
     ("model", Rule::Read, Neutral::Null),
     ("messages", Rule::Read, Neutral::Null),
     ("system", Rule::Read, Neutral::Null),
@@ -35,44 +36,44 @@ pub const MEMBERS: &[Member] = &[
     ("routing", Rule::Own, Neutral::Null),
     ("privacy_tier", Rule::Own, Neutral::Null),
     ("pii_substitution", Rule::Own, Neutral::Null),
-    ("cache_control", Rule::Optimisation, Neutral::Null),
-    ("context_management", Rule::Optimisation, Neutral::Null),
-    ("speed", Rule::Optimisation, Neutral::Null),
-    ("diagnostics", Rule::Optimisation, Neutral::Null),
-    ("anthropic_beta", Rule::Optimisation, Neutral::Null),
+    (
+        "cache_control",
+        Rule::Listed(Member::CacheControl),
+        Neutral::Null,
+    ),
+    (
+        "context_management",
+        Rule::Listed(Member::ContextManagement),
+        Neutral::Null,
+    ),
+    ("speed", Rule::Listed(Member::Speed), Neutral::Null),
+    (
+        "diagnostics",
+        Rule::Listed(Member::Diagnostics),
+        Neutral::Null,
+    ),
+    ("anthropic_beta", Rule::Listed(Member::Betas), Neutral::Null),
     (
         "inference_geo",
-        Rule::Contract("where this model runs cannot be promised"),
+        Rule::Listed(Member::InferenceGeo),
         Neutral::Null,
     ),
     (
         "mcp_servers",
-        Rule::Contract("this model calls no servers of its own"),
+        Rule::Listed(Member::McpServers),
         Neutral::Empty,
     ),
-    (
-        "container",
-        Rule::Contract("this model has no containers"),
-        Neutral::Null,
-    ),
-    (
-        "fallbacks",
-        Rule::Contract("the provider of this model has no fallbacks"),
-        Neutral::Empty,
-    ),
-    (
-        "thread",
-        Rule::Contract("the provider of this model keeps no threads"),
-        Neutral::Null,
-    ),
+    ("container", Rule::Listed(Member::Container), Neutral::Null),
+    ("fallbacks", Rule::Listed(Member::Fallbacks), Neutral::Empty),
+    ("thread", Rule::Listed(Member::Thread), Neutral::Null),
     (
         "compaction",
-        Rule::Contract("the provider of this model does not compact"),
+        Rule::Listed(Member::Compaction),
         Neutral::Null,
     ),
     (
         "billing_policy",
-        Rule::Contract("the provider of this model has no such policy"),
+        Rule::Listed(Member::BillingPolicy),
         Neutral::Null,
     ),
 ];
@@ -171,7 +172,7 @@ fn thinking<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
             };
             request.reasoning.effort = Some(known.ok_or_else(refusal)?);
         } else if !name.is("effort") && !name.is("format") && !value.is_null() {
-            request.lacks(read::hint(name));
+            request.list(read::unknown(name));
         }
     }
     Ok(())
@@ -207,7 +208,7 @@ fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         read::object(metadata, &place)?;
         request.user = read::string_maybe(metadata, "user_id", &place)?;
         if metadata.members().any(|(name, _)| !name.is("user_id")) {
-            request.lacks(Unsaid::dropped("metadata"));
+            request.list(Member::Metadata);
         }
     }
     if let Some(value) = members.get("service_tier") {
@@ -215,7 +216,7 @@ fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         if tier.is("standard_only") {
             request.service_tier = Some(ServiceTier::Standard);
         } else if !tier.is("auto") {
-            request.lacks(Unsaid::dropped("service_tier"));
+            request.list(Member::ServiceTier);
         }
     }
     Ok(())

@@ -1,8 +1,9 @@
 //! Tools of the Anthropic wire: the client's own, and versioned ones.
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{
-    Function, Json, Request, SearchSize, Text, Tool, ToolChoice, Unsaid, WebSearch,
+    Function, Json, Request, SearchSize, Text, Tool, ToolChoice, WebSearch,
 };
 use crate::json::tape::Value;
 use crate::wire::common::members::Members;
@@ -45,14 +46,14 @@ pub fn tool<'t>(
         let kind = swapped.unwrap_or_else(|| kind.decode());
         match kind.starts_with("web_search_") {
             true => web_search(value, place, request)?,
-            false => request.lacks(Unsaid::refused("tools", NO_SERVER_TOOLS)),
+            false => request.list(Member::ServerTools),
         }
         return Ok(None);
     }
-    read::strays(value, &[KNOWN.as_slice(), &OPTIMISATIONS].concat(), request);
-    for name in OPTIMISATIONS {
+    read::strays(value, &KNOWN, request);
+    for (name, member) in LISTED {
         if value.get_set(name).is_some() {
-            request.lacks(Unsaid::dropped(name));
+            request.list(member);
         }
     }
     let place_of_schema = place.member("input_schema");
@@ -130,16 +131,16 @@ fn choice<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal
     Ok(())
 }
 
-const NO_SERVER_TOOLS: &str =
-    "this model cannot run server tools or versioned client tools of another provider";
-/// Members of a tool that have a word; others no other wire has.
-const KNOWN: [&str; 6] = [
+/// Members of a tool that have a word, or are [`LISTED`]; others no other wire has.
+const KNOWN: [&str; 8] = [
     "type",
     "name",
     "description",
     "input_schema",
     "strict",
     "cache_control",
+    "defer_loading",
+    "eager_input_streaming",
 ];
 /// Members of the web search that have a word; a mark on it has nothing to keep.
 const SEARCH: [&str; 6] = [
@@ -151,5 +152,8 @@ const SEARCH: [&str; 6] = [
     "web_search",
 ];
 /// Members of a tool that say when it is loaded and how soon its input comes, not what it does.
-const OPTIMISATIONS: [&str; 2] = ["defer_loading", "eager_input_streaming"];
+const LISTED: [(&str, Member); 2] = [
+    ("defer_loading", Member::DeferLoading),
+    ("eager_input_streaming", Member::EagerInputStreaming),
+];
 const LOCATION: [&str; 4] = ["city", "country", "region", "timezone"];

@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{
-    Block, Json, Message, Request, ResultContent, Role, ToolResult, ToolUse, Unsaid,
+    Block, Json, Message, Request, ResultContent, Role, ToolResult, ToolUse,
 };
 use crate::json::tape::{Kind, Value};
 use crate::wire::common::arguments;
@@ -93,7 +94,7 @@ impl<'t> Reader<'_, 't> {
             let silent = known || (repeats && name.is("name"));
             let cites = name.is("annotations") && value.elements().next().is_some();
             if cites || (!silent && !value.is_null()) {
-                self.request.lacks(read::hint(name));
+                self.request.list(read::unknown(name));
             }
         }
     }
@@ -187,7 +188,7 @@ impl<'t> Reader<'_, 't> {
             Some(text) => arguments::to_object(read::string(text, &place.member("arguments"))?),
         };
         if !whole {
-            self.request.lacks(Unsaid::changed("tool_calls"));
+            self.request.list(Member::ToolCalls);
         }
         Ok(Block::ToolUse(ToolUse {
             id,

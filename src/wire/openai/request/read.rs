@@ -7,18 +7,19 @@
 //! Not here: what a target can say (see `translate`).
 
 use crate::chat::error::Refusal;
+use crate::chat::member::Member;
 use crate::chat::request::{
     Effort, Format, Json, Reasoning, Request, SchemaFormat, SearchSize, ServiceTier, ThinkingMode,
-    Unsaid, WebSearch,
+    WebSearch,
 };
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
-use crate::wire::common::members::{Member, Members, Neutral, Rule};
+use crate::wire::common::members::{Members, Neutral, Row, Rule};
 use crate::wire::common::read::{self, Place};
 use crate::wire::openai::request::{messages, tools};
 
 /// Every member that this wire is known to have.
-pub const MEMBERS: &[Member] = &[
+pub const MEMBERS: &[Row] = &[
     ("model", Rule::Read, Neutral::Null),
     ("messages", Rule::Read, Neutral::Null),
     ("max_completion_tokens", Rule::Read, Neutral::Null),
@@ -50,62 +51,74 @@ pub const MEMBERS: &[Member] = &[
     ("routing", Rule::Own, Neutral::Null),
     ("privacy_tier", Rule::Own, Neutral::Null),
     ("pii_substitution", Rule::Own, Neutral::Null),
-    ("verbosity", Rule::Hint, Neutral::Null),
-    ("seed", Rule::Hint, Neutral::Null),
-    ("logit_bias", Rule::Hint, Neutral::Empty),
-    ("frequency_penalty", Rule::Hint, Neutral::Number(0)),
-    ("presence_penalty", Rule::Hint, Neutral::Number(0)),
-    ("prediction", Rule::Optimisation, Neutral::Null),
-    ("store", Rule::Hint, Neutral::False),
-    ("prompt_cache_key", Rule::Optimisation, Neutral::Null),
-    ("prompt_cache_options", Rule::Optimisation, Neutral::Null),
-    ("prompt_cache_retention", Rule::Optimisation, Neutral::Null),
+    ("verbosity", Rule::Listed(Member::Verbosity), Neutral::Null),
+    ("seed", Rule::Listed(Member::Seed), Neutral::Null),
     (
-        "n",
-        Rule::Contract("several choices cannot be had from this model: ask once for each"),
-        Neutral::Number(1),
+        "logit_bias",
+        Rule::Listed(Member::LogitBias),
+        Neutral::Empty,
     ),
     (
-        "logprobs",
-        Rule::Contract("this model gives no token probabilities"),
-        Neutral::False,
-    ),
-    (
-        "top_logprobs",
-        Rule::Contract("this model gives no token probabilities"),
+        "frequency_penalty",
+        Rule::Listed(Member::FrequencyPenalty),
         Neutral::Number(0),
     ),
     (
-        "audio",
-        Rule::Contract("this model gives no audio"),
+        "presence_penalty",
+        Rule::Listed(Member::PresencePenalty),
+        Neutral::Number(0),
+    ),
+    (
+        "prediction",
+        Rule::Listed(Member::Prediction),
+        Neutral::Null,
+    ),
+    ("store", Rule::Listed(Member::Store), Neutral::False),
+    (
+        "prompt_cache_key",
+        Rule::Listed(Member::PromptCacheKey),
         Neutral::Null,
     ),
     (
+        "prompt_cache_options",
+        Rule::Listed(Member::PromptCacheOptions),
+        Neutral::Null,
+    ),
+    (
+        "prompt_cache_retention",
+        Rule::Listed(Member::PromptCacheRetention),
+        Neutral::Null,
+    ),
+    ("n", Rule::Listed(Member::ChoiceCount), Neutral::Number(1)),
+    ("logprobs", Rule::Listed(Member::Logprobs), Neutral::False),
+    (
+        "top_logprobs",
+        Rule::Listed(Member::TopLogprobs),
+        Neutral::Number(0),
+    ),
+    ("audio", Rule::Listed(Member::Audio), Neutral::Null),
+    (
         "modalities",
-        Rule::Contract("this model answers with text only"),
+        Rule::Listed(Member::Modalities),
         Neutral::TextOnly,
     ),
     (
         "moderation",
-        Rule::Contract("the provider of this model has no such check"),
+        Rule::Listed(Member::Moderation),
         Neutral::Null,
     ),
     // Of the Anthropic wire: the answer on this one could not show whether they were kept.
     (
         "inference_geo",
-        Rule::Contract("where the model runs cannot be promised on this wire: use /v1/messages"),
+        Rule::Listed(Member::InferenceGeo),
         Neutral::Null,
     ),
     (
         "mcp_servers",
-        Rule::Contract("no servers are called for a client of this wire: use /v1/messages"),
+        Rule::Listed(Member::McpServers),
         Neutral::Empty,
     ),
-    (
-        "container",
-        Rule::Contract("there are no containers on this wire: use /v1/messages"),
-        Neutral::Null,
-    ),
+    ("container", Rule::Listed(Member::Container), Neutral::Null),
 ];
 
 /// Reads the body whose outermost object is `root`.
@@ -172,7 +185,7 @@ fn stream<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
             let place = place.member("include_usage");
             request.include_usage = !value.is_null() && read::boolean(value, &place)?;
         } else if !name.is("include_obfuscation") && !value.is_null() {
-            request.lacks(Unsaid::dropped("stream_options"));
+            request.list(Member::StreamOptions);
         }
     }
     Ok(())
@@ -326,7 +339,7 @@ fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         read::object(metadata, &Place::root("metadata"))?;
         in_metadata = metadata.get_set("user_id").and_then(Value::as_raw);
         if metadata.members().any(|(name, _)| !name.is("user_id")) {
-            request.lacks(Unsaid::dropped("metadata"));
+            request.list(Member::Metadata);
         }
     }
     let (safety, user) = (text("safety_identifier")?, text("user")?);
@@ -349,7 +362,7 @@ fn service_tier<'t>(tier: Raw<'t>, request: &mut Request<'t>) {
     } else if tier.is("flex") {
         Some(ServiceTier::Flex)
     } else {
-        request.lacks(Unsaid::dropped("service_tier"));
+        request.list(Member::ServiceTier);
         None
     };
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::chat::error::Refusal;
-use crate::chat::request::{Function, Json, Request, Text, Tool, ToolChoice, Unsaid};
+use crate::chat::member::Member;
+use crate::chat::request::{Function, Json, Request, Text, Tool, ToolChoice};
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::common::members::Members;
@@ -116,7 +117,7 @@ fn custom<'t>(
     if let Some(format) = inner.get_set("format")
         && let Some(grammar) = grammar(format, &place.member("format"))?
     {
-        request.lacks(Unsaid::changed("tools"));
+        request.list(Member::Tools);
         description = Some(grammar.behind(description));
     }
     Ok(Tool::Function(Function {
