@@ -146,12 +146,11 @@ impl Answer {
                     BodyEnd::Cut => Err(fault("the connection ended within the body")),
                 };
             }
-            let input = self.input.get(self.input_at..self.input_end);
-            let step = self.body.step(input.unwrap_or_default());
-            let step = step.map_err(|fault| io::Error::other(fault.text()))?;
-            self.input_at += step.consumed;
-            if !step.payload.is_empty() {
-                break self.input_at - step.payload.len()..self.input_at;
+            let input = self.input.get(..self.input_end).unwrap_or_default();
+            let payload = self.body.payload(input, &mut self.input_at);
+            let payload = payload.map_err(|fault| io::Error::other(fault.text()))?;
+            if let Some(payload) = payload {
+                break self.input_at - payload.len()..self.input_at;
             }
         };
         Ok(self.input.get(span))

@@ -1,6 +1,6 @@
 //! Takes the framing off a body: bytes in, payload slices out.
 //!
-//! [`BodyDecoder::step`] accepts input cut at any place and lends out payload that borrows from
+//! [`BodyDecoder::payload`] accepts input cut at any place and lends out payload that borrows from
 //! it; nothing is copied and nothing is kept but a few counters. [`BodyDecoder::decode_in_place`]
 //! does the same inside a growing buffer, for bodies that must lie in one piece.
 //!
@@ -94,12 +94,11 @@ impl core::fmt::Display for BodyFault {
 impl core::error::Error for BodyFault {}
 
 /// What one call took and gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step<'a> {
+struct Step<'a> {
     /// Bytes of the input that are dealt with. Zero only for empty input or a done body.
-    pub consumed: usize,
+    consumed: usize,
     /// Payload among them; may be empty. It ends where `consumed` ends.
-    pub payload: &'a [u8],
+    payload: &'a [u8],
 }
 
 /// How a body stood when the connection ended.
@@ -162,12 +161,29 @@ impl BodyDecoder {
         }
     }
 
-    /// Takes bytes from the start of `input`, up to and with one piece of payload. Call again with
-    /// the rest until all is consumed or the body is done.
+    /// The next piece of payload in `buf` behind `at`, which moves to its end; nothing once all of
+    /// `buf` is dealt with or the body is done.
     ///
     /// # Errors
     /// The first fault of the framing; the decoder then stays as it is.
-    pub fn step<'a>(&mut self, input: &'a [u8]) -> Result<Step<'a>, BodyFault> {
+    #[inline]
+    pub fn payload<'a>(
+        &mut self,
+        buf: &'a [u8],
+        at: &mut usize,
+    ) -> Result<Option<&'a [u8]>, BodyFault> {
+        while *at < buf.len() && !self.is_done() {
+            let step = self.step(buf.get(*at..).unwrap_or_default())?;
+            *at += step.consumed;
+            if !step.payload.is_empty() {
+                return Ok(Some(step.payload));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes bytes from the start of `input`, up to and with one piece of payload.
+    fn step<'a>(&mut self, input: &'a [u8]) -> Result<Step<'a>, BodyFault> {
         let mut consumed = self.skip_plain_frame(input);
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
@@ -211,11 +227,8 @@ impl BodyDecoder {
         decoded: &mut usize,
     ) -> Result<bool, BodyFault> {
         let mut read = *decoded;
-        while read < buf.len() && !self.is_done() {
-            let step = self.step(buf.get(read..).unwrap_or_default())?;
-            let len = step.payload.len();
-            read += step.consumed;
-            if len > 0 && read - len != *decoded {
+        while let Some(len) = self.payload(buf, &mut read)?.map(<[u8]>::len) {
+            if read - len != *decoded {
                 buf.copy_within(read - len..read, *decoded);
             }
             *decoded += len;

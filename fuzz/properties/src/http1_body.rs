@@ -60,14 +60,13 @@ fn decode(framing: Framing, limits: &BodyLimits, pieces: &[&[u8]]) -> Result<Bod
     let mut decoder = BodyDecoder::new(framing, limits)?;
     let (mut payload, mut behind) = (Vec::new(), Vec::new());
     for piece in pieces {
-        let mut rest = *piece;
-        while !rest.is_empty() && !decoder.is_done() {
-            let step = decoder.step(rest)?;
-            assert!(step.consumed > 0, "every call gets on");
-            payload.extend_from_slice(step.payload);
-            rest = &rest[step.consumed..];
+        let mut at = 0;
+        while let Some(part) = decoder.payload(piece, &mut at)? {
+            assert!(!part.is_empty(), "every call gets on");
+            payload.extend_from_slice(part);
         }
-        behind.extend_from_slice(rest);
+        assert!(at == piece.len() || decoder.is_done());
+        behind.extend_from_slice(&piece[at..]);
     }
     Ok(Body {
         payload,

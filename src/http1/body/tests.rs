@@ -20,17 +20,14 @@ fn decode<'i>(
     let mut payload = Vec::new();
     let mut taken = 0;
     for piece in pieces {
-        let mut rest = piece;
-        while !rest.is_empty() && !decoder.is_done() {
-            let step = decoder.step(rest)?;
-            assert!(step.consumed > 0 && step.payload.len() <= step.consumed);
-            let payload_end = step.payload.as_ptr().addr() + step.payload.len();
-            let consumed_end = rest.as_ptr().addr() + step.consumed;
-            assert!(step.payload.is_empty() || payload_end == consumed_end);
-            payload.extend_from_slice(step.payload);
-            taken += step.consumed;
-            rest = rest.get(step.consumed..).unwrap();
+        let mut at = 0;
+        while let Some(part) = decoder.payload(piece, &mut at)? {
+            assert!(!part.is_empty() && piece[..at].ends_with(part));
+            assert_eq!(part.as_ptr_range().end, piece[..at].as_ptr_range().end);
+            payload.extend_from_slice(part);
         }
+        assert!(at == piece.len() || decoder.is_done());
+        taken += at;
     }
     Ok((payload, taken, decoder.is_done()))
 }
@@ -109,7 +106,7 @@ fn length_takes_its_bytes_and_no_more() {
 #[test]
 fn until_close_takes_everything_and_ends_with_the_connection() {
     let mut decoder = BodyDecoder::new(Framing::UntilClose, &LIMITS).unwrap();
-    assert_eq!(decoder.step(b"abc").unwrap().payload, b"abc");
+    assert_eq!(decoder.payload(b"abc", &mut 0), Ok(Some(&b"abc"[..])));
     assert!(!decoder.is_done());
     assert_eq!(decoder.remaining(), None);
     assert_eq!(decoder.end_of_input(), BodyEnd::Whole);
@@ -121,10 +118,8 @@ fn end_of_input_tells_whole_from_cut() {
     let text = b"3;x\r\nabc\r\n0\r\nA: b\r\n\r\n";
     for end in 0..=text.len() {
         let mut decoder = BodyDecoder::new(Framing::Chunked, &LIMITS).unwrap();
-        let mut rest = text.get(..end).unwrap();
-        while !rest.is_empty() {
-            rest = rest.get(decoder.step(rest).unwrap().consumed..).unwrap();
-        }
+        let mut at = 0;
+        while decoder.payload(&text[..end], &mut at).unwrap().is_some() {}
         let expected = if end == text.len() {
             BodyEnd::Whole
         } else {
@@ -134,12 +129,12 @@ fn end_of_input_tells_whole_from_cut() {
     }
     let mut decoder = BodyDecoder::new(Framing::Length(3), &LIMITS).unwrap();
     assert_eq!(decoder.remaining(), Some(3));
-    decoder.step(b"ab").unwrap();
+    decoder.payload(b"ab", &mut 0).unwrap();
     assert_eq!(
         (decoder.remaining(), decoder.end_of_input()),
         (Some(1), BodyEnd::Cut)
     );
-    decoder.step(b"c").unwrap();
+    decoder.payload(b"c", &mut 0).unwrap();
     assert_eq!(
         (decoder.remaining(), decoder.end_of_input()),
         (Some(0), BodyEnd::Whole)

@@ -373,23 +373,21 @@ impl<'w> Delivery<'_, 'w> {
     ) -> Result<Vec<u8>, Failure> {
         let mut whole = Vec::new();
         loop {
-            while upstream.body_at < upstream.buf.len() && !upstream.body.is_done() {
-                let input = upstream.buf.get(upstream.body_at..).unwrap_or_default();
-                let step = upstream
-                    .body
-                    .step(input)
-                    .map_err(|fault| Failure::with_detail(Kind::Framing, fault.text()))?;
-                upstream.body_at += step.consumed;
+            let is_refusal = upstream.head.status >= 400;
+            while let Some(payload) = upstream
+                .payload()
+                .map_err(|fault| Failure::with_detail(Kind::Framing, fault.text()))?
+            {
                 let room = bytes_max.saturating_sub(whole.len());
-                if step.payload.len() > room {
-                    if upstream.head.status >= 400 {
+                if payload.len() > room {
+                    if is_refusal {
                         // An error's text is cut; what matters stands at its beginning.
-                        whole.extend_from_slice(step.payload.get(..room).unwrap_or_default());
+                        whole.extend_from_slice(payload.get(..room).unwrap_or_default());
                         return Ok(whole);
                     }
                     return Err(Failure::new(Kind::AnswerTooLarge));
                 }
-                whole.extend_from_slice(step.payload);
+                whole.extend_from_slice(payload);
                 charge.hold(whole.capacity())?;
             }
             if upstream.body.is_done() {

@@ -305,26 +305,21 @@ impl Relay<'_> {
             .saturating_sub(self.upstream.body_at);
         buffers::make_room(&mut self.out, came + CHUNK_FRAME_BYTES);
         let mark = self.open_chunk();
-        let upstream = &mut self.upstream;
-        while upstream.body_at < upstream.buf.len()
-            && !upstream.body.is_done()
-            && !self.state.is_broken()
-        {
-            let input = upstream.buf.get(upstream.body_at..).unwrap_or_default();
-            let Ok(step) = upstream.body.step(input) else {
-                self.state.body = Body::Broken(Kind::Framing);
-                break;
+        while !self.state.is_broken() {
+            let payload = match self.upstream.payload() {
+                Ok(Some(payload)) => payload,
+                Ok(None) => break,
+                Err(_) => {
+                    self.state.body = Body::Broken(Kind::Framing);
+                    break;
+                }
             };
-            upstream.body_at += step.consumed;
-            if step.payload.is_empty() {
-                continue;
-            }
             self.state.came = true;
             let tape = &self.worker.tape;
             let pass = |payload: &[u8]| self.mode.push(payload, &mut self.out, tape);
             let progress = match &mut self.scrubber {
-                Some(scrubber) => scrubber.pass(step.payload, pass),
-                None => pass_whole(step.payload, pass),
+                Some(scrubber) => scrubber.pass(payload, pass),
+                None => pass_whole(payload, pass),
             };
             self.state.content |= progress.content;
             self.state.end = note(exchange, progress, self.state.heard);

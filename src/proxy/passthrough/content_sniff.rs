@@ -152,11 +152,11 @@ pub async fn begins_like_json(
     let mut at = body_at;
     client.deadline.set_in(limits.body_stall_timeout_ms);
     loop {
-        while at < client.input.len() && !decoder.is_done() {
-            let input = client.input.get(at..).unwrap_or_default();
-            let step = decoder.step(input).map_err(BodyRefusal::Fault)?;
-            at += step.consumed;
-            if let Some(verdict) = start.push(step.payload) {
+        while let Some(payload) = decoder
+            .payload(&client.input, &mut at)
+            .map_err(BodyRefusal::Fault)?
+        {
+            if let Some(verdict) = start.push(payload) {
                 return Ok(verdict);
             }
         }

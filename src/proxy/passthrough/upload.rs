@@ -283,18 +283,16 @@ impl Upload {
         let mut at = 0;
         buffers::make_room(out, input.len() + CHUNK_FRAME_BYTES);
         let mark = chunked.then(|| encode::chunk_open(out));
-        while at < input.len() && !self.decoder.is_done() {
-            let rest = input.get(at..).unwrap_or_default();
-            let step = self
-                .decoder
-                .step(rest)
-                .map_err(|fault| unread(BodyRefusal::Fault(fault)))?;
-            at += step.consumed;
-            self.received = self.received.saturating_add(step.payload.len());
+        while let Some(payload) = self
+            .decoder
+            .payload(input, &mut at)
+            .map_err(|fault| unread(BodyRefusal::Fault(fault)))?
+        {
+            self.received = self.received.saturating_add(payload.len());
             if let Some(form) = &mut self.form {
-                form.push(step.payload).map_err(bad_form)?;
+                form.push(payload).map_err(bad_form)?;
             }
-            out.extend_from_slice(step.payload);
+            out.extend_from_slice(payload);
         }
         if self.decoder.is_done() && self.must_name && self.model().is_none() {
             return Err(model_allowlist::unnamed());

@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use core::pin::pin;
 use core::task::Poll;
 
-use crate::http1::body::{BodyDecoder, BodyLimits};
+use crate::http1::body::{BodyDecoder, BodyFault, BodyLimits};
 use crate::http1::head::ResponseHead;
 use crate::http1::method::Method;
 use crate::limits::{Limits, STALE_WINDOW};
@@ -57,6 +57,16 @@ impl Upstream {
         self.body.is_done() && self.body_at >= self.buf.len()
     }
 
+    /// The next piece of the body's payload that is there; nothing once more has to be read, or the
+    /// body is done.
+    ///
+    /// # Errors
+    /// The body's framing is malformed.
+    #[inline]
+    pub fn payload(&mut self) -> Result<Option<&[u8]>, BodyFault> {
+        self.body.payload(&self.buf, &mut self.body_at)
+    }
+
     /// Reads the rest of a body whose meaning has ended, for a moment and a few bytes at most;
     /// gives the connection back if it may be used again.
     pub async fn read_out(mut self) -> Option<(usize, Box<Stream>)> {
@@ -64,10 +74,7 @@ impl Upstream {
         deadline.set_in(READ_OUT_MS);
         let mut read = 0;
         loop {
-            while self.body_at < self.buf.len() && !self.body.is_done() {
-                let input = self.buf.get(self.body_at..).unwrap_or_default();
-                self.body_at += self.body.step(input).ok()?.consumed;
-            }
+            while self.payload().ok()?.is_some() {}
             if self.body.is_done() {
                 return self.is_over().then_some((self.provider, self.stream));
             }
