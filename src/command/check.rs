@@ -10,7 +10,7 @@ use crate::cli::{CheckArgs, Exit, ServeArgs};
 use crate::command::prepare::read;
 use crate::config::load::environment::Lookup;
 use crate::config::load::file::Loaded;
-use crate::config::schema::fault::Place;
+use crate::config::schema::fault::Location;
 use crate::config::schema::file::LogSink;
 use crate::config::schema::store_url::StorePlace;
 use crate::route::compile::plan::compile;
@@ -57,7 +57,7 @@ fn check_writable(loaded: &mut Loaded) {
         material,
         faults,
     } = loaded;
-    let mut check = |place: &Place, path: &Path, tried: io::Result<()>| {
+    let mut check = |place: &Location, path: &Path, tried: io::Result<()>| {
         if let Err(error) = tried {
             let text = format!(
                 "{} cannot be written to by this user: {error}; make it writable, or check as the user \
@@ -81,7 +81,7 @@ fn check_writable(loaded: &mut Loaded) {
             true => OpenOptions::new().append(true).open(path).map(drop),
             false => probe(parent(path)),
         };
-        check(&Place::outside("server.log"), path, tried);
+        check(&Location::outside("server.log"), path, tried);
     }
     if let (Some(said), Some(store)) = (&config.store, &material.store) {
         if let StorePlace::Sqlite(path) = &store.place {

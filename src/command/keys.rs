@@ -36,7 +36,7 @@ pub fn run(
         Ok(task) => task,
         Err(fault) => return stored::refuse(errors, &[stored::flag(&fault)]),
     };
-    if let Task::Create(key, _) = &task
+    if let KeysTask::Create(key, _) = &task
         && meant.said_ids.contains(&key.id)
     {
         return stored::refuse(errors, &[said_id(&key.id)]);
@@ -73,7 +73,7 @@ pub fn run(
 }
 
 /// What is to be done, checked.
-enum Task {
+enum KeysTask {
     Create(Box<Key>, String),
     List(Option<String>, bool),
     Show(String),
@@ -82,13 +82,13 @@ enum Task {
 }
 
 #[derive(Default)]
-struct Done {
+struct KeysOutcome {
     keys: Vec<Key>,
     secret: Option<String>,
     skipped: Vec<String>,
 }
 
-fn task(action: &KeysAction, random: &Randomness, now_ms: u64) -> Result<Task, DocumentFault> {
+fn task(action: &KeysAction, random: &Randomness, now_ms: u64) -> Result<KeysTask, DocumentFault> {
     let secret = key_text(&random.key);
     Ok(match action {
         KeysAction::Create(args) => {
@@ -99,19 +99,19 @@ fn task(action: &KeysAction, random: &Randomness, now_ms: u64) -> Result<Task, D
             }
             key.digest = digest_of(secret.as_bytes());
             key.created_ms = now_ms;
-            Task::Create(Box::new(key), secret)
+            KeysTask::Create(Box::new(key), secret)
         }
-        KeysAction::List { tenant, all } => Task::List(tenant.clone(), *all),
-        KeysAction::Show { id } => Task::Show(id.clone()),
+        KeysAction::List { tenant, all } => KeysTask::List(tenant.clone(), *all),
+        KeysAction::Show { id } => KeysTask::Show(id.clone()),
         KeysAction::Rotate { id, overlap } => {
             let expected =
                 "expected a number of seconds, minutes, hours or days: 90s, 15m, 24h, 7d";
             let span = date::span(overlap);
             let span = span.ok_or_else(|| document::fault("overlap", expected))?;
             let until = (span > 0).then(|| now_ms.saturating_add(span));
-            Task::Rotate(id.clone(), secret, until)
+            KeysTask::Rotate(id.clone(), secret, until)
         }
-        KeysAction::Revoke { id } => Task::Revoke(id.clone()),
+        KeysAction::Revoke { id } => KeysTask::Revoke(id.clone()),
     })
 }
 
@@ -154,38 +154,38 @@ fn wanted(args: &NewKeyArgs) -> Result<Key, DocumentFault> {
     })
 }
 
-async fn perform(meant: &Meant, task: &Task, now_ms: u64) -> Result<Done, StoreError> {
-    let creates = matches!(task, Task::Create(..));
+async fn perform(meant: &Meant, task: &KeysTask, now_ms: u64) -> Result<KeysOutcome, StoreError> {
+    let creates = matches!(task, KeysTask::Create(..));
     let store = Store::open(&meant.material, creates).await?;
-    let one = |key: Key, secret: Option<&String>| Done {
+    let one = |key: Key, secret: Option<&String>| KeysOutcome {
         keys: vec![key],
         secret: secret.cloned(),
         skipped: Vec::new(),
     };
     Ok(match task {
-        Task::Create(key, secret) => {
+        KeysTask::Create(key, secret) => {
             meant.add_said_tenant(&store, &key.tenant, now_ms).await?;
             store.create(key).await?;
             one((**key).clone(), Some(secret))
         }
-        Task::List(tenant, all) => {
+        KeysTask::List(tenant, all) => {
             let state = store.load().await?;
             let is_meant = |key: &Key| {
                 let is_tenants = tenant.as_ref().is_none_or(|tenant| *key.tenant == **tenant);
                 is_tenants && (*all || key.revoked_ms.is_none())
             };
-            Done {
+            KeysOutcome {
                 keys: state.keys.into_iter().filter(is_meant).collect(),
                 secret: None,
                 skipped: state.skipped.into_iter().map(|one| one.text).collect(),
             }
         }
-        Task::Show(id) => one(store.find(id).await?, None),
-        Task::Rotate(id, secret, until_ms) => {
+        KeysTask::Show(id) => one(store.find(id).await?, None),
+        KeysTask::Rotate(id, secret, until_ms) => {
             let digest = digest_of(secret.as_bytes());
             one(store.rotate(id, &digest, *until_ms).await?, Some(secret))
         }
-        Task::Revoke(id) => one(store.revoke(id, now_ms).await?, None),
+        KeysTask::Revoke(id) => one(store.revoke(id, now_ms).await?, None),
     })
 }
 

@@ -4,8 +4,8 @@ use crate::cli::ServeArgs;
 use crate::config::load::environment::Lookup;
 use crate::config::load::file::{Loaded, load, load_environment};
 use crate::config::read::document::{DRIVERS, admin, listen};
-use crate::config::schema::fault::{At, Faults};
-use crate::config::schema::file::{Roots as SaidRoots, Server};
+use crate::config::schema::fault::{Faults, Located};
+use crate::config::schema::file::{ServerConfig, TrustedRoots};
 use crate::config::schema::store_url::StorePlace;
 use crate::govern::value::date;
 use crate::net::connection::tls::{ClientTls, Roots, ServerTls};
@@ -66,8 +66,8 @@ fn check_certificates(loaded: &mut Loaded) {
     } = loaded;
     for (provider, material) in config.providers.iter().zip(&material.providers) {
         let roots = match provider.roots {
-            SaidRoots::Bundled => Roots::Bundled,
-            SaidRoots::Platform => Roots::Platform,
+            TrustedRoots::Bundled => Roots::Bundled,
+            TrustedRoots::Platform => Roots::Platform,
         };
         let pem = material.ca_pem.as_deref();
         let place = provider
@@ -88,14 +88,14 @@ fn check_certificates(loaded: &mut Loaded) {
 }
 
 /// Options outrank the configuration.
-fn overrule(server: &mut Server, args: &ServeArgs, faults: &mut Faults) {
+fn overrule(server: &mut ServerConfig, args: &ServeArgs, faults: &mut Faults) {
     if !args.listen.is_empty() {
         let said = args.listen.iter();
-        let said = said.map(|address| At::outside(address.clone(), "--listen"));
+        let said = said.map(|address| Located::outside(address.clone(), "--listen"));
         server.listen = listen(said.collect(), faults);
     }
     if let Some(said) = &args.admin {
-        server.admin = admin(At::outside(said.clone(), "--admin"), faults);
+        server.admin = admin(Located::outside(said.clone(), "--admin"), faults);
     }
     if let Some(said) = &args.driver {
         let found = DRIVERS.iter().find(|(name, _)| name == said);

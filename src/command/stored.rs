@@ -24,7 +24,7 @@ pub struct Meant {
     /// Ids of the configuration's keys, where one was named.
     pub said_ids: Vec<Box<str>>,
     /// Tenants of the configuration, likewise.
-    pub said_tenants: Vec<Tenant>,
+    pub configured_tenants: Vec<Tenant>,
     /// Names of tenants that its keys say, likewise.
     pub said_names: Vec<Box<str>>,
 }
@@ -41,7 +41,7 @@ impl Meant {
         now_ms: u64,
     ) -> Result<(), StoreError> {
         let names = self.said_names.iter().map(|name| &**name);
-        match said_tenant_id(&self.said_tenants, names, name) {
+        match said_tenant_id(&self.configured_tenants, names, name) {
             Some(id) => store.add_tenant(id, name, now_ms).await,
             None => Ok(()),
         }
@@ -78,7 +78,7 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
         return Ok(Meant {
             material,
             said_ids: Vec::new(),
-            said_tenants: Vec::new(),
+            configured_tenants: Vec::new(),
             said_names: Vec::new(),
         });
     }
@@ -95,7 +95,7 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
             material,
             said_ids: key::ids_alone(&loaded.config.keys),
             said_names: key::names_alone(&loaded.config.keys),
-            said_tenants: key::tenants_alone(loaded.config.tenants),
+            configured_tenants: key::tenants_alone(loaded.config.tenants),
         });
     }
     let mut lines = loaded.faults.lines();

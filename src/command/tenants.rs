@@ -28,7 +28,7 @@ pub fn run(
         Ok(meant) => meant,
         Err(lines) => return stored::refuse(errors, &lines),
     };
-    let task = match task(&args.action, &meant.said_tenants) {
+    let task = match task(&args.action, &meant.configured_tenants) {
         Ok(task) => task,
         Err(line) => return stored::refuse(errors, &[line]),
     };
@@ -43,7 +43,7 @@ pub fn run(
         writeln!(errors, "warning: {line}; left out")?;
     }
     match args.store.format.as_str() {
-        "json" => json(&done.tenants, matches!(task, Task::List), out)?,
+        "json" => json(&done.tenants, matches!(task, TenantsTask::List), out)?,
         _ => table(&done.tenants, out)?,
     }
     out.flush()?;
@@ -51,7 +51,7 @@ pub fn run(
 }
 
 /// What is to be done, checked.
-enum Task {
+enum TenantsTask {
     List,
     Show(String),
     Set(Tenant),
@@ -59,13 +59,13 @@ enum Task {
 }
 
 #[derive(Default)]
-struct Done {
+struct TenantsOutcome {
     /// Tenants, and where their rules stand.
     tenants: Vec<(Tenant, TenantSource)>,
     skipped: Vec<String>,
 }
 
-fn task(action: &TenantsAction, said: &[Tenant]) -> Result<Task, String> {
+fn task(action: &TenantsAction, said: &[Tenant]) -> Result<TenantsTask, String> {
     let checked = |name: &str| match check_tenant(name) {
         Ok(()) => Ok(name.to_owned()),
         Err(fault) => Err(format!("NAME: {}", fault.text)),
@@ -75,14 +75,14 @@ fn task(action: &TenantsAction, said: &[Tenant]) -> Result<Task, String> {
         Some(_) => Err(said_elsewhere(name)),
     };
     Ok(match action {
-        TenantsAction::List => Task::List,
-        TenantsAction::Show { name } => Task::Show(checked(name)?),
+        TenantsAction::List => TenantsTask::List,
+        TenantsAction::Show { name } => TenantsTask::Show(checked(name)?),
         TenantsAction::Set { name, rules } => {
             let name = changeable(name)?;
             check_new_tenant(&name).map_err(|fault| format!("NAME: {}", fault.text))?;
-            Task::Set(wanted(&name, rules).map_err(|fault| stored::flag(&fault))?)
+            TenantsTask::Set(wanted(&name, rules).map_err(|fault| stored::flag(&fault))?)
         }
-        TenantsAction::Remove { name } => Task::Remove(changeable(name)?),
+        TenantsAction::Remove { name } => TenantsTask::Remove(changeable(name)?),
     })
 }
 
@@ -97,22 +97,26 @@ fn wanted(name: &str, rules: &BoundsArgs) -> Result<Tenant, DocumentFault> {
     Tenant::parse(name, tenant.document().as_bytes())
 }
 
-async fn perform(meant: &Meant, task: &Task, now_ms: u64) -> Result<Done, StoreError> {
-    let said = &meant.said_tenants;
-    let store = Store::open(&meant.material, matches!(task, Task::Set(_))).await?;
-    let one = |tenant, source| Done {
+async fn perform(
+    meant: &Meant,
+    task: &TenantsTask,
+    now_ms: u64,
+) -> Result<TenantsOutcome, StoreError> {
+    let said = &meant.configured_tenants;
+    let store = Store::open(&meant.material, matches!(task, TenantsTask::Set(_))).await?;
+    let one = |tenant, source| TenantsOutcome {
         tenants: vec![(tenant, source)],
         skipped: Vec::new(),
     };
     Ok(match task {
-        Task::List => {
+        TenantsTask::List => {
             let state = store.load().await?;
-            Done {
+            TenantsOutcome {
                 tenants: outranked(said, &state.tenants),
                 skipped: state.skipped.into_iter().map(|one| one.text).collect(),
             }
         }
-        Task::Show(name) => match said_tenant(said, name) {
+        TenantsTask::Show(name) => match said_tenant(said, name) {
             Some(tenant) => {
                 let stored = store.tenant_id(name).await?;
                 one(
@@ -122,11 +126,11 @@ async fn perform(meant: &Meant, task: &Task, now_ms: u64) -> Result<Done, StoreE
             }
             None => one(store.find_tenant(name).await?, TenantSource::Store),
         },
-        Task::Set(tenant) => {
+        TenantsTask::Set(tenant) => {
             meant.add_said_tenant(&store, &tenant.name, now_ms).await?;
             one(store.set_tenant(tenant, now_ms).await?, TenantSource::Store)
         }
-        Task::Remove(name) => {
+        TenantsTask::Remove(name) => {
             let tenant = store.find_tenant(name).await?;
             store.remove_tenant(name).await?;
             one(tenant, TenantSource::Store)

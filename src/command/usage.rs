@@ -45,7 +45,7 @@ pub fn run(
             return Ok(Exit::Refused);
         }
     };
-    let places = Places::of(args, env);
+    let places = RecordSources::of(args, env);
     if places.journal.is_none() && places.store.is_none() {
         let cure = "name the journal with --journal, or a configuration that has `[usage]` or a \
                     `[store]`";
@@ -78,14 +78,14 @@ pub fn run(
 }
 
 /// Where records lie.
-struct Places {
+struct RecordSources {
     journal: Option<PathBuf>,
     store: Option<StoreMaterial>,
     /// Tenants of the configuration.
     said: Vec<Tenant>,
 }
 
-impl Places {
+impl RecordSources {
     fn of(args: &UsageArgs, env: Lookup<'_>) -> Self {
         let Some(path) = args.config.as_deref() else {
             return Self {
@@ -187,7 +187,7 @@ impl Places {
 /// Sums up what the journal holds, and what the store has beside: what the journal was read for is left
 /// out there, so that nothing counts twice or slips through between the two.
 async fn gather(
-    places: &Places,
+    places: &RecordSources,
     (mut filter, columns): (Filter, Vec<Column>),
 ) -> io::Result<Result<Tally, StoreError>> {
     let store = match &places.store {

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use futures_channel::mpsc;
 
-use crate::config::schema::file::{Driver, ListenAddress, LogSink, Roots as SaidRoots};
+use crate::config::schema::file::{Driver, ListenAddress, LogSink, TrustedRoots};
 use crate::govern::account::usage::Account;
 use crate::govern::lease::lease_queue::Pool;
 use crate::limits::{KIB, MIB, TENANTS_MAX};
@@ -194,7 +194,7 @@ fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory
         return Ok(None);
     };
     let (past, memory) = Memory::read(&books.journal, clock::unix_millis())?;
-    plan.numbers.recall(past);
+    plan.accounts.recall(past);
     Ok(Some(memory))
 }
 
@@ -324,7 +324,7 @@ fn worker_count(plan: &Plan) -> usize {
 fn shared(plan: &Plan) -> Arc<Shared> {
     let tenants = match plan.keys.is_stored() {
         true => TENANTS_MAX,
-        false => plan.numbers.count(),
+        false => plan.accounts.count(),
     };
     let budget = Budget::new(host::budget_bytes(&plan.limits), tenants);
     Arc::new(Shared::new(
@@ -347,8 +347,8 @@ fn endpoint(provider: &Provider) -> io::Result<Endpoint> {
         Scheme::Http => None,
         Scheme::Https => {
             let roots = match provider.roots {
-                SaidRoots::Bundled => Roots::Bundled,
-                SaidRoots::Platform => Roots::Platform,
+                TrustedRoots::Bundled => Roots::Bundled,
+                TrustedRoots::Platform => Roots::Platform,
             };
             let tls = ClientTls::new(&place.host, roots, provider.ca_pem.as_deref());
             Some(tls.map_err(|error| {

@@ -20,19 +20,19 @@ use crate::store::database::usage_row::{RowId, UsageRow};
 use crate::store::database::usage_sql::Period;
 use crate::store::error::StoreError;
 use crate::store::journal::identity::JournalId;
-use crate::store::journal::segments::{Journal, Segment, read_placed};
-use crate::store::journal::tail::Place;
+use crate::store::journal::segments::{Journal, JournalSegment, read_placed};
+use crate::store::journal::tail::JournalPosition;
 
 /// What the store is yet to be asked.
 #[derive(Debug)]
 pub struct Memory {
     journal: JournalId,
     /// The place that the journal's folder keeps.
-    kept: Place,
+    kept: JournalPosition,
     /// The end of the journal at the start.
-    end: Place,
+    end: JournalPosition,
     /// Charges of the journal of which it is not known whether the store has them.
-    open: Vec<Open>,
+    open: Vec<OpenCharge>,
     /// Tenants and keys of these.
     payers: Vec<(String, String)>,
     /// What the store knows of the journal's charges.
@@ -45,8 +45,8 @@ pub struct Memory {
 
 /// A charge of the journal behind the place that its folder keeps.
 #[derive(Debug)]
-struct Open {
-    place: Place,
+struct OpenCharge {
+    place: JournalPosition,
     id: RowId,
     day: u64,
     nanos: u64,
@@ -79,12 +79,12 @@ impl Memory {
     pub fn read(journal: &Journal, unix_ms: u64) -> io::Result<(Past, Self)> {
         let mut past = Past::new(unix_ms);
         let first = past.first_day();
-        let segments: Vec<Segment> = journal.segments().collect();
-        let kept = Place::load(journal.folder(), &segments);
+        let segments: Vec<JournalSegment> = journal.segments().collect();
+        let kept = JournalPosition::load(journal.folder(), &segments);
         let mut memory = Self {
             journal: journal.identity(),
             kept,
-            end: Place::end_of(journal),
+            end: JournalPosition::end_of(journal),
             open: Vec::new(),
             payers: Vec::new(),
             twice: Past::new(unix_ms),
@@ -100,7 +100,7 @@ impl Memory {
                 && seen.insert(row.id)
             {
                 past.add(&charge);
-                let place = Place { number, offset };
+                let place = JournalPosition { number, offset };
                 match place <= kept {
                     true => memory.twice.add(&charge),
                     false => memory.note(place, row.id, charge, &mut payers),
@@ -112,7 +112,7 @@ impl Memory {
 
     fn note(
         &mut self,
-        place: Place,
+        place: JournalPosition,
         id: RowId,
         charge: Charge,
         payers: &mut HashMap<(String, String), usize>,
@@ -123,7 +123,7 @@ impl Memory {
             self.payers.push(payer.clone());
             self.payers.len() - 1
         });
-        self.open.push(Open {
+        self.open.push(OpenCharge {
             place,
             id,
             day,
@@ -173,7 +173,7 @@ impl Memory {
     /// Sorts out what the store has by the place up to which it has the journal.
     async fn ask_place(&mut self, store: &Store) -> Result<Reading, StoreError> {
         let stored = store.drained(self.journal).await?;
-        let drained = Place::drained(self.kept, stored, self.end);
+        let drained = JournalPosition::drained(self.kept, stored, self.end);
         let open = core::mem::take(&mut self.open);
         let (known, open) = open.into_iter().partition(|it| it.place <= drained);
         self.open = open;
@@ -197,7 +197,7 @@ impl Memory {
     }
 
     /// Journal and store both have these.
-    fn both_have(&mut self, charges: Vec<Open>) {
+    fn both_have(&mut self, charges: Vec<OpenCharge>) {
         for it in charges {
             let (tenant, key_id) = self.payers.get(it.payer).cloned().unwrap_or_default();
             self.twice.add(&Charge {

@@ -32,7 +32,7 @@ use crate::net::runtime::{clock, random};
 use crate::store::error::StoreError;
 
 /// An open connection.
-pub struct Shared {
+pub struct RedisCounters {
     connection: MultiplexedConnection,
     /// What reads and writes; it ends with the connection.
     driver: JoinHandle<()>,
@@ -44,7 +44,7 @@ pub struct Shared {
     replica: String,
 }
 
-impl Shared {
+impl RedisCounters {
     /// Connects, and makes the script known.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Shared {
     }
 
     async fn greet(
-        stream: Box<dyn Stream>,
+        stream: Box<dyn RedisStream>,
         place: &SharedPlace,
         replica: &str,
     ) -> Result<Self, StoreError> {
@@ -237,19 +237,19 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for RedisCounters {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+trait RedisStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> RedisStream for T {}
 
 /// A stream that no more is read of than was expected: the crate takes answers of any length.
 struct Bounded {
-    stream: Box<dyn Stream>,
+    stream: Box<dyn RedisStream>,
     left: Arc<AtomicUsize>,
 }
 
@@ -292,7 +292,7 @@ impl AsyncWrite for Bounded {
     }
 }
 
-async fn connect(material: &SharedMaterial) -> Result<Box<dyn Stream>, StoreError> {
+async fn connect(material: &SharedMaterial) -> Result<Box<dyn RedisStream>, StoreError> {
     let (host, port, is_tls) = match &material.place.address {
         SharedAddress::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(|e| told(&e))?;
@@ -512,14 +512,14 @@ const TOLD_MAX: usize = 200;
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-    use super::{SHARED_ANSWER_BYTES_MAX, Shared};
+    use super::{RedisCounters, SHARED_ANSWER_BYTES_MAX};
     use crate::config::schema::shared_url::SharedPlace;
 
     /// How a server is greeted that says this and hangs up, and how much of it was read.
-    async fn greeted(said: &[u8]) -> (Result<Shared, String>, usize) {
+    async fn greeted(said: &[u8]) -> (Result<RedisCounters, String>, usize) {
         let (ours, mut theirs) = duplex(1024);
         let place = SharedPlace::parse("redis://user:se%40cret@a/1").unwrap();
-        let greets = Shared::greet(Box::new(ours), &place, "r");
+        let greets = RedisCounters::greet(Box::new(ours), &place, "r");
         let serves = async {
             let mut asked = [0; 1024];
             let _ = theirs.read(&mut asked).await.unwrap();

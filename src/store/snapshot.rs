@@ -25,7 +25,7 @@ use crate::govern::key::document::{DocumentFault, Object, fault, object};
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
 use crate::store::database::changes::Changed;
-use crate::store::database::row::{KeyRow, Skipped, State, TenantRow, Which};
+use crate::store::database::row::{KeyRow, Skipped, StoredState, TenantRow, Which};
 
 /// A snapshot that is kept up to date.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl SnapshotFile {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write(path: &Path, state: &State) -> io::Result<SnapshotFile> {
+pub fn write(path: &Path, state: &StoredState) -> io::Result<SnapshotFile> {
     let mut file = begin(path, state)?;
     file.take_place()?;
     Ok(file)
@@ -107,7 +107,7 @@ pub fn write(path: &Path, state: &State) -> io::Result<SnapshotFile> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn begin(path: &Path, state: &State) -> io::Result<SnapshotFile> {
+pub fn begin(path: &Path, state: &StoredState) -> io::Result<SnapshotFile> {
     let beside = beside(path);
     // One that was left behind by a crash may have another mode.
     let _ = fs::remove_file(&beside);
@@ -130,7 +130,7 @@ pub fn begin(path: &Path, state: &State) -> io::Result<SnapshotFile> {
 
 /// The block that leads to `state` from the one before it `changed`.
 #[must_use]
-pub fn changes(changed: &Changed, state: &State) -> Vec<u8> {
+pub fn changes(changed: &Changed, state: &StoredState) -> Vec<u8> {
     let mut lines = Vec::new();
     for name in &changed.tenants {
         let found = state.tenants.binary_search_by(|one| one.name.cmp(name));
@@ -153,7 +153,7 @@ pub fn changes(changed: &Changed, state: &State) -> Vec<u8> {
 ///
 /// # Errors
 /// There is none, or the file is not whole.
-pub fn read(path: &Path) -> io::Result<State> {
+pub fn read(path: &Path) -> io::Result<StoredState> {
     let mut text = Vec::new();
     let length = File::open(path)?
         .take(SNAPSHOT_BYTES_MAX + 1)
@@ -161,7 +161,7 @@ pub fn read(path: &Path) -> io::Result<State> {
     if length as u64 > SNAPSHOT_BYTES_MAX {
         return Err(broken("is longer than a snapshot may be"));
     }
-    let mut rows = Rows::default();
+    let mut rows = SnapshotRows::default();
     if let Some(lines) = first_version(&text) {
         rows.take(lines?)?;
         return Ok(rows.state());
@@ -210,24 +210,24 @@ fn first_version(text: &[u8]) -> Option<io::Result<&[u8]>> {
 
 /// What blocks have said so far.
 #[derive(Default)]
-struct Rows {
+struct SnapshotRows {
     keys: BTreeMap<String, KeyRow>,
     tenants: BTreeMap<String, TenantRow>,
     skipped: Vec<Skipped>,
 }
 
-impl Rows {
+impl SnapshotRows {
     fn take(&mut self, lines: &[u8]) -> io::Result<()> {
         // Each block says anew which rows are left out.
         self.skipped.clear();
         let lines = lines.split(|&byte| byte == b'\n');
         for line in lines.filter(|line| !line.is_empty()) {
             match row(line).map_err(|fault| broken(&fault.to_string()))? {
-                Line::Key(row) => drop(self.keys.insert(row.id.clone(), *row)),
-                Line::Tenant(row) => drop(self.tenants.insert(row.name.clone(), row)),
-                Line::GoneKey(id) => drop(self.keys.remove(&id)),
-                Line::GoneTenant(name) => drop(self.tenants.remove(&name)),
-                Line::Skipped(text) => {
+                SnapshotLine::Key(row) => drop(self.keys.insert(row.id.clone(), *row)),
+                SnapshotLine::Tenant(row) => drop(self.tenants.insert(row.name.clone(), row)),
+                SnapshotLine::GoneKey(id) => drop(self.keys.remove(&id)),
+                SnapshotLine::GoneTenant(name) => drop(self.tenants.remove(&name)),
+                SnapshotLine::Skipped(text) => {
                     let which = Which::Unread;
                     self.skipped.push(Skipped { which, text });
                 }
@@ -236,15 +236,15 @@ impl Rows {
         Ok(())
     }
 
-    fn state(mut self) -> State {
+    fn state(mut self) -> StoredState {
         let keys = self.keys.into_values().map(Ok);
-        let mut state = State::of(keys, self.tenants.into_values().map(Ok));
+        let mut state = StoredState::of(keys, self.tenants.into_values().map(Ok));
         state.skipped.append(&mut self.skipped);
         state
     }
 }
 
-enum Line {
+enum SnapshotLine {
     Key(Box<KeyRow>),
     Tenant(TenantRow),
     GoneKey(String),
@@ -252,7 +252,7 @@ enum Line {
     Skipped(String),
 }
 
-fn lines_of(state: &State) -> Vec<u8> {
+fn lines_of(state: &StoredState) -> Vec<u8> {
     let mut lines = Vec::new();
     for tenant in &state.tenants {
         write_tenant(tenant, &mut lines);
@@ -264,7 +264,7 @@ fn lines_of(state: &State) -> Vec<u8> {
     lines
 }
 
-fn write_skipped(state: &State, lines: &mut Vec<u8>) {
+fn write_skipped(state: &StoredState, lines: &mut Vec<u8>) {
     for skipped in state.skipped.iter().take(SKIPPED_MAX) {
         let text: String = skipped.text.chars().take(SKIPPED_CHARS_MAX).collect();
         write_text("skipped", &text, lines);
@@ -311,25 +311,25 @@ fn write_key(row: &KeyRow, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn row(line: &[u8]) -> Result<Line, DocumentFault> {
+fn row(line: &[u8]) -> Result<SnapshotLine, DocumentFault> {
     let mut tape = Tape::new();
     let mut members = object(&mut tape, line)?;
     let missing = |name: &str| fault(name, "is missing");
     if let Some(text) = members.text("skipped", FIELD_BYTES_MAX)? {
-        return Ok(Line::Skipped(text));
+        return Ok(SnapshotLine::Skipped(text));
     }
     if let Some(id) = members.text("gone_key", FIELD_BYTES_MAX)? {
-        return Ok(Line::GoneKey(id));
+        return Ok(SnapshotLine::GoneKey(id));
     }
     if let Some(name) = members.text("gone_tenant", FIELD_BYTES_MAX)? {
-        return Ok(Line::GoneTenant(name));
+        return Ok(SnapshotLine::GoneTenant(name));
     }
     if let Some(id) = members.text("key", FIELD_BYTES_MAX)? {
         let whole = |members: &mut Object<'_>, name| {
             let number = members.whole(name, 0..=i64::MAX.unsigned_abs())?;
             Ok(number.and_then(|number| i64::try_from(number).ok()))
         };
-        return Ok(Line::Key(Box::new(KeyRow {
+        return Ok(SnapshotLine::Key(Box::new(KeyRow {
             id,
             tenant: members
                 .text("tenant", FIELD_BYTES_MAX)?
@@ -348,7 +348,7 @@ fn row(line: &[u8]) -> Result<Line, DocumentFault> {
     let name = name.ok_or_else(|| missing("tenant"))?;
     // A snapshot of an earlier version has none: the id of such a tenant is its name.
     let id = members.text("id", FIELD_BYTES_MAX)?;
-    Ok(Line::Tenant(TenantRow {
+    Ok(SnapshotLine::Tenant(TenantRow {
         id: id.unwrap_or_else(|| name.clone()),
         rules: members.text("rules", RULES_BYTES_MAX)?.unwrap_or_default(),
         name,
@@ -409,9 +409,9 @@ mod tests {
     use crate::govern::key::client_key::{Former, Key, Rules, Tenant};
     use crate::govern::key::residency::Residency;
     use crate::store::database::changes::{Changed, KeyChange};
-    use crate::store::database::row::{KeyRow, Skipped, State, TenantRow, Which};
+    use crate::store::database::row::{KeyRow, Skipped, StoredState, TenantRow, Which};
 
-    fn state() -> State {
+    fn state() -> StoredState {
         let key = Key {
             id: "key_1".into(),
             digest: [7; 32],
@@ -428,7 +428,7 @@ mod tests {
             },
             ..Key::default()
         };
-        State {
+        StoredState {
             keys: vec![key],
             tenants: vec![Tenant {
                 id: "tn_1".into(),
@@ -497,7 +497,7 @@ mod tests {
                 name: state().tenants[0].name.to_string(),
                 rules: "{}".to_owned(),
             };
-            let torn = State::of(rows.map(Ok), [Ok(tenant)]);
+            let torn = StoredState::of(rows.map(Ok), [Ok(tenant)]);
             assert_eq!((torn.keys.len(), torn.skipped.len()), (1, 1), "{name}");
             write(&path, &torn).unwrap();
             let kept = read(&path).unwrap();
@@ -506,7 +506,7 @@ mod tests {
     }
 
     /// A change of the state, and the state after it.
-    fn next(state: &State, number: u8) -> (Changed, State) {
+    fn next(state: &StoredState, number: u8) -> (Changed, StoredState) {
         let mut next = state.clone();
         let mut changed = Changed::default();
         let mut change = |id: &str, after: Option<Key>| {
@@ -544,8 +544,8 @@ mod tests {
 
     /// A snapshot of a state and some changes: its bytes, and after each block where it ends and what it
     /// says. Revoked keys are left out there.
-    fn appended(path: &Path) -> (Vec<u8>, Vec<(usize, State)>) {
-        let shown = |state: &State| {
+    fn appended(path: &Path) -> (Vec<u8>, Vec<(usize, StoredState)>) {
+        let shown = |state: &StoredState| {
             let mut state = state.clone();
             state.keys.retain(|key| key.revoked_ms.is_none());
             state

@@ -13,7 +13,7 @@ use ringway::govern::value::price::Asks;
 use ringway::route::compile::plan::compile;
 use ringway::route::plan::compiled::Plan;
 use ringway::route::plan::target::{Resolution, Target};
-use ringway::route::select::policy::{Policy, Rule};
+use ringway::route::select::policy::{Policy, PolicyRule};
 
 pub(crate) const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
 
@@ -35,7 +35,7 @@ fn plan(text: &str) -> Plan {
 }
 
 /// The models of the targets to which the example's key may send its id.
-fn left(plan: &Plan, id: &str, tier: Option<&str>) -> Result<Vec<String>, Rule> {
+fn left(plan: &Plan, id: &str, tier: Option<&str>) -> Result<Vec<String>, PolicyRule> {
     let key = plan.keys.all().next();
     let Resolution::Found(targets) = plan.resolve(id, None, key) else {
         panic!("no target");
@@ -67,7 +67,7 @@ fn ni9_a_canadian_rule_leaves_canada_alone() {
     let left = |id| left(&plan, id, None);
     assert_eq!(left("claude-haiku-4-5").unwrap(), ["claude-haiku-4-5-ca"]);
     let named = left("@anthropic/claude-haiku-4-5");
-    assert_eq!(named.unwrap_err(), Rule::TenantResidency);
+    assert_eq!(named.unwrap_err(), PolicyRule::TenantResidency);
 }
 
 #[test]

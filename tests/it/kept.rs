@@ -11,7 +11,7 @@ use ringway::govern::usage::record::Record;
 use ringway::store::database::handle::Store;
 use ringway::store::database::usage_sql::Period;
 use ringway::store::journal::segments::{Journal, read_all};
-use ringway::store::journal::tail::{Batch, Place, read_on};
+use ringway::store::journal::tail::{Batch, JournalPosition, read_on};
 use ringway::wire::kind::Wire;
 
 use crate::support::client::Answer;
@@ -175,7 +175,7 @@ fn a_batch_with_records_that_are_known_adds_the_others_and_what_they_cost() {
 /// Adds all that a journal holds as one batch, as if it were this journal; how many of its records are ours.
 fn add(database: &Database, folder: &Path, journal: u8) -> Option<usize> {
     let mut batch = Batch::default();
-    read_on(folder, Place::default(), 1 << 20, &mut batch).unwrap();
+    read_on(folder, JournalPosition::default(), 1 << 20, &mut batch).unwrap();
     database.opened(async |store| store.add_usage(batch, [journal; 16]).await.unwrap().1)
 }
 

@@ -3,8 +3,8 @@
 //! Both providers exist, at the addresses that their own SDKs use unless a variable says another.
 //! Where we have no key of ours, the caller's own is used.
 
-use crate::config::schema::fault::{At, Place};
-use crate::config::schema::file::{Config, KeySource, Provider};
+use crate::config::schema::fault::{Located, Location};
+use crate::config::schema::file::{Config, KeySource, ProviderConfig};
 
 /// Looks up an environment variable.
 pub type Lookup<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -21,14 +21,14 @@ pub fn config(env: Lookup<'_>) -> Config {
     }
 }
 
-fn provider(name: &str, key: &str, base_url: &str, env: Lookup<'_>) -> Provider {
+fn provider(name: &str, key: &str, base_url: &str, env: Lookup<'_>) -> ProviderConfig {
     let url = env(base_url).filter(|url| !url.is_empty());
-    Provider {
-        place: Place::outside(key),
-        name: Some(At::outside(name.to_owned(), base_url)),
-        kind: Some(At::outside(name.to_owned(), base_url)),
-        base_url: url.map(|url| At::outside(url, base_url)),
-        key: KeySource::VariableOrCaller(At::outside(key.to_owned(), key)),
-        ..Provider::default()
+    ProviderConfig {
+        place: Location::outside(key),
+        name: Some(Located::outside(name.to_owned(), base_url)),
+        kind: Some(Located::outside(name.to_owned(), base_url)),
+        base_url: url.map(|url| Located::outside(url, base_url)),
+        key: KeySource::VariableOrCaller(Located::outside(key.to_owned(), key)),
+        ..ProviderConfig::default()
     }
 }

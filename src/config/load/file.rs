@@ -19,10 +19,11 @@ use crate::config::load::material::{
     Credential, Material, ProviderMaterial, SharedMaterial, StoreMaterial, TlsMaterial,
 };
 use crate::config::read::document;
-use crate::config::read::node::{Entry, Node, Value};
-use crate::config::schema::fault::{At, Faults, Place, shown};
+use crate::config::read::node::{ConfigEntry, ConfigNode, ConfigValue};
+use crate::config::schema::fault::{Faults, Located, Location, shown};
 use crate::config::schema::file::{
-    Config, KeyPlace, KeySource, LogSink, Provider, Server, Shared, Store, TextSource,
+    Config, KeyPlace, KeySource, LogSink, ProviderConfig, ServerConfig, SharedConfig, StoreConfig,
+    TextSource,
 };
 use crate::config::schema::secret::Secret;
 use crate::config::schema::shared_url::SharedPlace;
@@ -51,7 +52,7 @@ pub fn load(path: &Path, env: Lookup<'_>) -> Loaded {
         }
         Err(fault) => {
             let mut faults = Faults::new(&source);
-            faults.push(&Place::default(), fault);
+            faults.push(&Location::default(), fault);
             Loaded {
                 config: Config::default(),
                 material: Material::default(),
@@ -93,7 +94,7 @@ pub fn load_environment(env: Lookup<'_>) -> Loaded {
 /// Reads a configuration's text, without what it points at.
 #[must_use]
 pub fn parse(text: &str, faults: &mut Faults) -> Config {
-    let lines = Lines::new(text);
+    let lines = LineStarts::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let line = error.span().map_or(1, |span| lines.line_at(span.start));
@@ -101,7 +102,7 @@ pub fn parse(text: &str, faults: &mut Faults) -> Config {
         // What stands there may be a credential, unless it is a name.
         let name = error.span().filter(|_| is_repeated);
         let name = name.and_then(|span| text.get(span)).unwrap_or_default();
-        let place = Place {
+        let place = Location {
             line,
             path: shown(name),
         };
@@ -116,17 +117,17 @@ pub fn parse(text: &str, faults: &mut Faults) -> Config {
     if !errors.is_empty() {
         return Config::default();
     }
-    let document = Node {
+    let document = ConfigNode {
         line: 1,
-        value: Value::Table(entries(table.into_inner(), &lines)),
+        value: ConfigValue::Table(entries(table.into_inner(), &lines)),
     };
     document::read(document, faults)
 }
 
 /// Starts of lines, to say on which one a byte stands.
-struct Lines(Vec<usize>);
+struct LineStarts(Vec<usize>);
 
-impl Lines {
+impl LineStarts {
     fn new(text: &str) -> Self {
         Self(memchr::memchr_iter(b'\n', text.as_bytes()).collect())
     }
@@ -138,10 +139,10 @@ impl Lines {
 }
 
 /// Members in the order of the file; the parser gives them by name.
-fn entries(table: DeTable<'_>, lines: &Lines) -> Vec<Entry> {
+fn entries(table: DeTable<'_>, lines: &LineStarts) -> Vec<ConfigEntry> {
     let mut members: Vec<_> = table.into_iter().collect();
     members.sort_by_key(|(name, _)| name.span().start);
-    let read = members.into_iter().map(|(name, value)| Entry {
+    let read = members.into_iter().map(|(name, value)| ConfigEntry {
         line: lines.line_at(name.span().start),
         name: name.into_inner().into_owned(),
         node: node(value, lines),
@@ -149,25 +150,27 @@ fn entries(table: DeTable<'_>, lines: &Lines) -> Vec<Entry> {
     read.collect()
 }
 
-fn node(value: Spanned<DeValue<'_>>, lines: &Lines) -> Node {
+fn node(value: Spanned<DeValue<'_>>, lines: &LineStarts) -> ConfigNode {
     let line = lines.line_at(value.span().start);
     let value = match value.into_inner() {
-        DeValue::String(text) => Value::Text(text.into_owned()),
-        DeValue::Integer(whole) => i64::from_str_radix(whole.as_str(), whole.radix())
-            .map_or(Value::Other("a number that is too large"), Value::Whole),
-        DeValue::Boolean(flag) => Value::Flag(flag),
-        DeValue::Float(_) => Value::Other("a fraction"),
-        DeValue::Datetime(_) => Value::Other("a date"),
+        DeValue::String(text) => ConfigValue::Text(text.into_owned()),
+        DeValue::Integer(whole) => i64::from_str_radix(whole.as_str(), whole.radix()).map_or(
+            ConfigValue::Other("a number that is too large"),
+            ConfigValue::Whole,
+        ),
+        DeValue::Boolean(flag) => ConfigValue::Flag(flag),
+        DeValue::Float(_) => ConfigValue::Other("a fraction"),
+        DeValue::Datetime(_) => ConfigValue::Other("a date"),
         DeValue::Array(items) => {
-            Value::List(items.into_iter().map(|item| node(item, lines)).collect())
+            ConfigValue::List(items.into_iter().map(|item| node(item, lines)).collect())
         }
-        DeValue::Table(table) => Value::Table(entries(table, lines)),
+        DeValue::Table(table) => ConfigValue::Table(entries(table, lines)),
     };
-    Node { line, value }
+    ConfigNode { line, value }
 }
 
 fn material(config: &Config, folder: &Path, env: Lookup<'_>, faults: &mut Faults) -> Material {
-    let mut sources = Sources {
+    let mut sources = MaterialSources {
         folder,
         env,
         credentials: env("CREDENTIALS_DIRECTORY").map(PathBuf::from),
@@ -195,7 +198,7 @@ fn material(config: &Config, folder: &Path, env: Lookup<'_>, faults: &mut Faults
 }
 
 /// Where keys and certificates come from.
-struct Sources<'s> {
+struct MaterialSources<'s> {
     /// Relative paths start here.
     folder: &'s Path,
     env: Lookup<'s>,
@@ -205,8 +208,8 @@ struct Sources<'s> {
     secret_variables: Vec<String>,
 }
 
-impl Sources<'_> {
-    fn provider(&mut self, provider: &Provider) -> ProviderMaterial {
+impl MaterialSources<'_> {
+    fn provider(&mut self, provider: &ProviderConfig) -> ProviderMaterial {
         let name = provider.name.as_ref().map(|name| name.value.as_str());
         let ca_pem = provider
             .ca_file
@@ -270,7 +273,7 @@ impl Sources<'_> {
         }
     }
 
-    fn store(&mut self, said: &Store) -> Option<StoreMaterial> {
+    fn store(&mut self, said: &StoreConfig) -> Option<StoreMaterial> {
         let ca_pem = said
             .ca_file
             .as_ref()
@@ -290,7 +293,7 @@ impl Sources<'_> {
         })
     }
 
-    fn shared(&mut self, said: &Shared) -> Option<SharedMaterial> {
+    fn shared(&mut self, said: &SharedConfig) -> Option<SharedMaterial> {
         let ca_pem = said
             .ca_file
             .as_ref()
@@ -305,7 +308,7 @@ impl Sources<'_> {
     }
 
     /// A URL, in which a password stands only where nobody else reads it; `name` is its member's.
-    fn url(&mut self, source: &TextSource, name: &str) -> Option<(String, Place)> {
+    fn url(&mut self, source: &TextSource, name: &str) -> Option<(String, Location)> {
         let (text, place) = self.private_text(source)?;
         let text = text.and_then(|bytes| {
             String::from_utf8(bytes).map_err(|_| "the URL is not UTF-8".to_owned())
@@ -322,7 +325,7 @@ impl Sources<'_> {
     }
 
     /// A text that may be a credential, as it stands where it is said to be.
-    fn private_text(&mut self, source: &TextSource) -> Option<(Result<Vec<u8>, String>, Place)> {
+    fn private_text(&mut self, source: &TextSource) -> Option<(Result<Vec<u8>, String>, Location)> {
         match source {
             TextSource::Unsaid => None,
             TextSource::Said(said) => {
@@ -345,7 +348,7 @@ impl Sources<'_> {
         }
     }
 
-    fn file_key(&mut self, file: &At<PathBuf>) -> Credential {
+    fn file_key(&mut self, file: &Located<PathBuf>) -> Credential {
         let path = self.folder.join(&file.value);
         let key = read_private(&path, self.is_credential(&path));
         self.checked(key, &file.place)
@@ -360,29 +363,29 @@ impl Sources<'_> {
             .iter()
             .map(|name| folder.join(name))
             .find(|path| path.is_file())?;
-        let place = Place::outside(&path.display().to_string());
+        let place = Location::outside(&path.display().to_string());
         let key = read_private(&path, true);
         Some(self.checked(key, &place))
     }
 
-    fn variable_key(&mut self, variable: &At<String>) -> Option<Credential> {
+    fn variable_key(&mut self, variable: &Located<String>) -> Option<Credential> {
         let value = (self.env)(&variable.value).filter(|value| !value.is_empty())?;
         self.secret_variables.push(variable.value.clone());
         Some(self.checked(Ok(value.into_bytes()), &variable.place))
     }
 
-    fn unset_key(&mut self, variable: &At<String>) -> Credential {
+    fn unset_key(&mut self, variable: &Located<String>) -> Credential {
         self.unset(variable, "key_file");
         Credential::None
     }
 
-    fn unset(&mut self, variable: &At<String>, cure: &str) {
+    fn unset(&mut self, variable: &Located<String>, cure: &str) {
         let name = shown(&variable.value);
         let text = format!("environment variable {name} is not set; export it, or use {cure}");
         self.faults.push(&variable.place, text);
     }
 
-    fn checked(&mut self, key: Result<Vec<u8>, String>, place: &Place) -> Credential {
+    fn checked(&mut self, key: Result<Vec<u8>, String>, place: &Location) -> Credential {
         match key.and_then(header_value) {
             Ok(secret) => Credential::Ours(vec![secret]),
             Err(text) => {
@@ -392,14 +395,14 @@ impl Sources<'_> {
         }
     }
 
-    fn certificates(&mut self, file: &At<PathBuf>) -> Option<Vec<u8>> {
+    fn certificates(&mut self, file: &Located<PathBuf>) -> Option<Vec<u8>> {
         let path = self.folder.join(&file.value);
         let read = read_named(&path, CERT_FILE_BYTES_MAX).map(|(bytes, _)| bytes);
         let checked = read.and_then(|bytes| has_pem(bytes, b"CERTIFICATE-----", "certificate"));
         self.found(checked, &file.place)
     }
 
-    fn tls(&mut self, server: &Server) -> Option<TlsMaterial> {
+    fn tls(&mut self, server: &ServerConfig) -> Option<TlsMaterial> {
         let (cert, key) = (server.tls_cert.as_ref(), server.tls_key.as_ref());
         let lonely = match (cert, key) {
             (Some(one), None) => Some((one, "tls_cert wants tls_key beside it")),
@@ -417,14 +420,14 @@ impl Sources<'_> {
         })
     }
 
-    fn private_key(&mut self, file: &At<PathBuf>) -> Option<Secret> {
+    fn private_key(&mut self, file: &Located<PathBuf>) -> Option<Secret> {
         let path = self.folder.join(&file.value);
         let read = read_private(&path, self.is_credential(&path));
         let checked = read.and_then(|bytes| has_pem(bytes, b"PRIVATE KEY-----", "private key"));
         self.found(checked, &file.place).map(Secret::new)
     }
 
-    fn found<T>(&mut self, result: Result<T, String>, place: &Place) -> Option<T> {
+    fn found<T>(&mut self, result: Result<T, String>, place: &Location) -> Option<T> {
         result.map_err(|text| self.faults.push(place, text)).ok()
     }
 

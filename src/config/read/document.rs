@@ -6,22 +6,22 @@
 use core::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::config::read::fields::Fields;
-use crate::config::read::node::Node;
+use crate::config::read::fields::TableReader;
+use crate::config::read::node::ConfigNode;
 use crate::config::read::residency::residency;
 use crate::config::read::tables::facts;
 use crate::config::read::{address, key, limits, price, provider, store, target};
-use crate::config::schema::fault::{At, Faults, nearest, shown};
+use crate::config::schema::fault::{Faults, Located, nearest, shown};
 use crate::config::schema::file::{
-    Config, DefaultRule, Driver, ListenAddress, LogSink, Model, ModelFacts, Order, Server, Target,
-    UsageRecords,
+    Config, DefaultRuleConfig, Driver, ListenAddress, LogSink, ModelConfig, ModelFactsConfig,
+    ServerConfig, TargetConfig, TargetOrder, UsageRecords,
 };
 use crate::limits::MIB;
 
 /// Reads a whole document. With faults the rest is still as good as it can be.
-pub fn read(document: Node, faults: &mut Faults) -> Config {
+pub fn read(document: ConfigNode, faults: &mut Faults) -> Config {
     let mut config = Config::default();
-    let Some(mut fields) = Fields::new(document, "", faults) else {
+    let Some(mut fields) = TableReader::new(document, "", faults) else {
         return config;
     };
     let server_node = fields.node("server");
@@ -72,9 +72,9 @@ pub fn read(document: Node, faults: &mut Faults) -> Config {
     config
 }
 
-fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
-    let mut server = Server::default();
-    let Some(mut fields) = Fields::new(node, path, faults) else {
+fn server(node: ConfigNode, path: &str, faults: &mut Faults) -> ServerConfig {
+    let mut server = ServerConfig::default();
+    let Some(mut fields) = TableReader::new(node, path, faults) else {
         return server;
     };
     if let Some(said) = some_texts(&mut fields, "listen", "name at least one address") {
@@ -111,9 +111,9 @@ fn server(node: Node, path: &str, faults: &mut Faults) -> Server {
     server
 }
 
-fn usage(node: Node, path: &str, faults: &mut Faults) -> UsageRecords {
+fn usage(node: ConfigNode, path: &str, faults: &mut Faults) -> UsageRecords {
     let mut usage = UsageRecords::default();
-    let Some(mut fields) = Fields::new(node, path, faults) else {
+    let Some(mut fields) = TableReader::new(node, path, faults) else {
         return usage;
     };
     let cure = "it is the folder that usage records are kept in";
@@ -131,14 +131,14 @@ fn usage(node: Node, path: &str, faults: &mut Faults) -> UsageRecords {
 }
 
 /// Reads listen addresses; an address that is none is a fault.
-pub fn listen(said: Vec<At<String>>, faults: &mut Faults) -> Vec<At<ListenAddress>> {
+pub fn listen(said: Vec<Located<String>>, faults: &mut Faults) -> Vec<Located<ListenAddress>> {
     said.into_iter()
         .filter_map(|said| one_address(said, faults))
         .collect()
 }
 
 /// Reads the admin listener's address, or `off`.
-pub fn admin(said: At<String>, faults: &mut Faults) -> Option<At<ListenAddress>> {
+pub fn admin(said: Located<String>, faults: &mut Faults) -> Option<Located<ListenAddress>> {
     if said.value == "off" {
         return None;
     }
@@ -164,7 +164,7 @@ const EARLY_MS: RangeInclusive<u64> = 0..=3_600_000;
 /// Most data threads.
 pub const WORKERS_MAX: u64 = 1024;
 
-fn one_address(said: At<String>, faults: &mut Faults) -> Option<At<ListenAddress>> {
+fn one_address(said: Located<String>, faults: &mut Faults) -> Option<Located<ListenAddress>> {
     match address::parse(&said.value) {
         Ok(address) => Some(said.map(|_| address)),
         Err(text) => {
@@ -174,7 +174,7 @@ fn one_address(said: At<String>, faults: &mut Faults) -> Option<At<ListenAddress
     }
 }
 
-fn log_sink(said: At<String>, faults: &mut Faults) -> LogSink {
+fn log_sink(said: Located<String>, faults: &mut Faults) -> LogSink {
     match said.value.as_str() {
         "stdout" => LogSink::Stdout,
         "stderr" => LogSink::Stderr,
@@ -192,33 +192,33 @@ fn log_sink(said: At<String>, faults: &mut Faults) -> LogSink {
     }
 }
 
-fn model(node: Node, path: &str, faults: &mut Faults) -> Option<Model> {
-    let mut fields = Fields::new(node, path, faults)?;
+fn model(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<ModelConfig> {
+    let mut fields = TableReader::new(node, path, faults)?;
     let id = fields.required_text("id", "it is what clients say as `model`");
     let aliases = fields.texts("alias").unwrap_or_default();
     let cure = "name at least one as \"provider/upstream-model\"";
     fields.require("targets", cure);
     let targets = targets(&mut fields, cure);
     let early = fields.whole("early_head_after_ms", EARLY_MS);
-    let words = Order::ALL.map(|order| (order.name(), order));
+    let words = TargetOrder::ALL.map(|order| (order.name(), order));
     let order = fields.choice("order", &words);
     let first_token = fields.whole("first_token_timeout_ms", limits::WAIT_OR_NONE);
     let rate = fields.whole("stream_rate_min", limits::STREAM_RATE);
     let residency = residency(&mut fields);
     fields.finish();
-    Some(Model {
+    Some(ModelConfig {
         id,
         aliases,
         targets,
         early_head_after_ms: early.map(|said| said.value),
-        order: order.map_or_else(Order::default, |said| said.value),
+        order: order.map_or_else(TargetOrder::default, |said| said.value),
         first_token_ms: first_token.map(|said| said.value),
         stream_rate_min: rate.map(|said| said.value),
         residency,
     })
 }
 
-fn targets(fields: &mut Fields<'_>, cure: &str) -> Vec<Target> {
+fn targets(fields: &mut TableReader<'_>, cure: &str) -> Vec<TargetConfig> {
     let Some(items) = fields.items("targets") else {
         return Vec::new();
     };
@@ -233,7 +233,11 @@ fn targets(fields: &mut Fields<'_>, cure: &str) -> Vec<Target> {
 }
 
 /// Strings, at least one.
-fn some_texts(fields: &mut Fields<'_>, name: &'static str, cure: &str) -> Option<Vec<At<String>>> {
+fn some_texts(
+    fields: &mut TableReader<'_>,
+    name: &'static str,
+    cure: &str,
+) -> Option<Vec<Located<String>>> {
     let before = fields.faults.len();
     let said = fields.texts(name)?;
     if said.is_empty() && fields.faults.len() == before {
@@ -245,25 +249,25 @@ fn some_texts(fields: &mut Fields<'_>, name: &'static str, cure: &str) -> Option
     Some(said)
 }
 
-fn defaults(fields: &mut Fields<'_>) -> Option<Vec<DefaultRule>> {
+fn defaults(fields: &mut TableReader<'_>) -> Option<Vec<DefaultRuleConfig>> {
     let rules = fields.open_table("defaults")?;
     let read = rules.into_iter().filter_map(|(ids, node)| {
         let provider = fields.text_of(node, ids.place.clone())?;
-        Some(DefaultRule { ids, provider })
+        Some(DefaultRuleConfig { ids, provider })
     });
     Some(read.collect())
 }
 
-fn model_facts(fields: &mut Fields<'_>) -> Vec<ModelFacts> {
+fn model_facts(fields: &mut TableReader<'_>) -> Vec<ModelFactsConfig> {
     let patterns = fields.open_table("model_facts").unwrap_or_default();
     let read = patterns.into_iter().map(|(ids, node)| {
         let facts = facts(node, &ids.place, fields.faults);
-        ModelFacts { ids, facts }
+        ModelFactsConfig { ids, facts }
     });
     read.collect()
 }
 
-fn is_set(said: Option<At<bool>>) -> bool {
+fn is_set(said: Option<Located<bool>>) -> bool {
     said.is_some_and(|said| said.value)
 }
 

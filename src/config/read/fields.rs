@@ -1,32 +1,32 @@
 //! Reading one table: typed members, ranges, and what nobody asked for.
 //!
-//! Every getter takes its member out and remembers the name; [`Fields::finish`] reports what is
+//! Every getter takes its member out and remembers the name; [`TableReader::finish`] reports what is
 //! left, with the nearest of the names that were asked for. A member of a wrong type is a fault
 //! and counts as absent.
 
 use core::ops::RangeInclusive;
 
-use crate::config::read::node::{Entry, Node, Value};
-use crate::config::schema::fault::{At, Faults, Place, closest, nearest, shown};
+use crate::config::read::node::{ConfigEntry, ConfigNode, ConfigValue};
+use crate::config::schema::fault::{Faults, Located, Location, closest, nearest, shown};
 
 /// The members of one table, taken out one by one.
 #[derive(Debug)]
-pub struct Fields<'f> {
-    place: Place,
-    entries: Vec<Entry>,
+pub struct TableReader<'f> {
+    place: Location,
+    entries: Vec<ConfigEntry>,
     asked: Vec<&'static str>,
     /// Where faults go; also for the caller's own.
     pub faults: &'f mut Faults,
 }
 
-impl<'f> Fields<'f> {
+impl<'f> TableReader<'f> {
     /// The members of a table that stands at `path`; `None` (and a fault) where it is none.
-    pub fn new(node: Node, path: &str, faults: &'f mut Faults) -> Option<Self> {
-        let place = Place {
+    pub fn new(node: ConfigNode, path: &str, faults: &'f mut Faults) -> Option<Self> {
+        let place = Location {
             line: node.line,
             path: path.to_owned(),
         };
-        let Value::Table(entries) = node.value else {
+        let ConfigValue::Table(entries) = node.value else {
             faults.push(&place, wrong_type("a table", &node.value));
             return None;
         };
@@ -40,18 +40,18 @@ impl<'f> Fields<'f> {
 
     /// Where the table stands.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> Location {
         self.place.clone()
     }
 
     /// A string that is not empty.
-    pub fn text(&mut self, name: &'static str) -> Option<At<String>> {
+    pub fn text(&mut self, name: &'static str) -> Option<Located<String>> {
         let (node, place) = self.take(name)?;
         self.text_of(node, place)
     }
 
     /// A string that must be there.
-    pub fn required_text(&mut self, name: &'static str, cure: &str) -> Option<At<String>> {
+    pub fn required_text(&mut self, name: &'static str, cure: &str) -> Option<Located<String>> {
         self.require(name, cure);
         self.text(name)
     }
@@ -65,10 +65,14 @@ impl<'f> Fields<'f> {
     }
 
     /// A whole number within a range.
-    pub fn whole(&mut self, name: &'static str, range: RangeInclusive<u64>) -> Option<At<u64>> {
+    pub fn whole(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Option<Located<u64>> {
         let (node, place) = self.take(name)?;
         let value = match node.value {
-            Value::Whole(value) => value,
+            ConfigValue::Whole(value) => value,
             other => {
                 self.faults
                     .push(&place, wrong_type("a whole number", &other));
@@ -82,28 +86,28 @@ impl<'f> Fields<'f> {
             self.faults.push(&place, text);
             return None;
         };
-        Some(At { value, place })
+        Some(Located { value, place })
     }
 
     /// An amount: a string, or a whole number as its digits.
-    pub fn amount(&mut self, name: &'static str) -> Option<At<String>> {
+    pub fn amount(&mut self, name: &'static str) -> Option<Located<String>> {
         let (node, place) = self.take(name)?;
         self.amount_of(node, place)
     }
 
     /// The amount of a node that stands at `place`.
-    pub fn amount_of(&mut self, mut node: Node, place: Place) -> Option<At<String>> {
-        if let Value::Whole(number) = node.value {
-            node.value = Value::Text(number.to_string());
+    pub fn amount_of(&mut self, mut node: ConfigNode, place: Location) -> Option<Located<String>> {
+        if let ConfigValue::Whole(number) = node.value {
+            node.value = ConfigValue::Text(number.to_string());
         }
         self.text_of(node, place)
     }
 
     /// `true` or `false`.
-    pub fn flag(&mut self, name: &'static str) -> Option<At<bool>> {
+    pub fn flag(&mut self, name: &'static str) -> Option<Located<bool>> {
         let (node, place) = self.take(name)?;
         match node.value {
-            Value::Flag(value) => Some(At { value, place }),
+            ConfigValue::Flag(value) => Some(Located { value, place }),
             other => {
                 self.faults
                     .push(&place, wrong_type("true or false", &other));
@@ -113,7 +117,11 @@ impl<'f> Fields<'f> {
     }
 
     /// One of a few words.
-    pub fn choice<T: Copy>(&mut self, name: &'static str, words: &[(&str, T)]) -> Option<At<T>> {
+    pub fn choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        words: &[(&str, T)],
+    ) -> Option<Located<T>> {
         let said = self.text(name)?;
         let chosen = words.iter().find(|(word, _)| *word == said.value);
         if let Some((_, value)) = chosen {
@@ -130,7 +138,7 @@ impl<'f> Fields<'f> {
     }
 
     /// Strings: one, or an array of them.
-    pub fn texts(&mut self, name: &'static str) -> Option<Vec<At<String>>> {
+    pub fn texts(&mut self, name: &'static str) -> Option<Vec<Located<String>>> {
         let items = self.items(name)?;
         let texts = items
             .into_iter()
@@ -139,26 +147,26 @@ impl<'f> Fields<'f> {
     }
 
     /// Values of any type: one, or an array of them, each with its place.
-    pub fn items(&mut self, name: &'static str) -> Option<Vec<(Node, Place)>> {
+    pub fn items(&mut self, name: &'static str) -> Option<Vec<(ConfigNode, Location)>> {
         let (node, place) = self.take(name)?;
-        let Value::List(items) = node.value else {
+        let ConfigValue::List(items) = node.value else {
             return Some(vec![(node, place)]);
         };
         let placed = items.into_iter().enumerate().map(|(index, node)| {
             let path = format!("{}[{index}]", place.path);
             let line = node.line;
-            (node, Place { line, path })
+            (node, Location { line, path })
         });
         Some(placed.collect())
     }
 
     /// The tables of an array of tables, each with its path.
-    pub fn tables(&mut self, name: &'static str) -> Vec<(Node, String)> {
+    pub fn tables(&mut self, name: &'static str) -> Vec<(ConfigNode, String)> {
         let Some((node, place)) = self.take(name) else {
             return Vec::new();
         };
         match node.value {
-            Value::List(items) => {
+            ConfigValue::List(items) => {
                 let placed = items.into_iter().enumerate();
                 placed
                     .map(|(index, node)| (node, format!("{}[{index}]", place.path)))
@@ -173,26 +181,26 @@ impl<'f> Fields<'f> {
     }
 
     /// Whatever stands there, with its place.
-    pub fn node(&mut self, name: &'static str) -> Option<(Node, Place)> {
+    pub fn node(&mut self, name: &'static str) -> Option<(ConfigNode, Location)> {
         self.take(name)
     }
 
     /// The members of a table whose names are the operator's own, in the order of the file.
-    pub fn open_table(&mut self, name: &'static str) -> Option<Vec<(At<String>, Node)>> {
+    pub fn open_table(&mut self, name: &'static str) -> Option<Vec<(Located<String>, ConfigNode)>> {
         let (node, place) = self.take(name)?;
         let entries = match node.value {
-            Value::Table(entries) => entries,
+            ConfigValue::Table(entries) => entries,
             other => {
                 self.faults.push(&place, wrong_type("a table", &other));
                 return None;
             }
         };
         let placed = entries.into_iter().map(|entry| {
-            let place = Place {
+            let place = Location {
                 line: entry.line,
                 path: format!("{}.{}", place.path, quoted(&entry.name)),
             };
-            let name = At {
+            let name = Located {
                 value: entry.name,
                 place,
             };
@@ -202,14 +210,14 @@ impl<'f> Fields<'f> {
     }
 
     /// The string of a node that stands at `place`.
-    pub fn text_of(&mut self, node: Node, place: Place) -> Option<At<String>> {
+    pub fn text_of(&mut self, node: ConfigNode, place: Location) -> Option<Located<String>> {
         match node.value {
-            Value::Text(value) if value.is_empty() => {
+            ConfigValue::Text(value) if value.is_empty() => {
                 self.faults
                     .push(&place, "expected a string that is not empty");
                 None
             }
-            Value::Text(value) => Some(At { value, place }),
+            ConfigValue::Text(value) => Some(Located { value, place }),
             other => {
                 self.faults.push(&place, wrong_type("a string", &other));
                 None
@@ -236,7 +244,7 @@ impl<'f> Fields<'f> {
         self.faults
     }
 
-    fn take(&mut self, name: &'static str) -> Option<(Node, Place)> {
+    fn take(&mut self, name: &'static str) -> Option<(ConfigNode, Location)> {
         self.asked.push(name);
         let at = self.entries.iter().position(|entry| entry.name == name)?;
         let entry = self.entries.remove(at);
@@ -244,19 +252,19 @@ impl<'f> Fields<'f> {
         Some((entry.node, place))
     }
 
-    fn place_of(&self, name: &str, line: u32) -> Place {
+    fn place_of(&self, name: &str, line: u32) -> Location {
         let name = quoted(name);
         let path = match self.place.path.as_str() {
             "" => name,
             path => format!("{path}.{name}"),
         };
-        Place { line, path }
+        Location { line, path }
     }
 }
 
 /// What a fault says about a wrong type.
 #[must_use]
-pub fn wrong_type(expected: &str, found: &Value) -> String {
+pub fn wrong_type(expected: &str, found: &ConfigValue) -> String {
     format!("expected {expected}, found {}", found.type_name())
 }
 

@@ -1,21 +1,21 @@
 //! `[[tenant]]` and `[[key]]`: names, types and ranges.
 
-use crate::config::read::fields::Fields;
-use crate::config::read::node::Node;
+use crate::config::read::fields::TableReader;
+use crate::config::read::node::ConfigNode;
 use crate::config::read::residency::residency;
-use crate::config::schema::fault::{At, Faults};
-use crate::config::schema::file::{Allowance, Key, Tenant};
+use crate::config::schema::fault::{Faults, Located};
+use crate::config::schema::file::{Allowance, KeyConfig, TenantConfig};
 use crate::limits::RATE_MAX;
 
 /// Reads one tenant.
-pub fn tenant(node: Node, path: &str, faults: &mut Faults) -> Option<Tenant> {
-    let mut fields = Fields::new(node, path, faults)?;
+pub fn tenant(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<TenantConfig> {
+    let mut fields = TableReader::new(node, path, faults)?;
     let name = fields.required_text("name", "keys say it as `tenant`");
     let id = fields.text("id");
     let residency = residency(&mut fields);
     let allowance = allowance(&mut fields);
     fields.finish();
-    Some(Tenant {
+    Some(TenantConfig {
         name,
         id,
         residency,
@@ -24,12 +24,12 @@ pub fn tenant(node: Node, path: &str, faults: &mut Faults) -> Option<Tenant> {
 }
 
 /// Reads one key.
-pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
-    let mut fields = Fields::new(node, path, faults)?;
+pub fn key(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<KeyConfig> {
+    let mut fields = TableReader::new(node, path, faults)?;
     let id = fields.text("id");
     let digest = fields.required_text("sha256", "`ringway key` prints one");
     let place = fields.place();
-    let tenant = fields.text("tenant").unwrap_or_else(|| At {
+    let tenant = fields.text("tenant").unwrap_or_else(|| Located {
         value: TENANT.to_owned(),
         place,
     });
@@ -41,7 +41,7 @@ pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
     let allowance = allowance(&mut fields);
     let metadata = words(&mut fields, "metadata");
     let faults = fields.finish();
-    Some(Key {
+    Some(KeyConfig {
         id,
         sha256: digest.and_then(|said| sha256(said, faults)),
         tenant,
@@ -55,7 +55,7 @@ pub fn key(node: Node, path: &str, faults: &mut Faults) -> Option<Key> {
     })
 }
 
-fn sha256(said: At<String>, faults: &mut Faults) -> Option<At<[u8; 32]>> {
+fn sha256(said: Located<String>, faults: &mut Faults) -> Option<Located<[u8; 32]>> {
     let digest = digest_of_hex(&said.value);
     if digest.is_none() {
         let found = said.value.len();
@@ -85,7 +85,7 @@ fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
 }
 
 /// What a key or a tenant may use.
-fn allowance(fields: &mut Fields<'_>) -> Allowance {
+fn allowance(fields: &mut TableReader<'_>) -> Allowance {
     let mut whole = |name| fields.whole(name, 1..=RATE_MAX).map(|said| said.value);
     Allowance {
         requests_per_minute: whole("requests_per_minute"),
@@ -97,7 +97,7 @@ fn allowance(fields: &mut Fields<'_>) -> Allowance {
 }
 
 /// A table of the operator's own names and words.
-fn words(fields: &mut Fields<'_>, name: &'static str) -> Vec<(At<String>, String)> {
+fn words(fields: &mut TableReader<'_>, name: &'static str) -> Vec<(Located<String>, String)> {
     let said = fields.open_table(name).unwrap_or_default();
     let read = said.into_iter().filter_map(|(name, node)| {
         let word = fields.text_of(node, name.place.clone())?;

@@ -4,21 +4,21 @@
 use core::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::config::read::fields::Fields;
-use crate::config::read::node::Node;
+use crate::config::read::fields::TableReader;
+use crate::config::read::node::ConfigNode;
 use crate::config::read::store::source;
-use crate::config::schema::fault::{Faults, Place};
-use crate::config::schema::file::{Shared, SharedDown, TextSource};
+use crate::config::schema::fault::{Faults, Location};
+use crate::config::schema::file::{SharedConfig, SharedDown, TextSource};
 use crate::limits::{HEAD_FIELDS_CEILING, KIB, Limits, MIB};
 
 /// Reads `[limits]`; what is not said stays at its default.
-pub fn read(node: Node, path: &str, faults: &mut Faults) -> (Limits, Option<Shared>) {
+pub fn read(node: ConfigNode, path: &str, faults: &mut Faults) -> (Limits, Option<SharedConfig>) {
     let mut limits = Limits::default();
-    let place = Place {
+    let place = Location {
         line: node.line,
         path: path.to_owned(),
     };
-    let Some(mut fields) = Fields::new(node, path, faults) else {
+    let Some(mut fields) = TableReader::new(node, path, faults) else {
         return (limits, None);
     };
     for (name, slot, range) in slots(&mut limits) {
@@ -33,7 +33,7 @@ pub fn read(node: Node, path: &str, faults: &mut Faults) -> (Limits, Option<Shar
 }
 
 /// The counters that several replicas share.
-fn shared(fields: &mut Fields<'_>) -> Option<Shared> {
+fn shared(fields: &mut TableReader<'_>) -> Option<SharedConfig> {
     let url = source(fields, Some("shared"), ["shared_file", "shared_env"]);
     let ca_file = fields.text("shared_ca_file");
     let down = fields.choice("shared_down", &SHARED_DOWN);
@@ -45,7 +45,7 @@ fn shared(fields: &mut Fields<'_>) -> Option<Shared> {
         }
         return None;
     }
-    Some(Shared {
+    Some(SharedConfig {
         url,
         ca_file: ca_file.map(|said| said.map(PathBuf::from)),
         down: down.map_or_else(SharedDown::default, |said| said.value),
@@ -53,13 +53,13 @@ fn shared(fields: &mut Fields<'_>) -> Option<Shared> {
 }
 
 /// One bound, to be set.
-enum Slot<'l> {
+enum LimitSlot<'l> {
     Size(&'l mut usize),
     Count(&'l mut u32),
     Wide(&'l mut u64),
 }
 
-impl Slot<'_> {
+impl LimitSlot<'_> {
     /// Sets the bound; its range keeps every value within the type.
     fn set(self, value: u64) {
         match self {
@@ -72,8 +72,8 @@ impl Slot<'_> {
 
 /// Name, place and range of every bound. Taken apart in full: a new one finds this line.
 #[expect(clippy::too_many_lines, reason = "one line per bound")]
-fn slots(limits: &mut Limits) -> Vec<(&'static str, Slot<'_>, RangeInclusive<u64>)> {
-    use Slot::{Count, Size, Wide};
+fn slots(limits: &mut Limits) -> Vec<(&'static str, LimitSlot<'_>, RangeInclusive<u64>)> {
+    use LimitSlot::{Count, Size, Wide};
     let Limits {
         head_bytes_max,
         head_fields_max,
@@ -213,7 +213,7 @@ fn slots(limits: &mut Limits) -> Vec<(&'static str, Slot<'_>, RangeInclusive<u64
 }
 
 /// Bounds that only make sense together.
-fn relations(limits: &Limits, place: &Place, faults: &mut Faults) {
+fn relations(limits: &Limits, place: &Location, faults: &mut Faults) {
     let pairs = [
         ("target_bytes_max", limits.target_bytes_max),
         ("field_value_bytes_max", limits.field_value_bytes_max),

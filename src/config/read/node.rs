@@ -2,16 +2,16 @@
 
 /// A value and the line on which it starts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub struct ConfigNode {
     /// From 1; 0: not in a file.
     pub line: u32,
     /// The value.
-    pub value: Value,
+    pub value: ConfigValue,
 }
 
 /// What a configuration is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum ConfigValue {
     /// A string.
     Text(String),
     /// A whole number that fits.
@@ -19,25 +19,25 @@ pub enum Value {
     /// `true` or `false`
     Flag(bool),
     /// An array.
-    List(Vec<Node>),
+    List(Vec<ConfigNode>),
     /// A table, members in the order of the file.
-    Table(Vec<Entry>),
+    Table(Vec<ConfigEntry>),
     /// What no key takes (a date, a fraction), by its name.
     Other(&'static str),
 }
 
 /// A member of a table.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct ConfigEntry {
     /// Its key.
     pub name: String,
     /// Line of the key.
     pub line: u32,
     /// Its value.
-    pub node: Node,
+    pub node: ConfigNode,
 }
 
-impl Value {
+impl ConfigValue {
     /// The type's name, for faults.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {

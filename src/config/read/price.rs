@@ -1,18 +1,18 @@
 //! `[prices]`, `[request_prices]` and `[budgets]`: names, types and ranges.
 
-use crate::config::read::fields::Fields;
-use crate::config::read::node::Node;
-use crate::config::schema::fault::{At, Faults};
-use crate::config::schema::file::{Budgets, Price, Unpriced};
+use crate::config::read::fields::TableReader;
+use crate::config::read::node::ConfigNode;
+use crate::config::schema::fault::{Faults, Located};
+use crate::config::schema::file::{Budgets, PriceConfig, Unpriced};
 
 /// Reads the price of what fits a pattern.
-pub fn price(ids: At<String>, node: Node, faults: &mut Faults) -> Option<Price> {
-    let mut fields = Fields::new(node, &ids.place.path, faults)?;
+pub fn price(ids: Located<String>, node: ConfigNode, faults: &mut Faults) -> Option<PriceConfig> {
+    let mut fields = TableReader::new(node, &ids.place.path, faults)?;
     let cure = "dollars for a million tokens";
     for name in ["input", "output"] {
         fields.require(name, cure);
     }
-    let price = Price {
+    let price = PriceConfig {
         input: fields.amount("input"),
         cached: fields.amount("cached"),
         cache_write: fields.amount("cache_write"),
@@ -29,7 +29,7 @@ pub fn price(ids: At<String>, node: Node, faults: &mut Faults) -> Option<Price> 
 }
 
 /// Reads `[request_prices]`: dollars for a request, by patterns over paths.
-pub fn requests(fields: &mut Fields<'_>) -> Vec<(At<String>, At<String>)> {
+pub fn requests(fields: &mut TableReader<'_>) -> Vec<(Located<String>, Located<String>)> {
     let rows = fields.open_table("request_prices").unwrap_or_default();
     let rows = rows.into_iter().filter_map(|(paths, node)| {
         let amount = fields.amount_of(node, paths.place.clone())?;
@@ -39,9 +39,9 @@ pub fn requests(fields: &mut Fields<'_>) -> Vec<(At<String>, At<String>)> {
 }
 
 /// Reads `[budgets]`.
-pub fn budgets(node: Node, path: &str, faults: &mut Faults) -> Budgets {
+pub fn budgets(node: ConfigNode, path: &str, faults: &mut Faults) -> Budgets {
     let mut budgets = Budgets::default();
-    let Some(mut fields) = Fields::new(node, path, faults) else {
+    let Some(mut fields) = TableReader::new(node, path, faults) else {
         return budgets;
     };
     if let Some(said) = fields.choice("unpriced", &UNPRICED) {

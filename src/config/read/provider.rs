@@ -2,21 +2,21 @@
 
 use std::path::PathBuf;
 
-use crate::config::read::fields::{Fields, wrong_type};
+use crate::config::read::fields::{TableReader, wrong_type};
 use crate::config::read::limits::{STREAM_RATE, WAIT_OR_NONE};
-use crate::config::read::node::{Node, Value};
+use crate::config::read::node::{ConfigNode, ConfigValue};
 use crate::config::read::tables::facts;
 use crate::config::read::target::stated;
-use crate::config::schema::fault::{At, Faults, Place};
+use crate::config::schema::fault::{Faults, Located, Location};
 use crate::config::schema::file::{
-    KeyPlace, KeySource, Provider, ProviderTimeouts, Roots, UsageMode,
+    KeyPlace, KeySource, ProviderConfig, ProviderTimeouts, TrustedRoots, UsageMode,
 };
 use crate::limits::PROVIDER_KEYS_MAX;
 
 /// Reads one provider; `None` where it is no table.
-pub fn read(node: Node, path: &str, faults: &mut Faults) -> Option<Provider> {
-    let mut fields = Fields::new(node, path, faults)?;
-    let mut provider = Provider {
+pub fn read(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<ProviderConfig> {
+    let mut fields = TableReader::new(node, path, faults)?;
+    let mut provider = ProviderConfig {
         place: fields.place(),
         name: fields.required_text("name", "targets and clients refer to it"),
         kind: fields.required_text("kind", "such as openai, anthropic or openai-compatible"),
@@ -25,7 +25,7 @@ pub fn read(node: Node, path: &str, faults: &mut Faults) -> Option<Provider> {
         auth: fields.text("auth"),
         ca_file: fields.text("ca_file").map(|said| said.map(PathBuf::from)),
         timeouts: timeouts(&mut fields),
-        ..Provider::default()
+        ..ProviderConfig::default()
     };
     provider.headers = pairs(&mut fields, "headers");
     provider.forward_headers = fields.texts("forward_headers").unwrap_or_default();
@@ -57,7 +57,10 @@ const USAGE: [(&str, UsageMode); 2] = [
     ("observe", UsageMode::Observe),
 ];
 
-const ROOTS: [(&str, Roots); 2] = [("bundled", Roots::Bundled), ("platform", Roots::Platform)];
+const ROOTS: [(&str, TrustedRoots); 2] = [
+    ("bundled", TrustedRoots::Bundled),
+    ("platform", TrustedRoots::Platform),
+];
 
 /// Most connections that a thread opens at start.
 const WARM_MAX: u64 = 64;
@@ -65,7 +68,7 @@ const WARM_MAX: u64 = 64;
 /// From a millisecond to a day.
 const WAIT_MS: core::ops::RangeInclusive<u64> = 1..=86_400_000;
 
-fn timeouts(fields: &mut Fields<'_>) -> ProviderTimeouts {
+fn timeouts(fields: &mut TableReader<'_>) -> ProviderTimeouts {
     let mut wait = |name| fields.whole(name, WAIT_MS).map(|said| said.value);
     let mut own = ProviderTimeouts {
         connect_ms: wait("connect_timeout_ms"),
@@ -80,7 +83,7 @@ fn timeouts(fields: &mut Fields<'_>) -> ProviderTimeouts {
 }
 
 /// At most one of `key_file`, `key_env`, `key` and `keys`.
-fn key_source(fields: &mut Fields<'_>) -> KeySource {
+fn key_source(fields: &mut TableReader<'_>) -> KeySource {
     let file = fields.text("key_file");
     let variable = fields.text("key_env");
     let word = fields.text("key");
@@ -121,15 +124,15 @@ fn key_source(fields: &mut Fields<'_>) -> KeySource {
 }
 
 /// `keys = [{ file = "..." }, { env = "..." }]`: at least one.
-fn several(fields: &mut Fields<'_>) -> Option<At<Vec<KeyPlace>>> {
+fn several(fields: &mut TableReader<'_>) -> Option<Located<Vec<KeyPlace>>> {
     let (node, place) = fields.node("keys")?;
     let items = match node.value {
-        Value::List(items) => items,
+        ConfigValue::List(items) => items,
         other => {
             let text = wrong_type("an array of { file = ... } and { env = ... }", &other);
             fields.faults.push(&place, text);
             let value = Vec::new();
-            return Some(At { value, place });
+            return Some(Located { value, place });
         }
     };
     if items.is_empty() {
@@ -148,11 +151,11 @@ fn several(fields: &mut Fields<'_>) -> Option<At<Vec<KeyPlace>>> {
         let path = format!("{}[{index}]", place.path);
         value.extend(key_place(item, &path, fields.faults));
     }
-    Some(At { value, place })
+    Some(Located { value, place })
 }
 
-fn key_place(node: Node, path: &str, faults: &mut Faults) -> Option<KeyPlace> {
-    let mut fields = Fields::new(node, path, faults)?;
+fn key_place(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<KeyPlace> {
+    let mut fields = TableReader::new(node, path, faults)?;
     let place = fields.place();
     let (file, variable) = (fields.text("file"), fields.text("env"));
     let faults = fields.finish();
@@ -167,7 +170,7 @@ fn key_place(node: Node, path: &str, faults: &mut Faults) -> Option<KeyPlace> {
 }
 
 /// A table from names to strings.
-fn pairs(fields: &mut Fields<'_>, name: &'static str) -> Vec<(At<String>, String)> {
+fn pairs(fields: &mut TableReader<'_>, name: &'static str) -> Vec<(Located<String>, String)> {
     let entries = fields.open_table(name).unwrap_or_default();
     let read = entries.into_iter().filter_map(|(name, node)| {
         let value = fields.text_of(node, name.place.clone())?;
@@ -177,7 +180,7 @@ fn pairs(fields: &mut Fields<'_>, name: &'static str) -> Vec<(At<String>, String
 }
 
 /// Statuses as numbers, or `"4xx"` and `"5xx"` for all of a class.
-fn retry_on(fields: &mut Fields<'_>) -> Option<Vec<u16>> {
+fn retry_on(fields: &mut TableReader<'_>) -> Option<Vec<u16>> {
     let items = fields.items("retry_on")?;
     let mut statuses = Vec::new();
     for (node, place) in items {
@@ -186,13 +189,20 @@ fn retry_on(fields: &mut Fields<'_>) -> Option<Vec<u16>> {
     Some(statuses)
 }
 
-fn statuses_of(value: &Value, place: &Place, faults: &mut Faults) -> core::ops::Range<u16> {
+fn statuses_of(
+    value: &ConfigValue,
+    place: &Location,
+    faults: &mut Faults,
+) -> core::ops::Range<u16> {
     let status = match value {
-        Value::Text(class) if class == "4xx" => return 400..500,
-        Value::Text(class) if class == "5xx" => return 500..600,
-        Value::Whole(status) => u16::try_from(*status).ok(),
-        Value::Text(_) => None,
-        other @ (Value::Flag(_) | Value::List(_) | Value::Table(_) | Value::Other(_)) => {
+        ConfigValue::Text(class) if class == "4xx" => return 400..500,
+        ConfigValue::Text(class) if class == "5xx" => return 500..600,
+        ConfigValue::Whole(status) => u16::try_from(*status).ok(),
+        ConfigValue::Text(_) => None,
+        other @ (ConfigValue::Flag(_)
+        | ConfigValue::List(_)
+        | ConfigValue::Table(_)
+        | ConfigValue::Other(_)) => {
             faults.push(place, wrong_type("a status or \"5xx\"", other));
             return 0..0;
         }

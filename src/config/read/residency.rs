@@ -1,20 +1,20 @@
 //! `residency = { jurisdictions = …, regions = …, providers = … }`, wherever it stands.
 
-use crate::config::read::fields::Fields;
-use crate::config::schema::fault::At;
-use crate::config::schema::file::Residency;
+use crate::config::read::fields::TableReader;
+use crate::config::schema::fault::Located;
+use crate::config::schema::file::ResidencyConfig;
 
 /// Reads a rule; one that restricts nothing, or leaves nothing, is a fault.
-pub fn residency(fields: &mut Fields<'_>) -> Option<Residency> {
+pub fn residency(fields: &mut TableReader<'_>) -> Option<ResidencyConfig> {
     let (node, place) = fields.node("residency")?;
-    let mut members = Fields::new(node, &place.path, fields.faults)?;
-    let said = Residency {
+    let mut members = TableReader::new(node, &place.path, fields.faults)?;
+    let said = ResidencyConfig {
         jurisdictions: set(&mut members, "jurisdictions"),
         regions: set(&mut members, "regions"),
         providers: set(&mut members, "providers"),
     };
     let faults = members.finish();
-    if said == Residency::default() && faults.is_empty() {
+    if said == ResidencyConfig::default() && faults.is_empty() {
         let text = "restricts nothing; name `jurisdictions`, `regions` or `providers`, or leave \
                     it out";
         faults.push(&place, text);
@@ -22,7 +22,7 @@ pub fn residency(fields: &mut Fields<'_>) -> Option<Residency> {
     Some(said)
 }
 
-fn set(members: &mut Fields<'_>, name: &'static str) -> Option<Vec<At<String>>> {
+fn set(members: &mut TableReader<'_>, name: &'static str) -> Option<Vec<Located<String>>> {
     let before = members.faults.len();
     let said = members.texts(name)?;
     if said.is_empty() && members.faults.len() == before {

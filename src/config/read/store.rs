@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::config::read::fields::Fields;
-use crate::config::read::node::Node;
+use crate::config::read::fields::TableReader;
+use crate::config::read::node::ConfigNode;
 use crate::config::schema::fault::Faults;
-use crate::config::schema::file::{Store, TextSource};
+use crate::config::schema::file::{StoreConfig, TextSource};
 
 /// Reads the section.
-pub fn store(node: Node, path: &str, faults: &mut Faults) -> Option<Store> {
-    let mut fields = Fields::new(node, path, faults)?;
+pub fn store(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<StoreConfig> {
+    let mut fields = TableReader::new(node, path, faults)?;
     let place = fields.place();
     let url = source(&mut fields, Some("url"), ["url_file", "url_env"]);
     if url == TextSource::Unsaid {
@@ -20,7 +20,7 @@ pub fn store(node: Node, path: &str, faults: &mut Faults) -> Option<Store> {
     let snapshot = fields.text("snapshot").map(|said| said.map(PathBuf::from));
     let ca_file = fields.text("ca_file").map(|said| said.map(PathBuf::from));
     fields.finish();
-    Some(Store {
+    Some(StoreConfig {
         place,
         url,
         snapshot,
@@ -30,7 +30,7 @@ pub fn store(node: Node, path: &str, faults: &mut Faults) -> Option<Store> {
 
 /// Where a text comes from: at most one of the members `here`, `file` and `variable`.
 pub fn source(
-    fields: &mut Fields<'_>,
+    fields: &mut TableReader<'_>,
     here: Option<&'static str>,
     [file, variable]: [&'static str; 2],
 ) -> TextSource {

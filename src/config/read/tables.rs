@@ -1,28 +1,32 @@
 //! Tables of plain values whose meaning is known elsewhere.
 
 use crate::config::read::fields::{quoted, wrong_type};
-use crate::config::read::node::{Node, Value};
-use crate::config::schema::fault::{At, Faults, Place};
+use crate::config::read::node::{ConfigNode, ConfigValue};
+use crate::config::schema::fault::{Faults, Located, Location};
 use crate::config::schema::file::Fact;
 
 /// Members of a table as plain values.
-pub fn facts(node: Node, place: &Place, faults: &mut Faults) -> Vec<(At<String>, Fact)> {
+pub fn facts(
+    node: ConfigNode,
+    place: &Location,
+    faults: &mut Faults,
+) -> Vec<(Located<String>, Fact)> {
     let entries = match node.value {
-        Value::Table(entries) => entries,
+        ConfigValue::Table(entries) => entries,
         other => {
             faults.push(place, wrong_type("a table", &other));
             return Vec::new();
         }
     };
     let read = entries.into_iter().filter_map(|entry| {
-        let place = Place {
+        let place = Location {
             line: entry.line,
             path: format!("{}.{}", place.path, quoted(&entry.name)),
         };
         let value = match entry.node.value {
-            Value::Flag(value) => Fact::Flag(value),
-            Value::Text(value) => Fact::Text(value),
-            Value::Whole(value) if value >= 0 => Fact::Whole(value.unsigned_abs()),
+            ConfigValue::Flag(value) => Fact::Flag(value),
+            ConfigValue::Text(value) => Fact::Text(value),
+            ConfigValue::Whole(value) if value >= 0 => Fact::Whole(value.unsigned_abs()),
             other => {
                 let expected = "a string, a whole number from 0 on, true or false";
                 faults.push(&place, wrong_type(expected, &other));
@@ -30,7 +34,7 @@ pub fn facts(node: Node, place: &Place, faults: &mut Faults) -> Vec<(At<String>,
             }
         };
         let name = entry.name;
-        Some((At { value: name, place }, value))
+        Some((Located { value: name, place }, value))
     });
     read.collect()
 }

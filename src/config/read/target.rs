@@ -1,13 +1,13 @@
 //! What is stated of a deployment, and the targets of a `[[model]]` that may state it each.
 
-use crate::config::read::fields::{Fields, wrong_type};
-use crate::config::read::node::{Node, Value};
-use crate::config::schema::fault::{At, Faults, Place, shown};
-use crate::config::schema::file::{Stated, Target};
+use crate::config::read::fields::{TableReader, wrong_type};
+use crate::config::read::node::{ConfigNode, ConfigValue};
+use crate::config::schema::fault::{Faults, Located, Location, shown};
+use crate::config::schema::file::{Stated, TargetConfig};
 use crate::config::schema::network::Network;
 
 /// What a provider or a target states of itself.
-pub fn stated(fields: &mut Fields<'_>) -> Stated {
+pub fn stated(fields: &mut TableReader<'_>) -> Stated {
     Stated {
         tier: word(fields, "tier"),
         region: word(fields, "region"),
@@ -18,7 +18,7 @@ pub fn stated(fields: &mut Fields<'_>) -> Stated {
     }
 }
 
-fn networks(fields: &mut Fields<'_>) -> Option<Vec<Network>> {
+fn networks(fields: &mut TableReader<'_>) -> Option<Vec<Network>> {
     let said = fields.texts("networks")?;
     let mut networks = Vec::with_capacity(said.len());
     for network in said {
@@ -36,28 +36,31 @@ fn networks(fields: &mut Fields<'_>) -> Option<Vec<Network>> {
 }
 
 /// One target: `"provider/upstream-model"`, or a table with that as `model`.
-pub fn target(node: Node, place: Place, faults: &mut Faults) -> Option<Target> {
+pub fn target(node: ConfigNode, place: Location, faults: &mut Faults) -> Option<TargetConfig> {
     match node.value {
-        Value::Text(text) if text.is_empty() => {
+        ConfigValue::Text(text) if text.is_empty() => {
             faults.push(&place, "expected a string that is not empty");
             None
         }
-        Value::Text(value) => Some(Target {
-            model: At { value, place },
+        ConfigValue::Text(value) => Some(TargetConfig {
+            model: Located { value, place },
             stated: Stated::default(),
             weight: WEIGHT,
             priority: 0,
         }),
-        Value::Table(_) => of_table(node, &place, faults),
-        other @ (Value::Whole(_) | Value::Flag(_) | Value::List(_) | Value::Other(_)) => {
+        ConfigValue::Table(_) => of_table(node, &place, faults),
+        other @ (ConfigValue::Whole(_)
+        | ConfigValue::Flag(_)
+        | ConfigValue::List(_)
+        | ConfigValue::Other(_)) => {
             faults.push(&place, wrong_type("a string or a table", &other));
             None
         }
     }
 }
 
-fn of_table(node: Node, place: &Place, faults: &mut Faults) -> Option<Target> {
-    let mut fields = Fields::new(node, &place.path, faults)?;
+fn of_table(node: ConfigNode, place: &Location, faults: &mut Faults) -> Option<TargetConfig> {
+    let mut fields = TableReader::new(node, &place.path, faults)?;
     let model = fields.required_text("model", "it is \"provider/upstream-model\"");
     let stated = stated(&mut fields);
     let mut number = |name, range| {
@@ -67,7 +70,7 @@ fn of_table(node: Node, place: &Place, faults: &mut Faults) -> Option<Target> {
     let weight = number("weight", 1..=WEIGHT_MAX);
     let priority = number("priority", 0..=PRIORITY_MAX);
     fields.finish();
-    Some(Target {
+    Some(TargetConfig {
         model: model?,
         stated,
         weight: weight.unwrap_or(WEIGHT),
@@ -81,7 +84,7 @@ const WEIGHT_MAX: u64 = 1_000_000;
 const PRIORITY_MAX: u64 = 1_000_000;
 
 /// A name that clients, keys and answers say.
-fn word(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
+fn word(fields: &mut TableReader<'_>, name: &'static str) -> Option<Located<String>> {
     let said = fields.text(name)?;
     if is_word(&said.value) {
         return Some(said);
@@ -95,7 +98,7 @@ fn word(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
 }
 
 /// A text that stands in a header.
-pub fn label(fields: &mut Fields<'_>, name: &'static str) -> Option<At<String>> {
+pub fn label(fields: &mut TableReader<'_>, name: &'static str) -> Option<Located<String>> {
     let said = fields.text(name)?;
     if is_label(&said.value) {
         return Some(said);

@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, and where: all of it, not only the first.
 //!
-//! A [`Fault`] prints as `file:line: key: text`; texts say what was expected, what was found, and
+//! A [`ConfigFault`] prints as `file:line: key: text`; texts say what was expected, what was found, and
 //! the cure. Values that may be credentials are never in a text: the caller sees to that, and puts
 //! any other value in as [`shown`]. Every fault prints on one line.
 
@@ -8,14 +8,14 @@ use core::fmt;
 
 /// Where something stands: a line of the file and a key, or a key alone (a variable, an option).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Line of the file, from 1; 0: not in a file.
     pub line: u32,
     /// `model[2].targets[0]`, `OPENAI_BASE_URL`, `--listen`; empty: the file itself.
     pub path: String,
 }
 
-impl Place {
+impl Location {
     /// A place that is in no file: a variable or an option.
     #[must_use]
     pub fn outside(name: &str) -> Self {
@@ -28,25 +28,25 @@ impl Place {
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct At<T> {
+pub struct Located<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
 }
 
-impl<T> At<T> {
+impl<T> Located<T> {
     /// A value that is in no file.
     pub fn outside(value: T, name: &str) -> Self {
         Self {
             value,
-            place: Place::outside(name),
+            place: Location::outside(name),
         }
     }
 
     /// Another value at the same place.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
-        At {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
+        Located {
             value: change(self.value),
             place: self.place,
         }
@@ -55,9 +55,9 @@ impl<T> At<T> {
 
 /// One thing that is wrong, or (as a warning) probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// Where.
-    pub place: Place,
+    pub place: Location,
     /// What, and the cure.
     pub text: String,
 }
@@ -67,8 +67,8 @@ pub struct Fault {
 pub struct Faults {
     /// Name of the file, as it was given; empty where there is none.
     source: String,
-    faults: Vec<Fault>,
-    warnings: Vec<Fault>,
+    faults: Vec<ConfigFault>,
+    warnings: Vec<ConfigFault>,
 }
 
 impl Faults {
@@ -82,16 +82,16 @@ impl Faults {
     }
 
     /// Adds a fault: the configuration cannot be run.
-    pub fn push(&mut self, place: &Place, text: impl Into<String>) {
-        self.faults.push(Fault {
+    pub fn push(&mut self, place: &Location, text: impl Into<String>) {
+        self.faults.push(ConfigFault {
             place: place.clone(),
             text: text.into(),
         });
     }
 
     /// Adds a warning: it can be run, but is probably not meant.
-    pub fn warn(&mut self, place: &Place, text: impl Into<String>) {
-        self.warnings.push(Fault {
+    pub fn warn(&mut self, place: &Location, text: impl Into<String>) {
+        self.warnings.push(ConfigFault {
             place: place.clone(),
             text: text.into(),
         });
@@ -121,14 +121,14 @@ impl Faults {
         self.printed(&self.warnings)
     }
 
-    fn printed(&self, faults: &[Fault]) -> Vec<String> {
-        let mut sorted: Vec<&Fault> = faults.iter().collect();
+    fn printed(&self, faults: &[ConfigFault]) -> Vec<String> {
+        let mut sorted: Vec<&ConfigFault> = faults.iter().collect();
         sorted.sort_by_key(|fault| fault.place.line);
         sorted.into_iter().map(|fault| self.line(fault)).collect()
     }
 
-    fn line(&self, fault: &Fault) -> String {
-        let Fault { place, text } = fault;
+    fn line(&self, fault: &ConfigFault) -> String {
+        let ConfigFault { place, text } = fault;
         one_line(&match (place.line, place.path.as_str()) {
             (0, "") => format!("{}: {text}", self.source),
             (0, path) => format!("{path}: {text}"),
@@ -194,19 +194,19 @@ fn scored<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::{Faults, Place, SHOWN_CHARS_MAX, closest, nearest, shown};
+    use super::{Faults, Location, SHOWN_CHARS_MAX, closest, nearest, shown};
 
     #[test]
     fn faults_print_sorted_by_line_with_what_is_known_of_the_place() {
         let mut faults = Faults::new("ringway.toml");
-        let at = |line, path: &str| Place {
+        let at = |line, path: &str| Location {
             line,
             path: path.to_owned(),
         };
         faults.push(&at(12, "model[2].targets[0]"), "no provider named `x`");
         faults.push(&at(3, ""), "expected `=`");
-        faults.push(&Place::outside("OPENAI_BASE_URL"), "no host");
-        faults.push(&Place::default(), "cannot be read");
+        faults.push(&Location::outside("OPENAI_BASE_URL"), "no host");
+        faults.push(&Location::default(), "cannot be read");
         faults.warn(&at(1, "server"), "odd");
         assert_eq!(
             faults.lines(),
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn faults_print_on_one_line_whatever_stands_in_them() {
         let mut faults = Faults::new("a\nb");
-        let place = Place {
+        let place = Location {
             line: 1,
             path: "c\r\nd".to_owned(),
         };

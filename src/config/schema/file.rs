@@ -6,7 +6,7 @@
 use core::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::config::schema::fault::{At, Place};
+use crate::config::schema::fault::{Located, Location};
 use crate::config::schema::network::Network;
 use crate::limits::{Limits, USAGE_FLUSH_MS, USAGE_JOURNAL_BYTES_MAX};
 
@@ -14,46 +14,46 @@ use crate::limits::{Limits, USAGE_FLUSH_MS, USAGE_JOURNAL_BYTES_MAX};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// `[server]`
-    pub server: Server,
+    pub server: ServerConfig,
     /// `[[provider]]`, in order.
-    pub providers: Vec<Provider>,
+    pub providers: Vec<ProviderConfig>,
     /// `[[model]]`, in order.
-    pub models: Vec<Model>,
+    pub models: Vec<ModelConfig>,
     /// `[defaults]`, in order; `None`: the built-in rules.
-    pub defaults: Option<Vec<DefaultRule>>,
+    pub defaults: Option<Vec<DefaultRuleConfig>>,
     /// `[[tenant]]`
-    pub tenants: Vec<Tenant>,
+    pub tenants: Vec<TenantConfig>,
     /// `[[key]]`
-    pub keys: Vec<Key>,
+    pub keys: Vec<KeyConfig>,
     /// `[model_facts]`, in order.
-    pub model_facts: Vec<ModelFacts>,
+    pub model_facts: Vec<ModelFactsConfig>,
     /// `[prices]`, in order.
-    pub prices: Vec<Price>,
+    pub prices: Vec<PriceConfig>,
     /// `[request_prices]`, in order: patterns over paths, and dollars as written.
-    pub request_prices: Vec<(At<String>, At<String>)>,
+    pub request_prices: Vec<(Located<String>, Located<String>)>,
     /// `[budgets]`
     pub budgets: Budgets,
     /// `[limits]`
     pub limits: Limits,
     /// Of `[limits]`: the counters that several replicas share.
-    pub shared: Option<Shared>,
+    pub shared: Option<SharedConfig>,
     /// `[usage]`
     pub usage: UsageRecords,
     /// `[store]`
-    pub store: Option<Store>,
+    pub store: Option<StoreConfig>,
 }
 
 /// `[usage]`: where usage records are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageRecords {
     /// Folder of the journal; `None`: no records are kept.
-    pub journal: Option<At<PathBuf>>,
+    pub journal: Option<Located<PathBuf>>,
     /// Between two flushes to the disk.
     pub flush_ms: u64,
     /// Bound of the journal.
     pub journal_bytes_max: u64,
     /// For how many days the store keeps them; `None`: for ever.
-    pub keep_days: Option<At<u64>>,
+    pub keep_days: Option<Located<u64>>,
 }
 
 impl Default for UsageRecords {
@@ -69,24 +69,24 @@ impl Default for UsageRecords {
 
 /// `[store]`: where keys that are made at run time are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Store {
+pub struct StoreConfig {
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// `sqlite:<path>` or `postgres://…`, or from where to read it.
     pub url: TextSource,
     /// Where the last good state is kept; `None`: beside the database, or beside the configuration.
-    pub snapshot: Option<At<PathBuf>>,
+    pub snapshot: Option<Located<PathBuf>>,
     /// Certificates that are trusted beside the bundled ones, PEM.
-    pub ca_file: Option<At<PathBuf>>,
+    pub ca_file: Option<Located<PathBuf>>,
 }
 
 /// Where the counters stand that several replicas share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedConfig {
     /// `redis://…`, or from where to read it.
     pub url: TextSource,
     /// Certificates that are trusted beside the bundled ones, PEM.
-    pub ca_file: Option<At<PathBuf>>,
+    pub ca_file: Option<Located<PathBuf>>,
     /// What holds while they are away.
     pub down: SharedDown,
 }
@@ -108,21 +108,21 @@ pub enum TextSource {
     #[default]
     Unsaid,
     /// Here.
-    Said(At<String>),
+    Said(Located<String>),
     /// A file.
-    File(At<PathBuf>),
+    File(Located<PathBuf>),
     /// An environment variable.
-    Variable(At<String>),
+    Variable(Located<String>),
 }
 
 /// `[server]`
 #[expect(clippy::struct_excessive_bools, reason = "independent settings")]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct ServerConfig {
     /// Addresses for clients.
-    pub listen: Vec<At<ListenAddress>>,
+    pub listen: Vec<Located<ListenAddress>>,
     /// Address of the admin listener; `None`: off.
-    pub admin: Option<At<ListenAddress>>,
+    pub admin: Option<Located<ListenAddress>>,
     /// The admin listener may stand on an address that others reach.
     pub admin_open: bool,
     /// The credential of those who manage keys; unsaid: nobody does.
@@ -132,9 +132,9 @@ pub struct Server {
     /// How sockets are driven.
     pub driver: Driver,
     /// Certificate chain of the listener, PEM.
-    pub tls_cert: Option<At<PathBuf>>,
+    pub tls_cert: Option<Located<PathBuf>>,
     /// Key of the listener, PEM.
-    pub tls_key: Option<At<PathBuf>>,
+    pub tls_key: Option<Located<PathBuf>>,
     /// Serving without client keys on an address that others reach is meant.
     pub open: bool,
     /// A proxy before the listeners speaks TLS: that they do not needs no warning.
@@ -150,19 +150,19 @@ pub struct Server {
     /// Whether the catalogue for those without a key is shown.
     pub public_catalogue: bool,
     /// Origins that browsers may come from.
-    pub cors_origins: Vec<At<String>>,
+    pub cors_origins: Vec<Located<String>>,
     /// The header that outranks the usual carriers of a client's key.
-    pub gateway_key_header: Option<At<String>>,
+    pub gateway_key_header: Option<Located<String>>,
     /// Before the names of the fields that tell where a request went.
-    pub header_prefix: Option<At<String>>,
+    pub header_prefix: Option<Located<String>>,
     /// Where a chain of custody begins.
-    pub custody_origin: Option<At<String>>,
+    pub custody_origin: Option<Located<String>>,
 }
 
-impl Default for Server {
+impl Default for ServerConfig {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let at = |port, name| At::outside(ListenAddress::Tcp(loopback(port)), name);
+        let at = |port, name| Located::outside(ListenAddress::Tcp(loopback(port)), name);
         Self {
             listen: vec![at(LISTEN_PORT, "server.listen (by default)")],
             admin: Some(at(ADMIN_PORT, "server.admin (by default)")),
@@ -239,7 +239,7 @@ pub enum UsageMode {
 
 /// The certificates that a provider is held against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Roots {
+pub enum TrustedRoots {
     /// Mozilla's, as bundled with the program.
     #[default]
     Bundled,
@@ -249,41 +249,41 @@ pub enum Roots {
 
 /// `[[provider]]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Provider {
+pub struct ProviderConfig {
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// The name that targets and clients say.
-    pub name: Option<At<String>>,
+    pub name: Option<Located<String>>,
     /// Which kind of service.
-    pub kind: Option<At<String>>,
+    pub kind: Option<Located<String>>,
     /// What the wire's own SDK takes as base URL; `None`: the kind's own.
-    pub base_url: Option<At<String>>,
+    pub base_url: Option<Located<String>>,
     /// Where its key comes from.
     pub key: KeySource,
     /// The header that carries the key; `None`: the kind's own.
-    pub auth: Option<At<String>>,
+    pub auth: Option<Located<String>>,
     /// The certificates that are trusted.
-    pub roots: Roots,
+    pub roots: TrustedRoots,
     /// Certificates that are trusted beside them, PEM.
-    pub ca_file: Option<At<PathBuf>>,
+    pub ca_file: Option<Located<PathBuf>>,
     /// Waits that differ from `[limits]`.
     pub timeouts: ProviderTimeouts,
     /// Deltas per second that a stream must bring before its commit; `None`: as in `[limits]`.
     pub stream_rate_min: Option<u64>,
     /// Fixed headers.
-    pub headers: Vec<(At<String>, String)>,
+    pub headers: Vec<(Located<String>, String)>,
     /// Patterns of further client headers that go on.
-    pub forward_headers: Vec<At<String>>,
+    pub forward_headers: Vec<Located<String>>,
     /// Patterns of `anthropic-beta` values that go on; `None`: all.
-    pub allow_beta: Option<Vec<At<String>>>,
+    pub allow_beta: Option<Vec<Located<String>>>,
     /// Patterns of `anthropic-beta` values that are taken out.
-    pub drop_beta: Vec<At<String>>,
+    pub drop_beta: Vec<Located<String>>,
     /// `anthropic-beta` values with another name at this provider.
-    pub rename_beta: Vec<(At<String>, String)>,
+    pub rename_beta: Vec<(Located<String>, String)>,
     /// How usage is learnt.
     pub usage: UsageMode,
     /// Quirk flags by name.
-    pub dialect: Vec<(At<String>, Fact)>,
+    pub dialect: Vec<(Located<String>, Fact)>,
     /// Answers that let the next target have a try; `None`: the default set.
     pub retry_on: Option<Vec<u16>>,
     /// Connections that each thread opens at start.
@@ -296,15 +296,15 @@ pub struct Provider {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stated {
     /// The class of deployment that clients choose by `privacy_tier`.
-    pub tier: Option<At<String>>,
+    pub tier: Option<Located<String>>,
     /// The region at the provider.
-    pub region: Option<At<String>>,
+    pub region: Option<Located<String>>,
     /// Whose law it is under.
-    pub jurisdiction: Option<At<String>>,
+    pub jurisdiction: Option<Located<String>>,
     /// Its name in a chain of custody.
-    pub custody_label: Option<At<String>>,
+    pub custody_label: Option<Located<String>>,
     /// Whose credential is used.
-    pub credential_source: Option<At<String>>,
+    pub credential_source: Option<Located<String>>,
     /// Networks in which its addresses must lie.
     pub networks: Option<Vec<Network>>,
 }
@@ -331,13 +331,13 @@ pub enum KeySource {
     #[default]
     Unsaid,
     /// A file.
-    File(At<PathBuf>),
+    File(Located<PathBuf>),
     /// An environment variable, unless systemd has a credential of the provider's name.
-    Variable(At<String>),
+    Variable(Located<String>),
     /// The same, and the caller's own key where there is neither.
-    VariableOrCaller(At<String>),
+    VariableOrCaller(Located<String>),
     /// The caller's own key.
-    Caller(Place),
+    Caller(Location),
     /// Several of ours, in the order in which they are used.
     Several(Vec<KeyPlace>),
     /// Said to need none.
@@ -348,14 +348,14 @@ pub enum KeySource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyPlace {
     /// A file.
-    File(At<PathBuf>),
+    File(Located<PathBuf>),
     /// An environment variable.
-    Variable(At<String>),
+    Variable(Located<String>),
 }
 
 /// What decides among a model's targets of the same priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
+pub enum TargetOrder {
     /// The order of the list.
     #[default]
     Priority,
@@ -369,7 +369,7 @@ pub enum Order {
     Cost,
 }
 
-impl Order {
+impl TargetOrder {
     /// Every one, in the order in which texts name them.
     pub const ALL: [Self; 5] = [
         Self::Priority,
@@ -394,31 +394,31 @@ impl Order {
 
 /// `[[model]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Model {
+pub struct ModelConfig {
     /// The id that clients say; none where it is missing, which is a fault already.
-    pub id: Option<At<String>>,
+    pub id: Option<Located<String>>,
     /// Other ids for the same.
-    pub aliases: Vec<At<String>>,
+    pub aliases: Vec<Located<String>>,
     /// Where requests go, in order.
-    pub targets: Vec<Target>,
+    pub targets: Vec<TargetConfig>,
     /// Milliseconds after which a streamed chat gets its head; nought: never, `None`: as the server
     /// has it.
     pub early_head_after_ms: Option<u64>,
     /// What decides among them.
-    pub order: Order,
+    pub order: TargetOrder,
     /// To a stream's first content, in milliseconds; `None`: as at each provider.
     pub first_token_ms: Option<u64>,
     /// Deltas per second that a stream must bring before its commit; `None`: as at each provider.
     pub stream_rate_min: Option<u64>,
     /// Where its requests may go.
-    pub residency: Option<Residency>,
+    pub residency: Option<ResidencyConfig>,
 }
 
 /// One of a model's `targets`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct TargetConfig {
     /// `provider/upstream-model`.
-    pub model: At<String>,
+    pub model: Located<String>,
     /// What is stated of it, beside what its provider states.
     pub stated: Stated,
     /// Its share among targets of the same priority.
@@ -429,35 +429,35 @@ pub struct Target {
 
 /// A line of `[defaults]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DefaultRule {
+pub struct DefaultRuleConfig {
     /// Pattern over bare ids.
-    pub ids: At<String>,
+    pub ids: Located<String>,
     /// The provider's name.
-    pub provider: At<String>,
+    pub provider: Located<String>,
 }
 
 /// `[[tenant]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tenant {
+pub struct TenantConfig {
     /// Its name; none where it is missing, which is a fault already.
-    pub name: Option<At<String>>,
+    pub name: Option<Located<String>>,
     /// What its records, sums and limits go by; `None`: its name, or what a store knows it by.
-    pub id: Option<At<String>>,
+    pub id: Option<Located<String>>,
     /// Where its requests may go.
-    pub residency: Option<Residency>,
+    pub residency: Option<ResidencyConfig>,
     /// What all of its keys together may use.
     pub allowance: Allowance,
 }
 
 /// `residency`, of a key, a tenant or a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Residency {
+pub struct ResidencyConfig {
     /// Jurisdictions that are allowed; `None`: all.
-    pub jurisdictions: Option<Vec<At<String>>>,
+    pub jurisdictions: Option<Vec<Located<String>>>,
     /// Regions that are allowed; `None`: all.
-    pub regions: Option<Vec<At<String>>>,
+    pub regions: Option<Vec<Located<String>>>,
     /// Providers that are allowed; `None`: all.
-    pub providers: Option<Vec<At<String>>>,
+    pub providers: Option<Vec<Located<String>>>,
 }
 
 /// What a key or a tenant may use; `None` bounds nothing.
@@ -470,9 +470,9 @@ pub struct Allowance {
     /// Requests at one time.
     pub concurrent: Option<u64>,
     /// Dollars in a day, as written.
-    pub budget_day: Option<At<String>>,
+    pub budget_day: Option<Located<String>>,
     /// Dollars in a month, as written.
-    pub budget_month: Option<At<String>>,
+    pub budget_month: Option<Located<String>>,
 }
 
 /// `[budgets]`
@@ -504,61 +504,61 @@ pub enum Unpriced {
 
 /// `[prices."PATTERN"]`: dollars for a million tokens, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Price {
+pub struct PriceConfig {
     /// Pattern over `provider/upstream-model`.
-    pub ids: At<String>,
+    pub ids: Located<String>,
     /// Uncached input.
-    pub input: Option<At<String>>,
+    pub input: Option<Located<String>>,
     /// Input read from a cache; `None`: as input.
-    pub cached: Option<At<String>>,
+    pub cached: Option<Located<String>>,
     /// Input written to a cache; `None`: as input.
-    pub cache_write: Option<At<String>>,
+    pub cache_write: Option<Located<String>>,
     /// Input written to a cache that is kept for an hour; `None`: as other input written to one.
-    pub cache_write_hour: Option<At<String>>,
+    pub cache_write_hour: Option<Located<String>>,
     /// Output.
-    pub output: Option<At<String>>,
+    pub output: Option<Located<String>>,
     /// Reasoning, where it is not output's price.
-    pub reasoning: Option<At<String>>,
+    pub reasoning: Option<Located<String>>,
     /// Uncached input that is audio; `None`: as input.
-    pub audio_input: Option<At<String>>,
+    pub audio_input: Option<Located<String>>,
     /// Output that is audio; `None`: as output.
-    pub audio_output: Option<At<String>>,
+    pub audio_output: Option<Located<String>>,
     /// A thousand searches of the web; `None`: nothing.
-    pub web_search: Option<At<String>>,
+    pub web_search: Option<Located<String>>,
 }
 
 /// `[[key]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct KeyConfig {
     /// What it is called; `None`: made of its digest.
-    pub id: Option<At<String>>,
+    pub id: Option<Located<String>>,
     /// SHA-256 of the key; none where it is missing or none, which is a fault already.
-    pub sha256: Option<At<[u8; 32]>>,
+    pub sha256: Option<Located<[u8; 32]>>,
     /// Whose requests these are.
-    pub tenant: At<String>,
+    pub tenant: Located<String>,
     /// Patterns of ids that may be asked for; `None`: all.
-    pub models: Option<Vec<At<String>>>,
+    pub models: Option<Vec<Located<String>>>,
     /// Tiers that may be used; `None`: all.
-    pub tiers: Option<Vec<At<String>>>,
+    pub tiers: Option<Vec<Located<String>>>,
     /// Where its requests may go.
-    pub residency: Option<Residency>,
+    pub residency: Option<ResidencyConfig>,
     /// Endpoints with state at the provider that may be used; `None`: as the gateway has it.
-    pub relay: Option<Vec<At<String>>>,
+    pub relay: Option<Vec<Located<String>>>,
     /// A day or a second from which on it is unknown.
-    pub expires: Option<At<String>>,
+    pub expires: Option<Located<String>>,
     /// What it may use.
     pub allowance: Allowance,
     /// The operator's own words about it.
-    pub metadata: Vec<(At<String>, String)>,
+    pub metadata: Vec<(Located<String>, String)>,
 }
 
 /// Facts about the models that fit a pattern, as written; `translate::models` knows their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelFacts {
+pub struct ModelFactsConfig {
     /// Pattern over the provider's ids.
-    pub ids: At<String>,
+    pub ids: Located<String>,
     /// Name and value of each fact, in the order of the file.
-    pub facts: Vec<(At<String>, Fact)>,
+    pub facts: Vec<(Located<String>, Fact)>,
 }
 
 /// A plain value whose meaning is known elsewhere.

@@ -1,6 +1,6 @@
 //! What is asked of a model's targets: a chat or a count, whose it is, and what its body needs.
 
-use crate::config::schema::file::Order;
+use crate::config::schema::file::TargetOrder;
 use crate::net::runtime::clock::Instant;
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::shared::worker::Worker;
@@ -23,7 +23,7 @@ pub struct Asked<'r, 'w> {
     /// The model of the configuration, where it has several targets.
     pub model: Option<&'w Model>,
     /// The order that the request itself asks for.
-    pub order: Option<Order>,
+    pub order: Option<TargetOrder>,
     /// When the request had been read.
     pub at: Instant,
 }

@@ -13,7 +13,7 @@ use crate::proxy::shared::model_ids::bounded;
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::Target;
-use crate::route::select::policy::{Policy, Rule};
+use crate::route::select::policy::{Policy, PolicyRule};
 use crate::telemetry::exchange::Exchange;
 use crate::wire::peek::found::Peek;
 use crate::wire::peek::model_names;
@@ -106,7 +106,7 @@ pub fn admitted<'t>(
         model: model.and_then(|model| plan.residency_of(model)),
     };
     let refused = &mut exchange.refused;
-    let cut = |rule: Rule| refused.push(rule.word());
+    let cut = |rule: PolicyRule| refused.push(rule.word());
     plan.admitted(targets, &policy, cut).map_err(none_left)
 }
 
@@ -191,35 +191,35 @@ pub fn unread(denied: Denied) -> Denied {
     }
 }
 
-fn none_left(rule: Rule) -> Denied {
+fn none_left(rule: PolicyRule) -> Denied {
     let (kind, message) = match rule {
-        Rule::Tier => (
+        PolicyRule::Tier => (
             ErrorKind::InvalidRequest,
             "this model has no target of this tier; ask for another tier or another model",
         ),
-        Rule::KeyTiers => (
+        PolicyRule::KeyTiers => (
             ErrorKind::Permission,
             "the tiers that this key may use leave no target for this request; ask for another \
              model, or have the key's tiers widened",
         ),
-        Rule::ModelResidency => (
+        PolicyRule::ModelResidency => (
             ErrorKind::Permission,
             "the residency policy of this model leaves no target for this request; ask for it \
              without naming a provider, or for another model",
         ),
-        Rule::TenantResidency => (
+        PolicyRule::TenantResidency => (
             ErrorKind::Permission,
             "the residency policy of this tenant leaves no target for this request; ask for \
              another model, or have the policy widened",
         ),
-        Rule::KeyResidency => (
+        PolicyRule::KeyResidency => (
             ErrorKind::Permission,
             "the residency policy of this key leaves no target for this request; ask for another \
              model, or have the policy widened",
         ),
     };
     let param = match rule {
-        Rule::Tier => Known::PrivacyTier.name(),
+        PolicyRule::Tier => Known::PrivacyTier.name(),
         _ => Known::Model.name(),
     };
     denied(kind, message, param, rule.word())

@@ -4,7 +4,7 @@
 //! target it would have gone to.
 
 use crate::chat::error::ErrorKind;
-use crate::config::schema::file::Order;
+use crate::config::schema::file::TargetOrder;
 use crate::http1::head::RequestHead;
 use crate::proxy::client::reply::Refused;
 
@@ -54,11 +54,11 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
 
 /// The order that a word of [`ROUTING`] or of the body's `routing` asks for.
 #[must_use]
-pub fn order(word: &[u8]) -> Option<Order> {
+pub fn order(word: &[u8]) -> Option<TargetOrder> {
     if word == b"price" {
-        return Some(Order::Cost);
+        return Some(TargetOrder::Cost);
     }
-    let mut all = Order::ALL.into_iter();
+    let mut all = TargetOrder::ALL.into_iter();
     all.find(|order| order.name().as_bytes() == word)
 }
 

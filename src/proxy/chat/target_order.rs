@@ -8,7 +8,7 @@
 
 use crate::chat::error::ErrorKind;
 use crate::chat::usage::Usage;
-use crate::config::schema::file::Order;
+use crate::config::schema::file::TargetOrder;
 use crate::json::raw::Raw;
 use crate::net::runtime::random;
 use crate::proxy::admit::asked::Asked;
@@ -19,7 +19,7 @@ use crate::proxy::admit::request_options;
 use crate::proxy::client::reply::Refused;
 use crate::proxy::shared::health::{Scope, Slot, State};
 use crate::proxy::shared::worker::Worker;
-use crate::route::plan::order::{self, Draw, Standing};
+use crate::route::plan::order::{self, Draw, RankedTarget};
 use crate::route::plan::target::Target;
 use crate::telemetry::reasons::Reasons;
 use crate::wire::peek::found::Peek;
@@ -81,7 +81,7 @@ const BAD_MEMBER: &str = "routing: expected \"priority\", \"weighted\", \"latenc
 ///
 /// # Errors
 /// The refusal: no such order, or two of them.
-pub fn wish(inbound: &Inbound, peek: &Peek) -> Result<Option<Order>, Refused<'static>> {
+pub fn wish(inbound: &Inbound, peek: &Peek) -> Result<Option<TargetOrder>, Refused<'static>> {
     let refused = |message| {
         let refused = Refused::new(ErrorKind::InvalidRequest, message, "bad_wish");
         Err(refused.param(Known::Routing.name()))
@@ -106,7 +106,7 @@ pub fn wish(inbound: &Inbound, peek: &Peek) -> Result<Option<Order>, Refused<'st
     Ok(in_body.or(in_head))
 }
 
-fn word_in_body(inbound: &Inbound, peek: &Peek) -> Option<Order> {
+fn word_in_body(inbound: &Inbound, peek: &Peek) -> Option<TargetOrder> {
     let quoted = peek.source(inbound.body(), Known::Routing)?;
     let word = quoted.get(1..quoted.len().saturating_sub(1))?;
     request_options::order(Raw::from_checked(word).decode().as_bytes())
@@ -131,7 +131,7 @@ pub fn lanes(asked: &Asked<'_, '_>, targets: &[Target], reasons: &mut Reasons) -
     }
     if choice.standings.len() > 1 {
         reasons.push(choice.order.name());
-        if choice.order != Order::Priority && matches!(choice.draw, Draw::Session(_)) {
+        if choice.order != TargetOrder::Priority && matches!(choice.draw, Draw::Session(_)) {
             reasons.push("session");
         }
     }
@@ -155,9 +155,9 @@ pub fn lanes(asked: &Asked<'_, '_>, targets: &[Target], reasons: &mut Reasons) -
 struct Choice<'r, 'w> {
     worker: &'w Worker,
     targets: &'r [Target],
-    standings: Vec<Standing>,
+    standings: Vec<RankedTarget>,
     purpose: Purpose,
-    order: Order,
+    order: TargetOrder,
     draw: Draw,
     /// No target has credentials to choose from.
     has_one_key: bool,
@@ -179,11 +179,12 @@ impl<'r, 'w> Choice<'r, 'w> {
         let configured = asked.model.map(|model| model.order);
         let order = asked.order.or(configured).unwrap_or_default();
         let draw = match order {
-            Order::Priority => Draw::Chance(0),
-            Order::Weighted | Order::Latency | Order::Throughput | Order::Cost => {
-                session(asked.inbound, asked.peek)
-                    .map_or_else(|| Draw::Chance(random::word()), Draw::Session)
-            }
+            TargetOrder::Priority => Draw::Chance(0),
+            TargetOrder::Weighted
+            | TargetOrder::Latency
+            | TargetOrder::Throughput
+            | TargetOrder::Cost => session(asked.inbound, asked.peek)
+                .map_or_else(|| Draw::Chance(random::word()), Draw::Session),
         };
         let plan = &asked.worker.plan;
         let mut choice = Self {
@@ -194,7 +195,7 @@ impl<'r, 'w> Choice<'r, 'w> {
             purpose: asked.purpose,
             order,
             draw,
-            expected: (order == Order::Cost && targets.len() > 1)
+            expected: (order == TargetOrder::Cost && targets.len() > 1)
                 .then(|| Expected::new(plan, asked.inbound.body(), asked.peek)),
             now_ns: asked.at.as_nanos(),
         };
@@ -207,10 +208,10 @@ impl<'r, 'w> Choice<'r, 'w> {
         choice
     }
 
-    fn standing(&self, place: usize, target: &Target) -> Standing {
+    fn standing(&self, place: usize, target: &Target) -> RankedTarget {
         let health = &self.worker.shared.health;
         let mut keys = 0..self.key_count(target);
-        Standing {
+        RankedTarget {
             place,
             identity: target.identity,
             drawn: 0.0,

@@ -12,7 +12,7 @@ use crate::net::runtime::clock::{self, Instant};
 use crate::proxy::client::rate_limit_headers::OwnLimits;
 use crate::proxy::shared::dates::Dates;
 use crate::proxy::shared::drain::{Drain, Phase};
-use crate::route::plan::custody::Custody;
+use crate::route::plan::custody::CustodyFields;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log::id_text;
 use crate::translate::headers;
@@ -45,7 +45,7 @@ pub struct Frame<'f> {
     /// Whole field lines that go along: cross-origin rules.
     pub extra: &'f [u8],
     /// The names of the fields that are ours.
-    pub custody: &'f Custody,
+    pub custody: &'f CustodyFields,
     /// What the day is.
     pub dates: &'f Dates,
     /// The end of the process.

@@ -5,12 +5,12 @@
 
 use crate::chat::text::Text;
 use crate::http1::encode;
-use crate::route::plan::custody::Custody;
+use crate::route::plan::custody::CustodyFields;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log::id_text;
 
 /// Appends the fields, as far as they are known.
-pub fn fields(out: &mut Vec<u8>, custody: &Custody, exchange: &Exchange) {
+pub fn fields(out: &mut Vec<u8>, custody: &CustodyFields, exchange: &Exchange) {
     let trace = exchange.trace.as_ref().map(Text::as_bytes);
     let Some(asked) = &exchange.target else {
         if let Some(trace) = trace {

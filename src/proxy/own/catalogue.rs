@@ -14,7 +14,7 @@ use crate::proxy::client::reply::{self, Voice};
 use crate::proxy::shared::model_ids::Page;
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::compiled::Plan;
-use crate::route::plan::target::{Listed, Target};
+use crate::route::plan::target::{ListedModel, Target};
 use crate::route::select::capabilities::Capabilities;
 use crate::telemetry::exchange::Exchange;
 use crate::translate::models::Thinking;
@@ -83,7 +83,7 @@ pub async fn public(
     let mut body = Vec::with_capacity(4096);
     let mut w = Writer::new(&mut body);
     w.open_object().name("models").open_array();
-    for Listed { id, targets } in worker.plan.listed(None) {
+    for ListedModel { id, targets } in worker.plan.listed(None) {
         w.open_object().name("model_id").string(id);
         capabilities(&mut w, &worker.plan.capabilities(&targets));
         w.name("tiers").open_array();

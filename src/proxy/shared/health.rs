@@ -20,7 +20,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::config::schema::file::Order;
+use crate::config::schema::file::TargetOrder;
 use crate::limits::{Limits, RETRY_AFTER_MAX_MS};
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::Target;
@@ -229,12 +229,12 @@ impl Health {
 
     /// The time that an order goes by, if it was measured lately.
     #[must_use]
-    pub fn figure(&self, order: Order, number: Option<usize>, now_ns: u64) -> Option<u64> {
+    pub fn figure(&self, order: TargetOrder, number: Option<usize>, now_ns: u64) -> Option<u64> {
         let known = self.targets.get(number?)?;
         match order {
-            Order::Priority | Order::Weighted | Order::Cost => None,
-            Order::Latency => known.first.read(now_ns),
-            Order::Throughput => known.pace.read(now_ns),
+            TargetOrder::Priority | TargetOrder::Weighted | TargetOrder::Cost => None,
+            TargetOrder::Latency => known.first.read(now_ns),
+            TargetOrder::Throughput => known.pace.read(now_ns),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Credentials are told apart by their place in the configuration alone.
 
-use crate::config::schema::file::Order;
+use crate::config::schema::file::TargetOrder;
 use crate::json::write::Writer;
 use crate::proxy::shared::health::{Health, Scope, Slot, State, View};
 use crate::route::plan::compiled::{Model, Plan};
@@ -135,8 +135,8 @@ fn target_into(
         writer.close_array();
     }
     let figures = [
-        ("first_token_us", Order::Latency),
-        ("per_token_us", Order::Throughput),
+        ("first_token_us", TargetOrder::Latency),
+        ("per_token_us", TargetOrder::Throughput),
     ];
     for (name, order) in figures {
         if let Some(nanos) = health.figure(order, target.number, now_ns) {

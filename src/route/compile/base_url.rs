@@ -9,11 +9,11 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::config::schema::fault::shown;
 use crate::config::schema::file::ListenAddress;
 use crate::config::schema::network::Network;
-use crate::route::plan::provider::{Endpoint, Scheme};
+use crate::route::plan::provider::{ProviderAddress, Scheme};
 use crate::wire::kind::Wire;
 
 /// Reads a base URL; the error says what is wrong and the cure.
-pub fn parse(url: &str, wire: Wire) -> Result<Endpoint, String> {
+pub fn parse(url: &str, wire: Wire) -> Result<ProviderAddress, String> {
     let (scheme, rest) = scheme_of(url)?;
     if rest.contains(['?', '#']) {
         return Err("holds a query or a fragment; keep scheme, host and path".to_owned());
@@ -28,7 +28,7 @@ pub fn parse(url: &str, wire: Wire) -> Result<Endpoint, String> {
     check_path(prefix)?;
     let root = root(prefix, wire)?;
     let port = port.unwrap_or_else(|| scheme.default_port());
-    Ok(Endpoint {
+    Ok(ProviderAddress {
         scheme,
         authority: authority_of(&host, port, scheme).into(),
         host: host.into(),
@@ -39,7 +39,7 @@ pub fn parse(url: &str, wire: Wire) -> Result<Endpoint, String> {
 
 /// What is probably not meant with an address of the OpenAI wire: no version in its path.
 #[must_use]
-pub fn lacks_version(endpoint: &Endpoint, wire: Wire) -> bool {
+pub fn lacks_version(endpoint: &ProviderAddress, wire: Wire) -> bool {
     let is_version = |segment: &str| {
         let digits = segment.strip_prefix('v').unwrap_or_default();
         digits.starts_with(|c: char| c.is_ascii_digit())
@@ -49,7 +49,7 @@ pub fn lacks_version(endpoint: &Endpoint, wire: Wire) -> bool {
 
 /// Whether only this host is reached.
 #[must_use]
-pub fn is_local(endpoint: &Endpoint) -> bool {
+pub fn is_local(endpoint: &ProviderAddress) -> bool {
     let host = &*endpoint.host;
     let is_v4 = host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
     let is_v6 = host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback());
@@ -58,14 +58,14 @@ pub fn is_local(endpoint: &Endpoint) -> bool {
 
 /// Whether the host is an address, and in none of the networks.
 #[must_use]
-pub fn is_outside(endpoint: &Endpoint, networks: &[Network]) -> bool {
+pub fn is_outside(endpoint: &ProviderAddress, networks: &[Network]) -> bool {
     let address = endpoint.host.parse::<IpAddr>();
     address.is_ok_and(|address| !networks.iter().any(|network| network.holds(address)))
 }
 
 /// Whether it is an address of this host that is listened on; names but `localhost` are not resolved.
 #[must_use]
-pub fn leads_to(endpoint: &Endpoint, listen: &ListenAddress) -> bool {
+pub fn leads_to(endpoint: &ProviderAddress, listen: &ListenAddress) -> bool {
     let ListenAddress::Tcp(listen) = listen else {
         return false;
     };

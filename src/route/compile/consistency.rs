@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use crate::config::read::address;
-use crate::config::schema::fault::{At, Faults, Place, nearest, shown};
+use crate::config::schema::fault::{Faults, Located, Location, nearest, shown};
 use crate::config::schema::file::{Allowance, Config, ListenAddress, Unpriced};
 use crate::config::schema::network::Network;
 use crate::route::compile::base_url;
@@ -20,25 +20,25 @@ use crate::route::plan::provider::Provider;
 use crate::route::plan::target::{Resolution, Target};
 
 /// The parts of a configuration that faults point at, kept while the plan is made of the rest.
-pub(crate) struct Said {
-    listen: Vec<At<ListenAddress>>,
-    admin: Option<At<ListenAddress>>,
+pub(crate) struct ConfigParts {
+    listen: Vec<Located<ListenAddress>>,
+    admin: Option<Located<ListenAddress>>,
     /// What comes to the listeners has come over TLS as far as a proxy before them.
     is_behind_tls_proxy: bool,
-    targets: Vec<(At<String>, Option<Vec<Network>>)>,
-    prices: Vec<At<String>>,
-    tenants: Vec<(String, Option<Place>)>,
+    targets: Vec<(Located<String>, Option<Vec<Network>>)>,
+    prices: Vec<Located<String>>,
+    tenants: Vec<(String, Option<Location>)>,
     keys: Vec<SaidKey>,
 }
 
 /// One `[[key]]`.
 struct SaidKey {
     tenant: String,
-    models: Option<Vec<At<String>>>,
-    budget: Option<Place>,
+    models: Option<Vec<Located<String>>>,
+    budget: Option<Location>,
 }
 
-impl Said {
+impl ConfigParts {
     /// Of a whole configuration.
     pub(crate) fn of(config: &Config) -> Self {
         let targets = config.models.iter().flat_map(|model| &model.targets);
@@ -64,14 +64,14 @@ impl Said {
     }
 }
 
-fn budget_of(said: &Allowance) -> Option<Place> {
+fn budget_of(said: &Allowance) -> Option<Location> {
     let day = said.budget_day.as_ref();
     let said = day.or(said.budget_month.as_ref())?;
     Some(said.place.clone())
 }
 
 /// Holds the parts of a configuration against each other. The plan is one without faults so far.
-pub(crate) fn check(said: &Said, plan: &Plan, faults: &mut Faults) {
+pub(crate) fn check(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     check_networks(said, plan, faults);
     warn_of_listeners(said, plan, faults);
     warn_of_patterns(said, plan, faults);
@@ -80,7 +80,7 @@ pub(crate) fn check(said: &Said, plan: &Plan, faults: &mut Faults) {
 }
 
 /// A target's own networks take the place of its provider's.
-fn check_networks(said: &Said, plan: &Plan, faults: &mut Faults) {
+fn check_networks(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     for (target, networks) in &said.targets {
         let name = target.value.split_once('/').map_or("", |(name, _)| name);
         let provider = plan.provider_index(name);
@@ -93,8 +93,8 @@ fn check_networks(said: &Said, plan: &Plan, faults: &mut Faults) {
     }
 }
 
-fn warn_of_listeners(said: &Said, plan: &Plan, faults: &mut Faults) {
-    let is_public = |listen: &&At<ListenAddress>| !address::is_local(&listen.value);
+fn warn_of_listeners(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
+    let is_public = |listen: &&Located<ListenAddress>| !address::is_local(&listen.value);
     if said.is_behind_tls_proxy {
         return;
     }
@@ -116,7 +116,7 @@ fn warn_of_listeners(said: &Said, plan: &Plan, faults: &mut Faults) {
 }
 
 /// A pattern of a key that fits no id that could be asked for.
-fn warn_of_patterns(said: &Said, plan: &Plan, faults: &mut Faults) {
+fn warn_of_patterns(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     let ids: Vec<&str> = plan.models_for(None).map(|(id, _)| id).collect();
     let open: Vec<Glob> = said_forms(plan).collect();
     let patterns = said.keys.iter().filter_map(|key| key.models.as_ref());
@@ -148,7 +148,7 @@ fn said_forms(plan: &Plan) -> impl Iterator<Item = Glob> {
 
 /// A price that no target has. Clients may name a provider's models that no `[[model]]` does, so that
 /// one for a provider without any target is meant.
-fn warn_of_prices(said: &Said, plan: &Plan, faults: &mut Faults) {
+fn warn_of_prices(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     let targets = plan.models.iter().flat_map(|model| &model.targets);
     let id = |target: &Target| {
         Some(format!(
@@ -192,7 +192,7 @@ fn hint<'n>(said: &str, known: impl Iterator<Item = &'n str>) -> String {
     })
 }
 
-fn check_budgets(said: &Said, plan: &Plan, faults: &mut Faults) {
+fn check_budgets(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     let tenants = said
         .tenants
         .iter()
@@ -224,7 +224,7 @@ fn check_budgets(said: &Said, plan: &Plan, faults: &mut Faults) {
 
 /// Each budget with the patterns of a key that it bounds. A tenant may have keys in a store too, or
 /// there alone.
-fn budgets(said: &Said) -> impl Iterator<Item = (&Place, Option<&[At<String>]>)> {
+fn budgets(said: &ConfigParts) -> impl Iterator<Item = (&Location, Option<&[Located<String>]>)> {
     let own = said.keys.iter().filter_map(|key| {
         let place = key.budget.as_ref()?;
         Some((place, key.models.as_deref()))
@@ -240,7 +240,11 @@ fn budgets(said: &Said) -> impl Iterator<Item = (&Place, Option<&[At<String>]>)>
 }
 
 /// A budget refuses models without a price. `tell` hears whether what is wrong is a fault, and what.
-fn check_budget(patterns: Option<&[At<String>]>, plan: &Plan, tell: &mut impl FnMut(bool, String)) {
+fn check_budget(
+    patterns: Option<&[Located<String>]>,
+    plan: &Plan,
+    tell: &mut impl FnMut(bool, String),
+) {
     let globs: Option<Vec<Glob>> =
         patterns.map(|all| all.iter().map(|it| Glob::new(&it.value)).collect());
     let allows = |id: &str| {

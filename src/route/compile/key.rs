@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 
-use crate::config::schema::fault::{At, Faults, nearest, shown};
-use crate::config::schema::file::{Allowance as SaidAllowance, Key as Said, Tenant as SaidTenant};
+use crate::config::schema::fault::{Faults, Located, nearest, shown};
+use crate::config::schema::file::{Allowance as SaidAllowance, KeyConfig, TenantConfig};
 use crate::govern::key::allowance::Allowance;
 use crate::govern::key::client_key::{self, ID_BYTES_MAX, Key, Rules, Tenant, is_id};
 use crate::govern::value::date;
-use crate::route::compile::policy::Known;
-use crate::route::plan::client_key::{Door, id_of};
+use crate::route::compile::policy::StatedFacts;
+use crate::route::plan::client_key::{AuthMode, id_of};
 use crate::route::plan::prices::dollars;
 
 /// The tenants that are said. One without a key is probably not meant, unless a store has some.
 pub(crate) fn tenants(
-    said: Vec<SaidTenant>,
-    keys: &[Said],
-    (known, door): (&Known, Door),
+    said: Vec<TenantConfig>,
+    keys: &[KeyConfig],
+    (known, auth_mode): (&StatedFacts, AuthMode),
     faults: &mut Faults,
 ) -> Vec<Tenant> {
     check_tenant_ids(&said, keys, faults);
@@ -29,7 +29,7 @@ pub(crate) fn tenants(
             faults.push(&name.place, "the tenant stands here already");
         }
         let has_key = || keys.iter().any(|key| key.tenant.value == name.value);
-        if door == Door::Said && !has_key() {
+        if auth_mode == AuthMode::Configured && !has_key() {
             faults.warn(&name.place, "no [[key]] is of this tenant");
         }
         let id = tenant.id.map(|said| checked_tenant_id(said, faults));
@@ -43,7 +43,7 @@ pub(crate) fn tenants(
     tenants
 }
 
-fn checked_tenant_id(said: At<String>, faults: &mut Faults) -> Box<str> {
+fn checked_tenant_id(said: Located<String>, faults: &mut Faults) -> Box<str> {
     if let Err(fault) = client_key::check_tenant(&said.value) {
         faults.push(&said.place, fault.text);
     }
@@ -52,7 +52,7 @@ fn checked_tenant_id(said: At<String>, faults: &mut Faults) -> Box<str> {
 
 /// Two tenants with one id would be one: their records, sums and limits go by it. One that says no id has
 /// its name for one, as far as the configuration knows.
-fn check_tenant_ids(said: &[SaidTenant], keys: &[Said], faults: &mut Faults) {
+fn check_tenant_ids(said: &[TenantConfig], keys: &[KeyConfig], faults: &mut Faults) {
     let mut known: HashMap<&str, &str> = HashMap::new();
     let named = said.iter().filter_map(|tenant| {
         let name = tenant.name.as_ref()?;
@@ -75,7 +75,7 @@ fn check_tenant_ids(said: &[SaidTenant], keys: &[Said], faults: &mut Faults) {
 
 /// The names of tenants that keys say, likewise.
 #[must_use]
-pub fn names_alone(said: &[Said]) -> Vec<Box<str>> {
+pub fn names_alone(said: &[KeyConfig]) -> Vec<Box<str>> {
     let names = said.iter().map(|key| key.tenant.value.as_str().into());
     names.collect()
 }
@@ -83,14 +83,19 @@ pub fn names_alone(said: &[Said]) -> Vec<Box<str>> {
 /// The tenants that are said, for commands: these may not have what the rest of a configuration
 /// points at, so that what is wrong is said by others.
 #[must_use]
-pub fn tenants_alone(said: Vec<SaidTenant>) -> Vec<Tenant> {
-    let nothing = Known::default();
-    tenants(said, &[], (&nothing, Door::Stored), &mut Faults::new(""))
+pub fn tenants_alone(said: Vec<TenantConfig>) -> Vec<Tenant> {
+    let nothing = StatedFacts::default();
+    tenants(
+        said,
+        &[],
+        (&nothing, AuthMode::Stored),
+        &mut Faults::new(""),
+    )
 }
 
 /// The ids of the keys that are said, likewise.
 #[must_use]
-pub fn ids_alone(said: &[Said]) -> Vec<Box<str>> {
+pub fn ids_alone(said: &[KeyConfig]) -> Vec<Box<str>> {
     let ids = said.iter().filter_map(|key| match (&key.id, &key.sha256) {
         (Some(id), _) => Some(id.value.as_str().into()),
         (None, Some(sha256)) => Some(id_of(&sha256.value)),
@@ -100,7 +105,7 @@ pub fn ids_alone(said: &[Said]) -> Vec<Box<str>> {
 }
 
 /// The keys that are said.
-pub(crate) fn keys(said: Vec<Said>, known: &Known, faults: &mut Faults) -> Vec<Key> {
+pub(crate) fn keys(said: Vec<KeyConfig>, known: &StatedFacts, faults: &mut Faults) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::with_capacity(said.len());
     for key in said {
         check_tenant(&key.tenant, faults);
@@ -158,11 +163,11 @@ fn allowance(said: SaidAllowance, faults: &mut Faults) -> Allowance {
     }
 }
 
-fn texts(said: Vec<At<String>>) -> Vec<String> {
+fn texts(said: Vec<Located<String>>) -> Vec<String> {
     said.into_iter().map(|said| said.value).collect()
 }
 
-fn check_tenant(name: &At<String>, faults: &mut Faults) {
+fn check_tenant(name: &Located<String>, faults: &mut Faults) {
     if let Err(fault) = client_key::check_new_tenant(&name.value) {
         faults.push(&name.place, fault.text);
     }
@@ -170,7 +175,7 @@ fn check_tenant(name: &At<String>, faults: &mut Faults) {
 
 /// A word that no path is called by is a fault; one that this program does not know may be a provider's
 /// own.
-fn check_relay(words: &[At<String>], faults: &mut Faults) {
+fn check_relay(words: &[Located<String>], faults: &mut Faults) {
     let is_name = |text: &str| {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
         !text.is_empty() && text.bytes().all(fits)
@@ -225,7 +230,7 @@ const RELAY_NAMES: [&str; 23] = [
     "videos",
 ];
 
-fn expiry(said: &At<String>, faults: &mut Faults) -> Option<u64> {
+fn expiry(said: &Located<String>, faults: &mut Faults) -> Option<u64> {
     let read = date::parse(&said.value);
     if read.is_none() {
         let text = format!(
@@ -237,7 +242,7 @@ fn expiry(said: &At<String>, faults: &mut Faults) -> Option<u64> {
     read
 }
 
-fn checked_id(said: At<String>, keys: &[Key], faults: &mut Faults) -> Box<str> {
+fn checked_id(said: Located<String>, keys: &[Key], faults: &mut Faults) -> Box<str> {
     if !is_id(&said.value) {
         let text = format!(
             "expected an id of letters, digits, `_`, `-` and `.`, {ID_BYTES_MAX} at most, found `{}`",

@@ -1,12 +1,12 @@
 //! The model table of a plan: what the crate knows, and what the configuration adds.
 
-use crate::config::schema::fault::{At, Faults, nearest, shown};
-use crate::config::schema::file::{Fact, ModelFacts as Said};
+use crate::config::schema::fault::{Faults, Located, nearest, shown};
+use crate::config::schema::file::{Fact, ModelFactsConfig};
 use crate::translate::models::{FACT_NAMES, FactFault, ModelFacts, ModelTable};
 
 /// The table with the configuration's entries. An entry starts from what is known of the models
 /// that its pattern names.
-pub fn table_of(said: Vec<Said>, faults: &mut Faults) -> ModelTable {
+pub fn table_of(said: Vec<ModelFactsConfig>, faults: &mut Faults) -> ModelTable {
     let builtin = ModelTable::builtin();
     let mut added = Vec::with_capacity(said.len());
     for entry in said {
@@ -19,7 +19,7 @@ pub fn table_of(said: Vec<Said>, faults: &mut Faults) -> ModelTable {
     ModelTable::extended(added)
 }
 
-fn set(facts: &mut ModelFacts, name: &At<String>, fact: &Fact, faults: &mut Faults) {
+fn set(facts: &mut ModelFacts, name: &Located<String>, fact: &Fact, faults: &mut Faults) {
     let value = match fact {
         Fact::Whole(number) => number.to_string(),
         Fact::Flag(flag) => flag.to_string(),

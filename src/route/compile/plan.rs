@@ -11,30 +11,30 @@ use std::sync::Arc;
 use crate::config::load::file::Loaded;
 use crate::config::load::material::{Material, ProviderMaterial, SharedMaterial, TlsMaterial};
 use crate::config::read::address;
-use crate::config::schema::fault::{At, Faults, shown};
+use crate::config::schema::fault::{Faults, Located, shown};
 use crate::config::schema::file::{
-    Config, DefaultRule as SaidRule, KeySource, ListenAddress, SharedDown, Stated, UsageRecords,
+    Config, DefaultRuleConfig, KeySource, ListenAddress, SharedDown, Stated, UsageRecords,
 };
-use crate::config::schema::file::{
-    Model as SaidModel, Provider as SaidProvider, Server as SaidServer,
-};
+use crate::config::schema::file::{ModelConfig, ProviderConfig, ServerConfig};
 use crate::govern::lease::lease_queue::{Pool, WhenDown};
 use crate::limits::Limits;
 use crate::provider::table;
 use crate::route::compile::model_facts::table_of;
-use crate::route::compile::policy::{Known, all_facts};
+use crate::route::compile::policy::{StatedFacts, all_facts};
 use crate::route::compile::provider::{self, is_token};
-use crate::route::compile::target::{self, Names, Places, check_id, number};
+use crate::route::compile::target::{self, DeploymentPlaces, ProviderNames, check_id, number};
 use crate::route::compile::{consistency, key};
-use crate::route::plan::client_key::{ClientKeys, Door, digest_of};
-use crate::route::plan::compiled::{DefaultRule, Model, Plan, Server, Shared, Usage};
-use crate::route::plan::custody::{self, Custody};
+use crate::route::plan::client_key::{AuthMode, ClientKeys, digest_of};
+use crate::route::plan::compiled::{
+    DefaultRule, Model, Plan, ServerPlan, SharedCounters, UsagePlan,
+};
+use crate::route::plan::custody::{self, CustodyFields};
 use crate::route::plan::glob::Glob;
 use crate::route::plan::header::is_withheld;
 use crate::route::plan::prices::{Prices, RequestPrices};
 use crate::route::plan::provider::Provider;
 use crate::route::plan::target::Target;
-use crate::route::plan::tenant::Numbers;
+use crate::route::plan::tenant::AccountRegistry;
 use crate::translate::models::{ModelFacts, ModelTable};
 use crate::wire::kind::Wire;
 
@@ -70,7 +70,7 @@ pub fn compile(loaded: Loaded) -> Result<Compiled, Faults> {
 
 /// The plan as far as it goes; good only if no fault was added.
 fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
-    let parts = consistency::Said::of(&config);
+    let parts = consistency::ConfigParts::of(&config);
     let plan = plan_of(config, material, faults);
     if faults.is_empty() {
         consistency::check(&parts, &plan, faults);
@@ -95,10 +95,10 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
         store,
         shared: _,
     } = config;
-    let names = Names::new(&providers, faults);
+    let names = ProviderNames::new(&providers, faults);
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
-    let door = door_of(&material);
-    let has_keys = !keys.is_empty() || door != Door::Said;
+    let auth_mode = auth_mode_of(&material);
+    let has_keys = !keys.is_empty() || auth_mode != AuthMode::Configured;
     check_keys(&said, &providers, has_keys, faults);
     let gateway_key_header = gateway_key_header(said.gateway_key_header.as_ref(), faults);
     let around = (&limits, gateway_key_header.as_deref(), &*said.listen);
@@ -106,34 +106,35 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models, &compiled);
-    let known = Known::new(all_facts(&compiled, &models), names.all());
+    let known = StatedFacts::new(all_facts(&compiled, &models), names.all());
     for (model, said) in models.iter_mut().zip(residencies) {
         model.residency = said.map(|said| known.residency(said, faults));
     }
     let defaults = defaults_or_built_in(defaults, &names, &compiled, faults);
     let facts = table_of(model_facts, faults);
     let target_facts = facts_of(&models, target_count, &facts);
-    let custody = custody_of(&said, &compiled, (&models, target_count), faults);
     let prices = Prices::new(prices, faults);
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
     let request_prices = RequestPrices::new(&request_prices, faults);
-    let said_tenants = key::tenants(tenants, &keys, (&known, door), faults);
-    let said_keys = key::keys(keys, &known, faults);
-    let (shared, mut numbers) = shared_of(material.shared);
+    let own_tenants = key::tenants(tenants, &keys, (&known, auth_mode), faults);
+    let own_keys = key::keys(keys, &known, faults);
+    let (shared, mut accounts) = shared_of(material.shared);
+    let table = ClientKeys::new(&own_keys, &own_tenants, auth_mode, &mut accounts);
     Plan {
+        custody: custody_of(&said, &compiled, (&models, target_count), faults),
         usage: usage_of(&usage, material.journal, store.is_some(), faults),
         tiers: known.tiers(),
         by_number: by_number(&models, target_count),
         deployments: deployments(&models),
         has_residency: models.iter().any(|model| model.residency.is_some()),
         server: server_of(said, material.tls, faults),
-        keys: ClientKeys::new(&said_keys, &said_tenants, door, &mut numbers),
+        keys: table,
         store: material.store,
         shared,
         admin_digest: material.admin_key.map(|key| digest_of(key.expose())),
-        said_keys,
-        said_tenants,
-        numbers,
+        configured_keys: own_keys,
+        configured_tenants: own_tenants,
+        accounts,
         providers: compiled,
         limits,
         models,
@@ -141,7 +142,6 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
         by_id,
         defaults,
         gateway_key_header,
-        custody,
         facts,
         target_facts,
         prices,
@@ -152,9 +152,9 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
 }
 
 fn providers_of(
-    said: Vec<SaidProvider>,
+    said: Vec<ProviderConfig>,
     material: Vec<ProviderMaterial>,
-    (limits, header, listen): (&Limits, Option<&str>, &[At<ListenAddress>]),
+    (limits, header, listen): (&Limits, Option<&str>, &[Located<ListenAddress>]),
     faults: &mut Faults,
 ) -> Vec<Provider> {
     let compiled = said.into_iter().zip(material);
@@ -165,8 +165,8 @@ fn providers_of(
 }
 
 fn defaults_or_built_in(
-    said: Option<Vec<SaidRule>>,
-    names: &Names,
+    said: Option<Vec<DefaultRuleConfig>>,
+    names: &ProviderNames,
     providers: &[Provider],
     faults: &mut Faults,
 ) -> Vec<DefaultRule> {
@@ -176,33 +176,38 @@ fn defaults_or_built_in(
     }
 }
 
-/// What several replicas share, and the numbers whose accounts do.
-fn shared_of(material: Option<SharedMaterial>) -> (Option<Shared>, Numbers) {
+/// What several replicas share, and the registry of the accounts that do.
+fn shared_of(material: Option<SharedMaterial>) -> (Option<SharedCounters>, AccountRegistry) {
     let Some(material) = material else {
-        return (None, Numbers::default());
+        return (None, AccountRegistry::default());
     };
     let pool = Arc::new(Pool::new(match material.down {
         SharedDown::Local => WhenDown::Local,
         SharedDown::Closed => WhenDown::Closed,
     }));
-    let numbers = Numbers::shared_by(Arc::clone(&pool));
-    (Some(Shared { material, pool }), numbers)
+    let accounts = AccountRegistry::shared_by(Arc::clone(&pool));
+    (Some(SharedCounters { material, pool }), accounts)
 }
 
 /// A store has not been read when the plan is made.
-const fn door_of(material: &Material) -> Door {
+const fn auth_mode_of(material: &Material) -> AuthMode {
     match material.store {
-        Some(_) => Door::Unread,
-        None => Door::Said,
+        Some(_) => AuthMode::Unread,
+        None => AuthMode::Configured,
     }
 }
 
-fn check_keys(said: &SaidServer, providers: &[SaidProvider], has_keys: bool, faults: &mut Faults) {
+fn check_keys(
+    said: &ServerConfig,
+    providers: &[ProviderConfig],
+    has_keys: bool,
+    faults: &mut Faults,
+) {
     check_open(said, has_keys, faults);
     check_callers(providers, has_keys, faults);
 }
 
-fn check_open(said: &SaidServer, has_keys: bool, faults: &mut Faults) {
+fn check_open(said: &ServerConfig, has_keys: bool, faults: &mut Faults) {
     if !said.admin_open
         && let Some(admin) = &said.admin
         && !address::is_local(&admin.value)
@@ -226,7 +231,7 @@ fn check_open(said: &SaidServer, has_keys: bool, faults: &mut Faults) {
 }
 
 /// With client keys of ours, what a caller presents is never a provider's key.
-fn check_callers(providers: &[SaidProvider], has_keys: bool, faults: &mut Faults) {
+fn check_callers(providers: &[ProviderConfig], has_keys: bool, faults: &mut Faults) {
     for provider in providers {
         if let KeySource::Caller(place) = &provider.key
             && has_keys
@@ -241,7 +246,7 @@ fn check_callers(providers: &[SaidProvider], has_keys: bool, faults: &mut Faults
 
 /// A caller's key is meant for the one provider of its wire; of two that take it, one would get a
 /// key that is the other's.
-fn check_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
+fn check_shared_callers(providers: &[ProviderConfig], faults: &mut Faults) {
     let mut taken: Vec<(Wire, &str)> = Vec::new();
     for provider in providers {
         let kind = provider
@@ -268,7 +273,7 @@ fn check_shared_callers(providers: &[SaidProvider], faults: &mut Faults) {
     }
 }
 
-fn gateway_key_header(said: Option<&At<String>>, faults: &mut Faults) -> Option<Box<str>> {
+fn gateway_key_header(said: Option<&Located<String>>, faults: &mut Faults) -> Option<Box<str>> {
     let said = said?;
     let lower = said.value.to_ascii_lowercase();
     if !is_token(&lower) {
@@ -286,13 +291,13 @@ fn usage_of(
     journal: Option<PathBuf>,
     has_store: bool,
     faults: &mut Faults,
-) -> Option<Usage> {
+) -> Option<UsagePlan> {
     if let Some(days) = said.keep_days.as_ref().filter(|_| !has_store) {
         let text = "there is no [store] that would keep them; `journal_bytes_max` is the journal's \
                     bound";
         faults.push(&days.place, text);
     }
-    Some(Usage {
+    Some(UsagePlan {
         journal: journal?,
         flush_ms: said.flush_ms,
         journal_bytes_max: said.journal_bytes_max,
@@ -300,7 +305,7 @@ fn usage_of(
     })
 }
 
-fn header_prefix(said: Option<&At<String>>, faults: &mut Faults) -> String {
+fn header_prefix(said: Option<&Located<String>>, faults: &mut Faults) -> String {
     let Some(said) = said else {
         return custody::PREFIX.to_owned();
     };
@@ -336,13 +341,13 @@ const NOT_PREFIXES: [&str; 6] = [
 ];
 
 fn models_of(
-    said: Vec<SaidModel>,
-    providers: (&Names, &[Stated]),
+    said: Vec<ModelConfig>,
+    providers: (&ProviderNames, &[Stated]),
     faults: &mut Faults,
 ) -> (Vec<Model>, HashMap<Box<str>, usize>) {
     let mut by_id: HashMap<Box<str>, usize> = HashMap::new();
     let mut models = Vec::with_capacity(said.len());
-    let mut places = Places::default();
+    let mut places = DeploymentPlaces::default();
     for (index, model) in said.into_iter().enumerate() {
         for id in model.id.iter().chain(&model.aliases) {
             check_id(&id.value, &id.place, faults);
@@ -412,16 +417,16 @@ fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFact
 }
 
 fn custody_of(
-    said: &SaidServer,
+    said: &ServerConfig,
     providers: &[Provider],
     (models, count): (&[Model], usize),
     faults: &mut Faults,
-) -> Custody {
+) -> CustodyFields {
     let prefix = header_prefix(said.header_prefix.as_ref(), faults);
     let origin = said.custody_origin.as_ref();
     let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
     let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
-    Custody::new((&prefix, origin), providers, &targets, count)
+    CustodyFields::new((&prefix, origin), providers, &targets, count)
 }
 
 /// The number of the price of each numbered target.
@@ -441,7 +446,11 @@ fn prices_of(
     known
 }
 
-fn defaults_of(said: Vec<SaidRule>, names: &Names, faults: &mut Faults) -> Vec<DefaultRule> {
+fn defaults_of(
+    said: Vec<DefaultRuleConfig>,
+    names: &ProviderNames,
+    faults: &mut Faults,
+) -> Vec<DefaultRule> {
     let rules = said.into_iter().filter_map(|rule| {
         let provider = names.index(&rule.provider.value, &rule.provider.place, faults)?;
         Some(DefaultRule {
@@ -468,7 +477,7 @@ fn built_in_defaults(providers: &[Provider]) -> Vec<DefaultRule> {
     rules
 }
 
-fn server_of(said: SaidServer, tls: Option<TlsMaterial>, faults: &mut Faults) -> Server {
+fn server_of(said: ServerConfig, tls: Option<TlsMaterial>, faults: &mut Faults) -> ServerPlan {
     let mut listen: Vec<ListenAddress> = Vec::with_capacity(said.listen.len());
     for address in said.listen {
         if listen.contains(&address.value) && !has_any_port(&address.value) {
@@ -488,7 +497,7 @@ fn server_of(said: SaidServer, tls: Option<TlsMaterial>, faults: &mut Faults) ->
     for origin in &said.cors_origins {
         check_origin(origin, faults);
     }
-    Server {
+    ServerPlan {
         listen,
         admin: said.admin.map(|admin| admin.value),
         workers: said.workers,
@@ -515,7 +524,7 @@ const fn has_any_port(address: &ListenAddress) -> bool {
     }
 }
 
-fn check_origin(origin: &At<String>, faults: &mut Faults) {
+fn check_origin(origin: &Located<String>, faults: &mut Faults) {
     if origin.value == "*" {
         return;
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::config::read::document::no_such;
-use crate::config::schema::fault::{At, Faults, shown};
-use crate::config::schema::file::Residency as Said;
+use crate::config::schema::fault::{Faults, Located, shown};
+use crate::config::schema::file::ResidencyConfig;
 use crate::govern::key::residency::Residency;
 use crate::route::plan::compiled::Model;
 use crate::route::plan::provider::Provider;
@@ -12,14 +12,14 @@ use crate::route::plan::target::TargetFacts;
 
 /// What the targets of a configuration state, all of them together.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct StatedFacts {
     tiers: BTreeSet<String>,
     regions: BTreeSet<String>,
     jurisdictions: BTreeSet<String>,
     providers: Vec<String>,
 }
 
-impl Known {
+impl StatedFacts {
     /// Of all providers, and of what their targets state beside them.
     pub(crate) fn new<'p>(
         facts: impl Iterator<Item = &'p TargetFacts>,
@@ -44,19 +44,23 @@ impl Known {
     }
 
     /// A key's tiers. One that nothing states is probably a slip: no target is of it.
-    pub(crate) fn checked_tiers(&self, said: Vec<At<String>>, faults: &mut Faults) -> Vec<String> {
+    pub(crate) fn checked_tiers(
+        &self,
+        said: Vec<Located<String>>,
+        faults: &mut Faults,
+    ) -> Vec<String> {
         stated("tier", said, &self.tiers, faults)
     }
 
     /// A rule of residency. A provider must be one that is configured.
-    pub(crate) fn residency(&self, said: Said, faults: &mut Faults) -> Residency {
+    pub(crate) fn residency(&self, said: ResidencyConfig, faults: &mut Faults) -> Residency {
         for name in said.providers.iter().flatten() {
             if !self.providers.contains(&name.value) {
                 let known: Vec<&str> = self.providers.iter().map(String::as_str).collect();
                 faults.push(&name.place, no_such("provider named", &name.value, &known));
             }
         }
-        let texts = |said: Vec<At<String>>| said.into_iter().map(|said| said.value).collect();
+        let texts = |said: Vec<Located<String>>| said.into_iter().map(|said| said.value).collect();
         let (regions, jurisdictions) = (&self.regions, &self.jurisdictions);
         Residency {
             jurisdictions: said
@@ -72,7 +76,7 @@ impl Known {
 
 fn stated(
     kind: &str,
-    said: Vec<At<String>>,
+    said: Vec<Located<String>>,
     known: &BTreeSet<String>,
     faults: &mut Faults,
 ) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use crate::config::load::material::{Credential, ProviderMaterial};
 use crate::config::read::document::no_such;
-use crate::config::schema::fault::{At, Faults, nearest, shown};
-use crate::config::schema::file::{Fact, KeySource, ListenAddress, Provider as Said, Stated};
+use crate::config::schema::fault::{Faults, Located, nearest, shown};
+use crate::config::schema::file::{Fact, KeySource, ListenAddress, ProviderConfig, Stated};
 use crate::config::schema::secret::Secret;
 use crate::limits::Limits;
 use crate::provider::dialect::{Flag, flags};
@@ -12,7 +12,9 @@ use crate::provider::table;
 use crate::route::compile::{base_url, target};
 use crate::route::plan::glob::Glob;
 use crate::route::plan::header::{BetaRules, ForwardRules, is_withheld};
-use crate::route::plan::provider::{Endpoint, HeadPieces, Provider, Scheme, StatusSet, Timeouts};
+use crate::route::plan::provider::{
+    HeadPieces, Provider, ProviderAddress, Scheme, StatusSet, Timeouts,
+};
 use crate::wire::kind::{Dialect, Wire};
 
 /// Compiles a provider; `None` where a fault leaves nothing to run on.
@@ -20,11 +22,11 @@ use crate::wire::kind::{Dialect, Wire};
 /// `gateway_key_header` never goes upstream from a client. At an address of `listen` the gateway
 /// would ask itself.
 pub fn compile(
-    said: Said,
+    said: ProviderConfig,
     material: ProviderMaterial,
     limits: &Limits,
     gateway_key_header: Option<&str>,
-    listen: &[At<ListenAddress>],
+    listen: &[Located<ListenAddress>],
     faults: &mut Faults,
 ) -> Option<Provider> {
     let name = said.name.as_ref();
@@ -81,7 +83,7 @@ pub fn compile(
     })
 }
 
-fn check_name(name: &At<String>, faults: &mut Faults) {
+fn check_name(name: &Located<String>, faults: &mut Faults) {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.value.len() > NAME_BYTES_MAX || !name.value.chars().all(is_plain) {
         let text = format!(
@@ -96,7 +98,7 @@ fn check_name(name: &At<String>, faults: &mut Faults) {
 const NAME_BYTES_MAX: usize = 64;
 
 /// The kind; of a misspelt one, which is a fault, the nearest, so that the rest is checked too.
-fn kind_of(said: &At<String>, faults: &mut Faults) -> Option<&'static Kind> {
+fn kind_of(said: &Located<String>, faults: &mut Faults) -> Option<&'static Kind> {
     table::find(&said.value).or_else(|| {
         let names = table::names();
         faults.push(&said.place, no_such("kind", &said.value, &names));
@@ -104,7 +106,12 @@ fn kind_of(said: &At<String>, faults: &mut Faults) -> Option<&'static Kind> {
     })
 }
 
-fn check_credential(said: &Said, credential: &Credential, kind: &Kind, faults: &mut Faults) {
+fn check_credential(
+    said: &ProviderConfig,
+    credential: &Credential,
+    kind: &Kind,
+    faults: &mut Faults,
+) {
     let has_none = matches!(credential, Credential::None);
     if said.key == KeySource::Unsaid && has_none && kind.key == KeyNeed::Wanted {
         let text = "no key; say key_file, key_env, key = \"caller\" (clients bring their own) or \
@@ -114,11 +121,11 @@ fn check_credential(said: &Said, credential: &Credential, kind: &Kind, faults: &
 }
 
 fn endpoint(
-    said: &Said,
+    said: &ProviderConfig,
     kind: &Kind,
-    listen: &[At<ListenAddress>],
+    listen: &[Located<ListenAddress>],
     faults: &mut Faults,
-) -> Option<Endpoint> {
+) -> Option<ProviderAddress> {
     let Some(url) = &said.base_url else {
         let Some(url) = kind.base_url else {
             let text = format!(
@@ -163,7 +170,7 @@ fn endpoint(
 }
 
 /// Whether the address is the kind's own service, whose paths are known.
-fn is_own_host(endpoint: &Endpoint, kind: &Kind) -> bool {
+fn is_own_host(endpoint: &ProviderAddress, kind: &Kind) -> bool {
     let own = kind
         .base_url
         .and_then(|url| base_url::parse(url, kind.wire).ok());
@@ -171,8 +178,8 @@ fn is_own_host(endpoint: &Endpoint, kind: &Kind) -> bool {
 }
 
 fn warn_of_clear_text(
-    said: &Said,
-    endpoint: &Endpoint,
+    said: &ProviderConfig,
+    endpoint: &ProviderAddress,
     credential: &Credential,
     faults: &mut Faults,
 ) {
@@ -187,7 +194,7 @@ fn warn_of_clear_text(
 }
 
 /// An address in the URL itself is known before any name is looked up.
-fn check_networks(said: &Said, endpoint: &Endpoint, faults: &mut Faults) {
+fn check_networks(said: &ProviderConfig, endpoint: &ProviderAddress, faults: &mut Faults) {
     let place = said.base_url.as_ref().map_or(&said.place, |url| &url.place);
     if let Some(networks) = &said.stated.networks
         && base_url::is_outside(endpoint, networks)
@@ -200,7 +207,7 @@ fn check_networks(said: &Said, endpoint: &Endpoint, faults: &mut Faults) {
 pub(crate) const OUTSIDE: &str = "the address lies outside the `networks` that are stated, so that every \
                                   request fails; mend the one or the other";
 
-fn auth(said: Option<&At<String>>, kind: &Kind, faults: &mut Faults) -> AuthForm {
+fn auth(said: Option<&Located<String>>, kind: &Kind, faults: &mut Faults) -> AuthForm {
     let Some(said) = said else {
         return kind.auth;
     };
@@ -217,7 +224,7 @@ fn auth(said: Option<&At<String>>, kind: &Kind, faults: &mut Faults) -> AuthForm
     })
 }
 
-fn dialect(said: &[(At<String>, Fact)], kind: &Kind, faults: &mut Faults) -> Dialect {
+fn dialect(said: &[(Located<String>, Fact)], kind: &Kind, faults: &mut Faults) -> Dialect {
     let mut dialect = (kind.dialect)();
     for (name, value) in said {
         let mut all = flags(&mut dialect);
@@ -249,7 +256,7 @@ fn set(flag: Flag<'_>, value: &Fact) -> Result<(), &'static str> {
 
 type FixedNames = Box<[Box<str>]>;
 
-fn fixed_headers(said: &[(At<String>, String)], faults: &mut Faults) -> (FixedNames, Vec<u8>) {
+fn fixed_headers(said: &[(Located<String>, String)], faults: &mut Faults) -> (FixedNames, Vec<u8>) {
     let mut lines = Vec::new();
     let mut names: Vec<Box<str>> = Vec::new();
     for (name, value) in said {
@@ -292,7 +299,7 @@ pub fn is_token(text: &str) -> bool {
 }
 
 fn forward(
-    said: &[At<String>],
+    said: &[Located<String>],
     fixed_names: &[Box<str>],
     gateway_key_header: Option<&str>,
     faults: &mut Faults,
@@ -314,8 +321,8 @@ fn forward(
     ForwardRules::new(extra, held.collect())
 }
 
-fn betas(said: &Said) -> BetaRules {
-    let globs = |patterns: &[At<String>]| -> Box<[Glob]> {
+fn betas(said: &ProviderConfig) -> BetaRules {
+    let globs = |patterns: &[Located<String>]| -> Box<[Glob]> {
         patterns
             .iter()
             .map(|pattern| Glob::new(&pattern.value))
@@ -332,7 +339,7 @@ fn betas(said: &Said) -> BetaRules {
 }
 
 fn head(
-    endpoint: &Endpoint,
+    endpoint: &ProviderAddress,
     wire: Wire,
     auth: AuthForm,
     credential: &Credential,
@@ -388,7 +395,7 @@ fn retry_on(said: Option<&[u16]>, credential: &Credential) -> StatusSet {
     }
 }
 
-fn timeouts(said: &Said, limits: &Limits) -> Timeouts {
+fn timeouts(said: &ProviderConfig, limits: &Limits) -> Timeouts {
     let own = &said.timeouts;
     Timeouts {
         connect_ms: own.connect_ms.unwrap_or(limits.connect_timeout_ms),

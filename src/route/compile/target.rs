@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::read::document::no_such;
-use crate::config::schema::fault::{At, Faults, Place, shown};
-use crate::config::schema::file::{Provider as SaidProvider, Stated, Target as Said};
+use crate::config::schema::fault::{Faults, Located, Location, shown};
+use crate::config::schema::file::{ProviderConfig, Stated, TargetConfig};
 use crate::limits::MODEL_ID_BYTES_MAX;
 use crate::route::plan::compiled::Model;
 use crate::route::plan::order;
@@ -15,14 +15,14 @@ use crate::route::plan::target::{Target, TargetFacts};
 /// Compiles a model's targets, those of a lower priority first; what a target does not state, its
 /// provider may.
 pub(crate) fn targets(
-    said: &[Said],
-    (names, stated): (&Names, &[Stated]),
-    places: &mut Places,
+    said: &[TargetConfig],
+    (names, stated): (&ProviderNames, &[Stated]),
+    places: &mut DeploymentPlaces,
     faults: &mut Faults,
 ) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::with_capacity(said.len());
     for each in said {
-        let At { value, place } = &each.model;
+        let Located { value, place } = &each.model;
         let Some((name, model)) = value.split_once('/') else {
             let text = format!("expected provider/upstream-model, found `{}`", shown(value));
             faults.push(place, text);
@@ -56,13 +56,13 @@ pub(crate) fn targets(
 
 /// Where each deployment stands, by all lists so far.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub(crate) struct DeploymentPlaces {
     known: HashMap<(usize, Box<str>), TargetFacts>,
 }
 
-impl Places {
+impl DeploymentPlaces {
     /// One deployment stands in one place, whichever list names it.
-    fn check(&mut self, target: &Target, here: TargetFacts, at: &Place, faults: &mut Faults) {
+    fn check(&mut self, target: &Target, here: TargetFacts, at: &Location, faults: &mut Faults) {
         let place = |facts: &TargetFacts| (facts.region.clone(), facts.jurisdiction.clone());
         let same = (target.provider, target.model.clone());
         let stated = place(&here);
@@ -77,7 +77,7 @@ impl Places {
 
 /// What is stated, the first one's word before the second one's.
 pub(crate) fn facts(first: &Stated, second: &Stated) -> TargetFacts {
-    let either = |of: fn(&Stated) -> &Option<At<String>>| {
+    let either = |of: fn(&Stated) -> &Option<Located<String>>| {
         let said = of(first).as_ref().or_else(|| of(second).as_ref());
         said.map(|said| said.value.as_str().into())
     };
@@ -124,7 +124,7 @@ fn identity(target: &Target, provider: &Provider) -> u64 {
 }
 
 /// Reports an id that no client could say.
-pub(crate) fn check_id(id: &str, place: &Place, faults: &mut Faults) {
+pub(crate) fn check_id(id: &str, place: &Location, faults: &mut Faults) {
     if id.is_empty() {
         faults.push(place, "expected a model id, found none");
     } else if id.trim() != id || id.chars().any(char::is_control) {
@@ -139,16 +139,16 @@ pub(crate) fn check_id(id: &str, place: &Place, faults: &mut Faults) {
 }
 
 /// Index of each provider by its name.
-pub(crate) struct Names {
+pub(crate) struct ProviderNames {
     known: Vec<String>,
 }
 
-impl Names {
+impl ProviderNames {
     /// The names, each of which is expected once.
-    pub(crate) fn new(providers: &[SaidProvider], faults: &mut Faults) -> Self {
+    pub(crate) fn new(providers: &[ProviderConfig], faults: &mut Faults) -> Self {
         if providers.is_empty() && faults.is_empty() {
             let text = "no [[provider]]; name at least one";
-            faults.push(&Place::default(), text);
+            faults.push(&Location::default(), text);
         }
         let mut known: Vec<String> = Vec::with_capacity(providers.len());
         for provider in providers {
@@ -174,7 +174,7 @@ impl Names {
     }
 
     /// Where the provider of a name stands; one that nobody has is a fault.
-    pub(crate) fn index(&self, name: &str, place: &Place, faults: &mut Faults) -> Option<usize> {
+    pub(crate) fn index(&self, name: &str, place: &Location, faults: &mut Faults) -> Option<usize> {
         let found = self
             .known
             .iter()

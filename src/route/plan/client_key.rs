@@ -22,7 +22,7 @@ use crate::govern::key::client_key::{Key, KeyDigest, Tenant as SaidTenant, id_of
 use crate::govern::key::residency::Residency;
 use crate::route::plan::glob::Glob;
 use crate::route::plan::policy_cache::Opened;
-use crate::route::plan::tenant::{Numbers, Tenant};
+use crate::route::plan::tenant::{AccountRegistry, Tenant};
 
 /// One client key and what it may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub struct ClientKeys {
     shares: bool,
     /// A digest was said of two keys, of which the first counts.
     is_doubled: bool,
-    door: Door,
+    auth_mode: AuthMode,
 }
 
 /// Keys sorted by digest.
@@ -127,14 +127,14 @@ type Bucket = Arc<[(KeyDigest, ClientKey)]>;
 
 /// Who is let in beside those with a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Door {
+pub enum AuthMode {
     /// Keys are those of the configuration; without any, everybody.
     #[default]
-    Said,
+    Configured,
     /// Keys are kept in a store: nobody.
     Stored,
     /// The same, and rows of it make no sense: whose they are is not known.
-    Torn,
+    Damaged,
     /// The same, and the store has not been read yet.
     Unread,
 }
@@ -163,8 +163,8 @@ impl ClientKeys {
     pub fn new<'k>(
         keys: impl IntoIterator<Item = &'k Key, IntoIter: Clone>,
         tenants: impl IntoIterator<Item = &'k SaidTenant, IntoIter: Clone>,
-        door: Door,
-        numbers: &mut Numbers,
+        auth_mode: AuthMode,
+        accounts: &mut AccountRegistry,
     ) -> Self {
         let (keys, tenants) = (keys.into_iter(), tenants.into_iter());
         let live = || keys.clone().filter(|key| key.revoked_ms.is_none());
@@ -173,11 +173,11 @@ impl ClientKeys {
         let mut names = live().map(|key| &key.tenant).chain(said);
         let first = names.next();
         let has_others = names.any(|name| Some(name) != first);
-        let shares = match door {
-            Door::Said | Door::Stored => has_others,
-            Door::Torn | Door::Unread => true,
+        let shares = match auth_mode {
+            AuthMode::Configured | AuthMode::Stored => has_others,
+            AuthMode::Damaged | AuthMode::Unread => true,
         };
-        let mut known = tenants_of(tenants, numbers);
+        let mut known = tenants_of(tenants, accounts);
         let (mut taken, mut ids) = (HashSet::new(), HashSet::new());
         let mut sorted: Vec<(KeyDigest, ClientKey)> = Vec::new();
         let mut is_doubled = false;
@@ -189,12 +189,12 @@ impl ClientKeys {
             let tenant = match known.get(&key.tenant) {
                 Some(tenant) => Arc::clone(tenant),
                 None => {
-                    let tenant = tenant_of(&unsaid(&key.tenant), &key.tenant, numbers);
+                    let tenant = tenant_of(&unsaid(&key.tenant), &key.tenant, accounts);
                     known.insert(key.tenant.clone(), Arc::clone(&tenant));
                     tenant
                 }
             };
-            let account = numbers.key_account(&key.id, &key.rules.allowance);
+            let account = accounts.key_account(&key.id, &key.rules.allowance);
             let made = ClientKey::new(key, tenant, account, shares);
             for (digest, key) in with_former(key, made) {
                 if taken.insert(digest) {
@@ -205,10 +205,10 @@ impl ClientKeys {
             }
         }
         // Rows that make no sense now come back once they are mended: what was used counts on.
-        if door != Door::Torn {
+        if auth_mode != AuthMode::Damaged {
             ids.extend(keys.clone().map(|key| &*key.id));
             let tenants: HashSet<&str> = known.values().map(|tenant| &*tenant.id).collect();
-            numbers.keep(|id| ids.contains(id), |id| tenants.contains(id));
+            accounts.keep(|id| ids.contains(id), |id| tenants.contains(id));
         }
         sorted.sort_unstable_by_key(|(digest, _)| *digest);
         Self {
@@ -217,7 +217,7 @@ impl ClientKeys {
             tenants: Arc::new(known),
             shares,
             is_doubled,
-            door,
+            auth_mode,
         }
     }
 
@@ -229,7 +229,7 @@ impl ClientKeys {
         &self,
         changes: impl IntoIterator<Item = (Option<&'k Key>, Option<&'k Key>)>,
         outranked: impl Fn(&str) -> bool,
-        numbers: &mut Numbers,
+        accounts: &mut AccountRegistry,
     ) -> Option<Self> {
         if self.is_doubled || self.buckets.is_empty() {
             return None;
@@ -245,15 +245,15 @@ impl ClientKeys {
             }
             if let Some(key) = after.filter(is_live) {
                 let tenant = Arc::clone(self.tenants.get(&key.tenant)?);
-                let account = numbers.key_account(&key.id, &key.rules.allowance);
+                let account = accounts.key_account(&key.id, &key.rules.allowance);
                 added.extend(with_former(
                     key,
                     ClientKey::new(key, tenant, account, self.shares),
                 ));
             }
             let gone = before.filter(|key| after.is_none() && !outranked(&key.id));
-            if let Some(key) = gone.filter(|_| self.door != Door::Torn) {
-                numbers.close_key(&key.id);
+            if let Some(key) = gone.filter(|_| self.auth_mode != AuthMode::Damaged) {
+                accounts.close_key(&key.id);
             }
         }
         for (digest, key) in added {
@@ -296,14 +296,14 @@ impl ClientKeys {
 
     /// Who is let in beside those with a key.
     #[must_use]
-    pub fn door(&self) -> Door {
-        self.door
+    pub fn auth_mode(&self) -> AuthMode {
+        self.auth_mode
     }
 
     /// Whether whoever can connect may use everything.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.count == 0 && self.door == Door::Said
+        self.count == 0 && self.auth_mode == AuthMode::Configured
     }
 
     /// The tenants with a key that may not use all endpoints with state at the provider, as their rules
@@ -323,13 +323,13 @@ impl ClientKeys {
     /// Whether keys may come and go while the program runs.
     #[must_use]
     pub fn is_stored(&self) -> bool {
-        self.door != Door::Said
+        self.auth_mode != AuthMode::Configured
     }
 
     /// Whether the store that keys are kept in has not been read yet.
     #[must_use]
     pub fn is_unread(&self) -> bool {
-        self.door == Door::Unread
+        self.auth_mode == AuthMode::Unread
     }
 
     /// The key that was presented, exact and case-sensitive.
@@ -371,7 +371,7 @@ impl ClientKeys {
 /// first name and its rules.
 fn tenants_of<'t>(
     said: impl Iterator<Item = &'t SaidTenant> + Clone,
-    numbers: &mut Numbers,
+    accounts: &mut AccountRegistry,
 ) -> HashMap<Box<str>, Arc<Tenant>> {
     let without = said.clone().filter(|tenant| tenant.id.is_empty());
     let without: HashSet<&str> = without.map(|tenant| &*tenant.name).collect();
@@ -387,7 +387,7 @@ fn tenants_of<'t>(
         let row = stored.get(&*tenant.name).copied();
         let id = id_of_tenant(Some(tenant), row, &tenant.name);
         let made = by_id.entry(id);
-        let made = made.or_insert_with(|| tenant_of(tenant, id, numbers));
+        let made = made.or_insert_with(|| tenant_of(tenant, id, accounts));
         by_name.insert(tenant.name.clone(), Arc::clone(made));
     }
     by_name
@@ -440,14 +440,14 @@ fn unsaid(name: &str) -> SaidTenant {
     }
 }
 
-fn tenant_of(said: &SaidTenant, id: &str, numbers: &mut Numbers) -> Arc<Tenant> {
+fn tenant_of(said: &SaidTenant, id: &str, accounts: &mut AccountRegistry) -> Arc<Tenant> {
     Arc::new(Tenant {
         id: id.into(),
         name: said.name.clone(),
-        number: numbers.of(id),
+        number: accounts.of(id),
         residency: said.residency.clone(),
         allowance: said.allowance,
-        account: numbers.tenant_account(id, &said.allowance),
+        account: accounts.tenant_account(id, &said.allowance),
     })
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::load::material::{SharedMaterial, StoreMaterial, TlsMaterial};
-use crate::config::schema::file::{Budgets, Driver, ListenAddress, LogSink, Order};
+use crate::config::schema::file::{Budgets, Driver, ListenAddress, LogSink, TargetOrder};
 use crate::govern::account::usage::Account;
 use crate::govern::key::client_key::{Key, KeyDigest, Tenant};
 use crate::govern::key::residency::Residency;
@@ -18,12 +18,12 @@ use crate::govern::lease::lease_queue::Pool;
 use crate::govern::value::price::Price;
 use crate::limits::Limits;
 use crate::route::plan::client_key::{ClientKey, ClientKeys};
-use crate::route::plan::custody::Custody;
+use crate::route::plan::custody::CustodyFields;
 use crate::route::plan::glob::Glob;
 use crate::route::plan::prices::{Prices, RequestPrices};
 use crate::route::plan::provider::Provider;
 use crate::route::plan::target::{Target, TargetFacts};
-use crate::route::plan::tenant::Numbers;
+use crate::route::plan::tenant::AccountRegistry;
 use crate::translate::models::{ModelFacts, ModelTable};
 
 /// What the program runs on.
@@ -32,7 +32,7 @@ pub struct Plan {
     /// Every bound.
     pub limits: Limits,
     /// Listeners and what belongs to them.
-    pub server: Server,
+    pub server: ServerPlan,
     /// Providers, in the order of the configuration.
     pub providers: Vec<Provider>,
     /// Models that clients may ask for, in the order of the configuration.
@@ -44,7 +44,7 @@ pub struct Plan {
     /// Provider of ids that are in no table; the first fitting pattern decides.
     pub defaults: Vec<DefaultRule>,
     /// Where usage records are kept; `None`: nowhere.
-    pub usage: Option<Usage>,
+    pub usage: Option<UsagePlan>,
     /// Tiers that any target states.
     pub tiers: Box<[Box<str>]>,
     /// Index into `models`, and into its targets, by number.
@@ -55,21 +55,21 @@ pub struct Plan {
     /// Some model has a residency.
     pub(crate) has_residency: bool,
     /// What answers say of where a request went.
-    pub custody: Custody,
+    pub custody: CustodyFields,
     /// Client keys at start; none: whoever can connect may use everything.
     pub keys: ClientKeys,
     /// The keys of the configuration.
-    pub said_keys: Vec<Key>,
+    pub configured_keys: Vec<Key>,
     /// The tenants of the configuration.
-    pub said_tenants: Vec<Tenant>,
+    pub configured_tenants: Vec<Tenant>,
     /// Where keys are kept that are made at run time.
     pub store: Option<StoreMaterial>,
     /// The counters that several replicas share.
-    pub shared: Option<Shared>,
+    pub shared: Option<SharedCounters>,
     /// SHA-256 of the credential of those who manage keys.
     pub admin_digest: Option<KeyDigest>,
-    /// The numbers of tenants so far.
-    pub numbers: Numbers,
+    /// The accounts of tenants and keys that are open, and the numbers of tenants.
+    pub accounts: AccountRegistry,
     /// The header that outranks the usual carriers of a client's key, lower case.
     pub gateway_key_header: Option<Box<str>>,
     /// What is known of models: the built-in table and the configuration's additions.
@@ -88,7 +88,7 @@ pub struct Plan {
 
 /// The counters that several replicas share.
 #[derive(Debug)]
-pub struct Shared {
+pub struct SharedCounters {
     /// Where they stand.
     pub material: SharedMaterial,
     /// Where accounts call for them.
@@ -97,7 +97,7 @@ pub struct Shared {
 
 /// Where usage records are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct UsagePlan {
     /// Folder of the journal.
     pub journal: PathBuf,
     /// Between two flushes to the disk.
@@ -110,7 +110,7 @@ pub struct Usage {
 
 /// Listeners and what belongs to them.
 #[derive(Debug)]
-pub struct Server {
+pub struct ServerPlan {
     /// Addresses for clients; at least one.
     pub listen: Vec<ListenAddress>,
     /// Address of the admin listener.
@@ -147,7 +147,7 @@ pub struct Model {
     /// The same as the server's of this name, where it differs.
     pub early_head_after_ms: Option<u64>,
     /// What decides among those of the same priority.
-    pub order: Order,
+    pub order: TargetOrder,
     /// To a stream's first content; `None`: as at each provider.
     pub first_token_ms: Option<u64>,
     /// Deltas per second that a stream must bring before its commit; `None`: as at each provider.

@@ -15,7 +15,7 @@ pub const ORIGIN: &str = "ringway";
 
 /// Names and lines of the fields that tell where a request went.
 #[derive(Debug)]
-pub struct Custody {
+pub struct CustodyFields {
     prefix: Box<str>,
     /// Where every chain of custody begins.
     pub origin: Box<str>,
@@ -25,13 +25,13 @@ pub struct Custody {
     pub models: [Box<str>; 2],
     /// All names, as browsers are told them.
     pub exposed: Box<str>,
-    by_provider: Box<[Said]>,
-    by_target: Box<[Said]>,
+    by_provider: Box<[TargetCustody]>,
+    by_target: Box<[TargetCustody]>,
 }
 
 /// What is said of one target.
 #[derive(Clone, Debug, Default)]
-struct Said {
+struct TargetCustody {
     lines: Box<[u8]>,
     /// What a record says of it.
     record: Box<[u8]>,
@@ -41,7 +41,7 @@ struct Said {
     names: Box<[u8]>,
 }
 
-impl Custody {
+impl CustodyFields {
     /// The names under a prefix, and the lines of all targets; `target_count` of them are numbered.
     #[must_use]
     pub fn new(
@@ -51,13 +51,13 @@ impl Custody {
         target_count: usize,
     ) -> Self {
         let said = |provider: &Provider, facts| said((prefix, origin), &provider.name, facts);
-        let mut by_target = vec![Said::default(); target_count];
+        let mut by_target = vec![TargetCustody::default(); target_count];
         for target in targets {
             let place = target.number.and_then(|number| by_target.get_mut(number));
             let provider = providers.get(target.provider);
             if let (Some(place), Some(provider)) = (place, provider) {
                 let own = target.facts.as_deref();
-                *place = Said {
+                *place = TargetCustody {
                     names: names(provider, &target.model),
                     ..said(provider, own.unwrap_or(&provider.facts))
                 };
@@ -104,7 +104,7 @@ impl Custody {
         (!said.names.is_empty()).then_some(&said.names)
     }
 
-    fn said(&self, provider: usize, number: Option<usize>) -> Option<&Said> {
+    fn said(&self, provider: usize, number: Option<usize>) -> Option<&TargetCustody> {
         let numbered = number.and_then(|number| self.by_target.get(number));
         numbered.or_else(|| self.by_provider.get(provider))
     }
@@ -117,7 +117,7 @@ impl Custody {
     }
 }
 
-fn said((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) -> Said {
+fn said((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) -> TargetCustody {
     let path = facts.custody_label.as_ref();
     let path = path.map(|label| format!("{origin} -> {label}"));
     let mut out = String::new();
@@ -133,7 +133,7 @@ fn said((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) -> 
             out.push_str(&format!("{prefix}{name}: {value}\r\n"));
         }
     }
-    Said {
+    TargetCustody {
         lines: out.into_bytes().into(),
         record: record((origin, provider), facts),
         unasked: record_of(&record::Custody {

@@ -19,11 +19,11 @@
 
 use core::cmp::Ordering::Equal;
 
-use crate::config::schema::file::Order;
+use crate::config::schema::file::TargetOrder;
 
 /// One target as an order sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct RankedTarget {
     /// Its place in the model's list.
     pub place: usize,
     /// What its name comes to, see [`identity`].
@@ -40,7 +40,7 @@ pub struct Standing {
     pub figure: Option<u64>,
 }
 
-impl Standing {
+impl RankedTarget {
     /// Its figure as a cost; one that is not known is the highest.
     fn cost(&self) -> u64 {
         self.figure.unwrap_or(u64::MAX)
@@ -65,22 +65,26 @@ impl Draw {
 }
 
 /// Sorts the targets into the order in which they are asked.
-pub fn arrange(order: Order, draw: Draw, standings: &mut [Standing]) {
+pub fn arrange(order: TargetOrder, draw: Draw, standings: &mut [RankedTarget]) {
     let first = standings.first().map_or(0, |it| it.weight);
     let is_even = first > 0 && standings.iter().all(|it| it.weight == first);
     for it in &mut *standings {
         it.drawn = match order {
-            Order::Priority => 0.0,
-            Order::Weighted | Order::Latency | Order::Throughput | Order::Cost => {
-                score((draw.seed(), is_even), it.identity, it.weight)
-            }
+            TargetOrder::Priority => 0.0,
+            TargetOrder::Weighted
+            | TargetOrder::Latency
+            | TargetOrder::Throughput
+            | TargetOrder::Cost => score((draw.seed(), is_even), it.identity, it.weight),
         };
     }
     standings.sort_by(|a, b| {
         let levels = (a.is_cooling, a.priority).cmp(&(b.is_cooling, b.priority));
         let costs = || match order {
-            Order::Cost => a.cost().cmp(&b.cost()),
-            Order::Priority | Order::Weighted | Order::Latency | Order::Throughput => Equal,
+            TargetOrder::Cost => a.cost().cmp(&b.cost()),
+            TargetOrder::Priority
+            | TargetOrder::Weighted
+            | TargetOrder::Latency
+            | TargetOrder::Throughput => Equal,
         };
         let draws = || a.drawn.total_cmp(&b.drawn);
         levels
@@ -88,7 +92,7 @@ pub fn arrange(order: Order, draw: Draw, standings: &mut [Standing]) {
             .then_with(draws)
             .then(a.place.cmp(&b.place))
     });
-    if matches!(order, Order::Latency | Order::Throughput)
+    if matches!(order, TargetOrder::Latency | TargetOrder::Throughput)
         && let [first, second, ..] = standings
         && (first.is_cooling, first.priority) == (second.is_cooling, second.priority)
         && second.weight > 0

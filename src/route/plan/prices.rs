@@ -1,7 +1,7 @@
 //! Which price a target has: what the configuration says, else what the built-in table does.
 
-use crate::config::schema::fault::{At, Faults, shown};
-use crate::config::schema::file::Price as Said;
+use crate::config::schema::fault::{Faults, Located, shown};
+use crate::config::schema::file::PriceConfig;
 use crate::govern::value::money;
 use crate::govern::value::price::{self, Price};
 use crate::route::plan::glob::Glob;
@@ -18,7 +18,7 @@ pub struct Prices {
 
 impl Prices {
     /// The prices of a configuration and those built in.
-    pub fn new(said: Vec<Said>, faults: &mut Faults) -> Self {
+    pub fn new(said: Vec<PriceConfig>, faults: &mut Faults) -> Self {
         let own = said.iter().filter_map(|said| {
             let price = own_price(said, faults)?;
             Some((Glob::new(&said.ids.value), price))
@@ -74,7 +74,7 @@ pub struct RequestPrices(Vec<(Glob, u64)>);
 
 impl RequestPrices {
     /// The prices of a configuration, in order.
-    pub fn new(said: &[(At<String>, At<String>)], faults: &mut Faults) -> Self {
+    pub fn new(said: &[(Located<String>, Located<String>)], faults: &mut Faults) -> Self {
         let prices = said.iter().filter_map(|(paths, amount)| {
             let nanos = dollars(amount, faults)?;
             Some((Glob::new(&paths.value), nanos))
@@ -98,7 +98,7 @@ impl RequestPrices {
     }
 }
 
-fn own_price(said: &Said, faults: &mut Faults) -> Option<Price> {
+fn own_price(said: &PriceConfig, faults: &mut Faults) -> Option<Price> {
     let mut amount = |said: &Option<_>| Some(dollars(said.as_ref()?, faults));
     let (input, output) = (amount(&said.input), amount(&said.output));
     let others = [
@@ -129,7 +129,7 @@ fn own_price(said: &Said, faults: &mut Faults) -> Option<Price> {
 }
 
 /// Nano-dollars of an amount as written.
-pub fn dollars(said: &At<String>, faults: &mut Faults) -> Option<u64> {
+pub fn dollars(said: &Located<String>, faults: &mut Faults) -> Option<u64> {
     let read = money::parse(&said.value);
     if read.is_none() {
         let text = format!(

@@ -6,7 +6,7 @@
 //! Not here: connecting (see `net`), the varying part of the head (see `proxy`).
 
 use crate::config::load::material::Credential;
-use crate::config::schema::file::{Roots, UsageMode};
+use crate::config::schema::file::{TrustedRoots, UsageMode};
 use crate::config::schema::secret::Secret;
 use crate::provider::spec::AuthForm;
 use crate::route::plan::header::{BetaRules, ForwardRules};
@@ -25,13 +25,13 @@ pub struct Provider {
     /// Its quirks inside the wire.
     pub dialect: Dialect,
     /// Where it stands.
-    pub endpoint: Endpoint,
+    pub endpoint: ProviderAddress,
     /// How it wants its credential.
     pub auth: AuthForm,
     /// Whose credential that is.
     pub credential: Credential,
     /// The certificates that are trusted.
-    pub roots: Roots,
+    pub roots: TrustedRoots,
     /// Certificates that are trusted beside them, PEM.
     pub ca_pem: Option<Vec<u8>>,
     /// Ready-made pieces of the upstream head.
@@ -81,7 +81,7 @@ impl Provider {
 
 /// An address as a base URL names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub struct ProviderAddress {
     /// `https` or `http`.
     pub scheme: Scheme,
     /// Name or address, without brackets: what is resolved and what TLS verifies.

@@ -116,7 +116,7 @@ pub enum Resolution<'p> {
 
 /// A model as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed<'p> {
+pub struct ListedModel<'p> {
     /// The id that clients say.
     pub id: &'p str,
     /// Its targets, in order.

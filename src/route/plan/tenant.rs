@@ -29,7 +29,7 @@ pub struct Tenant {
 
 /// The numbers that were given so far, of which none is given twice, and the accounts that are open.
 #[derive(Clone, Debug, Default)]
-pub struct Numbers {
+pub struct AccountRegistry {
     by_id: HashMap<Box<str>, usize>,
     keys: HashMap<Box<str>, Arc<Account>>,
     tenants: HashMap<Box<str>, Arc<Account>>,
@@ -40,7 +40,7 @@ pub struct Numbers {
     past: Vec<Arc<Past>>,
 }
 
-impl Numbers {
+impl AccountRegistry {
     /// No numbers yet; accounts are shared by `pool`.
     #[must_use]
     pub fn shared_by(pool: Arc<Pool<Account>>) -> Self {

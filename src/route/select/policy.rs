@@ -23,7 +23,7 @@ pub struct Policy<'r> {
 
 /// One of the rules, in the order in which they are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub enum PolicyRule {
     /// The tier that was asked for.
     Tier,
     /// The tiers of the key.
@@ -36,7 +36,7 @@ pub enum Rule {
     KeyResidency,
 }
 
-impl Rule {
+impl PolicyRule {
     const ALL: [Self; 5] = [
         Self::Tier,
         Self::KeyTiers,
@@ -74,35 +74,35 @@ impl Policy<'_> {
         tiers.is_none_or(|tiers| tiers.iter().any(|allowed| **allowed == *tier))
     }
 
-    fn residency(&self, rule: Rule) -> Option<&Residency> {
+    fn residency(&self, rule: PolicyRule) -> Option<&Residency> {
         match rule {
-            Rule::Tier | Rule::KeyTiers => None,
-            Rule::ModelResidency => self.model,
-            Rule::TenantResidency => self.key.and_then(|key| key.tenant.residency.as_ref()),
-            Rule::KeyResidency => self.key.and_then(|key| key.residency.as_ref()),
+            PolicyRule::Tier | PolicyRule::KeyTiers => None,
+            PolicyRule::ModelResidency => self.model,
+            PolicyRule::TenantResidency => self.key.and_then(|key| key.tenant.residency.as_ref()),
+            PolicyRule::KeyResidency => self.key.and_then(|key| key.residency.as_ref()),
         }
     }
 
     /// Whether a rule restricts anything.
-    fn has(&self, rule: Rule) -> bool {
+    fn has(&self, rule: PolicyRule) -> bool {
         match rule {
-            Rule::Tier => self.tier.is_some(),
-            Rule::KeyTiers => self.key.is_some_and(|key| key.tiers.is_some()),
-            Rule::ModelResidency | Rule::TenantResidency | Rule::KeyResidency => {
+            PolicyRule::Tier => self.tier.is_some(),
+            PolicyRule::KeyTiers => self.key.is_some_and(|key| key.tiers.is_some()),
+            PolicyRule::ModelResidency | PolicyRule::TenantResidency | PolicyRule::KeyResidency => {
                 self.residency(rule).is_some()
             }
         }
     }
 
-    fn admits(&self, rule: Rule, facts: &TargetFacts, provider: &str) -> bool {
+    fn admits(&self, rule: PolicyRule, facts: &TargetFacts, provider: &str) -> bool {
         let tier = facts.tier.as_deref();
         match rule {
-            Rule::Tier => self.tier.is_none_or(|asked| tier == Some(asked)),
-            Rule::KeyTiers => match tier {
+            PolicyRule::Tier => self.tier.is_none_or(|asked| tier == Some(asked)),
+            PolicyRule::KeyTiers => match tier {
                 Some(tier) => self.allows_tier(tier),
                 None => !self.has(rule),
             },
-            Rule::ModelResidency | Rule::TenantResidency | Rule::KeyResidency => {
+            PolicyRule::ModelResidency | PolicyRule::TenantResidency | PolicyRule::KeyResidency => {
                 let place = Place {
                     jurisdiction: facts.jurisdiction.as_deref(),
                     region: facts.region.as_deref(),
@@ -125,10 +125,10 @@ impl Plan {
         &self,
         mut targets: Cow<'t, [Target]>,
         policy: &Policy<'_>,
-        mut cut: impl FnMut(Rule),
-    ) -> Result<Cow<'t, [Target]>, Rule> {
+        mut cut: impl FnMut(PolicyRule),
+    ) -> Result<Cow<'t, [Target]>, PolicyRule> {
         let mut judged = None;
-        for rule in Rule::ALL.into_iter().filter(|&rule| policy.has(rule)) {
+        for rule in PolicyRule::ALL.into_iter().filter(|&rule| policy.has(rule)) {
             if let Some(key) = policy.key.filter(|_| rule.is_of_key()) {
                 if targets.iter().all(|it| key.opened.has(it.number)) {
                     continue;
@@ -173,10 +173,10 @@ impl Plan {
     /// Whether a policy, or the residency of a model, could take a target out.
     #[must_use]
     pub fn may_cut(&self, policy: &Policy<'_>) -> bool {
-        self.has_residency || Rule::ALL.into_iter().any(|rule| policy.has(rule))
+        self.has_residency || PolicyRule::ALL.into_iter().any(|rule| policy.has(rule))
     }
 
-    fn admits(&self, target: &Target, policy: &Policy<'_>, rule: Rule) -> bool {
+    fn admits(&self, target: &Target, policy: &Policy<'_>, rule: PolicyRule) -> bool {
         let facts = self.stated_of(target);
         let provider = self.provider_of(target);
         facts

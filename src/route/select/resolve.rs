@@ -16,7 +16,7 @@ use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::compiled::{Model, Plan};
 use crate::route::plan::glob::Glob;
 use crate::route::plan::provider::Provider;
-use crate::route::plan::target::{Listed, RelayResolution, Resolution, Target};
+use crate::route::plan::target::{ListedModel, RelayResolution, Resolution, Target};
 use crate::wire::kind::Wire;
 
 impl Plan {
@@ -109,15 +109,15 @@ impl Plan {
     /// What `/v1/models` shows to a key: ids and aliases of the configuration, then what the key's
     /// own patterns spell out; each with the targets that are open to it, and none without.
     #[must_use]
-    pub fn listed<'p>(&'p self, key: Option<&'p ClientKey>) -> Vec<Listed<'p>> {
+    pub fn listed<'p>(&'p self, key: Option<&'p ClientKey>) -> Vec<ListedModel<'p>> {
         let open = |id, targets| {
             let targets = self.open((id, targets), key)?;
-            Some(Listed { id, targets })
+            Some(ListedModel { id, targets })
         };
         let configured = self.models_for(key);
         let configured =
             configured.filter_map(|(id, model)| open(id, Cow::Borrowed(&model.targets)));
-        let mut listed: Vec<Listed<'_>> = configured.collect();
+        let mut listed: Vec<ListedModel<'_>> = configured.collect();
         let patterns = key.and_then(|key| key.models.as_deref());
         for id in patterns.into_iter().flatten().filter_map(Glob::literal) {
             if self.model(id).is_none()

@@ -20,15 +20,15 @@ use tokio::time::{sleep, timeout};
 use crate::config::load::material::StoreMaterial;
 use crate::govern::account::prior_spend::Past;
 use crate::govern::key::client_key::{Key, Tenant, id_of, said_tenant, said_tenant_id};
-use crate::route::plan::client_key::{ClientKeys, Door};
+use crate::route::plan::client_key::{AuthMode, ClientKeys};
 use crate::route::plan::compiled::Plan;
-use crate::route::plan::tenant::Numbers;
+use crate::route::plan::tenant::AccountRegistry;
 use crate::server::key::snapshot_keeper::Keeper;
 use crate::server::thread::data::Ask;
 use crate::server::thread::output::Notices;
 use crate::store::database::changes::{Changed, Changes};
 use crate::store::database::handle::Store;
-use crate::store::database::row::{Skipped, State};
+use crate::store::database::row::{Skipped, StoredState};
 use crate::store::error::{StoreError, StoreFault};
 use crate::store::prior_spend::Memory;
 use crate::store::snapshot;
@@ -85,9 +85,9 @@ pub struct Governed {
 
 struct Shared {
     /// Those of the configuration, which outrank the store's.
-    said_keys: Vec<Key>,
+    configured_keys: Vec<Key>,
     /// Its tenants, likewise.
-    said_tenants: Vec<Tenant>,
+    configured_tenants: Vec<Tenant>,
     standing: Mutex<Standing>,
     /// The open store, while there is one.
     store: Mutex<Option<Arc<Store>>>,
@@ -99,8 +99,8 @@ struct Shared {
 pub struct Governor {
     material: Arc<StoreMaterial>,
     /// A store that is being opened.
-    opening: Option<JoinHandle<Result<(Store, State), StoreError>>>,
-    numbers: Numbers,
+    opening: Option<JoinHandle<Result<(Store, StoredState), StoreError>>>,
+    accounts: AccountRegistry,
     workers: Vec<worker_queue::UnboundedSender<Ask>>,
     notices: Option<Notices>,
     shared: Arc<Shared>,
@@ -112,7 +112,7 @@ pub struct Governor {
     /// The same once it was asked.
     pasts: (mpsc::Sender<Past>, mpsc::Receiver<Past>),
     /// What is in force.
-    state: State,
+    state: StoredState,
     /// The table of it that the workers have, or are about to have.
     keys: ClientKeys,
     keeper: Keeper,
@@ -131,14 +131,14 @@ impl Governed {
 
     /// The tenants of the configuration: a row of the same name has no effect.
     #[must_use]
-    pub fn said_tenants(&self) -> &[Tenant] {
-        &self.shared.said_tenants
+    pub fn configured_tenants(&self) -> &[Tenant] {
+        &self.shared.configured_tenants
     }
 
     /// The keys of the configuration: one of the same id has no effect.
     #[must_use]
-    pub fn said_keys(&self) -> &[Key] {
-        &self.shared.said_keys
+    pub fn configured_keys(&self) -> &[Key] {
+        &self.shared.configured_keys
     }
 
     /// Adds the row of a tenant that the configuration knows, with the id that it has there.
@@ -146,8 +146,8 @@ impl Governed {
     /// # Errors
     /// Another tenant has the id, or the store cannot be used.
     pub async fn add_said_tenant(&self, name: &str, now_ms: u64) -> Result<(), StoreError> {
-        let names = self.shared.said_keys.iter().map(|key| &*key.tenant);
-        match said_tenant_id(&self.shared.said_tenants, names, name) {
+        let names = self.shared.configured_keys.iter().map(|key| &*key.tenant);
+        match said_tenant_id(&self.shared.configured_tenants, names, name) {
             Some(id) => self.store()?.add_tenant(id, name, now_ms).await,
             None => Ok(()),
         }
@@ -160,7 +160,7 @@ impl Governed {
     /// The store cannot be used.
     pub async fn tenant_id(&self, name: &str) -> Result<Box<str>, StoreError> {
         let stored = self.store()?.tenant_id(name).await?;
-        let said = said_tenant(&self.shared.said_tenants, name);
+        let said = said_tenant(&self.shared.configured_tenants, name);
         Ok(id_of(said, stored.as_deref(), name).into())
     }
 
@@ -201,8 +201,8 @@ impl Governor {
         let material = plan.store.take()?;
         let (asks, reloads) = mpsc::channel(RELOADS_MAX);
         let shared = Arc::new(Shared {
-            said_keys: plan.said_keys.clone(),
-            said_tenants: plan.said_tenants.clone(),
+            configured_keys: plan.configured_keys.clone(),
+            configured_tenants: plan.configured_tenants.clone(),
             standing: Mutex::default(),
             store: Mutex::default(),
             is_recalled: AtomicBool::new(memory.is_none()),
@@ -215,7 +215,7 @@ impl Governor {
         let governor = Self {
             material: Arc::new(material),
             opening: None,
-            numbers: plan.numbers.clone(),
+            accounts: plan.accounts.clone(),
             workers: Vec::new(),
             notices: None,
             shared,
@@ -223,7 +223,7 @@ impl Governor {
             reloads_asked: asks,
             memory,
             pasts: mpsc::channel(1),
-            state: State::default(),
+            state: StoredState::default(),
             keys: ClientKeys::default(),
             keeper,
             said: None,
@@ -240,7 +240,7 @@ impl Governor {
         let mut lines = Vec::new();
         let source = match self.open(FIRST_TIMEOUT).await {
             Ok(mut state) => {
-                state.note_outranked(&self.shared.said_keys);
+                state.note_outranked(&self.shared.configured_keys);
                 let before = core::mem::replace(&mut self.state, state);
                 lines.extend(self.skipped_lines(&before.skipped));
                 lines.extend(self.keep(None).await);
@@ -288,7 +288,7 @@ impl Governor {
 
     /// Takes over what was spent before the start.
     fn recall(&mut self, past: Past) {
-        self.numbers.recall(past);
+        self.accounts.recall(past);
         self.shared.is_recalled.store(true, Ordering::Release);
     }
 
@@ -306,7 +306,7 @@ impl Governor {
         let path = self.material.snapshot.display();
         match snapshot::read(&self.material.snapshot) {
             Ok(mut state) => {
-                state.note_outranked(&self.shared.said_keys);
+                state.note_outranked(&self.shared.configured_keys);
                 self.state = state;
                 let line = format!("store {place}: {error}; serving by the snapshot {path}");
                 (Source::Snapshot, line)
@@ -393,7 +393,7 @@ impl Governor {
 
     /// Opens the store and reads its keys. What is not done in time goes on, and is taken up by the next
     /// call.
-    async fn open(&mut self, within: Duration) -> Result<State, StoreError> {
+    async fn open(&mut self, within: Duration) -> Result<StoredState, StoreError> {
         let opening = self.opening.get_or_insert_with(|| {
             // An empty file must not take the place of one that is gone for a moment.
             let creates = !self.material.snapshot.exists();
@@ -415,13 +415,13 @@ impl Governor {
     }
 
     /// Reads all rows.
-    async fn load(&self, store: &Store) -> Result<State, StoreError> {
+    async fn load(&self, store: &Store) -> Result<StoredState, StoreError> {
         let state = store.load().await?;
         self.count_all(&state);
         Ok(state)
     }
 
-    fn count_all(&self, state: &State) {
+    fn count_all(&self, state: &StoredState) {
         self.count_rows(state.keys.len() + state.tenants.len() + state.skipped.len());
     }
 
@@ -429,7 +429,7 @@ impl Governor {
     async fn take_changes(&mut self, changes: Changes) -> bool {
         self.count_rows(changes.count());
         let skipped = self.state.skipped.clone();
-        let Some(changed) = self.state.apply(changes, &self.shared.said_keys) else {
+        let Some(changed) = self.state.apply(changes, &self.shared.configured_keys) else {
             return false;
         };
         if !changed.is_none() {
@@ -451,19 +451,19 @@ impl Governor {
 
     /// The keys in force but for those that have changed, where nothing depends on the other ones.
     fn changed(&mut self, changed: &Changed) -> Option<ClientKeys> {
-        if !changed.tenants.is_empty() || self.keys.door() != self.door(Source::Store) {
+        if !changed.tenants.is_empty() || self.keys.auth_mode() != self.auth_mode(Source::Store) {
             return None;
         }
         let changes = changed.keys.iter();
         let changes = changes.map(|change| (change.before.as_ref(), change.after.as_ref()));
-        let said = &self.shared.said_keys;
+        let said = &self.shared.configured_keys;
         let outranked = |id: &str| said.iter().any(|key| *key.id == *id);
-        self.keys.changed(changes, outranked, &mut self.numbers)
+        self.keys.changed(changes, outranked, &mut self.accounts)
     }
 
     /// Puts a state into force, and into the snapshot.
-    async fn take(&mut self, mut state: State) {
-        state.note_outranked(&self.shared.said_keys);
+    async fn take(&mut self, mut state: StoredState) {
+        state.note_outranked(&self.shared.configured_keys);
         let is_same = lock(&self.shared.standing).source == Source::Store && state == self.state;
         if !is_same {
             let before = core::mem::replace(&mut self.state, state);
@@ -494,18 +494,22 @@ impl Governor {
 
     /// The keys of the configuration and of the state.
     fn compiled(&mut self, source: Source) -> ClientKeys {
-        let keys = self.shared.said_keys.iter().chain(&self.state.keys);
-        let tenants = self.shared.said_tenants.iter().chain(&self.state.tenants);
-        let compiled = ClientKeys::new(keys, tenants, self.door(source), &mut self.numbers);
+        let keys = self.shared.configured_keys.iter().chain(&self.state.keys);
+        let tenants = self
+            .shared
+            .configured_tenants
+            .iter()
+            .chain(&self.state.tenants);
+        let compiled = ClientKeys::new(keys, tenants, self.auth_mode(source), &mut self.accounts);
         self.in_force(compiled, source)
     }
 
     /// Who is let in beside those with a key.
-    fn door(&self, source: Source) -> Door {
+    fn auth_mode(&self, source: Source) -> AuthMode {
         match source {
-            Source::Configuration => Door::Unread,
-            Source::Snapshot | Source::Store if self.state.skipped.is_empty() => Door::Stored,
-            Source::Snapshot | Source::Store => Door::Torn,
+            Source::Configuration => AuthMode::Unread,
+            Source::Snapshot | Source::Store if self.state.skipped.is_empty() => AuthMode::Stored,
+            Source::Snapshot | Source::Store => AuthMode::Damaged,
         }
     }
 

@@ -18,10 +18,10 @@ use crate::config::load::material::SharedMaterial;
 use crate::govern::account::usage::Account;
 use crate::govern::lease::lease_queue::{Pool, WhenDown};
 use crate::net::runtime::{clock, random};
-use crate::route::plan::compiled::Shared as Said;
+use crate::route::plan::compiled::SharedCounters;
 use crate::server::thread::output::Notices;
 use crate::store::error::StoreError;
-use crate::store::shared_counters::Shared;
+use crate::store::shared_counters::RedisCounters;
 
 /// Fetches leases, and gives them back.
 pub struct Lender {
@@ -32,7 +32,7 @@ pub struct Lender {
     /// Accounts that hold something.
     followed: Vec<Arc<Account>>,
     /// A connection that has served no account yet.
-    first: Option<Shared>,
+    first: Option<RedisCounters>,
     /// The epoch of the counters that was heard of last.
     epoch: Box<str>,
     /// It was said that the counters have forgotten that epoch.
@@ -43,7 +43,7 @@ pub struct Lender {
 
 impl Lender {
     /// A lender, connected if the counters answer at once.
-    pub async fn new(said: Said) -> Self {
+    pub async fn new(said: SharedCounters) -> Self {
         let mut lender = Self {
             material: Arc::new(said.material),
             pool: said.pool,
@@ -55,7 +55,7 @@ impl Lender {
             is_told: false,
             said: None,
         };
-        match Shared::open(&lender.material, &lender.replica).await {
+        match RedisCounters::open(&lender.material, &lender.replica).await {
             Ok(shared) => {
                 lender.first = Some(shared);
                 lender.pool.set_up(true);
@@ -79,7 +79,7 @@ impl Lender {
             let begun = Instant::now();
             let opened = match self.first.take() {
                 Some(shared) => Ok(shared),
-                None => Shared::open(&self.material, &self.replica).await,
+                None => RedisCounters::open(&self.material, &self.replica).await,
             };
             let failed = match opened {
                 Ok(shared) => self.found(shared, end).await,
@@ -100,14 +100,14 @@ impl Lender {
         }
     }
 
-    async fn found(&mut self, mut shared: Shared, end: &Notify) -> Result<(), StoreError> {
+    async fn found(&mut self, mut shared: RedisCounters, end: &Notify) -> Result<(), StoreError> {
         self.pool.set_up(true);
         if self.said.take().is_some() {
             self.say(&format!("shared limits {}: answer", self.material.place));
         }
         // What other replicas want back comes on a connection of its own.
         let (names, mut recalls) = mpsc::channel(RECALLS_MAX);
-        let listener = Shared::open(&self.material, &self.replica).await?;
+        let listener = RedisCounters::open(&self.material, &self.replica).await?;
         let listens = listen(
             listener,
             Arc::clone(&self.material),
@@ -179,7 +179,7 @@ impl Lender {
     /// Brings accounts up to date.
     async fn round(
         &mut self,
-        shared: &mut Shared,
+        shared: &mut RedisCounters,
         due: Vec<Arc<Account>>,
     ) -> Result<(), StoreError> {
         let new = due.iter().filter(|account| account.follow());
@@ -218,7 +218,7 @@ impl Lender {
         failed
     }
 
-    async fn give_back(&mut self, shared: &mut Shared) -> Result<(), StoreError> {
+    async fn give_back(&mut self, shared: &mut RedisCounters) -> Result<(), StoreError> {
         let called = self.pool.take_called().into_iter();
         self.followed
             .extend(called.filter(|account| account.follow()));
@@ -284,7 +284,7 @@ async fn called(pool: &Pool<Account>) -> Vec<Arc<Account>> {
 /// Hears what other replicas want back, until no connection can be made any more. One that says nothing is
 /// replaced: a server whose clock is set back lets nobody who waits there go on.
 async fn listen(
-    mut shared: Shared,
+    mut shared: RedisCounters,
     material: Arc<SharedMaterial>,
     replica: String,
     names: mpsc::Sender<Heard>,
@@ -293,7 +293,7 @@ async fn listen(
         let heard = match shared.recalled().await {
             Ok(heard) if heard.is_empty() => continue,
             Ok(heard) => Ok(heard),
-            Err(_) => match Shared::open(&material, &replica).await {
+            Err(_) => match RedisCounters::open(&material, &replica).await {
                 Ok(again) => {
                     shared = again;
                     sleep(RETRY).await;

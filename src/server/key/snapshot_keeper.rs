@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::store::database::changes::Changed;
-use crate::store::database::row::State;
+use crate::store::database::row::StoredState;
 use crate::store::snapshot::{self, SnapshotFile};
 
 /// A snapshot and how it is kept.
@@ -51,7 +51,7 @@ impl Keeper {
     ///
     /// # Errors
     /// It cannot be written.
-    pub async fn write(&mut self, state: &State) -> io::Result<()> {
+    pub async fn write(&mut self, state: &StoredState) -> io::Result<()> {
         // Both would write the same file beside.
         if let Some(rewriting) = self.rewriting.take() {
             let _ = rewriting.task.await;
@@ -68,7 +68,7 @@ impl Keeper {
     ///
     /// # Errors
     /// Neither that nor the whole state can be written.
-    pub async fn append(&mut self, changed: &Changed, state: &State) -> io::Result<()> {
+    pub async fn append(&mut self, changed: &Changed, state: &StoredState) -> io::Result<()> {
         self.adopt().await;
         let Some(mut file) = self.file.take() else {
             return self.write(state).await;

@@ -24,7 +24,7 @@ use crate::server::usage::journal_writer::Figures;
 use crate::store::database::handle::Store;
 use crate::store::error::StoreError;
 use crate::store::journal::identity::JournalId;
-use crate::store::journal::tail::{Batch, Place, read_on};
+use crate::store::journal::tail::{Batch, JournalPosition, read_on};
 
 /// What the task works with.
 pub struct Drainer {
@@ -33,9 +33,9 @@ pub struct Drainer {
     /// What the store knows the journal by.
     pub journal: JournalId,
     /// What lies before it is in the store.
-    pub place: Place,
+    pub place: JournalPosition,
     /// The furthest place that the store can have come to.
-    pub end: Place,
+    pub end: JournalPosition,
     /// The store was asked for its place, and nothing has gone wrong since.
     pub is_settled: bool,
     /// The store, while there is one.
@@ -165,7 +165,7 @@ impl Drainer {
     /// after a batch of which it is not known what became.
     async fn settle(&mut self, store: &Store) -> Result<(), StoreError> {
         let stored = store.drained(self.journal).await?;
-        let place = Place::drained(self.place, stored, self.end);
+        let place = JournalPosition::drained(self.place, stored, self.end);
         if stored.is_some_and(|stored| stored > place) {
             // It has what was lost here with the host's power; what comes now lies before that.
             store
@@ -181,7 +181,7 @@ impl Drainer {
 
     /// The journal may let go of what the store has. It may be what fills the disk, so that a place that
     /// cannot be kept is no reason to stay: the store has it too.
-    async fn moved(&mut self, next: Place) {
+    async fn moved(&mut self, next: JournalPosition) {
         let folder = self.folder.clone();
         let kept = spawn_blocking(move || next.keep(&folder)).await;
         let kept = kept.unwrap_or_else(|_| Err(io::Error::other("was given up")));

@@ -32,8 +32,8 @@ use crate::net::runtime::clock;
 use crate::proxy::shared::usage_channel::Asked;
 use crate::server::thread::output::Notices;
 use crate::server::usage::journal_writer::lookups::Waiting;
-use crate::store::journal::segments::{Found, Journal, Segment, sync};
-use crate::store::journal::tail::Place;
+use crate::store::journal::segments::{Journal, JournalSegment, Recovered, sync};
+use crate::store::journal::tail::JournalPosition;
 use crate::telemetry::losses::{ByTenant, Losses, Lost};
 use crate::telemetry::ring::{Bell, Pace, QUIET, RingReceiver};
 use crate::telemetry::scrape_usage::{DrainFacts, UsageFacts};
@@ -82,16 +82,16 @@ impl Figures {
     }
 
     /// Tells the ledger up to where the store has the records.
-    pub fn moved(&self, place: Place) {
+    pub fn moved(&self, place: JournalPosition) {
         let [number, offset] = &self.drained_place;
         offset.store(place.offset, Ordering::Release);
         number.store(place.number, Ordering::Release);
         self.is_drained.store(true, Ordering::Relaxed);
     }
 
-    fn drained_to(&self) -> Place {
+    fn drained_to(&self) -> JournalPosition {
         let [number, offset] = &self.drained_place;
-        Place {
+        JournalPosition {
             number: number.load(Ordering::Acquire),
             offset: offset.load(Ordering::Acquire),
         }
@@ -103,7 +103,7 @@ pub struct Ledger {
     /// The journal, opened.
     pub journal: Journal,
     /// What was found when it was.
-    pub found: Found,
+    pub found: Recovered,
     /// The workers' ends.
     pub rings: Vec<RingReceiver>,
     /// What is asked.
@@ -317,17 +317,17 @@ impl Ledger {
 
     /// Removes what the store has by now.
     fn let_go(&mut self) {
-        let Place { number, offset } = self.figures.drained_to();
+        let JournalPosition { number, offset } = self.figures.drained_to();
         let oldest = self.journal.segments().next();
         // A disk that is full of the segment that is appended to gets room by another one.
         let is_stuck = self.figures.is_stuck.load(Ordering::Relaxed);
-        let is_in = |it: Segment| it.number == number && (1..=offset).contains(&it.length);
+        let is_in = |it: JournalSegment| it.number == number && (1..=offset).contains(&it.length);
         if is_stuck
             && self.journal.is_active(number)
             && oldest.is_some_and(is_in)
             && self.journal.remove_oldest().is_ok()
         {
-            self.figures.moved(Place {
+            self.figures.moved(JournalPosition {
                 number: number + 1,
                 offset: 0,
             });
@@ -345,8 +345,8 @@ impl Ledger {
         let Self {
             journal, figures, ..
         } = self;
-        let Place { number, offset } = figures.drained_to();
-        let drained = Segment {
+        let JournalPosition { number, offset } = figures.drained_to();
+        let drained = JournalSegment {
             number,
             length: offset,
         };

@@ -10,22 +10,22 @@ use futures_channel::mpsc;
 
 use crate::limits::{KIB, MIB, USAGE_QUESTIONS_MAX};
 use crate::proxy::shared::usage_channel::{Asked, Desk, Way};
-use crate::route::plan::compiled::Usage;
+use crate::route::plan::compiled::UsagePlan;
 use crate::server::key::key_sync::Governed;
 use crate::server::thread::output::Notices;
 use crate::server::usage::journal_uploader::{Calls, Drainer};
 use crate::server::usage::journal_writer::{self, Figures, Ledger};
 use crate::server::usage::queries::Clerk;
 use crate::server::usage::retention::Retention;
-use crate::store::journal::segments::{Found, Journal, Segment};
-use crate::store::journal::tail::{Batch, Place};
+use crate::store::journal::segments::{Journal, JournalSegment, Recovered};
+use crate::store::journal::tail::{Batch, JournalPosition};
 use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
 
 /// The usage journal, opened, and the ends of the workers' ways to it.
 pub struct Books {
     /// The journal.
     pub journal: Journal,
-    found: Found,
+    found: Recovered,
     flush: Duration,
     keep_days: Option<u64>,
     rings: Vec<RingReceiver>,
@@ -40,7 +40,7 @@ impl Books {
     ///
     /// # Errors
     /// The journal cannot be had, in words.
-    pub fn open(said: &Usage) -> io::Result<Self> {
+    pub fn open(said: &UsagePlan) -> io::Result<Self> {
         let opened = Journal::open(&said.journal, said.journal_bytes_max);
         let (journal, found) = opened.map_err(|error| {
             let folder = said.journal.display();
@@ -79,9 +79,9 @@ impl Books {
     }
 
     /// Up to where the store has the journal's records.
-    fn drained(&self) -> Place {
-        let segments: Vec<Segment> = self.journal.segments().collect();
-        Place::load(self.journal.folder(), &segments)
+    fn drained(&self) -> JournalPosition {
+        let segments: Vec<JournalSegment> = self.journal.segments().collect();
+        JournalPosition::load(self.journal.folder(), &segments)
     }
 
     /// Brings the records to the store.
@@ -92,7 +92,7 @@ impl Books {
             folder: self.journal.folder().to_owned(),
             journal: self.journal.identity(),
             place,
-            end: Place::end_of(&self.journal),
+            end: JournalPosition::end_of(&self.journal),
             is_settled: false,
             governed: governed.clone(),
             figures: Arc::clone(&self.figures),

@@ -1,4 +1,4 @@
-//! Changes of keys and tenants since the store was last read, and how a [`State`] takes them over.
+//! Changes of keys and tenants since the store was last read, and how a [`StoredState`] takes them over.
 //!
 //! A state that has taken over changes is the one that reading all rows would give; a property test holds
 //! that. Where a change reaches beyond its own row, such as that of a tenant whose row makes no sense, it is
@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::govern::key::client_key::{Key, Tenant};
-use crate::store::database::row::{KeyRow, Skipped, State, TenantRow, Which};
+use crate::store::database::row::{KeyRow, Skipped, StoredState, TenantRow, Which};
 
 /// Rows as they stand now, each by the id or name under which it was changed; `None`: it is gone.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +56,7 @@ impl Changes {
     }
 }
 
-impl State {
+impl StoredState {
     /// Takes changes over. `said` are the keys of the configuration, which outrank others of their ids.
     /// `None`: nothing was changed, and all rows are to be read.
     pub fn apply(&mut self, changes: Changes, said: &[Key]) -> Option<Changed> {
@@ -210,7 +210,7 @@ mod tests {
 
     use super::{Changes, put};
     use crate::govern::key::client_key::Key;
-    use crate::store::database::row::{KeyRow, State, TenantRow};
+    use crate::store::database::row::{KeyRow, StoredState, TenantRow};
 
     /// What a database holds.
     #[derive(Default)]
@@ -220,9 +220,9 @@ mod tests {
     }
 
     impl Rows {
-        fn state(&self, said: &[Key]) -> State {
+        fn state(&self, said: &[Key]) -> StoredState {
             let keys = self.keys.values().cloned().map(Ok);
-            let mut state = State::of(keys, self.tenants.values().cloned().map(Ok));
+            let mut state = StoredState::of(keys, self.tenants.values().cloned().map(Ok));
             state.note_outranked(said);
             state.skipped.sort();
             state

@@ -5,7 +5,7 @@ use crate::config::schema::store_url::StorePlace;
 use crate::govern::key::client_key::{Former, Key, Tenant};
 use crate::store::database::changes::Changes;
 use crate::store::database::postgres::Postgres;
-use crate::store::database::row::{State, TenantRow};
+use crate::store::database::row::{StoredState, TenantRow};
 use crate::store::database::sqlite::Sqlite;
 use crate::store::error::{StoreError, StoreFault};
 
@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn load(&self) -> Result<State, StoreError> {
+    pub async fn load(&self) -> Result<StoredState, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.load().await,
             Self::Postgres(postgres) => postgres.load().await,
@@ -77,7 +77,7 @@ impl Store {
             let is_end = rows.len() <= limit;
             let (rows, tenants): (Vec<_>, Vec<_>) =
                 rows.into_iter().map(|row| (row.key, row.tenant)).unzip();
-            keys.extend(State::of(rows, tenants.into_iter().flatten()).keys);
+            keys.extend(StoredState::of(rows, tenants.into_iter().flatten()).keys);
             match last {
                 Some(last) if keys.len() <= limit && !is_end => after = last,
                 _ => break,
@@ -102,7 +102,7 @@ impl Store {
             };
             let last = rows.last().map(|(name, _)| name.clone());
             let is_end = rows.len() < count;
-            tenants.extend(State::of([], rows.into_iter().map(|(_, row)| row)).tenants);
+            tenants.extend(StoredState::of([], rows.into_iter().map(|(_, row)| row)).tenants);
             match last {
                 Some(last) if tenants.len() < count && !is_end => after = last,
                 _ => break,

@@ -17,8 +17,8 @@ use tokio_postgres::{AsyncMessage, Client, Error, Row, SimpleQueryMessage};
 use crate::govern::key::client_key::{Key, KeyDigest};
 use crate::store::database::changes::Changes;
 use crate::store::database::migrations;
-use crate::store::database::postgres_connection::{Pool, Server, answered, told};
-use crate::store::database::row::{KeyRow, PageRow, State, TENANT_AT, TenantRow};
+use crate::store::database::postgres_connection::{ConnectionPool, PostgresServer, answered, told};
+use crate::store::database::row::{KeyRow, PageRow, StoredState, TENANT_AT, TenantRow};
 use crate::store::database::sql::{
     ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE,
     KEYS_PAGE_OF_TENANT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE,
@@ -35,9 +35,9 @@ pub struct Postgres {
     woken: Arc<Notify>,
     mark: Arc<Mutex<Mark>>,
     /// For usage records on their way to the store.
-    pub delivery: Arc<Pool>,
+    pub delivery: Arc<ConnectionPool>,
     /// For questions about them.
-    pub questions: Arc<Pool>,
+    pub questions: Arc<ConnectionPool>,
 }
 
 /// How far changes have been read.
@@ -62,7 +62,7 @@ impl Postgres {
     /// It cannot be reached, is of a newer program, or stands behind a pool that gives each
     /// transaction another session.
     pub async fn open(url: &[u8], ca_pem: Option<&[u8]>) -> Result<Self, StoreError> {
-        let server = Arc::new(Server::new(url, ca_pem)?);
+        let server = Arc::new(PostgresServer::new(url, ca_pem)?);
         let (client, mut connection) = server.connect().await?;
         let woken = Arc::new(Notify::new());
         let wakes = Arc::clone(&woken);
@@ -79,14 +79,14 @@ impl Postgres {
         let (other, connection) = server.connect().await?;
         tokio::spawn(connection);
         answered(ANSWER_TIMEOUT, refuse_pooled(&client, &other)).await?;
-        let delivery = Pool::new(Arc::clone(&server), 1);
+        let delivery = ConnectionPool::new(Arc::clone(&server), 1);
         delivery.give(other);
         let store = Self {
             client: Arc::new(client),
             woken,
             mark: Arc::default(),
             delivery: Arc::new(delivery),
-            questions: Arc::new(Pool::new(server, QUESTION_CONNECTIONS)),
+            questions: Arc::new(ConnectionPool::new(server, QUESTION_CONNECTIONS)),
         };
         answered(MIGRATION, store.migrate()).await?;
         Ok(store)
@@ -138,7 +138,7 @@ impl Postgres {
     ///
     /// # Errors
     /// The connection has ended.
-    pub async fn load(&self) -> Result<State, StoreError> {
+    pub async fn load(&self) -> Result<StoredState, StoreError> {
         // Before the rows: what is committed in between is read as a change.
         let now = self.query(NOW, &[]).await?;
         let now = now.first().map(|row| column(row, 0)).transpose();
@@ -150,7 +150,7 @@ impl Postgres {
             txid,
             read: HashSet::new(),
         };
-        Ok(State::of(
+        Ok(StoredState::of(
             keys.iter().map(key_row),
             tenants.iter().map(|row| tenant_row(row, 0)),
         ))
@@ -163,7 +163,7 @@ impl Postgres {
     pub async fn changes(&self) -> Result<Option<Changes>, StoreError> {
         let since = self.mark().txid;
         let found = self.query(CHANGES, &[&since]).await?;
-        let read: Result<Vec<_>, String> = found.iter().map(Change::of).collect();
+        let read: Result<Vec<_>, String> = found.iter().map(ChangeRow::of).collect();
         let read = read.map_err(StoreError::down)?;
         let Some(first) = read.first() else {
             return Ok(None);
@@ -470,7 +470,7 @@ async fn process(client: &Client) -> Result<Option<String>, Error> {
 }
 
 /// A row of [`CHANGES`].
-struct Change<'r> {
+struct ChangeRow<'r> {
     /// What is committed below it has been seen.
     now: i64,
     /// The last transaction whose changes were removed.
@@ -483,7 +483,7 @@ struct Change<'r> {
     id: &'r str,
 }
 
-impl<'r> Change<'r> {
+impl<'r> ChangeRow<'r> {
     fn of(row: &'r Row) -> Result<Self, String> {
         let text = |at| column::<Option<&str>>(row, at);
         Ok(Self {

@@ -21,14 +21,14 @@ use crate::net::connection::tls;
 use crate::store::error::StoreError;
 
 /// Where the server is, and how it is spoken to.
-pub struct Server {
+pub struct PostgresServer {
     config: Config,
     tls: MakeRustlsConnect,
 }
 
-type Stream = <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream;
+type PostgresStream = <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream;
 
-impl Server {
+impl PostgresServer {
     /// The server of a URL. Over a network it is reached by TLS, unless the URL says
     /// `sslmode=disable`.
     ///
@@ -46,7 +46,9 @@ impl Server {
     ///
     /// # Errors
     /// The server cannot be reached, or refuses.
-    pub async fn connect(&self) -> Result<(Client, Connection<Socket, Stream>), StoreError> {
+    pub async fn connect(
+        &self,
+    ) -> Result<(Client, Connection<Socket, PostgresStream>), StoreError> {
         let connected = timeout(CONNECT, self.config.connect(self.tls.clone())).await;
         let slow = |_| StoreError::down("no connection in time");
         connected.map_err(slow)?.map_err(|error| told(&error))
@@ -54,8 +56,8 @@ impl Server {
 }
 
 /// Connections for one purpose.
-pub struct Pool {
-    server: Arc<Server>,
+pub struct ConnectionPool {
+    server: Arc<PostgresServer>,
     /// One for each connection that there may be.
     permits: Semaphore,
     idle: Mutex<Vec<Session>>,
@@ -67,9 +69,9 @@ struct Session {
     timeout: Duration,
 }
 
-impl Pool {
+impl ConnectionPool {
     /// A pool of this many connections at most.
-    pub fn new(server: Arc<Server>, connections_max: usize) -> Self {
+    pub fn new(server: Arc<PostgresServer>, connections_max: usize) -> Self {
         Self {
             server,
             permits: Semaphore::new(connections_max),
@@ -104,7 +106,7 @@ impl Pool {
     /// The number of rows that a statement changed; it is ended likewise.
     ///
     /// # Errors
-    /// As of [`Pool::query`].
+    /// As of [`ConnectionPool::query`].
     pub async fn execute(
         &self,
         within: Duration,

@@ -8,11 +8,11 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::json::tape::Tape;
 use crate::net::runtime::clock::unix_millis;
 use crate::store::database::postgres::Postgres;
-use crate::store::database::postgres_connection::Pool;
+use crate::store::database::postgres_connection::ConnectionPool;
 use crate::store::database::sql::ANSWER_TIMEOUT;
 use crate::store::database::usage_row::{NUMBERS, TEXTS, UsageRow};
 use crate::store::database::usage_sql::{
-    AGAIN, Bound, COLUMNS, Cell, Statement, Words, columns, whole,
+    AGAIN, COLUMNS, Cell, SqlDialect, SqlValue, Statement, columns, whole,
 };
 use crate::store::error::StoreError;
 use crate::store::journal::identity::JournalId;
@@ -114,7 +114,7 @@ fn spent(table: &str, column: &str, period: &str) -> String {
 
 /// Rows of a statement, over these connections. One that takes longer is given up.
 pub async fn select(
-    pool: &Pool,
+    pool: &ConnectionPool,
     statement: &Statement,
     within: Duration,
 ) -> Result<Vec<Vec<Cell>>, StoreError> {
@@ -143,12 +143,12 @@ fn parameters(values: &[Box<dyn ToSql + Sync + Send>]) -> Vec<&(dyn ToSql + Sync
     values.map(|it| -> &(dyn ToSql + Sync) { &**it }).collect()
 }
 
-fn value(bound: &Bound) -> Box<dyn ToSql + Sync + Send> {
+fn value(bound: &SqlValue) -> Box<dyn ToSql + Sync + Send> {
     match bound {
-        Bound::Text(text) => Box::new(text.clone()),
-        Bound::Whole(number) => Box::new(*number),
-        Bound::Id(id) => Box::new(id.to_vec()),
-        Bound::Ids(ids) => Box::new(ids.iter().map(|id| id.to_vec()).collect::<Vec<_>>()),
+        SqlValue::Text(text) => Box::new(text.clone()),
+        SqlValue::Whole(number) => Box::new(*number),
+        SqlValue::Id(id) => Box::new(id.to_vec()),
+        SqlValue::Ids(ids) => Box::new(ids.iter().map(|id| id.to_vec()).collect::<Vec<_>>()),
     }
 }
 
@@ -167,7 +167,7 @@ const MONTH: &str = "((EXTRACT(YEAR FROM DATE '1970-01-01' + LEAST(time / 864000
                      - 1970) * 12 + EXTRACT(MONTH FROM DATE '1970-01-01' \
                      + LEAST(time / 86400000, 2932896)::INT) - 1)::BIGINT";
 /// Lists of ids are arrays; what is not among them is found by one hash of them.
-pub const WORDS: Words = Words {
+pub const WORDS: SqlDialect = SqlDialect {
     among: "id = ANY ($::bytea[])",
     not_among: "NOT EXISTS (SELECT 1 FROM unnest($::bytea[]) AS kept (id) WHERE kept.id = usage.id)",
 };

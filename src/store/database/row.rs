@@ -13,7 +13,7 @@ use crate::govern::key::document::{DocumentFault, fault};
 
 /// Everything that data threads are told of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub struct StoredState {
     /// Keys, in the order of their ids.
     pub keys: Vec<Key>,
     /// Tenants, in the order of their names.
@@ -179,7 +179,7 @@ impl TenantRow {
     }
 }
 
-impl State {
+impl StoredState {
     /// What rows mean; a row that could not even be read is an `Err` that says why.
     #[must_use]
     pub fn of(
@@ -288,7 +288,7 @@ const SHOWN_CHARS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::{KeyRow, State, TenantRow};
+    use super::{KeyRow, StoredState, TenantRow};
     use crate::govern::key::client_key::{Former, Key, Rules};
 
     fn key() -> Key {
@@ -354,7 +354,7 @@ mod tests {
         ];
         let rows = wrong.iter().map(|(row, _)| Ok(row.clone()));
         let rows = rows.chain([Ok(good.clone()), Err("key 3: cannot be read".to_owned())]);
-        let state = State::of(rows, [tenant("blue", "{}")]);
+        let state = StoredState::of(rows, [tenant("blue", "{}")]);
         assert_eq!(state.keys, [key()]);
         assert_eq!(state.skipped.len(), wrong.len() + 1, "{:?}", state.skipped);
         for (at, (_, text)) in wrong.iter().enumerate() {
@@ -371,7 +371,7 @@ mod tests {
             ..KeyRow::of(&key())
         };
         let keys = [of("red", None), of("gone", None), of("gone", Some(7))];
-        let state = State::of(keys.map(Ok), [tenant("red", "[]"), tenant("blue", "{}")]);
+        let state = StoredState::of(keys.map(Ok), [tenant("red", "[]"), tenant("blue", "{}")]);
         assert_eq!(state.tenants.len(), 1);
         assert_eq!(state.keys.len(), 1, "a revoked one lets nobody in");
         let expected = [

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use crate::govern::key::client_key::{Key, KeyDigest};
 use crate::store::database::changes::Changes;
 use crate::store::database::migrations;
-use crate::store::database::row::{KeyRow, PageRow, State, TENANT_AT, TenantRow};
+use crate::store::database::row::{KeyRow, PageRow, StoredState, TENANT_AT, TenantRow};
 use crate::store::database::sql::{
     ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE,
     KEYS_PAGE_OF_TENANT, ONE_KEY, ONE_TENANT, REMOVE_REVOKED, REMOVE_TENANT, REVOKE, ROTATE,
@@ -31,14 +31,14 @@ use crate::store::database::sql::{
 use crate::store::error::StoreError;
 
 /// What is done on the thread.
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type SqliteJob = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// The way to an open file.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<SqliteJob>,
     /// Likewise, for what only reads and may take long.
-    questions: SyncSender<Job>,
+    questions: SyncSender<SqliteJob>,
     path: Arc<Path>,
     /// The file as it was opened: device and number.
     identity: (u64, u64),
@@ -97,7 +97,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// What SQLite says.
-    pub async fn load(&self) -> Result<State, StoreError> {
+    pub async fn load(&self) -> Result<StoredState, StoreError> {
         let (seen, applied) = (Arc::clone(&self.seen), Arc::clone(&self.applied));
         self.call(move |connection| {
             // Before the rows: what is written in between is seen as a change.
@@ -111,7 +111,7 @@ impl Sqlite {
             let tenants = tenants.query_map([], |row| Ok(tenant_row(row, 0)))?;
             let tenants: Vec<_> = tenants.collect::<Result<_, _>>()?;
             applied.store(last, Ordering::Relaxed);
-            Ok(State::of(keys, tenants))
+            Ok(StoredState::of(keys, tenants))
         })
         .await
     }
@@ -331,12 +331,12 @@ impl Sqlite {
 }
 
 async fn call_within<T: Send + 'static>(
-    jobs: &SyncSender<Job>,
+    jobs: &SyncSender<SqliteJob>,
     within: Duration,
     work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     let (answer, answered) = oneshot::channel();
-    let job: Job = Box::new(move |connection| {
+    let job: SqliteJob = Box::new(move |connection| {
         // Whoever asked may have gone, before it is begun or by its end.
         if answer.is_closed() {
             return;
@@ -367,9 +367,9 @@ fn one_row(changed: usize, id: &str) -> Result<(), StoreError> {
 async fn spawn(
     path: &Path,
     open: impl FnOnce() -> Result<Connection, StoreError> + Send + 'static,
-) -> Result<(SyncSender<Job>, (u64, u64)), StoreError> {
+) -> Result<(SyncSender<SqliteJob>, (u64, u64)), StoreError> {
     let (opened, is_opened) = oneshot::channel();
-    let (jobs, waiting) = sync_channel::<Job>(JOBS_MAX);
+    let (jobs, waiting) = sync_channel::<SqliteJob>(JOBS_MAX);
     let path = path.to_owned();
     let serve = move || {
         let mut connection = match open() {

@@ -12,7 +12,7 @@ use crate::net::runtime::clock::unix_millis;
 use crate::store::database::sqlite::Sqlite;
 use crate::store::database::usage_row::{Payer, RowId, TEXTS, UsageRow};
 use crate::store::database::usage_sql::{
-    AGAIN, Bound, COLUMNS, Cell, Statement, Words, columns, whole,
+    AGAIN, COLUMNS, Cell, SqlDialect, SqlValue, Statement, columns, whole,
 };
 use crate::store::error::StoreError;
 use crate::store::journal::identity::JournalId;
@@ -169,7 +169,7 @@ fn cell(value: ValueRef<'_>) -> Cell {
     }
 }
 
-impl ToSql for Bound {
+impl ToSql for SqlValue {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
             Self::Text(text) => text.to_sql(),
@@ -192,7 +192,7 @@ fn list(ids: &[RowId]) -> String {
 }
 
 /// Lists of ids are JSON.
-pub const WORDS: Words = Words {
+pub const WORDS: SqlDialect = SqlDialect {
     among: "id IN (SELECT unhex(value) FROM json_each($))",
     not_among: "id NOT IN (SELECT unhex(value) FROM json_each($))",
 };

@@ -14,7 +14,7 @@ use crate::store::database::usage_sql::{self, Cell, Period, Statement};
 use crate::store::database::{postgres_usage, sqlite_usage};
 use crate::store::error::StoreError;
 use crate::store::journal::identity::JournalId;
-use crate::store::journal::tail::{Batch, Place};
+use crate::store::journal::tail::{Batch, JournalPosition};
 
 impl Store {
     /// Adds records; those that are there already stay as they are. All of them are on the disk when
@@ -147,10 +147,10 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn drained(&self, journal: JournalId) -> Result<Option<Place>, StoreError> {
+    pub async fn drained(&self, journal: JournalId) -> Result<Option<JournalPosition>, StoreError> {
         let rows = self.fetch(usage_sql::drained(journal)).await?;
         let place = rows.first().and_then(|row| {
-            Some(Place {
+            Some(JournalPosition {
                 number: row.first()?.whole()?,
                 offset: row.get(1)?.whole()?,
             })
@@ -165,7 +165,7 @@ impl Store {
     pub async fn set_drained(
         &self,
         journal: JournalId,
-        place: Place,
+        place: JournalPosition,
         now_ms: u64,
     ) -> Result<(), StoreError> {
         let set = self.change(usage_sql::set_drained(journal, place, now_ms));
@@ -236,7 +236,7 @@ impl Store {
         }
     }
 
-    const fn words(&self) -> usage_sql::Words {
+    const fn words(&self) -> usage_sql::SqlDialect {
         match self {
             Self::Sqlite(_) => sqlite_usage::WORDS,
             Self::Postgres(_) => postgres_usage::WORDS,

@@ -44,7 +44,7 @@ impl<'r> UsageRow<'r> {
     /// no text escaped.
     fn read_in_order(record: &'r str) -> Option<Self> {
         let (id, start) = id_at(record.as_bytes())?;
-        let mut members = Members {
+        let mut members = RecordReader {
             rest: record.get(start..)?,
         };
         let time = i64::try_from(members.number("\",\"time\":")??).ok()?;
@@ -148,11 +148,11 @@ impl<'r> UsageRow<'r> {
 }
 
 /// What is left of a record, read member by member. `None`: it stands otherwise.
-struct Members<'r> {
+struct RecordReader<'r> {
     rest: &'r str,
 }
 
-impl<'r> Members<'r> {
+impl<'r> RecordReader<'r> {
     fn pass(&mut self, expected: &str) -> Option<()> {
         self.rest = self.rest.strip_prefix(expected)?;
         Some(())

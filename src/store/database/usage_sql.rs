@@ -5,11 +5,11 @@
 use crate::govern::usage::aggregate::{Column, Filter};
 use crate::store::database::usage_row::{NUMBERS, RowId, TEXTS};
 use crate::store::journal::identity::JournalId;
-use crate::store::journal::tail::Place;
+use crate::store::journal::tail::JournalPosition;
 
 /// A value of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Bound {
+pub enum SqlValue {
     /// A text.
     Text(String),
     /// A whole number.
@@ -64,7 +64,7 @@ impl Cell {
 
 /// What one database calls what the other calls otherwise.
 #[derive(Clone, Copy, Debug)]
-pub struct Words {
+pub struct SqlDialect {
     /// A condition that an id is among those of the parameter `$`.
     pub among: &'static str,
     /// That it is not.
@@ -77,11 +77,11 @@ pub struct Statement {
     /// Its text; values are `$1`, `$2` and so on.
     pub text: String,
     /// What these are.
-    pub values: Vec<Bound>,
+    pub values: Vec<SqlValue>,
 }
 
 impl Statement {
-    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Bound>) {
+    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = SqlValue>) {
         self.text.push_str(" AND ");
         let mut parts = condition.split('$');
         self.text.push_str(parts.next().unwrap_or_default());
@@ -102,11 +102,11 @@ impl Statement {
         let texts = [("tenant = $", &filter.tenant), ("key_id = $", &filter.key)];
         for (condition, said) in texts {
             if let Some(said) = said {
-                self.and(condition, [Bound::Text(said.clone())]);
+                self.and(condition, [SqlValue::Text(said.clone())]);
             }
         }
         if let Some(model) = &filter.model {
-            let models = by_model.matches('$').map(|_| Bound::Text(model.clone()));
+            let models = by_model.matches('$').map(|_| SqlValue::Text(model.clone()));
             self.and(by_model, models);
         }
         for (condition, said) in [
@@ -114,7 +114,7 @@ impl Statement {
             ("time < $", filter.until_ms),
         ] {
             if let Some(said) = said {
-                self.and(condition, [Bound::Whole(whole(said))]);
+                self.and(condition, [SqlValue::Whole(whole(said))]);
             }
         }
     }
@@ -131,7 +131,7 @@ impl Statement {
         if let Some((time, id)) = behind {
             self.and(
                 "(time, id) < ($, $)",
-                [Bound::Whole(whole(time)), Bound::Id(id)],
+                [SqlValue::Whole(whole(time)), SqlValue::Id(id)],
             );
         }
         let order = format!(" ORDER BY time DESC, id DESC LIMIT {count}");
@@ -174,14 +174,19 @@ pub fn one(id: RowId, tenant: Option<&str>) -> Statement {
         ..Filter::default()
     };
     statement.filter(&filter);
-    statement.and("id = $", [Bound::Id(id)]);
+    statement.and("id = $", [SqlValue::Id(id)]);
     statement
 }
 
 /// What records come to: the columns, then the sums as [`crate::govern::usage::aggregate::Sums::of`] takes them,
 /// each in two cells ([`in_two`]). Records with the ids in `besides` are left out.
 #[must_use]
-pub fn sums(filter: &Filter, columns: &[Column], besides: Vec<RowId>, words: Words) -> Statement {
+pub fn sums(
+    filter: &Filter,
+    columns: &[Column],
+    besides: Vec<RowId>,
+    words: SqlDialect,
+) -> Statement {
     let columns: Vec<&str> = columns
         .iter()
         .map(|column| column.member().unwrap_or(DAY))
@@ -211,7 +216,7 @@ pub fn sums(filter: &Filter, columns: &[Column], besides: Vec<RowId>, words: Wor
     let mut statement = select(format!("SELECT {}", selected.join(", ")));
     statement.filter(filter);
     if !besides.is_empty() {
-        statement.and(words.not_among, [Bound::Ids(besides)]);
+        statement.and(words.not_among, [SqlValue::Ids(besides)]);
     }
     if !columns.is_empty() {
         let groups = format!(" GROUP BY {}", columns.join(", "));
@@ -230,9 +235,9 @@ pub fn in_two(cells: &[Cell]) -> u64 {
 
 /// Those of these ids that are there.
 #[must_use]
-pub fn known(ids: Vec<RowId>, words: Words) -> Statement {
+pub fn known(ids: Vec<RowId>, words: SqlDialect) -> Statement {
     let mut statement = select("SELECT id FROM usage WHERE TRUE".to_owned());
-    statement.and(words.among, [Bound::Ids(ids)]);
+    statement.and(words.among, [SqlValue::Ids(ids)]);
     statement
 }
 
@@ -245,7 +250,7 @@ pub fn forget(before_ms: u64, count: usize) -> Statement {
     );
     Statement {
         text,
-        values: vec![Bound::Whole(whole(before_ms))],
+        values: vec![SqlValue::Whole(whole(before_ms))],
     }
 }
 
@@ -275,9 +280,9 @@ pub fn spent(period: Period, behind: Option<&(String, String)>, count: usize) ->
     let mut statement = select(format!(
         "SELECT tenant, key_id, nanos FROM {table} WHERE TRUE"
     ));
-    statement.and(&format!("{column} = $"), [Bound::Whole(whole(number))]);
+    statement.and(&format!("{column} = $"), [SqlValue::Whole(whole(number))]);
     if let Some((tenant, key_id)) = behind {
-        let names = [tenant, key_id].map(|name| Bound::Text(name.clone()));
+        let names = [tenant, key_id].map(|name| SqlValue::Text(name.clone()));
         statement.and("(tenant, key_id) > ($, $)", names);
     }
     let order = format!(" ORDER BY tenant, key_id LIMIT {count}");
@@ -296,7 +301,7 @@ pub fn forget_spent(before: Period, count: usize) -> Statement {
     );
     Statement {
         text,
-        values: vec![Bound::Whole(whole(number))],
+        values: vec![SqlValue::Whole(whole(number))],
     }
 }
 
@@ -304,20 +309,20 @@ pub fn forget_spent(before: Period, count: usize) -> Statement {
 #[must_use]
 pub fn drained(journal: JournalId) -> Statement {
     let mut statement = select("SELECT segment, bytes FROM drained WHERE TRUE".to_owned());
-    statement.and("journal = $", [Bound::Id(journal)]);
+    statement.and("journal = $", [SqlValue::Id(journal)]);
     statement
 }
 
 /// Says up to where the store has a journal, whatever it said before.
 #[must_use]
-pub fn set_drained(journal: JournalId, place: Place, now_ms: u64) -> Statement {
+pub fn set_drained(journal: JournalId, place: JournalPosition, now_ms: u64) -> Statement {
     Statement {
         text: DRAINED.to_owned(),
         values: vec![
-            Bound::Id(journal),
-            Bound::Whole(whole(place.number)),
-            Bound::Whole(whole(place.offset)),
-            Bound::Whole(whole(now_ms)),
+            SqlValue::Id(journal),
+            SqlValue::Whole(whole(place.number)),
+            SqlValue::Whole(whole(place.offset)),
+            SqlValue::Whole(whole(now_ms)),
         ],
     }
 }
@@ -331,7 +336,7 @@ pub fn forget_drained(before_ms: u64, count: usize) -> Statement {
     );
     Statement {
         text,
-        values: vec![Bound::Whole(whole(before_ms))],
+        values: vec![SqlValue::Whole(whole(before_ms))],
     }
 }
 
@@ -374,7 +379,7 @@ pub const COLUMNS: usize = TEXTS.len() + NUMBERS.len() + 5;
 
 #[cfg(test)]
 mod tests {
-    use super::{Bound, page};
+    use super::{SqlValue, page};
     use crate::govern::usage::aggregate::Filter;
 
     #[test]
@@ -398,11 +403,11 @@ mod tests {
                     ORDER BY time DESC, id DESC LIMIT 3";
         assert_eq!(statement.text, text);
         let once = [
-            Bound::Text("a' OR '1".to_owned()),
-            Bound::Text("m".to_owned()),
-            Bound::Whole(i64::MAX),
-            Bound::Whole(7),
-            Bound::Id([1; 16]),
+            SqlValue::Text("a' OR '1".to_owned()),
+            SqlValue::Text("m".to_owned()),
+            SqlValue::Whole(i64::MAX),
+            SqlValue::Whole(7),
+            SqlValue::Id([1; 16]),
         ];
         let expected = [once.clone(), once].concat();
         assert_eq!(statement.values, expected);

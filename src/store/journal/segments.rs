@@ -40,7 +40,7 @@ pub struct Journal {
     lock: File,
     active: File,
     /// Oldest first; the last one is appended to. Never empty.
-    segments: VecDeque<Segment>,
+    segments: VecDeque<JournalSegment>,
     /// Most bytes of all segments.
     bytes_max: u64,
     /// Bytes were appended that nobody was given to bring to the disk.
@@ -59,7 +59,7 @@ pub struct Journal {
 
 /// One file of the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Segment {
+pub struct JournalSegment {
     /// Its number; later ones are larger.
     pub number: u64,
     /// Bytes of whole frames in it.
@@ -68,7 +68,7 @@ pub struct Segment {
 
 /// What was found when a journal was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Recovered {
     /// Bytes of all segments.
     pub bytes: u64,
     /// Bytes behind the last whole frame, which were cut off.
@@ -80,7 +80,7 @@ impl Journal {
     ///
     /// # Errors
     /// Another process has it, or it cannot be read and written.
-    pub fn open(folder: &Path, bytes_max: u64) -> io::Result<(Self, Found)> {
+    pub fn open(folder: &Path, bytes_max: u64) -> io::Result<(Self, Recovered)> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -114,7 +114,7 @@ impl Journal {
         };
         // What is appended to it is added to what it holds.
         journal.learn()?;
-        let found = Found {
+        let found = Recovered {
             bytes: journal.bytes(),
             torn_bytes,
         };
@@ -146,7 +146,7 @@ impl Journal {
     }
 
     /// The segments, oldest first.
-    pub fn segments(&self) -> impl DoubleEndedIterator<Item = Segment> {
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = JournalSegment> {
         self.segments.iter().copied()
     }
 
@@ -257,7 +257,7 @@ impl Journal {
             .retain(|number, _| segments.iter().any(|it| it.number == *number));
         self.contents
             .extend(contents.map(|contents| (number, contents)));
-        self.segments.push_back(Segment { number, ..last });
+        self.segments.push_back(JournalSegment { number, ..last });
         self.active = next;
         if let Some(lock) = lock {
             self.lock = lock;
@@ -314,7 +314,7 @@ impl Journal {
         Ok(())
     }
 
-    fn remove(&mut self, segment: Segment) -> io::Result<()> {
+    fn remove(&mut self, segment: JournalSegment) -> io::Result<()> {
         match fs::remove_file(path(&self.folder, segment.number)) {
             Err(error) if self.is_removed(&error) => {}
             removed => removed?,
@@ -334,7 +334,7 @@ impl Journal {
     /// # Errors
     /// The file system's own.
     pub fn learn(&mut self) -> io::Result<bool> {
-        let is_unknown = |it: &&Segment| !self.contents.contains_key(&it.number);
+        let is_unknown = |it: &&JournalSegment| !self.contents.contains_key(&it.number);
         let Some(segment) = self.segments.iter().rfind(is_unknown).copied() else {
             return Ok(false);
         };
@@ -348,7 +348,7 @@ impl Journal {
     }
 
     /// Where the record of an id may lie, by what is known of segments; the youngest place first.
-    pub fn places(&self, id: u128) -> impl Iterator<Item = (Segment, Range<u64>)> {
+    pub fn places(&self, id: u128) -> impl Iterator<Item = (JournalSegment, Range<u64>)> {
         self.segments.iter().rev().flat_map(move |&segment| {
             let contents = self.contents.get(&segment.number);
             let places = contents.into_iter().flat_map(move |it| it.places(id).rev());
@@ -360,7 +360,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file system's own.
-    pub fn read(&self, segment: Segment, place: Range<u64>) -> io::Result<Vec<u8>> {
+    pub fn read(&self, segment: JournalSegment, place: Range<u64>) -> io::Result<Vec<u8>> {
         let end = place.end.min(segment.length);
         let length = usize::try_from(end.saturating_sub(place.start)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; length];
@@ -391,7 +391,8 @@ impl Journal {
         if core::mem::take(&mut self.is_dirty) {
             self.rolled.push(before);
         }
-        self.segments.push_back(Segment { number, length: 0 });
+        self.segments
+            .push_back(JournalSegment { number, length: 0 });
         self.contents.insert(number, Contents::default());
         Ok(())
     }
@@ -430,7 +431,7 @@ pub fn read_placed(folder: &Path, mut take: impl FnMut(&[u8], (u64, u64))) -> io
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn list(folder: &Path) -> io::Result<VecDeque<Segment>> {
+pub fn list(folder: &Path) -> io::Result<VecDeque<JournalSegment>> {
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -438,7 +439,7 @@ pub fn list(folder: &Path) -> io::Result<VecDeque<Segment>> {
         let stem = name.to_str().and_then(|name| name.strip_suffix(ENDING));
         if let Some(number) = stem.and_then(|stem| stem.parse().ok()) {
             let length = entry.metadata()?.len();
-            segments.push(Segment { number, length });
+            segments.push(JournalSegment { number, length });
         }
     }
     segments.sort_unstable_by_key(|segment| segment.number);
@@ -446,7 +447,7 @@ pub fn list(folder: &Path) -> io::Result<VecDeque<Segment>> {
 }
 
 /// Cuts off what a crash tore at the end of a segment; says how much that was.
-fn mend(folder: &Path, segment: Segment) -> io::Result<(Segment, u64)> {
+fn mend(folder: &Path, segment: JournalSegment) -> io::Result<(JournalSegment, u64)> {
     let path = path(folder, segment.number);
     let bytes = fs::read(&path)?;
     let mut frames = Frames::new(&bytes);
@@ -458,7 +459,7 @@ fn mend(folder: &Path, segment: Segment) -> io::Result<(Segment, u64)> {
         file.set_len(length)?;
         file.sync_all()?;
     }
-    Ok((Segment { length, ..segment }, torn))
+    Ok((JournalSegment { length, ..segment }, torn))
 }
 
 /// Where a segment lies.

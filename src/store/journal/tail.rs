@@ -12,11 +12,11 @@ use std::path::Path;
 
 use crate::govern::usage::frames::{Frames, HEAD_BYTES};
 use crate::limits::RECORD_BYTES_MAX;
-use crate::store::journal::segments::{DRAINED, Journal, Segment, list, path};
+use crate::store::journal::segments::{DRAINED, Journal, JournalSegment, list, path};
 
 /// A place between two frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct JournalPosition {
     /// Number of the segment.
     pub number: u64,
     /// Bytes of it that lie before.
@@ -31,9 +31,9 @@ pub struct Batch {
     /// Where payloads lie in it, in their order.
     payloads: Vec<Range<usize>>,
     /// The place from which was read.
-    pub from: Place,
+    pub from: JournalPosition,
     /// The place behind them.
-    pub next: Place,
+    pub next: JournalPosition,
     /// More was there than was read.
     pub has_more: bool,
 }
@@ -56,11 +56,11 @@ impl Batch {
     }
 }
 
-impl Place {
+impl JournalPosition {
     /// The place that is kept in a folder with these segments, oldest first. Where none is kept, or
     /// one that they do not have, all of them lie behind it.
     #[must_use]
-    pub fn load(folder: &Path, segments: &[Segment]) -> Self {
+    pub fn load(folder: &Path, segments: &[JournalSegment]) -> Self {
         let text = fs::read_to_string(folder.join(DRAINED)).unwrap_or_default();
         let mut numbers = text.split_ascii_whitespace().map(str::parse);
         let (Some(Ok(number)), Some(Ok(offset))) = (numbers.next(), numbers.next()) else {
@@ -118,7 +118,12 @@ impl Place {
 ///
 /// # Errors
 /// The folder or a segment cannot be read.
-pub fn read_on(folder: &Path, from: Place, bytes_max: usize, batch: &mut Batch) -> io::Result<()> {
+pub fn read_on(
+    folder: &Path,
+    from: JournalPosition,
+    bytes_max: usize,
+    batch: &mut Batch,
+) -> io::Result<()> {
     batch.payloads.clear();
     batch.has_more = false;
     (batch.from, batch.next) = (from, from);
@@ -127,7 +132,7 @@ pub fn read_on(folder: &Path, from: Place, bytes_max: usize, batch: &mut Batch) 
     for segment in segments.iter().filter(|it| it.number >= from.number) {
         if segment.number > batch.next.number {
             let number = segment.number;
-            batch.next = Place { number, offset: 0 };
+            batch.next = JournalPosition { number, offset: 0 };
         }
         let file = match File::open(path(folder, segment.number)) {
             Ok(file) => file,
@@ -182,10 +187,10 @@ mod tests {
     use std::io::Write;
     use std::path::Path;
 
-    use super::{Batch, Place, read_on};
+    use super::{Batch, JournalPosition, read_on};
     use crate::govern::usage::frames;
     use crate::limits::KIB;
-    use crate::store::journal::segments::{Journal, Segment, list};
+    use crate::store::journal::segments::{Journal, JournalSegment, list};
 
     const BATCH: usize = 16 * KIB;
 
@@ -197,7 +202,7 @@ mod tests {
         journal.append(&frame).1.unwrap();
     }
 
-    fn all(folder: &Path, mut place: Place) -> (Vec<String>, Place) {
+    fn all(folder: &Path, mut place: JournalPosition) -> (Vec<String>, JournalPosition) {
         let (mut found, mut batch) = (Vec::new(), Batch::default());
         loop {
             read_on(folder, place, BATCH, &mut batch).unwrap();
@@ -218,7 +223,8 @@ mod tests {
         let folder = place.path();
         let (mut journal, _) = Journal::open(folder, 1 << 20).unwrap();
         let text = |number: usize| format!("{number}:{}", "x".repeat(number * 70 % 4_000));
-        let (mut expected, mut found, mut at) = (Vec::new(), Vec::new(), Place::default());
+        let (mut expected, mut found, mut at) =
+            (Vec::new(), Vec::new(), JournalPosition::default());
         for number in 0..200 {
             write(&mut journal, &text(number));
             expected.push(text(number));
@@ -251,12 +257,15 @@ mod tests {
         }
         journal.remove_oldest().unwrap();
         let left = journal.bytes() / 4_012;
-        assert_eq!(all(place.path(), Place::default()).0.len() as u64, left);
+        assert_eq!(
+            all(place.path(), JournalPosition::default()).0.len() as u64,
+            left
+        );
     }
 
     #[test]
     fn place_is_what_folder_or_store_know_up_to_the_end_of_the_journal() {
-        let at = |number, offset| Place { number, offset };
+        let at = |number, offset| JournalPosition { number, offset };
         let (kept, end) = (at(7, 30), at(8, 50));
         for (stored, drained) in [
             (None, kept),
@@ -266,32 +275,32 @@ mod tests {
             (Some(at(8, 51)), end),
             (Some(at(9, 0)), end),
         ] {
-            assert_eq!(Place::drained(kept, stored, end), drained);
+            assert_eq!(JournalPosition::drained(kept, stored, end), drained);
         }
     }
 
     #[test]
     fn place_is_kept_and_one_that_is_not_there_is_the_start() {
         let folder = tempfile::tempdir().unwrap();
-        let segment = |number, length| Segment { number, length };
-        let place = Place {
+        let segment = |number, length| JournalSegment { number, length };
+        let place = JournalPosition {
             number: 7,
             offset: 30,
         };
-        let load = |segments: &[Segment]| Place::load(folder.path(), segments);
-        assert_eq!(load(&[segment(7, 90)]), Place::default());
+        let load = |segments: &[JournalSegment]| JournalPosition::load(folder.path(), segments);
+        assert_eq!(load(&[segment(7, 90)]), JournalPosition::default());
         place.keep(folder.path()).unwrap();
         assert_eq!(load(&[segment(6, 9), segment(7, 90)]), place);
         assert_eq!(load(&[segment(7, 90), segment(8, 0)]), place);
-        let cut = Place {
+        let cut = JournalPosition {
             number: 7,
             offset: 20,
         };
         assert_eq!(load(&[segment(7, 20)]), cut, "a loss of power took its end");
-        assert_eq!(load(&[segment(6, 90)]), Place::default());
-        assert_eq!(load(&[]), Place::default());
+        assert_eq!(load(&[segment(6, 90)]), JournalPosition::default());
+        assert_eq!(load(&[]), JournalPosition::default());
         fs::write(folder.path().join("drained"), "7\n").unwrap();
-        assert_eq!(load(&[segment(7, 90)]), Place::default());
+        assert_eq!(load(&[segment(7, 90)]), JournalPosition::default());
         assert!(list(folder.path()).unwrap().is_empty());
     }
 }

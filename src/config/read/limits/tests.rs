@@ -1,22 +1,22 @@
 //! `[limits]`, bound by bound.
 
 use crate::config::read::limits::{read, slots};
-use crate::config::read::node::{Entry, Node, Value};
+use crate::config::read::node::{ConfigEntry, ConfigNode, ConfigValue};
 use crate::config::schema::fault::Faults;
 use crate::limits::Limits;
 
-fn table(entries: &[(&str, i64)]) -> Node {
-    let entries = entries.iter().map(|&(name, value)| Entry {
+fn table(entries: &[(&str, i64)]) -> ConfigNode {
+    let entries = entries.iter().map(|&(name, value)| ConfigEntry {
         name: name.to_owned(),
         line: 2,
-        node: Node {
+        node: ConfigNode {
             line: 2,
-            value: Value::Whole(value),
+            value: ConfigValue::Whole(value),
         },
     });
-    Node {
+    ConfigNode {
         line: 1,
-        value: Value::Table(entries.collect()),
+        value: ConfigValue::Table(entries.collect()),
     }
 }
 
@@ -72,9 +72,9 @@ fn limits_default_is_within_every_range() {
     let mut limits = Limits::default();
     for (name, slot, range) in slots(&mut limits) {
         let value = match slot {
-            super::Slot::Size(value) => *value as u64,
-            super::Slot::Count(value) => u64::from(*value),
-            super::Slot::Wide(value) => *value,
+            super::LimitSlot::Size(value) => *value as u64,
+            super::LimitSlot::Count(value) => u64::from(*value),
+            super::LimitSlot::Wide(value) => *value,
         };
         assert!(range.contains(&value), "{name}");
     }

@@ -227,7 +227,7 @@ fn without_cool_downs_nothing_opens() {
 fn figures_follow_what_is_measured_and_fade() {
     let all = targets(&[0, 1]);
     let health = health(&[1, 1], &all);
-    let read = |now| health.figure(Order::Latency, Some(0), now);
+    let read = |now| health.figure(TargetOrder::Latency, Some(0), now);
     assert_eq!(read(1), None);
     health.first_token(slot(&all[0]), 800, 1);
     assert_eq!(read(1), Some(800));
@@ -236,11 +236,11 @@ fn figures_follow_what_is_measured_and_fade() {
     assert_eq!(read(2 + 30 * SECOND), Some(350));
     assert_eq!(read(2 + 60 * SECOND), Some(175));
     assert_eq!(read(u64::MAX), Some(0));
-    assert_eq!(health.figure(Order::Throughput, Some(0), 2), None);
-    assert_eq!(health.figure(Order::Latency, Some(1), 2), None);
+    assert_eq!(health.figure(TargetOrder::Throughput, Some(0), 2), None);
+    assert_eq!(health.figure(TargetOrder::Latency, Some(1), 2), None);
     health.each_token(slot(&all[1]), 9, 2);
-    assert_eq!(health.figure(Order::Throughput, Some(1), 2), Some(9));
-    assert_eq!(health.figure(Order::Weighted, Some(1), 2), None);
+    assert_eq!(health.figure(TargetOrder::Throughput, Some(1), 2), Some(9));
+    assert_eq!(health.figure(TargetOrder::Weighted, Some(1), 2), None);
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_target_that_stands_alone_is_not_measured() {
     let all = targets(&[0]);
     let health = health(&[1], &all);
     health.first_token(slot(&all[0]), 800, 1);
-    assert_eq!(health.figure(Order::Latency, Some(0), 1), None);
+    assert_eq!(health.figure(TargetOrder::Latency, Some(0), 1), None);
 }
 
 #[test]

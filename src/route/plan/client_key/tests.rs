@@ -1,10 +1,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{ClientKey, ClientKeys, Door, digest_of, id_of};
+use super::{AuthMode, ClientKey, ClientKeys, digest_of, id_of};
 use crate::govern::key::allowance::Allowance;
 use crate::govern::key::client_key::{Former, Key, Rules, Tenant, is_id};
-use crate::route::plan::tenant::Numbers;
+use crate::route::plan::tenant::AccountRegistry;
 
 fn key(text: &str) -> Key {
     let digest = digest_of(text.as_bytes());
@@ -16,9 +16,9 @@ fn key(text: &str) -> Key {
     }
 }
 
-fn keys(names: &[&str], numbers: &mut Numbers) -> ClientKeys {
+fn keys(names: &[&str], accounts: &mut AccountRegistry) -> ClientKeys {
     let keys: Vec<Key> = names.iter().map(|name| key(name)).collect();
-    ClientKeys::new(&keys, &[], Door::Said, numbers)
+    ClientKeys::new(&keys, &[], AuthMode::Configured, accounts)
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn p19_find_in_tables_of_every_small_size_finds_exactly_its_keys() {
     for count in 0..40 {
         let names: Vec<String> = (0..count).map(|n| format!("rw-{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let keys = keys(&names, &mut Numbers::default());
+        let keys = keys(&names, &mut AccountRegistry::default());
         for name in &names {
             assert_eq!(&*keys.find(name.as_bytes()).unwrap().tenant.name, *name);
         }
@@ -59,15 +59,15 @@ fn allows_with_globs_holds_them_against_the_id_as_said() {
 
 #[test]
 fn tenants_keep_their_numbers_while_tables_are_replaced() {
-    let mut numbers = Numbers::default();
+    let mut accounts = AccountRegistry::default();
     let number = |keys: &ClientKeys, name: &str| keys.find(name.as_bytes()).unwrap().tenant.number;
-    let first = keys(&["a", "b"], &mut numbers);
-    let second = keys(&["c", "b"], &mut numbers);
-    let third = keys(&["d", "a"], &mut numbers);
+    let first = keys(&["a", "b"], &mut accounts);
+    let second = keys(&["c", "b"], &mut accounts);
+    let third = keys(&["d", "a"], &mut accounts);
     assert_eq!(number(&first, "b"), number(&second, "b"));
     assert_eq!(number(&first, "a"), number(&third, "a"));
     assert_eq!(number(&third, "d"), 3, "a number is given once");
-    assert_eq!(numbers.count(), 4);
+    assert_eq!(accounts.count(), 4);
 }
 
 #[test]
@@ -86,7 +86,12 @@ fn a_rotated_key_is_good_under_both_digests_and_a_revoked_one_under_none() {
         ..key("gone")
     };
     let both = [rotated, revoked];
-    let keys = ClientKeys::new(&both, &[], Door::Stored, &mut Numbers::default());
+    let keys = ClientKeys::new(
+        &both,
+        &[],
+        AuthMode::Stored,
+        &mut AccountRegistry::default(),
+    );
     let (old, new) = (keys.find(b"old").unwrap(), keys.find(b"new").unwrap());
     assert_eq!((old.expires_ms, new.expires_ms), (Some(50), Some(90)));
     assert_eq!(old.id, new.id);
@@ -95,42 +100,50 @@ fn a_rotated_key_is_good_under_both_digests_and_a_revoked_one_under_none() {
 
 #[test]
 fn relay_is_all_with_one_tenant_and_else_what_the_key_says() {
-    let with = |relay: Option<&[&str]>, tenants: &[&str], door| {
+    let with = |relay: Option<&[&str]>, tenants: &[&str], auth_mode| {
         let said = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let mut keys: Vec<Key> = tenants.iter().map(|name| key(name)).collect();
         keys[0].rules.relay = relay.map(said);
-        let keys = ClientKeys::new(&keys, &[], door, &mut Numbers::default());
+        let keys = ClientKeys::new(&keys, &[], auth_mode, &mut AccountRegistry::default());
         let key = keys.find(tenants[0].as_bytes()).unwrap();
         key.relay.as_ref().map(|words| words.join(" "))
     };
-    let beside = |name: &str, door| {
+    let beside = |name: &str, auth_mode| {
         let tenant = Tenant {
             name: name.into(),
             ..Tenant::default()
         };
-        let keys = ClientKeys::new(&[key("a")], &[tenant], door, &mut Numbers::default());
+        let keys = ClientKeys::new(
+            &[key("a")],
+            &[tenant],
+            auth_mode,
+            &mut AccountRegistry::default(),
+        );
         keys.find(b"a").unwrap().relay.is_some()
     };
-    for door in [Door::Said, Door::Stored] {
-        assert!(beside("b", door), "b has no key any more");
-        assert!(!beside("a", door));
-        assert_eq!(with(None, &["a", "b"], door).unwrap(), "");
+    for auth_mode in [AuthMode::Configured, AuthMode::Stored] {
+        assert!(beside("b", auth_mode), "b has no key any more");
+        assert!(!beside("a", auth_mode));
+        assert_eq!(with(None, &["a", "b"], auth_mode).unwrap(), "");
     }
-    assert_eq!(with(None, &["a"], Door::Said), None);
-    assert_eq!(with(None, &["a"], Door::Stored), None);
-    assert_eq!(with(None, &["a", "b"], Door::Stored).unwrap(), "");
-    for unknown in [Door::Torn, Door::Unread] {
+    assert_eq!(with(None, &["a"], AuthMode::Configured), None);
+    assert_eq!(with(None, &["a"], AuthMode::Stored), None);
+    assert_eq!(with(None, &["a", "b"], AuthMode::Stored).unwrap(), "");
+    for unknown in [AuthMode::Damaged, AuthMode::Unread] {
         assert_eq!(with(None, &["a"], unknown).unwrap(), "");
     }
-    assert_eq!(with(Some(&["files", "*"]), &["a", "b"], Door::Stored), None);
-    let files = with(Some(&["files", "batches"]), &["a"], Door::Said);
+    assert_eq!(
+        with(Some(&["files", "*"]), &["a", "b"], AuthMode::Stored),
+        None
+    );
+    let files = with(Some(&["files", "batches"]), &["a"], AuthMode::Configured);
     assert_eq!(files.unwrap(), "files batches");
 }
 
 #[test]
 fn a_handle_outlives_the_table_that_it_came_from() {
-    let mut numbers = Numbers::default();
-    let table = Rc::new(keys(&["a", "b"], &mut numbers));
+    let mut accounts = AccountRegistry::default();
+    let table = Rc::new(keys(&["a", "b"], &mut accounts));
     let held = table.handle(b"a").unwrap();
     assert!(table.handle(b"x").is_none());
     drop(table);
@@ -154,8 +167,8 @@ fn of_one_digest_id_or_tenant_said_twice_the_first_counts() {
     let keys = ClientKeys::new(
         &[own, key("a"), other],
         &[tenant.clone(), tenant],
-        Door::Said,
-        &mut Numbers::default(),
+        AuthMode::Configured,
+        &mut AccountRegistry::default(),
     );
     assert_eq!(keys.all().count(), 1);
     assert_eq!(&*keys.find(b"a").unwrap().id, "own");
@@ -164,12 +177,12 @@ fn of_one_digest_id_or_tenant_said_twice_the_first_counts() {
 #[test]
 fn a_table_of_a_store_lets_nobody_in_without_a_key() {
     assert!(ClientKeys::default().is_open());
-    for door in [Door::Stored, Door::Unread] {
-        let none = ClientKeys::new(&[], &[], door, &mut Numbers::default());
+    for auth_mode in [AuthMode::Stored, AuthMode::Unread] {
+        let none = ClientKeys::new(&[], &[], auth_mode, &mut AccountRegistry::default());
         assert!(!none.is_open());
-        assert_eq!(none.is_unread(), door == Door::Unread);
+        assert_eq!(none.is_unread(), auth_mode == AuthMode::Unread);
     }
-    assert!(!keys(&["a"], &mut Numbers::default()).is_open());
+    assert!(!keys(&["a"], &mut AccountRegistry::default()).is_open());
     assert!(is_id(&key("a").id), "{}", key("a").id);
 }
 
@@ -212,10 +225,11 @@ fn a_table_that_was_changed_key_by_key_is_the_one_that_all_keys_give() {
     });
     let said = [drawn(1, &mut random)];
     let mut changed_count = 0;
-    for door in [Door::Stored, Door::Torn] {
+    for auth_mode in [AuthMode::Stored, AuthMode::Damaged] {
         let mut stored: Vec<Key> = Vec::new();
-        let (mut numbers, mut twin_numbers) = (Numbers::default(), Numbers::default());
-        let mut table = ClientKeys::new(&said, &tenants, door, &mut numbers);
+        let (mut accounts, mut twin_accounts) =
+            (AccountRegistry::default(), AccountRegistry::default());
+        let mut table = ClientKeys::new(&said, &tenants, auth_mode, &mut accounts);
         for _ in 0..3_000 {
             let before = stored.clone();
             for _ in 0..1 + random(3) {
@@ -237,15 +251,15 @@ fn a_table_that_was_changed_key_by_key_is_the_one_that_all_keys_give() {
             let changes = changes.map(|id| (find(&before, id), find(&stored, id)));
             let changes: Vec<_> = changes.filter(|(was, is)| was != is).collect();
             let all = || said.iter().chain(&stored);
-            let twin = ClientKeys::new(all(), &tenants, door, &mut twin_numbers);
+            let twin = ClientKeys::new(all(), &tenants, auth_mode, &mut twin_accounts);
             let named = changes.iter().map(|(was, is)| (was.as_ref(), is.as_ref()));
             let outranked = |id: &str| *said[0].id == *id;
-            table = match table.changed(named, outranked, &mut numbers) {
+            table = match table.changed(named, outranked, &mut accounts) {
                 Some(table) => {
                     changed_count += 1;
                     table
                 }
-                None => ClientKeys::new(all(), &tenants, door, &mut numbers),
+                None => ClientKeys::new(all(), &tenants, auth_mode, &mut accounts),
             };
             // An account is equal to itself alone.
             let shown = |key: &ClientKey| {
@@ -263,10 +277,10 @@ fn a_table_that_was_changed_key_by_key_is_the_one_that_all_keys_give() {
             };
             assert!(table.all().map(shown).eq(twin.all().map(shown)));
             for key in table.all() {
-                assert_eq!(key.account, numbers.key_account(&key.id, &key.allowance));
+                assert_eq!(key.account, accounts.key_account(&key.id, &key.allowance));
             }
             assert_eq!(table.count(), twin.count());
-            assert_eq!(numbers.open_keys(), twin_numbers.open_keys());
+            assert_eq!(accounts.open_keys(), twin_accounts.open_keys());
         }
     }
     assert!(changed_count > 1_000, "{changed_count}");
@@ -278,14 +292,14 @@ fn a_change_among_many_keys_copies_one_bucket() {
         .map(|number| key(&format!("rw-{number}")))
         .collect();
     let tenants: Vec<Tenant> = Vec::new();
-    let mut numbers = Numbers::default();
-    let table = ClientKeys::new(&keys, &tenants, Door::Stored, &mut numbers);
+    let mut accounts = AccountRegistry::default();
+    let table = ClientKeys::new(&keys, &tenants, AuthMode::Stored, &mut accounts);
     let revoked = Key {
         revoked_ms: Some(1),
         ..keys[0].clone()
     };
     let change = [(Some(&keys[0]), Some(&revoked))];
-    let next = table.changed(change, |_| false, &mut numbers).unwrap();
+    let next = table.changed(change, |_| false, &mut accounts).unwrap();
     let pairs = table.buckets.iter().zip(&*next.buckets);
     let others = pairs.filter(|(was, is)| !Arc::ptr_eq(was, is));
     assert_eq!((others.count(), table.buckets.len()), (1, 256));
@@ -301,16 +315,16 @@ fn a_table_that_outgrows_its_buckets_is_made_anew() {
             ..key(&format!("rw-{number}"))
         })
         .collect();
-    let mut numbers = Numbers::default();
-    let mut table = ClientKeys::new(&keys[..1], &[], Door::Stored, &mut numbers);
+    let mut accounts = AccountRegistry::default();
+    let mut table = ClientKeys::new(&keys[..1], &[], AuthMode::Stored, &mut accounts);
     for key in &keys[1..128] {
         table = table
-            .changed([(None, Some(key))], |_| false, &mut numbers)
+            .changed([(None, Some(key))], |_| false, &mut accounts)
             .unwrap();
     }
     assert_eq!((table.count(), table.buckets.len()), (128, 1));
     let one_more = [(None, Some(&keys[128]))];
-    assert_eq!(table.changed(one_more, |_| false, &mut numbers), None);
-    let anew = ClientKeys::new(&keys[..129], &[], Door::Stored, &mut numbers);
+    assert_eq!(table.changed(one_more, |_| false, &mut accounts), None);
+    let anew = ClientKeys::new(&keys[..129], &[], AuthMode::Stored, &mut accounts);
     assert_eq!(anew.buckets.len(), 2);
 }

@@ -6,7 +6,7 @@ use crate::route::compile::plan::tests::{compiled, faults, plan};
 use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::Resolution;
-use crate::route::select::policy::{Policy, Rule};
+use crate::route::select::policy::{Policy, PolicyRule};
 
 const PROVIDERS: &str = r#"
 [[provider]]
@@ -38,7 +38,11 @@ const KEY: &str = "[[key]]\nsha256 = \
     \"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\"\ntenant = \"blue\"\n";
 
 /// The models of the targets that are left, or the rule that left none; and the rules that cut.
-fn left(plan: &Plan, id: &str, tier: Option<&str>) -> (Result<String, Rule>, Vec<&'static str>) {
+fn left(
+    plan: &Plan,
+    id: &str,
+    tier: Option<&str>,
+) -> (Result<String, PolicyRule>, Vec<&'static str>) {
     let key: Option<&ClientKey> = plan.key(b"foo");
     let Resolution::Found(targets) = plan.resolve(id, None, key) else {
         panic!("no target");
@@ -69,7 +73,7 @@ type Cut = (
     &'static str,
     &'static str,
     Option<&'static str>,
-    Result<&'static str, Rule>,
+    Result<&'static str, PolicyRule>,
     &'static [&'static str],
 );
 
@@ -87,7 +91,7 @@ const CUTS: [Cut; 12] = [
         "",
         "@plain/x",
         Some("provider_api"),
-        Err(Rule::Tier),
+        Err(PolicyRule::Tier),
         &["tier"],
     ),
     (
@@ -101,7 +105,7 @@ const CUTS: [Cut; 12] = [
         "tiers = [\"provider_api\"]",
         "m",
         Some("managed_canadian_cloud"),
-        Err(Rule::KeyTiers),
+        Err(PolicyRule::KeyTiers),
         &["tier", "key_tiers"],
     ),
     (
@@ -122,7 +126,7 @@ const CUTS: [Cut; 12] = [
         "residency = { jurisdictions = [\"CA\"] }",
         "@direct/x",
         None,
-        Err(Rule::KeyResidency),
+        Err(PolicyRule::KeyResidency),
         &["key_residency"],
     ),
     (
@@ -138,7 +142,7 @@ const CUTS: [Cut; 12] = [
         "residency = { regions = [\"ca-central-1\"] }",
         "@bedrock/d",
         None,
-        Err(Rule::KeyResidency),
+        Err(PolicyRule::KeyResidency),
         &["key_residency"],
     ),
     (
@@ -176,7 +180,7 @@ fn ni9_a_models_residency_holds_for_all_of_its_ids_and_whoever_is_named_as_provi
             panic!("no target");
         };
         let admitted = plan.admitted(targets, &policy, |_| {});
-        assert_eq!(admitted.unwrap_err(), Rule::ModelResidency);
+        assert_eq!(admitted.unwrap_err(), PolicyRule::ModelResidency);
     }
     assert_eq!(plan.residency_of("@direct/m"), None);
 }

@@ -44,7 +44,11 @@ pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response
     let mut key = Key::wanted(&body)?;
     key.check_expiry(clock::checked_now_ms())?;
     let governed = api.governed()?;
-    if governed.said_keys().iter().any(|said| said.id == key.id) {
+    if governed
+        .configured_keys()
+        .iter()
+        .any(|said| said.id == key.id)
+    {
         return Err(Refusal::new(StatusCode::CONFLICT, said_id(&key.id)));
     }
     let random = random()?;

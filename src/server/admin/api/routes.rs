@@ -63,7 +63,7 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 #[cfg(test)]
 mod tests {
     use super::{OPENAPI, routes};
-    use crate::config::schema::file::Order;
+    use crate::config::schema::file::TargetOrder;
 
     #[test]
     fn the_document_has_every_path_and_no_other() {
@@ -81,6 +81,6 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
         let model = &document["components"]["schemas"]["Routing"]["properties"]["models"]["items"];
         let said = model["properties"]["order"]["enum"].as_array().unwrap();
-        assert!(said.iter().eq(Order::ALL.map(Order::name)));
+        assert!(said.iter().eq(TargetOrder::ALL.map(TargetOrder::name)));
     }
 }

@@ -29,7 +29,7 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
         .store()?
         .tenants_page(after, page.limit + 1)
         .await?;
-    let tenants = outranked(governed.said_tenants(), &stored);
+    let tenants = outranked(governed.configured_tenants(), &stored);
     let mut found = tenants.iter().filter(|(tenant, _)| &*tenant.name > after);
     let mut body = Vec::with_capacity(1024);
     let mut w = Writer::new(&mut body);
@@ -51,7 +51,7 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
 pub async fn show(State(api): State<Api>, Named(name): Named) -> Result<Response, Refusal> {
     check_tenant(&name)?;
     let governed = api.governed()?;
-    if let Some(tenant) = said_tenant(governed.said_tenants(), &name) {
+    if let Some(tenant) = said_tenant(governed.configured_tenants(), &name) {
         let stored = governed.store()?.tenant_id(&name).await?;
         let tenant = tenant.known_as(stored.as_deref());
         return Ok(shown(&tenant, TenantSource::Configuration));
@@ -90,7 +90,7 @@ pub async fn remove(State(api): State<Api>, Named(name): Named) -> Result<Respon
 }
 
 fn refuse_said(governed: &Governed, name: &str) -> Result<(), Refusal> {
-    match said_tenant(governed.said_tenants(), name) {
+    match said_tenant(governed.configured_tenants(), name) {
         None => Ok(()),
         Some(_) => Err(Refusal::new(StatusCode::CONFLICT, said_elsewhere(name))),
     }

@@ -13,7 +13,7 @@
 
 use std::io;
 
-use super::{Journal, PIECE_BYTES, SEGMENTS_MIN, Segment, sync};
+use super::{Journal, JournalSegment, PIECE_BYTES, SEGMENTS_MIN, sync};
 use crate::govern::usage::eviction::Eviction;
 use crate::govern::usage::segment_index::{Contents, Held, Holder, add_up};
 
@@ -38,7 +38,7 @@ impl Journal {
     pub fn make_room(
         &mut self,
         bytes: usize,
-        drained: Segment,
+        drained: JournalSegment,
         lost: &mut dyn FnMut(&[u8], Holder),
     ) -> io::Result<()> {
         while !self.leaves_room(bytes) && self.bytes() > 0 {
@@ -86,7 +86,7 @@ impl Journal {
     }
 
     /// Shares out the loss of a sixteenth of the journal.
-    fn plan(&mut self, drained: Segment) -> io::Result<Round> {
+    fn plan(&mut self, drained: JournalSegment) -> io::Result<Round> {
         while self.learn()? {}
         let mut sums = Held::new();
         for segment in self.segments.iter().copied() {
@@ -114,8 +114,8 @@ impl Journal {
     }
 
     /// The oldest segment in which somebody is to lose something.
-    fn next_of(&self, round: &Round) -> Option<Segment> {
-        let concerns = |it: &&Segment| {
+    fn next_of(&self, round: &Round) -> Option<JournalSegment> {
+        let concerns = |it: &&JournalSegment| {
             let contents = self.contents.get(&it.number);
             let held = contents.and_then(Contents::held);
             it.number >= round.next && held.is_none_or(|held| round.eviction.concerns(held))
@@ -126,8 +126,8 @@ impl Journal {
     /// Takes out of a segment what is to be lost.
     fn evict(
         &mut self,
-        segment: Segment,
-        drained: Segment,
+        segment: JournalSegment,
+        drained: JournalSegment,
         round: &mut Round,
         lost: &mut dyn FnMut(&[u8], Holder),
     ) -> io::Result<()> {

@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::{Found, Journal, Segment, list, read_all, sync};
+use super::{Journal, JournalSegment, Recovered, list, read_all, sync};
 use crate::govern::usage::frames;
 use crate::govern::usage::record::id_at;
 use crate::govern::usage::segment_index::{Holder, tenant};
@@ -38,7 +38,7 @@ fn what_was_appended_is_there_after_a_restart_and_files_are_their_owners_alone()
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("a/b");
     let (mut journal, found) = Journal::open(&folder, MIB as u64).unwrap();
-    assert_eq!(found, Found::default());
+    assert_eq!(found, Recovered::default());
     write(&mut journal, "one");
     write(&mut journal, "two");
     let dirty = journal.take_dirty().unwrap();
@@ -179,7 +179,13 @@ struct Run {
 }
 
 impl Run {
-    fn write(&mut self, journal: &mut Journal, id: u64, what: &'static str, drained: Segment) {
+    fn write(
+        &mut self,
+        journal: &mut Journal,
+        id: u64,
+        what: &'static str,
+        drained: JournalSegment,
+    ) {
         let frame = match what.strip_prefix("refused-") {
             Some(tenant) => record(id, tenant, false),
             None => record(id, what, true),
@@ -235,16 +241,16 @@ fn flood_at_the_bound_costs_the_flooder_its_oldest_records_and_nobody_else_any_a
         for round in 0..40 {
             for _ in 0..100 {
                 id += 1;
-                run.write(&mut journal, id, loud, Segment::default());
+                run.write(&mut journal, id, loud, JournalSegment::default());
             }
             if expects_refusals {
                 // Whose refusals they are is no matter: his answers stay too.
                 id += 1;
-                run.write(&mut journal, id, "loud", Segment::default());
+                run.write(&mut journal, id, "loud", JournalSegment::default());
             }
             for name in ["calm", "other"] {
                 id += 1;
-                run.write(&mut journal, id, name, Segment::default());
+                run.write(&mut journal, id, name, JournalSegment::default());
             }
             if round % 7 == 5 {
                 moved += journal.moved_bytes();
@@ -282,15 +288,15 @@ fn first_record_past_the_bound_has_somebody_lose_and_the_one_before_nobody() {
     let mut run = Run::default();
     let mut writes = (1_000_000..).map(|id| (id, if id % 10 == 0 { "calm" } else { "loud" }));
     for (id, name) in writes.by_ref().take(usize::try_from(fits).unwrap()) {
-        run.write(&mut journal, id, name, Segment::default());
+        run.write(&mut journal, id, name, JournalSegment::default());
     }
     assert!(run.lost.is_empty());
     let (id, name) = writes.next().unwrap();
-    run.write(&mut journal, id, name, Segment::default());
+    run.write(&mut journal, id, name, JournalSegment::default());
     assert!(run.lost("loud") > 0 && run.lost("calm") == 0);
     // With nobody else left to lose, whoever is alone loses his oldest.
     for id in 2_000_000..2_000_000 + 2 * fits {
-        run.write(&mut journal, id, "calm", Segment::default());
+        run.write(&mut journal, id, "calm", JournalSegment::default());
     }
     assert!(run.left(&journal, "loud").len() as u64 <= fits / 2 + 1);
     assert!(run.left(&journal, "calm").len() as u64 >= fits / 2 - 64);
@@ -303,7 +309,7 @@ fn what_the_store_has_goes_first_and_is_no_loss() {
     let size = record(0, "calm", true).len() as u64;
     let mut run = Run::default();
     let mut id = 0;
-    let start = Segment::default();
+    let start = JournalSegment::default();
     while journal.leaves_room(usize::try_from(size).unwrap()) {
         run.write(
             &mut journal,
@@ -314,9 +320,9 @@ fn what_the_store_has_goes_first_and_is_no_loss() {
         id += 1;
     }
     // The store has ten records of the third segment, and all before it.
-    let segments: Vec<Segment> = journal.segments().collect();
+    let segments: Vec<JournalSegment> = journal.segments().collect();
     let offset = 10 * size;
-    let drained = Segment {
+    let drained = JournalSegment {
         number: segments[2].number,
         length: offset,
     };
@@ -351,7 +357,7 @@ fn a_disk_that_takes_nothing_costs_no_record_and_what_is_appended_again_is_bound
             &mut journal,
             id,
             if id % 3 == 0 { "calm" } else { "loud" },
-            Segment::default(),
+            JournalSegment::default(),
         );
         id += 1;
     }
@@ -360,13 +366,13 @@ fn a_disk_that_takes_nothing_costs_no_record_and_what_is_appended_again_is_bound
     for _ in 0..20 {
         let lost = &mut |_: &[u8], _| panic!("nothing is lost by a disk that fails");
         journal
-            .make_room(size, Segment::default(), lost)
+            .make_room(size, JournalSegment::default(), lost)
             .unwrap_err();
     }
     fs::rename(&away, &folder).unwrap();
     assert!(journal.bytes() <= before + 80 * KIB as u64);
     for _ in 0..200 {
-        run.write(&mut journal, id, "loud", Segment::default());
+        run.write(&mut journal, id, "loud", JournalSegment::default());
         id += 1;
     }
     assert_eq!(run.left(&journal, "calm"), run.sent["calm"]);
