@@ -8,11 +8,13 @@
 //!   wire's own terminator;
 //! - tools are numbered from 0 without gaps, in the order of their starts; a tool's arguments come
 //!   between its start and its stop, but tools may overlap, and a stop may be missing;
-//! - a tool that starts has a name.
+//! - a tool that starts has a name;
+//! - what only a provider can read is an [`Opaque`]: an encoder spells it for its clients.
 //!
 //! Errors of the provider are no event: a decoder returns them as [`Step::Failed`].
 
 use crate::chat::error::ErrorFacts;
+use crate::chat::response::Opaque;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 
@@ -52,14 +54,14 @@ pub enum Event<'a> {
         /// The provider's number of the block.
         block: u32,
         /// The signature.
-        signature: Raw<'a>,
+        signature: Opaque<'a>,
     },
     /// A whole block of thinking that only the provider can read.
     Redacted {
         /// The provider's number of the block.
         block: u32,
         /// The opaque text.
-        data: Raw<'a>,
+        data: Opaque<'a>,
     },
     /// A citation of the text block that is open.
     Citation(Citation<'a>),
@@ -76,6 +78,8 @@ pub enum Event<'a> {
         id: Raw<'a>,
         /// The tool's name.
         name: Raw<'a>,
+        /// The signature that the model's vendor gave the call (Gemini).
+        signature: Option<Raw<'a>>,
     },
     /// A piece of a call's arguments: JSON text inside a JSON string. Never empty.
     ToolArguments {

@@ -107,7 +107,12 @@ impl Restore {
         sink: &mut dyn FnMut(&Event<'_>) -> Result<(), StreamFault>,
     ) -> Result<(), StreamFault> {
         match *event {
-            Event::ToolStart { id, name, .. } => {
+            Event::ToolStart {
+                id,
+                name,
+                signature,
+                ..
+            } => {
                 if self.json_answer == JsonAnswer::Tool && name.is(JSON_TOOL) {
                     self.answer_start();
                     return Ok(());
@@ -118,7 +123,12 @@ impl Restore {
                     self.places.push(Place::Call(tool));
                 }
                 let name = client_name(&self.names, name);
-                sink(&Event::ToolStart { tool, id, name })
+                sink(&Event::ToolStart {
+                    tool,
+                    id,
+                    name,
+                    signature,
+                })
             }
             Event::ToolArguments { tool, json, whole } => match self.place(tool) {
                 Place::Call(tool) => sink(&Event::ToolArguments { tool, json, whole }),

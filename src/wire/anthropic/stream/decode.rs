@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use crate::chat::event::{Citation, Ending, Event, Step, StreamFault};
-use crate::chat::response::Lost;
+use crate::chat::response::{Lost, Opaque};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
@@ -257,12 +257,12 @@ impl Decoder {
                 if let Some(signature) = string("signature").filter(|text| !text.is_empty()) {
                     sink(Event::Signature {
                         block: index,
-                        signature,
+                        signature: Opaque::plain(signature),
                     })?;
                 }
             }
             BlockKind::Silent if text(block, "type") == "redacted_thinking" => {
-                let data = string("data").unwrap_or(Raw::EMPTY);
+                let data = Opaque::plain(string("data").unwrap_or(Raw::EMPTY));
                 sink(Event::Redacted { block: index, data })?;
             }
             BlockKind::Tool { .. } | BlockKind::Silent => {}
@@ -297,6 +297,7 @@ impl Decoder {
             tool,
             id: string("id").unwrap_or(Raw::EMPTY),
             name,
+            signature: None,
         })?;
         Ok(BlockKind::Tool {
             tool,
@@ -335,7 +336,7 @@ impl Decoder {
             "signature_delta" => match string("signature") {
                 Some(signature) => sink(Event::Signature {
                     block: index,
-                    signature,
+                    signature: Opaque::plain(signature),
                 }),
                 None => Ok(()),
             },

@@ -5,6 +5,7 @@
 //! `held_bytes_max` bytes of all of them together.
 
 use crate::chat::event::{Citation, Ending, Event, StreamFault};
+use crate::chat::response::Opaque;
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::write::{Writer, number_into};
@@ -12,6 +13,7 @@ use crate::limits::TOOL_CALLS_MAX;
 use crate::wire::anthropic::stream::cited::{Cited, Waiting};
 use crate::wire::anthropic::{stop, usage};
 use crate::wire::common::ids::{fingerprint, legal, push_id};
+use crate::wire::common::{foreign_reasoning, gemini_signature};
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -99,11 +101,11 @@ impl Encoder {
                 }
                 self.delta(text, out);
             }
-            Event::Signature { signature, .. } => self.signature(signature, out),
+            Event::Signature { signature, .. } => self.signature(&signature, out),
             Event::Redacted { data, .. } => {
                 self.open_block(Open::None, out, |w| {
                     w.name("type").raw(plain(b"redacted_thinking"));
-                    w.name("data").raw(data);
+                    w.name("data").raw_parts(&foreign_reasoning::spelt(&data));
                 });
                 self.write_stop(out);
             }
@@ -113,7 +115,12 @@ impl Encoder {
                     self.close(out);
                 }
             }
-            Event::ToolStart { tool, id, name } => self.tool_start(tool, id, name, out)?,
+            Event::ToolStart {
+                tool,
+                id,
+                name,
+                signature,
+            } => self.tool_start(tool, (id, signature), name, out)?,
             Event::ToolArguments { tool, json, whole } => {
                 self.tool_arguments(tool, json, whole, out)?;
             }
@@ -181,13 +188,14 @@ impl Encoder {
 
     /// The signature belongs to the thinking that is open. One that comes alone (display omitted,
     /// or sent apart from its text) gets an empty block of its own.
-    fn signature(&mut self, signature: Raw<'_>, out: &mut Vec<u8>) {
+    fn signature(&mut self, signature: &Opaque<'_>, out: &mut Vec<u8>) {
         if self.open != (Open::Thinking { signed: false }) {
             self.open_thinking(out);
         }
         self.write_delta(out, |w| {
             w.name("type").raw(plain(b"signature_delta"));
-            w.name("signature").raw(signature);
+            w.name("signature")
+                .raw_parts(&foreign_reasoning::spelt(signature));
         });
         self.open = Open::Thinking { signed: true };
     }
@@ -232,7 +240,7 @@ impl Encoder {
     fn tool_start(
         &mut self,
         tool: u32,
-        id: Raw<'_>,
+        (id, signature): (Raw<'_>, Option<Raw<'_>>),
         name: Raw<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), StreamFault> {
@@ -241,7 +249,10 @@ impl Encoder {
             return Err(StreamFault::TooMany);
         }
         debug_assert_eq!(tool as usize, number);
-        let spelled = legal(id);
+        let mut spelled = legal(id);
+        if let Some(signature) = signature {
+            gemini_signature::join(spelled.to_mut(), signature);
+        }
         let id = Raw::from_checked(&spelled);
         let mut print = fingerprint(id.bytes());
         let mut made = Vec::new();

@@ -9,7 +9,7 @@
 //! body, after a finish reason on every choice seen.
 
 use crate::chat::event::{Ending, Event, Step, StreamFault};
-use crate::chat::response::{Lost, Opaque, Seal};
+use crate::chat::response::{Lost, Opaque};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
@@ -40,12 +40,29 @@ pub struct Decoder {
     memo: Memo,
     sources: Sources,
     lost: Lost,
-    /// The mark of a summary that is under way, as it crosses: it stands behind the text.
-    summary: Vec<u8>,
-    /// A signature of the whole message that came behind a call, as it crosses: it waits for the end.
+    /// The summary that is under way: its mark stands behind the text.
+    summary: Option<Summary>,
+    /// A signature of the whole message that came behind a call: it waits for the end.
     signature: Vec<u8>,
     /// The message has a signature already.
     is_signed: bool,
+}
+
+/// Format and id of a `reasoning.summary`; either may be empty.
+#[derive(Debug)]
+struct Summary {
+    format: Vec<u8>,
+    id: Vec<u8>,
+}
+
+impl Summary {
+    fn of(mark: &Opaque<'_>) -> Self {
+        let [format, id] = mark.origin.unwrap_or([Raw::EMPTY; 2]);
+        Self {
+            format: format.bytes().to_vec(),
+            id: id.bytes().to_vec(),
+        }
+    }
 }
 
 impl Decoder {
@@ -64,7 +81,7 @@ impl Decoder {
             memo: Memo::default(),
             sources: Sources::default(),
             lost: Lost::default(),
-            summary: Vec::new(),
+            summary: None,
             signature: Vec::new(),
             is_signed: false,
         }
@@ -145,7 +162,11 @@ impl Decoder {
     /// Bytes that are held back.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
-        let seals = self.summary.len().saturating_add(self.signature.len());
+        let summary = match &self.summary {
+            Some(summary) => summary.format.len() + summary.id.len(),
+            None => 0,
+        };
+        let seals = summary.saturating_add(self.signature.len());
         self.calls.held_bytes().saturating_add(seals)
     }
 
@@ -300,25 +321,20 @@ impl Decoder {
     where
         S: FnMut(Event<'_>) -> Result<(), StreamFault>,
     {
-        let mut own = Vec::new();
         let block = 0;
         delta.reasoning.each(|piece| match piece {
             Piece::Text(text) => sink(Event::Thinking { block, text }),
             Piece::Summary(mark) => {
-                if self.summary.is_empty() {
-                    spelt(mark, &mut self.summary);
-                }
+                self.summary.get_or_insert_with(|| Summary::of(&mark));
                 Ok(())
             }
             Piece::Signature(signature) => {
                 // It stands behind the same text as the mark would.
-                self.summary.clear();
-                let signature = spelt(signature, &mut own);
+                self.summary = None;
                 sink(Event::Signature { block, signature })
             }
             Piece::Encrypted(data) => {
                 end_summary(&mut self.summary, sink)?;
-                let data = spelt(data, &mut own);
                 sink(Event::Redacted { block, data })
             }
         })
@@ -346,15 +362,13 @@ impl Decoder {
         }
         self.is_signed = true;
         self.end_summary(sink)?;
-        let mut own = Vec::new();
-        let signature = spelt(foreign_reasoning::message(signature), &mut own);
         if !self.calls.any() {
             return sink(Event::Signature {
                 block: 0,
-                signature,
+                signature: foreign_reasoning::message(signature),
             });
         }
-        self.signature = own;
+        self.signature.extend_from_slice(signature.bytes());
         Ok(())
     }
 
@@ -437,7 +451,7 @@ impl Decoder {
             let signature = core::mem::take(&mut self.signature);
             sink(Event::Signature {
                 block: 0,
-                signature: Raw::from_checked(&signature),
+                signature: foreign_reasoning::message(Raw::from_checked(&signature)),
             })?;
         }
         sink(Event::End(Ending {
@@ -451,30 +465,16 @@ impl Decoder {
 }
 
 /// The text of a summary is whole: its mark follows.
-fn end_summary<S>(summary: &mut Vec<u8>, sink: &mut S) -> Result<(), StreamFault>
+fn end_summary<S>(summary: &mut Option<Summary>, sink: &mut S) -> Result<(), StreamFault>
 where
     S: FnMut(Event<'_>) -> Result<(), StreamFault>,
 {
-    if summary.is_empty() {
+    let Some(Summary { format, id }) = summary.take() else {
         return Ok(());
-    }
-    let mark = core::mem::take(summary);
+    };
+    let [format, id] = [&format, &id].map(|name| Raw::from_checked(name));
     sink(Event::Signature {
         block: 0,
-        signature: Raw::from_checked(&mark),
+        signature: foreign_reasoning::summary(format, id),
     })
-}
-
-/// The string as it crosses: with its origin, where it has one, in `own`.
-fn spelt<'a>(opaque: Opaque<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
-    if opaque.origin.is_none() && opaque.seal == Seal::Block {
-        return opaque.data;
-    }
-    own.clear();
-    own.extend(
-        foreign_reasoning::spelt(&opaque)
-            .iter()
-            .flat_map(|part| part.bytes()),
-    );
-    Raw::from_checked(own)
 }

@@ -55,9 +55,11 @@ impl Encoder {
             }),
             Event::Thinking { block, text } => self.thinking.text(block, text, chunk, out)?,
             Event::Signature { block, signature } => {
-                self.thinking.signature(block, signature, chunk, out);
+                self.thinking.signature(block, signature.data, chunk, out);
             }
-            Event::Redacted { block, data } => self.thinking.redacted(block, data, chunk, out),
+            Event::Redacted { block, data } => {
+                self.thinking.redacted(block, data.data, chunk, out);
+            }
             Event::Citation(citation) => self.annotations.add(&citation)?,
             Event::BlockStop { block } => {
                 self.annotations.close_block();

@@ -89,7 +89,7 @@ enum State {
 struct Held {
     id: Vec<u8>,
     name: Vec<u8>,
-    /// Gemini's signature of the call, which goes into the id.
+    /// Gemini's signature of the call.
     signature: Option<Vec<u8>>,
     fragments: Vec<u8>,
 }
@@ -407,9 +407,6 @@ impl Pieces {
         };
         let mut held = core::mem::take(held);
         self.held_bytes = self.held_bytes.saturating_sub(held.bytes());
-        if let Some(signature) = held.signature.take() {
-            gemini_signature::join(&mut held.id, Raw::from_checked(&signature));
-        }
         let number = u32::try_from(self.arguments.len()).map_err(|_| StreamFault::TooMany)?;
         self.arguments.push(Arguments::default());
         tool.state = State::Started(number);
@@ -418,6 +415,7 @@ impl Pieces {
             tool: number,
             id: Raw::from_checked(&held.id),
             name: Raw::from_checked(&held.name),
+            signature: held.signature.as_deref().map(Raw::from_checked),
         })?;
         if is_custom {
             self.open_inputs.push(number);
