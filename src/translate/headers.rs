@@ -7,8 +7,8 @@
 //!
 //! Not here: request ids, and headers on the same wire.
 
+use crate::http1::date::{civil, days};
 use crate::json::write::number_into;
-
 use crate::wire::kind::Wire;
 
 /// Gives `sink` the client's form of those of a provider's response fields that cross.
@@ -177,7 +177,7 @@ pub fn write_duration(ms: u64, out: &mut Vec<u8>) {
 pub fn rfc3339_ms(text: &str) -> Option<u64> {
     let text = text.trim();
     let (date, time) = text.split_once(['T', 't', ' '])?;
-    let mut parts = date.split('-').map(|part| part.parse::<i64>().ok());
+    let mut parts = date.split('-').map(|part| part.parse::<u64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     if parts.next().is_some() || !(1970..=9999).contains(&year) {
         return None;
@@ -194,7 +194,8 @@ pub fn rfc3339_ms(text: &str) -> Option<u64> {
     if !in_range || parts.next().is_some() {
         return None;
     }
-    let minutes = days_since_1970(year, month, day) * 1440 + hour * 60 + minute - offset_minutes;
+    let days = i64::try_from(days(year, month, day)).ok()?;
+    let minutes = days * 1440 + hour * 60 + minute - offset_minutes;
     let ms = minutes.checked_mul(60_000)?;
     u64::try_from(ms).ok()?.checked_add(whole(second * 1000.0)?)
 }
@@ -209,12 +210,11 @@ pub fn rfc3339(ms: u64) -> String {
 pub fn write_rfc3339(ms: u64, out: &mut Vec<u8>) {
     let seconds = ms.div_ceil(1000);
     let (days, clock) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date_of(i64::try_from(days).unwrap_or(0));
-    let part = |value: i64| value.unsigned_abs();
+    let (year, month, day) = civil(days);
     for (value, count, end) in [
-        (part(year), 4, b'-'),
-        (part(month), 2, b'-'),
-        (part(day), 2, b'T'),
+        (year, 4, b'-'),
+        (month, 2, b'-'),
+        (day, 2, b'T'),
         (clock / 3600, 2, b':'),
         (clock / 60 % 60, 2, b':'),
         (clock % 60, 2, b'Z'),
@@ -257,31 +257,6 @@ fn zone(time: &str) -> Option<(&str, i64)> {
 fn number(digits: &str) -> Option<i64> {
     let plain = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().ok())?
-}
-
-/// Days from 1970-01-01, by the calendar's 400-year era.
-const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// Year, month and day of a count of days from 1970-01-01.
-const fn date_of(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let years = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * years + years / 4 - years / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = years + era * 400;
-    (if month <= 2 { year + 1 } else { year }, month, day)
 }
 
 /// A number of milliseconds, rounded; nothing past what a limit can mean.
