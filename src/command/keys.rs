@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use crate::cli::{Exit, KeysAction, KeysArgs, NewKeyArgs};
 use crate::command::stored::{self, Meant};
+use crate::command::table::write_table;
 use crate::config::load::environment::Lookup;
 use crate::govern::key::client_key::{
     EXPECTED_DATE, Key, Rules, check_id, check_name, check_new_tenant, said_id,
@@ -218,9 +219,12 @@ fn json(keys: &[Key], is_list: bool, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn table(keys: &[Key], out: &mut impl Write) -> io::Result<()> {
-    let heading = ["ID", "TENANT", "NAME", "MODELS", "CREATED", "ENDS", "RULES"];
-    stored::table(heading, keys.iter().map(row), out)
+    let mut rows = vec![HEADING.map(str::to_owned)];
+    rows.extend(keys.iter().map(row));
+    write_table(&rows, &(0..0), out)
 }
+
+const HEADING: [&str; 7] = ["ID", "TENANT", "NAME", "MODELS", "CREATED", "ENDS", "RULES"];
 
 fn row(key: &Key) -> [String; 7] {
     let models = key.rules.models.as_ref();

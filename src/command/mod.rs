@@ -5,5 +5,6 @@ pub mod key;
 pub mod keys;
 pub mod prepare;
 pub mod stored;
+pub mod table;
 pub mod tenants;
 pub mod usage;

@@ -1,4 +1,4 @@
-//! What the commands on a store share: which store is meant, rules as arguments, tables.
+//! What the commands on a store share: which store is meant, rules as arguments and as words.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -209,31 +209,4 @@ pub fn push_bounds(residency: Option<&Residency>, it: &Allowance, words: &mut Ve
     for (name, said) in rates.into_iter().chain(budgets) {
         words.extend(said.map(|said| format!("{name}={said}")));
     }
-}
-
-/// Prints rows below their heading, columns as wide as they have to be.
-///
-/// # Errors
-/// They cannot be printed.
-pub fn table<const N: usize>(
-    heading: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let mut all = vec![heading.map(str::to_owned)];
-    all.extend(rows);
-    let mut widths = [0; N];
-    for row in &all {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    for row in all {
-        let cells = row.iter().zip(widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use crate::cli::{BoundsArgs, Exit, TenantsAction, TenantsArgs};
 use crate::command::stored::{self, Meant};
+use crate::command::table::write_table;
 use crate::config::load::environment::Lookup;
 use crate::govern::key::client_key::{
     Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere, said_tenant,
@@ -155,7 +156,8 @@ fn json(tenants: &[(Tenant, TenantSource)], is_list: bool, out: &mut impl Write)
 }
 
 fn table(tenants: &[(Tenant, TenantSource)], out: &mut impl Write) -> io::Result<()> {
-    let rows = tenants.iter().map(|(tenant, source)| {
+    let mut rows = vec![["NAME", "ID", "SOURCE", "RULES"].map(str::to_owned)];
+    rows.extend(tenants.iter().map(|(tenant, source)| {
         let mut words = Vec::new();
         stored::push_bounds(tenant.residency.as_ref(), &tenant.allowance, &mut words);
         [
@@ -164,6 +166,6 @@ fn table(tenants: &[(Tenant, TenantSource)], out: &mut impl Write) -> io::Result
             source.name().to_owned(),
             stored::joined(&words),
         ]
-    });
-    stored::table(["NAME", "ID", "SOURCE", "RULES"], rows, out)
+    }));
+    write_table(&rows, &(0..0), out)
 }

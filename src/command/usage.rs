@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use memchr::memmem;
 
 use crate::cli::{Exit, UsageArgs};
+use crate::command::table::write_table;
 use crate::config::load::environment::Lookup;
 use crate::config::load::file::load;
 use crate::config::load::material::StoreMaterial;
@@ -321,22 +322,8 @@ fn table(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
         let sums = sums.named().map(|(_, sum)| sum.to_string());
         rows.push(group.chain(sums).collect());
     }
-    let width = |at: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(at));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let count = rows.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..count).map(width).collect();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(at, (cell, &width))| match at < texts {
-            true => format!("{cell:<width$}"),
-            false => format!("{cell:>width$}"),
-        });
-        let cells: Vec<String> = cells.collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
+    let columns = rows.first().map_or(0, Vec::len);
+    write_table(&rows, &(texts..columns), out)
 }
 
 fn heads(tally: &Tally) -> Vec<String> {

@@ -109,11 +109,12 @@ fn stream(
         outcome.fault = outcome.fault.or(warm.fault);
         outcomes.push(outcome);
     }
-    writeln!(out, "\n{}", table::table(&outcomes, driver))?;
+    writeln!(out)?;
+    table::table(&outcomes, driver, out)?;
     let count = COMPANIONS + 1;
     writeln!(
         out,
-        "TTFT and gaps: of the stream shown, at its client, the stub's pauses included.\n\
+        "\nTTFT and gaps: of the stream shown, at its client, the stub's pauses included.\n\
          CPU: all threads of the gateway, over {count} such streams at once."
     )?;
     verdict(&outcomes, out)

@@ -1,37 +1,19 @@
 //! The table at the end of the demo.
 
-use core::fmt::Write;
 use core::time::Duration;
+use std::io::{self, Write};
 
+use crate::command::table::write_table;
 use crate::demo::direction::Outcome;
 
-/// The outcomes as a table, a line each, all with the driver in use.
-#[must_use]
-pub fn table(outcomes: &[Outcome], driver: &str) -> String {
+/// Prints the outcomes as a table, a line each, all with the driver in use.
+///
+/// # Errors
+/// They cannot be printed.
+pub fn table(outcomes: &[Outcome], driver: &str, out: &mut impl Write) -> io::Result<()> {
     let mut rows = vec![TITLES.map(str::to_owned)];
     rows.extend(outcomes.iter().map(|outcome| row(outcome, driver)));
-    let mut widths = [0; COLUMNS];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let is_text = column == 0 || column + 2 >= COLUMNS;
-            // Writing to a string cannot fail.
-            let _ = if is_text {
-                write!(line, "{cell:<width$}  ")
-            } else {
-                write!(line, "{cell:>width$}  ")
-            };
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    write_table(&rows, &(1..COLUMNS - 2), out)
 }
 
 fn row(outcome: &Outcome, driver: &str) -> [String; COLUMNS] {
@@ -109,6 +91,8 @@ client → provider      TTFT ms  gap p50 ms  gap p99 ms  events  tokens  CPU µ
 OpenAI → OpenAI            1.0         2.0         3.0       4       0          12.5  epoll   right
 Anthropic → Anthropic        -           -           -       0       0             -  epoll   WRONG
 ";
-        assert_eq!(table(&[right, wrong], "epoll"), expected);
+        let mut out = Vec::new();
+        table(&[right, wrong], "epoll", &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }
