@@ -13,7 +13,7 @@ use mimalloc::MiMalloc;
 use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, KeysArgs, ServeArgs};
 use ringway::command::{check, key, keys, prepare, tenants, usage};
 use ringway::demo::run as run_demo;
-use ringway::govern::key::generation::Randomness;
+use ringway::govern::key::generation::{KEY_RANDOM_BYTES, Randomness};
 use ringway::net::runtime::clock;
 use ringway::route::compile::plan::Compiled;
 use ringway::server::control::Ended;
@@ -110,7 +110,7 @@ fn demo(args: &DemoArgs) -> io::Result<Exit> {
 }
 
 fn make_key(args: &KeyArgs) -> io::Result<Exit> {
-    let mut random = [0; key::RANDOM_BYTES];
+    let mut random = [0; KEY_RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     key::run(args, &random, &mut io::stdout(), &mut Errors)
 }

@@ -7,13 +7,10 @@ use std::io::{self, Write};
 use crate::cli::{Exit, KeyArgs};
 use crate::config::read::key::TENANT;
 use crate::govern::key::client_key::check_tenant;
+use crate::govern::key::generation::{KEY_RANDOM_BYTES, key_text};
+use crate::json::hex;
 use crate::json::write::escape_into;
 use crate::route::plan::client_key::digest_of;
-
-/// Random bytes that a key is made of; each gives five bits.
-pub const RANDOM_BYTES: usize = 40;
-
-const _: () = assert!(RANDOM_BYTES * 5 >= 128);
 
 /// Prints a key made of these bytes, its digest, and the lines for the configuration; or to `errors`
 /// why it takes no such lines.
@@ -22,7 +19,7 @@ const _: () = assert!(RANDOM_BYTES * 5 >= 128);
 /// Nothing can be printed.
 pub fn run(
     args: &KeyArgs,
-    random: &[u8; RANDOM_BYTES],
+    random: &[u8; KEY_RANDOM_BYTES],
     out: &mut impl Write,
     errors: &mut impl Write,
 ) -> io::Result<Exit> {
@@ -31,8 +28,8 @@ pub fn run(
         writeln!(errors, "--tenant: {}", fault.text)?;
         return Ok(Exit::Refused);
     }
-    let key = key_of(random);
-    let digest = hex(&digest_of(key.as_bytes()));
+    let key = key_text(random);
+    let digest = hex::text(&digest_of(key.as_bytes()));
     let mut tenant = Vec::new();
     escape_into(name, &mut tenant);
     let tenant = String::from_utf8_lossy(&tenant);
@@ -47,30 +44,16 @@ pub fn run(
     Ok(Exit::Done)
 }
 
-/// `rw-` and one of 32 characters for each byte; none of them is taken for another.
-fn key_of(random: &[u8; RANDOM_BYTES]) -> String {
-    let letters = random
-        .iter()
-        .filter_map(|byte| ALPHABET.get(usize::from(byte % 32)));
-    let letters: String = letters.map(|&letter| char::from(letter)).collect();
-    format!("rw-{letters}")
-}
-
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{RANDOM_BYTES, key_of, run};
+    use super::run;
     use crate::cli::{Exit, KeyArgs};
+    use crate::govern::key::generation::{KEY_RANDOM_BYTES, key_text};
     use crate::route::compile::plan::tests::plan;
 
     #[test]
     fn key_printed_is_the_key_that_its_lines_let_in() {
-        let mut random = [0; RANDOM_BYTES];
+        let mut random = [0; KEY_RANDOM_BYTES];
         for (at, byte) in random.iter_mut().enumerate() {
             *byte = u8::try_from(at * 7 % 256).unwrap();
         }
@@ -87,7 +70,7 @@ mod tests {
             .unwrap()
             .strip_prefix("key:    ")
             .unwrap();
-        assert_eq!(key, key_of(&random));
+        assert_eq!(key, key_text(&random));
         let (_, lines) = text.split_once("# The key").unwrap();
         let lines = format!("#{lines}");
         let provider = "[[provider]]\nname = \"a\"\nkind = \"openai\"\nkey = \"none\"\n";
@@ -103,7 +86,7 @@ mod tests {
                 tenant: Some(bad.to_owned()),
             };
             let (mut out, mut errors) = (Vec::new(), Vec::new());
-            let exit = run(&args, &[0; RANDOM_BYTES], &mut out, &mut errors).unwrap();
+            let exit = run(&args, &[0; KEY_RANDOM_BYTES], &mut out, &mut errors).unwrap();
             assert_eq!((exit, out.len()), (Exit::Refused, 0), "{bad:?}");
             assert!(errors.starts_with(b"--tenant: expected"));
         }
@@ -111,10 +94,10 @@ mod tests {
 
     #[test]
     fn keys_of_different_bytes_differ_and_are_fit_for_headers() {
-        let one = key_of(&[0; RANDOM_BYTES]);
-        let other = key_of(&[31; RANDOM_BYTES]);
+        let one = key_text(&[0; KEY_RANDOM_BYTES]);
+        let other = key_text(&[31; KEY_RANDOM_BYTES]);
         assert_ne!(one, other);
-        assert_eq!(one.len(), 43);
+        assert_eq!(one.len(), 72);
         assert!(other.bytes().all(|byte| byte.is_ascii_graphic()));
     }
 }

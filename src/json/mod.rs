@@ -3,9 +3,10 @@
 //! `scan` is the grammar, `tape` an index of a whole document, `raw` a string body that is still
 //! escaped, `write` an append-only writer, `rewrite` splices spans of a document and leaves the
 //! rest byte for byte, `template` reads documents that differ in a few strings only, `nesting` tells
-//! whether one that comes in pieces has been closed, `pick` picks members out of such a one.
+//! whether one that comes in pieces has been closed, `pick` picks members out of such a one, `hex` writes hexadecimal digits.
 
 pub mod error;
+pub mod hex;
 pub mod nesting;
 pub mod pick;
 pub mod raw;

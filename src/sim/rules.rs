@@ -3,7 +3,7 @@
 
 use core::fmt::Write as _;
 
-use crate::govern::key::client_key::KeyDigest;
+use crate::json::hex;
 use crate::route::plan::client_key::digest_of;
 
 /// Its number.
@@ -94,7 +94,7 @@ pub(super) fn tables() -> String {
     let mut text = "[[tenant]]\nname = \"rich\"\nbudget_month = \"1000\"\n".to_owned();
     for key in KEYS {
         let name = key.name();
-        let digest = hex(&digest_of(key.secret().as_bytes()));
+        let digest = hex::text(&digest_of(key.secret().as_bytes()));
         let rules = key.rules();
         let _ = write!(
             text,
@@ -110,8 +110,4 @@ pub(super) fn tables() -> String {
         );
     }
     text
-}
-
-fn hex(digest: &KeyDigest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use crate::govern::key::client_key::Tenant;
 use crate::govern::key::document::{DocumentFault, Object, fault, object};
+use crate::json::hex;
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
 use crate::store::database::changes::Changed;
@@ -203,7 +204,7 @@ fn first_version(text: &[u8]) -> Option<io::Result<&[u8]>> {
     let rest = text.strip_prefix(b"ringway-snapshot-1 ")?;
     let whole = rest.split_at_checked(2 * 32).and_then(|(said, lines)| {
         let lines = lines.strip_prefix(b"\n")?;
-        (said == hex(&Sha256::digest(lines)).as_bytes()).then_some(lines)
+        (said == hex::text(&Sha256::digest(lines)).as_bytes()).then_some(lines)
     });
     Some(whole.ok_or_else(|| broken("is not whole")))
 }
@@ -289,13 +290,13 @@ fn write_key(row: &KeyRow, out: &mut Vec<u8>) {
     let mut w = Writer::new(out);
     w.open_object().name("key").string(&row.id);
     w.name("tenant").string(&row.tenant);
-    w.name("digest").string(&hex(&row.digest));
+    w.name("digest").string(&hex::text(&row.digest));
     w.name("rules").string(&row.rules);
     if !row.name.is_empty() {
         w.name("name").string(&row.name);
     }
     if let Some(former) = &row.former {
-        w.name("former").string(&hex(former));
+        w.name("former").string(&hex::text(former));
     }
     let times = [
         ("former_until", row.former_until),
@@ -358,16 +359,12 @@ fn row(line: &[u8]) -> Result<SnapshotLine, DocumentFault> {
 /// The digest of a block behind the one with the digest `before`.
 fn digest_of(before: &str, lines: &[u8]) -> String {
     let digest = Sha256::new().chain_update(before).chain_update(lines);
-    hex(&digest.finalize())
+    hex::text(&digest.finalize())
 }
 
 /// Where a whole state is written before it takes its place.
 fn beside(path: &Path) -> PathBuf {
     path.with_added_extension("new")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bytes(text: Option<String>) -> Option<Vec<u8>> {
@@ -404,10 +401,11 @@ mod tests {
 
     use sha2::{Digest, Sha256};
 
-    use super::{GROWN_BYTES_MIN, begin, changes, hex, lines_of, read, write};
+    use super::{GROWN_BYTES_MIN, begin, changes, lines_of, read, write};
     use crate::govern::key::allowance::Allowance;
     use crate::govern::key::client_key::{Former, Key, Rules, Tenant};
     use crate::govern::key::residency::Residency;
+    use crate::json::hex;
     use crate::store::database::changes::{Changed, KeyChange};
     use crate::store::database::row::{KeyRow, Skipped, StoredState, TenantRow, Which};
 
@@ -635,7 +633,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         let lines = lines_of(&state());
-        let digest = hex(&Sha256::digest(&lines));
+        let digest = hex::text(&Sha256::digest(&lines));
         let lines = String::from_utf8(lines).unwrap();
         let text = format!("ringway-snapshot-1 {digest}\n{lines}");
         fs::write(&path, &text).unwrap();

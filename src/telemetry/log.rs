@@ -5,6 +5,7 @@
 
 use crate::chat::text::Text;
 use crate::chat::usage::StopReason;
+use crate::json::hex;
 use crate::json::write::{PAIRS, escape_into, number_into, plain_into};
 use crate::limits::LOGGED_ID_BYTES_MAX;
 use crate::telemetry::exchange::Exchange;
@@ -119,22 +120,9 @@ pub fn id_text(id: u128) -> IdText {
         .iter_mut()
         .zip(id.to_be_bytes().as_chunks().0)
     {
-        *digits = hex(*bytes);
+        *digits = hex::digits(*bytes);
     }
     IdText(text)
-}
-
-/// The hex digits of four bytes, all at once: each half of a byte in a byte of its own, then `0` or the
-/// way to `a` added.
-const fn hex(bytes: [u8; 4]) -> [u8; 8] {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut word = u32::from_be_bytes(bytes) as u64;
-    word = (word | (word << 16)) & 0x0000_FFFF_0000_FFFF;
-    word = (word | (word << 8)) & 0x00FF_00FF_00FF_00FF;
-    word = (word | (word << 4)) & (ONES * 0x0F);
-    let letters = ((word + ONES * 6) >> 4) & ONES;
-    let digits = word + ONES * b'0' as u64 + letters * (b'a' - b'0' - 10) as u64;
-    digits.to_be_bytes()
 }
 
 /// A number behind the name of its member.

@@ -1,5 +1,7 @@
 //! New keys, from random bytes that the caller brings.
 
+use crate::json::hex;
+
 /// Random bytes of a key.
 pub const KEY_RANDOM_BYTES: usize = 32;
 /// Random bytes of an id.
@@ -17,15 +19,11 @@ pub struct Randomness {
 /// A client's key: `rw_live_` and 64 hexadecimal digits.
 #[must_use]
 pub fn key_text(random: &[u8; KEY_RANDOM_BYTES]) -> String {
-    format!("rw_live_{}", hex(random))
+    format!("rw_live_{}", hex::text(random))
 }
 
 /// A key's id: `key_` and 16 hexadecimal digits.
 #[must_use]
 pub fn key_id(random: &[u8; ID_RANDOM_BYTES]) -> String {
-    format!("key_{}", hex(random))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("key_{}", hex::text(random))
 }

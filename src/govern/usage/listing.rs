@@ -2,8 +2,9 @@
 
 use crate::govern::key::client_key::check_tenant;
 use crate::govern::usage::aggregate::Filter;
-use crate::govern::usage::record::{hex, id_of};
+use crate::govern::usage::record::id_of;
 use crate::govern::value::date;
+use crate::json::hex;
 use crate::json::write::Writer;
 use crate::limits::PAGE_ROWS_MAX;
 
@@ -173,7 +174,7 @@ fn shown(name: &str) -> String {
 
 fn place_text((time, id): Place) -> String {
     let mut text = format!("{time}-").into_bytes();
-    hex(u128::from_be_bytes(id), &mut text);
+    hex::into(&id, &mut text);
     String::from_utf8(text).unwrap_or_default()
 }
 

@@ -13,6 +13,7 @@ use std::io::Write as _;
 
 use crate::chat::usage::Usage;
 use crate::govern::value::text::is_masked;
+use crate::json::hex;
 use crate::json::write::{number_into, plain_into};
 use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
 use crate::wire::kind::Wire;
@@ -370,25 +371,6 @@ fn cut_into(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// An id as 32 hexadecimal digits.
-pub fn hex(id: u128, out: &mut Vec<u8>) {
-    for word in id.to_be_bytes().as_chunks::<4>().0 {
-        out.extend_from_slice(&hex_digits(u32::from_be_bytes(*word)).to_be_bytes());
-    }
-}
-
-/// Eight hexadecimal digits, the first one highest: halves, their halves, and theirs, each step for
-/// all of them at once.
-const fn hex_digits(word: u32) -> u64 {
-    let mut halves = word as u64;
-    halves = (halves | halves << 16) & 0x0000_ffff_0000_ffff;
-    halves = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
-    halves = (halves | halves << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    // One where a letter stands.
-    let letters = (halves + ONES * 6) >> 4 & ONES;
-    halves + ONES * b'0' as u64 + letters * (b'a' - b'0' - 10) as u64
-}
-
 /// The id that is said as 32 lower-case hexadecimal digits, with `rw_` before them or without.
 #[must_use]
 pub fn id_of(said: &[u8]) -> Option<u128> {
@@ -405,7 +387,7 @@ pub fn id_of(said: &[u8]) -> Option<u128> {
 pub fn start_into(id: u128, out: &mut Vec<u8>) {
     out.extend_from_slice(ID_START);
     out.extend_from_slice(ID_PREFIX);
-    hex(id, out);
+    hex::into(&id.to_be_bytes(), out);
 }
 
 /// The id that a record begins with, and the length of that beginning. Records of earlier versions
@@ -426,7 +408,6 @@ const ID_PREFIX: &[u8] = b"rw_";
 pub const REFUSALS: &str = "refusals";
 /// Containers of a record within each other.
 pub const RECORD_DEPTH_MAX: u32 = 8;
-const ONES: u64 = 0x0101_0101_0101_0101;
 /// Digits of an id.
 const ID_DIGITS: usize = 32;
 /// Words of `refused`.

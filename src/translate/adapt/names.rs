@@ -3,14 +3,13 @@
 //! Everything here is a function of the name alone (and, for repeated ids, of what stood before
 //! it), so that one conversation is spelled the same on every turn.
 
-use core::fmt::Write as _;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
 use crate::chat::request::{Block, Message, Request, Tool, ToolChoice};
-use crate::json::write;
+use crate::json::{hex, write};
 use crate::translate::context::AnswerContext;
 use crate::wire::common::ids::{fingerprint, is_letter, letter};
 
@@ -157,13 +156,9 @@ pub fn has_tool_blocks(request: &Request<'_>) -> bool {
 /// The first `length` hex digits of the text's SHA-256.
 #[must_use]
 pub fn digest(text: &str, length: usize) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex.truncate(length);
-    hex
+    let mut digits = hex::text(&Sha256::digest(text.as_bytes()));
+    digits.truncate(length);
+    digits
 }
 
 const DIGESTED_ID_BYTES: usize = 40;

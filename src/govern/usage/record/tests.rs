@@ -263,8 +263,8 @@ fn ids_are_read_as_they_are_told() {
     let id = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
     for id in [0, id, u128::MAX, 0xa9_0000 << 64, !id] {
         let mut told = Vec::new();
-        super::hex(id, &mut told);
-        assert_eq!(told, format!("{id:032x}").as_bytes());
+        super::start_into(id, &mut told);
+        assert_eq!(told, format!("{{\"id\":\"rw_{id:032x}").as_bytes());
     }
     assert_eq!(id_of(hex.as_bytes()), Some(id));
     assert_eq!(id_of(format!("rw_{hex}").as_bytes()), Some(id));

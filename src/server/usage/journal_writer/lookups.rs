@@ -14,8 +14,9 @@ use std::time::Instant;
 use futures_channel::mpsc;
 
 use crate::govern::usage::frames::{Frames, HEAD_BYTES};
-use crate::govern::usage::record::{RECORD_DEPTH_MAX, hex, id_at};
+use crate::govern::usage::record::{RECORD_DEPTH_MAX, id_at};
 use crate::govern::usage::segment_index::time_ms;
+use crate::json::hex;
 use crate::json::tape::Tape;
 use crate::limits::{RECORD_BYTES_MAX, USAGE_QUESTIONS_MAX};
 use crate::proxy::shared::query_slots::Owner;
@@ -162,7 +163,7 @@ fn pass_on(behind: &mut Option<mpsc::Sender<Asked>>, asked: Asked) {
 /// of refusals is written again when it has grown.
 fn find(frames: &[u8], question: &Question, tape: &mut Tape) -> Option<Vec<u8>> {
     let mut digits = Vec::new();
-    hex(question.id, &mut digits);
+    hex::into(&question.id.to_be_bytes(), &mut digits);
     let finder = memchr::memmem::Finder::new(&digits);
     let found = finder.find_iter(frames).filter_map(|at| {
         // What stands before the digits: the frame's head and how its record begins.
