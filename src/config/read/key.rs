@@ -4,7 +4,7 @@ use crate::config::read::fields::TableReader;
 use crate::config::read::node::ConfigNode;
 use crate::config::read::residency::residency;
 use crate::config::schema::fault::{Faults, Located};
-use crate::config::schema::file::{Allowance, KeyConfig, TenantConfig};
+use crate::config::schema::file::{AllowanceConfig, KeyConfig, TenantConfig};
 use crate::limits::RATE_MAX;
 
 /// Reads one tenant.
@@ -85,9 +85,9 @@ fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
 }
 
 /// What a key or a tenant may use.
-fn allowance(fields: &mut TableReader<'_>) -> Allowance {
+fn allowance(fields: &mut TableReader<'_>) -> AllowanceConfig {
     let mut whole = |name| fields.whole(name, 1..=RATE_MAX).map(|said| said.value);
-    Allowance {
+    AllowanceConfig {
         requests_per_minute: whole("requests_per_minute"),
         tokens_per_minute: whole("tokens_per_minute"),
         concurrent: whole("concurrent"),

@@ -446,7 +446,7 @@ pub struct TenantConfig {
     /// Where its requests may go.
     pub residency: Option<ResidencyConfig>,
     /// What all of its keys together may use.
-    pub allowance: Allowance,
+    pub allowance: AllowanceConfig,
 }
 
 /// `residency`, of a key, a tenant or a model.
@@ -462,7 +462,7 @@ pub struct ResidencyConfig {
 
 /// What a key or a tenant may use; `None` bounds nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allowance {
+pub struct AllowanceConfig {
     /// Requests in any 60 seconds.
     pub requests_per_minute: Option<u64>,
     /// Tokens in any 60 seconds.
@@ -547,7 +547,7 @@ pub struct KeyConfig {
     /// A day or a second from which on it is unknown.
     pub expires: Option<Located<String>>,
     /// What it may use.
-    pub allowance: Allowance,
+    pub allowance: AllowanceConfig,
     /// The operator's own words about it.
     pub metadata: Vec<(Located<String>, String)>,
 }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use crate::config::read::address;
 use crate::config::schema::fault::{Faults, Located, Location, nearest, shown};
-use crate::config::schema::file::{Allowance, Config, ListenAddress, Unpriced};
+use crate::config::schema::file::{AllowanceConfig, Config, ListenAddress, Unpriced};
 use crate::config::schema::network::Network;
 use crate::route::compile::base_url;
 use crate::route::compile::provider::OUTSIDE;
@@ -64,7 +64,7 @@ impl ConfigParts {
     }
 }
 
-fn budget_of(said: &Allowance) -> Option<Location> {
+fn budget_of(said: &AllowanceConfig) -> Option<Location> {
     let day = said.budget_day.as_ref();
     let said = day.or(said.budget_month.as_ref())?;
     Some(said.place.clone())

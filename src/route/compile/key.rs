@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::config::schema::fault::{Faults, Located, nearest, shown};
-use crate::config::schema::file::{Allowance as SaidAllowance, KeyConfig, TenantConfig};
+use crate::config::schema::file::{AllowanceConfig, KeyConfig, TenantConfig};
 use crate::govern::key::allowance::Allowance;
 use crate::govern::key::client_key::{self, ID_BYTES_MAX, Key, Rules, Tenant, is_id};
 use crate::govern::value::date;
@@ -146,8 +146,8 @@ pub(crate) fn keys(said: Vec<KeyConfig>, known: &StatedFacts, faults: &mut Fault
     keys
 }
 
-fn allowance(said: SaidAllowance, faults: &mut Faults) -> Allowance {
-    let SaidAllowance {
+fn allowance(said: AllowanceConfig, faults: &mut Faults) -> Allowance {
+    let AllowanceConfig {
         requests_per_minute,
         tokens_per_minute,
         concurrent,
