@@ -43,6 +43,8 @@ mod endpoints;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod fallback;
 
 #[cfg(test)]

@@ -468,6 +468,7 @@ fn nothing_tells_where_it_was_written() {
         "loadtest",
         "fuzz",
         "docs",
+        "examples",
         ".ci",
         "README.md",
         "ARCHITECTURE.md",
