@@ -1,7 +1,6 @@
 //! `ringway usage`: sums over usage records, of a journal and of the store behind it.
 //!
-//! It only reads, beside a running gateway too. What is told are the records that are there: see
-//! docs/GOVERNANCE.md for when they are, and for how long.
+//! It only reads, also beside a running gateway. docs/USAGE.md says when a record exists, and for how long.
 
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};

@@ -1,4 +1,5 @@
-//! The worked examples of docs/GOVERNANCE.md: their configurations compile and do what is said.
+//! The worked examples of docs/LIMITS.md and docs/RESIDENCY.md: their configurations compile and do what
+//! the text says.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use ringway::route::plan::compiled::Plan;
 use ringway::route::plan::target::{Resolution, Target};
 use ringway::route::select::policy::{Policy, PolicyRule};
 
-pub(crate) const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
+use crate::support::{LIMITS, RESIDENCY};
 
-/// The first block of this kind below a heading.
-fn block<'t>(heading: &str, kind: &str) -> &'t str {
-    let (_, below) = GOVERNANCE.split_once(&format!("\n## {heading}\n")).unwrap();
+/// The first block of this kind below a heading of a page.
+fn block<'t>(page: &'t str, heading: &str, kind: &str) -> &'t str {
+    let (_, below) = page.split_once(&format!("\n## {heading}\n")).unwrap();
     let (below, _) = below.split_once("\n## ").unwrap_or((below, ""));
     let (_, block) = below.split_once(&format!("```{kind}\n")).unwrap();
     block.split_once("```").unwrap().0
@@ -28,7 +29,7 @@ fn block<'t>(heading: &str, kind: &str) -> &'t str {
 /// The plan of a configuration without faults or warnings.
 fn plan(text: &str) -> Plan {
     let env = |name: &str| name.ends_with("_KEY").then(|| "sk-test".to_owned());
-    let loaded = load_text(text, "GOVERNANCE", Path::new(""), &env);
+    let loaded = load_text(text, "page", Path::new(""), &env);
     let compiled = compile(loaded).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
     assert_eq!(compiled.warnings, [""; 0]);
     compiled.plan
@@ -52,7 +53,7 @@ fn left(plan: &Plan, id: &str, tier: Option<&str>) -> Result<Vec<String>, Policy
 
 #[test]
 fn ni8_one_tenant_has_two_tiers_of_one_id() {
-    let plan = plan(block("Tiers", "toml"));
+    let plan = plan(block(RESIDENCY, "Tiers", "toml"));
     let id = "claude-haiku-4-5";
     let (direct, canada) = ("claude-haiku-4-5", "claude-haiku-4-5-ca");
     assert_eq!(left(&plan, id, None).unwrap(), [direct, canada]);
@@ -62,7 +63,11 @@ fn ni8_one_tenant_has_two_tiers_of_one_id() {
 
 #[test]
 fn ni9_a_canadian_rule_leaves_canada_alone() {
-    let text = [block("Tiers", "toml"), block("Residency", "toml")].concat();
+    let text = [
+        block(RESIDENCY, "Tiers", "toml"),
+        block(RESIDENCY, "Residency", "toml"),
+    ]
+    .concat();
     let plan = plan(&text);
     let left = |id| left(&plan, id, None);
     assert_eq!(left("claude-haiku-4-5").unwrap(), ["claude-haiku-4-5-ca"]);
@@ -72,8 +77,8 @@ fn ni9_a_canadian_rule_leaves_canada_alone() {
 
 #[test]
 fn ni6_the_headers_shown_are_those_of_the_example() {
-    let plan = plan(block("Custody headers", "toml"));
-    let shown = block("Custody headers", "text").replace('\n', "\r\n");
+    let plan = plan(block(RESIDENCY, "Custody headers", "toml"));
+    let shown = block(RESIDENCY, "Custody headers", "text").replace('\n', "\r\n");
     let lines = String::from_utf8(plan.custody.lines(0, Some(0)).to_vec()).unwrap();
     assert!(shown.contains(&lines), "{lines}");
     let named = shown.lines().filter_map(|line| line.split_once(": "));
@@ -86,7 +91,7 @@ fn ni6_the_headers_shown_are_those_of_the_example() {
 fn networks_are_written_as_the_reader_takes_them() {
     let text = format!(
         "[[provider]]\nname = \"a\"\nkind = \"anthropic\"\nkey = \"none\"\n{}",
-        block("Networks", "toml")
+        block(RESIDENCY, "Networks", "toml")
     );
     let facts = &plan(&text).providers[0].facts;
     for (address, is_inside) in [
@@ -102,7 +107,7 @@ fn networks_are_written_as_the_reader_takes_them() {
 fn a_budget_is_reserved_and_spent_as_worked_out() {
     let text = format!(
         "[[provider]]\nname = \"a\"\nkind = \"anthropic\"\nkey_env = \"A_KEY\"\n{}",
-        block("Limits and budgets", "toml")
+        block(LIMITS, "Limits and budgets", "toml")
     );
     let plan = plan(&text);
     let key = plan.keys.all().next().unwrap();

@@ -1,11 +1,11 @@
-//! The papers against the code: what they list is what there is.
+//! The documents against the code: what they list is what there is.
 
+#[cfg(test)]
+mod configuration;
 #[cfg(test)]
 mod governance;
 #[cfg(test)]
 mod map;
-#[cfg(test)]
-mod readme;
 #[cfg(all(test, feature = "server"))]
 mod shell;
 #[cfg(test)]

@@ -1,36 +1,58 @@
-//! Paths that the papers name, and the map of the code.
+//! Paths and headings that the documents name, and the map of the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::support::{ARCHITECTURE, CONTRIBUTING, codes, files, rows};
+use crate::support::{ARCHITECTURE, CONTRIBUTING, codes, files, pages, rows};
+
+/// The places in a page that a link can name: its headings, as GitHub spells them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let spelled = headings.map(|line| {
+        let name = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = name
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    });
+    spelled.collect()
+}
 
 #[test]
-fn papers_link_only_to_files_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut papers: Vec<PathBuf> = fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    for folder in ["docs", "benches", "fuzz", "loadtest"] {
-        if let Ok(entries) = fs::read_dir(root.join(folder)) {
-            papers.extend(entries.map(|entry| entry.unwrap().path()));
-        }
-    }
-    papers.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
-    assert!(papers.len() >= 6, "{papers:?}");
-    for paper in papers {
-        let text = fs::read_to_string(&paper).unwrap();
+fn pages_link_only_to_files_and_headings_that_exist() {
+    let pages = pages();
+    assert!(pages.len() >= 20, "{pages:?}");
+    for (page, text) in &pages {
         for link in text.split("](").skip(1) {
             let (target, _) = link.split_once(')').unwrap();
-            let target = target.split('#').next().unwrap_or_default();
-            if target.is_empty() || target.contains("://") {
+            if target.contains("://") {
                 continue;
             }
-            let file = paper.parent().unwrap().join(target);
-            assert!(file.exists(), "{}: {target}", paper.display());
+            let (target, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = match target {
+                "" => page.clone(),
+                target => page.parent().unwrap().join(target),
+            };
+            assert!(file.exists(), "{}: {target}", page.display());
+            if !anchor.is_empty() {
+                let known = anchors(&fs::read_to_string(file).unwrap());
+                let is_known = known.contains(anchor);
+                assert!(is_known, "{}: {target}#{anchor}", page.display());
+            }
         }
+    }
+}
+
+#[test]
+fn every_page_is_in_the_index_of_the_documents() {
+    let index = fs::read_to_string("docs/README.md").unwrap();
+    for entry in fs::read_dir("docs").unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            name == "README.md" || index.contains(&format!("({name})")),
+            "{name}"
+        );
     }
 }
 
@@ -54,8 +76,8 @@ fn parts() -> BTreeMap<String, Vec<(String, String)>> {
 fn architecture_names_only_paths_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
-    for paper in [ARCHITECTURE, CONTRIBUTING] {
-        for named in codes(paper) {
+    for page in [ARCHITECTURE, CONTRIBUTING] {
+        for named in codes(page) {
             let is_path = named.starts_with("src/") || named.starts_with("tests/");
             if is_path && !named.contains(['*', '<', ' ']) {
                 count += 1;

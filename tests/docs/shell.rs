@@ -1,4 +1,4 @@
-//! What the readme says of the shell: metrics, log, ends, endpoints, headers, exit codes.
+//! What the pages say of the running program: metrics, log, outcomes, endpoints, headers, exit codes.
 
 use ringway::cli::{self, Exit};
 use ringway::proxy::shared::endpoint::{Endpoint, classify};
@@ -10,11 +10,12 @@ use ringway::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 use ringway::telemetry::{log, scrape};
 use ringway::wire::kind::Wire;
 
-use crate::governance::GOVERNANCE;
-use crate::support::{README, code, codes, names, rows, sorted};
+use crate::support::{
+    ENDPOINTS, FAILURES, LIMITS, OPERATIONS, code, codes, names, pages, rows, sorted,
+};
 
 #[test]
-fn readme_names_every_metric_with_its_type() {
+fn the_page_names_every_metric_with_its_type() {
     let facts = scrape::Facts {
         usage: Some(UsageFacts {
             drain: Some(DrainFacts::default()),
@@ -26,7 +27,7 @@ fn readme_names_every_metric_with_its_type() {
     };
     let text = scrape::text(&Meter::default(), &facts);
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-    let (_, metrics) = README.split_once("`GET /metrics`").unwrap();
+    let (_, metrics) = OPERATIONS.split_once("`GET /metrics`").unwrap();
     let metrics = format!("\nhere\n{metrics}");
     let listed = rows(&metrics, "here");
     let listed: Vec<String> = listed
@@ -39,11 +40,7 @@ fn readme_names_every_metric_with_its_type() {
 
 #[test]
 fn reasons_of_refusals_are_those_that_are_counted() {
-    let heading = "## Limits and budgets";
-    let (_, below) = GOVERNANCE.split_once(&format!("\n{heading}\n")).unwrap();
-    let (_, below) = below.split_once("**What clients get.**").unwrap();
-    let below = format!("\n{heading}\n{}", below.split_once("\n\n").unwrap().1);
-    let listed = rows(&below, heading);
+    let listed = rows(LIMITS, "### What clients get");
     let listed = listed.iter().flat_map(|row| codes(row[0]));
     let mut listed: Vec<&str> = listed.collect();
     listed.sort_unstable();
@@ -56,7 +53,7 @@ fn reasons_of_refusals_are_those_that_are_counted() {
 }
 
 #[test]
-fn readme_names_every_member_of_a_log_line() {
+fn the_page_names_every_member_of_a_log_line() {
     let mut exchange = Exchange {
         tenant: Some("a".into()),
         client_wire: Some(Wire::OpenAiChat),
@@ -94,13 +91,13 @@ fn readme_names_every_member_of_a_log_line() {
         .keys()
         .map(String::as_str)
         .collect();
-    let rows = rows(README, "## Log and metrics");
+    let rows = rows(OPERATIONS, "## Access log");
     let listed = rows.iter().flat_map(|row| codes(row[0]));
     assert_eq!(sorted(listed), sorted(members));
 }
 
 #[test]
-fn readme_names_every_end_and_operation() {
+fn the_page_names_every_outcome_and_operation() {
     let ends = [
         Outcome::Complete,
         Outcome::UpstreamError,
@@ -109,8 +106,8 @@ fn readme_names_every_end_and_operation() {
         Outcome::Refused,
     ];
     let ends = ends.map(Outcome::name);
-    assert_eq!(names(README, "## When an answer breaks"), ends);
-    let rows = rows(README, "## Log and metrics");
+    assert_eq!(names(FAILURES, "## When an answer breaks"), ends);
+    let rows = rows(OPERATIONS, "## Access log");
     let operations = rows.iter().find(|row| code(row[0]) == "operation").unwrap()[1];
     let all = [
         Operation::Chat,
@@ -124,8 +121,8 @@ fn readme_names_every_end_and_operation() {
 }
 
 #[test]
-fn readme_endpoints_take_the_methods_that_it_says() {
-    for row in rows(README, "## Endpoints") {
+fn endpoints_take_the_methods_that_their_page_says() {
+    for row in rows(ENDPOINTS, "## Endpoints") {
         let path = code(row[0]);
         let (rest, versioned) = match path.strip_prefix("/v1") {
             Some(rest) => (rest, true),
@@ -143,15 +140,17 @@ fn readme_endpoints_take_the_methods_that_it_says() {
 }
 
 #[test]
-fn readme_names_the_headers_that_go_on() {
-    let (_, text) = README.split_once("\nOn to a provider go ").unwrap();
-    let (text, _) = text.split_once(" and what").unwrap();
+fn the_page_names_the_headers_that_are_forwarded() {
+    let (_, text) = ENDPOINTS
+        .split_once("\nThese client headers are forwarded: ")
+        .unwrap();
+    let (text, _) = text.split_once(" and those").unwrap();
     assert_eq!(codes(text), FORWARDED);
 }
 
 #[test]
-fn readme_names_every_exit_code() {
-    let (_, text) = README.split_once("**Exit codes.**").unwrap();
+fn the_page_names_every_exit_code() {
+    let (_, text) = OPERATIONS.split_once("**Exit codes.**").unwrap();
     let (text, _) = text.split_once("\n- ").unwrap();
     for exit in [Exit::Done, Exit::Failed, Exit::Refused] {
         assert!(text.contains(&format!(" {}: ", exit.code())), "{exit:?}");
@@ -159,19 +158,23 @@ fn readme_names_every_exit_code() {
 }
 
 #[test]
-fn every_command_of_the_papers_is_one_that_the_program_takes() {
-    let papers = [README, include_str!("../../docs/GOVERNANCE.md")];
-    let lines = papers.into_iter().flat_map(str::lines);
+fn every_command_of_the_pages_is_one_that_the_program_takes() {
     let mut count = 0;
-    for line in lines {
-        let line = line.strip_prefix("$ ").unwrap_or(line);
-        if !line.starts_with("ringway ") || line.starts_with("ringway =") {
-            continue;
+    for (page, text) in pages() {
+        // Every other piece between fences is code.
+        let blocks = text.split("```").skip(1).step_by(2);
+        for line in blocks.flat_map(str::lines) {
+            let line = line.strip_prefix("$ ").unwrap_or(line);
+            if !line.starts_with("ringway ") || line.starts_with("ringway =") {
+                continue;
+            }
+            let line = line.split(" #").next().unwrap_or_default().trim_end();
+            let words = line.split(' ').map(|word| word.trim_matches('\'').into());
+            let parsed = cli::parse(words);
+            let context = page.display();
+            assert!(parsed.is_ok(), "{context}: {line}: {}", parsed.unwrap_err());
+            count += 1;
         }
-        let words = line.split(' ').map(|word| word.trim_matches('\'').into());
-        let parsed = cli::parse(words);
-        assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
-        count += 1;
     }
     assert!(count > 8, "{count}");
 }

@@ -1,9 +1,15 @@
-//! Reading the papers: tables by their headings, names by their backticks.
+//! Reading the documents: tables by their headings, names by their backticks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub(crate) const README: &str = include_str!("../../README.md");
+pub(crate) const CONFIGURATION: &str = include_str!("../../docs/CONFIGURATION.md");
+pub(crate) const ENDPOINTS: &str = include_str!("../../docs/ENDPOINTS.md");
+pub(crate) const FAILURES: &str = include_str!("../../docs/FAILURES.md");
+pub(crate) const LIMITS: &str = include_str!("../../docs/LIMITS.md");
+pub(crate) const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
+pub(crate) const RESIDENCY: &str = include_str!("../../docs/RESIDENCY.md");
 pub(crate) const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 pub(crate) const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
 
@@ -53,4 +59,20 @@ pub(crate) fn files(folder: &Path, found: &mut Vec<PathBuf>) {
             found.push(path);
         }
     }
+}
+
+/// Every document of the repository that is held against the code, with its text.
+pub(crate) fn pages() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in ["", "docs", "benches", "fuzz", "loadtest"] {
+        let entries = fs::read_dir(root.join(folder)).unwrap();
+        found.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    found.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
+    let texts = found.into_iter().map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    });
+    texts.collect()
 }

@@ -488,10 +488,10 @@ fn a_key_past_its_end_is_as_unknown_as_any_other() {
     });
 }
 
-/// The configuration below a heading of the paper on governance.
+/// The configuration below a heading of docs/KEYS.md.
 fn worked_example(heading: &str) -> &'static str {
-    let paper = include_str!("../../docs/GOVERNANCE.md");
-    let (_, below) = paper.split_once(&format!("\n## {heading}\n")).unwrap();
+    let page = include_str!("../../docs/KEYS.md");
+    let (_, below) = page.split_once(&format!("\n## {heading}\n")).unwrap();
     let (_, block) = below.split_once("```toml\n").unwrap();
     block.split_once("```").unwrap().0
 }

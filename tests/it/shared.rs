@@ -28,7 +28,7 @@ const WIRE: Wire = Wire::OpenAiChat;
 /// A cent for every token: the usual answer of 9 and 2 tokens costs 11.
 const PRICES: &str = "[prices.\"up/*\"]\ninput = 10000\noutput = 10000\n\
                       [budgets]\noutput_tokens_reserved = 10\n";
-const GOVERNANCE: &str = include_str!("../../docs/GOVERNANCE.md");
+const REPLICAS: &str = include_str!("../../docs/REPLICAS.md");
 const SCRIPT: &str = include_str!("../../src/store/lease.lua");
 
 fn redis() -> Services {
@@ -526,9 +526,9 @@ fn p23_counters_behind_tls_and_a_password_want_the_right_ones() {
     }
 }
 
-/// A block of this kind behind some words of docs/GOVERNANCE.md.
+/// A block of this kind behind some words of docs/REPLICAS.md.
 fn block<'t>(behind: &str, kind: &str) -> &'t str {
-    let (_, rest) = GOVERNANCE.split_once(behind).unwrap();
+    let (_, rest) = REPLICAS.split_once(behind).unwrap();
     let (_, rest) = rest.split_once(&format!("```{kind}\n")).unwrap();
     rest.split_once("```").unwrap().0
 }
@@ -541,14 +541,14 @@ fn the_three_replicas_of_the_document_hold_a_limit_together_as_written() {
     fs::create_dir(at("bin")).unwrap();
     fs::create_dir(at("work")).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_ringway"), at("bin/ringway")).unwrap();
-    let begin = "**Three replicas, step by step.**";
+    let begin = "## Three replicas, step by step";
     let script = format!(
         "set -eu\ncd {}\n\
          trap 'cat *.err >&2; kill ${{replicas-}} 2>&1; redis-cli -s redis.sock shutdown nosave 2>&1; \
          pg_ctl --pgdata=db --mode=immediate --silent stop 2>&1' EXIT\n{}\n{}\ntrap - EXIT\n",
         at("work"),
         block(begin, "sh"),
-        block("And to end all of it:", "sh")
+        block("To stop everything:", "sh")
     );
     fs::write(at("script"), script).unwrap();
     let mut command = Command::new("sh");

@@ -440,9 +440,9 @@ fn p22_tenants_want_the_admin_credential_and_stand_on_no_other_listener() {
 }
 
 #[test]
-fn the_commands_of_the_paper_on_governance_work_in_the_order_in_which_they_stand() {
-    let paper = include_str!("../../docs/GOVERNANCE.md");
-    let (_, section) = paper.split_once("\n## Keys and tenants\n").unwrap();
+fn the_commands_of_the_page_on_keys_work_in_the_order_in_which_they_stand() {
+    let page = include_str!("../../docs/KEYS.md");
+    let (_, section) = page.split_once("\n## Keys and tenants\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     for kind in KINDS {
         let database = Database::new(kind);

@@ -1,9 +1,8 @@
 //! What makes a stream valid in each wire, and which streams may end as finished: by readers that
 //! share nothing with the codecs.
 
-use ringway::translate::answer_context::{AnswerContext, JsonAnswer};
+use ringway::translate::context::{AnswerContext, Emission, JsonAnswer};
 use ringway::wire::kind::Wire;
-use ringway::wire::openai::settings::ReasoningMembers;
 
 use crate::json;
 use crate::plain_sse::{self, Item};
@@ -27,17 +26,17 @@ pub fn contexts() -> [AnswerContext; 4] {
     let structured = AnswerContext {
         json_answer: JsonAnswer::Tool,
         json_wrapped: true,
-        reasoning: ReasoningMembers::NONE,
+        emission: Emission::NONE,
         include_usage: false,
         ..plain.clone()
     };
     let renamed = AnswerContext {
         tool_names: [("f".into(), b"f \\u00e9".to_vec())].into(),
         custom_tools: ["f".into(), "g".into()].into(),
-        reasoning: ReasoningMembers {
+        emission: Emission {
             thinking_blocks: true,
             content_blocks: true,
-            ..ReasoningMembers::default()
+            ..Emission::default()
         },
         ..plain.clone()
     };

@@ -157,7 +157,7 @@ impl<'w> Request<'_, 'w> {
                 return Step::Over(self.refuse_path(client, exchange, &message).await);
             }
             Endpoint::Unknown => {
-                let message = "no such endpoint; see the README for the list of paths";
+                let message = "no such endpoint; see docs/ENDPOINTS.md for the list of paths";
                 return Step::Over(self.refuse_path(client, exchange, message).await);
             }
             _ => {}

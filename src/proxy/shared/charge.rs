@@ -1,6 +1,6 @@
 //! What a request that was let in has reserved, and what it is charged once it has ended.
 //!
-//! What is charged where the provider's figures are missing stands in docs/GOVERNANCE.md.
+//! docs/LIMITS.md says what is charged if the provider's figures are missing.
 
 use crate::chat::usage::Usage;
 use crate::govern::account::usage::{Amount, Hold, Now};

@@ -4,48 +4,28 @@ use std::collections::BTreeSet;
 
 use crate::json::raw::Raw;
 
-/// Which members of an answer carry reasoning.
+/// Which members carry reasoning.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent members of an answer"
 )]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReasoningMembers {
+#[derive(Clone, Copy, Debug)]
+pub struct Carried {
     /// `reasoning_content`
     pub text: bool,
     /// `reasoning_details`
     pub details: bool,
     /// `thinking_blocks`
     pub thinking_blocks: bool,
-    /// `content_blocks` (Portkey's form, beside the others)
+    /// `content_blocks`
     pub content_blocks: bool,
-}
-
-impl Default for ReasoningMembers {
-    fn default() -> Self {
-        Self {
-            text: true,
-            details: true,
-            ..Self::NONE
-        }
-    }
-}
-
-impl ReasoningMembers {
-    /// None of them.
-    pub const NONE: Self = Self {
-        text: false,
-        details: false,
-        thinking_blocks: false,
-        content_blocks: false,
-    };
 }
 
 /// The part of a request that shapes its answer.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Members that carry reasoning.
-    pub reasoning: ReasoningMembers,
+    pub carried: Carried,
     /// The client asked for the usage chunk.
     pub include_usage: bool,
     /// The client asked with `functions`.

@@ -5,7 +5,7 @@ use crate::wire::peek::routed_members::Known;
 
 /// Containers that are looked into, by their path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::wire) enum PeekPath {
+pub(in crate::wire) enum Place {
     /// Outside the outermost object.
     Outside,
     /// The outermost object.
@@ -56,7 +56,7 @@ pub(in crate::wire) enum PeekPath {
     Functions,
 }
 
-impl PeekPath {
+impl Place {
     /// The place inside a container that opens here behind the name of such a member, if it is looked
     /// into.
     pub(in crate::wire) fn inside(
@@ -243,43 +243,43 @@ impl Inner {
     }
 
     /// Whether the member means something in this place.
-    pub(in crate::wire) const fn belongs_to(self, place: PeekPath) -> bool {
+    pub(in crate::wire) const fn belongs_to(self, place: Place) -> bool {
         match self {
-            Self::IncludeUsage => matches!(place, PeekPath::Options),
-            Self::UserId => matches!(place, PeekPath::Metadata),
-            Self::Role | Self::ToolCalls | Self::Output => matches!(place, PeekPath::Message),
+            Self::IncludeUsage => matches!(place, Place::Options),
+            Self::UserId => matches!(place, Place::Metadata),
+            Self::Role | Self::ToolCalls | Self::Output => matches!(place, Place::Message),
             Self::Content => matches!(
                 place,
-                PeekPath::Message | PeekPath::Block | PeekPath::Source | PeekPath::ResultSource
+                Place::Message | Place::Block | Place::Source | Place::ResultSource
             ),
             Self::Type => matches!(
                 place,
-                PeekPath::Block
-                    | PeekPath::Result
-                    | PeekPath::Source
-                    | PeekPath::ResultSource
-                    | PeekPath::Inset
-                    | PeekPath::ResultInset
-                    | PeekPath::InsetSource
-                    | PeekPath::ResultInsetSource
+                Place::Block
+                    | Place::Result
+                    | Place::Source
+                    | Place::ResultSource
+                    | Place::Inset
+                    | Place::ResultInset
+                    | Place::InsetSource
+                    | Place::ResultInsetSource
             ),
             Self::Source => matches!(
                 place,
-                PeekPath::Block | PeekPath::Result | PeekPath::Inset | PeekPath::ResultInset
+                Place::Block | Place::Result | Place::Inset | Place::ResultInset
             ),
-            Self::MediaType => matches!(place, PeekPath::Source | PeekPath::ResultSource),
+            Self::MediaType => matches!(place, Place::Source | Place::ResultSource),
             Self::Data => matches!(
                 place,
-                PeekPath::Source
-                    | PeekPath::ResultSource
-                    | PeekPath::InsetSource
-                    | PeekPath::ResultInsetSource
-                    | PeekPath::Audio
+                Place::Source
+                    | Place::ResultSource
+                    | Place::InsetSource
+                    | Place::ResultInsetSource
+                    | Place::Audio
             ),
-            Self::File | Self::ImageUrl | Self::InputAudio => matches!(place, PeekPath::Block),
-            Self::FileData => matches!(place, PeekPath::File | PeekPath::Block),
-            Self::Url => matches!(place, PeekPath::Address),
-            Self::Function | Self::InputSchema => matches!(place, PeekPath::Tool),
+            Self::File | Self::ImageUrl | Self::InputAudio => matches!(place, Place::Block),
+            Self::FileData => matches!(place, Place::File | Place::Block),
+            Self::Url => matches!(place, Place::Address),
+            Self::Function | Self::InputSchema => matches!(place, Place::Tool),
         }
     }
 }

@@ -26,7 +26,7 @@ fn pk14_schemas_are_native_or_a_tool() {
     );
     assert_eq!(
         out.translated.answer.json_answer,
-        ringway::translate::answer_context::JsonAnswer::Tool
+        ringway::translate::context::JsonAnswer::Tool
     );
 
     let tools = r#","tools":[{"type":"function","function":{"name":"f"}}]"#;
@@ -100,42 +100,42 @@ fn json_object_asks_in_words() {
 }
 
 #[test]
-fn reasoning_members_follow_the_headers() {
-    use ringway::wire::openai::settings::ReasoningMembers;
+fn emission_follows_the_headers() {
+    use ringway::translate::context::Emission;
     for (name, expected) in [
-        ("none", ReasoningMembers::NONE),
+        ("none", Emission::NONE),
         (
             "text",
-            ReasoningMembers {
+            Emission {
                 text: true,
-                ..ReasoningMembers::NONE
+                ..Emission::NONE
             },
         ),
         (
             "details",
-            ReasoningMembers {
+            Emission {
                 details: true,
-                ..ReasoningMembers::NONE
+                ..Emission::NONE
             },
         ),
         (
             "thinking_blocks",
-            ReasoningMembers {
+            Emission {
                 thinking_blocks: true,
-                ..ReasoningMembers::NONE
+                ..Emission::NONE
             },
         ),
         (
             "content_blocks",
-            ReasoningMembers {
+            Emission {
                 content_blocks: true,
-                ..ReasoningMembers::NONE
+                ..Emission::NONE
             },
         ),
     ] {
         let run = Run::to_anthropic(PLAIN).hints(|hints| hints.reasoning = Some(name.as_bytes()));
         assert_eq!(
-            run.ok(&chat("")).translated.answer.reasoning,
+            run.ok(&chat("")).translated.answer.emission,
             expected,
             "{name}"
         );
@@ -147,10 +147,10 @@ fn reasoning_members_follow_the_headers() {
 #[test]
 fn pk5_lenient_clients_get_content_blocks_beside_the_rest() {
     let run = Run::to_anthropic(PLAIN).hints(|hints| hints.portkey_strict = Some(false));
-    let reasoning = run.ok(&chat("")).translated.answer.reasoning;
-    assert!(reasoning.content_blocks && reasoning.text && reasoning.details);
+    let emission = run.ok(&chat("")).translated.answer.emission;
+    assert!(emission.content_blocks && emission.text && emission.details);
     let run = Run::to_anthropic(PLAIN).hints(|hints| hints.portkey_strict = Some(true));
-    assert!(!run.ok(&chat("")).translated.answer.reasoning.content_blocks);
+    assert!(!run.ok(&chat("")).translated.answer.emission.content_blocks);
 }
 
 #[test]

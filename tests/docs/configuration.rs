@@ -1,4 +1,4 @@
-//! The readme's configuration against the code that reads it.
+//! The page of configuration keys, and the readme's example, against the code that reads them.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use ringway::provider::table;
 use ringway::route::compile::plan::compile;
 use ringway::translate::models::FACT_NAMES;
 
-use crate::support::{README, code, codes, names, rows, sorted};
+use crate::support::{CONFIGURATION, README, code, codes, names, rows, sorted};
 
 /// The keys that the configuration's reader asks for in a table: its own words about a stray one.
 fn known_keys(document: &str) -> Vec<String> {
@@ -26,7 +26,7 @@ fn known_keys(document: &str) -> Vec<String> {
 }
 
 #[test]
-fn readme_names_every_key_of_every_section_and_no_other() {
+fn the_page_names_every_key_of_every_section_and_no_other() {
     for (heading, table, required) in [
         ("### [server]", "[server]", ""),
         (
@@ -57,15 +57,15 @@ fn readme_names_every_key_of_every_section_and_no_other() {
     ] {
         let known = known_keys(&format!("{table}\n{required}zzzzzzzzzzzzzzzz = 1\n"));
         let known = sorted(known.iter().map(String::as_str));
-        assert_eq!(sorted(names(README, heading)), known, "{heading}");
+        assert_eq!(sorted(names(CONFIGURATION, heading)), known, "{heading}");
     }
     let known = known_keys("[limits]\nzzzzzzzzzzzzzzzz = 1\n");
     let listed = ["### [limits]", "### [limits] of several replicas"];
-    let listed = listed.into_iter().flat_map(|it| names(README, it));
+    let listed = listed.into_iter().flat_map(|it| names(CONFIGURATION, it));
     assert_eq!(sorted(listed), sorted(known.iter().map(String::as_str)));
     let sections = known_keys("zzzzzzzzzzzzzzzz = 1\n");
     for section in sections {
-        let named = README.lines().any(|line| {
+        let named = CONFIGURATION.lines().any(|line| {
             line.strip_prefix("### [")
                 .is_some_and(|rest| rest.trim_start_matches('[').starts_with(&section))
         });
@@ -74,14 +74,14 @@ fn readme_names_every_key_of_every_section_and_no_other() {
 }
 
 #[test]
-fn readme_has_every_limit_with_its_default() {
+fn the_page_has_every_limit_with_its_default() {
     let printed = format!("{:?}", Limits::default());
     let fields = printed
         .strip_prefix("Limits { ")
         .and_then(|rest| rest.strip_suffix(" }"))
         .unwrap();
     let limits: Vec<&str> = fields.split(", ").collect();
-    let rows = rows(README, "### [limits]");
+    let rows = rows(CONFIGURATION, "### [limits]");
     let listed: Vec<String> = rows
         .iter()
         .map(|row| format!("{}: {}", code(row[0]), code(row[1])))
@@ -90,7 +90,7 @@ fn readme_has_every_limit_with_its_default() {
 }
 
 #[test]
-fn readme_has_every_flag_of_a_dialect_with_both_defaults() {
+fn the_page_has_every_flag_of_a_dialect_with_both_defaults() {
     let column = |kind: &str| -> Vec<String> {
         let mut dialect = (table::find(kind).unwrap().dialect)();
         let all = flags(&mut dialect);
@@ -102,7 +102,7 @@ fn readme_has_every_flag_of_a_dialect_with_both_defaults() {
             .map(|(name, flag)| format!("{name}: {}", value(flag)))
             .collect()
     };
-    let rows = rows(README, "### [provider.dialect]");
+    let rows = rows(CONFIGURATION, "### [provider.dialect]");
     for (kind, place) in [("openai", 1), ("openai-compatible", 2)] {
         let listed: Vec<String> = rows
             .iter()
@@ -113,10 +113,10 @@ fn readme_has_every_flag_of_a_dialect_with_both_defaults() {
 }
 
 #[test]
-fn readme_names_every_kind_and_every_fact_of_a_model() {
+fn the_page_names_every_kind_and_every_fact_of_a_model() {
     let heading = "### [model_facts.\"PATTERN\"]";
-    assert_eq!(names(README, heading), FACT_NAMES);
-    let providers = rows(README, "### [[provider]]");
+    assert_eq!(names(CONFIGURATION, heading), FACT_NAMES);
+    let providers = rows(CONFIGURATION, "### [[provider]]");
     let kinds = providers.iter().find(|row| code(row[0]) == "kind").unwrap()[2];
     assert_eq!(codes(kinds), {
         let (two, others) = table::KINDS.split_at(2);
