@@ -74,7 +74,7 @@
 //! use ringway::limits::Limits;
 //! use ringway::translate::models::ModelTable;
 //! use ringway::translate::request::translate;
-//! use ringway::translate::setting::{Hints, RequestContext};
+//! use ringway::translate::request_context::{Hints, RequestContext};
 //! use ringway::wire::kind::{Dialect, Wire};
 //!
 //! let (table, dialect, limits) = (ModelTable::builtin(), Dialect::default(), Limits::default());
@@ -108,7 +108,7 @@
 //!
 //! ```
 //! use ringway::chat::usage::{End, StopReason};
-//! use ringway::translate::context::AnswerContext;
+//! use ringway::translate::answer_context::AnswerContext;
 //! use ringway::translate::stream::StreamTranslator;
 //! use ringway::wire::kind::Wire;
 //!

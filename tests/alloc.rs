@@ -12,10 +12,10 @@ use std::cell::Cell;
 
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::models::ModelTable;
 use ringway::translate::request as translate_request;
-use ringway::translate::setting::{Hints, RequestContext};
+use ringway::translate::request_context::{Hints, RequestContext};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;
 use ringway::translate::usage_strip::UsageStrip;

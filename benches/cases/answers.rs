@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::response::translate;
 use ringway::translate::tap::{self, Whole};
 use ringway::wire::kind::Wire;

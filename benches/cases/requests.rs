@@ -7,7 +7,7 @@ use ringway::limits::Limits;
 use ringway::provider::{anthropic, openai};
 use ringway::translate::models::ModelTable;
 use ringway::translate::request::translate;
-use ringway::translate::setting::{Hints, RequestContext};
+use ringway::translate::request_context::{Hints, RequestContext};
 use ringway::wire::kind::{Dialect, Wire};
 
 use super::bodies::chat;

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use ringway::chat::usage::End;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;
 use ringway::translate::usage_strip::UsageStrip;

@@ -1,7 +1,7 @@
 //! From one wire to the other.
 
 pub mod adapt;
-pub mod context;
+pub mod answer_context;
 pub mod count;
 pub mod error;
 pub mod headers;
@@ -10,10 +10,10 @@ pub mod notes;
 pub mod progress;
 pub mod relay_tap;
 pub mod request;
+pub mod request_context;
 pub mod response;
-pub mod restore;
+pub mod response_mapping;
 pub mod schema;
-pub mod setting;
 pub mod stream;
 pub mod stream_error;
 pub mod tap;

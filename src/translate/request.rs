@@ -16,13 +16,14 @@ use crate::chat::request::Request;
 use crate::chat::text::Text;
 use crate::json::tape::{Kind, Tape};
 use crate::translate::adapt::fit::Fit;
-use crate::translate::context::{AnswerContext, Emission};
+use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
-use crate::translate::setting::RequestContext;
+use crate::translate::request_context::RequestContext;
 use crate::translate::{adapt, headers};
 use crate::wire;
 use crate::wire::codec;
 use crate::wire::kind::Wire;
+use crate::wire::openai::settings::ReasoningMembers;
 
 /// What a translation tells beside the bytes.
 #[derive(Clone, Debug, Default)]
@@ -104,19 +105,19 @@ pub fn translate(
 
 /// What the answer must know, as far as it is known before the request is fitted.
 fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerContext, Refusal> {
-    let mut emission = match context.hints.reasoning {
-        None if request.reasoning.hidden => Emission::NONE,
-        None => Emission::default(),
-        Some(name) => emission(name)?,
+    let mut reasoning = match context.hints.reasoning {
+        None if request.reasoning.hidden => ReasoningMembers::NONE,
+        None => ReasoningMembers::default(),
+        Some(name) => reasoning_members(name)?,
     };
     if context.hints.portkey_strict == Some(false) {
-        emission.content_blocks = true;
+        reasoning.content_blocks = true;
     }
     Ok(AnswerContext {
         model: Some(Text::from(context.model)),
         stream: request.stream,
         include_usage: request.include_usage,
-        emission,
+        reasoning,
         created: context.created,
         seed: context.seed,
         ..AnswerContext::default()
@@ -124,15 +125,15 @@ fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerC
 }
 
 /// The carriers that `x-ringway-reasoning` names.
-fn emission(name: &[u8]) -> Result<Emission, Refusal> {
-    let only = |name: &[u8]| Emission {
+fn reasoning_members(name: &[u8]) -> Result<ReasoningMembers, Refusal> {
+    let only = |name: &[u8]| ReasoningMembers {
         text: name == b"text",
         details: name == b"details",
         thinking_blocks: name == b"thinking_blocks",
         content_blocks: name == b"content_blocks",
     };
     match name {
-        b"none" => Ok(Emission::NONE),
+        b"none" => Ok(ReasoningMembers::NONE),
         b"text" | b"details" | b"thinking_blocks" | b"content_blocks" => Ok(only(name)),
         _ => Err(Refusal::invalid(
             "x-ringway-reasoning",

@@ -13,9 +13,9 @@ use crate::json::scan::{DEPTH_MAX, unmarked};
 use crate::json::tape::{Tape, Value};
 use crate::json::write::escape_into;
 use crate::limits::{EVENT_VALUES_MAX, LOGGED_ID_BYTES_MAX, Limits};
-use crate::translate::context::{AnswerContext, JsonAnswer, escaped};
+use crate::translate::answer_context::{AnswerContext, JsonAnswer, escaped};
 use crate::translate::notes::Notes;
-use crate::translate::restore::{JSON_TOOL, client_name};
+use crate::translate::response_mapping::{JSON_TOOL, client_name};
 use crate::wire::codec;
 use crate::wire::common::read;
 use crate::wire::kind::Wire;
@@ -81,7 +81,7 @@ pub fn translate(
     let mut texts = Texts::default();
     texts.collect(&answer, context, limits);
     let mut notes = losses(&answer, to);
-    if to == Wire::OpenAiChat && !context.emission.content_blocks {
+    if to == Wire::OpenAiChat && !context.reasoning.content_blocks {
         foreign(&answer, &mut notes);
     }
     let mut answer = restore(answer, context, &texts, &mut notes);

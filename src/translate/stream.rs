@@ -16,7 +16,7 @@
 //!
 //! ```
 //! use ringway::chat::usage::End;
-//! use ringway::translate::context::AnswerContext;
+//! use ringway::translate::answer_context::AnswerContext;
 //! use ringway::translate::stream::StreamTranslator;
 //! use ringway::wire::kind::Wire;
 //!
@@ -47,13 +47,13 @@ use crate::json::tape::Tape;
 use crate::limits::{EVENT_GROWTH_MAX, EVENT_VALUES_KEPT};
 use crate::sse::decode::{Decoder, Frame, Item};
 use crate::sse::encode as sse;
-use crate::translate::context::AnswerContext;
+use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::translate::progress::Progress;
-use crate::translate::restore::Restore;
+use crate::translate::response_mapping::Restore;
 use crate::translate::stream_error;
 use crate::wire::codec::{self, StreamDecoder, StreamEncoder};
-use crate::wire::common::stream_observation::Named;
+use crate::wire::common::stream_observation::AnsweringModel;
 use crate::wire::error;
 use crate::wire::kind::Wire;
 
@@ -72,7 +72,7 @@ struct Core {
     restore: Restore,
     encoder: StreamEncoder,
     tape: Tape,
-    named: Named,
+    named: AnsweringModel,
     begun: bool,
     progress: Progress,
     upstream_error: Option<Box<ErrorFacts>>,
@@ -102,7 +102,7 @@ impl StreamTranslator {
                 ),
                 encoder: StreamEncoder::new(to, settings),
                 tape: Tape::new(),
-                named: Named::default(),
+                named: AnsweringModel::default(),
                 begun: false,
                 progress: Progress::START,
                 upstream_error: None,

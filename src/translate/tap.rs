@@ -46,7 +46,7 @@ use crate::translate::progress::Progress;
 use crate::translate::response::{AnswerFacts, logged};
 use crate::wire::anthropic::stream::watch::{self as anthropic_watch, Watch as AnthropicWatch};
 use crate::wire::codec;
-use crate::wire::common::stream_observation::Seen;
+use crate::wire::common::stream_observation::EventKind;
 use crate::wire::kind::Wire;
 use crate::wire::openai::stream::watch::Watch as OpenAiWatch;
 
@@ -82,7 +82,7 @@ enum Watch {
 
 impl Watch {
     /// Looks at the data of an event.
-    fn see(&mut self, data: &[u8], tape: &mut Tape) -> Seen {
+    fn see(&mut self, data: &[u8], tape: &mut Tape) -> EventKind {
         match self {
             Self::OpenAi(watch) => watch.see(data, tape),
             Self::Anthropic(watch) => watch.see(data, tape),
@@ -335,26 +335,26 @@ impl Tap {
     }
 
     /// What an event was; its name is asked for where it matters.
-    fn saw<'e>(&mut self, seen: Seen, event: impl FnOnce() -> &'e [u8]) {
+    fn saw<'e>(&mut self, seen: EventKind, event: impl FnOnce() -> &'e [u8]) {
         self.tape.shrink_to(EVENT_VALUES_KEPT);
         self.progress.events = self.progress.events.saturating_add(1);
         match seen {
-            Seen::Nothing => {}
-            Seen::Content => self.progress.content = true,
-            Seen::Delta => {
+            EventKind::Nothing => {}
+            EventKind::Content => self.progress.content = true,
+            EventKind::Delta => {
                 self.progress.content = true;
                 self.progress.deltas = self.progress.deltas.saturating_add(1);
             }
-            Seen::End => {
+            EventKind::End => {
                 self.progress.content = true;
                 self.progress.end = End::Complete;
                 self.terminated = true;
             }
-            Seen::Malformed if self.watch.knows(event()) => {
+            EventKind::Malformed if self.watch.knows(event()) => {
                 self.progress.end = End::Truncated;
             }
-            Seen::Malformed => {}
-            Seen::Error(facts) => {
+            EventKind::Malformed => {}
+            EventKind::Error(facts) => {
                 self.error = Some(facts);
                 self.progress.end = End::UpstreamError;
             }

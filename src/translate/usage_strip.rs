@@ -26,7 +26,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, IDLE_FRAME_BYTES};
 use crate::sse::record::{self, Cutter};
-use crate::wire::common::stream_observation::Name;
+use crate::wire::common::stream_observation::MemberFinder;
 
 /// Removes exactly the usage-only chunk.
 #[derive(Debug)]
@@ -334,8 +334,8 @@ fn is_within(before: &[u8]) -> bool {
     memchr::memchr(b'{', before) != memchr::memrchr(b'{', before)
 }
 
-static CHOICES: Name = Name::new(b"\"choices\"");
-static USAGE: Name = Name::new(b"\"usage\"");
+static CHOICES: MemberFinder = MemberFinder::new(b"\"choices\"");
+static USAGE: MemberFinder = MemberFinder::new(b"\"usage\"");
 /// A name whose value lies further behind it than this is looked at when the event is whole.
 const BLANKS_MAX: usize = 64;
 /// Bytes of an event that its limit does not count: the halves of the line ends around it.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ringway::json::tape::Tape;
 use ringway::limits::{CITED_ANSWER_BYTES_MAX, CITED_WORDS_BYTES_MAX, Limits};
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::response::{self, AnswerFault};
 use ringway::translate::stream::StreamTranslator;
 use ringway::wire::kind::Wire;

@@ -6,11 +6,12 @@ use ringway::chat::event::StreamFault;
 use ringway::chat::usage::{End, StopReason};
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
-use ringway::translate::context::{AnswerContext, Emission, JsonAnswer};
+use ringway::translate::answer_context::{AnswerContext, JsonAnswer};
 use ringway::translate::response::{self, AnswerFault};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::{self, Tap, Whole};
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};
+use ringway::wire::openai::settings::ReasoningMembers;
 use serde_json::{Value, json};
 
 use crate::goldens::{WIRES, fixture, fixtures};
@@ -53,16 +54,16 @@ fn message(body: &str, context: &AnswerContext) -> Value {
     whole(A, body, context)["choices"][0]["message"].clone()
 }
 
-fn carrying(emission: Emission) -> AnswerContext {
+fn carrying(reasoning: ReasoningMembers) -> AnswerContext {
     AnswerContext {
-        emission,
+        reasoning,
         ..context()
     }
 }
 
 #[test]
 fn reasoning_none_leaves_no_carrier() {
-    let context = carrying(Emission::NONE);
+    let context = carrying(ReasoningMembers::NONE);
     assert_eq!(
         deltas(&stream("thinking"), context.clone()),
         [json!({"content": "Four"})]
@@ -74,9 +75,9 @@ fn reasoning_none_leaves_no_carrier() {
 
 #[test]
 fn reasoning_text_alone_leaves_signatures_out() {
-    let context = carrying(Emission {
+    let context = carrying(ReasoningMembers {
         text: true,
-        ..Emission::NONE
+        ..ReasoningMembers::NONE
     });
     let expected = [
         json!({"reasoning_content": "Let me"}),
@@ -88,9 +89,9 @@ fn reasoning_text_alone_leaves_signatures_out() {
 
 #[test]
 fn thinking_blocks_come_whole_with_their_signature() {
-    let context = carrying(Emission {
+    let context = carrying(ReasoningMembers {
         thinking_blocks: true,
-        ..Emission::NONE
+        ..ReasoningMembers::NONE
     });
     let block = |thinking: &str, signature: &str| json!({"thinking_blocks": [{"type": "thinking", "thinking": thinking, "signature": signature}]});
     let expected = [
@@ -115,9 +116,9 @@ fn thinking_blocks_come_whole_with_their_signature() {
 
 #[test]
 fn pk5_pk6_content_blocks_stand_beside_the_other_carriers() {
-    let context = carrying(Emission {
+    let context = carrying(ReasoningMembers {
         content_blocks: true,
-        ..Emission::default()
+        ..ReasoningMembers::default()
     });
     let block =
         |index: u64, name: &str, text: &str| json!([{"index": index, "delta": {name: text}}]);
@@ -815,9 +816,9 @@ fn what_only_one_wire_has_is_noted_of_whole_answers() {
     );
     // Where the client asked for the blocks themselves nothing of them is lost.
     let carried = AnswerContext {
-        emission: Emission {
+        reasoning: ReasoningMembers {
             content_blocks: true,
-            ..Emission::default()
+            ..ReasoningMembers::default()
         },
         ..context()
     };

@@ -3,7 +3,7 @@
 use ringway::chat::event::Event;
 use ringway::chat::usage::End;
 use ringway::json::tape::Tape;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::stream::StreamTranslator;
 use ringway::wire::common::ids::fingerprint;
 use ringway::wire::kind::Wire::{AnthropicMessages as A, OpenAiChat as O};

@@ -4,11 +4,11 @@
 use ringway::chat::usage::End;
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::models::ModelTable;
 use ringway::translate::request;
+use ringway::translate::request_context::{Hints, RequestContext};
 use ringway::translate::response;
-use ringway::translate::setting::{Hints, RequestContext};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;
 use ringway::wire::kind::{Dialect, Wire};

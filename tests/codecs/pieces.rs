@@ -2,7 +2,7 @@
 
 use ringway::chat::event::StreamFault;
 use ringway::chat::usage::End;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::stream::StreamTranslator;
 use ringway::wire::kind::Wire::{AnthropicMessages as A, OpenAiChat as O};
 

@@ -4,7 +4,7 @@ use ringway::chat::error::ErrorKind;
 use ringway::chat::usage::End;
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::response;
 use ringway::translate::stream::StreamTranslator;
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};

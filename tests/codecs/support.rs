@@ -1,7 +1,7 @@
 //! Shared ways to run a stream through the codecs.
 
 use ringway::chat::usage::End;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::progress::Progress;
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;

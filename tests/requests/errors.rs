@@ -2,7 +2,7 @@
 
 use ringway::chat::error::{ApiError, ErrorKind};
 use ringway::json::tape::Tape;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::error::{Told, in_answer, scrub, translate};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::stream_error;

@@ -2,7 +2,7 @@
 
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::response;
 use ringway::wire::kind::Dialect;
 use ringway::wire::kind::Wire::{AnthropicMessages as A, OpenAiChat as C};

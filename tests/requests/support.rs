@@ -5,7 +5,7 @@ use ringway::json::tape::Tape;
 use ringway::limits::Limits;
 use ringway::translate::models::ModelTable;
 use ringway::translate::request::{Translated, translate};
-use ringway::translate::setting::{Hints, RequestContext};
+use ringway::translate::request_context::{Hints, RequestContext};
 use ringway::wire::kind::{Dialect, Wire};
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ use ringway::limits::{Limits, NOTES_MAX};
 use ringway::translate::count::estimate;
 use ringway::translate::models::ModelTable;
 use ringway::translate::request::{Translated, translate};
-use ringway::translate::setting::{Hints, RequestContext};
+use ringway::translate::request_context::{Hints, RequestContext};
 use ringway::wire::kind::{Dialect, Wire};
 use ringway::wire::peek::body::peek;
 

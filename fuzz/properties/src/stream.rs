@@ -4,7 +4,7 @@
 use ringway::chat::usage::{End, StopReason, Usage};
 use ringway::limits::IDLE_FRAME_BYTES;
 use ringway::sse::encode;
-use ringway::translate::context::AnswerContext;
+use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;
 use ringway::wire::kind::Wire;

@@ -1,8 +1,9 @@
 //! What makes a stream valid in each wire, and which streams may end as finished: by readers that
 //! share nothing with the codecs.
 
-use ringway::translate::context::{AnswerContext, Emission, JsonAnswer};
+use ringway::translate::answer_context::{AnswerContext, JsonAnswer};
 use ringway::wire::kind::Wire;
+use ringway::wire::openai::settings::ReasoningMembers;
 
 use crate::json;
 use crate::plain_sse::{self, Item};
@@ -26,17 +27,17 @@ pub fn contexts() -> [AnswerContext; 4] {
     let structured = AnswerContext {
         json_answer: JsonAnswer::Tool,
         json_wrapped: true,
-        emission: Emission::NONE,
+        reasoning: ReasoningMembers::NONE,
         include_usage: false,
         ..plain.clone()
     };
     let renamed = AnswerContext {
         tool_names: [("f".into(), b"f \\u00e9".to_vec())].into(),
         custom_tools: ["f".into(), "g".into()].into(),
-        emission: Emission {
+        reasoning: ReasoningMembers {
             thinking_blocks: true,
             content_blocks: true,
-            ..Emission::default()
+            ..ReasoningMembers::default()
         },
         ..plain.clone()
     };

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use ringway::translate::setting::Hints;
+use ringway::translate::request_context::Hints;
 use ringway::wire::kind::{Dialect, Wire};
 use ringway_properties::cook::Cook;
 use ringway_properties::{recipe, recipe_request, request};

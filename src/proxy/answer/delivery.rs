@@ -32,7 +32,7 @@ use crate::proxy::upstream::attempt::{self, Upstream};
 use crate::proxy::upstream::stream_timeouts::Pace;
 use crate::route::plan::provider::Provider;
 use crate::telemetry::exchange::Exchange;
-use crate::translate::context::AnswerContext;
+use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::translate::tap::Tap;
 use crate::translate::usage_strip::UsageStrip;

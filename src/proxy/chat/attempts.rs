@@ -36,7 +36,7 @@ use crate::route::plan::provider::Provider;
 use crate::route::plan::target::{Resolution, Target};
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{Exchange, TargetAsked};
-use crate::translate::context::AnswerContext;
+use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::wire::peek::body;
 use crate::wire::peek::fault::PeekFault;

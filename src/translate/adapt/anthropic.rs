@@ -12,7 +12,7 @@ use crate::json::scan::DEPTH_MAX;
 use crate::json::tape::Tape;
 use crate::json::write::Writer;
 use crate::translate::adapt::fit::{Fit, Verdict, value_of};
-use crate::translate::adapt::{format, thinking, tools, turns};
+use crate::translate::adapt::{format, thinking, to_anthropic_messages, tools};
 use crate::translate::models::Sampling;
 
 /// Fits the whole request; every block left in it can be said.
@@ -32,7 +32,7 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> 
     sampling(fit, request);
     identity(fit, request);
     tools::fit(fit, request)?;
-    turns::fit(fit, request)?;
+    to_anthropic_messages::fit(fit, request)?;
     sources(fit, request)?;
     thinking::fit(fit, request, limited);
     format::fit(fit, request)?;

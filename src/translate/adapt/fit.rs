@@ -3,10 +3,10 @@
 use crate::chat::error::Refusal;
 use crate::chat::member::Member;
 use crate::chat::request::Request;
-use crate::translate::context::AnswerContext;
+use crate::translate::answer_context::AnswerContext;
 use crate::translate::models::ModelFacts;
 use crate::translate::notes::Notes;
-use crate::translate::setting::Hints;
+use crate::translate::request_context::Hints;
 use crate::wire::codec;
 use crate::wire::kind::Dialect;
 

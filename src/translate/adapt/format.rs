@@ -9,7 +9,7 @@ use crate::chat::request::{
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::Fit;
-use crate::translate::context::JsonAnswer;
+use crate::translate::answer_context::JsonAnswer;
 use crate::translate::schema;
 
 /// Fits `request.format`.

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::chat::request::{Block, Message, Request, Tool, ToolChoice};
 use crate::json::{hex, write};
-use crate::translate::context::AnswerContext;
+use crate::translate::answer_context::AnswerContext;
 use crate::wire::common::ids::{fingerprint, is_letter, letter};
 
 /// Longest tool name on the Anthropic wire.
@@ -29,7 +29,7 @@ pub struct CallIds {
 impl CallIds {
     /// The id that the next call, which the client calls `id`, goes by.
     pub fn assign<'a>(&mut self, id: Cow<'a, str>) -> Cow<'a, str> {
-        let id = legal(id);
+        let id = replace_illegal(id);
         if self.taken.insert(id.clone().into_owned()) {
             return id;
         }
@@ -45,7 +45,7 @@ impl CallIds {
 }
 
 /// The id with every letter that the Anthropic wire refuses made `_`.
-fn legal(id: Cow<'_, str>) -> Cow<'_, str> {
+fn replace_illegal(id: Cow<'_, str>) -> Cow<'_, str> {
     if !id.is_empty() && id.bytes().all(is_letter) {
         return id;
     }

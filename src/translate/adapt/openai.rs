@@ -7,7 +7,7 @@ use crate::chat::request::{
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::{Fit, Verdict, value_of};
-use crate::translate::adapt::{chat, names, thinking};
+use crate::translate::adapt::{names, thinking, to_openai_messages};
 use crate::translate::models::Sampling;
 use crate::translate::schema;
 
@@ -30,7 +30,7 @@ pub fn fit<'a>(
     reasoning(fit, request);
     tools(fit, request)?;
     format(fit, request);
-    chat::fit(fit, request)
+    to_openai_messages::fit(fit, request)
 }
 
 /// What the OpenAI wire does with a member that it has no word for.

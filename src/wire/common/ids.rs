@@ -39,7 +39,7 @@ pub fn fingerprint_on(start: u64, more: &[u8]) -> u64 {
 /// `_x2e_` (by its number), which [`own`] undoes. Some models name their calls by a pattern of their
 /// own (`functions.f:0`) and go by it in a history.
 #[must_use]
-pub fn legal(id: Raw<'_>) -> Cow<'_, [u8]> {
+pub fn spell_reversibly(id: Raw<'_>) -> Cow<'_, [u8]> {
     let bytes = id.bytes();
     let is_spelled = |at: usize| spelled_at(&bytes[at..]).is_some();
     if (0..bytes.len()).all(|at| is_letter(bytes[at]) && !is_spelled(at)) {
@@ -149,7 +149,7 @@ mod tests {
             ("", ""),
         ] {
             let id = Raw::from_checked(id.as_bytes());
-            let spelled = String::from_utf8(legal(id).into_owned()).unwrap();
+            let spelled = String::from_utf8(spell_reversibly(id).into_owned()).unwrap();
             assert_eq!(spelled, expected);
             assert_eq!(own(Cow::Borrowed(&spelled)), id.decode());
         }
@@ -163,7 +163,7 @@ mod tests {
         for number in (0..letters.len().pow(4)).step_by(STRIDE) {
             let digit = |place: u32| letters[number / letters.len().pow(place) % letters.len()];
             let id: String = (0..4).map(digit).collect();
-            let spelled = legal(Raw::from_checked(id.as_bytes())).into_owned();
+            let spelled = spell_reversibly(Raw::from_checked(id.as_bytes())).into_owned();
             assert!(spelled.iter().all(|byte| is_letter(*byte)));
             assert_eq!(own(String::from_utf8(spelled).unwrap().into()), id);
         }

@@ -3,7 +3,7 @@
 //! Objects come through [`object`] or [`single`], which refuse a member that stands there twice:
 //! what is read of it and what another parser takes could be two requests.
 //!
-//! A [`Place`] is a path that lives on the stack and is spelled out only when something is wrong.
+//! A [`FieldPath`] is a path that lives on the stack and is spelled out only when something is wrong.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use crate::json::tape::{Kind, Value};
 
 /// Where a value stands in the request: `messages[2].content`.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'p> {
+pub struct FieldPath<'p> {
     parent: Option<&'p Self>,
     part: Part,
 }
@@ -27,7 +27,7 @@ enum Part {
     Index(usize),
 }
 
-impl<'p> Place<'p> {
+impl<'p> FieldPath<'p> {
     /// A member of the outermost object.
     #[must_use]
     pub const fn root(name: &'static str) -> Self {
@@ -79,7 +79,7 @@ impl<'p> Place<'p> {
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for FieldPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(parent) = self.parent {
             write!(f, "{parent}")?;
@@ -96,7 +96,7 @@ impl fmt::Display for Place<'_> {
 ///
 /// # Errors
 /// When it is none.
-pub fn string<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Raw<'t>, Refusal> {
+pub fn string<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Raw<'t>, Refusal> {
     value
         .as_raw()
         .ok_or_else(|| place.expected("a string", value))
@@ -109,7 +109,7 @@ pub fn string<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Raw<'t>, Refusa
 pub fn string_member<'t>(
     object: Value<'t>,
     name: &'static str,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
 ) -> Result<Raw<'t>, Refusal> {
     let place = place.member(name);
     match object.get_set(name) {
@@ -125,7 +125,7 @@ pub fn string_member<'t>(
 pub fn string_maybe<'t>(
     object: Value<'t>,
     name: &'static str,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
 ) -> Result<Option<Raw<'t>>, Refusal> {
     let Some(value) = object.get_set(name) else {
         return Ok(None);
@@ -137,7 +137,7 @@ pub fn string_maybe<'t>(
 ///
 /// # Errors
 /// When it is none, or has a member twice.
-pub fn object<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
+pub fn object<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
     single(opaque(value, place)?, place)
 }
 
@@ -145,7 +145,7 @@ pub fn object<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refu
 ///
 /// # Errors
 /// When it is none.
-pub fn opaque<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
+pub fn opaque<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
     match value.kind() {
         Kind::Object => Ok(value),
         _ => Err(place.expected("an object", value)),
@@ -159,7 +159,7 @@ pub fn opaque<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refu
 pub fn object_member<'t>(
     parent: Value<'t>,
     name: &'static str,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
 ) -> Result<Value<'t>, Refusal> {
     let place = place.member(name);
     match parent.get_set(name) {
@@ -172,7 +172,7 @@ pub fn object_member<'t>(
 ///
 /// # Errors
 /// When it is an object with a member twice.
-pub fn single<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
+pub fn single<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
     match value.repeated_name() {
         None => Ok(value),
         Some(name) => Err(place.member_twice(name)),
@@ -192,7 +192,7 @@ pub fn root_member_twice(name: Raw<'_>) -> Refusal {
 ///
 /// # Errors
 /// When it is none.
-pub fn array<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refusal> {
+pub fn array<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
     match value.kind() {
         Kind::Array => Ok(value),
         _ => Err(place.expected("an array", value)),
@@ -203,7 +203,7 @@ pub fn array<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Value<'t>, Refus
 ///
 /// # Errors
 /// When it is none.
-pub fn boolean(value: Value<'_>, place: &Place<'_>) -> Result<bool, Refusal> {
+pub fn boolean(value: Value<'_>, place: &FieldPath<'_>) -> Result<bool, Refusal> {
     value
         .as_bool()
         .ok_or_else(|| place.expected("a boolean", value))
@@ -213,7 +213,7 @@ pub fn boolean(value: Value<'_>, place: &Place<'_>) -> Result<bool, Refusal> {
 ///
 /// # Errors
 /// When it is none.
-pub fn number<'t>(value: Value<'t>, place: &Place<'_>) -> Result<&'t str, Refusal> {
+pub fn number<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<&'t str, Refusal> {
     value
         .as_number()
         .ok_or_else(|| place.expected("a number", value))
@@ -223,7 +223,7 @@ pub fn number<'t>(value: Value<'t>, place: &Place<'_>) -> Result<&'t str, Refusa
 ///
 /// # Errors
 /// When it is none.
-pub fn positive(value: Value<'_>, place: &Place<'_>) -> Result<u64, Refusal> {
+pub fn positive(value: Value<'_>, place: &FieldPath<'_>) -> Result<u64, Refusal> {
     match value.as_u64() {
         Some(number) if number > 0 => Ok(number),
         _ => Err(place.refuse("expected a whole number of at least 1")),

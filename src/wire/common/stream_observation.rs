@@ -14,7 +14,7 @@ use crate::limits::{IDLE_FRAME_BYTES, LOGGED_ID_BYTES_MAX};
 
 /// What an event was.
 #[derive(Debug)]
-pub enum Seen {
+pub enum EventKind {
     /// Nothing that the client would show.
     Nothing,
     /// Content, but no delta.
@@ -32,12 +32,12 @@ pub enum Seen {
 /// A member's name, quotes included, that is looked for as bytes. Looking is prepared once for all:
 /// that costs more than the search through an event.
 #[derive(Debug)]
-pub struct Name {
+pub struct MemberFinder {
     bytes: &'static [u8],
     finder: OnceLock<Finder<'static>>,
 }
 
-impl Name {
+impl MemberFinder {
     /// The name that these bytes spell.
     #[must_use]
     pub const fn new(bytes: &'static [u8]) -> Self {
@@ -81,7 +81,7 @@ impl Name {
     }
 }
 
-static MODEL: Name = Name::new(b"\"model\"");
+static MODEL: MemberFinder = MemberFinder::new(b"\"model\"");
 
 /// Whether a value starts a string that holds something.
 #[must_use]
@@ -104,13 +104,13 @@ pub fn is_closed(data: &[u8]) -> bool {
 
 /// The model that a stream names.
 #[derive(Debug, Default)]
-pub struct Named {
+pub struct AnsweringModel {
     model: Option<Box<str>>,
     /// Events that were looked at. 0 <= looks <= [`LOOKS_MAX`].
     looks: u8,
 }
 
-impl Named {
+impl AnsweringModel {
     /// Looks for `"model"` among an event's bytes, in the first few events until one has it.
     pub fn look(&mut self, data: &[u8]) {
         if self.model.is_some() || self.looks == LOOKS_MAX {
@@ -143,13 +143,13 @@ const LOOKS_MAX: u8 = 8;
 
 /// The delta before, so that one like it is known at once.
 #[derive(Debug, Default)]
-pub struct Before {
+pub struct LastDelta {
     template: Template,
     /// Which of the template's strings is the text.
     place: usize,
 }
 
-impl Before {
+impl LastDelta {
     /// Whether an event differs from the delta before in its text and padding only.
     #[must_use]
     pub fn is_like(&self, data: &[u8]) -> bool {

@@ -4,28 +4,48 @@ use std::collections::BTreeSet;
 
 use crate::json::raw::Raw;
 
-/// Which members carry reasoning.
+/// Which members of an answer carry reasoning.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent members of an answer"
 )]
-#[derive(Clone, Copy, Debug)]
-pub struct Carried {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReasoningMembers {
     /// `reasoning_content`
     pub text: bool,
     /// `reasoning_details`
     pub details: bool,
     /// `thinking_blocks`
     pub thinking_blocks: bool,
-    /// `content_blocks`
+    /// `content_blocks` (Portkey's form, beside the others)
     pub content_blocks: bool,
+}
+
+impl Default for ReasoningMembers {
+    fn default() -> Self {
+        Self {
+            text: true,
+            details: true,
+            ..Self::NONE
+        }
+    }
+}
+
+impl ReasoningMembers {
+    /// None of them.
+    pub const NONE: Self = Self {
+        text: false,
+        details: false,
+        thinking_blocks: false,
+        content_blocks: false,
+    };
 }
 
 /// The part of a request that shapes its answer.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Members that carry reasoning.
-    pub carried: Carried,
+    pub reasoning: ReasoningMembers,
     /// The client asked for the usage chunk.
     pub include_usage: bool,
     /// The client asked with `functions`.

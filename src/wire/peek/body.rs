@@ -7,7 +7,7 @@
 //! one level down in tool results, in documents made of blocks too, and tools; and how much of the
 //! body is the data of such parts (see `media`).
 //!
-//! A body is looked into along a few paths only (`Place`); everything else passes by at the cost
+//! A body is looked into along a few paths only (`PeekPath`); everything else passes by at the cost
 //! of one comparison a value.
 //!
 //! Promises: no allocation; a fault of the JSON outranks any other, among others the first in the
@@ -27,7 +27,7 @@ use crate::wire::kind::Wire;
 use crate::wire::peek::fault::{self, Param, PeekFault, PeekFaultKind};
 use crate::wire::peek::found::{Found, Peek, Usage};
 use crate::wire::peek::media::{Part, PartKind};
-use crate::wire::peek::path::{Inner, Place};
+use crate::wire::peek::path::{Inner, PeekPath};
 use crate::wire::peek::required_capabilities::Need;
 use crate::wire::peek::routed_members::{Kind, Known, OWN};
 
@@ -95,7 +95,7 @@ struct Peeker<'b> {
     members_max: usize,
     fault: Option<PeekFault>,
     peek: &'b mut Peek,
-    place: Place,
+    place: PeekPath,
     /// Open containers beyond `place`. The callbacks mean something only while there is none.
     below: u32,
     /// The known member of the outermost object whose value comes or came last.
@@ -133,7 +133,7 @@ impl<'b> Peeker<'b> {
             members_max,
             fault: None,
             peek,
-            place: Place::Outside,
+            place: PeekPath::Outside,
             below: 0,
             current: None,
             name_start: 0,
@@ -199,35 +199,35 @@ impl<'b> Peeker<'b> {
     /// A value begins, in a container that is looked into.
     fn begin(&mut self, seen: &Seen) -> Result<(), JsonErrorKind> {
         match self.place {
-            Place::Outside if seen.kind != Kind::Object => return Err(JsonErrorKind::NotObject),
-            Place::Outside
-            | Place::Content
-            | Place::Results
-            | Place::Insets
-            | Place::ResultInsets => {}
-            Place::Root => {
+            PeekPath::Outside if seen.kind != Kind::Object => return Err(JsonErrorKind::NotObject),
+            PeekPath::Outside
+            | PeekPath::Content
+            | PeekPath::Results
+            | PeekPath::Insets
+            | PeekPath::ResultInsets => {}
+            PeekPath::Root => {
                 if let Some(known) = self.current {
                     self.begin_known(known, seen);
                 }
             }
-            Place::Messages | Place::Tools | Place::Functions => {
+            PeekPath::Messages | PeekPath::Tools | PeekPath::Functions => {
                 self.item_count = self.item_count.saturating_add(1);
             }
-            Place::Options
-            | Place::Metadata
-            | Place::Message
-            | Place::Block
-            | Place::Result
-            | Place::Source
-            | Place::ResultSource
-            | Place::Inset
-            | Place::ResultInset
-            | Place::InsetSource
-            | Place::ResultInsetSource
-            | Place::File
-            | Place::Address
-            | Place::Audio
-            | Place::Tool => {
+            PeekPath::Options
+            | PeekPath::Metadata
+            | PeekPath::Message
+            | PeekPath::Block
+            | PeekPath::Result
+            | PeekPath::Source
+            | PeekPath::ResultSource
+            | PeekPath::Inset
+            | PeekPath::ResultInset
+            | PeekPath::InsetSource
+            | PeekPath::ResultInsetSource
+            | PeekPath::File
+            | PeekPath::Address
+            | PeekPath::Audio
+            | PeekPath::Tool => {
                 if let Some(inner) = self.inner {
                     self.begin_inner(inner, seen);
                 }
@@ -286,7 +286,7 @@ impl<'b> Peeker<'b> {
         let Some(wire) = self.wire else { return };
         if let Some(other) = self.foreign(inner, seen).filter(|&other| other != wire) {
             let list = match self.place {
-                Place::Tool => "tools",
+                PeekPath::Tool => "tools",
                 _ => "messages",
             };
             let param = Param::Item {
@@ -306,7 +306,7 @@ impl<'b> Peeker<'b> {
     fn note_part(&mut self, inner: Inner, seen: &Seen) {
         let text = Raw::from_checked(self.text(seen.text.clone()));
         match (inner, self.place) {
-            (Inner::Type, Place::Block | Place::Result) => {
+            (Inner::Type, PeekPath::Block | PeekPath::Result) => {
                 let kind = PartKind::of(text, seen.escaped);
                 self.part.is_of(kind);
                 match kind {
@@ -316,7 +316,7 @@ impl<'b> Peeker<'b> {
                     Some(PartKind::InputImage | PartKind::File) | None => {}
                 }
             }
-            (Inner::Type, Place::Inset | Place::ResultInset) => {
+            (Inner::Type, PeekPath::Inset | PeekPath::ResultInset) => {
                 let kind = PartKind::of(text, seen.escaped);
                 self.part.is_of(kind);
                 if kind == Some(PartKind::Image) {
@@ -325,7 +325,7 @@ impl<'b> Peeker<'b> {
             }
             (Inner::Type, place) => {
                 self.part.has_source(text);
-                let is_own = matches!(place, Place::Source | Place::ResultSource);
+                let is_own = matches!(place, PeekPath::Source | PeekPath::ResultSource);
                 self.block.address |= is_own && text.is("url");
             }
             (Inner::MediaType, _) => {
@@ -335,11 +335,11 @@ impl<'b> Peeker<'b> {
             }
             (Inner::FileData, place) => {
                 let kind = self.part.has_file(text);
-                if let (Some(need), Place::File) = (kind, place) {
+                if let (Some(need), PeekPath::File) = (kind, place) {
                     self.need(need);
                 }
             }
-            (Inner::Data, Place::Audio) => self.part.has_recording(text),
+            (Inner::Data, PeekPath::Audio) => self.part.has_recording(text),
             (Inner::Data, _) => self.part.has_data(text),
             (Inner::ImageUrl | Inner::Url, _) => self.part.has_address(text),
             _ => {}
@@ -369,7 +369,7 @@ impl<'b> Peeker<'b> {
             Inner::ToolCalls | Inner::Function => {
                 (seen.kind != Kind::Null).then_some(Wire::OpenAiChat)
             }
-            Inner::Type if self.place == Place::Block => {
+            Inner::Type if self.place == PeekPath::Block => {
                 is_one_of(&["tool_use", "tool_result"]).then_some(Wire::AnthropicMessages)
             }
             Inner::InputSchema => (seen.kind != Kind::Null).then_some(Wire::AnthropicMessages),
@@ -392,13 +392,13 @@ impl<'b> Peeker<'b> {
     /// A value of the current place has ended.
     fn end(&mut self, end: usize) {
         match self.place {
-            Place::Root => {
+            PeekPath::Root => {
                 self.peek.tail.at = end;
                 if let Some(found) = self.current_found() {
                     found.member.end = end;
                 }
             }
-            Place::Options => {
+            PeekPath::Options => {
                 self.peek.options.tail.at = end;
                 if self.inner == Some(Inner::IncludeUsage)
                     && let Some(usage) = &mut self.peek.options.usage
@@ -406,33 +406,33 @@ impl<'b> Peeker<'b> {
                     usage.end = end;
                 }
             }
-            Place::Outside
-            | Place::Metadata
-            | Place::Messages
-            | Place::Message
-            | Place::Content
-            | Place::Block
-            | Place::Results
-            | Place::Result
-            | Place::Source
-            | Place::ResultSource
-            | Place::Insets
-            | Place::Inset
-            | Place::ResultInsets
-            | Place::ResultInset
-            | Place::InsetSource
-            | Place::ResultInsetSource
-            | Place::File
-            | Place::Address
-            | Place::Audio
-            | Place::Tools
-            | Place::Tool
-            | Place::Functions => {}
+            PeekPath::Outside
+            | PeekPath::Metadata
+            | PeekPath::Messages
+            | PeekPath::Message
+            | PeekPath::Content
+            | PeekPath::Block
+            | PeekPath::Results
+            | PeekPath::Result
+            | PeekPath::Source
+            | PeekPath::ResultSource
+            | PeekPath::Insets
+            | PeekPath::Inset
+            | PeekPath::ResultInsets
+            | PeekPath::ResultInset
+            | PeekPath::InsetSource
+            | PeekPath::ResultInsetSource
+            | PeekPath::File
+            | PeekPath::Address
+            | PeekPath::Audio
+            | PeekPath::Tools
+            | PeekPath::Tool
+            | PeekPath::Functions => {}
         }
     }
 
     /// The place inside a container that opens, if it is looked into.
-    fn inside(&self, object: bool) -> Option<Place> {
+    fn inside(&self, object: bool) -> Option<PeekPath> {
         let list = match self.current {
             _ if self.is_input => Some(Known::Messages),
             current => current,
@@ -441,45 +441,45 @@ impl<'b> Peeker<'b> {
             .inside(object, (list, self.inner), self.wire.is_none())
     }
 
-    fn enter(&mut self, place: Place, at: usize) {
+    fn enter(&mut self, place: PeekPath, at: usize) {
         self.place = place;
         self.inner = None;
         match place {
-            Place::Root => self.peek.tail.at = at + 1,
-            Place::Options => self.peek.options.tail.at = at + 1,
-            Place::Messages | Place::Tools | Place::Functions => self.item_count = 0,
-            Place::Block | Place::Result => {
+            PeekPath::Root => self.peek.tail.at = at + 1,
+            PeekPath::Options => self.peek.options.tail.at = at + 1,
+            PeekPath::Messages | PeekPath::Tools | PeekPath::Functions => self.item_count = 0,
+            PeekPath::Block | PeekPath::Result => {
                 self.block = Block::default();
                 self.part = Part::default();
             }
-            Place::Inset | Place::ResultInset => self.part = Part::default(),
-            Place::Outside
-            | Place::Metadata
-            | Place::Message
-            | Place::Content
-            | Place::Results
-            | Place::Source
-            | Place::ResultSource
-            | Place::Insets
-            | Place::ResultInsets
-            | Place::InsetSource
-            | Place::ResultInsetSource
-            | Place::File
-            | Place::Address
-            | Place::Audio
-            | Place::Tool => {}
+            PeekPath::Inset | PeekPath::ResultInset => self.part = Part::default(),
+            PeekPath::Outside
+            | PeekPath::Metadata
+            | PeekPath::Message
+            | PeekPath::Content
+            | PeekPath::Results
+            | PeekPath::Source
+            | PeekPath::ResultSource
+            | PeekPath::Insets
+            | PeekPath::ResultInsets
+            | PeekPath::InsetSource
+            | PeekPath::ResultInsetSource
+            | PeekPath::File
+            | PeekPath::Address
+            | PeekPath::Audio
+            | PeekPath::Tool => {}
         }
     }
 
     fn leave(&mut self) {
-        if self.place == Place::Messages && self.item_count == 0 && self.wire.is_some() {
+        if self.place == PeekPath::Messages && self.item_count == 0 && self.wire.is_some() {
             let at = self.peek.span(Known::Messages).map_or(0, |span| span.start);
             let param = Param::Top(Known::Messages.name());
             self.blame(PeekFaultKind::NotList, param, at);
         }
         match self.place {
-            Place::Inset | Place::ResultInset => self.end_part(),
-            Place::Block | Place::Result => {
+            PeekPath::Inset | PeekPath::ResultInset => self.end_part(),
+            PeekPath::Block | PeekPath::Result => {
                 self.end_part();
                 let Block {
                     document,
@@ -490,7 +490,7 @@ impl<'b> Peeker<'b> {
                     self.need(Need::Pdf);
                 }
             }
-            Place::Tools | Place::Functions if self.item_count > 0 => self.need(Need::Tools),
+            PeekPath::Tools | PeekPath::Functions if self.item_count > 0 => self.need(Need::Tools),
             _ => {}
         }
         self.place = self.place.parent();
@@ -499,7 +499,7 @@ impl<'b> Peeker<'b> {
 
     fn end_part(&mut self) {
         self.part.count(&mut self.peek.media);
-        if self.place != Place::Block {
+        if self.place != PeekPath::Block {
             // Of the part around it nothing counts that came before.
             self.part = Part::default();
         }
@@ -512,10 +512,10 @@ impl Sink for Peeker<'_> {
         if !self.is_inside() {
             return Ok(());
         }
-        if self.place == Place::Root {
+        if self.place == PeekPath::Root {
             return self.root_name(&span, escaped);
         }
-        if self.place == Place::Options {
+        if self.place == PeekPath::Options {
             self.peek.options.tail.member_count += 1;
         }
         let inner = if escaped {

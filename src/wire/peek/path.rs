@@ -5,7 +5,7 @@ use crate::wire::peek::routed_members::Known;
 
 /// Containers that are looked into, by their path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::wire) enum Place {
+pub(in crate::wire) enum PeekPath {
     /// Outside the outermost object.
     Outside,
     /// The outermost object.
@@ -56,7 +56,7 @@ pub(in crate::wire) enum Place {
     Functions,
 }
 
-impl Place {
+impl PeekPath {
     /// The place inside a container that opens here behind the name of such a member, if it is looked
     /// into.
     pub(in crate::wire) fn inside(
@@ -243,43 +243,43 @@ impl Inner {
     }
 
     /// Whether the member means something in this place.
-    pub(in crate::wire) const fn belongs_to(self, place: Place) -> bool {
+    pub(in crate::wire) const fn belongs_to(self, place: PeekPath) -> bool {
         match self {
-            Self::IncludeUsage => matches!(place, Place::Options),
-            Self::UserId => matches!(place, Place::Metadata),
-            Self::Role | Self::ToolCalls | Self::Output => matches!(place, Place::Message),
+            Self::IncludeUsage => matches!(place, PeekPath::Options),
+            Self::UserId => matches!(place, PeekPath::Metadata),
+            Self::Role | Self::ToolCalls | Self::Output => matches!(place, PeekPath::Message),
             Self::Content => matches!(
                 place,
-                Place::Message | Place::Block | Place::Source | Place::ResultSource
+                PeekPath::Message | PeekPath::Block | PeekPath::Source | PeekPath::ResultSource
             ),
             Self::Type => matches!(
                 place,
-                Place::Block
-                    | Place::Result
-                    | Place::Source
-                    | Place::ResultSource
-                    | Place::Inset
-                    | Place::ResultInset
-                    | Place::InsetSource
-                    | Place::ResultInsetSource
+                PeekPath::Block
+                    | PeekPath::Result
+                    | PeekPath::Source
+                    | PeekPath::ResultSource
+                    | PeekPath::Inset
+                    | PeekPath::ResultInset
+                    | PeekPath::InsetSource
+                    | PeekPath::ResultInsetSource
             ),
             Self::Source => matches!(
                 place,
-                Place::Block | Place::Result | Place::Inset | Place::ResultInset
+                PeekPath::Block | PeekPath::Result | PeekPath::Inset | PeekPath::ResultInset
             ),
-            Self::MediaType => matches!(place, Place::Source | Place::ResultSource),
+            Self::MediaType => matches!(place, PeekPath::Source | PeekPath::ResultSource),
             Self::Data => matches!(
                 place,
-                Place::Source
-                    | Place::ResultSource
-                    | Place::InsetSource
-                    | Place::ResultInsetSource
-                    | Place::Audio
+                PeekPath::Source
+                    | PeekPath::ResultSource
+                    | PeekPath::InsetSource
+                    | PeekPath::ResultInsetSource
+                    | PeekPath::Audio
             ),
-            Self::File | Self::ImageUrl | Self::InputAudio => matches!(place, Place::Block),
-            Self::FileData => matches!(place, Place::File | Place::Block),
-            Self::Url => matches!(place, Place::Address),
-            Self::Function | Self::InputSchema => matches!(place, Place::Tool),
+            Self::File | Self::ImageUrl | Self::InputAudio => matches!(place, PeekPath::Block),
+            Self::FileData => matches!(place, PeekPath::File | PeekPath::Block),
+            Self::Url => matches!(place, PeekPath::Address),
+            Self::Function | Self::InputSchema => matches!(place, PeekPath::Tool),
         }
     }
 }

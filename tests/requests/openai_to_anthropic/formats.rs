@@ -26,7 +26,7 @@ fn pk14_schemas_are_native_or_a_tool() {
     );
     assert_eq!(
         out.translated.answer.json_answer,
-        ringway::translate::context::JsonAnswer::Tool
+        ringway::translate::answer_context::JsonAnswer::Tool
     );
 
     let tools = r#","tools":[{"type":"function","function":{"name":"f"}}]"#;
@@ -100,42 +100,42 @@ fn json_object_asks_in_words() {
 }
 
 #[test]
-fn emission_follows_the_headers() {
-    use ringway::translate::context::Emission;
+fn reasoning_members_follow_the_headers() {
+    use ringway::wire::openai::settings::ReasoningMembers;
     for (name, expected) in [
-        ("none", Emission::NONE),
+        ("none", ReasoningMembers::NONE),
         (
             "text",
-            Emission {
+            ReasoningMembers {
                 text: true,
-                ..Emission::NONE
+                ..ReasoningMembers::NONE
             },
         ),
         (
             "details",
-            Emission {
+            ReasoningMembers {
                 details: true,
-                ..Emission::NONE
+                ..ReasoningMembers::NONE
             },
         ),
         (
             "thinking_blocks",
-            Emission {
+            ReasoningMembers {
                 thinking_blocks: true,
-                ..Emission::NONE
+                ..ReasoningMembers::NONE
             },
         ),
         (
             "content_blocks",
-            Emission {
+            ReasoningMembers {
                 content_blocks: true,
-                ..Emission::NONE
+                ..ReasoningMembers::NONE
             },
         ),
     ] {
         let run = Run::to_anthropic(PLAIN).hints(|hints| hints.reasoning = Some(name.as_bytes()));
         assert_eq!(
-            run.ok(&chat("")).translated.answer.emission,
+            run.ok(&chat("")).translated.answer.reasoning,
             expected,
             "{name}"
         );
@@ -147,10 +147,10 @@ fn emission_follows_the_headers() {
 #[test]
 fn pk5_lenient_clients_get_content_blocks_beside_the_rest() {
     let run = Run::to_anthropic(PLAIN).hints(|hints| hints.portkey_strict = Some(false));
-    let emission = run.ok(&chat("")).translated.answer.emission;
-    assert!(emission.content_blocks && emission.text && emission.details);
+    let reasoning = run.ok(&chat("")).translated.answer.reasoning;
+    assert!(reasoning.content_blocks && reasoning.text && reasoning.details);
     let run = Run::to_anthropic(PLAIN).hints(|hints| hints.portkey_strict = Some(true));
-    assert!(!run.ok(&chat("")).translated.answer.emission.content_blocks);
+    assert!(!run.ok(&chat("")).translated.answer.reasoning.content_blocks);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::proxy::client::reply;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::proxy::upstream::attempt::Upstream;
 use crate::telemetry::exchange::{Exchange, Outcome};
-use crate::translate::context::AnswerContext;
+use crate::translate::answer_context::AnswerContext;
 use crate::translate::error;
 use crate::translate::stream::StreamTranslator;
 

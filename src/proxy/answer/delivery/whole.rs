@@ -4,7 +4,7 @@ use crate::limits::{KIB, Limits};
 use crate::proxy::shared::failure::Failure;
 use crate::proxy::shared::memory_budget::Charge;
 use crate::proxy::shared::worker::Worker;
-use crate::translate::context::AnswerContext;
+use crate::translate::answer_context::AnswerContext;
 use crate::translate::response::{self, AnswerFacts, AnswerFault};
 use crate::wire::kind::Wire;
 

@@ -12,7 +12,7 @@ use crate::wire::anthropic::answer::cited_text::{CharIndex, CitedRoom};
 use crate::wire::anthropic::stream::decode::read_citation;
 use crate::wire::anthropic::stream::encode::{message_id, write_citation, write_ending};
 use crate::wire::anthropic::{stop, usage};
-use crate::wire::common::ids::{fingerprint, legal, push_id};
+use crate::wire::common::ids::{fingerprint, push_id, spell_reversibly};
 use crate::wire::common::{arguments, foreign_reasoning, gemini_signature};
 
 /// Reads an answer; nothing if the document is none.
@@ -275,7 +275,7 @@ impl Content {
     }
 
     fn call_id(&mut self, id: Raw<'_>, signature: Option<Raw<'_>>) -> Vec<u8> {
-        let mut own = legal(id).into_owned();
+        let mut own = spell_reversibly(id).into_owned();
         signature.map(|signature| gemini_signature::join(&mut own, signature));
         if own.is_empty() || self.calls.contains(&fingerprint(&own)) {
             own.clear();

@@ -11,7 +11,7 @@ use crate::chat::request::{
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::anthropic::request::tools;
-use crate::wire::common::read::{self, Place};
+use crate::wire::common::read::{self, FieldPath};
 
 /// The blocks of `content`: a string is one text.
 ///
@@ -19,7 +19,7 @@ use crate::wire::common::read::{self, Place};
 /// A refusal where a block is of the wrong form.
 pub fn read<'t>(
     content: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'t>,
 ) -> Result<Vec<Block<'t>>, Refusal> {
     if let Some(text) = content.as_raw() {
@@ -50,7 +50,7 @@ pub fn is_attribution(block: &Block<'_>) -> bool {
 ///
 /// # Errors
 /// For the first of them.
-pub fn no_calls(blocks: &[Block<'_>], place: &Place<'_>) -> Result<(), Refusal> {
+pub fn no_calls(blocks: &[Block<'_>], place: &FieldPath<'_>) -> Result<(), Refusal> {
     for block in blocks {
         let kind = match block {
             Block::ToolUse(_) => "tool_use",
@@ -70,7 +70,7 @@ pub fn no_calls(blocks: &[Block<'_>], place: &Place<'_>) -> Result<(), Refusal> 
 
 fn block<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'t>,
 ) -> Result<Option<Block<'t>>, Refusal> {
     let kind = read::string_member(read::object(value, place)?, "type", place)?;
@@ -153,7 +153,7 @@ fn lost(kind: &str, value: Value<'_>, request: &mut Request<'_>) {
     }
 }
 
-fn input<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Json<'t>, Refusal> {
+fn input<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Json<'t>, Refusal> {
     match value.get_set("input") {
         None => Ok(Json::Borrowed(b"{}")),
         Some(input) => {
@@ -166,7 +166,7 @@ fn input<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Json<'t>, Refusal> {
 /// A tool that joins the conversation later: one of `tools` already when it is a reference.
 fn addition<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'t>,
 ) -> Result<(), Refusal> {
     let tool = read::object_member(value, "tool", place)?;
@@ -185,7 +185,7 @@ fn addition<'t>(
 
 fn result_content<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'t>,
 ) -> Result<ResultContent<'t>, Refusal> {
     let Some(content) = value.get_set("content") else {
@@ -208,12 +208,12 @@ fn result_content<'t>(
     Ok(ResultContent::Blocks(blocks))
 }
 
-fn image_source<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, Refusal> {
+fn image_source<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Source<'t>, Refusal> {
     let source = read::object_member(value, "source", place)?;
     source_of(source, &place.member("source"))
 }
 
-fn source_of<'t>(source: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, Refusal> {
+fn source_of<'t>(source: Value<'t>, place: &FieldPath<'_>) -> Result<Source<'t>, Refusal> {
     let kind = read::string_member(source, "type", place)?;
     match read::decoded(kind).as_ref() {
         "base64" => Ok(Source::Base64 {
@@ -228,7 +228,7 @@ fn source_of<'t>(source: Value<'t>, place: &Place<'_>) -> Result<Source<'t>, Ref
 
 fn document<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'t>,
     cache: Option<Json<'t>>,
 ) -> Result<Block<'t>, Refusal> {
@@ -261,7 +261,7 @@ fn document<'t>(
 
 fn search_result<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'t>,
     cache: Option<Json<'t>>,
 ) -> Result<Block<'t>, Refusal> {
@@ -285,7 +285,7 @@ fn search_result<'t>(
 /// Citations were asked for: other wires have none.
 fn citations(
     value: Value<'_>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'_>,
 ) -> Result<(), Refusal> {
     let Some(citations) = value.get_set("citations") else {

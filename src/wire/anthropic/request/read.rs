@@ -12,7 +12,7 @@ use crate::chat::request::{
 use crate::json::tape::{Kind, Value};
 use crate::wire::anthropic::request::{blocks, tools};
 use crate::wire::common::members::{Members, Neutral, Row, Rule};
-use crate::wire::common::read::{self, Place};
+use crate::wire::common::read::{self, FieldPath};
 
 /// Every member that this wire is known to have.
 pub const MEMBERS: &[Row] = &[
@@ -110,7 +110,7 @@ pub fn read_countable<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
 }
 
 fn limit(members: &Members<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
-    let place = Place::root("max_tokens");
+    let place = FieldPath::root("max_tokens");
     let tokens = members.get("max_tokens");
     let tokens = tokens.ok_or_else(|| place.refuse("expected a whole number, found nothing"))?;
     request.max_tokens = Some(read::positive(tokens, &place)?);
@@ -119,17 +119,17 @@ fn limit(members: &Members<'_>, request: &mut Request<'_>) -> Result<(), Refusal
 
 fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     let digits = |name| match members.get(name) {
-        Some(value) => read::number(value, &Place::root(name)).map(Some),
+        Some(value) => read::number(value, &FieldPath::root(name)).map(Some),
         None => Ok(None),
     };
     request.temperature = digits("temperature")?;
     request.top_p = digits("top_p")?;
     request.top_k = digits("top_k")?;
     if let Some(value) = members.get("stream") {
-        request.stream = read::boolean(value, &Place::root("stream"))?;
+        request.stream = read::boolean(value, &FieldPath::root("stream"))?;
     }
     if let Some(value) = members.get("stop_sequences") {
-        let place = Place::root("stop_sequences");
+        let place = FieldPath::root("stop_sequences");
         for (index, element) in read::array(value, &place)?.elements().enumerate() {
             let stop = read::string(element, &place.element(index))?;
             request.stop.push(stop);
@@ -141,7 +141,7 @@ fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
 fn thinking<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     let reasoning = &mut request.reasoning;
     if let Some(value) = members.get("thinking") {
-        let place = Place::root("thinking");
+        let place = FieldPath::root("thinking");
         let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
         reasoning.mode = match read::decoded(kind).as_ref() {
             "disabled" => Some(ThinkingMode::Disabled),
@@ -159,7 +159,7 @@ fn thinking<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     let Some(config) = members.get("output_config") else {
         return Ok(());
     };
-    let place = Place::root("output_config");
+    let place = FieldPath::root("output_config");
     read::object(config, &place)?;
     for (name, value) in config.members() {
         if name.is("effort") && !value.is_null() {
@@ -183,8 +183,8 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
         .get("output_config")
         .and_then(|config| config.get_set("format"));
     let (value, place) = match (new, members.get("output_format")) {
-        (Some(value), _) => (value, Place::root("output_config")),
-        (None, Some(value)) => (value, Place::root("output_format")),
+        (Some(value), _) => (value, FieldPath::root("output_config")),
+        (None, Some(value)) => (value, FieldPath::root("output_format")),
         (None, None) => return Ok(()),
     };
     let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
@@ -204,7 +204,7 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
 
 fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     if let Some(metadata) = members.get("metadata") {
-        let place = Place::root("metadata");
+        let place = FieldPath::root("metadata");
         read::object(metadata, &place)?;
         request.user = read::string_maybe(metadata, "user_id", &place)?;
         if metadata.members().any(|(name, _)| !name.is("user_id")) {
@@ -212,7 +212,7 @@ fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         }
     }
     if let Some(value) = members.get("service_tier") {
-        let tier = read::string(value, &Place::root("service_tier"))?;
+        let tier = read::string(value, &FieldPath::root("service_tier"))?;
         if tier.is("standard_only") {
             request.service_tier = Some(ServiceTier::Standard);
         } else if !tier.is("auto") {
@@ -226,7 +226,7 @@ fn system<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     let Some(value) = members.get("system") else {
         return Ok(());
     };
-    let place = Place::root("system");
+    let place = FieldPath::root("system");
     let mut system = blocks::read(value, &place, request)?;
     blocks::no_calls(&system, &place)?;
     if value.kind() == Kind::Array && system.first().is_some_and(blocks::is_attribution) {
@@ -237,7 +237,7 @@ fn system<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
 }
 
 fn messages<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    let place = Place::root("messages");
+    let place = FieldPath::root("messages");
     let value = members.get("messages");
     let value = value.ok_or_else(|| place.refuse("expected an array, found nothing"))?;
     for (index, message) in read::array(value, &place)?.elements().enumerate() {

@@ -8,7 +8,7 @@ use crate::chat::request::{
 use crate::json::tape::Value;
 use crate::wire::common::members::Members;
 use crate::wire::common::portkey;
-use crate::wire::common::read::{self, Place};
+use crate::wire::common::read::{self, FieldPath};
 
 /// Reads tools and what to do with them.
 ///
@@ -16,7 +16,7 @@ use crate::wire::common::read::{self, Place};
 /// A refusal where a tool or the choice is of the wrong form.
 pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     if let Some(value) = members.get("tools") {
-        let place = Place::root("tools");
+        let place = FieldPath::root("tools");
         for (index, value) in read::array(value, &place)?.elements().enumerate() {
             if let Some(function) = tool(value, &place.element(index), request)? {
                 request.tools.push(Tool::Function(function));
@@ -35,7 +35,7 @@ pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
 /// A refusal where it is of the wrong form.
 pub fn tool<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'t>,
 ) -> Result<Option<Function<'t>>, Refusal> {
     read::object(value, place)?;
@@ -74,7 +74,7 @@ pub fn tool<'t>(
 
 fn web_search<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'t>,
 ) -> Result<(), Refusal> {
     // Portkey's form has the members one level down.
@@ -109,7 +109,7 @@ fn web_search<'t>(
 }
 
 fn choice<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    let place = Place::root("tool_choice");
+    let place = FieldPath::root("tool_choice");
     let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
     request.tool_choice = Some(match read::decoded(kind).as_ref() {
         "auto" => ToolChoice::Auto,

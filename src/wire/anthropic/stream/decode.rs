@@ -19,8 +19,8 @@ use crate::json::write::escape_into;
 use crate::limits::{BLOCKS_OPEN_MAX, EVENT_VALUES_MAX, TOOL_CALLS_MAX};
 use crate::wire::anthropic::stream::watch;
 use crate::wire::anthropic::{error, stop, usage};
-use crate::wire::common::memo::{Memo, Only};
 use crate::wire::common::read;
+use crate::wire::common::repeated_frame::{RepeatedFrame, SingleDelta};
 
 /// Reads one stream.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ pub struct Decoder {
     stop: Option<StopReason>,
     sequence: Option<Vec<u8>>,
     explanation: Option<Vec<u8>>,
-    memo: Memo,
+    memo: RepeatedFrame,
     /// The frame at hand starts a block.
     has_started: bool,
     lost: Lost,
@@ -86,7 +86,7 @@ impl Decoder {
         if let Some(event) = self.memo.read(data) {
             return sink(event).map(|()| Step::Open);
         }
-        let mut only = Only::default();
+        let mut only = SingleDelta::default();
         let step = self.decode_whole(event, data, tape, &mut |event: Event<'_>| {
             only.note(&event, data);
             sink(event)

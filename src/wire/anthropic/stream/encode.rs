@@ -12,7 +12,7 @@ use crate::json::write::{Writer, number_into};
 use crate::limits::TOOL_CALLS_MAX;
 use crate::wire::anthropic::stream::cited::{Cited, Waiting};
 use crate::wire::anthropic::{stop, usage};
-use crate::wire::common::ids::{fingerprint, legal, push_id};
+use crate::wire::common::ids::{fingerprint, push_id, spell_reversibly};
 use crate::wire::common::{foreign_reasoning, gemini_signature};
 
 /// Writes one stream.
@@ -249,7 +249,7 @@ impl Encoder {
             return Err(StreamFault::TooMany);
         }
         debug_assert_eq!(tool as usize, number);
-        let mut spelled = legal(id);
+        let mut spelled = spell_reversibly(id);
         if let Some(signature) = signature {
             gemini_signature::join(spelled.to_mut(), signature);
         }

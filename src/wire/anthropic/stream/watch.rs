@@ -6,41 +6,43 @@ use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::anthropic::{error, stop, usage};
-use crate::wire::common::stream_observation::{Before, Name, Named, Seen, is_closed, is_filled};
+use crate::wire::common::stream_observation::{
+    AnsweringModel, EventKind, LastDelta, MemberFinder, is_closed, is_filled,
+};
 
 /// What was seen of one stream.
 #[derive(Debug, Default)]
 pub struct Watch {
     usage: Usage,
     stop: Option<StopReason>,
-    before: Before,
-    named: Named,
+    before: LastDelta,
+    named: AnsweringModel,
 }
 
 impl Watch {
     /// Looks at the data of one event.
-    pub fn see(&mut self, data: &[u8], tape: &mut Tape) -> Seen {
+    pub fn see(&mut self, data: &[u8], tape: &mut Tape) -> EventKind {
         if self.before.is_like(data) {
-            return Seen::Delta;
+            return EventKind::Delta;
         }
         // A delta that does not end like one, or whose text does not end, was cut: it is read.
         if data.ends_with(b"}") && is_closed(data) {
             match glance(data) {
                 Some(Glance::Delta(text)) if self.before.learn(data, text, None) => {
-                    return Seen::Delta;
+                    return EventKind::Delta;
                 }
                 Some(Glance::Other(seen)) => return seen,
                 Some(Glance::Delta(_)) | None => {}
             }
         }
         if trimmed(data).is_empty() {
-            return Seen::Nothing;
+            return EventKind::Nothing;
         }
         match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
             Ok(root) if root.kind() == Kind::Object => self.read(root),
-            Ok(_) => Seen::Nothing,
-            Err(error) if error.kind.is_limit() => Seen::Nothing,
-            Err(_) => Seen::Malformed,
+            Ok(_) => EventKind::Nothing,
+            Err(error) if error.kind.is_limit() => EventKind::Nothing,
+            Err(_) => EventKind::Malformed,
         }
     }
 
@@ -68,7 +70,7 @@ impl Watch {
         self.stop.is_some()
     }
 
-    fn read(&mut self, root: Value<'_>) -> Seen {
+    fn read(&mut self, root: Value<'_>) -> EventKind {
         let word = |value: Value<'_>, name: &str| {
             let raw = value.get(name).and_then(Value::as_raw);
             raw.and_then(Raw::plain)
@@ -83,7 +85,7 @@ impl Watch {
                 if let Some(counts) = message.and_then(|message| message.get_set("usage")) {
                     usage::merge(counts, &mut self.usage);
                 }
-                Seen::Nothing
+                EventKind::Nothing
             }
             "message_delta" => {
                 if let Some(counts) = root.get_set("usage") {
@@ -92,13 +94,13 @@ impl Watch {
                 let delta = root.get_set("delta");
                 let reason = delta.and_then(|delta| delta.get_set("stop_reason")?.as_raw());
                 self.stop = reason.map(stop::read).or(self.stop);
-                Seen::Content
+                EventKind::Content
             }
             "content_block_start" => {
                 let block = root.get_set("content_block");
                 match block.map(|block| word(block, "type")).as_deref() {
-                    Some("text" | "thinking") => Seen::Nothing,
-                    _ => Seen::Content,
+                    Some("text" | "thinking") => EventKind::Nothing,
+                    _ => EventKind::Content,
                 }
             }
             "content_block_delta" => {
@@ -109,17 +111,17 @@ impl Watch {
                     piece.is_some_and(|piece| !piece.is_empty())
                 };
                 if names.iter().any(filled) {
-                    Seen::Delta
+                    EventKind::Delta
                 } else {
-                    Seen::Content
+                    EventKind::Content
                 }
             }
-            "content_block_stop" => Seen::Content,
-            "message_stop" => Seen::End,
-            "error" => Seen::Error(Box::new(error::read_object(root))),
+            "content_block_stop" => EventKind::Content,
+            "message_stop" => EventKind::End,
+            "error" => EventKind::Error(Box::new(error::read_object(root))),
             _ => match error::in_stranger(root) {
-                Some(facts) => Seen::Error(Box::new(facts)),
-                None => Seen::Nothing,
+                Some(facts) => EventKind::Error(Box::new(facts)),
+                None => EventKind::Nothing,
             },
         }
     }
@@ -144,7 +146,7 @@ pub fn is_known(event: &[u8]) -> bool {
 enum Glance<'d> {
     /// A delta, and where its text starts.
     Delta(&'d [u8]),
-    Other(Seen),
+    Other(EventKind),
 }
 
 /// Tells a delta by its bytes; nothing if the event must be read.
@@ -162,14 +164,14 @@ fn glance(data: &[u8]) -> Option<Glance<'_>> {
     } else if kind.starts_with(b"\"input_json_delta\"") {
         &PARTIAL_JSON
     } else {
-        return Some(Glance::Other(Seen::Content));
+        return Some(Glance::Other(EventKind::Content));
     };
     let text = text.value_in(delta).filter(|text| is_filled(text));
-    Some(text.map_or(Glance::Other(Seen::Nothing), Glance::Delta))
+    Some(text.map_or(Glance::Other(EventKind::Nothing), Glance::Delta))
 }
 
-static TYPE: Name = Name::new(b"\"type\"");
-static DELTA: Name = Name::new(b"\"delta\"");
-static TEXT: Name = Name::new(b"\"text\"");
-static THINKING: Name = Name::new(b"\"thinking\"");
-static PARTIAL_JSON: Name = Name::new(b"\"partial_json\"");
+static TYPE: MemberFinder = MemberFinder::new(b"\"type\"");
+static DELTA: MemberFinder = MemberFinder::new(b"\"delta\"");
+static TEXT: MemberFinder = MemberFinder::new(b"\"text\"");
+static THINKING: MemberFinder = MemberFinder::new(b"\"thinking\"");
+static PARTIAL_JSON: MemberFinder = MemberFinder::new(b"\"partial_json\"");

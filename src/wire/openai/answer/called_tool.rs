@@ -8,13 +8,13 @@ use crate::wire::openai::reasoning::non_empty;
 
 /// The tool and the arguments of a call, or of a piece of one.
 #[derive(Clone, Copy, Debug)]
-pub struct Said<'t> {
+pub struct CalledTool<'t> {
     object: Value<'t>,
     /// The arguments are the free text of a custom tool.
     pub is_custom: bool,
 }
 
-impl<'t> Said<'t> {
+impl<'t> CalledTool<'t> {
     /// What an entry of `tool_calls` says; nothing if it names no tool and brings no arguments.
     #[must_use]
     pub fn of(call: Value<'t>) -> Option<Self> {

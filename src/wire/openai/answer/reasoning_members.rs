@@ -16,7 +16,7 @@ pub fn write_reasoning(
     w: &mut Writer<'_>,
 ) -> Result<(), TooLong> {
     fits(w, end)?;
-    let carried = settings.carried;
+    let members = settings.reasoning;
     let mut texts = Vec::new();
     let mut thinks = false;
     for block in &answer.blocks {
@@ -29,10 +29,10 @@ pub fn write_reasoning(
             Block::Text { .. } | Block::Refusal(_) | Block::Tool { .. } | Block::Foreign(_) => {}
         }
     }
-    if carried.text && texts.iter().any(|text| !text.is_empty()) {
+    if members.text && texts.iter().any(|text| !text.is_empty()) {
         w.name("reasoning_content").raw_parts(&texts);
     }
-    if carried.details && thinks {
+    if members.details && thinks {
         w.name("reasoning_details").open_array();
         for (block, index) in answer.blocks.iter().filter(|it| is_thinking(it)).zip(0..) {
             write_detail(block, index, w);
@@ -40,7 +40,7 @@ pub fn write_reasoning(
         }
         w.close_array();
     }
-    if carried.thinking_blocks && thinks {
+    if members.thinking_blocks && thinks {
         w.name("thinking_blocks").open_array();
         for block in answer.blocks.iter().filter(|block| is_thinking(block)) {
             write_source(block, w);
@@ -48,7 +48,7 @@ pub fn write_reasoning(
         }
         w.close_array();
     }
-    if carried.content_blocks && !answer.blocks.is_empty() {
+    if members.content_blocks && !answer.blocks.is_empty() {
         w.name("content_blocks").open_array();
         for block in &answer.blocks {
             write_source(block, w);

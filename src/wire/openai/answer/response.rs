@@ -11,7 +11,7 @@ use crate::json::write::{Writer, escape_into};
 use crate::wire::common::ids::{fingerprint, push_id};
 use crate::wire::common::{arguments, error_text, foreign_reasoning, gemini_signature};
 use crate::wire::openai::answer::annotations::{Annotations, is_stray, read_annotation};
-use crate::wire::openai::answer::called_tool::Said;
+use crate::wire::openai::answer::called_tool::CalledTool;
 use crate::wire::openai::answer::failure;
 use crate::wire::openai::answer::reasoning_members::{fits, write_reasoning};
 use crate::wire::openai::answer::sources::{Listed, Sources};
@@ -167,14 +167,14 @@ impl<'t> Reader<'t> {
             .into_iter()
             .flat_map(Value::elements)
         {
-            if let Some(said) = Said::of(call) {
+            if let Some(said) = CalledTool::of(call) {
                 let id = call.get_set("id").and_then(Value::as_raw);
                 let signature = gemini_signature::of_call(call);
                 self.call(id.unwrap_or(Raw::EMPTY), said, signature);
             }
         }
         if let Some(function) = message.get_set("function_call") {
-            self.call(Raw::EMPTY, Said::function(function), None);
+            self.call(Raw::EMPTY, CalledTool::function(function), None);
         }
     }
 
@@ -303,7 +303,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A call without a name is none, if it is empty: some services send one with every answer.
-    fn call(&mut self, id: Raw<'t>, said: Said<'t>, signature: Option<Raw<'t>>) {
+    fn call(&mut self, id: Raw<'t>, said: CalledTool<'t>, signature: Option<Raw<'t>>) {
         let given = said.arguments();
         let text = given.and_then(Value::as_raw);
         let Some(name) = said.name() else {

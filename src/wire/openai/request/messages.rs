@@ -14,7 +14,7 @@ use crate::chat::request::{
 use crate::json::tape::{Kind, Value};
 use crate::wire::common::arguments;
 use crate::wire::common::members::Members;
-use crate::wire::common::read::{self, Place};
+use crate::wire::common::read::{self, FieldPath};
 use crate::wire::openai::request::carriers::{self, Carried};
 use crate::wire::openai::request::parts;
 
@@ -23,7 +23,7 @@ use crate::wire::openai::request::parts;
 /// # Errors
 /// A refusal that names the message where one is of the wrong form.
 pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    let place = Place::root("messages");
+    let place = FieldPath::root("messages");
     let messages = members.get("messages");
     let messages = messages.ok_or_else(|| place.refuse("expected an array, found nothing"))?;
     read::array(messages, &place)?;
@@ -51,7 +51,7 @@ impl<'t> Reader<'_, 't> {
         &mut self,
         value: Value<'t>,
         index: usize,
-        place: &Place<'_>,
+        place: &FieldPath<'_>,
     ) -> Result<(), Refusal> {
         read::object(value, place)?;
         let role = read::string_member(value, "role", place)?;
@@ -102,7 +102,7 @@ impl<'t> Reader<'_, 't> {
     fn assistant(
         &mut self,
         value: Value<'t>,
-        place: &Place<'_>,
+        place: &FieldPath<'_>,
     ) -> Result<Vec<Block<'t>>, Refusal> {
         let content = |request: &mut Request<'t>| {
             let place = place.member("content");
@@ -143,7 +143,7 @@ impl<'t> Reader<'_, 't> {
         Ok(blocks)
     }
 
-    fn call(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+    fn call(&mut self, value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
         read::object(value, place)?;
         read::strays(value, &CALL, self.request);
         let id = read::string_member(value, "id", place)?;
@@ -175,7 +175,7 @@ impl<'t> Reader<'_, 't> {
         &mut self,
         value: Value<'t>,
         id: Cow<'t, str>,
-        place: &Place<'_>,
+        place: &FieldPath<'_>,
     ) -> Result<Block<'t>, Refusal> {
         let name = read::decoded(read::string_member(value, "name", place)?);
         read::strays(value, &["name", "arguments"], self.request);
@@ -199,7 +199,11 @@ impl<'t> Reader<'_, 't> {
         }))
     }
 
-    fn system(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+    fn system(
+        &mut self,
+        value: Value<'t>,
+        place: &FieldPath<'_>,
+    ) -> Result<Vec<Block<'t>>, Refusal> {
         let blocks = self.content(value, Role::System, place)?;
         if blocks
             .iter()
@@ -217,7 +221,7 @@ impl<'t> Reader<'_, 't> {
         &mut self,
         value: Value<'t>,
         role: Role,
-        place: &Place<'_>,
+        place: &FieldPath<'_>,
     ) -> Result<Vec<Block<'t>>, Refusal> {
         let content = place.member("content");
         let mut blocks = parts::read(value.get("content"), role, &content, self.request)?;
@@ -225,12 +229,12 @@ impl<'t> Reader<'_, 't> {
         Ok(blocks)
     }
 
-    fn tool(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+    fn tool(&mut self, value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
         let id = read::string_member(value, "tool_call_id", place)?;
         self.result(value, read::decoded(id), place)
     }
 
-    fn function(&mut self, value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+    fn function(&mut self, value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
         let id = Cow::Owned(format!("call_function_{}", self.functions));
         self.result(value, id, place)
     }
@@ -239,7 +243,7 @@ impl<'t> Reader<'_, 't> {
         &mut self,
         value: Value<'t>,
         id: Cow<'t, str>,
-        place: &Place<'_>,
+        place: &FieldPath<'_>,
     ) -> Result<Block<'t>, Refusal> {
         let content = value.get_set("content");
         let mut cache = parts::mark(value, place)?;
@@ -270,7 +274,7 @@ impl<'t> Reader<'_, 't> {
 }
 
 /// Calls stand in messages of the assistant alone: elsewhere they would vanish, their results with them.
-fn no_calls(message: Value<'_>, place: &Place<'_>) -> Result<(), Refusal> {
+fn no_calls(message: Value<'_>, place: &FieldPath<'_>) -> Result<(), Refusal> {
     for name in ["tool_calls", "function_call"] {
         let calls = message
             .get_set(name)

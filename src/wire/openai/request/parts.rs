@@ -7,7 +7,7 @@ use crate::chat::request::{Block, DocumentSource, Json, Request, Role, Source, T
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::common::base64;
-use crate::wire::common::read::{self, Place};
+use crate::wire::common::read::{self, FieldPath};
 
 /// The blocks of `content`: a string is one text, as are bare strings in a row within an array; `null`
 /// and an empty string are none. The model's own may hold thinking.
@@ -17,7 +17,7 @@ use crate::wire::common::read::{self, Place};
 pub fn read<'t>(
     content: Option<Value<'t>>,
     role: Role,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'_>,
 ) -> Result<Vec<Block<'t>>, Refusal> {
     let Some(content) = content.filter(|content| !content.is_null()) else {
@@ -60,7 +60,7 @@ fn joined<'t>(strings: &mut Vec<Raw<'t>>) -> Option<Block<'t>> {
 fn part<'t>(
     value: Value<'t>,
     role: Role,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'_>,
 ) -> Result<Block<'t>, Refusal> {
     read::object(value, place)?;
@@ -119,7 +119,11 @@ fn thinking(value: Value<'_>) -> Block<'_> {
 }
 
 /// The part's text; none is as good as an empty one, which is left out later.
-fn text<'t>(value: Value<'t>, name: &'static str, place: &Place<'_>) -> Result<Raw<'t>, Refusal> {
+fn text<'t>(
+    value: Value<'t>,
+    name: &'static str,
+    place: &FieldPath<'_>,
+) -> Result<Raw<'t>, Refusal> {
     Ok(read::string_maybe(value, name, place)?.unwrap_or(Raw::EMPTY))
 }
 
@@ -128,7 +132,7 @@ fn text<'t>(value: Value<'t>, name: &'static str, place: &Place<'_>) -> Result<R
 ///
 /// # Errors
 /// When the breakpoint has a member twice.
-pub fn mark<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Option<Json<'t>>, Refusal> {
+pub fn mark<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Option<Json<'t>>, Refusal> {
     if let Some(control) = value.get_set("cache_control") {
         return Ok(Some(Json::Borrowed(control.source())));
     }
@@ -149,7 +153,7 @@ pub fn mark<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Option<Json<'t>>,
     Ok(Some(Json::Borrowed(mark)))
 }
 
-fn image<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+fn image<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
     let place = place.member("image_url");
     let inner = value.get_set("image_url");
     let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
@@ -169,7 +173,7 @@ fn image<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> 
     }
 }
 
-fn file<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Block<'t>, Refusal> {
+fn file<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
     let inner = read::object_member(value, "file", place)?;
     let place = place.member("file");
     let title = read::string_maybe(inner, "filename", &place)?;
@@ -206,7 +210,7 @@ fn data_block<'t>(
     head: &str,
     data: Raw<'t>,
     title: Option<Raw<'t>>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
 ) -> Result<Block<'t>, Refusal> {
     let mut words = head.split(';');
     let media = words.next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -15,7 +15,7 @@ use crate::chat::request::{
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::common::members::{Members, Neutral, Row, Rule};
-use crate::wire::common::read::{self, Place};
+use crate::wire::common::read::{self, FieldPath};
 use crate::wire::openai::request::{messages, tools};
 
 /// Every member that this wire is known to have.
@@ -142,17 +142,17 @@ pub fn read<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
 fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     for name in ["max_tokens", "max_completion_tokens"] {
         if let Some(value) = members.get(name) {
-            request.max_tokens = Some(read::positive(value, &Place::root(name))?);
+            request.max_tokens = Some(read::positive(value, &FieldPath::root(name))?);
         }
     }
     let digits = |name| match members.get(name) {
-        Some(value) => read::number(value, &Place::root(name)).map(Some),
+        Some(value) => read::number(value, &FieldPath::root(name)).map(Some),
         None => Ok(None),
     };
     request.temperature = digits("temperature")?;
     request.top_p = digits("top_p")?;
     request.top_k = digits("top_k")?;
-    let place = Place::root("stop");
+    let place = FieldPath::root("stop");
     match members.get("stop") {
         None => {}
         Some(value) if value.kind() == Kind::Array => {
@@ -173,9 +173,9 @@ fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
 
 fn stream<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     if let Some(value) = members.get("stream") {
-        request.stream = read::boolean(value, &Place::root("stream"))?;
+        request.stream = read::boolean(value, &FieldPath::root("stream"))?;
     }
-    let place = Place::root("stream_options");
+    let place = FieldPath::root("stream_options");
     let Some(options) = members.get("stream_options") else {
         return Ok(());
     };
@@ -195,7 +195,7 @@ fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(),
     // `default` is Groq's word for the model's own level.
     let level = members.get("reasoning_effort");
     if let Some(value) = level.filter(|level| !level.is_str("default")) {
-        request.reasoning.effort = Some(effort(value, &Place::root("reasoning_effort"))?);
+        request.reasoning.effort = Some(effort(value, &FieldPath::root("reasoning_effort"))?);
     }
     if let Some(value) = members.get("reasoning") {
         unified(value, &mut request.reasoning)?;
@@ -223,7 +223,7 @@ fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(),
 /// `thinking` as Anthropic has it goes on as it stands. Without a type or a budget it is none of that:
 /// other services keep hints of their own in it (`clear_thinking`).
 fn own_thinking<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    read::object(value, &Place::root("thinking"))?;
+    read::object(value, &FieldPath::root("thinking"))?;
     let known = ["type", "budget_tokens"];
     if known.iter().all(|name| value.get_set(name).is_none()) {
         read::strays(value, &known, request);
@@ -237,7 +237,7 @@ fn own_thinking<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), R
 }
 
 fn output_config<'t>(config: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Refusal> {
-    let place = Place::root("output_config");
+    let place = FieldPath::root("output_config");
     read::object(config, &place)?;
     for (name, value) in config.members() {
         if value.is_null() {
@@ -255,7 +255,7 @@ fn output_config<'t>(config: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result
 
 /// OpenRouter's one object for all: `{effort | max_tokens, enabled, exclude}`.
 fn unified<'t>(value: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Refusal> {
-    let place = Place::root("reasoning");
+    let place = FieldPath::root("reasoning");
     read::object(value, &place)?;
     if let Some(enabled) = value.get_set("enabled") {
         let enabled = read::boolean(enabled, &place.member("enabled"))?;
@@ -278,7 +278,7 @@ fn unified<'t>(value: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Re
     Ok(())
 }
 
-fn effort(value: Value<'_>, place: &Place<'_>) -> Result<Effort, Refusal> {
+fn effort(value: Value<'_>, place: &FieldPath<'_>) -> Result<Effort, Refusal> {
     let known = value.as_raw().and_then(Effort::from_name);
     known.ok_or_else(|| place.refuse("expected none, minimal, low, medium, high, xhigh or max"))
 }
@@ -298,7 +298,7 @@ fn mode(value: Value<'_>) -> Option<ThinkingMode> {
 }
 
 fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    let place = Place::root("response_format");
+    let place = FieldPath::root("response_format");
     let Some(value) = members.get("response_format") else {
         return Ok(());
     };
@@ -331,12 +331,12 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
 
 fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     let text = |name| match members.get(name) {
-        Some(value) => read::string(value, &Place::root(name)).map(Some),
+        Some(value) => read::string(value, &FieldPath::root(name)).map(Some),
         None => Ok(None),
     };
     let mut in_metadata = None;
     if let Some(metadata) = members.get("metadata") {
-        read::object(metadata, &Place::root("metadata"))?;
+        read::object(metadata, &FieldPath::root("metadata"))?;
         in_metadata = metadata.get_set("user_id").and_then(Value::as_raw);
         if metadata.members().any(|(name, _)| !name.is("user_id")) {
             request.list(Member::Metadata);
@@ -369,10 +369,10 @@ fn service_tier<'t>(tier: Raw<'t>, request: &mut Request<'t>) {
 
 fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
     if let Some(value) = members.get("cache_control") {
-        read::opaque(value, &Place::root("cache_control"))?;
+        read::opaque(value, &FieldPath::root("cache_control"))?;
         request.cache = Some(Json::Borrowed(value.source()));
     }
-    let place = Place::root("anthropic_beta");
+    let place = FieldPath::root("anthropic_beta");
     match members.get("anthropic_beta") {
         None => {}
         Some(value) if value.kind() == Kind::Array => {
@@ -398,7 +398,7 @@ fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<()
 }
 
 fn web_search(value: Value<'_>) -> Result<WebSearch<'_>, Refusal> {
-    let place = Place::root("web_search_options");
+    let place = FieldPath::root("web_search_options");
     read::object(value, &place)?;
     let mut search = WebSearch::default();
     if let Some(size) = read::string_maybe(value, "search_context_size", &place)? {

@@ -9,7 +9,7 @@ use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::common::members::Members;
 use crate::wire::common::portkey;
-use crate::wire::common::read::{self, Place};
+use crate::wire::common::read::{self, FieldPath};
 use crate::wire::openai::request::parts;
 
 /// Reads tools and what to do with them.
@@ -17,7 +17,7 @@ use crate::wire::openai::request::parts;
 /// # Errors
 /// A refusal where a tool or the choice is of the wrong form.
 pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    let place = Place::root("tools");
+    let place = FieldPath::root("tools");
     if let Some(value) = members.get("tools") {
         read::array(value, &place)?;
         for (index, value) in value.elements().enumerate() {
@@ -30,11 +30,11 @@ pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         functions(value, request)?;
     }
     if let Some(value) = members.get("tool_choice") {
-        let chosen = choice(value, &Place::root("tool_choice"), request)?;
+        let chosen = choice(value, &FieldPath::root("tool_choice"), request)?;
         request.tool_choice = Some(chosen);
     }
     if let Some(value) = members.get("function_call") {
-        let place = Place::root("function_call");
+        let place = FieldPath::root("function_call");
         let chosen = match value.kind() {
             Kind::String => choice(value, &place, request)?,
             _ => {
@@ -46,14 +46,14 @@ pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
         request.tool_choice.get_or_insert(chosen);
     }
     if let Some(value) = members.get("parallel_tool_calls") {
-        let place = Place::root("parallel_tool_calls");
+        let place = FieldPath::root("parallel_tool_calls");
         request.parallel_tool_calls = Some(read::boolean(value, &place)?);
     }
     Ok(())
 }
 
 fn functions<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
-    let place = Place::root("functions");
+    let place = FieldPath::root("functions");
     read::array(value, &place)?;
     request.legacy_functions = request.tools.is_empty();
     for (index, value) in value.elements().enumerate() {
@@ -68,7 +68,7 @@ fn functions<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refu
 
 fn tool<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'_>,
 ) -> Result<Tool<'t>, Refusal> {
     read::object(value, place)?;
@@ -87,7 +87,7 @@ fn tool<'t>(
     }
 }
 
-fn function<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Function<'t>, Refusal> {
+fn function<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Function<'t>, Refusal> {
     read::object(value, place)?;
     let schema = match value.get_set("parameters") {
         Some(schema) => Some(read::opaque(schema, &place.member("parameters"))?.source()),
@@ -105,7 +105,7 @@ fn function<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Function<'t>, Ref
 
 fn custom<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'_>,
 ) -> Result<Tool<'t>, Refusal> {
     let cache = parts::mark(value, place)?;
@@ -151,7 +151,7 @@ impl<'t> Grammar<'t> {
 }
 
 /// The grammar in a custom tool's `format`; none for free text.
-fn grammar<'t>(format: Value<'t>, place: &Place<'_>) -> Result<Option<Grammar<'t>>, Refusal> {
+fn grammar<'t>(format: Value<'t>, place: &FieldPath<'_>) -> Result<Option<Grammar<'t>>, Refusal> {
     let kind = read::string_member(read::object(format, place)?, "type", place)?;
     match read::decoded(kind).as_ref() {
         "text" => Ok(None),
@@ -172,7 +172,7 @@ fn grammar<'t>(format: Value<'t>, place: &Place<'_>) -> Result<Option<Grammar<'t
 }
 
 /// A tool of the Anthropic wire: as it stands, or in Portkey's spelling.
-fn versioned<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Tool<'t>, Refusal> {
+fn versioned<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Tool<'t>, Refusal> {
     let kind = read::string_member(value, "type", place)?;
     if let Some((kind, name, source)) = portkey::swapped_tool(value) {
         if let Some(inner) = value.get(&name) {
@@ -203,7 +203,7 @@ fn is_versioned(kind: &str) -> bool {
     kind == "mcp_toolset" || (date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn name<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Cow<'t, str>, Refusal> {
+fn name<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Cow<'t, str>, Refusal> {
     let name = read::string_member(value, "name", place)?;
     if name.is_empty() {
         return Err(place
@@ -215,7 +215,7 @@ fn name<'t>(value: Value<'t>, place: &Place<'_>) -> Result<Cow<'t, str>, Refusal
 
 fn choice<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'_>,
 ) -> Result<ToolChoice<'t>, Refusal> {
     const EXPECTED: &str = "expected none, auto, required or an object that names tools";
@@ -239,7 +239,7 @@ fn choice<'t>(
 fn named<'t>(
     value: Value<'t>,
     kind: &str,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'_>,
 ) -> Result<Cow<'t, str>, Refusal> {
     let inner = match value.get_set(kind) {
@@ -258,7 +258,7 @@ fn named<'t>(
 
 fn allowed<'t>(
     value: Value<'t>,
-    place: &Place<'_>,
+    place: &FieldPath<'_>,
     request: &mut Request<'_>,
 ) -> Result<ToolChoice<'t>, Refusal> {
     let inner = value.get_set("allowed_tools");

@@ -2,7 +2,7 @@
 //!
 //! A frame that is no chunk is an error if it reads as one, and skipped if not; an end behind such
 //! frames alone is none. What a chunk may hold is read in one fixed order: error, usage, reasoning,
-//! text, citations, refusal, tool calls, finish reason. Only the first choice is read (a translated
+//! text, citations, refusal, tool calls, finish reason. SingleDelta the first choice is read (a translated
 //! request asked for one); the finish reason is kept until the end, because usage may follow it.
 //!
 //! Invariants: one start, at most one end; an end only after `[DONE]`, or, at a clean end of the
@@ -15,7 +15,7 @@ use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
-use crate::wire::common::memo::{Memo, Only};
+use crate::wire::common::repeated_frame::{RepeatedFrame, SingleDelta};
 use crate::wire::common::{error_text, foreign_reasoning};
 use crate::wire::openai::answer::annotations::{self, read_annotation};
 use crate::wire::openai::answer::failure;
@@ -37,7 +37,7 @@ pub struct Decoder {
     refused: bool,
     finish: Option<StopReason>,
     usage: Usage,
-    memo: Memo,
+    memo: RepeatedFrame,
     sources: Sources,
     lost: Lost,
     /// The summary that is under way: its mark stands behind the text.
@@ -78,7 +78,7 @@ impl Decoder {
             refused: false,
             finish: None,
             usage: Usage::default(),
-            memo: Memo::default(),
+            memo: RepeatedFrame::default(),
             sources: Sources::default(),
             lost: Lost::default(),
             summary: None,
@@ -131,7 +131,7 @@ impl Decoder {
                 return Ok(Step::Open);
             }
         };
-        let mut only = Only::default();
+        let mut only = SingleDelta::default();
         let step = self.chunk(root, &mut |event: Event<'_>| {
             only.note(&event, data);
             sink(event)

@@ -35,7 +35,7 @@ impl Encoder {
         Self {
             chunk: Chunk::new(settings.include_usage),
             calls: Calls::default(),
-            thinking: Thinking::new(settings.carried, settings.bytes_max),
+            thinking: Thinking::new(settings.reasoning, settings.bytes_max),
             annotations: Annotations::new(settings.bytes_max),
             settings,
         }
@@ -104,7 +104,7 @@ impl Encoder {
 
     fn text(&mut self, block: u32, text: Raw<'_>, out: &mut Vec<u8>) {
         self.annotations.advance(text);
-        if self.settings.carried.content_blocks {
+        if self.settings.reasoning.content_blocks {
             self.chunk.with(out, |w| {
                 w.name("content").raw(text);
                 write_content_block(block, "text", text, w);

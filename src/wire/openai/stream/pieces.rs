@@ -17,7 +17,7 @@ use crate::json::write::escape_into;
 use crate::limits::TOOL_CALLS_MAX;
 use crate::wire::common::gemini_signature;
 use crate::wire::common::ids::{fingerprint, fingerprint_on};
-use crate::wire::openai::answer::called_tool::Said;
+use crate::wire::openai::answer::called_tool::CalledTool;
 use crate::wire::openai::reasoning::non_empty;
 use crate::wire::openai::stream::arguments::{Arguments, says_something};
 
@@ -177,7 +177,7 @@ impl Pieces {
     {
         let id = call.get("id").and_then(non_empty);
         let index = call.get("index").and_then(Value::as_u64);
-        let said = Said::of(call);
+        let said = CalledTool::of(call);
         let print = |raw: Raw<'_>| fingerprint(raw.bytes());
         let at = self.place(Label {
             key: index.map_or(Key::Id, Key::Index),
@@ -205,7 +205,7 @@ impl Pieces {
             name: None,
             filled: false,
         })?;
-        let said = Said::function(function);
+        let said = CalledTool::function(function);
         self.piece(at, (Raw::EMPTY, None), Some(said), sink)
     }
 
@@ -309,7 +309,7 @@ impl Pieces {
         &mut self,
         at: usize,
         (id, signature): (Raw<'_>, Option<Raw<'_>>),
-        said: Option<Said<'_>>,
+        said: Option<CalledTool<'_>>,
         sink: &mut S,
     ) -> Result<(), StreamFault>
     where

@@ -9,13 +9,13 @@ use crate::chat::event::StreamFault;
 use crate::json::raw::Raw;
 use crate::json::write::{Writer, number_into};
 use crate::wire::openai::reasoning::FORMAT;
-use crate::wire::openai::settings::Carried;
+use crate::wire::openai::settings::ReasoningMembers;
 use crate::wire::openai::stream::chunk::Chunk;
 
 /// The reasoning of one stream.
 #[derive(Debug)]
 pub struct Thinking {
-    carried: Carried,
+    members: ReasoningMembers,
     held_bytes_max: usize,
     /// The entry of `reasoning_details` that is open.
     entry: Option<Entry>,
@@ -36,9 +36,9 @@ struct Entry {
 impl Thinking {
     /// No reasoning yet.
     #[must_use]
-    pub const fn new(carried: Carried, held_bytes_max: usize) -> Self {
+    pub const fn new(members: ReasoningMembers, held_bytes_max: usize) -> Self {
         Self {
-            carried,
+            members,
             held_bytes_max,
             entry: None,
             next: 0,
@@ -64,30 +64,30 @@ impl Thinking {
         chunk: &Chunk,
         out: &mut Vec<u8>,
     ) -> Result<(), StreamFault> {
-        let carried = self.carried;
-        if carried.thinking_blocks {
+        let members = self.members;
+        if members.thinking_blocks {
             self.held.extend_from_slice(text.bytes());
             if self.held.len() > self.held_bytes_max {
                 return Err(StreamFault::TooLarge);
             }
         }
-        if !(carried.text || carried.details || carried.content_blocks) {
+        if !(members.text || members.details || members.content_blocks) {
             return Ok(());
         }
         let (index, first) = self.entry(block, false);
-        if carried.text && carried.details && !carried.content_blocks && !first {
+        if members.text && members.details && !members.content_blocks && !first {
             let text = text.bytes();
             chunk.pieces(out, [TEXT, text, DETAIL, text, &self.suffix]);
             return Ok(());
         }
         chunk.with(out, |w| {
-            if carried.text {
+            if members.text {
                 w.name("reasoning_content").raw(text);
             }
-            if carried.details {
+            if members.details {
                 write_detail(index, first, "text", text, w);
             }
-            if carried.content_blocks {
+            if members.content_blocks {
                 write_content_block(block, "thinking", text, w);
             }
         });
@@ -96,20 +96,20 @@ impl Thinking {
 
     /// The signature of the open thinking.
     pub fn signature(&mut self, block: u32, signature: Raw<'_>, chunk: &Chunk, out: &mut Vec<u8>) {
-        let carried = self.carried;
+        let members = self.members;
         let (index, first) = self.entry(block, true);
-        if !(carried.details || carried.content_blocks || carried.thinking_blocks) {
+        if !(members.details || members.content_blocks || members.thinking_blocks) {
             return;
         }
         let held = core::mem::take(&mut self.held);
         chunk.with(out, |w| {
-            if carried.details {
+            if members.details {
                 write_detail(index, first, "signature", signature, w);
             }
-            if carried.thinking_blocks {
+            if members.thinking_blocks {
                 write_thinking_block(Raw::from_checked(&held), signature, w);
             }
-            if carried.content_blocks {
+            if members.content_blocks {
                 write_content_block(block, "signature", signature, w);
             }
         });
@@ -117,27 +117,27 @@ impl Thinking {
 
     /// A block that only the provider can read: an entry of its own.
     pub fn redacted(&mut self, block: u32, data: Raw<'_>, chunk: &Chunk, out: &mut Vec<u8>) {
-        let carried = self.carried;
+        let members = self.members;
         let index = self.next;
         self.next = index.saturating_add(1);
         self.entry = None;
-        if !(carried.details || carried.content_blocks || carried.thinking_blocks) {
+        if !(members.details || members.content_blocks || members.thinking_blocks) {
             return;
         }
         chunk.with(out, |w| {
-            if carried.details {
+            if members.details {
                 w.name("reasoning_details").open_array().open_object();
                 w.name("type").string("reasoning.encrypted");
                 w.name("data").raw(data).name("format").string(FORMAT);
                 w.name("index").number(u64::from(index));
                 w.close_object().close_array();
             }
-            if carried.thinking_blocks {
+            if members.thinking_blocks {
                 w.name("thinking_blocks").open_array().open_object();
                 w.name("type").string("redacted_thinking");
                 w.name("data").raw(data).close_object().close_array();
             }
-            if carried.content_blocks {
+            if members.content_blocks {
                 write_content_block(block, "data", data, w);
             }
         });

@@ -9,7 +9,9 @@ use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Kind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::common::error_text;
-use crate::wire::common::stream_observation::{Before, Name, Named, Seen, is_closed, is_filled};
+use crate::wire::common::stream_observation::{
+    AnsweringModel, EventKind, LastDelta, MemberFinder, is_closed, is_filled,
+};
 use crate::wire::openai::answer::failure;
 use crate::wire::openai::reasoning::non_empty;
 use crate::wire::openai::stream::choices::Choices;
@@ -21,30 +23,30 @@ pub struct Watch {
     choices: Choices,
     usage: Usage,
     stop: Option<StopReason>,
-    before: Before,
-    named: Named,
+    before: LastDelta,
+    named: AnsweringModel,
 }
 
 impl Watch {
     /// Looks at the data of one event.
-    pub fn see(&mut self, data: &[u8], tape: &mut Tape) -> Seen {
+    pub fn see(&mut self, data: &[u8], tape: &mut Tape) -> EventKind {
         let data = trimmed(data);
         if data.is_empty() {
-            return Seen::Nothing;
+            return EventKind::Nothing;
         }
         if data.starts_with(b"[DONE]") {
-            return Seen::End;
+            return EventKind::End;
         }
         self.named.look(data);
         if self.before.is_like(data) {
-            return Seen::Delta;
+            return EventKind::Delta;
         }
         // A chunk that does not end like one, or whose text does not end, was cut: it is read.
         let plain = data.ends_with(b"}") && is_plain(data) && is_closed(data);
         if plain && let Some(index) = index(data) {
             let seen = match growth(data) {
                 Growth::Delta(text) if self.before.learn(data, text, padding(data)) => {
-                    Some(Seen::Delta)
+                    Some(EventKind::Delta)
                 }
                 Growth::Delta(_) => None,
                 Growth::Other(seen) => Some(seen),
@@ -57,14 +59,14 @@ impl Watch {
         match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
             Ok(root) if root.kind() == Kind::Object => {
                 let seen = self.read(root, data);
-                if plain && let (Seen::Delta, Growth::Delta(text)) = (&seen, growth(data)) {
+                if plain && let (EventKind::Delta, Growth::Delta(text)) = (&seen, growth(data)) {
                     self.before.learn(data, text, padding(data));
                 }
                 seen
             }
-            Ok(_) => Seen::Nothing,
-            Err(error) if error.kind.is_limit() => Seen::Nothing,
-            Err(_) => Seen::Malformed,
+            Ok(_) => EventKind::Nothing,
+            Err(error) if error.kind.is_limit() => EventKind::Nothing,
+            Err(_) => EventKind::Malformed,
         }
     }
 
@@ -92,36 +94,36 @@ impl Watch {
         self.choices.all_finished()
     }
 
-    fn read(&mut self, root: Value<'_>, data: &[u8]) -> Seen {
+    fn read(&mut self, root: Value<'_>, data: &[u8]) -> EventKind {
         // Counts may stand beside an error (OpenRouter): they are paid for.
         let groq = root.get_set("x_groq").and_then(|own| own.get_set("usage"));
         if let Some(counts) = root.get_set("usage").or(groq).and_then(usage::read) {
             self.usage = counts;
         }
         if root.get_set("error").is_some_and(error_text::is_truthy) {
-            return Seen::Error(Box::new(error::read_object(root)));
+            return EventKind::Error(Box::new(error::read_object(root)));
         }
         if root.get("choices").is_none()
             && let Some(facts) = error::find(root)
         {
-            return Seen::Error(Box::new(facts));
+            return EventKind::Error(Box::new(facts));
         }
         let mut seen = match growth(data) {
-            Growth::Delta(_) => Seen::Delta,
+            Growth::Delta(_) => EventKind::Delta,
             Growth::Other(seen) => seen,
         };
         for choice in root.get("choices").into_iter().flat_map(Value::elements) {
             let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
             let reason = choice.get("finish_reason").and_then(non_empty);
             if failure::is_failed(choice) {
-                return Seen::Error(Box::new(failure::of_choice(choice)));
+                return EventKind::Error(Box::new(failure::of_choice(choice)));
             }
             self.choices.note(index, reason.is_some());
             if index == 0 && self.stop.is_none() {
                 self.stop = reason.and_then(finish::read);
             }
-            if reason.is_some() && matches!(seen, Seen::Nothing) {
-                seen = Seen::Content;
+            if reason.is_some() && matches!(seen, EventKind::Nothing) {
+                seen = EventKind::Content;
             }
         }
         seen
@@ -132,7 +134,7 @@ impl Watch {
 /// error. A name may be spelled by escapes of its letters, which bytes do not show.
 fn is_plain(data: &[u8]) -> bool {
     // Of members that stand twice the last one counts.
-    let idle = |name: &Name, data| match name.value_in(data) {
+    let idle = |name: &MemberFinder, data| match name.value_in(data) {
         None => true,
         Some(value) => value.starts_with(b"null") && name.value_in(value).is_none(),
     };
@@ -171,15 +173,15 @@ fn padding(data: &[u8]) -> Option<&[u8]> {
 enum Growth<'d> {
     /// A delta, and where its text starts.
     Delta(&'d [u8]),
-    Other(Seen),
+    Other(EventKind),
 }
 
 /// Whether a chunk's delta carries a piece of something.
 fn growth(data: &[u8]) -> Growth<'_> {
     let Some(delta) = DELTA.value_in(data) else {
-        return Growth::Other(Seen::Nothing);
+        return Growth::Other(EventKind::Nothing);
     };
-    let filled = |name: &Name| name.value_in(delta).filter(|value| is_filled(value));
+    let filled = |name: &MemberFinder| name.value_in(delta).filter(|value| is_filled(value));
     if let Some(text) = TEXTS.iter().find_map(filled) {
         return Growth::Delta(text);
     }
@@ -187,31 +189,38 @@ fn growth(data: &[u8]) -> Growth<'_> {
     let some = OTHERS
         .iter()
         .any(|name| name.value_in(delta).is_some_and(opens));
-    Growth::Other(if some { Seen::Content } else { Seen::Nothing })
+    Growth::Other(if some {
+        EventKind::Content
+    } else {
+        EventKind::Nothing
+    })
 }
 
 static ESCAPED_LETTER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
-static CHOICES: Name = Name::new(b"\"choices\"");
-static FINISH: Name = Name::new(b"\"finish_reason\"");
-static USAGE: Name = Name::new(b"\"usage\"");
-static ERROR: Name = Name::new(b"\"error\"");
-static INDEX: Name = Name::new(b"\"index\"");
-static DELTA: Name = Name::new(b"\"delta\"");
+static CHOICES: MemberFinder = MemberFinder::new(b"\"choices\"");
+static FINISH: MemberFinder = MemberFinder::new(b"\"finish_reason\"");
+static USAGE: MemberFinder = MemberFinder::new(b"\"usage\"");
+static ERROR: MemberFinder = MemberFinder::new(b"\"error\"");
+static INDEX: MemberFinder = MemberFinder::new(b"\"index\"");
+static DELTA: MemberFinder = MemberFinder::new(b"\"delta\"");
 /// Strings that vary from chunk to chunk and mean nothing.
-static PADDINGS: [Name; 2] = [Name::new(b"\"obfuscation\""), Name::new(b"\"p\"")];
+static PADDINGS: [MemberFinder; 2] = [
+    MemberFinder::new(b"\"obfuscation\""),
+    MemberFinder::new(b"\"p\""),
+];
 /// Members of a delta that hold a piece of text.
-static TEXTS: [Name; 6] = [
-    Name::new(b"\"content\""),
-    Name::new(b"\"arguments\""),
-    Name::new(b"\"reasoning_content\""),
-    Name::new(b"\"reasoning\""),
-    Name::new(b"\"refusal\""),
-    Name::new(b"\"text\""),
+static TEXTS: [MemberFinder; 6] = [
+    MemberFinder::new(b"\"content\""),
+    MemberFinder::new(b"\"arguments\""),
+    MemberFinder::new(b"\"reasoning_content\""),
+    MemberFinder::new(b"\"reasoning\""),
+    MemberFinder::new(b"\"refusal\""),
+    MemberFinder::new(b"\"text\""),
 ];
 /// Members of a delta that hold something else that a client shows.
-static OTHERS: [Name; 4] = [
-    Name::new(b"\"tool_calls\""),
-    Name::new(b"\"function_call\""),
-    Name::new(b"\"audio\""),
-    Name::new(b"\"annotations\""),
+static OTHERS: [MemberFinder; 4] = [
+    MemberFinder::new(b"\"tool_calls\""),
+    MemberFinder::new(b"\"function_call\""),
+    MemberFinder::new(b"\"audio\""),
+    MemberFinder::new(b"\"annotations\""),
 ];

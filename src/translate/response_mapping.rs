@@ -13,7 +13,7 @@ use crate::chat::event::{Ending, Event, StreamFault};
 use crate::chat::text::Text;
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
-use crate::translate::context::{JsonAnswer, escaped};
+use crate::translate::answer_context::{JsonAnswer, escaped};
 
 /// Changes the events of one stream.
 #[derive(Debug)]

@@ -5,45 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::chat::text::Text;
 use crate::json::raw::Raw;
 use crate::json::write::escape_into;
-use crate::wire::openai::settings::{Carried, Settings};
-
-/// Which members carry reasoning towards a client of the OpenAI wire.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent members of an answer"
-)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Emission {
-    /// `reasoning_content`
-    pub text: bool,
-    /// `reasoning_details`
-    pub details: bool,
-    /// `thinking_blocks`
-    pub thinking_blocks: bool,
-    /// `content_blocks` (Portkey's form, beside the others)
-    pub content_blocks: bool,
-}
-
-impl Default for Emission {
-    fn default() -> Self {
-        Self {
-            text: true,
-            details: true,
-            thinking_blocks: false,
-            content_blocks: false,
-        }
-    }
-}
-
-impl Emission {
-    /// No reasoning member at all.
-    pub const NONE: Self = Self {
-        text: false,
-        details: false,
-        thinking_blocks: false,
-        content_blocks: false,
-    };
-}
+use crate::wire::openai::settings::{ReasoningMembers, Settings};
 
 /// How a structured answer was asked for, where the target wire had to be asked in another way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,8 +26,8 @@ pub struct AnswerContext {
     pub stream: bool,
     /// The client (OpenAI wire) asked for the usage chunk.
     pub include_usage: bool,
-    /// Reasoning members to emit (OpenAI wire).
-    pub emission: Emission,
+    /// Members that carry reasoning (OpenAI wire).
+    pub reasoning: ReasoningMembers,
     /// The client used `functions`: the answer says `function_call`.
     pub legacy_function: bool,
     /// The answer's text comes as the input of a tool.
@@ -90,12 +52,7 @@ impl AnswerContext {
     #[must_use]
     pub fn settings(&self, bytes_max: usize) -> Settings {
         Settings {
-            carried: Carried {
-                text: self.emission.text,
-                details: self.emission.details,
-                thinking_blocks: self.emission.thinking_blocks,
-                content_blocks: self.emission.content_blocks,
-            },
+            reasoning: self.reasoning,
             include_usage: self.include_usage,
             legacy_function: self.legacy_function,
             custom_tools: self

@@ -14,7 +14,7 @@ use crate::chat::request::{
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::Fit;
-use crate::translate::adapt::{calls, names, turns};
+use crate::translate::adapt::{calls, names, to_anthropic_messages};
 use crate::wire::common::{foreign_reasoning, gemini_signature, ids};
 use crate::wire::kind::Wire;
 
@@ -43,7 +43,7 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
         fit.notes.changed(Member::Messages);
         request
             .messages
-            .push(turn_of(Role::User, vec![turns::dot()], 0));
+            .push(turn_of(Role::User, vec![to_anthropic_messages::dot()], 0));
     }
     join_turns(request, fit.dialect.repeated_roles);
     if !fit.dialect.user_after_tool {
@@ -126,7 +126,7 @@ fn early_system<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) {
     for message in rest.by_ref().take(opening.unwrap_or(0)) {
         request.system.extend(message.blocks);
     }
-    request.messages = turns::place_system(fit, rest.collect(), false);
+    request.messages = to_anthropic_messages::place_system(fit, rest.collect(), false);
 }
 
 fn turn<'a>(fit: &mut Fit<'_>, mut message: Message<'a>) -> Result<Message<'a>, Refusal> {

@@ -4,8 +4,8 @@
 //! as what the one before did, as long as only its text differs and no frame of another shape came
 //! between.
 //!
-//! The decoder asks [`Memo::read`] first. Where that finds nothing it decodes the frame as a whole,
-//! noting its events in [`Only`], and hands the result to [`Memo::learn`].
+//! The decoder asks [`RepeatedFrame::read`] first. Where that finds nothing it decodes the frame as a whole,
+//! noting its events in [`SingleDelta`], and hands the result to [`RepeatedFrame::learn`].
 
 use core::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::limits::IDLE_FRAME_BYTES;
 
 /// The frame before, if it was one delta and nothing else.
 #[derive(Debug, Default)]
-pub struct Memo {
+pub struct RepeatedFrame {
     template: Template,
     /// Which of the template's strings is the text.
     place: usize,
@@ -32,7 +32,7 @@ enum Kind {
     ToolArguments { tool: u32 },
 }
 
-impl Memo {
+impl RepeatedFrame {
     /// The one event of a frame like the frame before. Text that is empty might mean something
     /// else, so such a frame is none. Whether arguments are whole by now is for the caller to say.
     #[must_use]
@@ -53,7 +53,7 @@ impl Memo {
 
     /// Remembers a frame whose events went by `only`; `others` are further strings of it that vary
     /// and mean nothing.
-    pub fn learn(&mut self, data: &[u8], only: &Only, others: [Option<Raw<'_>>; 2]) {
+    pub fn learn(&mut self, data: &[u8], only: &SingleDelta, others: [Option<Raw<'_>>; 2]) {
         self.kind = None;
         let (Some((kind, text)), 1) = (only.delta.clone(), only.events) else {
             return;
@@ -85,12 +85,12 @@ impl Memo {
 
 /// Notes the events of one frame.
 #[derive(Debug, Default)]
-pub struct Only {
+pub struct SingleDelta {
     events: u32,
     delta: Option<(Kind, Range<usize>)>,
 }
 
-impl Only {
+impl SingleDelta {
     /// Notes an event of the frame with this data.
     pub fn note(&mut self, event: &Event<'_>, data: &[u8]) {
         self.events = self.events.saturating_add(1);
