@@ -3,6 +3,7 @@
 use crate::chat::error::{ErrorFacts, Refusal};
 use crate::chat::event::{Event, Step, StreamFault};
 use crate::chat::member::Member;
+use crate::chat::rate_limit::RateLimit;
 use crate::chat::response::{Answer, Lost, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
@@ -12,6 +13,7 @@ use crate::json::tape::{Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, Limits};
 use crate::wire::anthropic::answer::response as anthropic_response;
 use crate::wire::anthropic::answer::summary as anthropic_facts;
+use crate::wire::anthropic::rate_limits as anthropic_limits;
 use crate::wire::anthropic::request::{names as anthropic_names, unsigned};
 use crate::wire::anthropic::stream::decode::Decoder as AnthropicDecoder;
 use crate::wire::anthropic::stream::encode::{
@@ -22,6 +24,7 @@ use crate::wire::common::reasoning_history;
 use crate::wire::kind::Wire;
 use crate::wire::openai::answer::response as openai_response;
 use crate::wire::openai::answer::summary as openai_facts;
+use crate::wire::openai::rate_limits as openai_limits;
 use crate::wire::openai::request::names as openai_names;
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::decode::Decoder as OpenAiDecoder;
@@ -47,6 +50,51 @@ pub fn refuse_member(wire: Wire, member: &Member, reason: &str) -> Refusal {
     };
     let refusal = Refusal::invalid(name, format!("{name}: {reason}"));
     Refusal { code, ..refusal }
+}
+
+/// What a field of a response head of `wire` says of a rate limit.
+#[must_use]
+pub fn read_rate_limit<'v>(
+    wire: Wire,
+    name: &str,
+    value: &'v str,
+    now_ms: u64,
+) -> Option<RateLimit<'v>> {
+    // Nearly all fields are others: those cost no copy of their name.
+    let prefix = match wire {
+        Wire::OpenAiChat => openai_limits::PREFIX,
+        Wire::AnthropicMessages => anthropic_limits::PREFIX,
+    };
+    name.get(..prefix.len())
+        .filter(|it| it.eq_ignore_ascii_case(prefix))?;
+    let name = name.to_ascii_lowercase();
+    match wire {
+        Wire::OpenAiChat => openai_limits::read(&name, value),
+        Wire::AnthropicMessages => anthropic_limits::read(&name, value, now_ms),
+    }
+}
+
+/// Name and value of the field that says it in a response head of `wire`.
+#[must_use]
+pub fn write_rate_limit(
+    wire: Wire,
+    limit: &RateLimit<'_>,
+    now_ms: u64,
+) -> Option<(String, String)> {
+    match wire {
+        Wire::OpenAiChat => Some(openai_limits::write(limit)),
+        Wire::AnthropicMessages => anthropic_limits::write(limit, now_ms),
+    }
+}
+
+/// Appends when a rate is whole again, in `reset_ms`, as a field of `wire` has it.
+pub fn write_reset(wire: Wire, reset_ms: u64, now_ms: u64, out: &mut Vec<u8>) {
+    match wire {
+        Wire::OpenAiChat => openai_limits::write_duration(reset_ms, out),
+        Wire::AnthropicMessages => {
+            anthropic_limits::write_rfc3339(now_ms.saturating_add(reset_ms), out);
+        }
+    }
 }
 
 /// Reads the frames of one stream of either wire.

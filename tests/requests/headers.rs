@@ -1,7 +1,9 @@
 //! Response headers across wires.
 
-use ringway::translate::headers::{betas, duration, duration_ms, map, rfc3339, rfc3339_ms};
+use ringway::translate::headers::{betas, map};
+use ringway::wire::anthropic::rate_limits::{rfc3339, rfc3339_ms};
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as C};
+use ringway::wire::openai::rate_limits::{duration, duration_ms};
 
 /// One field across.
 fn across(from: Wire, to: Wire, name: &str, value: &str) -> Option<(String, String)> {

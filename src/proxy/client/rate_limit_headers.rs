@@ -3,7 +3,7 @@
 
 use crate::govern::account::usage::Standings;
 use crate::json::write::number_into;
-use crate::translate::headers;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// Which kinds of rates are the gateway's.
@@ -43,12 +43,7 @@ pub fn write(wire: Wire, standings: &Standings, unix_ms: u64, out: &mut Vec<u8>)
         number_into(standing.remaining, out);
         out.extend_from_slice(reset.as_bytes());
         let reset_ms = standing.reset.div_ceil(NANOS_PER_MS);
-        match wire {
-            Wire::OpenAiChat => headers::write_duration(reset_ms, out),
-            Wire::AnthropicMessages => {
-                headers::write_rfc3339(unix_ms.saturating_add(reset_ms), out);
-            }
-        }
+        codec::write_reset(wire, reset_ms, unix_ms, out);
         out.extend_from_slice(b"\r\n");
     }
 }

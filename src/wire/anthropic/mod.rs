@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod error;
+pub mod rate_limits;
 pub mod request;
 pub mod stop;
 pub mod stream;

@@ -15,4 +15,5 @@ pub mod read;
 pub mod reasoning_history;
 pub mod repeated_frame;
 pub mod stream_observation;
+pub mod time_text;
 pub mod write;

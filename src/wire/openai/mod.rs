@@ -4,6 +4,7 @@ pub mod answer;
 pub mod custom;
 pub mod error;
 pub mod finish;
+pub mod rate_limits;
 pub mod reasoning;
 pub mod relayed_usage;
 pub mod request;
