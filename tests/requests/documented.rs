@@ -48,7 +48,7 @@ fn check<'r>(rows: &'r [Row], members: &[MemberRow], run: impl Fn(&'r str) -> Ru
         let found = match run(&row.model).run(&body) {
             Err(refusal) => {
                 assert_eq!(
-                    row.verdict, "refused",
+                    row.verdict, "rejected",
                     "{}: {}: {refusal:?}",
                     row.member, row.example
                 );
