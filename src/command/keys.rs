@@ -18,6 +18,7 @@ use crate::govern::value::date;
 use crate::json::write::Writer;
 use crate::route::plan::client_key::digest_of;
 use crate::store::database::handle::{Store, block_on};
+use crate::store::database::migrations::Access;
 use crate::store::error::StoreError;
 
 /// Does what was asked and prints it to `out`; faults go to `errors`.
@@ -156,8 +157,11 @@ fn wanted(args: &NewKeyArgs) -> Result<Key, DocumentFault> {
 }
 
 async fn perform(meant: &Meant, task: &KeysTask, now_ms: u64) -> Result<KeysOutcome, StoreError> {
-    let creates = matches!(task, KeysTask::Create(..));
-    let store = Store::open(&meant.material, creates).await?;
+    let access = match task {
+        KeysTask::Create(..) => Access::Create,
+        _ => Access::Write,
+    };
+    let store = Store::open(&meant.material, access).await?;
     let one = |key: Key, secret: Option<&String>| KeysOutcome {
         keys: vec![key],
         secret: secret.cloned(),

@@ -15,6 +15,7 @@ use crate::govern::key::client_key::{
 use crate::govern::key::document::DocumentFault;
 use crate::json::write::Writer;
 use crate::store::database::handle::{Store, block_on};
+use crate::store::database::migrations::Access;
 use crate::store::error::StoreError;
 
 /// Does what was asked and prints it to `out`; faults go to `errors`.
@@ -104,7 +105,11 @@ async fn perform(
     now_ms: u64,
 ) -> Result<TenantsOutcome, StoreError> {
     let said = &meant.configured_tenants;
-    let store = Store::open(&meant.material, matches!(task, TenantsTask::Set(_))).await?;
+    let access = match task {
+        TenantsTask::Set(_) => Access::Create,
+        _ => Access::Write,
+    };
+    let store = Store::open(&meant.material, access).await?;
     let one = |tenant, source| TenantsOutcome {
         tenants: vec![(tenant, source)],
         skipped: Vec::new(),

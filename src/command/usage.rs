@@ -22,6 +22,7 @@ use crate::json::write::{Writer, escape_into};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::route::compile::key;
 use crate::store::database::handle::{Store, block_on};
+use crate::store::database::migrations::Access;
 use crate::store::database::usage_row::RowId;
 use crate::store::error::StoreError;
 use crate::store::journal::segments::read_all;
@@ -191,7 +192,7 @@ async fn gather(
     (mut filter, columns): (Filter, Vec<Column>),
 ) -> io::Result<Result<Tally, StoreError>> {
     let store = match &places.store {
-        Some(material) => match Store::open(material, false).await {
+        Some(material) => match Store::open(material, Access::Read).await {
             Ok(store) => Some(store),
             Err(error) => return Ok(Err(error)),
         },

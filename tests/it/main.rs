@@ -75,6 +75,8 @@ mod manage;
 mod many_keys;
 mod metered;
 #[cfg(test)]
+mod owners;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
 mod policy;

@@ -612,7 +612,7 @@ fn without_a_journal_there_is_no_such_path_and_a_second_process_is_refused_one()
             .try_start();
         let fault = second.map(drop).unwrap_err().to_string();
         assert!(
-            fault.contains("usage.journal") && fault.contains("another process"),
+            fault.contains("usage.journal") && fault.contains("writes to it; stop that one first"),
             "{fault}"
         );
         assert_eq!(first.metric("ringway_usage_journal_stuck "), 0.0);

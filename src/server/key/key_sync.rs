@@ -28,6 +28,7 @@ use crate::server::thread::data::Ask;
 use crate::server::thread::output::Notices;
 use crate::store::database::changes::{Changed, Changes};
 use crate::store::database::handle::Store;
+use crate::store::database::migrations::Access;
 use crate::store::database::row::{Skipped, StoredState};
 use crate::store::error::{StoreError, StoreFault};
 use crate::store::prior_spend::Memory;
@@ -396,10 +397,13 @@ impl Governor {
     async fn open(&mut self, within: Duration) -> Result<StoredState, StoreError> {
         let opening = self.opening.get_or_insert_with(|| {
             // An empty file must not take the place of one that is gone for a moment.
-            let creates = !self.material.snapshot.exists();
+            let access = match self.material.snapshot.exists() {
+                true => Access::Write,
+                false => Access::Create,
+            };
             let material = Arc::clone(&self.material);
             tokio::spawn(async move {
-                let store = Store::open(&material, creates).await?;
+                let store = Store::open(&material, access).await?;
                 let state = store.load().await?;
                 Ok((store, state))
             })

@@ -4,6 +4,7 @@ use crate::config::load::material::StoreMaterial;
 use crate::config::schema::store_url::StorePlace;
 use crate::govern::key::client_key::{Former, Key, Tenant};
 use crate::store::database::changes::Changes;
+use crate::store::database::migrations::Access;
 use crate::store::database::postgres::Postgres;
 use crate::store::database::row::{StoredState, TenantRow};
 use crate::store::database::sqlite::Sqlite;
@@ -19,16 +20,16 @@ pub enum Store {
 }
 
 impl Store {
-    /// Opens the store and brings it up to date. A file that is not there is made if `creates`.
+    /// Opens the store, and brings it up to date where `access` says more than reading.
     ///
     /// # Errors
-    /// It cannot be reached, or is of a newer program.
-    pub async fn open(material: &StoreMaterial, creates: bool) -> Result<Self, StoreError> {
+    /// It cannot be reached, or its schema is not for this program.
+    pub async fn open(material: &StoreMaterial, access: Access) -> Result<Self, StoreError> {
         Ok(match &material.place {
-            StorePlace::Sqlite(path) => Self::Sqlite(Sqlite::open(path, creates).await?),
+            StorePlace::Sqlite(path) => Self::Sqlite(Sqlite::open(path, access).await?),
             StorePlace::Postgres { url, .. } => {
                 let ca_pem = material.ca_pem.as_deref();
-                Self::Postgres(Postgres::open(url.expose(), ca_pem).await?)
+                Self::Postgres(Postgres::open(url.expose(), ca_pem, access).await?)
             }
         })
     }

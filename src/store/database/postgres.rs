@@ -16,7 +16,7 @@ use tokio_postgres::{AsyncMessage, Client, Error, Row, SimpleQueryMessage};
 
 use crate::govern::key::client_key::{Key, KeyDigest};
 use crate::store::database::changes::Changes;
-use crate::store::database::migrations;
+use crate::store::database::migrations::{self, Access, Schema};
 use crate::store::database::postgres_connection::{ConnectionPool, PostgresServer, answered, told};
 use crate::store::database::row::{KeyRow, PageRow, StoredState, TENANT_AT, TenantRow};
 use crate::store::database::sql::{
@@ -56,12 +56,16 @@ impl core::fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    /// Connects and brings the database up to date.
+    /// Connects, and brings the database up to date where `access` says more than reading.
     ///
     /// # Errors
-    /// It cannot be reached, is of a newer program, or stands behind a pool that gives each
-    /// transaction another session.
-    pub async fn open(url: &[u8], ca_pem: Option<&[u8]>) -> Result<Self, StoreError> {
+    /// It cannot be reached, its schema is not for this program, or it stands behind a pool that gives
+    /// each transaction another session.
+    pub async fn open(
+        url: &[u8],
+        ca_pem: Option<&[u8]>,
+        access: Access,
+    ) -> Result<Self, StoreError> {
         let server = Arc::new(PostgresServer::new(url, ca_pem)?);
         let (client, mut connection) = server.connect().await?;
         let woken = Arc::new(Notify::new());
@@ -88,7 +92,10 @@ impl Postgres {
             delivery: Arc::new(delivery),
             questions: Arc::new(ConnectionPool::new(server, QUESTION_CONNECTIONS)),
         };
-        answered(MIGRATION, store.migrate()).await?;
+        match access {
+            Access::Create | Access::Write => answered(MIGRATION, store.migrate()).await?,
+            Access::Read => answered(ANSWER_TIMEOUT, store.check_readable()).await?,
+        }
         Ok(store)
     }
 
@@ -97,10 +104,9 @@ impl Postgres {
         let run = async |sql: &str| self.client.batch_execute(sql).await.map_err(|e| told(&e));
         self.lock().await?;
         run(VERSIONED).await?;
-        let taken = self.client.query_one(TAKEN, &[]).await;
-        let taken: i64 = taken.and_then(|row| row.try_get(0)).map_err(|e| told(&e))?;
-        let steps = migrations::left(migrations::POSTGRES, taken)?;
-        for (step, version) in steps.iter().zip(taken + 1..) {
+        let schema = self.schema().await.map_err(|e| told(&e))?;
+        let steps = schema.left(migrations::POSTGRES)?;
+        for (step, version) in steps.iter().zip(schema.number + 1..) {
             let done = format!("UPDATE ringway_version SET version = {version}");
             if migrations::is_concurrent(step) {
                 // Whatever is under way at the server is waited for, however long it takes.
@@ -113,7 +119,36 @@ impl Postgres {
                 run(&format!("BEGIN; {step}; {done}; COMMIT")).await?;
             }
         }
+        if !steps.is_empty() {
+            run(migrations::MIGRATED).await?;
+        }
         run(UNLOCK_AND_LISTEN).await
+    }
+
+    async fn schema(&self) -> Result<Schema, Error> {
+        let mut schema = Schema {
+            number: self.client.query_one(TAKEN, &[]).await?.try_get(0)?,
+            ..Schema::default()
+        };
+        if schema.number >= migrations::COMPATIBLE_SINCE {
+            let row = self.client.query_one(migrations::COMPATIBLE, &[]).await?;
+            schema.compatible_from = row.try_get(0)?;
+            schema.migrated_by = row.try_get(1)?;
+        }
+        Ok(schema)
+    }
+
+    /// Whether the database can be read as it is. Nothing can be written over this connection.
+    async fn check_readable(&self) -> Result<(), StoreError> {
+        let prepared = self.client.batch_execute(READ_ONLY).await;
+        prepared.map_err(|e| told(&e))?;
+        let made = self.client.query_one(IS_MADE, &[]).await;
+        let is_made: bool = made.and_then(|row| row.try_get(0)).map_err(|e| told(&e))?;
+        let schema = match is_made {
+            true => self.schema().await.map_err(|e| told(&e))?,
+            false => Schema::default(),
+        };
+        schema.check_readable(migrations::POSTGRES)
     }
 
     /// Keeps other replicas from bringing the database up to date. A lock that another one holds is asked
@@ -594,6 +629,10 @@ const VERSIONED: &str = "SET lock_timeout = '2s'; \
 const ADD_TENANT_OF_KEY: &str = "INSERT INTO tenants (name, rules, created) \
                                  VALUES ($2, '{}', $8) ON CONFLICT (name) DO NOTHING";
 const TAKEN: &str = "SELECT version FROM ringway_version";
+/// Whether the database was ever brought up to date.
+const IS_MADE: &str = "SELECT to_regclass('ringway_version') IS NOT NULL";
+const READ_ONLY: &str = "SET default_transaction_read_only = on; SET lock_timeout = '1s'; \
+                         SET statement_timeout = '5s'";
 /// Statements end at the server too, before a heartbeat behind them is missed or whoever asked is gone.
 const UNLOCK_AND_LISTEN: &str = "SELECT pg_advisory_unlock(7954890381207); LISTEN ringway_keys; \
                                  SET lock_timeout = '1s'; SET statement_timeout = '5s'";

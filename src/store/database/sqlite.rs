@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::govern::key::client_key::{Key, KeyDigest};
 use crate::store::database::changes::Changes;
-use crate::store::database::migrations;
+use crate::store::database::migrations::{self, Access, Schema};
 use crate::store::database::row::{KeyRow, PageRow, StoredState, TENANT_AT, TenantRow};
 use crate::store::database::sql::{
     ADD_KEY, ADD_TENANT, ALL_KEYS, ALL_TENANTS, ANSWER_TIMEOUT, CHANGES_MAX, KEYS_PAGE,
@@ -49,13 +49,13 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file and brings it up to date; one that is not there is made if `creates`.
+    /// Opens the file, and brings it up to date where `access` says more than reading.
     ///
     /// # Errors
-    /// It cannot be opened, is no database, or is of a newer program.
-    pub async fn open(path: &Path, creates: bool) -> Result<Self, StoreError> {
+    /// It cannot be opened, is no database, or its schema is not for this program.
+    pub async fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
         let file = path.to_owned();
-        let opened = spawn(path, move || open(&file, creates));
+        let opened = spawn(path, move || open(&file, access));
         let (jobs, identity) = opened.await?;
         let file = path.to_owned();
         let opened = spawn(path, move || open_to_read(&file));
@@ -407,8 +407,15 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn open(path: &Path, creates: bool) -> Result<Connection, StoreError> {
-    if creates {
+fn open(path: &Path, access: Access) -> Result<Connection, StoreError> {
+    if access == Access::Read {
+        File::open(path).map_err(unread)?;
+        let connection = open_to_read(path)?;
+        let schema = schema_of(&connection).map_err(|error| told(&error))?;
+        schema.check_readable(migrations::SQLITE)?;
+        return Ok(connection);
+    }
+    if access == Access::Create {
         // SQLite would make the file for all to read.
         let made = OpenOptions::new()
             .write(true)
@@ -430,7 +437,6 @@ fn open(path: &Path, creates: bool) -> Result<Connection, StoreError> {
 
 /// Takes the file from others who may read it.
 fn guard(path: &Path) -> Result<(), StoreError> {
-    let unread = |error: io::Error| StoreError::down(format!("cannot be opened: {error}"));
     let file = File::open(path).map_err(unread)?;
     let metadata = file.metadata().map_err(unread)?;
     if metadata.is_dir() {
@@ -443,6 +449,27 @@ fn guard(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn unread(error: io::Error) -> StoreError {
+    StoreError::down(format!("cannot be opened: {error}"))
+}
+
+fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
+    let number = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if number < migrations::COMPATIBLE_SINCE {
+        return Ok(Schema {
+            number,
+            ..Schema::default()
+        });
+    }
+    connection.query_row(migrations::COMPATIBLE, [], |row| {
+        Ok(Schema {
+            number,
+            compatible_from: row.get(0)?,
+            migrated_by: row.get(1)?,
+        })
+    })
+}
+
 fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), StoreError>> {
     connection.busy_timeout(BUSY)?;
     // Of a file that is new. Four times SQLite's own: a usage record takes a third of one of its pages.
@@ -453,16 +480,18 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), StoreErro
     // A file that somebody hands us runs nothing of its own.
     connection.pragma_update(None, "trusted_schema", false)?;
     let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let taken: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let steps = match migrations::left(migrations::SQLITE, taken) {
+    let steps = match schema_of(&change)?.left(migrations::SQLITE) {
         Ok(steps) => steps,
         Err(error) => return Ok(Err(error)),
     };
     for step in steps {
         change.execute_batch(step)?;
     }
-    let count = i64::try_from(migrations::SQLITE.len()).unwrap_or(i64::MAX);
-    change.pragma_update(None, "user_version", count)?;
+    if !steps.is_empty() {
+        let count = i64::try_from(migrations::SQLITE.len()).unwrap_or(i64::MAX);
+        change.pragma_update(None, "user_version", count)?;
+        change.execute_batch(migrations::MIGRATED)?;
+    }
     change.commit()?;
     Ok(Ok(()))
 }

@@ -2,7 +2,7 @@
 //! time.
 //!
 //! ```text
-//! folder/lock                     held by the process that writes
+//! folder/lock                     held by the process that writes: see `lock`
 //! folder/0000000000000007.usage   oldest segment    each one whole frames, but for what a crash tore
 //! folder/0000000000000008.usage   the one that is appended to
 //! folder/drained                  what lies before it is in the store: see `tail`
@@ -19,16 +19,18 @@
 //!   [`Journal::learn`] has read them.
 
 use core::ops::Range;
+use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::govern::usage::frames::{Frames, first_frames, whole_length};
 use crate::govern::usage::segment_index::Contents;
 use crate::limits::{KIB, MIB};
 use crate::store::journal::identity::{self, JournalId};
+use crate::store::journal::lock::{FolderLock, is_at};
 use crate::store::journal::segments::evict::Round;
 
 /// The open journal.
@@ -37,7 +39,7 @@ pub struct Journal {
     folder: PathBuf,
     identity: JournalId,
     /// Held for as long as the journal is open.
-    lock: File,
+    lock: FolderLock,
     active: File,
     /// Oldest first; the last one is appended to. Never empty.
     segments: VecDeque<JournalSegment>,
@@ -81,11 +83,24 @@ impl Journal {
     /// # Errors
     /// Another process has it, or it cannot be read and written.
     pub fn open(folder: &Path, bytes_max: u64) -> io::Result<(Self, Recovered)> {
+        Self::take_over(folder, bytes_max, Duration::ZERO)
+    }
+
+    /// The same, in the place of a process that is about to let go of the journal: it is waited for, as
+    /// long as `wait`. The calling thread sleeps meanwhile.
+    ///
+    /// # Errors
+    /// Another process still has it, or it cannot be read and written.
+    pub fn take_over(
+        folder: &Path,
+        bytes_max: u64,
+        wait: Duration,
+    ) -> io::Result<(Self, Recovered)> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)?;
-        let lock = lock(folder)?;
+        let lock = FolderLock::take(folder, wait)?;
         let mut segments = list(folder)?;
         let is_new = segments.is_empty();
         if is_new {
@@ -237,7 +252,7 @@ impl Journal {
             return Ok(None);
         }
         let there = list(&self.folder)?;
-        let lock = relock(&self.folder, &self.lock)?;
+        self.lock.renew(&self.folder)?;
         let number = last.number.max(there.back().map_or(0, |last| last.number)) + 1;
         let mut kept = vec![0; usize::try_from(last.length).unwrap_or(0)];
         self.active.read_exact_at(&mut kept, 0)?;
@@ -259,9 +274,6 @@ impl Journal {
             .extend(contents.map(|contents| (number, contents)));
         self.segments.push_back(JournalSegment { number, ..last });
         self.active = next;
-        if let Some(lock) = lock {
-            self.lock = lock;
-        }
         (self.is_gone, self.is_dirty) = (false, true);
         Ok(Some(lost))
     }
@@ -281,6 +293,16 @@ impl Journal {
     /// Takes back files that could not be brought to the disk.
     pub fn give_back_dirty(&mut self, files: Vec<File>) {
         self.rolled.splice(0..0, files);
+    }
+
+    /// Lets go of the folder for the process that takes it over ([`Journal::take_over`]): what was
+    /// appended is on the disk before.
+    ///
+    /// # Errors
+    /// The disk's own. The folder is let go of nevertheless, and what was appended can be read there.
+    pub fn hand_over(mut self) -> io::Result<()> {
+        let dirty = self.take_dirty()?;
+        sync(&self.folder, &dirty)
     }
 
     /// Removes the oldest segment, unless it is appended to: then a new one is begun first. Gives how
@@ -485,34 +507,6 @@ fn forget_drained(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Keeps other processes from writing to a folder.
-fn lock(folder: &Path) -> io::Result<File> {
-    let lock = options().create(true).open(folder.join(LOCK))?;
-    lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => io::Error::other("another process writes to it"),
-        TryLockError::Error(error) => error,
-    })?;
-    Ok(lock)
-}
-
-/// Another lock where the one that is held no longer lies in the folder.
-fn relock(folder: &Path, held: &File) -> io::Result<Option<File>> {
-    match is_at(held, &folder.join(LOCK))? {
-        true => Ok(None),
-        false => lock(folder).map(Some),
-    }
-}
-
-/// Whether an open file is the one that lies there.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let ours = file.metadata()?;
-    match fs::metadata(path) {
-        Ok(found) => Ok((found.dev(), found.ino()) == (ours.dev(), ours.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// Opens the file that is appended to, or makes it.
 fn open_active(folder: &Path, number: u64) -> io::Result<File> {
     let mut options = options();
@@ -530,8 +524,6 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The file that the process which writes holds.
-const LOCK: &str = "lock";
 /// The file that says up to where the store has the journal.
 pub const DRAINED: &str = "drained";
 /// How segments' names end.

@@ -158,6 +158,11 @@ impl Program {
         }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         // The shell's own `kill` is everywhere; the program of that name is not.
         let kill = format!("kill -{name} {}", self.child.id());

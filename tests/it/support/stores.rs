@@ -9,6 +9,7 @@ use ringway::config::load::material::StoreMaterial;
 use ringway::config::schema::store_url::StorePlace;
 use ringway::govern::usage::listing::Listing;
 use ringway::store::database::handle::{Store, block_on};
+use ringway::store::database::migrations::Access;
 use tempfile::TempDir;
 
 use crate::support::certificates::Certified;
@@ -139,7 +140,7 @@ impl Database {
             ca_pem: None,
         };
         let work = async {
-            let store = Store::open(&material, false).await.unwrap();
+            let store = Store::open(&material, Access::Write).await.unwrap();
             work(&store).await
         };
         block_on(work).unwrap()

@@ -1,7 +1,9 @@
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Instant;
 
 use super::{Journal, JournalSegment, Recovered, list, read_all, sync};
 use crate::govern::usage::frames;
@@ -33,6 +35,22 @@ fn write(journal: &mut Journal, payload: &str) {
     assert_eq!(written, frame.len());
 }
 
+/// Another one who would write there hears who does.
+fn is_refused_by_name(folder: &Path) {
+    let owner = format!("process {} writes to it; ", std::process::id());
+    for wait in [0, 50] {
+        let wait = Duration::from_millis(wait);
+        let since = Instant::now();
+        let second = Journal::take_over(folder, MIB as u64, wait).map(drop);
+        let text = second.unwrap_err().to_string();
+        assert!(
+            text.starts_with(&owner) && text.contains("a folder of its own"),
+            "{text}"
+        );
+        assert!(since.elapsed() >= wait);
+    }
+}
+
 #[test]
 fn what_was_appended_is_there_after_a_restart_and_files_are_their_owners_alone() {
     let place = tempfile::tempdir().unwrap();
@@ -45,9 +63,8 @@ fn what_was_appended_is_there_after_a_restart_and_files_are_their_owners_alone()
     assert_eq!(dirty.len(), 1);
     sync(&folder, &dirty).unwrap();
     assert!(journal.take_dirty().unwrap().is_empty());
-    let second = Journal::open(&folder, MIB as u64).map(drop);
-    assert!(second.unwrap_err().to_string().contains("another process"));
-    drop(journal);
+    is_refused_by_name(&folder);
+    journal.hand_over().unwrap();
     let (mut journal, found) = Journal::open(&folder, MIB as u64).unwrap();
     assert_eq!((found.bytes, found.torn_bytes), (30, 0));
     write(&mut journal, "three");
@@ -139,8 +156,7 @@ fn p26_what_was_appended_to_a_file_that_somebody_removed_is_found_in_the_next_on
         assert_eq!(found[found.len() - 3..], ["one", "two", "three"]);
         let found: usize = found.iter().map(|payload| payload.len() + 12).sum();
         assert_eq!(journal.bytes(), found as u64);
-        let second = Journal::open(&folder, MIB as u64).map(drop);
-        assert!(second.unwrap_err().to_string().contains("another process"));
+        is_refused_by_name(&folder);
     }
 }
 
