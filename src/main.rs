@@ -144,8 +144,9 @@ impl Write for Errors {
     }
 }
 
+/// A variable of the environment, or one that was taken out of it.
 fn variable(name: &str) -> Option<String> {
-    env::var(name).ok()
+    env::var(name).ok().or_else(|| prepare::RETAINED.get(name))
 }
 
 /// The allocator, with a heap for what a start takes and one for what serving takes.
@@ -270,11 +271,13 @@ fn purge_soon() -> bool {
 
 /// Takes variables that held keys out of the environment, so that no child inherits them and
 /// `/proc/self/environ`, which shows the memory that the process started with, has noughts instead.
+/// They stay in [`prepare::RETAINED`].
 #[expect(
     unsafe_code,
     reason = "the environment may be changed while there is one thread"
 )]
 fn forget(compiled: &Compiled) {
+    prepare::RETAINED.retain(&compiled.secret_variables, &variable);
     for name in &compiled.secret_variables {
         let Ok(text) = CString::new(name.as_str()) else {
             continue;

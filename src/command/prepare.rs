@@ -1,7 +1,7 @@
 //! From what was typed to a plan: the file or the environment, with what options override.
 
 use crate::cli::ServeArgs;
-use crate::config::load::environment::Lookup;
+use crate::config::load::environment::{Lookup, RetainedVariables};
 use crate::config::load::file::{Loaded, load, load_environment};
 use crate::config::read::document::{DRIVERS, admin, listen};
 use crate::config::schema::fault::{Faults, Located};
@@ -11,6 +11,9 @@ use crate::govern::value::date;
 use crate::net::connection::tls::{ClientTls, Roots, ServerTls};
 use crate::route::compile::plan::{Compiled, compile};
 use crate::store::database::postgres_connection;
+
+/// Variables with keys that left the environment, for when the configuration is read again.
+pub static RETAINED: RetainedVariables = RetainedVariables::new();
 
 /// The plan that `serve` runs on, or all that is wrong. `now_ms` is Unix time.
 pub fn prepare(args: &ServeArgs, env: Lookup<'_>, now_ms: u64) -> Result<Compiled, Faults> {

@@ -1,11 +1,14 @@
 //! Files, credentials and variables.
 
+use core::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::config::load::environment::RetainedVariables;
 use crate::config::load::file::{Loaded, guard_fault, load, load_environment, load_text};
 use crate::config::load::material::Credential;
 use crate::config::schema::file::{LogSink, SharedDown};
@@ -146,6 +149,36 @@ fn key_file_that_is_not_there_or_a_folder_is_a_fault() {
         let lines = loaded.faults.lines();
         assert!(lines[0].contains(fault), "{lines:?}");
     }
+}
+
+#[test]
+fn what_was_taken_out_of_the_environment_is_read_again_as_it_was() {
+    let folder = TempDir::new().unwrap();
+    let environment = RefCell::new(HashMap::from([("VAR", "a-key"), ("OTHER", "x")]));
+    let retained = RetainedVariables::new();
+    let env = |name: &str| {
+        let value = environment.borrow().get(name).map(|it| (*it).to_owned());
+        value.or_else(|| retained.get(name))
+    };
+    let read = || {
+        load_text(
+            &provider("key_env = \"VAR\""),
+            "r.toml",
+            folder.path(),
+            &env,
+        )
+    };
+    let first = read();
+    retained.retain(&first.material.secret_variables, &env);
+    environment.borrow_mut().remove("VAR");
+    for _ in 0..2 {
+        let again = read();
+        assert_eq!(key_of(&again), b"a-key");
+        assert_eq!(again.material.secret_variables, ["VAR"], "it is kept on");
+        retained.retain(&again.material.secret_variables, &env);
+    }
+    assert!(retained.get("OTHER").is_none() && retained.get("NONE").is_none());
+    assert!(!format!("{retained:?}").contains("a-key"));
 }
 
 #[test]
