@@ -23,7 +23,7 @@ use hdrhistogram::Histogram;
 use ringway::config::load::file::load_text;
 use ringway::http1::encode;
 use ringway::route::compile::plan::compile;
-use ringway::server::run::{self, Options, Running};
+use ringway::server::run::{self, RunningGateway, StartOptions};
 use ringway::wire::kind::Wire;
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ fn main() {
     };
     let provider = Provider::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let gateways: Vec<(&str, Running)> = ["uring", "epoll"]
+    let gateways: Vec<(&str, RunningGateway)> = ["uring", "epoll"]
         .into_iter()
         .filter_map(|driver| Some((driver, gateway(driver, provider.address, &folder)?)))
         .collect();
@@ -73,7 +73,7 @@ fn main() {
 }
 
 /// A gateway on `driver`, if the kernel has that.
-fn gateway(driver: &str, provider: SocketAddr, folder: &TempDir) -> Option<Running> {
+fn gateway(driver: &str, provider: SocketAddr, folder: &TempDir) -> Option<RunningGateway> {
     let text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"off\"\nworkers = 1\ndriver = \"{driver}\"\n\
          log = \"{}\"\n[limits]\ndrain_timeout_ms = 1000\n\
@@ -87,7 +87,7 @@ fn gateway(driver: &str, provider: SocketAddr, folder: &TempDir) -> Option<Runni
     );
     let loaded = load_text(&text, "ttft", folder.path(), &|_| None);
     let compiled = compile(loaded).expect("a configuration without fault");
-    match run::start(compiled.plan, &Options::default()) {
+    match run::start(compiled.plan, &StartOptions::default()) {
         Ok(running) => Some(running),
         Err(error) => {
             println!("without {driver}: {error}");

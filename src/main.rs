@@ -17,7 +17,7 @@ use ringway::govern::key::generation::{KEY_RANDOM_BYTES, Randomness};
 use ringway::net::runtime::clock;
 use ringway::route::compile::plan::Compiled;
 use ringway::server::control::Ended;
-use ringway::server::run::{self, Options};
+use ringway::server::run::{self, StartOptions};
 use ringway::server::thread::host;
 
 #[global_allocator]
@@ -90,7 +90,7 @@ fn serve(args: &ServeArgs) -> io::Result<Exit> {
         let _ = writeln!(Errors, "warning: {line}");
     }
     host::harden();
-    let options = Options {
+    let options = StartOptions {
         signals: true,
         announce: true,
         panic_model: None,

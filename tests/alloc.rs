@@ -257,7 +257,7 @@ mod request {
 
     use ringway::config::load::file::load_text;
     use ringway::route::compile::plan::compile;
-    use ringway::server::run::{self, Options};
+    use ringway::server::run::{self, StartOptions};
     use ringway::wire::kind::Wire;
 
     /// The thread that is watched, by the kernel's number for it; nought while none is.
@@ -395,7 +395,7 @@ mod request {
             Some("sk-upstream-0123".to_owned())
         });
         let compiled = compile(loaded).expect("a configuration without fault");
-        let Ok(running) = run::start(compiled.plan, &Options::default()) else {
+        let Ok(running) = run::start(compiled.plan, &StartOptions::default()) else {
             return None;
         };
         let address = running.tcp().expect("it listens on TCP");

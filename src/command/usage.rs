@@ -15,7 +15,7 @@ use crate::config::load::environment::Lookup;
 use crate::config::load::file::load;
 use crate::config::load::material::StoreMaterial;
 use crate::govern::key::client_key::{Tenant, id_of, outranked, said_tenant};
-use crate::govern::usage::aggregate::{Column, Filter, Sums, Tally};
+use crate::govern::usage::aggregate::{Column, Filter, UsageAggregate, UsageSums};
 use crate::govern::usage::record::id_at;
 use crate::govern::value::date;
 use crate::json::write::{Writer, escape_into};
@@ -53,8 +53,8 @@ pub fn run(
         writeln!(errors, "ringway: no usage records; {cure}")?;
         return Ok(Exit::Refused);
     }
-    let tally = match block_on(gather(&places, asked))?? {
-        Ok(tally) => tally,
+    let aggregate = match block_on(gather(&places, asked))?? {
+        Ok(aggregate) => aggregate,
         Err(error) => {
             let place = places.store.as_ref().map(|material| &material.place);
             let place = place.map_or_else(String::new, ToString::to_string);
@@ -63,13 +63,13 @@ pub fn run(
         }
     };
     match args.format.as_str() {
-        "json" => json(&tally, out)?,
-        "csv" => csv(&tally, out)?,
-        _ => table(&tally, out)?,
+        "json" => json(&aggregate, out)?,
+        "csv" => csv(&aggregate, out)?,
+        _ => table(&aggregate, out)?,
     }
     out.flush()?;
-    if tally.unread() > 0 {
-        let unread = tally.unread();
+    if aggregate.unread() > 0 {
+        let unread = aggregate.unread();
         writeln!(
             errors,
             "warning: {unread} records of another program were left out"
@@ -124,9 +124,9 @@ impl RecordSources {
     async fn name_tenants(
         &self,
         store: Option<&Store>,
-        tally: &mut Tally,
+        aggregate: &mut UsageAggregate,
     ) -> Result<(), StoreError> {
-        if !tally.columns().contains(&Column::Tenant) {
+        if !aggregate.columns().contains(&Column::Tenant) {
             return Ok(());
         }
         let mut stored = Vec::new();
@@ -142,13 +142,13 @@ impl RecordSources {
         }
         let mut names: HashMap<String, String> = HashMap::new();
         if store.is_none() {
-            let told = tally.names().iter();
+            let told = aggregate.names().iter();
             names.extend(told.map(|(id, name)| (id.clone(), name.clone())));
         }
         let present = outranked(&self.said, &stored).into_iter();
         names.extend(present.map(|(tenant, _)| (tenant.id.into(), tenant.name.into())));
         let taken: HashSet<&str> = names.values().map(String::as_str).collect();
-        tally.name_tenants(|id| match names.get(id) {
+        aggregate.name_tenants(|id| match names.get(id) {
             Some(name) => name.clone(),
             None if taken.contains(id) => format!("{id} (former)"),
             None => id.to_owned(),
@@ -157,7 +157,7 @@ impl RecordSources {
     }
 
     /// Adds what the journal holds, each record once; gives their ids.
-    fn read_journal(&self, tally: &mut Tally) -> io::Result<Vec<RowId>> {
+    fn read_journal(&self, aggregate: &mut UsageAggregate) -> io::Result<Vec<RowId>> {
         let mut seen = HashSet::new();
         // Counts of refusals stand there again whenever they have grown: the last one counts.
         let mut counts: HashMap<u128, Vec<u8>> = HashMap::new();
@@ -169,7 +169,7 @@ impl RecordSources {
             let is_new = id.is_none_or(|id| seen.insert(id.to_be_bytes()));
             match id.filter(|_| memmem::find(record, IS_COUNT).is_some()) {
                 Some(id) => drop(counts.insert(id, record.to_vec())),
-                None if is_new => tally.add(record),
+                None if is_new => aggregate.add(record),
                 None => {}
             }
         });
@@ -180,7 +180,7 @@ impl RecordSources {
                 io::Error::other(format!("usage journal {}: {error}", folder.display()))
             })?,
         }
-        counts.values().for_each(|record| tally.add(record));
+        counts.values().for_each(|record| aggregate.add(record));
         Ok(seen.into_iter().collect())
     }
 }
@@ -190,7 +190,7 @@ impl RecordSources {
 async fn gather(
     places: &RecordSources,
     (mut filter, columns): (Filter, Vec<Column>),
-) -> io::Result<Result<Tally, StoreError>> {
+) -> io::Result<Result<UsageAggregate, StoreError>> {
     let store = match &places.store {
         Some(material) => match Store::open(material, Access::Read).await {
             Ok(store) => Some(store),
@@ -201,17 +201,17 @@ async fn gather(
     if let Err(error) = places.resolve(store.as_ref(), &mut filter).await {
         return Ok(Err(error));
     }
-    let mut tally = Tally::new(filter, columns);
-    let ids = places.read_journal(&mut tally)?;
+    let mut aggregate = UsageAggregate::new(filter, columns);
+    let ids = places.read_journal(&mut aggregate)?;
     let summed = match &store {
-        Some(store) => store.usage_sums(&mut tally, ids, PATIENCE).await,
+        Some(store) => store.usage_sums(&mut aggregate, ids, PATIENCE).await,
         None => Ok(()),
     };
     let named = match summed {
-        Ok(()) => places.name_tenants(store.as_ref(), &mut tally).await,
+        Ok(()) => places.name_tenants(store.as_ref(), &mut aggregate).await,
         Err(error) => Err(error),
     };
-    Ok(named.map(|()| tally))
+    Ok(named.map(|()| aggregate))
 }
 
 /// What was asked for, or what is wrong with it.
@@ -269,13 +269,13 @@ fn span_ms(text: &str) -> Option<u64> {
     number.checked_mul(seconds)?.checked_mul(1_000)
 }
 
-fn json(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
+fn json(aggregate: &UsageAggregate, out: &mut impl Write) -> io::Result<()> {
     let mut text = Vec::new();
     let mut w = Writer::new(&mut text);
     w.open_array();
-    for (group, sums) in tally.groups() {
+    for (group, sums) in aggregate.groups() {
         w.open_object();
-        for (column, value) in tally.columns().iter().zip(group) {
+        for (column, value) in aggregate.columns().iter().zip(group) {
             w.name(column.name());
             match value {
                 Some(value) => w.string(value),
@@ -292,9 +292,9 @@ fn json(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
     out.write_all(&text)
 }
 
-fn csv(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}", heads(tally).join(","))?;
-    for (group, sums) in tally.groups() {
+fn csv(aggregate: &UsageAggregate, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}", heads(aggregate).join(","))?;
+    for (group, sums) in aggregate.groups() {
         let group = group.iter().map(|value| {
             let value = value.as_deref().unwrap_or_default();
             match value.contains([',', '"', '\n', '\r']) {
@@ -310,10 +310,10 @@ fn csv(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Texts to the left, numbers to the right.
-fn table(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
-    let texts = tally.columns().len();
-    let mut rows = vec![heads(tally)];
-    for (group, sums) in tally.groups() {
+fn table(aggregate: &UsageAggregate, out: &mut impl Write) -> io::Result<()> {
+    let texts = aggregate.columns().len();
+    let mut rows = vec![heads(aggregate)];
+    for (group, sums) in aggregate.groups() {
         let group = group.iter().map(|value| {
             let mut shown = Vec::new();
             escape_into(value.as_deref().unwrap_or("-"), &mut shown);
@@ -326,12 +326,12 @@ fn table(tally: &Tally, out: &mut impl Write) -> io::Result<()> {
     write_table(&rows, &(texts..columns), out)
 }
 
-fn heads(tally: &Tally) -> Vec<String> {
-    let columns = tally
+fn heads(aggregate: &UsageAggregate) -> Vec<String> {
+    let columns = aggregate
         .columns()
         .iter()
         .map(|column| column.name().to_owned());
-    let sums = Sums::default().named();
+    let sums = UsageSums::default().named();
     columns
         .chain(sums.map(|(name, _)| name.to_owned()))
         .collect()
@@ -347,7 +347,7 @@ mod tests {
     use super::{run, span_ms};
     use crate::cli::{Exit, UsageArgs};
     use crate::govern::usage::frames;
-    use crate::govern::usage::record::Record;
+    use crate::govern::usage::record::UsageRecord;
     use crate::store::journal::segments::Journal;
 
     fn told(args: &UsageArgs) -> (Exit, String, String) {
@@ -362,12 +362,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut journal, _) = Journal::open(folder.path(), 1 << 20).unwrap();
         for (id, tenant) in [(1, &b"a,\"b\""[..]), (2, b"a,\"b\""), (3, b"c")] {
-            let record = Record {
+            let record = UsageRecord {
                 id,
                 time_ms: 1_000,
                 tenant: Some(tenant),
                 model_sent: Some(b"m"),
-                ..Record::default()
+                ..UsageRecord::default()
             };
             let mut frame = Vec::new();
             let start = frames::open(&mut frame);

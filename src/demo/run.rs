@@ -13,7 +13,7 @@ use crate::demo::stub::model::Pace;
 use crate::demo::stub::server::Stub;
 use crate::demo::{lines, table};
 use crate::server::control::Ended;
-use crate::server::run::{self, Options, Running};
+use crate::server::run::{self, RunningGateway, StartOptions};
 
 /// Runs the demo, or serves. [`Exit::Done`] only if every direction was right; when serving, if it
 /// was asked to stop.
@@ -23,9 +23,9 @@ use crate::server::run::{self, Options, Running};
 pub fn run(args: &DemoArgs, colour: bool, out: &mut impl Write) -> io::Result<Exit> {
     let stub = Stub::start()?;
     let driver = args.driver.as_deref().unwrap_or("auto");
-    let options = Options {
+    let options = StartOptions {
         signals: args.serve,
-        ..Options::default()
+        ..StartOptions::default()
     };
     let running = run::start(plan(stub.address(), driver, args.serve)?, &options)?;
     let Some(gateway) = running.tcp() else {
@@ -56,7 +56,7 @@ pub fn run(args: &DemoArgs, colour: bool, out: &mut impl Write) -> io::Result<Ex
     })
 }
 
-fn end(running: Running) -> io::Result<Exit> {
+fn end(running: RunningGateway) -> io::Result<Exit> {
     Ok(match running.wait()? {
         Ended::Stopped => Exit::Done,
         Ended::WorkerLost => Exit::Failed,

@@ -17,17 +17,17 @@ use crate::limits::Limits;
 use crate::net::endpoint::resolve::Resolver;
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::worker::Shared;
-use crate::server::admin::listener::{self, Admin, Listener};
+use crate::server::admin::listener::{self, Admin, AdminListener};
 use crate::server::key::clock_watch::ClockWatch;
-use crate::server::key::key_sync::Governor;
-use crate::server::key::lease_client::Lender;
-use crate::server::thread::data::{self, Ask};
+use crate::server::key::key_sync::KeySync;
+use crate::server::key::lease_client::LeaseClient;
+use crate::server::thread::data::{self, WorkerRequest};
 use crate::server::thread::output::Notices;
-use crate::server::thread::progress::Progress;
-use crate::server::thread::supervise::{Task, supervise};
-use crate::server::usage::journal_uploader::Drainer;
-use crate::server::usage::prior_spend::Recollection;
-use crate::server::usage::queries::Clerk;
+use crate::server::thread::progress::DrainProgress;
+use crate::server::thread::supervise::{SupervisedTask, supervise};
+use crate::server::usage::journal_uploader::JournalUploader;
+use crate::server::usage::prior_spend::PriorSpendTask;
+use crate::server::usage::queries::UsageQueries;
 use crate::server::usage::retention::Retention;
 
 /// Why the process ends.
@@ -42,23 +42,23 @@ pub enum Ended {
 /// What the control thread works with.
 pub struct Control {
     /// Where the workers take questions.
-    pub workers: Vec<mpsc::UnboundedSender<Ask>>,
+    pub workers: Vec<mpsc::UnboundedSender<WorkerRequest>>,
     /// Keeps the workers' keys as a store has them.
-    pub governor: Option<Governor>,
+    pub key_sync: Option<KeySync>,
     /// Fetches leases of what several replicas share.
-    pub lender: Option<Lender>,
+    pub lease_client: Option<LeaseClient>,
     /// Checks the clock.
     pub clock_watch: Option<ClockWatch>,
     /// Brings usage records to a store.
-    pub drainer: Option<Drainer>,
+    pub drainer: Option<JournalUploader>,
     /// Answers questions for them.
-    pub clerk: Option<Clerk>,
+    pub queries: Option<UsageQueries>,
     /// Removes old ones.
     pub retention: Option<Retention>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// How far the end has come.
-    pub progress: Arc<Progress>,
+    pub progress: Arc<DrainProgress>,
     /// Says things.
     pub notices: Notices,
     /// Drain times.
@@ -75,26 +75,26 @@ impl Control {
     pub async fn run(
         mut self,
         resolver: Resolver,
-        listener: Option<(Listener, Admin)>,
+        listener: Option<(AdminListener, Admin)>,
     ) -> io::Result<Ended> {
         let signals = Signals::take(self.signals)?;
         self.begin(Some(resolver));
-        let recollection = self.governor.as_mut().and_then(Recollection::of);
-        self.begin(recollection);
+        let prior_spend = self.key_sync.as_mut().and_then(PriorSpendTask::of);
+        self.begin(prior_spend);
         let clock_watch = self.clock_watch.take();
         self.begin(clock_watch);
-        let (governor, clerk) = (self.governor.take(), self.clerk.take());
-        self.begin(governor);
-        self.begin(clerk);
+        let (key_sync, queries) = (self.key_sync.take(), self.queries.take());
+        self.begin(key_sync);
+        self.begin(queries);
         let (retention, drainer) = (self.retention.take(), self.drainer.take());
         self.begin(retention);
         self.begin(drainer);
         let over = Arc::new(Notify::new());
-        let lender = self.lender.take().map(|lender| Lending {
-            lender,
+        let lease_client = self.lease_client.take().map(|lease_client| Lending {
+            lease_client,
             over: Arc::clone(&over),
         });
-        let lender = self.begin(lender);
+        let lease_client = self.begin(lease_client);
         self.begin(listener.map(|(listener, admin)| Administration {
             listener,
             admin,
@@ -120,14 +120,14 @@ impl Control {
             () = signals.end.notified() => self.notices.say("second signal: ending now"),
         }
         over.notify_one();
-        if let Some(lender) = lender {
-            let _ = tokio::time::timeout(LEASES_GRACE, lender).await;
+        if let Some(lease_client) = lease_client {
+            let _ = tokio::time::timeout(LEASES_GRACE, lease_client).await;
         }
         Ok(ended)
     }
 
     /// Starts a task that is kept running.
-    fn begin<T: Task>(&self, task: Option<T>) -> Option<JoinHandle<()>> {
+    fn begin<T: SupervisedTask>(&self, task: Option<T>) -> Option<JoinHandle<()>> {
         let (notices, progress) = (self.notices.clone(), Arc::clone(&self.progress));
         task.map(|task| tokio::spawn(supervise(task, notices, progress)))
     }
@@ -162,12 +162,12 @@ impl Control {
         self.progress.advance(phase);
         for worker in &self.workers {
             // A worker that is gone needs no telling.
-            let _ = worker.unbounded_send(Ask::Phase(phase));
+            let _ = worker.unbounded_send(WorkerRequest::Phase(phase));
         }
     }
 }
 
-impl Task for Resolver {
+impl SupervisedTask for Resolver {
     const NAME: &'static str = "resolving providers' names";
 
     async fn run(&mut self) {
@@ -175,7 +175,7 @@ impl Task for Resolver {
     }
 }
 
-impl Task for Governor {
+impl SupervisedTask for KeySync {
     const NAME: &'static str = "following the store's keys";
 
     async fn run(&mut self) {
@@ -183,7 +183,7 @@ impl Task for Governor {
     }
 }
 
-impl Task for ClockWatch {
+impl SupervisedTask for ClockWatch {
     const NAME: &'static str = "checking the clock";
 
     async fn run(&mut self) {
@@ -191,7 +191,7 @@ impl Task for ClockWatch {
     }
 }
 
-impl Task for Clerk {
+impl SupervisedTask for UsageQueries {
     const NAME: &'static str = "answering questions for usage records";
 
     async fn run(&mut self) {
@@ -199,7 +199,7 @@ impl Task for Clerk {
     }
 }
 
-impl Task for Retention {
+impl SupervisedTask for Retention {
     const NAME: &'static str = "removing old usage records";
 
     async fn run(&mut self) {
@@ -207,7 +207,7 @@ impl Task for Retention {
     }
 }
 
-impl Task for Recollection {
+impl SupervisedTask for PriorSpendTask {
     const NAME: &'static str = "asking the store what was spent before";
 
     async fn run(&mut self) {
@@ -215,7 +215,7 @@ impl Task for Recollection {
     }
 }
 
-impl Task for Drainer {
+impl SupervisedTask for JournalUploader {
     const NAME: &'static str = "bringing usage records to the store";
 
     async fn run(&mut self) {
@@ -225,26 +225,26 @@ impl Task for Drainer {
 
 /// Leases until the process ends.
 struct Lending {
-    lender: Lender,
+    lease_client: LeaseClient,
     over: Arc<Notify>,
 }
 
-impl Task for Lending {
+impl SupervisedTask for Lending {
     const NAME: &'static str = "leasing shared limits";
 
     async fn run(&mut self) {
-        self.lender.run(&self.over).await;
+        self.lease_client.run(&self.over).await;
     }
 }
 
 /// The admin listener, and what it serves.
 struct Administration {
-    listener: Listener,
+    listener: AdminListener,
     admin: Admin,
     notices: Notices,
 }
 
-impl Task for Administration {
+impl SupervisedTask for Administration {
     const NAME: &'static str = "the admin listener";
 
     async fn run(&mut self) {

@@ -1,6 +1,6 @@
 //! Starting everything, and ending it.
 //!
-//! [`start`] takes the addresses and starts the threads; [`Running`] is the handle to them. What
+//! [`start`] takes the addresses and starts the threads; [`RunningGateway`] is the handle to them. What
 //! can be refused (an address in use, a certificate that does not fit) is refused before the first
 //! thread runs.
 
@@ -16,7 +16,7 @@ use futures_channel::mpsc;
 
 use crate::config::schema::file::{Driver, ListenAddress, LogSink, TrustedRoots};
 use crate::govern::account::usage::Account;
-use crate::govern::lease::lease_queue::Pool;
+use crate::govern::lease::lease_queue::LeaseQueue;
 use crate::limits::{KIB, MIB, TENANTS_MAX};
 use crate::net::connection::tls::{ClientTls, Roots, ServerTls};
 use crate::net::endpoint::connect::Endpoint;
@@ -30,25 +30,25 @@ use crate::proxy::shared::worker::{Shared, Ways};
 use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::provider::{Provider, Scheme};
-use crate::server::admin::connections::Waits;
+use crate::server::admin::connections::ConnectionTimeouts;
 use crate::server::admin::listener::{self, Admin};
 use crate::server::control::{Control, Ended};
 use crate::server::key::clock_watch::ClockWatch;
-use crate::server::key::key_sync::{Governed, Governor};
-use crate::server::key::lease_client::Lender;
-use crate::server::thread::data::{self, Ask, Setup};
+use crate::server::key::key_sync::{KeySync, StoreHandle};
+use crate::server::key::lease_client::LeaseClient;
+use crate::server::thread::data::{self, WorkerRequest, WorkerSetup};
 use crate::server::thread::host;
-use crate::server::thread::output::{self, Notices, Output};
-use crate::server::thread::progress::Progress;
+use crate::server::thread::output::{self, Notices, OutputThread};
+use crate::server::thread::progress::DrainProgress;
 use crate::server::usage::journal_writer;
-use crate::server::usage::pipeline::{self, Books};
-use crate::store::prior_spend::Memory;
-use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
-use crate::telemetry::scrape::Facts;
+use crate::server::usage::pipeline::{self, UsagePipeline};
+use crate::store::prior_spend::PriorSpendQuery;
+use crate::telemetry::ring::{RingReceiver, ThreadWaker, byte_ring};
+use crate::telemetry::scrape::ProcessFacts;
 
 /// How to start.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct StartOptions {
     /// Take TERM, INT and HUP.
     pub signals: bool,
     /// Say on standard error what was started.
@@ -62,22 +62,22 @@ pub struct Options {
 }
 
 /// A started gateway.
-pub struct Running {
+pub struct RunningGateway {
     /// The client addresses, with the ports that the system chose.
     pub addresses: Vec<Address>,
     /// The admin address.
     pub admin: Option<String>,
     /// Driver of the workers.
     pub drivers: Vec<&'static str>,
-    progress: Arc<Progress>,
+    progress: Arc<DrainProgress>,
     control: JoinHandle<io::Result<Ended>>,
-    output: Output,
-    ledger: Option<journal_writer::Running>,
+    output: OutputThread,
+    journal_thread: Option<journal_writer::JournalThread>,
     /// Removes the files of Unix sockets at the end.
     bound: Vec<Bound>,
 }
 
-impl Running {
+impl RunningGateway {
     /// The first client address that is TCP.
     #[must_use]
     pub fn tcp(&self) -> Option<SocketAddr> {
@@ -101,8 +101,8 @@ impl Running {
             .control
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the control thread panicked")));
-        if let Some(ledger) = self.ledger {
-            ledger.finish();
+        if let Some(thread) = self.journal_thread {
+            thread.finish();
         }
         self.output.finish();
         drop(self.bound);
@@ -114,13 +114,13 @@ impl Running {
 ///
 /// # Errors
 /// What cannot be had: an address, a certificate, a driver, a thread.
-pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
+pub fn start(mut plan: Plan, options: &StartOptions) -> io::Result<RunningGateway> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut books = plan.usage.as_ref().map(Books::open).transpose()?;
-    let (mut governor, governed) = govern(&mut plan, books.as_ref(), &runtime)?.unzip();
-    let (mut lender, pool) = lend(&mut plan, &runtime).unzip();
+    let mut usage = plan.usage.as_ref().map(UsagePipeline::open).transpose()?;
+    let (mut key_sync, governed) = govern(&mut plan, usage.as_ref(), &runtime)?.unzip();
+    let (mut lease_client, pool) = lend(&mut plan, &runtime).unzip();
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
@@ -128,7 +128,7 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
     let (admin_bound, listener) = bind_admin(&plan)?.unzip();
     let shared = shared(&plan);
     let dropped = Arc::new(AtomicU64::new(0));
-    let progress = Arc::new(Progress::new(Arc::clone(&dropped)));
+    let progress = Arc::new(DrainProgress::new(Arc::clone(&dropped)));
     let parts = Parts {
         plan: &plan,
         endpoints: &endpoints,
@@ -136,20 +136,20 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         shared: &shared,
     };
     let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
-    equip(&mut setups, &mut bound, books.as_mut());
+    equip(&mut setups, &mut bound, usage.as_mut());
     let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
-    let kept = pipeline::keep(books, governed.as_ref(), &notices)?;
+    let kept = pipeline::keep(usage, governed.as_ref(), &notices)?;
     let driver = choice(plan.server.driver);
     let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
     let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
-    begin(&mut governor, &mut lender, &senders, &notices);
+    begin(&mut key_sync, &mut lease_client, &senders, &notices);
     let control = Control {
         workers: senders.clone(),
-        governor,
-        lender,
+        key_sync,
+        lease_client,
         clock_watch: Some(ClockWatch::new(governed.as_ref(), &notices)),
         drainer: kept.drainer,
-        clerk: kept.clerk,
+        queries: kept.queries,
         retention: kept.retention,
         shared: Arc::clone(&shared),
         progress: Arc::clone(&progress),
@@ -164,36 +164,39 @@ pub fn start(mut plan: Plan, options: &Options) -> io::Result<Running> {
         progress: Arc::clone(&progress),
         facts: Arc::new(facts(&plan, &drivers)),
         usage: kept.figures,
-        desk: kept.desk,
+        questions: kept.questions,
         started: Instant::now(),
         governed,
         pool,
-        waits: Waits::of(&plan.limits),
+        waits: ConnectionTimeouts::of(&plan.limits),
         give_back: options.give_back,
     };
     let control = spawn_control(runtime, control, listener.zip(Some(admin)), endpoints)?;
     let admin = admin_bound.as_ref().map(|it| it.address().to_string());
     bound.extend(admin_bound);
     announce(options, &notices, &plan, (&addresses, admin.as_deref()));
-    Ok(Running {
+    Ok(RunningGateway {
         addresses,
         admin,
         drivers,
         progress,
         control,
         output,
-        ledger: kept.ledger,
+        journal_thread: kept.journal_thread,
         bound,
     })
 }
 
 /// Charges budgets what the journal says was spent before; gives what the store is to be asked.
-fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory>> {
+fn recollect(
+    plan: &mut Plan,
+    usage: Option<&UsagePipeline>,
+) -> io::Result<Option<PriorSpendQuery>> {
     let has_budgets = plan.store.is_some() || plan.keys.all().any(ClientKey::has_budget);
-    let Some(books) = books.filter(|_| has_budgets) else {
+    let Some(usage) = usage.filter(|_| has_budgets) else {
         return Ok(None);
     };
-    let (past, memory) = Memory::read(&books.journal, clock::unix_millis())?;
+    let (past, memory) = PriorSpendQuery::read(&usage.journal, clock::unix_millis())?;
     plan.accounts.recall(past);
     Ok(Some(memory))
 }
@@ -201,48 +204,48 @@ fn recollect(plan: &mut Plan, books: Option<&Books>) -> io::Result<Option<Memory
 /// What keeps the keys, where a store does; the first ones are in the plan then.
 fn govern(
     plan: &mut Plan,
-    books: Option<&Books>,
+    usage: Option<&UsagePipeline>,
     runtime: &tokio::runtime::Runtime,
-) -> io::Result<Option<(Governor, Governed)>> {
-    let memory = recollect(plan, books)?;
-    let Some((mut governor, governed)) = Governor::new(plan, memory) else {
+) -> io::Result<Option<(KeySync, StoreHandle)>> {
+    let memory = recollect(plan, usage)?;
+    let Some((mut key_sync, governed)) = KeySync::new(plan, memory) else {
         return Ok(None);
     };
-    plan.keys = runtime.block_on(governor.first())?;
-    Ok(Some((governor, governed)))
+    plan.keys = runtime.block_on(key_sync.first())?;
+    Ok(Some((key_sync, governed)))
 }
 
 /// What fetches leases, where several replicas share limits.
 fn lend(
     plan: &mut Plan,
     runtime: &tokio::runtime::Runtime,
-) -> Option<(Lender, Arc<Pool<Account>>)> {
+) -> Option<(LeaseClient, Arc<LeaseQueue<Account>>)> {
     let shared = plan.shared.take()?;
     let pool = Arc::clone(&shared.pool);
-    Some((runtime.block_on(Lender::new(shared)), pool))
+    Some((runtime.block_on(LeaseClient::new(shared)), pool))
 }
 
 /// Tells what runs on the control thread whom it works for.
 fn begin(
-    governor: &mut Option<Governor>,
-    lender: &mut Option<Lender>,
-    workers: &[mpsc::UnboundedSender<Ask>],
+    key_sync: &mut Option<KeySync>,
+    lease_client: &mut Option<LeaseClient>,
+    workers: &[mpsc::UnboundedSender<WorkerRequest>],
     notices: &Notices,
 ) {
-    if let Some(governor) = governor {
-        governor.starts(workers.to_vec(), notices.clone());
+    if let Some(key_sync) = key_sync {
+        key_sync.starts(workers.to_vec(), notices.clone());
     }
-    if let Some(lender) = lender {
-        lender.starts(notices.clone());
+    if let Some(lease_client) = lease_client {
+        lease_client.starts(notices.clone());
     }
 }
 
-fn facts(plan: &Plan, drivers: &[&'static str]) -> Facts {
-    Facts {
+fn facts(plan: &Plan, drivers: &[&'static str]) -> ProcessFacts {
+    ProcessFacts {
         providers: plan.providers.iter().map(|p| p.name.to_string()).collect(),
         drivers: drivers.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
-        ..Facts::default()
+        ..ProcessFacts::default()
     }
 }
 
@@ -254,21 +257,21 @@ struct Parts<'p> {
 }
 
 type Setups = (
-    Vec<Setup>,
-    Vec<mpsc::UnboundedSender<Ask>>,
-    (Vec<RingReceiver>, Bell),
+    Vec<WorkerSetup>,
+    Vec<mpsc::UnboundedSender<WorkerRequest>>,
+    (Vec<RingReceiver>, ThreadWaker),
 );
 
 fn setups(
     workers: usize,
     parts: &Parts<'_>,
     dropped: &Arc<AtomicU64>,
-    options: &Options,
+    options: &StartOptions,
 ) -> Setups {
     let logs = parts.plan.server.log != LogSink::Off;
     let mut senders = Vec::with_capacity(workers);
     let mut rings = Vec::with_capacity(workers);
-    let bell = Bell::default();
+    let waker = ThreadWaker::default();
     let setups = (0..workers).map(|_| {
         let (sender, asks) = mpsc::unbounded();
         senders.push(sender);
@@ -277,12 +280,12 @@ fn setups(
                 LOG_RING_BYTES,
                 LOG_BURST_BYTES,
                 Arc::clone(dropped),
-                bell.clone(),
+                waker.clone(),
             );
             rings.push(ring);
             log
         });
-        Setup {
+        WorkerSetup {
             plan: Arc::clone(parts.plan),
             endpoints: parts.endpoints.to_vec(),
             seats: Vec::new(),
@@ -299,18 +302,18 @@ fn setups(
         }
     });
     let setups = setups.collect();
-    (setups, senders, (rings, bell))
+    (setups, senders, (rings, waker))
 }
 
 /// Gives each worker its parts of the addresses, and its way to the ledger.
-fn equip(setups: &mut [Setup], bound: &mut [Bound], mut books: Option<&mut Books>) {
+fn equip(setups: &mut [WorkerSetup], bound: &mut [Bound], mut usage: Option<&mut UsagePipeline>) {
     for address in bound {
         for (setup, seat) in setups.iter_mut().zip(address.take_seats()) {
             setup.seats.push(seat);
         }
     }
     for setup in setups {
-        setup.ways.usage = books.as_mut().map(|books| books.way());
+        setup.ways.usage = usage.as_mut().map(|usage| usage.way());
     }
 }
 
@@ -380,7 +383,7 @@ fn bind(plan: &Plan, workers: usize) -> io::Result<Vec<Bound>> {
         .collect()
 }
 
-fn bind_admin(plan: &Plan) -> io::Result<Option<(Bound, listener::Listener)>> {
+fn bind_admin(plan: &Plan) -> io::Result<Option<(Bound, listener::AdminListener)>> {
     let address = plan.server.admin.as_ref().map(address_of);
     address.as_ref().map(listener::bind).transpose()
 }
@@ -402,11 +405,11 @@ const fn choice(driver: Driver) -> Choice {
 
 /// Starts the workers and waits until each has its driver.
 fn spawn_workers(
-    setups: Vec<Setup>,
+    setups: Vec<WorkerSetup>,
     choice: Choice,
-    progress: &Arc<Progress>,
+    progress: &Arc<DrainProgress>,
     notices: &Notices,
-    options: &Options,
+    options: &StartOptions,
 ) -> io::Result<Vec<&'static str>> {
     let count = setups.len();
     let (started, reports) = channel();
@@ -436,7 +439,7 @@ fn collect_reports(
     reports: &Receiver<Result<Report, String>>,
     count: usize,
     notices: &Notices,
-    options: &Options,
+    options: &StartOptions,
 ) -> io::Result<Vec<&'static str>> {
     let mut drivers = Vec::with_capacity(count);
     for _ in 0..count {
@@ -457,7 +460,7 @@ fn collect_reports(
 fn spawn_control(
     runtime: tokio::runtime::Runtime,
     control: Control,
-    listener: Option<(listener::Listener, Admin)>,
+    listener: Option<(listener::AdminListener, Admin)>,
     endpoints: Vec<Arc<Endpoint>>,
 ) -> io::Result<JoinHandle<io::Result<Ended>>> {
     thread::Builder::new()
@@ -466,7 +469,7 @@ fn spawn_control(
 }
 
 fn announce(
-    options: &Options,
+    options: &StartOptions,
     notices: &Notices,
     plan: &Plan,
     (addresses, admin): (&[Address], Option<&str>),

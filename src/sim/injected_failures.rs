@@ -18,7 +18,7 @@ use crate::config::load::file::load_text;
 use crate::net::sim::injected_failure;
 use crate::net::test_support;
 use crate::route::compile::plan::compile;
-use crate::server::run::{Options, Running, start};
+use crate::server::run::{RunningGateway, StartOptions, start};
 use crate::sim::answers::{answer, end_mark, request, tokens};
 use crate::sim::client::{Parsed, parse};
 use crate::sim::plan;
@@ -112,7 +112,7 @@ fn strikes(driver: &str) {
 
 /// A gateway and its providers.
 struct Stage {
-    running: Running,
+    running: RunningGateway,
     address: SocketAddr,
     asks: Arc<Vec<Ask>>,
     tries: Arc<Mutex<Vec<usize>>>,
@@ -155,7 +155,7 @@ impl Stage {
         let plan = compile(loaded)
             .unwrap_or_else(|faults| panic!("{faults}"))
             .plan;
-        let running = start(plan, &Options::default()).unwrap();
+        let running = start(plan, &StartOptions::default()).unwrap();
         let address = running.tcp().unwrap();
         Self {
             running,

@@ -18,7 +18,7 @@ use crate::route::compile::plan::compile;
 use crate::route::plan::compiled::Plan;
 use crate::sim::rules::{self, RULED};
 use crate::sim::script::{ASKS_MAX, EARLY, MODELS, PLANS};
-use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
+use crate::telemetry::ring::{RingReceiver, ThreadWaker, byte_ring};
 
 thread_local! {
     static MADE: RefCell<[Option<Arc<Plan>>; PLANS]> = const { RefCell::new([const { None }; PLANS]) };
@@ -49,7 +49,7 @@ pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, RingReceiver), String
         LINES_BYTES,
         LINES_BYTES,
         Arc::new(AtomicU64::new(0)),
-        Bell::default(),
+        ThreadWaker::default(),
     );
     let ways = Ways {
         log: Some(sender),

@@ -12,7 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use crate::govern::account::prior_spend::{Charge, Past, Spending};
+use crate::govern::account::prior_spend::{PriorCharge, PriorSpend, Spending};
 use crate::govern::account::usage::{day_of, month_of};
 use crate::json::tape::Tape;
 use crate::store::database::handle::Store;
@@ -25,7 +25,7 @@ use crate::store::journal::tail::JournalPosition;
 
 /// What the store is yet to be asked.
 #[derive(Debug)]
-pub struct Memory {
+pub struct PriorSpendQuery {
     journal: JournalId,
     /// The place that the journal's folder keeps.
     kept: JournalPosition,
@@ -36,9 +36,9 @@ pub struct Memory {
     /// Tenants and keys of these.
     payers: Vec<(String, String)>,
     /// What the store knows of the journal's charges.
-    twice: Past,
+    twice: PriorSpend,
     /// What the store's sums came to so far.
-    sums: Past,
+    sums: PriorSpend,
     /// How far they were read.
     read: Reading,
 }
@@ -70,14 +70,14 @@ enum Reading {
     Over,
 }
 
-impl Memory {
+impl PriorSpendQuery {
     /// What the journal says was spent, and what remains to be asked. What lies before the place that its
     /// folder keeps is in the store.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn read(journal: &Journal, unix_ms: u64) -> io::Result<(Past, Self)> {
-        let mut past = Past::new(unix_ms);
+    pub fn read(journal: &Journal, unix_ms: u64) -> io::Result<(PriorSpend, Self)> {
+        let mut past = PriorSpend::new(unix_ms);
         let first = past.first_day();
         let segments: Vec<JournalSegment> = journal.segments().collect();
         let kept = JournalPosition::load(journal.folder(), &segments);
@@ -87,8 +87,8 @@ impl Memory {
             end: JournalPosition::end_of(journal),
             open: Vec::new(),
             payers: Vec::new(),
-            twice: Past::new(unix_ms),
-            sums: Past::new(unix_ms),
+            twice: PriorSpend::new(unix_ms),
+            sums: PriorSpend::new(unix_ms),
             read: Reading::default(),
         };
         let (mut seen, mut tape) = (HashSet::new(), Tape::new());
@@ -114,10 +114,10 @@ impl Memory {
         &mut self,
         place: JournalPosition,
         id: RowId,
-        charge: Charge,
+        charge: PriorCharge,
         payers: &mut HashMap<(String, String), usize>,
     ) {
-        let Charge { day, nanos, .. } = charge;
+        let PriorCharge { day, nanos, .. } = charge;
         let payer = (charge.tenant, charge.key_id);
         let payer = *payers.entry(payer).or_insert_with_key(|payer| {
             self.payers.push(payer.clone());
@@ -136,7 +136,7 @@ impl Memory {
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn ask(&mut self, store: &Store) -> Result<Past, StoreError> {
+    pub async fn ask(&mut self, store: &Store) -> Result<PriorSpend, StoreError> {
         loop {
             self.read = match self.read.clone() {
                 Reading::Place => self.ask_place(store).await?,
@@ -200,7 +200,7 @@ impl Memory {
     fn both_have(&mut self, charges: Vec<OpenCharge>) {
         for it in charges {
             let (tenant, key_id) = self.payers.get(it.payer).cloned().unwrap_or_default();
-            self.twice.add(&Charge {
+            self.twice.add(&PriorCharge {
                 day: it.day,
                 tenant,
                 key_id,
@@ -217,9 +217,9 @@ fn behind_page(page: Vec<Spending>) -> (Vec<Spending>, Option<(String, String)>)
     (page, behind)
 }
 
-fn charge(row: &UsageRow<'_>) -> Option<Charge> {
+fn charge(row: &UsageRow<'_>) -> Option<PriorCharge> {
     let (day, tenant, key_id) = row.payer();
-    Some(Charge {
+    Some(PriorCharge {
         day: u64::try_from(day).ok()?,
         tenant: tenant.into_owned(),
         key_id: key_id.into_owned(),

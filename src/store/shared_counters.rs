@@ -24,7 +24,8 @@ use tokio_rustls::TlsConnector;
 use crate::config::load::material::SharedMaterial;
 use crate::config::schema::shared_url::{SharedAddress, SharedPlace};
 use crate::govern::lease::lease_request::{
-    Grant, MoneyGrant, MoneyOrder, Order, PlacesGrant, RateGrant, RateOrder, Sums,
+    BudgetGrant, BudgetRequest, ConcurrencyGrant, LeaseAmounts, LeaseGrant, LeaseRequest,
+    RateGrant, RateRequest,
 };
 use crate::limits::{SHARED_ANSWER_BYTES_MAX, SHARED_ANSWER_TIMEOUT};
 use crate::net::connection::tls;
@@ -157,14 +158,18 @@ impl RedisCounters {
     /// They may have been carried out or not.
     pub async fn carry_out(
         &mut self,
-        orders: &[Order],
+        orders: &[LeaseRequest],
         epoch: &str,
-    ) -> Result<Vec<Grant>, StoreError> {
+    ) -> Result<Vec<LeaseGrant>, StoreError> {
         let answered = timeout(SHARED_ANSWER_TIMEOUT, self.run(orders, epoch)).await;
         answered.map_err(|_| late())?
     }
 
-    async fn run(&mut self, orders: &[Order], epoch: &str) -> Result<Vec<Grant>, StoreError> {
+    async fn run(
+        &mut self,
+        orders: &[LeaseRequest],
+        epoch: &str,
+    ) -> Result<Vec<LeaseGrant>, StoreError> {
         let mut grants = vec![None; orders.len()];
         // A server that was started anew does not know the script; it has run for none then.
         for _ in 0..2 {
@@ -196,13 +201,13 @@ impl RedisCounters {
                 self.load().await?;
             }
         }
-        let grants: Option<Vec<Grant>> = grants.into_iter().collect();
+        let grants: Option<Vec<LeaseGrant>> = grants.into_iter().collect();
         grants.ok_or_else(odd)
     }
 
     /// Why the script failed for an account. A key of another type than the script's is named: the
     /// server's words do not say which it is.
-    async fn refused(&mut self, order: &Order, error: &RedisError) -> StoreError {
+    async fn refused(&mut self, order: &LeaseRequest, error: &RedisError) -> StoreError {
         if !error.to_string().contains("WRONGTYPE") {
             return failed(error);
         }
@@ -319,7 +324,7 @@ async fn connect(material: &SharedMaterial) -> Result<Box<dyn RedisStream>, Stor
 }
 
 /// The script's call for one account.
-fn call(order: &Order, digest: &str, (replica, epoch): (&str, &str)) -> Cmd {
+fn call(order: &LeaseRequest, digest: &str, (replica, epoch): (&str, &str)) -> Cmd {
     let name = &order.name;
     let mut call = redis::cmd("EVALSHA");
     // Beside the counters the replica's last order, and the epoch.
@@ -357,7 +362,7 @@ fn call(order: &Order, digest: &str, (replica, epoch): (&str, &str)) -> Cmd {
     push(u64::try_from(PLACES_LIFE.as_millis()).ok(), &mut call);
     append_rate(order.requests.as_ref(), &mut call);
     append_rate(order.tokens.as_ref(), &mut call);
-    let none = MoneyOrder::default();
+    let none = BudgetRequest::default();
     let money = order.money.as_ref().unwrap_or(&none);
     push(money.day, &mut call);
     push(money.month, &mut call);
@@ -380,8 +385,8 @@ fn key_of(name: &str, counter: &str) -> String {
     format!("ringway:{{{name}}}:{counter}")
 }
 
-fn append_rate(order: Option<&RateOrder>, call: &mut Cmd) {
-    let none = RateOrder::default();
+fn append_rate(order: Option<&RateRequest>, call: &mut Cmd) {
+    let none = RateRequest::default();
     push(order.map(|rate| rate.limit), call);
     let rate = order.unwrap_or(&none);
     let needs = &rate.needs;
@@ -413,7 +418,7 @@ fn push(number: Option<u64>, call: &mut Cmd) {
     };
 }
 
-fn grant_of(value: &Value) -> Option<Grant> {
+fn grant_of(value: &Value) -> Option<LeaseGrant> {
     let Value::Array(values) = value else {
         return None;
     };
@@ -427,7 +432,7 @@ fn grant_of(value: &Value) -> Option<Grant> {
         Value::Int(number) => u64::try_from(*number).ok(),
         _ => None,
     };
-    let places = PlacesGrant {
+    let places = ConcurrencyGrant {
         granted: next()?,
         left: next()?,
     };
@@ -442,11 +447,11 @@ fn grant_of(value: &Value) -> Option<Grant> {
         })
     };
     let (requests, tokens) = (rate()?, rate()?);
-    Some(Grant {
+    Some(LeaseGrant {
         requests,
         tokens,
         places,
-        money: MoneyGrant {
+        money: BudgetGrant {
             granted: next()?,
             day: next()?,
             month: next()?,
@@ -455,13 +460,13 @@ fn grant_of(value: &Value) -> Option<Grant> {
         },
         recall: next()?,
         is_recalling: next()? > 0,
-        total: Sums {
+        total: LeaseAmounts {
             requests: next()?,
             tokens: next()?,
             places: next()?,
             money: next()?,
         },
-        pledged: Sums {
+        pledged: LeaseAmounts {
             requests: next()?,
             tokens: next()?,
             places: next()?,

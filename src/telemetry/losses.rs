@@ -13,11 +13,11 @@ use crate::telemetry::meter::OTHER;
 pub struct Losses(Mutex<ByTenant>);
 
 /// Counts of lost records; requests without a key have the empty name.
-pub type ByTenant = BTreeMap<String, Lost>;
+pub type ByTenant = BTreeMap<String, LostRecords>;
 
 /// What a tenant has lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
+pub struct LostRecords {
     /// Records that the journal gave up at its bound.
     pub evicted: u64,
     /// The same of requests for which no provider was asked.
@@ -26,7 +26,7 @@ pub struct Lost {
     pub dropped: u64,
 }
 
-impl Lost {
+impl LostRecords {
     /// What was lost since `before`.
     #[must_use]
     pub const fn since(self, before: Self) -> Self {
@@ -42,7 +42,7 @@ impl Lost {
 
 impl Losses {
     /// Counts a loss of this tenant.
-    pub fn add(&self, tenant: &[u8], count: impl FnOnce(&mut Lost)) {
+    pub fn add(&self, tenant: &[u8], count: impl FnOnce(&mut LostRecords)) {
         let mut all = self.lock();
         let name = String::from_utf8_lossy(tenant);
         let is_kept = all.len() < TENANTS_MAX || all.contains_key(&*name);
@@ -66,7 +66,7 @@ const TENANTS_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {
-    use super::{Losses, Lost, TENANTS_MAX};
+    use super::{Losses, LostRecords, TENANTS_MAX};
 
     #[test]
     fn past_their_bound_tenants_are_counted_together() {
@@ -83,9 +83,9 @@ mod tests {
         assert_eq!(counts("t099"), Some((1, 0)));
         assert_eq!(counts("t100"), None);
         assert_eq!(counts("other"), Some((2, 0)));
-        let before = Lost {
+        let before = LostRecords {
             evicted: 1,
-            ..Lost::default()
+            ..LostRecords::default()
         };
         assert_eq!(all["other"].since(before).evicted, 1);
     }

@@ -3,7 +3,7 @@
 //! One [`Meter`] belongs to one worker and is written without locks or atomics. A scrape takes a
 //! [`Meter::snapshot`] of each and [`Meter::merge`]s them.
 //!
-//! Bounds: all workers together keep as many label sets apart as their [`Roster`] has room for, which
+//! Bounds: all workers together keep as many label sets apart as their [`LabelSets`] has room for, which
 //! is counted in bytes of a scrape's text. What comes later, and what no provider has answered well
 //! yet (clients can make up ids), is counted under `other`.
 
@@ -32,16 +32,16 @@ pub struct Labels {
 /// The label sets that are kept apart, for all workers: asked only when one meets a set that is new
 /// to it.
 #[derive(Debug, Default)]
-pub struct Roster(Mutex<Places>);
+pub struct LabelSets(Mutex<KnownLabels>);
 
 #[derive(Debug, Default)]
-struct Places {
+struct KnownLabels {
     known: Vec<Labels>,
     /// What they may take of a scrape's text. 0 <= bytes <= [`SERIES_TEXT_BYTES_MAX`].
     bytes: usize,
 }
 
-impl Roster {
+impl LabelSets {
     /// Whether these labels have a place, or get one.
     fn admits(&self, labels: &Labels) -> bool {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,7 +172,7 @@ pub struct Meter {
     /// Microseconds between a request being read and its being sent on.
     pub gateway_us: Values,
     /// Which label sets are kept apart.
-    roster: Arc<Roster>,
+    label_sets: Arc<LabelSets>,
 }
 
 impl Default for Meter {
@@ -182,15 +182,15 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// The meter of a worker that shares `roster` with others.
+    /// The meter of a worker that shares `label_sets` with others.
     #[must_use]
-    pub fn new(roster: Arc<Roster>) -> Self {
+    pub fn new(label_sets: Arc<LabelSets>) -> Self {
         Self {
             counters: Counters::default(),
             ends: Vec::new(),
             series: Vec::new(),
             gateway_us: Values::short(),
-            roster,
+            label_sets,
         }
     }
 
@@ -245,7 +245,7 @@ impl Meter {
 
     /// The place of labels that this worker has not met: their own, or the rest's.
     fn new_series(&mut self, labels: Labels, answered: bool) -> usize {
-        let labels = match answered && self.roster.admits(&labels) {
+        let labels = match answered && self.label_sets.admits(&labels) {
             true => labels,
             false => Labels {
                 operation: labels.operation,
@@ -458,8 +458,8 @@ mod tests {
 
     #[test]
     fn label_sets_past_the_bound_of_all_workers_are_counted_as_other() {
-        let roster = Arc::<Roster>::default();
-        let mut meters = [(); 2].map(|()| Meter::new(Arc::clone(&roster)));
+        let label_sets = Arc::<LabelSets>::default();
+        let mut meters = [(); 2].map(|()| Meter::new(Arc::clone(&label_sets)));
         let cost = SERIES_LINES * (LINE_BYTES_MAX + "m00".len());
         let most = SERIES_TEXT_BYTES_MAX / cost;
         for n in 0..most + 10 {

@@ -1,8 +1,8 @@
 //! A worker's way out for log lines and usage records: a bounded ring of bytes, whole pieces only.
 //!
 //! The worker never waits: a piece that does not fit is dropped and counted. The thread on the
-//! other end drains the ring every few milliseconds, at a [`Pace`] that follows the load, so that no worker
-//! pays for waking it. When nothing has come for a while it sleeps, and the next piece rings its [`Bell`].
+//! other end drains the ring every few milliseconds, at a [`DrainPace`] that follows the load, so that no worker
+//! pays for waking it. When nothing has come for a while it sleeps, and the next piece rings its [`ThreadWaker`].
 //!
 //! A ring touches all of its memory sooner or later. So the one that is always there is small; one that
 //! holds a burst is made when it is full, and freed when it has been drained:
@@ -24,7 +24,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 /// Wakes the thread at the other end of rings, if it sleeps. A copy wakes the same thread.
 #[derive(Clone, Debug, Default)]
-pub struct Bell(Arc<Sleeper>);
+pub struct ThreadWaker(Arc<Sleeper>);
 
 #[derive(Debug, Default)]
 struct Sleeper {
@@ -32,18 +32,18 @@ struct Sleeper {
     thread: OnceLock<Thread>,
 }
 
-impl Bell {
-    /// Wakes the sleeper. Whoever is awake costs a look.
-    pub fn ring(&self) {
+impl ThreadWaker {
+    /// Wakes the thread if it sleeps; one atomic load where it is awake.
+    pub fn wake(&self) {
         // Either it sees what came before this, or this sees that it sleeps.
         fence(Ordering::SeqCst);
         if self.0.is_asleep.load(Ordering::Relaxed) {
-            self.wake();
+            self.unpark();
         }
     }
 
     #[cold]
-    fn wake(&self) {
+    fn unpark(&self) {
         if self.0.is_asleep.swap(false, Ordering::Relaxed)
             && let Some(thread) = self.0.thread.get()
         {
@@ -51,8 +51,8 @@ impl Bell {
         }
     }
 
-    /// Sleeps until it is rung, so long at most, unless something `has_come` already. One thread alone
-    /// may sleep by a bell.
+    /// Sleeps until it is woken, `most` at the longest, unless something `has_come` already. One thread alone
+    /// may sleep by a waker.
     pub fn sleep(&self, most: Duration, has_come: impl FnOnce() -> bool) {
         self.0.thread.get_or_init(thread::current);
         self.0.is_asleep.store(true, Ordering::Relaxed);
@@ -70,14 +70,14 @@ pub const QUIET: Duration = Duration::from_secs(1);
 /// How long the thread that drains rings lets them fill: shorter under load, so that what is always there
 /// holds it all, still in the caches, and nobody makes large rings again and again.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct DrainPace {
     pause: Duration,
     most: Duration,
     /// Bytes of each small ring.
     room: usize,
 }
 
-impl Pace {
+impl DrainPace {
     /// Pauses of `most`, for rings that hold `room` bytes.
     #[must_use]
     pub const fn new(most: Duration, room: usize) -> Self {
@@ -110,7 +110,7 @@ pub struct RingSender {
     large_bytes: usize,
     handover: Producer<Consumer<u8>>,
     dropped: Arc<AtomicU64>,
-    bell: Bell,
+    waker: ThreadWaker,
 }
 
 /// The other thread's end.
@@ -121,13 +121,13 @@ pub struct RingReceiver {
 }
 
 /// A ring of `small` bytes, and of `large` bytes more in a burst; `dropped` counts the pieces that
-/// did not fit, `bell` wakes the thread that drains it.
+/// did not fit, `waker` wakes the thread that drains it.
 #[must_use]
 pub fn byte_ring(
     small: usize,
     large: usize,
     dropped: Arc<AtomicU64>,
-    bell: Bell,
+    waker: ThreadWaker,
 ) -> (RingSender, RingReceiver) {
     let (producer, consumer) = RingBuffer::new(small);
     // The next large one is made when the one before is empty, and it is empty once it was taken.
@@ -139,7 +139,7 @@ pub fn byte_ring(
             large_bytes: large,
             handover,
             dropped,
-            bell,
+            waker,
         },
         RingReceiver {
             small: consumer,
@@ -166,7 +166,7 @@ impl RingSender {
         if !sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        self.bell.ring();
+        self.waker.wake();
         sent
     }
 
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn pauses_shrink_while_rings_fill_and_grow_back() {
         let most = Duration::from_millis(16);
-        let mut pace = Pace::new(most, 800);
+        let mut pace = DrainPace::new(most, 800);
         let mut after = |taken| pace.after(taken).as_millis();
         assert_eq!([0, 100, 400].map(&mut after), [16, 16, 16]);
         assert_eq!([401, 200, 5_000].map(&mut after), [8, 8, 4]);
@@ -249,7 +249,8 @@ mod tests {
     #[test]
     fn full_rings_drop_whole_lines_and_count_them() {
         let dropped = Arc::new(AtomicU64::new(0));
-        let (mut sender, mut receiver) = byte_ring(5, 10, Arc::clone(&dropped), Bell::default());
+        let (mut sender, mut receiver) =
+            byte_ring(5, 10, Arc::clone(&dropped), ThreadWaker::default());
         for line in ["0123\n", "abcd\n", "efgh\n", "x\n"] {
             sender.send(line.as_bytes());
         }
@@ -263,7 +264,7 @@ mod tests {
 
     #[test]
     fn large_ring_is_there_for_a_burst_alone() {
-        let (mut sender, mut receiver) = byte_ring(4, 100, Arc::default(), Bell::default());
+        let (mut sender, mut receiver) = byte_ring(4, 100, Arc::default(), ThreadWaker::default());
         let mut out = Vec::new();
         for _ in 0..3 {
             for line in ["1\n", "2\n", "3\n", "4\n"] {
@@ -283,7 +284,7 @@ mod tests {
 
     #[test]
     fn lines_keep_their_order_across_both_rings_and_threads() {
-        let (mut sender, mut receiver) = byte_ring(64, 256, Arc::default(), Bell::default());
+        let (mut sender, mut receiver) = byte_ring(64, 256, Arc::default(), ThreadWaker::default());
         let thread = thread::spawn(move || {
             for number in 0..100_000_u32 {
                 sender.send(format!("{number}\n").as_bytes());
@@ -309,15 +310,15 @@ mod tests {
     #[test]
     fn every_piece_is_taken_soon_by_one_who_sleeps_whenever_nothing_is_there() {
         const PIECES: usize = 2_000;
-        let bell = Bell::default();
-        let (mut sender, mut receiver) = byte_ring(64, 64, Arc::default(), bell.clone());
+        let waker = ThreadWaker::default();
+        let (mut sender, mut receiver) = byte_ring(64, 64, Arc::default(), waker.clone());
         let taken = Arc::new(AtomicU64::new(0));
         let told = Arc::clone(&taken);
         let thread = thread::spawn(move || {
             let mut out = Vec::new();
             while !receiver.is_done() {
                 // A ring that was not heard would hold this up beyond any patience.
-                bell.sleep(Duration::from_secs(3_600), || !receiver.is_empty());
+                waker.sleep(Duration::from_secs(3_600), || !receiver.is_empty());
                 let count = receiver.drain(&mut out) as u64;
                 told.fetch_add(count, Ordering::Release);
             }
@@ -328,10 +329,10 @@ mod tests {
                 thread::yield_now();
             }
         }
-        let bell = sender.bell.clone();
+        let waker = sender.waker.clone();
         drop(sender);
         while !thread.is_finished() {
-            bell.ring();
+            waker.wake();
             thread::yield_now();
         }
         thread.join().unwrap();

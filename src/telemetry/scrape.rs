@@ -15,7 +15,7 @@ use crate::wire::kind::Wire;
 
 /// What the process knows beside its workers' meters.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub struct ProcessFacts {
     /// Names of the plan's providers, in its order.
     pub providers: Vec<String>,
     /// Driver of each worker.
@@ -46,7 +46,7 @@ pub struct Facts {
 
 /// Prints all metrics in the text exposition format.
 #[must_use]
-pub fn text(meter: &Meter, facts: &Facts) -> String {
+pub fn text(meter: &Meter, facts: &ProcessFacts) -> String {
     let mut out = String::with_capacity(16 * 1024);
     process(&mut out, facts);
     let usage = facts.usage.iter().flat_map(scrape_usage::rows);
@@ -108,7 +108,7 @@ pub fn text(meter: &Meter, facts: &Facts) -> String {
     out
 }
 
-fn control(out: &mut String, facts: &Facts) {
+fn control(out: &mut String, facts: &ProcessFacts) {
     let name = "ringway_control_restarts_total";
     let help = "Tasks of the control thread that were begun again after a panic.";
     head(out, name, "counter", help);
@@ -119,7 +119,7 @@ fn control(out: &mut String, facts: &Facts) {
     line(out, name, "", facts.clock_jumps);
 }
 
-fn process(out: &mut String, facts: &Facts) {
+fn process(out: &mut String, facts: &ProcessFacts) {
     head(
         out,
         "ringway_build_info",
@@ -348,7 +348,7 @@ fn ends(out: &mut String, meter: &Meter) {
     }
 }
 
-fn tokens(out: &mut String, meter: &Meter, facts: &Facts) {
+fn tokens(out: &mut String, meter: &Meter, facts: &ProcessFacts) {
     let name = "gen_ai_client_token_usage";
     histogram_head(
         out,
@@ -370,7 +370,7 @@ fn tokens(out: &mut String, meter: &Meter, facts: &Facts) {
     }
 }
 
-fn stalls(out: &mut String, meter: &Meter, facts: &Facts) {
+fn stalls(out: &mut String, meter: &Meter, facts: &ProcessFacts) {
     head(
         out,
         "ringway_stalls_total",
@@ -387,7 +387,7 @@ fn stalls(out: &mut String, meter: &Meter, facts: &Facts) {
     }
 }
 
-fn label_text(labels: &Labels, facts: &Facts) -> String {
+fn label_text(labels: &Labels, facts: &ProcessFacts) -> String {
     let mut text = String::new();
     let provider = labels.provider.map(|index| {
         let name = facts.providers.get(index).map_or("", String::as_str);
@@ -442,9 +442,9 @@ mod tests {
             ended_at: 2_000_001,
             ..Exchange::default()
         });
-        let facts = Facts {
+        let facts = ProcessFacts {
             providers: vec!["stub".to_owned()],
-            ..Facts::default()
+            ..ProcessFacts::default()
         };
         let text = text(&meter, &facts);
         let labels = "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"stub\",\
@@ -495,9 +495,9 @@ mod tests {
                 ..Exchange::default()
             });
         }
-        let facts = Facts {
+        let facts = ProcessFacts {
             providers: vec!["p".repeat(300)],
-            ..Facts::default()
+            ..ProcessFacts::default()
         };
         let length = text(&meter, &facts).len();
         assert!((600 << 10..1 << 20).contains(&length), "{length}");

@@ -1,7 +1,7 @@
 //! What Prometheus reads of the usage records.
 
 use crate::telemetry::exposition::{escape, head, line};
-use crate::telemetry::losses::{ByTenant, Lost};
+use crate::telemetry::losses::{ByTenant, LostRecords};
 
 /// What is known of usage records on their way to the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub fn losses(out: &mut String, losses: &ByTenant) {
     let help = "Usage records that were lost, by tenant and reason.";
     head(out, name, "counter", help);
     for (tenant, lost) in losses {
-        let Lost {
+        let LostRecords {
             evicted,
             evicted_refusals,
             dropped,

@@ -16,14 +16,14 @@ use crate::support::{
 
 #[test]
 fn the_page_names_every_metric_with_its_type() {
-    let facts = scrape::Facts {
+    let facts = scrape::ProcessFacts {
         usage: Some(UsageFacts {
             drain: Some(DrainFacts::default()),
             ..UsageFacts::default()
         }),
         store: Some(StoreFacts::default()),
         shared: Some(SharedFacts::default()),
-        ..scrape::Facts::default()
+        ..scrape::ProcessFacts::default()
     };
     let text = scrape::text(&Meter::default(), &facts);
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -45,7 +45,7 @@ fn reasons_of_refusals_are_those_that_are_counted() {
     let mut listed: Vec<&str> = listed.collect();
     listed.sort_unstable();
     listed.dedup();
-    let text = scrape::text(&Meter::default(), &scrape::Facts::default());
+    let text = scrape::text(&Meter::default(), &scrape::ProcessFacts::default());
     let label = "ringway_refused_total{reason=\"";
     let printed = text.lines().filter_map(|line| line.strip_prefix(label));
     let printed = printed.filter_map(|rest| rest.split('"').next());

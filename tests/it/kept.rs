@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ringway::govern::usage::frames;
-use ringway::govern::usage::record::Record;
+use ringway::govern::usage::record::UsageRecord;
 use ringway::store::database::handle::Store;
 use ringway::store::database::usage_sql::Period;
 use ringway::store::journal::segments::{Journal, read_all};
@@ -187,13 +187,13 @@ fn frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 
 /// A record of which nothing is known but what it cost whom, and when.
 fn charge(id: u128, [tenant, key_id]: [&str; 2], time_ms: u64, nanos: u64, out: &mut Vec<u8>) {
-    let record = Record {
+    let record = UsageRecord {
         id,
         time_ms,
         tenant: Some(tenant.as_bytes()),
         key_id: Some(key_id.as_bytes()),
         charged_nanos: Some(nanos),
-        ..Record::default()
+        ..UsageRecord::default()
     };
     record.write(&[], core::iter::empty(), out);
 }

@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 
 use ringway::govern::usage::eviction::Eviction;
-use ringway::govern::usage::frames::{Frames, HEAD_BYTES, MARK, close, open, whole_length};
+use ringway::govern::usage::frames::{HEAD_BYTES, JournalFrames, MARK, close, open, whole_length};
 use ringway::govern::usage::record::{id_at, start_into};
-use ringway::govern::usage::segment_index::{Contents, Held, Holder, add_up, holder};
+use ringway::govern::usage::segment_index::{Contents, Holder, HolderBytes, add_up, holder};
 use ringway::limits::RECORD_BYTES_MAX;
 
 /// A journal; and the same bytes as records of one, which is then damaged.
@@ -55,7 +55,7 @@ fn recovered(said: u8, rest: &[u8]) -> Vec<u8> {
 
 fn evicted(journal: &[u8]) {
     let contents = Contents::read(journal, 7, 64);
-    let mut held = Held::new();
+    let mut held = HolderBytes::new();
     add_up(journal, &mut held);
     held.retain(|_, bytes| *bytes > 0);
     assert_eq!(held.values().sum::<u64>(), journal.len() as u64);
@@ -77,7 +77,7 @@ fn evicted(journal: &[u8]) {
         lost.push(record.to_vec())
     });
     let mut lost = lost.into_iter().peekable();
-    let mut kept = Frames::new(&kept).peekable();
+    let mut kept = JournalFrames::new(&kept).peekable();
     let mut losses: HashMap<Holder, u64> = HashMap::new();
     for (end, record) in all.iter().filter(|(end, _)| *end as u64 > done) {
         if lost.next_if(|it| it == record).is_some() {
@@ -128,12 +128,12 @@ fn damaged(input: &[u8]) {
 }
 
 fn payloads(journal: &[u8]) -> Vec<&[u8]> {
-    Frames::new(journal).collect()
+    JournalFrames::new(journal).collect()
 }
 
 /// Payloads with the ends of their frames.
 fn found(journal: &[u8]) -> Vec<(usize, &[u8])> {
-    let mut frames = Frames::new(journal);
+    let mut frames = JournalFrames::new(journal);
     let mut found = Vec::new();
     while let Some(payload) = frames.next() {
         found.push((frames.end(), payload));

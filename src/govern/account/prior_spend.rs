@@ -5,12 +5,12 @@
 use std::collections::HashMap;
 
 use crate::govern::account::usage::{day_of, month_of};
-use crate::govern::value::spent::Spent;
+use crate::govern::value::spent::BudgetUse;
 use crate::http1::date::{civil, days};
 
 /// A charge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Charge {
+pub struct PriorCharge {
     /// The day, since 1970.
     pub day: u64,
     /// The tenant's id; empty where it has none.
@@ -34,13 +34,13 @@ pub struct Spending {
 
 /// Sums at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct PriorSpend {
     unix_ms: u64,
-    keys: HashMap<Box<str>, Spent>,
-    tenants: HashMap<Box<str>, Spent>,
+    keys: HashMap<Box<str>, BudgetUse>,
+    tenants: HashMap<Box<str>, BudgetUse>,
 }
 
-impl Past {
+impl PriorSpend {
     /// Nothing spent, at this moment.
     #[must_use]
     pub fn new(unix_ms: u64) -> Self {
@@ -64,7 +64,7 @@ impl Past {
     }
 
     /// Adds a charge.
-    pub fn add(&mut self, charge: &Charge) {
+    pub fn add(&mut self, charge: &PriorCharge) {
         let day = day_of(self.unix_ms);
         if charge.day < self.first_day() || charge.day > day {
             return;
@@ -106,7 +106,7 @@ impl Past {
         }
     }
 
-    fn each_of(&mut self, tenant: &str, key_id: &str, change: impl Fn(&mut Spent)) {
+    fn each_of(&mut self, tenant: &str, key_id: &str, change: impl Fn(&mut BudgetUse)) {
         let (day, month) = (day_of(self.unix_ms), month_of(self.unix_ms));
         for (sums, name) in [(&mut self.keys, key_id), (&mut self.tenants, tenant)] {
             if name.is_empty() {
@@ -125,27 +125,27 @@ impl Past {
 
     /// What a key had spent.
     #[must_use]
-    pub fn of_key(&self, id: &str) -> Option<&Spent> {
+    pub fn of_key(&self, id: &str) -> Option<&BudgetUse> {
         self.keys.get(id)
     }
 
     /// What a tenant had.
     #[must_use]
-    pub fn of_tenant(&self, id: &str) -> Option<&Spent> {
+    pub fn of_tenant(&self, id: &str) -> Option<&BudgetUse> {
         self.tenants.get(id)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Charge, Past, Spending};
+    use super::{PriorCharge, PriorSpend, Spending};
     use crate::govern::value::date;
 
     #[test]
     fn sums_are_those_of_the_day_and_the_month() {
         let at = |text: &str| date::parse(text).unwrap();
-        let mut past = Past::new(at("2027-03-31T12:00:00Z"));
-        let charge = |text: &str, key_id: &str, nanos| Charge {
+        let mut past = PriorSpend::new(at("2027-03-31T12:00:00Z"));
+        let charge = |text: &str, key_id: &str, nanos| PriorCharge {
             day: at(text) / 86_400_000,
             tenant: "blue".to_owned(),
             key_id: key_id.to_owned(),
@@ -161,16 +161,16 @@ mod tests {
         ] {
             past.add(&charge);
         }
-        let mut other = Past::new(past.unix_ms());
+        let mut other = PriorSpend::new(past.unix_ms());
         other.add(&charge("2027-03-31", "b", 400));
         past.take_all_back(&other);
-        let sums = |spent: Option<&super::Spent>| spent.map(|it| (it.on_day, it.in_month));
+        let sums = |spent: Option<&super::BudgetUse>| spent.map(|it| (it.on_day, it.in_month));
         assert_eq!(sums(past.of_key("a")), Some((100, 110)));
         assert_eq!(sums(past.of_key("b")), Some((600, 600)));
         assert_eq!(sums(past.of_key("")), None);
         assert_eq!(sums(past.of_tenant("blue")), Some((10_700, 10_710)));
         assert_eq!(past.first_day(), at("2027-03-01") / 86_400_000);
-        let mut read = Past::new(past.unix_ms());
+        let mut read = PriorSpend::new(past.unix_ms());
         let sum = |tenant: &str, key_id: &str, nanos| Spending {
             tenant: tenant.to_owned(),
             key_id: key_id.to_owned(),

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::govern::account::window::Window;
 use crate::govern::key::allowance::Allowance;
-use crate::govern::lease::lease_queue::Pool;
-use crate::govern::lease::tenant_lease::{Lease, Tag};
-use crate::govern::value::spent::Spent;
+use crate::govern::lease::lease_queue::LeaseQueue;
+use crate::govern::lease::tenant_lease::{AccountLease, ReservationOrigin};
+use crate::govern::value::spent::BudgetUse;
 use crate::http1::date::civil;
 
 /// The time, by both clocks.
@@ -44,7 +44,7 @@ impl Amount {
 
 /// Which bound it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
+pub enum LimitKind {
     /// Requests per minute.
     Requests,
     /// Tokens per minute.
@@ -70,9 +70,9 @@ pub enum Whose {
 
 /// Why a request is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct LimitRefusal {
     /// Which bound.
-    pub bound: Bound,
+    pub bound: LimitKind,
     /// Whose.
     pub whose: Whose,
     /// The bound itself: requests, tokens, nano-dollars.
@@ -83,7 +83,7 @@ pub struct Refused {
 
 /// How a rate stands, as clients are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct RateStatus {
     /// The limit.
     pub limit: u64,
     /// What is left of it.
@@ -94,19 +94,19 @@ pub struct Standing {
 
 /// How the rates of a key and its tenant stand; of each kind the one of which less is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standings {
+pub struct RateStatuses {
     /// Requests per minute.
-    pub requests: Option<Standing>,
+    pub requests: Option<RateStatus>,
     /// Tokens per minute.
-    pub tokens: Option<Standing>,
+    pub tokens: Option<RateStatus>,
 }
 
 /// What one key or tenant may use, and has.
 #[derive(Debug, Default)]
 pub struct Account {
-    state: Mutex<State>,
+    state: Mutex<AccountState>,
     /// There where replicas share it.
-    pool: Option<Arc<Pool<Self>>>,
+    pool: Option<Arc<LeaseQueue<Self>>>,
 }
 
 /// An account is itself and no other.
@@ -119,7 +119,7 @@ impl PartialEq for Account {
 impl Eq for Account {}
 
 #[derive(Debug, Default)]
-struct State {
+struct AccountState {
     allowance: Allowance,
     /// There where the rate is bounded.
     requests: Option<Box<Window>>,
@@ -128,11 +128,11 @@ struct State {
     held: u64,
     /// What they reserve, in nano-dollars.
     reserved: u64,
-    spent: Spent,
+    spent: BudgetUse,
     /// What of that was before this process.
-    restored: Spent,
+    restored: BudgetUse,
     /// There where replicas share it.
-    lease: Option<Box<Lease>>,
+    lease: Option<Box<AccountLease>>,
 }
 
 impl Account {
@@ -147,7 +147,7 @@ impl Account {
     /// Sets other bounds; what was used under the old ones counts on.
     pub fn allow(&self, allowance: Allowance) {
         let mut state = self.state();
-        let State {
+        let AccountState {
             requests, tokens, ..
         } = &mut *state;
         for (window, limit) in [
@@ -170,7 +170,7 @@ impl Account {
 
     /// What was spent in the day and the month of `unix_ms`.
     #[must_use]
-    pub fn spent(&self, unix_ms: u64) -> Spent {
+    pub fn spent(&self, unix_ms: u64) -> BudgetUse {
         let mut state = self.state();
         state.roll(unix_ms);
         state.spent
@@ -185,10 +185,10 @@ impl Account {
 
     /// Takes over what was spent before this process; adds to what it has spent itself. A day or a
     /// month that is over is forgotten.
-    pub fn restore(&self, before: &Spent, unix_ms: u64) {
+    pub fn restore(&self, before: &BudgetUse, unix_ms: u64) {
         let mut state = self.state();
         state.roll(unix_ms);
-        let State {
+        let AccountState {
             spent,
             restored,
             lease,
@@ -218,7 +218,7 @@ impl Account {
     }
 
     /// Lets go of the account, and asks for an order where it needs one.
-    fn call(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    fn call(self: &Arc<Self>, mut state: MutexGuard<'_, AccountState>) {
         let calls = state.lease.as_mut().is_some_and(|lease| lease.calls());
         drop(state);
         if let Some(pool) = self.pool.as_ref().filter(|_| calls) {
@@ -226,16 +226,16 @@ impl Account {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AccountState> {
         // What panics under it leaves sums that are good.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Which bound is in the way, what it is, and how long.
-type Lacking = (Bound, u64, Option<u64>);
+type Lacking = (LimitKind, u64, Option<u64>);
 
-impl State {
+impl AccountState {
     fn roll(&mut self, unix_ms: u64) {
         let (day, month) = (day_of(unix_ms), month_of(unix_ms));
         let spent = &mut self.spent;
@@ -255,14 +255,14 @@ impl State {
     }
 
     /// Why `amount` cannot be let in now.
-    fn judge(&mut self, amount: &Amount, whose: Whose, now: Now) -> Result<(), Refused> {
+    fn judge(&mut self, amount: &Amount, whose: Whose, now: Now) -> Result<(), LimitRefusal> {
         self.roll(now.unix_ms);
         let lacking = self
             .over_budget(amount)
             .or_else(|| self.over_limit(amount, now));
         match lacking {
             None => Ok(()),
-            Some((bound, limit, wait)) => Err(Refused {
+            Some((bound, limit, wait)) => Err(LimitRefusal {
                 bound,
                 whose,
                 limit,
@@ -278,10 +278,10 @@ impl State {
             limit.filter(|&limit| spent.saturating_add(ahead) > limit)
         };
         if let Some(limit) = over(self.allowance.budget_month, self.spent.in_month) {
-            return Some((Bound::BudgetMonth, limit, None));
+            return Some((LimitKind::BudgetMonth, limit, None));
         }
         let limit = over(self.allowance.budget_day, self.spent.on_day)?;
-        Some((Bound::BudgetDay, limit, None))
+        Some((LimitKind::BudgetDay, limit, None))
     }
 
     fn over_limit(&mut self, amount: &Amount, now: Now) -> Option<Lacking> {
@@ -292,17 +292,17 @@ impl State {
         };
         let limit = self.allowance.requests_per_minute;
         if let Some((limit, wait)) = over(limit, &mut self.requests, 1) {
-            return Some((Bound::Requests, limit, wait));
+            return Some((LimitKind::Requests, limit, wait));
         }
         let limit = self.allowance.tokens_per_minute;
         if let Some((limit, wait)) = over(limit, &mut self.tokens, amount.tokens) {
-            return Some((Bound::Tokens, limit, wait));
+            return Some((LimitKind::Tokens, limit, wait));
         }
         let limit = self
             .allowance
             .concurrent
             .filter(|&limit| self.held >= limit)?;
-        Some((Bound::Concurrent, limit, None))
+        Some((LimitKind::Concurrent, limit, None))
     }
 
     /// Gives where the tokens are counted, if they are.
@@ -321,26 +321,26 @@ impl State {
         self.reserved = self.reserved.saturating_sub(amount.cost);
     }
 
-    fn standings(&mut self, now: Now) -> Standings {
+    fn standings(&mut self, now: Now) -> RateStatuses {
         let standing = |limit: Option<u64>, window: &mut Option<Box<Window>>| {
             let (limit, window) = limit.zip(window.as_mut())?;
             let (used, reset) = window.standing(now.nanos);
-            Some(Standing {
+            Some(RateStatus {
                 limit,
                 remaining: limit.saturating_sub(used),
                 reset,
             })
         };
-        Standings {
+        RateStatuses {
             requests: standing(self.allowance.requests_per_minute, &mut self.requests),
             tokens: standing(self.allowance.tokens_per_minute, &mut self.tokens),
         }
     }
 }
 
-impl Standings {
+impl RateStatuses {
     fn with(self, other: Self) -> Self {
-        let less = |a: Option<Standing>, b: Option<Standing>| match (a, b) {
+        let less = |a: Option<RateStatus>, b: Option<RateStatus>| match (a, b) {
             (Some(a), Some(b)) if b.remaining < a.remaining => Some(b),
             (a, b) => a.or(b),
         };
@@ -381,7 +381,7 @@ pub fn admit(
     accounts: Accounts<'_>,
     amount: Amount,
     now: Now,
-) -> (Result<Hold, Refused>, Standings) {
+) -> (Result<Hold, LimitRefusal>, RateStatuses) {
     let mut key = accounts.key.map(|account| account.state());
     let mut tenant = accounts.tenant.map(|account| account.state());
     let mut judged = key
@@ -390,9 +390,9 @@ pub fn admit(
     if let (Ok(()), Some(state)) = (judged, tenant.as_mut()) {
         judged = state.judge(&amount, Whose::Tenant, now);
     }
-    let part = |state: Option<&mut State>, account: Option<&Arc<Account>>| {
+    let part = |state: Option<&mut AccountState>, account: Option<&Arc<Account>>| {
         let (state, account) = state.zip(account)?;
-        Some(Part {
+        Some(HoldPart {
             slot: state.take(&amount, now),
             account: Arc::clone(account),
             tag: None,
@@ -405,8 +405,8 @@ pub fn admit(
         ],
         amount,
     });
-    let standings = |state: Option<&mut State>| {
-        state.map_or_else(Standings::default, |state| state.standings(now))
+    let standings = |state: Option<&mut AccountState>| {
+        state.map_or_else(RateStatuses::default, |state| state.standings(now))
     };
     let of_key = standings(key.as_deref_mut());
     (hold, of_key.with(standings(tenant.as_deref_mut())))
@@ -415,18 +415,18 @@ pub fn admit(
 /// What a request has reserved. Dropped without being settled, it gives that back.
 #[derive(Debug)]
 pub struct Hold {
-    parts: [Option<Part>; 2],
+    parts: [Option<HoldPart>; 2],
     amount: Amount,
 }
 
 /// What of it is reserved on one account.
 #[derive(Debug)]
-struct Part {
+struct HoldPart {
     account: Arc<Account>,
     /// Where the tokens are counted; `None`: they were not when the request was let in.
     slot: Option<u64>,
     /// Where it comes from, if it was leased.
-    tag: Option<Tag>,
+    tag: Option<ReservationOrigin>,
 }
 
 impl Hold {
@@ -443,7 +443,7 @@ impl Hold {
             let mut state = account.state();
             state.roll(now.unix_ms);
             state.give_back(&self.amount);
-            let Spent {
+            let BudgetUse {
                 on_day, in_month, ..
             } = &mut state.spent;
             *on_day = on_day.saturating_add(used.cost);

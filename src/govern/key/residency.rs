@@ -21,7 +21,7 @@ pub struct Residency {
 
 /// What a target states of where it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place<'p> {
+pub struct TargetLocation<'p> {
     /// Whose law it is under.
     pub jurisdiction: Option<&'p str>,
     /// Its region.
@@ -72,7 +72,7 @@ impl Residency {
 
     /// Whether requests may go to this place.
     #[must_use]
-    pub fn admits(&self, place: Place<'_>) -> bool {
+    pub fn admits(&self, place: TargetLocation<'_>) -> bool {
         holds(self.jurisdictions.as_deref(), place.jurisdiction)
             && holds(self.regions.as_deref(), place.region)
             && holds(self.providers.as_deref(), Some(place.provider))
@@ -86,18 +86,18 @@ fn holds(set: Option<&[String]>, stated: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, Residency};
+    use super::{Residency, TargetLocation};
 
     #[test]
     fn ni9_every_set_that_is_there_must_hold_what_the_target_states() {
-        let canada = Place {
+        let canada = TargetLocation {
             jurisdiction: Some("CA"),
             region: Some("ca-central-1"),
             provider: "bedrock",
         };
-        let unstated = Place {
+        let unstated = TargetLocation {
             provider: "bedrock",
-            ..Place::default()
+            ..TargetLocation::default()
         };
         let set = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
         let rule = |jurisdictions, regions, providers| Residency {

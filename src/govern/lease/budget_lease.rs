@@ -6,12 +6,12 @@
 
 use crate::govern::key::allowance::Allowance;
 use crate::govern::lease::lease_demand::{Flow, READY_NANOS, SETTLED_NANOS, give};
-use crate::govern::lease::lease_request::{MoneyGrant, MoneyOrder};
-use crate::govern::value::spent::Spent;
+use crate::govern::lease::lease_request::{BudgetGrant, BudgetRequest};
+use crate::govern::value::spent::BudgetUse;
 
 /// A lease of a budget.
 #[derive(Debug, Default)]
-pub struct Purse {
+pub struct BudgetLease {
     /// The day that granted it.
     day: u64,
     pub(in crate::govern) available: u64,
@@ -23,21 +23,21 @@ pub struct Purse {
     taken_at: u64,
     granted_at: u64,
     /// The last answer, less what was given back since.
-    told: MoneyGrant,
+    told: BudgetGrant,
     /// The last answer as it was.
-    said: Spent,
+    said: BudgetUse,
     /// What the order under way wants for requests that wait.
     wanted: u64,
     /// What is to lie ready.
     ready: u64,
 }
 
-impl Purse {
+impl BudgetLease {
     /// What was spent in the day and the month by everybody, and leased by others.
     #[must_use]
-    pub const fn spent(&self, reserved: u64) -> MoneyGrant {
+    pub const fn spent(&self, reserved: u64) -> BudgetGrant {
         let own = self.available.saturating_add(reserved);
-        MoneyGrant {
+        BudgetGrant {
             on_day: self.told.on_day.saturating_sub(own),
             in_month: self.told.in_month.saturating_sub(own),
             ..self.told
@@ -46,7 +46,7 @@ impl Purse {
 
     /// What the counters had when they answered last, leases included.
     #[must_use]
-    pub const fn said(&self) -> Spent {
+    pub const fn said(&self) -> BudgetUse {
         self.said
     }
 
@@ -144,7 +144,7 @@ impl Purse {
         bounds: &Allowance,
         is_scarce: bool,
         now: u64,
-    ) -> Option<MoneyOrder> {
+    ) -> Option<BudgetRequest> {
         if !bounds.has_budget() {
             // A budget that was taken away may come back: what was spent meanwhile is charged.
             self.expire();
@@ -189,7 +189,7 @@ impl Purse {
             }
             self.told.in_month = self.told.in_month.saturating_sub(amount);
         }
-        Some(MoneyOrder {
+        Some(BudgetRequest {
             day: bounds.budget_day,
             month: bounds.budget_month,
             needs,
@@ -198,13 +198,13 @@ impl Purse {
     }
 
     /// Takes over an answer; gives whether it was not enough for those who wait.
-    pub(in crate::govern) fn apply(&mut self, told: &MoneyGrant, at: u64) -> bool {
+    pub(in crate::govern) fn apply(&mut self, told: &BudgetGrant, at: u64) -> bool {
         if told.day == 0 {
             // Nothing was asked.
             return false;
         }
         self.told = *told;
-        self.said = Spent {
+        self.said = BudgetUse {
             day: told.day,
             on_day: told.on_day,
             month: told.month,

@@ -2,11 +2,11 @@
 //! [`crate::govern::lease::tenant_lease`] that is places among those that run.
 
 use crate::govern::lease::lease_demand::{READY_NANOS, SETTLED_NANOS};
-use crate::govern::lease::lease_request::{PlacesGrant, PlacesOrder};
+use crate::govern::lease::lease_request::{ConcurrencyGrant, ConcurrencyRequest};
 
 /// Places among those that run.
 #[derive(Debug, Default)]
-pub struct Places {
+pub struct ConcurrencyLease {
     /// Places that are leased, those in use among them.
     pub(in crate::govern) granted: u64,
     /// Places that nobody has leased, as far as it is known.
@@ -27,7 +27,7 @@ pub struct Places {
     needed: u64,
 }
 
-impl Places {
+impl ConcurrencyLease {
     /// What all replicas may use beside what runs here.
     #[must_use]
     pub const fn left(&self, held: u64) -> u64 {
@@ -79,7 +79,7 @@ impl Places {
         held: u64,
         is_scarce: bool,
         now: u64,
-    ) -> Option<PlacesOrder> {
+    ) -> Option<ConcurrencyRequest> {
         let spent = core::mem::take(&mut self.spent);
         let wanted = core::mem::take(&mut self.wanted);
         let Some(limit) = limit else {
@@ -101,7 +101,7 @@ impl Places {
         self.left = self.left.saturating_add(more);
         self.asked = wanted;
         self.needed = if wanted > 0 { needed } else { 0 };
-        Some(PlacesOrder {
+        Some(ConcurrencyRequest {
             limit,
             held,
             want,
@@ -110,7 +110,7 @@ impl Places {
     }
 
     /// Takes over an answer; gives whether it was not enough for those who wait.
-    pub(in crate::govern) fn apply(&mut self, told: &PlacesGrant, at: u64) -> bool {
+    pub(in crate::govern) fn apply(&mut self, told: &ConcurrencyGrant, at: u64) -> bool {
         let more = told.granted.saturating_sub(self.granted);
         if self.asked > 0 && more > 0 {
             self.pledged = self.pledged(at).saturating_add(more.min(self.asked));

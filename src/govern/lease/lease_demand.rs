@@ -1,6 +1,6 @@
 //! How fast something that replicas lease is used, what is needed of it next, and what is given back.
 
-use crate::govern::lease::lease_request::{Needs, READY_SECONDS};
+use crate::govern::lease::lease_request::{LeaseNeeds, READY_SECONDS};
 
 /// How fast something is used, and who waits for it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,7 +77,7 @@ impl Flow {
         most: u64,
         owed: u64,
         now: u64,
-    ) -> Needs {
+    ) -> LeaseNeeds {
         self.pace = self.spent.max(self.pace - self.pace.div_ceil(4));
         self.target = self.pace.saturating_mul(2).min(most);
         if now.saturating_sub(self.taken_at) >= READY_NANOS {
@@ -88,7 +88,7 @@ impl Flow {
         self.spent = 0;
         // What is there for others who were waiting is not there for these.
         let free = available.saturating_sub(self.pledged(now));
-        Needs {
+        LeaseNeeds {
             want: wanted.saturating_add(self.target).saturating_sub(free),
             wanted: wanted.saturating_sub(free),
             least: least.saturating_sub(free),

@@ -18,7 +18,7 @@ pub enum WhenDown {
 
 /// What is counted here, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct LeaseCounts {
     /// Times that the shared counters went away.
     pub failures: u64,
     /// Accounts that were brought up to date, each time.
@@ -29,10 +29,10 @@ pub struct Counts {
 
 /// Between the data threads, which spend leases, and whoever fetches them; `A`: an account.
 #[derive(Debug)]
-pub struct Pool<A> {
+pub struct LeaseQueue<A> {
     is_up: AtomicBool,
     when_down: WhenDown,
-    queue: Mutex<Queue<A>>,
+    queue: Mutex<QueuedAccounts<A>>,
     /// Every account that is open, by its name.
     known: Mutex<HashMap<Box<str>, Weak<A>>>,
     failures: AtomicU64,
@@ -41,20 +41,20 @@ pub struct Pool<A> {
 }
 
 #[derive(Debug)]
-struct Queue<A> {
+struct QueuedAccounts<A> {
     called: Vec<Arc<A>>,
     /// Who waits for them.
     waker: Option<Waker>,
 }
 
-impl<A> Pool<A> {
+impl<A> LeaseQueue<A> {
     /// A pool whose shared counters have not answered yet.
     #[must_use]
     pub fn new(when_down: WhenDown) -> Self {
         Self {
             is_up: AtomicBool::new(false),
             when_down,
-            queue: Mutex::new(Queue {
+            queue: Mutex::new(QueuedAccounts {
                 called: Vec::new(),
                 waker: None,
             }),
@@ -148,15 +148,15 @@ impl<A> Pool<A> {
 
     /// What was counted.
     #[must_use]
-    pub fn counts(&self) -> Counts {
-        Counts {
+    pub fn counts(&self) -> LeaseCounts {
+        LeaseCounts {
             failures: self.failures.load(Ordering::Relaxed),
             orders: self.orders.load(Ordering::Relaxed),
             waits: self.waits.load(Ordering::Relaxed),
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue<A>> {
+    fn queue(&self) -> MutexGuard<'_, QueuedAccounts<A>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

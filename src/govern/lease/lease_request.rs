@@ -1,12 +1,12 @@
-//! What is said to the counters that several replicas share, and what they say: an [`Order`] for each
-//! account tells what is needed, what is given back and what was used beyond a lease; a [`Grant`]
+//! What is said to the counters that several replicas share, and what they say: an [`LeaseRequest`] for each
+//! account tells what is needed, what is given back and what was used beyond a lease; a [`LeaseGrant`]
 //! answers it.
 
-use crate::govern::value::spent::Spent;
+use crate::govern::value::spent::BudgetUse;
 
 /// What is asked of the shared counters for one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Order {
+pub struct LeaseRequest {
     /// Whose counters they are.
     pub name: Box<str>,
     /// Its number, of this replica's orders for the account. It is carried out once, however often it
@@ -17,7 +17,7 @@ pub struct Order {
     /// The epoch of the counters in which the account was heard of last; empty: none.
     pub epoch: Box<str>,
     /// What is known to have been spent: counters of another epoch start with it.
-    pub known: Spent,
+    pub known: BudgetUse,
     /// The number of the recall that the request waits for; nought: none yet.
     pub recall: u64,
     /// The recall has taken too long: who has not answered is not waited for.
@@ -27,44 +27,44 @@ pub struct Order {
     /// Something is held here even so.
     pub holds: bool,
     /// What of that is for requests that wait.
-    pub pledged: Sums,
+    pub pledged: LeaseAmounts,
     /// Requests in 60 seconds.
-    pub requests: Option<RateOrder>,
+    pub requests: Option<RateRequest>,
     /// Tokens in 60 seconds.
-    pub tokens: Option<RateOrder>,
+    pub tokens: Option<RateRequest>,
     /// Requests at one time.
-    pub places: Option<PlacesOrder>,
+    pub places: Option<ConcurrencyRequest>,
     /// Nano-dollars.
-    pub money: Option<MoneyOrder>,
+    pub money: Option<BudgetRequest>,
 }
 
 /// What is asked of a rate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RateOrder {
+pub struct RateRequest {
     /// The limit.
     pub limit: u64,
     /// What is needed.
-    pub needs: Needs,
+    pub needs: LeaseNeeds,
     /// What is given back, by the second that granted it.
     pub back: Vec<(u64, u64)>,
 }
 
 /// What is asked of a budget.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MoneyOrder {
+pub struct BudgetRequest {
     /// The budget of a day.
     pub day: Option<u64>,
     /// The budget of a month.
     pub month: Option<u64>,
     /// What is needed.
-    pub needs: Needs,
+    pub needs: LeaseNeeds,
     /// What is given back, by the day that granted it.
     pub back: Vec<(u64, u64)>,
 }
 
 /// How much is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
+pub struct LeaseNeeds {
     /// So much is welcome.
     pub want: u64,
     /// So much of it is for requests that wait.
@@ -79,7 +79,7 @@ pub struct Needs {
 
 /// What is asked of the places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PlacesOrder {
+pub struct ConcurrencyRequest {
     /// The limit.
     pub limit: u64,
     /// Places that are in use.
@@ -92,15 +92,15 @@ pub struct PlacesOrder {
 
 /// What the shared counters say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
+pub struct LeaseGrant {
     /// Requests in 60 seconds.
     pub requests: RateGrant,
     /// Tokens in 60 seconds.
     pub tokens: RateGrant,
     /// Requests at one time.
-    pub places: PlacesGrant,
+    pub places: ConcurrencyGrant,
     /// Nano-dollars.
-    pub money: MoneyGrant,
+    pub money: BudgetGrant,
     /// The epoch of the counters.
     pub epoch: Box<str>,
     /// The number of the recall that was begun for requests that wait.
@@ -109,14 +109,14 @@ pub struct Grant {
     pub is_recalling: bool,
     /// What the counters have granted and charged to all replicas so far, whether it was given back or not.
     /// Only differences mean something; sums that become too large begin anew.
-    pub total: Sums,
+    pub total: LeaseAmounts,
     /// What others who answered it hold for requests that wait.
-    pub pledged: Sums,
+    pub pledged: LeaseAmounts,
 }
 
 /// One amount of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
+pub struct LeaseAmounts {
     /// Requests.
     pub requests: u64,
     /// Tokens.
@@ -127,7 +127,7 @@ pub struct Sums {
     pub money: u64,
 }
 
-impl Sums {
+impl LeaseAmounts {
     /// The sum of both.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
@@ -171,7 +171,7 @@ pub struct RateGrant {
 
 /// What is leased of the places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PlacesGrant {
+pub struct ConcurrencyGrant {
     /// So many.
     pub granted: u64,
     /// What is left for everybody.
@@ -180,7 +180,7 @@ pub struct PlacesGrant {
 
 /// What is leased of a budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MoneyGrant {
+pub struct BudgetGrant {
     /// So much.
     pub granted: u64,
     /// The day, since 1970.

@@ -6,14 +6,14 @@
 //! counted as many seconds later; once it is used, that moves to the second of the next order.
 
 use crate::govern::lease::lease_demand::{Flow, LIFE_NANOS, READY_NANOS, give};
-use crate::govern::lease::lease_request::{READY_SECONDS, RateGrant, RateOrder};
+use crate::govern::lease::lease_request::{READY_SECONDS, RateGrant, RateRequest};
 
 /// Parts of an amount, by the second that they are counted in.
-pub(in crate::govern) type Pieces = [Piece; PARCELS_MAX];
+pub(in crate::govern) type Pieces = [RatePortion; PARCELS_MAX];
 
 /// A part of an amount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Piece {
+pub struct RatePortion {
     slot: u64,
     amount: u64,
     /// It lay ready: it is counted later than it was used.
@@ -22,7 +22,7 @@ pub struct Piece {
 
 /// A lease of a rate.
 #[derive(Debug, Default)]
-pub struct Rate {
+pub struct RateLease {
     /// Leased amounts, oldest first; those kept ready for a seldom used key stand behind the others.
     parcels: Vec<Parcel>,
     /// What is to be given back, by the second that it is counted in.
@@ -48,7 +48,7 @@ struct Parcel {
     is_late: bool,
 }
 
-impl Rate {
+impl RateLease {
     /// What may be used.
     #[must_use]
     pub fn available(&self, now: u64) -> u64 {
@@ -104,7 +104,7 @@ impl Rate {
             } else {
                 0
             };
-            *piece = Piece {
+            *piece = RatePortion {
                 slot: parcel.slot,
                 amount: taken,
                 is_late: parcel.is_late,
@@ -203,7 +203,7 @@ impl Rate {
         limit: Option<u64>,
         is_scarce: bool,
         now: u64,
-    ) -> Option<RateOrder> {
+    ) -> Option<RateRequest> {
         let Some(limit) = limit else {
             // Bounds may change; what was leased under them is forgotten.
             *self = Self::default();
@@ -227,7 +227,7 @@ impl Rate {
         let returned = back.iter().map(|(_, amount)| *amount);
         let left = returned.fold(self.told.left, u64::saturating_add);
         self.told.left = left.saturating_sub(owed).min(limit);
-        Some(RateOrder { limit, needs, back })
+        Some(RateRequest { limit, needs, back })
     }
 
     /// Takes over an answer; gives whether it was not enough for those who wait.

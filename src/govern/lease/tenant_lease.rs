@@ -20,17 +20,17 @@ use core::task::Waker;
 use std::collections::VecDeque;
 
 use crate::govern::key::allowance::Allowance;
-use crate::govern::lease::budget_lease::Purse;
-use crate::govern::lease::concurrency_lease::Places;
+use crate::govern::lease::budget_lease::BudgetLease;
+use crate::govern::lease::concurrency_lease::ConcurrencyLease;
 use crate::govern::lease::lease_demand::LIFE_NANOS;
-use crate::govern::lease::lease_request::{Grant, Order, Sums};
-use crate::govern::lease::rate_lease::{Pieces, Rate};
-use crate::govern::value::spent::Spent;
+use crate::govern::lease::lease_request::{LeaseAmounts, LeaseGrant, LeaseRequest};
+use crate::govern::lease::rate_lease::{Pieces, RateLease};
+use crate::govern::value::spent::BudgetUse;
 use crate::limits::SHARED_WAITERS_MAX;
 
 /// What a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestNeeds {
     /// Tokens.
     pub tokens: u64,
     /// Nano-dollars.
@@ -41,7 +41,7 @@ pub struct Asked {
 
 /// Where a request's reservation comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tag {
+pub struct ReservationOrigin {
     /// Where its tokens are counted, and how many each.
     tokens: Pieces,
     /// The day that granted its money.
@@ -50,7 +50,7 @@ pub struct Tag {
 
 /// What of it is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lack {
+pub struct Shortfall {
     /// Requests in 60 seconds.
     pub requests: bool,
     /// Tokens in 60 seconds.
@@ -61,7 +61,7 @@ pub struct Lack {
     pub money: bool,
 }
 
-impl Lack {
+impl Shortfall {
     /// Whether nothing is.
     #[must_use]
     pub fn is_none(self) -> bool {
@@ -71,7 +71,7 @@ impl Lack {
 
 /// What there is room for at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct Headroom {
     /// Requests in 60 seconds.
     pub requests: u64,
     /// Tokens in 60 seconds.
@@ -98,27 +98,27 @@ struct Final {
     /// The order at which the recall began. It judges requests that came before that was made.
     from: u64,
     /// What there was room for at T, at most.
-    room: Room,
+    room: Headroom,
 }
 
 /// The leases of one account.
 #[derive(Debug, Default)]
-pub struct Lease {
+pub struct AccountLease {
     name: Box<str>,
     /// Requests in 60 seconds.
-    pub requests: Rate,
+    pub requests: RateLease,
     /// Tokens in 60 seconds.
-    pub tokens: Rate,
+    pub tokens: RateLease,
     /// Nano-dollars.
-    pub money: Purse,
+    pub money: BudgetLease,
     /// Requests at one time.
-    pub places: Places,
+    pub places: ConcurrencyLease,
     /// Orders that were begun.
     begun: u64,
     /// Those of them that were answered.
     ended: u64,
     /// The order that is not answered yet. It is sent until it is.
-    open: Option<Order>,
+    open: Option<LeaseRequest>,
     /// When the last one was begun, or sent again.
     ordered_at: u64,
     /// The last orders that have proved something.
@@ -128,9 +128,9 @@ pub struct Lease {
     /// Orders in a row that brought too little.
     shorts: u64,
     /// What the counters had granted when they answered last.
-    total: Sums,
+    total: LeaseAmounts,
     /// What the counters recall for requests that wait here.
-    asking: Option<Asking>,
+    asking: Option<OwnRecall>,
     /// The last recall that others wait for, and the last one that was answered.
     recalled: u64,
     answered: u64,
@@ -150,17 +150,17 @@ pub struct Lease {
 
 /// A recall that was begun for requests that wait here.
 #[derive(Clone, Copy, Debug)]
-struct Asking {
+struct OwnRecall {
     /// Its number.
     recall: u64,
     /// The order that began it.
     order: u64,
     since: u64,
     /// What the counters had granted by then.
-    total: Sums,
+    total: LeaseAmounts,
 }
 
-impl Lease {
+impl AccountLease {
     /// Leases of the account of this name.
     #[must_use]
     pub fn new(name: &str) -> Self {
@@ -178,16 +178,22 @@ impl Lease {
 
     /// What is missing for a request: `is_new`, what was granted for others who waited is theirs.
     #[must_use]
-    pub fn lack(&self, bounds: &Allowance, asked: Asked, is_new: bool, now: u64) -> Lack {
+    pub fn lack(
+        &self,
+        bounds: &Allowance,
+        asked: RequestNeeds,
+        is_new: bool,
+        now: u64,
+    ) -> Shortfall {
         let pledged = |pledged: u64| if is_new { pledged } else { 0 };
-        let rate = |rate: &Rate, needs: u64| {
+        let rate = |rate: &RateLease, needs: u64| {
             let free = rate.available(now);
             free.saturating_sub(pledged(rate.flow.pledged(now))) < needs
         };
         let money = self.money.available;
         let money = money.saturating_sub(pledged(self.money.pledged(now)));
         let places = self.places.granted.saturating_sub(asked.held);
-        Lack {
+        Shortfall {
             requests: bounds.requests_per_minute.is_some() && rate(&self.requests, 1),
             tokens: bounds.tokens_per_minute.is_some() && rate(&self.tokens, asked.tokens),
             places: bounds.concurrent.is_some() && places <= pledged(self.places.pledged(now)),
@@ -197,15 +203,15 @@ impl Lease {
 
     /// What the answer to order `next` has proved for a request that has waited since before order `first`.
     #[must_use]
-    pub fn proved(&self, first: u64, next: u64) -> Option<Room> {
+    pub fn proved(&self, first: u64, next: u64) -> Option<Headroom> {
         let is_for = |it: &&Final| it.order == next && it.from >= first;
         self.finals.iter().find(is_for).map(|it| it.room)
     }
 
     /// What there is room for, where it was proved lately that no more can come free.
     #[must_use]
-    pub fn barred(&self, now: u64) -> Option<Room> {
-        let room = Room {
+    pub fn barred(&self, now: u64) -> Option<Headroom> {
+        let room = Headroom {
             requests: 0,
             tokens: u64::MAX,
             places: u64::MAX,
@@ -228,12 +234,12 @@ impl Lease {
     }
 
     /// Takes what a request needs, which has waited for it or not. Nothing of it may lack.
-    pub fn take(&mut self, asked: Asked, has_waited: bool, now: u64) -> Tag {
+    pub fn take(&mut self, asked: RequestNeeds, has_waited: bool, now: u64) -> ReservationOrigin {
         let request = self.requests.take(1, has_waited, now);
         // It has been used by now.
         self.requests.settle(request, 1, 1);
         self.places.take(has_waited, now);
-        Tag {
+        ReservationOrigin {
             tokens: self.tokens.take(asked.tokens, has_waited, now),
             day: self.money.take(asked.cost, has_waited, now),
         }
@@ -242,7 +248,13 @@ impl Lease {
     /// Adds a request to those for whom the next order is; `is_again`: one was for it already, and what
     /// that brought was not enough. Gives the ticket that it waits until;
     /// `None`: too many wait.
-    pub fn wait(&mut self, lack: Lack, asked: Asked, is_again: bool, waker: &Waker) -> Option<u64> {
+    pub fn wait(
+        &mut self,
+        lack: Shortfall,
+        asked: RequestNeeds,
+        is_again: bool,
+        waker: &Waker,
+    ) -> Option<u64> {
         if self.waiting.len() >= SHARED_WAITERS_MAX {
             return None;
         }
@@ -275,7 +287,7 @@ impl Lease {
 
     /// Puts what was used in the place of what was taken: `taken` and `used` are tokens and
     /// nano-dollars.
-    pub fn settle(&mut self, tag: Tag, taken: (u64, u64), used: (u64, u64)) {
+    pub fn settle(&mut self, tag: ReservationOrigin, taken: (u64, u64), used: (u64, u64)) {
         self.tokens.settle(tag.tokens, taken.0, used.0);
         match used.1.checked_sub(taken.1) {
             Some(more) => self.owe(more),
@@ -359,7 +371,12 @@ impl Lease {
 
     /// What is to be asked now: `restored` was spent before this process, as far as it is known. Until
     /// its answer there is no other; an order that was not answered is sent again.
-    pub fn order(&mut self, bounds: &Allowance, (held, restored): (u64, Spent), now: u64) -> Order {
+    pub fn order(
+        &mut self,
+        bounds: &Allowance,
+        (held, restored): (u64, BudgetUse),
+        now: u64,
+    ) -> LeaseRequest {
         self.ordered_at = now;
         if let Some(open) = &mut self.open {
             open.is_again = true;
@@ -384,8 +401,8 @@ impl Lease {
         let tokens = self.tokens.order(bounds.tokens_per_minute, is_scarce, now);
         let places = self.places.order(bounds.concurrent, held, is_scarce, now);
         let money = self.money.order(bounds, is_scarce, now);
-        let gives_up = |it: Asking| now.saturating_sub(it.since) >= RECALL_NANOS;
-        let order = Order {
+        let gives_up = |it: OwnRecall| now.saturating_sub(it.since) >= RECALL_NANOS;
+        let order = LeaseRequest {
             name: self.name.clone(),
             id: self.begun,
             is_again: false,
@@ -398,7 +415,7 @@ impl Lease {
             gives_up: self.asking.is_some_and(gives_up),
             answered: self.answered,
             holds: held > 0 || !self.is_at_rest(),
-            pledged: Sums {
+            pledged: LeaseAmounts {
                 requests: self.requests.pledged(now),
                 tokens: self.tokens.pledged(now),
                 places: self.places.pledged(now),
@@ -415,7 +432,13 @@ impl Lease {
 
     /// Takes over what an order that was begun at `at` was answered, while `held` requests run. Gives who
     /// waits for it.
-    pub fn apply(&mut self, grant: &Grant, bounds: &Allowance, held: u64, at: u64) -> Vec<Waker> {
+    pub fn apply(
+        &mut self,
+        grant: &LeaseGrant,
+        bounds: &Allowance,
+        held: u64,
+        at: u64,
+    ) -> Vec<Waker> {
         // What was carried out earlier proves nothing of now.
         let is_again = self.open.take().is_some_and(|open| open.is_again);
         let is_short = [
@@ -448,8 +471,8 @@ impl Lease {
         core::mem::take(&mut self.waiting)
     }
 
-    const fn asks(&self, grant: &Grant, at: u64) -> Asking {
-        Asking {
+    const fn asks(&self, grant: &LeaseGrant, at: u64) -> OwnRecall {
+        OwnRecall {
             recall: grant.recall,
             order: self.begun,
             since: at,
@@ -459,13 +482,20 @@ impl Lease {
 
     /// Notes what an order has proved after which nobody is asked for anything any more. `before`: what had
     /// been granted at the answer before.
-    fn prove(&mut self, grant: &Grant, before: Sums, bounds: &Allowance, held: u64, at: u64) {
+    fn prove(
+        &mut self,
+        grant: &LeaseGrant,
+        before: LeaseAmounts,
+        bounds: &Allowance,
+        held: u64,
+        at: u64,
+    ) {
         let asking = self.asking.take();
         // Where no other replica held anything, nobody was asked, and T is when this order was made.
         let (from, before) = asking.map_or((self.begun, before), |it| (it.order, it.total));
         let since = grant.total.since(before).plus(grant.pledged);
         let [in_month, on_day] = self.money.left(bounds);
-        let room = Room {
+        let room = Headroom {
             requests: self.requests.left().saturating_add(since.requests),
             tokens: self.tokens.left().saturating_add(since.tokens),
             places: self.places.left(held).saturating_add(since.places),
@@ -480,7 +510,7 @@ impl Lease {
             from,
             room,
         });
-        self.is_refusing = since == Sums::default();
+        self.is_refusing = since == LeaseAmounts::default();
         if self.is_refusing {
             self.requests.bar(room.requests, at);
         } else if asking.is_none() {

@@ -117,7 +117,7 @@ impl Filter {
 
 /// What the records of one group come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
+pub struct UsageSums {
     /// How many.
     pub requests: u64,
     /// Input neither read from a cache nor written to one.
@@ -142,7 +142,7 @@ pub struct Sums {
     pub estimated: u64,
 }
 
-impl Sums {
+impl UsageSums {
     /// Every sum with its name.
     #[must_use]
     pub const fn named(&self) -> [(&'static str, u64); 11] {
@@ -161,7 +161,7 @@ impl Sums {
         ]
     }
 
-    /// Sums by their values, in the order of [`Sums::named`].
+    /// Sums by their values, in the order of [`UsageSums::named`].
     #[must_use]
     pub const fn of(values: [u64; 11]) -> Self {
         let [
@@ -230,11 +230,11 @@ impl Sums {
     }
 }
 
-type Groups = BTreeMap<Vec<Option<String>>, Sums>;
+type Groups = BTreeMap<Vec<Option<String>>, UsageSums>;
 
 /// Sums in the making.
 #[derive(Debug)]
-pub struct Tally {
+pub struct UsageAggregate {
     filter: Filter,
     columns: Vec<Column>,
     groups: Groups,
@@ -244,7 +244,7 @@ pub struct Tally {
     tape: Tape,
 }
 
-impl Tally {
+impl UsageAggregate {
     /// Nothing yet.
     #[must_use]
     pub const fn new(filter: Filter, columns: Vec<Column>) -> Self {
@@ -280,7 +280,7 @@ impl Tally {
     }
 
     /// Adds what the records of a group come to elsewhere.
-    pub fn add_sums(&mut self, group: Vec<Option<String>>, sums: &Sums) {
+    pub fn add_sums(&mut self, group: Vec<Option<String>>, sums: &UsageSums) {
         sums_of(&mut self.groups, group).merge(sums);
     }
 
@@ -317,7 +317,7 @@ impl Tally {
     }
 
     /// The groups in order, and their sums.
-    pub fn groups(&self) -> impl Iterator<Item = (&[Option<String>], &Sums)> {
+    pub fn groups(&self) -> impl Iterator<Item = (&[Option<String>], &UsageSums)> {
         self.groups.iter().map(|(group, sums)| (&**group, sums))
     }
 
@@ -328,7 +328,7 @@ impl Tally {
     }
 }
 
-fn sums_of(groups: &mut Groups, group: Vec<Option<String>>) -> &mut Sums {
+fn sums_of(groups: &mut Groups, group: Vec<Option<String>>) -> &mut UsageSums {
     let has_room = groups.len() < GROUPS_MAX || groups.contains_key(&group);
     let group = match has_room {
         true => group,
@@ -355,7 +355,7 @@ const OTHERS: &str = "(others)";
 
 #[cfg(test)]
 mod tests {
-    use super::{Column, Filter, GROUPS_MAX, Tally};
+    use super::{Column, Filter, GROUPS_MAX, UsageAggregate};
 
     fn record(tenant: &str, model: &str, time: u64, rest: &str) -> String {
         format!(
@@ -371,7 +371,8 @@ mod tests {
 
     #[test]
     fn ni18_sums_are_by_group_and_what_is_not_known_is_counted_apart() {
-        let mut tally = Tally::new(Filter::default(), vec![Column::Tenant, Column::Day]);
+        let mut aggregate =
+            UsageAggregate::new(Filter::default(), vec![Column::Tenant, Column::Day]);
         let day = 86_400_000;
         for text in [
             record("a", "m", 0, KNOWN),
@@ -381,9 +382,9 @@ mod tests {
             "{\"no\":1}".to_owned(),
             "{".to_owned(),
         ] {
-            tally.add(text.as_bytes());
+            aggregate.add(text.as_bytes());
         }
-        let found: Vec<_> = tally
+        let found: Vec<_> = aggregate
             .groups()
             .map(|(group, sums)| {
                 let group: Vec<&str> = group.iter().flatten().map(String::as_str).collect();
@@ -399,7 +400,7 @@ mod tests {
             found,
             expected.map(|(group, sums)| (group.to_owned(), sums))
         );
-        assert_eq!(tally.unread(), 2);
+        assert_eq!(aggregate.unread(), 2);
     }
 
     #[test]
@@ -443,23 +444,23 @@ mod tests {
                 1,
             ),
         ] {
-            let mut tally = Tally::new(filter, Vec::new());
+            let mut aggregate = UsageAggregate::new(filter, Vec::new());
             for (tenant, model, time) in [("a", "m", 1), ("a", "n", 2), ("b", "m", 3)] {
-                tally.add(record(tenant, model, time, UNKNOWN).as_bytes());
+                aggregate.add(record(tenant, model, time, UNKNOWN).as_bytes());
             }
-            let sums: u64 = tally.groups().map(|(_, sums)| sums.requests).sum();
+            let sums: u64 = aggregate.groups().map(|(_, sums)| sums.requests).sum();
             assert_eq!(sums, count);
         }
     }
 
     #[test]
     fn groups_past_the_bound_are_one() {
-        let mut tally = Tally::new(Filter::default(), vec![Column::Model]);
+        let mut aggregate = UsageAggregate::new(Filter::default(), vec![Column::Model]);
         for number in 0..GROUPS_MAX + 5 {
-            tally.add(record("a", &format!("m{number}"), 0, UNKNOWN).as_bytes());
+            aggregate.add(record("a", &format!("m{number}"), 0, UNKNOWN).as_bytes());
         }
-        assert_eq!(tally.groups().count(), GROUPS_MAX + 1);
-        let last = tally.groups().next().unwrap();
+        assert_eq!(aggregate.groups().count(), GROUPS_MAX + 1);
+        let last = aggregate.groups().next().unwrap();
         assert_eq!(
             (last.0[0].as_deref(), last.1.requests),
             (Some("(others)"), 5)

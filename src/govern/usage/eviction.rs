@@ -9,21 +9,21 @@
 //!
 //! Not here: where records lie and who moves them (see `store::segments`).
 
-use crate::govern::usage::segment_index::{Held, Holder, each_frame, holder};
+use crate::govern::usage::segment_index::{Holder, HolderBytes, each_frame, holder};
 use core::ops::Range;
 
 /// What each holder is to lose.
 #[derive(Clone, Debug, Default)]
 pub struct Eviction {
-    losses: Held,
+    losses: HolderBytes,
 }
 
 impl Eviction {
     /// Shares out a loss of so many bytes among those who hold some.
     #[must_use]
-    pub fn new(held: &Held, bytes: u64) -> Self {
+    pub fn new(held: &HolderBytes, bytes: u64) -> Self {
         let of_refusals = held.get(&Holder::Refusals).copied().unwrap_or(0);
-        let mut losses = Held::from([(Holder::Refusals, of_refusals.min(bytes))]);
+        let mut losses = HolderBytes::from([(Holder::Refusals, of_refusals.min(bytes))]);
         let level = level(held, bytes.saturating_sub(of_refusals));
         let tenants = held.iter().filter(|(it, _)| **it != Holder::Refusals);
         losses.extend(tenants.map(|(&tenant, &has)| (tenant, has.saturating_sub(level))));
@@ -33,7 +33,7 @@ impl Eviction {
 
     /// Whether one of these holders is to lose something.
     #[must_use]
-    pub fn concerns(&self, held: &Held) -> bool {
+    pub fn concerns(&self, held: &HolderBytes) -> bool {
         held.keys().any(|holder| self.losses.contains_key(holder))
     }
 
@@ -78,7 +78,7 @@ impl Eviction {
 }
 
 /// The most that a tenant may keep so that all together lose so many bytes.
-fn level(held: &Held, bytes: u64) -> u64 {
+fn level(held: &HolderBytes, bytes: u64) -> u64 {
     let tenants = held.iter().filter(|(it, _)| **it != Holder::Refusals);
     let mut all: Vec<u64> = tenants.map(|(_, &has)| has).collect();
     all.sort_unstable_by(|a, b| b.cmp(a));

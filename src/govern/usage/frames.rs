@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Invariants:
-//! - [`Frames`] gives payloads that were written whole, in their order, and nothing else, whatever
+//! - [`JournalFrames`] gives payloads that were written whole, in their order, and nothing else, whatever
 //!   the bytes are: a frame that was torn or altered is passed over, the next one found by its mark;
 //! - any one bit that flips costs at most the frame that it lies in;
 //! - a byte is looked at a bounded number of times, nothing is allocated.
@@ -55,7 +55,7 @@ pub fn close(out: &mut Vec<u8>, start: usize) -> bool {
 
 /// The whole frames of a journal, in order.
 #[derive(Clone, Debug)]
-pub struct Frames<'j> {
+pub struct JournalFrames<'j> {
     journal: &'j [u8],
     /// Where the next look begins. `end <= at <= journal.len()`.
     at: usize,
@@ -64,7 +64,7 @@ pub struct Frames<'j> {
     damaged_bytes: usize,
 }
 
-impl<'j> Frames<'j> {
+impl<'j> JournalFrames<'j> {
     /// Reads from the start of `journal`.
     #[must_use]
     pub const fn new(journal: &'j [u8]) -> Self {
@@ -89,7 +89,7 @@ impl<'j> Frames<'j> {
     }
 }
 
-impl<'j> Iterator for Frames<'j> {
+impl<'j> Iterator for JournalFrames<'j> {
     type Item = &'j [u8];
 
     fn next(&mut self) -> Option<&'j [u8]> {

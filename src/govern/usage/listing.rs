@@ -9,7 +9,7 @@ use crate::json::write::Writer;
 use crate::limits::PAGE_ROWS_MAX;
 
 /// A place between two records: time and id of the one before it.
-pub type Place = (u64, [u8; 16]);
+pub type PagePosition = (u64, [u8; 16]);
 
 /// Which records are asked for, the newest first.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Listing {
     /// Those of the tenant that has this name now: `filter` is yet to say its id.
     pub tenant_name: Option<String>,
     /// Only those behind this place.
-    pub behind: Option<Place>,
+    pub behind: Option<PagePosition>,
     /// At most so many.
     pub count: usize,
 }
@@ -35,11 +35,11 @@ pub struct ListingFault {
 
 /// Records, the newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct RecordPage {
     /// The records as they were written.
     pub records: Vec<String>,
     /// The place behind the last one, where there are more.
-    pub next: Option<Place>,
+    pub next: Option<PagePosition>,
 }
 
 impl Default for Listing {
@@ -140,7 +140,7 @@ impl Listing {
     }
 }
 
-impl Page {
+impl RecordPage {
     /// Appends the page as JSON.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"records\":[");
@@ -172,13 +172,13 @@ fn shown(name: &str) -> String {
     name.escape_debug().take(NAME_SHOWN_MAX).collect()
 }
 
-fn place_text((time, id): Place) -> String {
+fn place_text((time, id): PagePosition) -> String {
     let mut text = format!("{time}-").into_bytes();
     hex::into(&id, &mut text);
     String::from_utf8(text).unwrap_or_default()
 }
 
-fn place(text: &str) -> Option<Place> {
+fn place(text: &str) -> Option<PagePosition> {
     let (time, id) = text.split_once('-')?;
     let is_plain = !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit());
     let time = time.parse().ok().filter(|_| is_plain)?;
@@ -201,7 +201,7 @@ const NAME_SHOWN_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::{Listing, Page};
+    use super::{Listing, RecordPage};
 
     const NOW: u64 = 1_800_000_000_000;
 
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn members_are_read_and_a_page_leads_to_the_next() {
-        let page = Page {
+        let page = RecordPage {
             records: vec!["{\"a\":1}".to_owned(), "{}".to_owned()],
             next: Some((7, [0xab; 16])),
         };

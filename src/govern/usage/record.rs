@@ -20,7 +20,7 @@ use crate::wire::kind::Wire;
 
 /// One exchange, as it is kept. Texts are those of the exchange itself.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Record<'r> {
+pub struct UsageRecord<'r> {
     /// The exchange's own id; a provider's is never one.
     pub id: u128,
     /// Wall clock at its end, in milliseconds since 1970.
@@ -132,7 +132,7 @@ pub struct Try<'r> {
     pub fault: Option<&'r str>,
 }
 
-impl Record<'_> {
+impl UsageRecord<'_> {
     /// Appends the record. `refused` are words for what policies cut off.
     pub fn write<'t>(
         &self,
@@ -416,7 +416,7 @@ const WORDS_MAX: usize = 8;
 const MOST_RECORDS_BYTES: usize = 1_536;
 /// What is written behind the attempts.
 const TAIL_BYTES: usize = 64;
-/// Texts before the attempts: see `Record`.
+/// Texts before the attempts: see `UsageRecord`.
 const TEXTS: usize = 16;
 /// Their names, all numbers and words of ours.
 const REST_BYTES_MAX: usize = 2_048;

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 
 use crate::govern::usage::frames;
-use crate::govern::usage::record::{REFUSALS, Record};
+use crate::govern::usage::record::{REFUSALS, UsageRecord};
 
 /// Counts of one data thread.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub struct Refusals {
 
 /// A request that was refused.
 #[derive(Clone, Copy, Debug)]
-pub struct Refused<'r> {
+pub struct RefusedRequest<'r> {
     /// Its id, which may become the count's.
     pub id: u128,
     /// When, in milliseconds since 1970.
@@ -71,7 +71,7 @@ struct Count {
 
 impl Refusals {
     /// Whether this refusal is to have a record of its own. Otherwise it is counted.
-    pub fn lets_through(&mut self, refused: &Refused<'_>) -> bool {
+    pub fn lets_through(&mut self, refused: &RefusedRequest<'_>) -> bool {
         let second = refused.unix_ms / 1_000;
         if second != self.second {
             (self.second, self.kept) = (second, 0);
@@ -132,7 +132,7 @@ impl Refusals {
 }
 
 impl Counted {
-    fn add(&mut self, refused: &Refused<'_>) {
+    fn add(&mut self, refused: &RefusedRequest<'_>) {
         let is_it =
             |count: &&mut Count| count.reason == refused.reason && count.status == refused.status;
         match self.counts.iter_mut().find(is_it) {
@@ -156,7 +156,7 @@ impl Counted {
             if !core::mem::take(&mut count.is_changed) {
                 continue;
             }
-            let record = Record {
+            let record = UsageRecord {
                 id: count.id,
                 time_ms: count.unix_ms,
                 tenant: self.tenant.as_deref(),
@@ -167,7 +167,7 @@ impl Counted {
                 status: count.status,
                 outcome: "refused",
                 fault: Some(count.reason),
-                ..Record::default()
+                ..UsageRecord::default()
             };
             let start = frames::open(out);
             record.write(&[], core::iter::empty(), out);
@@ -187,11 +187,11 @@ const OTHERS: &[u8] = b"\xff";
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL_MAX, EACH_MAX, KEYS_MAX, Refusals, Refused};
-    use crate::govern::usage::frames::Frames;
+    use super::{ALL_MAX, EACH_MAX, KEYS_MAX, Refusals, RefusedRequest};
+    use crate::govern::usage::frames::JournalFrames;
 
-    fn refused(key: &[u8], id: u128, unix_ms: u64) -> Refused<'_> {
-        Refused {
+    fn refused(key: &[u8], id: u128, unix_ms: u64) -> RefusedRequest<'_> {
+        RefusedRequest {
             id,
             unix_ms,
             tenant: Some(b"blue"),
@@ -205,7 +205,7 @@ mod tests {
     fn written(refusals: &mut Refusals, unix_ms: u64) -> Vec<serde_json::Value> {
         let mut out = Vec::new();
         refusals.write(unix_ms, &mut out);
-        let frames = Frames::new(&out);
+        let frames = JournalFrames::new(&out);
         frames
             .map(|it| serde_json::from_slice(it).unwrap())
             .collect()

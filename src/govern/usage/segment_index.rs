@@ -16,7 +16,7 @@ use core::ops::Range;
 use std::collections::HashMap;
 use std::hash::DefaultHasher;
 
-use crate::govern::usage::frames::{Frames, HEAD_BYTES};
+use crate::govern::usage::frames::{HEAD_BYTES, JournalFrames};
 use crate::govern::usage::record::id_at;
 
 /// Whose bytes these are.
@@ -29,20 +29,20 @@ pub enum Holder {
 }
 
 /// Bytes by holder.
-pub type Held = HashMap<Holder, u64>;
+pub type HolderBytes = HashMap<Holder, u64>;
 
 /// What is known of a segment.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
-    parts: Vec<Part>,
-    held: Held,
+    parts: Vec<SegmentPart>,
+    held: HolderBytes,
     /// There were more holders than are kept apart.
     is_crowded: bool,
 }
 
 /// Some records that lie one behind the other.
 #[derive(Clone, Copy, Debug)]
-struct Part {
+struct SegmentPart {
     /// Where the first one's frame begins.
     start: u64,
     /// Where the last one's ends.
@@ -78,7 +78,7 @@ impl Contents {
     /// Where the record of an id may lie.
     pub fn places(&self, id: u128) -> impl DoubleEndedIterator<Item = Range<u64>> {
         let (ms, bits) = (time_ms(id), filter(id));
-        let may_hold = move |part: &&Part| {
+        let may_hold = move |part: &&SegmentPart| {
             let is_set = |(has, wants): (&u64, u64)| has & wants == wants;
             (part.first_ms..=part.last_ms).contains(&ms) && part.filter.iter().zip(bits).all(is_set)
         };
@@ -88,7 +88,7 @@ impl Contents {
 
     /// Bytes by holder; `None`: there are too many holders.
     #[must_use]
-    pub fn held(&self) -> Option<&Held> {
+    pub fn held(&self) -> Option<&HolderBytes> {
         (!self.is_crowded).then_some(&self.held)
     }
 
@@ -98,10 +98,10 @@ impl Contents {
         };
         let ms = time_ms(id);
         let last = self.parts.last_mut();
-        let has_room = |it: &&mut Part| place.end - it.start <= part_bytes;
+        let has_room = |it: &&mut SegmentPart| place.end - it.start <= part_bytes;
         let part = match last.filter(has_room) {
             Some(part) => part,
-            None => self.parts.push_mut(Part {
+            None => self.parts.push_mut(SegmentPart {
                 start: place.start,
                 end: place.end,
                 first_ms: ms,
@@ -124,13 +124,13 @@ impl Contents {
         *self.held.entry(holder).or_default() += bytes;
         if self.held.len() > HOLDERS_MAX {
             self.is_crowded = true;
-            self.held = Held::new();
+            self.held = HolderBytes::new();
         }
     }
 }
 
 /// Adds up all bytes of a segment by holder, however many there are. Damage is nobody's.
-pub fn add_up(bytes: &[u8], held: &mut Held) {
+pub fn add_up(bytes: &[u8], held: &mut HolderBytes) {
     let damaged = each_frame(bytes, |record, place| {
         *held.entry(holder(record)).or_default() += place.end - place.start;
     });
@@ -139,7 +139,7 @@ pub fn add_up(bytes: &[u8], held: &mut Held) {
 
 /// Gives each whole frame's record and where the frame lies; says how many bytes belong to none.
 pub fn each_frame(bytes: &[u8], mut take: impl FnMut(&[u8], Range<u64>)) -> u64 {
-    let mut frames = Frames::new(bytes);
+    let mut frames = JournalFrames::new(bytes);
     let mut whole = 0;
     while let Some(record) = frames.next() {
         let (end, length) = (frames.end() as u64, (HEAD_BYTES + record.len()) as u64);
@@ -218,7 +218,7 @@ const FILTER_BITS: u32 = 4;
 /// Bits of the id that say which: three for the word, six for the bit in it.
 const FILTER_SHIFT: u32 = 9;
 /// Memory of one part.
-pub const PART_MEMORY_BYTES: usize = size_of::<Part>();
+pub const PART_MEMORY_BYTES: usize = size_of::<SegmentPart>();
 /// Holders of one segment that are kept apart: some ten KiB for a segment of eight MiB.
 const HOLDERS_MAX: usize = 512;
 /// The member that names the tenant. Texts escape their quotes: it stands in none.

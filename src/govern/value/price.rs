@@ -143,7 +143,7 @@ fn sum(parts: &[(u64, u64)]) -> u64 {
 
 /// A line of the built-in table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct PriceRow {
     /// The kind of provider.
     pub kind: &'static str,
     /// Pattern over its ids.
@@ -154,8 +154,8 @@ pub struct Row {
 
 /// The table that comes along, in the order of its file.
 #[must_use]
-pub fn builtin() -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
+pub fn builtin() -> Vec<PriceRow> {
+    let mut rows: Vec<PriceRow> = Vec::new();
     for (over, line) in TABLE.lines().filter_map(line) {
         let known = rows
             .iter_mut()
@@ -179,7 +179,7 @@ pub fn builtin_date() -> &'static str {
 
 /// A line with prices, and the prompts that it is for; a line that is none is nothing, and a test sees
 /// that none is meant to be.
-fn line(text: &'static str) -> Option<(Option<u64>, Row)> {
+fn line(text: &'static str) -> Option<(Option<u64>, PriceRow)> {
     if text.starts_with('#') {
         return None;
     }
@@ -210,7 +210,7 @@ fn line(text: &'static str) -> Option<(Option<u64>, Row)> {
         "-" => None,
         over => Some(over.parse().ok()?),
     };
-    Some((over, Row { kind, ids, price }))
+    Some((over, PriceRow { kind, ids, price }))
 }
 
 /// What a column states: an amount, or nothing at all; `None`: it is neither.

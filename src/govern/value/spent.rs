@@ -2,7 +2,7 @@
 
 /// Money that was spent and is still reserved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct BudgetUse {
     /// The day, since 1970.
     pub day: u64,
     /// Nano-dollars on it.

@@ -14,7 +14,7 @@ use crate::govern::account::usage::leased::{
     Judged, Tickets, admit_alone, is_heard, poll_admit, refuse,
 };
 use crate::govern::account::usage::{
-    Accounts, Amount, Bound, Now, Refused as Over, Standings, Whose, admit,
+    Accounts, Amount, LimitKind, LimitRefusal as Over, Now, RateStatuses, Whose, admit,
 };
 use crate::govern::value::estimate::input_tokens;
 use crate::govern::value::money;
@@ -343,7 +343,7 @@ async fn leased(worker: &Worker, accounts: Accounts<'_>, amount: Amount) -> Judg
 /// The same voice, whose heads say how the rates stand.
 fn with_standings<'l>(
     voice: &Voice<'l>,
-    standings: &Standings,
+    standings: &RateStatuses,
     now: Now,
     lines: &'l mut Vec<u8>,
 ) -> Voice<'l> {
@@ -365,15 +365,15 @@ fn with_standings<'l>(
 /// What the client is told of a bound that is reached.
 fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
     let (kind, word) = match over.bound {
-        Bound::Requests => (ErrorKind::RateLimit, "limit_requests"),
-        Bound::Tokens => (ErrorKind::RateLimit, "limit_tokens"),
-        Bound::Concurrent => (ErrorKind::RateLimit, "limit_concurrent"),
-        Bound::BudgetDay | Bound::BudgetMonth => (ErrorKind::Billing, "budget"),
-        Bound::Shared => (ErrorKind::Overloaded, "limits_unknown"),
+        LimitKind::Requests => (ErrorKind::RateLimit, "limit_requests"),
+        LimitKind::Tokens => (ErrorKind::RateLimit, "limit_tokens"),
+        LimitKind::Concurrent => (ErrorKind::RateLimit, "limit_concurrent"),
+        LimitKind::BudgetDay | LimitKind::BudgetMonth => (ErrorKind::Billing, "budget"),
+        LimitKind::Shared => (ErrorKind::Overloaded, "limits_unknown"),
     };
     let wait = match over.bound {
         // Nobody knows when one of them ends.
-        Bound::Concurrent | Bound::Shared => Some(1),
+        LimitKind::Concurrent | LimitKind::Shared => Some(1),
         _ => over
             .wait
             .map(|nanos| nanos.div_ceil(NANOS_PER_SECOND).max(1)),
@@ -394,7 +394,7 @@ fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
         message,
         word,
         status: match over.bound {
-            Bound::Shared => Some(503),
+            LimitKind::Shared => Some(503),
             _ => (kind == ErrorKind::Billing && wire == Wire::OpenAiChat).then_some(429),
         },
         fields,
@@ -415,20 +415,20 @@ fn message(over: &Over, amount: Amount) -> String {
         )
     };
     match over.bound {
-        Bound::Requests => format!("{limit} requests per minute of {whose} are used up"),
-        Bound::Tokens if over.wait.is_none() => format!(
+        LimitKind::Requests => format!("{limit} requests per minute of {whose} are used up"),
+        LimitKind::Tokens if over.wait.is_none() => format!(
             "this request may take {tokens} tokens, and {whose} has {limit} per minute; send less, \
              or set a lower limit to the answer"
         ),
-        Bound::Tokens => format!(
+        LimitKind::Tokens => format!(
             "this request may take {tokens} tokens, and less is left of {limit} per minute of {whose}"
         ),
-        Bound::Concurrent => {
+        LimitKind::Concurrent => {
             format!("{limit} requests of {whose} are running, which is all that may at one time")
         }
-        Bound::BudgetDay => budget("day"),
-        Bound::BudgetMonth => budget("month"),
-        Bound::Shared => "what is left of this key's limits is not known now".to_owned(),
+        LimitKind::BudgetDay => budget("day"),
+        LimitKind::BudgetMonth => budget("month"),
+        LimitKind::Shared => "what is left of this key's limits is not known now".to_owned(),
     }
 }
 

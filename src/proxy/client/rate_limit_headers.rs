@@ -1,7 +1,7 @@
 //! Rates of the gateway's own on heads of answers, in the client's wire: where a key or tenant has a
 //! limit of a kind, the provider's fields of that kind are ours instead.
 
-use crate::govern::account::usage::Standings;
+use crate::govern::account::usage::RateStatuses;
 use crate::json::write::number_into;
 use crate::wire::codec;
 use crate::wire::kind::Wire;
@@ -26,7 +26,7 @@ impl OwnLimits {
 }
 
 /// Appends how the rates stand, as providers of the wire tell theirs.
-pub fn write(wire: Wire, standings: &Standings, unix_ms: u64, out: &mut Vec<u8>) {
+pub fn write(wire: Wire, standings: &RateStatuses, unix_ms: u64, out: &mut Vec<u8>) {
     let [requests, tokens] = match wire {
         Wire::OpenAiChat => OPENAI,
         Wire::AnthropicMessages => ANTHROPIC,
@@ -92,7 +92,7 @@ const NANOS_PER_MS: u64 = 1_000_000;
 #[cfg(test)]
 mod tests {
     use super::{OwnLimits, write};
-    use crate::govern::account::usage::{Standing, Standings};
+    use crate::govern::account::usage::{RateStatus, RateStatuses};
     use crate::wire::kind::Wire;
 
     #[test]
@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn each_wire_tells_its_own_way() {
-        let standings = Standings {
-            requests: Some(Standing {
+        let standings = RateStatuses {
+            requests: Some(RateStatus {
                 limit: 60,
                 remaining: 0,
                 reset: 61_000_000_000,

@@ -13,7 +13,7 @@ use crate::proxy::client::downstream::Client;
 use crate::proxy::client::next::Next;
 use crate::proxy::client::reply::{self, Refused, Voice};
 use crate::proxy::shared::query_slots::Owner;
-use crate::proxy::shared::usage_channel::{Looked, Unasked};
+use crate::proxy::shared::usage_channel::{QuestionRejected, RecordAnswer};
 use crate::proxy::shared::worker::Worker;
 use crate::telemetry::exchange::Exchange;
 
@@ -36,11 +36,11 @@ pub async fn custody(
     };
     let waited = u64::try_from(USAGE_ANSWER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
     match timer::within(waited, answer).await {
-        Some(Ok(Looked::Record(record))) => {
+        Some(Ok(RecordAnswer::Record(record))) => {
             reply::send(client, exchange, voice, (200, reply::JSON, b""), &record).await
         }
-        Some(Ok(Looked::Absent)) => reply::refuse(client, exchange, voice, &ABSENT).await,
-        Some(Ok(Looked::Pending)) => reply::refuse(client, exchange, voice, &PENDING).await,
+        Some(Ok(RecordAnswer::Absent)) => reply::refuse(client, exchange, voice, &ABSENT).await,
+        Some(Ok(RecordAnswer::Pending)) => reply::refuse(client, exchange, voice, &PENDING).await,
         Some(Err(_)) | None => reply::refuse(client, exchange, voice, &BUSY).await,
     }
 }
@@ -69,10 +69,10 @@ pub async fn list(
     };
     let answer = match worker.ask_page(listing, Owner::Tenant(Some(tenant))) {
         Ok(answer) => answer,
-        Err(Unasked::TooMany) => {
+        Err(QuestionRejected::TooMany) => {
             return reply::refuse(client, exchange, voice, &TOO_MANY).await;
         }
-        Err(Unasked::Busy) => return reply::refuse(client, exchange, voice, &BUSY).await,
+        Err(QuestionRejected::Busy) => return reply::refuse(client, exchange, voice, &BUSY).await,
     };
     let waited = u64::try_from(USAGE_ANSWER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
     match timer::within(waited, answer).await {

@@ -1,7 +1,7 @@
 //! How many questions for pages of usage records each tenant may have under way, and how long the
 //! store may work on them.
 //!
-//! A [`Seat`] stands for one question, waiting or running; it is given back when it is dropped. What
+//! A [`QuerySlot`] stands for one question, waiting or running; it is given back when it is dropped. What
 //! the store worked on a tenant's questions fills an account that empties with time.
 
 use core::time::Duration;
@@ -20,13 +20,13 @@ pub enum Owner {
     Tenant(Option<Box<str>>),
 }
 
-/// The seats of everybody who asks.
+/// The slots of everybody who asks.
 #[derive(Clone, Debug, Default)]
-pub struct Seats(Arc<Mutex<HashMap<Owner, Standing>>>);
+pub struct QuerySlots(Arc<Mutex<HashMap<Owner, OwnerQueries>>>);
 
 /// What one asker has under way.
 #[derive(Debug)]
-struct Standing {
+struct OwnerQueries {
     taken: usize,
     /// Work of the store that is not forgotten yet, as of `at`.
     work: Duration,
@@ -35,19 +35,19 @@ struct Standing {
 
 /// The right to one question.
 #[derive(Debug)]
-pub struct Seat {
-    seats: Seats,
+pub struct QuerySlot {
+    slots: QuerySlots,
     owner: Owner,
     begun: Option<Instant>,
 }
 
-impl Seats {
-    /// A seat for one more question; nothing where its tenant has too much under way. Operators are
+impl QuerySlots {
+    /// A slot for one more question; nothing where its tenant has too much under way. Operators are
     /// bound in number alone.
     #[must_use]
-    pub fn take(&self, owner: Owner, now: Instant) -> Option<Seat> {
+    pub fn take(&self, owner: Owner, now: Instant) -> Option<QuerySlot> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let empty = || Standing {
+        let empty = || OwnerQueries {
             taken: 0,
             work: Duration::ZERO,
             at: now,
@@ -63,15 +63,15 @@ impl Seats {
             return None;
         }
         standing.taken += 1;
-        Some(Seat {
-            seats: self.clone(),
+        Some(QuerySlot {
+            slots: self.clone(),
             owner,
             begun: None,
         })
     }
 }
 
-impl Standing {
+impl OwnerQueries {
     fn forget(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at);
         self.work = self.work.saturating_sub(passed / QUESTIONS_TENANT_SHARE);
@@ -79,17 +79,17 @@ impl Standing {
     }
 }
 
-impl Seat {
+impl QuerySlot {
     /// The store begins to work on the question.
     pub fn begin(&mut self, now: Instant) {
         self.begun = Some(now);
     }
 }
 
-impl Drop for Seat {
+impl Drop for QuerySlot {
     fn drop(&mut self) {
         let now = Instant::now();
-        let mut all = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.slots.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(standing) = all.get_mut(&self.owner) else {
             return;
         };
@@ -103,7 +103,7 @@ impl Drop for Seat {
     }
 }
 
-impl Standing {
+impl OwnerQueries {
     fn is_over(&self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.at);
         self.work <= passed / QUESTIONS_TENANT_SHARE
@@ -114,7 +114,7 @@ impl Standing {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Owner, Seats};
+    use super::{Owner, QuerySlots};
     use crate::limits::{QUESTIONS_TENANT_MAX, QUESTIONS_TENANT_SHARE, QUESTIONS_TENANT_WORK};
 
     fn tenant(name: &str) -> Owner {
@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn a_tenant_has_its_seats_and_not_one_more_whatever_others_have() {
-        let (seats, now) = (Seats::default(), Instant::now());
-        let take = |owner: &Owner| seats.take(owner.clone(), now);
+        let (slots, now) = (QuerySlots::default(), Instant::now());
+        let take = |owner: &Owner| slots.take(owner.clone(), now);
         for (owner, most) in [
             (tenant("a"), QUESTIONS_TENANT_MAX),
             (tenant("b"), QUESTIONS_TENANT_MAX),
@@ -141,25 +141,25 @@ mod tests {
 
     #[test]
     fn work_of_the_store_keeps_a_tenant_from_asking_until_it_is_forgotten() {
-        let (seats, now) = (Seats::default(), Instant::now());
+        let (slots, now) = (QuerySlots::default(), Instant::now());
         let worked = |by: Duration| {
-            let mut seat = seats.take(tenant("a"), now).unwrap();
-            seat.begin(now.checked_sub(by).unwrap());
+            let mut slot = slots.take(tenant("a"), now).unwrap();
+            slot.begin(now.checked_sub(by).unwrap());
         };
         worked(QUESTIONS_TENANT_WORK / 2);
         worked(QUESTIONS_TENANT_WORK / 2);
-        assert!(seats.take(tenant("a"), now).is_none());
-        assert!(seats.take(tenant("b"), now).is_some());
+        assert!(slots.take(tenant("a"), now).is_none());
+        assert!(slots.take(tenant("b"), now).is_some());
         let later = now + Duration::from_secs(1) * QUESTIONS_TENANT_SHARE;
-        assert!(seats.take(tenant("a"), later).is_some());
+        assert!(slots.take(tenant("a"), later).is_some());
     }
 
     #[test]
     fn who_has_nothing_under_way_is_forgotten() {
-        let seats = Seats::default();
+        let slots = QuerySlots::default();
         for n in 0..100 {
-            drop(seats.take(tenant(&n.to_string()), Instant::now()));
+            drop(slots.take(tenant(&n.to_string()), Instant::now()));
         }
-        assert!(seats.0.lock().unwrap().is_empty());
+        assert!(slots.0.lock().unwrap().is_empty());
     }
 }

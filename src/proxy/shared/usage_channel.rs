@@ -8,23 +8,23 @@ use std::time::Instant;
 
 use futures_channel::oneshot;
 
-use crate::govern::usage::listing::{Listing, Page};
+use crate::govern::usage::listing::{Listing, RecordPage};
 use crate::limits::USAGE_QUESTIONS_MAX;
-use crate::proxy::shared::query_slots::{Owner, Seat, Seats};
+use crate::proxy::shared::query_slots::{Owner, QuerySlot, QuerySlots};
 use crate::telemetry::losses::Losses;
-use crate::telemetry::ring::{Bell, RingSender};
+use crate::telemetry::ring::{RingSender, ThreadWaker};
 
 /// A worker's way to the ledger.
-pub struct Way {
+pub struct UsageSender {
     /// Takes records in frames.
     pub ring: RingSender,
     /// Takes questions.
-    pub desk: Desk,
+    pub questions: QuestionSender,
     /// Counts records that the ring had no room for.
     pub losses: Arc<Losses>,
 }
 
-impl Way {
+impl UsageSender {
     /// Hands over a record of this tenant in its frame, or drops and counts it.
     pub fn send(&mut self, frame: &[u8], tenant: &[u8]) {
         if !self.ring.send(frame) {
@@ -35,7 +35,7 @@ impl Way {
 
 /// A question and where its answer goes.
 #[derive(Debug)]
-pub struct Question {
+pub struct RecordQuestion {
     /// Which record.
     pub id: u128,
     /// Whose it must be.
@@ -43,16 +43,16 @@ pub struct Question {
     /// It may be among those that wait for the disk, which nobody can look through.
     pub may_wait: bool,
     /// What was found.
-    pub reply: oneshot::Sender<Looked>,
+    pub reply: oneshot::Sender<RecordAnswer>,
 }
 
-impl Question {
+impl RecordQuestion {
     /// Answers with the record, or that there is none.
     pub fn answer(self, record: Option<Vec<u8>>) {
         let looked = match record {
-            Some(record) => Looked::Record(record),
-            None if self.may_wait => Looked::Pending,
-            None => Looked::Absent,
+            Some(record) => RecordAnswer::Record(record),
+            None if self.may_wait => RecordAnswer::Pending,
+            None => RecordAnswer::Absent,
         };
         // Whoever asked may have left.
         let _ = self.reply.send(looked);
@@ -61,7 +61,7 @@ impl Question {
 
 /// What a look for a record found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Looked {
+pub enum RecordAnswer {
     /// The record.
     Record(Vec<u8>),
     /// There is none that this owner may see.
@@ -76,23 +76,23 @@ pub struct PageQuestion {
     /// Which records; whose is in its filter.
     pub listing: Listing,
     /// What of its asker it takes up.
-    pub seat: Seat,
+    pub slot: QuerySlot,
     /// The page.
-    pub reply: oneshot::Sender<Page>,
+    pub reply: oneshot::Sender<RecordPage>,
 }
 
 /// What is asked.
 #[derive(Debug)]
-pub enum Asked {
+pub enum UsageQuestion {
     /// One record.
-    Record(Question),
+    Record(RecordQuestion),
     /// A page of them.
     Page(PageQuestion),
 }
 
 /// Why a question was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unasked {
+pub enum QuestionRejected {
     /// This asker has too many under way, or the store worked too long on them.
     TooMany,
     /// Too many of everybody's wait.
@@ -101,59 +101,63 @@ pub enum Unasked {
 
 /// Where questions are taken. One whose answer never comes was given up.
 #[derive(Clone, Debug)]
-pub struct Desk {
-    questions: SyncSender<Asked>,
-    seats: Seats,
-    bell: Bell,
+pub struct QuestionSender {
+    questions: SyncSender<UsageQuestion>,
+    slots: QuerySlots,
+    waker: ThreadWaker,
 }
 
-impl Desk {
-    /// A desk, and the end that answers, which `bell` wakes.
+impl QuestionSender {
+    /// A sender of questions, and the end that answers, which `waker` wakes.
     #[must_use]
-    pub fn new(bell: Bell) -> (Self, Receiver<Asked>) {
+    pub fn new(waker: ThreadWaker) -> (Self, Receiver<UsageQuestion>) {
         let (questions, receiver) = sync_channel(USAGE_QUESTIONS_MAX);
-        let desk = Self {
+        let sender = Self {
             questions,
-            seats: Seats::default(),
-            bell,
+            slots: QuerySlots::default(),
+            waker,
         };
-        (desk, receiver)
+        (sender, receiver)
     }
 
     /// Asks for a record; nothing when too many questions wait.
     #[must_use]
-    pub fn record(&self, id: u128, owner: Owner) -> Option<oneshot::Receiver<Looked>> {
+    pub fn record(&self, id: u128, owner: Owner) -> Option<oneshot::Receiver<RecordAnswer>> {
         let (reply, answer) = oneshot::channel();
         let may_wait = false;
-        let question = Question {
+        let question = RecordQuestion {
             id,
             owner,
             may_wait,
             reply,
         };
-        self.ask(Asked::Record(question)).map(|()| answer)
+        self.ask(UsageQuestion::Record(question)).map(|()| answer)
     }
 
     /// Asks for a page of records.
     ///
     /// # Errors
     /// Too many questions wait, or too many of this asker's.
-    pub fn page(&self, listing: Listing, asker: Owner) -> Result<oneshot::Receiver<Page>, Unasked> {
-        let seat = self.seats.take(asker, Instant::now());
-        let seat = seat.ok_or(Unasked::TooMany)?;
+    pub fn page(
+        &self,
+        listing: Listing,
+        asker: Owner,
+    ) -> Result<oneshot::Receiver<RecordPage>, QuestionRejected> {
+        let slot = self.slots.take(asker, Instant::now());
+        let slot = slot.ok_or(QuestionRejected::TooMany)?;
         let (reply, answer) = oneshot::channel();
         let question = PageQuestion {
             listing,
-            seat,
+            slot,
             reply,
         };
-        let asked = self.ask(Asked::Page(question));
-        asked.map(|()| answer).ok_or(Unasked::Busy)
+        let asked = self.ask(UsageQuestion::Page(question));
+        asked.map(|()| answer).ok_or(QuestionRejected::Busy)
     }
 
-    fn ask(&self, asked: Asked) -> Option<()> {
+    fn ask(&self, asked: UsageQuestion) -> Option<()> {
         self.questions.try_send(asked).ok()?;
-        self.bell.ring();
+        self.waker.wake();
         Some(())
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::chat::text::Text;
 use crate::govern::usage::frames;
-use crate::govern::usage::record::{Names, Record, Try, Whom};
-use crate::govern::usage::refusals::Refused;
+use crate::govern::usage::record::{Names, Try, UsageRecord, Whom};
+use crate::govern::usage::refusals::RefusedRequest;
 use crate::route::plan::compiled::Plan;
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{Exchange, Operation, Outcome};
@@ -20,10 +20,10 @@ pub fn is_kept(exchange: &Exchange) -> bool {
 
 /// What is counted of an exchange that was refused before any provider was asked.
 #[must_use]
-pub fn refused(exchange: &Exchange, unix_ms: u64) -> Option<Refused<'_>> {
+pub fn refused(exchange: &Exchange, unix_ms: u64) -> Option<RefusedRequest<'_>> {
     let is_asked = exchange.attempts.iter().next().is_some() || exchange.target.is_some();
     let is_refused = exchange.outcome != Outcome::Complete && exchange.cost_nanos.is_none();
-    (is_refused && !is_asked).then(|| Refused {
+    (is_refused && !is_asked).then(|| RefusedRequest {
         id: exchange.id,
         unix_ms,
         tenant: exchange.tenant.as_ref().map(Text::as_bytes),
@@ -41,7 +41,7 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
         (None, Some(provider)) => plan.custody.unasked(provider),
         (None, None) => &[],
     };
-    let record = Record {
+    let record = UsageRecord {
         id: exchange.id,
         time_ms: unix_ms,
         tenant: exchange.tenant.as_ref().map(Text::as_bytes),

@@ -11,7 +11,7 @@ use futures_channel::oneshot::Receiver;
 
 use crate::chat::text::Text;
 use crate::govern::usage::frames::first_length;
-use crate::govern::usage::listing::{Listing, Page};
+use crate::govern::usage::listing::{Listing, RecordPage};
 use crate::govern::usage::refusals::Refusals;
 use crate::govern::usage::segment_index;
 use crate::http1::fields::Fields;
@@ -30,14 +30,14 @@ use crate::proxy::shared::memory_budget::Budget;
 use crate::proxy::shared::query_slots::Owner;
 use crate::proxy::shared::retry_budget::Retries;
 use crate::proxy::shared::scrub::{Needle, Scrubber};
-use crate::proxy::shared::usage_channel::{Looked, Unasked, Way};
+use crate::proxy::shared::usage_channel::{QuestionRejected, RecordAnswer, UsageSender};
 use crate::proxy::shared::usage_record;
 use crate::route::plan::client_key::ClientKeys;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::provider::Provider;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log;
-use crate::telemetry::meter::{Meter, Roster};
+use crate::telemetry::meter::{LabelSets, Meter};
 use crate::telemetry::ring::RingSender;
 
 /// Counters that all workers share.
@@ -46,7 +46,7 @@ pub struct Shared {
     /// Large buffers.
     pub budget: Arc<Budget>,
     /// Which metrics are kept apart.
-    pub roster: Arc<Roster>,
+    pub label_sets: Arc<LabelSets>,
     /// Client connections open now.
     pub connections: AtomicUsize,
     /// Most client connections.
@@ -87,7 +87,7 @@ pub struct Worker {
     /// A model id whose exchanges panic; set by tests alone.
     pub panic_model: Option<String>,
     log: RefCell<Option<RingSender>>,
-    usage: RefCell<Option<Way>>,
+    usage: RefCell<Option<UsageSender>>,
     /// Refusals that have no records of their own.
     refusals: RefCell<Refusals>,
     line: RefCell<Vec<u8>>,
@@ -99,7 +99,7 @@ pub struct Ways {
     /// Access lines.
     pub log: Option<RingSender>,
     /// Usage records, and questions about them.
-    pub usage: Option<Way>,
+    pub usage: Option<UsageSender>,
 }
 
 impl Shared {
@@ -108,7 +108,7 @@ impl Shared {
     pub fn new(budget: Arc<Budget>, connections_max: usize, health: Health) -> Self {
         Self {
             budget,
-            roster: Arc::default(),
+            label_sets: Arc::default(),
             connections: AtomicUsize::new(0),
             connections_max,
             retries: Retries::default(),
@@ -151,7 +151,7 @@ impl Worker {
             keys: RefCell::new(Rc::new(plan.keys.clone())),
             endpoints,
             pool: RefCell::new(pool),
-            meter: RefCell::new(Meter::new(Arc::clone(&shared.roster))),
+            meter: RefCell::new(Meter::new(Arc::clone(&shared.label_sets))),
             drain: Drain::default(),
             dates: Dates::default(),
             tape: RefCell::default(),
@@ -279,18 +279,22 @@ impl Worker {
 
     /// Asks for a usage record; nothing when too many ask.
     #[must_use]
-    pub fn ask_record(&self, id: u128, owner: Owner) -> Option<Receiver<Looked>> {
-        self.usage.borrow().as_ref()?.desk.record(id, owner)
+    pub fn ask_record(&self, id: u128, owner: Owner) -> Option<Receiver<RecordAnswer>> {
+        self.usage.borrow().as_ref()?.questions.record(id, owner)
     }
 
     /// Asks for a page of a tenant's usage records.
     ///
     /// # Errors
     /// Too many ask, or this tenant asks too much.
-    pub fn ask_page(&self, listing: Listing, asker: Owner) -> Result<Receiver<Page>, Unasked> {
+    pub fn ask_page(
+        &self,
+        listing: Listing,
+        asker: Owner,
+    ) -> Result<Receiver<RecordPage>, QuestionRejected> {
         match &*self.usage.borrow() {
-            Some(way) => way.desk.page(listing, asker),
-            None => Err(Unasked::Busy),
+            Some(way) => way.questions.page(listing, asker),
+            None => Err(QuestionRejected::Busy),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::config::schema::file::{
     Config, DefaultRuleConfig, KeySource, ListenAddress, SharedDown, Stated, UsageRecords,
 };
 use crate::config::schema::file::{ModelConfig, ProviderConfig, ServerConfig};
-use crate::govern::lease::lease_queue::{Pool, WhenDown};
+use crate::govern::lease::lease_queue::{LeaseQueue, WhenDown};
 use crate::limits::Limits;
 use crate::provider::table;
 use crate::route::compile::model_facts::table_of;
@@ -181,7 +181,7 @@ fn shared_of(material: Option<SharedMaterial>) -> (Option<SharedCounters>, Accou
     let Some(material) = material else {
         return (None, AccountRegistry::default());
     };
-    let pool = Arc::new(Pool::new(match material.down {
+    let pool = Arc::new(LeaseQueue::new(match material.down {
         SharedDown::Local => WhenDown::Local,
         SharedDown::Closed => WhenDown::Closed,
     }));

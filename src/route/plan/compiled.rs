@@ -14,7 +14,7 @@ use crate::config::schema::file::{Budgets, Driver, ListenAddress, LogSink, Targe
 use crate::govern::account::usage::Account;
 use crate::govern::key::client_key::{Key, KeyDigest, Tenant};
 use crate::govern::key::residency::Residency;
-use crate::govern::lease::lease_queue::Pool;
+use crate::govern::lease::lease_queue::LeaseQueue;
 use crate::govern::value::price::Price;
 use crate::limits::Limits;
 use crate::route::plan::client_key::{ClientKey, ClientKeys};
@@ -92,7 +92,7 @@ pub struct SharedCounters {
     /// Where they stand.
     pub material: SharedMaterial,
     /// Where accounts call for them.
-    pub pool: Arc<Pool<Account>>,
+    pub pool: Arc<LeaseQueue<Account>>,
 }
 
 /// Where usage records are kept.

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::govern::account::prior_spend::Past;
+use crate::govern::account::prior_spend::PriorSpend;
 use crate::govern::account::usage::Account;
 use crate::govern::key::allowance::Allowance;
 use crate::govern::key::residency::Residency;
-use crate::govern::lease::lease_queue::Pool;
-use crate::govern::value::spent::Spent;
+use crate::govern::lease::lease_queue::LeaseQueue;
+use crate::govern::value::spent::BudgetUse;
 
 /// A tenant as its keys refer to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,16 +34,16 @@ pub struct AccountRegistry {
     keys: HashMap<Box<str>, Arc<Account>>,
     tenants: HashMap<Box<str>, Arc<Account>>,
     /// What several replicas share the accounts by, where they do.
-    pool: Option<Arc<Pool<Account>>>,
+    pool: Option<Arc<LeaseQueue<Account>>>,
     /// What was spent before, for accounts that open later too. Several, where it came from several
     /// places.
-    past: Vec<Arc<Past>>,
+    past: Vec<Arc<PriorSpend>>,
 }
 
 impl AccountRegistry {
     /// No numbers yet; accounts are shared by `pool`.
     #[must_use]
-    pub fn shared_by(pool: Arc<Pool<Account>>) -> Self {
+    pub fn shared_by(pool: Arc<LeaseQueue<Account>>) -> Self {
         Self {
             pool: Some(pool),
             ..Self::default()
@@ -82,7 +82,7 @@ impl AccountRegistry {
     }
 
     /// Charges what was spent before, to accounts that are open and to those that will be.
-    pub fn recall(&mut self, past: Past) {
+    pub fn recall(&mut self, past: PriorSpend) {
         for (id, account) in &self.keys {
             restore(account, past.of_key(id), &past);
         }
@@ -118,7 +118,7 @@ impl AccountRegistry {
     }
 }
 
-fn restore(account: &Account, spent: Option<&Spent>, past: &Past) {
+fn restore(account: &Account, spent: Option<&BudgetUse>, past: &PriorSpend) {
     if let Some(spent) = spent {
         account.restore(spent, past.unix_ms());
     }
@@ -126,7 +126,7 @@ fn restore(account: &Account, spent: Option<&Spent>, past: &Past) {
 
 /// A new account; `kind` and `name` are what replicas know it by.
 fn account(
-    pool: Option<&Arc<Pool<Account>>>,
+    pool: Option<&Arc<LeaseQueue<Account>>>,
     (kind, name): (&str, &str),
     allowance: &Allowance,
 ) -> Account {

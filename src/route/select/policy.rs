@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::govern::key::residency::{Place, Residency};
+use crate::govern::key::residency::{Residency, TargetLocation};
 use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::{Target, TargetFacts};
@@ -103,7 +103,7 @@ impl Policy<'_> {
                 None => !self.has(rule),
             },
             PolicyRule::ModelResidency | PolicyRule::TenantResidency | PolicyRule::KeyResidency => {
-                let place = Place {
+                let place = TargetLocation {
                     jurisdiction: facts.jurisdiction.as_deref(),
                     region: facts.region.as_deref(),
                     provider,

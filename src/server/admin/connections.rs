@@ -18,14 +18,14 @@ use crate::limits::Limits;
 
 /// How long a peer may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Waits {
+pub struct ConnectionTimeouts {
     /// From the first byte of a request (or accept) to its answer, and between two parts of that.
     pub request: Duration,
     /// Between two requests.
     pub idle: Duration,
 }
 
-impl Waits {
+impl ConnectionTimeouts {
     /// Those of clients.
     #[must_use]
     pub const fn of(limits: &Limits) -> Self {
@@ -39,7 +39,7 @@ impl Waits {
 /// A connection that ends by itself.
 pub struct Timed<S> {
     stream: S,
-    waits: Waits,
+    waits: ConnectionTimeouts,
     until: Pin<Box<Sleep>>,
     /// Bytes of a request came that has no answer yet.
     asked: bool,
@@ -49,7 +49,7 @@ pub struct Timed<S> {
 
 impl<S> Timed<S> {
     /// For a connection that was just accepted.
-    pub fn new(stream: S, waits: Waits, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub fn new(stream: S, waits: ConnectionTimeouts, place: Option<OwnedSemaphorePermit>) -> Self {
         Self {
             stream,
             waits,

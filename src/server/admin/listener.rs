@@ -15,24 +15,24 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 use crate::govern::account::usage::Account;
-use crate::govern::lease::lease_queue::Pool;
+use crate::govern::lease::lease_queue::LeaseQueue;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
 use crate::net::endpoint::listen::{self, Address, Bound};
 use crate::net::runtime::clock;
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::health_report;
-use crate::proxy::shared::usage_channel::Desk;
+use crate::proxy::shared::usage_channel::QuestionSender;
 use crate::proxy::shared::worker::Shared;
 use crate::route::plan::compiled::Plan;
 use crate::server::admin::api::gate::Api;
 use crate::server::admin::api::routes;
-use crate::server::admin::connections::{Timed, Waits};
-use crate::server::key::key_sync::{Governed, Source};
-use crate::server::thread::data::Ask;
-use crate::server::thread::progress::Progress;
-use crate::server::usage::journal_writer::Figures;
+use crate::server::admin::connections::{ConnectionTimeouts, Timed};
+use crate::server::key::key_sync::{KeysSource, StoreHandle};
+use crate::server::thread::data::WorkerRequest;
+use crate::server::thread::progress::DrainProgress;
+use crate::server::usage::journal_writer::JournalFigures;
 use crate::telemetry::meter::Meter;
-use crate::telemetry::scrape::{self, Facts};
+use crate::telemetry::scrape::{self, ProcessFacts};
 use crate::telemetry::scrape_store::{SharedFacts, StoreFacts};
 
 /// What the admin side knows.
@@ -43,36 +43,36 @@ pub struct Admin {
     /// What all workers share: who is well.
     pub shared: Arc<Shared>,
     /// Where the workers take questions.
-    pub workers: Vec<mpsc::UnboundedSender<Ask>>,
+    pub workers: Vec<mpsc::UnboundedSender<WorkerRequest>>,
     /// How far the end has come.
-    pub progress: Arc<Progress>,
+    pub progress: Arc<DrainProgress>,
     /// Facts that do not change.
-    pub facts: Arc<Facts>,
+    pub facts: Arc<ProcessFacts>,
     /// Figures of the usage records, where they are kept.
-    pub usage: Option<Arc<Figures>>,
+    pub usage: Option<Arc<JournalFigures>>,
     /// Where these are looked up.
-    pub desk: Option<Desk>,
+    pub questions: Option<QuestionSender>,
     /// When the process started.
     pub started: Instant,
     /// The store that keys are kept in.
-    pub governed: Option<Governed>,
+    pub governed: Option<StoreHandle>,
     /// What several replicas share the limits by.
-    pub pool: Option<Arc<Pool<Account>>>,
+    pub pool: Option<Arc<LeaseQueue<Account>>>,
     /// How long those who ask may take.
-    pub waits: Waits,
+    pub waits: ConnectionTimeouts,
     /// Gives memory that this thread has freed back to the system.
     pub give_back: Option<fn(bool)>,
 }
 
 /// The listener, taken at start.
-pub enum Listener {
+pub enum AdminListener {
     /// TCP.
     Tcp(std::net::TcpListener),
     /// Unix socket, readable by its owner alone.
     Unix(std::os::unix::net::UnixListener),
 }
 
-impl Listener {
+impl AdminListener {
     /// The same listener under a second handle.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Listener {
 ///
 /// # Errors
 /// It is in use or not ours.
-pub fn bind(address: &Address) -> io::Result<(Bound, Listener)> {
+pub fn bind(address: &Address) -> io::Result<(Bound, AdminListener)> {
     let named = |error: &dyn core::fmt::Display| {
         io::Error::other(format!(
             "cannot listen on the admin address {address}: {error}"
@@ -100,11 +100,11 @@ pub fn bind(address: &Address) -> io::Result<(Bound, Listener)> {
     let seat = bound.take_seats().pop();
     let socket = seat.ok_or_else(|| named(&"no socket"))?.into_descriptor();
     let listener = match address {
-        Address::Tcp(_) => Listener::Tcp(socket.into()),
+        Address::Tcp(_) => AdminListener::Tcp(socket.into()),
         Address::Unix(path) => {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
                 .map_err(|error| named(&error))?;
-            Listener::Unix(socket.into())
+            AdminListener::Unix(socket.into())
         }
     };
     Ok((bound, listener))
@@ -114,12 +114,12 @@ pub fn bind(address: &Address) -> io::Result<(Bound, Listener)> {
 ///
 /// # Errors
 /// The listener failed.
-pub async fn serve(listener: Listener, admin: Admin) -> io::Result<()> {
+pub async fn serve(listener: AdminListener, admin: Admin) -> io::Result<()> {
     let waits = admin.waits;
     let api = Api {
         plan: Arc::clone(&admin.plan),
         shared: Arc::clone(&admin.shared),
-        desk: admin.desk.clone(),
+        questions: admin.questions.clone(),
         governed: admin.governed.clone(),
     };
     let api = routes::router(api, admin.plan.admin_digest);
@@ -130,12 +130,12 @@ pub async fn serve(listener: Listener, admin: Admin) -> io::Result<()> {
         .with_state(admin)
         .merge(api);
     match listener {
-        Listener::Tcp(listener) => {
+        AdminListener::Tcp(listener) => {
             listener.set_nonblocking(true)?;
             let listener = TcpListener::from_std(listener)?;
             axum::serve(Gated::new(listener, waits), router).await
         }
-        Listener::Unix(listener) => {
+        AdminListener::Unix(listener) => {
             listener.set_nonblocking(true)?;
             let listener = UnixListener::from_std(listener)?;
             axum::serve(Gated::new(listener, waits), router).await
@@ -146,12 +146,12 @@ pub async fn serve(listener: Listener, admin: Admin) -> io::Result<()> {
 /// A listener whose connections are bounded in number and time.
 struct Gated<L> {
     listener: L,
-    waits: Waits,
+    waits: ConnectionTimeouts,
     places: Arc<Semaphore>,
 }
 
 impl<L> Gated<L> {
-    fn new(listener: L, waits: Waits) -> Self {
+    fn new(listener: L, waits: ConnectionTimeouts) -> Self {
         Self {
             listener,
             waits,
@@ -181,8 +181,8 @@ async fn healthz() -> &'static str {
 }
 
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
-    let standing = admin.governed.as_ref().map(Governed::standing);
-    let is_unread = standing.is_some_and(|store| store.source == Source::Configuration);
+    let standing = admin.governed.as_ref().map(StoreHandle::standing);
+    let is_unread = standing.is_some_and(|store| store.source == KeysSource::Configuration);
     let (status, word) = match (admin.progress.phase(), is_unread) {
         (Phase::Open, false) => (StatusCode::OK, "ready"),
         (Phase::Open, true) => (StatusCode::SERVICE_UNAVAILABLE, "no keys yet"),
@@ -207,7 +207,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     let mut replies = Vec::with_capacity(admin.workers.len());
     for worker in &admin.workers {
         let (sender, receiver) = oneshot::channel();
-        if worker.unbounded_send(Ask::Meter(sender)).is_ok() {
+        if worker.unbounded_send(WorkerRequest::Meter(sender)).is_ok() {
             replies.push(receiver);
         }
     }
@@ -218,7 +218,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
             merged.merge(&meter);
         }
     }
-    let facts = Facts {
+    let facts = ProcessFacts {
         log_dropped: admin.progress.log_dropped(),
         control_restarts: admin.progress.restarts(),
         clock_jumps: clock::jumps(),
@@ -238,7 +238,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
             let store = governed.standing();
             StoreFacts {
                 is_up: store.is_up,
-                is_current: store.source == Source::Store,
+                is_current: store.source == KeysSource::Store,
                 keys: store.keys as u64,
                 skipped: store.skipped as u64,
                 failures: store.failures,

@@ -9,13 +9,13 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::net::runtime::checked_time::Change;
 use crate::net::runtime::clock;
-use crate::server::key::key_sync::Governed;
+use crate::server::key::key_sync::StoreHandle;
 use crate::server::thread::output::Notices;
 
 /// What checks the clock.
 pub struct ClockWatch {
     /// Where the store is found, if there is one.
-    governed: Option<Governed>,
+    governed: Option<StoreHandle>,
     /// Where jumps are reported.
     notices: Notices,
 }
@@ -23,7 +23,7 @@ pub struct ClockWatch {
 impl ClockWatch {
     /// A watch that asks this store and reports there.
     #[must_use]
-    pub fn new(governed: Option<&Governed>, notices: &Notices) -> Self {
+    pub fn new(governed: Option<&StoreHandle>, notices: &Notices) -> Self {
         Self {
             governed: governed.cloned(),
             notices: notices.clone(),

@@ -18,25 +18,25 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::config::load::material::StoreMaterial;
-use crate::govern::account::prior_spend::Past;
+use crate::govern::account::prior_spend::PriorSpend;
 use crate::govern::key::client_key::{Key, Tenant, id_of, said_tenant, said_tenant_id};
 use crate::route::plan::client_key::{AuthMode, ClientKeys};
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::tenant::AccountRegistry;
-use crate::server::key::snapshot_keeper::Keeper;
-use crate::server::thread::data::Ask;
+use crate::server::key::snapshot_keeper::SnapshotKeeper;
+use crate::server::thread::data::WorkerRequest;
 use crate::server::thread::output::Notices;
 use crate::store::database::changes::{Changed, Changes};
 use crate::store::database::handle::Store;
 use crate::store::database::migrations::Access;
 use crate::store::database::row::{Skipped, StoredState};
 use crate::store::error::{StoreError, StoreFault};
-use crate::store::prior_spend::Memory;
+use crate::store::prior_spend::PriorSpendQuery;
 use crate::store::snapshot;
 
 /// Where the keys in force come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Source {
+pub enum KeysSource {
     /// The configuration alone: the store has not been read, and there is no snapshot.
     #[default]
     Configuration,
@@ -46,7 +46,7 @@ pub enum Source {
     Store,
 }
 
-impl Source {
+impl KeysSource {
     /// Name in answers and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -60,9 +60,9 @@ impl Source {
 
 /// What is known of the store now, for those who ask.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Standing {
+pub struct StoreStatus {
     /// Where the keys in force come from.
-    pub source: Source,
+    pub source: KeysSource,
     /// Whether the store answers.
     pub is_up: bool,
     /// Keys in force.
@@ -79,17 +79,17 @@ pub struct Standing {
 
 /// What the admin side has of the store.
 #[derive(Clone)]
-pub struct Governed {
-    shared: Arc<Shared>,
+pub struct StoreHandle {
+    shared: Arc<SyncShared>,
     reloads: mpsc::Sender<oneshot::Sender<()>>,
 }
 
-struct Shared {
+struct SyncShared {
     /// Those of the configuration, which outrank the store's.
     configured_keys: Vec<Key>,
     /// Its tenants, likewise.
     configured_tenants: Vec<Tenant>,
-    standing: Mutex<Standing>,
+    standing: Mutex<StoreStatus>,
     /// The open store, while there is one.
     store: Mutex<Option<Arc<Store>>>,
     /// What was spent before the start is known.
@@ -97,36 +97,36 @@ struct Shared {
 }
 
 /// Keeps the workers' keys as the store has them.
-pub struct Governor {
+pub struct KeySync {
     material: Arc<StoreMaterial>,
     /// A store that is being opened.
     opening: Option<JoinHandle<Result<(Store, StoredState), StoreError>>>,
     accounts: AccountRegistry,
-    workers: Vec<worker_queue::UnboundedSender<Ask>>,
+    workers: Vec<worker_queue::UnboundedSender<WorkerRequest>>,
     notices: Option<Notices>,
-    shared: Arc<Shared>,
+    shared: Arc<SyncShared>,
     reloads: mpsc::Receiver<oneshot::Sender<()>>,
     /// Where they come in.
     reloads_asked: mpsc::Sender<oneshot::Sender<()>>,
     /// What the store is yet to be asked of money that was spent.
-    memory: Option<Memory>,
+    memory: Option<PriorSpendQuery>,
     /// The same once it was asked.
-    pasts: (mpsc::Sender<Past>, mpsc::Receiver<Past>),
+    pasts: (mpsc::Sender<PriorSpend>, mpsc::Receiver<PriorSpend>),
     /// What is in force.
     state: StoredState,
     /// The table of it that the workers have, or are about to have.
     keys: ClientKeys,
-    keeper: Keeper,
+    snapshot: SnapshotKeeper,
     /// The last failure that was said.
     said: Option<String>,
     /// What is to be said once somebody listens.
     lines: Vec<String>,
 }
 
-impl Governed {
+impl StoreHandle {
     /// What is known of the store now.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> StoreStatus {
         *lock(&self.shared.standing)
     }
 
@@ -195,25 +195,25 @@ impl Governed {
     }
 }
 
-impl Governor {
-    /// A governor for this plan, if keys are kept in a store.
+impl KeySync {
+    /// The synchronization of keys for this plan, if keys are kept in a store.
     #[must_use]
-    pub fn new(plan: &mut Plan, memory: Option<Memory>) -> Option<(Self, Governed)> {
+    pub fn new(plan: &mut Plan, memory: Option<PriorSpendQuery>) -> Option<(Self, StoreHandle)> {
         let material = plan.store.take()?;
         let (asks, reloads) = mpsc::channel(RELOADS_MAX);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SyncShared {
             configured_keys: plan.configured_keys.clone(),
             configured_tenants: plan.configured_tenants.clone(),
             standing: Mutex::default(),
             store: Mutex::default(),
             is_recalled: AtomicBool::new(memory.is_none()),
         });
-        let governed = Governed {
+        let governed = StoreHandle {
             shared: Arc::clone(&shared),
             reloads: asks.clone(),
         };
-        let keeper = Keeper::new(material.snapshot.clone());
-        let governor = Self {
+        let snapshot = SnapshotKeeper::new(material.snapshot.clone());
+        let key_sync = Self {
             material: Arc::new(material),
             opening: None,
             accounts: plan.accounts.clone(),
@@ -226,11 +226,11 @@ impl Governor {
             pasts: mpsc::channel(1),
             state: StoredState::default(),
             keys: ClientKeys::default(),
-            keeper,
+            snapshot,
             said: None,
             lines: Vec::new(),
         };
-        Some((governor, governed))
+        Some((key_sync, governed))
     }
 
     /// The keys to start with: the store's, or the snapshot's, or the configuration's alone.
@@ -246,7 +246,7 @@ impl Governor {
                 lines.extend(self.skipped_lines(&before.skipped));
                 lines.extend(self.keep(None).await);
                 lines.extend(self.ask_first().await);
-                Source::Store
+                KeysSource::Store
             }
             Err(error) if error.fault == StoreFault::Unfit => {
                 let place = &self.material.place;
@@ -288,21 +288,21 @@ impl Governor {
     }
 
     /// Takes over what was spent before the start.
-    fn recall(&mut self, past: Past) {
+    fn recall(&mut self, past: PriorSpend) {
         self.accounts.recall(past);
         self.shared.is_recalled.store(true, Ordering::Release);
     }
 
     /// What the store is yet to be asked of money that was spent before, and where the answer goes.
-    pub fn unasked(&mut self) -> Option<(Memory, Governed, mpsc::Sender<Past>)> {
-        let governed = Governed {
+    pub fn unasked(&mut self) -> Option<(PriorSpendQuery, StoreHandle, mpsc::Sender<PriorSpend>)> {
+        let governed = StoreHandle {
             shared: Arc::clone(&self.shared),
             reloads: self.reloads_asked.clone(),
         };
         Some((self.memory.take()?, governed, self.pasts.0.clone()))
     }
 
-    fn take_snapshot(&mut self, error: &str) -> (Source, String) {
+    fn take_snapshot(&mut self, error: &str) -> (KeysSource, String) {
         let place = &self.material.place;
         let path = self.material.snapshot.display();
         match snapshot::read(&self.material.snapshot) {
@@ -310,20 +310,24 @@ impl Governor {
                 state.note_outranked(&self.shared.configured_keys);
                 self.state = state;
                 let line = format!("store {place}: {error}; serving by the snapshot {path}");
-                (Source::Snapshot, line)
+                (KeysSource::Snapshot, line)
             }
             Err(unread) => {
                 let line = format!(
                     "store {place}: {error}; the snapshot {path}: {unread}; only keys of the \
                      configuration are known"
                 );
-                (Source::Configuration, line)
+                (KeysSource::Configuration, line)
             }
         }
     }
 
     /// Takes the workers that keys go to.
-    pub fn starts(&mut self, workers: Vec<worker_queue::UnboundedSender<Ask>>, notices: Notices) {
+    pub fn starts(
+        &mut self,
+        workers: Vec<worker_queue::UnboundedSender<WorkerRequest>>,
+        notices: Notices,
+    ) {
         self.workers = workers;
         for line in self.lines.drain(..) {
             notices.say(line);
@@ -382,7 +386,7 @@ impl Governor {
 
     async fn reopen(&mut self) -> Result<(), StoreError> {
         let state = self.open(FIRST_TIMEOUT).await?;
-        let is_first = lock(&self.shared.standing).source != Source::Store;
+        let is_first = lock(&self.shared.standing).source != KeysSource::Store;
         if is_first || self.said.is_some() {
             let place = self.material.place.to_string();
             self.say(format!("store {place}: answers"));
@@ -441,8 +445,8 @@ impl Governor {
                 self.say(line);
             }
             let keys = match self.changed(&changed) {
-                Some(keys) => self.in_force(keys, Source::Store),
-                None => self.compiled(Source::Store),
+                Some(keys) => self.in_force(keys, KeysSource::Store),
+                None => self.compiled(KeysSource::Store),
             };
             self.send(keys).await;
             if let Some(line) = self.keep(Some(&changed)).await {
@@ -455,7 +459,8 @@ impl Governor {
 
     /// The keys in force but for those that have changed, where nothing depends on the other ones.
     fn changed(&mut self, changed: &Changed) -> Option<ClientKeys> {
-        if !changed.tenants.is_empty() || self.keys.auth_mode() != self.auth_mode(Source::Store) {
+        if !changed.tenants.is_empty() || self.keys.auth_mode() != self.auth_mode(KeysSource::Store)
+        {
             return None;
         }
         let changes = changed.keys.iter();
@@ -468,13 +473,14 @@ impl Governor {
     /// Puts a state into force, and into the snapshot.
     async fn take(&mut self, mut state: StoredState) {
         state.note_outranked(&self.shared.configured_keys);
-        let is_same = lock(&self.shared.standing).source == Source::Store && state == self.state;
+        let is_same =
+            lock(&self.shared.standing).source == KeysSource::Store && state == self.state;
         if !is_same {
             let before = core::mem::replace(&mut self.state, state);
             for line in self.skipped_lines(&before.skipped) {
                 self.say(line);
             }
-            let keys = self.compiled(Source::Store);
+            let keys = self.compiled(KeysSource::Store);
             self.send(keys).await;
             if let Some(line) = self.keep(None).await {
                 self.say(line);
@@ -482,7 +488,7 @@ impl Governor {
         }
         let mut standing = lock(&self.shared.standing);
         standing.is_up = true;
-        standing.source = Source::Store;
+        standing.source = KeysSource::Store;
     }
 
     /// Lines for rows that make no sense, but for those that were said `before`.
@@ -497,7 +503,7 @@ impl Governor {
     }
 
     /// The keys of the configuration and of the state.
-    fn compiled(&mut self, source: Source) -> ClientKeys {
+    fn compiled(&mut self, source: KeysSource) -> ClientKeys {
         let keys = self.shared.configured_keys.iter().chain(&self.state.keys);
         let tenants = self
             .shared
@@ -509,19 +515,21 @@ impl Governor {
     }
 
     /// Who is let in beside those with a key.
-    fn auth_mode(&self, source: Source) -> AuthMode {
+    fn auth_mode(&self, source: KeysSource) -> AuthMode {
         match source {
-            Source::Configuration => AuthMode::Unread,
-            Source::Snapshot | Source::Store if self.state.skipped.is_empty() => AuthMode::Stored,
-            Source::Snapshot | Source::Store => AuthMode::Damaged,
+            KeysSource::Configuration => AuthMode::Unread,
+            KeysSource::Snapshot | KeysSource::Store if self.state.skipped.is_empty() => {
+                AuthMode::Stored
+            }
+            KeysSource::Snapshot | KeysSource::Store => AuthMode::Damaged,
         }
     }
 
     /// Notes what is about to be in force.
-    fn in_force(&mut self, keys: ClientKeys, source: Source) -> ClientKeys {
+    fn in_force(&mut self, keys: ClientKeys, source: KeysSource) -> ClientKeys {
         let mut standing = lock(&self.shared.standing);
         standing.source = source;
-        standing.is_up = source == Source::Store;
+        standing.is_up = source == KeysSource::Store;
         standing.keys = keys.count();
         standing.skipped = self.state.skipped.len();
         self.keys = keys.clone();
@@ -533,7 +541,10 @@ impl Governor {
         let mut answers = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let (done, is_done) = worker_answer::channel();
-            if worker.unbounded_send(Ask::Keys(keys.clone(), done)).is_ok() {
+            if worker
+                .unbounded_send(WorkerRequest::Keys(keys.clone(), done))
+                .is_ok()
+            {
                 answers.push(is_done);
             }
         }
@@ -545,10 +556,10 @@ impl Governor {
     /// Writes the snapshot, whole or what has changed; what went wrong, if anything did.
     async fn keep(&mut self, changed: Option<&Changed>) -> Option<String> {
         let written = match changed {
-            Some(changed) => self.keeper.append(changed, &self.state).await,
-            None => self.keeper.write(&self.state).await,
+            Some(changed) => self.snapshot.append(changed, &self.state).await,
+            None => self.snapshot.write(&self.state).await,
         };
-        lock(&self.shared.standing).snapshot_bytes = self.keeper.written();
+        lock(&self.shared.standing).snapshot_bytes = self.snapshot.written();
         let error = written.err()?;
         let path = self.material.snapshot.display();
         Some(format!("the snapshot {path} cannot be written: {error}"))

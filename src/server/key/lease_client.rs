@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::config::load::material::SharedMaterial;
 use crate::govern::account::usage::Account;
-use crate::govern::lease::lease_queue::{Pool, WhenDown};
+use crate::govern::lease::lease_queue::{LeaseQueue, WhenDown};
 use crate::net::runtime::{clock, random};
 use crate::route::plan::compiled::SharedCounters;
 use crate::server::thread::output::Notices;
@@ -24,9 +24,9 @@ use crate::store::error::StoreError;
 use crate::store::shared_counters::RedisCounters;
 
 /// Fetches leases, and gives them back.
-pub struct Lender {
+pub struct LeaseClient {
     material: Arc<SharedMaterial>,
-    pool: Arc<Pool<Account>>,
+    pool: Arc<LeaseQueue<Account>>,
     replica: String,
     notices: Option<Notices>,
     /// Accounts that hold something.
@@ -41,10 +41,10 @@ pub struct Lender {
     said: Option<String>,
 }
 
-impl Lender {
-    /// A lender, connected if the counters answer at once.
+impl LeaseClient {
+    /// A lease client, connected if the counters answer at once.
     pub async fn new(said: SharedCounters) -> Self {
-        let mut lender = Self {
+        let mut lease_client = Self {
             material: Arc::new(said.material),
             pool: said.pool,
             replica: format!("{:016x}{:016x}", random::word(), random::word()),
@@ -55,14 +55,14 @@ impl Lender {
             is_told: false,
             said: None,
         };
-        match RedisCounters::open(&lender.material, &lender.replica).await {
+        match RedisCounters::open(&lease_client.material, &lease_client.replica).await {
             Ok(shared) => {
-                lender.first = Some(shared);
-                lender.pool.set_up(true);
+                lease_client.first = Some(shared);
+                lease_client.pool.set_up(true);
             }
-            Err(error) => lender.lost(&error),
+            Err(error) => lease_client.lost(&error),
         }
-        lender
+        lease_client
     }
 
     /// Takes whom to tell.
@@ -277,7 +277,7 @@ impl Lender {
     }
 }
 
-async fn called(pool: &Pool<Account>) -> Vec<Arc<Account>> {
+async fn called(pool: &LeaseQueue<Account>) -> Vec<Arc<Account>> {
     poll_fn(|cx| pool.poll_called(cx)).await
 }
 
@@ -287,7 +287,7 @@ async fn listen(
     mut shared: RedisCounters,
     material: Arc<SharedMaterial>,
     replica: String,
-    names: mpsc::Sender<Heard>,
+    names: mpsc::Sender<RecalledAccounts>,
 ) {
     loop {
         let heard = match shared.recalled().await {
@@ -309,7 +309,7 @@ async fn listen(
     }
 }
 
-type Heard = Result<Vec<(u64, String)>, StoreError>;
+type RecalledAccounts = Result<Vec<(u64, String)>, StoreError>;
 
 fn gone() -> StoreError {
     StoreError::down("nobody hears what other replicas want")

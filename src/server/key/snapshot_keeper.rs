@@ -14,7 +14,7 @@ use crate::store::database::row::StoredState;
 use crate::store::snapshot::{self, SnapshotFile};
 
 /// A snapshot and how it is kept.
-pub struct Keeper {
+pub struct SnapshotKeeper {
     path: PathBuf,
     /// What changes are appended to; none before a whole state was written, or where that went wrong.
     file: Option<SnapshotFile>,
@@ -29,7 +29,7 @@ struct Rewriting {
     behind: Vec<Vec<u8>>,
 }
 
-impl Keeper {
+impl SnapshotKeeper {
     /// Keeps the snapshot at this path.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {

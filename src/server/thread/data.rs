@@ -29,7 +29,7 @@ use crate::server::thread::output::Notices;
 use crate::telemetry::meter::Meter;
 
 /// What the control thread asks of a worker.
-pub enum Ask {
+pub enum WorkerRequest {
     /// A copy of its meter.
     Meter(oneshot::Sender<Meter>),
     /// The end has come so far.
@@ -40,7 +40,7 @@ pub enum Ask {
 }
 
 /// What a worker is started with; everything in it may cross threads.
-pub struct Setup {
+pub struct WorkerSetup {
     /// What the program runs on.
     pub plan: Arc<Plan>,
     /// Where the providers stand.
@@ -54,7 +54,7 @@ pub struct Setup {
     /// The ways out for access lines and usage records.
     pub ways: Ways,
     /// What the control thread asks.
-    pub asks: mpsc::UnboundedReceiver<Ask>,
+    pub asks: mpsc::UnboundedReceiver<WorkerRequest>,
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
     /// Called when all that is needed before any client has been taken.
@@ -64,7 +64,7 @@ pub struct Setup {
 }
 
 /// Serves until the process has drained; `notices` hears of accepts that fail.
-pub async fn run(mut setup: Setup, notices: Notices) {
+pub async fn run(mut setup: WorkerSetup, notices: Notices) {
     let worker = Worker::new(
         setup.plan,
         setup.endpoints,
@@ -103,24 +103,24 @@ pub async fn run(mut setup: Setup, notices: Notices) {
 
 /// Answers the control thread until it says no more.
 async fn answer(
-    asks: &mut mpsc::UnboundedReceiver<Ask>,
+    asks: &mut mpsc::UnboundedReceiver<WorkerRequest>,
     worker: &Rc<Worker>,
     stoppers: &[Stopper],
 ) {
     while let Ok(ask) = asks.recv().await {
         match ask {
-            Ask::Meter(reply) => {
+            WorkerRequest::Meter(reply) => {
                 // A scrape that was given up wants no answer.
                 let _ = reply.send(meter(worker, stoppers));
             }
-            Ask::Phase(phase) => {
+            WorkerRequest::Phase(phase) => {
                 if phase >= Phase::Draining {
                     stoppers.iter().for_each(Stopper::stop);
                     worker.pool.borrow_mut().clear();
                 }
                 worker.drain.advance(phase);
             }
-            Ask::Keys(keys, done) => {
+            WorkerRequest::Keys(keys, done) => {
                 drop(worker.keys.replace(Rc::new(keys)));
                 // Nobody may wait for it any more.
                 let _ = done.send(());

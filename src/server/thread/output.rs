@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::config::schema::file::LogSink;
 use crate::limits::KIB;
-use crate::telemetry::ring::{Bell, Pace, QUIET, RingReceiver};
+use crate::telemetry::ring::{DrainPace, QUIET, RingReceiver, ThreadWaker};
 
 /// Says things on standard error, by way of the output thread.
 #[derive(Clone, Debug)]
@@ -24,11 +24,11 @@ pub struct Notices {
     sender: SyncSender<String>,
     dropped: Arc<AtomicU64>,
     reopens: Arc<AtomicBool>,
-    bell: Bell,
+    waker: ThreadWaker,
 }
 
 /// The running thread.
-pub struct Output {
+pub struct OutputThread {
     thread: JoinHandle<()>,
     is_ended: Arc<AtomicBool>,
 }
@@ -39,14 +39,14 @@ impl Notices {
         if self.sender.try_send(line.into()).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        self.bell.ring();
+        self.waker.wake();
     }
 
     /// Has the access log opened by its name again, where it is a file: whoever has moved it away gets a
     /// new one.
     pub fn reopen(&self) {
         self.reopens.store(true, Ordering::Release);
-        self.bell.ring();
+        self.waker.wake();
     }
 
     /// What is said comes to the receiver, and nowhere else.
@@ -57,13 +57,13 @@ impl Notices {
             sender,
             dropped: Arc::default(),
             reopens: Arc::default(),
-            bell: Bell::default(),
+            waker: ThreadWaker::default(),
         };
         (notices, heard)
     }
 }
 
-impl Output {
+impl OutputThread {
     /// Writes what still waits and ends the thread.
     pub fn finish(self) {
         self.is_ended.store(true, Ordering::Release);
@@ -78,17 +78,17 @@ impl Output {
     }
 }
 
-/// Starts the thread. `rings` are the workers' ends, and `bell` theirs too; `dropped` counts what could not be written;
+/// Starts the thread. `rings` are the workers' ends, and `waker` theirs too; `dropped` counts what could not be written;
 /// `give_back` gives memory that the thread has freed back to the system.
 ///
 /// # Errors
 /// The log file cannot be opened, in words, or the thread not started.
 pub fn start(
     sink: &LogSink,
-    (rings, bell): (Vec<RingReceiver>, Bell),
+    (rings, waker): (Vec<RingReceiver>, ThreadWaker),
     dropped: Arc<AtomicU64>,
     give_back: Option<fn(bool)>,
-) -> io::Result<(Notices, Output)> {
+) -> io::Result<(Notices, OutputThread)> {
     let writer = open(sink)?;
     let path = match sink {
         LogSink::File(path) => Some(path.clone()),
@@ -100,7 +100,7 @@ pub fn start(
     let is_ended = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&is_ended);
     let lost = Arc::clone(&dropped);
-    let rung = bell.clone();
+    let rung = waker.clone();
     let thread = thread::Builder::new()
         .name("ringway-output".to_owned())
         .spawn(move || {
@@ -115,14 +115,14 @@ pub fn start(
         sender,
         dropped,
         reopens,
-        bell,
+        waker,
     };
-    Ok((notices, Output { thread, is_ended }))
+    Ok((notices, OutputThread { thread, is_ended }))
 }
 
 /// The access log.
 struct Log {
-    sink: Sink,
+    sink: LogWriter,
     /// Its name, where it is a file.
     path: Option<PathBuf>,
     /// It is to be opened by its name again.
@@ -136,7 +136,7 @@ impl Log {
             && self.reopens.swap(false, Ordering::AcqRel)
         {
             match open_file(path) {
-                Ok(file) => self.sink = Sink::File(file),
+                Ok(file) => self.sink = LogWriter::File(file),
                 Err(error) => {
                     let _ = writeln!(io::stderr(), "ringway: {error}; the old file goes on");
                 }
@@ -145,19 +145,19 @@ impl Log {
     }
 }
 
-enum Sink {
+enum LogWriter {
     Stdout(io::Stdout),
     Stderr(io::Stderr),
     File(File),
     Off,
 }
 
-fn open(sink: &LogSink) -> io::Result<Sink> {
+fn open(sink: &LogSink) -> io::Result<LogWriter> {
     Ok(match sink {
-        LogSink::Stdout => Sink::Stdout(io::stdout()),
-        LogSink::Stderr => Sink::Stderr(io::stderr()),
-        LogSink::Off => Sink::Off,
-        LogSink::File(path) => Sink::File(open_file(path)?),
+        LogSink::Stdout => LogWriter::Stdout(io::stdout()),
+        LogSink::Stderr => LogWriter::Stderr(io::stderr()),
+        LogSink::Off => LogWriter::Off,
+        LogSink::File(path) => LogWriter::File(open_file(path)?),
     })
 }
 
@@ -173,7 +173,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 
 fn run(
     mut log: Log,
-    (mut rings, bell): (Vec<RingReceiver>, &Bell),
+    (mut rings, waker): (Vec<RingReceiver>, &ThreadWaker),
     notices: &Receiver<String>,
     is_ended: &AtomicBool,
     dropped: &AtomicU64,
@@ -181,7 +181,7 @@ fn run(
 ) {
     let mut lines = Vec::with_capacity(LINES_BYTES);
     let mut came = Instant::now();
-    let mut pace = Pace::new(IDLE, rings.first().map_or(0, RingReceiver::room));
+    let mut pace = DrainPace::new(IDLE, rings.first().map_or(0, RingReceiver::room));
     loop {
         let last = is_ended.load(Ordering::Acquire);
         while let Ok(notice) = notices.try_recv() {
@@ -209,17 +209,17 @@ fn run(
         if came.elapsed() < QUIET {
             thread::park_timeout(pace.after(taken.unwrap_or(0)));
         } else {
-            bell.sleep(QUIET, || rings.iter().any(|ring| !ring.is_empty()));
+            waker.sleep(QUIET, || rings.iter().any(|ring| !ring.is_empty()));
         }
     }
 }
 
-fn write(sink: &mut Sink, lines: &[u8]) -> io::Result<()> {
+fn write(sink: &mut LogWriter, lines: &[u8]) -> io::Result<()> {
     match sink {
-        Sink::Stdout(out) => out.lock().write_all(lines).and_then(|()| out.flush()),
-        Sink::Stderr(out) => out.write_all(lines),
-        Sink::File(file) => file.write_all(lines),
-        Sink::Off => Ok(()),
+        LogWriter::Stdout(out) => out.lock().write_all(lines).and_then(|()| out.flush()),
+        LogWriter::Stderr(out) => out.write_all(lines),
+        LogWriter::File(file) => file.write_all(lines),
+        LogWriter::Off => Ok(()),
     }
 }
 

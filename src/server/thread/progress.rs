@@ -9,7 +9,7 @@ use crate::proxy::shared::drain::Phase;
 
 /// How far the end has come, as everyone may read it.
 #[derive(Debug)]
-pub struct Progress {
+pub struct DrainProgress {
     phase: AtomicU8,
     dropped: Arc<AtomicU64>,
     restarts: AtomicU64,
@@ -19,7 +19,7 @@ pub struct Progress {
     pub worker_lost: Notify,
 }
 
-impl Progress {
+impl DrainProgress {
     /// Nothing has ended; `dropped` counts lost log lines.
     #[must_use]
     pub fn new(dropped: Arc<AtomicU64>) -> Self {

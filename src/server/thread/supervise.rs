@@ -11,10 +11,10 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use crate::server::thread::output::Notices;
-use crate::server::thread::progress::Progress;
+use crate::server::thread::progress::DrainProgress;
 
 /// A task of the control thread.
-pub trait Task: Send + 'static {
+pub trait SupervisedTask: Send + 'static {
     /// What it is called where its end is reported.
     const NAME: &'static str;
 
@@ -23,7 +23,11 @@ pub trait Task: Send + 'static {
 }
 
 /// Runs a task to its end, through whatever panics.
-pub async fn supervise(mut task: impl Task, notices: Notices, progress: Arc<Progress>) {
+pub async fn supervise(
+    mut task: impl SupervisedTask,
+    notices: Notices,
+    progress: Arc<DrainProgress>,
+) {
     while !runs_to_end(&mut task).await {
         progress.count_restart();
         notices.say(format!(
@@ -34,12 +38,12 @@ pub async fn supervise(mut task: impl Task, notices: Notices, progress: Arc<Prog
     }
 }
 
-const fn name_of<T: Task>(_: &T) -> &'static str {
+const fn name_of<T: SupervisedTask>(_: &T) -> &'static str {
     T::NAME
 }
 
 /// Runs a task once; whether it came to its own end.
-async fn runs_to_end(task: &mut impl Task) -> bool {
+async fn runs_to_end(task: &mut impl SupervisedTask) -> bool {
     let mut running = Box::pin(task.run());
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx))) {
@@ -60,9 +64,9 @@ mod tests {
 
     use tokio::sync::mpsc;
 
-    use super::{Task, supervise};
+    use super::{SupervisedTask, supervise};
     use crate::server::thread::output::Notices;
-    use crate::server::thread::progress::Progress;
+    use crate::server::thread::progress::DrainProgress;
 
     /// Answers numbers with their double, and panics at nought.
     struct Doubler {
@@ -70,7 +74,7 @@ mod tests {
         answers: mpsc::Sender<u64>,
     }
 
-    impl Task for Doubler {
+    impl SupervisedTask for Doubler {
         const NAME: &'static str = "the doubler";
 
         async fn run(&mut self) {
@@ -86,7 +90,7 @@ mod tests {
         let (ask, asked) = mpsc::channel(8);
         let (answers, mut answered) = mpsc::channel(8);
         let (notices, heard) = Notices::to_a_test();
-        let progress = Arc::new(Progress::new(Arc::new(AtomicU64::new(0))));
+        let progress = Arc::new(DrainProgress::new(Arc::new(AtomicU64::new(0))));
         let kept = supervise(Doubler { asked, answers }, notices, Arc::clone(&progress));
         let kept = tokio::spawn(kept);
         for number in [1, 0, 2, 0, 0, 3] {

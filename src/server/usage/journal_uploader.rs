@@ -18,16 +18,16 @@ use tokio::time::{sleep, timeout};
 
 use crate::limits::MIB;
 use crate::net::runtime::clock::unix_millis;
-use crate::server::key::key_sync::Governed;
+use crate::server::key::key_sync::StoreHandle;
 use crate::server::thread::output::Notices;
-use crate::server::usage::journal_writer::Figures;
+use crate::server::usage::journal_writer::JournalFigures;
 use crate::store::database::handle::Store;
 use crate::store::error::StoreError;
 use crate::store::journal::identity::JournalId;
 use crate::store::journal::tail::{Batch, JournalPosition, read_on};
 
 /// What the task works with.
-pub struct Drainer {
+pub struct JournalUploader {
     /// The journal's folder.
     pub folder: PathBuf,
     /// What the store knows the journal by.
@@ -39,13 +39,13 @@ pub struct Drainer {
     /// The store was asked for its place, and nothing has gone wrong since.
     pub is_settled: bool,
     /// The store, while there is one.
-    pub governed: Governed,
+    pub governed: StoreHandle,
     /// What others may read.
-    pub figures: Arc<Figures>,
+    pub figures: Arc<JournalFigures>,
     /// Says what goes wrong.
     pub notices: Notices,
     /// Who wants all of them in the store now.
-    pub calls: Arc<Calls>,
+    pub calls: Arc<UploadCalls>,
     /// Memory of the last batch, while one follows the other.
     pub batch: Batch,
     /// The place could not be kept the last time.
@@ -54,13 +54,13 @@ pub struct Drainer {
 
 /// Where those who are about to ask the store call for what the journal holds.
 #[derive(Debug, Default)]
-pub struct Calls {
+pub struct UploadCalls {
     called: Notify,
     begun: AtomicU64,
     ended: watch::Sender<u64>,
 }
 
-impl Calls {
+impl UploadCalls {
     /// Waits until what the journal holds by now is in the store, but for a store that is slow or away.
     pub async fn all_in(&self) {
         let due = self.begun.load(Ordering::Acquire) + 1;
@@ -80,12 +80,12 @@ impl Calls {
     }
 }
 
-impl Drainer {
+impl JournalUploader {
     /// Runs for ever.
     pub async fn run(&mut self) {
         let mut is_failing = false;
         loop {
-            // The governor says when it is away.
+            // The task that follows the keys reports when the store is unreachable.
             let Ok(store) = self.governed.store_of_records() else {
                 sleep(RETRY).await;
                 continue;

@@ -29,18 +29,18 @@ use crate::govern::usage::frames::{HEAD_BYTES, first_frames};
 use crate::govern::usage::segment_index::{Holder, tenant};
 use crate::limits::KIB;
 use crate::net::runtime::clock;
-use crate::proxy::shared::usage_channel::Asked;
+use crate::proxy::shared::usage_channel::UsageQuestion;
 use crate::server::thread::output::Notices;
-use crate::server::usage::journal_writer::lookups::Waiting;
+use crate::server::usage::journal_writer::lookups::PendingLookups;
 use crate::store::journal::segments::{Journal, JournalSegment, Recovered, sync};
 use crate::store::journal::tail::JournalPosition;
-use crate::telemetry::losses::{ByTenant, Losses, Lost};
-use crate::telemetry::ring::{Bell, Pace, QUIET, RingReceiver};
+use crate::telemetry::losses::{ByTenant, Losses, LostRecords};
+use crate::telemetry::ring::{DrainPace, QUIET, RingReceiver, ThreadWaker};
 use crate::telemetry::scrape_usage::{DrainFacts, UsageFacts};
 
 /// Figures of the ledger, for all threads to read.
 #[derive(Debug, Default)]
-pub struct Figures {
+pub struct JournalFigures {
     /// Records that no ring had room for.
     pub dropped: Arc<AtomicU64>,
     /// Who has lost records.
@@ -61,7 +61,7 @@ pub struct Figures {
     is_drained: AtomicBool,
 }
 
-impl Figures {
+impl JournalFigures {
     /// The same for a scrape.
     #[must_use]
     pub fn facts(&self) -> UsageFacts {
@@ -99,7 +99,7 @@ impl Figures {
 }
 
 /// What the thread works with.
-pub struct Ledger {
+pub struct JournalWriter {
     /// The journal, opened.
     pub journal: Journal,
     /// What was found when it was.
@@ -107,26 +107,26 @@ pub struct Ledger {
     /// The workers' ends.
     pub rings: Vec<RingReceiver>,
     /// What is asked.
-    pub questions: Receiver<Asked>,
+    pub questions: Receiver<UsageQuestion>,
     /// Where those go on to that the journal does not answer: the store.
-    pub behind: Option<mpsc::Sender<Asked>>,
+    pub behind: Option<mpsc::Sender<UsageQuestion>>,
     /// Says what goes wrong.
     pub notices: Notices,
     /// What others may read.
-    pub figures: Arc<Figures>,
+    pub figures: Arc<JournalFigures>,
     /// Between two writes to the disk itself.
     pub flush: Duration,
     /// Rung by rings and desks.
-    pub bell: Bell,
+    pub waker: ThreadWaker,
 }
 
 /// The running thread.
-pub struct Running {
+pub struct JournalThread {
     thread: JoinHandle<()>,
     is_ended: Arc<AtomicBool>,
 }
 
-impl Running {
+impl JournalThread {
     /// Writes what still waits and ends the thread. A disk that is stuck keeps nobody.
     pub fn finish(self) {
         self.is_ended.store(true, Ordering::Release);
@@ -138,12 +138,12 @@ impl Running {
     }
 }
 
-impl Ledger {
+impl JournalWriter {
     /// Starts the thread.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start(self) -> io::Result<Running> {
+    pub fn start(self) -> io::Result<JournalThread> {
         let is_ended = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&is_ended);
         let (figures, found) = (&self.figures, self.found);
@@ -161,33 +161,33 @@ impl Ledger {
         let thread = thread::Builder::new()
             .name("ringway-ledger".to_owned())
             .spawn(move || self.run(&ended, flusher))?;
-        Ok(Running { thread, is_ended })
+        Ok(JournalThread { thread, is_ended })
     }
 
     fn run(mut self, is_ended: &AtomicBool, mut flusher: Flusher) {
-        let mut desk = Waiting::new(clock::unix_millis());
-        let mut told = Told::default();
+        let mut lookups = PendingLookups::new(clock::unix_millis());
+        let mut told = ReportedLosses::default();
         let mut is_learning = true;
         // Taken from the rings, not written yet.
         let mut taken = Vec::new();
         let mut synced = Instant::now();
         let mut came = synced;
         let room = self.rings.first().map_or(0, RingReceiver::room);
-        let mut pace = Pace::new(TURN.min(self.flush), room);
+        let mut pace = DrainPace::new(TURN.min(self.flush), room);
         let mut turn = TURN.min(self.flush);
         loop {
             let mut last = is_ended.load(Ordering::Acquire);
             let mut wait = if last { Duration::ZERO } else { turn };
-            let is_idle = taken.is_empty() && desk.is_empty() && !is_learning;
+            let is_idle = taken.is_empty() && lookups.is_empty() && !is_learning;
             if !last && is_idle && self.is_quiet(came) {
                 taken.shrink_to(TAKEN_BYTES_KEPT);
                 if let Some(asked) = self.sleep() {
-                    self.receive(asked, &mut desk);
+                    self.receive(asked, &mut lookups);
                     wait = Duration::ZERO;
                 }
             }
             match self.questions.recv_timeout(wait) {
-                Ok(asked) => self.receive(asked, &mut desk),
+                Ok(asked) => self.receive(asked, &mut lookups),
                 Err(RecvTimeoutError::Timeout) => {}
                 // The workers are gone, or never came.
                 Err(RecvTimeoutError::Disconnected) if last => {}
@@ -201,13 +201,13 @@ impl Ledger {
                 let most = rings.map(|ring| ring.drain(&mut taken)).max();
                 turn = pace.after(most.unwrap_or(0));
             }
-            if !taken.is_empty() || !desk.is_empty() {
+            if !taken.is_empty() || !lookups.is_empty() {
                 came = Instant::now();
             }
-            desk.look_into(&taken);
+            lookups.look_into(&taken);
             self.write(&mut taken);
             if !taken.is_empty() {
-                desk.records_wait();
+                lookups.records_wait();
             }
             self.let_go();
             // What was there at the start, a segment a turn.
@@ -221,7 +221,7 @@ impl Ledger {
                 self.flushed(result.err().map(|error| (Vec::new(), Err(error))), false);
                 synced = Instant::now();
             }
-            desk.answer(&mut self.journal, &mut self.behind);
+            lookups.answer(&mut self.journal, &mut self.behind);
             if last {
                 let flushed = flusher.ended(true);
                 self.flushed(flushed, taken.is_empty());
@@ -267,17 +267,17 @@ impl Ledger {
     }
 
     /// Takes a question; one for a page is the store's.
-    fn receive(&self, asked: Asked, desk: &mut Waiting) {
+    fn receive(&self, asked: UsageQuestion, lookups: &mut PendingLookups) {
         match asked {
-            Asked::Record(question) => desk.push(question),
-            Asked::Page(_) => desk.pages.push(asked),
+            UsageQuestion::Record(question) => lookups.push(question),
+            UsageQuestion::Page(_) => lookups.pages.push(asked),
         }
     }
 
     /// Sleeps until something comes, for a second at most; the question that came meanwhile.
-    fn sleep(&self) -> Option<Asked> {
+    fn sleep(&self) -> Option<UsageQuestion> {
         let mut asked = None;
-        self.bell.sleep(QUIET, || {
+        self.waker.sleep(QUIET, || {
             asked = self.questions.try_recv().ok();
             asked.is_some() || self.rings.iter().any(|ring| !ring.is_empty())
         });
@@ -362,13 +362,13 @@ impl Ledger {
     }
 
     /// Says who has lost records since this was said, once a minute at most and at the `last` turn.
-    fn tell_losses(&self, told: &mut Told, last: bool) {
+    fn tell_losses(&self, told: &mut ReportedLosses, last: bool) {
         let is_due = told.at.is_none_or(|at| at.elapsed() >= TELL_LOSSES);
         if !last && !is_due {
             return;
         }
         let all = self.figures.losses.all();
-        let mut news: Vec<(&String, Lost)> = all
+        let mut news: Vec<(&String, LostRecords)> = all
             .iter()
             .map(|(tenant, lost)| {
                 (
@@ -376,14 +376,14 @@ impl Ledger {
                     lost.since(told.losses.get(tenant).copied().unwrap_or_default()),
                 )
             })
-            .filter(|(_, lost)| *lost != Lost::default())
+            .filter(|(_, lost)| *lost != LostRecords::default())
             .collect();
         if news.is_empty() {
             return;
         }
         news.sort_by_key(|(_, lost)| core::cmp::Reverse(lost.evicted + lost.dropped));
         for (tenant, lost) in news.iter().take(TENANTS_TOLD) {
-            let Lost {
+            let LostRecords {
                 evicted,
                 evicted_refusals,
                 dropped,
@@ -402,7 +402,7 @@ impl Ledger {
                 "usage records of {more} more tenants were lost: see ringway_usage_records_lost_total"
             ));
         }
-        *told = Told {
+        *told = ReportedLosses {
             losses: all,
             at: Some(Instant::now()),
         };
@@ -431,7 +431,7 @@ impl Ledger {
 
 /// What was said of losses.
 #[derive(Default)]
-struct Told {
+struct ReportedLosses {
     losses: ByTenant,
     at: Option<Instant>,
 }

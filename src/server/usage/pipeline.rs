@@ -9,33 +9,33 @@ use std::sync::mpsc::Receiver;
 use futures_channel::mpsc;
 
 use crate::limits::{KIB, MIB, USAGE_QUESTIONS_MAX};
-use crate::proxy::shared::usage_channel::{Asked, Desk, Way};
+use crate::proxy::shared::usage_channel::{QuestionSender, UsageQuestion, UsageSender};
 use crate::route::plan::compiled::UsagePlan;
-use crate::server::key::key_sync::Governed;
+use crate::server::key::key_sync::StoreHandle;
 use crate::server::thread::output::Notices;
-use crate::server::usage::journal_uploader::{Calls, Drainer};
-use crate::server::usage::journal_writer::{self, Figures, Ledger};
-use crate::server::usage::queries::Clerk;
+use crate::server::usage::journal_uploader::{JournalUploader, UploadCalls};
+use crate::server::usage::journal_writer::{self, JournalFigures, JournalWriter};
+use crate::server::usage::queries::UsageQueries;
 use crate::server::usage::retention::Retention;
 use crate::store::journal::segments::{Journal, JournalSegment, Recovered};
 use crate::store::journal::tail::{Batch, JournalPosition};
-use crate::telemetry::ring::{Bell, RingReceiver, byte_ring};
+use crate::telemetry::ring::{RingReceiver, ThreadWaker, byte_ring};
 
 /// The usage journal, opened, and the ends of the workers' ways to it.
-pub struct Books {
+pub struct UsagePipeline {
     /// The journal.
     pub journal: Journal,
     found: Recovered,
     flush: Duration,
     keep_days: Option<u64>,
     rings: Vec<RingReceiver>,
-    desk: Desk,
-    questions: Receiver<Asked>,
-    figures: Arc<Figures>,
-    bell: Bell,
+    questions: QuestionSender,
+    receiver: Receiver<UsageQuestion>,
+    figures: Arc<JournalFigures>,
+    waker: ThreadWaker,
 }
 
-impl Books {
+impl UsagePipeline {
     /// Opens what the configuration names.
     ///
     /// # Errors
@@ -46,34 +46,34 @@ impl Books {
             let folder = said.journal.display();
             io::Error::other(format!("usage.journal {folder}: {error}"))
         })?;
-        let bell = Bell::default();
-        let (desk, questions) = Desk::new(bell.clone());
+        let waker = ThreadWaker::default();
+        let (questions, receiver) = QuestionSender::new(waker.clone());
         Ok(Self {
             journal,
             found,
             flush: Duration::from_millis(said.flush_ms),
             keep_days: said.keep_days,
             rings: Vec::new(),
-            desk,
             questions,
+            receiver,
             figures: Arc::default(),
-            bell,
+            waker,
         })
     }
 
     /// Another worker's way.
-    pub fn way(&mut self) -> Way {
+    pub fn way(&mut self) -> UsageSender {
         let dropped = Arc::clone(&self.figures.dropped);
         let (ring, taken) = byte_ring(
             USAGE_RING_BYTES,
             USAGE_BURST_BYTES,
             dropped,
-            self.bell.clone(),
+            self.waker.clone(),
         );
         self.rings.push(taken);
-        Way {
+        UsageSender {
             ring,
-            desk: self.desk.clone(),
+            questions: self.questions.clone(),
             losses: Arc::clone(&self.figures.losses),
         }
     }
@@ -85,10 +85,15 @@ impl Books {
     }
 
     /// Brings the records to the store.
-    fn drainer(&self, governed: &Governed, calls: &Arc<Calls>, notices: &Notices) -> Drainer {
+    fn drainer(
+        &self,
+        governed: &StoreHandle,
+        calls: &Arc<UploadCalls>,
+        notices: &Notices,
+    ) -> JournalUploader {
         let place = self.drained();
         self.figures.moved(place);
-        Drainer {
+        JournalUploader {
             folder: self.journal.folder().to_owned(),
             journal: self.journal.identity(),
             place,
@@ -105,39 +110,39 @@ impl Books {
 
     fn start(
         self,
-        behind: Option<mpsc::Sender<Asked>>,
+        behind: Option<mpsc::Sender<UsageQuestion>>,
         notices: Notices,
-    ) -> io::Result<journal_writer::Running> {
-        let ledger = Ledger {
+    ) -> io::Result<journal_writer::JournalThread> {
+        let writer = JournalWriter {
             journal: self.journal,
             found: self.found,
             rings: self.rings,
-            questions: self.questions,
+            questions: self.receiver,
             behind,
             notices,
             figures: self.figures,
             flush: self.flush,
-            bell: self.bell,
+            waker: self.waker,
         };
-        ledger.start()
+        writer.start()
     }
 }
 
 /// What keeps the usage records, and what others have of it.
 #[derive(Default)]
-pub struct Kept {
+pub struct PipelineHandles {
     /// The thread that writes them.
-    pub ledger: Option<journal_writer::Running>,
+    pub journal_thread: Option<journal_writer::JournalThread>,
     /// Brings them to the store.
-    pub drainer: Option<Drainer>,
+    pub drainer: Option<JournalUploader>,
     /// Answers questions by the store.
-    pub clerk: Option<Clerk>,
+    pub queries: Option<UsageQueries>,
     /// Removes old ones from it.
     pub retention: Option<Retention>,
     /// Its figures.
-    pub figures: Option<Arc<Figures>>,
+    pub figures: Option<Arc<JournalFigures>>,
     /// Where records are asked for.
-    pub desk: Option<Desk>,
+    pub questions: Option<QuestionSender>,
 }
 
 /// Starts what keeps the records, and makes what brings them to the store.
@@ -145,34 +150,37 @@ pub struct Kept {
 /// # Errors
 /// There is no thread for it.
 pub fn keep(
-    books: Option<Books>,
-    governed: Option<&Governed>,
+    usage: Option<UsagePipeline>,
+    governed: Option<&StoreHandle>,
     notices: &Notices,
-) -> io::Result<Kept> {
-    let Some(books) = books else {
-        return Ok(Kept::default());
+) -> io::Result<PipelineHandles> {
+    let Some(usage) = usage else {
+        return Ok(PipelineHandles::default());
     };
-    let (figures, desk) = (Arc::clone(&books.figures), books.desk.clone());
-    let calls = Arc::<Calls>::default();
-    let drainer = governed.map(|governed| books.drainer(governed, &calls, notices));
-    let (behind, clerk) = governed.map(|governed| clerk(governed, calls)).unzip();
-    let retention = governed.map(|governed| Retention::new(books.keep_days, governed.clone()));
-    Ok(Kept {
-        ledger: Some(books.start(behind, notices.clone())?),
+    let (figures, questions) = (Arc::clone(&usage.figures), usage.questions.clone());
+    let calls = Arc::<UploadCalls>::default();
+    let drainer = governed.map(|governed| usage.drainer(governed, &calls, notices));
+    let (behind, queries) = governed.map(|governed| queries(governed, calls)).unzip();
+    let retention = governed.map(|governed| Retention::new(usage.keep_days, governed.clone()));
+    Ok(PipelineHandles {
+        journal_thread: Some(usage.start(behind, notices.clone())?),
         drainer,
-        clerk,
+        queries,
         retention,
         figures: Some(figures),
-        desk: Some(desk),
+        questions: Some(questions),
     })
 }
 
-fn clerk(governed: &Governed, calls: Arc<Calls>) -> (mpsc::Sender<Asked>, Clerk) {
+fn queries(
+    governed: &StoreHandle,
+    calls: Arc<UploadCalls>,
+) -> (mpsc::Sender<UsageQuestion>, UsageQueries) {
     let (behind, questions) = mpsc::channel(USAGE_QUESTIONS_MAX);
     let governed = governed.clone();
     (
         behind,
-        Clerk {
+        UsageQueries {
             governed,
             questions,
             calls,

@@ -9,24 +9,24 @@ use core::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::govern::account::prior_spend::Past;
-use crate::server::key::key_sync::{Governed, Governor};
-use crate::store::prior_spend::Memory;
+use crate::govern::account::prior_spend::PriorSpend;
+use crate::server::key::key_sync::{KeySync, StoreHandle};
+use crate::store::prior_spend::PriorSpendQuery;
 
 /// What the task works with.
-pub struct Recollection {
+pub struct PriorSpendTask {
     /// What is yet to be asked; it goes on where it was.
-    pub memory: Memory,
+    pub memory: PriorSpendQuery,
     /// The store, while there is one.
-    pub governed: Governed,
+    pub governed: StoreHandle,
     /// Where the answer goes.
-    pub pasts: mpsc::Sender<Past>,
+    pub pasts: mpsc::Sender<PriorSpend>,
 }
 
-impl Recollection {
-    /// What a governor could not ask at the start.
-    pub fn of(governor: &mut Governor) -> Option<Self> {
-        let (memory, governed, pasts) = governor.unasked()?;
+impl PriorSpendTask {
+    /// What the task that follows the keys could not ask at the start.
+    pub fn of(key_sync: &mut KeySync) -> Option<Self> {
+        let (memory, governed, pasts) = key_sync.unasked()?;
         Some(Self {
             memory,
             governed,
@@ -44,7 +44,7 @@ impl Recollection {
                 let _ = self.pasts.send(past).await;
                 return;
             }
-            // The governor says when it is away.
+            // The task that follows the keys reports when the store is unreachable.
             sleep(RETRY).await;
         }
     }

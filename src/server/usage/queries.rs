@@ -8,24 +8,24 @@ use futures_channel::mpsc;
 use tokio::sync::Semaphore;
 
 use crate::proxy::shared::query_slots::Owner;
-use crate::proxy::shared::usage_channel::{Asked, PageQuestion, Question};
-use crate::server::key::key_sync::Governed;
-use crate::server::usage::journal_uploader::Calls;
+use crate::proxy::shared::usage_channel::{PageQuestion, RecordQuestion, UsageQuestion};
+use crate::server::key::key_sync::StoreHandle;
+use crate::server::usage::journal_uploader::UploadCalls;
 use crate::store::database::handle::Store;
 use crate::store::database::postgres::QUESTION_CONNECTIONS;
 use crate::store::error::StoreError;
 
 /// What the task works with.
-pub struct Clerk {
+pub struct UsageQueries {
     /// The store, while there is one.
-    pub governed: Governed,
+    pub governed: StoreHandle,
     /// What is asked.
-    pub questions: mpsc::Receiver<Asked>,
+    pub questions: mpsc::Receiver<UsageQuestion>,
     /// Brings what the journal holds to the store.
-    pub calls: Arc<Calls>,
+    pub calls: Arc<UploadCalls>,
 }
 
-impl Clerk {
+impl UsageQueries {
     /// Runs until nobody can ask any more.
     pub async fn run(&mut self) {
         let works = Arc::new(Semaphore::new(QUESTION_CONNECTIONS));
@@ -34,11 +34,13 @@ impl Clerk {
                 continue;
             };
             let (works, calls) = (Arc::clone(&works), Arc::clone(&self.calls));
-            // As many as the desk lets wait.
+            // As many as may wait for an answer.
             tokio::spawn(async move {
                 match asked {
-                    Asked::Record(question) => answer_record(&store, question, &works).await,
-                    Asked::Page(question) => {
+                    UsageQuestion::Record(question) => {
+                        answer_record(&store, question, &works).await
+                    }
+                    UsageQuestion::Page(question) => {
                         calls.all_in().await;
                         answer_page(&store, question, &works).await;
                     }
@@ -48,7 +50,7 @@ impl Clerk {
     }
 }
 
-async fn answer_record(store: &Store, question: Question, works: &Semaphore) {
+async fn answer_record(store: &Store, question: RecordQuestion, works: &Semaphore) {
     let permit = works.acquire().await;
     if permit.is_err() || question.reply.is_canceled() {
         return;
@@ -64,9 +66,9 @@ async fn answer_page(store: &Store, mut question: PageQuestion, works: &Semaphor
     if permit.is_err() || question.reply.is_canceled() {
         return;
     }
-    question.seat.begin(Instant::now());
+    question.slot.begin(Instant::now());
     let page = store.usage_page(&question.listing).await;
-    drop(question.seat);
+    drop(question.slot);
     if let Ok(page) = page {
         let _ = question.reply.send(page);
     }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::govern::account::usage::{day_of, month_of};
 use crate::net::runtime::clock::checked_now_ms;
-use crate::server::key::key_sync::Governed;
+use crate::server::key::key_sync::StoreHandle;
 use crate::store::database::usage_sql::Period;
 use crate::store::error::StoreError;
 
@@ -19,13 +19,13 @@ pub struct Retention {
     /// For how long records are kept; without an end where it says nothing.
     pub keep_ms: Option<u64>,
     /// The store, while there is one.
-    pub governed: Governed,
+    pub governed: StoreHandle,
 }
 
 impl Retention {
     /// For records that are kept so many days, or for ever.
     #[must_use]
-    pub fn new(keep_days: Option<u64>, governed: Governed) -> Self {
+    pub fn new(keep_days: Option<u64>, governed: StoreHandle) -> Self {
         Self {
             keep_ms: keep_days.map(|days| days.saturating_mul(DAY_MS)),
             governed,
@@ -38,7 +38,7 @@ impl Retention {
             sleep(match self.forget().await {
                 Ok(true) => BREATH,
                 Ok(false) => LOOK,
-                // The governor says when it is away.
+                // The task that follows the keys reports when the store is unreachable.
                 Err(_) => RETRY,
             })
             .await;

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::collections::HashSet;
 
 use crate::govern::account::prior_spend::Spending;
-use crate::govern::usage::aggregate::{Column, Sums, Tally, day_text};
-use crate::govern::usage::listing::{Listing, Page};
+use crate::govern::usage::aggregate::{Column, UsageAggregate, UsageSums, day_text};
+use crate::govern::usage::listing::{Listing, RecordPage};
 use crate::json::tape::Tape;
 use crate::store::database::handle::Store;
 use crate::store::database::sql::ANSWER_TIMEOUT;
@@ -63,13 +63,13 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be used, or takes too long.
-    pub async fn usage_page(&self, query: &Listing) -> Result<Page, StoreError> {
+    pub async fn usage_page(&self, query: &Listing) -> Result<RecordPage, StoreError> {
         let count = query.count.saturating_add(1);
         let statement = usage_sql::page(&query.filter, query.behind, count);
         let mut rows = self.select(statement, READ_TIMEOUT).await?;
         let has_more = rows.len() > query.count;
         rows.truncate(query.count);
-        let mut page = Page::default();
+        let mut page = RecordPage::default();
         let mut last = None;
         let mut tape = Tape::new();
         for row in rows {
@@ -88,28 +88,28 @@ impl Store {
         Ok(page)
     }
 
-    /// Adds to a tally what all records come to but those with the ids in `besides`.
+    /// Adds to a aggregate what all records come to but those with the ids in `besides`.
     ///
     /// # Errors
     /// The store cannot be used, or takes too long.
     pub async fn usage_sums(
         &self,
-        tally: &mut Tally,
+        aggregate: &mut UsageAggregate,
         besides: Vec<RowId>,
         within: Duration,
     ) -> Result<(), StoreError> {
-        let columns = tally.columns().to_vec();
-        let statement = usage_sql::sums(tally.filter(), &columns, besides, self.words());
+        let columns = aggregate.columns().to_vec();
+        let statement = usage_sql::sums(aggregate.filter(), &columns, besides, self.words());
         for row in self.select(statement, within).await? {
             let (group, sums) = row.split_at(columns.len());
             let group = group.iter().zip(&columns);
             let group: Vec<_> = group.map(|(cell, column)| name_of(cell, *column)).collect();
             let sums: Vec<u64> = sums.chunks(2).map(usage_sql::in_two).collect();
             if let Ok(sums) = sums.try_into() {
-                let sums = Sums::of(sums);
+                let sums = UsageSums::of(sums);
                 // Without columns there is one row even of no records.
                 if sums.requests > 0 {
-                    tally.add_sums(group, &sums);
+                    aggregate.add_sums(group, &sums);
                 }
             }
         }

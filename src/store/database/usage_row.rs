@@ -40,7 +40,7 @@ impl<'r> UsageRow<'r> {
         Self::read_in_order(text).or_else(|| Self::read_in_any_order(text, tape))
     }
 
-    /// The row of a record whose members stand as [`crate::govern::usage::record::Record::write`] has them,
+    /// The row of a record whose members stand as [`crate::govern::usage::record::UsageRecord::write`] has them,
     /// no text escaped.
     fn read_in_order(record: &'r str) -> Option<Self> {
         let (id, start) = id_at(record.as_bytes())?;
@@ -262,7 +262,7 @@ const NUMBER_MAX: u64 = 1_000_000_000_000_000;
 mod tests {
     use super::UsageRow;
     use crate::chat::usage::Usage;
-    use crate::govern::usage::record::{Custody, Record};
+    use crate::govern::usage::record::{Custody, UsageRecord};
     use crate::json::tape::Tape;
 
     fn read(record: &str) -> Option<UsageRow<'_>> {
@@ -301,9 +301,9 @@ mod tests {
 
     #[test]
     fn a_record_is_whole_with_its_own_id_and_json_to_its_end() {
-        let whole = written(&Record {
+        let whole = written(&UsageRecord {
             id: 7,
-            ..Record::default()
+            ..UsageRecord::default()
         });
         let id = 7_u128.to_be_bytes();
         let is_whole = |text: &str| UsageRow::is_whole(text, id, &mut Tape::new());
@@ -322,7 +322,7 @@ mod tests {
         }
     }
 
-    fn written(record: &Record<'_>) -> String {
+    fn written(record: &UsageRecord<'_>) -> String {
         let mut out = Vec::new();
         record.write(&["tier"], core::iter::empty(), &mut out);
         String::from_utf8(out).unwrap()
@@ -330,14 +330,14 @@ mod tests {
 
     #[test]
     fn records_as_they_are_written_need_no_index_and_have_the_same_row() {
-        let sparse = Record::default();
+        let sparse = UsageRecord::default();
         let mut custody = Vec::new();
         let target = Custody {
             provider: Some(b"east"),
             ..Custody::default()
         };
         target.write(&mut custody);
-        let full = Record {
+        let full = UsageRecord {
             id: 7 << 80 | 3,
             time_ms: 1_800_000_000_000,
             tenant: Some(b"blue"),
@@ -357,7 +357,7 @@ mod tests {
             is_charge_estimated: true,
             status: 200,
             outcome: "complete",
-            ..Record::default()
+            ..UsageRecord::default()
         };
         let texts = [written(&sparse), written(&full)];
         // As earlier versions have written it.
@@ -384,13 +384,13 @@ mod tests {
 
     #[test]
     fn records_that_stand_otherwise_have_the_same_row() {
-        let record = Record {
+        let record = UsageRecord {
             tenant: Some(b"blue"),
             key_id: Some(b"key_1"),
             operation: "chat",
             charged_nanos: Some(88),
             outcome: "complete",
-            ..Record::default()
+            ..UsageRecord::default()
         };
         let text = written(&record);
         let row = read(&text).unwrap();

@@ -178,7 +178,7 @@ pub fn one(id: RowId, tenant: Option<&str>) -> Statement {
     statement
 }
 
-/// What records come to: the columns, then the sums as [`crate::govern::usage::aggregate::Sums::of`] takes them,
+/// What records come to: the columns, then the sums as [`crate::govern::usage::aggregate::UsageSums::of`] takes them,
 /// each in two cells ([`in_two`]). Records with the ids in `besides` are left out.
 #[must_use]
 pub fn sums(

@@ -26,7 +26,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::govern::usage::frames::{Frames, first_frames, whole_length};
+use crate::govern::usage::frames::{JournalFrames, first_frames, whole_length};
 use crate::govern::usage::segment_index::Contents;
 use crate::limits::{KIB, MIB};
 use crate::store::journal::identity::{self, JournalId};
@@ -436,7 +436,7 @@ pub fn read_placed(folder: &Path, mut take: impl FnMut(&[u8], (u64, u64))) -> io
     for segment in list(folder)? {
         match fs::read(path(folder, segment.number)) {
             Ok(bytes) => {
-                let mut frames = Frames::new(&bytes);
+                let mut frames = JournalFrames::new(&bytes);
                 while let Some(record) = frames.next() {
                     take(record, (segment.number, frames.end() as u64));
                 }
@@ -472,7 +472,7 @@ pub fn list(folder: &Path) -> io::Result<VecDeque<JournalSegment>> {
 fn mend(folder: &Path, segment: JournalSegment) -> io::Result<(JournalSegment, u64)> {
     let path = path(folder, segment.number);
     let bytes = fs::read(&path)?;
-    let mut frames = Frames::new(&bytes);
+    let mut frames = JournalFrames::new(&bytes);
     frames.by_ref().for_each(drop);
     let length = frames.end() as u64;
     let torn = bytes.len() as u64 - length;

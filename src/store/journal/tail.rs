@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::govern::usage::frames::{Frames, HEAD_BYTES};
+use crate::govern::usage::frames::{HEAD_BYTES, JournalFrames};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::store::journal::segments::{DRAINED, Journal, JournalSegment, list, path};
 
@@ -47,7 +47,7 @@ impl Batch {
 
     /// Notes the whole frames of the first `length` bytes; where the last one ends.
     fn note(&mut self, length: usize) -> usize {
-        let mut frames = Frames::new(self.bytes.get(..length).unwrap_or_default());
+        let mut frames = JournalFrames::new(self.bytes.get(..length).unwrap_or_default());
         while let Some(payload) = frames.next() {
             let end = frames.end();
             self.payloads.push(end - payload.len()..end);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ringway::config::load::file::load_text;
 use ringway::route::compile::plan::compile;
 use ringway::route::plan::client_key::digest_of;
-use ringway::server::run::{self, Options, Running};
+use ringway::server::run::{self, RunningGateway, StartOptions};
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -185,9 +185,9 @@ impl Setup {
         };
         let loaded = load_text(&text, "test.toml", self.folder.path(), &find);
         let compiled = compile(loaded).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
-        let options = Options {
+        let options = StartOptions {
             panic_model: self.panic_model,
-            ..Options::default()
+            ..StartOptions::default()
         };
         let running = run::start(compiled.plan, &options)?;
         Ok(Gateway {
@@ -200,7 +200,7 @@ impl Setup {
 
 /// A running gateway. Dropping it ends it.
 pub(crate) struct Gateway {
-    running: Option<Running>,
+    running: Option<RunningGateway>,
     log: PathBuf,
     /// Goes with the gateway, and the log with it.
     _folder: TempDir,
@@ -221,7 +221,7 @@ impl Gateway {
         self.running().tcp().unwrap()
     }
 
-    pub(crate) fn running(&self) -> &Running {
+    pub(crate) fn running(&self) -> &RunningGateway {
         self.running.as_ref().unwrap()
     }
 

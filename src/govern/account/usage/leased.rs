@@ -5,17 +5,17 @@ use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, MutexGuard};
 
 use super::{
-    Account, Accounts, Amount, Bound, Hold, Now, Part, Refused, Standing, Standings, State, Whose,
-    admit,
+    Account, AccountState, Accounts, Amount, Hold, HoldPart, LimitKind, LimitRefusal, Now,
+    RateStatus, RateStatuses, Whose, admit,
 };
 use crate::govern::key::allowance::Allowance;
-use crate::govern::lease::lease_queue::{Pool, WhenDown};
-use crate::govern::lease::lease_request::{Grant, Order};
-use crate::govern::lease::rate_lease::Rate;
-use crate::govern::lease::tenant_lease::{Asked, Lack, Lease, Room};
+use crate::govern::lease::lease_queue::{LeaseQueue, WhenDown};
+use crate::govern::lease::lease_request::{LeaseGrant, LeaseRequest};
+use crate::govern::lease::rate_lease::RateLease;
+use crate::govern::lease::tenant_lease::{AccountLease, Headroom, RequestNeeds, Shortfall};
 
 /// Whether a request is let in, and how the rates stand.
-pub type Judged = (Result<Hold, Refused>, Standings);
+pub type Judged = (Result<Hold, LimitRefusal>, RateStatuses);
 
 /// What a request that waits knows of its orders: the key's and the tenant's.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,10 +33,10 @@ struct Ticket {
 impl Account {
     /// An account that several replicas share under this name.
     #[must_use]
-    pub fn shared(allowance: Allowance, name: &str, pool: &Arc<Pool<Self>>) -> Self {
+    pub fn shared(allowance: Allowance, name: &str, pool: &Arc<LeaseQueue<Self>>) -> Self {
         let mut account = Self::new(allowance);
         account.pool = Some(Arc::clone(pool));
-        account.state().lease = Some(Box::new(Lease::new(name)));
+        account.state().lease = Some(Box::new(AccountLease::new(name)));
         account
     }
 
@@ -55,16 +55,18 @@ impl Account {
     }
 
     /// What is to be asked now. The next order is made once this one was answered or has failed.
-    pub fn order(&self, now: u64) -> Order {
+    pub fn order(&self, now: u64) -> LeaseRequest {
         let mut state = self.state();
         let (bounds, held) = (state.allowance, state.held);
         let said = (held, state.restored);
         let lease = state.lease.as_mut();
-        lease.map_or_else(Order::default, |lease| lease.order(&bounds, said, now))
+        lease.map_or_else(LeaseRequest::default, |lease| {
+            lease.order(&bounds, said, now)
+        })
     }
 
     /// Takes over what an order that was begun at `at` was answered; whoever waits for it goes on.
-    pub fn apply(&self, grant: &Grant, at: u64) {
+    pub fn apply(&self, grant: &LeaseGrant, at: u64) {
         let mut state = self.state();
         let (bounds, held, reserved) = (state.allowance, state.held, state.reserved);
         let Some(lease) = &mut state.lease else {
@@ -149,7 +151,7 @@ fn wake(woken: Vec<Waker>) {
 impl Accounts<'_> {
     /// What several replicas share these accounts by.
     #[must_use]
-    pub fn pool(&self) -> Option<&Arc<Pool<Account>>> {
+    pub fn pool(&self) -> Option<&Arc<LeaseQueue<Account>>> {
         let pool = |account: &Arc<Account>| account.pool.is_some();
         let shared = self.both().map(|(_, account)| account).find(|it| pool(it));
         shared.and_then(|account| account.pool.as_ref())
@@ -171,7 +173,7 @@ pub fn poll_admit(
         .both()
         .map(|(whose, account)| (whose, account, account.state()));
     let mut locked = [locked.next(), locked.next()];
-    let mut lacks = [Lack::default(); 2];
+    let mut lacks = [Shortfall::default(); 2];
     for ((place, ticket), lack) in locked.iter().zip(&tickets.0).zip(&mut lacks) {
         let Some((whose, _, state)) = place else {
             continue;
@@ -214,7 +216,7 @@ pub fn poll_admit(
     }
     match waits {
         Ok(()) => Poll::Pending,
-        Err(refused) => Poll::Ready((Err(refused), Standings::default())),
+        Err(refused) => Poll::Ready((Err(refused), RateStatuses::default())),
     }
 }
 
@@ -239,42 +241,42 @@ pub fn refuse(accounts: Accounts<'_>, amount: Amount, now: Now) -> Judged {
             continue;
         };
         let lack = lease.lack(&state.allowance, state.asked(amount), true, now.nanos);
-        let room = Some(Room::default());
+        let room = Some(Headroom::default());
         if let Err(refused) = state.lacking(lack, amount, whose, room, now) {
             return (Err(refused), state.shared_standings(now));
         }
     }
-    (Err(UNKNOWN), Standings::default())
+    (Err(UNKNOWN), RateStatuses::default())
 }
 
 /// Judges by what this replica knows, as it holds while the shared counters are away.
 pub fn admit_alone(accounts: Accounts<'_>, amount: Amount, now: Now) -> Judged {
     match accounts.pool().map(|pool| pool.when_down()) {
-        Some(WhenDown::Closed) => (Err(UNKNOWN), Standings::default()),
+        Some(WhenDown::Closed) => (Err(UNKNOWN), RateStatuses::default()),
         Some(WhenDown::Local) | None => admit(accounts, amount, now),
     }
 }
 
-type Locked<'l> = [Option<(Whose, &'l Arc<Account>, MutexGuard<'l, State>)>; 2];
+type Locked<'l> = [Option<(Whose, &'l Arc<Account>, MutexGuard<'l, AccountState>)>; 2];
 
-fn standings(locked: &Locked<'_>, now: Now) -> Standings {
+fn standings(locked: &Locked<'_>, now: Now) -> RateStatuses {
     let each = locked.iter().flatten();
     each.map(|(_, _, state)| state.shared_standings(now))
-        .fold(Standings::default(), Standings::with)
+        .fold(RateStatuses::default(), RateStatuses::with)
 }
 
-impl State {
+impl AccountState {
     /// What is missing for a request to be let in by leases, or why it is not.
     fn leased(
         &self,
         amount: Amount,
         (whose, ticket): (Whose, Option<Ticket>),
         now: Now,
-    ) -> Result<Lack, Refused> {
+    ) -> Result<Shortfall, LimitRefusal> {
         let bounds = self.allowance;
         let asked = self.asked(amount);
         let Some(lease) = &self.lease else {
-            return Ok(Lack::default());
+            return Ok(Shortfall::default());
         };
         let is_new = ticket.is_none_or(|it| !lease.has_ended(it.next));
         let lack = lease.lack(&bounds, asked, is_new, now.nanos);
@@ -289,34 +291,34 @@ impl State {
     /// lacks, where that is not known.
     fn lacking(
         &self,
-        lack: Lack,
+        lack: Shortfall,
         amount: Amount,
         whose: Whose,
-        proved: Option<Room>,
+        proved: Option<Headroom>,
         now: Now,
-    ) -> Result<Lack, Refused> {
+    ) -> Result<Shortfall, LimitRefusal> {
         let bounds = self.allowance;
         let asked = self.asked(amount);
         let Some(lease) = &self.lease else {
             return Ok(lack);
         };
         let refused = |bound, limit, wait| {
-            Err(Refused {
+            Err(LimitRefusal {
                 bound,
                 whose,
                 limit,
                 wait,
             })
         };
-        let is_over = |room: fn(Room) -> u64, need| proved.is_some_and(|it| room(it) < need);
+        let is_over = |room: fn(Headroom) -> u64, need| proved.is_some_and(|it| room(it) < need);
         let cost = asked.cost.max(1);
         for (bound, limit, room) in [
             (
-                Bound::BudgetMonth,
+                LimitKind::BudgetMonth,
                 bounds.budget_month,
-                (|it| it.in_month) as fn(Room) -> u64,
+                (|it| it.in_month) as fn(Headroom) -> u64,
             ),
-            (Bound::BudgetDay, bounds.budget_day, |it| it.on_day),
+            (LimitKind::BudgetDay, bounds.budget_day, |it| it.on_day),
         ] {
             let Some(limit) = limit.filter(|_| lack.money) else {
                 continue;
@@ -329,27 +331,27 @@ impl State {
             && is_over(|it| it.requests, 1)
         {
             let wait = lease.requests.wait(now.nanos).max(1);
-            return refused(Bound::Requests, limit, Some(wait));
+            return refused(LimitKind::Requests, limit, Some(wait));
         }
         if let Some(limit) = bounds.tokens_per_minute.filter(|_| lack.tokens) {
             if asked.tokens > limit {
-                return refused(Bound::Tokens, limit, None);
+                return refused(LimitKind::Tokens, limit, None);
             }
             if is_over(|it| it.tokens, asked.tokens) {
                 let wait = lease.tokens.wait(now.nanos).max(1);
-                return refused(Bound::Tokens, limit, Some(wait));
+                return refused(LimitKind::Tokens, limit, Some(wait));
             }
         }
         match bounds.concurrent {
             Some(limit) if lack.places && is_over(|it| it.places, 1) => {
-                refused(Bound::Concurrent, limit, None)
+                refused(LimitKind::Concurrent, limit, None)
             }
             Some(_) | None => Ok(lack),
         }
     }
 
-    fn asked(&self, amount: Amount) -> Asked {
-        Asked {
+    fn asked(&self, amount: Amount) -> RequestNeeds {
+        RequestNeeds {
             tokens: amount.tokens,
             cost: amount.cost,
             held: self.held,
@@ -363,14 +365,14 @@ impl State {
         amount: Amount,
         has_waited: bool,
         now: Now,
-    ) -> Part {
+    ) -> HoldPart {
         self.roll(now.unix_ms);
         let asked = self.asked(amount);
         let tag = self
             .lease
             .as_mut()
             .map(|it| it.take(asked, has_waited, now.nanos));
-        Part {
+        HoldPart {
             account: Arc::clone(account),
             slot: self.take(&amount, now),
             tag,
@@ -381,7 +383,7 @@ impl State {
     fn wait(
         &mut self,
         amount: Amount,
-        lack: Lack,
+        lack: Shortfall,
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
     ) -> bool {
@@ -403,28 +405,28 @@ impl State {
     /// What a request is told for which there is no room among those who wait.
     fn turn_away(
         &self,
-        (whose, lack): (Whose, Lack),
+        (whose, lack): (Whose, Shortfall),
         amount: Amount,
         now: Now,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), LimitRefusal> {
         let is_refusing = self.lease.as_ref().is_some_and(|it| it.is_refusing());
-        let room = is_refusing.then(Room::default);
+        let room = is_refusing.then(Headroom::default);
         self.lacking(lack, amount, whose, room, now)?;
         Err(UNKNOWN)
     }
 
-    fn shared_standings(&self, now: Now) -> Standings {
+    fn shared_standings(&self, now: Now) -> RateStatuses {
         let Some(lease) = &self.lease else {
-            return Standings::default();
+            return RateStatuses::default();
         };
-        let standing = |limit: Option<u64>, rate: &Rate| {
-            limit.map(|limit| Standing {
+        let standing = |limit: Option<u64>, rate: &RateLease| {
+            limit.map(|limit| RateStatus {
                 limit,
                 remaining: rate.left().min(limit),
                 reset: rate.reset(now.nanos),
             })
         };
-        Standings {
+        RateStatuses {
             requests: standing(self.allowance.requests_per_minute, &lease.requests),
             tokens: standing(self.allowance.tokens_per_minute, &lease.tokens),
         }
@@ -432,8 +434,8 @@ impl State {
 }
 
 /// What the shared counters allow is not known in time.
-const UNKNOWN: Refused = Refused {
-    bound: Bound::Shared,
+const UNKNOWN: LimitRefusal = LimitRefusal {
+    bound: LimitKind::Shared,
     whose: Whose::Key,
     limit: 0,
     wait: None,

@@ -2,8 +2,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use super::{
-    Account, Accounts, Amount, Bound, DAY_MS, Hold, Now, Refused, Spent, Whose, admit, day_of,
-    month_of,
+    Account, Accounts, Amount, BudgetUse, DAY_MS, Hold, LimitKind, LimitRefusal, Now, Whose, admit,
+    day_of, month_of,
 };
 use crate::govern::key::allowance::Allowance;
 
@@ -42,7 +42,7 @@ fn at(second: u64) -> Now {
     }
 }
 
-fn ask(account: &Arc<Account>, amount: Amount, now: Now) -> Result<Hold, Refused> {
+fn ask(account: &Arc<Account>, amount: Amount, now: Now) -> Result<Hold, LimitRefusal> {
     admit(one(account), amount, now).0
 }
 
@@ -74,7 +74,10 @@ fn two_hundred_threads_at_once_at_the_edge_of_a_budget_reserve_all_of_it_and_no_
     assert_eq!(key.spent(2_000).on_day, 1_460);
     assert_eq!(tenant.spent(2_000).on_day, 1_460);
     let refused = ask(&key, cost(1), at(3)).unwrap_err();
-    assert_eq!((refused.bound, refused.limit), (Bound::BudgetDay, 1_000));
+    assert_eq!(
+        (refused.bound, refused.limit),
+        (LimitKind::BudgetDay, 1_000)
+    );
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn what_one_account_refuses_is_not_reserved_on_the_other() {
     let refused = refused.unwrap_err();
     assert_eq!(
         (refused.bound, refused.whose),
-        (Bound::Requests, Whose::Tenant)
+        (LimitKind::Requests, Whose::Tenant)
     );
     assert_eq!(standings.requests.unwrap().remaining, 0, "the tenant's");
     assert_eq!(standings.tokens.unwrap().remaining, 40);
@@ -123,7 +126,7 @@ fn a_hold_that_is_dropped_has_spent_nothing() {
     let hold = ask(&account, cost(100), at(1)).unwrap();
     assert_eq!(
         ask(&account, cost(1), at(1)).unwrap_err().bound,
-        Bound::BudgetDay
+        LimitKind::BudgetDay
     );
     drop(hold);
     let hold = ask(&account, cost(100), at(1)).unwrap();
@@ -133,7 +136,7 @@ fn a_hold_that_is_dropped_has_spent_nothing() {
     drop(hold);
     assert_eq!(
         ask(&account, cost(61), at(3)).unwrap_err().bound,
-        Bound::BudgetDay
+        LimitKind::BudgetDay
     );
 }
 
@@ -145,7 +148,7 @@ fn requests_at_one_time_are_held_until_they_are_settled_or_dropped() {
     });
     let ask = || ask(&account, tokens(1), at(1));
     let (first, second) = (ask().unwrap(), ask().unwrap());
-    assert_eq!(ask().unwrap_err().bound, Bound::Concurrent);
+    assert_eq!(ask().unwrap_err().bound, LimitKind::Concurrent);
     first.settle(tokens(1), at(1));
     let third = ask().unwrap();
     assert!(ask().is_err());
@@ -170,14 +173,14 @@ fn tokens_are_settled_by_what_was_used_whichever_way() {
     hold.settle(tokens(800), at(30));
     assert_eq!(left(at(30)), 100);
     let refused = ask(&account, tokens(101), at(30)).unwrap_err();
-    assert_eq!(refused.bound, Bound::Tokens);
+    assert_eq!(refused.bound, LimitKind::Tokens);
     assert_eq!(
         refused.wait,
         Some(32 * SECOND),
         "the 100 of second 1 go first"
     );
     let never = ask(&account, tokens(1_001), at(30)).unwrap_err();
-    assert_eq!((never.bound, never.wait), (Bound::Tokens, None));
+    assert_eq!((never.bound, never.wait), (LimitKind::Tokens, None));
 }
 
 #[test]
@@ -218,12 +221,12 @@ fn a_budget_is_there_anew_with_its_day_and_month_and_what_is_held_goes_with_it()
         .settle(cost(90), day(29));
     assert_eq!(
         ask(&account, cost(11), day(29)).unwrap_err().bound,
-        Bound::BudgetDay
+        LimitKind::BudgetDay
     );
     let over_night = ask(&account, cost(10), day(29)).unwrap();
     assert_eq!(
         ask(&account, cost(61), day(30)).unwrap_err().bound,
-        Bound::BudgetMonth
+        LimitKind::BudgetMonth
     );
     over_night.settle(cost(60), day(30));
     let spent = account.spent(day(30).unix_ms);
@@ -282,7 +285,7 @@ fn other_bounds_hold_at_once_and_what_was_used_counts_on() {
     drop(ask(&account, tokens(0), at(2)).unwrap());
     assert_eq!(
         ask(&account, tokens(0), at(2)).unwrap_err().bound,
-        Bound::Requests
+        LimitKind::Requests
     );
     account.allow(Allowance::default());
     assert!(ask(&account, cost(u64::MAX), at(2)).is_ok());
@@ -290,7 +293,7 @@ fn other_bounds_hold_at_once_and_what_was_used_counts_on() {
 
 #[test]
 fn what_was_spent_before_is_taken_over_for_the_same_day_and_month_alone() {
-    let before = Spent {
+    let before = BudgetUse {
         day: 31,
         on_day: 30,
         month: 1,

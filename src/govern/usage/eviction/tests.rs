@@ -1,10 +1,10 @@
 use super::Eviction;
 use crate::govern::usage::frames;
-use crate::govern::usage::segment_index::{Held, Holder, each_frame, holder, tenant};
+use crate::govern::usage::segment_index::{Holder, HolderBytes, each_frame, holder, tenant};
 
-fn held(refusals: u64, tenants: &[u64]) -> Held {
+fn held(refusals: u64, tenants: &[u64]) -> HolderBytes {
     let tenants = tenants.iter().zip(1..);
-    let mut held: Held = tenants
+    let mut held: HolderBytes = tenants
         .map(|(&bytes, name)| (Holder::Tenant(name), bytes))
         .collect();
     held.insert(Holder::Refusals, refusals);
@@ -90,7 +90,7 @@ fn what_is_not_lost_is_kept_byte_for_byte_in_its_order() {
         frames.push(bytes[before..].to_vec());
     }
     bytes.extend_from_slice(b"torn");
-    let mut held = Held::new();
+    let mut held = HolderBytes::new();
     let size = frames[0].len() as u64;
     each_frame(&bytes, |record, place| {
         *held.entry(holder(record)).or_default() += place.end - place.start;

@@ -1,4 +1,4 @@
-use super::{Frames, HEAD_BYTES, MARK, check, close, open, whole_length};
+use super::{HEAD_BYTES, JournalFrames, MARK, check, close, open, whole_length};
 use crate::govern::usage::crc::crc;
 use crate::limits::RECORD_BYTES_MAX;
 use crate::stride::STRIDE;
@@ -30,7 +30,7 @@ fn p33_every_prefix_of_two_hundred_records_gives_those_that_are_whole() {
     let journal = framed(&records);
     let size = journal.len() / records.len();
     for length in (0..=journal.len()).step_by(STRIDE) {
-        let mut frames = Frames::new(&journal[..length]);
+        let mut frames = JournalFrames::new(&journal[..length]);
         let found: Vec<&[u8]> = frames.by_ref().collect();
         let whole = length / size;
         assert_eq!(found, records[..whole], "{length}");
@@ -47,7 +47,7 @@ fn p33_every_flip_of_a_bit_among_two_hundred_records_costs_the_one_it_lies_in() 
     for bit in (0..8 * journal.len()).step_by(STRIDE) {
         journal[bit / 8] ^= 1 << (bit % 8);
         let hit = bit / 8 / size;
-        let mut found = Frames::new(&journal);
+        let mut found = JournalFrames::new(&journal);
         for (number, record) in records.iter().enumerate() {
             if number != hit {
                 assert_eq!(found.next(), Some(record.as_slice()), "bit {bit}");
@@ -66,7 +66,7 @@ fn frame_that_was_torn_amid_others_costs_itself_alone() {
     for kept in 0..size {
         let mut torn = journal.clone();
         torn.drain(size + kept..2 * size);
-        let mut frames = Frames::new(&torn);
+        let mut frames = JournalFrames::new(&torn);
         let found: Vec<&[u8]> = frames.by_ref().collect();
         assert_eq!(found, [&records[0], &records[2]], "{kept}");
         assert_eq!(frames.damaged_bytes(), kept);
@@ -93,7 +93,7 @@ fn payloads_of_every_bound_are_framed_and_others_left_out() {
                 start
             }
         );
-        let found = Frames::new(&journal).next().map(<[u8]>::len);
+        let found = JournalFrames::new(&journal).next().map(<[u8]>::len);
         assert_eq!(found, fits.then_some(length));
     }
 }
@@ -101,6 +101,6 @@ fn payloads_of_every_bound_are_framed_and_others_left_out() {
 #[test]
 fn bytes_full_of_marks_are_no_frames() {
     let noise = MARK.repeat(2_000);
-    assert_eq!(Frames::new(&noise).next(), None);
+    assert_eq!(JournalFrames::new(&noise).next(), None);
     assert_eq!(whole_length(&noise), 0);
 }

@@ -1,4 +1,4 @@
-use super::{Custody, Names, Record, Try, Whom, id_of};
+use super::{Custody, Names, Try, UsageRecord, Whom, id_of};
 use crate::chat::usage::Usage;
 use crate::govern::key::client_key::{TENANT_BYTES_MAX, check_tenant};
 use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
@@ -28,7 +28,7 @@ fn custody(custody: &Custody<'_>) -> Vec<u8> {
     out
 }
 
-fn written(record: &Record<'_>, refused: &[&str], tries: &[Try<'_>]) -> (usize, Value) {
+fn written(record: &UsageRecord<'_>, refused: &[&str], tries: &[Try<'_>]) -> (usize, Value) {
     let mut out = b"before".to_vec();
     record.write(refused, tries.iter().copied(), &mut out);
     let text = out.strip_prefix(b"before").unwrap();
@@ -47,7 +47,7 @@ fn record_of_everything_says_everything() {
         credential_source: Some(b"platform"),
         origin: Some(b"NI-CA"),
     });
-    let record = Record {
+    let record = UsageRecord {
         id: 0xa1,
         time_ms: 1_700_000_000_123,
         tenant: Some(b"blue"),
@@ -133,7 +133,7 @@ fn record_of_everything_says_everything() {
 
 #[test]
 fn what_is_not_known_is_null() {
-    let (_, value) = written(&Record::default(), &[], &[]);
+    let (_, value) = written(&UsageRecord::default(), &[], &[]);
     let members = value.as_object().unwrap();
     assert_eq!(members.len(), 33);
     for name in [
@@ -175,7 +175,7 @@ fn longest_record_fits_its_bound_and_says_what_it_left_out() {
             web_searches: Some(u64::MAX),
             web_fetches: Some(u64::MAX),
         };
-        let record = Record {
+        let record = UsageRecord {
             id: u128::MAX,
             time_ms: u64::MAX,
             tenant: text,
@@ -232,7 +232,7 @@ fn whom_a_try_was_at_is_the_same_written_before_and_then() {
     names.write(&mut before);
     let [first, second] = [Whom::Written(&before), Whom::Named(names)].map(|whom| {
         let tried = Try { whom, ..NOTHING };
-        written(&Record::default(), &[], &[tried])
+        written(&UsageRecord::default(), &[], &[tried])
     });
     assert_eq!(first, second);
 }
@@ -246,9 +246,9 @@ fn p21_no_two_names_that_a_tenant_may_have_are_one_in_records() {
     let (mut good, mut bad) = (0, 0);
     for name in names.chain(long) {
         let tenant = Some(name.as_bytes());
-        let record = Record {
+        let record = UsageRecord {
             tenant,
-            ..Record::default()
+            ..UsageRecord::default()
         };
         let is_same = written(&record, &[], &[]).1["tenant"] == *name;
         assert_eq!(is_same, check_tenant(&name).is_ok(), "{name:?}");

@@ -1,6 +1,8 @@
-use super::{Contents, HOLDERS_MAX, Held, Holder, add_up, holder, is_refusal, tenant, time_ms};
+use super::{
+    Contents, HOLDERS_MAX, Holder, HolderBytes, add_up, holder, is_refusal, tenant, time_ms,
+};
 use crate::govern::usage::frames;
-use crate::govern::usage::record::{Names, Record, Try, Whom};
+use crate::govern::usage::record::{Names, Try, UsageRecord, Whom};
 
 /// A record of this tenant; `is_asked`: a provider was.
 fn record(id: u128, tenant: Option<&str>, is_asked: bool) -> Vec<u8> {
@@ -16,11 +18,11 @@ fn record(id: u128, tenant: Option<&str>, is_asked: bool) -> Vec<u8> {
         fault: None,
     };
     let mut out = Vec::new();
-    let record = Record {
+    let record = UsageRecord {
         id,
         tenant: tenant.map(str::as_bytes),
         outcome: "refused",
-        ..Record::default()
+        ..UsageRecord::default()
     };
     record.write(&[], is_asked.then_some(tried).into_iter(), &mut out);
     out
@@ -46,11 +48,11 @@ fn id(ms: u64, number: u64) -> u128 {
 fn a_tenant_is_told_apart_by_its_id_where_there_is_one() {
     let of = |tenant_id: Option<&'static str>| {
         let mut out = Vec::new();
-        let record = Record {
+        let record = UsageRecord {
             tenant: Some(b"blue"),
             tenant_id: tenant_id.map(str::as_bytes),
             outcome: "complete",
-            ..Record::default()
+            ..UsageRecord::default()
         };
         record.write(&[], core::iter::empty(), &mut out);
         assert_eq!(tenant(&out), Some(&b"blue"[..]));
@@ -67,48 +69,48 @@ fn a_tenant_is_told_apart_by_its_id_where_there_is_one() {
 fn records_without_an_asked_provider_are_nobodys_and_others_their_tenants() {
     assert!(is_refusal(&record(1, Some("blue"), false)));
     assert!(!is_refusal(&record(1, Some("blue"), true)));
-    let write = |record: Record<'_>| {
+    let write = |record: UsageRecord<'_>| {
         let mut out = Vec::new();
         record.write(&[], core::iter::empty(), &mut out);
         out
     };
     for (it, expected) in [
         (
-            Record {
+            UsageRecord {
                 outcome: "complete",
-                ..Record::default()
+                ..UsageRecord::default()
             },
             false,
         ),
         (
-            Record {
+            UsageRecord {
                 outcome: "cancelled",
-                ..Record::default()
+                ..UsageRecord::default()
             },
             true,
         ),
         (
-            Record {
+            UsageRecord {
                 outcome: "refused",
                 charged_nanos: Some(1),
-                ..Record::default()
+                ..UsageRecord::default()
             },
             false,
         ),
         (
-            Record {
+            UsageRecord {
                 operation: "refusals",
                 outcome: "complete",
-                ..Record::default()
+                ..UsageRecord::default()
             },
             true,
         ),
         (
-            Record {
+            UsageRecord {
                 model_asked: Some(b"\",\"outcome\":\"complete\",\"operation\":\"refusals"),
                 charged_nanos: Some(1),
                 outcome: "refused",
-                ..Record::default()
+                ..UsageRecord::default()
             },
             false,
         ),
@@ -152,7 +154,7 @@ fn every_record_lies_where_its_id_is_looked_for_and_others_are_looked_for_nearly
         let holds = |place: &core::ops::Range<u64>| {
             let at = |at: u64| usize::try_from(at).unwrap();
             let (start, end) = (at(place.start), at(place.end));
-            let found = frames::Frames::new(&bytes[start..end]);
+            let found = frames::JournalFrames::new(&bytes[start..end]);
             found
                 .into_iter()
                 .any(|it| crate::govern::usage::record::id_at(it).unwrap().0 == *id)
@@ -185,7 +187,7 @@ fn bytes_add_up_with_damage_and_one_holder_too_many_is_told() {
     let of_blue = (records[0].len() + 12) as u64;
     assert_eq!(held[&holder(&records[0])], of_blue);
     assert_eq!(held[&Holder::Refusals], whole - of_blue + 4);
-    let mut again = Held::new();
+    let mut again = HolderBytes::new();
     add_up(&bytes, &mut again);
     assert_eq!(&again, held);
     let mut contents = Contents::default();

@@ -8,12 +8,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::govern::key::client_key::KeyDigest;
-use crate::proxy::shared::usage_channel::Desk;
+use crate::proxy::shared::usage_channel::QuestionSender;
 use crate::proxy::shared::worker::Shared;
 use crate::route::plan::client_key::{digest_of, is_same};
 use crate::route::plan::compiled::Plan;
 use crate::server::admin::api::answer::Refusal;
-use crate::server::key::key_sync::Governed;
+use crate::server::key::key_sync::StoreHandle;
 
 /// What the API works with.
 #[derive(Clone)]
@@ -23,9 +23,9 @@ pub struct Api {
     /// What all workers share: who is well.
     pub shared: Arc<Shared>,
     /// Where usage records are looked up, where they are kept.
-    pub desk: Option<Desk>,
+    pub questions: Option<QuestionSender>,
     /// The store that keys are kept in.
-    pub governed: Option<Governed>,
+    pub governed: Option<StoreHandle>,
 }
 
 impl Api {
@@ -33,7 +33,7 @@ impl Api {
     ///
     /// # Errors
     /// None is configured.
-    pub fn governed(&self) -> Result<&Governed, Refusal> {
+    pub fn governed(&self) -> Result<&StoreHandle, Refusal> {
         self.governed.as_ref().ok_or_else(|| {
             let text = "no [store] is configured; keys are those of the configuration alone";
             Refusal::new(StatusCode::NOT_FOUND, text)

@@ -17,7 +17,7 @@ use crate::server::admin::api::answer::{Refusal, json};
 use crate::server::admin::api::asked::{Body, Named};
 use crate::server::admin::api::gate::Api;
 use crate::server::admin::api::page::{Page, write_next};
-use crate::server::key::key_sync::Governed;
+use crate::server::key::key_sync::StoreHandle;
 
 /// `GET /api/tenants`: tenants by name, a page at a time.
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
@@ -89,7 +89,7 @@ pub async fn remove(State(api): State<Api>, Named(name): Named) -> Result<Respon
     Ok(shown(&tenant, TenantSource::Store))
 }
 
-fn refuse_said(governed: &Governed, name: &str) -> Result<(), Refusal> {
+fn refuse_said(governed: &StoreHandle, name: &str) -> Result<(), Refusal> {
     match said_tenant(governed.configured_tenants(), name) {
         None => Ok(()),
         Some(_) => Err(Refusal::new(StatusCode::CONFLICT, said_elsewhere(name))),

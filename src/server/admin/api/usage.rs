@@ -12,7 +12,7 @@ use crate::http1::target::query_pairs;
 use crate::limits::USAGE_ANSWER_TIMEOUT;
 use crate::net::runtime::clock;
 use crate::proxy::shared::query_slots::Owner;
-use crate::proxy::shared::usage_channel::{Looked, Unasked};
+use crate::proxy::shared::usage_channel::{QuestionRejected, RecordAnswer};
 use crate::server::admin::api::answer::{Refusal, json};
 use crate::server::admin::api::asked::Named;
 use crate::server::admin::api::gate::Api;
@@ -32,9 +32,9 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
     if let Some(name) = listing.tenant_name.take() {
         listing.filter.tenant = Some(governed.tenant_id(&name).await?.into());
     }
-    let page = match &api.desk {
-        Some(desk) => {
-            let asked = desk.page(listing, Owner::Anyone).map_err(unasked)?;
+    let page = match &api.questions {
+        Some(questions) => {
+            let asked = questions.page(listing, Owner::Anyone).map_err(unasked)?;
             answered(asked).await?
         }
         None => store.usage_page(&listing).await?,
@@ -51,13 +51,13 @@ pub async fn custody(State(api): State<Api>, Named(id): Named) -> Result<Respons
         Refusal::new(StatusCode::NOT_FOUND, text)
     };
     let id = id_of(id.as_bytes()).ok_or_else(absent)?;
-    let record = match &api.desk {
-        Some(desk) => {
-            let asked = desk.record(id, Owner::Anyone).ok_or_else(busy)?;
+    let record = match &api.questions {
+        Some(questions) => {
+            let asked = questions.record(id, Owner::Anyone).ok_or_else(busy)?;
             match answered(asked).await? {
-                Looked::Record(record) => Some(record),
-                Looked::Absent => None,
-                Looked::Pending => return Err(pending()),
+                RecordAnswer::Record(record) => Some(record),
+                RecordAnswer::Absent => None,
+                RecordAnswer::Pending => return Err(pending()),
             }
         }
         None => {
@@ -75,10 +75,10 @@ async fn answered<A>(asked: oneshot::Receiver<A>) -> Result<A, Refusal> {
     answer.ok().and_then(Result::ok).ok_or_else(busy)
 }
 
-fn unasked(why: Unasked) -> Refusal {
+fn unasked(why: QuestionRejected) -> Refusal {
     match why {
-        Unasked::Busy => busy(),
-        Unasked::TooMany => {
+        QuestionRejected::Busy => busy(),
+        QuestionRejected::TooMany => {
             let text = "too many questions for usage records; ask one after the other";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
         }

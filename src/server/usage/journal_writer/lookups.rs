@@ -13,24 +13,24 @@ use std::time::Instant;
 
 use futures_channel::mpsc;
 
-use crate::govern::usage::frames::{Frames, HEAD_BYTES};
+use crate::govern::usage::frames::{HEAD_BYTES, JournalFrames};
 use crate::govern::usage::record::{RECORD_DEPTH_MAX, id_at};
 use crate::govern::usage::segment_index::time_ms;
 use crate::json::hex;
 use crate::json::tape::Tape;
 use crate::limits::{RECORD_BYTES_MAX, USAGE_QUESTIONS_MAX};
 use crate::proxy::shared::query_slots::Owner;
-use crate::proxy::shared::usage_channel::{Asked, Question};
+use crate::proxy::shared::usage_channel::{RecordQuestion, UsageQuestion};
 use crate::store::journal::segments::Journal;
 
 /// Questions that are not answered yet.
-pub(super) struct Waiting {
+pub(super) struct PendingLookups {
     /// Each with the end of its wait. At most [`USAGE_QUESTIONS_MAX`].
-    questions: Vec<(Question, Instant)>,
+    questions: Vec<(RecordQuestion, Instant)>,
     /// The first ones of these have been held against the whole journal.
     looked_up: usize,
     /// Go on once what came before them is written. Two at most come in a turn.
-    pub(super) pages: Vec<Asked>,
+    pub(super) pages: Vec<UsageQuestion>,
     tape: Tape,
     /// When this process began, in milliseconds since 1970: records that wait are of later requests.
     started_ms: u64,
@@ -38,7 +38,7 @@ pub(super) struct Waiting {
     waits_until: Option<Instant>,
 }
 
-impl Waiting {
+impl PendingLookups {
     /// No questions, in a process that has just begun.
     pub(super) fn new(started_ms: u64) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Waiting {
     }
 
     /// Takes a question. One too many is dropped, which tells that nobody has looked.
-    pub(super) fn push(&mut self, question: Question) {
+    pub(super) fn push(&mut self, question: RecordQuestion) {
         if self.questions.len() < USAGE_QUESTIONS_MAX {
             self.questions.push((question, Instant::now() + LATE));
         }
@@ -95,7 +95,7 @@ impl Waiting {
     pub(super) fn answer(
         &mut self,
         journal: &mut Journal,
-        behind: &mut Option<mpsc::Sender<Asked>>,
+        behind: &mut Option<mpsc::Sender<UsageQuestion>>,
     ) {
         for page in self.pages.drain(..) {
             pass_on(behind, page);
@@ -126,7 +126,7 @@ impl Waiting {
                 None => {
                     question.may_wait = records_wait && time_ms(question.id) >= self.started_ms;
                     match behind.is_some() {
-                        true => pass_on(behind, Asked::Record(question)),
+                        true => pass_on(behind, UsageQuestion::Record(question)),
                         false => question.answer(None),
                     }
                 }
@@ -139,7 +139,7 @@ impl Waiting {
 /// The record that is asked for, from the parts of the journal that may hold it, the youngest first.
 fn look_up(
     journal: &mut Journal,
-    question: &Question,
+    question: &RecordQuestion,
     tape: &mut Tape,
 ) -> io::Result<Option<Vec<u8>>> {
     while journal.learn()? {}
@@ -153,7 +153,7 @@ fn look_up(
 }
 
 /// Leaves a question to the store. One too many is dropped.
-fn pass_on(behind: &mut Option<mpsc::Sender<Asked>>, asked: Asked) {
+fn pass_on(behind: &mut Option<mpsc::Sender<UsageQuestion>>, asked: UsageQuestion) {
     if let Some(behind) = behind {
         let _ = behind.try_send(asked);
     }
@@ -161,7 +161,7 @@ fn pass_on(behind: &mut Option<mpsc::Sender<Asked>>, asked: Asked) {
 
 /// The record that is asked for, if it is among these frames and the owner's: the last one, since a count
 /// of refusals is written again when it has grown.
-fn find(frames: &[u8], question: &Question, tape: &mut Tape) -> Option<Vec<u8>> {
+fn find(frames: &[u8], question: &RecordQuestion, tape: &mut Tape) -> Option<Vec<u8>> {
     let mut digits = Vec::new();
     hex::into(&question.id.to_be_bytes(), &mut digits);
     let finder = memchr::memmem::Finder::new(&digits);
@@ -169,7 +169,7 @@ fn find(frames: &[u8], question: &Question, tape: &mut Tape) -> Option<Vec<u8>> 
         // What stands before the digits: the frame's head and how its record begins.
         let start = frames.get(..at)?.iter().rposition(|&byte| byte == b'{')?;
         let frame = frames.get(start.checked_sub(HEAD_BYTES)?..)?;
-        let record = Frames::new(frame).next()?;
+        let record = JournalFrames::new(frame).next()?;
         let is_it = id_at(record).is_some_and(|(id, _)| id == question.id);
         (is_it && is_owned(record, &question.owner, tape)).then_some(record)
     });

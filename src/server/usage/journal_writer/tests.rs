@@ -7,72 +7,72 @@ use std::time::Instant;
 use futures_channel::oneshot;
 use tempfile::TempDir;
 
-use super::{Figures, Ledger, Running, Waiting};
+use super::{JournalFigures, JournalThread, JournalWriter, PendingLookups};
 use crate::config::schema::file::LogSink;
 use crate::govern::usage::frames;
-use crate::govern::usage::record::Record;
+use crate::govern::usage::record::UsageRecord;
 use crate::limits::USAGE_QUESTIONS_MAX;
 use crate::net::runtime::clock;
 use crate::proxy::shared::query_slots::Owner;
-use crate::proxy::shared::usage_channel::{Desk, Looked, Question};
+use crate::proxy::shared::usage_channel::{QuestionSender, RecordAnswer, RecordQuestion};
 use crate::server::thread::output;
 use crate::store::journal::segments::{Journal, read_all};
-use crate::telemetry::ring::{Bell, RingSender, byte_ring};
+use crate::telemetry::ring::{RingSender, ThreadWaker, byte_ring};
 
 struct Kept {
     folder: TempDir,
     ring: RingSender,
-    desk: Desk,
-    figures: Arc<Figures>,
-    running: Running,
+    questions: QuestionSender,
+    figures: Arc<JournalFigures>,
+    running: JournalThread,
 }
 
-/// A ledger with one ring of so many bytes, twice that in a burst.
+/// A journal_writer with one ring of so many bytes, twice that in a burst.
 fn keep(ring_bytes: usize, bytes_max: u64) -> Kept {
     let folder = tempfile::tempdir().unwrap();
     let (journal, found) = Journal::open(folder.path(), bytes_max).unwrap();
-    let figures = Arc::<Figures>::default();
-    let bell = Bell::default();
+    let figures = Arc::<JournalFigures>::default();
+    let waker = ThreadWaker::default();
     let (ring, taken) = byte_ring(
         ring_bytes,
         ring_bytes,
         Arc::clone(&figures.dropped),
-        bell.clone(),
+        waker.clone(),
     );
-    let (desk, questions) = Desk::new(bell.clone());
+    let (questions, receiver) = QuestionSender::new(waker.clone());
     let (notices, _output) = output::start(
         &LogSink::Off,
-        (Vec::new(), Bell::default()),
+        (Vec::new(), ThreadWaker::default()),
         Arc::default(),
         None,
     )
     .unwrap();
-    let ledger = Ledger {
+    let journal_writer = JournalWriter {
         journal,
         found,
         rings: vec![taken],
-        questions,
+        questions: receiver,
         behind: None,
         notices,
         figures: Arc::clone(&figures),
         flush: Duration::from_millis(200),
-        bell,
+        waker,
     };
-    let running = ledger.start().unwrap();
+    let running = journal_writer.start().unwrap();
     Kept {
         folder,
         ring,
-        desk,
+        questions,
         figures,
         running,
     }
 }
 
 fn frame(id: u128) -> Vec<u8> {
-    let record = Record {
+    let record = UsageRecord {
         id,
         tenant: Some(b"blue"),
-        ..Record::default()
+        ..UsageRecord::default()
     };
     let mut out = Vec::new();
     let start = frames::open(&mut out);
@@ -96,16 +96,16 @@ fn until(what: &str, mut look: impl FnMut() -> bool) {
 }
 
 /// Asks as a data thread does, which has no runtime here.
-fn ask(desk: &Desk, id: u128, owner: Owner) -> Option<Vec<u8>> {
-    match look(desk, id, owner) {
-        Looked::Record(record) => Some(record),
-        Looked::Absent => None,
-        Looked::Pending => panic!("the disk takes records"),
+fn ask(questions: &QuestionSender, id: u128, owner: Owner) -> Option<Vec<u8>> {
+    match look(questions, id, owner) {
+        RecordAnswer::Record(record) => Some(record),
+        RecordAnswer::Absent => None,
+        RecordAnswer::Pending => panic!("the disk takes records"),
     }
 }
 
-fn look(desk: &Desk, id: u128, owner: Owner) -> Looked {
-    let mut answer = desk.record(id, owner).unwrap();
+fn look(questions: &QuestionSender, id: u128, owner: Owner) -> RecordAnswer {
+    let mut answer = questions.record(id, owner).unwrap();
     let mut got = None;
     until("an answer", || {
         got = answer.try_recv().unwrap();
@@ -129,7 +129,7 @@ fn p33_what_was_sent_is_in_the_journal_once_when_the_ledger_has_ended() {
 fn ledger_ends_by_itself_when_its_workers_are_gone() {
     let mut kept = keep(1 << 20, 1 << 30);
     kept.ring.send(&frame(1));
-    drop((kept.ring, kept.desk));
+    drop((kept.ring, kept.questions));
     until("its end", || kept.running.thread.is_finished());
     assert_eq!(count(kept.folder.path()), 1);
 }
@@ -139,19 +139,19 @@ fn record_is_found_before_any_turn_and_by_its_owner_alone() {
     let mut kept = keep(1 << 20, 1 << 30);
     let blue = || Owner::Tenant(Some("blue".into()));
     kept.ring.send(&frame(7));
-    assert!(ask(&kept.desk, 7, blue()).is_some());
-    assert!(ask(&kept.desk, 7, Owner::Anyone).is_some());
+    assert!(ask(&kept.questions, 7, blue()).is_some());
+    assert!(ask(&kept.questions, 7, Owner::Anyone).is_some());
     for owner in [Owner::Tenant(Some("red".into())), Owner::Tenant(None)] {
-        assert_eq!(ask(&kept.desk, 7, owner), None);
+        assert_eq!(ask(&kept.questions, 7, owner), None);
     }
-    assert_eq!(ask(&kept.desk, 8, blue()), None);
+    assert_eq!(ask(&kept.questions, 8, blue()), None);
     // It ends while somebody waits for it.
-    let mut late = kept.desk.record(9, blue()).unwrap();
+    let mut late = kept.questions.record(9, blue()).unwrap();
     std::thread::park_timeout(Duration::from_millis(1));
     kept.ring.send(&frame(9));
     until("the late one", || {
         let looked = late.try_recv().unwrap();
-        looked.is_some_and(|it| it != Looked::Absent)
+        looked.is_some_and(|it| it != RecordAnswer::Absent)
     });
     kept.running.finish();
 }
@@ -184,13 +184,19 @@ fn p26_disk_that_refuses_drops_the_newest_and_counts_them_until_it_takes_them_ag
     assert!(dropped > more / 2 && dropped < more, "{dropped}");
     // One that came since the start may wait; what came before cannot.
     let late = u128::from(clock::unix_millis() + 1) << 80;
-    assert_eq!(look(&kept.desk, late, Owner::Anyone), Looked::Pending);
+    assert_eq!(
+        look(&kept.questions, late, Owner::Anyone),
+        RecordAnswer::Pending
+    );
     let early = u128::from(first + more);
-    assert_eq!(look(&kept.desk, early, Owner::Anyone), Looked::Absent);
+    assert_eq!(
+        look(&kept.questions, early, Owner::Anyone),
+        RecordAnswer::Absent
+    );
     fs::rename(&away, &folder).unwrap();
     until("the disk to take them", || !kept.figures.facts().is_stuck);
     until("that none may wait", || {
-        look(&kept.desk, late, Owner::Anyone) == Looked::Absent
+        look(&kept.questions, late, Owner::Anyone) == RecordAnswer::Absent
     });
     kept.running.finish();
     assert_eq!(count(&folder) as u64 + dropped, first + more);
@@ -227,11 +233,11 @@ fn journal_at_its_bound_gives_up_its_oldest_and_counts_them() {
 
 #[test]
 fn p21_one_question_too_many_is_not_answered_as_if_nothing_were_there() {
-    let mut desk = Waiting::new(0);
+    let mut lookups = PendingLookups::new(0);
     let mut answers = Vec::new();
     for id in 0..=USAGE_QUESTIONS_MAX {
         let (reply, answer) = oneshot::channel();
-        desk.push(Question {
+        lookups.push(RecordQuestion {
             id: id as u128,
             owner: Owner::Anyone,
             may_wait: false,

@@ -15,7 +15,7 @@ use std::io;
 
 use super::{Journal, JournalSegment, PIECE_BYTES, SEGMENTS_MIN, sync};
 use crate::govern::usage::eviction::Eviction;
-use crate::govern::usage::segment_index::{Contents, Held, Holder, add_up};
+use crate::govern::usage::segment_index::{Contents, Holder, HolderBytes, add_up};
 
 /// A round of eviction.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Journal {
     /// Shares out the loss of a sixteenth of the journal.
     fn plan(&mut self, drained: JournalSegment) -> io::Result<Round> {
         while self.learn()? {}
-        let mut sums = Held::new();
+        let mut sums = HolderBytes::new();
         for segment in self.segments.iter().copied() {
             let contents = self.contents.get(&segment.number);
             let is_drained = segment.number == drained.number && drained.length > 0;

@@ -7,13 +7,13 @@ use std::thread;
 
 use super::{Tickets, poll_admit};
 use crate::govern::account::usage::{
-    Account, Accounts, Amount, Bound, Hold, Now, Refused, Standings, day_of, month_of,
+    Account, Accounts, Amount, Hold, LimitKind, LimitRefusal, Now, RateStatuses, day_of, month_of,
 };
 use crate::govern::key::allowance::Allowance;
-use crate::govern::lease::lease_queue::{Pool, WhenDown};
+use crate::govern::lease::lease_queue::{LeaseQueue, WhenDown};
 use crate::govern::lease::lease_request::{
-    Grant, MoneyGrant, MoneyOrder, Needs, Order, PlacesGrant, PlacesOrder, RateGrant, RateOrder,
-    Sums,
+    BudgetGrant, BudgetRequest, ConcurrencyGrant, ConcurrencyRequest, LeaseAmounts, LeaseGrant,
+    LeaseNeeds, LeaseRequest, RateGrant, RateRequest,
 };
 
 /// The shared counters, as plainly as they can be written.
@@ -21,17 +21,17 @@ use crate::govern::lease::lease_request::{
 struct Twin {
     rates: [HashMap<u64, u64>; 2],
     running: HashMap<usize, (u64, u64)>,
-    money: MoneyGrant,
+    money: BudgetGrant,
     base: (u64, u64),
     epoch: u64,
     settles: u64,
     /// The last order of each replica, and what it was answered.
-    orders: HashMap<usize, (u64, Grant)>,
+    orders: HashMap<usize, (u64, LeaseGrant)>,
     /// Who holds something, and the last recall that each has answered.
-    holders: HashMap<usize, (u64, Sums)>,
+    holders: HashMap<usize, (u64, LeaseAmounts)>,
     recalls: u64,
     /// What was granted and charged so far.
-    total: Sums,
+    total: LeaseAmounts,
     /// Recalls on their way: to whom, and their numbers.
     sent: Vec<(usize, u64)>,
 }
@@ -46,24 +46,26 @@ impl Twin {
         };
     }
 
-    fn carry_out(&mut self, order: &Order, replica: usize, now_ms: u64) -> Grant {
+    fn carry_out(&mut self, order: &LeaseRequest, replica: usize, now_ms: u64) -> LeaseGrant {
         let is_settling = now_ms < self.settles;
-        let places = order.places.map_or_else(PlacesGrant::default, |mut order| {
-            if is_settling {
-                order.want = order.held;
-            }
-            self.places(order, replica, now_ms)
-        });
+        let places = order
+            .places
+            .map_or_else(ConcurrencyGrant::default, |mut order| {
+                if is_settling {
+                    order.want = order.held;
+                }
+                self.places(order, replica, now_ms)
+            });
         if let Some((id, grant)) = self.orders.get(&replica)
             && *id == order.id
         {
-            return Grant {
+            return LeaseGrant {
                 places,
                 ..grant.clone()
             };
         }
         let [requests, tokens] = &mut self.rates;
-        let rate = |order: &Option<RateOrder>, slots: &mut HashMap<u64, u64>| {
+        let rate = |order: &Option<RateRequest>, slots: &mut HashMap<u64, u64>| {
             order.as_ref().map_or_else(RateGrant::default, |order| {
                 rate(order, slots, is_settling, now_ms / 1000)
             })
@@ -71,9 +73,9 @@ impl Twin {
         let (requests, tokens) = (rate(&order.requests, requests), rate(&order.tokens, tokens));
         let money = match &order.money {
             Some(money) => self.money(order, money, is_settling, now_ms),
-            None => MoneyGrant::default(),
+            None => BudgetGrant::default(),
         };
-        let wanted = |needs: &Needs, granted: u64| granted < needs.wanted;
+        let wanted = |needs: &LeaseNeeds, granted: u64| granted < needs.wanted;
         let is_short = places.granted < order.places.map_or(0, |it| it.wanted)
             || (order.requests.as_ref()).is_some_and(|it| wanted(&it.needs, requests.granted))
             || (order.tokens.as_ref()).is_some_and(|it| wanted(&it.needs, tokens.granted))
@@ -82,7 +84,7 @@ impl Twin {
         let rates = [&requests, &tokens].map(|it| it.granted + it.ready);
         let kept = order.places.map_or(0, |it| it.held) + order.pledged.places;
         self.total.places += places.granted.saturating_sub(kept);
-        let owed = |rate: &Option<RateOrder>| rate.as_ref().map_or(0, |it| it.needs.owed);
+        let owed = |rate: &Option<RateRequest>| rate.as_ref().map_or(0, |it| it.needs.owed);
         self.total.requests += rates[0] + owed(&order.requests);
         self.total.tokens += rates[1] + owed(&order.tokens);
         let owed = order.money.as_ref().map_or(0, |it| it.needs.owed);
@@ -93,7 +95,7 @@ impl Twin {
             self.holders
                 .insert(replica, (order.answered, order.pledged));
         }
-        let grant = Grant {
+        let grant = LeaseGrant {
             requests,
             tokens,
             places,
@@ -109,13 +111,18 @@ impl Twin {
     }
 
     /// Asks the others who hold something, where that is too little.
-    fn recall(&mut self, order: &Order, replica: usize, is_short: bool) -> (u64, bool, Sums) {
+    fn recall(
+        &mut self,
+        order: &LeaseRequest,
+        replica: usize,
+        is_short: bool,
+    ) -> (u64, bool, LeaseAmounts) {
         let mut recall = order.recall;
         if is_short && recall == 0 {
             self.recalls += 1;
             recall = self.recalls;
         }
-        let (mut is_recalling, mut pledged) = (false, Sums::default());
+        let (mut is_recalling, mut pledged) = (false, LeaseAmounts::default());
         self.holders.retain(|&who, (answered, waits)| {
             if who == replica || !is_short {
                 return true;
@@ -135,14 +142,19 @@ impl Twin {
         (recall, is_recalling, pledged)
     }
 
-    fn places(&mut self, order: PlacesOrder, replica: usize, now_ms: u64) -> PlacesGrant {
+    fn places(
+        &mut self,
+        order: ConcurrencyRequest,
+        replica: usize,
+        now_ms: u64,
+    ) -> ConcurrencyGrant {
         self.running.retain(|_, (_, ends)| *ends > now_ms);
         let others = self.running.iter().filter(|(who, _)| **who != replica);
         let others: u64 = others.map(|(_, (count, _))| count).sum();
         let room = order.limit.saturating_sub(others);
         let granted = order.want.min(room).max(order.held);
         self.running.insert(replica, (granted, now_ms + 5_000));
-        PlacesGrant {
+        ConcurrencyGrant {
             granted,
             left: room.saturating_sub(granted),
         }
@@ -150,11 +162,11 @@ impl Twin {
 
     fn money(
         &mut self,
-        whole: &Order,
-        order: &MoneyOrder,
+        whole: &LeaseRequest,
+        order: &BudgetRequest,
         is_settling: bool,
         now_ms: u64,
-    ) -> MoneyGrant {
+    ) -> BudgetGrant {
         let (money, base) = (&mut self.money, &mut self.base);
         if day_of(now_ms) > money.day {
             (money.day, money.on_day, base.0) = (day_of(now_ms), 0, 0);
@@ -201,13 +213,13 @@ impl Twin {
     }
 }
 
-fn granted(needs: &Needs, room: u64) -> u64 {
+fn granted(needs: &LeaseNeeds, room: u64) -> u64 {
     let granted = needs.want.min(room);
     if granted < needs.least { 0 } else { granted }
 }
 
 fn rate(
-    order: &RateOrder,
+    order: &RateRequest,
     slots: &mut HashMap<u64, u64>,
     is_settling: bool,
     second: u64,
@@ -247,13 +259,13 @@ fn at(ms: u64) -> Now {
     }
 }
 
-fn pool(when_down: WhenDown) -> Arc<Pool<Account>> {
-    let pool = Arc::new(Pool::new(when_down));
+fn pool(when_down: WhenDown) -> Arc<LeaseQueue<Account>> {
+    let pool = Arc::new(LeaseQueue::new(when_down));
     pool.set_up(true);
     pool
 }
 
-type Asked = Poll<(Result<Hold, Refused>, Standings)>;
+type Asked = Poll<(Result<Hold, LimitRefusal>, RateStatuses)>;
 
 fn ask(account: &Arc<Account>, amount: Amount, tickets: &mut Tickets, now: Now) -> Asked {
     let accounts = Accounts {
@@ -289,7 +301,7 @@ struct Replica {
     waiting: Vec<Waiting>,
     running: Vec<(Hold, Amount, usize)>,
     /// An order that is on its way, when it is carried out and when it is answered.
-    order: Option<(Order, u64, Option<Grant>)>,
+    order: Option<(LeaseRequest, u64, Option<LeaseGrant>)>,
 }
 
 /// A request that waits.
@@ -366,11 +378,11 @@ impl World {
                 }
                 Poll::Ready((Err(refused), _)) => {
                     let at = match refused.bound {
-                        Bound::Requests => 0,
-                        Bound::Tokens => 1,
-                        Bound::Concurrent => 2,
-                        Bound::BudgetDay | Bound::BudgetMonth => 3,
-                        Bound::Shared => panic!("the counters answer"),
+                        LimitKind::Requests => 0,
+                        LimitKind::Tokens => 1,
+                        LimitKind::Concurrent => 2,
+                        LimitKind::BudgetDay | LimitKind::BudgetMonth => 3,
+                        LimitKind::Shared => panic!("the counters answer"),
                     };
                     let is_right = it.was_full[at] || self.is_rough || self.forgets;
                     assert!(is_right, "{refused:?} {amount:?} {:?}", it.was_full);
@@ -591,7 +603,7 @@ fn a_request_waits_for_the_first_lease_and_is_refused_once_nothing_is_left() {
     let Poll::Ready((Err(refused), _)) = ask(&account, amount, &mut tickets, at(START)) else {
         panic!("not refused");
     };
-    assert_eq!(refused.bound, Bound::Requests);
+    assert_eq!(refused.bound, LimitKind::Requests);
     assert!(refused.wait.is_some());
     // Later on it is asked again.
     let mut tickets = Tickets::default();
@@ -803,7 +815,7 @@ fn what_a_provider_made_up_is_owed_to_the_bound_and_no_further_while_the_counter
         cost: u64::MAX,
     };
     first.settle(most, at(START));
-    let owed = |order: &Order| {
+    let owed = |order: &LeaseRequest| {
         let (tokens, money) = (order.tokens.as_ref(), order.money.as_ref());
         (tokens.unwrap().needs.owed, money.unwrap().needs.owed)
     };
@@ -813,7 +825,7 @@ fn what_a_provider_made_up_is_owed_to_the_bound_and_no_further_while_the_counter
     // It is sent again as it was.
     let again = account.order(at(START).nanos);
     assert!(again.is_again && again.id == lost.id && owed(&again) == owed(&lost));
-    account.apply(&Grant::default(), at(START).nanos);
+    account.apply(&LeaseGrant::default(), at(START).nanos);
     let next = account.order(at(START).nanos);
     let all = u64::MAX - 10;
     assert_eq!((owed(&lost), owed(&next)), ((all, all), (all, all)));
@@ -828,12 +840,12 @@ fn what_was_let_in_alone_is_owed_and_what_others_spent_is_remembered() {
     let pool = pool(WhenDown::Local);
     let account = Arc::new(Account::shared(bounds, "k:a", &pool));
     let mut twin = Twin {
-        money: MoneyGrant {
+        money: BudgetGrant {
             day: day_of(START),
             on_day: 700,
             month: month_of(START),
             in_month: 700,
-            ..MoneyGrant::default()
+            ..BudgetGrant::default()
         },
         ..Twin::default()
     };
@@ -889,7 +901,7 @@ fn many_threads_of_three_replicas_spend_a_budget_to_the_last_and_no_more() {
                                 spent += 1;
                             }
                             Poll::Ready((Err(refused), _)) => {
-                                assert_eq!(refused.bound, Bound::BudgetDay);
+                                assert_eq!(refused.bound, LimitKind::BudgetDay);
                                 *is_over.lock().unwrap() += 1;
                                 return spent;
                             }
@@ -967,7 +979,7 @@ impl Three {
         refresh_of(replica, &self.accounts[replica], &mut self.twin, self.ms);
     }
 
-    fn ask(&self, replica: usize, tickets: &mut Tickets) -> Poll<Result<Hold, Refused>> {
+    fn ask(&self, replica: usize, tickets: &mut Tickets) -> Poll<Result<Hold, LimitRefusal>> {
         ask(&self.accounts[replica], SIXTY, tickets, at(self.ms)).map(|(judged, _)| judged)
     }
 
