@@ -72,7 +72,7 @@ fn of_an_earlier_version(database: &Database, config: &str) -> (i64, i64) {
          days (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM days WHERE n < {DAYS} - 1) \
          INSERT INTO spent (day, tenant, key_id, nanos) \
          SELECT {today} - days.n, 'blue', CAST(keys.n AS TEXT), {nanos} FROM keys, days; \
-         DROP TABLE spent_month; DROP TABLE drained; {version}; \
+         DROP TABLE spent_month; DROP TABLE drained; DROP TABLE ringway_schema; {version}; \
          DROP INDEX tenants_by_id; ALTER TABLE tenants DROP COLUMN id"
     ));
     (days, 1)
