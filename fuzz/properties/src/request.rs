@@ -217,10 +217,12 @@ impl Parts {
                 let mark = members.get("cache_control");
                 self.marks += usize::from(mark.is_some_and(|mark| !mark.is_null()));
                 let marks = self.marks;
-                for name in ["content", "source"] {
-                    let inner = members.get(name).into_iter();
-                    inner.for_each(|inner| self.add(inner));
-                }
+                // A text part has no parts, whatever member it has of that name.
+                let inner = ["content", "source"].into_iter();
+                inner
+                    .filter(|_| !is("type", "text"))
+                    .filter_map(|name| members.get(name))
+                    .for_each(|inner| self.add(inner));
                 if is("role", "tool") || is("role", "function") {
                     // Marks within a result are one on the result.
                     self.marks = self.marks.min(marks + 1);
