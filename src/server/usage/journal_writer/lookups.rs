@@ -1,7 +1,7 @@
 //! Questions for records by their ids, while they wait for an answer of the journal.
 //!
-//! A question for a record that is not there is kept for `LATE`: the exchange may be ending just
-//! now. So is one for a record of another tenant. Then it is the store's, where there is one. While the disk
+//! A question for a record that is not there is kept for `LATE`, or `LATE_RECENT` where its id is new: the
+//! exchange may be ending just now. So is one for a record of another tenant. Then it is the store's, where there is one. While the disk
 //! takes no records, some wait where nobody can look; and it may give none. Whoever asks then for a record
 //! of this process that is not found is told that it may come.
 //!
@@ -19,6 +19,7 @@ use crate::govern::usage::segment_index::time_ms;
 use crate::json::hex;
 use crate::json::tape::Tape;
 use crate::limits::{RECORD_BYTES_MAX, USAGE_QUESTIONS_MAX};
+use crate::net::runtime::clock;
 use crate::proxy::shared::query_slots::Owner;
 use crate::proxy::shared::usage_channel::{RecordQuestion, UsageQuestion};
 use crate::store::journal::segments::Journal;
@@ -63,7 +64,13 @@ impl PendingLookups {
     /// Takes a question. One too many is dropped, which tells that nobody has looked.
     pub(super) fn push(&mut self, question: RecordQuestion) {
         if self.questions.len() < USAGE_QUESTIONS_MAX {
-            self.questions.push((question, Instant::now() + LATE));
+            let age_ms = clock::unix_millis().saturating_sub(time_ms(question.id));
+            let late = if age_ms < RECENT_MS {
+                LATE_RECENT
+            } else {
+                LATE
+            };
+            self.questions.push((question, Instant::now() + late));
         }
     }
 
@@ -193,3 +200,8 @@ fn is_owned(record: &[u8], owner: &Owner, tape: &mut Tape) -> bool {
 
 /// How long a question waits for an exchange that may be ending.
 const LATE: Duration = Duration::from_millis(100);
+/// The same for an id that was made lately: on a busy machine a data thread may have answered its client
+/// a while before it has handed the record over.
+const LATE_RECENT: Duration = Duration::from_secs(1);
+/// How old such an id is at most, in milliseconds.
+const RECENT_MS: u64 = 10_000;
