@@ -14,7 +14,7 @@
 //! Errors of the provider are no event: a decoder returns them as [`Step::Failed`].
 
 use crate::chat::error::ErrorFacts;
-use crate::chat::response::Opaque;
+use crate::chat::opaque::Opaque;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 

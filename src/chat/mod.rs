@@ -3,6 +3,7 @@
 pub mod error;
 pub mod event;
 pub mod member;
+pub mod opaque;
 pub mod rate_limit;
 pub mod request;
 pub mod response;

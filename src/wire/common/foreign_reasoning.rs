@@ -10,7 +10,7 @@
 //! Promise: what [`split`] gives of a spelling is what [`join`], [`summary`] or [`message`] was given;
 //! formats and ids of other letters, or longer than 128 bytes, are not carried.
 
-use crate::chat::response::{Opaque, Seal};
+use crate::chat::opaque::{Opaque, Seal};
 use crate::json::raw::Raw;
 
 /// A string with what its service wants back beside it, where both can be carried. An id may be empty.

@@ -5,7 +5,7 @@
 //! stand in `reasoning_details` alone. Those of a foreign format come with format and id, because
 //! their own service wants them back with both.
 
-use crate::chat::response::Opaque;
+use crate::chat::opaque::Opaque;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Value};
 use crate::wire::common::foreign_reasoning;

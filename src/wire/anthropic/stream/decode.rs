@@ -10,7 +10,8 @@
 use std::borrow::Cow;
 
 use crate::chat::event::{Citation, Ending, Event, Step, StreamFault};
-use crate::chat::response::{Lost, Opaque};
+use crate::chat::opaque::Opaque;
+use crate::chat::response::Lost;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};

@@ -5,7 +5,7 @@
 //! `held_bytes_max` bytes of all of them together.
 
 use crate::chat::event::{Citation, Ending, Event, StreamFault};
-use crate::chat::response::Opaque;
+use crate::chat::opaque::Opaque;
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::write::{Writer, number_into};

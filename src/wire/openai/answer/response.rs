@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::chat::event::{Citation, Ending};
-use crate::chat::response::{Answer, Arguments, Block, Lost, Opaque, TooLong, Written};
+use crate::chat::opaque::Opaque;
+use crate::chat::response::{Answer, Arguments, Block, Lost, TooLong, Written};
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::json::tape::{Kind, Tape, Value};

@@ -4,11 +4,11 @@
 //! the system speaks as, which results become messages of their own, when content is an array.
 //! `messages` is written last, so that one turn's body is the start of the next one's.
 
+use crate::chat::opaque::Seal;
 use crate::chat::request::{
     Block, DocumentSource, Format, Message, Request, ResultContent, Role, ServiceTier, Source,
     Text, ToolResult,
 };
-use crate::chat::response::Seal;
 use crate::json::raw::Raw;
 use crate::json::write::Writer;
 use crate::wire::common::foreign_reasoning;

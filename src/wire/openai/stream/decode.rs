@@ -9,7 +9,8 @@
 //! body, after a finish reason on every choice seen.
 
 use crate::chat::event::{Ending, Event, Step, StreamFault};
-use crate::chat::response::{Lost, Opaque};
+use crate::chat::opaque::Opaque;
+use crate::chat::response::Lost;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
