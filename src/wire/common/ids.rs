@@ -58,7 +58,7 @@ pub fn spell_reversibly(id: Raw<'_>) -> Cow<'_, [u8]> {
     Cow::Owned(legal.into_bytes())
 }
 
-/// The id that [`legal`] spelled so; what it cannot have spelled is its own.
+/// The id that [`spell_reversibly`] spelled so; what it cannot have spelled is its own.
 #[must_use]
 pub fn own(id: Cow<'_, str>) -> Cow<'_, str> {
     if !id.contains("_x") {
