@@ -54,7 +54,7 @@ impl PendingLookups {
 
     /// Notes that the disk took no records in this turn.
     pub(super) fn records_wait(&mut self) {
-        self.waits_until = Some(Instant::now() + 2 * LATE);
+        self.waits_until = Some(Instant::now() + LATE_RECENT + LATE);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -123,7 +123,7 @@ impl PendingLookups {
             };
             if found.is_err() {
                 // It may be in what cannot be read now.
-                self.waits_until = Some(now + 2 * LATE);
+                self.waits_until = Some(now + LATE_RECENT + LATE);
                 records_wait = true;
             }
             let found = found.unwrap_or_default();
