@@ -1,6 +1,6 @@
 -- Brings one account's leases up to date, by the clock of this server, if that is right: what is given back and what is
--- owed first, then what is granted. Never grants beyond a limit. `src/store/shared.rs` writes ARGV and
--- reads the answer; what the numbers mean stands in `src/govern/order.rs`.
+-- owed first, then what is granted. Never grants beyond a limit. `src/store/shared_counters.rs` writes ARGV and
+-- reads the answer; what the numbers mean stands in `src/govern/lease/lease_request.rs`.
 -- KEYS: requests, tokens, running, money, who holds something, the replica's last order, the epoch.
 local MOST = 9007199254740992
 local BACK = 61

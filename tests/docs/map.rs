@@ -88,6 +88,39 @@ fn architecture_names_only_paths_that_exist() {
     assert!(count > 30, "{count}");
 }
 
+/// Files of the source that a text names from the repository's root, as `src/a/b.rs`.
+fn named_sources(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+    let words = text.split(move |c| !is_part(c));
+    let paths = words.map(|word| word.trim_end_matches('.'));
+    paths.filter(|path| path.starts_with("src/") && Path::new(path).extension().is_some())
+}
+
+#[test]
+fn scripts_and_settings_name_only_source_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = vec![root.join("Cargo.toml"), root.join("fuzz/run.sh")];
+    for folder in [".ci", "src/store", "src/server", "examples"] {
+        files(&root.join(folder), &mut found);
+    }
+    for folder in ["claude", "js", "python", "schema", "stub"] {
+        files(&root.join("tests/clients").join(folder), &mut found);
+    }
+    let mut count = 0;
+    for path in found {
+        // What is no text names nothing, and Rust's own paths are the compiler's to check.
+        let is_rust = path.extension().is_some_and(|ending| ending == "rs");
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
+        for named in named_sources(&text).filter(|_| !is_rust) {
+            count += 1;
+            assert!(root.join(named).exists(), "{}: {named}", path.display());
+        }
+    }
+    assert!(count >= 3, "{count}");
+}
+
 /// Folders below `src`, as `src/a/b/`, whose files are read as code.
 fn folders(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {

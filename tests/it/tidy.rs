@@ -1,7 +1,7 @@
 //! What the architecture promises of every file: held here, so that it stays true.
 //!
 //! Read as text, on purpose: a rule that needs a parser is a rule that nobody can check by eye.
-//! Which floor may import which stands in ARCHITECTURE.md and is held by `tests/docs.rs`; the
+//! Which floor may import which stands in ARCHITECTURE.md and is held by `tests/docs/map.rs`; the
 //! doors of outside crates stand there too and are held here.
 
 use std::collections::{BTreeMap, BTreeSet};

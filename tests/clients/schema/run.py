@@ -46,7 +46,7 @@ def main() -> int:
             cwd=folder, env={"ADMIN_KEY": ADMIN_KEY}, stderr=subprocess.PIPE)
         try:
             url = f"http://{admin_address(gateway)}"
-            document = root / "src/server/api/openapi.json"
+            document = root / "src/server/admin/api/openapi.json"
             schemathesis = Path(sys.executable).parent / "schemathesis"
             done = subprocess.run(
                 [schemathesis, "run", document, "--url", url, "--no-color", "--max-examples", EXAMPLES,
