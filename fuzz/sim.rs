@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ringway::sim::run::{Report, run};
+use ringway::sim::run::{SimReport, run};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -86,7 +86,7 @@ fn search(from: Option<u64>, time: Duration) -> Result<String, String> {
             .map(|part| part.unwrap_or_else(|_| Err("a lane panicked".to_owned())))
             .collect()
     });
-    let (mut count, mut sum) = (0, Report::default());
+    let (mut count, mut sum) = (0, SimReport::default());
     for part in parts {
         let (seeds, report) = part?;
         count += seeds;
@@ -104,8 +104,8 @@ fn lane_of(
     seeds: impl Iterator<Item = u64>,
     until: Instant,
     is_over: &AtomicBool,
-) -> Result<(u64, Report), String> {
-    let (mut count, mut sum) = (0, Report::default());
+) -> Result<(u64, SimReport), String> {
+    let (mut count, mut sum) = (0, SimReport::default());
     let mut before = 0;
     for seed in seeds {
         if is_over.load(Ordering::Relaxed) || (Instant::now() >= until && count > 0) {
@@ -127,7 +127,7 @@ fn lane_of(
 }
 
 /// Exchanges add up; of steps and time the longest run counts.
-fn add(sum: &mut Report, report: &Report) {
+fn add(sum: &mut SimReport, report: &SimReport) {
     sum.exchanges += report.exchanges;
     sum.answered += report.answered;
     sum.steps = sum.steps.max(report.steps);

@@ -10,7 +10,7 @@ use std::io;
 
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
+pub enum NetOperation {
     /// Taking a listening address.
     Bind,
     /// Taking a connection from a listener.
@@ -29,7 +29,7 @@ pub enum Act {
 
 /// How it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum NetErrorKind {
     /// The time for it ran out.
     Timeout,
     /// The peer had closed the connection.
@@ -82,21 +82,21 @@ pub enum TlsFault {
 /// A failed act on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetError {
-    act: Act,
-    kind: Kind,
+    act: NetOperation,
+    kind: NetErrorKind,
 }
 
 impl NetError {
     /// A failure of `act`.
     #[must_use]
-    pub const fn new(act: Act, kind: Kind) -> Self {
+    pub const fn new(act: NetOperation, kind: NetErrorKind) -> Self {
         Self { act, kind }
     }
 
     /// A failure of `act` that the system reported.
     #[must_use]
     #[cold]
-    pub fn from_io(act: Act, error: &io::Error) -> Self {
+    pub fn from_io(act: NetOperation, error: &io::Error) -> Self {
         let kind = match error.raw_os_error() {
             Some(errno) => kind_of(errno),
             None => kind_without_number(error.kind()),
@@ -106,33 +106,36 @@ impl NetError {
 
     /// What was being done.
     #[must_use]
-    pub const fn act(self) -> Act {
+    pub const fn act(self) -> NetOperation {
         self.act
     }
 
     /// How it failed.
     #[must_use]
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> NetErrorKind {
         self.kind
     }
 
     /// Whether the time for it ran out.
     #[must_use]
     pub const fn is_timeout(self) -> bool {
-        matches!(self.kind, Kind::Timeout)
+        matches!(self.kind, NetErrorKind::Timeout)
     }
 
     /// Whether the peer went away: by reset, by closing, or by cutting a TLS connection.
     #[must_use]
     pub const fn is_reset(self) -> bool {
-        matches!(self.kind, Kind::Reset | Kind::Closed | Kind::Cut)
+        matches!(
+            self.kind,
+            NetErrorKind::Reset | NetErrorKind::Closed | NetErrorKind::Cut
+        )
     }
 
     /// The detail of a TLS failure, for logs only.
     #[must_use]
     pub const fn tls_fault(self) -> Option<TlsFault> {
         match self.kind {
-            Kind::Tls(fault) => Some(fault),
+            NetErrorKind::Tls(fault) => Some(fault),
             _ => None,
         }
     }
@@ -146,7 +149,7 @@ impl fmt::Display for NetError {
 
 impl core::error::Error for NetError {}
 
-impl Act {
+impl NetOperation {
     /// The word for logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -162,7 +165,7 @@ impl Act {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for NetErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Timeout => "time ran out",
@@ -202,49 +205,52 @@ impl TlsFault {
     }
 }
 
-fn kind_of(errno: i32) -> Kind {
+fn kind_of(errno: i32) -> NetErrorKind {
     match errno {
-        libc::ETIMEDOUT => Kind::Timeout,
-        libc::EPIPE | libc::ENOTCONN | libc::ESHUTDOWN => Kind::Closed,
-        libc::ECONNRESET | libc::ECONNABORTED => Kind::Reset,
-        libc::ECONNREFUSED => Kind::Refused,
+        libc::ETIMEDOUT => NetErrorKind::Timeout,
+        libc::EPIPE | libc::ENOTCONN | libc::ESHUTDOWN => NetErrorKind::Closed,
+        libc::ECONNRESET | libc::ECONNABORTED => NetErrorKind::Reset,
+        libc::ECONNREFUSED => NetErrorKind::Refused,
         libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EADDRNOTAVAIL => {
-            Kind::Unreachable
+            NetErrorKind::Unreachable
         }
-        libc::EADDRINUSE => Kind::InUse,
-        libc::ECANCELED => Kind::Stopped,
-        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => Kind::Exhausted,
-        other => Kind::Os(other),
+        libc::EADDRINUSE => NetErrorKind::InUse,
+        libc::ECANCELED => NetErrorKind::Stopped,
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => NetErrorKind::Exhausted,
+        other => NetErrorKind::Os(other),
     }
 }
 
-fn kind_without_number(kind: io::ErrorKind) -> Kind {
+fn kind_without_number(kind: io::ErrorKind) -> NetErrorKind {
     match kind {
-        io::ErrorKind::TimedOut => Kind::Timeout,
-        io::ErrorKind::UnexpectedEof => Kind::Closed,
-        io::ErrorKind::NotFound => Kind::NoAddress,
-        _ => Kind::Os(0),
+        io::ErrorKind::TimedOut => NetErrorKind::Timeout,
+        io::ErrorKind::UnexpectedEof => NetErrorKind::Closed,
+        io::ErrorKind::NotFound => NetErrorKind::NoAddress,
+        _ => NetErrorKind::Os(0),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Act, Kind, NetError, TlsFault};
+    use super::{NetError, NetErrorKind, NetOperation, TlsFault};
 
     #[test]
     fn from_io_known_numbers_become_kinds() {
         let cases = [
-            (libc::ECONNRESET, Kind::Reset),
-            (libc::EPIPE, Kind::Closed),
-            (libc::ECONNREFUSED, Kind::Refused),
-            (libc::EMFILE, Kind::Exhausted),
-            (libc::ECANCELED, Kind::Stopped),
-            (libc::EIO, Kind::Os(libc::EIO)),
+            (libc::ECONNRESET, NetErrorKind::Reset),
+            (libc::EPIPE, NetErrorKind::Closed),
+            (libc::ECONNREFUSED, NetErrorKind::Refused),
+            (libc::EMFILE, NetErrorKind::Exhausted),
+            (libc::ECANCELED, NetErrorKind::Stopped),
+            (libc::EIO, NetErrorKind::Os(libc::EIO)),
         ];
         for (errno, kind) in cases {
-            let error = NetError::from_io(Act::Read, &std::io::Error::from_raw_os_error(errno));
+            let error = NetError::from_io(
+                NetOperation::Read,
+                &std::io::Error::from_raw_os_error(errno),
+            );
             assert_eq!(error.kind(), kind);
-            assert_eq!(error.act(), Act::Read);
+            assert_eq!(error.act(), NetOperation::Read);
         }
     }
 
@@ -255,7 +261,10 @@ mod tests {
 
     #[test]
     fn display_names_act_and_kind() {
-        let error = NetError::new(Act::Handshake, Kind::Tls(TlsFault::Expired));
+        let error = NetError::new(
+            NetOperation::Handshake,
+            NetErrorKind::Tls(TlsFault::Expired),
+        );
         assert_eq!(
             error.to_string(),
             "handshake: tls certificate is not valid now"

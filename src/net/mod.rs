@@ -2,7 +2,7 @@
 //!
 //! What is above (`proxy`, `server`) sees streams, deadlines, tasks, a clock and randomness, and
 //! neither the runtime nor the kernel. One thread runs one runtime; nothing here is shared between
-//! threads but addresses ([`endpoint::connect::Endpoint`]) and TLS settings.
+//! threads but addresses ([`endpoint::connect::ProviderEndpoint`]) and TLS settings.
 //!
 //! | room | file | holds |
 //! |---|---|---|

@@ -14,11 +14,11 @@ use std::sync::{Arc, LazyLock};
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 
-use crate::net::connection::stream::Stream;
+use crate::net::connection::stream::NetStream;
 use crate::net::connection::tls::ClientTls;
-use crate::net::endpoint::connect::{Endpoint, Waits, connect};
+use crate::net::endpoint::connect::{ConnectTimeouts, ProviderEndpoint, connect};
 use crate::net::endpoint::listen::{Address, Listener, bind};
-use crate::net::runtime::driver::{self, Choice, DriverError};
+use crate::net::runtime::driver::{self, DriverChoice, DriverError};
 use crate::net::runtime::task;
 
 /// Runs `body` on a worker of each driver. Where there is no io_uring, on epoll alone, and says so.
@@ -40,7 +40,7 @@ pub(crate) fn has_uring() -> bool {
 }
 
 /// Two ends of a TCP connection: the connecting one and the accepting one.
-pub(crate) async fn pair() -> (Stream, Stream) {
+pub(crate) async fn pair() -> (NetStream, NetStream) {
     let (mut listener, address) = listen();
     let endpoint = endpoint_at(address, None);
     let accepted = task::spawn(async move { listener.accept().await.expect("accepts") });
@@ -61,8 +61,8 @@ pub(crate) fn listen() -> (Listener, SocketAddr) {
     )
 }
 
-pub(crate) fn endpoint_at(address: SocketAddr, tls: Option<ClientTls>) -> Arc<Endpoint> {
-    Arc::new(Endpoint::new(
+pub(crate) fn endpoint_at(address: SocketAddr, tls: Option<ClientTls>) -> Arc<ProviderEndpoint> {
+    Arc::new(ProviderEndpoint::new(
         &address.ip().to_string(),
         address.port(),
         tls,
@@ -98,7 +98,7 @@ where
     R: Future<Output = ()>,
 {
     if let Some(word) = child_word() {
-        let choice = Choice::parse(&word).expect("a driver");
+        let choice = DriverChoice::parse(&word).expect("a driver");
         match driver::run_worker(choice, |_| (), body) {
             Ok(()) => {}
             // Locked memory is counted per user: a second process may find none left.
@@ -147,13 +147,13 @@ pub(crate) async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Out
 }
 
 /// Writes all of `bytes`.
-pub(crate) async fn say(stream: &mut Stream, bytes: &[u8]) {
+pub(crate) async fn say(stream: &mut NetStream, bytes: &[u8]) {
     let (result, _) = stream.writer.write(bytes.to_vec(), 0..bytes.len()).await;
     result.expect("writes");
 }
 
 /// Reads until `count` bytes are there.
-pub(crate) async fn hear(stream: &mut Stream, count: usize) -> Vec<u8> {
+pub(crate) async fn hear(stream: &mut NetStream, count: usize) -> Vec<u8> {
     let mut heard = Vec::new();
     while heard.len() < count {
         assert_ne!(
@@ -188,21 +188,21 @@ pub(crate) fn process_bytes() -> i64 {
     PROCESS.load(Ordering::Relaxed)
 }
 
-pub(crate) const WAITS: Waits = Waits {
+pub(crate) const WAITS: ConnectTimeouts = ConnectTimeouts {
     resolve_ms: 2_000,
     connect_ms: 5_000,
     handshake_ms: 5_000,
 };
 
-type Job = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+type TestJob = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
-type Worker = Result<UnboundedSender<Job>, DriverError>;
+type TestWorker = Result<UnboundedSender<TestJob>, DriverError>;
 
-static EPOLL: LazyLock<Worker> = LazyLock::new(|| worker(Choice::Epoll));
-static URING: LazyLock<Worker> = LazyLock::new(|| worker(Choice::Uring));
+static EPOLL: LazyLock<TestWorker> = LazyLock::new(|| worker(DriverChoice::Epoll));
+static URING: LazyLock<TestWorker> = LazyLock::new(|| worker(DriverChoice::Uring));
 
-fn worker(choice: Choice) -> Worker {
-    let (sender, mut jobs) = unbounded::<Job>();
+fn worker(choice: DriverChoice) -> TestWorker {
+    let (sender, mut jobs) = unbounded::<TestJob>();
     let (started, start) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let told = started.clone();
@@ -218,16 +218,16 @@ fn worker(choice: Choice) -> Worker {
     Ok(sender)
 }
 
-fn on_worker<F, R>(worker: &UnboundedSender<Job>, body: F)
+fn on_worker<F, R>(worker: &UnboundedSender<TestJob>, body: F)
 where
     F: FnOnce() -> R + Send + 'static,
     R: Future<Output = ()> + 'static,
 {
     let (report, outcome) = std::sync::mpsc::channel();
-    let job: Job = Box::new(move || {
+    let job: TestJob = Box::new(move || {
         Box::pin(async move {
             let body = core::panic::AssertUnwindSafe(body());
-            let caught = Caught(Box::pin(body.0));
+            let caught = CaughtPanic(Box::pin(body.0));
             let _ = report.send(caught.await);
         })
     });
@@ -239,9 +239,9 @@ where
 }
 
 /// A future whose panic becomes its result, payload and all.
-struct Caught(Pin<Box<dyn Future<Output = ()>>>);
+struct CaughtPanic(Pin<Box<dyn Future<Output = ()>>>);
 
-impl Future for Caught {
+impl Future for CaughtPanic {
     type Output = std::thread::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut core::task::Context<'_>) -> Poll<Self::Output> {

@@ -19,11 +19,11 @@ use crate::govern::account::usage::Account;
 use crate::govern::lease::lease_queue::LeaseQueue;
 use crate::limits::{KIB, MIB, TENANTS_MAX};
 use crate::net::connection::tls::{ClientTls, Roots, ServerTls};
-use crate::net::endpoint::connect::Endpoint;
-use crate::net::endpoint::listen::{self, Address, Bound};
+use crate::net::endpoint::connect::ProviderEndpoint;
+use crate::net::endpoint::listen::{self, Address, BoundAddress};
 use crate::net::endpoint::resolve::Resolver;
 use crate::net::runtime::clock;
-use crate::net::runtime::driver::{self, Choice, Report};
+use crate::net::runtime::driver::{self, DriverChoice, DriverReport};
 use crate::proxy::shared::health::Health;
 use crate::proxy::shared::memory_budget::Budget;
 use crate::proxy::shared::worker::{Shared, Ways};
@@ -74,7 +74,7 @@ pub struct RunningGateway {
     output: OutputThread,
     journal_thread: Option<journal_writer::JournalThread>,
     /// Removes the files of Unix sockets at the end.
-    bound: Vec<Bound>,
+    bound: Vec<BoundAddress>,
 }
 
 impl RunningGateway {
@@ -251,7 +251,7 @@ fn facts(plan: &Plan, drivers: &[&'static str]) -> ProcessFacts {
 
 struct Parts<'p> {
     plan: &'p Arc<Plan>,
-    endpoints: &'p [Arc<Endpoint>],
+    endpoints: &'p [Arc<ProviderEndpoint>],
     tls: Option<ServerTls>,
     shared: &'p Arc<Shared>,
 }
@@ -306,7 +306,11 @@ fn setups(
 }
 
 /// Gives each worker its parts of the addresses, and its way to the ledger.
-fn equip(setups: &mut [WorkerSetup], bound: &mut [Bound], mut usage: Option<&mut UsagePipeline>) {
+fn equip(
+    setups: &mut [WorkerSetup],
+    bound: &mut [BoundAddress],
+    mut usage: Option<&mut UsagePipeline>,
+) {
     for address in bound {
         for (setup, seat) in setups.iter_mut().zip(address.take_seats()) {
             setup.seats.push(seat);
@@ -337,14 +341,14 @@ fn shared(plan: &Plan) -> Arc<Shared> {
     ))
 }
 
-fn endpoints(plan: &Plan) -> io::Result<Vec<Arc<Endpoint>>> {
+fn endpoints(plan: &Plan) -> io::Result<Vec<Arc<ProviderEndpoint>>> {
     plan.providers
         .iter()
         .map(|provider| endpoint(provider).map(Arc::new))
         .collect()
 }
 
-fn endpoint(provider: &Provider) -> io::Result<Endpoint> {
+fn endpoint(provider: &Provider) -> io::Result<ProviderEndpoint> {
     let place = &provider.endpoint;
     let tls = match place.scheme {
         Scheme::Http => None,
@@ -359,7 +363,7 @@ fn endpoint(provider: &Provider) -> io::Result<Endpoint> {
             })?)
         }
     };
-    Ok(Endpoint::new(&place.host, place.port, tls))
+    Ok(ProviderEndpoint::new(&place.host, place.port, tls))
 }
 
 fn server_tls(plan: &Plan) -> io::Result<Option<ServerTls>> {
@@ -371,7 +375,7 @@ fn server_tls(plan: &Plan) -> io::Result<Option<ServerTls>> {
         .map_err(|error| io::Error::other(format!("server.tls_cert: {error}")))
 }
 
-fn bind(plan: &Plan, workers: usize) -> io::Result<Vec<Bound>> {
+fn bind(plan: &Plan, workers: usize) -> io::Result<Vec<BoundAddress>> {
     plan.server
         .listen
         .iter()
@@ -383,7 +387,7 @@ fn bind(plan: &Plan, workers: usize) -> io::Result<Vec<Bound>> {
         .collect()
 }
 
-fn bind_admin(plan: &Plan) -> io::Result<Option<(Bound, listener::AdminListener)>> {
+fn bind_admin(plan: &Plan) -> io::Result<Option<(BoundAddress, listener::AdminListener)>> {
     let address = plan.server.admin.as_ref().map(address_of);
     address.as_ref().map(listener::bind).transpose()
 }
@@ -395,18 +399,18 @@ fn address_of(address: &ListenAddress) -> Address {
     }
 }
 
-const fn choice(driver: Driver) -> Choice {
+const fn choice(driver: Driver) -> DriverChoice {
     match driver {
-        Driver::Auto => Choice::Auto,
-        Driver::Uring => Choice::Uring,
-        Driver::Epoll => Choice::Epoll,
+        Driver::Auto => DriverChoice::Auto,
+        Driver::Uring => DriverChoice::Uring,
+        Driver::Epoll => DriverChoice::Epoll,
     }
 }
 
 /// Starts the workers and waits until each has its driver.
 fn spawn_workers(
     setups: Vec<WorkerSetup>,
-    choice: Choice,
+    choice: DriverChoice,
     progress: &Arc<DrainProgress>,
     notices: &Notices,
     options: &StartOptions,
@@ -421,7 +425,7 @@ fn spawn_workers(
             .name(format!("ringway-{number}"))
             .spawn(move || {
                 let told = started.clone();
-                let on_start = move |report: &Report| {
+                let on_start = move |report: &DriverReport| {
                     let _ = told.send(Ok(*report));
                 };
                 let main = || data::run(setup, heard);
@@ -436,7 +440,7 @@ fn spawn_workers(
 }
 
 fn collect_reports(
-    reports: &Receiver<Result<Report, String>>,
+    reports: &Receiver<Result<DriverReport, String>>,
     count: usize,
     notices: &Notices,
     options: &StartOptions,
@@ -461,7 +465,7 @@ fn spawn_control(
     runtime: tokio::runtime::Runtime,
     control: Control,
     listener: Option<(listener::AdminListener, Admin)>,
-    endpoints: Vec<Arc<Endpoint>>,
+    endpoints: Vec<Arc<ProviderEndpoint>>,
 ) -> io::Result<JoinHandle<io::Result<Ended>>> {
     thread::Builder::new()
         .name("ringway-control".to_owned())

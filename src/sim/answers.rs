@@ -5,12 +5,12 @@ use core::fmt::Write as _;
 
 use crate::sim::plan::model_id;
 use crate::sim::rules::TIERS;
-use crate::sim::script::{Ask, Deed, Framing};
+use crate::sim::script::{AnswerFraming, ProviderAction, ScriptedRequest};
 use crate::wire::kind::Wire;
 
 /// A provider's answer.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ScriptedAnswer {
     /// Head and framed body.
     pub(super) bytes: Vec<u8>,
     /// The body without its framing.
@@ -26,7 +26,7 @@ pub(super) struct Answer {
     spans: Vec<(usize, usize, usize)>,
 }
 
-impl Answer {
+impl ScriptedAnswer {
     /// How much payload lies in the first `sent` bytes.
     pub(super) fn payload_in(&self, sent: usize) -> usize {
         let reached = self
@@ -49,7 +49,7 @@ impl Answer {
 }
 
 /// The request of an exchange, and where its body begins.
-pub(super) fn request(ask: &Ask, number: usize) -> Vec<u8> {
+pub(super) fn request(ask: &ScriptedRequest, number: usize) -> Vec<u8> {
     let model = model_id(ask.model, number);
     let pad = "x".repeat(ask.pad);
     let (path, extra) = match ask.wire {
@@ -79,7 +79,7 @@ pub(super) fn request(ask: &Ask, number: usize) -> Vec<u8> {
 }
 
 /// What the head of a request says of its key and tier; a tier goes into every other one's body.
-fn fields(ask: &Ask, number: usize) -> (String, String) {
+fn fields(ask: &ScriptedRequest, number: usize) -> (String, String) {
     let Some(key) = ask.key else {
         return Default::default();
     };
@@ -102,13 +102,19 @@ fn fields(ask: &Ask, number: usize) -> (String, String) {
 pub(super) fn answer(
     wire: Wire,
     (number, attempt): (usize, usize),
-    ask: &Ask,
-    deed: Deed,
+    ask: &ScriptedRequest,
+    deed: ProviderAction,
     with_usage: bool,
-) -> Answer {
-    if let Deed::Status(status) | Deed::Hasty(status) = deed {
+) -> ScriptedAnswer {
+    if let ProviderAction::Status(status) | ProviderAction::Hasty(status) = deed {
         let body = error_body(wire, number, attempt);
-        return framed(status, "application/json", Framing::Length, &[body], None);
+        return framed(
+            status,
+            "application/json",
+            AnswerFraming::Length,
+            &[body],
+            None,
+        );
     }
     if !ask.stream {
         let body = whole(wire, (number, attempt), ask);
@@ -117,16 +123,16 @@ pub(super) fn answer(
         return answer;
     }
     let framing = match ask.framing {
-        Framing::Length => Framing::Chunked,
+        AnswerFraming::Length => AnswerFraming::Chunked,
         other => other,
     };
     let mut events = vec![start_up(wire)];
     let pieces = match deed {
-        Deed::Fail(pieces) => pieces,
+        ProviderAction::Fail(pieces) => pieces,
         _ => ask.pieces,
     };
     events.extend((0..pieces).map(|piece| delta(wire, (number, attempt, piece), ask)));
-    if let Deed::Fail(_) = deed {
+    if let ProviderAction::Fail(_) = deed {
         events.push(error_event(wire));
         return framed(200, "text/event-stream", framing, &events, None);
     }
@@ -173,12 +179,12 @@ pub(super) fn tokens(text: &[u8]) -> Vec<[usize; 3]> {
     found
 }
 
-fn piece_text((number, attempt, piece): (usize, usize, usize), ask: &Ask) -> String {
+fn piece_text((number, attempt, piece): (usize, usize, usize), ask: &ScriptedRequest) -> String {
     let pad = "-".repeat(ask.piece_pad);
     format!("[t{number}.{attempt}.{piece}]{pad}")
 }
 
-fn whole(wire: Wire, (number, attempt): (usize, usize), ask: &Ask) -> String {
+fn whole(wire: Wire, (number, attempt): (usize, usize), ask: &ScriptedRequest) -> String {
     let text: String = (0..ask.pieces)
         .map(|piece| piece_text((number, attempt, piece), ask))
         .collect();
@@ -199,7 +205,7 @@ fn start_up(wire: Wire) -> String {
     }
 }
 
-fn delta(wire: Wire, token: (usize, usize, usize), ask: &Ask) -> String {
+fn delta(wire: Wire, token: (usize, usize, usize), ask: &ScriptedRequest) -> String {
     let text = piece_text(token, ask);
     match wire {
         Wire::OpenAiChat => format!(
@@ -247,10 +253,10 @@ fn error_body(wire: Wire, number: usize, attempt: usize) -> String {
 fn framed(
     status: u16,
     kind: &str,
-    framing: Framing,
+    framing: AnswerFraming,
     parts: &[String],
     usage: Option<usize>,
-) -> Answer {
+) -> ScriptedAnswer {
     let payload = parts.concat().into_bytes();
     let kept = parts.iter().enumerate();
     let kept = kept.filter(|(index, _)| Some(*index) != usage);
@@ -258,13 +264,13 @@ fn framed(
     let mut bytes = format!("HTTP/1.1 {status} Said\r\ncontent-type: {kind}\r\n").into_bytes();
     let mut spans = Vec::new();
     match framing {
-        Framing::Length => {
+        AnswerFraming::Length => {
             bytes.extend(format!("content-length: {}\r\n\r\n", payload.len()).into_bytes());
         }
-        Framing::Chunked => bytes.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
-        Framing::UntilClose => bytes.extend_from_slice(b"connection: close\r\n\r\n"),
+        AnswerFraming::Chunked => bytes.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
+        AnswerFraming::UntilClose => bytes.extend_from_slice(b"connection: close\r\n\r\n"),
     }
-    if framing == Framing::Chunked {
+    if framing == AnswerFraming::Chunked {
         let mut at = 0;
         for part in parts {
             spans.push((bytes.len() + chunk_head(part.len()).len(), at, part.len()));
@@ -276,7 +282,7 @@ fn framed(
         spans.push((bytes.len(), 0, payload.len()));
         bytes.extend_from_slice(&payload);
     }
-    Answer {
+    ScriptedAnswer {
         bytes,
         payload,
         stripped: stripped.into_bytes(),

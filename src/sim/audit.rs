@@ -4,17 +4,17 @@
 use crate::net::runtime::clock;
 use crate::proxy::shared::worker::Worker;
 use crate::sim::answers::{USED, request};
-use crate::sim::judge::Record;
-use crate::sim::observations::{Book, End, Served, Sight};
-use crate::sim::rules::{FEW, KEYS, Key, POOR_NANOS, PRICES, RULED};
-use crate::sim::script::{Ask, Deed, PROVIDERS, Script, Style};
+use crate::sim::judge::LoggedRecord;
+use crate::sim::observations::{ClientObservation, Observations, ObservedEnd, ProviderObservation};
+use crate::sim::rules::{FEW, KEYS, POOR_NANOS, PRICES, RULED, SimKey};
+use crate::sim::script::{FaultLevel, PROVIDERS, ProviderAction, ScriptedRequest, SimScript};
 use crate::wire::kind::Wire;
 
 /// Everything that is wrong with what keys were allowed; `lived`: how long the run took.
 pub(super) fn audit(
-    script: &Script,
-    book: &Book,
-    records: &[Record],
+    script: &SimScript,
+    book: &Observations,
+    records: &[LoggedRecord],
     worker: &Worker,
     lived: u64,
 ) -> Vec<String> {
@@ -24,7 +24,7 @@ pub(super) fn audit(
     }
     let (seen, served) = (book.seen.borrow(), book.served.borrow());
     let all = book.asks.iter().enumerate().filter_map(|(number, ask)| {
-        let one = Exchange {
+        let one = AuditedExchange {
             number,
             ask,
             sight: seen.get(&number)?,
@@ -33,8 +33,8 @@ pub(super) fn audit(
         };
         Some(one)
     });
-    let all: Vec<Exchange<'_>> = all.collect();
-    let ledger = Ledger {
+    let all: Vec<AuditedExchange<'_>> = all.collect();
+    let ledger = KeyAudit {
         script,
         all: &all,
         is_calm: script.weather.jumping == 0 && lived < MINUTE_NANOS,
@@ -51,27 +51,27 @@ pub(super) fn audit(
 }
 
 /// One exchange and what is known of it.
-struct Exchange<'e> {
+struct AuditedExchange<'e> {
     number: usize,
-    ask: &'e Ask,
-    sight: &'e Sight,
-    served: &'e [Served],
-    record: Option<&'e Record>,
+    ask: &'e ScriptedRequest,
+    sight: &'e ClientObservation,
+    served: &'e [ProviderObservation],
+    record: Option<&'e LoggedRecord>,
 }
 
-impl Exchange<'_> {
-    fn is_of(&self, key: Key) -> bool {
+impl AuditedExchange<'_> {
+    fn is_of(&self, key: SimKey) -> bool {
         self.ask.key == Some(key)
     }
 
     fn told(&self) -> String {
-        let deeds: Vec<Deed> = self.served.iter().map(|served| served.deed).collect();
+        let deeds: Vec<ProviderAction> = self.served.iter().map(|served| served.deed).collect();
         let (end, left) = (self.sight.end, self.sight.left_at);
         format!("{deeds:?} {end:?} left {left:?} {:?}", self.record)
     }
 
     fn was_refused(&self) -> bool {
-        self.sight.end == End::Whole && self.sight.status != 200 && self.served.is_empty()
+        self.sight.end == ObservedEnd::Whole && self.sight.status != 200 && self.served.is_empty()
     }
 
     /// What it is charged, in nano-dollars; nothing where the provider did not say all.
@@ -89,20 +89,20 @@ impl Exchange<'_> {
     }
 }
 
-struct Ledger<'l> {
-    script: &'l Script,
-    all: &'l [Exchange<'l>],
+struct KeyAudit<'l> {
+    script: &'l SimScript,
+    all: &'l [AuditedExchange<'l>],
     /// Time went on by itself, and less than a minute.
     is_calm: bool,
 }
 
-impl Ledger<'_> {
-    fn of(&self, key: Key) -> impl Iterator<Item = &Exchange<'_>> {
+impl KeyAudit<'_> {
+    fn of(&self, key: SimKey) -> impl Iterator<Item = &AuditedExchange<'_>> {
         self.all.iter().filter(move |one| one.is_of(key))
     }
 
     /// Whether the keys' clients are one and everything of it is asked in turn.
-    fn has_one_client(&self, key: Key) -> bool {
+    fn has_one_client(&self, key: SimKey) -> bool {
         let has_it = |client: &&Vec<usize>| {
             let mut asks = self.all.iter().filter(|one| client.contains(&one.number));
             asks.any(|one| one.is_of(key))
@@ -111,7 +111,7 @@ impl Ledger<'_> {
     }
 
     /// Nowhere but where tier, residency and model lead, and first where it costs least.
-    fn check_way(&self, one: &Exchange<'_>, wrong: &mut Vec<String>) {
+    fn check_way(&self, one: &AuditedExchange<'_>, wrong: &mut Vec<String>) {
         let number = one.number;
         if let Some(served) = one.served.iter().find(|it| !one.ask.may_go(it.wire)) {
             let (key, tier) = (one.ask.key, one.ask.tier);
@@ -120,18 +120,23 @@ impl Ledger<'_> {
                 served.wire
             ));
         }
-        let is_fair = self.script.style == Style::Fair;
+        let is_fair = self.script.style == FaultLevel::Fair;
         let (end, status) = (one.sight.end, one.sight.status);
-        if is_fair && one.ask.choices() == 0 && !matches!((end, status), (End::Whole, 400 | 403)) {
+        if is_fair
+            && one.ask.choices() == 0
+            && !matches!((end, status), (ObservedEnd::Whole, 400 | 403))
+        {
             wrong.push(format!(
                 "exchange {number} may go nowhere and saw {end:?} {status}"
             ));
         }
         // Whoever has stepped back is not asked first, whatever it costs.
-        let is_good = |served: &Served| {
+        let is_good = |served: &ProviderObservation| {
             matches!(
                 served.deed,
-                Deed::Answer | Deed::AnswerAndClose | Deed::AnswerAndJunk
+                ProviderAction::Answer
+                    | ProviderAction::AnswerAndClose
+                    | ProviderAction::AnswerAndJunk
             )
         };
         let are_good = || self.all.iter().flat_map(|one| one.served).all(is_good);
@@ -150,19 +155,23 @@ impl Ledger<'_> {
     }
 
     /// A slow stream gives way where another target is left; one that is not does not.
-    fn check_pace(&self, one: &Exchange<'_>, wrong: &mut Vec<String>) {
+    fn check_pace(&self, one: &AuditedExchange<'_>, wrong: &mut Vec<String>) {
         let (number, weather) = (one.number, self.script.weather);
         if !self.is_calm || weather.failing > 0 {
             return;
         }
-        let is_slow =
-            |served: &Served| matches!(served.deed, Deed::Slow | Deed::Stall(_) | Deed::Silence);
+        let is_slow = |served: &ProviderObservation| {
+            matches!(
+                served.deed,
+                ProviderAction::Slow | ProviderAction::Stall(_) | ProviderAction::Silence
+            )
+        };
         let gave_way = one.record.is_some_and(|record| record.is_slow);
         if gave_way && !one.served.iter().any(is_slow) {
             wrong.push(format!("exchange {number} gave way, and nobody was slow"));
         }
-        let is_kept = matches!(one.served, [only] if only.deed == Deed::Slow);
-        if self.script.style == Style::Fair && is_kept && one.ask.choices() == 2 {
+        let is_kept = matches!(one.served, [only] if only.deed == ProviderAction::Slow);
+        if self.script.style == FaultLevel::Fair && is_kept && one.ask.choices() == 2 {
             wrong.push(format!("exchange {number} kept a slow stream"));
         }
     }
@@ -173,15 +182,15 @@ impl Ledger<'_> {
             return;
         }
         let let_in = self
-            .of(Key::Few)
+            .of(SimKey::Few)
             .filter(|one| !one.served.is_empty())
             .count();
         let asked = self
-            .of(Key::Few)
+            .of(SimKey::Few)
             .filter(|one| one.ask.choices() > 0)
             .count();
         let due = asked.min(FEW);
-        if let_in > due || self.script.style == Style::Fair && let_in < due {
+        if let_in > due || self.script.style == FaultLevel::Fair && let_in < due {
             wrong.push(format!(
                 "{let_in} of {asked} requests a minute were let in, {due} were due"
             ));
@@ -191,7 +200,7 @@ impl Ledger<'_> {
     /// One request at one time, as the providers see it.
     fn check_lone(&self, wrong: &mut Vec<String>) {
         let mut spans: Vec<(u64, u64, usize)> = Vec::new();
-        for one in self.of(Key::Lone) {
+        for one in self.of(SimKey::Lone) {
             for served in one.served {
                 let ends = [
                     served.said_at.get(),
@@ -208,7 +217,7 @@ impl Ledger<'_> {
             _ => None,
         });
         if let Some((first, second)) = both {
-            let told = |number: usize| self.all.get(number).map(Exchange::told);
+            let told = |number: usize| self.all.get(number).map(AuditedExchange::told);
             let (one, other) = (told(first.2), told(second.2));
             wrong.push(format!(
                 "{first:?} and {second:?} ran at one time: {one:?}, {other:?}"
@@ -218,13 +227,13 @@ impl Ledger<'_> {
 
     /// Whoever asks in turn finds that what was reserved before has come back.
     fn check_refusals(&self, wrong: &mut Vec<String>) {
-        if self.script.style != Style::Fair {
+        if self.script.style != FaultLevel::Fair {
             return;
         }
-        for key in [Key::Lone, Key::Poor] {
+        for key in [SimKey::Lone, SimKey::Poor] {
             let is_small = self.of(key).all(|one| one.ask.pad == 0);
-            let in_turn = self.has_one_client(key) && (key == Key::Lone || is_small);
-            let refused = |one: &&Exchange<'_>| one.was_refused() && one.ask.choices() > 0;
+            let in_turn = self.has_one_client(key) && (key == SimKey::Lone || is_small);
+            let refused = |one: &&AuditedExchange<'_>| one.was_refused() && one.ask.choices() > 0;
             if let Some(one) = self.of(key).find(refused).filter(|_| in_turn) {
                 let (number, status) = (one.number, one.sight.status);
                 wrong.push(format!(
@@ -241,7 +250,7 @@ impl Ledger<'_> {
             let secret = key.secret();
             let found = worker.plan.keys.find(secret.as_bytes());
             let accounts = found.map(|found| found.accounts()).unwrap_or_default();
-            let charges = self.of(key).map(Exchange::charge);
+            let charges = self.of(key).map(AuditedExchange::charge);
             let (mut due, mut is_exact) = (0, true);
             for charge in charges {
                 due += charge.unwrap_or(0);
@@ -259,7 +268,7 @@ impl Ledger<'_> {
                 if spent < due || is_exact && spent != due {
                     wrong.push(format!("{key:?} is charged {spent}, {due} were used"));
                 }
-                if key == Key::Poor && spent > POOR_NANOS {
+                if key == SimKey::Poor && spent > POOR_NANOS {
                     wrong.push(format!("{key:?} has spent {spent}"));
                 }
             }
@@ -268,7 +277,7 @@ impl Ledger<'_> {
 }
 
 /// Where a request costs least; nothing where that is too near to say by its length alone.
-fn cheapest(ask: &Ask, number: usize) -> Option<Wire> {
+fn cheapest(ask: &ScriptedRequest, number: usize) -> Option<Wire> {
     let bytes = request(ask, number);
     let head = memchr::memmem::find(&bytes, b"\r\n\r\n")?;
     match bytes.len() - head {

@@ -4,45 +4,45 @@
 use core::cell::Cell;
 use std::rc::Rc;
 
-use crate::net::connection::stream::Stream;
+use crate::net::connection::stream::NetStream;
 use crate::net::runtime::{task, timer};
-use crate::net::sim::socket::{self, End as Socket};
-use crate::net::sim::world::{Owner, World};
+use crate::net::sim::socket::{self, SimSocket as Socket};
+use crate::net::sim::world::{SimTaskOwner, SimWorld};
 use crate::proxy::serve::connection;
 use crate::proxy::shared::worker::Worker;
 use crate::sim::answers::request;
-use crate::sim::observations::{Book, End, Sight};
+use crate::sim::observations::{ClientObservation, Observations, ObservedEnd};
 use crate::sim::plan::addresses;
-use crate::sim::script::{Client, Leave, Way, When};
+use crate::sim::script::{ClientLeave, LeaveMode, LeavePoint, ScriptedClient};
 
 /// The gateway's door: where clients connect.
-pub(super) struct Gate {
-    pub(super) world: Rc<World>,
+pub(super) struct GatewayEntry {
+    pub(super) world: Rc<SimWorld>,
     pub(super) worker: Rc<Worker>,
     /// Tasks and connections, in order.
     pub(super) seats: core::cell::RefCell<Vec<(u64, u64)>>,
 }
 
-impl Gate {
+impl GatewayEntry {
     /// A new connection; none while the gateway drains, or where there is no place.
-    fn dial(&self, book: &Book) -> Option<Rc<Socket>> {
+    fn dial(&self, book: &Observations) -> Option<Rc<Socket>> {
         if book.is_draining.get() {
             return None;
         }
         let place = self.worker.shared.admit()?;
         let (ours, theirs) = socket::pair(&self.world);
         let [peer, _] = addresses(9);
-        let stream = Stream::from_sim(ours, peer);
+        let stream = NetStream::from_sim(ours, peer);
         let worker = Rc::clone(&self.worker);
         drop(task::spawn(connection::serve(stream, worker, place)));
-        let seat = self.world.tasks(Owner::Gateway).last().copied()?;
+        let seat = self.world.tasks(SimTaskOwner::Gateway).last().copied()?;
         self.seats.borrow_mut().push((seat, theirs.id()));
         Some(Rc::new(theirs))
     }
 }
 
 /// A connection to the gateway and what was read of it.
-struct Line {
+struct ClientConnection {
     socket: Rc<Socket>,
     input: Vec<u8>,
     /// The last answer said that no other follows.
@@ -56,9 +56,9 @@ struct Line {
 }
 
 /// One client from its first connection to its last answer.
-pub(super) async fn run(client: Client, gate: Rc<Gate>, book: Rc<Book>) {
+pub(super) async fn run(client: ScriptedClient, gate: Rc<GatewayEntry>, book: Rc<Observations>) {
     timer::sleep(client.start_ms).await;
-    let mut line: Option<Line> = None;
+    let mut line: Option<ClientConnection> = None;
     let mut left = client.asks.as_slice();
     while let Some(&number) = left.first() {
         let batch = if client.is_pipelined {
@@ -67,7 +67,7 @@ pub(super) async fn run(client: Client, gate: Rc<Gate>, book: Rc<Book>) {
             &[number][..]
         };
         if line.is_none() {
-            line = gate.dial(&book).map(Line::new);
+            line = gate.dial(&book).map(ClientConnection::new);
         }
         let Some(mut open) = line.take() else {
             note_nothing(&book, batch, 0);
@@ -90,16 +90,16 @@ pub(super) async fn run(client: Client, gate: Rc<Gate>, book: Rc<Book>) {
     book.clients.set(book.clients.get() - 1);
 }
 
-fn note_nothing(book: &Book, batch: &[usize], connection: u64) {
+fn note_nothing(book: &Observations, batch: &[usize], connection: u64) {
     for &number in batch {
         book.seen
             .borrow_mut()
-            .insert(number, sight(End::Nothing, connection, book));
+            .insert(number, sight(ObservedEnd::Nothing, connection, book));
     }
 }
 
-fn sight(end: End, connection: u64, book: &Book) -> Sight {
-    Sight {
+fn sight(end: ObservedEnd, connection: u64, book: &Observations) -> ClientObservation {
+    ClientObservation {
         end,
         status: 0,
         id: None,
@@ -115,11 +115,11 @@ fn sight(end: End, connection: u64, book: &Book) -> Sight {
 
 /// Sends a batch of requests and reads their answers; says whether the connection is still good.
 async fn ask_all(
-    line: &mut Line,
+    line: &mut ClientConnection,
     batch: &[usize],
-    client: &Client,
-    gate: &Gate,
-    book: &Rc<Book>,
+    client: &ScriptedClient,
+    gate: &GatewayEntry,
+    book: &Rc<Observations>,
 ) -> bool {
     let asks = batch
         .iter()
@@ -132,9 +132,9 @@ async fn ask_all(
         let from = bytes.len();
         bytes.extend(request(ask, number));
         ends.push((number, bytes.len()));
-        if let Some(Leave {
+        if let Some(ClientLeave {
             how,
-            when: When::Sent(part),
+            when: LeavePoint::Sent(part),
         }) = ask.leave
         {
             let cut = from + (bytes.len() - from) * part / 1_000;
@@ -166,17 +166,17 @@ async fn ask_all(
         seen.is_behind_last = is_behind_last;
         seen.amid_drain |= before || book.is_draining.get();
         is_behind_last |= line.is_last;
-        let is_good = seen.end == End::Whole;
+        let is_good = seen.end == ObservedEnd::Whole;
         let connection = seen.connection;
         let left_at = seen.left_at;
         book.seen.borrow_mut().insert(number, seen);
         if !is_good {
             let end = match left_at {
-                Some(_) => End::Left,
-                None => End::Nothing,
+                Some(_) => ObservedEnd::Left,
+                None => ObservedEnd::Nothing,
             };
             for &other in batch.get(index + 1..).unwrap_or_default() {
-                let seen = Sight {
+                let seen = ClientObservation {
                     left_at,
                     is_behind_last,
                     is_cut_off: true,
@@ -191,10 +191,10 @@ async fn ask_all(
 }
 
 /// Writes beside the reading, as a client does whose answers may come before all is sent.
-fn spawn_writing(line: &Line, bytes: Vec<u8>, gate: &Gate) {
+fn spawn_writing(line: &ClientConnection, bytes: Vec<u8>, gate: &GatewayEntry) {
     let (socket, written) = (Rc::clone(&line.socket), Rc::clone(&line.written));
     let world = Rc::clone(&gate.world);
-    gate.world.spawn(Owner::Actor, async move {
+    gate.world.spawn(SimTaskOwner::Actor, async move {
         let cuts = world.draw(|chance| chance.pick(&[1, 1, 4]));
         let mut at = 0;
         while at < bytes.len() {
@@ -214,16 +214,21 @@ fn spawn_writing(line: &Line, bytes: Vec<u8>, gate: &Gate) {
     });
 }
 
-async fn leave_now(line: &Line, how: Way, gate: &Gate, book: &Book) -> Sight {
-    let mut seen = sight(End::Left, line.socket.id(), book);
+async fn leave_now(
+    line: &ClientConnection,
+    how: LeaveMode,
+    gate: &GatewayEntry,
+    book: &Observations,
+) -> ClientObservation {
+    let mut seen = sight(ObservedEnd::Left, line.socket.id(), book);
     seen.left_at = Some(gate.world.lived());
     match how {
-        Way::Close => line.socket.close(),
-        Way::Reset => {
+        LeaveMode::Close => line.socket.close(),
+        LeaveMode::Reset => {
             line.socket.reset();
             line.socket.close();
         }
-        Way::HalfClose => {
+        LeaveMode::HalfClose => {
             let _ = line.socket.shutdown_write();
             while line
                 .socket
@@ -237,7 +242,7 @@ async fn leave_now(line: &Line, how: Way, gate: &Gate, book: &Book) -> Sight {
     seen
 }
 
-impl Line {
+impl ClientConnection {
     fn new(socket: Rc<Socket>) -> Self {
         Self {
             socket,
@@ -259,13 +264,13 @@ impl Line {
     /// Reads one answer, or leaves amid it.
     async fn answer(
         &mut self,
-        leave: Option<Leave>,
+        leave: Option<ClientLeave>,
         slow: Option<(usize, u64)>,
         sent_at: usize,
-        gate: &Gate,
-        book: &Book,
-    ) -> Sight {
-        let mut seen = sight(End::Nothing, self.socket.id(), book);
+        gate: &GatewayEntry,
+        book: &Observations,
+    ) -> ClientObservation {
+        let mut seen = sight(ObservedEnd::Nothing, self.socket.id(), book);
         let mut due = None;
         let mut reads = 0;
         // Before so much is there nothing new can be told.
@@ -274,18 +279,18 @@ impl Line {
             if self.input.len() >= wanted {
                 wanted = self.look(&mut seen);
             }
-            if matches!(seen.end, End::Whole | End::Nonsense) {
+            if matches!(seen.end, ObservedEnd::Whole | ObservedEnd::Nonsense) {
                 return seen;
             }
-            if let Some(Leave { how, when }) = leave {
+            if let Some(ClientLeave { how, when }) = leave {
                 let is_time = match when {
-                    When::Sent(_) => false,
-                    When::Got(count) => self.input.len() >= count,
-                    When::Waited(ms) if self.written.get() >= sent_at => {
+                    LeavePoint::Sent(_) => false,
+                    LeavePoint::Got(count) => self.input.len() >= count,
+                    LeavePoint::Waited(ms) if self.written.get() >= sent_at => {
                         let now = gate.world.now();
                         now >= *due.get_or_insert(now + ms * 1_000_000)
                     }
-                    When::Waited(_) => false,
+                    LeavePoint::Waited(_) => false,
                 };
                 if is_time {
                     self.look(&mut seen);
@@ -312,38 +317,38 @@ impl Line {
     }
 
     /// Takes in what is there of the answer; says how much must be there for more to be known.
-    fn look(&mut self, seen: &mut Sight) -> usize {
+    fn look(&mut self, seen: &mut ClientObservation) -> usize {
         let (end, heard) = match parse(&self.input) {
-            Parsed::None => return self.input.len() + 1,
-            Parsed::Nonsense => {
-                seen.end = End::Nonsense;
+            ParsedAnswer::None => return self.input.len() + 1,
+            ParsedAnswer::Nonsense => {
+                seen.end = ObservedEnd::Nonsense;
                 return usize::MAX;
             }
-            Parsed::Part(heard) => (End::Broken, heard),
-            Parsed::Whole(heard) => (End::Whole, heard),
+            ParsedAnswer::Part(heard) => (ObservedEnd::Broken, heard),
+            ParsedAnswer::Whole(heard) => (ObservedEnd::Whole, heard),
         };
         seen.end = end;
         (seen.status, seen.id, seen.payload) = (heard.status, heard.id, heard.payload);
-        if end == End::Whole {
+        if end == ObservedEnd::Whole {
             self.is_last |= heard.is_last;
             self.input.drain(..heard.consumed);
         }
         heard.consumed.max(self.input.len() + 1)
     }
 
-    fn end_of_input(&mut self, mut seen: Sight) -> Sight {
+    fn end_of_input(&mut self, mut seen: ClientObservation) -> ClientObservation {
         self.is_over = true;
         self.look(&mut seen);
-        if !self.input.is_empty() && seen.end == End::Nothing {
+        if !self.input.is_empty() && seen.end == ObservedEnd::Nothing {
             // A piece of a head.
-            seen.end = End::Broken;
+            seen.end = ObservedEnd::Broken;
         }
         seen
     }
 }
 
 /// An answer as far as it was read.
-pub(super) struct Heard {
+pub(super) struct AnswerSoFar {
     pub(super) status: u16,
     id: Option<String>,
     pub(super) payload: Vec<u8>,
@@ -352,26 +357,26 @@ pub(super) struct Heard {
     pub(super) consumed: usize,
 }
 
-pub(super) enum Parsed {
+pub(super) enum ParsedAnswer {
     /// No whole head.
     None,
     /// A head, and a part of the body.
-    Part(Heard),
-    Whole(Heard),
+    Part(AnswerSoFar),
+    Whole(AnswerSoFar),
     Nonsense,
 }
 
 /// Reads what is there of an answer.
-pub(super) fn parse(input: &[u8]) -> Parsed {
+pub(super) fn parse(input: &[u8]) -> ParsedAnswer {
     let Some(head_end) = memchr::memmem::find(input, b"\r\n\r\n") else {
-        return Parsed::None;
+        return ParsedAnswer::None;
     };
     let head = String::from_utf8_lossy(input.get(..head_end).unwrap_or_default()).into_owned();
     let status = head
         .strip_prefix("HTTP/1.1 ")
         .and_then(|rest| rest.get(..3)?.parse().ok());
     let Some(status) = status else {
-        return Parsed::Nonsense;
+        return ParsedAnswer::Nonsense;
     };
     let field = |name: &str| {
         head.split("\r\n").find_map(|line| {
@@ -379,7 +384,7 @@ pub(super) fn parse(input: &[u8]) -> Parsed {
             each.eq_ignore_ascii_case(name).then(|| value.to_owned())
         })
     };
-    let mut heard = Heard {
+    let mut heard = AnswerSoFar {
         status,
         id: field("x-ringway-request-id"),
         payload: Vec::new(),
@@ -391,7 +396,7 @@ pub(super) fn parse(input: &[u8]) -> Parsed {
         return chunks(body, heard);
     }
     let Some(length) = field("content-length").and_then(|value| value.parse().ok()) else {
-        return Parsed::Nonsense;
+        return ParsedAnswer::Nonsense;
     };
     heard.payload = body
         .get(..body.len().min(length))
@@ -399,41 +404,41 @@ pub(super) fn parse(input: &[u8]) -> Parsed {
         .to_vec();
     heard.consumed += length;
     if heard.payload.len() == length {
-        Parsed::Whole(heard)
+        ParsedAnswer::Whole(heard)
     } else {
-        Parsed::Part(heard)
+        ParsedAnswer::Part(heard)
     }
 }
 
-fn chunks(mut body: &[u8], mut heard: Heard) -> Parsed {
+fn chunks(mut body: &[u8], mut heard: AnswerSoFar) -> ParsedAnswer {
     loop {
         let Some(line_end) = body.iter().position(|&byte| byte == b'\r') else {
-            return Parsed::Part(heard);
+            return ParsedAnswer::Part(heard);
         };
         match body.get(line_end + 1) {
             Some(b'\n') => {}
-            Some(_) => return Parsed::Nonsense,
-            None => return Parsed::Part(heard),
+            Some(_) => return ParsedAnswer::Nonsense,
+            None => return ParsedAnswer::Part(heard),
         }
         let digits = body.get(..line_end).unwrap_or_default();
         let digits = core::str::from_utf8(digits).unwrap_or_default();
         let Ok(size) = usize::from_str_radix(digits, 16) else {
-            return Parsed::Nonsense;
+            return ParsedAnswer::Nonsense;
         };
         let data = body.get(line_end + 2..).unwrap_or_default();
         let present = data.get(..size.min(data.len())).unwrap_or_default();
         heard.payload.extend_from_slice(present);
         heard.consumed += line_end + 2 + size + 2;
         let Some(rest) = data.get(size..) else {
-            return Parsed::Part(heard);
+            return ParsedAnswer::Part(heard);
         };
         match rest.get(..2) {
-            None => return Parsed::Part(heard),
+            None => return ParsedAnswer::Part(heard),
             Some(b"\r\n") => {}
-            Some(_) => return Parsed::Nonsense,
+            Some(_) => return ParsedAnswer::Nonsense,
         }
         if size == 0 {
-            return Parsed::Whole(heard);
+            return ParsedAnswer::Whole(heard);
         }
         body = rest.get(2..).unwrap_or_default();
     }

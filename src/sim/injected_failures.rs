@@ -20,10 +20,10 @@ use crate::net::test_support;
 use crate::route::compile::plan::compile;
 use crate::server::run::{RunningGateway, StartOptions, start};
 use crate::sim::answers::{answer, end_mark, request, tokens};
-use crate::sim::client::{Parsed, parse};
+use crate::sim::client::{ParsedAnswer, parse};
 use crate::sim::plan;
 use crate::sim::provider::number_in;
-use crate::sim::script::{Ask, Deed, Framing};
+use crate::sim::script::{AnswerFraming, ProviderAction, ScriptedRequest};
 use crate::wire::kind::Wire;
 
 const ERRNOS: [i32; 6] = [
@@ -114,13 +114,13 @@ fn strikes(driver: &str) {
 struct Stage {
     running: RunningGateway,
     address: SocketAddr,
-    asks: Arc<Vec<Ask>>,
+    asks: Arc<Vec<ScriptedRequest>>,
     tries: Arc<Mutex<Vec<usize>>>,
 }
 
 /// What came of a script.
 #[derive(Debug, Default)]
-struct Came {
+struct ReceivedAnswer {
     right: usize,
     /// The others' numbers.
     lost: Vec<usize>,
@@ -128,7 +128,7 @@ struct Came {
 
 impl Stage {
     fn new(driver: &str) -> Self {
-        let asks: Arc<Vec<Ask>> = Arc::new((0..EXCHANGES).map(ask).collect());
+        let asks: Arc<Vec<ScriptedRequest>> = Arc::new((0..EXCHANGES).map(ask).collect());
         let tries = Arc::new(Mutex::new(vec![0; EXCHANGES]));
         let bases = [Wire::OpenAiChat, Wire::AnthropicMessages].map(|wire| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -176,11 +176,11 @@ impl Stage {
     }
 
     /// The script, with operation `nth` failing.
-    fn play(&self, nth: u64, errno: i32) -> Came {
+    fn play(&self, nth: u64, errno: i32) -> ReceivedAnswer {
         self.tries.lock().unwrap().fill(0);
-        let _told = Told { nth, errno };
+        let _told = SharedNotices { nth, errno };
         injected_failure::arm(nth, errno);
-        let mut came = Came::default();
+        let mut came = ReceivedAnswer::default();
         let mut line: Option<(TcpStream, Vec<u8>)> = None;
         for (number, ask) in self.asks.iter().enumerate() {
             // Some connections serve once, some three times.
@@ -217,12 +217,12 @@ impl Stage {
 }
 
 /// Names the failure under which something went wrong.
-struct Told {
+struct SharedNotices {
     nth: u64,
     errno: i32,
 }
 
-impl Drop for Told {
+impl Drop for SharedNotices {
     fn drop(&mut self) {
         if thread::panicking() {
             println!("operation {} failing with {}", self.nth, self.errno);
@@ -231,8 +231,8 @@ impl Drop for Told {
 }
 
 /// All four directions, whole and streamed, small and large.
-fn ask(number: usize) -> Ask {
-    Ask {
+fn ask(number: usize) -> ScriptedRequest {
+    ScriptedRequest {
         wire: [Wire::OpenAiChat, Wire::AnthropicMessages][number % 2],
         stream: !number.is_multiple_of(3),
         usage: number.is_multiple_of(5),
@@ -246,7 +246,7 @@ fn ask(number: usize) -> Ask {
         pieces: 1 + number % 6,
         piece_pad: if number % 8 == 5 { 6_000 } else { 20 },
         deeds: Vec::new(),
-        framing: Framing::Chunked,
+        framing: AnswerFraming::Chunked,
         leave: None,
         key: None,
         tier: None,
@@ -257,12 +257,17 @@ fn ask(number: usize) -> Ask {
 ///
 /// # Panics
 /// At an answer that is wrong, and at one that does not come.
-fn exchange(stream: &mut TcpStream, input: &mut Vec<u8>, ask: &Ask, number: usize) -> Option<bool> {
+fn exchange(
+    stream: &mut TcpStream,
+    input: &mut Vec<u8>,
+    ask: &ScriptedRequest,
+    number: usize,
+) -> Option<bool> {
     // The gateway may have closed before it read anything.
     let _ = stream.write_all(&request(ask, number));
     let mut piece = [0; 16_384];
     loop {
-        if let Parsed::Whole(heard) = parse(input) {
+        if let ParsedAnswer::Whole(heard) = parse(input) {
             input.drain(..heard.consumed);
             check(&heard.payload, ask, number);
             if heard.status != 200 {
@@ -288,7 +293,7 @@ fn exchange(stream: &mut TcpStream, input: &mut Vec<u8>, ask: &Ask, number: usiz
             Err(error) => panic!("{number}: no answer: {error}"),
         }
     }
-    if let Parsed::Part(heard) = parse(input) {
+    if let ParsedAnswer::Part(heard) = parse(input) {
         check(&heard.payload, ask, number);
         let mark = end_mark(ask.wire).as_bytes();
         assert!(
@@ -300,7 +305,7 @@ fn exchange(stream: &mut TcpStream, input: &mut Vec<u8>, ask: &Ask, number: usiz
 }
 
 /// Only bytes of this exchange, of one try, in order.
-fn check(payload: &[u8], ask: &Ask, number: usize) {
+fn check(payload: &[u8], ask: &ScriptedRequest, number: usize) {
     let tokens = tokens(payload);
     assert!(tokens.len() <= ask.pieces, "{number}: {tokens:?}");
     for (piece, token) in tokens.iter().enumerate() {
@@ -313,7 +318,7 @@ fn check(payload: &[u8], ask: &Ask, number: usize) {
 }
 
 /// A provider's side of one connection.
-fn provide(mut stream: TcpStream, wire: Wire, asks: &[Ask], tries: &Mutex<Vec<usize>>) {
+fn provide(mut stream: TcpStream, wire: Wire, asks: &[ScriptedRequest], tries: &Mutex<Vec<usize>>) {
     let mut input = Vec::new();
     let mut piece = [0; 65_536];
     stream.set_nodelay(true).unwrap();
@@ -327,7 +332,13 @@ fn provide(mut stream: TcpStream, wire: Wire, asks: &[Ask], tries: &Mutex<Vec<us
             };
             let with_usage = memchr::memmem::find(&body, b"\"include_usage\"").is_some();
             let place = (number, attempt);
-            let answer = answer(wire, place, &asks[number], Deed::Answer, with_usage);
+            let answer = answer(
+                wire,
+                place,
+                &asks[number],
+                ProviderAction::Answer,
+                with_usage,
+            );
             // In two writes, so that the gateway waits within the answer.
             let (head, rest) = answer.bytes.split_at(answer.bytes.len() / 2);
             if stream

@@ -1,13 +1,13 @@
 //! What must hold after a run, exchange by exchange.
 
 use crate::sim::answers::{end_mark, tokens};
-use crate::sim::observations::{Book, End, Served, Sight};
-use crate::sim::script::{Ask, Deed, GARBAGE, MODELS, Script, Style};
+use crate::sim::observations::{ClientObservation, Observations, ObservedEnd, ProviderObservation};
+use crate::sim::script::{FaultLevel, GARBAGE, MODELS, ProviderAction, ScriptedRequest, SimScript};
 use crate::wire::kind::Wire;
 
 /// One access line, as far as it is looked at.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct LoggedRecord {
     id: String,
     pub(super) end: String,
     status: u16,
@@ -20,12 +20,12 @@ pub(super) struct Record {
 }
 
 /// The records in the text of an access log.
-pub(super) fn records(log: &[u8]) -> Vec<Record> {
+pub(super) fn records(log: &[u8]) -> Vec<LoggedRecord> {
     let text = String::from_utf8_lossy(log);
     text.lines().map(record).collect()
 }
 
-fn record(line: &str) -> Record {
+fn record(line: &str) -> LoggedRecord {
     // Members of attempts stand before those of the exchange that have the same name.
     let member = |name: &str| {
         let (_, rest) = line.rsplit_once(&format!("\"{name}\":"))?;
@@ -37,7 +37,7 @@ fn record(line: &str) -> Record {
         let (name, number) = model.rsplit_once('.')?;
         MODELS.contains(&name).then(|| number.parse().ok())?
     });
-    Record {
+    LoggedRecord {
         id: member("id").unwrap_or_default().to_owned(),
         end: member("end").unwrap_or_default().to_owned(),
         status: member("status")
@@ -50,7 +50,11 @@ fn record(line: &str) -> Record {
 }
 
 /// Everything that is wrong with a run's exchanges.
-pub(super) fn judge(script: &Script, book: &Book, records: &[Record]) -> Vec<String> {
+pub(super) fn judge(
+    script: &SimScript,
+    book: &Observations,
+    records: &[LoggedRecord],
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let (seen, served) = (book.seen.borrow(), book.served.borrow());
     let mut unnamed = records
@@ -58,18 +62,18 @@ pub(super) fn judge(script: &Script, book: &Book, records: &[Record]) -> Vec<Str
         .filter(|record| record.number.is_none())
         .count();
     // One of the plans has a budget that a few large bodies exhaust, for others too.
-    let is_large = |ask: &Ask| ask.pad > 10_000 || ask.pieces * ask.piece_pad > 20_000;
+    let is_large = |ask: &ScriptedRequest| ask.pad > 10_000 || ask.pieces * ask.piece_pad > 20_000;
     let is_tight = script.plan == 1 && book.asks.iter().any(is_large);
     for (number, ask) in book.asks.iter().enumerate() {
         let Some(sight) = seen.get(&number) else {
             wrong.push(format!("exchange {number}: its client never came to it"));
             continue;
         };
-        let own: Vec<&Record> = records
+        let own: Vec<&LoggedRecord> = records
             .iter()
             .filter(|record| record.number == Some(number))
             .collect();
-        let case = Case {
+        let case = JudgedExchange {
             script,
             ask,
             number,
@@ -93,21 +97,21 @@ pub(super) fn judge(script: &Script, book: &Book, records: &[Record]) -> Vec<Str
 }
 
 /// One exchange and all that is known of it.
-struct Case<'c> {
-    script: &'c Script,
-    ask: &'c Ask,
+struct JudgedExchange<'c> {
+    script: &'c SimScript,
+    ask: &'c ScriptedRequest,
     number: usize,
-    sight: &'c Sight,
-    served: &'c [Served],
-    own: Vec<&'c Record>,
+    sight: &'c ClientObservation,
+    served: &'c [ProviderObservation],
+    own: Vec<&'c LoggedRecord>,
     is_killed: bool,
     /// Memory may be short.
     is_tight: bool,
 }
 
-impl Case<'_> {
+impl JudgedExchange<'_> {
     fn describe(&self) -> String {
-        let Ask {
+        let ScriptedRequest {
             wire,
             stream,
             framing,
@@ -120,7 +124,7 @@ impl Case<'_> {
             .iter()
             .map(|served| (served.wire, served.deed))
             .collect();
-        let Sight {
+        let ClientObservation {
             end,
             status,
             left_at,
@@ -156,7 +160,7 @@ impl Case<'_> {
     /// The right bytes, and an end only where one came.
     fn check_payload(&self, wrong: &mut Vec<String>) {
         let (sight, payload) = (self.sight, self.sight.payload.as_slice());
-        if sight.end == End::Nonsense {
+        if sight.end == ObservedEnd::Nonsense {
             wrong.push("what came is no answer".to_owned());
         }
         let tokens = tokens(payload);
@@ -179,7 +183,7 @@ impl Case<'_> {
         let Some(served) = self.served.get(attempt) else {
             let has_end = memchr::memmem::find(payload, end_mark(self.ask.wire).as_bytes());
             let is_early = payload.starts_with(EARLY) || self.is_cut_early(payload);
-            if is_early && has_end.is_none() && sight.end != End::Whole {
+            if is_early && has_end.is_none() && sight.end != ObservedEnd::Whole {
                 return;
             }
             wrong.push("an answer that no provider gave".to_owned());
@@ -192,12 +196,12 @@ impl Case<'_> {
                 let mark = end_mark(self.ask.wire).as_bytes();
                 memchr::memmem::find_iter(payload, mark).count()
             }
-            false => usize::from(sight.end == End::Whole),
+            false => usize::from(sight.end == ObservedEnd::Whole),
         };
         if marks > usize::from(has_meaning) {
             wrong.push("an end that no provider gave".to_owned());
         }
-        if sight.end == End::Whole && (marks != 1 || tokens.len() != self.ask.pieces) {
+        if sight.end == ObservedEnd::Whole && (marks != 1 || tokens.len() != self.ask.pieces) {
             wrong.push(format!(
                 "a whole answer with {marks} ends and {} pieces",
                 tokens.len()
@@ -209,7 +213,7 @@ impl Case<'_> {
     }
 
     /// On one wire: every byte as the provider sent it.
-    fn check_bytes(&self, served: &Served, wrong: &mut Vec<String>) {
+    fn check_bytes(&self, served: &ProviderObservation, wrong: &mut Vec<String>) {
         let strips = self.ask.stream && self.ask.wire == Wire::OpenAiChat && !self.ask.usage;
         let answer = &served.answer;
         let wanted = if strips {
@@ -221,7 +225,7 @@ impl Case<'_> {
         while let Some(behind) = payload.strip_prefix(EARLY) {
             payload = behind;
         }
-        if self.sight.end == End::Whole {
+        if self.sight.end == ObservedEnd::Whole {
             if payload != wanted.as_slice() {
                 wrong.push("not the provider's bytes".to_owned());
             }
@@ -247,7 +251,7 @@ impl Case<'_> {
                 .iter()
                 .any(|start| begins(rest, start) || (!last.is_empty() && begins(last, start)));
         let inside = self.ask.stream && memchr::memmem::find(payload, b"\"error\"").is_some();
-        let is_garbage = matches!(served.deed, Deed::Garble(_))
+        let is_garbage = matches!(served.deed, ProviderAction::Garble(_))
             && (GARBAGE.starts_with(rest) || memchr::memmem::find(rest, GARBAGE).is_some());
         let is_early = self.is_cut_early(rest);
         if !(rest.is_empty() || is_early || is_garbage || told || inside || self.is_rough()) {
@@ -259,7 +263,7 @@ impl Case<'_> {
     }
 
     /// One record, and it says what the client saw.
-    fn check_record(&self, all: &[Record], unnamed: &mut usize, wrong: &mut Vec<String>) {
+    fn check_record(&self, all: &[LoggedRecord], unnamed: &mut usize, wrong: &mut Vec<String>) {
         let sight = self.sight;
         if self.own.len() > 1 {
             wrong.push("more than one record".to_owned());
@@ -272,33 +276,38 @@ impl Case<'_> {
             wrong.push(format!("{by_id:?} records with its id"));
         }
         let Some(record) = self.own.first() else {
-            if sight.end == End::Whole && sight.status == 200 {
+            if sight.end == ObservedEnd::Whole && sight.status == 200 {
                 wrong.push("no record".to_owned());
             } else if !self.served.is_empty() && !self.is_killed {
                 wrong.push("sent upstream without a record".to_owned());
-            } else if sight.end != End::Nothing {
+            } else if sight.end != ObservedEnd::Nothing {
                 *unnamed = unnamed.saturating_sub(1);
             }
             return;
         };
-        let is_silent = |served: &Served| matches!(served.deed, Deed::Silence | Deed::Stall(_));
+        let is_silent = |served: &ProviderObservation| {
+            matches!(
+                served.deed,
+                ProviderAction::Silence | ProviderAction::Stall(_)
+            )
+        };
         let is_excused = self.script.weather.jumping > 0 || self.ask.pad > 10_000;
         if record.is_late && !is_excused && !self.served.iter().any(is_silent) {
             wrong.push("it waited for a head that nobody owed".to_owned());
         }
         let end = record.end.as_str();
         let fits = match (sight.end, sight.status) {
-            (End::Whole, 200) => end == "complete",
-            (End::Whole, status) => end == "refused" && record.status == status,
+            (ObservedEnd::Whole, 200) => end == "complete",
+            (ObservedEnd::Whole, status) => end == "refused" && record.status == status,
             // A connection to the client that fails behind the terminator has delivered all.
-            (End::Broken, _) if self.is_rough() => end != "complete" || self.has_end_mark(),
-            (End::Broken, _) => matches!(end, "truncated" | "upstream_error"),
-            (End::Nothing, _) => end != "complete",
-            (End::Left, _) => true,
-            (End::Nonsense, _) => false,
+            (ObservedEnd::Broken, _) if self.is_rough() => end != "complete" || self.has_end_mark(),
+            (ObservedEnd::Broken, _) => matches!(end, "truncated" | "upstream_error"),
+            (ObservedEnd::Nothing, _) => end != "complete",
+            (ObservedEnd::Left, _) => true,
+            (ObservedEnd::Nonsense, _) => false,
         };
-        let is_lost =
-            self.script.weather.losing > 0 && matches!(sight.end, End::Nothing | End::Broken);
+        let is_lost = self.script.weather.losing > 0
+            && matches!(sight.end, ObservedEnd::Nothing | ObservedEnd::Broken);
         if !fits && !is_lost {
             wrong.push(format!("the record says {end}"));
         }
@@ -337,14 +346,15 @@ impl Case<'_> {
         {
             return;
         }
-        if self.script.style == Style::Fair {
-            let may_lack = self.is_tight || self.ask.may_be_refused() && sight.end == End::Whole;
-            if (sight.end, sight.status) != (End::Whole, 200) && !may_lack {
+        if self.script.style == FaultLevel::Fair {
+            let may_lack =
+                self.is_tight || self.ask.may_be_refused() && sight.end == ObservedEnd::Whole;
+            if (sight.end, sight.status) != (ObservedEnd::Whole, 200) && !may_lack {
                 wrong.push("no answer in fair weather".to_owned());
             }
             return;
         }
-        if sight.end == End::Nothing && self.script.weather.losing == 0 {
+        if sight.end == ObservedEnd::Nothing && self.script.weather.losing == 0 {
             wrong.push("nobody told the client anything".to_owned());
         }
         // An end that lacks its blank line must not get it with our words.
@@ -359,7 +369,7 @@ impl Case<'_> {
                 .unwrap_or_default()
                 .starts_with(mark)
             || self.script.weather.losing > 0;
-        if sight.end == End::Broken && self.ask.stream && sight.status == 200 && !is_told {
+        if sight.end == ObservedEnd::Broken && self.ask.stream && sight.status == 200 && !is_told {
             wrong.push("a broken stream without a word".to_owned());
         }
     }

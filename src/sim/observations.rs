@@ -4,18 +4,18 @@ use core::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::net::sim::socket::Watch;
-use crate::sim::answers::Answer;
-use crate::sim::script::{Ask, Deed};
+use crate::net::sim::socket::PeerWatch;
+use crate::sim::answers::ScriptedAnswer;
+use crate::sim::script::{ProviderAction, ScriptedRequest};
 use crate::wire::kind::Wire;
 
 /// Everything that is known of a run.
-pub(super) struct Book {
-    pub(super) asks: Vec<Ask>,
+pub(super) struct Observations {
+    pub(super) asks: Vec<ScriptedRequest>,
     /// By exchange: what providers were asked, try after try.
-    pub(super) served: RefCell<BTreeMap<usize, Vec<Served>>>,
+    pub(super) served: RefCell<BTreeMap<usize, Vec<ProviderObservation>>>,
     /// By exchange: what the client saw.
-    pub(super) seen: RefCell<BTreeMap<usize, Sight>>,
+    pub(super) seen: RefCell<BTreeMap<usize, ClientObservation>>,
     /// Connections of clients whose task was dropped.
     pub(super) killed: RefCell<BTreeSet<u64>>,
     /// The process drains.
@@ -25,10 +25,10 @@ pub(super) struct Book {
 }
 
 /// A request as a provider got it, and its answer.
-pub(super) struct Served {
+pub(super) struct ProviderObservation {
     pub(super) wire: Wire,
-    pub(super) deed: Deed,
-    pub(super) answer: Answer,
+    pub(super) deed: ProviderAction,
+    pub(super) answer: ScriptedAnswer,
     /// Bytes of the answer that went out.
     pub(super) sent: Cell<usize>,
     /// When it was asked and when it had no more to say: lived time.
@@ -37,13 +37,13 @@ pub(super) struct Served {
     /// When what its answer means began to go out whole: lived time.
     pub(super) said_at: Cell<Option<u64>>,
     /// The gateway's side of the connection.
-    pub(super) gateway: Watch,
+    pub(super) gateway: PeerWatch,
 }
 
 /// What a client saw of an exchange.
 #[derive(Debug)]
-pub(super) struct Sight {
-    pub(super) end: End,
+pub(super) struct ClientObservation {
+    pub(super) end: ObservedEnd,
     pub(super) status: u16,
     /// The gateway's id of the exchange.
     pub(super) id: Option<String>,
@@ -64,7 +64,7 @@ pub(super) struct Sight {
 
 /// How an answer ended for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ObservedEnd {
     /// By its framing.
     Whole,
     /// The connection ended or broke amid the answer.
@@ -77,11 +77,11 @@ pub(super) enum End {
     Nonsense,
 }
 
-impl Served {
+impl ProviderObservation {
     /// Bytes up to `sent` have gone out, the last of them not before `now`.
     pub(super) fn note_sent(&self, sent: usize, now: u64) {
         self.sent.set(sent);
-        let Answer {
+        let ScriptedAnswer {
             meant_at, bytes, ..
         } = &self.answer;
         let is_meant = *meant_at > 0 && self.answer.payload_in(sent) >= *meant_at;
@@ -91,8 +91,8 @@ impl Served {
     }
 }
 
-impl Book {
-    pub(super) fn new(asks: Vec<Ask>, clients: usize) -> Rc<Self> {
+impl Observations {
+    pub(super) fn new(asks: Vec<ScriptedRequest>, clients: usize) -> Rc<Self> {
         Rc::new(Self {
             asks,
             served: RefCell::default(),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::load::file::load_text;
-use crate::net::endpoint::connect::Endpoint;
+use crate::net::endpoint::connect::ProviderEndpoint;
 use crate::net::sim::names;
 use crate::proxy::shared::health::Health;
 use crate::proxy::shared::memory_budget::Budget;
@@ -40,7 +40,7 @@ pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, RingReceiver), String
         Health::new(&plan),
     ));
     let endpoints = plan.providers.iter().enumerate().map(|(index, provider)| {
-        let endpoint = Endpoint::new(&provider.endpoint.host, provider.endpoint.port, None);
+        let endpoint = ProviderEndpoint::new(&provider.endpoint.host, provider.endpoint.port, None);
         names::resolve(&endpoint, &addresses(index));
         Arc::new(endpoint)
     });

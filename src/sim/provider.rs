@@ -4,30 +4,35 @@ use core::cell::Cell;
 use std::rc::Rc;
 
 use crate::net::runtime::timer;
-use crate::net::sim::listeners::Quay;
-use crate::net::sim::socket::End;
-use crate::net::sim::world::{Owner, World};
-use crate::sim::answers::{Answer, answer};
-use crate::sim::observations::{Book, Served};
-use crate::sim::script::{Deed, FROM_THE_END, Framing, GARBAGE};
+use crate::net::sim::listeners::SimListener;
+use crate::net::sim::socket::SimSocket;
+use crate::net::sim::world::{SimTaskOwner, SimWorld};
+use crate::sim::answers::{ScriptedAnswer, answer};
+use crate::sim::observations::{Observations, ProviderObservation};
+use crate::sim::script::{AnswerFraming, FROM_THE_END, GARBAGE, ProviderAction};
 use crate::wire::kind::Wire;
 
 /// Takes connections in, for ever.
-pub(super) async fn listen(quay: Quay, wire: Wire, book: Rc<Book>, world: Rc<World>) {
+pub(super) async fn listen(
+    quay: SimListener,
+    wire: Wire,
+    book: Rc<Observations>,
+    world: Rc<SimWorld>,
+) {
     loop {
         let end = quay.accept().await;
         let (book, at) = (Rc::clone(&book), Rc::clone(&world));
-        world.spawn(Owner::Actor, async move {
+        world.spawn(SimTaskOwner::Actor, async move {
             serve(&end, wire, &book, &at).await;
         });
     }
 }
 
-async fn serve(end: &End, wire: Wire, book: &Book, world: &World) {
+async fn serve(end: &SimSocket, wire: Wire, book: &Observations, world: &SimWorld) {
     let mut input = Vec::new();
     let mut is_dirty = false;
     loop {
-        let Some(Request {
+        let Some(ReadHttpRequest {
             path,
             body,
             missing,
@@ -60,7 +65,7 @@ async fn serve(end: &End, wire: Wire, book: &Book, world: &World) {
                 return;
             };
             let with_usage = memchr::memmem::find(&body, b"\"include_usage\"").is_some();
-            tries.push(Served {
+            tries.push(ProviderObservation {
                 wire,
                 deed,
                 answer: answer(wire, (number, attempt), ask, deed, with_usage),
@@ -72,7 +77,7 @@ async fn serve(end: &End, wire: Wire, book: &Book, world: &World) {
             });
             (attempt, deed)
         };
-        let job = Job {
+        let job = ProviderRequest {
             end,
             book,
             world,
@@ -81,21 +86,21 @@ async fn serve(end: &End, wire: Wire, book: &Book, world: &World) {
         if !job.run(deed).await || !skip(end, &mut input, missing).await {
             return;
         }
-        is_dirty = deed == Deed::AnswerAndJunk;
+        is_dirty = deed == ProviderAction::AnswerAndJunk;
     }
 }
 
 /// One request in hand.
-struct Job<'a> {
-    end: &'a End,
-    book: &'a Book,
-    world: &'a World,
+struct ProviderRequest<'a> {
+    end: &'a SimSocket,
+    book: &'a Observations,
+    world: &'a SimWorld,
     place: (usize, usize),
 }
 
-impl Job<'_> {
+impl ProviderRequest<'_> {
     /// Does the deed; says whether the connection may serve again.
-    async fn run(&self, deed: Deed) -> bool {
+    async fn run(&self, deed: ProviderAction) -> bool {
         if self.world.draw(|chance| chance.one_in(3)) {
             timer::sleep(self.world.draw(|chance| chance.below(120)) as u64).await;
         }
@@ -108,9 +113,13 @@ impl Job<'_> {
         };
         let whole = usize::MAX;
         match deed {
-            Deed::Answer | Deed::Status(_) | Deed::Hasty(_) | Deed::Fail(_) | Deed::Slow => {
+            ProviderAction::Answer
+            | ProviderAction::Status(_)
+            | ProviderAction::Hasty(_)
+            | ProviderAction::Fail(_)
+            | ProviderAction::Slow => {
                 let sent = match deed {
-                    Deed::Slow => self.send_slowly().await,
+                    ProviderAction::Slow => self.send_slowly().await,
                     _ => self.send(whole, b"").await,
                 };
                 self.finish();
@@ -120,22 +129,22 @@ impl Job<'_> {
                 }
                 sent
             }
-            Deed::AnswerAndJunk => {
+            ProviderAction::AnswerAndJunk => {
                 let len = self.with(|served| served.answer.bytes.len());
                 let sent = self.send(len - 1, b"").await && self.send_junk().await;
                 self.finish();
                 sent
             }
-            Deed::AnswerAndClose => {
+            ProviderAction::AnswerAndClose => {
                 self.send(whole, b"").await;
                 self.finish();
                 self.end.close();
                 false
             }
-            Deed::Silence => self.wait_for_end().await,
-            Deed::Close => self.leave(false),
-            Deed::Reset => self.leave(true),
-            Deed::Cut(part) => {
+            ProviderAction::Silence => self.wait_for_end().await,
+            ProviderAction::Close => self.leave(false),
+            ProviderAction::Reset => self.leave(true),
+            ProviderAction::Cut(part) => {
                 let until = until(part);
                 self.send(until, b"").await;
                 // Where the end of the connection is the end of the answer, a cut behind its last
@@ -144,22 +153,22 @@ impl Job<'_> {
                     self.with(|served| served.answer.payload_in(until) > served.answer.content_end);
                 self.leave(is_hidden && self.is_until_close(deed))
             }
-            Deed::CutByReset(part) => {
+            ProviderAction::CutByReset(part) => {
                 self.send(until(part), b"").await;
                 self.leave(true)
             }
-            Deed::Stall(part) => {
+            ProviderAction::Stall(part) => {
                 self.send(until(part), b"").await;
                 self.wait_for_end().await
             }
-            Deed::Garble(part) => {
+            ProviderAction::Garble(part) => {
                 self.send(until(part), GARBAGE).await;
                 self.leave(false)
             }
         }
     }
 
-    fn with<T>(&self, look: impl FnOnce(&Served) -> T) -> T
+    fn with<T>(&self, look: impl FnOnce(&ProviderObservation) -> T) -> T
     where
         T: Default,
     {
@@ -169,9 +178,10 @@ impl Job<'_> {
         found.map(look).unwrap_or_default()
     }
 
-    fn is_until_close(&self, deed: Deed) -> bool {
+    fn is_until_close(&self, deed: ProviderAction) -> bool {
         let framing = self.book.asks.get(self.place.0).map(|ask| ask.framing);
-        framing == Some(Framing::UntilClose) && !matches!(deed, Deed::Status(_) | Deed::Hasty(_))
+        framing == Some(AnswerFraming::UntilClose)
+            && !matches!(deed, ProviderAction::Status(_) | ProviderAction::Hasty(_))
     }
 
     fn finish(&self) {
@@ -230,7 +240,7 @@ impl Job<'_> {
     /// Sends the answer from byte `from` to byte `until`, and `more` behind it.
     async fn send_from(&self, from: usize, until: usize, more: &[u8]) -> bool {
         let mut bytes = self.with(|served| {
-            let Answer { bytes, .. } = &served.answer;
+            let ScriptedAnswer { bytes, .. } = &served.answer;
             bytes
                 .get(from..until.min(bytes.len()))
                 .unwrap_or_default()
@@ -273,7 +283,7 @@ const fn path_of(wire: Wire) -> &'static str {
 }
 
 /// A request.
-struct Request {
+struct ReadHttpRequest {
     path: String,
     /// What there is of its body: all of it, unless it is answered before.
     body: Vec<u8>,
@@ -281,7 +291,11 @@ struct Request {
 }
 
 /// The next request; nothing where the connection ends.
-async fn read_request(end: &End, input: &mut Vec<u8>, book: &Book) -> Option<Request> {
+async fn read_request(
+    end: &SimSocket,
+    input: &mut Vec<u8>,
+    book: &Observations,
+) -> Option<ReadHttpRequest> {
     loop {
         if let Some(head_end) = memchr::memmem::find(input, b"\r\n\r\n").map(|at| at + 4) {
             let head = String::from_utf8_lossy(input.get(..head_end)?).to_ascii_lowercase();
@@ -292,7 +306,7 @@ async fn read_request(end: &End, input: &mut Vec<u8>, book: &Book) -> Option<Req
             if present == length || is_hasty(body, book) {
                 let body = body.to_vec();
                 input.drain(..head_end + present);
-                return Some(Request {
+                return Some(ReadHttpRequest {
                     path: head.split(' ').nth(1)?.to_owned(),
                     body,
                     missing: length - present,
@@ -308,16 +322,16 @@ async fn read_request(end: &End, input: &mut Vec<u8>, book: &Book) -> Option<Req
 }
 
 /// Whether a request is answered that has come so far.
-fn is_hasty(body: &[u8], book: &Book) -> bool {
+fn is_hasty(body: &[u8], book: &Observations) -> bool {
     let deed = number_in(body, book.asks.len()).and_then(|number| {
         let tries = book.served.borrow().get(&number).map_or(0, Vec::len);
         book.asks.get(number)?.deeds.get(tries).copied()
     });
-    matches!(deed, Some(Deed::Hasty(_)))
+    matches!(deed, Some(ProviderAction::Hasty(_)))
 }
 
 /// Reads what is missing of a request that was answered before; says whether it came.
-async fn skip(end: &End, input: &mut Vec<u8>, missing: usize) -> bool {
+async fn skip(end: &SimSocket, input: &mut Vec<u8>, missing: usize) -> bool {
     while input.len() < missing {
         match end.read(1 << 16).await {
             Ok(bytes) if !bytes.is_empty() => input.extend_from_slice(&bytes),

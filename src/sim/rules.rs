@@ -11,7 +11,7 @@ pub(super) const RULED: usize = 3;
 
 /// A key that clients come with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum SimKey {
     /// Nothing is bounded.
     Open,
     /// Targets of the first tier alone.
@@ -29,14 +29,14 @@ pub(super) enum Key {
 }
 
 /// All of them.
-pub(super) const KEYS: [Key; 7] = [
-    Key::Open,
-    Key::Near,
-    Key::Home,
-    Key::Rich,
-    Key::Poor,
-    Key::Lone,
-    Key::Few,
+pub(super) const KEYS: [SimKey; 7] = [
+    SimKey::Open,
+    SimKey::Near,
+    SimKey::Home,
+    SimKey::Rich,
+    SimKey::Poor,
+    SimKey::Lone,
+    SimKey::Few,
 ];
 /// Requests a minute of the key that has few.
 pub(super) const FEW: usize = 3;
@@ -48,7 +48,7 @@ pub(super) const PRICES: [(u64, u64); 2] = [(1_000, 100_000), (100_000, 1_000)];
 /// Tiers of the providers, in order.
 pub(super) const TIERS: [&str; 2] = ["near", "far"];
 
-impl Key {
+impl SimKey {
     /// What the client shows.
     pub(super) fn secret(self) -> String {
         format!("rw-sim-{self:?}")

@@ -4,22 +4,22 @@ use core::cell::RefCell;
 use std::rc::Rc;
 
 use crate::net::runtime::{buffers, task};
-use crate::net::sim::chance::Chance;
+use crate::net::sim::chance::SeededRandom;
 use crate::net::sim::listeners;
-use crate::net::sim::world::{Owner, Step, Weather, World, current};
+use crate::net::sim::world::{FaultRates, SimStep, SimTaskOwner, SimWorld, current};
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::worker::Worker;
-use crate::sim::client::{self, Gate};
-use crate::sim::observations::Book;
+use crate::sim::client::{self, GatewayEntry};
+use crate::sim::observations::Observations;
 use crate::sim::plan::{self, addresses};
 use crate::sim::provider;
-use crate::sim::script::{PROVIDERS, Script};
+use crate::sim::script::{PROVIDERS, SimScript};
 use crate::sim::{audit, judge};
 use crate::telemetry::ring::RingReceiver;
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct SimReport {
     /// All that happened, as one number.
     pub trace: u64,
     /// Steps that were taken.
@@ -36,49 +36,49 @@ pub struct Report {
 ///
 /// # Errors
 /// What must hold and did not, line by line.
-pub fn run(seed: u64) -> Result<Report, String> {
-    let script = Script::new(&mut Chance::new(seed ^ 0x5eed_0f5c_4197));
-    play(script, Chance::new(seed)).map_err(|wrong| format!("seed {seed}:\n  {wrong}"))
+pub fn run(seed: u64) -> Result<SimReport, String> {
+    let script = SimScript::new(&mut SeededRandom::new(seed ^ 0x5eed_0f5c_4197));
+    play(script, SeededRandom::new(seed)).map_err(|wrong| format!("seed {seed}:\n  {wrong}"))
 }
 
 /// Runs what `input` steers: its first half what is asked for, the other what happens then.
 ///
 /// # Errors
 /// What must hold and did not, line by line.
-pub fn steered(input: &[u8]) -> Result<Report, String> {
+pub fn steered(input: &[u8]) -> Result<SimReport, String> {
     let (asked, happens) = input.split_at(input.len() / 2);
-    let script = Script::new(&mut Chance::steered(asked, 0));
-    play(script, Chance::steered(happens, 0))
+    let script = SimScript::new(&mut SeededRandom::steered(asked, 0));
+    play(script, SeededRandom::steered(happens, 0))
 }
 
-fn play(mut script: Script, chance: Chance) -> Result<Report, String> {
+fn play(mut script: SimScript, chance: SeededRandom) -> Result<SimReport, String> {
     let panics = task::panic_count();
-    let stay = World::enter(chance, script.weather);
+    let stay = SimWorld::enter(chance, script.weather);
     let world = current().ok_or("no world")?;
     let (worker, lines) = plan::worker(script.plan)?;
     let asks = core::mem::take(&mut script.asks);
     let clients = core::mem::take(&mut script.clients);
-    let book = Book::new(asks, clients.len());
+    let book = Observations::new(asks, clients.len());
     for (index, wire) in PROVIDERS.into_iter().enumerate() {
         let [first, second] = addresses(index);
         // The second provider does not answer at its first address.
         let address = if index == 0 { first } else { second };
         let quay = listeners::listen(address);
         let actor = provider::listen(quay, wire, Rc::clone(&book), Rc::clone(&world));
-        world.spawn(Owner::Actor, actor);
+        world.spawn(SimTaskOwner::Actor, actor);
     }
-    let gate = Rc::new(Gate {
+    let gate = Rc::new(GatewayEntry {
         world: Rc::clone(&world),
         worker: Rc::clone(&worker),
         seats: RefCell::default(),
     });
     for client in clients {
         world.spawn(
-            Owner::Actor,
+            SimTaskOwner::Actor,
             client::run(client, Rc::clone(&gate), Rc::clone(&book)),
         );
     }
-    let mut run = Run {
+    let mut run = SimRun {
         script,
         world,
         worker,
@@ -102,18 +102,18 @@ fn play(mut script: Script, chance: Chance) -> Result<Report, String> {
     Err(wrong.join("\n  "))
 }
 
-struct Run {
-    script: Script,
-    world: Rc<World>,
+struct SimRun {
+    script: SimScript,
+    world: Rc<SimWorld>,
     worker: Rc<Worker>,
-    book: Rc<Book>,
-    gate: Rc<Gate>,
+    book: Rc<Observations>,
+    gate: Rc<GatewayEntry>,
     lines: RingReceiver,
     steps: u64,
     wrong: Vec<String>,
 }
 
-impl Run {
+impl SimRun {
     /// Lets everything happen until the clients have finished.
     fn play(&mut self) {
         let began = self.world.now();
@@ -124,7 +124,7 @@ impl Run {
             let step = self.world.step();
             self.steps += 1;
             let is_endless = self.steps > STEPS_MAX || self.world.lived() > LIVED_NANOS_MAX;
-            if step == Step::Still || is_endless {
+            if step == SimStep::Still || is_endless {
                 let clients = self.book.clients.get();
                 self.wrong.push(format!(
                     "{step:?} after {} steps and {} ms with {clients} clients",
@@ -169,15 +169,15 @@ impl Run {
 
     /// Lets what the clients left behind come to its end, and sees that nothing stays.
     fn settle(&mut self) {
-        self.world.set_weather(Weather::default());
+        self.world.set_weather(FaultRates::default());
         let until = self.world.lived() + SETTLE_NANOS;
-        while !self.world.tasks(Owner::Gateway).is_empty() && self.world.lived() < until {
+        while !self.world.tasks(SimTaskOwner::Gateway).is_empty() && self.world.lived() < until {
             self.steps += 1;
-            if self.world.step() == Step::Still {
+            if self.world.step() == SimStep::Still {
                 break;
             }
         }
-        let tasks = self.world.tasks(Owner::Gateway).len();
+        let tasks = self.world.tasks(SimTaskOwner::Gateway).len();
         self.expect("tasks", tasks, 0);
         self.expect("seats", self.worker.drain.seated(), 0);
         let shared = &self.worker.shared;
@@ -199,7 +199,7 @@ impl Run {
         pool.borrow_mut().clear();
         self.expect("sockets", self.world.held(), 0);
         let mut more = 0;
-        while self.world.step() != Step::Still && more < STEPS_MAX {
+        while self.world.step() != SimStep::Still && more < STEPS_MAX {
             more += 1;
         }
         self.expect("timers", self.world.timers(), 0);
@@ -231,12 +231,12 @@ impl Run {
         }
     }
 
-    fn report(&self) -> Report {
+    fn report(&self) -> SimReport {
         let seen = self.book.seen.borrow();
-        let whole = |sight: &&crate::sim::observations::Sight| {
-            sight.end == crate::sim::observations::End::Whole && sight.status == 200
+        let whole = |sight: &&crate::sim::observations::ClientObservation| {
+            sight.end == crate::sim::observations::ObservedEnd::Whole && sight.status == 200
         };
-        Report {
+        SimReport {
             trace: self.world.trace(),
             steps: self.steps,
             exchanges: self.book.asks.len() as u64,

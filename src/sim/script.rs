@@ -1,18 +1,18 @@
 //! What a seed asks for: who comes when and wants what, and how the providers behave.
 
-use crate::net::sim::chance::Chance;
-use crate::net::sim::world::Weather;
-use crate::sim::rules::{KEYS, Key, RULED};
+use crate::net::sim::chance::SeededRandom;
+use crate::net::sim::world::FaultRates;
+use crate::sim::rules::{KEYS, RULED, SimKey};
 use crate::wire::kind::Wire;
 
 /// A whole run.
 #[derive(Debug)]
-pub(super) struct Script {
-    pub(super) style: Style,
-    pub(super) weather: Weather,
-    pub(super) clients: Vec<Client>,
+pub(super) struct SimScript {
+    pub(super) style: FaultLevel,
+    pub(super) weather: FaultRates,
+    pub(super) clients: Vec<ScriptedClient>,
     /// All exchanges, by their number.
-    pub(super) asks: Vec<Ask>,
+    pub(super) asks: Vec<ScriptedRequest>,
     /// When the gateway is told to drain, and when that is cut.
     pub(super) drain_ms: Option<(u64, u64)>,
     /// A connection's task is dropped once in so many steps.
@@ -25,7 +25,7 @@ pub(super) struct Script {
 
 /// How rough a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(super) enum FaultLevel {
     /// Nobody does wrong: every answer must come whole.
     Fair,
     /// Providers and clients do wrong.
@@ -38,7 +38,7 @@ pub(super) enum Style {
 
 /// A client's connection, or the ones that follow it where it is lost.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct ScriptedClient {
     pub(super) start_ms: u64,
     /// Everything is sent at once.
     pub(super) is_pipelined: bool,
@@ -50,7 +50,7 @@ pub(super) struct Client {
 
 /// One exchange.
 #[derive(Debug)]
-pub(super) struct Ask {
+pub(super) struct ScriptedRequest {
     pub(super) wire: Wire,
     pub(super) stream: bool,
     /// The client asks for usage itself.
@@ -65,16 +65,16 @@ pub(super) struct Ask {
     /// Bytes that each piece of the answer is made longer by.
     pub(super) piece_pad: usize,
     /// What the providers do, try after try.
-    pub(super) deeds: Vec<Deed>,
-    pub(super) framing: Framing,
-    pub(super) leave: Option<Leave>,
+    pub(super) deeds: Vec<ProviderAction>,
+    pub(super) framing: AnswerFraming,
+    pub(super) leave: Option<ClientLeave>,
     /// Who asks, where keys have rules.
-    pub(super) key: Option<Key>,
+    pub(super) key: Option<SimKey>,
     /// The tier that is asked for.
     pub(super) tier: Option<usize>,
 }
 
-impl Ask {
+impl ScriptedRequest {
     /// Whether it may be sent to a provider of this wire.
     pub(super) fn may_go(&self, wire: Wire) -> bool {
         let place = PROVIDERS.iter().position(|one| *one == wire);
@@ -84,7 +84,7 @@ impl Ask {
             _ => true,
         };
         let has_tier = self.tier.is_none() || self.tier == place;
-        let has_key = !matches!(self.key, Some(Key::Near | Key::Home)) || place == Some(0);
+        let has_key = !matches!(self.key, Some(SimKey::Near | SimKey::Home)) || place == Some(0);
         leads && has_tier && has_key
     }
 
@@ -102,7 +102,7 @@ impl Ask {
 
 /// How a provider's answer is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(super) enum AnswerFraming {
     Length,
     Chunked,
     UntilClose,
@@ -110,7 +110,7 @@ pub(super) enum Framing {
 
 /// What a provider does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum ProviderAction {
     Answer,
     /// Answers, and closes afterwards without having said so.
     AnswerAndClose,
@@ -135,15 +135,15 @@ pub(super) enum Deed {
     Slow,
 }
 
-impl Deed {
+impl ProviderAction {
     /// What of it makes sense for an answer framed so: behind an answer that ends with its
     /// connection there is nothing, and the end of a whole one cannot be told from a cut.
-    fn fitting(self, framing: Framing, stream: bool) -> Self {
+    fn fitting(self, framing: AnswerFraming, stream: bool) -> Self {
         match (self, framing) {
-            (Self::AnswerAndJunk | Self::AnswerAndClose, Framing::UntilClose) => Self::Answer,
-            (Self::Cut(part), Framing::UntilClose) if !stream => Self::CutByReset(part),
-            (Self::Garble(part), Framing::UntilClose) => Self::CutByReset(part),
-            (Self::Garble(part), Framing::Length) if !stream => Self::CutByReset(part),
+            (Self::AnswerAndJunk | Self::AnswerAndClose, AnswerFraming::UntilClose) => Self::Answer,
+            (Self::Cut(part), AnswerFraming::UntilClose) if !stream => Self::CutByReset(part),
+            (Self::Garble(part), AnswerFraming::UntilClose) => Self::CutByReset(part),
+            (Self::Garble(part), AnswerFraming::Length) if !stream => Self::CutByReset(part),
             _ => self,
         }
     }
@@ -151,13 +151,13 @@ impl Deed {
 
 /// How a client leaves amid an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Leave {
-    pub(super) how: Way,
-    pub(super) when: When,
+pub(super) struct ClientLeave {
+    pub(super) how: LeaveMode,
+    pub(super) when: LeavePoint,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum LeaveMode {
     Close,
     Reset,
     /// Ends its direction and goes on reading.
@@ -165,7 +165,7 @@ pub(super) enum Way {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub(super) enum LeavePoint {
     /// After so many thousandths of the request.
     Sent(usize),
     /// So many milliseconds after all was sent.
@@ -194,26 +194,26 @@ pub(super) const PLANS: usize = 4;
 /// The one on which heads go out before an answer.
 pub(super) const EARLY: usize = 2;
 
-impl Script {
+impl SimScript {
     /// Whether heads go out before an answer, as they do on one of the plans.
     pub(super) const fn has_early_heads(&self) -> bool {
         self.plan == EARLY
     }
 
     /// The script that `chance` writes.
-    pub(super) fn new(chance: &mut Chance) -> Self {
+    pub(super) fn new(chance: &mut SeededRandom) -> Self {
         let style = chance.pick(&[
-            Style::Fair,
-            Style::Faulty,
-            Style::Faulty,
-            Style::Stormy,
-            Style::Wild,
+            FaultLevel::Fair,
+            FaultLevel::Faulty,
+            FaultLevel::Faulty,
+            FaultLevel::Stormy,
+            FaultLevel::Wild,
         ]);
         let mut asks = Vec::new();
-        let clients: Vec<Client> = (0..chance.between(1, 6))
+        let clients: Vec<ScriptedClient> = (0..chance.between(1, 6))
             .map(|_| client(chance, style, &mut asks))
             .collect();
-        let is_wild = style == Style::Wild;
+        let is_wild = style == FaultLevel::Wild;
         let drain_ms = (is_wild && chance.one_in(2)).then(|| {
             let begin = chance.below(2_000) as u64;
             (begin, begin + chance.pick(&[5, 100, 3_000]))
@@ -241,7 +241,7 @@ impl Script {
 }
 
 /// Writes keys and tiers into what is asked, and slow streams into what is done.
-fn rule(chance: &mut Chance, clients: &[Client], asks: &mut [Ask]) {
+fn rule(chance: &mut SeededRandom, clients: &[ScriptedClient], asks: &mut [ScriptedRequest]) {
     for client in clients {
         let key = chance.pick(&KEYS);
         for &number in &client.asks {
@@ -252,25 +252,25 @@ fn rule(chance: &mut Chance, clients: &[Client], asks: &mut [Ask]) {
             ask.tier = chance.pick(&[None, None, None, Some(0), Some(1)]);
             let is_slow = ask.stream && ask.pieces > 2 && chance.one_in(4);
             if let Some(first) = ask.deeds.first_mut().filter(|_| is_slow) {
-                *first = Deed::Slow;
+                *first = ProviderAction::Slow;
             }
         }
     }
 }
 
-fn weather(chance: &mut Chance, style: Style) -> Weather {
+fn weather(chance: &mut SeededRandom, style: FaultLevel) -> FaultRates {
     let losing = chance.pick(&[0, 2]);
     match style {
-        Style::Fair => Weather::default(),
-        Style::Faulty => Weather {
+        FaultLevel::Fair => FaultRates::default(),
+        FaultLevel::Faulty => FaultRates {
             losing,
-            ..Weather::default()
+            ..FaultRates::default()
         },
-        Style::Stormy | Style::Wild => Weather {
+        FaultLevel::Stormy | FaultLevel::Wild => FaultRates {
             failing: chance.pick(&[0, 20, 80, 400]),
             unreachable: chance.pick(&[0, 3, 12]),
             jumping: match style {
-                Style::Wild => chance.pick(&[0, 30, 300]),
+                FaultLevel::Wild => chance.pick(&[0, 30, 300]),
                 _ => 0,
             },
             losing,
@@ -278,11 +278,15 @@ fn weather(chance: &mut Chance, style: Style) -> Weather {
     }
 }
 
-fn client(chance: &mut Chance, style: Style, asks: &mut Vec<Ask>) -> Client {
+fn client(
+    chance: &mut SeededRandom,
+    style: FaultLevel,
+    asks: &mut Vec<ScriptedRequest>,
+) -> ScriptedClient {
     let count = chance.between(1, 5);
     let from = asks.len();
     asks.extend((0..count).map(|_| ask(chance, style)));
-    Client {
+    ScriptedClient {
         start_ms: chance.pick(&[0, 0, 5, 200]) + chance.below(30) as u64,
         is_pipelined: chance.one_in(3),
         slow: chance
@@ -292,20 +296,20 @@ fn client(chance: &mut Chance, style: Style, asks: &mut Vec<Ask>) -> Client {
     }
 }
 
-fn ask(chance: &mut Chance, style: Style) -> Ask {
+fn ask(chance: &mut SeededRandom, style: FaultLevel) -> ScriptedRequest {
     let stream = !chance.one_in(3);
     let pieces = chance.between(1, 12);
     let framing = chance.pick(&[
-        Framing::Length,
-        Framing::Chunked,
-        Framing::Chunked,
-        Framing::UntilClose,
+        AnswerFraming::Length,
+        AnswerFraming::Chunked,
+        AnswerFraming::Chunked,
+        AnswerFraming::UntilClose,
     ]);
     let deeds = (0..6)
         .map(|_| deed(chance, style, stream, pieces).fitting(framing, stream))
         .collect();
-    let leave = (style != Style::Fair && chance.one_in(5)).then(|| leave(chance));
-    Ask {
+    let leave = (style != FaultLevel::Fair && chance.one_in(5)).then(|| leave(chance));
+    ScriptedRequest {
         wire: chance.pick(&[Wire::OpenAiChat, Wire::AnthropicMessages]),
         stream,
         usage: chance.one_in(2),
@@ -326,14 +330,19 @@ fn ask(chance: &mut Chance, style: Style) -> Ask {
     }
 }
 
-fn deed(chance: &mut Chance, style: Style, stream: bool, pieces: usize) -> Deed {
+fn deed(
+    chance: &mut SeededRandom,
+    style: FaultLevel,
+    stream: bool,
+    pieces: usize,
+) -> ProviderAction {
     let good = [
-        Deed::Answer,
-        Deed::Answer,
-        Deed::AnswerAndClose,
-        Deed::AnswerAndJunk,
+        ProviderAction::Answer,
+        ProviderAction::Answer,
+        ProviderAction::AnswerAndClose,
+        ProviderAction::AnswerAndJunk,
     ];
-    if style == Style::Fair || !chance.one_in(3) {
+    if style == FaultLevel::Fair || !chance.one_in(3) {
         return chance.pick(&good);
     }
     // The last bytes are where most can go wrong.
@@ -342,28 +351,28 @@ fn deed(chance: &mut Chance, style: Style, stream: bool, pieces: usize) -> Deed 
         false => chance.below(FROM_THE_END),
     };
     match chance.below(10) {
-        0 => Deed::Status(chance.pick(&[400, 401, 429, 500, 503, 529])),
-        1 => Deed::Hasty(chance.pick(&[400, 413, 503])),
-        2 => Deed::Silence,
-        3 => Deed::Close,
-        4 => Deed::Reset,
-        5 => Deed::Cut(at),
-        6 => Deed::CutByReset(at),
-        7 => Deed::Stall(at),
-        8 => Deed::Garble(at),
-        _ if stream => Deed::Fail(chance.between(0, pieces)),
-        _ => Deed::Cut(at),
+        0 => ProviderAction::Status(chance.pick(&[400, 401, 429, 500, 503, 529])),
+        1 => ProviderAction::Hasty(chance.pick(&[400, 413, 503])),
+        2 => ProviderAction::Silence,
+        3 => ProviderAction::Close,
+        4 => ProviderAction::Reset,
+        5 => ProviderAction::Cut(at),
+        6 => ProviderAction::CutByReset(at),
+        7 => ProviderAction::Stall(at),
+        8 => ProviderAction::Garble(at),
+        _ if stream => ProviderAction::Fail(chance.between(0, pieces)),
+        _ => ProviderAction::Cut(at),
     }
 }
 
-fn leave(chance: &mut Chance) -> Leave {
+fn leave(chance: &mut SeededRandom) -> ClientLeave {
     let when = match chance.below(3) {
-        0 => When::Sent(chance.below(1_000)),
-        1 => When::Waited(chance.pick(&[0, 1, 40, 600])),
-        _ => When::Got(chance.between(1, 3_000)),
+        0 => LeavePoint::Sent(chance.below(1_000)),
+        1 => LeavePoint::Waited(chance.pick(&[0, 1, 40, 600])),
+        _ => LeavePoint::Got(chance.between(1, 3_000)),
     };
-    Leave {
-        how: chance.pick(&[Way::Close, Way::Reset, Way::HalfClose]),
+    ClientLeave {
+        how: chance.pick(&[LeaveMode::Close, LeaveMode::Reset, LeaveMode::HalfClose]),
         when,
     }
 }

@@ -1,18 +1,18 @@
 use std::path::Path;
 use std::{fs, thread};
 
-use crate::net::sim::chance::Chance;
+use crate::net::sim::chance::SeededRandom;
 use crate::net::test_support;
-use crate::sim::run::{Report, run, steered};
+use crate::sim::run::{SimReport, run, steered};
 
 /// Seeds of `cargo test`; `fuzz/run.sh sim` runs as many as there is time for.
 const SEEDS: u64 = 2_000;
 const THREADS: usize = 2;
 
 /// Runs seeds on two threads; the sums of their reports.
-fn all(seeds: u64) -> Report {
+fn all(seeds: u64) -> SimReport {
     let part = move |first: u64| {
-        let mut sum = Report::default();
+        let mut sum = SimReport::default();
         let mut failed = Vec::new();
         for seed in (first..seeds).step_by(THREADS) {
             match run(seed) {
@@ -29,7 +29,7 @@ fn all(seeds: u64) -> Report {
         .take(THREADS)
         .map(|first| thread::spawn(move || part(first)))
         .collect();
-    let mut sum = Report::default();
+    let mut sum = SimReport::default();
     for thread in threads {
         let (part, failed) = thread.join().unwrap();
         assert!(failed.is_empty(), "{}", failed.join("\n"));
@@ -73,7 +73,7 @@ fn steered_runs_hold_for_the_corpus_every_finding_and_any_bytes() {
     }
     assert!(inputs.len() > 20, "the corpus is missing");
     for seed in 0..200 {
-        let mut chance = Chance::new(seed);
+        let mut chance = SeededRandom::new(seed);
         let length = chance.below(600);
         inputs.push((0..length).map(|_| chance.bytes::<1>()[0]).collect());
     }

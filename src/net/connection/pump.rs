@@ -24,11 +24,11 @@ use std::rc::Rc;
 use monoio::buf::SliceMut;
 use monoio::io::CancelHandle;
 
-use crate::net::connection::socket::{ReadHalf, Recall};
+use crate::net::connection::socket::{ReadCanceller, ReadHalf};
 use crate::net::runtime::buffers::{self, Class};
 
 /// A read to be done: into `buffer`, from `start` (its length) to `end` (within its capacity).
-pub(in crate::net) struct Ask {
+pub(in crate::net) struct ReadRequest {
     pub(in crate::net) buffer: Vec<u8>,
     pub(in crate::net) end: usize,
     /// Whether it may doze: then the buffer must be empty.
@@ -36,7 +36,7 @@ pub(in crate::net) struct Ask {
 }
 
 /// A read that was done.
-pub(in crate::net) struct Done {
+pub(in crate::net) struct CompletedRead {
     /// Bytes read; 0 is the end.
     pub(in crate::net) result: io::Result<usize>,
     /// Holds the bytes from `start` on.
@@ -48,30 +48,30 @@ pub(in crate::net) struct Done {
 
 /// The reads of one connection.
 pub(in crate::net) struct Pump {
-    slot: Rc<Slot>,
+    slot: Rc<PumpSlot>,
     future: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-struct Slot {
-    state: RefCell<State>,
-    recall: Cell<Option<Recall>>,
+struct PumpSlot {
+    state: RefCell<PumpState>,
+    recall: Cell<Option<ReadCanceller>>,
     /// The read that waits was called back.
     is_recalled: Cell<bool>,
 }
 
 #[derive(Default)]
-enum State {
+enum PumpState {
     #[default]
     Idle,
-    Asked(Ask),
+    Asked(ReadRequest),
     Reading,
-    Done(Done),
+    Done(CompletedRead),
 }
 
 impl Pump {
     pub(in crate::net) fn new(half: ReadHalf) -> Self {
-        let slot = Rc::new(Slot {
-            state: RefCell::new(State::Idle),
+        let slot = Rc::new(PumpSlot {
+            state: RefCell::new(PumpState::Idle),
             recall: Cell::new(None),
             is_recalled: Cell::new(false),
         });
@@ -83,21 +83,25 @@ impl Pump {
 
     /// Whether no read is pending and none waits to be collected.
     pub(in crate::net) fn is_idle(&self) -> bool {
-        matches!(*self.slot.state.borrow(), State::Idle)
+        matches!(*self.slot.state.borrow(), PumpState::Idle)
     }
 
     /// Whether a read is under way that has brought nothing yet.
     pub(in crate::net) fn is_waiting(&self) -> bool {
-        matches!(*self.slot.state.borrow(), State::Reading)
+        matches!(*self.slot.state.borrow(), PumpState::Reading)
     }
 
     /// Begins the read that `ask` wants, unless one is pending or waits to be collected.
-    pub(in crate::net) fn begin(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) {
+    pub(in crate::net) fn begin(
+        &mut self,
+        cx: &mut Context<'_>,
+        ask: impl FnOnce() -> ReadRequest,
+    ) {
         if self.slot.is_done() {
             return;
         }
         if self.is_idle() {
-            self.slot.state.replace(State::Asked(ask()));
+            self.slot.state.replace(PumpState::Asked(ask()));
         }
         // It never ends, so that its own answer says nothing; the slot does.
         let _ = self.future.as_mut().poll(cx);
@@ -119,8 +123,8 @@ impl Pump {
     pub(in crate::net) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        ask: impl FnOnce() -> Ask,
-    ) -> Poll<Done> {
+        ask: impl FnOnce() -> ReadRequest,
+    ) -> Poll<CompletedRead> {
         self.begin(cx, ask);
         match self.slot.take_done() {
             Some(done) => Poll::Ready(done),
@@ -129,7 +133,7 @@ impl Pump {
     }
 }
 
-impl Slot {
+impl PumpSlot {
     /// For a read that may be called back.
     fn handle(&self, half: &ReadHalf) -> Option<CancelHandle> {
         let recall = self.recall.take().unwrap_or_else(|| half.recall());
@@ -138,11 +142,11 @@ impl Slot {
         handle
     }
 
-    fn begin(&self) -> Poll<Ask> {
+    fn begin(&self) -> Poll<ReadRequest> {
         let mut state = self.state.borrow_mut();
-        match core::mem::replace(&mut *state, State::Reading) {
-            State::Asked(ask) => Poll::Ready(ask),
-            other @ (State::Idle | State::Reading | State::Done(_)) => {
+        match core::mem::replace(&mut *state, PumpState::Reading) {
+            PumpState::Asked(ask) => Poll::Ready(ask),
+            other @ (PumpState::Idle | PumpState::Reading | PumpState::Done(_)) => {
                 *state = other;
                 Poll::Pending
             }
@@ -150,24 +154,24 @@ impl Slot {
     }
 
     fn is_done(&self) -> bool {
-        matches!(*self.state.borrow(), State::Done(_))
+        matches!(*self.state.borrow(), PumpState::Done(_))
     }
 
-    fn take_done(&self) -> Option<Done> {
+    fn take_done(&self) -> Option<CompletedRead> {
         if !self.is_done() {
             return None;
         }
         match self.state.take() {
-            State::Done(done) => Some(done),
-            State::Idle | State::Asked(_) | State::Reading => None,
+            PumpState::Done(done) => Some(done),
+            PumpState::Idle | PumpState::Asked(_) | PumpState::Reading => None,
         }
     }
 }
 
-async fn run(mut half: ReadHalf, slot: Rc<Slot>) {
+async fn run(mut half: ReadHalf, slot: Rc<PumpSlot>) {
     loop {
         // Pending without a waker: whoever asks also polls.
-        let Ask {
+        let ReadRequest {
             buffer,
             mut end,
             dozes,
@@ -187,7 +191,7 @@ async fn run(mut half: ReadHalf, slot: Rc<Slot>) {
                 end = Class::Quiet.bytes();
             }
             Ok(_) | Err(_) => {
-                slot.state.replace(State::Done(Done {
+                slot.state.replace(PumpState::Done(CompletedRead {
                     result,
                     buffer,
                     start,
@@ -196,6 +200,7 @@ async fn run(mut half: ReadHalf, slot: Rc<Slot>) {
                 continue;
             }
         }
-        slot.state.replace(State::Asked(Ask { buffer, end, dozes }));
+        slot.state
+            .replace(PumpState::Asked(ReadRequest { buffer, end, dozes }));
     }
 }

@@ -1,10 +1,10 @@
 //! The reading half of a connection, plain or TLS.
 //!
 //! Promises:
-//! - A pending read is never lost: [`Reader::poll_read`] may be polled and left alone any number of
+//! - A pending read is never lost: [`ConnectionReader::poll_read`] may be polled and left alone any number of
 //!   times, in any select, across exchanges; what came is handed out by the next poll.
 //! - A pending read owns 1.5 KiB, less where hardly anything is expected, and nothing once it dozes
-//!   ([`Reader::doze`]). Larger buffers are taken only when bytes are known to wait.
+//!   ([`ConnectionReader::doze`]). Larger buffers are taken only when bytes are known to wait.
 //! - In steady state a read on a plain connection allocates nothing.
 //! - A TLS connection that ends without a close message is an error, never a clean end.
 
@@ -17,19 +17,19 @@ use crate::limits::{
     BUSY_READ_BYTES, FILL_READ_BYTES, MIDDLE_READ_BYTES, QUIET_READ_BYTES, SPARSE_READ_BYTES,
     UNBROKEN_READ_BYTES,
 };
-use crate::net::connection::pump::{Ask, Done, Pump};
+use crate::net::connection::pump::{CompletedRead, Pump, ReadRequest};
 use crate::net::connection::socket::{ReadHalf, Socket};
-use crate::net::connection::tls::{Session, SharedSession};
-use crate::net::error::{Act, Kind, NetError, TlsFault};
+use crate::net::connection::tls::{SharedTlsSession, TlsSession};
+use crate::net::error::{NetError, NetErrorKind, NetOperation, TlsFault};
 use crate::net::runtime::buffers::{self, Class};
 use crate::net::runtime::driver;
 use crate::net::runtime::timer::Deadline;
 
 /// The reading half.
-pub struct Reader {
+pub struct ConnectionReader {
     pump: Pump,
     socket: Socket,
-    session: Option<SharedSession>,
+    session: Option<SharedTlsSession>,
     /// Plaintext that came along with the end of the handshake. Empty afterwards.
     early: Vec<u8>,
     /// A failure met after bytes that had to be handed out first.
@@ -46,7 +46,7 @@ pub struct Reader {
     is_tireless: bool,
 }
 
-impl Reader {
+impl ConnectionReader {
     pub(in crate::net) fn new(half: ReadHalf, socket: Socket) -> Self {
         Self {
             pump: Pump::new(half),
@@ -58,13 +58,13 @@ impl Reader {
             rest: Deadline::new(),
             is_sparse: false,
             dozes: false,
-            is_tireless: driver::current().is_some_and(driver::Rung::is_uring),
+            is_tireless: driver::current().is_some_and(driver::DriverKind::is_uring),
         }
     }
 
     /// From here on what comes is opened by `session`; `early` is plaintext that came with its
     /// handshake.
-    pub(in crate::net) fn secure(&mut self, session: SharedSession, early: Vec<u8>) {
+    pub(in crate::net) fn secure(&mut self, session: SharedTlsSession, early: Vec<u8>) {
         self.session = Some(session);
         self.early = early;
     }
@@ -86,7 +86,7 @@ impl Reader {
         self.poll_read_most(cx, into, BUSY_READ_BYTES)
     }
 
-    /// Like [`Reader::poll_read`], for those who make more of what comes: it reads until `into`
+    /// Like [`ConnectionReader::poll_read`], for those who make more of what comes: it reads until `into`
     /// holds `most`, where less than that was there.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl Reader {
         self.pump.doze(cx);
     }
 
-    /// Waits for [`Reader::poll_read`]. Safe to drop: nothing is lost.
+    /// Waits for [`ConnectionReader::poll_read`]. Safe to drop: nothing is lost.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Reader {
     /// come.
     ///
     /// At most `max` bytes are asked for; a read that was pending before may bring as much as
-    /// [`Reader::poll_read`] whatever `max` says. The result is that of [`Reader::poll_read`].
+    /// [`ConnectionReader::poll_read`] whatever `max` says. The result is that of [`ConnectionReader::poll_read`].
     ///
     /// Dropped early, `buffer` is gone, and what comes is handed out by the next read.
     pub async fn fill(
@@ -170,7 +170,7 @@ impl Reader {
         .await;
         let result = done
             .result
-            .map_err(|error| NetError::from_io(Act::Read, &error));
+            .map_err(|error| NetError::from_io(NetOperation::Read, &error));
         (result, done.buffer)
     }
 
@@ -186,7 +186,7 @@ impl Reader {
         self.pump.begin(&mut nobody, || quiet_ask(false));
     }
 
-    /// Whether the read that [`Reader::rest`] began has brought nothing.
+    /// Whether the read that [`ConnectionReader::rest`] began has brought nothing.
     pub(in crate::net) fn is_resting(&mut self) -> bool {
         self.rest();
         self.pump.is_waiting() && self.failed.is_none() && self.early.is_empty()
@@ -224,7 +224,7 @@ impl Reader {
             Ok(count) => count,
             Err(error) => {
                 buffers::give(done.buffer);
-                return Poll::Ready(Err(NetError::from_io(Act::Read, &error)));
+                return Poll::Ready(Err(NetError::from_io(NetOperation::Read, &error)));
             }
         };
         if into.is_empty() && done.start == 0 {
@@ -240,7 +240,11 @@ impl Reader {
     }
 
     /// The pump's next read, after a rest where one is due.
-    fn poll_pump(&mut self, cx: &mut Context<'_>, ask: impl FnOnce() -> Ask) -> Poll<Done> {
+    fn poll_pump(
+        &mut self,
+        cx: &mut Context<'_>,
+        ask: impl FnOnce() -> ReadRequest,
+    ) -> Poll<CompletedRead> {
         if self.unbroken > UNBROKEN_READ_BYTES {
             ready!(self.rest.poll_expired(cx));
             self.unbroken = 0;
@@ -278,7 +282,7 @@ impl Reader {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => {
-                self.failed = Some(NetError::from_io(Act::Read, &error));
+                self.failed = Some(NetError::from_io(NetOperation::Read, &error));
                 0
             }
         }
@@ -288,7 +292,7 @@ impl Reader {
     fn poll_opened(
         &mut self,
         cx: &mut Context<'_>,
-        session: &RefCell<Session>,
+        session: &RefCell<TlsSession>,
         into: &mut Vec<u8>,
         most: usize,
     ) -> Poll<Result<usize, NetError>> {
@@ -303,7 +307,7 @@ impl Reader {
             }
             let mut sealed = Vec::new();
             if ready!(self.poll_bytes(cx, &mut sealed, most))? == 0 {
-                return Poll::Ready(Err(NetError::new(Act::Read, Kind::Cut)));
+                return Poll::Ready(Err(NetError::new(NetOperation::Read, NetErrorKind::Cut)));
             }
             let before = into.len();
             buffers::make_room(into, sealed.len());
@@ -322,16 +326,16 @@ impl Reader {
 
     /// Tells the peer what was wrong with its bytes, as far as the socket takes it at once.
     #[cold]
-    fn refuse(&self, session: &RefCell<Session>, fault: TlsFault) -> NetError {
+    fn refuse(&self, session: &RefCell<TlsSession>, fault: TlsFault) -> NetError {
         let mut alert = Vec::new();
         session.borrow_mut().drain(&mut alert);
         self.socket.send_last_words(&alert);
-        NetError::new(Act::Read, Kind::Tls(fault))
+        NetError::new(NetOperation::Read, NetErrorKind::Tls(fault))
     }
 }
 
-fn quiet_ask(dozes: bool) -> Ask {
-    Ask {
+fn quiet_ask(dozes: bool) -> ReadRequest {
+    ReadRequest {
         buffer: buffers::take(Class::Quiet),
         end: QUIET_READ_BYTES,
         dozes,
@@ -339,22 +343,22 @@ fn quiet_ask(dozes: bool) -> Ask {
 }
 
 /// It never dozes: what calls a read back takes as much memory as it would give back.
-fn sparse_ask() -> Ask {
-    Ask {
+fn sparse_ask() -> ReadRequest {
+    ReadRequest {
         buffer: Vec::with_capacity(SPARSE_READ_BYTES),
         end: SPARSE_READ_BYTES,
         dozes: false,
     }
 }
 
-fn large_ask(mut buffer: Vec<u8>, max: usize) -> Ask {
+fn large_ask(mut buffer: Vec<u8>, max: usize) -> ReadRequest {
     let length = buffer.len();
     let wanted = max.min(MIDDLE_READ_BYTES);
     if buffer.capacity() - length < wanted {
         buffer.reserve(wanted);
     }
     let room = (buffer.capacity() - length).min(max).min(FILL_READ_BYTES);
-    Ask {
+    ReadRequest {
         end: length + room,
         buffer,
         dozes: false,

@@ -22,27 +22,27 @@ use monoio::net::{TcpStream, UnixStream};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, UNACKED_TIMEOUT};
-use crate::net::connection::vectored_write::Gather;
+use crate::net::connection::vectored_write::VectoredWrite;
 use crate::net::runtime::loop_turn;
 #[cfg(any(test, feature = "sim"))]
 use crate::net::sim::injected_failure;
 #[cfg(any(test, feature = "sim"))]
-use crate::net::sim::socket::End;
+use crate::net::sim::socket::SimSocket;
 
 /// A shared hold on a connected socket.
 #[derive(Clone)]
 pub(in crate::net) struct Socket {
-    keeper: Keeper,
+    keeper: SocketOwner,
     fd: RawFd,
 }
 
 #[derive(Clone)]
 #[expect(dead_code, reason = "held for their drop alone")]
-enum Keeper {
+enum SocketOwner {
     Tcp(Rc<UnsafeCell<TcpStream>>),
     Unix(Rc<UnsafeCell<UnixStream>>),
     #[cfg(any(test, feature = "sim"))]
-    Sim(Rc<End>),
+    Sim(Rc<SimSocket>),
 }
 
 /// The reading half, for the runtime.
@@ -50,7 +50,7 @@ pub(in crate::net) enum ReadHalf {
     Tcp(OwnedReadHalf<TcpStream>),
     Unix(OwnedReadHalf<UnixStream>),
     #[cfg(any(test, feature = "sim"))]
-    Sim(Rc<End>),
+    Sim(Rc<SimSocket>),
 }
 
 /// The writing half, for the runtime.
@@ -58,14 +58,14 @@ pub(in crate::net) enum WriteHalf {
     Tcp(OwnedWriteHalf<TcpStream>),
     Unix(OwnedWriteHalf<UnixStream>),
     #[cfg(any(test, feature = "sim"))]
-    Sim(Rc<End>),
+    Sim(Rc<SimSocket>),
 }
 
 /// What calls a read back that waits.
-pub(in crate::net) enum Recall {
+pub(in crate::net) enum ReadCanceller {
     Runtime(Canceller),
     #[cfg(any(test, feature = "sim"))]
-    Sim(Rc<End>),
+    Sim(Rc<SimSocket>),
 }
 
 /// How a connection came to be.
@@ -79,7 +79,7 @@ pub(in crate::net) enum Origin {
 
 /// What a look at a socket shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::net) enum Look {
+pub(in crate::net) enum Readiness {
     /// Nothing to read, and the peer is there.
     Quiet,
     /// Bytes, an end or an error wait.
@@ -95,7 +95,7 @@ impl Socket {
         let fd = stream.as_raw_fd();
         let (read, write) = stream.into_split();
         let socket = Self {
-            keeper: Keeper::Tcp(Rc::clone(&read.0)),
+            keeper: SocketOwner::Tcp(Rc::clone(&read.0)),
             fd,
         };
         match origin {
@@ -110,7 +110,7 @@ impl Socket {
         let fd = stream.as_raw_fd();
         let (read, write) = stream.into_split();
         let socket = Self {
-            keeper: Keeper::Unix(Rc::clone(&read.0)),
+            keeper: SocketOwner::Unix(Rc::clone(&read.0)),
             fd,
         };
         socket.close_on_exec();
@@ -119,26 +119,26 @@ impl Socket {
 
     /// Takes over a simulated connection.
     #[cfg(any(test, feature = "sim"))]
-    pub(in crate::net) fn from_sim(end: End) -> (Self, ReadHalf, WriteHalf) {
+    pub(in crate::net) fn from_sim(end: SimSocket) -> (Self, ReadHalf, WriteHalf) {
         let end = Rc::new(end);
         let socket = Self {
-            keeper: Keeper::Sim(Rc::clone(&end)),
+            keeper: SocketOwner::Sim(Rc::clone(&end)),
             fd: -1,
         };
         (socket, ReadHalf::Sim(Rc::clone(&end)), WriteHalf::Sim(end))
     }
 
     #[cfg(any(test, feature = "sim"))]
-    fn simulated(&self) -> Option<&End> {
+    fn simulated(&self) -> Option<&SimSocket> {
         match &self.keeper {
-            Keeper::Sim(end) => Some(end),
-            Keeper::Tcp(_) | Keeper::Unix(_) => None,
+            SocketOwner::Sim(end) => Some(end),
+            SocketOwner::Tcp(_) | SocketOwner::Unix(_) => None,
         }
     }
 
     /// Whether this is a Unix socket.
     pub(in crate::net) const fn is_unix(&self) -> bool {
-        matches!(self.keeper, Keeper::Unix(_))
+        matches!(self.keeper, SocketOwner::Unix(_))
     }
 
     /// The address on our side.
@@ -151,19 +151,19 @@ impl Socket {
     }
 
     /// Whether anything waits to be read.
-    pub(in crate::net) fn look(&self) -> Look {
+    pub(in crate::net) fn look(&self) -> Readiness {
         #[cfg(any(test, feature = "sim"))]
         match self.simulated() {
-            Some(end) if end.has_something() => return Look::Something,
-            Some(_) => return Look::Quiet,
-            None if injected_failure::fails().is_err() => return Look::Something,
+            Some(end) if end.has_something() => return Readiness::Something,
+            Some(_) => return Readiness::Quiet,
+            None if injected_failure::fails().is_err() => return Readiness::Something,
             None => {}
         }
         let mut byte = [core::mem::MaybeUninit::uninit()];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         match self.borrow().recv_with_flags(&mut byte, flags) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Look::Quiet,
-            _ => Look::Something,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Readiness::Quiet,
+            _ => Readiness::Something,
         }
     }
 
@@ -325,11 +325,11 @@ impl ReadHalf {
     }
 
     /// What calls back reads of this half.
-    pub(in crate::net) fn recall(&self) -> Recall {
+    pub(in crate::net) fn recall(&self) -> ReadCanceller {
         match self {
             #[cfg(any(test, feature = "sim"))]
-            Self::Sim(end) => Recall::Sim(Rc::clone(end)),
-            Self::Tcp(_) | Self::Unix(_) => Recall::Runtime(Canceller::new()),
+            Self::Sim(end) => ReadCanceller::Sim(Rc::clone(end)),
+            Self::Tcp(_) | Self::Unix(_) => ReadCanceller::Runtime(Canceller::new()),
         }
     }
 
@@ -357,7 +357,7 @@ impl ReadHalf {
     }
 }
 
-impl Recall {
+impl ReadCanceller {
     /// For a read that is to end when it is called.
     pub(in crate::net) fn handle(&self) -> Option<CancelHandle> {
         match self {
@@ -397,8 +397,8 @@ impl WriteHalf {
 
     pub(in crate::net) async fn write_pieces(
         &mut self,
-        gather: Gather,
-    ) -> (io::Result<usize>, Gather) {
+        gather: VectoredWrite,
+    ) -> (io::Result<usize>, VectoredWrite) {
         loop_turn::end().await;
         #[cfg(any(test, feature = "sim"))]
         if let Err(error) = injected_failure::fails() {

@@ -1,9 +1,9 @@
 //! A connection: a reading and a writing half that work at the same time in one task, plain over
 //! TCP or a Unix socket, or TLS over TCP.
 //!
-//! Dropping or [`Stream::abort`]ing shuts the socket down first, so that the peer sees the end at
+//! Dropping or [`NetStream::abort`]ing shuts the socket down first, so that the peer sees the end at
 //! once even while a read is pending. After a write that was not finished, dropping resets; so it
-//! does while an answer is waited for that nobody wants any more ([`Stream::revoke_on_drop`]).
+//! does while an answer is waited for that nobody wants any more ([`NetStream::revoke_on_drop`]).
 //!
 //! Not here: the halves (see `reader` and `writer`), time limits (see `timer`), reuse (see `pool`).
 
@@ -14,29 +14,29 @@ use std::rc::Rc;
 use monoio::net::{TcpStream, UnixStream};
 
 use crate::limits::MIDDLE_READ_BYTES;
-use crate::net::connection::reader::Reader;
-use crate::net::connection::socket::{Look, Origin, ReadHalf, Socket, WriteHalf};
-use crate::net::connection::tls::{Facts, Session, SharedSession};
-use crate::net::connection::writer::Writer;
-use crate::net::error::{Act, NetError};
+use crate::net::connection::reader::ConnectionReader;
+use crate::net::connection::socket::{Origin, ReadHalf, Readiness, Socket, WriteHalf};
+use crate::net::connection::tls::{NegotiatedTls, SharedTlsSession, TlsSession};
+use crate::net::connection::writer::ConnectionWriter;
+use crate::net::error::{NetError, NetOperation};
 use crate::net::runtime::buffers::{self, Class};
 #[cfg(any(test, feature = "sim"))]
-use crate::net::sim::socket::End;
+use crate::net::sim::socket::SimSocket;
 
 /// A connection.
-pub struct Stream {
+pub struct NetStream {
     /// The half that reads.
-    pub reader: Reader,
+    pub reader: ConnectionReader,
     /// The half that writes.
-    pub writer: Writer,
+    pub writer: ConnectionWriter,
     socket: Socket,
     peer: Option<SocketAddr>,
-    session: Option<SharedSession>,
+    session: Option<SharedTlsSession>,
     /// What was asked here is wanted no more if the connection is dropped.
     revokes: bool,
 }
 
-impl Stream {
+impl NetStream {
     /// A plain connection over TCP.
     pub(in crate::net) fn from_tcp(stream: TcpStream, peer: SocketAddr, origin: Origin) -> Self {
         let (socket, read, write) = Socket::from_tcp(stream, origin);
@@ -52,15 +52,15 @@ impl Stream {
     /// A plain connection of a simulated world.
     #[cfg(any(test, feature = "sim"))]
     #[must_use]
-    pub fn from_sim(end: End, peer: SocketAddr) -> Self {
+    pub fn from_sim(end: SimSocket, peer: SocketAddr) -> Self {
         let (socket, read, write) = Socket::from_sim(end);
         Self::plain(socket, read, write, Some(peer))
     }
 
     fn plain(socket: Socket, read: ReadHalf, write: WriteHalf, peer: Option<SocketAddr>) -> Self {
         Self {
-            reader: Reader::new(read, socket.clone()),
-            writer: Writer::new(write),
+            reader: ConnectionReader::new(read, socket.clone()),
+            writer: ConnectionWriter::new(write),
             socket,
             peer,
             session: None,
@@ -70,7 +70,7 @@ impl Stream {
 
     /// From here on the connection speaks through `session`, whose handshake is done; `early` is
     /// plaintext that came with it.
-    pub(in crate::net) fn secure(&mut self, session: Session, early: Vec<u8>) {
+    pub(in crate::net) fn secure(&mut self, session: TlsSession, early: Vec<u8>) {
         let session = Rc::new(RefCell::new(session));
         self.reader.secure(Rc::clone(&session), early);
         self.writer.secure(Rc::clone(&session));
@@ -91,7 +91,7 @@ impl Stream {
 
     /// What TLS agreed on; none on a plain connection.
     #[must_use]
-    pub fn tls(&self) -> Option<Facts> {
+    pub fn tls(&self) -> Option<NegotiatedTls> {
         self.session
             .as_ref()
             .map(|session| session.borrow().facts())
@@ -110,13 +110,13 @@ impl Stream {
     /// Whether the peer of a connection that was laid aside has neither sent nor ended anything. The
     /// pending read tells once the kernel `was_heard` since; until then the socket is looked at.
     pub(in crate::net) fn is_undisturbed(&mut self, was_heard: bool) -> bool {
-        self.reader.is_resting() && (was_heard || self.socket.look() == Look::Quiet)
+        self.reader.is_resting() && (was_heard || self.socket.look() == Readiness::Quiet)
     }
 
     /// Whether no read is pending, nothing that came is left over, and nothing waits in the socket.
     #[cfg(test)]
     pub(crate) fn is_clean_idle(&self) -> bool {
-        self.reader.is_empty() && self.socket.look() == Look::Quiet
+        self.reader.is_empty() && self.socket.look() == Readiness::Quiet
     }
 
     /// Ends our direction after what was written; the peer reads it all and then the end. Reading
@@ -131,7 +131,7 @@ impl Stream {
         self.writer.say_goodbye().await?;
         self.socket
             .shutdown_write()
-            .map_err(|error| NetError::from_io(Act::Write, &error))
+            .map_err(|error| NetError::from_io(NetOperation::Write, &error))
     }
 
     /// Ends both directions now, whatever is pending. What was written before still arrives.
@@ -169,7 +169,7 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for NetStream {
     fn drop(&mut self) {
         // A pending read would else keep the descriptor open for as long as the peer is silent.
         if self.revokes || self.writer.is_unfinished() {

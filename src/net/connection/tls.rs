@@ -1,7 +1,7 @@
 //! TLS: sessions over our own buffers, and the settings of both sides. The only file that names
 //! rustls.
 //!
-//! A `Session` takes sealed bytes and gives plain ones, and the other way round; it never touches
+//! A `TlsSession` takes sealed bytes and gives plain ones, and the other way round; it never touches
 //! a socket. Versions 1.2 and 1.3, ALPN `http/1.1`, sessions resumed. Certificates are verified
 //! against the bundled or the platform's roots, plus those of a PEM text where one is given.
 //!
@@ -71,7 +71,7 @@ pub enum SetupError {
 
 /// What a handshake agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct NegotiatedTls {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
     /// Whether an earlier session was taken up.
@@ -79,10 +79,10 @@ pub struct Facts {
 }
 
 /// A session that the two halves of a connection share.
-pub(in crate::net) type SharedSession = Rc<RefCell<Session>>;
+pub(in crate::net) type SharedTlsSession = Rc<RefCell<TlsSession>>;
 
 /// One side of a TLS connection.
-pub(in crate::net) struct Session {
+pub(in crate::net) struct TlsSession {
     /// Boxed: a handshake's future would else carry more than a KiB, in every connection's task.
     connection: Box<Connection>,
     is_closed_by_peer: bool,
@@ -195,7 +195,7 @@ impl fmt::Display for SetupError {
 
 impl core::error::Error for SetupError {}
 
-impl Session {
+impl TlsSession {
     pub(in crate::net) fn client(tls: &ClientTls) -> Result<Self, TlsFault> {
         let connection = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone());
         connection
@@ -229,8 +229,8 @@ impl Session {
         self.is_closed_by_peer
     }
 
-    pub(in crate::net) fn facts(&self) -> Facts {
-        Facts {
+    pub(in crate::net) fn facts(&self) -> NegotiatedTls {
+        NegotiatedTls {
             version: match self.connection.protocol_version() {
                 Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
                 Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",

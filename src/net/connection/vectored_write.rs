@@ -19,14 +19,14 @@ use crate::net::runtime::buffers;
 
 /// A part of what is written: a range of a buffer that others may go on reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct WritePiece {
     /// The buffer.
     pub buffer: Rc<Vec<u8>>,
     /// What of it is written.
     pub range: Range<usize>,
 }
 
-impl Piece {
+impl WritePiece {
     /// All of a buffer.
     #[must_use]
     pub fn whole(buffer: Vec<u8>) -> Self {
@@ -43,16 +43,16 @@ impl Piece {
 }
 
 /// Pieces and what is left to write of them.
-pub(in crate::net) struct Gather {
+pub(in crate::net) struct VectoredWrite {
     /// Without empty ones.
-    pieces: Vec<Piece>,
+    pieces: Vec<WritePiece>,
     /// Where `pieces` lie in memory.
     list: Vec<libc::iovec>,
 }
 
-impl Gather {
+impl VectoredWrite {
     /// Pieces that lie outside of their buffers are left out.
-    pub(in crate::net) fn new(pieces: Vec<Piece>) -> Self {
+    pub(in crate::net) fn new(pieces: Vec<WritePiece>) -> Self {
         let list = Vec::with_capacity(pieces.len());
         let mut gather = Self { pieces, list };
         gather.point();
@@ -76,7 +76,7 @@ impl Gather {
 
     /// The bytes of the pieces, in order.
     pub(in crate::net) fn slices(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.pieces.iter().map(Piece::bytes)
+        self.pieces.iter().map(WritePiece::bytes)
     }
 
     fn point(&mut self) {
@@ -85,7 +85,7 @@ impl Gather {
         self.list.extend(
             self.pieces
                 .iter()
-                .map(Piece::bytes)
+                .map(WritePiece::bytes)
                 .map(|bytes| libc::iovec {
                     iov_base: bytes.as_ptr().cast_mut().cast(),
                     iov_len: bytes.len(),
@@ -96,7 +96,7 @@ impl Gather {
 
 // SAFETY: `list` points into the buffers of `pieces`, which the same value keeps alive, which do
 // not move with it, and which nobody can change while they are shared.
-unsafe impl IoVecBuf for Gather {
+unsafe impl IoVecBuf for VectoredWrite {
     fn read_iovec_ptr(&self) -> *const libc::iovec {
         self.list.as_ptr()
     }

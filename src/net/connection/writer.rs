@@ -12,23 +12,23 @@ use monoio::buf::{IoBuf, Slice};
 
 use crate::limits::{BUSY_READ_BYTES, SEAL_BYTES_MAX};
 use crate::net::connection::socket::WriteHalf;
-use crate::net::connection::tls::{Session, SharedSession};
-use crate::net::connection::vectored_write::{Gather, Piece};
-use crate::net::error::{Act, Kind, NetError};
+use crate::net::connection::tls::{SharedTlsSession, TlsSession};
+use crate::net::connection::vectored_write::{VectoredWrite, WritePiece};
+use crate::net::error::{NetError, NetErrorKind, NetOperation};
 use crate::net::runtime::buffers::{self, Class};
 use crate::net::runtime::recycled_future::boxed;
 
 /// The writing half.
-pub struct Writer {
+pub struct ConnectionWriter {
     half: WriteHalf,
-    session: Option<SharedSession>,
+    session: Option<SharedTlsSession>,
     /// A write was begun and has not succeeded.
     is_unfinished: bool,
     /// Bytes of all writes that were begun, as they are on the wire.
     begun_bytes: u64,
 }
 
-impl Writer {
+impl ConnectionWriter {
     pub(in crate::net) const fn new(half: WriteHalf) -> Self {
         Self {
             half,
@@ -49,7 +49,7 @@ impl Writer {
     }
 
     /// From here on what goes out is sealed by `session`.
-    pub(in crate::net) fn secure(&mut self, session: SharedSession) {
+    pub(in crate::net) fn secure(&mut self, session: SharedTlsSession) {
         self.session = Some(session);
     }
 
@@ -86,13 +86,13 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// Those of [`Writer::write`].
-    pub async fn write_pieces(&mut self, pieces: Vec<Piece>) -> Result<(), NetError> {
-        if let [Piece { buffer, range }] = pieces.as_slice() {
+    /// Those of [`ConnectionWriter::write`].
+    pub async fn write_pieces(&mut self, pieces: Vec<WritePiece>) -> Result<(), NetError> {
+        if let [WritePiece { buffer, range }] = pieces.as_slice() {
             // One piece goes the short way: a vectored write costs the kernel more.
             return self.write_shared(Rc::clone(buffer), range.clone()).await;
         }
-        let mut gather = Gather::new(pieces);
+        let mut gather = VectoredWrite::new(pieces);
         if let Some(session) = self.session.clone() {
             return boxed(|| self.write_sealed(&session, gather.slices())).await;
         }
@@ -103,10 +103,10 @@ impl Writer {
             let (result, back) = self.half.write_pieces(gather).await;
             gather = back;
             match result {
-                Ok(0) => return Err(NetError::new(Act::Write, Kind::Closed)),
+                Ok(0) => return Err(NetError::new(NetOperation::Write, NetErrorKind::Closed)),
                 Ok(count) => gather.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(NetError::from_io(Act::Write, &error)),
+                Err(error) => return Err(NetError::from_io(NetOperation::Write, &error)),
             }
         }
         self.is_unfinished = false;
@@ -151,10 +151,15 @@ impl Writer {
             let (result, slice) = self.half.write(Slice::new(buffer, start, end)).await;
             buffer = slice.into_inner();
             match result {
-                Ok(0) => return (Err(NetError::new(Act::Write, Kind::Closed)), buffer),
+                Ok(0) => {
+                    return (
+                        Err(NetError::new(NetOperation::Write, NetErrorKind::Closed)),
+                        buffer,
+                    );
+                }
                 Ok(count) => start += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return (Err(NetError::from_io(Act::Write, &error)), buffer),
+                Err(error) => return (Err(NetError::from_io(NetOperation::Write, &error)), buffer),
             }
         }
         self.is_unfinished = false;
@@ -164,7 +169,7 @@ impl Writer {
     /// Seals the pieces together and writes a buffer whenever it is full.
     async fn write_sealed<'a>(
         &mut self,
-        session: &RefCell<Session>,
+        session: &RefCell<TlsSession>,
         pieces: impl Iterator<Item = &'a [u8]> + Clone,
     ) -> Result<(), NetError> {
         let total: usize = pieces
@@ -179,7 +184,7 @@ impl Writer {
                 sealed = buffers::take(class);
             }
             let fault = session.borrow_mut().seal(piece, &mut sealed);
-            fault.map_err(|fault| NetError::new(Act::Write, Kind::Tls(fault)))?;
+            fault.map_err(|fault| NetError::new(NetOperation::Write, NetErrorKind::Tls(fault)))?;
         }
         self.flush(sealed).await
     }

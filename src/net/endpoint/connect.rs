@@ -18,10 +18,10 @@ use tokio::sync::Notify;
 
 use crate::limits::{ADDRESS_HEAD_START, ADDRESSES_MAX, RESOLVE_POLL};
 use crate::net::connection::socket::Origin;
-use crate::net::connection::stream::Stream;
+use crate::net::connection::stream::NetStream;
 use crate::net::connection::tls::ClientTls;
 use crate::net::endpoint::{handshake, spare_descriptor};
-use crate::net::error::{Act, Kind, NetError};
+use crate::net::error::{NetError, NetErrorKind, NetOperation};
 use crate::net::runtime::clock::now;
 use crate::net::runtime::timer::{self, Deadline};
 #[cfg(any(test, feature = "sim"))]
@@ -31,7 +31,7 @@ use crate::net::sim::listeners;
 
 /// Where a provider is reached. Shared by the workers and the control thread.
 #[derive(Debug)]
-pub struct Endpoint {
+pub struct ProviderEndpoint {
     host: String,
     port: u16,
     tls: Option<ClientTls>,
@@ -52,7 +52,7 @@ struct Addresses {
 
 /// How long a connection may take to come up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waits {
+pub struct ConnectTimeouts {
     /// For the first resolution of the name.
     pub resolve_ms: u64,
     /// For TCP.
@@ -61,7 +61,7 @@ pub struct Waits {
     pub handshake_ms: u64,
 }
 
-impl Endpoint {
+impl ProviderEndpoint {
     /// The endpoint at `host`, a name or an IP address (IPv6 without brackets), and `port`.
     #[must_use]
     pub fn new(host: &str, port: u16, tls: Option<ClientTls>) -> Self {
@@ -151,10 +151,13 @@ impl Endpoint {
                 return Ok(known);
             }
             if self.resolutions.load(Ordering::Acquire) > before {
-                return Err(NetError::new(Act::Resolve, Kind::NoAddress));
+                return Err(NetError::new(
+                    NetOperation::Resolve,
+                    NetErrorKind::NoAddress,
+                ));
             }
             if now() >= end {
-                return Err(NetError::new(Act::Resolve, Kind::Timeout));
+                return Err(NetError::new(NetOperation::Resolve, NetErrorKind::Timeout));
             }
         }
     }
@@ -182,24 +185,27 @@ impl Addresses {
 /// # Errors
 ///
 /// When the name has no address, none that is admitted, no address answers in time, or TLS says no.
-/// After the first three a new resolution is asked for. [`Kind::Exhausted`] is no fault of the
+/// After the first three a new resolution is asked for. [`NetErrorKind::Exhausted`] is no fault of the
 /// endpoint's.
 pub async fn connect(
-    endpoint: &Endpoint,
-    waits: Waits,
+    endpoint: &ProviderEndpoint,
+    waits: ConnectTimeouts,
     admits: impl Fn(IpAddr) -> bool,
-) -> Result<Stream, NetError> {
+) -> Result<NetStream, NetError> {
     if spare_descriptor::is_short() {
-        return Err(NetError::new(Act::Connect, Kind::Exhausted));
+        return Err(NetError::new(
+            NetOperation::Connect,
+            NetErrorKind::Exhausted,
+        ));
     }
     let known = endpoint.known(waits.resolve_ms).await?;
     let admitted = known.in_order().filter(|(_, each)| admits(each.ip()));
     let admitted: Vec<_> = admitted.collect();
     if admitted.is_empty() {
         endpoint.ask();
-        return Err(NetError::new(Act::Connect, Kind::Barred));
+        return Err(NetError::new(NetOperation::Connect, NetErrorKind::Barred));
     }
-    let timeout = NetError::new(Act::Connect, Kind::Timeout);
+    let timeout = NetError::new(NetOperation::Connect, NetErrorKind::Timeout);
     let raced = timer::within(waits.connect_ms, race(admitted)).await;
     let (index, stream) = match raced.unwrap_or(Err(timeout)) {
         Ok(won) => won,
@@ -215,46 +221,46 @@ pub async fn connect(
     }
 }
 
-type Won = (usize, Stream);
+type Winner = (usize, NetStream);
 
 /// The first address that answers. The last failure, where none does.
-async fn race(addresses: Vec<(usize, SocketAddr)>) -> Result<Won, NetError> {
-    let mut race = Race {
+async fn race(addresses: Vec<(usize, SocketAddr)>) -> Result<Winner, NetError> {
+    let mut race = AddressRace {
         waiting: addresses.into_iter(),
         running: Vec::new(),
         head_start: Deadline::new(),
-        failure: NetError::new(Act::Connect, Kind::NoAddress),
+        failure: NetError::new(NetOperation::Connect, NetErrorKind::NoAddress),
     };
     poll_fn(|cx| race.poll(cx)).await
 }
 
 /// A connection to one address.
-async fn open(address: SocketAddr) -> io::Result<Stream> {
+async fn open(address: SocketAddr) -> io::Result<NetStream> {
     #[cfg(any(test, feature = "sim"))]
     if let Some(connected) = listeners::connect(address).await {
-        return connected.map(|end| Stream::from_sim(end, address));
+        return connected.map(|end| NetStream::from_sim(end, address));
     }
     #[cfg(any(test, feature = "sim"))]
     injected_failure::fails()?;
     let tcp = TcpStream::connect_addr(address).await?;
-    Ok(Stream::from_tcp(tcp, address, Origin::Connected))
+    Ok(NetStream::from_tcp(tcp, address, Origin::Connected))
 }
 
-struct Race {
+struct AddressRace {
     waiting: std::vec::IntoIter<(usize, SocketAddr)>,
     /// At most `ADDRESSES_MAX`. A dropped attempt closes its socket.
-    running: Vec<Attempt>,
+    running: Vec<ConnectAttempt>,
     head_start: Deadline,
     failure: NetError,
 }
 
-struct Attempt {
+struct ConnectAttempt {
     index: usize,
-    future: Pin<Box<dyn Future<Output = io::Result<Stream>>>>,
+    future: Pin<Box<dyn Future<Output = io::Result<NetStream>>>>,
 }
 
-impl Race {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Won, NetError>> {
+impl AddressRace {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Winner, NetError>> {
         loop {
             if let Some(won) = self.poll_running(cx) {
                 return Poll::Ready(Ok(won));
@@ -274,18 +280,18 @@ impl Race {
 
     fn begin(&mut self, index: usize, address: SocketAddr) {
         let future = Box::pin(open(address));
-        self.running.push(Attempt { index, future });
+        self.running.push(ConnectAttempt { index, future });
         self.head_start.set_at(now().plus(ADDRESS_HEAD_START));
     }
 
-    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<Won> {
+    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<Winner> {
         let mut place = 0;
         while let Some(attempt) = self.running.get_mut(place) {
             match attempt.future.as_mut().poll(cx) {
                 Poll::Pending => place += 1,
                 Poll::Ready(Ok(stream)) => return Some((attempt.index, stream)),
                 Poll::Ready(Err(error)) => {
-                    self.failure = NetError::from_io(Act::Connect, &error);
+                    self.failure = NetError::from_io(NetOperation::Connect, &error);
                     self.running.swap_remove(place);
                     // A failure gives up the rest of its head start.
                     self.head_start.set_at(now());

@@ -4,9 +4,9 @@
 //! closed; the peer is told why where TLS has an alert for it.
 
 use crate::limits::MIDDLE_READ_BYTES;
-use crate::net::connection::stream::Stream;
-use crate::net::connection::tls::{ClientTls, ServerTls, Session};
-use crate::net::error::{Act, Kind, NetError, TlsFault};
+use crate::net::connection::stream::NetStream;
+use crate::net::connection::tls::{ClientTls, ServerTls, TlsSession};
+use crate::net::error::{NetError, NetErrorKind, NetOperation, TlsFault};
 use crate::net::runtime::buffers::{self, Class};
 use crate::net::runtime::timer::within;
 
@@ -15,8 +15,8 @@ use crate::net::runtime::timer::within;
 /// # Errors
 ///
 /// When time runs out, the connection breaks, or TLS says no. The stream is closed then.
-pub async fn client(stream: Stream, tls: &ClientTls, ms: u64) -> Result<Stream, NetError> {
-    timed(stream, Session::client(tls), ms).await
+pub async fn client(stream: NetStream, tls: &ClientTls, ms: u64) -> Result<NetStream, NetError> {
+    timed(stream, TlsSession::client(tls), ms).await
 }
 
 /// Answers a client's TLS handshake on `stream`, within `ms` milliseconds.
@@ -24,24 +24,27 @@ pub async fn client(stream: Stream, tls: &ClientTls, ms: u64) -> Result<Stream, 
 /// # Errors
 ///
 /// When time runs out, the connection breaks, or TLS says no. The stream is closed then.
-pub async fn server(stream: Stream, tls: &ServerTls, ms: u64) -> Result<Stream, NetError> {
-    timed(stream, Session::server(tls), ms).await
+pub async fn server(stream: NetStream, tls: &ServerTls, ms: u64) -> Result<NetStream, NetError> {
+    timed(stream, TlsSession::server(tls), ms).await
 }
 
 async fn timed(
-    stream: Stream,
-    session: Result<Session, TlsFault>,
+    stream: NetStream,
+    session: Result<TlsSession, TlsFault>,
     ms: u64,
-) -> Result<Stream, NetError> {
+) -> Result<NetStream, NetError> {
     let session = session.map_err(refused)?;
     // Boxed: tasks of plain connections would carry its size too.
     match within(ms, Box::pin(shake(stream, session))).await {
         Some(result) => result,
-        None => Err(NetError::new(Act::Handshake, Kind::Timeout)),
+        None => Err(NetError::new(
+            NetOperation::Handshake,
+            NetErrorKind::Timeout,
+        )),
     }
 }
 
-async fn shake(mut stream: Stream, mut session: Session) -> Result<Stream, NetError> {
+async fn shake(mut stream: NetStream, mut session: TlsSession) -> Result<NetStream, NetError> {
     let mut early = Vec::new();
     loop {
         send(&mut stream, &mut session).await?;
@@ -54,7 +57,7 @@ async fn shake(mut stream: Stream, mut session: Session) -> Result<Stream, NetEr
         })
         .await;
         if count.map_err(in_handshake)? == 0 {
-            return Err(NetError::new(Act::Handshake, Kind::Closed));
+            return Err(NetError::new(NetOperation::Handshake, NetErrorKind::Closed));
         }
         let opened = session.open(&sealed, &mut early);
         buffers::give(sealed);
@@ -68,16 +71,16 @@ async fn shake(mut stream: Stream, mut session: Session) -> Result<Stream, NetEr
     Ok(stream)
 }
 
-async fn send(stream: &mut Stream, session: &mut Session) -> Result<(), NetError> {
+async fn send(stream: &mut NetStream, session: &mut TlsSession) -> Result<(), NetError> {
     let mut sealed = buffers::take(Class::Quiet);
     session.drain(&mut sealed);
     stream.writer.flush(sealed).await.map_err(in_handshake)
 }
 
 const fn in_handshake(error: NetError) -> NetError {
-    NetError::new(Act::Handshake, error.kind())
+    NetError::new(NetOperation::Handshake, error.kind())
 }
 
 const fn refused(fault: TlsFault) -> NetError {
-    NetError::new(Act::Handshake, Kind::Tls(fault))
+    NetError::new(NetOperation::Handshake, NetErrorKind::Tls(fault))
 }

@@ -29,9 +29,9 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE, LISTEN_BACKLOG, MIDDLE_READ_BYTES};
 use crate::net::connection::socket::{Origin, set_options};
-use crate::net::connection::stream::Stream;
-use crate::net::endpoint::spare_descriptor::Reserve;
-use crate::net::error::{Act, Kind, NetError};
+use crate::net::connection::stream::NetStream;
+use crate::net::endpoint::spare_descriptor::SpareDescriptor;
+use crate::net::error::{NetError, NetErrorKind, NetOperation};
 use crate::net::runtime::{driver, task, timer};
 #[cfg(any(test, feature = "sim"))]
 use crate::net::sim::injected_failure;
@@ -47,28 +47,28 @@ pub enum Address {
 
 /// A taken address. Dropping it removes the file of a Unix socket.
 #[derive(Debug)]
-pub struct Bound {
+pub struct BoundAddress {
     address: Address,
-    seats: Vec<Seat>,
+    seats: Vec<ListenSocket>,
     /// Device and inode of the socket file that is ours.
     file: Option<(u64, u64)>,
 }
 
 /// One worker's part of a taken address.
 #[derive(Debug)]
-pub struct Seat {
+pub struct ListenSocket {
     socket: Socket,
     is_unix: bool,
 }
 
 /// Accepts connections on a worker.
 pub struct Listener {
-    inner: Inner,
+    inner: RuntimeListener,
     stopper: Stopper,
     /// Given up to take in one client while descriptors are short.
-    reserve: Reserve,
+    reserve: SpareDescriptor,
     /// What such a client is told.
-    refusal: Words,
+    refusal: RefusalText,
     /// Tries since the other tasks of the thread last ran. 0 <= tries <= ACCEPT_BATCH.
     tries: u32,
     /// Connections that may still be taken out of the queue after a stop.
@@ -76,11 +76,11 @@ pub struct Listener {
 }
 
 /// Makes what a client is told that is not let in.
-pub type Words = fn() -> Vec<u8>;
+pub type RefusalText = fn() -> Vec<u8>;
 
 /// What a listener has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct ListenerCounts {
     /// Connections handed out.
     pub accepted: u64,
     /// Connections turned away for want of descriptors.
@@ -93,16 +93,16 @@ pub struct Counts {
 
 /// Stops a listener from elsewhere on its thread, and knows what it has done.
 #[derive(Clone, Default)]
-pub struct Stopper(Rc<Stop>);
+pub struct Stopper(Rc<StopState>);
 
 #[derive(Default)]
-struct Stop {
+struct StopState {
     is_stopped: Cell<bool>,
     canceller: RefCell<Canceller>,
-    counts: Cell<Counts>,
+    counts: Cell<ListenerCounts>,
 }
 
-enum Inner {
+enum RuntimeListener {
     Tcp(TcpListener, Socket),
     Unix(UnixListener, Socket),
 }
@@ -145,7 +145,7 @@ impl fmt::Display for Address {
 /// # Errors
 ///
 /// When the address is in use, not ours, or not permitted.
-pub fn bind(address: &Address, workers: usize) -> Result<Bound, NetError> {
+pub fn bind(address: &Address, workers: usize) -> Result<BoundAddress, NetError> {
     let mut pauses = BIND_PAUSES.iter();
     loop {
         let bound = match address {
@@ -154,16 +154,18 @@ pub fn bind(address: &Address, workers: usize) -> Result<Bound, NetError> {
         };
         let failure = match bound {
             Ok(bound) => return Ok(bound),
-            Err(error) => NetError::from_io(Act::Bind, &error),
+            Err(error) => NetError::from_io(NetOperation::Bind, &error),
         };
         match pauses.next() {
-            Some(&pause) if failure.kind() == Kind::InUse => std::thread::park_timeout(pause),
+            Some(&pause) if failure.kind() == NetErrorKind::InUse => {
+                std::thread::park_timeout(pause)
+            }
             _ => return Err(failure),
         }
     }
 }
 
-impl Bound {
+impl BoundAddress {
     /// The address, with the port that the system chose.
     #[must_use]
     pub const fn address(&self) -> &Address {
@@ -171,12 +173,12 @@ impl Bound {
     }
 
     /// The workers' parts; empty the second time.
-    pub fn take_seats(&mut self) -> Vec<Seat> {
+    pub fn take_seats(&mut self) -> Vec<ListenSocket> {
         core::mem::take(&mut self.seats)
     }
 }
 
-impl Seat {
+impl ListenSocket {
     /// The listening socket, for another runtime than a worker's.
     #[must_use]
     pub fn into_descriptor(self) -> OwnedFd {
@@ -184,7 +186,7 @@ impl Seat {
     }
 }
 
-impl Drop for Bound {
+impl Drop for BoundAddress {
     fn drop(&mut self) {
         if let (Address::Unix(path), Some(file)) = (&self.address, self.file)
             && file_id(path).is_ok_and(|found| found == file)
@@ -200,12 +202,13 @@ impl Listener {
     /// # Errors
     ///
     /// When the driver cannot take the socket.
-    pub fn open(seat: Seat, refusal: Words) -> Result<Self, NetError> {
-        let inner = open_inner(seat).map_err(|error| NetError::from_io(Act::Accept, &error))?;
+    pub fn open(seat: ListenSocket, refusal: RefusalText) -> Result<Self, NetError> {
+        let inner =
+            open_inner(seat).map_err(|error| NetError::from_io(NetOperation::Accept, &error))?;
         Ok(Self {
             inner,
             stopper: Stopper::default(),
-            reserve: Reserve::new(),
+            reserve: SpareDescriptor::new(),
             refusal,
             tries: 0,
             left_after_stop: LISTEN_BACKLOG,
@@ -228,9 +231,9 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// [`Kind::Stopped`] after a stop: the listener has ended. Any other is told after a pause, and
+    /// [`NetErrorKind::Stopped`] after a stop: the listener has ended. Any other is told after a pause, and
     /// accepting may go on.
-    pub async fn accept(&mut self) -> Result<Stream, NetError> {
+    pub async fn accept(&mut self) -> Result<NetStream, NetError> {
         loop {
             if self.tries == ACCEPT_BATCH {
                 self.tries = 0;
@@ -239,7 +242,7 @@ impl Listener {
             self.tries += 1;
             let accepted = if self.stopper.0.is_stopped.get() {
                 if self.left_after_stop == 0 {
-                    return Err(NetError::new(Act::Accept, Kind::Stopped));
+                    return Err(NetError::new(NetOperation::Accept, NetErrorKind::Stopped));
                 }
                 self.left_after_stop -= 1;
                 self.inner.accept_waiting()
@@ -258,14 +261,14 @@ impl Listener {
         }
     }
 
-    fn count(&self, change: impl FnOnce(&mut Counts)) {
+    fn count(&self, change: impl FnOnce(&mut ListenerCounts)) {
         let mut counts = self.stopper.counts();
         change(&mut counts);
         self.stopper.0.counts.set(counts);
     }
 
     /// Refuses a connection that took what should have become the reserve.
-    async fn turn_away(&mut self, stream: Stream) {
+    async fn turn_away(&mut self, stream: NetStream) {
         self.count(|counts| counts.refused += 1);
         stream.refuse(&(self.refusal)());
         // Closing is done by the driver in its next turn; only then is there a descriptor again.
@@ -275,16 +278,16 @@ impl Listener {
 
     /// After a failed accept: returns if another may follow.
     async fn recover(&mut self, error: &io::Error) -> Result<(), NetError> {
-        let failure = NetError::from_io(Act::Accept, error);
+        let failure = NetError::from_io(NetOperation::Accept, error);
         if self.stopper.0.is_stopped.get() {
             return match failure.kind() {
                 // The cancelled one: now for what waits in the queue.
-                Kind::Stopped => Ok(()),
-                _ => Err(NetError::new(Act::Accept, Kind::Stopped)),
+                NetErrorKind::Stopped => Ok(()),
+                _ => Err(NetError::new(NetOperation::Accept, NetErrorKind::Stopped)),
             };
         }
         match failure.kind() {
-            Kind::Exhausted => {
+            NetErrorKind::Exhausted => {
                 self.count(|counts| counts.exhausted += 1);
                 let (inner, refusal) = (&self.inner, self.refusal);
                 match self.reserve.lend(|| inner.refuse_waiting(&refusal())) {
@@ -298,10 +301,13 @@ impl Listener {
                 Ok(())
             }
             // Of the connection that came, not of the listener.
-            Kind::Reset | Kind::Unreachable | Kind::Timeout | Kind::Closed => Ok(()),
-            Kind::Os(libc::EINTR | libc::EPROTO | libc::EPERM | libc::EOPNOTSUPP) => Ok(()),
+            NetErrorKind::Reset
+            | NetErrorKind::Unreachable
+            | NetErrorKind::Timeout
+            | NetErrorKind::Closed => Ok(()),
+            NetErrorKind::Os(libc::EINTR | libc::EPROTO | libc::EPERM | libc::EOPNOTSUPP) => Ok(()),
             // Only where workers with different drivers share a Unix socket.
-            Kind::Os(libc::EAGAIN) => {
+            NetErrorKind::Os(libc::EAGAIN) => {
                 pause().await;
                 Ok(())
             }
@@ -310,7 +316,9 @@ impl Listener {
                 pause().await;
                 // Cancelled, though nobody stopped it: a failure like any other.
                 Err(match kind {
-                    Kind::Stopped => NetError::new(Act::Accept, Kind::Os(libc::ECANCELED)),
+                    NetErrorKind::Stopped => {
+                        NetError::new(NetOperation::Accept, NetErrorKind::Os(libc::ECANCELED))
+                    }
                     _ => failure,
                 })
             }
@@ -328,23 +336,23 @@ impl Stopper {
 
     /// What the listener has done.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> ListenerCounts {
         self.0.counts.get()
     }
 }
 
-impl Inner {
-    async fn accept(&self, handle: CancelHandle) -> io::Result<Stream> {
+impl RuntimeListener {
+    async fn accept(&self, handle: CancelHandle) -> io::Result<NetStream> {
         #[cfg(any(test, feature = "sim"))]
         injected_failure::fails()?;
         match self {
             Self::Tcp(listener, _) => {
                 let (stream, peer) = listener.cancelable_accept(handle).await?;
-                Ok(Stream::from_tcp(stream, peer, Origin::Accepted))
+                Ok(NetStream::from_tcp(stream, peer, Origin::Accepted))
             }
             Self::Unix(listener, _) => {
                 let (stream, _) = listener.cancelable_accept(handle).await?;
-                Ok(Stream::from_unix(stream))
+                Ok(NetStream::from_unix(stream))
             }
         }
     }
@@ -372,42 +380,45 @@ impl Inner {
     }
 
     /// A connection that waits in the queue, without waiting for one.
-    fn accept_waiting(&self) -> io::Result<Stream> {
+    fn accept_waiting(&self) -> io::Result<NetStream> {
         let (accepted, peer) = self.accept_queued()?;
         accepted.set_nonblocking(!is_uring())?;
         match peer.as_socket() {
             Some(peer) => {
                 let stream = TcpStream::from_std(accepted.into())?;
-                Ok(Stream::from_tcp(stream, peer, Origin::Accepted))
+                Ok(NetStream::from_tcp(stream, peer, Origin::Accepted))
             }
-            None => Ok(Stream::from_unix(UnixStream::from_std(accepted.into())?)),
+            None => Ok(NetStream::from_unix(UnixStream::from_std(accepted.into())?)),
         }
     }
 }
 
-fn open_inner(seat: Seat) -> io::Result<Inner> {
+fn open_inner(seat: ListenSocket) -> io::Result<RuntimeListener> {
     // epoll reads until it would block; io_uring must not, or it would say so at once.
     seat.socket.set_nonblocking(!is_uring())?;
     let for_queue = seat.socket.try_clone()?;
     if seat.is_unix {
         let listener: std::os::unix::net::UnixListener = seat.socket.into();
-        return Ok(Inner::Unix(UnixListener::from_std(listener)?, for_queue));
+        return Ok(RuntimeListener::Unix(
+            UnixListener::from_std(listener)?,
+            for_queue,
+        ));
     }
-    Ok(Inner::Tcp(
+    Ok(RuntimeListener::Tcp(
         TcpListener::from_std(seat.socket.into())?,
         for_queue,
     ))
 }
 
 fn is_uring() -> bool {
-    driver::current().is_some_and(driver::Rung::is_uring)
+    driver::current().is_some_and(driver::DriverKind::is_uring)
 }
 
 async fn pause() {
     timer::sleep(u64::try_from(ACCEPT_PAUSE.as_millis()).unwrap_or(CLOSE_MS)).await;
 }
 
-fn bind_tcp(address: SocketAddr, workers: usize) -> io::Result<Bound> {
+fn bind_tcp(address: SocketAddr, workers: usize) -> io::Result<BoundAddress> {
     if address.port() != 0 {
         // Taken alone, then let go: another program's listener makes this fail, whatever options
         // it has set. It never listens itself: who connected meanwhile would be reset, or wait a
@@ -424,12 +435,12 @@ fn bind_tcp(address: SocketAddr, workers: usize) -> io::Result<Bound> {
     for socket in sockets {
         set_options(&socket);
         socket.listen(LISTEN_BACKLOG)?;
-        seats.push(Seat {
+        seats.push(ListenSocket {
             socket,
             is_unix: false,
         });
     }
-    Ok(Bound {
+    Ok(BoundAddress {
         address: Address::Tcp(chosen),
         seats,
         file: None,
@@ -447,24 +458,24 @@ fn tcp_socket(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn bind_unix(path: &Path, workers: usize) -> io::Result<Bound> {
+fn bind_unix(path: &Path, workers: usize) -> io::Result<BoundAddress> {
     remove_dead(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
     let file = Some(file_id(path)?);
-    let mut bound = Bound {
+    let mut bound = BoundAddress {
         address: Address::Unix(path.to_owned()),
         seats: Vec::new(),
         file,
     };
     socket.listen(LISTEN_BACKLOG)?;
     for _ in 1..workers {
-        bound.seats.push(Seat {
+        bound.seats.push(ListenSocket {
             socket: socket.try_clone()?,
             is_unix: true,
         });
     }
-    bound.seats.push(Seat {
+    bound.seats.push(ListenSocket {
         socket,
         is_unix: true,
     });

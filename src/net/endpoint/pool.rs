@@ -6,22 +6,22 @@
 //! system call, but for a connection that is wanted again within the turn that it was put here.
 //! Not shared between threads.
 
-use crate::net::connection::stream::Stream;
+use crate::net::connection::stream::NetStream;
 use crate::net::runtime::clock::Instant;
 use crate::net::runtime::loop_turn;
 
 /// The idle connections of one thread, by the endpoint's index in the plan.
 #[derive(Default)]
-pub struct Pool {
-    lists: Vec<Vec<Idle>>,
+pub struct ConnectionPool {
+    lists: Vec<Vec<IdleConnection>>,
     idle_max: usize,
     idle_timeout_ms: u64,
-    counts: Counts,
+    counts: PoolCounts,
 }
 
 /// What a pool has done since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct PoolCounts {
     /// Connections handed out again.
     pub reused: u64,
     /// Asked for one, had none.
@@ -36,21 +36,21 @@ pub struct Counts {
     pub idle: u64,
 }
 
-struct Idle {
+struct IdleConnection {
     /// In a box for as long as it lives: it goes from hand to hand with every request.
-    stream: Box<Stream>,
+    stream: Box<NetStream>,
     since: Instant,
     /// The turn in which it was put here.
     turn: u64,
 }
 
-impl Idle {
+impl IdleConnection {
     fn is_good(&mut self) -> bool {
         self.stream.is_undisturbed(loop_turn::has_passed(self.turn))
     }
 }
 
-impl Pool {
+impl ConnectionPool {
     /// A pool of at most `idle_max` connections per endpoint, each for at most `idle_timeout_ms`.
     #[must_use]
     pub fn new(idle_max: usize, idle_timeout_ms: u64) -> Self {
@@ -63,7 +63,7 @@ impl Pool {
 
     /// The connection to endpoint `key` that was used last and is still good; one that was put here
     /// in this very turn only where there is no other.
-    pub fn take(&mut self, key: usize, now: Instant) -> Option<Box<Stream>> {
+    pub fn take(&mut self, key: usize, now: Instant) -> Option<Box<NetStream>> {
         let list = list_of(&mut self.lists, key);
         while let Some(mut idle) = pop(list) {
             self.counts.idle = self.counts.idle.saturating_sub(1);
@@ -83,7 +83,7 @@ impl Pool {
 
     /// Keeps a connection whose exchange ended cleanly. One with a read pending or something left is
     /// closed; of a full list the oldest is.
-    pub fn put(&mut self, key: usize, mut stream: Box<Stream>, now: Instant) {
+    pub fn put(&mut self, key: usize, mut stream: Box<NetStream>, now: Instant) {
         if self.idle_max == 0 {
             self.counts.overflowed += 1;
             return;
@@ -99,7 +99,7 @@ impl Pool {
             self.counts.idle = self.counts.idle.saturating_sub(1);
         }
         let turn = loop_turn::mark();
-        list.push(Idle {
+        list.push(IdleConnection {
             stream,
             since: now,
             turn,
@@ -138,13 +138,13 @@ impl Pool {
 
     /// What the pool has done.
     #[must_use]
-    pub const fn counts(&self) -> Counts {
+    pub const fn counts(&self) -> PoolCounts {
         self.counts
     }
 }
 
 /// The list of endpoint `key`: endpoints are numbered from nought.
-fn list_of(lists: &mut Vec<Vec<Idle>>, key: usize) -> &mut Vec<Idle> {
+fn list_of(lists: &mut Vec<Vec<IdleConnection>>, key: usize) -> &mut Vec<IdleConnection> {
     if lists.len() <= key {
         lists.resize_with(key + 1, Vec::new);
     }
@@ -152,7 +152,7 @@ fn list_of(lists: &mut Vec<Vec<Idle>>, key: usize) -> &mut Vec<Idle> {
 }
 
 /// The last one of those that were put there in turns before this one; else the last of all.
-fn pop(list: &mut Vec<Idle>) -> Option<Idle> {
+fn pop(list: &mut Vec<IdleConnection>) -> Option<IdleConnection> {
     let heard = list
         .iter()
         .rposition(|idle| loop_turn::has_passed(idle.turn));

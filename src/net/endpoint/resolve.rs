@@ -11,19 +11,19 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::limits::{ADDRESSES_MAX, RESOLVE_PAUSE, RESOLVE_REFRESH};
-use crate::net::endpoint::connect::Endpoint;
+use crate::net::endpoint::connect::ProviderEndpoint;
 use crate::net::runtime::clock::{Instant, now};
 
 /// Keeps the addresses of some endpoints fresh.
 #[derive(Debug)]
 pub struct Resolver {
-    names: Vec<Name>,
+    names: Vec<ResolvedName>,
     asked: Arc<Notify>,
 }
 
 #[derive(Debug)]
-struct Name {
-    endpoint: Arc<Endpoint>,
+struct ResolvedName {
+    endpoint: Arc<ProviderEndpoint>,
     /// When the last look-up began.
     begun: Option<Instant>,
     is_running: bool,
@@ -32,7 +32,7 @@ struct Name {
 impl Resolver {
     /// A resolver for those of `endpoints` that are names. From now on it is the one that they ask.
     #[must_use]
-    pub fn new(endpoints: impl IntoIterator<Item = Arc<Endpoint>>) -> Self {
+    pub fn new(endpoints: impl IntoIterator<Item = Arc<ProviderEndpoint>>) -> Self {
         let asked = Arc::new(Notify::new());
         let names = endpoints
             .into_iter()
@@ -40,7 +40,7 @@ impl Resolver {
         let names = names
             .map(|endpoint| {
                 endpoint.attach(&asked);
-                Name {
+                ResolvedName {
                     endpoint,
                     begun: None,
                     is_running: false,
@@ -84,7 +84,7 @@ impl Resolver {
     }
 }
 
-impl Name {
+impl ResolvedName {
     fn is_due(&self, at: Instant) -> bool {
         if self.is_running {
             return false;
@@ -97,7 +97,7 @@ impl Name {
     }
 }
 
-async fn look_up(index: usize, endpoint: Arc<Endpoint>) -> usize {
+async fn look_up(index: usize, endpoint: Arc<ProviderEndpoint>) -> usize {
     let found = tokio::net::lookup_host((endpoint.host(), endpoint.port())).await;
     let list = found
         .map(|list| interleave(&list.collect::<Vec<_>>()))

@@ -1,6 +1,6 @@
 //! The reserve: a descriptor kept back, so that where none is left a client can still be told so.
 //!
-//! It belongs to accepting alone. [`Reserve::lend`] gives it up and takes it back within one step of
+//! It belongs to accepting alone. [`SpareDescriptor::lend`] gives it up and takes it back within one step of
 //! its thread; where another thread was quicker, nobody connects to a provider ([`is_short`]) until
 //! the next free descriptor is the reserve again.
 
@@ -12,9 +12,9 @@ use socket2::{Domain, Socket, Type};
 static LOST: AtomicUsize = AtomicUsize::new(0);
 
 /// One listener's reserve.
-pub(in crate::net) struct Reserve(Option<Socket>);
+pub(in crate::net) struct SpareDescriptor(Option<Socket>);
 
-impl Reserve {
+impl SpareDescriptor {
     /// Takes a descriptor, if there is one.
     pub(in crate::net) fn new() -> Self {
         let reserve = Self(open());
@@ -47,7 +47,7 @@ impl Reserve {
     }
 }
 
-impl Drop for Reserve {
+impl Drop for SpareDescriptor {
     fn drop(&mut self) {
         if self.0.is_none() {
             LOST.fetch_sub(1, Ordering::Relaxed);
@@ -68,9 +68,9 @@ pub(in crate::net) fn is_short() -> bool {
 mod tests {
     use std::fs::File;
 
-    use super::{Reserve, is_short};
+    use super::{SpareDescriptor, is_short};
     use crate::net::endpoint::connect::connect;
-    use crate::net::error::Kind;
+    use crate::net::error::NetErrorKind;
     use crate::net::test_support::{WAITS, endpoint_at, in_children, limit_descriptors, listen};
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
         in_children(name, || async {
             let (_listener, address) = listen();
             let endpoint = endpoint_at(address, None);
-            let mut reserve = Reserve::new();
+            let mut reserve = SpareDescriptor::new();
             limit_descriptors(64);
             let take_all = || std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
             let mut hoard: Vec<File> = take_all();
@@ -93,7 +93,10 @@ mod tests {
             // A descriptor is free, and it is not for connecting.
             hoard.pop();
             let refused = connect(&endpoint, WAITS, |_| true).await.err();
-            assert_eq!(refused.map(|error| error.kind()), Some(Kind::Exhausted));
+            assert_eq!(
+                refused.map(|error| error.kind()),
+                Some(NetErrorKind::Exhausted)
+            );
             assert!(reserve.restore() && !is_short());
             // With another one free it is.
             hoard.pop();

@@ -17,18 +17,18 @@ use monoio::time;
 use crate::net::runtime::clock::{self, Instant};
 
 thread_local! {
-    static ALARMS: RefCell<Alarms> = const { RefCell::new(Alarms::new()) };
+    static ALARMS: RefCell<Timers> = const { RefCell::new(Timers::new()) };
 }
 
 /// Waits until a point in time; from its first poll on it is set, until it rings or is dropped.
 #[derive(Debug)]
 pub(crate) struct Sleep {
     at: Instant,
-    state: State,
+    state: SleepState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum SleepState {
     New,
     /// Set, at this place of the list.
     Set(usize),
@@ -39,14 +39,14 @@ enum State {
 pub(in crate::net) const fn sleep_until(at: Instant) -> Sleep {
     Sleep {
         at,
-        state: State::New,
+        state: SleepState::New,
     }
 }
 
 /// Forgets the alarms of a runtime that this thread had before.
 pub(in crate::net) fn reset() {
     // Not dropped while it is borrowed: a waker may be the last hold on a task that has alarms.
-    drop(ALARMS.replace(Alarms::new()));
+    drop(ALARMS.replace(Timers::new()));
 }
 
 /// Gives back what the lists have grown to, where nothing is set.
@@ -92,9 +92,9 @@ impl Sleep {
     pub(in crate::net) fn reset(&mut self, at: Instant) {
         self.at = at;
         match self.state {
-            State::New => {}
-            State::Set(place) => ALARMS.with_borrow_mut(|alarms| alarms.place_at(place, at)),
-            State::Rung => self.state = State::New,
+            SleepState::New => {}
+            SleepState::Set(place) => ALARMS.with_borrow_mut(|alarms| alarms.place_at(place, at)),
+            SleepState::Rung => self.state = SleepState::New,
         }
     }
 }
@@ -104,18 +104,18 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let place = match self.state {
-            State::Rung => return Poll::Ready(()),
-            State::Set(place) => place,
-            State::New => {
+            SleepState::Rung => return Poll::Ready(()),
+            SleepState::Set(place) => place,
+            SleepState::New => {
                 let waker = cx.waker().clone();
                 let place = ALARMS.with_borrow_mut(|alarms| alarms.set(self.at, waker));
-                self.state = State::Set(place);
+                self.state = SleepState::Set(place);
                 return Poll::Pending;
             }
         };
         let (rung, _other) = ALARMS.with_borrow_mut(|alarms| alarms.poll(place, cx.waker()));
         if rung {
-            self.state = State::Rung;
+            self.state = SleepState::Rung;
             return Poll::Ready(());
         }
         Poll::Pending
@@ -124,17 +124,17 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let State::Set(place) = self.state {
+        if let SleepState::Set(place) = self.state {
             // Its waker outlives the borrow, see `reset`. A thread that ends has dropped the list.
             let _waker = ALARMS.try_with(|alarms| alarms.borrow_mut().unset(place));
         }
     }
 }
 
-struct Alarms {
+struct Timers {
     /// None is due before its parent, the one at half its place.
-    heap: Vec<Due>,
-    places: Vec<Place>,
+    heap: Vec<TimerEntry>,
+    places: Vec<TimerSlot>,
     /// Places that nobody has.
     free: Vec<usize>,
     /// Empty, but for while the keeper wakes; kept so that no turn allocates.
@@ -145,19 +145,19 @@ struct Alarms {
 }
 
 #[derive(Clone, Copy)]
-struct Due {
+struct TimerEntry {
     at: Instant,
     place: usize,
 }
 
-struct Place {
+struct TimerSlot {
     /// Where in the heap; none once it has rung.
     heap_at: Option<usize>,
     /// Whom it wakes, until it has.
     waker: Option<Waker>,
 }
 
-impl Alarms {
+impl Timers {
     const fn new() -> Self {
         Self {
             heap: Vec::new(),
@@ -171,7 +171,7 @@ impl Alarms {
 
     fn set(&mut self, at: Instant, waker: Waker) -> usize {
         let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place {
+            self.places.push(TimerSlot {
                 heap_at: None,
                 waker: None,
             });
@@ -209,7 +209,7 @@ impl Alarms {
     /// Sets or moves an alarm; the keeper is woken where it would come too late.
     fn place_at(&mut self, place: usize, at: Instant) {
         let heap_at = self.places[place].heap_at.unwrap_or_else(|| {
-            self.heap.push(Due { at, place });
+            self.heap.push(TimerEntry { at, place });
             self.heap.len() - 1
         });
         self.heap[heap_at].at = at;
@@ -222,7 +222,7 @@ impl Alarms {
 
     /// Moves wakers of all that is due into `due`; when the next one is.
     fn take_due(&mut self, now: Instant, due: &mut Vec<Waker>) -> Option<Instant> {
-        while let Some(&Due { at, place }) = self.heap.first() {
+        while let Some(&TimerEntry { at, place }) = self.heap.first() {
             if at > now {
                 break;
             }
@@ -266,13 +266,13 @@ impl Alarms {
         Some(if is_two { two } else { one })
     }
 
-    fn put(&mut self, at: usize, due: Due) {
+    fn put(&mut self, at: usize, due: TimerEntry) {
         self.heap[at] = due;
         self.places[due.place].heap_at = Some(at);
     }
 }
 
-const _: () = assert!(size_of::<Due>() + size_of::<Place>() <= 48);
+const _: () = assert!(size_of::<TimerEntry>() + size_of::<TimerSlot>() <= 48);
 
 #[cfg(test)]
 mod tests;

@@ -15,19 +15,19 @@ use crate::limits::{
 };
 
 thread_local! {
-    static FREE: RefCell<[List<Vec<u8>>; 4]> = const { RefCell::new([const { List::new() }; 4]) };
+    static FREE: RefCell<[FreeList<Vec<u8>>; 4]> = const { RefCell::new([const { FreeList::new() }; 4]) };
     /// What [`share`] counts owners in, empty.
-    static SHARES: RefCell<List<Rc<Vec<u8>>>> = const { RefCell::new(List::new()) };
+    static SHARES: RefCell<FreeList<Rc<Vec<u8>>>> = const { RefCell::new(FreeList::new()) };
 }
 
 /// Free things of one kind: the buffers of a size, say.
-struct List<T> {
+struct FreeList<T> {
     free: Vec<T>,
     /// The fewest that lay here since the last [`trim_unused`]: so many were not needed.
     unused: usize,
 }
 
-impl<T> List<T> {
+impl<T> FreeList<T> {
     const fn new() -> Self {
         Self {
             free: Vec::new(),
@@ -151,7 +151,7 @@ pub fn give(mut buffer: Vec<u8>) {
 /// A buffer that several may read.
 #[must_use]
 pub fn share(buffer: Vec<u8>) -> Rc<Vec<u8>> {
-    let mut share = SHARES.with_borrow_mut(List::pop).unwrap_or_default();
+    let mut share = SHARES.with_borrow_mut(FreeList::pop).unwrap_or_default();
     match Rc::get_mut(&mut share) {
         Some(place) => *place = buffer,
         None => return Rc::new(buffer),
@@ -168,14 +168,14 @@ pub fn unshare(mut share: Rc<Vec<u8>>) -> Option<Vec<u8>> {
 
 /// Frees what the thread's lists hold.
 pub fn trim() {
-    FREE.with_borrow_mut(|free| free.iter_mut().for_each(|list| *list = List::new()));
-    SHARES.replace(List::new());
+    FREE.with_borrow_mut(|free| free.iter_mut().for_each(|list| *list = FreeList::new()));
+    SHARES.replace(FreeList::new());
 }
 
 /// Frees what nobody took since the last call: what a burst has left.
 pub fn trim_unused() {
-    FREE.with_borrow_mut(|free| free.iter_mut().for_each(List::trim_unused));
-    SHARES.with_borrow_mut(List::trim_unused);
+    FREE.with_borrow_mut(|free| free.iter_mut().for_each(FreeList::trim_unused));
+    SHARES.with_borrow_mut(FreeList::trim_unused);
 }
 
 /// Bytes that the thread's lists hold.

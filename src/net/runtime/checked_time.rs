@@ -15,7 +15,7 @@
 
 /// What the time rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
+pub struct CheckedClock {
     /// Milliseconds since 1970 at the monotonic clock's beginning.
     base: i64,
     /// The same by the reference, and when it said so, by the monotonic clock.
@@ -31,7 +31,7 @@ pub struct Checked {
 
 /// What has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum ClockChange {
     /// Clocks differ now from the time that is followed; milliseconds by which they are ahead.
     Differ {
         /// The local wall clock.
@@ -43,7 +43,7 @@ pub enum Change {
     Agree,
 }
 
-impl Checked {
+impl CheckedClock {
     /// The time begins with what the wall clock says.
     #[must_use]
     pub fn new(mono_ms: u64, wall_ms: u64) -> Self {
@@ -71,7 +71,7 @@ impl Checked {
     }
 
     /// Decides what the time is; gives what is to be reported.
-    pub fn check(&mut self, mono_ms: u64, wall_ms: u64) -> Option<Change> {
+    pub fn check(&mut self, mono_ms: u64, wall_ms: u64) -> Option<ClockChange> {
         let wall = between(mono_ms, wall_ms);
         let fresh = |&(_, said): &(i64, u64)| mono_ms.saturating_sub(said) <= FRESH_MS;
         let reference = self.reference.filter(fresh).map(|(base, _)| base);
@@ -93,14 +93,14 @@ impl Checked {
             self.jumps += 1;
             self.is_told = is_off;
             let ahead = |it: i64| it.saturating_sub(if has_moved { before } else { self.base });
-            return Some(Change::Differ {
+            return Some(ClockChange::Differ {
                 local: ahead(wall),
                 reference: reference.map(ahead),
             });
         }
         let agrees = self.is_told && !is_off;
         self.is_told &= is_off;
-        agrees.then_some(Change::Agree)
+        agrees.then_some(ClockChange::Agree)
     }
 }
 
@@ -122,14 +122,14 @@ const FRESH_MS: u64 = 15_000;
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Checked, HOLD_MS, JUMP_MS};
+    use super::{CheckedClock, ClockChange, HOLD_MS, JUMP_MS};
 
     const START: u64 = 1_700_000_000_000;
     const DAY: u64 = 86_400_000;
 
     /// A second after the other: what the wall clock and the reference are ahead, and the time then.
-    fn steps(said: &[(u64, i64, Option<i64>)]) -> Vec<(i64, Option<Change>)> {
-        let mut checked = Checked::new(0, START);
+    fn steps(said: &[(u64, i64, Option<i64>)]) -> Vec<(i64, Option<ClockChange>)> {
+        let mut checked = CheckedClock::new(0, START);
         let step = |&(mono, wall, reference): &(u64, i64, Option<i64>)| {
             let at = |ahead: i64| (START + mono).checked_add_signed(ahead).unwrap();
             if let Some(reference) = reference {
@@ -141,8 +141,8 @@ mod tests {
         said.iter().map(step).collect()
     }
 
-    fn differ(local: i64, reference: Option<i64>) -> Option<Change> {
-        Some(Change::Differ { local, reference })
+    fn differ(local: i64, reference: Option<i64>) -> Option<ClockChange> {
+        Some(ClockChange::Differ { local, reference })
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
                 (5, differ(jump - 5, None)),
                 (5, None),
                 (5, None),
-                (7, Some(Change::Agree)),
+                (7, Some(ClockChange::Agree)),
             ];
             assert_eq!(told, expected, "{jump}");
         }
@@ -207,11 +207,11 @@ mod tests {
         ]);
         let expected = [
             (0, differ(day, Some(0))),
-            (3, Some(Change::Agree)),
+            (3, Some(ClockChange::Agree)),
             (3, differ(day - 3, Some(0))),
-            (3, Some(Change::Agree)),
+            (3, Some(ClockChange::Agree)),
             (3, differ(0, Some(day - 3))),
-            (3, Some(Change::Agree)),
+            (3, Some(ClockChange::Agree)),
             (day, differ(day - 3, Some(day - 3))),
             (day, None),
         ];

@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::net::runtime::checked_time::{Change, Checked};
+use crate::net::runtime::checked_time::{CheckedClock, ClockChange};
 #[cfg(any(test, feature = "sim"))]
 use crate::net::sim::world;
 
@@ -131,7 +131,7 @@ pub fn refer(at: Instant, unix_ms: u64) {
 
 /// Checks the wall clock, once a second or so; gives what is to be reported.
 #[must_use]
-pub fn check() -> Option<Change> {
+pub fn check() -> Option<ClockChange> {
     let (mono, wall) = (now().0 / NANOS_PER_MS, unix_millis());
     checked(|checked| checked.check(mono, wall))
 }
@@ -143,11 +143,12 @@ pub fn jumps() -> u64 {
 }
 
 /// Works with the checked clock, and lets all threads know its base.
-fn checked<T>(work: impl FnOnce(&mut Checked) -> T) -> T {
-    static CHECKED: Mutex<Option<Checked>> = Mutex::new(None);
-    let mut locked: MutexGuard<'_, Option<Checked>> =
+fn checked<T>(work: impl FnOnce(&mut CheckedClock) -> T) -> T {
+    static CHECKED: Mutex<Option<CheckedClock>> = Mutex::new(None);
+    let mut locked: MutexGuard<'_, Option<CheckedClock>> =
         CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
-    let checked = locked.get_or_insert_with(|| Checked::new(now().0 / NANOS_PER_MS, unix_millis()));
+    let checked =
+        locked.get_or_insert_with(|| CheckedClock::new(now().0 / NANOS_PER_MS, unix_millis()));
     let done = work(checked);
     BASE_MS.store(checked.base(), Ordering::Relaxed);
     done
@@ -171,7 +172,7 @@ fn base() -> std::time::Instant {
 /// When simulated worlds begin.
 #[cfg(any(test, feature = "sim"))]
 const SIM_UNIX_MS: u64 = 1_700_000_000_000;
-/// Of the checked clock, see [`Checked::base`].
+/// Of the checked clock, see [`CheckedClock::base`].
 static BASE_MS: AtomicI64 = AtomicI64::new(UNKNOWN);
 const UNKNOWN: i64 = i64::MIN;
 const NANOS_PER_MS: u64 = 1_000_000;

@@ -2,7 +2,7 @@
 //!
 //! The ladder of `auto`: io_uring as wanted (8192 completion slots, no interrupts for task work),
 //! io_uring with the kernel's defaults, io_uring with 256 entries (small memlock limits), epoll.
-//! A [`Report`] says which rung holds and why not the one above; it goes to the start-up line, a
+//! A [`DriverReport`] says which rung holds and why not the one above; it goes to the start-up line, a
 //! metric and the readiness answer.
 //!
 //! A runtime is never dropped: the kernel may still write into buffers of pending reads. It is
@@ -15,16 +15,16 @@ use std::io;
 use monoio::time::TimeDriver;
 use monoio::{FusionRuntime, IoUringDriver, LegacyDriver, RuntimeBuilder};
 
-use crate::net::runtime::task::{self, Guarded};
+use crate::net::runtime::task::{self, CatchPanic};
 use crate::net::runtime::{alarm, loop_turn};
 
 thread_local! {
-    static CURRENT: Cell<Option<Rung>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<DriverKind>> = const { Cell::new(None) };
 }
 
 /// What the configuration asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Choice {
+pub enum DriverChoice {
     /// The best that works.
     #[default]
     Auto,
@@ -36,7 +36,7 @@ pub enum Choice {
 
 /// One rung of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rung {
+pub enum DriverKind {
     /// io_uring with the flags we want.
     Uring,
     /// io_uring with the kernel's defaults.
@@ -49,9 +49,9 @@ pub enum Rung {
 
 /// Which driver a worker got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct DriverReport {
     /// The driver.
-    pub rung: Rung,
+    pub rung: DriverKind,
     /// The error number of the first rung that was tried in vain.
     pub errno: Option<i32>,
     /// What an operator can do to get io_uring.
@@ -62,12 +62,12 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverError {
     /// No rung of the ladder held.
-    Unavailable(Report),
+    Unavailable(DriverReport),
     /// The worker's main task panicked.
     Panicked,
 }
 
-impl Rung {
+impl DriverKind {
     /// The word for logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -84,7 +84,7 @@ impl Rung {
     }
 }
 
-impl Choice {
+impl DriverChoice {
     /// Reads the word of the configuration.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
@@ -96,22 +96,31 @@ impl Choice {
         }
     }
 
-    const fn rungs(self) -> &'static [Rung] {
+    const fn rungs(self) -> &'static [DriverKind] {
         match self {
-            Self::Auto => &[Rung::Uring, Rung::UringPlain, Rung::UringSmall, Rung::Epoll],
-            Self::Uring => &[Rung::Uring, Rung::UringPlain, Rung::UringSmall],
-            Self::Epoll => &[Rung::Epoll],
+            Self::Auto => &[
+                DriverKind::Uring,
+                DriverKind::UringPlain,
+                DriverKind::UringSmall,
+                DriverKind::Epoll,
+            ],
+            Self::Uring => &[
+                DriverKind::Uring,
+                DriverKind::UringPlain,
+                DriverKind::UringSmall,
+            ],
+            Self::Epoll => &[DriverKind::Epoll],
         }
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DriverReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.rung.as_str())?;
         match self.rung {
-            Rung::UringPlain => f.write_str(" (kernel defaults)")?,
-            Rung::UringSmall => f.write_str(" (256 entries)")?,
-            Rung::Uring | Rung::Epoll => {}
+            DriverKind::UringPlain => f.write_str(" (kernel defaults)")?,
+            DriverKind::UringSmall => f.write_str(" (256 entries)")?,
+            DriverKind::Uring | DriverKind::Epoll => {}
         }
         if let Some(errno) = self.errno {
             write!(f, "; before it: {}", io::Error::from_raw_os_error(errno))?;
@@ -140,8 +149,8 @@ impl core::error::Error for DriverError {}
 ///
 /// When no driver can be had, or when `main` panics.
 pub fn run_worker<M, F>(
-    choice: Choice,
-    on_start: impl FnOnce(&Report),
+    choice: DriverChoice,
+    on_start: impl FnOnce(&DriverReport),
     main: M,
 ) -> Result<F::Output, DriverError>
 where
@@ -156,7 +165,7 @@ where
     let output = runtime.block_on(async {
         drop(task::spawn(alarm::keep()));
         drop(task::spawn(loop_turn::herald(!report.rung.is_uring())));
-        Guarded { future: main() }.await
+        CatchPanic { future: main() }.await
     });
     CURRENT.set(None);
     core::mem::forget(runtime);
@@ -165,25 +174,25 @@ where
 
 /// The driver of this thread, where a worker runs on it.
 #[must_use]
-pub fn current() -> Option<Rung> {
+pub fn current() -> Option<DriverKind> {
     CURRENT.get()
 }
 
 /// Whether io_uring can be had here with all that is needed of it.
 #[must_use]
 pub fn is_uring_available() -> bool {
-    climb_down(Choice::Uring, build).is_ok()
+    climb_down(DriverChoice::Uring, build).is_ok()
 }
 
 type Runtime = FusionRuntime<TimeDriver<IoUringDriver>, TimeDriver<LegacyDriver>>;
 
 /// Tries the rungs in order. Generic over the attempt so that tests can make rungs break.
 fn climb_down<R>(
-    choice: Choice,
-    mut attempt: impl FnMut(Rung) -> io::Result<R>,
-) -> Result<(R, Report), DriverError> {
-    let mut report = Report {
-        rung: Rung::Epoll,
+    choice: DriverChoice,
+    mut attempt: impl FnMut(DriverKind) -> io::Result<R>,
+) -> Result<(R, DriverReport), DriverError> {
+    let mut report = DriverReport {
+        rung: DriverKind::Epoll,
         errno: None,
         hint: None,
     };
@@ -201,12 +210,12 @@ fn climb_down<R>(
     Err(DriverError::Unavailable(report))
 }
 
-fn build(rung: Rung) -> io::Result<Runtime> {
+fn build(rung: DriverKind) -> io::Result<Runtime> {
     match rung {
-        Rung::Uring => build_uring(WANTED_ENTRIES, &wanted_ring()),
-        Rung::UringPlain => build_uring(WANTED_ENTRIES, &io_uring::IoUring::builder()),
-        Rung::UringSmall => build_uring(SMALL_ENTRIES, &io_uring::IoUring::builder()),
-        Rung::Epoll => Ok(RuntimeBuilder::<LegacyDriver>::new()
+        DriverKind::Uring => build_uring(WANTED_ENTRIES, &wanted_ring()),
+        DriverKind::UringPlain => build_uring(WANTED_ENTRIES, &io_uring::IoUring::builder()),
+        DriverKind::UringSmall => build_uring(SMALL_ENTRIES, &io_uring::IoUring::builder()),
+        DriverKind::Epoll => Ok(RuntimeBuilder::<LegacyDriver>::new()
             .enable_timer()
             .build()?
             .into()),

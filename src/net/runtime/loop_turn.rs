@@ -20,10 +20,10 @@ use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
 thread_local! {
-    static TURN: RefCell<Turn> = const { RefCell::new(Turn::new()) };
+    static TURN: RefCell<LoopTurn> = const { RefCell::new(LoopTurn::new()) };
 }
 
-struct Turn {
+struct LoopTurn {
     /// Wakes the herald, where there is one.
     herald: Option<Waker>,
     /// Who waits for the end. Drained every turn.
@@ -38,7 +38,7 @@ struct Turn {
     is_called: bool,
 }
 
-impl Turn {
+impl LoopTurn {
     const fn new() -> Self {
         Self {
             herald: None,
@@ -63,7 +63,7 @@ impl Turn {
 
 /// Forgets the herald of a runtime that this thread had before.
 pub(in crate::net) fn reset() {
-    TURN.set(Turn::new());
+    TURN.set(LoopTurn::new());
 }
 
 /// Gives back what the lists have grown to, where nobody waits.
@@ -143,13 +143,13 @@ mod tests {
     use core::task::{Context, Poll, Waker};
     use std::rc::Rc;
 
-    use crate::net::runtime::driver::{self, Choice};
+    use crate::net::runtime::driver::{self, DriverChoice};
     use crate::net::runtime::loop_turn;
     use crate::net::runtime::task;
     use crate::net::test_support::{allocations, has_uring};
 
     /// The order in which three tasks, woken together, do their work and then their writes.
-    fn order(choice: Choice) -> String {
+    fn order(choice: DriverChoice) -> String {
         let told = Rc::new(RefCell::new(String::new()));
         let heard = Rc::clone(&told);
         let main = || async move {
@@ -171,12 +171,12 @@ mod tests {
 
     #[test]
     fn end_comes_after_the_work_of_all_on_epoll_and_at_once_on_uring() {
-        assert_eq!(order(Choice::Epoll), "abcABC");
+        assert_eq!(order(DriverChoice::Epoll), "abcABC");
         if has_uring() {
-            assert_eq!(order(Choice::Uring), "aAbBcC");
+            assert_eq!(order(DriverChoice::Uring), "aAbBcC");
         }
         assert_eq!(
-            order(Choice::Epoll),
+            order(DriverChoice::Epoll),
             "abcABC",
             "a second runtime of one thread"
         );
@@ -184,8 +184,8 @@ mod tests {
 
     #[test]
     fn is_awaited_by_the_task_that_waits_for_the_end_until_it_comes() {
-        for (choice, expected) in [(Choice::Epoll, true), (Choice::Uring, false)] {
-            if choice == Choice::Uring && !has_uring() {
+        for (choice, expected) in [(DriverChoice::Epoll, true), (DriverChoice::Uring, false)] {
+            if choice == DriverChoice::Uring && !has_uring() {
                 continue;
             }
             let main = || async move {
@@ -235,6 +235,6 @@ mod tests {
             });
             loop_turn::end().await;
         };
-        driver::run_worker(Choice::Epoll, |_| (), main).expect("runs");
+        driver::run_worker(DriverChoice::Epoll, |_| (), main).expect("runs");
     }
 }

@@ -11,13 +11,13 @@ use core::cell::RefCell;
 
 use crate::net::runtime::clock::Instant;
 #[cfg(any(test, feature = "sim"))]
-use crate::net::sim::{chance::Chance, world};
+use crate::net::sim::{chance::SeededRandom, world};
 
 thread_local! {
-    static BLOCK: RefCell<Block> = const { RefCell::new(Block { bytes: [0; BLOCK_BYTES], used: BLOCK_BYTES }) };
+    static BLOCK: RefCell<RandomBlock> = const { RefCell::new(RandomBlock { bytes: [0; BLOCK_BYTES], used: BLOCK_BYTES }) };
 }
 
-struct Block {
+struct RandomBlock {
     bytes: [u8; BLOCK_BYTES],
     /// 0 <= used <= BLOCK_BYTES.
     used: usize,
@@ -48,7 +48,7 @@ pub fn probe() -> bool {
 fn draw<const N: usize>() -> [u8; N] {
     #[cfg(any(test, feature = "sim"))]
     if let Some(world) = world::current() {
-        return world.draw(Chance::bytes);
+        return world.draw(SeededRandom::bytes);
     }
     BLOCK.with_borrow_mut(|block| {
         if BLOCK_BYTES - block.used < N {

@@ -16,7 +16,7 @@ use core::task::{Context, Poll};
 use crate::net::runtime::buffers::{self, Class};
 
 /// A pinned future in a buffer of the free lists.
-pub struct Boxed<F> {
+pub struct RecycledFuture<F> {
     /// Lies within `buffer`, aligned.
     future: NonNull<F>,
     buffer: Vec<u8>,
@@ -26,7 +26,7 @@ pub struct Boxed<F> {
 ///
 /// It is made there and not moved there: what it starts with is written, and the kilobytes that it will
 /// want are not copied.
-pub fn boxed<F: Future>(make: impl FnOnce() -> F) -> Boxed<F> {
+pub fn boxed<F: Future>(make: impl FnOnce() -> F) -> RecycledFuture<F> {
     let room = size_of::<F>() + align_of::<F>();
     let mut buffer = buffers::take(Class::fitting(room));
     buffer.reserve(room);
@@ -38,10 +38,10 @@ pub fn boxed<F: Future>(make: impl FnOnce() -> F) -> Boxed<F> {
     unsafe { place.write(make()) };
     // SAFETY: a pointer into an allocation is not null.
     let future = unsafe { NonNull::new_unchecked(place) };
-    Boxed { future, buffer }
+    RecycledFuture { future, buffer }
 }
 
-impl<F: Future> Future for Boxed<F> {
+impl<F: Future> Future for RecycledFuture<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -52,7 +52,7 @@ impl<F: Future> Future for Boxed<F> {
     }
 }
 
-impl<F> Drop for Boxed<F> {
+impl<F> Drop for RecycledFuture<F> {
     fn drop(&mut self) {
         // SAFETY: written by `boxed` and dropped here, once. Should its own drop panic, the buffer is
         // freed and not used again.

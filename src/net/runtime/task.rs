@@ -52,7 +52,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    Task(begin(Guarded { future }))
+    Task(begin(CatchPanic { future }))
 }
 
 /// Lets the other tasks, timers and sockets of this thread have their turn.
@@ -76,16 +76,16 @@ pub fn report_panics(report: fn(file: &str, line: u32)) {
 }
 
 /// A future whose panic becomes `None`.
-pub(in crate::net) struct Guarded<F> {
+pub(in crate::net) struct CatchPanic<F> {
     pub(in crate::net) future: F,
 }
 
-impl<F: Future> Future for Guarded<F> {
+impl<F: Future> Future for CatchPanic<F> {
     type Output = Option<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: `future` is never moved: it is reached through this projection alone, and
-        // `Guarded` has neither a `Drop` nor an `Unpin` of its own.
+        // `CatchPanic` has neither a `Drop` nor an `Unpin` of its own.
         let future = unsafe { self.map_unchecked_mut(|guarded| &mut guarded.future) };
         // Unwind safety: after a panic the future is not polled again, only dropped.
         if let Ok(polled) = catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {

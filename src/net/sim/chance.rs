@@ -5,12 +5,12 @@ use std::vec::IntoIter;
 
 /// A source of numbers.
 #[derive(Clone, Debug)]
-pub struct Chance {
+pub struct SeededRandom {
     state: u64,
     chosen: IntoIter<u8>,
 }
 
-impl Chance {
+impl SeededRandom {
     /// The numbers of `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
@@ -73,15 +73,15 @@ impl Chance {
 
 #[cfg(test)]
 mod tests {
-    use super::Chance;
+    use super::SeededRandom;
 
     #[test]
     fn numbers_are_those_of_the_seed_and_within_their_bounds() {
-        let (mut one, mut two) = (Chance::new(7), Chance::new(7));
+        let (mut one, mut two) = (SeededRandom::new(7), SeededRandom::new(7));
         for _ in 0..1_000 {
             assert_eq!(one.word(), two.word());
         }
-        assert_ne!(Chance::new(7).word(), Chance::new(8).word());
+        assert_ne!(SeededRandom::new(7).word(), SeededRandom::new(8).word());
         let seen: Vec<usize> = (0..1_000).map(|_| one.between(3, 5)).collect();
         assert!([3, 4, 5].iter().all(|number| seen.contains(number)));
         assert!(seen.iter().all(|number| (3..=5).contains(number)));
@@ -90,14 +90,14 @@ mod tests {
 
     #[test]
     fn numbers_are_those_chosen_and_then_those_of_the_seed() {
-        let mut chance = Chance::steered(&[5, 0, 1, 2, 9], 7);
+        let mut chance = SeededRandom::steered(&[5, 0, 1, 2, 9], 7);
         let seen: [u64; 4] = core::array::from_fn(|_| chance.word());
-        assert_eq!(seen, [5, 513, 9, Chance::new(7).word()]);
+        assert_eq!(seen, [5, 513, 9, SeededRandom::new(7).word()]);
     }
 
     #[test]
     fn nobody_chooses_bytes() {
-        let mut chance = Chance::steered(&[74; 64], 7);
+        let mut chance = SeededRandom::steered(&[74; 64], 7);
         let ids: [[u8; 16]; 2] = core::array::from_fn(|_| chance.bytes());
         assert_ne!(ids[0], ids[1]);
         assert_eq!(chance.word(), 0x4a4a);

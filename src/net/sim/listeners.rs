@@ -8,34 +8,34 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
-use crate::net::sim::socket::{self, End};
+use crate::net::sim::socket::{self, SimSocket};
 use crate::net::sim::world;
 
 thread_local! {
-    static QUAYS: RefCell<BTreeMap<SocketAddr, Weak<Queue>>> = const { RefCell::new(BTreeMap::new()) };
+    static QUAYS: RefCell<BTreeMap<SocketAddr, Weak<SimBacklog>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// An address that is listened on, until this is dropped.
-pub struct Quay(Rc<Queue>);
+pub struct SimListener(Rc<SimBacklog>);
 
 #[derive(Default)]
-struct Queue {
-    waiting: RefCell<VecDeque<End>>,
+struct SimBacklog {
+    waiting: RefCell<VecDeque<SimSocket>>,
     waker: RefCell<Option<Waker>>,
 }
 
 /// Listens on `address`.
 #[must_use]
-pub fn listen(address: SocketAddr) -> Quay {
-    let queue = Rc::<Queue>::default();
+pub fn listen(address: SocketAddr) -> SimListener {
+    let queue = Rc::<SimBacklog>::default();
     let known = Rc::downgrade(&queue);
     QUAYS.with_borrow_mut(|quays| quays.insert(address, known));
-    Quay(queue)
+    SimListener(queue)
 }
 
-impl Quay {
+impl SimListener {
     /// The next connection.
-    pub async fn accept(&self) -> End {
+    pub async fn accept(&self) -> SimSocket {
         poll_fn(|cx| {
             if let Some(end) = self.0.waiting.borrow_mut().pop_front() {
                 return Poll::Ready(end);
@@ -51,7 +51,7 @@ impl Quay {
 ///
 /// # Errors
 /// Nobody listens there, or the weather is bad.
-pub async fn connect(address: SocketAddr) -> Option<io::Result<End>> {
+pub async fn connect(address: SocketAddr) -> Option<io::Result<SimSocket>> {
     let world = world::current()?;
     let pause = world.draw(|chance| chance.pick(&[0, 0, 1, 20])) * 50_000;
     socket::pass(&world, pause).await;

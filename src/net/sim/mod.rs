@@ -1,7 +1,7 @@
 //! A simulated world under `net`, for tests and fuzzing: built with `cfg(test)` or the feature
 //! `sim`, never otherwise.
 //!
-//! A thread that has entered a [`world::World`] gets its clock, timers, tasks, randomness and
+//! A thread that has entered a [`world::SimWorld`] gets its clock, timers, tasks, randomness and
 //! sockets from it; every other thread has the runtime, in the same build. One number decides
 //! everything that happens in a world, so that the number repeats it.
 //!

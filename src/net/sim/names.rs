@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::net::endpoint::connect::Endpoint;
+use crate::net::endpoint::connect::ProviderEndpoint;
 
 /// Lets the name of `endpoint` come to `addresses`.
-pub fn resolve(endpoint: &Endpoint, addresses: &[SocketAddr]) {
+pub fn resolve(endpoint: &ProviderEndpoint, addresses: &[SocketAddr]) {
     endpoint.resolved(addresses.to_vec());
 }

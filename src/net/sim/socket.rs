@@ -16,12 +16,12 @@ use std::rc::Rc;
 
 use monoio::buf::SliceMut;
 
-use crate::net::sim::time::Alarm;
-use crate::net::sim::world::World;
+use crate::net::sim::time::SimTimer;
+use crate::net::sim::world::SimWorld;
 
 /// One end of a connection; closed when dropped.
-pub struct End {
-    world: Rc<World>,
+pub struct SimSocket {
+    world: Rc<SimWorld>,
     id: u64,
     /// The gateway's: its operations are as rough as the world is.
     is_rough: bool,
@@ -58,9 +58,9 @@ struct Pipe {
 }
 
 /// When an end's other side was let go: the lived time, nought while it was not.
-pub struct Watch(Rc<Pipe>);
+pub struct PeerWatch(Rc<Pipe>);
 
-impl Watch {
+impl PeerWatch {
     /// The lived time at which the other side ended its direction.
     #[must_use]
     pub fn ended_at(&self) -> Option<u64> {
@@ -69,14 +69,14 @@ impl Watch {
 }
 
 /// Both ends of a new connection: the gateway's, and an actor's.
-pub fn pair(world: &Rc<World>) -> (End, End) {
+pub fn pair(world: &Rc<SimWorld>) -> (SimSocket, SimSocket) {
     let id = world.next_serial();
     let pipe = || {
         let room = world.draw(|chance| chance.pick(&ROOMS));
         Rc::new(Pipe::new(room))
     };
     let (one, two) = (pipe(), pipe());
-    let end = |is_rough, incoming: &Rc<Pipe>, outgoing: &Rc<Pipe>| End {
+    let end = |is_rough, incoming: &Rc<Pipe>, outgoing: &Rc<Pipe>| SimSocket {
         world: Rc::clone(world),
         id,
         is_rough,
@@ -92,9 +92,9 @@ pub fn pair(world: &Rc<World>) -> (End, End) {
 }
 
 /// Lets `nanos` pass.
-pub(super) async fn pass(world: &Rc<World>, nanos: u64) {
+pub(super) async fn pass(world: &Rc<SimWorld>, nanos: u64) {
     if nanos > 0 {
-        let mut alarm = Alarm::new(Rc::clone(world), world.now() + nanos);
+        let mut alarm = SimTimer::new(Rc::clone(world), world.now() + nanos);
         poll_fn(|cx| alarm.poll_rung(cx)).await;
     }
 }
@@ -167,7 +167,7 @@ impl Pipe {
     }
 }
 
-impl End {
+impl SimSocket {
     /// Its number, the same on both sides.
     #[must_use]
     pub const fn id(&self) -> u64 {
@@ -176,8 +176,8 @@ impl End {
 
     /// What tells when the other side ended its direction.
     #[must_use]
-    pub fn watch(&self) -> Watch {
-        Watch(Rc::clone(&self.incoming))
+    pub fn watch(&self) -> PeerWatch {
+        PeerWatch(Rc::clone(&self.incoming))
     }
 
     /// Reads at most `most` bytes; none is the end. `most` must not be nought.
@@ -471,7 +471,7 @@ impl End {
     }
 }
 
-impl Drop for End {
+impl Drop for SimSocket {
     fn drop(&mut self) {
         self.close();
     }

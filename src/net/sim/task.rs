@@ -5,18 +5,18 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::rc::Rc;
 
-use crate::net::sim::world::{self, Owner};
+use crate::net::sim::world::{self, SimTaskOwner};
 
 /// A spawned task.
 pub enum JoinHandle<T> {
     /// The runtime's.
     Runtime(monoio::task::JoinHandle<T>),
     /// The world's.
-    World(Rc<RefCell<Fate<T>>>),
+    World(Rc<RefCell<TaskOutcome<T>>>),
 }
 
 /// What became of a task.
-pub struct Fate<T> {
+pub struct TaskOutcome<T> {
     is_over: bool,
     output: Option<T>,
     waker: Option<Waker>,
@@ -62,13 +62,13 @@ where
     let Some(world) = world::current() else {
         return JoinHandle::Runtime(monoio::spawn(future));
     };
-    let fate = Rc::new(RefCell::new(Fate {
+    let fate = Rc::new(RefCell::new(TaskOutcome {
         is_over: false,
         output: None,
         waker: None,
     }));
     let told = Rc::clone(&fate);
-    world.spawn(Owner::Gateway, async move {
+    world.spawn(SimTaskOwner::Gateway, async move {
         let output = future.await;
         let mut fate = told.borrow_mut();
         fate.is_over = true;

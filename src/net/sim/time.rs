@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::net::runtime::alarm;
 use crate::net::runtime::clock::{self, Instant};
-use crate::net::sim::world::{self, World};
+use crate::net::sim::world::{self, SimWorld};
 
 /// A timer.
 #[derive(Debug)]
@@ -14,19 +14,19 @@ pub(crate) enum Sleep {
     /// The runtime's.
     Runtime(alarm::Sleep),
     /// The world's.
-    World(Alarm),
+    World(SimTimer),
 }
 
 /// A timer of the world.
-pub struct Alarm {
-    world: Rc<World>,
+pub struct SimTimer {
+    world: Rc<SimWorld>,
     at: u64,
     /// Its number, while it runs.
     serial: Option<u64>,
 }
 
-impl Alarm {
-    pub(super) const fn new(world: Rc<World>, at: u64) -> Self {
+impl SimTimer {
+    pub(super) const fn new(world: Rc<SimWorld>, at: u64) -> Self {
         Self {
             world,
             at,
@@ -50,13 +50,13 @@ impl Alarm {
     }
 }
 
-impl core::fmt::Debug for Alarm {
+impl core::fmt::Debug for SimTimer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Alarm({})", self.at)
     }
 }
 
-impl Drop for Alarm {
+impl Drop for SimTimer {
     fn drop(&mut self) {
         self.quieten();
     }
@@ -89,7 +89,7 @@ impl Future for Sleep {
 /// A timer for `at`.
 pub(crate) fn sleep_until(at: Instant) -> Sleep {
     match world::current() {
-        Some(world) => Sleep::World(Alarm::new(world, within_a_year(at))),
+        Some(world) => Sleep::World(SimTimer::new(world, within_a_year(at))),
         None => Sleep::Runtime(alarm::sleep_until(at)),
     }
 }

@@ -1,6 +1,6 @@
 //! The world: its time, its timers, its tasks, and who of them runs next.
 //!
-//! One world at a time stands on a thread ([`World::enter`]). [`World::step`] runs one task that was
+//! One world at a time stands on a thread ([`SimWorld::enter`]). [`SimWorld::step`] runs one task that was
 //! woken, drawn by lot, or lets time pass to the next timer where nobody was. Time also passes a
 //! little with every step, and jumps now and then where the world is made so.
 //!
@@ -14,17 +14,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
 
-use crate::net::sim::chance::Chance;
+use crate::net::sim::chance::SeededRandom;
 
 thread_local! {
-    static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+    static WORLD: RefCell<Option<Rc<SimWorld>>> = const { RefCell::new(None) };
     static BORN: Cell<u64> = const { Cell::new(0) };
 }
 
 /// How rough a world is: each number says that something happens once in so many times, nought
 /// that it never does.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Weather {
+pub struct FaultRates {
     /// An operation of the gateway's fails.
     pub failing: u32,
     /// A connect fails or hangs.
@@ -37,7 +37,7 @@ pub struct Weather {
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum SimStep {
     /// A task ran.
     Ran,
     /// Time passed to a timer.
@@ -48,7 +48,7 @@ pub enum Step {
 
 /// Whose a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub enum SimTaskOwner {
     /// The gateway's, made by `net::task::spawn`.
     Gateway,
     /// A client's or a provider's.
@@ -56,15 +56,15 @@ pub enum Owner {
 }
 
 /// A simulated world.
-pub struct World {
+pub struct SimWorld {
     id: u64,
     now: Cell<u64>,
     /// Time that jumps took.
     jumped: Cell<u64>,
-    weather: Cell<Weather>,
-    chance: RefCell<Chance>,
+    weather: Cell<FaultRates>,
+    chance: RefCell<SeededRandom>,
     timers: RefCell<BTreeMap<(u64, u64), Waker>>,
-    tasks: RefCell<BTreeMap<u64, Task>>,
+    tasks: RefCell<BTreeMap<u64, SimTask>>,
     woken: RefCell<BTreeSet<u64>>,
     serial: Cell<u64>,
     trace: Cell<u64>,
@@ -73,24 +73,24 @@ pub struct World {
     pub(super) held: Cell<usize>,
 }
 
-struct Task {
-    owner: Owner,
+struct SimTask {
+    owner: SimTaskOwner,
     /// Nothing while it runs.
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 /// The stay of this thread in a world; ends when dropped.
-pub struct Stay(Rc<World>);
+pub struct WorldGuard(Rc<SimWorld>);
 
-impl core::ops::Deref for Stay {
-    type Target = World;
+impl core::ops::Deref for WorldGuard {
+    type Target = SimWorld;
 
-    fn deref(&self) -> &World {
+    fn deref(&self) -> &SimWorld {
         &self.0
     }
 }
 
-impl Drop for Stay {
+impl Drop for WorldGuard {
     fn drop(&mut self) {
         // Tasks hold sockets and timers, whose drops look for the world.
         while let Some((_, task)) = self.0.pop_task() {
@@ -102,17 +102,17 @@ impl Drop for Stay {
 
 /// The world that this thread stands in.
 #[must_use]
-pub fn current() -> Option<Rc<World>> {
+pub fn current() -> Option<Rc<SimWorld>> {
     WORLD.try_with(|world| world.borrow().clone()).ok()?
 }
 
 /// A waker's other side.
-struct Bell {
+struct WakeFlag {
     world: u64,
     task: u64,
 }
 
-impl Wake for Bell {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         if let Some(world) = current().filter(|world| world.id == self.world) {
             world.woken.borrow_mut().insert(self.task);
@@ -120,10 +120,10 @@ impl Wake for Bell {
     }
 }
 
-impl World {
+impl SimWorld {
     /// Makes a world out of `chance` and enters it.
     #[must_use]
-    pub fn enter(chance: Chance, weather: Weather) -> Stay {
+    pub fn enter(chance: SeededRandom, weather: FaultRates) -> WorldGuard {
         let id = BORN.get() + 1;
         BORN.set(id);
         let world = Rc::new(Self {
@@ -141,7 +141,7 @@ impl World {
             held: Cell::new(0),
         });
         WORLD.set(Some(Rc::clone(&world)));
-        Stay(world)
+        WorldGuard(world)
     }
 
     /// Nanoseconds since the beginning, jumps included.
@@ -158,17 +158,17 @@ impl World {
 
     /// How rough it is.
     #[must_use]
-    pub fn weather(&self) -> Weather {
+    pub fn weather(&self) -> FaultRates {
         self.weather.get()
     }
 
     /// From now on it is as rough as this.
-    pub fn set_weather(&self, weather: Weather) {
+    pub fn set_weather(&self, weather: FaultRates) {
         self.weather.set(weather);
     }
 
     /// Draws from the world's chance.
-    pub fn draw<T>(&self, with: impl FnOnce(&mut Chance) -> T) -> T {
+    pub fn draw<T>(&self, with: impl FnOnce(&mut SeededRandom) -> T) -> T {
         with(&mut self.chance.borrow_mut())
     }
 
@@ -209,7 +209,7 @@ impl World {
 
     /// Tasks of `owner` that have not ended.
     #[must_use]
-    pub fn tasks(&self, owner: Owner) -> Vec<u64> {
+    pub fn tasks(&self, owner: SimTaskOwner) -> Vec<u64> {
         let tasks = self.tasks.borrow();
         let own = tasks.iter().filter(|(_, task)| task.owner == owner);
         own.map(|(&id, _)| id).collect()
@@ -222,10 +222,10 @@ impl World {
     }
 
     /// Begins a task.
-    pub fn spawn(&self, owner: Owner, future: impl Future<Output = ()> + 'static) -> u64 {
+    pub fn spawn(&self, owner: SimTaskOwner, future: impl Future<Output = ()> + 'static) -> u64 {
         let id = self.next_serial();
         let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
-        let task = Task {
+        let task = SimTask {
             owner,
             future: Some(future),
         };
@@ -242,13 +242,13 @@ impl World {
     }
 
     /// Runs one task, or lets time pass.
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> SimStep {
         if let Some(id) = self.next_woken() {
             self.run(id);
-            return Step::Ran;
+            return SimStep::Ran;
         }
         let Some(at) = self.timers.borrow().keys().next().map(|&(at, _)| at) else {
-            return Step::Still;
+            return SimStep::Still;
         };
         let mut now = self.now.get().max(at);
         if self.draw(|chance| chance.one_in(self.weather.get().jumping)) {
@@ -260,7 +260,7 @@ impl World {
         loop {
             let due = self.timers.borrow().keys().next().copied();
             let Some(due) = due.filter(|&(at, _)| at <= now) else {
-                return Step::Waited;
+                return SimStep::Waited;
             };
             let waker = self.timers.borrow_mut().remove(&due);
             waker.into_iter().for_each(Waker::wake);
@@ -301,7 +301,7 @@ impl World {
         self.now.set(self.now.get() + STEP_NANOS);
         self.note(id);
         self.note(self.now.get());
-        let waker = Waker::from(Arc::new(Bell {
+        let waker = Waker::from(Arc::new(WakeFlag {
             world: self.id,
             task: id,
         }));
@@ -320,7 +320,7 @@ impl World {
         self.tasks.borrow_mut().get_mut(&id)?.future.take()
     }
 
-    fn pop_task(&self) -> Option<(u64, Task)> {
+    fn pop_task(&self) -> Option<(u64, SimTask)> {
         self.tasks.borrow_mut().pop_first()
     }
 }

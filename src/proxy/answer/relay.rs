@@ -17,7 +17,7 @@ use crate::chat::usage::End;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode::{self, ChunkMark};
 use crate::limits::UNCHARGED_BYTES;
-use crate::net::connection::stream::Stream;
+use crate::net::connection::stream::NetStream;
 use crate::net::error::NetError;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::{buffers, loop_turn};
@@ -468,7 +468,7 @@ impl Relay<'_> {
             drain,
             ..
         } = client;
-        let Stream { reader, writer, .. } = stream;
+        let NetStream { reader, writer, .. } = stream;
         let mut taking = Taking::new(self.worker.limits().write_stall_timeout_ms);
         if len > 0 {
             deadline.set_at(taking.look_at(self.state.turned));

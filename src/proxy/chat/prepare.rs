@@ -11,7 +11,7 @@ use crate::config::schema::file::UsageMode;
 use crate::http1::encode;
 use crate::http1::method::Method;
 use crate::json::rewrite;
-use crate::net::connection::vectored_write::Piece;
+use crate::net::connection::vectored_write::WritePiece;
 use crate::net::runtime::buffers::{self, Class};
 use crate::net::runtime::{clock, random};
 use crate::proxy::admit::asked::Purpose;
@@ -185,10 +185,10 @@ pub fn gather(
             }
             rewrite::Piece::Source(range) => {
                 if !together.is_empty() {
-                    add(Piece::whole(core::mem::take(&mut together)));
+                    add(WritePiece::whole(core::mem::take(&mut together)));
                 }
                 let start = inbound.body.start;
-                add(Piece {
+                add(WritePiece {
                     buffer: Rc::clone(&inbound.bytes),
                     range: start + range.start..start + range.end,
                 });
@@ -196,9 +196,9 @@ pub fn gather(
         }
     }
     let first = match first {
-        None => Piece::whole(together),
+        None => WritePiece::whole(together),
         Some(first) => {
-            rest.extend((!together.is_empty()).then(|| Piece::whole(together)));
+            rest.extend((!together.is_empty()).then(|| WritePiece::whole(together)));
             first
         }
     };
@@ -267,12 +267,12 @@ fn translated(
     if body.len() <= COPIED_BYTES_MAX {
         head.extend_from_slice(&body);
     } else {
-        rest.push(Piece::whole(body));
+        rest.push(WritePiece::whole(body));
     }
     Ok(Prepared {
         out: Outbound {
             method: Method::Post,
-            first: Piece::whole(head),
+            first: WritePiece::whole(head),
             rest,
         },
         answer: Some(done.answer),

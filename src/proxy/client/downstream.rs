@@ -10,8 +10,8 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
 
 use crate::limits::{KIB, QUIET_READ_BYTES};
-use crate::net::connection::reader::Reader;
-use crate::net::connection::stream::Stream;
+use crate::net::connection::reader::ConnectionReader;
+use crate::net::connection::stream::NetStream;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::loop_turn;
 use crate::net::runtime::recycled_future::boxed;
@@ -26,7 +26,7 @@ use crate::proxy::shared::memory_budget::Charge;
 /// A client's connection.
 pub struct Client<'w> {
     /// Its socket.
-    pub stream: &'w mut Stream,
+    pub stream: &'w mut NetStream,
     /// The request in hand, from its first byte.
     pub input: Vec<u8>,
     /// What came behind it.
@@ -129,7 +129,7 @@ impl Client<'_> {
     ) -> Option<Result<F::Output, Interrupt>> {
         let Self { stream, early, .. } = self;
         let early = early.as_mut()?;
-        let Stream { reader, writer, .. } = &mut **stream;
+        let NetStream { reader, writer, .. } = &mut **stream;
         let bytes = early.take_due();
         let len = bytes.len();
         let mut writing = pin!(writer.write(bytes, 0..len));
@@ -248,7 +248,7 @@ impl Client<'_> {
 /// Ready when the client has left. What it sends meanwhile is the next request: one buffer of it is
 /// taken into `ahead`, the rest stays in the socket, where only a look finds the end behind it.
 pub fn poll_gone(
-    reader: &mut Reader,
+    reader: &mut ConnectionReader,
     ahead: &mut Vec<u8>,
     look: &mut Option<Deadline>,
     cx: &mut Context<'_>,
@@ -264,7 +264,11 @@ pub fn poll_gone(
 
 /// Ready when a client has left whose bytes stay in the socket: nothing tells of the end behind
 /// them, it has to be looked for.
-fn poll_left(reader: &Reader, look: &mut Option<Deadline>, cx: &mut Context<'_>) -> Poll<()> {
+fn poll_left(
+    reader: &ConnectionReader,
+    look: &mut Option<Deadline>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
     let look = look.get_or_insert_with(|| {
         let mut soon = Deadline::new();
         soon.set_in(LOOK_MS);
@@ -282,7 +286,7 @@ fn poll_left(reader: &Reader, look: &mut Option<Deadline>, cx: &mut Context<'_>)
 /// Writes, unless the deadline passes. The drain limit does not end it: last words are written past
 /// it, and the process ends soon in any case.
 async fn write_or_expire(
-    Stream { reader, writer, .. }: &mut Stream,
+    NetStream { reader, writer, .. }: &mut NetStream,
     (bytes, range): (Vec<u8>, Range<usize>),
     (taking, deadline): (&mut Taking, &mut Deadline),
 ) -> Result<Vec<u8>, Interrupt> {
@@ -333,7 +337,7 @@ impl Taking {
     /// Ready when the client has taken nothing for the stall time. `deadline` is the next look.
     pub fn poll_stalled(
         &mut self,
-        reader: &Reader,
+        reader: &ConnectionReader,
         deadline: &mut Deadline,
         cx: &mut Context<'_>,
     ) -> Poll<()> {

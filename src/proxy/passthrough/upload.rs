@@ -15,8 +15,8 @@ use crate::http1::framing::Framing;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Method;
 use crate::limits::{FORM_AHEAD_BYTES_MAX, Limits};
-use crate::net::connection::stream::Stream;
-use crate::net::connection::vectored_write::Piece;
+use crate::net::connection::stream::NetStream;
+use crate::net::connection::vectored_write::WritePiece;
 use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::{buffers, clock};
 use crate::proxy::admit::model_allowlist;
@@ -194,7 +194,7 @@ impl Upload {
             }
             let waited_from = clock::now();
             exchange.read_until(waited_from.as_nanos());
-            let piece = Piece::whole(core::mem::take(&mut out));
+            let piece = WritePiece::whole(core::mem::take(&mut out));
             let sending = (self.method, piece);
             let written = write(client, &mut stream, sending, &mut early, limits).await;
             self.charge = None;
@@ -320,8 +320,8 @@ fn bad_form(fault: FormFault) -> Missed {
 /// Writes what is there; false when the provider refuses before it has everything.
 async fn write(
     client: &mut Client<'_>,
-    stream: &mut Stream,
-    (method, piece): (Method, Piece),
+    stream: &mut NetStream,
+    (method, piece): (Method, WritePiece),
     early: &mut Early,
     limits: &Limits,
 ) -> Result<bool, Failure> {
@@ -346,7 +346,7 @@ async fn write(
 /// Waits for more of the body; false when the provider, if there is one yet, refuses meanwhile.
 async fn read_client(
     client: &mut Client<'_>,
-    mut upstream: Option<(&mut Stream, &mut Early, Method)>,
+    mut upstream: Option<(&mut NetStream, &mut Early, Method)>,
     limits: &Limits,
 ) -> Result<bool, Missed> {
     client.deadline.set_in(limits.body_stall_timeout_ms);

@@ -15,7 +15,7 @@ use crate::http1::fault::HeadFault;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Version;
 use crate::limits::{CUT_PAUSE_MS, LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
-use crate::net::connection::stream::Stream;
+use crate::net::connection::stream::NetStream;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::timer::Deadline;
@@ -42,7 +42,7 @@ use crate::wire::kind::Wire;
     reason = "an async fn keeps room for its arguments beside what they are moved to: 270 bytes more"
 )]
 pub fn serve(
-    mut stream: Stream,
+    mut stream: NetStream,
     worker: Rc<Worker>,
     place: Place,
 ) -> impl Future<Output = ()> + 'static {

@@ -18,8 +18,8 @@ use crate::http1::fields::Fields;
 use crate::json::rewrite::Edits;
 use crate::json::tape::Tape;
 use crate::limits::{FREE_TABLES_MAX, KIB, Limits};
-use crate::net::endpoint::connect::Endpoint;
-use crate::net::endpoint::pool::Pool;
+use crate::net::endpoint::connect::ProviderEndpoint;
+use crate::net::endpoint::pool::ConnectionPool;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::{task, timer};
 use crate::proxy::shared::dates::Dates;
@@ -64,9 +64,9 @@ pub struct Worker {
     /// Client keys as they are now.
     pub keys: RefCell<Rc<ClientKeys>>,
     /// Where each provider stands, in the plan's order.
-    pub endpoints: Vec<Arc<Endpoint>>,
+    pub endpoints: Vec<Arc<ProviderEndpoint>>,
     /// Idle upstream connections.
-    pub pool: RefCell<Pool>,
+    pub pool: RefCell<ConnectionPool>,
     /// What was counted.
     pub meter: RefCell<Meter>,
     /// The end of the process.
@@ -140,13 +140,13 @@ impl Worker {
     #[must_use]
     pub fn new(
         plan: Arc<Plan>,
-        endpoints: Vec<Arc<Endpoint>>,
+        endpoints: Vec<Arc<ProviderEndpoint>>,
         shared: Arc<Shared>,
         Ways { log, usage }: Ways,
         panic_model: Option<String>,
     ) -> Rc<Self> {
         let limits = &plan.limits;
-        let pool = Pool::new(limits.pool_idle_max, limits.pool_idle_timeout_ms);
+        let pool = ConnectionPool::new(limits.pool_idle_max, limits.pool_idle_timeout_ms);
         Rc::new_cyclic(|me| Self {
             keys: RefCell::new(Rc::new(plan.keys.clone())),
             endpoints,

@@ -13,9 +13,9 @@ use crate::http1::body::{BodyDecoder, BodyFault, BodyLimits};
 use crate::http1::head::ResponseHead;
 use crate::http1::method::Method;
 use crate::limits::{Limits, STALE_WINDOW};
-use crate::net::connection::stream::Stream;
-use crate::net::endpoint::connect::{self, Waits};
-use crate::net::error::{Act, Kind as NetKind, NetError};
+use crate::net::connection::stream::NetStream;
+use crate::net::endpoint::connect::{self, ConnectTimeouts};
+use crate::net::error::{NetError, NetErrorKind as NetKind, NetOperation};
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::timer::Deadline;
@@ -33,7 +33,7 @@ use crate::telemetry::exchange::Exchange;
 /// is relayed: in a box, so that none of them copies it.
 pub struct Upstream {
     /// The connection.
-    pub stream: Box<Stream>,
+    pub stream: Box<NetStream>,
     /// The head.
     pub head: ResponseHead,
     /// The head's bytes, then what came of the body.
@@ -69,7 +69,7 @@ impl Upstream {
 
     /// Reads the rest of a body whose meaning has ended, for a moment and a few bytes at most;
     /// gives the connection back if it may be used again.
-    pub async fn read_out(mut self) -> Option<(usize, Box<Stream>)> {
+    pub async fn read_out(mut self) -> Option<(usize, Box<NetStream>)> {
         let mut deadline = Deadline::new();
         deadline.set_in(READ_OUT_MS);
         let mut read = 0;
@@ -167,7 +167,7 @@ pub async fn attempt(
         until.map_or(own, |until| own.min(until))
     };
     let pooled = worker.pool.borrow_mut().take(provider, started);
-    let admits = |stream: &Stream| stream.peer().is_none_or(|peer| facts.admits(peer.ip()));
+    let admits = |stream: &NetStream| stream.peer().is_none_or(|peer| facts.admits(peer.ip()));
     if let Some(stream) = pooled.filter(|stream| admits(stream)) {
         exchange.peer = peer_of(&stream);
         let wait = Wait {
@@ -269,7 +269,7 @@ pub async fn open(
     worker: &Worker,
     (provider, facts): (usize, &TargetFacts),
     exchange: &mut Exchange,
-) -> Result<(Box<Stream>, Instant), Failure> {
+) -> Result<(Box<NetStream>, Instant), Failure> {
     let (Some(endpoint), Some(spec)) = (
         worker.endpoints.get(provider),
         worker.plan.providers.get(provider),
@@ -280,7 +280,7 @@ pub async fn open(
         ));
     };
     let times = &spec.timeouts;
-    let waits = Waits {
+    let waits = ConnectTimeouts {
         resolve_ms: worker.limits().resolve_timeout_ms,
         connect_ms: times.connect_ms,
         handshake_ms: times.handshake_ms,
@@ -326,7 +326,7 @@ pub async fn open(
 }
 
 /// The other end, where it has an address.
-fn peer_of(stream: &Stream) -> Option<Peer> {
+fn peer_of(stream: &NetStream) -> Option<Peer> {
     Some(Peer {
         address: stream.peer()?,
         tls: stream.tls().map(|facts| facts.version),
@@ -336,10 +336,10 @@ fn peer_of(stream: &Stream) -> Option<Peer> {
 fn connect_failure(error: NetError) -> Failure {
     let kind = match (error.act(), error.kind()) {
         (_, NetKind::Barred) => Kind::Network,
-        (_, NetKind::NoAddress) | (Act::Resolve, _) => Kind::Unresolved,
+        (_, NetKind::NoAddress) | (NetOperation::Resolve, _) => Kind::Unresolved,
         (_, NetKind::Timeout) => Kind::ConnectTimeout,
         (_, NetKind::Exhausted) => Kind::NoRoom,
-        (Act::Handshake, _) | (_, NetKind::Tls(_)) => Kind::Tls,
+        (NetOperation::Handshake, _) | (_, NetKind::Tls(_)) => Kind::Tls,
         _ => Kind::Connect,
     };
     Failure::with_detail(kind, error.to_string())
@@ -349,7 +349,7 @@ async fn send_and_read(
     client: &mut Client<'_>,
     worker: &Worker,
     (provider, wait): (usize, Wait<'_, '_>),
-    mut stream: Box<Stream>,
+    mut stream: Box<NetStream>,
     out: &Outbound,
     exchange: &mut Exchange,
 ) -> Result<Box<Upstream>, Failure> {
@@ -379,7 +379,7 @@ pub async fn read_answer(
     client: &mut Client<'_>,
     worker: &Worker,
     (provider, wait): (usize, Wait<'_, '_>),
-    mut stream: Box<Stream>,
+    mut stream: Box<NetStream>,
     (mut early, sent_whole): (Early, bool),
     method: Method,
     exchange: &mut Exchange,

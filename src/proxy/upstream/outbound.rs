@@ -12,9 +12,9 @@ use core::task::{Poll, ready};
 use crate::http1::head::{self, HeadLimits, Parsed, ResponseHead};
 use crate::http1::method::Method;
 use crate::limits::Limits;
-use crate::net::connection::stream::Stream;
-use crate::net::connection::vectored_write::Piece;
-use crate::net::error::{Act, Kind as NetKind, NetError};
+use crate::net::connection::stream::NetStream;
+use crate::net::connection::vectored_write::WritePiece;
+use crate::net::error::{NetError, NetErrorKind as NetKind, NetOperation};
 use crate::net::runtime::{buffers, loop_turn, timer};
 use crate::proxy::shared::failure::{Failure, Kind};
 
@@ -24,9 +24,9 @@ pub struct Outbound {
     /// The method: it decides whether the answer has a body.
     pub method: Method,
     /// What is written, nearly always all of it.
-    pub first: Piece,
+    pub first: WritePiece,
     /// What is written behind it, in order.
-    pub rest: Vec<Piece>,
+    pub rest: Vec<WritePiece>,
 }
 
 impl Outbound {
@@ -125,7 +125,7 @@ impl Early {
 /// # Errors
 /// The connection failed and no answer came.
 pub async fn send(
-    stream: &mut Stream,
+    stream: &mut NetStream,
     out: &Outbound,
     early: &mut Early,
     limits: &Limits,
@@ -179,12 +179,12 @@ impl End {
 }
 
 async fn write_and_listen(
-    stream: &mut Stream,
+    stream: &mut NetStream,
     out: &Outbound,
     early: &mut Early,
     limits: &Limits,
 ) -> Written {
-    let Stream { reader, writer, .. } = stream;
+    let NetStream { reader, writer, .. } = stream;
     let mut writing = pin!(async {
         let first = out.first.clone();
         if out.rest.is_empty() {
@@ -222,7 +222,7 @@ async fn write_and_listen(
 /// # Errors
 /// The connection ended before that, or sent what is no head.
 pub async fn read_head(
-    stream: &mut Stream,
+    stream: &mut NetStream,
     early: &mut Early,
     head: &mut ResponseHead,
     method: Method,
@@ -244,12 +244,12 @@ pub async fn read_head(
 }
 
 const fn closed() -> NetError {
-    NetError::new(Act::Read, NetKind::Closed)
+    NetError::new(NetOperation::Read, NetKind::Closed)
 }
 
 /// The connection failed before a byte of an answer. A reset says nothing of what was received before
 /// it: the acknowledgement may have been still to come.
-fn lost(stream: &Stream, end: End, error: NetError) -> Failure {
+fn lost(stream: &NetStream, end: End, error: NetError) -> Failure {
     Failure {
         may_be_delivered: match end {
             End::Write => false,

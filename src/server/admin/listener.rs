@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::govern::account::usage::Account;
 use crate::govern::lease::lease_queue::LeaseQueue;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
-use crate::net::endpoint::listen::{self, Address, Bound};
+use crate::net::endpoint::listen::{self, Address, BoundAddress};
 use crate::net::runtime::clock;
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::health_report;
@@ -90,7 +90,7 @@ impl AdminListener {
 ///
 /// # Errors
 /// It is in use or not ours.
-pub fn bind(address: &Address) -> io::Result<(Bound, AdminListener)> {
+pub fn bind(address: &Address) -> io::Result<(BoundAddress, AdminListener)> {
     let named = |error: &dyn core::fmt::Display| {
         io::Error::other(format!(
             "cannot listen on the admin address {address}: {error}"

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::net::runtime::checked_time::Change;
+use crate::net::runtime::checked_time::ClockChange;
 use crate::net::runtime::clock;
 use crate::server::key::key_sync::StoreHandle;
 use crate::server::thread::output::Notices;
@@ -55,10 +55,10 @@ impl ClockWatch {
     }
 }
 
-fn line(change: Change) -> String {
+fn line(change: ClockChange) -> String {
     match change {
-        Change::Agree => "clocks agree again".to_owned(),
-        Change::Differ { local, reference } => {
+        ClockChange::Agree => "clocks agree again".to_owned(),
+        ClockChange::Differ { local, reference } => {
             let local = seconds(local);
             let reference = reference.map_or_else(
                 || "there is no store or Redis to ask".to_owned(),

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use futures_channel::{mpsc, oneshot};
 
 use crate::limits::RESOLVE_POLL;
-use crate::net::connection::stream::Stream;
+use crate::net::connection::stream::NetStream;
 use crate::net::connection::tls::ServerTls;
-use crate::net::endpoint::connect::{self, Endpoint, Waits};
+use crate::net::endpoint::connect::{self, ConnectTimeouts, ProviderEndpoint};
 use crate::net::endpoint::handshake;
-use crate::net::endpoint::listen::{Listener, Seat, Stopper, Words};
-use crate::net::error::Kind;
+use crate::net::endpoint::listen::{ListenSocket, Listener, RefusalText, Stopper};
+use crate::net::error::NetErrorKind;
 use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::timer::Deadline;
 use crate::net::runtime::{buffers, clock, loop_turn, task, timer};
@@ -44,9 +44,9 @@ pub struct WorkerSetup {
     /// What the program runs on.
     pub plan: Arc<Plan>,
     /// Where the providers stand.
-    pub endpoints: Vec<Arc<Endpoint>>,
+    pub endpoints: Vec<Arc<ProviderEndpoint>>,
     /// Its parts of the listening addresses.
-    pub seats: Vec<Seat>,
+    pub seats: Vec<ListenSocket>,
     /// TLS of the listeners.
     pub tls: Option<ServerTls>,
     /// Counters of all workers.
@@ -151,14 +151,14 @@ fn meter(worker: &Worker, stoppers: &[Stopper]) -> Meter {
 async fn accept(
     mut listener: Listener,
     worker: Rc<Worker>,
-    (tls, refusal): (Option<ServerTls>, Words),
+    (tls, refusal): (Option<ServerTls>, RefusalText),
     notices: Notices,
 ) {
     let mut told = None;
     loop {
         let stream = match listener.accept().await {
             Ok(stream) => stream,
-            Err(error) if error.kind() == Kind::Stopped => return,
+            Err(error) if error.kind() == NetErrorKind::Stopped => return,
             Err(error) => {
                 // It comes again with every try: once is enough.
                 if told.replace(error) != Some(error) {
@@ -188,7 +188,7 @@ async fn accept(
 
 /// The TLS handshake of a client's connection. One that is not done when the process drains has a moment
 /// left, as idle connections have: no client delays the end by its silence.
-async fn shake_hands(stream: Stream, tls: &ServerTls, worker: &Worker) -> Option<Stream> {
+async fn shake_hands(stream: NetStream, tls: &ServerTls, worker: &Worker) -> Option<NetStream> {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let _seat = worker.drain.sit(waker);
     let head_ms = worker.limits().head_timeout_ms;
@@ -223,7 +223,7 @@ fn warm_up(worker: &Rc<Worker>) {
                 ) else {
                     return;
                 };
-                let waits = Waits {
+                let waits = ConnectTimeouts {
                     resolve_ms: worker.limits().resolve_timeout_ms,
                     connect_ms: spec.timeouts.connect_ms,
                     handshake_ms: spec.timeouts.handshake_ms,

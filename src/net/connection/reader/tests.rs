@@ -3,8 +3,8 @@ use core::task::Poll;
 use std::time::Instant;
 
 use crate::limits::{BUSY_READ_BYTES, MIDDLE_READ_BYTES, QUIET_READ_BYTES, UNBROKEN_READ_BYTES};
-use crate::net::connection::reader::Reader;
-use crate::net::connection::socket::Look;
+use crate::net::connection::reader::ConnectionReader;
+use crate::net::connection::socket::Readiness;
 use crate::net::runtime::buffers::free_bytes;
 use crate::net::runtime::driver;
 use crate::net::runtime::task::yield_now;
@@ -17,7 +17,7 @@ use crate::net::test_support::{
 fn reader_that_never_waits_rests_past_the_bound_on_epoll_alone() {
     on_both_drivers(|| async {
         let (mut client, mut server) = pair().await;
-        let is_epoll = driver::current() == Some(driver::Rung::Epoll);
+        let is_epoll = driver::current() == Some(driver::DriverKind::Epoll);
         server.reader.count_unbroken(UNBROKEN_READ_BYTES);
         say(&mut client, b"in the bound").await;
         arrived(&server.reader).await;
@@ -84,7 +84,7 @@ fn begin_takes_one_small_buffer_and_keeps_it_for_the_next_read() {
         assert!(!server.reader.is_empty());
         assert_eq!(
             server.reader.socket.look(),
-            Look::Something,
+            Readiness::Something,
             "the rest waits"
         );
         assert!(before <= free_bytes() + QUIET_READ_BYTES);
@@ -93,7 +93,7 @@ fn begin_takes_one_small_buffer_and_keeps_it_for_the_next_read() {
 }
 
 /// Lets the read that waits doze.
-async fn doze(reader: &mut Reader) {
+async fn doze(reader: &mut ConnectionReader) {
     poll_fn(|cx| {
         reader.doze(cx);
         Poll::Ready(())
@@ -186,7 +186,7 @@ fn doze_that_comes_when_bytes_do_loses_none_of_them() {
 }
 
 /// Waits until bytes are there and the driver has heard of them.
-async fn arrived(reader: &Reader) {
-    until(|| reader.socket.look() == Look::Something).await;
+async fn arrived(reader: &ConnectionReader) {
+    until(|| reader.socket.look() == Readiness::Something).await;
     sleep(2).await;
 }

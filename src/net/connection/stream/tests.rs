@@ -3,12 +3,12 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 
-use super::Stream;
+use super::NetStream;
 use crate::limits::{KIB, MIB, QUIET_READ_BYTES};
-use crate::net::connection::socket::Look;
-use crate::net::connection::vectored_write::Piece;
+use crate::net::connection::socket::Readiness;
+use crate::net::connection::vectored_write::WritePiece;
 use crate::net::endpoint::connect::connect;
-use crate::net::error::Kind;
+use crate::net::error::NetErrorKind;
 use crate::net::runtime::task;
 use crate::net::runtime::timer::{sleep, within};
 use crate::net::test_support::{
@@ -90,7 +90,7 @@ fn read_beside_write_in_one_task_both_go_on() {
     on_both_drivers(|| async {
         let (mut client, mut server) = pair().await;
         let mut heard = Vec::new();
-        let Stream { reader, writer, .. } = &mut server;
+        let NetStream { reader, writer, .. } = &mut server;
         assert_eq!(poll_once(Box::pin(reader.read(&mut heard))).await, None);
         let (written, _) = writer.write(b"while it reads".to_vec(), 6..14).await;
         written.expect("writes");
@@ -114,7 +114,7 @@ fn read_after_peer_closed_is_clean_end_and_after_reset_an_error() {
             .read(&mut Vec::new())
             .await
             .expect_err("a reset");
-        assert_eq!(error.kind(), Kind::Reset);
+        assert_eq!(error.kind(), NetErrorKind::Reset);
         assert!(error.is_reset());
     });
 }
@@ -133,7 +133,7 @@ fn reset_while_reading_wakes_the_reader_and_tells_the_peer() {
             .read(&mut Vec::new())
             .await
             .expect_err("a reset");
-        assert_eq!(error.kind(), Kind::Reset);
+        assert_eq!(error.kind(), NetErrorKind::Reset);
     });
 }
 
@@ -203,7 +203,7 @@ fn p13_drop_amid_a_write_resets_a_peer_that_does_not_read_and_descriptor_closes(
                 Err(error) => break Some(error.kind()),
             }
         };
-        assert_eq!(ended, Some(Kind::Reset));
+        assert_eq!(ended, Some(NetErrorKind::Reset));
         assert!(heard.len() < end);
         drop(server);
         until(|| open_descriptors() <= before).await;
@@ -222,7 +222,10 @@ fn abort_while_reading_ends_the_read() {
         assert_eq!(client.reader.read(&mut Vec::new()).await, Ok(0));
         assert_eq!(server.reader.read(&mut Vec::new()).await, Ok(0));
         let (result, buffer) = client.writer.write(b"late".to_vec(), 0..4).await;
-        assert_eq!(result.map_err(|error| error.kind()), Err(Kind::Closed));
+        assert_eq!(
+            result.map_err(|error| error.kind()),
+            Err(NetErrorKind::Closed)
+        );
         assert_eq!(buffer, b"late");
     });
 }
@@ -427,7 +430,7 @@ fn refuse_client_reads_the_words_then_the_end() {
     on_both_drivers(|| async {
         let (mut client, server) = pair().await;
         say(&mut client, b"a request that nobody reads").await;
-        until(|| server.socket.look() == Look::Something).await;
+        until(|| server.socket.look() == Readiness::Something).await;
         server.refuse(b"go away");
         assert_eq!(hear(&mut client, 7).await, b"go away");
         assert_eq!(client.reader.read(&mut Vec::new()).await, Ok(0));
@@ -440,7 +443,7 @@ fn write_pieces_of_two_buffers_arrive_in_order_and_nothing_else() {
         let (mut client, mut server) = pair().await;
         let body = Rc::new(pattern(3 * MIB));
         let ours = Rc::new(b"HEAD\"new\"TAIL".to_vec());
-        let piece = |buffer: &Rc<Vec<u8>>, range| Piece {
+        let piece = |buffer: &Rc<Vec<u8>>, range| WritePiece {
             buffer: Rc::clone(buffer),
             range,
         };
@@ -486,7 +489,7 @@ fn write_pieces_to_a_peer_that_is_gone_is_an_error_not_a_signal() {
         until(|| !client.is_clean_idle()).await;
         let mut result = Ok(());
         for _ in 0..3 {
-            let piece = Piece {
+            let piece = WritePiece {
                 buffer: Rc::new(pattern(100_000)),
                 range: 0..100_000,
             };
@@ -522,7 +525,7 @@ fn futures_stay_small_because_every_connection_task_holds_them() {
         assert!(filling <= 256, "fill: {filling}");
         let writing = size_of_val(&client.writer.write(Vec::new(), 0..0));
         assert!(writing <= KIB, "write: {writing}");
-        assert!(size_of::<Stream>() <= 512);
+        assert!(size_of::<NetStream>() <= 512);
     });
 }
 
@@ -581,7 +584,7 @@ async fn ending(seed: usize) {
                 .is_none()
         ),
         4 => {
-            let piece = Piece {
+            let piece = WritePiece {
                 buffer: Rc::new(large),
                 range: 0..16 * MIB,
             };

@@ -6,11 +6,11 @@ use rcgen::{
 
 use super::{ClientTls, Roots, ServerTls, SetupError};
 use crate::limits::MIB;
-use crate::net::connection::stream::Stream;
-use crate::net::connection::vectored_write::Piece;
-use crate::net::endpoint::connect::{Endpoint, connect};
+use crate::net::connection::stream::NetStream;
+use crate::net::connection::vectored_write::WritePiece;
+use crate::net::endpoint::connect::{ProviderEndpoint, connect};
 use crate::net::endpoint::handshake;
-use crate::net::error::{Act, Kind, NetError, TlsFault};
+use crate::net::error::{NetError, NetErrorKind, NetOperation, TlsFault};
 use crate::net::runtime::task;
 use crate::net::runtime::timer::within;
 use crate::net::test_support::{
@@ -57,7 +57,7 @@ impl Authority {
 async fn shake(
     client: &ClientTls,
     server: &ServerTls,
-) -> (Result<Stream, NetError>, Result<Stream, NetError>) {
+) -> (Result<NetStream, NetError>, Result<NetStream, NetError>) {
     let (near, far) = pair().await;
     let server = server.clone();
     let answering = task::spawn(async move { handshake::server(far, &server, 5_000).await });
@@ -65,7 +65,7 @@ async fn shake(
     (near, answering.await.expect("no panic"))
 }
 
-async fn shaken(client: &ClientTls, server: &ServerTls) -> (Stream, Stream) {
+async fn shaken(client: &ClientTls, server: &ServerTls) -> (NetStream, NetStream) {
     let (near, far) = shake(client, server).await;
     (
         near.expect("client's handshake"),
@@ -97,7 +97,7 @@ fn tls_echo_of_a_mebibyte_comes_back() {
             }
             far.half_close().await.expect("closes");
         });
-        let Stream { reader, writer, .. } = &mut near;
+        let NetStream { reader, writer, .. } = &mut near;
         let mut heard = Vec::new();
         let mut writing = Box::pin(writer.write(sent, 0..MIB));
         let mut is_written = false;
@@ -131,7 +131,10 @@ fn tls_certificate_faults_are_told_apart_and_the_server_hears_of_them() {
         for (server, fault) in cases {
             let (near, far) = shake(&ours.client("localhost"), &server).await;
             let error = near.err().expect("refused");
-            assert_eq!(error, NetError::new(Act::Handshake, Kind::Tls(fault)));
+            assert_eq!(
+                error,
+                NetError::new(NetOperation::Handshake, NetErrorKind::Tls(fault))
+            );
             let error = far.err().expect("told so");
             assert_eq!(error.tls_fault(), Some(TlsFault::Alert));
         }
@@ -176,7 +179,7 @@ fn tls_close_message_is_a_clean_end_and_a_cut_is_not() {
         drop(far);
         assert_eq!(hear(&mut near, 10).await, b"some of it");
         let error = near.reader.read(&mut Vec::new()).await.expect_err("a cut");
-        assert_eq!(error.kind(), Kind::Cut);
+        assert_eq!(error.kind(), NetErrorKind::Cut);
         assert!(error.is_reset());
     });
 }
@@ -228,7 +231,13 @@ fn handshake_with_silent_peer_runs_out_of_time_and_closes() {
         let error = handshake::client(near, &authority.client("localhost"), 30)
             .await
             .err();
-        assert_eq!(error, Some(NetError::new(Act::Handshake, Kind::Timeout)));
+        assert_eq!(
+            error,
+            Some(NetError::new(
+                NetOperation::Handshake,
+                NetErrorKind::Timeout
+            ))
+        );
         let mut heard = Vec::new();
         while far.reader.read(&mut heard).await.expect("reads") > 0 {}
         assert_eq!(heard.first(), Some(&22), "a client hello came");
@@ -246,7 +255,10 @@ fn handshake_with_peer_that_speaks_no_tls_is_a_fault() {
             .err();
         assert_eq!(
             error,
-            Some(NetError::new(Act::Handshake, Kind::Tls(TlsFault::Protocol)))
+            Some(NetError::new(
+                NetOperation::Handshake,
+                NetErrorKind::Tls(TlsFault::Protocol)
+            ))
         );
 
         let (near, mut far) = pair().await;
@@ -254,7 +266,10 @@ fn handshake_with_peer_that_speaks_no_tls_is_a_fault() {
         let error = handshake::client(near, &authority.client("localhost"), 5_000)
             .await
             .err();
-        assert_eq!(error, Some(NetError::new(Act::Handshake, Kind::Closed)));
+        assert_eq!(
+            error,
+            Some(NetError::new(NetOperation::Handshake, NetErrorKind::Closed))
+        );
     });
 }
 
@@ -264,7 +279,7 @@ fn connect_to_tls_endpoint_hands_out_a_sealed_stream_that_pools_clean() {
         let authority = Authority::new();
         let server = authority.server(&["127.0.0.1"], 2100);
         let (mut listener, address) = listen();
-        let endpoint: std::sync::Arc<Endpoint> =
+        let endpoint: std::sync::Arc<ProviderEndpoint> =
             endpoint_at(address, Some(authority.client("127.0.0.1")));
         assert!(endpoint.is_tls());
         let answering = task::spawn(async move {
@@ -339,7 +354,7 @@ fn write_pieces_over_tls_arrive_in_order() {
         .await;
         let large = Rc::new(pattern(150_000));
         let small = Rc::new(b"head.!".to_vec());
-        let piece = |buffer: &Rc<Vec<u8>>, range| Piece {
+        let piece = |buffer: &Rc<Vec<u8>>, range| WritePiece {
             buffer: Rc::clone(buffer),
             range,
         };

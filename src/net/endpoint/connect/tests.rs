@@ -1,8 +1,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Endpoint, Waits, connect};
-use crate::net::error::{Act, Kind, NetError};
+use super::{ConnectTimeouts, ProviderEndpoint, connect};
+use crate::net::error::{NetError, NetErrorKind, NetOperation};
 use crate::net::runtime::clock::now;
 use crate::net::runtime::task;
 use crate::net::runtime::timer::sleep;
@@ -34,8 +34,8 @@ fn silent_address() -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
     (listener, filling, address.as_socket().expect("ip"))
 }
 
-fn endpoint_with(list: Vec<SocketAddr>) -> Endpoint {
-    let endpoint = Endpoint::new("provider.test", 443, None);
+fn endpoint_with(list: Vec<SocketAddr>) -> ProviderEndpoint {
+    let endpoint = ProviderEndpoint::new("provider.test", 443, None);
     endpoint.resolved(list);
     endpoint
 }
@@ -45,7 +45,10 @@ fn connect_where_nobody_listens_is_refused() {
     on_both_drivers(|| async {
         let endpoint = endpoint_at(dead_address(), None);
         let error = connect(&endpoint, WAITS, |_| true).await.err();
-        assert_eq!(error, Some(NetError::new(Act::Connect, Kind::Refused)));
+        assert_eq!(
+            error,
+            Some(NetError::new(NetOperation::Connect, NetErrorKind::Refused))
+        );
     });
 }
 
@@ -55,14 +58,17 @@ fn connect_into_silence_runs_out_of_time() {
         let (_listener, _filling, address) = silent_address();
         sleep(5).await;
         let begun = now();
-        let waits = Waits {
+        let waits = ConnectTimeouts {
             connect_ms: 60,
             ..WAITS
         };
         let error = connect(&endpoint_at(address, None), waits, |_| true)
             .await
             .err();
-        assert_eq!(error, Some(NetError::new(Act::Connect, Kind::Timeout)));
+        assert_eq!(
+            error,
+            Some(NetError::new(NetOperation::Connect, NetErrorKind::Timeout))
+        );
         assert!((60..3_000).contains(&now().ms_since(begun)));
     });
 }
@@ -110,7 +116,7 @@ fn connect_with_first_address_silent_takes_the_second_after_the_head_start() {
 fn connect_before_the_first_resolution_waits_for_it_and_no_longer() {
     on_both_drivers(|| async {
         let (mut listener, address) = listen();
-        let endpoint = Arc::new(Endpoint::new("late.test", 80, None));
+        let endpoint = Arc::new(ProviderEndpoint::new("late.test", 80, None));
         let resolving = Arc::clone(&endpoint);
         drop(task::spawn(async move {
             sleep(20).await;
@@ -120,13 +126,16 @@ fn connect_before_the_first_resolution_waits_for_it_and_no_longer() {
         assert!(connect(&endpoint, WAITS, |_| true).await.is_ok());
         drop(accepting.await);
 
-        let never = Endpoint::new("never.test", 80, None);
-        let waits = Waits {
+        let never = ProviderEndpoint::new("never.test", 80, None);
+        let waits = ConnectTimeouts {
             resolve_ms: 30,
             ..WAITS
         };
         let error = connect(&never, waits, |_| true).await.err();
-        assert_eq!(error, Some(NetError::new(Act::Resolve, Kind::Timeout)));
+        assert_eq!(
+            error,
+            Some(NetError::new(NetOperation::Resolve, NetErrorKind::Timeout))
+        );
         assert!(never.take_ask());
     });
 }
@@ -134,7 +143,7 @@ fn connect_before_the_first_resolution_waits_for_it_and_no_longer() {
 #[test]
 fn connect_to_a_name_without_address_fails_as_soon_as_that_is_known() {
     on_both_drivers(|| async {
-        let endpoint = Arc::new(Endpoint::new("none.test", 80, None));
+        let endpoint = Arc::new(ProviderEndpoint::new("none.test", 80, None));
         let resolving = Arc::clone(&endpoint);
         drop(task::spawn(async move {
             sleep(10).await;
@@ -143,7 +152,7 @@ fn connect_to_a_name_without_address_fails_as_soon_as_that_is_known() {
         let begun = now();
         let error = connect(
             &endpoint,
-            Waits {
+            ConnectTimeouts {
                 resolve_ms: 30_000,
                 ..WAITS
             },
@@ -151,7 +160,13 @@ fn connect_to_a_name_without_address_fails_as_soon_as_that_is_known() {
         )
         .await
         .err();
-        assert_eq!(error, Some(NetError::new(Act::Resolve, Kind::NoAddress)));
+        assert_eq!(
+            error,
+            Some(NetError::new(
+                NetOperation::Resolve,
+                NetErrorKind::NoAddress
+            ))
+        );
         assert!(now().ms_since(begun) < 10_000);
     });
 }
@@ -164,7 +179,7 @@ fn resolved_empty_keeps_the_last_good_answer_and_more_than_the_bound_is_cut() {
     assert_eq!(endpoint.addresses(), [address(1), address(2)]);
     endpoint.resolved((1..=20).map(address).collect());
     assert_eq!(endpoint.addresses().len(), crate::limits::ADDRESSES_MAX);
-    let literal = Endpoint::new("::1", 8080, None);
+    let literal = ProviderEndpoint::new("::1", 8080, None);
     assert_eq!(
         literal.addresses(),
         ["[::1]:8080".parse().expect("address")]
@@ -179,7 +194,10 @@ fn connect_goes_only_to_addresses_that_are_admitted() {
         let other: SocketAddr = SocketAddr::from(([127, 0, 0, 9], address.port()));
         let endpoint = endpoint_with(vec![other, address]);
         let error = connect(&endpoint, WAITS, |_| false).await.err();
-        assert_eq!(error, Some(NetError::new(Act::Connect, Kind::Barred)));
+        assert_eq!(
+            error,
+            Some(NetError::new(NetOperation::Connect, NetErrorKind::Barred))
+        );
         let stream = connect(&endpoint, WAITS, |ip| ip == address.ip()).await;
         assert_eq!(stream.expect("connects").peer(), Some(address));
     });

@@ -4,10 +4,10 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use super::{Address, Inner, Listener, bind};
+use super::{Address, Listener, RuntimeListener, bind};
 use crate::limits::ACCEPT_BATCH;
 use crate::net::endpoint::connect::connect;
-use crate::net::error::{Act, Kind, NetError};
+use crate::net::error::{NetError, NetErrorKind, NetOperation};
 use crate::net::runtime::task;
 use crate::net::runtime::timer::sleep;
 use crate::net::sim::injected_failure;
@@ -61,7 +61,7 @@ fn bind_gives_every_worker_a_seat_on_one_port() {
 
 #[test]
 fn bind_of_taken_port_is_an_error_even_among_reuseport_sockets() {
-    let in_use = Err(NetError::new(Act::Bind, Kind::InUse));
+    let in_use = Err(NetError::new(NetOperation::Bind, NetErrorKind::InUse));
     let first = bind(&loopback(), 2).expect("binds");
     assert_eq!(bind(first.address(), 2).map(|_| ()), in_use);
     let plain = TcpListener::bind("127.0.0.1:0").expect("binds");
@@ -83,7 +83,7 @@ fn bind_of_both_families_on_one_port_works() {
     let four = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], port)));
     // The port may be another program's on IPv4; then the error says so.
     if let Err(error) = bind(&four, 1) {
-        assert_eq!(error.kind(), Kind::InUse);
+        assert_eq!(error.kind(), NetErrorKind::InUse);
     }
 }
 
@@ -125,7 +125,7 @@ fn unix_socket_dead_file_is_replaced_live_or_foreign_one_is_not() {
     let folder = tempfile::tempdir().expect("folder");
     let address = Address::Unix(folder.path().join("a.sock"));
     let live = bind(&address, 1).expect("binds");
-    let in_use = Err(NetError::new(Act::Bind, Kind::InUse));
+    let in_use = Err(NetError::new(NetOperation::Bind, NetErrorKind::InUse));
     assert_eq!(bind(&address, 1).map(|_| ()), in_use);
 
     let path = folder.path().join("dead.sock");
@@ -153,13 +153,13 @@ fn stop_ends_a_pending_accept_and_then_accepts_no_more() {
         });
         sleep(5).await;
         stopper.stop();
-        let stopped = Err(NetError::new(Act::Accept, Kind::Stopped));
+        let stopped = Err(NetError::new(NetOperation::Accept, NetErrorKind::Stopped));
         assert_eq!(accepting.await, Some((stopped, stopped)));
         sleep(10).await;
         let error = connect(&endpoint_at(address, None), WAITS, |_| true)
             .await
             .err();
-        assert_eq!(error.map(NetError::kind), Some(Kind::Refused));
+        assert_eq!(error.map(NetError::kind), Some(NetErrorKind::Refused));
     });
 }
 
@@ -170,7 +170,7 @@ fn accept_cancelled_by_nobody_is_told_and_goes_on() {
         let (mut listener, address) = listen();
         injected_failure::arm(1, libc::ECANCELED);
         let failed = listener.accept().await.err().map(NetError::kind);
-        assert_eq!(failed, Some(Kind::Os(libc::ECANCELED)));
+        assert_eq!(failed, Some(NetErrorKind::Os(libc::ECANCELED)));
         assert_eq!(listener.stopper().counts().failed, 1);
         let connecting = connect(&endpoint_at(address, None), WAITS, |_| true).await;
         assert!(connecting.is_ok() && listener.accept().await.is_ok());
@@ -200,7 +200,7 @@ fn p32_stop_with_clients_in_the_queue_hands_them_out_first() {
                 Err(error) => break error,
             }
         };
-        assert_eq!((served, end.kind()), (5, Kind::Stopped));
+        assert_eq!((served, end.kind()), (5, NetErrorKind::Stopped));
         assert_eq!(listener.stopper().counts().accepted, 5);
         for client in &mut clients {
             assert_eq!(hear(client, 6).await, b"served");
@@ -258,12 +258,12 @@ async fn starve() {
 fn accept_that_fails_says_why_and_goes_on_once_the_socket_is_well_again() {
     on_both_drivers(|| async {
         let (mut listener, _) = listen();
-        let (Inner::Tcp(_, socket) | Inner::Unix(_, socket)) = &listener.inner;
+        let (RuntimeListener::Tcp(_, socket) | RuntimeListener::Unix(_, socket)) = &listener.inner;
         let socket = socket.try_clone().expect("a descriptor");
         socket.shutdown(Shutdown::Both).expect("stops listening");
         for count in 1..3 {
             let failure = listener.accept().await.err().expect("does not listen");
-            assert_eq!(failure.kind(), Kind::Os(libc::EINVAL));
+            assert_eq!(failure.kind(), NetErrorKind::Os(libc::EINVAL));
             assert_eq!(listener.stopper().counts().failed, count);
         }
         socket.listen(8).expect("listens again");
@@ -374,6 +374,6 @@ fn stop_hands_out_what_the_queue_can_hold_though_clients_go_on_coming() {
             assert!(listener.accept().await.is_ok());
         }
         let end = listener.accept().await.err().map(NetError::kind);
-        assert_eq!(end, Some(Kind::Stopped));
+        assert_eq!(end, Some(NetErrorKind::Stopped));
     });
 }

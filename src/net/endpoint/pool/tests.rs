@@ -1,10 +1,10 @@
-use super::Pool;
-use crate::net::connection::stream::Stream;
+use super::ConnectionPool;
+use crate::net::connection::stream::NetStream;
 use crate::net::runtime::clock::now;
 use crate::net::test_support::{hear, on_both_drivers, pair, poll_once, say, until};
 
 /// Waits until the driver has heard of what makes `stream` unfit.
-async fn until_disturbed(stream: &mut Stream) {
+async fn until_disturbed(stream: &mut NetStream) {
     until(|| !stream.is_undisturbed(true)).await;
 }
 
@@ -14,7 +14,7 @@ fn p9_take_gives_the_last_one_put_first() {
         let (first, _far_first) = pair().await;
         let (second, _far_second) = pair().await;
         let ports = [first.local(), second.local()];
-        let mut pool = Pool::new(8, 1_000);
+        let mut pool = ConnectionPool::new(8, 1_000);
         pool.put(3, Box::new(first), now());
         pool.put(3, Box::new(second), now());
         assert_eq!(pool.idle(3), 2);
@@ -31,7 +31,7 @@ fn p9_take_gives_the_last_one_put_first() {
 #[test]
 fn p9_take_after_peer_closed_sent_bytes_or_reset_discards() {
     on_both_drivers(|| async {
-        let mut pool = Pool::new(8, 60_000);
+        let mut pool = ConnectionPool::new(8, 60_000);
         let (good, mut far_good) = pair().await;
         // Both ends: connections to different places may have one local port.
         let ends = (good.local(), good.peer());
@@ -69,7 +69,7 @@ fn p9_take_after_peer_closed_sent_bytes_or_reset_discards() {
 #[test]
 fn p9_take_in_the_turn_of_the_put_looks_at_the_socket_or_takes_another() {
     on_both_drivers(|| async {
-        let mut pool = Pool::new(8, 60_000);
+        let mut pool = ConnectionPool::new(8, 60_000);
         let (near, mut far) = pair().await;
         say(&mut far, b"unasked").await;
         until(|| !near.is_clean_idle()).await;
@@ -91,7 +91,7 @@ fn p9_take_in_the_turn_of_the_put_looks_at_the_socket_or_takes_another() {
 #[test]
 fn put_with_read_pending_is_refused() {
     on_both_drivers(|| async {
-        let mut pool = Pool::new(8, 60_000);
+        let mut pool = ConnectionPool::new(8, 60_000);
         let (mut reading, _far) = pair().await;
         assert!(
             poll_once(Box::pin(reading.reader.read(&mut Vec::new())))
@@ -106,7 +106,7 @@ fn put_with_read_pending_is_refused() {
 #[test]
 fn take_and_reap_after_the_idle_timeout_close() {
     on_both_drivers(|| async {
-        let mut pool = Pool::new(8, 1_000);
+        let mut pool = ConnectionPool::new(8, 1_000);
         let begun = now();
         let (old, mut far_old) = pair().await;
         let (young, _far_young) = pair().await;
@@ -125,7 +125,7 @@ fn take_and_reap_after_the_idle_timeout_close() {
 #[test]
 fn put_past_the_cap_closes_the_oldest() {
     on_both_drivers(|| async {
-        let mut pool = Pool::new(2, 60_000);
+        let mut pool = ConnectionPool::new(2, 60_000);
         let mut fars = Vec::new();
         for _ in 0..3 {
             let (near, far) = pair().await;
@@ -138,7 +138,7 @@ fn put_past_the_cap_closes_the_oldest() {
         assert_eq!(fars[2].reader.read(&mut Vec::new()).await, Ok(0));
         assert_eq!(pool.counts().idle, 0);
         let (near, _far) = pair().await;
-        let mut none = Pool::new(0, 60_000);
+        let mut none = ConnectionPool::new(0, 60_000);
         none.put(0, Box::new(near), now());
         assert!(none.take(0, now()).is_none());
     });

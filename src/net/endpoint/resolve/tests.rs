@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Resolver, interleave};
 use crate::limits::ADDRESSES_MAX;
-use crate::net::endpoint::connect::{Endpoint, connect};
+use crate::net::endpoint::connect::{ProviderEndpoint, connect};
 use crate::net::runtime::task;
 use crate::net::test_support::{WAITS, listen, on_both_drivers, until};
 
@@ -34,7 +34,7 @@ fn interleave_takes_turns_beginning_with_the_first_family() {
 }
 
 /// Runs a resolver on a control thread of its own until the test lets go of the sender.
-fn control_thread(endpoints: Vec<Arc<Endpoint>>) -> tokio::sync::oneshot::Sender<()> {
+fn control_thread(endpoints: Vec<Arc<ProviderEndpoint>>) -> tokio::sync::oneshot::Sender<()> {
     let (running, ended) = tokio::sync::oneshot::channel::<()>();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -57,7 +57,7 @@ fn control_thread(endpoints: Vec<Arc<Endpoint>>) -> tokio::sync::oneshot::Sender
 fn worker_connects_by_name_that_the_control_thread_resolves() {
     on_both_drivers(|| async {
         let (mut listener, address) = listen();
-        let endpoint = Arc::new(Endpoint::new("localhost", address.port(), None));
+        let endpoint = Arc::new(ProviderEndpoint::new("localhost", address.port(), None));
         let _running = control_thread(vec![Arc::clone(&endpoint)]);
         let accepting = task::spawn(async move { listener.accept().await });
         let stream = connect(&endpoint, WAITS, |_| true).await.expect("connects");
@@ -69,8 +69,8 @@ fn worker_connects_by_name_that_the_control_thread_resolves() {
 #[test]
 fn resolver_asked_soon_after_looks_again_and_keeps_what_is_good() {
     on_both_drivers(|| async {
-        let endpoint = Arc::new(Endpoint::new("localhost", 80, None));
-        let literal = Arc::new(Endpoint::new("127.0.0.1", 80, None));
+        let endpoint = Arc::new(ProviderEndpoint::new("localhost", 80, None));
+        let literal = Arc::new(ProviderEndpoint::new("127.0.0.1", 80, None));
         let _running = control_thread(vec![Arc::clone(&endpoint), literal]);
         until(|| !endpoint.addresses().is_empty()).await;
         // Someone loses them; an ask brings them back within the pause between look-ups.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Wake;
 
-use super::{ALARMS, Alarms, Sleep, sleep_until, trim};
+use super::{ALARMS, Sleep, Timers, sleep_until, trim};
 use crate::net::runtime::clock::{Instant, now};
-use crate::net::sim::chance::Chance;
+use crate::net::sim::chance::SeededRandom;
 use crate::net::test_support::{allocations, in_children, on_both_drivers};
 
 fn sleep(ms: u64) -> Sleep {
@@ -27,8 +27,8 @@ impl Wake for Bell {
 #[test]
 fn alarms_ring_as_a_sorted_list_would_for_every_way_of_setting_moving_and_taking_down() {
     for seed in 0..200 {
-        let mut chance = Chance::new(seed);
-        let mut alarms = Alarms::new();
+        let mut chance = SeededRandom::new(seed);
+        let mut alarms = Timers::new();
         let mut twin: BTreeMap<usize, (Instant, Arc<Bell>)> = BTreeMap::new();
         let mut clock = 0;
         for _ in 0..300 {

@@ -1,10 +1,13 @@
 use std::io;
 
-use super::{Choice, DriverError, Report, Rung, climb_down, current, run_worker};
+use super::{DriverChoice, DriverError, DriverKind, DriverReport, climb_down, current, run_worker};
 use crate::net::runtime::timer::sleep;
 
 /// Climbs down a ladder whose rungs break with the numbers given, in order.
-fn climb(choice: Choice, errnos: &[i32]) -> (Result<Report, DriverError>, Vec<Rung>) {
+fn climb(
+    choice: DriverChoice,
+    errnos: &[i32],
+) -> (Result<DriverReport, DriverError>, Vec<DriverKind>) {
     let mut tried = Vec::new();
     let result = climb_down(choice, |rung| {
         let errno = errnos.get(tried.len());
@@ -16,43 +19,46 @@ fn climb(choice: Choice, errnos: &[i32]) -> (Result<Report, DriverError>, Vec<Ru
 
 #[test]
 fn ladder_where_all_holds_takes_the_first_rung() {
-    let (report, tried) = climb(Choice::Auto, &[]);
+    let (report, tried) = climb(DriverChoice::Auto, &[]);
     assert_eq!(
         report,
-        Ok(Report {
-            rung: Rung::Uring,
+        Ok(DriverReport {
+            rung: DriverKind::Uring,
             errno: None,
             hint: None
         })
     );
-    assert_eq!(tried, [Rung::Uring]);
+    assert_eq!(tried, [DriverKind::Uring]);
 }
 
 #[test]
 fn ladder_with_old_flags_refused_takes_kernel_defaults() {
-    let (report, _) = climb(Choice::Auto, &[libc::EINVAL]);
+    let (report, _) = climb(DriverChoice::Auto, &[libc::EINVAL]);
     let report = report.expect("holds");
     assert_eq!(
         (report.rung, report.errno),
-        (Rung::UringPlain, Some(libc::EINVAL))
+        (DriverKind::UringPlain, Some(libc::EINVAL))
     );
     assert_eq!(report.rung.as_str(), "io_uring");
 }
 
 #[test]
 fn ladder_with_little_locked_memory_takes_few_entries() {
-    let (report, _) = climb(Choice::Auto, &[libc::ENOMEM, libc::ENOMEM]);
+    let (report, _) = climb(DriverChoice::Auto, &[libc::ENOMEM, libc::ENOMEM]);
     let report = report.expect("holds");
-    assert_eq!(report.rung, Rung::UringSmall);
+    assert_eq!(report.rung, DriverKind::UringSmall);
     assert!(report.to_string().contains("memlock"), "{report}");
 }
 
 #[test]
 fn ladder_with_uring_denied_falls_to_epoll_and_says_what_to_do() {
     for errno in [libc::EPERM, libc::ENOSYS, libc::ENOMEM] {
-        let (report, tried) = climb(Choice::Auto, &[errno; 3]);
+        let (report, tried) = climb(DriverChoice::Auto, &[errno; 3]);
         let report = report.expect("epoll holds");
-        assert_eq!((report.rung, report.errno), (Rung::Epoll, Some(errno)));
+        assert_eq!(
+            (report.rung, report.errno),
+            (DriverKind::Epoll, Some(errno))
+        );
         assert_eq!(tried.len(), 4);
         assert!(report.hint.is_some());
         assert!(
@@ -64,20 +70,30 @@ fn ladder_with_uring_denied_falls_to_epoll_and_says_what_to_do() {
 
 #[test]
 fn ladder_of_uring_alone_fails_rather_than_falls() {
-    let (result, tried) = climb(Choice::Uring, &[libc::EPERM; 3]);
+    let (result, tried) = climb(DriverChoice::Uring, &[libc::EPERM; 3]);
     assert!(matches!(
         result,
-        Err(DriverError::Unavailable(Report { errno: Some(1), .. }))
+        Err(DriverError::Unavailable(DriverReport {
+            errno: Some(1),
+            ..
+        }))
     ));
-    assert_eq!(tried, [Rung::Uring, Rung::UringPlain, Rung::UringSmall]);
-    let (report, tried) = climb(Choice::Epoll, &[]);
-    assert_eq!(report.map(|report| report.rung), Ok(Rung::Epoll));
-    assert_eq!(tried, [Rung::Epoll]);
+    assert_eq!(
+        tried,
+        [
+            DriverKind::Uring,
+            DriverKind::UringPlain,
+            DriverKind::UringSmall
+        ]
+    );
+    let (report, tried) = climb(DriverChoice::Epoll, &[]);
+    assert_eq!(report.map(|report| report.rung), Ok(DriverKind::Epoll));
+    assert_eq!(tried, [DriverKind::Epoll]);
 }
 
 #[test]
 fn worker_on_any_choice_runs_timers_and_knows_its_driver() {
-    for choice in [Choice::Auto, Choice::Epoll] {
+    for choice in [DriverChoice::Auto, DriverChoice::Epoll] {
         let ran = std::thread::spawn(move || {
             let mut told = None;
             let seen = run_worker(
@@ -94,8 +110,8 @@ fn worker_on_any_choice_runs_timers_and_knows_its_driver() {
         let (seen, told) = ran.join().expect("no panic");
         assert!(told.is_some());
         assert_eq!(seen, Ok(told));
-        if choice == Choice::Epoll {
-            assert_eq!(told, Some(Rung::Epoll));
+        if choice == DriverChoice::Epoll {
+            assert_eq!(told, Some(DriverKind::Epoll));
         }
     }
 }
@@ -104,7 +120,7 @@ fn worker_on_any_choice_runs_timers_and_knows_its_driver() {
 fn worker_whose_main_task_panics_ends_with_an_error() {
     let ran = std::thread::spawn(|| {
         run_worker(
-            Choice::Epoll,
+            DriverChoice::Epoll,
             |_| (),
             || async {
                 sleep(1).await;
@@ -120,13 +136,13 @@ fn worker_whose_main_task_panics_ends_with_an_error() {
 
 #[test]
 fn choice_words_of_the_configuration_parse() {
-    let words = ["auto", "uring", "epoll", "io_uring"].map(Choice::parse);
+    let words = ["auto", "uring", "epoll", "io_uring"].map(DriverChoice::parse);
     assert_eq!(
         words,
         [
-            Some(Choice::Auto),
-            Some(Choice::Uring),
-            Some(Choice::Epoll),
+            Some(DriverChoice::Auto),
+            Some(DriverChoice::Uring),
+            Some(DriverChoice::Epoll),
             None
         ]
     );

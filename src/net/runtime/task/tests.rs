@@ -1,5 +1,5 @@
 use super::{panic_count, report_panics, spawn, yield_now};
-use crate::net::runtime::driver::{Choice, run_worker};
+use crate::net::runtime::driver::{DriverChoice, run_worker};
 use crate::net::runtime::timer::sleep;
 use crate::net::test_support::{child_word, in_child, on_both_drivers};
 
@@ -68,7 +68,7 @@ fn p31_panic_report_names_the_place_and_never_the_payload() {
     // The hook is the whole process's.
     report_panics(|file, line| println!("panic at {file}:{line}"));
     let ended = run_worker(
-        Choice::Epoll,
+        DriverChoice::Epoll,
         |_| (),
         || async move { spawn(async move { panic!("{payload}") }).await },
     );
