@@ -8,7 +8,7 @@
 use core::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ringway::sse::decode::Decoder;
+use ringway::sse::decode::SseDecoder;
 
 mod cases;
 #[path = "cases/clock.rs"]
@@ -48,7 +48,7 @@ fn long_event(criterion: &mut Criterion) {
         let stream = format!("data: {}\n\n", "x".repeat(kib << 10)).into_bytes();
         group.throughput(Throughput::Bytes(stream.len() as u64));
         let mut run = || {
-            let mut decoder = Decoder::new(EVENT_BYTES_MAX);
+            let mut decoder = SseDecoder::new(EVENT_BYTES_MAX);
             assert_eq!(frames(&mut decoder, &stream, SEGMENT), 1);
         };
         group.bench_function(format!("{kib}k"), |bencher| {

@@ -42,7 +42,7 @@ impl Exit {
     disable_help_subcommand = true,
     arg_required_else_help = true
 )]
-pub struct Arguments {
+pub struct CliArguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -336,11 +336,11 @@ pub struct DemoArgs {
 
 /// Reads arguments, the program's name first. The error prints itself and has the exit code:
 /// also for `--help` and `--version`.
-pub fn parse<I>(arguments: I) -> Result<Arguments, clap::Error>
+pub fn parse<I>(arguments: I) -> Result<CliArguments, clap::Error>
 where
     I: IntoIterator<Item = std::ffi::OsString>,
 {
-    Arguments::try_parse_from(arguments)
+    CliArguments::try_parse_from(arguments)
 }
 
 /// Version, commit, drivers and crypto provider of this build; the build script puts it together.
@@ -442,7 +442,7 @@ Exit code 0 only if every direction was right; with --serve, when it was told to
 mod tests {
     use clap::CommandFactory;
 
-    use super::{Arguments, Command, VERSION, parse};
+    use super::{CliArguments, Command, VERSION, parse};
     use crate::govern::usage::aggregate::Column;
 
     fn parsed(line: &str) -> Result<Command, String> {
@@ -453,7 +453,7 @@ mod tests {
 
     #[test]
     fn arguments_hold_together() {
-        Arguments::command().debug_assert();
+        CliArguments::command().debug_assert();
     }
 
     #[test]

@@ -14,21 +14,21 @@
 //!
 //! ## Frames out of an event stream
 //!
-//! [`sse::decode::Decoder`] lends out frames that borrow from the input; only a record that
+//! [`sse::decode::SseDecoder`] lends out frames that borrow from the input; only a record that
 //! straddles two inputs is copied.
 //!
 //! ```
-//! use ringway::sse::decode::{Decoder, Item};
+//! use ringway::sse::decode::{SseDecoder, SseItem};
 //!
 //! # fn main() -> Result<(), ringway::sse::decode::FrameTooLong> {
-//! let mut decoder = Decoder::new(1024 * 1024);
+//! let mut decoder = SseDecoder::new(1024 * 1024);
 //! let mut seen = Vec::new();
 //! for input in [&b"event: greeting\ndata: hel"[..], b"lo\n\n: still here\n\ndata: bye\r\n\r\n"] {
 //!     let mut frames = decoder.push(input);
 //!     while let Some(item) = frames.next() {
 //!         match item? {
-//!             Item::Frame(frame) => seen.push((frame.event.to_vec(), frame.data.to_vec())),
-//!             Item::Comment => {} // The other side lives.
+//!             SseItem::Frame(frame) => seen.push((frame.event.to_vec(), frame.data.to_vec())),
+//!             SseItem::Comment => {} // The other side lives.
 //!         }
 //!     }
 //! }

@@ -14,7 +14,7 @@ use ringway::cli::{self, Command, DemoArgs, Exit, KeyArgs, KeysArgs, ServeArgs};
 use ringway::command::{check, key, keys, prepare, tenants, usage};
 use ringway::demo::run as run_demo;
 use ringway::govern::key::generation::{KEY_RANDOM_BYTES, Randomness};
-use ringway::net::runtime::clock;
+use ringway::net::runtime::{clock, task};
 use ringway::route::compile::plan::Compiled;
 use ringway::server::control::Ended;
 use ringway::server::run::{self, StartOptions};
@@ -90,6 +90,10 @@ fn serve(args: &ServeArgs) -> io::Result<Exit> {
         let _ = writeln!(Errors, "warning: {line}");
     }
     host::harden();
+    // The standard message would print the payload, which may quote a prompt.
+    task::report_panics(|file, line| {
+        let _ = writeln!(Errors, "ringway: panic at {file}:{line}");
+    });
     let options = StartOptions {
         signals: true,
         announce: true,

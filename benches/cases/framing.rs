@@ -4,13 +4,13 @@ use std::hint::black_box;
 
 use ringway::http1::body::{BodyDecoder, BodyLimits};
 use ringway::http1::encode as http1;
-use ringway::http1::framing::Framing;
+use ringway::http1::framing::BodyFraming;
 use ringway::http1::head::{
-    HeadLimits, Parsed, RequestHead, ResponseHead, parse_request, parse_response,
+    HeadLimits, HeadProgress, RequestHead, ResponseHead, parse_request, parse_response,
 };
 use ringway::http1::method::Method;
 use ringway::limits::Limits;
-use ringway::sse::decode::{Decoder, Item};
+use ringway::sse::decode::{SseDecoder, SseItem};
 use ringway::sse::encode as sse;
 
 use super::case::Case;
@@ -25,12 +25,12 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// Frames that a decoder finds in a stream that comes in reads of this size.
-pub(crate) fn frames(decoder: &mut Decoder, stream: &[u8], read: usize) -> usize {
+pub(crate) fn frames(decoder: &mut SseDecoder, stream: &[u8], read: usize) -> usize {
     let mut count = 0;
     for piece in stream.chunks(read) {
         let mut frames = decoder.push(black_box(piece));
         while let Some(item) = frames.next() {
-            if let Item::Frame(frame) = item.expect("short frames") {
+            if let SseItem::Frame(frame) = item.expect("short frames") {
                 count += usize::from(!black_box(frame).data.is_empty());
             }
         }
@@ -47,7 +47,7 @@ fn sse_decode() -> Vec<Case> {
         for (cut, read) in [("whole", usize::MAX), ("cut", SEGMENT)] {
             let bytes = bytes.clone();
             let expected = EVENTS + opening;
-            let mut decoder = Decoder::new(EVENT_BYTES_MAX);
+            let mut decoder = SseDecoder::new(EVENT_BYTES_MAX);
             let name = format!("sse/decode-{}-{cut}", stream.name);
             cases.push(Case::events(name, (expected, bytes.len()), move || {
                 assert_eq!(frames(&mut decoder, &bytes, read), expected);
@@ -73,7 +73,7 @@ fn request_head() -> Case {
     let consumed = REQUEST_HEAD.len();
     Case::piece("http1/request-head", consumed, move || {
         let parsed = parse_request(black_box(REQUEST_HEAD), 0, &limits, &mut head);
-        assert_eq!(parsed, Ok(Parsed::Complete { consumed }));
+        assert_eq!(parsed, Ok(HeadProgress::Complete { consumed }));
     })
 }
 
@@ -84,7 +84,7 @@ fn response_head() -> Case {
     Case::piece("http1/response-head", consumed, move || {
         let input = black_box(RESPONSE_HEAD);
         let parsed = parse_response(input, 0, &limits, Method::Post, &mut head);
-        assert_eq!(parsed, Ok(Parsed::Complete { consumed }));
+        assert_eq!(parsed, Ok(HeadProgress::Complete { consumed }));
     })
 }
 
@@ -103,7 +103,7 @@ fn chunks_decode() -> Case {
     let mut body = Vec::new();
     chunked(EVENTS, &event, &mut body);
     Case::events("http1/chunk-decode", (EVENTS, body.len()), move || {
-        let mut decoder = BodyDecoder::new(Framing::Chunked, &limits).expect("no length");
+        let mut decoder = BodyDecoder::new(BodyFraming::Chunked, &limits).expect("no length");
         let body = black_box(&body[..]);
         let (mut at, mut payload) = (0, 0);
         while let Some(part) = decoder.payload(body, &mut at).expect("well-formed") {

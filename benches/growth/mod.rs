@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ringway::limits::Limits;
-use ringway::sse::decode::Decoder;
+use ringway::sse::decode::SseDecoder;
 use ringway::translate::tap::Tap;
 use ringway::wire::kind::Wire;
 
@@ -79,7 +79,7 @@ fn text(bytes: usize) -> Vec<u8> {
 }
 
 fn decode(name: String, stream: Rc<[u8]>) -> Case {
-    let mut decoder = Decoder::new(EVENT_BYTES_MAX);
+    let mut decoder = SseDecoder::new(EVENT_BYTES_MAX);
     let events = memchr::memmem::find_iter(&stream, b"\n\n").count();
     Case::piece(name, stream.len(), move || {
         assert_eq!(frames(&mut decoder, &stream, SEGMENT), events);

@@ -77,7 +77,7 @@ fn check_certificates(loaded: &mut Loaded) {
             .ca_file
             .as_ref()
             .map_or(&provider.place, |file| &file.place);
-        if (pem.is_some() || roots == TrustedRoots::Platform)
+        if (pem.is_some() || roots == Roots::Platform)
             && let Err(error) = ClientTls::new("localhost", roots, pem)
         {
             faults.push(place, error.to_string());

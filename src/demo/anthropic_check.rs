@@ -11,7 +11,7 @@
 use crate::demo::meaning::{Call, Delta, Meaning};
 use crate::demo::reader::Record;
 use crate::demo::stub::script::{Counts, Stop};
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, Limits};
 
 /// Checks one stream.
@@ -125,7 +125,9 @@ impl Checker {
                 (BlockKind::Thinking, Delta::Silent)
             }
             "tool_use" => {
-                let input = block.get("input").filter(|it| it.kind() == Kind::Object);
+                let input = block
+                    .get("input")
+                    .filter(|it| it.kind() == JsonKind::Object);
                 if input.is_none_or(|input| input.members().next().is_some()) {
                     return Err("a tool call that does not start with an empty input".to_owned());
                 }
@@ -204,7 +206,9 @@ fn check_message(message: Value<'_>) -> Result<(), String> {
             return Err(format!("message_start with an empty {name}"));
         }
     }
-    let content = message.get("content").filter(|it| it.kind() == Kind::Array);
+    let content = message
+        .get("content")
+        .filter(|it| it.kind() == JsonKind::Array);
     if content.is_none_or(|content| content.elements().next().is_some()) {
         return Err("message_start whose content is not empty".to_owned());
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::http1::body::{BodyDecoder, BodyEnd, BodyLimits};
 use crate::http1::encode;
-use crate::http1::head::{self, HeadLimits, Parsed, ResponseHead};
+use crate::http1::head::{self, HeadLimits, HeadProgress, ResponseHead};
 use crate::http1::method::Method;
 use crate::limits::{BUSY_READ_BYTES, Limits, MIB};
 
@@ -87,13 +87,13 @@ fn read_head(mut stream: TcpStream, deadline: Instant) -> io::Result<Answer> {
         let known = input.get(seen..end).unwrap_or_default();
         let parsed = head::parse_response(known, scanned, &head_limits, Method::Post, &mut head);
         match parsed.map_err(|fault| io::Error::other(fault.text()))? {
-            Parsed::Partial { scanned: far } => scanned = far,
-            Parsed::Complete { consumed } if head.is_interim() => {
+            HeadProgress::Partial { scanned: far } => scanned = far,
+            HeadProgress::Complete { consumed } if head.is_interim() => {
                 seen += consumed;
                 scanned = 0;
                 continue;
             }
-            Parsed::Complete { consumed } => {
+            HeadProgress::Complete { consumed } => {
                 let head_bytes = known.get(..consumed).unwrap_or_default().to_vec();
                 let body_limits = BodyLimits::new(BODY_BYTES_MAX, &limits);
                 let body = BodyDecoder::new(head.framing, &body_limits);

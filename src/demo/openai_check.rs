@@ -11,7 +11,7 @@
 use crate::demo::meaning::{Call, Delta, Meaning};
 use crate::demo::reader::Record;
 use crate::demo::stub::script::{Counts, Stop};
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, Limits};
 
 /// Checks one stream.
@@ -82,7 +82,9 @@ impl Checker {
             return Err(format!("an error within the stream: {text}"));
         }
         self.check_label(chunk)?;
-        let choices = chunk.get("choices").filter(|it| it.kind() == Kind::Array);
+        let choices = chunk
+            .get("choices")
+            .filter(|it| it.kind() == JsonKind::Array);
         let choices = choices.ok_or("a chunk without choices")?;
         let usage = chunk.get_set("usage");
         let mut elements = choices.elements();
@@ -97,7 +99,9 @@ impl Checker {
         if usage.is_some() {
             return Err("usage on a chunk with choices".to_owned());
         }
-        let delta = choice.get("delta").filter(|it| it.kind() == Kind::Object);
+        let delta = choice
+            .get("delta")
+            .filter(|it| it.kind() == JsonKind::Object);
         let delta = delta.ok_or("a choice without delta")?;
         match choice.get_set("finish_reason") {
             Some(reason) => {
@@ -119,7 +123,7 @@ impl Checker {
             return Err("object is not chat.completion.chunk".to_owned());
         }
         let mut label = [Vec::new(), Vec::new(), Vec::new()];
-        let kinds = [Kind::String, Kind::Number, Kind::String];
+        let kinds = [JsonKind::String, JsonKind::Number, JsonKind::String];
         for ((slot, name), kind) in label.iter_mut().zip(["id", "created", "model"]).zip(kinds) {
             let value = chunk.get(name).filter(|value| value.kind() == kind);
             let value = value.ok_or_else(|| format!("a chunk without {name}"))?;

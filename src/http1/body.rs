@@ -12,7 +12,7 @@
 //!
 //! Not here: timeouts, and which framing a head declares (see `framing`).
 
-use crate::http1::framing::Framing;
+use crate::http1::framing::BodyFraming;
 use crate::http1::grammar;
 use crate::limits::Limits;
 
@@ -94,7 +94,7 @@ impl core::fmt::Display for BodyFault {
 impl core::error::Error for BodyFault {}
 
 /// What one call took and gave.
-struct Step<'a> {
+struct BodyStep<'a> {
     /// Bytes of the input that are dealt with. Zero only for empty input or a done body.
     consumed: usize,
     /// Payload among them; may be empty. It ends where `consumed` ends.
@@ -113,7 +113,7 @@ pub enum BodyEnd {
 /// The state of one body.
 #[derive(Clone, Debug)]
 pub struct BodyDecoder {
-    state: State,
+    state: BodyState,
     /// Bytes that may still come, framing included.
     budget: u64,
     /// Bytes of extensions and trailers that may still come.
@@ -125,18 +125,18 @@ impl BodyDecoder {
     ///
     /// # Errors
     /// [`BodyFault::TooLarge`] when the declared length is over the limit.
-    pub const fn new(framing: Framing, limits: &BodyLimits) -> Result<Self, BodyFault> {
+    pub const fn new(framing: BodyFraming, limits: &BodyLimits) -> Result<Self, BodyFault> {
         let state = match framing {
-            Framing::None | Framing::Length(0) => State::Done,
-            Framing::Length(length) if length > limits.bytes_max => {
+            BodyFraming::None | BodyFraming::Length(0) => BodyState::Done,
+            BodyFraming::Length(length) if length > limits.bytes_max => {
                 return Err(BodyFault::TooLarge);
             }
-            Framing::Length(length) => State::Length(length),
-            Framing::Chunked => State::Size {
+            BodyFraming::Length(length) => BodyState::Length(length),
+            BodyFraming::Chunked => BodyState::Size {
                 digits: 0,
                 value: 0,
             },
-            Framing::UntilClose => State::UntilClose,
+            BodyFraming::UntilClose => BodyState::UntilClose,
         };
         Ok(Self {
             state,
@@ -148,15 +148,15 @@ impl BodyDecoder {
     /// Whether the whole body was seen. What follows it belongs to the next message.
     #[must_use]
     pub const fn is_done(&self) -> bool {
-        matches!(self.state, State::Done)
+        matches!(self.state, BodyState::Done)
     }
 
     /// Bytes still to come, where the framing says so beforehand.
     #[must_use]
     pub const fn remaining(&self) -> Option<u64> {
         match self.state {
-            State::Length(left) => Some(left),
-            State::Done => Some(0),
+            BodyState::Length(left) => Some(left),
+            BodyState::Done => Some(0),
             _ => None,
         }
     }
@@ -183,14 +183,14 @@ impl BodyDecoder {
     }
 
     /// Takes bytes from the start of `input`, up to and with one piece of payload.
-    fn step<'a>(&mut self, input: &'a [u8]) -> Result<Step<'a>, BodyFault> {
+    fn step<'a>(&mut self, input: &'a [u8]) -> Result<BodyStep<'a>, BodyFault> {
         let mut consumed = self.skip_plain_frame(input);
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
             let wanted = match self.state {
-                State::Length(left) | State::Data(left) => left,
-                State::UntilClose => u64::MAX,
-                State::Done => 0,
+                BodyState::Length(left) | BodyState::Data(left) => left,
+                BodyState::UntilClose => u64::MAX,
+                BodyState::Done => 0,
                 _ => {
                     let Some(&byte) = rest.first() else {
                         break;
@@ -207,9 +207,9 @@ impl BodyDecoder {
             let payload = rest.get(..len).unwrap_or_default();
             self.take(len as u64)?;
             consumed += len;
-            return Ok(Step { consumed, payload });
+            return Ok(BodyStep { consumed, payload });
         }
-        Ok(Step {
+        Ok(BodyStep {
             consumed,
             payload: &[],
         })
@@ -244,8 +244,8 @@ impl BodyDecoder {
     #[must_use]
     pub const fn end_of_input(&mut self) -> BodyEnd {
         match self.state {
-            State::UntilClose | State::Done => {
-                self.state = State::Done;
+            BodyState::UntilClose | BodyState::Done => {
+                self.state = BodyState::Done;
                 BodyEnd::Whole
             }
             _ => BodyEnd::Cut,
@@ -255,17 +255,17 @@ impl BodyDecoder {
     /// Accounts for `len` bytes of payload.
     fn take(&mut self, len: u64) -> Result<(), BodyFault> {
         match self.state {
-            State::Length(left) => {
+            BodyState::Length(left) => {
                 self.state = match left.saturating_sub(len) {
-                    0 => State::Done,
-                    left => State::Length(left),
+                    0 => BodyState::Done,
+                    left => BodyState::Length(left),
                 };
                 Ok(())
             }
-            State::Data(left) => {
+            BodyState::Data(left) => {
                 self.state = match left.saturating_sub(len) {
-                    0 => State::DataCr,
-                    left => State::Data(left),
+                    0 => BodyState::DataCr,
+                    left => BodyState::Data(left),
                 };
                 self.spend(len)
             }
@@ -283,8 +283,8 @@ impl BodyDecoder {
     /// ordinary, which is left to [`BodyDecoder::frame`].
     fn skip_plain_frame(&mut self, input: &[u8]) -> usize {
         let line = match (self.state, input) {
-            (State::Size { digits: 0, .. }, line) => line,
-            (State::DataCr, [b'\r', b'\n', line @ ..]) => line,
+            (BodyState::Size { digits: 0, .. }, line) => line,
+            (BodyState::DataCr, [b'\r', b'\n', line @ ..]) => line,
             _ => return 0,
         };
         let mut value = 0;
@@ -301,12 +301,12 @@ impl BodyDecoder {
         match (line.get(digits..digits + 2), left) {
             (Some(b"\r\n"), Some(left)) if 0 < value && value <= left => {
                 self.budget = left;
-                self.state = State::Data(value);
+                self.state = BodyState::Data(value);
                 taken
             }
             // The CRLF behind a chunk that came by itself.
             _ if line.is_empty() && self.spend(input.len() as u64).is_ok() => {
-                self.state = State::Size {
+                self.state = BodyState::Size {
                     digits: 0,
                     value: 0,
                 };
@@ -317,68 +317,71 @@ impl BodyDecoder {
     }
 
     /// The state behind one byte of chunk framing.
-    fn frame(&mut self, byte: u8) -> Result<State, BodyFault> {
+    fn frame(&mut self, byte: u8) -> Result<BodyState, BodyFault> {
         match self.state {
-            State::Size { digits, value } => self.size(digits, value, byte),
-            State::Extension { value } => {
+            BodyState::Size { digits, value } => self.size(digits, value, byte),
+            BodyState::Extension { value } => {
                 self.spend_overhead()?;
                 match byte {
-                    b'\r' => Ok(State::SizeLf { value }),
-                    0x20..=0x7E | 0x80.. => Ok(State::Extension { value }),
+                    b'\r' => Ok(BodyState::SizeLf { value }),
+                    0x20..=0x7E | 0x80.. => Ok(BodyState::Extension { value }),
                     _ => Err(BodyFault::Extension),
                 }
             }
-            State::SizeLf { value } => {
+            BodyState::SizeLf { value } => {
                 expect(byte, b'\n', BodyFault::LineEnd)?;
                 match value {
-                    0 => Ok(State::TrailerStart),
+                    0 => Ok(BodyState::TrailerStart),
                     size if size > self.budget => Err(BodyFault::TooLarge),
-                    size => Ok(State::Data(size)),
+                    size => Ok(BodyState::Data(size)),
                 }
             }
-            State::DataCr => expect(byte, b'\r', BodyFault::LineEnd).map(|()| State::DataLf),
-            State::DataLf => {
+            BodyState::DataCr => {
+                expect(byte, b'\r', BodyFault::LineEnd).map(|()| BodyState::DataLf)
+            }
+            BodyState::DataLf => {
                 expect(byte, b'\n', BodyFault::LineEnd)?;
-                Ok(State::Size {
+                Ok(BodyState::Size {
                     digits: 0,
                     value: 0,
                 })
             }
-            State::TrailerStart if byte == b'\r' => Ok(State::EndLf),
-            State::TrailerStart => self.trailer_name(byte),
-            State::TrailerName if byte == b':' => {
+            BodyState::TrailerStart if byte == b'\r' => Ok(BodyState::EndLf),
+            BodyState::TrailerStart => self.trailer_name(byte),
+            BodyState::TrailerName if byte == b':' => {
                 self.spend_overhead()?;
-                Ok(State::TrailerValue)
+                Ok(BodyState::TrailerValue)
             }
-            State::TrailerName => self.trailer_name(byte),
-            State::TrailerValue => {
+            BodyState::TrailerName => self.trailer_name(byte),
+            BodyState::TrailerValue => {
                 self.spend_overhead()?;
                 match byte {
-                    b'\r' => Ok(State::TrailerLf),
-                    byte if grammar::is_value_byte(byte) => Ok(State::TrailerValue),
+                    b'\r' => Ok(BodyState::TrailerLf),
+                    byte if grammar::is_value_byte(byte) => Ok(BodyState::TrailerValue),
                     _ => Err(BodyFault::Trailer),
                 }
             }
-            State::TrailerLf => {
-                expect(byte, b'\n', BodyFault::Trailer).map(|()| State::TrailerStart)
+            BodyState::TrailerLf => {
+                expect(byte, b'\n', BodyFault::Trailer).map(|()| BodyState::TrailerStart)
             }
-            State::EndLf => expect(byte, b'\n', BodyFault::LineEnd).map(|()| State::Done),
-            state @ (State::Length(_) | State::Data(_) | State::UntilClose | State::Done) => {
-                Ok(state)
-            }
+            BodyState::EndLf => expect(byte, b'\n', BodyFault::LineEnd).map(|()| BodyState::Done),
+            state @ (BodyState::Length(_)
+            | BodyState::Data(_)
+            | BodyState::UntilClose
+            | BodyState::Done) => Ok(state),
         }
     }
 
-    fn size(&mut self, digits: u8, value: u64, byte: u8) -> Result<State, BodyFault> {
+    fn size(&mut self, digits: u8, value: u64, byte: u8) -> Result<BodyState, BodyFault> {
         match byte {
-            b'\r' if digits > 0 => Ok(State::SizeLf { value }),
+            b'\r' if digits > 0 => Ok(BodyState::SizeLf { value }),
             b';' if digits > 0 => {
                 self.spend_overhead()?;
-                Ok(State::Extension { value })
+                Ok(BodyState::Extension { value })
             }
             _ if digits < SIZE_DIGITS_MAX => {
                 let value = grammar::append_digit(value, byte, 16).ok_or(BodyFault::ChunkSize)?;
-                Ok(State::Size {
+                Ok(BodyState::Size {
                     digits: digits + 1,
                     value,
                 })
@@ -387,10 +390,10 @@ impl BodyDecoder {
         }
     }
 
-    fn trailer_name(&mut self, byte: u8) -> Result<State, BodyFault> {
+    fn trailer_name(&mut self, byte: u8) -> Result<BodyState, BodyFault> {
         self.spend_overhead()?;
         if grammar::is_token_byte(byte) {
-            Ok(State::TrailerName)
+            Ok(BodyState::TrailerName)
         } else {
             Err(BodyFault::Trailer)
         }
@@ -404,7 +407,7 @@ impl BodyDecoder {
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum BodyState {
     /// So many bytes of a body with a length.
     Length(u64),
     /// Everything.

@@ -126,6 +126,10 @@ pub fn last_chunk(out: &mut Vec<u8>) {
     out.extend_from_slice(LAST_CHUNK);
 }
 
+/// What a chunk takes beside its payload at most, the chunk that ends the body included.
+pub const CHUNK_FRAME_BYTES: usize = 32;
+const _: () = assert!(CHUNK_LINE_BYTES + b"\r\n".len() + LAST_CHUNK.len() <= CHUNK_FRAME_BYTES);
+
 /// The chunk that ends a body.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 

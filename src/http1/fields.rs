@@ -9,7 +9,7 @@ use crate::http1::span::Span;
 
 /// One field line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Field {
+pub struct FieldLine {
     /// The name as sent.
     pub name: Span,
     /// The value, blanks around it left out.
@@ -18,13 +18,13 @@ pub struct Field {
 
 /// The fields of one head, to be read with the buffer that it was parsed from.
 #[derive(Clone, Debug, Default)]
-pub struct Fields {
-    table: Vec<Field>,
+pub struct FieldTable {
+    table: Vec<FieldLine>,
     /// For every field of the table, the bit of its name is set.
     names: u64,
 }
 
-impl Fields {
+impl FieldTable {
     /// An empty table.
     #[must_use]
     pub const fn new() -> Self {
@@ -76,12 +76,6 @@ impl Fields {
         self.names & name_bit(name) != 0
     }
 
-    /// How many fields are called `name`.
-    #[must_use]
-    pub fn count(&self, buf: &[u8], name: &str) -> usize {
-        self.values(buf, name).count()
-    }
-
     /// All fields as (name, value), in order.
     pub fn iter<'b>(&self, buf: &'b [u8]) -> impl Iterator<Item = (&'b [u8], &'b [u8])> {
         self.table
@@ -97,7 +91,7 @@ impl Fields {
 
     /// The spans of all fields, in order.
     #[must_use]
-    pub fn spans(&self) -> &[Field] {
+    pub fn spans(&self) -> &[FieldLine] {
         &self.table
     }
 
@@ -134,7 +128,7 @@ impl Fields {
     }
 
     /// Adds a field whose name reads `name`.
-    pub(super) fn push(&mut self, name: &[u8], field: Field) {
+    pub(super) fn push(&mut self, name: &[u8], field: FieldLine) {
         self.names |= name_bit(name);
         self.table.push(field);
     }
@@ -177,15 +171,15 @@ const HOP_BY_HOP_BITS: u64 = {
 
 #[cfg(test)]
 mod tests {
-    use super::{Field, Fields};
+    use super::{FieldLine, FieldTable};
     use crate::http1::span::Span;
 
-    fn table(buf: &[u8], names: &[(usize, usize)]) -> Fields {
-        let mut fields = Fields::new();
+    fn table(buf: &[u8], names: &[(usize, usize)]) -> FieldTable {
+        let mut fields = FieldTable::new();
         for &(start, end) in names {
             let name = Span::new(start, end);
             let value = Span::new(end, end);
-            fields.push(&buf[start..end], Field { name, value });
+            fields.push(&buf[start..end], FieldLine { name, value });
         }
         fields
     }
@@ -198,9 +192,9 @@ mod tests {
                 sent.as_bytes(),
                 &[(0, name.len()), (name.len(), sent.len())],
             );
-            assert_eq!(fields.count(sent.as_bytes(), name), 2, "{name}");
+            assert_eq!(fields.values(sent.as_bytes(), name).count(), 2, "{name}");
             for other in super::HOP_BY_HOP {
-                let count = fields.count(sent.as_bytes(), other);
+                let count = fields.values(sent.as_bytes(), other).count();
                 assert_eq!(count, if other == name { 2 } else { 0 }, "{name} {other}");
             }
         }
@@ -210,6 +204,6 @@ mod tests {
     fn cleared_table_holds_no_name() {
         let mut fields = table(b"te", &[(0, 2)]);
         fields.clear();
-        assert_eq!(fields.count(b"te", "te"), 0);
+        assert_eq!(fields.values(b"te", "te").count(), 0);
     }
 }

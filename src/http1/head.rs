@@ -14,8 +14,8 @@
 use core::mem::MaybeUninit;
 
 use crate::http1::fault::HeadFault;
-use crate::http1::fields::{Field, Fields};
-use crate::http1::framing::{self, Framing};
+use crate::http1::fields::{FieldLine, FieldTable};
+use crate::http1::framing::{self, BodyFraming};
 use crate::http1::method::{Method, Version};
 use crate::http1::span::Span;
 use crate::http1::{grammar, host, target};
@@ -64,7 +64,7 @@ impl HeadLimits {
 
 /// What a parse came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parsed {
+pub enum HeadProgress {
     /// The head is filled; the body starts at `consumed`.
     Complete {
         /// Bytes of the buffer that the head took.
@@ -85,13 +85,13 @@ pub struct RequestHead {
     /// The version.
     pub version: Version,
     /// How the body ends.
-    pub framing: Framing,
+    pub framing: BodyFraming,
     /// Whether the client wants the connection kept.
     pub keep_alive: bool,
     /// Whether the client waits for `100 Continue` before it sends its body.
     pub expect_continue: bool,
     /// The field table.
-    pub fields: Fields,
+    pub fields: FieldTable,
     method_span: Span,
     target: Span,
     path: Span,
@@ -140,12 +140,6 @@ impl RequestHead {
         self.fields.value(buf, name)
     }
 
-    /// How many fields are called `name`.
-    #[must_use]
-    pub fn field_count(&self, buf: &[u8], name: &str) -> usize {
-        self.fields.count(buf, name)
-    }
-
     fn fill(
         &mut self,
         buf: &[u8],
@@ -185,11 +179,11 @@ pub struct ResponseHead {
     /// The version.
     pub version: Version,
     /// How the body ends, given the request's method.
-    pub framing: Framing,
+    pub framing: BodyFraming,
     /// Whether the connection may serve another request after this answer.
     pub keep_alive: bool,
     /// The field table.
-    pub fields: Fields,
+    pub fields: FieldTable,
 }
 
 impl ResponseHead {
@@ -236,7 +230,7 @@ impl ResponseHead {
 }
 
 /// Reads a request's head from the start of `buf`. `scanned` is 0 at first, then what the last
-/// [`Parsed::Partial`] said.
+/// [`HeadProgress::Partial`] said.
 ///
 /// # Errors
 /// The first fault; `head` then holds nothing of use.
@@ -245,12 +239,12 @@ pub fn parse_request(
     scanned: usize,
     limits: &HeadLimits,
     head: &mut RequestHead,
-) -> Result<Parsed, HeadFault> {
+) -> Result<HeadProgress, HeadFault> {
     let Some(start) = request_start(buf)? else {
-        return Ok(Parsed::Partial { scanned: 0 });
+        return Ok(HeadProgress::Partial { scanned: 0 });
     };
     let end = match find_end(buf, start, scanned, limits) {
-        Ok(Parsed::Complete { consumed }) => consumed,
+        Ok(HeadProgress::Complete { consumed }) => consumed,
         Err(HeadFault::HeadTooLarge) if !has_line(buf, start, limits) => {
             return Err(HeadFault::TargetTooLong);
         }
@@ -269,7 +263,7 @@ pub fn parse_request(
         Err(error) => return Err(fault(error, HeadFault::RequestLine)),
     }
     head.fill(buf, &request, limits)?;
-    Ok(Parsed::Complete { consumed: end })
+    Ok(HeadProgress::Complete { consumed: end })
 }
 
 /// Reads the head of the answer to `method` from the start of `buf`; otherwise like
@@ -283,14 +277,14 @@ pub fn parse_response(
     limits: &HeadLimits,
     method: Method,
     head: &mut ResponseHead,
-) -> Result<Parsed, HeadFault> {
+) -> Result<HeadProgress, HeadFault> {
     let known = buf.len().min(RESPONSE_START.len());
     if buf.get(..known) != RESPONSE_START.get(..known) {
         return Err(HeadFault::StatusLine);
     }
     let end = match find_end(buf, 0, scanned, limits)? {
-        Parsed::Complete { consumed } => consumed,
-        partial @ Parsed::Partial { .. } => return Ok(partial),
+        HeadProgress::Complete { consumed } => consumed,
+        partial @ HeadProgress::Partial { .. } => return Ok(partial),
     };
     let text = buf.get(..end).unwrap_or_default();
     let mut table = [const { MaybeUninit::uninit() }; HEAD_FIELDS_CEILING];
@@ -307,7 +301,7 @@ pub fn parse_response(
         Err(error) => return Err(fault(error, HeadFault::StatusLine)),
     }
     head.fill(buf, &response, limits, method)?;
-    Ok(Parsed::Complete { consumed: end })
+    Ok(HeadProgress::Complete { consumed: end })
 }
 
 /// Where the request line starts: behind one empty line at most. Nothing when that cannot be told.
@@ -333,13 +327,13 @@ fn find_end(
     start: usize,
     scanned: usize,
     limits: &HeadLimits,
-) -> Result<Parsed, HeadFault> {
+) -> Result<HeadProgress, HeadFault> {
     let head = buf.get(..limits.bytes_max).unwrap_or(buf);
     let from = scanned.clamp(start, head.len());
     let lines = memchr::memchr_iter(b'\n', head.get(from..).unwrap_or_default());
     for at in lines.map(|offset| from + offset) {
         match head.get(at.saturating_sub(3)..at) {
-            Some(b"\r\n\r") => return Ok(Parsed::Complete { consumed: at + 1 }),
+            Some(b"\r\n\r") => return Ok(HeadProgress::Complete { consumed: at + 1 }),
             Some([.., b'\r']) => {}
             _ => return Err(HeadFault::LineEnd),
         }
@@ -347,7 +341,7 @@ fn find_end(
     if buf.len() >= limits.bytes_max {
         return Err(HeadFault::HeadTooLarge);
     }
-    Ok(Parsed::Partial { scanned: buf.len() })
+    Ok(HeadProgress::Partial { scanned: buf.len() })
 }
 
 /// Whether a first line ends within the head's limit.
@@ -357,7 +351,7 @@ fn has_line(buf: &[u8], start: usize, limits: &HeadLimits) -> bool {
 }
 
 fn fill_fields(
-    fields: &mut Fields,
+    fields: &mut FieldTable,
     buf: &[u8],
     parsed: &[httparse::Header<'_>],
     limits: &HeadLimits,
@@ -376,7 +370,7 @@ fn fill_fields(
         debug_assert!(grammar::is_token(name) && grammar::is_value(value));
         fields.push(
             name,
-            Field {
+            FieldLine {
                 name: Span::within(buf, name),
                 value: Span::within(buf, value),
             },
@@ -385,7 +379,7 @@ fn fill_fields(
     Ok(())
 }
 
-fn check_host(buf: &[u8], fields: &Fields, version: Version) -> Result<(), HeadFault> {
+fn check_host(buf: &[u8], fields: &FieldTable, version: Version) -> Result<(), HeadFault> {
     let mut hosts = fields.values(buf, "host");
     let Some(first) = hosts.next() else {
         return match version {
@@ -404,7 +398,7 @@ fn check_host(buf: &[u8], fields: &Fields, version: Version) -> Result<(), HeadF
 }
 
 /// Whether `100 Continue` is awaited; HTTP/1.0 clients cannot mean it.
-fn expects_continue(buf: &[u8], fields: &Fields, version: Version) -> Result<bool, HeadFault> {
+fn expects_continue(buf: &[u8], fields: &FieldTable, version: Version) -> Result<bool, HeadFault> {
     let mut expected = false;
     for value in fields.values(buf, "expect") {
         if !value.eq_ignore_ascii_case(b"100-continue") {

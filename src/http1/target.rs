@@ -11,7 +11,7 @@ use crate::http1::method::Method;
 
 /// A target's parts, undecoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target<'t> {
+pub struct RequestTarget<'t> {
     /// `/...`, `*`, or empty for an absolute target without a path.
     pub path: &'t [u8],
     /// What follows the first `?`.
@@ -76,13 +76,13 @@ impl core::error::Error for PathFault {}
 /// Splits a target by its form: origin, absolute (authority checked, then ignored), or `*` for
 /// OPTIONS. Nothing for anything else, for bytes outside 0x21-0x7E and for a fragment.
 #[must_use]
-pub fn split(method: Method, target: &[u8]) -> Option<Target<'_>> {
+pub fn split(method: Method, target: &[u8]) -> Option<RequestTarget<'_>> {
     let clean = |b: &u8| (0x21..=0x7E).contains(b) && *b != b'#';
     if !target.iter().all(clean) {
         return None;
     }
     if target == b"*" {
-        return (method == Method::Options).then_some(Target {
+        return (method == Method::Options).then_some(RequestTarget {
             path: target,
             query: None,
         });
@@ -182,13 +182,13 @@ pub fn query_pairs(query: &str) -> impl Iterator<Item = (&str, String)> {
     })
 }
 
-fn split_query(text: &[u8]) -> Target<'_> {
+fn split_query(text: &[u8]) -> RequestTarget<'_> {
     match memchr::memchr(b'?', text) {
-        Some(at) => Target {
+        Some(at) => RequestTarget {
             path: text.get(..at).unwrap_or_default(),
             query: text.get(at + 1..),
         },
-        None => Target {
+        None => RequestTarget {
             path: text,
             query: None,
         },
@@ -214,7 +214,7 @@ fn check_segments(rest: &[u8], is_model: bool) -> Result<(), PathFault> {
     let Some(mut rest) = rest.strip_prefix(b"/") else {
         return Ok(());
     };
-    let mut segment = Segment::default();
+    let mut segment = PathSegment::default();
     while let Some((&byte, after)) = rest.split_first() {
         let (value, after) = match byte {
             b'%' => escape(after).ok_or(PathFault::BrokenEscape)?,
@@ -241,12 +241,12 @@ fn check_segments(rest: &[u8], is_model: bool) -> Result<(), PathFault> {
 
 /// What must be known of a segment to tell whether it is empty or made of dots.
 #[derive(Default)]
-struct Segment {
+struct PathSegment {
     len: usize,
     dots: usize,
 }
 
-impl Segment {
+impl PathSegment {
     const fn push(&mut self, byte: u8) {
         self.len += 1;
         self.dots += (byte == b'.') as usize;

@@ -34,14 +34,14 @@ pub struct Picker {
     is_name: bool,
     name: Vec<u8>,
     /// The member whose value comes.
-    member: Member,
+    member: PickedMember,
     /// The value at hand is kept.
     keeps: bool,
 }
 
 /// A member of an object that is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Member {
+enum PickedMember {
     /// Any other.
     Other,
     /// The one with this number among the names.
@@ -66,7 +66,7 @@ impl Picker {
             expects_name: false,
             is_name: false,
             name: Vec::new(),
-            member: Member::Other,
+            member: PickedMember::Other,
             keeps: false,
         }
     }
@@ -115,7 +115,7 @@ impl Picker {
         self.after_backslash = false;
         self.expects_name = false;
         self.is_name = false;
-        self.member = Member::Other;
+        self.member = PickedMember::Other;
         self.keeps = false;
     }
 
@@ -162,7 +162,7 @@ impl Picker {
                     self.is_object = byte == b'{';
                 }
                 self.depth = self.depth.saturating_add(1);
-                let enters = self.depth == 2 && is_level && self.member == Member::Within;
+                let enters = self.depth == 2 && is_level && self.member == PickedMember::Within;
                 self.is_within |= enters && byte == b'{';
                 self.expects_name = self.is_level() && byte == b'{';
             }
@@ -170,12 +170,12 @@ impl Picker {
                 if is_level {
                     self.keeps = false;
                     self.is_within = false;
-                    self.member = Member::Other;
+                    self.member = PickedMember::Other;
                 }
                 self.depth = self.depth.saturating_sub(1);
             }
             b':' if is_level && !self.keeps => {
-                if let Member::Named(number) = self.member {
+                if let PickedMember::Named(number) = self.member {
                     self.keeps = true;
                     self.values.get_mut(number).into_iter().for_each(Vec::clear);
                     return;
@@ -183,7 +183,7 @@ impl Picker {
             }
             b',' if is_level => {
                 self.keeps = false;
-                self.member = Member::Other;
+                self.member = PickedMember::Other;
                 self.expects_name = true;
             }
             _ => {}
@@ -196,24 +196,24 @@ impl Picker {
         self.is_object && (self.depth == 1 || self.depth == 2 && self.is_within)
     }
 
-    fn member(&self) -> Member {
+    fn member(&self) -> PickedMember {
         if memchr::memchr(b'\\', &self.name).is_some() {
             let quoted = [&*self.name, b"\""].concat();
             let end = string_end(&quoted, 0).map(|(end, _)| end);
             if end != Ok(self.name.len()) {
-                return Member::Other;
+                return PickedMember::Other;
             }
         }
         let name = Raw::from_checked(&self.name);
         match self.names.iter().position(|known| name.is(known)) {
-            Some(number) => Member::Named(number),
-            None if self.depth == 1 && name.is(self.within) => Member::Within,
-            None => Member::Other,
+            Some(number) => PickedMember::Named(number),
+            None if self.depth == 1 && name.is(self.within) => PickedMember::Within,
+            None => PickedMember::Other,
         }
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        let Member::Named(number) = self.member else {
+        let PickedMember::Named(number) = self.member else {
             return;
         };
         let Some(value) = self.values.get_mut(number).filter(|_| self.keeps) else {
@@ -223,7 +223,7 @@ impl Picker {
             value.clear();
             self.keeps = false;
             // What follows belongs to no member that is kept.
-            self.member = Member::Other;
+            self.member = PickedMember::Other;
         } else {
             value.extend_from_slice(bytes);
         }

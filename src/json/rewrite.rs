@@ -15,7 +15,7 @@ use crate::json::write::escape_into;
 
 /// Where a member of an object lies, with what is needed to take it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
+pub struct MemberSpan {
     /// Its number in the object, from 0.
     pub index: usize,
     /// The opening quote of its name.
@@ -30,7 +30,7 @@ pub struct Member {
 
 /// Where an object ends, for adding to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tail {
+pub struct ObjectEnd {
     /// Behind the last member's value, or behind `{` if there is none.
     pub at: usize,
     /// Count of members.
@@ -39,7 +39,7 @@ pub struct Tail {
 
 /// A part of the edited document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece<'e> {
+pub enum EditPiece<'e> {
     /// This range of the source.
     Source(Range<usize>),
     /// These new bytes.
@@ -101,7 +101,7 @@ impl Edits {
     }
 
     /// Takes members out of one object, all of that object's in one call and in their order.
-    pub fn remove_members(&mut self, members: &[Member]) {
+    pub fn remove_members(&mut self, members: &[MemberSpan]) {
         let start = self.bytes.len();
         for (rank, member) in members.iter().enumerate() {
             debug_assert!(rank <= member.index, "members of one object, in order");
@@ -118,7 +118,13 @@ impl Edits {
 
     /// Adds `"name":value` to the end of an object of which `removed_count` members are removed.
     /// `name` needs no escape, `value` is JSON.
-    pub fn append_member(&mut self, tail: Tail, removed_count: usize, name: &str, value: &[u8]) {
+    pub fn append_member(
+        &mut self,
+        tail: ObjectEnd,
+        removed_count: usize,
+        name: &str,
+        value: &[u8],
+    ) {
         let start = self.bytes.len();
         if tail.member_count > removed_count {
             self.bytes.push(b',');
@@ -150,20 +156,20 @@ impl Edits {
     }
 
     /// The edited document of a source of `len` bytes, in order; no piece is empty.
-    pub fn pieces(&self, len: usize) -> impl Iterator<Item = Piece<'_>> {
+    pub fn pieces(&self, len: usize) -> impl Iterator<Item = EditPiece<'_>> {
         let mut kept_start = 0;
         let edits = self.list.iter().flat_map(move |edit| {
             let kept = kept_start..edit.cut.start;
             kept_start = edit.cut.end;
             let new = self.bytes.get(edit.put.clone()).unwrap_or_default();
-            [Piece::Source(kept), Piece::New(new)]
+            [EditPiece::Source(kept), EditPiece::New(new)]
         });
         let rest = self.list.last().map_or(0, |edit| edit.cut.end)..len;
         edits
-            .chain([Piece::Source(rest)])
+            .chain([EditPiece::Source(rest)])
             .filter(|piece| match piece {
-                Piece::Source(span) => !span.is_empty(),
-                Piece::New(bytes) => !bytes.is_empty(),
+                EditPiece::Source(span) => !span.is_empty(),
+                EditPiece::New(bytes) => !bytes.is_empty(),
             })
     }
 
@@ -172,8 +178,8 @@ impl Edits {
         out.reserve(self.len_after(source.len()));
         for piece in self.pieces(source.len()) {
             out.extend_from_slice(match piece {
-                Piece::Source(span) => source.get(span).unwrap_or_default(),
-                Piece::New(bytes) => bytes,
+                EditPiece::Source(span) => source.get(span).unwrap_or_default(),
+                EditPiece::New(bytes) => bytes,
             });
         }
     }

@@ -19,7 +19,7 @@ use crate::json::scan::{self, Scalar, Sink};
 /// The reusable index of one document.
 #[derive(Debug, Default)]
 pub struct Tape {
-    nodes: Vec<Node>,
+    nodes: Vec<TapeNode>,
     open: Vec<u32>,
     /// Most containers that were open at once.
     depth: usize,
@@ -27,7 +27,7 @@ pub struct Tape {
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     /// `{...}`
     Object,
     /// `[...]`
@@ -46,7 +46,7 @@ pub enum Kind {
 #[derive(Clone, Copy)]
 pub struct Value<'t> {
     text: &'t [u8],
-    nodes: &'t [Node],
+    nodes: &'t [TapeNode],
     at: usize,
 }
 
@@ -101,7 +101,7 @@ impl Tape {
     /// Bytes of memory that the index holds on to.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>() + self.open.capacity() * size_of::<u32>()
+        self.nodes.capacity() * size_of::<TapeNode>() + self.open.capacity() * size_of::<u32>()
     }
 
     /// Gives memory back when the last document made the index larger than `nodes` values.
@@ -116,14 +116,14 @@ impl Tape {
 impl<'t> Value<'t> {
     /// What this value is.
     #[must_use]
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> JsonKind {
         match self.node().tag {
-            Tag::Object => Kind::Object,
-            Tag::Array => Kind::Array,
-            Tag::String | Tag::Escaped => Kind::String,
-            Tag::Number => Kind::Number,
-            Tag::True | Tag::False => Kind::Bool,
-            Tag::Null => Kind::Null,
+            TapeTag::Object => JsonKind::Object,
+            TapeTag::Array => JsonKind::Array,
+            TapeTag::String | TapeTag::Escaped => JsonKind::String,
+            TapeTag::Number => JsonKind::Number,
+            TapeTag::True | TapeTag::False => JsonKind::Bool,
+            TapeTag::Null => JsonKind::Null,
         }
     }
 
@@ -139,7 +139,7 @@ impl<'t> Value<'t> {
         let node = self.node();
         let (start, end) = (node.start as usize, node.end as usize);
         match node.tag {
-            Tag::String | Tag::Escaped => start - 1..end + 1,
+            TapeTag::String | TapeTag::Escaped => start - 1..end + 1,
             _ => start..end,
         }
     }
@@ -148,7 +148,8 @@ impl<'t> Value<'t> {
     #[must_use]
     pub fn as_raw(self) -> Option<Raw<'t>> {
         let node = self.node();
-        matches!(node.tag, Tag::String | Tag::Escaped).then(|| Raw::from_checked(self.slice(node)))
+        matches!(node.tag, TapeTag::String | TapeTag::Escaped)
+            .then(|| Raw::from_checked(self.slice(node)))
     }
 
     /// Whether this is a string that decodes to `text`.
@@ -161,8 +162,8 @@ impl<'t> Value<'t> {
     #[must_use]
     pub fn as_bool(self) -> Option<bool> {
         match self.node().tag {
-            Tag::True => Some(true),
-            Tag::False => Some(false),
+            TapeTag::True => Some(true),
+            TapeTag::False => Some(false),
             _ => None,
         }
     }
@@ -171,14 +172,14 @@ impl<'t> Value<'t> {
     #[must_use]
     pub fn as_number(self) -> Option<&'t str> {
         let node = self.node();
-        (node.tag == Tag::Number).then(|| core::str::from_utf8(self.slice(node)).unwrap_or("0"))
+        (node.tag == TapeTag::Number).then(|| core::str::from_utf8(self.slice(node)).unwrap_or("0"))
     }
 
     /// The number, if it is a whole one that fits (`3.0` and `3e2` are whole too).
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
         let node = self.node();
-        if node.tag != Tag::Number {
+        if node.tag != TapeTag::Number {
             return None;
         }
         let digits = self.slice(node);
@@ -191,31 +192,31 @@ impl<'t> Value<'t> {
     /// Whether this is `null`.
     #[must_use]
     pub fn is_null(self) -> bool {
-        self.node().tag == Tag::Null
+        self.node().tag == TapeTag::Null
     }
 
     /// The members of an object in order; nothing for anything else.
     #[must_use]
-    pub fn members(self) -> Members<'t> {
-        Members {
+    pub fn members(self) -> ObjectMembers<'t> {
+        ObjectMembers {
             value: self,
-            walk: self.walk(Tag::Object),
+            walk: self.walk(TapeTag::Object),
         }
     }
 
     /// The elements of an array in order; nothing for anything else.
     #[must_use]
-    pub fn elements(self) -> Elements<'t> {
-        Elements {
+    pub fn elements(self) -> ArrayElements<'t> {
+        ArrayElements {
             value: self,
-            walk: self.walk(Tag::Array),
+            walk: self.walk(TapeTag::Array),
         }
     }
 
     /// The member called `name`, `null` or not. Of several the last: usual parsers take that.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
-        let Range { start, end } = self.walk(Tag::Object);
+        let Range { start, end } = self.walk(TapeTag::Object);
         let (mut at, mut found) = (start, None);
         while at < end
             && let Some([key, value, ..]) = self.nodes.get(at..)
@@ -232,14 +233,14 @@ impl<'t> Value<'t> {
     /// walk where several members are wanted. Of several of a name the last is to be taken.
     #[inline]
     pub fn each_member(self, mut take: impl FnMut(&[u8], Self)) {
-        let Range { start, end } = self.walk(Tag::Object);
+        let Range { start, end } = self.walk(TapeTag::Object);
         let mut at = start;
         while at < end
             && let Some([key, value, ..]) = self.nodes.get(at..)
         {
             let member = Self { at: at + 1, ..self };
             match key.tag {
-                Tag::String => take(self.slice(*key), member),
+                TapeTag::String => take(self.slice(*key), member),
                 _ => take(
                     decoded(Raw::from_checked(self.slice(*key))).as_bytes(),
                     member,
@@ -250,10 +251,10 @@ impl<'t> Value<'t> {
     }
 
     /// Whether `key` is a name that decodes to `name`; most are told apart by their length alone.
-    fn is_name(self, key: &Node, name: &str) -> bool {
+    fn is_name(self, key: &TapeNode, name: &str) -> bool {
         let length = key.end.saturating_sub(key.start) as usize;
         match key.tag {
-            Tag::String => length == name.len() && self.slice(*key) == name.as_bytes(),
+            TapeTag::String => length == name.len() && self.slice(*key) == name.as_bytes(),
             _ => Raw::from_checked(self.slice(*key)).is(name),
         }
     }
@@ -264,7 +265,7 @@ impl<'t> Value<'t> {
         if self.members().nth(PAIRWISE_MAX).is_some() {
             return self.repeated_of_many();
         }
-        let Range { start, end } = self.walk(Tag::Object);
+        let Range { start, end } = self.walk(TapeTag::Object);
         let mut at = start;
         while at < end
             && let Some([key, value, ..]) = self.nodes.get(at..)
@@ -278,7 +279,7 @@ impl<'t> Value<'t> {
     }
 
     /// Whether a name of this object stands in it once more among the members at `before`.
-    fn has_before(self, name: &Node, before: Range<usize>) -> bool {
+    fn has_before(self, name: &TapeNode, before: Range<usize>) -> bool {
         let mut at = before.start;
         while at < before.end
             && let Some([key, value, ..]) = self.nodes.get(at..)
@@ -293,9 +294,9 @@ impl<'t> Value<'t> {
 
     /// Whether two names decode to the same text; most are told apart by their length alone.
     #[inline]
-    fn is_same_name(self, a: &Node, b: &Node) -> bool {
-        if (a.tag, b.tag) == (Tag::String, Tag::String) {
-            let length = |node: &Node| node.end.saturating_sub(node.start);
+    fn is_same_name(self, a: &TapeNode, b: &TapeNode) -> bool {
+        if (a.tag, b.tag) == (TapeTag::String, TapeTag::String) {
+            let length = |node: &TapeNode| node.end.saturating_sub(node.start);
             return length(a) == length(b) && self.slice(*a) == self.slice(*b);
         }
         decoded(Raw::from_checked(self.slice(*a))) == decoded(Raw::from_checked(self.slice(*b)))
@@ -322,17 +323,17 @@ impl<'t> Value<'t> {
         self.get(name).filter(|value| !value.is_null())
     }
 
-    fn node(self) -> Node {
-        self.nodes.get(self.at).copied().unwrap_or(Node::NULL)
+    fn node(self) -> TapeNode {
+        self.nodes.get(self.at).copied().unwrap_or(TapeNode::NULL)
     }
 
-    fn slice(self, node: Node) -> &'t [u8] {
+    fn slice(self, node: TapeNode) -> &'t [u8] {
         self.text
             .get(node.start as usize..node.end as usize)
             .unwrap_or_default()
     }
 
-    fn walk(self, tag: Tag) -> Range<usize> {
+    fn walk(self, tag: TapeTag) -> Range<usize> {
         let node = self.node();
         if node.tag == tag {
             self.at + 1..node.next as usize
@@ -356,12 +357,12 @@ impl core::fmt::Debug for Value<'_> {
 
 /// Iterates over the members of an object.
 #[derive(Clone, Debug)]
-pub struct Members<'t> {
+pub struct ObjectMembers<'t> {
     value: Value<'t>,
     walk: Range<usize>,
 }
 
-impl<'t> Iterator for Members<'t> {
+impl<'t> Iterator for ObjectMembers<'t> {
     type Item = (Raw<'t>, Value<'t>);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -377,12 +378,12 @@ impl<'t> Iterator for Members<'t> {
 
 /// Iterates over the elements of an array.
 #[derive(Clone, Debug)]
-pub struct Elements<'t> {
+pub struct ArrayElements<'t> {
     value: Value<'t>,
     walk: Range<usize>,
 }
 
-impl<'t> Iterator for Elements<'t> {
+impl<'t> Iterator for ArrayElements<'t> {
     type Item = Value<'t>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -396,7 +397,7 @@ impl<'t> Iterator for Elements<'t> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tag {
+enum TapeTag {
     Object,
     Array,
     String,
@@ -409,20 +410,20 @@ enum Tag {
 
 /// 16 bytes a value. Strings and names span their body, everything else its whole source.
 #[derive(Clone, Copy, Debug)]
-struct Node {
+struct TapeNode {
     start: u32,
     end: u32,
     /// Index of the node behind this value and all it holds.
     next: u32,
-    tag: Tag,
+    tag: TapeTag,
 }
 
-impl Node {
+impl TapeNode {
     const NULL: Self = Self {
         start: 0,
         end: 0,
         next: 0,
-        tag: Tag::Null,
+        tag: TapeTag::Null,
     };
 }
 
@@ -433,13 +434,13 @@ struct Builder<'t> {
 
 impl Builder<'_> {
     #[inline]
-    fn push(&mut self, tag: Tag, span: Range<usize>) -> Result<(), JsonErrorKind> {
+    fn push(&mut self, tag: TapeTag, span: Range<usize>) -> Result<(), JsonErrorKind> {
         let nodes = &mut self.tape.nodes;
         if nodes.len() >= self.values_max {
             return Err(JsonErrorKind::Values);
         }
         let next = word(nodes.len()) + 1;
-        nodes.push(Node {
+        nodes.push(TapeNode {
             start: word(span.start),
             end: word(span.end),
             next,
@@ -452,25 +453,39 @@ impl Builder<'_> {
 impl Sink for Builder<'_> {
     #[inline]
     fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
-        self.push(if escaped { Tag::Escaped } else { Tag::String }, span)
+        self.push(
+            if escaped {
+                TapeTag::Escaped
+            } else {
+                TapeTag::String
+            },
+            span,
+        )
     }
 
     #[inline]
     fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
         let tag = match scalar {
-            Scalar::String { escaped: false } => Tag::String,
-            Scalar::String { escaped: true } => Tag::Escaped,
-            Scalar::Number => Tag::Number,
-            Scalar::True => Tag::True,
-            Scalar::False => Tag::False,
-            Scalar::Null => Tag::Null,
+            Scalar::String { escaped: false } => TapeTag::String,
+            Scalar::String { escaped: true } => TapeTag::Escaped,
+            Scalar::Number => TapeTag::Number,
+            Scalar::True => TapeTag::True,
+            Scalar::False => TapeTag::False,
+            Scalar::Null => TapeTag::Null,
         };
         self.push(tag, span)
     }
 
     fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
         let index = word(self.tape.nodes.len());
-        self.push(if object { Tag::Object } else { Tag::Array }, at..at)?;
+        self.push(
+            if object {
+                TapeTag::Object
+            } else {
+                TapeTag::Array
+            },
+            at..at,
+        )?;
         self.tape.open.push(index);
         self.tape.depth = self.tape.depth.max(self.tape.open.len());
         Ok(())

@@ -121,24 +121,6 @@ impl NetError {
     pub const fn is_timeout(self) -> bool {
         matches!(self.kind, NetErrorKind::Timeout)
     }
-
-    /// Whether the peer went away: by reset, by closing, or by cutting a TLS connection.
-    #[must_use]
-    pub const fn is_reset(self) -> bool {
-        matches!(
-            self.kind,
-            NetErrorKind::Reset | NetErrorKind::Closed | NetErrorKind::Cut
-        )
-    }
-
-    /// The detail of a TLS failure, for logs only.
-    #[must_use]
-    pub const fn tls_fault(self) -> Option<TlsFault> {
-        match self.kind {
-            NetErrorKind::Tls(fault) => Some(fault),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for NetError {
@@ -269,7 +251,5 @@ mod tests {
             error.to_string(),
             "handshake: tls certificate is not valid now"
         );
-        assert!(error.tls_fault().is_some());
-        assert!(!error.is_reset());
     }
 }

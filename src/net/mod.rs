@@ -11,7 +11,7 @@
 //! | | `handshake` | bringing a TLS session up over a stream |
 //! | | `pool` | idle connections to providers |
 //! | `connection` | `stream`, `reader`, `writer` | a connection and its two halves |
-//! | | `pump`, `socket`, `vectored_write` | the read that is never dropped; system calls; writes of several pieces |
+//! | | `pump`, `socket`, `vectored_write` | the read that is never dropped; system calls on a socket; vectored writes |
 //! | | `tls` | sessions and settings |
 //! | `runtime` | `driver` | io_uring or epoll, and running a worker on it |
 //! | | `task`, `timer`, `alarm`, `loop_turn` | tasks that contain panics; deadlines; one timer for all; writes of one turn together |

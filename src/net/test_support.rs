@@ -18,6 +18,7 @@ use crate::net::connection::stream::NetStream;
 use crate::net::connection::tls::ClientTls;
 use crate::net::endpoint::connect::{ConnectTimeouts, ProviderEndpoint, connect};
 use crate::net::endpoint::listen::{Address, Listener, bind};
+use crate::net::error::{NetError, NetErrorKind};
 use crate::net::runtime::driver::{self, DriverChoice, DriverError};
 use crate::net::runtime::task;
 
@@ -164,6 +165,14 @@ pub(crate) async fn hear(stream: &mut NetStream, count: usize) -> Vec<u8> {
         );
     }
     heard
+}
+
+/// Whether the peer went away: by reset, by closing, or by cutting a TLS connection.
+pub(crate) fn is_gone(error: NetError) -> bool {
+    matches!(
+        error.kind(),
+        NetErrorKind::Reset | NetErrorKind::Closed | NetErrorKind::Cut
+    )
 }
 
 /// Bytes whose place can be told from their value.

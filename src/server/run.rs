@@ -455,7 +455,7 @@ fn collect_reports(
             let workers = if count == 1 { "worker" } else { "workers" };
             notices.say(format!("{count} {workers}, driver {report}"));
         }
-        drivers.push(report.rung.as_str());
+        drivers.push(report.kind.as_str());
     }
     Ok(drivers)
 }

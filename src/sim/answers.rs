@@ -103,10 +103,10 @@ pub(super) fn answer(
     wire: Wire,
     (number, attempt): (usize, usize),
     ask: &ScriptedRequest,
-    deed: ProviderAction,
+    action: ProviderAction,
     with_usage: bool,
 ) -> ScriptedAnswer {
-    if let ProviderAction::Status(status) | ProviderAction::Hasty(status) = deed {
+    if let ProviderAction::Status(status) | ProviderAction::Hasty(status) = action {
         let body = error_body(wire, number, attempt);
         return framed(
             status,
@@ -127,12 +127,12 @@ pub(super) fn answer(
         other => other,
     };
     let mut events = vec![start_up(wire)];
-    let pieces = match deed {
+    let pieces = match action {
         ProviderAction::Fail(pieces) => pieces,
         _ => ask.pieces,
     };
     events.extend((0..pieces).map(|piece| delta(wire, (number, attempt, piece), ask)));
-    if let ProviderAction::Fail(_) = deed {
+    if let ProviderAction::Fail(_) = action {
         events.push(error_event(wire));
         return framed(200, "text/event-stream", framing, &events, None);
     }

@@ -13,7 +13,7 @@ use crate::wire::kind::Wire;
 /// Everything that is wrong with what keys were allowed; `lived`: how long the run took.
 pub(super) fn audit(
     script: &SimScript,
-    book: &Observations,
+    observations: &Observations,
     records: &[LoggedRecord],
     worker: &Worker,
     lived: u64,
@@ -22,22 +22,26 @@ pub(super) fn audit(
     if script.plan != RULED {
         return wrong;
     }
-    let (seen, served) = (book.seen.borrow(), book.served.borrow());
-    let all = book.asks.iter().enumerate().filter_map(|(number, ask)| {
-        let one = AuditedExchange {
-            number,
-            ask,
-            sight: seen.get(&number)?,
-            served: served.get(&number).map_or(&[], Vec::as_slice),
-            record: records.iter().find(|record| record.number == Some(number)),
-        };
-        Some(one)
-    });
+    let (seen, served) = (observations.seen.borrow(), observations.served.borrow());
+    let all = observations
+        .asks
+        .iter()
+        .enumerate()
+        .filter_map(|(number, ask)| {
+            let one = AuditedExchange {
+                number,
+                ask,
+                sight: seen.get(&number)?,
+                served: served.get(&number).map_or(&[], Vec::as_slice),
+                record: records.iter().find(|record| record.number == Some(number)),
+            };
+            Some(one)
+        });
     let all: Vec<AuditedExchange<'_>> = all.collect();
     let ledger = KeyAudit {
         script,
         all: &all,
-        is_calm: script.weather.jumping == 0 && lived < MINUTE_NANOS,
+        is_calm: script.fault_rates.jumping == 0 && lived < MINUTE_NANOS,
     };
     for one in &all {
         ledger.check_way(one, &mut wrong);
@@ -65,9 +69,9 @@ impl AuditedExchange<'_> {
     }
 
     fn told(&self) -> String {
-        let deeds: Vec<ProviderAction> = self.served.iter().map(|served| served.deed).collect();
+        let actions: Vec<ProviderAction> = self.served.iter().map(|served| served.action).collect();
         let (end, left) = (self.sight.end, self.sight.left_at);
-        format!("{deeds:?} {end:?} left {left:?} {:?}", self.record)
+        format!("{actions:?} {end:?} left {left:?} {:?}", self.record)
     }
 
     fn was_refused(&self) -> bool {
@@ -133,7 +137,7 @@ impl KeyAudit<'_> {
         // Whoever has stepped back is not asked first, whatever it costs.
         let is_good = |served: &ProviderObservation| {
             matches!(
-                served.deed,
+                served.action,
                 ProviderAction::Answer
                     | ProviderAction::AnswerAndClose
                     | ProviderAction::AnswerAndJunk
@@ -156,13 +160,13 @@ impl KeyAudit<'_> {
 
     /// A slow stream gives way where another target is left; one that is not does not.
     fn check_pace(&self, one: &AuditedExchange<'_>, wrong: &mut Vec<String>) {
-        let (number, weather) = (one.number, self.script.weather);
-        if !self.is_calm || weather.failing > 0 {
+        let (number, fault_rates) = (one.number, self.script.fault_rates);
+        if !self.is_calm || fault_rates.failing > 0 {
             return;
         }
         let is_slow = |served: &ProviderObservation| {
             matches!(
-                served.deed,
+                served.action,
                 ProviderAction::Slow | ProviderAction::Stall(_) | ProviderAction::Silence
             )
         };
@@ -170,7 +174,7 @@ impl KeyAudit<'_> {
         if gave_way && !one.served.iter().any(is_slow) {
             wrong.push(format!("exchange {number} gave way, and nobody was slow"));
         }
-        let is_kept = matches!(one.served, [only] if only.deed == ProviderAction::Slow);
+        let is_kept = matches!(one.served, [only] if only.action == ProviderAction::Slow);
         if self.script.style == FaultLevel::Fair && is_kept && one.ask.choices() == 2 {
             wrong.push(format!("exchange {number} kept a slow stream"));
         }

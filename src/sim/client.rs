@@ -15,7 +15,7 @@ use crate::sim::observations::{ClientObservation, Observations, ObservedEnd};
 use crate::sim::plan::addresses;
 use crate::sim::script::{ClientLeave, LeaveMode, LeavePoint, ScriptedClient};
 
-/// The gateway's door: where clients connect.
+/// Opens connections to the gateway for clients.
 pub(super) struct GatewayEntry {
     pub(super) world: Rc<SimWorld>,
     pub(super) worker: Rc<Worker>,
@@ -25,8 +25,8 @@ pub(super) struct GatewayEntry {
 
 impl GatewayEntry {
     /// A new connection; none while the gateway drains, or where there is no place.
-    fn dial(&self, book: &Observations) -> Option<Rc<Socket>> {
-        if book.is_draining.get() {
+    fn dial(&self, observations: &Observations) -> Option<Rc<Socket>> {
+        if observations.is_draining.get() {
             return None;
         }
         let place = self.worker.shared.admit()?;
@@ -56,7 +56,11 @@ struct ClientConnection {
 }
 
 /// One client from its first connection to its last answer.
-pub(super) async fn run(client: ScriptedClient, gate: Rc<GatewayEntry>, book: Rc<Observations>) {
+pub(super) async fn run(
+    client: ScriptedClient,
+    gate: Rc<GatewayEntry>,
+    observations: Rc<Observations>,
+) {
     timer::sleep(client.start_ms).await;
     let mut line: Option<ClientConnection> = None;
     let mut left = client.asks.as_slice();
@@ -67,18 +71,18 @@ pub(super) async fn run(client: ScriptedClient, gate: Rc<GatewayEntry>, book: Rc
             &[number][..]
         };
         if line.is_none() {
-            line = gate.dial(&book).map(ClientConnection::new);
+            line = gate.dial(&observations).map(ClientConnection::new);
         }
         let Some(mut open) = line.take() else {
-            note_nothing(&book, batch, 0);
+            note_nothing(&observations, batch, 0);
             left = left.get(batch.len()..).unwrap_or_default();
             continue;
         };
-        let done = ask_all(&mut open, batch, &client, &gate, &book).await;
+        let done = ask_all(&mut open, batch, &client, &gate, &observations).await;
         left = left.get(batch.len()..).unwrap_or_default();
         if done && !open.is_last && !open.is_over {
             line = Some(open);
-            let pause = gate.world.draw(|chance| chance.pick(&[0, 0, 1, 30, 400]));
+            let pause = gate.world.draw(|random| random.pick(&[0, 0, 1, 30, 400]));
             timer::sleep(pause).await;
         } else {
             open.socket.close();
@@ -87,18 +91,19 @@ pub(super) async fn run(client: ScriptedClient, gate: Rc<GatewayEntry>, book: Rc
     if let Some(open) = line {
         open.socket.close();
     }
-    book.clients.set(book.clients.get() - 1);
+    observations.clients.set(observations.clients.get() - 1);
 }
 
-fn note_nothing(book: &Observations, batch: &[usize], connection: u64) {
+fn note_nothing(observations: &Observations, batch: &[usize], connection: u64) {
     for &number in batch {
-        book.seen
-            .borrow_mut()
-            .insert(number, sight(ObservedEnd::Nothing, connection, book));
+        observations.seen.borrow_mut().insert(
+            number,
+            sight(ObservedEnd::Nothing, connection, observations),
+        );
     }
 }
 
-fn sight(end: ObservedEnd, connection: u64, book: &Observations) -> ClientObservation {
+fn sight(end: ObservedEnd, connection: u64, observations: &Observations) -> ClientObservation {
     ClientObservation {
         end,
         status: 0,
@@ -109,7 +114,7 @@ fn sight(end: ObservedEnd, connection: u64, book: &Observations) -> ClientObserv
         is_asked: false,
         is_behind_last: false,
         is_cut_off: false,
-        amid_drain: book.is_draining.get(),
+        amid_drain: observations.is_draining.get(),
     }
 }
 
@@ -119,11 +124,11 @@ async fn ask_all(
     batch: &[usize],
     client: &ScriptedClient,
     gate: &GatewayEntry,
-    book: &Rc<Observations>,
+    observations: &Rc<Observations>,
 ) -> bool {
     let asks = batch
         .iter()
-        .filter_map(|&number| Some((number, book.asks.get(number)?)));
+        .filter_map(|&number| Some((number, observations.asks.get(number)?)));
     let mut bytes = Vec::new();
     let mut ends = Vec::new();
     // Whoever leaves amid a request sends nothing behind it.
@@ -148,28 +153,34 @@ async fn ask_all(
     spawn_writing(line, bytes, gate);
     let mut is_behind_last = line.is_last;
     for (index, &number) in batch.iter().enumerate() {
-        let before = book.is_draining.get();
-        let leave = book.asks.get(number).and_then(|ask| ask.leave);
+        let before = observations.is_draining.get();
+        let leave = observations.asks.get(number).and_then(|ask| ask.leave);
         let at = ends
             .iter()
             .find(|(each, _)| *each == number)
             .map(|(_, end)| base + end);
         let mut seen = if let Some((_, how)) = stop.filter(|(each, _)| *each == number) {
             line.sent_all().await;
-            leave_now(line, how, gate, book).await
+            leave_now(line, how, gate, observations).await
         } else {
-            line.answer(leave, client.slow, at.unwrap_or(usize::MAX), gate, book)
-                .await
+            line.answer(
+                leave,
+                client.slow,
+                at.unwrap_or(usize::MAX),
+                gate,
+                observations,
+            )
+            .await
         };
         seen.is_asked = at.is_some_and(|end| line.written.get() >= end)
             && stop.is_none_or(|(each, _)| each != number);
         seen.is_behind_last = is_behind_last;
-        seen.amid_drain |= before || book.is_draining.get();
+        seen.amid_drain |= before || observations.is_draining.get();
         is_behind_last |= line.is_last;
         let is_good = seen.end == ObservedEnd::Whole;
         let connection = seen.connection;
         let left_at = seen.left_at;
-        book.seen.borrow_mut().insert(number, seen);
+        observations.seen.borrow_mut().insert(number, seen);
         if !is_good {
             let end = match left_at {
                 Some(_) => ObservedEnd::Left,
@@ -180,9 +191,9 @@ async fn ask_all(
                     left_at,
                     is_behind_last,
                     is_cut_off: true,
-                    ..sight(end, connection, book)
+                    ..sight(end, connection, observations)
                 };
-                book.seen.borrow_mut().insert(other, seen);
+                observations.seen.borrow_mut().insert(other, seen);
             }
             return false;
         }
@@ -195,10 +206,10 @@ fn spawn_writing(line: &ClientConnection, bytes: Vec<u8>, gate: &GatewayEntry) {
     let (socket, written) = (Rc::clone(&line.socket), Rc::clone(&line.written));
     let world = Rc::clone(&gate.world);
     gate.world.spawn(SimTaskOwner::Actor, async move {
-        let cuts = world.draw(|chance| chance.pick(&[1, 1, 4]));
+        let cuts = world.draw(|random| random.pick(&[1, 1, 4]));
         let mut at = 0;
         while at < bytes.len() {
-            let most = world.draw(|chance| chance.between(1, 2 * bytes.len() / cuts));
+            let most = world.draw(|random| random.between(1, 2 * bytes.len() / cuts));
             let piece = bytes
                 .get(at..(at + most).min(bytes.len()))
                 .unwrap_or_default();
@@ -207,8 +218,8 @@ fn spawn_writing(line: &ClientConnection, bytes: Vec<u8>, gate: &GatewayEntry) {
                 Ok(count) => at += count,
             }
             written.set(written.get() + piece.len());
-            if world.draw(|chance| chance.one_in(4)) {
-                timer::sleep(world.draw(|chance| chance.pick(&[1, 10]))).await;
+            if world.draw(|random| random.one_in(4)) {
+                timer::sleep(world.draw(|random| random.pick(&[1, 10]))).await;
             }
         }
     });
@@ -218,9 +229,9 @@ async fn leave_now(
     line: &ClientConnection,
     how: LeaveMode,
     gate: &GatewayEntry,
-    book: &Observations,
+    observations: &Observations,
 ) -> ClientObservation {
-    let mut seen = sight(ObservedEnd::Left, line.socket.id(), book);
+    let mut seen = sight(ObservedEnd::Left, line.socket.id(), observations);
     seen.left_at = Some(gate.world.lived());
     match how {
         LeaveMode::Close => line.socket.close(),
@@ -268,9 +279,9 @@ impl ClientConnection {
         slow: Option<(usize, u64)>,
         sent_at: usize,
         gate: &GatewayEntry,
-        book: &Observations,
+        observations: &Observations,
     ) -> ClientObservation {
-        let mut seen = sight(ObservedEnd::Nothing, self.socket.id(), book);
+        let mut seen = sight(ObservedEnd::Nothing, self.socket.id(), observations);
         let mut due = None;
         let mut reads = 0;
         // Before so much is there nothing new can be told.
@@ -294,7 +305,7 @@ impl ClientConnection {
                 };
                 if is_time {
                     self.look(&mut seen);
-                    let mut gone = leave_now(self, how, gate, book).await;
+                    let mut gone = leave_now(self, how, gate, observations).await;
                     (gone.status, gone.id, gone.payload) = (seen.status, seen.id, seen.payload);
                     return gone;
                 }

@@ -1,9 +1,9 @@
-//! The nth failure, on real sockets: a gateway on loopback serves a script of thirty exchanges, over
+//! Injected failures on real sockets: a gateway on loopback serves a script of thirty exchanges, over
 //! and over; each time one more of its reads, writes, connects, accepts and looks fails instead of
 //! being done. The process lives, no answer is wrong, descriptors and memory return.
 //!
 //! In a process of its own, because counting is over the whole process. `cargo test` lets each
-//! operation fail with one of the errors, in turn; with `RINGWAY_STRIKES=all` with every one.
+//! operation fail with one of the errors, in turn; with `RINGWAY_INJECTED_FAILURES=all` with every one.
 
 use core::time::Duration;
 use std::fs;
@@ -51,7 +51,7 @@ fn any_one_operation_that_fails_costs_no_more_than_its_exchange() {
     const NAME: &str =
         "sim::injected_failures::any_one_operation_that_fails_costs_no_more_than_its_exchange";
     match test_support::child_word() {
-        Some(driver) => strikes(&driver),
+        Some(driver) => fail_every_operation(&driver),
         None => {
             println!("{}", test_support::in_child(NAME, "epoll"));
             if test_support::has_uring() {
@@ -61,25 +61,25 @@ fn any_one_operation_that_fails_costs_no_more_than_its_exchange() {
     }
 }
 
-fn strikes(driver: &str) {
+fn fail_every_operation(driver: &str) {
     let stage = Stage::new(driver);
     for _ in 0..3 {
         assert_eq!(stage.play(0, 0).right, EXCHANGES);
     }
     let descriptors = descriptors();
     let bytes = test_support::process_bytes();
-    let all = std::env::var("RINGWAY_STRIKES").is_ok_and(|word| word == "all");
+    let all = std::env::var("RINGWAY_INJECTED_FAILURES").is_ok_and(|word| word == "all");
     let rounds = if all { ERRNOS.len() } else { 1 };
     // The first operations with every error: each sort of operation is among them.
     for (nth, errno) in (1..=FIRST).flat_map(|nth| ERRNOS.map(|errno| (nth, errno))) {
-        stage.strike(nth, errno);
+        stage.run_with_failure(nth, errno);
     }
     let (mut runs, mut lost) = (0, 0);
     for round in 0..rounds {
         let mut nth = 1;
         loop {
             let errno = ERRNOS[(nth + round) % ERRNOS.len()];
-            let right = stage.strike(nth as u64, errno);
+            let right = stage.run_with_failure(nth as u64, errno);
             if injected_failure::count() < nth as u64 {
                 break;
             }
@@ -151,7 +151,7 @@ impl Stage {
             ),
         );
         let secret = |_: &str| Some("sk-simulated-0123456789".to_owned());
-        let loaded = load_text(&text, "strikes.toml", Path::new("."), &secret);
+        let loaded = load_text(&text, "injected_failures.toml", Path::new("."), &secret);
         let plan = compile(loaded)
             .unwrap_or_else(|faults| panic!("{faults}"))
             .plan;
@@ -166,7 +166,7 @@ impl Stage {
     }
 
     /// The script, with operation `nth` failing; how many exchanges went right.
-    fn strike(&self, nth: u64, errno: i32) -> usize {
+    fn run_with_failure(&self, nth: u64, errno: i32) -> usize {
         let came = self.play(nth, errno);
         assert!(
             came.right + LOST_MAX >= EXCHANGES,
@@ -245,7 +245,7 @@ fn ask(number: usize) -> ScriptedRequest {
         is_chunked: number.is_multiple_of(7),
         pieces: 1 + number % 6,
         piece_pad: if number % 8 == 5 { 6_000 } else { 20 },
-        deeds: Vec::new(),
+        actions: Vec::new(),
         framing: AnswerFraming::Chunked,
         leave: None,
         key: None,

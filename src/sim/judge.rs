@@ -52,19 +52,19 @@ fn record(line: &str) -> LoggedRecord {
 /// Everything that is wrong with a run's exchanges.
 pub(super) fn judge(
     script: &SimScript,
-    book: &Observations,
+    observations: &Observations,
     records: &[LoggedRecord],
 ) -> Vec<String> {
     let mut wrong = Vec::new();
-    let (seen, served) = (book.seen.borrow(), book.served.borrow());
+    let (seen, served) = (observations.seen.borrow(), observations.served.borrow());
     let mut unnamed = records
         .iter()
         .filter(|record| record.number.is_none())
         .count();
     // One of the plans has a budget that a few large bodies exhaust, for others too.
     let is_large = |ask: &ScriptedRequest| ask.pad > 10_000 || ask.pieces * ask.piece_pad > 20_000;
-    let is_tight = script.plan == 1 && book.asks.iter().any(is_large);
-    for (number, ask) in book.asks.iter().enumerate() {
+    let is_tight = script.plan == 1 && observations.asks.iter().any(is_large);
+    for (number, ask) in observations.asks.iter().enumerate() {
         let Some(sight) = seen.get(&number) else {
             wrong.push(format!("exchange {number}: its client never came to it"));
             continue;
@@ -80,7 +80,7 @@ pub(super) fn judge(
             sight,
             served: served.get(&number).map_or(&[], Vec::as_slice),
             own,
-            is_killed: book.killed.borrow().contains(&sight.connection),
+            is_killed: observations.killed.borrow().contains(&sight.connection),
             is_tight,
         };
         let mut found = Vec::new();
@@ -119,10 +119,10 @@ impl JudgedExchange<'_> {
             model,
             ..
         } = self.ask;
-        let deeds: Vec<_> = self
+        let actions: Vec<_> = self
             .served
             .iter()
-            .map(|served| (served.wire, served.deed))
+            .map(|served| (served.wire, served.action))
             .collect();
         let ClientObservation {
             end,
@@ -135,15 +135,15 @@ impl JudgedExchange<'_> {
         let tail: String = tail.chars().rev().collect();
         format!(
             "{wire:?} stream={stream} model={model} {framing:?} leave={leave:?} saw {end:?} {status} \
-             left={left_at:?} killed={} records={:?} deeds={deeds:?} …{tail:?}",
+             left={left_at:?} killed={} records={:?} actions={actions:?} …{tail:?}",
             self.is_killed, self.own
         )
     }
 
     /// The gateway's own operations may have failed, or time jumped past its limits.
     fn is_rough(&self) -> bool {
-        let weather = self.script.weather;
-        weather.failing > 0 || weather.jumping > 0 || self.is_killed
+        let fault_rates = self.script.fault_rates;
+        fault_rates.failing > 0 || fault_rates.jumping > 0 || self.is_killed
     }
 
     /// The client has the terminator of its stream.
@@ -251,7 +251,7 @@ impl JudgedExchange<'_> {
                 .iter()
                 .any(|start| begins(rest, start) || (!last.is_empty() && begins(last, start)));
         let inside = self.ask.stream && memchr::memmem::find(payload, b"\"error\"").is_some();
-        let is_garbage = matches!(served.deed, ProviderAction::Garble(_))
+        let is_garbage = matches!(served.action, ProviderAction::Garble(_))
             && (GARBAGE.starts_with(rest) || memchr::memmem::find(rest, GARBAGE).is_some());
         let is_early = self.is_cut_early(rest);
         if !(rest.is_empty() || is_early || is_garbage || told || inside || self.is_rough()) {
@@ -287,11 +287,11 @@ impl JudgedExchange<'_> {
         };
         let is_silent = |served: &ProviderObservation| {
             matches!(
-                served.deed,
+                served.action,
                 ProviderAction::Silence | ProviderAction::Stall(_)
             )
         };
-        let is_excused = self.script.weather.jumping > 0 || self.ask.pad > 10_000;
+        let is_excused = self.script.fault_rates.jumping > 0 || self.ask.pad > 10_000;
         if record.is_late && !is_excused && !self.served.iter().any(is_silent) {
             wrong.push("it waited for a head that nobody owed".to_owned());
         }
@@ -306,7 +306,7 @@ impl JudgedExchange<'_> {
             (ObservedEnd::Left, _) => true,
             (ObservedEnd::Nonsense, _) => false,
         };
-        let is_lost = self.script.weather.losing > 0
+        let is_lost = self.script.fault_rates.losing > 0
             && matches!(sight.end, ObservedEnd::Nothing | ObservedEnd::Broken);
         if !fits && !is_lost {
             wrong.push(format!("the record says {end}"));
@@ -350,11 +350,11 @@ impl JudgedExchange<'_> {
             let may_lack =
                 self.is_tight || self.ask.may_be_refused() && sight.end == ObservedEnd::Whole;
             if (sight.end, sight.status) != (ObservedEnd::Whole, 200) && !may_lack {
-                wrong.push("no answer in fair weather".to_owned());
+                wrong.push("no answer in fair fault_rates".to_owned());
             }
             return;
         }
-        if sight.end == ObservedEnd::Nothing && self.script.weather.losing == 0 {
+        if sight.end == ObservedEnd::Nothing && self.script.fault_rates.losing == 0 {
             wrong.push("nobody told the client anything".to_owned());
         }
         // An end that lacks its blank line must not get it with our words.
@@ -368,7 +368,7 @@ impl JudgedExchange<'_> {
                 .get(last..)
                 .unwrap_or_default()
                 .starts_with(mark)
-            || self.script.weather.losing > 0;
+            || self.script.fault_rates.losing > 0;
         if sight.end == ObservedEnd::Broken && self.ask.stream && sight.status == 200 && !is_told {
             wrong.push("a broken stream without a word".to_owned());
         }

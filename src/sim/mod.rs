@@ -1,4 +1,4 @@
-//! Whole exchanges in a simulated world: clients, the gateway, providers, all out of one number.
+//! Whole exchanges in a simulated world: clients, the gateway and providers, all determined by one seed.
 //!
 //! For tests and fuzzing: built with `cfg(test)` or the feature `sim`, never otherwise. What stands
 //! above `net` runs as it is; `net::sim` is the world below it.
@@ -8,16 +8,16 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `script` | what a seed asks of clients, providers and the weather |
-//! | `plan` | the configuration that is run on |
-//! | `rules` | the one on which keys have rules |
-//! | `answers` | what providers say, with the exchange's token in every piece |
-//! | `book` | what happened, as each side saw it |
-//! | `provider`, `client` | the actors |
-//! | `judge` | what must hold of all that |
-//! | `audit` | what must hold where keys have rules |
+//! | `script` | what clients and providers do, and how often operations fail, by a seed |
+//! | `plan` | the configurations that runs use |
+//! | `rules` | the one whose keys have rules |
+//! | `answers` | the providers' answers, with the exchange's token in every piece |
+//! | `observations` | what clients and providers saw |
+//! | `provider`, `client` | the simulated providers and clients |
+//! | `judge` | checks of every exchange |
+//! | `audit` | checks of limits, budgets and routing where keys have rules |
 //! | `run` | one seed from beginning to end |
-//! | `strikes` | the nth failure on real sockets |
+//! | `injected_failures` | a gateway on real sockets, of whose operations one after the other fails |
 
 mod answers;
 mod audit;

@@ -1,4 +1,4 @@
-//! What happened, as clients and providers saw it.
+//! Observations of a run: what clients and providers saw.
 
 use core::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use crate::sim::answers::ScriptedAnswer;
 use crate::sim::script::{ProviderAction, ScriptedRequest};
 use crate::wire::kind::Wire;
 
-/// Everything that is known of a run.
+/// All observations of a run, kept by its clients and providers and read by its checks.
 pub(super) struct Observations {
     pub(super) asks: Vec<ScriptedRequest>,
     /// By exchange: what providers were asked, try after try.
@@ -27,7 +27,7 @@ pub(super) struct Observations {
 /// A request as a provider got it, and its answer.
 pub(super) struct ProviderObservation {
     pub(super) wire: Wire,
-    pub(super) deed: ProviderAction,
+    pub(super) action: ProviderAction,
     pub(super) answer: ScriptedAnswer,
     /// Bytes of the answer that went out.
     pub(super) sent: Cell<usize>,

@@ -1,4 +1,4 @@
-//! A provider: reads requests, does the deeds that the script has for them.
+//! A provider: reads requests, does the actions that the script has for them.
 
 use core::cell::Cell;
 use std::rc::Rc;
@@ -14,21 +14,21 @@ use crate::wire::kind::Wire;
 
 /// Takes connections in, for ever.
 pub(super) async fn listen(
-    quay: SimListener,
+    listener: SimListener,
     wire: Wire,
-    book: Rc<Observations>,
+    observations: Rc<Observations>,
     world: Rc<SimWorld>,
 ) {
     loop {
-        let end = quay.accept().await;
-        let (book, at) = (Rc::clone(&book), Rc::clone(&world));
+        let end = listener.accept().await;
+        let (observations, at) = (Rc::clone(&observations), Rc::clone(&world));
         world.spawn(SimTaskOwner::Actor, async move {
-            serve(&end, wire, &book, &at).await;
+            serve(&end, wire, &observations, &at).await;
         });
     }
 }
 
-async fn serve(end: &SimSocket, wire: Wire, book: &Observations, world: &SimWorld) {
+async fn serve(end: &SimSocket, wire: Wire, observations: &Observations, world: &SimWorld) {
     let mut input = Vec::new();
     let mut is_dirty = false;
     loop {
@@ -36,7 +36,7 @@ async fn serve(end: &SimSocket, wire: Wire, book: &Observations, world: &SimWorl
             path,
             body,
             missing,
-        }) = read_request(end, &mut input, book).await
+        }) = read_request(end, &mut input, observations).await
         else {
             return;
         };
@@ -46,7 +46,7 @@ async fn serve(end: &SimSocket, wire: Wire, book: &Observations, world: &SimWorl
                 end.id()
             ));
         }
-        let Some(number) = number_in(&body, book.asks.len()) else {
+        let Some(number) = number_in(&body, observations.asks.len()) else {
             world.blame("a provider was sent a request of no one exchange");
             return;
         };
@@ -54,55 +54,55 @@ async fn serve(end: &SimSocket, wire: Wire, book: &Observations, world: &SimWorl
             world.blame(format!("exchange {number} came to {path}"));
         }
         let now = world.lived();
-        let (attempt, deed) = {
-            let mut served = book.served.borrow_mut();
+        let (attempt, action) = {
+            let mut served = observations.served.borrow_mut();
             let tries = served.entry(number).or_default();
             let attempt = tries.len();
-            let ask = book.asks.get(number);
-            let deed = ask.and_then(|ask| ask.deeds.get(attempt).copied());
-            let (Some(ask), Some(deed)) = (ask, deed) else {
+            let ask = observations.asks.get(number);
+            let action = ask.and_then(|ask| ask.actions.get(attempt).copied());
+            let (Some(ask), Some(action)) = (ask, action) else {
                 world.blame(format!("exchange {number} was tried {} times", attempt + 1));
                 return;
             };
             let with_usage = memchr::memmem::find(&body, b"\"include_usage\"").is_some();
             tries.push(ProviderObservation {
                 wire,
-                deed,
-                answer: answer(wire, (number, attempt), ask, deed, with_usage),
+                action,
+                answer: answer(wire, (number, attempt), ask, action, with_usage),
                 sent: Cell::new(0),
                 asked_at: now,
                 finished_at: Cell::new(None),
                 said_at: Cell::new(None),
                 gateway: end.watch(),
             });
-            (attempt, deed)
+            (attempt, action)
         };
         let job = ProviderRequest {
             end,
-            book,
+            observations,
             world,
             place: (number, attempt),
         };
-        if !job.run(deed).await || !skip(end, &mut input, missing).await {
+        if !job.run(action).await || !skip(end, &mut input, missing).await {
             return;
         }
-        is_dirty = deed == ProviderAction::AnswerAndJunk;
+        is_dirty = action == ProviderAction::AnswerAndJunk;
     }
 }
 
 /// One request in hand.
 struct ProviderRequest<'a> {
     end: &'a SimSocket,
-    book: &'a Observations,
+    observations: &'a Observations,
     world: &'a SimWorld,
     place: (usize, usize),
 }
 
 impl ProviderRequest<'_> {
-    /// Does the deed; says whether the connection may serve again.
-    async fn run(&self, deed: ProviderAction) -> bool {
-        if self.world.draw(|chance| chance.one_in(3)) {
-            timer::sleep(self.world.draw(|chance| chance.below(120)) as u64).await;
+    /// Does the action; says whether the connection may serve again.
+    async fn run(&self, action: ProviderAction) -> bool {
+        if self.world.draw(|random| random.one_in(3)) {
+            timer::sleep(self.world.draw(|random| random.below(120)) as u64).await;
         }
         let until = |part: usize| {
             let len = self.with(|served| served.answer.bytes.len());
@@ -112,18 +112,18 @@ impl ProviderRequest<'_> {
             }
         };
         let whole = usize::MAX;
-        match deed {
+        match action {
             ProviderAction::Answer
             | ProviderAction::Status(_)
             | ProviderAction::Hasty(_)
             | ProviderAction::Fail(_)
             | ProviderAction::Slow => {
-                let sent = match deed {
+                let sent = match action {
                     ProviderAction::Slow => self.send_slowly().await,
                     _ => self.send(whole, b"").await,
                 };
                 self.finish();
-                if self.is_until_close(deed) {
+                if self.is_until_close(action) {
                     self.end.close();
                     return false;
                 }
@@ -151,7 +151,7 @@ impl ProviderRequest<'_> {
                 // piece is no cut.
                 let is_hidden =
                     self.with(|served| served.answer.payload_in(until) > served.answer.content_end);
-                self.leave(is_hidden && self.is_until_close(deed))
+                self.leave(is_hidden && self.is_until_close(action))
             }
             ProviderAction::CutByReset(part) => {
                 self.send(until(part), b"").await;
@@ -172,16 +172,20 @@ impl ProviderRequest<'_> {
     where
         T: Default,
     {
-        let served = self.book.served.borrow();
+        let served = self.observations.served.borrow();
         let (number, attempt) = self.place;
         let found = served.get(&number).and_then(|tries| tries.get(attempt));
         found.map(look).unwrap_or_default()
     }
 
-    fn is_until_close(&self, deed: ProviderAction) -> bool {
-        let framing = self.book.asks.get(self.place.0).map(|ask| ask.framing);
+    fn is_until_close(&self, action: ProviderAction) -> bool {
+        let framing = self
+            .observations
+            .asks
+            .get(self.place.0)
+            .map(|ask| ask.framing);
         framing == Some(AnswerFraming::UntilClose)
-            && !matches!(deed, ProviderAction::Status(_) | ProviderAction::Hasty(_))
+            && !matches!(action, ProviderAction::Status(_) | ProviderAction::Hasty(_))
     }
 
     fn finish(&self) {
@@ -247,12 +251,12 @@ impl ProviderRequest<'_> {
                 .to_vec()
         });
         bytes.extend_from_slice(more);
-        let cuts = self.world.draw(|chance| chance.pick(&[1, 1, 3, 12]));
+        let cuts = self.world.draw(|random| random.pick(&[1, 1, 3, 12]));
         let mut at = 0;
         while at < bytes.len() {
             let most = self
                 .world
-                .draw(|chance| chance.between(1, 2 * bytes.len() / cuts));
+                .draw(|random| random.between(1, 2 * bytes.len() / cuts));
             let to = (at + most).min(bytes.len());
             let piece = bytes.get(at..to).unwrap_or_default();
             let now = self.world.lived();
@@ -261,8 +265,8 @@ impl ProviderRequest<'_> {
                 Ok(count) => at += count,
             }
             self.with(|served| served.note_sent(from + at, now));
-            if self.world.draw(|chance| chance.one_in(3)) {
-                let pause = self.world.draw(|chance| chance.pick(&[1, 1, 5, 20, 60]));
+            if self.world.draw(|random| random.one_in(3)) {
+                let pause = self.world.draw(|random| random.pick(&[1, 1, 5, 20, 60]));
                 timer::sleep(pause).await;
             }
         }
@@ -294,7 +298,7 @@ struct ReadHttpRequest {
 async fn read_request(
     end: &SimSocket,
     input: &mut Vec<u8>,
-    book: &Observations,
+    observations: &Observations,
 ) -> Option<ReadHttpRequest> {
     loop {
         if let Some(head_end) = memchr::memmem::find(input, b"\r\n\r\n").map(|at| at + 4) {
@@ -303,7 +307,7 @@ async fn read_request(
             let length: usize = rest.split_once("\r\n")?.0.parse().ok()?;
             let present = length.min(input.len() - head_end);
             let body = input.get(head_end..head_end + present)?;
-            if present == length || is_hasty(body, book) {
+            if present == length || is_hasty(body, observations) {
                 let body = body.to_vec();
                 input.drain(..head_end + present);
                 return Some(ReadHttpRequest {
@@ -322,12 +326,16 @@ async fn read_request(
 }
 
 /// Whether a request is answered that has come so far.
-fn is_hasty(body: &[u8], book: &Observations) -> bool {
-    let deed = number_in(body, book.asks.len()).and_then(|number| {
-        let tries = book.served.borrow().get(&number).map_or(0, Vec::len);
-        book.asks.get(number)?.deeds.get(tries).copied()
+fn is_hasty(body: &[u8], observations: &Observations) -> bool {
+    let action = number_in(body, observations.asks.len()).and_then(|number| {
+        let tries = observations
+            .served
+            .borrow()
+            .get(&number)
+            .map_or(0, Vec::len);
+        observations.asks.get(number)?.actions.get(tries).copied()
     });
-    matches!(deed, Some(ProviderAction::Hasty(_)))
+    matches!(action, Some(ProviderAction::Hasty(_)))
 }
 
 /// Reads what is missing of a request that was answered before; says whether it came.

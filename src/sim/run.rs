@@ -4,8 +4,8 @@ use core::cell::RefCell;
 use std::rc::Rc;
 
 use crate::net::runtime::{buffers, task};
-use crate::net::sim::chance::SeededRandom;
 use crate::net::sim::listeners;
+use crate::net::sim::seeded_random::SeededRandom;
 use crate::net::sim::world::{FaultRates, SimStep, SimTaskOwner, SimWorld, current};
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::worker::Worker;
@@ -51,20 +51,20 @@ pub fn steered(input: &[u8]) -> Result<SimReport, String> {
     play(script, SeededRandom::steered(happens, 0))
 }
 
-fn play(mut script: SimScript, chance: SeededRandom) -> Result<SimReport, String> {
+fn play(mut script: SimScript, random: SeededRandom) -> Result<SimReport, String> {
     let panics = task::panic_count();
-    let stay = SimWorld::enter(chance, script.weather);
+    let world_guard = SimWorld::enter(random, script.fault_rates);
     let world = current().ok_or("no world")?;
     let (worker, lines) = plan::worker(script.plan)?;
     let asks = core::mem::take(&mut script.asks);
     let clients = core::mem::take(&mut script.clients);
-    let book = Observations::new(asks, clients.len());
+    let observations = Observations::new(asks, clients.len());
     for (index, wire) in PROVIDERS.into_iter().enumerate() {
         let [first, second] = addresses(index);
         // The second provider does not answer at its first address.
         let address = if index == 0 { first } else { second };
-        let quay = listeners::listen(address);
-        let actor = provider::listen(quay, wire, Rc::clone(&book), Rc::clone(&world));
+        let listener = listeners::listen(address);
+        let actor = provider::listen(listener, wire, Rc::clone(&observations), Rc::clone(&world));
         world.spawn(SimTaskOwner::Actor, actor);
     }
     let gate = Rc::new(GatewayEntry {
@@ -75,14 +75,14 @@ fn play(mut script: SimScript, chance: SeededRandom) -> Result<SimReport, String
     for client in clients {
         world.spawn(
             SimTaskOwner::Actor,
-            client::run(client, Rc::clone(&gate), Rc::clone(&book)),
+            client::run(client, Rc::clone(&gate), Rc::clone(&observations)),
         );
     }
     let mut run = SimRun {
         script,
         world,
         worker,
-        book,
+        observations,
         gate,
         lines,
         steps: 0,
@@ -94,7 +94,7 @@ fn play(mut script: SimScript, chance: SeededRandom) -> Result<SimReport, String
     let report = run.report();
     let wrong = core::mem::take(&mut run.wrong);
     drop(run);
-    drop(stay);
+    drop(world_guard);
     buffers::trim();
     if wrong.is_empty() {
         return Ok(report);
@@ -106,7 +106,7 @@ struct SimRun {
     script: SimScript,
     world: Rc<SimWorld>,
     worker: Rc<Worker>,
-    book: Rc<Observations>,
+    observations: Rc<Observations>,
     gate: Rc<GatewayEntry>,
     lines: RingReceiver,
     steps: u64,
@@ -117,7 +117,7 @@ impl SimRun {
     /// Lets everything happen until the clients have finished.
     fn play(&mut self) {
         let began = self.world.now();
-        while self.book.clients.get() > 0 {
+        while self.observations.clients.get() > 0 {
             let ms = (self.world.now() - began) / 1_000_000;
             self.drain(ms);
             self.kill();
@@ -125,7 +125,7 @@ impl SimRun {
             self.steps += 1;
             let is_endless = self.steps > STEPS_MAX || self.world.lived() > LIVED_NANOS_MAX;
             if step == SimStep::Still || is_endless {
-                let clients = self.book.clients.get();
+                let clients = self.observations.clients.get();
                 self.wrong.push(format!(
                     "{step:?} after {} steps and {} ms with {clients} clients",
                     self.steps,
@@ -141,7 +141,7 @@ impl SimRun {
             return;
         };
         if ms >= begin && self.worker.drain.phase() < Phase::Draining {
-            self.book.is_draining.set(true);
+            self.observations.is_draining.set(true);
             self.worker.pool.borrow_mut().clear();
             self.worker.drain.advance(Phase::Draining);
         }
@@ -152,24 +152,24 @@ impl SimRun {
 
     /// Now and then drops a connection's task where it waits.
     fn kill(&self) {
-        if !self.world.draw(|chance| chance.one_in(self.script.kills)) {
+        if !self.world.draw(|random| random.one_in(self.script.kills)) {
             return;
         }
         let seats = self.gate.seats.borrow();
         if seats.is_empty() {
             return;
         }
-        let at = self.world.draw(|chance| chance.below(seats.len()));
+        let at = self.world.draw(|random| random.below(seats.len()));
         let chosen = seats.get(at).filter(|(task, _)| self.world.is_alive(*task));
         if let Some(&(task, connection)) = chosen {
-            self.book.killed.borrow_mut().insert(connection);
+            self.observations.killed.borrow_mut().insert(connection);
             self.world.cancel(task);
         }
     }
 
     /// Lets what the clients left behind come to its end, and sees that nothing stays.
     fn settle(&mut self) {
-        self.world.set_weather(FaultRates::default());
+        self.world.set_fault_rates(FaultRates::default());
         let until = self.world.lived() + SETTLE_NANOS;
         while !self.world.tasks(SimTaskOwner::Gateway).is_empty() && self.world.lived() < until {
             self.steps += 1;
@@ -211,11 +211,11 @@ impl SimRun {
         self.lines.drain(&mut log);
         let records = judge::records(&log);
         self.wrong
-            .extend(judge::judge(&self.script, &self.book, &records));
+            .extend(judge::judge(&self.script, &self.observations, &records));
         let (worker, lived) = (&self.worker, self.world.lived());
         self.wrong.extend(audit::audit(
             &self.script,
-            &self.book,
+            &self.observations,
             &records,
             worker,
             lived,
@@ -232,14 +232,14 @@ impl SimRun {
     }
 
     fn report(&self) -> SimReport {
-        let seen = self.book.seen.borrow();
+        let seen = self.observations.seen.borrow();
         let whole = |sight: &&crate::sim::observations::ClientObservation| {
             sight.end == crate::sim::observations::ObservedEnd::Whole && sight.status == 200
         };
         SimReport {
             trace: self.world.trace(),
             steps: self.steps,
-            exchanges: self.book.asks.len() as u64,
+            exchanges: self.observations.asks.len() as u64,
             answered: seen.values().filter(whole).count() as u64,
             ms: self.world.lived() / 1_000_000,
         }

@@ -1,6 +1,6 @@
-//! What a seed asks for: who comes when and wants what, and how the providers behave.
+//! The script of a run, made from a seed: when clients connect, what they request, what providers do.
 
-use crate::net::sim::chance::SeededRandom;
+use crate::net::sim::seeded_random::SeededRandom;
 use crate::net::sim::world::FaultRates;
 use crate::sim::rules::{KEYS, RULED, SimKey};
 use crate::wire::kind::Wire;
@@ -9,7 +9,7 @@ use crate::wire::kind::Wire;
 #[derive(Debug)]
 pub(super) struct SimScript {
     pub(super) style: FaultLevel,
-    pub(super) weather: FaultRates,
+    pub(super) fault_rates: FaultRates,
     pub(super) clients: Vec<ScriptedClient>,
     /// All exchanges, by their number.
     pub(super) asks: Vec<ScriptedRequest>,
@@ -23,12 +23,12 @@ pub(super) struct SimScript {
     pub(super) lanes: Vec<Vec<usize>>,
 }
 
-/// How rough a run is.
+/// What may go wrong in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FaultLevel {
-    /// Nobody does wrong: every answer must come whole.
+    /// Nothing: every answer must come whole.
     Fair,
-    /// Providers and clients do wrong.
+    /// Providers and clients misbehave.
     Faulty,
     /// The gateway's own operations fail too.
     Stormy,
@@ -65,7 +65,7 @@ pub(super) struct ScriptedRequest {
     /// Bytes that each piece of the answer is made longer by.
     pub(super) piece_pad: usize,
     /// What the providers do, try after try.
-    pub(super) deeds: Vec<ProviderAction>,
+    pub(super) actions: Vec<ProviderAction>,
     pub(super) framing: AnswerFraming,
     pub(super) leave: Option<ClientLeave>,
     /// Who asks, where keys have rules.
@@ -149,7 +149,7 @@ impl ProviderAction {
     }
 }
 
-/// How a client leaves amid an exchange.
+/// How and when a client leaves before an exchange has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ClientLeave {
     pub(super) how: LeaveMode,
@@ -200,9 +200,9 @@ impl SimScript {
         self.plan == EARLY
     }
 
-    /// The script that `chance` writes.
-    pub(super) fn new(chance: &mut SeededRandom) -> Self {
-        let style = chance.pick(&[
+    /// The script made of these random numbers.
+    pub(super) fn new(random: &mut SeededRandom) -> Self {
+        let style = random.pick(&[
             FaultLevel::Fair,
             FaultLevel::Faulty,
             FaultLevel::Faulty,
@@ -210,26 +210,26 @@ impl SimScript {
             FaultLevel::Wild,
         ]);
         let mut asks = Vec::new();
-        let clients: Vec<ScriptedClient> = (0..chance.between(1, 6))
-            .map(|_| client(chance, style, &mut asks))
+        let clients: Vec<ScriptedClient> = (0..random.between(1, 6))
+            .map(|_| client(random, style, &mut asks))
             .collect();
         let is_wild = style == FaultLevel::Wild;
-        let drain_ms = (is_wild && chance.one_in(2)).then(|| {
-            let begin = chance.below(2_000) as u64;
-            (begin, begin + chance.pick(&[5, 100, 3_000]))
+        let drain_ms = (is_wild && random.one_in(2)).then(|| {
+            let begin = random.below(2_000) as u64;
+            (begin, begin + random.pick(&[5, 100, 3_000]))
         });
-        let weather = weather(chance, style);
+        let fault_rates = fault_rates(random, style);
         let kills = match is_wild {
-            true => chance.pick(&[0, 3_000, 500]),
+            true => random.pick(&[0, 3_000, 500]),
             false => 0,
         };
-        let plan = chance.below(PLANS);
+        let plan = random.below(PLANS);
         if plan == RULED {
-            rule(chance, &clients, &mut asks);
+            rule(random, &clients, &mut asks);
         }
         Self {
             style,
-            weather,
+            fault_rates,
             lanes: clients.iter().map(|client| client.asks.clone()).collect(),
             clients,
             asks,
@@ -241,25 +241,25 @@ impl SimScript {
 }
 
 /// Writes keys and tiers into what is asked, and slow streams into what is done.
-fn rule(chance: &mut SeededRandom, clients: &[ScriptedClient], asks: &mut [ScriptedRequest]) {
+fn rule(random: &mut SeededRandom, clients: &[ScriptedClient], asks: &mut [ScriptedRequest]) {
     for client in clients {
-        let key = chance.pick(&KEYS);
+        let key = random.pick(&KEYS);
         for &number in &client.asks {
             let Some(ask) = asks.get_mut(number) else {
                 continue;
             };
             ask.key = Some(key);
-            ask.tier = chance.pick(&[None, None, None, Some(0), Some(1)]);
-            let is_slow = ask.stream && ask.pieces > 2 && chance.one_in(4);
-            if let Some(first) = ask.deeds.first_mut().filter(|_| is_slow) {
+            ask.tier = random.pick(&[None, None, None, Some(0), Some(1)]);
+            let is_slow = ask.stream && ask.pieces > 2 && random.one_in(4);
+            if let Some(first) = ask.actions.first_mut().filter(|_| is_slow) {
                 *first = ProviderAction::Slow;
             }
         }
     }
 }
 
-fn weather(chance: &mut SeededRandom, style: FaultLevel) -> FaultRates {
-    let losing = chance.pick(&[0, 2]);
+fn fault_rates(random: &mut SeededRandom, style: FaultLevel) -> FaultRates {
+    let losing = random.pick(&[0, 2]);
     match style {
         FaultLevel::Fair => FaultRates::default(),
         FaultLevel::Faulty => FaultRates {
@@ -267,10 +267,10 @@ fn weather(chance: &mut SeededRandom, style: FaultLevel) -> FaultRates {
             ..FaultRates::default()
         },
         FaultLevel::Stormy | FaultLevel::Wild => FaultRates {
-            failing: chance.pick(&[0, 20, 80, 400]),
-            unreachable: chance.pick(&[0, 3, 12]),
+            failing: random.pick(&[0, 20, 80, 400]),
+            unreachable: random.pick(&[0, 3, 12]),
             jumping: match style {
-                FaultLevel::Wild => chance.pick(&[0, 30, 300]),
+                FaultLevel::Wild => random.pick(&[0, 30, 300]),
                 _ => 0,
             },
             losing,
@@ -279,50 +279,50 @@ fn weather(chance: &mut SeededRandom, style: FaultLevel) -> FaultRates {
 }
 
 fn client(
-    chance: &mut SeededRandom,
+    random: &mut SeededRandom,
     style: FaultLevel,
     asks: &mut Vec<ScriptedRequest>,
 ) -> ScriptedClient {
-    let count = chance.between(1, 5);
+    let count = random.between(1, 5);
     let from = asks.len();
-    asks.extend((0..count).map(|_| ask(chance, style)));
+    asks.extend((0..count).map(|_| ask(random, style)));
     ScriptedClient {
-        start_ms: chance.pick(&[0, 0, 5, 200]) + chance.below(30) as u64,
-        is_pipelined: chance.one_in(3),
-        slow: chance
+        start_ms: random.pick(&[0, 0, 5, 200]) + random.below(30) as u64,
+        is_pipelined: random.one_in(3),
+        slow: random
             .one_in(5)
-            .then(|| (chance.between(50, 3_000), chance.below(30) as u64)),
+            .then(|| (random.between(50, 3_000), random.below(30) as u64)),
         asks: (from..from + count).collect(),
     }
 }
 
-fn ask(chance: &mut SeededRandom, style: FaultLevel) -> ScriptedRequest {
-    let stream = !chance.one_in(3);
-    let pieces = chance.between(1, 12);
-    let framing = chance.pick(&[
+fn ask(random: &mut SeededRandom, style: FaultLevel) -> ScriptedRequest {
+    let stream = !random.one_in(3);
+    let pieces = random.between(1, 12);
+    let framing = random.pick(&[
         AnswerFraming::Length,
         AnswerFraming::Chunked,
         AnswerFraming::Chunked,
         AnswerFraming::UntilClose,
     ]);
-    let deeds = (0..6)
-        .map(|_| deed(chance, style, stream, pieces).fitting(framing, stream))
+    let actions = (0..6)
+        .map(|_| action(random, style, stream, pieces).fitting(framing, stream))
         .collect();
-    let leave = (style != FaultLevel::Fair && chance.one_in(5)).then(|| leave(chance));
+    let leave = (style != FaultLevel::Fair && random.one_in(5)).then(|| leave(random));
     ScriptedRequest {
-        wire: chance.pick(&[Wire::OpenAiChat, Wire::AnthropicMessages]),
+        wire: random.pick(&[Wire::OpenAiChat, Wire::AnthropicMessages]),
         stream,
-        usage: chance.one_in(2),
-        model: chance.below(MODELS.len()),
-        pad: match chance.below(40) {
-            0 => chance.between(60_000, 150_000),
-            1..=10 => chance.below(6_000),
+        usage: random.one_in(2),
+        model: random.below(MODELS.len()),
+        pad: match random.below(40) {
+            0 => random.between(60_000, 150_000),
+            1..=10 => random.below(6_000),
             _ => 0,
         },
-        is_chunked: chance.one_in(4),
+        is_chunked: random.one_in(4),
         pieces,
-        piece_pad: chance.pick(&[0, 0, 0, 30, 300, 4_000]),
-        deeds,
+        piece_pad: random.pick(&[0, 0, 0, 30, 300, 4_000]),
+        actions,
         framing,
         leave,
         key: None,
@@ -330,8 +330,8 @@ fn ask(chance: &mut SeededRandom, style: FaultLevel) -> ScriptedRequest {
     }
 }
 
-fn deed(
-    chance: &mut SeededRandom,
+fn action(
+    random: &mut SeededRandom,
     style: FaultLevel,
     stream: bool,
     pieces: usize,
@@ -342,17 +342,17 @@ fn deed(
         ProviderAction::AnswerAndClose,
         ProviderAction::AnswerAndJunk,
     ];
-    if style == FaultLevel::Fair || !chance.one_in(3) {
-        return chance.pick(&good);
+    if style == FaultLevel::Fair || !random.one_in(3) {
+        return random.pick(&good);
     }
     // The last bytes are where most can go wrong.
-    let at = match chance.one_in(3) {
-        true => FROM_THE_END + chance.between(1, 40),
-        false => chance.below(FROM_THE_END),
+    let at = match random.one_in(3) {
+        true => FROM_THE_END + random.between(1, 40),
+        false => random.below(FROM_THE_END),
     };
-    match chance.below(10) {
-        0 => ProviderAction::Status(chance.pick(&[400, 401, 429, 500, 503, 529])),
-        1 => ProviderAction::Hasty(chance.pick(&[400, 413, 503])),
+    match random.below(10) {
+        0 => ProviderAction::Status(random.pick(&[400, 401, 429, 500, 503, 529])),
+        1 => ProviderAction::Hasty(random.pick(&[400, 413, 503])),
         2 => ProviderAction::Silence,
         3 => ProviderAction::Close,
         4 => ProviderAction::Reset,
@@ -360,19 +360,19 @@ fn deed(
         6 => ProviderAction::CutByReset(at),
         7 => ProviderAction::Stall(at),
         8 => ProviderAction::Garble(at),
-        _ if stream => ProviderAction::Fail(chance.between(0, pieces)),
+        _ if stream => ProviderAction::Fail(random.between(0, pieces)),
         _ => ProviderAction::Cut(at),
     }
 }
 
-fn leave(chance: &mut SeededRandom) -> ClientLeave {
-    let when = match chance.below(3) {
-        0 => LeavePoint::Sent(chance.below(1_000)),
-        1 => LeavePoint::Waited(chance.pick(&[0, 1, 40, 600])),
-        _ => LeavePoint::Got(chance.between(1, 3_000)),
+fn leave(random: &mut SeededRandom) -> ClientLeave {
+    let when = match random.below(3) {
+        0 => LeavePoint::Sent(random.below(1_000)),
+        1 => LeavePoint::Waited(random.pick(&[0, 1, 40, 600])),
+        _ => LeavePoint::Got(random.between(1, 3_000)),
     };
     ClientLeave {
-        how: chance.pick(&[LeaveMode::Close, LeaveMode::Reset, LeaveMode::HalfClose]),
+        how: random.pick(&[LeaveMode::Close, LeaveMode::Reset, LeaveMode::HalfClose]),
         when,
     }
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::{fs, thread};
 
-use crate::net::sim::chance::SeededRandom;
+use crate::net::sim::seeded_random::SeededRandom;
 use crate::net::test_support;
 use crate::sim::run::{SimReport, run, steered};
 
@@ -73,9 +73,9 @@ fn steered_runs_hold_for_the_corpus_every_finding_and_any_bytes() {
     }
     assert!(inputs.len() > 20, "the corpus is missing");
     for seed in 0..200 {
-        let mut chance = SeededRandom::new(seed);
-        let length = chance.below(600);
-        inputs.push((0..length).map(|_| chance.bytes::<1>()[0]).collect());
+        let mut random = SeededRandom::new(seed);
+        let length = random.below(600);
+        inputs.push((0..length).map(|_| random.bytes::<1>()[0]).collect());
     }
     for input in inputs {
         if let Err(wrong) = steered(&input) {

@@ -1,6 +1,6 @@
 //! Server-sent event framing: bytes in, frames out.
 //!
-//! [`Decoder::push`] accepts input cut at any place and lends out [`Frame`]s that borrow from it.
+//! [`SseDecoder::push`] accepts input cut at any place and lends out [`SseFrame`]s that borrow from it.
 //! Only a record that straddles two inputs, or has several `data` lines, is copied.
 //!
 //! Invariants:
@@ -24,7 +24,7 @@ use crate::sse::record;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame<'a> {
+pub struct SseFrame<'a> {
     /// The event name; empty if none was given.
     pub event: &'a [u8],
     /// The data lines, joined by LF.
@@ -33,9 +33,9 @@ pub struct Frame<'a> {
 
 /// What a stream consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item<'a> {
+pub enum SseItem<'a> {
     /// A record.
-    Frame(Frame<'a>),
+    Frame(SseFrame<'a>),
     /// A comment line: the other side lives.
     Comment,
 }
@@ -61,7 +61,7 @@ impl core::error::Error for FrameTooLong {}
 
 /// Reads one stream.
 #[derive(Debug)]
-pub struct Decoder {
+pub struct SseDecoder {
     /// A line whose end has not come.
     line: Vec<u8>,
     /// Event name of the record that is being copied.
@@ -82,7 +82,7 @@ pub struct Decoder {
     frame_bytes_max: usize,
 }
 
-impl Decoder {
+impl SseDecoder {
     /// A decoder for a new stream.
     #[must_use]
     pub const fn new(frame_bytes_max: usize) -> Self {
@@ -101,11 +101,11 @@ impl Decoder {
         }
     }
 
-    /// Takes the next input. Ask [`Frames::next`] until it has nothing more: what it has not
+    /// Takes the next input. Ask [`SseFrames::next`] until it has nothing more: what it has not
     /// looked at is lost when it is dropped.
     #[must_use = "input is read by asking for its frames"]
-    pub fn push<'d, 'i>(&'d mut self, input: &'i [u8]) -> Frames<'d, 'i> {
-        let mut frames = Frames {
+    pub fn push<'d, 'i>(&'d mut self, input: &'i [u8]) -> SseFrames<'d, 'i> {
+        let mut frames = SseFrames {
             decoder: self,
             input,
             at: 0,
@@ -124,7 +124,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The stream had failed before.
-    pub fn finish(&mut self) -> Result<Option<Frame<'_>>, FrameTooLong> {
+    pub fn finish(&mut self) -> Result<Option<SseFrame<'_>>, FrameTooLong> {
         self.forget_lent();
         if self.failed {
             return Err(self.too_long());
@@ -151,8 +151,8 @@ impl Decoder {
         self.line.capacity() + self.event.capacity() + self.data.capacity()
     }
 
-    fn carried(&self) -> Frame<'_> {
-        Frame {
+    fn carried(&self) -> SseFrame<'_> {
+        SseFrame {
             event: &self.event,
             data: self.data.get(self.data_start..).unwrap_or_default(),
         }
@@ -179,17 +179,17 @@ impl Decoder {
     }
 
     /// Ends the unfinished line with `part` and takes it in. Returns what it was.
-    fn end_line(&mut self, part: &[u8]) -> Line {
+    fn end_line(&mut self, part: &[u8]) -> LineKind {
         if self.line.is_empty() {
-            let kind = Line::of(part);
+            let kind = LineKind::of(part);
             self.field(kind, part);
             return kind;
         }
         let mut line = mem::take(&mut self.line);
         line.extend_from_slice(part);
-        let kind = Line::of(&line);
+        let kind = LineKind::of(&line);
         match kind {
-            Line::Data(value) if !self.has_data => {
+            LineKind::Data(value) if !self.has_data => {
                 // The line's buffer becomes the data: a long record is copied once, not twice.
                 mem::swap(&mut line, &mut self.data);
                 self.data_start = value;
@@ -203,9 +203,9 @@ impl Decoder {
         kind
     }
 
-    fn field(&mut self, kind: Line, line: &[u8]) {
+    fn field(&mut self, kind: LineKind, line: &[u8]) {
         match kind {
-            Line::Data(value) => {
+            LineKind::Data(value) => {
                 if self.has_data {
                     self.data.push(b'\n');
                 }
@@ -213,14 +213,14 @@ impl Decoder {
                 self.data
                     .extend_from_slice(line.get(value..).unwrap_or_default());
             }
-            Line::Event(value) => {
+            LineKind::Event(value) => {
                 self.event.clear();
                 self.event
                     .extend_from_slice(line.get(value..).unwrap_or_default());
             }
-            Line::Blank | Line::Comment => return,
-            Line::Unknown if record::is_idle_line(line) => return,
-            Line::Unknown => {}
+            LineKind::Blank | LineKind::Comment => return,
+            LineKind::Unknown if record::is_idle_line(line) => return,
+            LineKind::Unknown => {}
         }
         self.open = true;
     }
@@ -243,8 +243,8 @@ impl Decoder {
 
 /// The items of one input.
 #[derive(Debug)]
-pub struct Frames<'d, 'i> {
-    decoder: &'d mut Decoder,
+pub struct SseFrames<'d, 'i> {
+    decoder: &'d mut SseDecoder,
     input: &'i [u8],
     /// Bytes of the input that are dealt with.
     at: usize,
@@ -256,13 +256,13 @@ pub struct Frames<'d, 'i> {
     open: bool,
 }
 
-impl<'i> Frames<'_, 'i> {
+impl<'i> SseFrames<'_, 'i> {
     /// The next item that the input completes. A failed stream gives its error again and again.
     #[expect(
         clippy::should_implement_trait,
         reason = "items borrow from the iterator"
     )]
-    pub fn next(&mut self) -> Option<Result<Item<'_>, FrameTooLong>> {
+    pub fn next(&mut self) -> Option<Result<SseItem<'_>, FrameTooLong>> {
         self.decoder.forget_lent();
         if self.decoder.failed {
             return Some(Err(self.decoder.too_long()));
@@ -271,7 +271,7 @@ impl<'i> Frames<'_, 'i> {
             return None;
         }
         if let Some(frame) = self.simple() {
-            return Some(Ok(Item::Frame(frame)));
+            return Some(Ok(SseItem::Frame(frame)));
         }
         let found = if self.decoder.is_clear() {
             self.scan_input()
@@ -281,12 +281,12 @@ impl<'i> Frames<'_, 'i> {
         match found {
             Ok(None) => None,
             Err(error) => Some(Err(error)),
-            Ok(Some(Found::Comment)) => Some(Ok(Item::Comment)),
-            Ok(Some(Found::Carried)) => {
+            Ok(Some(FoundRecord::Comment)) => Some(Ok(SseItem::Comment)),
+            Ok(Some(FoundRecord::Carried)) => {
                 self.decoder.lent = true;
-                Some(Ok(Item::Frame(self.decoder.carried())))
+                Some(Ok(SseItem::Frame(self.decoder.carried())))
             }
-            Ok(Some(Found::Input { event, data })) => Some(Ok(Item::Frame(Frame {
+            Ok(Some(FoundRecord::Input { event, data })) => Some(Ok(SseItem::Frame(SseFrame {
                 event: self.input.get(event).unwrap_or_default(),
                 data: self.input.get(data).unwrap_or_default(),
             }))),
@@ -294,7 +294,7 @@ impl<'i> Frames<'_, 'i> {
     }
 
     /// The next record, if none is under way and it is one of the simple ones.
-    fn simple(&mut self) -> Option<Frame<'i>> {
+    fn simple(&mut self) -> Option<SseFrame<'i>> {
         if self.open || self.decoder.after_cr || !self.decoder.is_clear() {
             return None;
         }
@@ -305,40 +305,40 @@ impl<'i> Frames<'_, 'i> {
             return None;
         }
         self.at += found.len;
-        Some(Frame {
+        Some(SseFrame {
             event: found.event,
             data: found.data,
         })
     }
 
     /// Looks for a record that lies in the input alone.
-    fn scan_input(&mut self) -> Result<Option<Found>, FrameTooLong> {
+    fn scan_input(&mut self) -> Result<Option<FoundRecord>, FrameTooLong> {
         while let Some(span) = self.take_line() {
             let line = self.input.get(span.clone()).unwrap_or_default();
             let held = self.event.len() + self.data.as_ref().map_or(0, Range::len);
             self.decoder.check(held + line.len())?;
-            let kind = Line::of(line);
+            let kind = LineKind::of(line);
             match kind {
-                Line::Blank => {
+                LineKind::Blank => {
                     self.open = false;
                     let event = mem::replace(&mut self.event, 0..0);
                     if let Some(data) = self.data.take() {
-                        return Ok(Some(Found::Input { event, data }));
+                        return Ok(Some(FoundRecord::Input { event, data }));
                     }
                     continue;
                 }
-                Line::Comment => return Ok(Some(Found::Comment)),
-                Line::Event(value) => self.event = span.start + value..span.end,
-                Line::Data(value) if self.data.is_none() => {
+                LineKind::Comment => return Ok(Some(FoundRecord::Comment)),
+                LineKind::Event(value) => self.event = span.start + value..span.end,
+                LineKind::Data(value) if self.data.is_none() => {
                     self.data = Some(span.start + value..span.end);
                 }
-                Line::Data(_) => {
+                LineKind::Data(_) => {
                     self.carry();
                     self.decoder.field(kind, line);
                     return self.scan_carried();
                 }
-                Line::Unknown if record::is_idle_line(line) => continue,
-                Line::Unknown => {}
+                LineKind::Unknown if record::is_idle_line(line) => continue,
+                LineKind::Unknown => {}
             }
             self.open = true;
         }
@@ -348,19 +348,19 @@ impl<'i> Frames<'_, 'i> {
     }
 
     /// Goes on with a record that is being copied.
-    fn scan_carried(&mut self) -> Result<Option<Found>, FrameTooLong> {
+    fn scan_carried(&mut self) -> Result<Option<FoundRecord>, FrameTooLong> {
         while let Some(span) = self.take_line() {
             let part = self.input.get(span).unwrap_or_default();
             self.decoder.check(part.len())?;
             match self.decoder.end_line(part) {
-                Line::Blank if self.decoder.has_data => return Ok(Some(Found::Carried)),
-                Line::Blank => {
+                LineKind::Blank if self.decoder.has_data => return Ok(Some(FoundRecord::Carried)),
+                LineKind::Blank => {
                     self.decoder.lent = true;
                     self.decoder.forget_lent();
                     return self.scan_input();
                 }
-                Line::Comment => return Ok(Some(Found::Comment)),
-                Line::Data(_) | Line::Event(_) | Line::Unknown => {}
+                LineKind::Comment => return Ok(Some(FoundRecord::Comment)),
+                LineKind::Data(_) | LineKind::Event(_) | LineKind::Unknown => {}
             }
         }
         self.carry_rest()?;
@@ -432,7 +432,7 @@ impl<'i> Frames<'_, 'i> {
     }
 }
 
-enum Found {
+enum FoundRecord {
     Comment,
     /// The record in the decoder's own buffers.
     Carried,
@@ -445,7 +445,7 @@ enum Found {
 
 /// What a line is; the number is where its value starts.
 #[derive(Clone, Copy)]
-enum Line {
+enum LineKind {
     Blank,
     Comment,
     Event(usize),
@@ -453,7 +453,7 @@ enum Line {
     Unknown,
 }
 
-impl Line {
+impl LineKind {
     fn of(line: &[u8]) -> Self {
         match line {
             [] => Self::Blank,

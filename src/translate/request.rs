@@ -14,7 +14,7 @@ use crate::chat::error::{ErrorKind, Refusal};
 use crate::chat::member::Member;
 use crate::chat::request::Request;
 use crate::chat::text::Text;
-use crate::json::tape::{Kind, Tape};
+use crate::json::tape::{JsonKind, Tape};
 use crate::translate::adapt::fit::Fit;
 use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
@@ -52,7 +52,7 @@ pub fn translate(
     let root = tape
         .read(body, limits.json_depth_max, limits.json_values_max)
         .map_err(|error| malformed(&error.to_string()))?;
-    if root.kind() != Kind::Object {
+    if root.kind() != JsonKind::Object {
         return Err(malformed("expected a JSON object at byte 0"));
     }
     let mut user = String::new();

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::json::raw::Raw;
 use crate::json::scan::DEPTH_MAX;
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::json::write::Writer;
 use crate::wire::common::read::decoded;
 
@@ -144,10 +144,10 @@ pub fn is_strict(source: &[u8]) -> bool {
 }
 
 fn strict_below(value: Value<'_>) -> bool {
-    if value.kind() == Kind::Array {
+    if value.kind() == JsonKind::Array {
         return value.elements().all(strict_below);
     }
-    if value.kind() != Kind::Object {
+    if value.kind() != JsonKind::Object {
         return true;
     }
     strict_here(value)
@@ -190,7 +190,7 @@ struct Rewriter<'o> {
 
 impl Rewriter<'_> {
     fn schema(&mut self, value: Value<'_>) {
-        if value.kind() != Kind::Object {
+        if value.kind() != JsonKind::Object {
             // `true`, `false`, or nonsense for the provider to judge.
             self.w.value(value.source());
             return;
@@ -237,7 +237,7 @@ impl Rewriter<'_> {
                 }
                 self.w.close_object();
             }
-            "items" if value.kind() == Kind::Object => {
+            "items" if value.kind() == JsonKind::Object => {
                 self.w.name("items");
                 self.schema(value);
             }
@@ -371,7 +371,7 @@ fn has_circle(arrows: &[Vec<usize>]) -> bool {
 
 fn read<'t>(tape: &'t mut Tape, source: &'t [u8]) -> Option<Value<'t>> {
     let root = tape.read(source, DEPTH_MAX, usize::MAX).ok()?;
-    (root.kind() == Kind::Object).then_some(root)
+    (root.kind() == JsonKind::Object).then_some(root)
 }
 
 fn is_definitions(name: Raw<'_>) -> bool {

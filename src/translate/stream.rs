@@ -45,7 +45,7 @@ use crate::chat::member::Member;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::tape::Tape;
 use crate::limits::{EVENT_GROWTH_MAX, EVENT_VALUES_KEPT};
-use crate::sse::decode::{Decoder, Frame, Item};
+use crate::sse::decode::{SseDecoder, SseFrame, SseItem};
 use crate::sse::encode as sse;
 use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
@@ -60,7 +60,7 @@ use crate::wire::kind::Wire;
 /// Translates one stream.
 #[derive(Debug)]
 pub struct StreamTranslator {
-    frames: Decoder,
+    frames: SseDecoder,
     core: Core,
 }
 
@@ -90,7 +90,7 @@ impl StreamTranslator {
     pub fn new(from: Wire, to: Wire, context: AnswerContext, event_bytes_max: usize) -> Self {
         let settings = context.settings(event_bytes_max);
         Self {
-            frames: Decoder::new(event_bytes_max),
+            frames: SseDecoder::new(event_bytes_max),
             core: Core {
                 client: to,
                 decoder: StreamDecoder::new(from, event_bytes_max, context.whole_names),
@@ -121,8 +121,8 @@ impl StreamTranslator {
         while self.core.is_open() {
             match frames.next() {
                 None => break,
-                Some(Ok(Item::Comment)) => {}
-                Some(Ok(Item::Frame(frame))) => self.core.frame(frame, out),
+                Some(Ok(SseItem::Comment)) => {}
+                Some(Ok(SseItem::Frame(frame))) => self.core.frame(frame, out),
                 Some(Err(_)) => self.core.broken(StreamFault::TooLarge, out),
             }
         }
@@ -263,7 +263,7 @@ impl Core {
     }
 
     #[inline]
-    fn frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) {
+    fn frame(&mut self, frame: SseFrame<'_>, out: &mut Vec<u8>) {
         self.progress.events = self.progress.events.saturating_add(1);
         let mut step = self.run(Some(frame), out);
         // The chunk that starts a stream may name no model.
@@ -284,7 +284,7 @@ impl Core {
 
     /// Runs the decoder on a frame, or on the end of the body, with a sink that restores, encodes
     /// and counts.
-    fn run(&mut self, frame: Option<Frame<'_>>, out: &mut Vec<u8>) -> Result<Step, StreamFault> {
+    fn run(&mut self, frame: Option<SseFrame<'_>>, out: &mut Vec<u8>) -> Result<Step, StreamFault> {
         let end = out.len().saturating_add(self.output_bytes_max);
         let Self {
             decoder,

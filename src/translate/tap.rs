@@ -39,7 +39,7 @@
 use crate::chat::error::ErrorFacts;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::scan::{DEPTH_MAX, unmarked};
-use crate::json::tape::{Kind, Tape};
+use crate::json::tape::{JsonKind, Tape};
 use crate::limits::{ANSWER_VALUES_MAX, EVENT_VALUES_KEPT, IDLE_FRAME_BYTES};
 use crate::sse::record::{self, Cutter};
 use crate::translate::progress::Progress;
@@ -380,7 +380,7 @@ pub enum Whole {
 /// Whether a body is JSON of the kind that errors are: an object or an array.
 pub fn is_json(body: &[u8], tape: &mut Tape) -> bool {
     match tape.read(unmarked(body), DEPTH_MAX, ANSWER_VALUES_MAX) {
-        Ok(root) => matches!(root.kind(), Kind::Object | Kind::Array),
+        Ok(root) => matches!(root.kind(), JsonKind::Object | JsonKind::Array),
         Err(error) => error.kind.is_limit(),
     }
 }

@@ -23,7 +23,7 @@
 //! ```
 
 use crate::json::scan::DEPTH_MAX;
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, IDLE_FRAME_BYTES};
 use crate::sse::record::{self, Cutter};
 use crate::wire::common::stream_observation::MemberFinder;
@@ -236,12 +236,12 @@ impl UsageStrip {
             return false;
         };
         let is_empty = |choices: Value<'_>| {
-            choices.kind() == Kind::Array && choices.elements().next().is_none()
+            choices.kind() == JsonKind::Array && choices.elements().next().is_none()
         };
         let (mut choices, mut usage) = (None, false);
         root.each_member(|name, value| match name {
             b"choices" => choices = Some(choices.unwrap_or(true) && is_empty(value)),
-            b"usage" => usage = value.kind() == Kind::Object,
+            b"usage" => usage = value.kind() == JsonKind::Object,
             _ => {}
         });
         choices == Some(true) && usage

@@ -1,7 +1,7 @@
 //! Bodies: the payload that the twin finds, however they are cut, within their bounds.
 
 use ringway::http1::body::{BodyDecoder, BodyFault, BodyLimits};
-use ringway::http1::framing::Framing;
+use ringway::http1::framing::BodyFraming;
 use ringway::limits::Limits;
 
 use crate::pieces;
@@ -16,10 +16,11 @@ const SMALL: BodyLimits = BodyLimits {
 /// A chunked body; then the same bytes as a body with a length.
 pub fn check(input: &[u8]) {
     for limits in [SMALL, BodyLimits::new(1 << 20, &Limits::default())] {
-        let streamed =
-            pieces::same_in_all_ways(input, |pieces| decode(Framing::Chunked, &limits, pieces));
+        let streamed = pieces::same_in_all_ways(input, |pieces| {
+            decode(BodyFraming::Chunked, &limits, pieces)
+        });
         let in_place = pieces::same_in_all_ways(input, |pieces| {
-            decode_in_place(Framing::Chunked, &limits, pieces)
+            decode_in_place(BodyFraming::Chunked, &limits, pieces)
         });
         let (payload, twin) = plain_http::chunked(input, &limits);
         let found = match (&streamed, twin) {
@@ -37,7 +38,7 @@ pub fn check(input: &[u8]) {
     let length = input.len() as u64 / 2;
     let limits = BodyLimits::new(1 << 20, &Limits::default());
     let body = pieces::same_in_all_ways(input, |pieces| {
-        decode(Framing::Length(length), &limits, pieces)
+        decode(BodyFraming::Length(length), &limits, pieces)
     });
     let (payload, behind) = input.split_at(input.len() / 2);
     let expected = Body {
@@ -56,7 +57,7 @@ struct Body {
     is_done: bool,
 }
 
-fn decode(framing: Framing, limits: &BodyLimits, pieces: &[&[u8]]) -> Result<Body, BodyFault> {
+fn decode(framing: BodyFraming, limits: &BodyLimits, pieces: &[&[u8]]) -> Result<Body, BodyFault> {
     let mut decoder = BodyDecoder::new(framing, limits)?;
     let (mut payload, mut behind) = (Vec::new(), Vec::new());
     for piece in pieces {
@@ -76,7 +77,7 @@ fn decode(framing: Framing, limits: &BodyLimits, pieces: &[&[u8]]) -> Result<Bod
 }
 
 fn decode_in_place(
-    framing: Framing,
+    framing: BodyFraming,
     limits: &BodyLimits,
     pieces: &[&[u8]],
 ) -> Result<Body, BodyFault> {

@@ -4,8 +4,8 @@
 //! refusal or a request that closes.
 
 use ringway::http1::body::{BodyDecoder, BodyLimits};
-use ringway::http1::framing::Framing;
-use ringway::http1::head::{HeadLimits, Parsed, RequestHead, parse_request};
+use ringway::http1::framing::BodyFraming;
+use ringway::http1::head::{HeadLimits, HeadProgress, RequestHead, parse_request};
 use ringway::limits::Limits;
 
 use crate::pieces;
@@ -101,11 +101,11 @@ impl State {
             None => {
                 let mut head = RequestHead::new();
                 match parse_request(&self.buf, self.scanned, heads, &mut head).map_err(drop)? {
-                    Parsed::Partial { scanned } => {
+                    HeadProgress::Partial { scanned } => {
                         self.scanned = scanned;
                         return Ok(None);
                     }
-                    Parsed::Complete { consumed } => {
+                    HeadProgress::Complete { consumed } => {
                         let open = Open {
                             method: head.method_name(&self.buf).to_vec(),
                             target: head.target(&self.buf).to_vec(),
@@ -149,13 +149,13 @@ fn plain(input: &[u8], (heads, bodies): &Bounds) -> Served {
         };
         rest = &rest[end..];
         let (body, read) = match head.framing {
-            Framing::None | Framing::UntilClose => (Vec::new(), Reading::Whole((), 0)),
-            Framing::Length(len) if len > bodies.bytes_max => (Vec::new(), Reading::Bad),
-            Framing::Length(len) => match rest.get(..usize::try_from(len).unwrap()) {
+            BodyFraming::None | BodyFraming::UntilClose => (Vec::new(), Reading::Whole((), 0)),
+            BodyFraming::Length(len) if len > bodies.bytes_max => (Vec::new(), Reading::Bad),
+            BodyFraming::Length(len) => match rest.get(..usize::try_from(len).unwrap()) {
                 Some(body) => (body.to_vec(), Reading::Whole((), body.len())),
                 None => (Vec::new(), Reading::Open),
             },
-            Framing::Chunked => plain_http::chunked(rest, bodies),
+            BodyFraming::Chunked => plain_http::chunked(rest, bodies),
         };
         match read {
             Reading::Open => return served,

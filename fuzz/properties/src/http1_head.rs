@@ -1,9 +1,9 @@
 //! Heads: as strict as the twin, the same however they arrive, and equal when written out again.
 
 use ringway::http1::fault::HeadFault;
-use ringway::http1::fields::Fields;
+use ringway::http1::fields::FieldTable;
 use ringway::http1::head::{
-    HeadLimits, Parsed, RequestHead, ResponseHead, parse_request, parse_response,
+    HeadLimits, HeadProgress, RequestHead, ResponseHead, parse_request, parse_response,
 };
 use ringway::http1::method::{Method, Version};
 use ringway::http1::target;
@@ -104,8 +104,8 @@ fn agree(found: &Result<Option<(Head, usize)>, ()>, twin: Reading<Head>) {
 fn request(buf: &[u8], scanned: usize, limits: &HeadLimits) -> Result<Step, HeadFault> {
     let mut head = RequestHead::new();
     match parse_request(buf, scanned, limits, &mut head)? {
-        Parsed::Partial { scanned } => Ok(Step::Scanned(scanned)),
-        Parsed::Complete { consumed } => {
+        HeadProgress::Partial { scanned } => Ok(Step::Scanned(scanned)),
+        HeadProgress::Complete { consumed } => {
             paths(&head, buf);
             let start = [head.method_name(buf), head.target(buf), name(head.version)];
             let plain = Head {
@@ -128,8 +128,8 @@ fn response(
 ) -> Result<Step, HeadFault> {
     let mut head = ResponseHead::new();
     match parse_response(buf, scanned, limits, method, &mut head)? {
-        Parsed::Partial { scanned } => Ok(Step::Scanned(scanned)),
-        Parsed::Complete { consumed } => {
+        HeadProgress::Partial { scanned } => Ok(Step::Scanned(scanned)),
+        HeadProgress::Complete { consumed } => {
             let status = head.status.to_string().into_bytes();
             let plain = Head {
                 start: [name(head.version).to_vec(), status, Vec::new()],
@@ -181,7 +181,7 @@ fn name(version: Version) -> &'static [u8] {
     }
 }
 
-fn owned(fields: &Fields, buf: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn owned(fields: &FieldTable, buf: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     fields
         .iter(buf)
         .map(|(name, value)| (name.to_vec(), value.to_vec()))

@@ -3,7 +3,7 @@
 
 use ringway::json::error::JsonErrorKind;
 use ringway::json::scan::{self, Scalar, Sink};
-use ringway::json::tape::{Kind, Tape, Value};
+use ringway::json::tape::{JsonKind, Tape, Value};
 use ringway::limits::Limits;
 use ringway::wire::peek::body::{peek, peek_relayed};
 use ringway::wire::peek::fault::{Param, PeekFault, PeekFaultKind};
@@ -48,7 +48,7 @@ fn judge(body: &[u8]) {
 /// The index holds what the other parser finds, down to every scalar.
 fn same(value: Value<'_>, source: &str) {
     match value.kind() {
-        Kind::Object => {
+        JsonKind::Object => {
             let expected = json::members(source.as_bytes()).expect("an object");
             assert_eq!(value.members().count(), expected.len());
             for ((name, value), (expected, source)) in value.members().zip(expected) {
@@ -56,7 +56,7 @@ fn same(value: Value<'_>, source: &str) {
                 same(value, source);
             }
         }
-        Kind::Array => {
+        JsonKind::Array => {
             let expected = json::elements(source.as_bytes()).expect("an array");
             assert_eq!(value.elements().count(), expected.len());
             value
@@ -64,13 +64,13 @@ fn same(value: Value<'_>, source: &str) {
                 .zip(expected)
                 .for_each(|(value, source)| same(value, source));
         }
-        Kind::String => {
+        JsonKind::String => {
             let body = value.as_raw().expect("a string").bytes();
             assert_eq!(body, &source.as_bytes()[1..source.len() - 1]);
         }
-        Kind::Number => assert_eq!(value.as_number(), Some(source)),
-        Kind::Bool => assert_eq!(value.as_bool(), Some(source == "true")),
-        Kind::Null => assert_eq!(source, "null"),
+        JsonKind::Number => assert_eq!(value.as_number(), Some(source)),
+        JsonKind::Bool => assert_eq!(value.as_bool(), Some(source == "true")),
+        JsonKind::Null => assert_eq!(source, "null"),
     }
     assert!(value.source() == source.as_bytes());
 }

@@ -4,7 +4,7 @@
 use std::net::Ipv6Addr;
 
 use ringway::http1::body::BodyLimits;
-use ringway::http1::framing::Framing;
+use ringway::http1::framing::BodyFraming;
 use ringway::http1::head::HeadLimits;
 use ringway::http1::method::Method;
 
@@ -27,7 +27,7 @@ pub struct Head {
     /// Name and trimmed value.
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
     /// How the body ends.
-    pub framing: Framing,
+    pub framing: BodyFraming,
     /// Whether the connection stays.
     pub keep_alive: bool,
     /// Whether `100 Continue` is awaited.
@@ -58,7 +58,7 @@ pub fn request(input: &[u8], limits: &HeadLimits) -> Reading<Head> {
         {
             return None;
         }
-        let framing = declared(fields, is_10)?.unwrap_or(Framing::None);
+        let framing = declared(fields, is_10)?.unwrap_or(BodyFraming::None);
         Some(Head {
             start: [method, target, version].map(<[u8]>::to_vec),
             fields: fields.to_vec(),
@@ -81,13 +81,16 @@ pub fn response(input: &[u8], limits: &HeadLimits, method: Method) -> Reading<He
             return None;
         }
         let declared = declared(fields, is_10)?;
-        let silent = declared.is_none_or(Framing::is_empty);
+        let silent = declared.is_none_or(BodyFraming::is_empty);
         let (framing, reusable) = match code {
             100..=199 if !silent => return None,
-            100..=199 | 304 => (Framing::None, true),
-            204 => (Framing::None, silent),
-            _ if method == Method::Head => (Framing::None, true),
-            _ => (declared.unwrap_or(Framing::UntilClose), declared.is_some()),
+            100..=199 | 304 => (BodyFraming::None, true),
+            204 => (BodyFraming::None, silent),
+            _ if method == Method::Head => (BodyFraming::None, true),
+            _ => (
+                declared.unwrap_or(BodyFraming::UntilClose),
+                declared.is_some(),
+            ),
         };
         Some(Head {
             start: [version, status, reason].map(<[u8]>::to_vec),
@@ -211,7 +214,7 @@ fn read(
 }
 
 /// The declared framing, if there is any; nothing where there is more than one reading.
-fn declared(fields: &Fields, is_10: bool) -> Option<Option<Framing>> {
+fn declared(fields: &Fields, is_10: bool) -> Option<Option<BodyFraming>> {
     let (lengths, codings) = (
         values(fields, b"content-length"),
         values(fields, b"transfer-encoding"),
@@ -221,10 +224,10 @@ fn declared(fields: &Fields, is_10: bool) -> Option<Option<Framing>> {
         ([length], []) => {
             let text = std::str::from_utf8(length).ok()?;
             let number: u64 = text.parse().ok()?;
-            (number.to_string() == text).then_some(Some(Framing::Length(number)))
+            (number.to_string() == text).then_some(Some(BodyFraming::Length(number)))
         }
         ([], [coding]) if !is_10 && coding.eq_ignore_ascii_case(b"chunked") => {
-            Some(Some(Framing::Chunked))
+            Some(Some(BodyFraming::Chunked))
         }
         _ => None,
     }

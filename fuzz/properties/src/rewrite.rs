@@ -1,7 +1,7 @@
 //! Edits on the bytes equal the same edits on the document taken apart; every source that is not
 //! edited stays byte for byte.
 
-use ringway::json::rewrite::{Edits, Piece};
+use ringway::json::rewrite::{EditPiece, Edits};
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
 use ringway::wire::codec::strip_reasoning;
@@ -167,7 +167,7 @@ fn applied(body: &[u8], edits: &Edits) -> Vec<u8> {
     assert_eq!(out.len(), edits.len_after(body.len()));
     let mut behind = 0;
     for piece in edits.pieces(body.len()) {
-        if let Piece::Source(span) = piece {
+        if let EditPiece::Source(span) = piece {
             assert!(behind <= span.start && span.start < span.end && span.end <= body.len());
             behind = span.end;
         }

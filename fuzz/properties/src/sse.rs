@@ -2,7 +2,7 @@
 //! counted; and equal when written out again.
 
 use ringway::limits::IDLE_FRAME_BYTES;
-use ringway::sse::decode::{Decoder, Item};
+use ringway::sse::decode::{SseDecoder, SseItem};
 use ringway::sse::encode;
 use ringway::sse::record::{self, Cutter};
 
@@ -23,14 +23,14 @@ pub fn check(input: &[u8]) {
 
 /// All items, or what came before a record that was too long.
 fn items(pieces: &[&[u8]], max: usize) -> Result<Vec<plain_sse::Item>, Vec<plain_sse::Item>> {
-    let mut decoder = Decoder::new(max);
+    let mut decoder = SseDecoder::new(max);
     let mut items = Vec::new();
     for piece in pieces {
         let mut frames = decoder.push(piece);
         while let Some(item) = frames.next() {
             items.push(match item {
-                Ok(Item::Comment) => plain_sse::Item::Comment,
-                Ok(Item::Frame(frame)) => plain_sse::Item::Frame {
+                Ok(SseItem::Comment) => plain_sse::Item::Comment,
+                Ok(SseItem::Frame(frame)) => plain_sse::Item::Frame {
                     event: frame.event.to_vec(),
                     data: frame.data.to_vec(),
                 },

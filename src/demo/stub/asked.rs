@@ -7,7 +7,7 @@
 
 use crate::demo::stub::fault::Fault;
 use crate::demo::stub::schema;
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::limits::Limits;
 use crate::wire::kind::Wire;
 
@@ -90,7 +90,7 @@ fn document<'t>(tape: &'t mut Tape, body: &'t [u8]) -> Result<Value<'t>, Fault> 
     let limits = Limits::default();
     let root = tape.read(body, limits.json_depth_max, limits.json_values_max);
     let root = root.map_err(|error| Fault::new(400, format!("the body is no JSON: {error}")))?;
-    if root.kind() == Kind::Object {
+    if root.kind() == JsonKind::Object {
         Ok(root)
     } else {
         Err(Fault::new(400, "the body is no JSON object".to_owned()))

@@ -13,7 +13,7 @@ use crate::demo::stub::frame::Frame;
 use crate::demo::stub::shared::Shared;
 use crate::http1::body::{BodyDecoder, BodyLimits};
 use crate::http1::encode::{self, ChunkHead, LAST_CHUNK};
-use crate::http1::head::{self, HeadLimits, Parsed, RequestHead};
+use crate::http1::head::{self, HeadLimits, HeadProgress, RequestHead};
 use crate::http1::method::Version;
 use crate::limits::{Limits, MIB};
 
@@ -83,10 +83,10 @@ impl Connection<'_> {
         let mut scanned = 0;
         loop {
             match head::parse_request(&self.input, scanned, &limits, head) {
-                Ok(Parsed::Complete { consumed }) => {
+                Ok(HeadProgress::Complete { consumed }) => {
                     return Ok(Some(self.input.drain(..consumed).collect()));
                 }
-                Ok(Parsed::Partial { scanned: seen }) => scanned = seen,
+                Ok(HeadProgress::Partial { scanned: seen }) => scanned = seen,
                 Err(fault) => {
                     let number = self.shared.next_number();
                     let reply = answer::unreadable(400, fault.text(), number);

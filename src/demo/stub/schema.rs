@@ -5,7 +5,7 @@
 //!
 //! Not here: the rest of JSON Schema (lengths, patterns, conditions).
 
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::json::write::Writer;
 
 /// Appends a value that fits `schema`; a schema that is none is taken as an empty object.
@@ -56,7 +56,7 @@ impl Maker<'_> {
         }
         let kind = schema.get("type");
         let kind = kind
-            .filter(|kind| kind.kind() == Kind::Array)
+            .filter(|kind| kind.kind() == JsonKind::Array)
             .map_or(kind, |kinds| kinds.elements().next());
         let is = |name: &str| kind.is_some_and(|kind| kind.is_str(name));
         if is("string") {
@@ -64,7 +64,7 @@ impl Maker<'_> {
         } else if is("integer") || is("number") {
             let least = schema
                 .get("minimum")
-                .filter(|least| least.kind() == Kind::Number);
+                .filter(|least| least.kind() == JsonKind::Number);
             w.value(least.map_or(b"1", |least| least.source()));
         } else if is("boolean") {
             w.boolean(true);

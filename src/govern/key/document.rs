@@ -7,7 +7,7 @@ use core::fmt;
 use core::ops::RangeInclusive;
 
 use crate::govern::value::text::is_masked;
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::json::write::Writer;
 
 /// What is wrong with a document, and with which member.
@@ -50,7 +50,7 @@ impl<'t> Object<'t> {
     /// # Errors
     /// It is none, or has a member twice.
     pub fn new(member: &str, value: Value<'t>) -> Result<Self, DocumentFault> {
-        if value.kind() != Kind::Object {
+        if value.kind() != JsonKind::Object {
             return Err(fault(member, "expected an object"));
         }
         if let Some(name) = value.repeated_name() {
@@ -101,7 +101,7 @@ impl<'t> Object<'t> {
         let Some(value) = self.take(name) else {
             return Ok(None);
         };
-        if value.kind() != Kind::Array {
+        if value.kind() != JsonKind::Array {
             return Err(fault(name, "expected an array of strings"));
         }
         let mut texts = Vec::new();

@@ -8,7 +8,7 @@
 //! Invariants:
 //! - a record that was added lies in a part that [`Contents::places`] names for its id;
 //! - the bytes of all holders together are those of the frames that were added;
-//! - memory is bounded: `PART_MEMORY_BYTES` for each part, and `HOLDERS_MAX` holders. Contents with more
+//! - memory is bounded: the size of a `SegmentPart` for each part, and `HOLDERS_MAX` holders. Contents with more
 //!   holders have no [`Contents::held`]; then the segment is counted anew when the sums are needed.
 
 use core::hash::{Hash as _, Hasher as _};
@@ -217,8 +217,6 @@ const FILTER_WORDS: usize = 8;
 const FILTER_BITS: u32 = 4;
 /// Bits of the id that say which: three for the word, six for the bit in it.
 const FILTER_SHIFT: u32 = 9;
-/// Memory of one part.
-pub const PART_MEMORY_BYTES: usize = size_of::<SegmentPart>();
 /// Holders of one segment that are kept apart: some ten KiB for a segment of eight MiB.
 const HOLDERS_MAX: usize = 512;
 /// The member that names the tenant. Texts escape their quotes: it stands in none.

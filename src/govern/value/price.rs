@@ -169,14 +169,6 @@ pub fn builtin() -> Vec<PriceRow> {
     rows
 }
 
-/// When the built-in table was checked last: a day, as `2026-11-22`.
-#[must_use]
-pub fn builtin_date() -> &'static str {
-    let mut lines = TABLE.lines();
-    let date = lines.find_map(|line| line.strip_prefix("# date "));
-    date.unwrap_or_default()
-}
-
 /// A line with prices, and the prompts that it is for; a line that is none is nothing, and a test sees
 /// that none is meant to be.
 fn line(text: &'static str) -> Option<(Option<u64>, PriceRow)> {
@@ -226,7 +218,7 @@ const MILLION: u128 = 1_000_000;
 
 #[cfg(test)]
 mod tests {
-    use super::{Asks, Price, Rates, TABLE, builtin, builtin_date};
+    use super::{Asks, Price, Rates, TABLE, builtin};
     use crate::chat::usage::Usage;
 
     fn price(kind: &str, ids: &str) -> Price {
@@ -250,7 +242,8 @@ mod tests {
                 assert!(rates.input > 0, "{row:?}");
             }
         }
-        assert_eq!(builtin_date().len(), 10);
+        let date = TABLE.lines().find_map(|line| line.strip_prefix("# date "));
+        assert_eq!(date.map(str::len), Some("2026-11-22".len()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ const LIMITS: BodyLimits = BodyLimits {
 type Outcome = Result<(Vec<u8>, usize, bool), BodyFault>;
 
 fn decode<'i>(
-    framing: Framing,
+    framing: BodyFraming,
     limits: &BodyLimits,
     pieces: impl IntoIterator<Item = &'i [u8]>,
 ) -> Outcome {
@@ -34,7 +34,7 @@ fn decode<'i>(
 
 /// The same through one growing buffer.
 fn decode_in_place<'i>(
-    framing: Framing,
+    framing: BodyFraming,
     limits: &BodyLimits,
     pieces: impl IntoIterator<Item = &'i [u8]>,
 ) -> Result<(Vec<u8>, Vec<u8>, bool), BodyFault> {
@@ -52,7 +52,7 @@ fn decode_in_place<'i>(
 }
 
 /// Checks the outcome for the whole, for every cut in two, and byte by byte, both ways.
-fn check(framing: Framing, limits: &BodyLimits, input: &[u8], expected: &Outcome) {
+fn check(framing: BodyFraming, limits: &BodyLimits, input: &[u8], expected: &Outcome) {
     let name = String::from_utf8_lossy(input).into_owned();
     let in_place = expected.clone().map(|(payload, taken, done)| {
         let behind = input.get(taken..).unwrap().to_vec();
@@ -88,24 +88,24 @@ fn whole(payload: &str, taken: usize) -> Outcome {
 #[test]
 fn length_takes_its_bytes_and_no_more() {
     check(
-        Framing::Length(5),
+        BodyFraming::Length(5),
         &LIMITS,
         b"helloGET /",
         &whole("hello", 5),
     );
     check(
-        Framing::Length(5),
+        BodyFraming::Length(5),
         &LIMITS,
         b"hell",
         &Ok((b"hell".to_vec(), 4, false)),
     );
-    check(Framing::Length(0), &LIMITS, b"GET /", &whole("", 0));
-    check(Framing::None, &LIMITS, b"GET /", &whole("", 0));
+    check(BodyFraming::Length(0), &LIMITS, b"GET /", &whole("", 0));
+    check(BodyFraming::None, &LIMITS, b"GET /", &whole("", 0));
 }
 
 #[test]
 fn until_close_takes_everything_and_ends_with_the_connection() {
-    let mut decoder = BodyDecoder::new(Framing::UntilClose, &LIMITS).unwrap();
+    let mut decoder = BodyDecoder::new(BodyFraming::UntilClose, &LIMITS).unwrap();
     assert_eq!(decoder.payload(b"abc", &mut 0), Ok(Some(&b"abc"[..])));
     assert!(!decoder.is_done());
     assert_eq!(decoder.remaining(), None);
@@ -117,7 +117,7 @@ fn until_close_takes_everything_and_ends_with_the_connection() {
 fn end_of_input_tells_whole_from_cut() {
     let text = b"3;x\r\nabc\r\n0\r\nA: b\r\n\r\n";
     for end in 0..=text.len() {
-        let mut decoder = BodyDecoder::new(Framing::Chunked, &LIMITS).unwrap();
+        let mut decoder = BodyDecoder::new(BodyFraming::Chunked, &LIMITS).unwrap();
         let mut at = 0;
         while decoder.payload(&text[..end], &mut at).unwrap().is_some() {}
         let expected = if end == text.len() {
@@ -127,7 +127,7 @@ fn end_of_input_tells_whole_from_cut() {
         };
         assert_eq!(decoder.end_of_input(), expected, "{end}");
     }
-    let mut decoder = BodyDecoder::new(Framing::Length(3), &LIMITS).unwrap();
+    let mut decoder = BodyDecoder::new(BodyFraming::Length(3), &LIMITS).unwrap();
     assert_eq!(decoder.remaining(), Some(3));
     decoder.payload(b"ab", &mut 0).unwrap();
     assert_eq!(
@@ -161,7 +161,7 @@ fn p3_chunked_bodies_are_taken_as_far_as_they_reach() {
     for (body, payload, behind) in cases {
         let input = format!("{body}{behind}");
         let expected = whole(payload, body.len());
-        check(Framing::Chunked, &LIMITS, input.as_bytes(), &expected);
+        check(BodyFraming::Chunked, &LIMITS, input.as_bytes(), &expected);
     }
 }
 
@@ -200,7 +200,7 @@ fn p3_chunked_framing_with_any_other_reading_is_refused() {
         ("ffffffffffffffff\r\n", F::TooLarge),
     ];
     for (input, fault) in cases {
-        check(Framing::Chunked, &LIMITS, input.as_bytes(), &Err(fault));
+        check(BodyFraming::Chunked, &LIMITS, input.as_bytes(), &Err(fault));
     }
 }
 
@@ -210,26 +210,26 @@ fn body_limit_holds_at_and_one_past_with_framing_counted() {
         bytes_max,
         ..LIMITS
     };
-    let length = |bytes_max| BodyDecoder::new(Framing::Length(10), &limits(bytes_max)).err();
+    let length = |bytes_max| BodyDecoder::new(BodyFraming::Length(10), &limits(bytes_max)).err();
     assert_eq!((length(10), length(9)), (None, Some(BodyFault::TooLarge)));
     let input = b"3\r\nabc\r\n0\r\n\r\n";
-    check(Framing::Chunked, &limits(13), input, &whole("abc", 13));
+    check(BodyFraming::Chunked, &limits(13), input, &whole("abc", 13));
     for bytes_max in 0..13 {
         check(
-            Framing::Chunked,
+            BodyFraming::Chunked,
             &limits(bytes_max),
             input,
             &Err(BodyFault::TooLarge),
         );
     }
     check(
-        Framing::UntilClose,
+        BodyFraming::UntilClose,
         &limits(3),
         b"abc",
         &Ok((b"abc".to_vec(), 3, false)),
     );
     check(
-        Framing::UntilClose,
+        BodyFraming::UntilClose,
         &limits(2),
         b"abc",
         &Err(BodyFault::TooLarge),
@@ -246,20 +246,20 @@ fn p3_extensions_and_trailers_share_one_bound() {
     // `;abc\r` twice and `k: v\r` are 16 bytes of overhead.
     let input = b"1;abc\r\nx\r\n0;abc\r\nk: v\r\n\r\n";
     check(
-        Framing::Chunked,
+        BodyFraming::Chunked,
         &limits(15),
         input,
         &whole("x", input.len()),
     );
     check(
-        Framing::Chunked,
+        BodyFraming::Chunked,
         &limits(14),
         input,
         &Err(BodyFault::Overhead),
     );
     // Plain framing costs none of it.
     check(
-        Framing::Chunked,
+        BodyFraming::Chunked,
         &limits(0),
         b"1\r\nx\r\n0\r\n\r\n",
         &whole("x", 11),
@@ -330,11 +330,11 @@ fn chunked_bodies_broken_at_any_byte_are_judged_as_by_the_twin() {
         let name = String::from_utf8_lossy(input);
         let expected = naive(input);
         assert_eq!(
-            done(decode(Framing::Chunked, &LIMITS, [input])),
+            done(decode(BodyFraming::Chunked, &LIMITS, [input])),
             expected,
             "{name}"
         );
-        let split = decode(Framing::Chunked, &LIMITS, input.chunks(1));
+        let split = decode(BodyFraming::Chunked, &LIMITS, input.chunks(1));
         assert_eq!(done(split), expected, "{name}");
     };
     for seed in seeds {

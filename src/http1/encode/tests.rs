@@ -1,13 +1,13 @@
 use super::*;
 use crate::http1::body::{BodyDecoder, BodyLimits};
-use crate::http1::framing::Framing;
+use crate::http1::framing::BodyFraming;
 use crate::limits::Limits;
 use crate::stride::STRIDE;
 
 /// The payload of a whole chunked body.
 fn decoded(body: &[u8]) -> Vec<u8> {
     let limits = BodyLimits::endless(&Limits::default());
-    let mut decoder = BodyDecoder::new(Framing::Chunked, &limits).unwrap();
+    let mut decoder = BodyDecoder::new(BodyFraming::Chunked, &limits).unwrap();
     let mut buf = body.to_vec();
     let mut end = 0;
     assert!(decoder.decode_in_place(&mut buf, &mut end).unwrap());

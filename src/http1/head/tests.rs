@@ -7,7 +7,7 @@ fn limits() -> HeadLimits {
     HeadLimits::of_request(&Limits::default())
 }
 
-fn read(text: &[u8], limits: &HeadLimits) -> Result<(Parsed, RequestHead), HeadFault> {
+fn read(text: &[u8], limits: &HeadLimits) -> Result<(HeadProgress, RequestHead), HeadFault> {
     let mut head = RequestHead::new();
     parse_request(text, 0, limits, &mut head).map(|parsed| (parsed, head))
 }
@@ -16,7 +16,7 @@ fn read(text: &[u8], limits: &HeadLimits) -> Result<(Parsed, RequestHead), HeadF
 fn accepted(text: &str) -> RequestHead {
     let (parsed, head) = read(text.as_bytes(), &limits()).unwrap();
     let consumed = text.len();
-    assert_eq!(parsed, Parsed::Complete { consumed }, "{text:?}");
+    assert_eq!(parsed, HeadProgress::Complete { consumed }, "{text:?}");
     head
 }
 
@@ -43,10 +43,10 @@ fn request_whole_head_is_read() {
     assert_eq!(head.target(buf), b"/v1/messages?beta=true");
     assert_eq!(head.path(buf), b"/v1/messages");
     assert_eq!(head.query(buf), Some(&b"beta=true"[..]));
-    assert_eq!(head.framing, Framing::Length(12));
+    assert_eq!(head.framing, BodyFraming::Length(12));
     assert!(head.keep_alive && head.expect_continue);
     assert_eq!(head.field(buf, "x"), Some(&b"y z"[..]));
-    assert_eq!(head.field_count(buf, "X"), 2);
+    assert_eq!(head.fields.values(buf, "X").count(), 2);
     assert_eq!(head.field(buf, "none"), None);
     let names: Vec<_> = head.fields.iter(buf).map(|(name, _)| name).collect();
     assert_eq!(
@@ -64,7 +64,7 @@ fn request_head_is_reused_without_a_trace_of_the_one_before() {
     parse_request(second, 0, &limits(), &mut head).unwrap();
     assert_eq!(head.method, Method::Get);
     assert_eq!((head.path(second), head.query(second)), (&b"/"[..], None));
-    assert_eq!(head.framing, Framing::None);
+    assert_eq!(head.framing, BodyFraming::None);
     assert!(!head.keep_alive && !head.expect_continue);
     assert_eq!(head.fields.spans().len(), 0);
 }
@@ -74,22 +74,22 @@ fn p5_head_ends_where_the_next_request_begins() {
     let text = format!("{MINIMAL}POST / HTTP/1.1\r\n");
     let (parsed, _) = read(text.as_bytes(), &limits()).unwrap();
     let consumed = MINIMAL.len();
-    assert_eq!(parsed, Parsed::Complete { consumed });
+    assert_eq!(parsed, HeadProgress::Complete { consumed });
 }
 
 #[test]
 fn p1_framing_with_one_reading_is_taken() {
     let cases = [
-        ("", Framing::None),
-        ("Content-Length: 0\r\n", Framing::Length(0)),
-        ("content-length:7\r\n", Framing::Length(7)),
-        ("Content-Length: \t 7\t\r\n", Framing::Length(7)),
+        ("", BodyFraming::None),
+        ("Content-Length: 0\r\n", BodyFraming::Length(0)),
+        ("content-length:7\r\n", BodyFraming::Length(7)),
+        ("Content-Length: \t 7\t\r\n", BodyFraming::Length(7)),
         (
             "Content-Length: 18446744073709551615\r\n",
-            Framing::Length(u64::MAX),
+            BodyFraming::Length(u64::MAX),
         ),
-        ("Transfer-Encoding: chunked\r\n", Framing::Chunked),
-        ("TRANSFER-ENCODING:\tChUnKeD \r\n", Framing::Chunked),
+        ("Transfer-Encoding: chunked\r\n", BodyFraming::Chunked),
+        ("TRANSFER-ENCODING:\tChUnKeD \r\n", BodyFraming::Chunked),
     ];
     for (lines, framing) in cases {
         assert_eq!(accepted(&with_fields(lines)).framing, framing, "{lines}");
@@ -442,20 +442,20 @@ fn head_arriving_in_any_pieces_is_the_same_head() {
         for end in [cut, whole] {
             let buf = text.as_bytes().get(..end).unwrap();
             match parse_request(buf, scanned, &limits(), &mut head).unwrap() {
-                Parsed::Partial { scanned: seen } => {
+                HeadProgress::Partial { scanned: seen } => {
                     assert!(end < whole && seen <= end);
                     scanned = seen;
                 }
-                Parsed::Complete { consumed } => assert_eq!((end, consumed), (whole, whole)),
+                HeadProgress::Complete { consumed } => assert_eq!((end, consumed), (whole, whole)),
             }
         }
-        assert_eq!(head.framing, Framing::Length(2), "{cut}");
+        assert_eq!(head.framing, BodyFraming::Length(2), "{cut}");
     }
     let mut head = RequestHead::new();
     let mut scanned = 0;
     for end in 0..whole {
         let buf = text.as_bytes().get(..end).unwrap();
-        let Parsed::Partial { scanned: seen } =
+        let HeadProgress::Partial { scanned: seen } =
             parse_request(buf, scanned, &limits(), &mut head).unwrap()
         else {
             panic!("complete at {end}");
@@ -488,7 +488,7 @@ fn naive_target(method: &str, target: &str) -> bool {
 }
 
 /// A plain reading of a whole request head: consumed bytes, framing, keep-alive, field count.
-fn naive(text: &[u8]) -> Option<(usize, Framing, bool, usize)> {
+fn naive(text: &[u8]) -> Option<(usize, BodyFraming, bool, usize)> {
     // One character per byte, so that the standard library's text tools serve.
     let all: String = text.iter().map(|&b| char::from(b)).collect();
     let all_starts_empty = all.starts_with("\r\n");
@@ -531,12 +531,12 @@ fn naive(text: &[u8]) -> Option<(usize, Framing, bool, usize)> {
         _ => return None,
     }
     let framing = match (&all("content-length")[..], &all("transfer-encoding")[..]) {
-        ([], []) => Framing::None,
+        ([], []) => BodyFraming::None,
         ([length], []) => {
             let number: u64 = length.parse().ok()?;
-            (number.to_string() == *length).then_some(Framing::Length(number))?
+            (number.to_string() == *length).then_some(BodyFraming::Length(number))?
         }
-        ([], [coding]) if !old && coding.eq_ignore_ascii_case("chunked") => Framing::Chunked,
+        ([], [coding]) if !old && coding.eq_ignore_ascii_case("chunked") => BodyFraming::Chunked,
         _ => return None,
     };
     if all("expect")
@@ -572,7 +572,7 @@ fn heads_broken_at_any_byte_are_judged_as_by_the_twin() {
     ];
     let check = |text: &[u8]| {
         let read = match read(text, &limits()) {
-            Ok((Parsed::Complete { consumed }, head)) => Some((
+            Ok((HeadProgress::Complete { consumed }, head)) => Some((
                 consumed,
                 head.framing,
                 head.keep_alive,
@@ -629,7 +629,7 @@ fn lines_of_heads_repeated_left_out_or_swapped_are_judged_as_by_the_twin() {
                     let text =
                         format!("POST / HTTP/{version}\r\n{first}\r\n{second}\r\n{third}\r\n\r\n");
                     let read = match read(text.as_bytes(), &limits()) {
-                        Ok((Parsed::Complete { consumed }, head)) => {
+                        Ok((HeadProgress::Complete { consumed }, head)) => {
                             Some((consumed, head.framing, head.keep_alive))
                         }
                         _ => None,
@@ -647,21 +647,21 @@ fn answer(text: &str, method: Method) -> Result<ResponseHead, HeadFault> {
     let mut head = ResponseHead::new();
     let parsed = parse_response(text.as_bytes(), 0, &limits, method, &mut head)?;
     let consumed = text.len();
-    assert_eq!(parsed, Parsed::Complete { consumed }, "{text:?}");
+    assert_eq!(parsed, HeadProgress::Complete { consumed }, "{text:?}");
     Ok(head)
 }
 
 /// Version, status, request's method, fields; then framing and whether the connection lives on.
-type Answer = (&'static str, u16, Method, &'static str, Framing, bool);
+type Answer = (&'static str, u16, Method, &'static str, BodyFraming, bool);
 
 const ANSWERS: &[Answer] = &[
-    ("1.1", 200, Method::Post, "", Framing::UntilClose, false),
+    ("1.1", 200, Method::Post, "", BodyFraming::UntilClose, false),
     (
         "1.1",
         200,
         Method::Post,
         "Content-Length: 5\r\n",
-        Framing::Length(5),
+        BodyFraming::Length(5),
         true,
     ),
     (
@@ -669,7 +669,7 @@ const ANSWERS: &[Answer] = &[
         200,
         Method::Post,
         "Transfer-Encoding: Chunked\r\n",
-        Framing::Chunked,
+        BodyFraming::Chunked,
         true,
     ),
     (
@@ -677,7 +677,7 @@ const ANSWERS: &[Answer] = &[
         200,
         Method::Post,
         "Connection: close\r\nContent-Length: 5\r\n",
-        Framing::Length(5),
+        BodyFraming::Length(5),
         false,
     ),
     (
@@ -685,7 +685,7 @@ const ANSWERS: &[Answer] = &[
         200,
         Method::Get,
         "Content-Length: 5\r\n",
-        Framing::Length(5),
+        BodyFraming::Length(5),
         false,
     ),
     (
@@ -693,16 +693,16 @@ const ANSWERS: &[Answer] = &[
         200,
         Method::Get,
         "Content-Length: 5\r\nConnection: keep-alive\r\n",
-        Framing::Length(5),
+        BodyFraming::Length(5),
         true,
     ),
-    ("1.0", 200, Method::Get, "", Framing::UntilClose, false),
+    ("1.0", 200, Method::Get, "", BodyFraming::UntilClose, false),
     (
         "1.1",
         200,
         Method::Head,
         "Content-Length: 5\r\n",
-        Framing::None,
+        BodyFraming::None,
         true,
     ),
     (
@@ -710,16 +710,16 @@ const ANSWERS: &[Answer] = &[
         200,
         Method::Head,
         "Transfer-Encoding: chunked\r\n",
-        Framing::None,
+        BodyFraming::None,
         true,
     ),
-    ("1.1", 204, Method::Delete, "", Framing::None, true),
+    ("1.1", 204, Method::Delete, "", BodyFraming::None, true),
     (
         "1.1",
         204,
         Method::Delete,
         "Content-Length: 0\r\n",
-        Framing::None,
+        BodyFraming::None,
         true,
     ),
     // A body where none may be: it may or may not follow, so nothing else can.
@@ -728,7 +728,7 @@ const ANSWERS: &[Answer] = &[
         204,
         Method::Delete,
         "Content-Length: 5\r\n",
-        Framing::None,
+        BodyFraming::None,
         false,
     ),
     (
@@ -736,7 +736,7 @@ const ANSWERS: &[Answer] = &[
         204,
         Method::Delete,
         "Transfer-Encoding: chunked\r\n",
-        Framing::None,
+        BodyFraming::None,
         false,
     ),
     (
@@ -744,17 +744,24 @@ const ANSWERS: &[Answer] = &[
         304,
         Method::Get,
         "Content-Length: 5\r\n",
-        Framing::None,
+        BodyFraming::None,
         true,
     ),
-    ("1.1", 100, Method::Post, "", Framing::None, true),
-    ("1.1", 103, Method::Post, "Link: x\r\n", Framing::None, true),
+    ("1.1", 100, Method::Post, "", BodyFraming::None, true),
+    (
+        "1.1",
+        103,
+        Method::Post,
+        "Link: x\r\n",
+        BodyFraming::None,
+        true,
+    ),
     (
         "1.1",
         529,
         Method::Post,
         "Content-Length: 0\r\n",
-        Framing::Length(0),
+        BodyFraming::Length(0),
         true,
     ),
 ];
@@ -841,12 +848,12 @@ fn answer_heads_arriving_byte_by_byte_are_scanned_once() {
     for end in 0..text.len() {
         let buf = text.get(..end).unwrap();
         let parsed = parse_response(buf, scanned, &limits, Method::Post, &mut head).unwrap();
-        assert_eq!(parsed, Parsed::Partial { scanned: end });
+        assert_eq!(parsed, HeadProgress::Partial { scanned: end });
         scanned = end;
     }
     let consumed = text.len();
     let parsed = parse_response(text, scanned, &limits, Method::Post, &mut head).unwrap();
-    assert_eq!(parsed, Parsed::Complete { consumed });
+    assert_eq!(parsed, HeadProgress::Complete { consumed });
     assert_eq!(head.field(text, "content-length"), Some(&b"2"[..]));
 }
 

@@ -7,17 +7,17 @@ use crate::json::tape::Tape;
 use crate::stride::STRIDE;
 
 /// The members of the outermost object of `text`, and where it ends.
-fn members(text: &str) -> (Vec<Member>, Tail) {
+fn members(text: &str) -> (Vec<MemberSpan>, ObjectEnd) {
     let mut tape = Tape::new();
     let root = tape.read(text.as_bytes(), 64, 10_000).unwrap();
-    let mut members: Vec<Member> = Vec::new();
+    let mut members: Vec<MemberSpan> = Vec::new();
     let mut before_end = text.find('{').unwrap() + 1;
     for (index, (name, value)) in root.members().enumerate() {
         let start = name.bytes().as_ptr().addr() - text.as_ptr().addr() - 1;
         if let Some(last) = members.last_mut() {
             last.after_start = Some(start);
         }
-        members.push(Member {
+        members.push(MemberSpan {
             index,
             start,
             end: value.span().end,
@@ -27,7 +27,7 @@ fn members(text: &str) -> (Vec<Member>, Tail) {
         before_end = value.span().end;
     }
     let member_count = members.len();
-    let tail = Tail {
+    let tail = ObjectEnd {
         at: before_end,
         member_count,
     };
@@ -41,8 +41,8 @@ fn applied(edits: &Edits, text: &str) -> String {
     let mut joined = Vec::new();
     for piece in edits.pieces(text.len()) {
         let bytes = match &piece {
-            Piece::Source(span) => text.as_bytes().get(span.clone()).unwrap(),
-            Piece::New(bytes) => bytes,
+            EditPiece::Source(span) => text.as_bytes().get(span.clone()).unwrap(),
+            EditPiece::New(bytes) => bytes,
         };
         assert!(!bytes.is_empty());
         joined.extend_from_slice(bytes);
@@ -67,7 +67,7 @@ fn every_set_of_members_removed_equals_the_twin() {
     for text in OBJECTS {
         let (members, tail) = members(text);
         for set in (0..1u32 << members.len()).step_by(STRIDE) {
-            let removed: Vec<Member> = members
+            let removed: Vec<MemberSpan> = members
                 .iter()
                 .filter(|member| set >> member.index & 1 == 1)
                 .copied()
@@ -182,7 +182,10 @@ fn merged_edits_equal_those_filed_together() {
 fn no_edits_leave_the_source_in_one_piece() {
     let edits = Edits::new();
     assert!(edits.is_empty());
-    assert_eq!(edits.pieces(7).collect::<Vec<_>>(), [Piece::Source(0..7)]);
+    assert_eq!(
+        edits.pieces(7).collect::<Vec<_>>(),
+        [EditPiece::Source(0..7)]
+    );
     assert_eq!(edits.pieces(0).count(), 0);
     assert_eq!(edits.len_after(7), 7);
 }
@@ -190,7 +193,7 @@ fn no_edits_leave_the_source_in_one_piece() {
 #[test]
 fn new_name_that_needs_escapes_is_escaped() {
     let mut edits = Edits::new();
-    let tail = Tail {
+    let tail = ObjectEnd {
         at: 1,
         member_count: 0,
     };
@@ -234,7 +237,7 @@ fn random_objects_and_edits_equal_the_twin() {
         text += "}";
         let (members, tail) = members(&text);
         let removed_set = u32::try_from(random(1 << count)).unwrap();
-        let removed: Vec<Member> = members
+        let removed: Vec<MemberSpan> = members
             .iter()
             .filter(|member| removed_set >> member.index & 1 == 1)
             .copied()

@@ -77,21 +77,21 @@ fn whole_numbers_in_float_form_are_read() {
 /// The value as a tree of another parser, built through the cursors alone.
 fn tree(value: Value<'_>) -> serde_json::Value {
     match value.kind() {
-        Kind::Object => value
+        JsonKind::Object => value
             .members()
             .map(|(name, value)| (name.decode(), tree(value)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
-        Kind::Array => value.elements().map(tree).collect::<Vec<_>>().into(),
-        Kind::String => value.as_raw().unwrap().decode().into(),
-        Kind::Number => value
+        JsonKind::Array => value.elements().map(tree).collect::<Vec<_>>().into(),
+        JsonKind::String => value.as_raw().unwrap().decode().into(),
+        JsonKind::Number => value
             .as_number()
             .unwrap()
             .parse::<serde_json::Number>()
             .unwrap()
             .into(),
-        Kind::Bool => value.as_bool().unwrap().into(),
-        Kind::Null => serde_json::Value::Null,
+        JsonKind::Bool => value.as_bool().unwrap().into(),
+        JsonKind::Null => serde_json::Value::Null,
     }
 }
 

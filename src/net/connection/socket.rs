@@ -397,18 +397,18 @@ impl WriteHalf {
 
     pub(in crate::net) async fn write_pieces(
         &mut self,
-        gather: VectoredWrite,
+        pieces: VectoredWrite,
     ) -> (io::Result<usize>, VectoredWrite) {
         loop_turn::end().await;
         #[cfg(any(test, feature = "sim"))]
         if let Err(error) = injected_failure::fails() {
-            return (Err(error), gather);
+            return (Err(error), pieces);
         }
         match self {
             #[cfg(any(test, feature = "sim"))]
-            Self::Sim(end) => (end.write(gather.slices()).await, gather),
-            Self::Tcp(half) => half.writev(gather).await,
-            Self::Unix(half) => half.writev(gather).await,
+            Self::Sim(end) => (end.write(pieces.slices()).await, pieces),
+            Self::Tcp(half) => half.writev(pieces).await,
+            Self::Unix(half) => half.writev(pieces).await,
         }
     }
 }

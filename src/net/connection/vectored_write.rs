@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "a vector of buffers for the kernel, owned by the write"
 )]
-//! Writing pieces of several buffers as one: what a rewritten body is, without copying it.
+//! Vectored writes: pieces of several buffers in one system call, such as a rewritten body, without a copy.
 //!
 //! ```text
 //!   ours      ┌──── head ────┬── "gpt-4o" ──┐     client's  ┌ {"model":"fast","messages":[…]} ┐
@@ -54,9 +54,9 @@ impl VectoredWrite {
     /// Pieces that lie outside of their buffers are left out.
     pub(in crate::net) fn new(pieces: Vec<WritePiece>) -> Self {
         let list = Vec::with_capacity(pieces.len());
-        let mut gather = Self { pieces, list };
-        gather.point();
-        gather
+        let mut write = Self { pieces, list };
+        write.point();
+        write
     }
 
     /// Whether all is written.

@@ -92,19 +92,19 @@ impl ConnectionWriter {
             // One piece goes the short way: a vectored write costs the kernel more.
             return self.write_shared(Rc::clone(buffer), range.clone()).await;
         }
-        let mut gather = VectoredWrite::new(pieces);
+        let mut pieces = VectoredWrite::new(pieces);
         if let Some(session) = self.session.clone() {
-            return boxed(|| self.write_sealed(&session, gather.slices())).await;
+            return boxed(|| self.write_sealed(&session, pieces.slices())).await;
         }
-        let total: usize = gather.slices().map(<[u8]>::len).sum();
+        let total: usize = pieces.slices().map(<[u8]>::len).sum();
         self.begun_bytes += total as u64;
         self.is_unfinished = true;
-        while !gather.is_done() {
-            let (result, back) = self.half.write_pieces(gather).await;
-            gather = back;
+        while !pieces.is_done() {
+            let (result, back) = self.half.write_pieces(pieces).await;
+            pieces = back;
             match result {
                 Ok(0) => return Err(NetError::new(NetOperation::Write, NetErrorKind::Closed)),
-                Ok(count) => gather.advance(count),
+                Ok(count) => pieces.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(NetError::from_io(NetOperation::Write, &error)),
             }

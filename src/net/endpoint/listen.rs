@@ -9,8 +9,8 @@
 //! [`Listener::accept`] runs on a worker, alone in its task: never in a select or a timeout, where
 //! an accepted descriptor could be lost. It is stopped by its [`Stopper`].
 //!
-//! Where descriptors run out, a reserve descriptor is given up to take in one client at a time and
-//! tell it so (see `reserve`); accepting resumes by itself, and never spins.
+//! Where descriptors run out, the spare descriptor is closed to accept one client at a time and refuse
+//! it with a reply (see `spare_descriptor`); accepting resumes by itself, and never spins.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -45,7 +45,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// A taken address. Dropping it removes the file of a Unix socket.
+/// A bound address. Dropping it removes the file of a Unix socket.
 #[derive(Debug)]
 pub struct BoundAddress {
     address: Address,
@@ -54,7 +54,7 @@ pub struct BoundAddress {
     file: Option<(u64, u64)>,
 }
 
-/// One worker's part of a taken address.
+/// One worker's socket of a bound address.
 #[derive(Debug)]
 pub struct ListenSocket {
     socket: Socket,
@@ -65,9 +65,9 @@ pub struct ListenSocket {
 pub struct Listener {
     inner: RuntimeListener,
     stopper: Stopper,
-    /// Given up to take in one client while descriptors are short.
-    reserve: SpareDescriptor,
-    /// What such a client is told.
+    /// Closed to accept one client while descriptors are short.
+    spare: SpareDescriptor,
+    /// The reply to such a client.
     refusal: RefusalText,
     /// Tries since the other tasks of the thread last ran. 0 <= tries <= ACCEPT_BATCH.
     tries: u32,
@@ -75,7 +75,7 @@ pub struct Listener {
     left_after_stop: i32,
 }
 
-/// Makes what a client is told that is not let in.
+/// Makes the reply to a client that cannot be accepted.
 pub type RefusalText = fn() -> Vec<u8>;
 
 /// What a listener has done.
@@ -208,7 +208,7 @@ impl Listener {
         Ok(Self {
             inner,
             stopper: Stopper::default(),
-            reserve: SpareDescriptor::new(),
+            spare: SpareDescriptor::new(),
             refusal,
             tries: 0,
             left_after_stop: LISTEN_BACKLOG,
@@ -251,7 +251,7 @@ impl Listener {
                 self.inner.accept(handle).await
             };
             match accepted {
-                Ok(stream) if self.reserve.restore() => {
+                Ok(stream) if self.spare.restore() => {
                     self.count(|counts| counts.accepted += 1);
                     return Ok(stream);
                 }
@@ -267,13 +267,13 @@ impl Listener {
         self.stopper.0.counts.set(counts);
     }
 
-    /// Refuses a connection that took what should have become the reserve.
+    /// Refuses a connection that took what should have become the spare one.
     async fn turn_away(&mut self, stream: NetStream) {
         self.count(|counts| counts.refused += 1);
         stream.refuse(&(self.refusal)());
         // Closing is done by the driver in its next turn; only then is there a descriptor again.
         timer::sleep(CLOSE_MS).await;
-        self.reserve.restore();
+        self.spare.restore();
     }
 
     /// After a failed accept: returns if another may follow.
@@ -290,12 +290,12 @@ impl Listener {
             NetErrorKind::Exhausted => {
                 self.count(|counts| counts.exhausted += 1);
                 let (inner, refusal) = (&self.inner, self.refusal);
-                match self.reserve.lend(|| inner.refuse_waiting(&refusal())) {
+                match self.spare.lend(|| inner.refuse_waiting(&refusal())) {
                     Some(Ok(())) => self.count(|counts| counts.refused += 1),
-                    // Nobody waits, or the reserve is lost.
+                    // Nobody waits, or the spare descriptor is lost.
                     Some(Err(_)) | None => {
                         pause().await;
-                        self.reserve.restore();
+                        self.spare.restore();
                     }
                 }
                 Ok(())

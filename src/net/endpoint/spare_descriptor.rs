@@ -1,28 +1,28 @@
-//! The reserve: a descriptor kept back, so that where none is left a client can still be told so.
+//! A spare descriptor per listener, so that where none is left a client can still be refused with a reply.
 //!
-//! It belongs to accepting alone. [`SpareDescriptor::lend`] gives it up and takes it back within one step of
+//! Only accepting uses it. [`SpareDescriptor::lend`] gives it up and takes it back within one step of
 //! its thread; where another thread was quicker, nobody connects to a provider ([`is_short`]) until
-//! the next free descriptor is the reserve again.
+//! the next free descriptor is the spare one again.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-/// Reserves that are lost, over all threads.
+/// Spare descriptors that are lost, over all threads.
 static LOST: AtomicUsize = AtomicUsize::new(0);
 
-/// One listener's reserve.
+/// One listener's spare descriptor.
 pub(in crate::net) struct SpareDescriptor(Option<Socket>);
 
 impl SpareDescriptor {
     /// Takes a descriptor, if there is one.
     pub(in crate::net) fn new() -> Self {
-        let reserve = Self(open());
+        let spare = Self(open());
         // Counted only once it is known to be missing: others are connecting meanwhile.
-        if reserve.0.is_none() {
+        if spare.0.is_none() {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
-        reserve
+        spare
     }
 
     /// Whether it is there, or can be had again.
@@ -37,7 +37,7 @@ impl SpareDescriptor {
     }
 
     /// Lets `use_it` have the descriptor, which must be free again when it returns. `None` where the
-    /// reserve is lost.
+    /// spare descriptor is lost.
     pub(in crate::net) fn lend<T>(&mut self, use_it: impl FnOnce() -> T) -> Option<T> {
         drop(self.0.take()?);
         LOST.fetch_add(1, Ordering::Relaxed);
@@ -59,7 +59,7 @@ fn open() -> Option<Socket> {
     Socket::new(Domain::UNIX, Type::DGRAM, None).ok()
 }
 
-/// Whether accepting lacks a descriptor: who wants one for anything else must do without.
+/// Whether a listener lacks its spare descriptor: no connection to a provider is opened then.
 pub(in crate::net) fn is_short() -> bool {
     LOST.load(Ordering::Relaxed) > 0
 }
@@ -79,17 +79,17 @@ mod tests {
         in_children(name, || async {
             let (_listener, address) = listen();
             let endpoint = endpoint_at(address, None);
-            let mut reserve = SpareDescriptor::new();
+            let mut spare = SpareDescriptor::new();
             limit_descriptors(64);
             let take_all = || std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
             let mut hoard: Vec<File> = take_all();
-            assert_eq!(reserve.lend(|| hoard.len()), Some(hoard.len()));
+            assert_eq!(spare.lend(|| hoard.len()), Some(hoard.len()));
             assert!(!is_short(), "lent and given back");
             // Another thread takes it meanwhile.
-            let stolen: Vec<File> = reserve.lend(take_all).expect("was there");
+            let stolen: Vec<File> = spare.lend(take_all).expect("was there");
             assert_eq!(stolen.len(), 1);
-            assert!(is_short() && !reserve.restore());
-            assert_eq!(reserve.lend(|| ()), None);
+            assert!(is_short() && !spare.restore());
+            assert_eq!(spare.lend(|| ()), None);
             // A descriptor is free, and it is not for connecting.
             hoard.pop();
             let refused = connect(&endpoint, WAITS, |_| true).await.err();
@@ -97,12 +97,12 @@ mod tests {
                 refused.map(|error| error.kind()),
                 Some(NetErrorKind::Exhausted)
             );
-            assert!(reserve.restore() && !is_short());
+            assert!(spare.restore() && !is_short());
             // With another one free it is.
             hoard.pop();
             assert!(connect(&endpoint, WAITS, |_| true).await.is_ok());
             drop(stolen);
-            drop(reserve);
+            drop(spare);
             assert!(!is_short());
         });
     }

@@ -32,7 +32,7 @@ enum SleepState {
     New,
     /// Set, at this place of the list.
     Set(usize),
-    Rung,
+    Fired,
 }
 
 /// A wait until `at`.
@@ -94,7 +94,7 @@ impl Sleep {
         match self.state {
             SleepState::New => {}
             SleepState::Set(place) => ALARMS.with_borrow_mut(|alarms| alarms.place_at(place, at)),
-            SleepState::Rung => self.state = SleepState::New,
+            SleepState::Fired => self.state = SleepState::New,
         }
     }
 }
@@ -104,7 +104,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let place = match self.state {
-            SleepState::Rung => return Poll::Ready(()),
+            SleepState::Fired => return Poll::Ready(()),
             SleepState::Set(place) => place,
             SleepState::New => {
                 let waker = cx.waker().clone();
@@ -113,9 +113,9 @@ impl Future for Sleep {
                 return Poll::Pending;
             }
         };
-        let (rung, _other) = ALARMS.with_borrow_mut(|alarms| alarms.poll(place, cx.waker()));
-        if rung {
-            self.state = SleepState::Rung;
+        let (has_fired, _other) = ALARMS.with_borrow_mut(|alarms| alarms.poll(place, cx.waker()));
+        if has_fired {
+            self.state = SleepState::Fired;
             return Poll::Ready(());
         }
         Poll::Pending
@@ -151,7 +151,7 @@ struct TimerEntry {
 }
 
 struct TimerSlot {
-    /// Where in the heap; none once it has rung.
+    /// Where in the heap; none once it has has_fired.
     heap_at: Option<usize>,
     /// Whom it wakes, until it has.
     waker: Option<Waker>,
@@ -182,7 +182,7 @@ impl Timers {
         place
     }
 
-    /// Whether the alarm has rung; its place is free then. Else `waker` is whom it wakes, and the one
+    /// Whether the alarm has has_fired; its place is free then. Else `waker` is whom it wakes, and the one
     /// before is given back.
     fn poll(&mut self, place: usize, waker: &Waker) -> (bool, Option<Waker>) {
         let set = &mut self.places[place];

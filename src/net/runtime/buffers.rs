@@ -179,8 +179,8 @@ pub fn trim_unused() {
 }
 
 /// Bytes that the thread's lists hold.
-#[must_use]
-pub fn free_bytes() -> usize {
+#[cfg(test)]
+pub(in crate::net) fn free_bytes() -> usize {
     FREE.with_borrow(|free| {
         let buffers = free.iter().flat_map(|list| &list.free);
         buffers.map(Vec::capacity).sum()

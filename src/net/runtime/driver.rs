@@ -1,8 +1,8 @@
 //! The driver: io_uring where it can be had, epoll where not, and running a worker on it.
 //!
-//! The ladder of `auto`: io_uring as wanted (8192 completion slots, no interrupts for task work),
+//! What `auto` tries, in order: io_uring as wanted (8192 completion slots, no interrupts for task work),
 //! io_uring with the kernel's defaults, io_uring with 256 entries (small memlock limits), epoll.
-//! A [`DriverReport`] says which rung holds and why not the one above; it goes to the start-up line, a
+//! A [`DriverReport`] says which one was taken and why not the one before; it goes to the start-up line, a
 //! metric and the readiness answer.
 //!
 //! A runtime is never dropped: the kernel may still write into buffers of pending reads. It is
@@ -34,7 +34,7 @@ pub enum DriverChoice {
     Epoll,
 }
 
-/// One rung of the ladder.
+/// A driver in one of its configurations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverKind {
     /// io_uring with the flags we want.
@@ -51,8 +51,8 @@ pub enum DriverKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DriverReport {
     /// The driver.
-    pub rung: DriverKind,
-    /// The error number of the first rung that was tried in vain.
+    pub kind: DriverKind,
+    /// The error number of the first kind that could not be had.
     pub errno: Option<i32>,
     /// What an operator can do to get io_uring.
     pub hint: Option<&'static str>,
@@ -61,7 +61,7 @@ pub struct DriverReport {
 /// Why a worker could not run, or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverError {
-    /// No rung of the ladder held.
+    /// None of the kinds asked for could be had.
     Unavailable(DriverReport),
     /// The worker's main task panicked.
     Panicked,
@@ -96,7 +96,7 @@ impl DriverChoice {
         }
     }
 
-    const fn rungs(self) -> &'static [DriverKind] {
+    const fn kinds(self) -> &'static [DriverKind] {
         match self {
             Self::Auto => &[
                 DriverKind::Uring,
@@ -116,8 +116,8 @@ impl DriverChoice {
 
 impl fmt::Display for DriverReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.rung.as_str())?;
-        match self.rung {
+        f.write_str(self.kind.as_str())?;
+        match self.kind {
             DriverKind::UringPlain => f.write_str(" (kernel defaults)")?,
             DriverKind::UringSmall => f.write_str(" (256 entries)")?,
             DriverKind::Uring | DriverKind::Epoll => {}
@@ -143,7 +143,7 @@ impl fmt::Display for DriverError {
 
 impl core::error::Error for DriverError {}
 
-/// Runs `main` on a driver of this thread until it ends; `on_start` hears which driver it is.
+/// Runs `main` on a driver of this thread until it ends; `on_start` is told which driver it is.
 ///
 /// # Errors
 ///
@@ -157,14 +157,14 @@ where
     M: FnOnce() -> F,
     F: Future,
 {
-    let (mut runtime, report) = climb_down(choice, build)?;
-    CURRENT.set(Some(report.rung));
+    let (mut runtime, report) = first_available(choice, build)?;
+    CURRENT.set(Some(report.kind));
     on_start(&report);
     loop_turn::reset();
     alarm::reset();
     let output = runtime.block_on(async {
         drop(task::spawn(alarm::keep()));
-        drop(task::spawn(loop_turn::herald(!report.rung.is_uring())));
+        drop(task::spawn(loop_turn::end_watcher(!report.kind.is_uring())));
         CatchPanic { future: main() }.await
     });
     CURRENT.set(None);
@@ -178,27 +178,21 @@ pub fn current() -> Option<DriverKind> {
     CURRENT.get()
 }
 
-/// Whether io_uring can be had here with all that is needed of it.
-#[must_use]
-pub fn is_uring_available() -> bool {
-    climb_down(DriverChoice::Uring, build).is_ok()
-}
-
 type Runtime = FusionRuntime<TimeDriver<IoUringDriver>, TimeDriver<LegacyDriver>>;
 
-/// Tries the rungs in order. Generic over the attempt so that tests can make rungs break.
-fn climb_down<R>(
+/// Tries the kinds in order. Generic over the attempt so that tests can make some fail.
+fn first_available<R>(
     choice: DriverChoice,
     mut attempt: impl FnMut(DriverKind) -> io::Result<R>,
 ) -> Result<(R, DriverReport), DriverError> {
     let mut report = DriverReport {
-        rung: DriverKind::Epoll,
+        kind: DriverKind::Epoll,
         errno: None,
         hint: None,
     };
-    for &rung in choice.rungs() {
-        report.rung = rung;
-        match attempt(rung) {
+    for &kind in choice.kinds() {
+        report.kind = kind;
+        match attempt(kind) {
             Ok(built) => return Ok((built, report)),
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
@@ -210,8 +204,8 @@ fn climb_down<R>(
     Err(DriverError::Unavailable(report))
 }
 
-fn build(rung: DriverKind) -> io::Result<Runtime> {
-    match rung {
+fn build(kind: DriverKind) -> io::Result<Runtime> {
+    match kind {
         DriverKind::Uring => build_uring(WANTED_ENTRIES, &wanted_ring()),
         DriverKind::UringPlain => build_uring(WANTED_ENTRIES, &io_uring::IoUring::builder()),
         DriverKind::UringSmall => build_uring(SMALL_ENTRIES, &io_uring::IoUring::builder()),

@@ -1,5 +1,5 @@
-//! The end of a turn: where the writes of a turn wait for each other on epoll, and what tells on both
-//! drivers whether the kernel was heard since (`mark`, `has_passed`).
+//! Turns of the event loop: on epoll the writes of a turn wait for its end, and on both drivers `mark` and
+//! `has_passed` tell whether the kernel's events were read in between.
 //!
 //! A write on epoll is a system call made on the spot, and wakes a peer that sleeps. Spread over a
 //! turn, between one task's work and the next's, writes find their peer asleep again and again; made
@@ -7,13 +7,13 @@
 //!
 //! ```text
 //!   woken    a  b  c                  a: read, work, wait     b: …     c: …
-//!   then     (herald)                 wakes those that wait
+//!   then     (end watcher)            wakes those that wait
 //!   then     a  b  c                  a: write                b: write c: write
 //! ```
 //!
 //! On epoll a whole request went from 26.9 to 22.2 µs of CPU (docs/PERFORMANCE.md).
 //!
-//! On io_uring `end` never waits. Without a herald, as in a simulated world, no turn ever passes.
+//! On io_uring `end` never waits. Without an end watcher, as in a simulated world, no turn ever passes.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -24,49 +24,49 @@ thread_local! {
 }
 
 struct LoopTurn {
-    /// Wakes the herald, where there is one.
-    herald: Option<Waker>,
-    /// Who waits for the end. Drained every turn.
+    /// Wakes the end watcher, where there is one.
+    end_watcher: Option<Waker>,
+    /// Tasks that wait for the end. Drained every turn.
     waiting: Vec<Waker>,
-    /// Empty, but for while the herald wakes; kept so that no turn allocates.
+    /// Empty, but for while the end watcher wakes; kept so that no turn allocates.
     woken: Vec<Waker>,
-    /// Turns that have ended, of those that somebody asked about.
+    /// Turns that have ended, of those that a task asked about.
     count: u64,
     /// Writes wait for the end.
-    gathers: bool,
-    /// The herald is to be woken in this turn.
+    defers_writes: bool,
+    /// The end watcher is to be woken in this turn.
     is_called: bool,
 }
 
 impl LoopTurn {
     const fn new() -> Self {
         Self {
-            herald: None,
+            end_watcher: None,
             waiting: Vec::new(),
             woken: Vec::new(),
             count: 0,
-            gathers: false,
+            defers_writes: false,
             is_called: false,
         }
     }
 
-    /// Queues the herald behind all that is to run in this turn.
+    /// Queues the end watcher behind all that is to run in this turn.
     fn call(&mut self) {
         if !self.is_called
-            && let Some(herald) = &self.herald
+            && let Some(end_watcher) = &self.end_watcher
         {
             self.is_called = true;
-            herald.wake_by_ref();
+            end_watcher.wake_by_ref();
         }
     }
 }
 
-/// Forgets the herald of a runtime that this thread had before.
+/// Forgets the end watcher of a runtime that this thread had before.
 pub(in crate::net) fn reset() {
     TURN.set(LoopTurn::new());
 }
 
-/// Gives back what the lists have grown to, where nobody waits.
+/// Frees the lists where no task waits.
 pub fn trim() {
     TURN.with_borrow_mut(|turn| {
         if turn.waiting.is_empty() {
@@ -76,13 +76,13 @@ pub fn trim() {
     });
 }
 
-/// Tells the end of every turn that somebody asks about. A task of its own; never ends. With `gathers`,
+/// Notes the end of every turn that a task asks about. A task of its own; never ends. With `defers_writes`,
 /// [`end`] waits for it.
-pub(in crate::net) async fn herald(gathers: bool) {
+pub(in crate::net) async fn end_watcher(defers_writes: bool) {
     poll_fn(|cx| {
         let mut ended = TURN.with_borrow_mut(|turn| {
-            turn.herald.get_or_insert_with(|| cx.waker().clone());
-            turn.gathers = gathers;
+            turn.end_watcher.get_or_insert_with(|| cx.waker().clone());
+            turn.defers_writes = defers_writes;
             turn.is_called = false;
             turn.count += 1;
             let empty = core::mem::take(&mut turn.woken);
@@ -100,7 +100,7 @@ pub(in crate::net) async fn end() {
     let mut begun = None;
     poll_fn(|cx| {
         TURN.with_borrow_mut(|turn| {
-            if !turn.gathers || *begun.get_or_insert(turn.count) != turn.count {
+            if !turn.defers_writes || *begun.get_or_insert(turn.count) != turn.count {
                 return Poll::Ready(());
             }
             turn.call();
@@ -112,7 +112,7 @@ pub(in crate::net) async fn end() {
 }
 
 /// Whether the task that runs has just begun to wait for the end of this turn: it runs again before the
-/// kernel is heard, and need not look at anything else before that (an event relayed on epoll takes
+/// kernel's events are read, and need not look at anything else before that (an event relayed on epoll takes
 /// 500 instructions less).
 #[must_use]
 pub fn is_awaited(cx: &Context<'_>) -> bool {
@@ -189,7 +189,7 @@ mod tests {
                 continue;
             }
             let main = || async move {
-                // The herald has run, and told how writes go out.
+                // The end watcher has run, and told how writes go out.
                 task::spawn(async {}).await.expect("no panic");
                 let mut ending = pin!(loop_turn::end());
                 let mut is_awaited = Vec::new();

@@ -11,7 +11,7 @@ use core::cell::RefCell;
 
 use crate::net::runtime::clock::Instant;
 #[cfg(any(test, feature = "sim"))]
-use crate::net::sim::{chance::SeededRandom, world};
+use crate::net::sim::{seeded_random::SeededRandom, world};
 
 thread_local! {
     static BLOCK: RefCell<RandomBlock> = const { RefCell::new(RandomBlock { bytes: [0; BLOCK_BYTES], used: BLOCK_BYTES }) };

@@ -1,7 +1,7 @@
-//! The nth failure: one chosen operation on real sockets fails instead of being done.
+//! Injected failures: one chosen operation on real sockets fails instead of being done.
 //!
 //! `net` asks [`fails`] before every read, write, connect, accept and look. Counting is over all
-//! threads of the process, so that only one who has the process to itself may [`arm`].
+//! threads of the process, so that only a test that has the process to itself may [`arm`].
 
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::io;

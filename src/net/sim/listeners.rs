@@ -12,7 +12,7 @@ use crate::net::sim::socket::{self, SimSocket};
 use crate::net::sim::world;
 
 thread_local! {
-    static QUAYS: RefCell<BTreeMap<SocketAddr, Weak<SimBacklog>>> = const { RefCell::new(BTreeMap::new()) };
+    static LISTENERS: RefCell<BTreeMap<SocketAddr, Weak<SimBacklog>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// An address that is listened on, until this is dropped.
@@ -29,7 +29,7 @@ struct SimBacklog {
 pub fn listen(address: SocketAddr) -> SimListener {
     let queue = Rc::<SimBacklog>::default();
     let known = Rc::downgrade(&queue);
-    QUAYS.with_borrow_mut(|quays| quays.insert(address, known));
+    LISTENERS.with_borrow_mut(|listeners| listeners.insert(address, known));
     SimListener(queue)
 }
 
@@ -50,13 +50,13 @@ impl SimListener {
 /// The gateway's end of a new connection to `address`; nothing without a world.
 ///
 /// # Errors
-/// Nobody listens there, or the weather is bad.
+/// Nobody listens there, or a failure is injected.
 pub async fn connect(address: SocketAddr) -> Option<io::Result<SimSocket>> {
     let world = world::current()?;
-    let pause = world.draw(|chance| chance.pick(&[0, 0, 1, 20])) * 50_000;
+    let pause = world.draw(|random| random.pick(&[0, 0, 1, 20])) * 50_000;
     socket::pass(&world, pause).await;
-    if world.draw(|chance| chance.one_in(world.weather().unreachable)) {
-        let errno = world.draw(|chance| chance.pick(&CONNECT_FAULTS));
+    if world.draw(|random| random.one_in(world.fault_rates().unreachable)) {
+        let errno = world.draw(|random| random.pick(&CONNECT_FAULTS));
         world.note(u64::from(errno.unsigned_abs()));
         if errno == 0 {
             // The address does not answer at all.
@@ -64,7 +64,7 @@ pub async fn connect(address: SocketAddr) -> Option<io::Result<SimSocket>> {
         }
         return Some(Err(io::Error::from_raw_os_error(errno)));
     }
-    let known = QUAYS.with_borrow(|quays| quays.get(&address).and_then(Weak::upgrade));
+    let known = LISTENERS.with_borrow(|listeners| listeners.get(&address).and_then(Weak::upgrade));
     let Some(queue) = known else {
         return Some(Err(io::Error::from_raw_os_error(libc::ECONNREFUSED)));
     };

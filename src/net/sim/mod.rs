@@ -7,18 +7,18 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `chance` | numbers out of a seed |
-//! | `world` | time, timers, tasks, and who runs next |
+//! | `seeded_random` | numbers out of a seed |
+//! | `world` | time, timers, tasks, and which task runs next |
 //! | `socket` | connections in memory, their faults, what must not be done with them |
-//! | `harbour` | addresses that are listened on, and connecting to them |
-//! | `time`, `task` | stand-ins for the runtime's types, that choose when they are made |
-//! | `names` | what the control thread's resolver would say |
-//! | `strike` | the nth failure on real sockets |
+//! | `listeners` | addresses that are listened on, and connecting to them |
+//! | `time`, `task` | stand-ins for the runtime's types; each is made for the world or for the runtime |
+//! | `names` | addresses for names, in place of the control thread's resolver |
+//! | `injected_failure` | one chosen operation on real sockets fails |
 
-pub mod chance;
 pub mod injected_failure;
 pub mod listeners;
 pub mod names;
+pub mod seeded_random;
 pub mod socket;
 pub mod task;
 pub mod time;

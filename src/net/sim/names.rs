@@ -1,10 +1,10 @@
-//! What the control thread's resolver would say of a name.
+//! Addresses for the names of providers, in place of the control thread's resolver.
 
 use std::net::SocketAddr;
 
 use crate::net::endpoint::connect::ProviderEndpoint;
 
-/// Lets the name of `endpoint` come to `addresses`.
+/// Resolves the name of `endpoint` to `addresses`.
 pub fn resolve(endpoint: &ProviderEndpoint, addresses: &[SocketAddr]) {
     endpoint.resolved(addresses.to_vec());
 }

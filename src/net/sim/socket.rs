@@ -72,7 +72,7 @@ impl PeerWatch {
 pub fn pair(world: &Rc<SimWorld>) -> (SimSocket, SimSocket) {
     let id = world.next_serial();
     let pipe = || {
-        let room = world.draw(|chance| chance.pick(&ROOMS));
+        let room = world.draw(|random| random.pick(&ROOMS));
         Rc::new(Pipe::new(room))
     };
     let (one, two) = (pipe(), pipe());
@@ -95,7 +95,7 @@ pub fn pair(world: &Rc<SimWorld>) -> (SimSocket, SimSocket) {
 pub(super) async fn pass(world: &Rc<SimWorld>, nanos: u64) {
     if nanos > 0 {
         let mut alarm = SimTimer::new(Rc::clone(world), world.now() + nanos);
-        poll_fn(|cx| alarm.poll_rung(cx)).await;
+        poll_fn(|cx| alarm.poll_fired(cx)).await;
     }
 }
 
@@ -183,7 +183,7 @@ impl SimSocket {
     /// Reads at most `most` bytes; none is the end. `most` must not be nought.
     ///
     /// # Errors
-    /// A reset, or the weather.
+    /// A reset, or an injected failure.
     pub async fn read(&self, most: usize) -> io::Result<Vec<u8>> {
         if self.reading.replace(true) {
             self.blame("a read behind one that was given up");
@@ -249,7 +249,7 @@ impl SimSocket {
     /// Writes some of `slices`, in order; says how much.
     ///
     /// # Errors
-    /// The other side is gone, or the weather.
+    /// The other side is gone, or a failure is injected.
     pub async fn write(&self, slices: impl Iterator<Item = &[u8]> + Clone) -> io::Result<usize> {
         if self.writing.replace(true) {
             self.blame("a write behind one that was given up");
@@ -325,7 +325,7 @@ impl SimSocket {
     /// Ends our direction.
     ///
     /// # Errors
-    /// The connection is gone, or the weather.
+    /// The connection is gone, or a failure is injected.
     pub fn shutdown_write(&self) -> io::Result<()> {
         if let Some(errno) = self.fault(&READ_FAULTS) {
             return Err(io::Error::from_raw_os_error(errno));
@@ -347,7 +347,7 @@ impl SimSocket {
     /// Ends the connection by a reset; what was written and not read may be thrown away.
     pub fn reset(&self) {
         let loses = match self.is_rough {
-            true => self.draw_one_in(self.world.weather().losing),
+            true => self.draw_one_in(self.world.fault_rates().losing),
             false => self.draw_below(2) == 0,
         };
         if loses {
@@ -418,10 +418,10 @@ impl SimSocket {
     }
 
     fn fault(&self, list: &[i32]) -> Option<i32> {
-        if !self.is_rough || !self.draw_one_in(self.world.weather().failing) {
+        if !self.is_rough || !self.draw_one_in(self.world.fault_rates().failing) {
             return None;
         }
-        let errno = self.world.draw(|chance| chance.pick(list));
+        let errno = self.world.draw(|random| random.pick(list));
         self.world.note(u64::from(errno.unsigned_abs()));
         Some(errno)
     }
@@ -429,7 +429,7 @@ impl SimSocket {
     /// What the kernel does of an operation that asks for so much.
     fn part_of(&self, most: usize) -> usize {
         if self.is_rough && most > 1 && self.draw_below(3) == 0 {
-            return self.world.draw(|chance| chance.between(1, most));
+            return self.world.draw(|random| random.between(1, most));
         }
         most
     }
@@ -452,11 +452,11 @@ impl SimSocket {
     }
 
     fn draw_below(&self, end: usize) -> usize {
-        self.world.draw(|chance| chance.below(end))
+        self.world.draw(|random| random.below(end))
     }
 
     fn draw_one_in(&self, many: u32) -> bool {
-        self.world.draw(|chance| chance.one_in(many))
+        self.world.draw(|random| random.one_in(many))
     }
 
     fn note(&self, count: usize) {

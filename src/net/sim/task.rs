@@ -28,7 +28,7 @@ impl<T> JoinHandle<T> {
     pub fn is_finished(&self) -> bool {
         match self {
             Self::Runtime(handle) => handle.is_finished(),
-            Self::World(fate) => fate.borrow().is_over,
+            Self::World(outcome) => outcome.borrow().is_over,
         }
     }
 }
@@ -39,12 +39,12 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         match &mut *self {
             Self::Runtime(handle) => Pin::new(handle).poll(cx),
-            Self::World(fate) => {
-                let mut fate = fate.borrow_mut();
-                match fate.output.take() {
+            Self::World(outcome) => {
+                let mut outcome = outcome.borrow_mut();
+                match outcome.output.take() {
                     Some(output) => Poll::Ready(output),
                     None => {
-                        fate.waker = Some(cx.waker().clone());
+                        outcome.waker = Some(cx.waker().clone());
                         Poll::Pending
                     }
                 }
@@ -62,18 +62,18 @@ where
     let Some(world) = world::current() else {
         return JoinHandle::Runtime(monoio::spawn(future));
     };
-    let fate = Rc::new(RefCell::new(TaskOutcome {
+    let outcome = Rc::new(RefCell::new(TaskOutcome {
         is_over: false,
         output: None,
         waker: None,
     }));
-    let told = Rc::clone(&fate);
+    let told = Rc::clone(&outcome);
     world.spawn(SimTaskOwner::Gateway, async move {
         let output = future.await;
-        let mut fate = told.borrow_mut();
-        fate.is_over = true;
-        fate.output = Some(output);
-        fate.waker.take().into_iter().for_each(Waker::wake);
+        let mut outcome = told.borrow_mut();
+        outcome.is_over = true;
+        outcome.output = Some(output);
+        outcome.waker.take().into_iter().for_each(Waker::wake);
     });
-    JoinHandle::World(fate)
+    JoinHandle::World(outcome)
 }

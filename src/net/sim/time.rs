@@ -34,7 +34,7 @@ impl SimTimer {
         }
     }
 
-    pub(super) fn poll_rung(&mut self, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_fired(&mut self, cx: &Context<'_>) -> Poll<()> {
         self.quieten();
         if self.world.now() >= self.at {
             return Poll::Ready(());
@@ -81,7 +81,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *self {
             Self::Runtime(sleep) => Pin::new(sleep).poll(cx),
-            Self::World(alarm) => alarm.poll_rung(cx),
+            Self::World(alarm) => alarm.poll_fired(cx),
         }
     }
 }

@@ -14,14 +14,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
 
-use crate::net::sim::chance::SeededRandom;
+use crate::net::sim::seeded_random::SeededRandom;
 
 thread_local! {
     static WORLD: RefCell<Option<Rc<SimWorld>>> = const { RefCell::new(None) };
     static BORN: Cell<u64> = const { Cell::new(0) };
 }
 
-/// How rough a world is: each number says that something happens once in so many times, nought
+/// How often a world fails: each number says that something happens once in so many times, nought
 /// that it never does.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FaultRates {
@@ -61,8 +61,8 @@ pub struct SimWorld {
     now: Cell<u64>,
     /// Time that jumps took.
     jumped: Cell<u64>,
-    weather: Cell<FaultRates>,
-    chance: RefCell<SeededRandom>,
+    fault_rates: Cell<FaultRates>,
+    random: RefCell<SeededRandom>,
     timers: RefCell<BTreeMap<(u64, u64), Waker>>,
     tasks: RefCell<BTreeMap<u64, SimTask>>,
     woken: RefCell<BTreeSet<u64>>,
@@ -79,7 +79,7 @@ struct SimTask {
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
-/// The stay of this thread in a world; ends when dropped.
+/// Keeps this thread in a world until it is dropped.
 pub struct WorldGuard(Rc<SimWorld>);
 
 impl core::ops::Deref for WorldGuard {
@@ -121,17 +121,17 @@ impl Wake for WakeFlag {
 }
 
 impl SimWorld {
-    /// Makes a world out of `chance` and enters it.
+    /// Makes a world that draws from `random`, and enters it.
     #[must_use]
-    pub fn enter(chance: SeededRandom, weather: FaultRates) -> WorldGuard {
+    pub fn enter(random: SeededRandom, fault_rates: FaultRates) -> WorldGuard {
         let id = BORN.get() + 1;
         BORN.set(id);
         let world = Rc::new(Self {
             id,
             now: Cell::new(1_000_000_000),
             jumped: Cell::new(0),
-            weather: Cell::new(weather),
-            chance: RefCell::new(chance),
+            fault_rates: Cell::new(fault_rates),
+            random: RefCell::new(random),
             timers: RefCell::default(),
             tasks: RefCell::default(),
             woken: RefCell::default(),
@@ -156,20 +156,20 @@ impl SimWorld {
         self.now.get() - self.jumped.get()
     }
 
-    /// How rough it is.
+    /// How often operations fail.
     #[must_use]
-    pub fn weather(&self) -> FaultRates {
-        self.weather.get()
+    pub fn fault_rates(&self) -> FaultRates {
+        self.fault_rates.get()
     }
 
-    /// From now on it is as rough as this.
-    pub fn set_weather(&self, weather: FaultRates) {
-        self.weather.set(weather);
+    /// From now on operations fail so often.
+    pub fn set_fault_rates(&self, fault_rates: FaultRates) {
+        self.fault_rates.set(fault_rates);
     }
 
-    /// Draws from the world's chance.
+    /// Draws from the world's random numbers.
     pub fn draw<T>(&self, with: impl FnOnce(&mut SeededRandom) -> T) -> T {
-        with(&mut self.chance.borrow_mut())
+        with(&mut self.random.borrow_mut())
     }
 
     /// Notes what happened: it must happen again when the seed is run again.
@@ -251,8 +251,8 @@ impl SimWorld {
             return SimStep::Still;
         };
         let mut now = self.now.get().max(at);
-        if self.draw(|chance| chance.one_in(self.weather.get().jumping)) {
-            let ms = self.draw(|chance| chance.pick(&[3, 40, 700, 20_000, 400_000]));
+        if self.draw(|random| random.one_in(self.fault_rates.get().jumping)) {
+            let ms = self.draw(|random| random.pick(&[3, 40, 700, 20_000, 400_000]));
             now += ms * NANOS_PER_MS;
             self.jumped.set(self.jumped.get() + ms * NANOS_PER_MS);
         }
@@ -288,7 +288,7 @@ impl SimWorld {
 
     fn next_woken(&self) -> Option<u64> {
         let mut woken = self.woken.borrow_mut();
-        let at = self.draw(|chance| chance.below(woken.len()));
+        let at = self.draw(|random| random.below(woken.len()));
         let id = woken.iter().nth(at).copied()?;
         woken.remove(&id);
         Some(id)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::chat::text::Text;
 use crate::http1::body::BodyEnd;
 use crate::http1::encode;
-use crate::http1::framing::Framing;
+use crate::http1::framing::BodyFraming;
 use crate::http1::method::Method;
 use crate::json::nesting::Nesting;
 use crate::limits::LOGGED_ID_BYTES_MAX;
@@ -219,7 +219,7 @@ impl<'w> Delivery<'_, 'w> {
             (false, false) => Mode::Whole {
                 wire,
                 len,
-                nesting: (upstream.head.framing == Framing::UntilClose).then(Nesting::default),
+                nesting: (upstream.head.framing == BodyFraming::UntilClose).then(Nesting::default),
                 found: Found::Unread,
                 kept: Some(Vec::new()),
                 unasked: self.stream && kind == Content::Json,
@@ -230,12 +230,12 @@ impl<'w> Delivery<'_, 'w> {
     fn body_form(&self, upstream: &Upstream, mode: &Mode) -> BodyForm {
         let version = self.voice.frame.version;
         match upstream.head.framing {
-            Framing::None => match self.method {
+            BodyFraming::None => match self.method {
                 Method::Head => declared_length(upstream).map_or(BodyForm::None, BodyForm::Length),
                 _ if matches!(upstream.head.status, 204 | 304) => BodyForm::None,
                 _ => BodyForm::Length(0),
             },
-            Framing::Length(len) if mode.keeps_length() => BodyForm::Length(len),
+            BodyFraming::Length(len) if mode.keeps_length() => BodyForm::Length(len),
             _ => Frame::streamed(version),
         }
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::chat::usage::End;
 use crate::http1::body::BodyEnd;
-use crate::http1::encode::{self, ChunkMark};
+use crate::http1::encode::{self, CHUNK_FRAME_BYTES, ChunkMark};
 use crate::limits::UNCHARGED_BYTES;
 use crate::net::connection::stream::NetStream;
 use crate::net::error::NetError;
@@ -582,5 +582,3 @@ fn kind_of(error: NetError) -> Kind {
 const FIRST_EVENT_MS: u64 = 500;
 /// How long a translated stream, all told, waits for the end of the provider's body.
 const BODY_END_MS: u64 = 1_000;
-/// What a chunk needs beside its payload, and the end of the body behind it.
-const CHUNK_FRAME_BYTES: usize = 32;

@@ -179,11 +179,11 @@ pub fn gather(
     let mut together = head;
     for piece in edits.pieces(body.len()) {
         match piece {
-            rewrite::Piece::New(bytes) => together.extend_from_slice(bytes),
-            rewrite::Piece::Source(range) if range.len() <= COPIED_BYTES_MAX => {
+            rewrite::EditPiece::New(bytes) => together.extend_from_slice(bytes),
+            rewrite::EditPiece::Source(range) if range.len() <= COPIED_BYTES_MAX => {
                 together.extend_from_slice(body.get(range).unwrap_or_default());
             }
-            rewrite::Piece::Source(range) => {
+            rewrite::EditPiece::Source(range) => {
                 if !together.is_empty() {
                     add(WritePiece::whole(core::mem::take(&mut together)));
                 }

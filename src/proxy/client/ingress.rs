@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::http1::body::{BodyDecoder, BodyFault, BodyLimits};
 use crate::http1::encode;
 use crate::http1::fault::HeadFault;
-use crate::http1::head::{self, HeadLimits, Parsed, RequestHead};
+use crate::http1::head::{self, HeadLimits, HeadProgress, RequestHead};
 use crate::limits::{BUSY_READ_BYTES, Limits, MIB, RATE_WINDOW, UNCHARGED_BYTES};
 use crate::net::runtime::clock::{self, Instant};
 use crate::proxy::client::downstream::{Client, Interrupt};
@@ -117,14 +117,14 @@ pub async fn read_head(
                 now
             });
             match head::parse_request(&client.input, scanned, &bounds, head) {
-                Ok(Parsed::Complete { consumed }) => {
+                Ok(HeadProgress::Complete { consumed }) => {
                     return Ok(HeadRead {
                         body_at: consumed,
                         started,
                         ended: ended.unwrap_or(started),
                     });
                 }
-                Ok(Parsed::Partial { scanned: so_far }) => scanned = so_far,
+                Ok(HeadProgress::Partial { scanned: so_far }) => scanned = so_far,
                 Err(fault) => return Err(HeadEnd::Fault(fault)),
             }
         }

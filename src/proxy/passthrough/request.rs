@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::body::BodyFault;
-use crate::http1::framing::Framing;
+use crate::http1::framing::BodyFraming;
 use crate::http1::head::RequestHead;
 use crate::http1::target as url;
 use crate::proxy::admit::admission::{Body, Cost};
@@ -239,7 +239,7 @@ impl<'w> Request<'_, 'w> {
             }
         }
         match head.framing {
-            Framing::Length(length) if length > limits.body_bytes_max as u64 && !is_limited => {
+            BodyFraming::Length(length) if length > limits.body_bytes_max as u64 && !is_limited => {
                 match self.leads_one_way(head, &client.input) {
                     true => Ok(Look::TooLong),
                     false => Err(Missed::Refused(content_sniff::too_long_to_read())),
@@ -251,7 +251,7 @@ impl<'w> Request<'_, 'w> {
 
     /// Whether a body whose length nobody knows may go on when it turns out too long to be held.
     fn may_be_longer(&self, head: &RequestHead, buf: &[u8]) -> bool {
-        head.framing == Framing::Chunked
+        head.framing == BodyFraming::Chunked
             && self.limited().is_none()
             && self.leads_one_way(head, buf)
     }
@@ -414,7 +414,7 @@ impl<'w> Request<'_, 'w> {
             upload.rename(&target.model);
         }
         let length = match inbound.head.framing {
-            Framing::Length(length) => length,
+            BodyFraming::Length(length) => length,
             _ => 0,
         };
         let mut lines = Vec::new();

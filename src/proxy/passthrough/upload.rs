@@ -10,8 +10,8 @@ use core::task::Poll;
 
 use crate::chat::error::ErrorKind;
 use crate::http1::body::{BodyDecoder, BodyLimits};
-use crate::http1::encode;
-use crate::http1::framing::Framing;
+use crate::http1::encode::{self, CHUNK_FRAME_BYTES};
+use crate::http1::framing::BodyFraming;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Method;
 use crate::limits::{FORM_AHEAD_BYTES_MAX, Limits};
@@ -40,7 +40,7 @@ pub type JudgeLate<'j> = dyn Fn(&str) -> Result<(), Missed> + 'j;
 /// One body under way.
 pub struct Upload {
     method: Method,
-    framing: Framing,
+    framing: BodyFraming,
     decoder: BodyDecoder,
     pace: Pace,
     /// The client waits for a word before it sends.
@@ -181,7 +181,7 @@ impl Upload {
         let whole = loop {
             self.decode(
                 &mut client.input,
-                self.framing == Framing::Chunked,
+                self.framing == BodyFraming::Chunked,
                 &mut out,
             )?;
             exchange.bytes_in = self.received as u64;
@@ -189,7 +189,7 @@ impl Upload {
                 late(model)?;
             }
             let done = self.decoder.is_done();
-            if done && self.framing == Framing::Chunked {
+            if done && self.framing == BodyFraming::Chunked {
                 encode::last_chunk(&mut out);
             }
             let waited_from = clock::now();
@@ -237,7 +237,7 @@ impl Upload {
     fn end_head(&mut self, out: &mut Vec<u8>) {
         let mut ahead = core::mem::take(&mut self.ahead);
         match self.framing {
-            Framing::Length(length) => {
+            BodyFraming::Length(length) => {
                 let length = length.saturating_add_signed(self.growth);
                 encode::field_number(out, "content-length", length);
                 encode::end_head(out);
@@ -378,6 +378,3 @@ async fn read_client(
     })
     .await
 }
-
-/// What a chunk needs beside its payload, and the end of the body behind it.
-const CHUNK_FRAME_BYTES: usize = 32;

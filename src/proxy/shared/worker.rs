@@ -14,7 +14,7 @@ use crate::govern::usage::frames::first_length;
 use crate::govern::usage::listing::{Listing, RecordPage};
 use crate::govern::usage::refusals::Refusals;
 use crate::govern::usage::segment_index;
-use crate::http1::fields::Fields;
+use crate::http1::fields::FieldTable;
 use crate::json::rewrite::Edits;
 use crate::json::tape::Tape;
 use crate::limits::{FREE_TABLES_MAX, KIB, Limits};
@@ -77,7 +77,7 @@ pub struct Worker {
     pub tape: RefCell<Tape>,
     /// Scratch for what a route changes in them.
     pub edits: RefCell<Edits>,
-    tables: RefCell<Vec<Fields>>,
+    tables: RefCell<Vec<FieldTable>>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// Each provider's credentials, to be taken out of answers.
@@ -300,12 +300,12 @@ impl Worker {
 
     /// An empty field table, for the head of an answer.
     #[must_use]
-    pub fn table(&self) -> Fields {
+    pub fn table(&self) -> FieldTable {
         self.tables.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Takes a field table back that nobody looks into any more.
-    pub fn give_table(&self, mut table: Fields) {
+    pub fn give_table(&self, mut table: FieldTable) {
         let mut tables = self.tables.borrow_mut();
         if tables.len() < FREE_TABLES_MAX && table.capacity() <= TABLE_FIELDS_KEPT {
             table.clear();

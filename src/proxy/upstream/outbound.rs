@@ -9,7 +9,7 @@ use core::iter::once;
 use core::pin::pin;
 use core::task::{Poll, ready};
 
-use crate::http1::head::{self, HeadLimits, Parsed, ResponseHead};
+use crate::http1::head::{self, HeadLimits, HeadProgress, ResponseHead};
 use crate::http1::method::Method;
 use crate::limits::Limits;
 use crate::net::connection::stream::NetStream;
@@ -73,7 +73,7 @@ impl Early {
         let bounds = HeadLimits::of_response(limits);
         while !self.buf.is_empty() {
             match head::parse_response(&self.buf, self.scanned, &bounds, method, head) {
-                Ok(Parsed::Complete { consumed }) if head.is_interim() => {
+                Ok(HeadProgress::Complete { consumed }) if head.is_interim() => {
                     self.interim += 1;
                     if self.interim > limits.interim_responses_max {
                         let detail = "too many interim heads";
@@ -82,8 +82,8 @@ impl Early {
                     self.buf.drain(..consumed);
                     self.scanned = 0;
                 }
-                Ok(Parsed::Complete { consumed }) => return Ok(Some(consumed)),
-                Ok(Parsed::Partial { scanned }) => {
+                Ok(HeadProgress::Complete { consumed }) => return Ok(Some(consumed)),
+                Ok(HeadProgress::Partial { scanned }) => {
                     self.scanned = scanned;
                     return Ok(None);
                 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::config::schema::network::Network;
-use crate::json::write::escape_into;
 
 /// One model at one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +27,6 @@ pub struct Target {
     /// What its names come to, for draws among targets; nought where a client's id made it, which
     /// has no rival.
     pub identity: u64,
-    /// The model as a JSON string, quotes included.
-    json: Box<[u8]>,
 }
 
 /// What is stated of a deployment: where it stands, and in whose hands. What is not stated is not
@@ -60,13 +57,9 @@ impl TargetFacts {
 }
 
 impl Target {
-    /// A target with its id ready to be written.
+    /// A target of this model at this provider.
     #[must_use]
     pub fn new(provider: usize, model: &str) -> Self {
-        let mut json = Vec::with_capacity(model.len() + 2);
-        json.push(b'"');
-        escape_into(model, &mut json);
-        json.push(b'"');
         Self {
             provider,
             model: model.into(),
@@ -76,14 +69,7 @@ impl Target {
             weight: 1,
             priority: 0,
             identity: 0,
-            json: json.into_boxed_slice(),
         }
-    }
-
-    /// The provider's id as a JSON string, quotes included: what replaces the client's value.
-    #[must_use]
-    pub fn model_json(&self) -> &[u8] {
-        &self.json
     }
 
     /// Whether it is the same model at the same provider.

@@ -5,7 +5,7 @@ use crate::stride::STRIDE;
 
 const MAX: usize = 1 << 20;
 
-/// An item that owns its bytes; `Rest` is what [`Decoder::finish`] gave.
+/// An item that owns its bytes; `Rest` is what [`SseDecoder::finish`] gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Seen {
     Frame(String, String),
@@ -20,16 +20,16 @@ fn text(bytes: &[u8]) -> String {
 
 /// Feeds `pieces` one after the other, then ends the stream.
 fn decode<'i>(pieces: impl IntoIterator<Item = &'i [u8]>, max: usize) -> Vec<Seen> {
-    let mut decoder = Decoder::new(max);
+    let mut decoder = SseDecoder::new(max);
     let mut seen = Vec::new();
     for piece in pieces {
         let mut frames = decoder.push(piece);
         while let Some(item) = frames.next() {
             match item {
-                Ok(Item::Frame(frame)) => {
+                Ok(SseItem::Frame(frame)) => {
                     seen.push(Seen::Frame(text(frame.event), text(frame.data)));
                 }
-                Ok(Item::Comment) => seen.push(Seen::Comment),
+                Ok(SseItem::Comment) => seen.push(Seen::Comment),
                 Err(_) => {
                     seen.push(Seen::TooLong);
                     return seen;
@@ -190,15 +190,15 @@ fn j2_blank_behind_the_colon_is_optional_and_one() {
 
 #[test]
 fn j3_lone_cr_ends_a_line_at_once() {
-    let mut decoder = Decoder::new(MAX);
+    let mut decoder = SseDecoder::new(MAX);
     let mut frames = decoder.push(b"data: a\r\r");
-    assert!(matches!(frames.next(), Some(Ok(Item::Frame(frame))) if frame.data == b"a"));
+    assert!(matches!(frames.next(), Some(Ok(SseItem::Frame(frame))) if frame.data == b"a"));
     assert!(frames.next().is_none());
     // The LF that follows belongs to that line.
     let mut frames = decoder.push(b"\ndata: b\r");
     assert!(frames.next().is_none());
     let mut frames = decoder.push(b"\n\r");
-    assert!(matches!(frames.next(), Some(Ok(Item::Frame(frame))) if frame.data == b"b"));
+    assert!(matches!(frames.next(), Some(Ok(SseItem::Frame(frame))) if frame.data == b"b"));
     let mut frames = decoder.push(b"\n");
     assert!(frames.next().is_none());
     assert!(decoder.is_between_frames());
@@ -258,10 +258,10 @@ fn records_without_data_are_none_and_leave_no_name_behind() {
 fn frames_in_one_input_are_lent_from_it() {
     let stream = b"event: a\ndata: b\n\ndata: c\n\n";
     let range = stream.as_ptr_range();
-    let mut decoder = Decoder::new(MAX);
+    let mut decoder = SseDecoder::new(MAX);
     let mut frames = decoder.push(stream);
     let mut count = 0;
-    while let Some(Ok(Item::Frame(frame))) = frames.next() {
+    while let Some(Ok(SseItem::Frame(frame))) = frames.next() {
         assert!(range.contains(&frame.data.as_ptr()));
         count += 1;
     }
@@ -313,7 +313,7 @@ fn j6_record_limit_holds_at_and_one_past_however_cut() {
 
 #[test]
 fn j6_failed_stream_stays_failed_and_holds_no_more_than_the_limit() {
-    let mut decoder = Decoder::new(100);
+    let mut decoder = SseDecoder::new(100);
     let mut frames = decoder.push(b"data: a\n\n");
     assert!(frames.next().unwrap().is_ok());
     let long = [b'x'; 101];
@@ -331,10 +331,10 @@ fn j6_failed_stream_stays_failed_and_holds_no_more_than_the_limit() {
 
 #[test]
 fn endless_comments_and_unknown_fields_are_not_kept() {
-    let mut decoder = Decoder::new(100);
+    let mut decoder = SseDecoder::new(100);
     for _ in 0..1_000 {
         let mut frames = decoder.push(b": still here\nid: 1\nretry: 2\n");
-        assert_eq!(frames.next(), Some(Ok(Item::Comment)));
+        assert_eq!(frames.next(), Some(Ok(SseItem::Comment)));
         assert_eq!(frames.next(), None);
     }
     assert!(decoder.held_bytes() <= IDLE_FRAME_BYTES);
@@ -358,7 +358,7 @@ fn end_of_input_between_frames_is_told_from_one_inside() {
             .split('\n')
             .all(|line| line.is_empty() || line.starts_with(':'));
         for len in [1, end.max(1)] {
-            let mut decoder = Decoder::new(MAX);
+            let mut decoder = SseDecoder::new(MAX);
             for piece in seen.chunks(len) {
                 let mut frames = decoder.push(piece);
                 while frames.next().is_some() {}
@@ -370,7 +370,7 @@ fn end_of_input_between_frames_is_told_from_one_inside() {
 
 #[test]
 fn memory_of_a_long_record_is_given_back() {
-    let mut decoder = Decoder::new(MAX);
+    let mut decoder = SseDecoder::new(MAX);
     let long = format!("data: {}", "x".repeat(100_000));
     assert!(decoder.push(long.as_bytes()).next().is_none());
     assert!(decoder.held_bytes() > 100_000);

@@ -1,15 +1,15 @@
 use super::*;
-use crate::sse::decode::{Decoder, Frame, Item};
+use crate::sse::decode::{SseDecoder, SseFrame, SseItem};
 
 /// What a decoder makes of `bytes`, as (event, data).
 fn read(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut decoder = Decoder::new(1 << 20);
+    let mut decoder = SseDecoder::new(1 << 20);
     let mut frames = decoder.push(bytes);
     let mut read = Vec::new();
     while let Some(item) = frames.next() {
         match item.unwrap() {
-            Item::Frame(Frame { event, data }) => read.push((event.to_vec(), data.to_vec())),
-            Item::Comment => read.push((b":".to_vec(), Vec::new())),
+            SseItem::Frame(SseFrame { event, data }) => read.push((event.to_vec(), data.to_vec())),
+            SseItem::Comment => read.push((b":".to_vec(), Vec::new())),
         }
     }
     read

@@ -6,7 +6,7 @@
 //! (Gemini), numeric codes (OpenRouter, llama.cpp). Everything found is optional.
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 
 /// The error that `root` is, where it is one: it has an `error` that says something, calls itself
 /// an error, or has an error's text. For documents that are nothing else.
@@ -27,12 +27,12 @@ pub fn find(
 #[must_use]
 pub fn is_truthy(value: Value<'_>) -> bool {
     match value.kind() {
-        Kind::Object => value.members().next().is_some(),
-        Kind::Array => value.elements().next().is_some(),
-        Kind::String => value.as_raw().is_some_and(|raw| !raw.is_empty()),
-        Kind::Number => value.as_u64() != Some(0),
-        Kind::Bool => value.as_bool() == Some(true),
-        Kind::Null => false,
+        JsonKind::Object => value.members().next().is_some(),
+        JsonKind::Array => value.elements().next().is_some(),
+        JsonKind::String => value.as_raw().is_some_and(|raw| !raw.is_empty()),
+        JsonKind::Number => value.as_u64() != Some(0),
+        JsonKind::Bool => value.as_bool() == Some(true),
+        JsonKind::Null => false,
     }
 }
 
@@ -44,7 +44,7 @@ pub fn read(
 ) -> ErrorFacts {
     let object = unwrap_array(root);
     let error = object.get_set("error").map(unwrap_array);
-    let inner = error.filter(|value| value.kind() == Kind::Object);
+    let inner = error.filter(|value| value.kind() == JsonKind::Object);
     let place = inner.unwrap_or(object);
     let kind_text = text_at(place, "type");
     let code = text_at(place, "code");

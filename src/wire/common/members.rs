@@ -4,7 +4,7 @@ use crate::chat::error::Refusal;
 use crate::chat::member::Member;
 use crate::chat::request::Request;
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::read;
 
 /// A member's name, what its reader does with it, and the value that asks for nothing.
@@ -122,12 +122,13 @@ fn is_neutral(value: Value<'_>, neutral: Neutral) -> bool {
         Neutral::Number(number) => is_number(value, number),
         Neutral::False => value.as_bool() == Some(false),
         Neutral::Empty => match value.kind() {
-            Kind::Object => value.members().next().is_none(),
-            Kind::Array => value.elements().next().is_none(),
+            JsonKind::Object => value.members().next().is_none(),
+            JsonKind::Array => value.elements().next().is_none(),
             _ => false,
         },
         Neutral::TextOnly => {
-            value.kind() == Kind::Array && value.elements().all(|element| element.is_str("text"))
+            value.kind() == JsonKind::Array
+                && value.elements().all(|element| element.is_str("text"))
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use core::ops::Range;
 
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::json::write::Writer;
 
 /// Type, name and source of the tool that `value` spells in Portkey's way, if it does.
@@ -17,7 +17,7 @@ pub fn swapped_tool(value: Value<'_>) -> Option<(String, String, Vec<u8>)> {
         .members()
         .find(|(name, _)| name.bytes() == outer.bytes())
         .map(|(_, inner)| inner)
-        .filter(|inner| inner.kind() == Kind::Object)?;
+        .filter(|inner| inner.kind() == JsonKind::Object)?;
     let kind = inner.get_set("name")?.as_raw()?;
     if outer.is("function") || outer.is("custom") {
         return None;

@@ -12,7 +12,7 @@ use crate::chat::error::Refusal;
 use crate::chat::member::Member;
 use crate::chat::request::Request;
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 
 /// Where a value stands in the request: `messages[2].content`.
 #[derive(Clone, Copy, Debug)]
@@ -147,7 +147,7 @@ pub fn object<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, 
 /// When it is none.
 pub fn opaque<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
     match value.kind() {
-        Kind::Object => Ok(value),
+        JsonKind::Object => Ok(value),
         _ => Err(place.expected("an object", value)),
     }
 }
@@ -194,7 +194,7 @@ pub fn root_member_twice(name: Raw<'_>) -> Refusal {
 /// When it is none.
 pub fn array<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
     match value.kind() {
-        Kind::Array => Ok(value),
+        JsonKind::Array => Ok(value),
         _ => Err(place.expected("an array", value)),
     }
 }
@@ -269,12 +269,12 @@ pub fn shown(name: Raw<'_>) -> Cow<'static, str> {
 
 fn kind_text(value: Value<'_>) -> &'static str {
     match value.kind() {
-        Kind::Object => "an object",
-        Kind::Array => "an array",
-        Kind::String => "a string",
-        Kind::Number => "a number",
-        Kind::Bool => "a boolean",
-        Kind::Null => "null",
+        JsonKind::Object => "an object",
+        JsonKind::Array => "an array",
+        JsonKind::String => "a string",
+        JsonKind::Number => "a number",
+        JsonKind::Bool => "a boolean",
+        JsonKind::Null => "null",
     }
 }
 

@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::raw::Raw;
-use crate::json::rewrite::{Edits, Member};
+use crate::json::rewrite::{Edits, MemberSpan};
 use crate::json::scan::{self, Scalar, Sink};
 use crate::limits::{HISTORY_EDITS_MAX, Limits};
 
@@ -79,9 +79,9 @@ struct Stripper<'b> {
     /// Behind the message's last value.
     last_end: usize,
     /// Members of the message that carry reasoning.
-    members: Vec<Member>,
+    members: Vec<MemberSpan>,
     /// The last of them, until what follows it is known.
-    pending: Option<Member>,
+    pending: Option<MemberSpan>,
     /// The message's last role is `assistant`.
     assistant: bool,
 }
@@ -114,7 +114,7 @@ impl Stripper<'_> {
                 .edits_left
                 .checked_sub(1)
                 .ok_or(JsonErrorKind::Values)?;
-            self.members.push(Member {
+            self.members.push(MemberSpan {
                 after_start,
                 ..member
             });
@@ -125,7 +125,7 @@ impl Stripper<'_> {
     /// A value of the message has ended.
     fn end(&mut self, end: usize) {
         if self.name == Name::Reasoning {
-            self.pending = Some(Member {
+            self.pending = Some(MemberSpan {
                 index: self.index.saturating_sub(1),
                 start: self.name_start,
                 end,

@@ -7,7 +7,7 @@
 
 use crate::chat::opaque::Opaque;
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::foreign_reasoning;
 
 /// The members of a message or delta that may carry reasoning.
@@ -124,7 +124,7 @@ pub fn thinking_part<'t, E>(
         return sink(text);
     }
     let texts = thinking.elements().filter_map(|inner| match inner.kind() {
-        Kind::String => non_empty(inner),
+        JsonKind::String => non_empty(inner),
         _ => inner.get_set("text").and_then(non_empty),
     });
     for text in texts {

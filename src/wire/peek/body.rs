@@ -20,7 +20,7 @@ use core::ops::Range;
 
 use crate::json::error::JsonErrorKind;
 use crate::json::raw::{ESCAPE_BYTES_MAX, Raw};
-use crate::json::rewrite::Member;
+use crate::json::rewrite::MemberSpan;
 use crate::json::scan::{self, Scalar, Sink};
 use crate::limits::Limits;
 use crate::wire::kind::Wire;
@@ -240,7 +240,7 @@ impl<'b> Peeker<'b> {
         let repeated = self.peek.get(known).is_some() && known.must_be_single();
         if let Some(slot) = self.peek.found.get_mut(known as usize) {
             *slot = Some(Found {
-                member: Member {
+                member: MemberSpan {
                     index: self.peek.tail.member_count.saturating_sub(1),
                     start: self.name_start,
                     end: seen.start,

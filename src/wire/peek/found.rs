@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 use crate::json::raw::Raw;
-use crate::json::rewrite::{Member, Tail};
+use crate::json::rewrite::{MemberSpan, ObjectEnd};
 use crate::wire::peek::media::Media;
 use crate::wire::peek::required_capabilities::Needs;
 use crate::wire::peek::routed_members::{KNOWN_COUNT, Kind, Known};
@@ -14,7 +14,7 @@ use crate::wire::peek::routed_members::{KNOWN_COUNT, Kind, Known};
 #[derive(Clone, Debug, Default)]
 pub struct Peek {
     pub(in crate::wire) found: [Option<Found>; KNOWN_COUNT],
-    pub(in crate::wire) tail: Tail,
+    pub(in crate::wire) tail: ObjectEnd,
     pub(in crate::wire) options: Options,
     pub(in crate::wire) needs: Needs,
     pub(in crate::wire) media: Media,
@@ -26,7 +26,7 @@ pub struct Peek {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Where it ends.
-    pub tail: Tail,
+    pub tail: ObjectEnd,
     /// Its last `include_usage`.
     pub usage: Option<Usage>,
     /// How many it has.
@@ -149,13 +149,13 @@ impl Peek {
 
     /// Where the whole member lies.
     #[must_use]
-    pub fn member(&self, known: Known) -> Option<Member> {
+    pub fn member(&self, known: Known) -> Option<MemberSpan> {
         Some(self.get(known)?.member)
     }
 
     /// Where the outermost object ends.
     #[must_use]
-    pub const fn tail(&self) -> Tail {
+    pub const fn tail(&self) -> ObjectEnd {
         self.tail
     }
 
@@ -173,7 +173,7 @@ impl Peek {
 /// A member that was found.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::wire) struct Found {
-    pub(in crate::wire) member: Member,
+    pub(in crate::wire) member: MemberSpan,
     pub(in crate::wire) value_start: usize,
     pub(in crate::wire) kind: Kind,
 }

@@ -12,8 +12,8 @@ use crate::net::error::NetErrorKind;
 use crate::net::runtime::task;
 use crate::net::runtime::timer::{sleep, within};
 use crate::net::test_support::{
-    WAITS, allocations, endpoint_at, hear, in_children, on_both_drivers, pair, pattern, poll_once,
-    say, until,
+    WAITS, allocations, endpoint_at, hear, in_children, is_gone, on_both_drivers, pair, pattern,
+    poll_once, say, until,
 };
 
 #[test]
@@ -115,7 +115,7 @@ fn read_after_peer_closed_is_clean_end_and_after_reset_an_error() {
             .await
             .expect_err("a reset");
         assert_eq!(error.kind(), NetErrorKind::Reset);
-        assert!(error.is_reset());
+        assert!(is_gone(error));
     });
 }
 
@@ -147,10 +147,7 @@ fn bytes_before_a_reset_in_a_full_read_come_first() {
         assert_eq!(heard, sent);
         client.reset();
         let result = server.reader.read(&mut heard).await;
-        assert!(
-            matches!(result, Err(error) if error.is_reset()),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(error) if is_gone(error)), "{result:?}");
     });
 }
 
@@ -495,7 +492,7 @@ fn write_pieces_to_a_peer_that_is_gone_is_an_error_not_a_signal() {
             };
             result = result.and(client.writer.write_pieces(vec![piece]).await);
         }
-        assert!(result.expect_err("gone").is_reset());
+        assert!(is_gone(result.expect_err("gone")));
     });
 }
 

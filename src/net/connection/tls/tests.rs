@@ -14,7 +14,7 @@ use crate::net::error::{NetError, NetErrorKind, NetOperation, TlsFault};
 use crate::net::runtime::task;
 use crate::net::runtime::timer::within;
 use crate::net::test_support::{
-    WAITS, endpoint_at, hear, listen, on_both_drivers, pair, pattern, poll_once, say,
+    WAITS, endpoint_at, hear, is_gone, listen, on_both_drivers, pair, pattern, poll_once, say,
 };
 
 /// A root of our own and a server certificate under it.
@@ -136,7 +136,7 @@ fn tls_certificate_faults_are_told_apart_and_the_server_hears_of_them() {
                 NetError::new(NetOperation::Handshake, NetErrorKind::Tls(fault))
             );
             let error = far.err().expect("told so");
-            assert_eq!(error.tls_fault(), Some(TlsFault::Alert));
+            assert_eq!(error.kind(), NetErrorKind::Tls(TlsFault::Alert));
         }
     });
 }
@@ -150,8 +150,8 @@ fn tls_with_ip_address_as_host_is_verified_against_it() {
         assert!(near.tls().is_some());
         let (near, _) = shake(&authority.client("127.0.0.2"), &server).await;
         assert_eq!(
-            near.err().expect("refused").tls_fault(),
-            Some(TlsFault::Name)
+            near.err().expect("refused").kind(),
+            NetErrorKind::Tls(TlsFault::Name)
         );
     });
 }
@@ -180,7 +180,7 @@ fn tls_close_message_is_a_clean_end_and_a_cut_is_not() {
         assert_eq!(hear(&mut near, 10).await, b"some of it");
         let error = near.reader.read(&mut Vec::new()).await.expect_err("a cut");
         assert_eq!(error.kind(), NetErrorKind::Cut);
-        assert!(error.is_reset());
+        assert!(is_gone(error));
     });
 }
 
@@ -199,9 +199,9 @@ fn tls_bytes_changed_on_the_way_are_a_fault_after_what_came_before() {
         far.writer.flush(forged).await.expect("writes");
         assert_eq!(hear(&mut near, 4).await, b"good");
         let error = near.reader.read(&mut Vec::new()).await.expect_err("forged");
-        assert_eq!(error.tls_fault(), Some(TlsFault::Protocol));
+        assert_eq!(error.kind(), NetErrorKind::Tls(TlsFault::Protocol));
         let error = far.reader.read(&mut Vec::new()).await.expect_err("told so");
-        assert_eq!(error.tls_fault(), Some(TlsFault::Alert));
+        assert_eq!(error.kind(), NetErrorKind::Tls(TlsFault::Alert));
     });
 }
 

@@ -7,7 +7,7 @@ use std::task::Wake;
 
 use super::{ALARMS, Sleep, Timers, sleep_until, trim};
 use crate::net::runtime::clock::{Instant, now};
-use crate::net::sim::chance::SeededRandom;
+use crate::net::sim::seeded_random::SeededRandom;
 use crate::net::test_support::{allocations, in_children, on_both_drivers};
 
 fn sleep(ms: u64) -> Sleep {

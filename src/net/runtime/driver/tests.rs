@@ -1,29 +1,31 @@
 use std::io;
 
-use super::{DriverChoice, DriverError, DriverKind, DriverReport, climb_down, current, run_worker};
+use super::{
+    DriverChoice, DriverError, DriverKind, DriverReport, current, first_available, run_worker,
+};
 use crate::net::runtime::timer::sleep;
 
-/// Climbs down a ladder whose rungs break with the numbers given, in order.
+/// Asks for a driver where the first kinds fail with the numbers given, in order.
 fn climb(
     choice: DriverChoice,
     errnos: &[i32],
 ) -> (Result<DriverReport, DriverError>, Vec<DriverKind>) {
     let mut tried = Vec::new();
-    let result = climb_down(choice, |rung| {
+    let result = first_available(choice, |kind| {
         let errno = errnos.get(tried.len());
-        tried.push(rung);
+        tried.push(kind);
         errno.map_or(Ok(()), |&errno| Err(io::Error::from_raw_os_error(errno)))
     });
     (result.map(|((), report)| report), tried)
 }
 
 #[test]
-fn ladder_where_all_holds_takes_the_first_rung() {
+fn driver_where_all_holds_takes_the_first_rung() {
     let (report, tried) = climb(DriverChoice::Auto, &[]);
     assert_eq!(
         report,
         Ok(DriverReport {
-            rung: DriverKind::Uring,
+            kind: DriverKind::Uring,
             errno: None,
             hint: None
         })
@@ -32,31 +34,31 @@ fn ladder_where_all_holds_takes_the_first_rung() {
 }
 
 #[test]
-fn ladder_with_old_flags_refused_takes_kernel_defaults() {
+fn driver_with_old_flags_refused_takes_kernel_defaults() {
     let (report, _) = climb(DriverChoice::Auto, &[libc::EINVAL]);
     let report = report.expect("holds");
     assert_eq!(
-        (report.rung, report.errno),
+        (report.kind, report.errno),
         (DriverKind::UringPlain, Some(libc::EINVAL))
     );
-    assert_eq!(report.rung.as_str(), "io_uring");
+    assert_eq!(report.kind.as_str(), "io_uring");
 }
 
 #[test]
-fn ladder_with_little_locked_memory_takes_few_entries() {
+fn driver_with_little_locked_memory_takes_few_entries() {
     let (report, _) = climb(DriverChoice::Auto, &[libc::ENOMEM, libc::ENOMEM]);
     let report = report.expect("holds");
-    assert_eq!(report.rung, DriverKind::UringSmall);
+    assert_eq!(report.kind, DriverKind::UringSmall);
     assert!(report.to_string().contains("memlock"), "{report}");
 }
 
 #[test]
-fn ladder_with_uring_denied_falls_to_epoll_and_says_what_to_do() {
+fn driver_with_uring_denied_falls_to_epoll_and_says_what_to_do() {
     for errno in [libc::EPERM, libc::ENOSYS, libc::ENOMEM] {
         let (report, tried) = climb(DriverChoice::Auto, &[errno; 3]);
         let report = report.expect("epoll holds");
         assert_eq!(
-            (report.rung, report.errno),
+            (report.kind, report.errno),
             (DriverKind::Epoll, Some(errno))
         );
         assert_eq!(tried.len(), 4);
@@ -69,7 +71,7 @@ fn ladder_with_uring_denied_falls_to_epoll_and_says_what_to_do() {
 }
 
 #[test]
-fn ladder_of_uring_alone_fails_rather_than_falls() {
+fn driver_of_uring_alone_fails_rather_than_falls() {
     let (result, tried) = climb(DriverChoice::Uring, &[libc::EPERM; 3]);
     assert!(matches!(
         result,
@@ -87,7 +89,7 @@ fn ladder_of_uring_alone_fails_rather_than_falls() {
         ]
     );
     let (report, tried) = climb(DriverChoice::Epoll, &[]);
-    assert_eq!(report.map(|report| report.rung), Ok(DriverKind::Epoll));
+    assert_eq!(report.map(|report| report.kind), Ok(DriverKind::Epoll));
     assert_eq!(tried, [DriverKind::Epoll]);
 }
 
@@ -98,7 +100,7 @@ fn worker_on_any_choice_runs_timers_and_knows_its_driver() {
             let mut told = None;
             let seen = run_worker(
                 choice,
-                |report| told = Some(report.rung),
+                |report| told = Some(report.kind),
                 || async {
                     sleep(1).await;
                     current()

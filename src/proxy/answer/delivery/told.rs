@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::http1::encode;
-use crate::http1::framing::Framing;
+use crate::http1::framing::BodyFraming;
 use crate::limits::ERROR_BODY_BYTES_MAX;
 use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::{buffers, clock};
@@ -102,7 +102,7 @@ impl<'w> Delivery<'_, 'w> {
     pub(super) fn may_be_page(&self, upstream: &Upstream) -> bool {
         let is_short = matches!(
             upstream.head.framing,
-            Framing::Length(length) if length <= ERROR_BODY_BYTES_MAX as u64
+            BodyFraming::Length(length) if length <= ERROR_BODY_BYTES_MAX as u64
         );
         let is_json = content_kind(upstream) == Content::Json;
         self.wire.is_some() && upstream.head.status >= 400 && (is_short || !is_json)

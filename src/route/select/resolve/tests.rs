@@ -349,7 +349,6 @@ fn renames_only_where_the_upstream_id_is_another() {
         };
         assert_eq!(targets[0].renames(asked), renames, "{asked}");
     }
-    assert_eq!(Target::new(0, "a\"b").model_json(), br#""a\"b""#);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::chat::opaque::Opaque;
 use crate::chat::response::{Answer, Arguments, Block, Lost, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::json::write::{Writer, escape_into};
 use crate::wire::anthropic::answer::cited_text::{CharIndex, CitedRoom};
 use crate::wire::anthropic::stream::decode::read_citation;
@@ -87,7 +87,7 @@ impl<'t> Said<'t> {
 
     fn is_answer(&self) -> bool {
         let content = self.content.map(Value::kind);
-        content == Some(Kind::Array) && self.kind.is_none_or(|kind| kind.is_str("message"))
+        content == Some(JsonKind::Array) && self.kind.is_none_or(|kind| kind.is_str("message"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::chat::error::ErrorFacts;
 use crate::chat::usage::StopReason;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::anthropic::{error, stop, usage};
 use crate::wire::common::answer_summary::Facts;
 
@@ -33,7 +33,7 @@ pub fn read(root: Value<'_>) -> Result<Facts<'_>, Box<ErrorFacts>> {
         ..Facts::default()
     };
     let is_untyped = kind.is_none_or(Value::is_null);
-    if content == Some(Kind::Array) && (is_message || is_untyped) {
+    if content == Some(JsonKind::Array) && (is_message || is_untyped) {
         if let Some(counts) = counts {
             usage::merge(counts, &mut facts.usage);
         }

@@ -9,7 +9,7 @@ use crate::chat::request::{
     Block, DocumentSource, Json, Request, ResultContent, Source, Text, Tool, ToolResult, ToolUse,
 };
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::anthropic::request::tools;
 use crate::wire::common::read::{self, FieldPath};
 
@@ -25,7 +25,7 @@ pub fn read<'t>(
     if let Some(text) = content.as_raw() {
         return Ok(vec![Block::text(text)]);
     }
-    if content.kind() != Kind::Array {
+    if content.kind() != JsonKind::Array {
         return Err(place.expected("a string or an array", content));
     }
     let mut blocks = Vec::new();
@@ -137,7 +137,7 @@ fn lost(kind: &str, value: Value<'_>, request: &mut Request<'_>) {
     read::strays(value, &known, request);
     if let Some(source) = value
         .get_set("source")
-        .filter(|it| it.kind() == Kind::Object)
+        .filter(|it| it.kind() == JsonKind::Object)
     {
         read::strays(source, &SOURCE, request);
     }

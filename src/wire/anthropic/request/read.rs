@@ -9,7 +9,7 @@ use crate::chat::member::Member;
 use crate::chat::request::{
     Effort, Format, Json, Message, Request, Role, SchemaFormat, ServiceTier, ThinkingMode,
 };
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::anthropic::request::{blocks, tools};
 use crate::wire::common::members::{Members, Neutral, Row, Rule};
 use crate::wire::common::read::{self, FieldPath};
@@ -191,7 +191,7 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     read::strays(value, &["type", "schema"], request);
     let schema = value
         .get_set("schema")
-        .filter(|schema| schema.kind() == Kind::Object);
+        .filter(|schema| schema.kind() == JsonKind::Object);
     let Some(schema) = schema.filter(|_| kind.is("json_schema")) else {
         return Err(place.refuse("expected the type json_schema and a schema"));
     };
@@ -229,7 +229,7 @@ fn system<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     let place = FieldPath::root("system");
     let mut system = blocks::read(value, &place, request)?;
     blocks::no_calls(&system, &place)?;
-    if value.kind() == Kind::Array && system.first().is_some_and(blocks::is_attribution) {
+    if value.kind() == JsonKind::Array && system.first().is_some_and(blocks::is_attribution) {
         system.remove(0);
     }
     request.system = system;

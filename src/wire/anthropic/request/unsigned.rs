@@ -12,8 +12,8 @@
 
 use memchr::memmem;
 
-use crate::json::rewrite::{Edits, Member};
-use crate::json::tape::{Kind, Value};
+use crate::json::rewrite::{Edits, MemberSpan};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::foreign_reasoning::{self, MARK};
 
 /// Whether the body may hold such a block: one look at its bytes, so that almost no body is read
@@ -97,9 +97,9 @@ fn is_unindexed(citation: Value<'_>) -> bool {
 }
 
 /// The elements of an array that `goes` picks, as they lie among the others.
-fn elements(array: Value<'_>, goes: fn(Value<'_>) -> bool) -> Vec<Member> {
-    let mut picked: Vec<Member> = Vec::new();
-    if array.kind() != Kind::Array {
+fn elements(array: Value<'_>, goes: fn(Value<'_>) -> bool) -> Vec<MemberSpan> {
+    let mut picked: Vec<MemberSpan> = Vec::new();
+    if array.kind() != JsonKind::Array {
         return picked;
     }
     let mut before_end = 0;
@@ -111,7 +111,7 @@ fn elements(array: Value<'_>, goes: fn(Value<'_>) -> bool) -> Vec<Member> {
         }
         last_picked = goes(element);
         if last_picked {
-            picked.push(Member {
+            picked.push(MemberSpan {
                 index,
                 start: span.start,
                 end: span.end,

@@ -15,7 +15,7 @@ use crate::chat::response::Lost;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::json::write::escape_into;
 use crate::limits::{BLOCKS_OPEN_MAX, EVENT_VALUES_MAX, TOOL_CALLS_MAX};
 use crate::wire::anthropic::stream::watch;
@@ -117,7 +117,7 @@ impl Decoder {
         }
         let unnamed = event.is_empty() && data.starts_with(b"{");
         let root = match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
-            Ok(root) if root.kind() == Kind::Object => root,
+            Ok(root) if root.kind() == JsonKind::Object => root,
             Err(_) if unnamed || watch::is_known(event) => return Err(StreamFault::Json),
             Ok(_) | Err(_) => return Ok(Step::Open),
         };

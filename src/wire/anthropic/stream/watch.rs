@@ -3,7 +3,7 @@
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::anthropic::{error, stop, usage};
 use crate::wire::common::stream_observation::{
@@ -39,7 +39,7 @@ impl Watch {
             return EventKind::Nothing;
         }
         match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
-            Ok(root) if root.kind() == Kind::Object => self.read(root),
+            Ok(root) if root.kind() == JsonKind::Object => self.read(root),
             Ok(_) => EventKind::Nothing,
             Err(error) if error.kind.is_limit() => EventKind::Nothing,
             Err(_) => EventKind::Malformed,

@@ -7,7 +7,7 @@ use crate::chat::opaque::Opaque;
 use crate::chat::response::{Answer, Arguments, Block, Lost, TooLong, Written};
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::json::write::{Writer, escape_into};
 use crate::wire::common::ids::{fingerprint, push_id};
 use crate::wire::common::{arguments, error_text, foreign_reasoning, gemini_signature};
@@ -28,7 +28,7 @@ use crate::wire::openai::{custom, finish, tier, usage};
 pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
     let choice = first_choice(root.get_set("choices")?)?;
     let message = choice.get_set("message");
-    let is_message = message.is_none_or(|message| message.kind() == Kind::Object);
+    let is_message = message.is_none_or(|message| message.kind() == JsonKind::Object);
     if !is_message || failure::of_answer(root).is_some() {
         return None;
     }
@@ -311,7 +311,7 @@ impl<'t> Reader<'t> {
             self.nameless |= text.is_some_and(says_something);
             return;
         };
-        let object = given.filter(|it| it.kind() == Kind::Object);
+        let object = given.filter(|it| it.kind() == JsonKind::Object);
         let arguments = match object {
             _ if said.is_custom => Arguments::Input(text.unwrap_or(Raw::EMPTY)),
             Some(object) => Arguments::Json(object.source()),

@@ -7,7 +7,7 @@
 use crate::chat::event::Citation;
 use crate::chat::response::Lost;
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 
 /// What was referred to in one answer.
 #[derive(Debug, Default)]
@@ -111,7 +111,7 @@ impl<'t> Listed<'t> {
 
     fn source(&self, at: usize) -> Option<Citation<'t>> {
         let nth = |list: Option<Value<'t>>| list?.elements().nth(at);
-        let result = nth(self.results).filter(|result| result.kind() == Kind::Object);
+        let result = nth(self.results).filter(|result| result.kind() == JsonKind::Object);
         let string = |name: &str| result?.get_set(name)?.as_raw();
         let address = nth(self.citations).and_then(Value::as_raw);
         let url = address.or_else(|| string("url"))?;

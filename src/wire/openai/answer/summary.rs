@@ -1,7 +1,7 @@
 //! What a whole answer says of itself: one walk over each of the few objects that say it.
 
 use crate::chat::error::ErrorFacts;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::answer_summary::Facts;
 use crate::wire::common::error_text::is_truthy;
 use crate::wire::openai::answer::{failure, response};
@@ -55,7 +55,7 @@ pub fn read(root: Value<'_>) -> Result<Facts<'_>, Box<ErrorFacts>> {
 
 /// Whether a message has neither calls nor a refusal.
 fn is_plain(message: Value<'_>) -> bool {
-    let mut is_plain = message.kind() == Kind::Object;
+    let mut is_plain = message.kind() == JsonKind::Object;
     message.each_member(|name, value| {
         if matches!(name, b"tool_calls" | b"function_call" | b"refusal") {
             is_plain &= value.is_null();

@@ -11,7 +11,7 @@ use crate::chat::member::Member;
 use crate::chat::request::{
     Block, Json, Message, Request, ResultContent, Role, ToolResult, ToolUse,
 };
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::arguments;
 use crate::wire::common::members::Members;
 use crate::wire::common::read::{self, FieldPath};
@@ -182,7 +182,7 @@ impl<'t> Reader<'_, 't> {
         let (input, whole) = match value.get_set("arguments") {
             None => (Json::Borrowed(&b"{}"[..]), true),
             // Some local servers give the object itself.
-            Some(object) if object.kind() == Kind::Object => {
+            Some(object) if object.kind() == JsonKind::Object => {
                 (Json::Borrowed(object.source()), true)
             }
             Some(text) => arguments::to_object(read::string(text, &place.member("arguments"))?),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::chat::error::Refusal;
 use crate::chat::request::{Block, DocumentSource, Json, Request, Role, Source, Text};
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::base64;
 use crate::wire::common::read::{self, FieldPath};
 
@@ -24,11 +24,11 @@ pub fn read<'t>(
         return Ok(Vec::new());
     };
     match content.kind() {
-        Kind::String => {
+        JsonKind::String => {
             let text = content.as_raw().filter(|text| !text.is_empty());
             Ok(text.map(Block::text).into_iter().collect())
         }
-        Kind::Array => {
+        JsonKind::Array => {
             let mut blocks = Vec::new();
             let mut strings = Vec::new();
             for (index, value) in content.elements().enumerate() {

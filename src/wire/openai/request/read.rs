@@ -13,7 +13,7 @@ use crate::chat::request::{
     WebSearch,
 };
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::members::{Members, Neutral, Row, Rule};
 use crate::wire::common::read::{self, FieldPath};
 use crate::wire::openai::request::{messages, tools};
@@ -155,7 +155,7 @@ fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     let place = FieldPath::root("stop");
     match members.get("stop") {
         None => {}
-        Some(value) if value.kind() == Kind::Array => {
+        Some(value) if value.kind() == JsonKind::Array => {
             for (index, element) in value.elements().enumerate() {
                 request
                     .stop
@@ -375,7 +375,7 @@ fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<()
     let place = FieldPath::root("anthropic_beta");
     match members.get("anthropic_beta") {
         None => {}
-        Some(value) if value.kind() == Kind::Array => {
+        Some(value) if value.kind() == JsonKind::Array => {
             for (index, element) in value.elements().enumerate() {
                 request
                     .betas

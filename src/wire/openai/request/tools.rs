@@ -6,7 +6,7 @@ use crate::chat::error::Refusal;
 use crate::chat::member::Member;
 use crate::chat::request::{Function, Json, Request, Text, Tool, ToolChoice};
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::members::Members;
 use crate::wire::common::portkey;
 use crate::wire::common::read::{self, FieldPath};
@@ -36,7 +36,7 @@ pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     if let Some(value) = members.get("function_call") {
         let place = FieldPath::root("function_call");
         let chosen = match value.kind() {
-            Kind::String => choice(value, &place, request)?,
+            JsonKind::String => choice(value, &place, request)?,
             _ => {
                 let name = read::string_member(read::object(value, &place)?, "name", &place)?;
                 read::strays(value, &["name"], request);

@@ -14,7 +14,7 @@ use crate::chat::response::Lost;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::raw::Raw;
 use crate::json::scan::{DEPTH_MAX, trimmed};
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::common::repeated_frame::{RepeatedFrame, SingleDelta};
 use crate::wire::common::{error_text, foreign_reasoning};
@@ -125,7 +125,7 @@ impl Decoder {
             return self.end(sink);
         }
         let root = match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
-            Ok(root) if root.kind() == Kind::Object => root,
+            Ok(root) if root.kind() == JsonKind::Object => root,
             Err(_) if event.is_empty() || data.starts_with(b"{") => return Err(StreamFault::Json),
             Ok(_) | Err(_) => {
                 self.strange = true;
@@ -298,7 +298,10 @@ impl Decoder {
         for call in delta.tool_calls.into_iter().flat_map(Value::elements) {
             self.calls.call(call, sink)?;
         }
-        if let Some(function) = delta.function_call.filter(|it| it.kind() == Kind::Object) {
+        if let Some(function) = delta
+            .function_call
+            .filter(|it| it.kind() == JsonKind::Object)
+        {
             self.calls.legacy(function, sink)?;
         }
         Ok(())

@@ -12,7 +12,7 @@
 
 use crate::chat::event::{Event, StreamFault};
 use crate::json::raw::Raw;
-use crate::json::tape::{Kind, Value};
+use crate::json::tape::{JsonKind, Value};
 use crate::json::write::escape_into;
 use crate::limits::TOOL_CALLS_MAX;
 use crate::wire::common::gemini_signature;
@@ -434,14 +434,14 @@ impl Pieces {
 fn is_filled(arguments: Value<'_>) -> bool {
     match arguments.as_raw() {
         Some(text) => !text.is_blank(),
-        None => arguments.kind() == Kind::Object,
+        None => arguments.kind() == JsonKind::Object,
     }
 }
 
 /// Arguments as the text that they should be. Some services give the object itself: its source is
 /// escaped into `own`.
 fn text_of<'a>(arguments: Value<'a>, own: &'a mut Vec<u8>) -> Raw<'a> {
-    if arguments.kind() != Kind::Object {
+    if arguments.kind() != JsonKind::Object {
         return arguments.as_raw().unwrap_or(Raw::EMPTY);
     }
     let source = core::str::from_utf8(arguments.source()).unwrap_or_default();

@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::scan::{DEPTH_MAX, trimmed};
-use crate::json::tape::{Kind, Tape, Value};
+use crate::json::tape::{JsonKind, Tape, Value};
 use crate::limits::EVENT_VALUES_MAX;
 use crate::wire::common::error_text;
 use crate::wire::common::stream_observation::{
@@ -57,7 +57,7 @@ impl Watch {
             }
         }
         match tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX) {
-            Ok(root) if root.kind() == Kind::Object => {
+            Ok(root) if root.kind() == JsonKind::Object => {
                 let seen = self.read(root, data);
                 if plain && let (EventKind::Delta, Growth::Delta(text)) = (&seen, growth(data)) {
                     self.before.learn(data, text, padding(data));

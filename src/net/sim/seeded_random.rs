@@ -90,16 +90,16 @@ mod tests {
 
     #[test]
     fn numbers_are_those_chosen_and_then_those_of_the_seed() {
-        let mut chance = SeededRandom::steered(&[5, 0, 1, 2, 9], 7);
-        let seen: [u64; 4] = core::array::from_fn(|_| chance.word());
+        let mut random = SeededRandom::steered(&[5, 0, 1, 2, 9], 7);
+        let seen: [u64; 4] = core::array::from_fn(|_| random.word());
         assert_eq!(seen, [5, 513, 9, SeededRandom::new(7).word()]);
     }
 
     #[test]
     fn nobody_chooses_bytes() {
-        let mut chance = SeededRandom::steered(&[74; 64], 7);
-        let ids: [[u8; 16]; 2] = core::array::from_fn(|_| chance.bytes());
+        let mut random = SeededRandom::steered(&[74; 64], 7);
+        let ids: [[u8; 16]; 2] = core::array::from_fn(|_| random.bytes());
         assert_ne!(ids[0], ids[1]);
-        assert_eq!(chance.word(), 0x4a4a);
+        assert_eq!(random.word(), 0x4a4a);
     }
 }
