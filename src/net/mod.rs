@@ -27,5 +27,8 @@ pub mod error;
 pub mod runtime;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
+#[cfg(not(any(test, feature = "sim")))]
+#[path = "sim/absent.rs"]
+mod sim;
 #[cfg(test)]
 pub(crate) mod test_support;

@@ -32,7 +32,7 @@ impl GatewayEntry {
         let place = self.worker.shared.admit()?;
         let (ours, theirs) = socket::pair(&self.world);
         let [peer, _] = addresses(9);
-        let stream = NetStream::from_sim(ours, peer);
+        let stream = NetStream::from_sim(Rc::new(ours), peer);
         let worker = Rc::clone(&self.worker);
         drop(task::spawn(connection::serve(stream, worker, place)));
         let seat = self.world.tasks(SimTaskOwner::Gateway).last().copied()?;

@@ -24,10 +24,8 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, UNACKED_TIMEOUT};
 use crate::net::connection::vectored_write::VectoredWrite;
 use crate::net::runtime::loop_turn;
-#[cfg(any(test, feature = "sim"))]
 use crate::net::sim::injected_failure;
-#[cfg(any(test, feature = "sim"))]
-use crate::net::sim::socket::SimSocket;
+use crate::net::sim::socket::SimHandle;
 
 /// A shared hold on a connected socket.
 #[derive(Clone)]
@@ -41,31 +39,27 @@ pub(in crate::net) struct Socket {
 enum SocketOwner {
     Tcp(Rc<UnsafeCell<TcpStream>>),
     Unix(Rc<UnsafeCell<UnixStream>>),
-    #[cfg(any(test, feature = "sim"))]
-    Sim(Rc<SimSocket>),
+    Sim(SimHandle),
 }
 
 /// The reading half, for the runtime.
 pub(in crate::net) enum ReadHalf {
     Tcp(OwnedReadHalf<TcpStream>),
     Unix(OwnedReadHalf<UnixStream>),
-    #[cfg(any(test, feature = "sim"))]
-    Sim(Rc<SimSocket>),
+    Sim(SimHandle),
 }
 
 /// The writing half, for the runtime.
 pub(in crate::net) enum WriteHalf {
     Tcp(OwnedWriteHalf<TcpStream>),
     Unix(OwnedWriteHalf<UnixStream>),
-    #[cfg(any(test, feature = "sim"))]
-    Sim(Rc<SimSocket>),
+    Sim(SimHandle),
 }
 
 /// What calls a read back that waits.
 pub(in crate::net) enum ReadCanceller {
     Runtime(Canceller),
-    #[cfg(any(test, feature = "sim"))]
-    Sim(Rc<SimSocket>),
+    Sim(SimHandle),
 }
 
 /// How a connection came to be.
@@ -118,18 +112,15 @@ impl Socket {
     }
 
     /// Takes over a simulated connection.
-    #[cfg(any(test, feature = "sim"))]
-    pub(in crate::net) fn from_sim(end: SimSocket) -> (Self, ReadHalf, WriteHalf) {
-        let end = Rc::new(end);
+    pub(in crate::net) fn from_sim(end: SimHandle) -> (Self, ReadHalf, WriteHalf) {
         let socket = Self {
-            keeper: SocketOwner::Sim(Rc::clone(&end)),
+            keeper: SocketOwner::Sim(end.clone()),
             fd: -1,
         };
-        (socket, ReadHalf::Sim(Rc::clone(&end)), WriteHalf::Sim(end))
+        (socket, ReadHalf::Sim(end.clone()), WriteHalf::Sim(end))
     }
 
-    #[cfg(any(test, feature = "sim"))]
-    fn simulated(&self) -> Option<&SimSocket> {
+    fn simulated(&self) -> Option<&SimHandle> {
         match &self.keeper {
             SocketOwner::Sim(end) => Some(end),
             SocketOwner::Tcp(_) | SocketOwner::Unix(_) => None,
@@ -143,7 +134,6 @@ impl Socket {
 
     /// The address on our side.
     pub(in crate::net) fn local_address(&self) -> Option<SocketAddr> {
-        #[cfg(any(test, feature = "sim"))]
         if self.simulated().is_some() {
             return None;
         }
@@ -152,7 +142,6 @@ impl Socket {
 
     /// Whether anything waits to be read.
     pub(in crate::net) fn look(&self) -> Readiness {
-        #[cfg(any(test, feature = "sim"))]
         match self.simulated() {
             Some(end) if end.has_something() => return Readiness::Something,
             Some(_) => return Readiness::Quiet,
@@ -170,7 +159,6 @@ impl Socket {
     /// Whether the peer has ended its direction or the connection broke, whatever still lies unread
     /// before that.
     pub(in crate::net) fn has_peer_ended(&self) -> bool {
-        #[cfg(any(test, feature = "sim"))]
         match self.simulated() {
             Some(end) => return end.has_peer_ended(),
             None if injected_failure::fails().is_err() => return false,
@@ -190,7 +178,6 @@ impl Socket {
     /// How many bytes the peer's side has acknowledged since the connection began; unknown on a Unix
     /// socket.
     pub(in crate::net) fn acknowledged(&self) -> Option<u64> {
-        #[cfg(any(test, feature = "sim"))]
         if let Some(end) = self.simulated() {
             return Some(end.acknowledged());
         }
@@ -213,11 +200,9 @@ impl Socket {
     /// Appends what is there, at most `room` bytes and never past the capacity of `into`; does not
     /// wait. No room is an empty read.
     pub(in crate::net) fn receive(&self, into: &mut Vec<u8>, room: usize) -> io::Result<usize> {
-        #[cfg(any(test, feature = "sim"))]
         if let Some(end) = self.simulated() {
             return end.receive_into(into, room);
         }
-        #[cfg(any(test, feature = "sim"))]
         injected_failure::fails()?;
         let spare = into.spare_capacity_mut();
         let room = room.min(spare.len());
@@ -233,7 +218,6 @@ impl Socket {
 
     /// Sends what the socket takes at once; for last words, whose loss does not matter.
     pub(in crate::net) fn send_last_words(&self, bytes: &[u8]) {
-        #[cfg(any(test, feature = "sim"))]
         match self.simulated() {
             Some(end) => return end.send(bytes),
             None if injected_failure::fails().is_err() => return,
@@ -245,7 +229,6 @@ impl Socket {
 
     /// Ends our direction: the peer reads what was written, then the end.
     pub(in crate::net) fn shutdown_write(&self) -> io::Result<()> {
-        #[cfg(any(test, feature = "sim"))]
         match self.simulated() {
             Some(end) => return end.shutdown_write(),
             None => injected_failure::fails()?,
@@ -255,7 +238,6 @@ impl Socket {
 
     /// Ends both directions at once. A pending read completes, so that the descriptor can close.
     pub(in crate::net) fn shutdown(&self) {
-        #[cfg(any(test, feature = "sim"))]
         if let Some(end) = self.simulated() {
             return end.shutdown();
         }
@@ -264,7 +246,6 @@ impl Socket {
 
     /// Ends the connection by a reset, unsent bytes thrown away. A pending read completes.
     pub(in crate::net) fn reset(&self) {
-        #[cfg(any(test, feature = "sim"))]
         if let Some(end) = self.simulated() {
             return end.reset();
         }
@@ -310,12 +291,10 @@ impl ReadHalf {
         buffer: SliceMut<Vec<u8>>,
         recall: Option<CancelHandle>,
     ) -> (io::Result<usize>, SliceMut<Vec<u8>>) {
-        #[cfg(any(test, feature = "sim"))]
         if let Err(error) = injected_failure::fails() {
             return (Err(error), buffer);
         }
         match (self, recall) {
-            #[cfg(any(test, feature = "sim"))]
             (Self::Sim(end), _) => end.read_into(buffer).await,
             (Self::Tcp(half), None) => half.read(buffer).await,
             (Self::Tcp(half), Some(recall)) => half.cancelable_read(buffer, recall).await,
@@ -327,8 +306,7 @@ impl ReadHalf {
     /// What calls back reads of this half.
     pub(in crate::net) fn recall(&self) -> ReadCanceller {
         match self {
-            #[cfg(any(test, feature = "sim"))]
-            Self::Sim(end) => ReadCanceller::Sim(Rc::clone(end)),
+            Self::Sim(end) => ReadCanceller::Sim(end.clone()),
             Self::Tcp(_) | Self::Unix(_) => ReadCanceller::Runtime(Canceller::new()),
         }
     }
@@ -337,7 +315,6 @@ impl ReadHalf {
     pub(in crate::net) async fn readable(&mut self) {
         // Whatever is wrong, the read behind it tells.
         let _ = match self {
-            #[cfg(any(test, feature = "sim"))]
             Self::Sim(end) => {
                 end.readable().await;
                 Ok(())
@@ -362,7 +339,6 @@ impl ReadCanceller {
     pub(in crate::net) fn handle(&self) -> Option<CancelHandle> {
         match self {
             Self::Runtime(canceller) => Some(canceller.handle()),
-            #[cfg(any(test, feature = "sim"))]
             Self::Sim(_) => None,
         }
     }
@@ -371,7 +347,6 @@ impl ReadCanceller {
     pub(in crate::net) fn call(self) {
         match self {
             Self::Runtime(canceller) => drop(canceller.cancel()),
-            #[cfg(any(test, feature = "sim"))]
             Self::Sim(end) => end.recall(),
         }
     }
@@ -383,12 +358,10 @@ impl WriteHalf {
         buffer: Slice<B>,
     ) -> (io::Result<usize>, Slice<B>) {
         loop_turn::end().await;
-        #[cfg(any(test, feature = "sim"))]
         if let Err(error) = injected_failure::fails() {
             return (Err(error), buffer);
         }
         match self {
-            #[cfg(any(test, feature = "sim"))]
             Self::Sim(end) => (end.write([bytes_of(&buffer)].into_iter()).await, buffer),
             Self::Tcp(half) => half.write(buffer).await,
             Self::Unix(half) => half.write(buffer).await,
@@ -400,12 +373,10 @@ impl WriteHalf {
         pieces: VectoredWrite,
     ) -> (io::Result<usize>, VectoredWrite) {
         loop_turn::end().await;
-        #[cfg(any(test, feature = "sim"))]
         if let Err(error) = injected_failure::fails() {
             return (Err(error), pieces);
         }
         match self {
-            #[cfg(any(test, feature = "sim"))]
             Self::Sim(end) => (end.write(pieces.slices()).await, pieces),
             Self::Tcp(half) => half.writev(pieces).await,
             Self::Unix(half) => half.writev(pieces).await,
@@ -413,7 +384,6 @@ impl WriteHalf {
     }
 }
 
-#[cfg(any(test, feature = "sim"))]
 fn bytes_of<B: IoBuf>(buffer: &Slice<B>) -> &[u8] {
     // SAFETY: a buffer for writing lends so many bytes from its pointer on, for as long as it lives
     // and is not moved; the borrow sees to both.

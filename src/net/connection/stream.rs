@@ -20,8 +20,7 @@ use crate::net::connection::tls::{NegotiatedTls, SharedTlsSession, TlsSession};
 use crate::net::connection::writer::ConnectionWriter;
 use crate::net::error::{NetError, NetOperation};
 use crate::net::runtime::buffers::{self, Class};
-#[cfg(any(test, feature = "sim"))]
-use crate::net::sim::socket::SimSocket;
+use crate::net::sim::socket::SimHandle;
 
 /// A connection.
 pub struct NetStream {
@@ -50,9 +49,7 @@ impl NetStream {
     }
 
     /// A plain connection of a simulated world.
-    #[cfg(any(test, feature = "sim"))]
-    #[must_use]
-    pub fn from_sim(end: SimSocket, peer: SocketAddr) -> Self {
+    pub(crate) fn from_sim(end: SimHandle, peer: SocketAddr) -> Self {
         let (socket, read, write) = Socket::from_sim(end);
         Self::plain(socket, read, write, Some(peer))
     }

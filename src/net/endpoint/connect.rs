@@ -24,10 +24,7 @@ use crate::net::endpoint::{handshake, spare_descriptor};
 use crate::net::error::{NetError, NetErrorKind, NetOperation};
 use crate::net::runtime::clock::now;
 use crate::net::runtime::timer::{self, Deadline};
-#[cfg(any(test, feature = "sim"))]
-use crate::net::sim::injected_failure;
-#[cfg(any(test, feature = "sim"))]
-use crate::net::sim::listeners;
+use crate::net::sim::{injected_failure, listeners};
 
 /// Where a provider is reached. Shared by the workers and the control thread.
 #[derive(Debug)]
@@ -236,11 +233,9 @@ async fn race(addresses: Vec<(usize, SocketAddr)>) -> Result<Winner, NetError> {
 
 /// A connection to one address.
 async fn open(address: SocketAddr) -> io::Result<NetStream> {
-    #[cfg(any(test, feature = "sim"))]
     if let Some(connected) = listeners::connect(address).await {
         return connected.map(|end| NetStream::from_sim(end, address));
     }
-    #[cfg(any(test, feature = "sim"))]
     injected_failure::fails()?;
     let tcp = TcpStream::connect_addr(address).await?;
     Ok(NetStream::from_tcp(tcp, address, Origin::Connected))

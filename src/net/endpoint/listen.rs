@@ -33,7 +33,6 @@ use crate::net::connection::stream::NetStream;
 use crate::net::endpoint::spare_descriptor::SpareDescriptor;
 use crate::net::error::{NetError, NetErrorKind, NetOperation};
 use crate::net::runtime::{driver, task, timer};
-#[cfg(any(test, feature = "sim"))]
 use crate::net::sim::injected_failure;
 
 /// An address to listen on.
@@ -343,7 +342,6 @@ impl Stopper {
 
 impl RuntimeListener {
     async fn accept(&self, handle: CancelHandle) -> io::Result<NetStream> {
-        #[cfg(any(test, feature = "sim"))]
         injected_failure::fails()?;
         match self {
             Self::Tcp(listener, _) => {
@@ -369,7 +367,6 @@ impl RuntimeListener {
     }
 
     fn accept_queued(&self) -> io::Result<(Socket, SockAddr)> {
-        #[cfg(any(test, feature = "sim"))]
         injected_failure::fails()?;
         let (Self::Tcp(_, socket) | Self::Unix(_, socket)) = self;
         socket.set_nonblocking(true)?;

@@ -13,7 +13,6 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::net::runtime::checked_time::{CheckedClock, ClockChange};
-#[cfg(any(test, feature = "sim"))]
 use crate::net::sim::world;
 
 /// A point of monotonic time: nanoseconds since the first reading of the process.
@@ -63,7 +62,6 @@ impl Instant {
     #[must_use]
     pub fn unix_ms(self) -> u64 {
         static BASE: OnceLock<u64> = OnceLock::new();
-        #[cfg(any(test, feature = "sim"))]
         if world::current().is_some() {
             return SIM_UNIX_MS + self.0 / NANOS_PER_MS;
         }
@@ -82,7 +80,6 @@ impl Instant {
 /// The time now, monotonic.
 #[must_use]
 pub fn now() -> Instant {
-    #[cfg(any(test, feature = "sim"))]
     if let Some(world) = world::current() {
         return Instant(world.now());
     }
@@ -105,7 +102,6 @@ pub fn unix_millis() -> u64 {
 /// Milliseconds since 1970 at `now`, by the checked clock.
 #[must_use]
 pub fn checked_ms(now: Instant) -> u64 {
-    #[cfg(any(test, feature = "sim"))]
     if world::current().is_some() {
         return SIM_UNIX_MS + now.0 / NANOS_PER_MS;
     }
@@ -155,7 +151,6 @@ fn checked<T>(work: impl FnOnce(&mut CheckedClock) -> T) -> T {
 }
 
 fn since_epoch() -> Duration {
-    #[cfg(any(test, feature = "sim"))]
     if let Some(world) = world::current() {
         return Duration::from_millis(SIM_UNIX_MS) + Duration::from_nanos(world.now());
     }
@@ -170,7 +165,6 @@ fn base() -> std::time::Instant {
 }
 
 /// When simulated worlds begin.
-#[cfg(any(test, feature = "sim"))]
 const SIM_UNIX_MS: u64 = 1_700_000_000_000;
 /// Of the checked clock, see [`CheckedClock::base`].
 static BASE_MS: AtomicI64 = AtomicI64::new(UNKNOWN);

@@ -10,8 +10,7 @@
 use core::cell::RefCell;
 
 use crate::net::runtime::clock::Instant;
-#[cfg(any(test, feature = "sim"))]
-use crate::net::sim::{seeded_random::SeededRandom, world};
+use crate::net::sim::world;
 
 thread_local! {
     static BLOCK: RefCell<RandomBlock> = const { RefCell::new(RandomBlock { bytes: [0; BLOCK_BYTES], used: BLOCK_BYTES }) };
@@ -46,9 +45,8 @@ pub fn probe() -> bool {
 }
 
 fn draw<const N: usize>() -> [u8; N] {
-    #[cfg(any(test, feature = "sim"))]
     if let Some(world) = world::current() {
-        return world.draw(SeededRandom::bytes);
+        return world.random_bytes();
     }
     BLOCK.with_borrow_mut(|block| {
         if BLOCK_BYTES - block.used < N {

@@ -15,10 +15,6 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-#[cfg(not(any(test, feature = "sim")))]
-use monoio::{spawn as begin, task::JoinHandle};
-
-#[cfg(any(test, feature = "sim"))]
 use crate::net::sim::task::{JoinHandle, spawn as begin};
 
 thread_local! {

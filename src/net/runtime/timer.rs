@@ -11,10 +11,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
 use crate::net::runtime::alarm;
-#[cfg(not(any(test, feature = "sim")))]
-use crate::net::runtime::alarm::{self as time, Sleep};
 use crate::net::runtime::clock::{Instant, now};
-#[cfg(any(test, feature = "sim"))]
 use crate::net::sim::time::{self, Sleep};
 
 /// A point in time that a task waits for beside other things.

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
-use crate::net::sim::socket::{self, SimSocket};
+use crate::net::sim::socket::{self, SimHandle, SimSocket};
 use crate::net::sim::world;
 
 thread_local! {
@@ -51,7 +51,7 @@ impl SimListener {
 ///
 /// # Errors
 /// Nobody listens there, or a failure is injected.
-pub async fn connect(address: SocketAddr) -> Option<io::Result<SimSocket>> {
+pub async fn connect(address: SocketAddr) -> Option<io::Result<SimHandle>> {
     let world = world::current()?;
     let pause = world.draw(|random| random.pick(&[0, 0, 1, 20])) * 50_000;
     socket::pass(&world, pause).await;
@@ -71,7 +71,7 @@ pub async fn connect(address: SocketAddr) -> Option<io::Result<SimSocket>> {
     let (ours, theirs) = socket::pair(&world);
     queue.waiting.borrow_mut().push_back(theirs);
     queue.waker.take().into_iter().for_each(Waker::wake);
-    Some(Ok(ours))
+    Some(Ok(Rc::new(ours)))
 }
 
 /// What a connect may fail with; nought: it hangs.

@@ -14,6 +14,9 @@
 //! | `time`, `task` | stand-ins for the runtime's types; each is made for the world or for the runtime |
 //! | `names` | addresses for names, in place of the control thread's resolver |
 //! | `injected_failure` | one chosen operation on real sockets fails |
+//!
+//! In every other build `absent` stands in this module's place, so that the rest of `net` names its items
+//! without conditions.
 
 pub mod injected_failure;
 pub mod listeners;

@@ -34,6 +34,9 @@ pub struct SimSocket {
     is_closed: Cell<bool>,
 }
 
+/// A shared end.
+pub type SimHandle = Rc<SimSocket>;
+
 /// One direction.
 struct Pipe {
     bytes: RefCell<VecDeque<u8>>,

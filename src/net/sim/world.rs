@@ -172,6 +172,11 @@ impl SimWorld {
         with(&mut self.random.borrow_mut())
     }
 
+    /// Random bytes that no fuzzer chooses.
+    pub(crate) fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        self.draw(SeededRandom::bytes)
+    }
+
     /// Notes what happened: it must happen again when the seed is run again.
     pub fn note(&self, what: u64) {
         let trace = self.trace.get() ^ what;
