@@ -96,6 +96,7 @@ fn serve(args: &ServeArgs) -> io::Result<Exit> {
     });
     let options = StartOptions {
         signals: true,
+        inherits_sockets: true,
         announce: true,
         panic_model: None,
         started: Some(part),

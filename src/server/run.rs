@@ -20,7 +20,8 @@ use crate::govern::lease::lease_queue::LeaseQueue;
 use crate::limits::{KIB, MIB, TENANTS_MAX};
 use crate::net::connection::tls::{ClientTls, Roots, ServerTls};
 use crate::net::endpoint::connect::ProviderEndpoint;
-use crate::net::endpoint::listen::{self, Address, BoundAddress};
+use crate::net::endpoint::inherited::InheritedSockets;
+use crate::net::endpoint::listen::{Address, BoundAddress};
 use crate::net::endpoint::resolve::Resolver;
 use crate::net::runtime::clock;
 use crate::net::runtime::driver::{self, DriverChoice, DriverReport};
@@ -53,6 +54,8 @@ pub struct StartOptions {
     pub signals: bool,
     /// Say on standard error what was started.
     pub announce: bool,
+    /// Takes over the listening sockets that a service manager hands to this process.
+    pub inherits_sockets: bool,
     /// A model id whose exchanges panic; for tests.
     pub panic_model: Option<String>,
     /// Called on each worker when it has taken what it needs before any client.
@@ -124,8 +127,7 @@ pub fn start(mut plan: Plan, options: &StartOptions) -> io::Result<RunningGatewa
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
     let endpoints = endpoints(&plan)?;
-    let mut bound = bind(&plan, workers)?;
-    let (admin_bound, listener) = bind_admin(&plan)?.unzip();
+    let (mut bound, admin_bound, listener) = bind_all(&plan, workers, options)?;
     let shared = shared(&plan);
     let dropped = Arc::new(AtomicU64::new(0));
     let progress = Arc::new(DrainProgress::new(Arc::clone(&dropped)));
@@ -375,21 +377,29 @@ fn server_tls(plan: &Plan) -> io::Result<Option<ServerTls>> {
         .map_err(|error| io::Error::other(format!("server.tls_cert: {error}")))
 }
 
-fn bind(plan: &Plan, workers: usize) -> io::Result<Vec<BoundAddress>> {
-    plan.server
-        .listen
-        .iter()
-        .map(|address| {
-            let address = address_of(address);
-            listen::bind(&address, workers)
-                .map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")))
-        })
-        .collect()
-}
+/// The clients' addresses, and the admin address with its listener.
+type AllBound = (
+    Vec<BoundAddress>,
+    Option<BoundAddress>,
+    Option<listener::AdminListener>,
+);
 
-fn bind_admin(plan: &Plan) -> io::Result<Option<(BoundAddress, listener::AdminListener)>> {
+fn bind_all(plan: &Plan, workers: usize, options: &StartOptions) -> io::Result<AllBound> {
+    let mut inherited = match options.inherits_sockets {
+        true => InheritedSockets::take(|name| std::env::var(name).ok())?,
+        false => InheritedSockets::default(),
+    };
+    let clients = plan.server.listen.iter().map(|address| {
+        let address = address_of(address);
+        let bound = inherited.bind(&address, workers);
+        bound.map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")))
+    });
+    let clients = clients.collect::<io::Result<_>>()?;
     let address = plan.server.admin.as_ref().map(address_of);
-    address.as_ref().map(listener::bind).transpose()
+    let admin = address.map(|address| listener::bind(&address, &mut inherited));
+    let (admin, listener) = admin.transpose()?.unzip();
+    inherited.finish()?;
+    Ok((clients, admin, listener))
 }
 
 fn address_of(address: &ListenAddress) -> Address {

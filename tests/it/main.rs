@@ -64,6 +64,8 @@ mod hostile;
 #[cfg(test)]
 mod http_manners;
 #[cfg(test)]
+mod inherited;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod keys;

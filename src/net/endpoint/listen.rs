@@ -3,7 +3,7 @@
 //! [`bind`] runs on the main thread, before there are workers: a TCP address gets one socket per
 //! worker (`SO_REUSEPORT`: the kernel spreads the connections), after a probe without that option,
 //! so that an address in use is an error and not silently shared. A Unix address gets one socket
-//! that the workers share; a dead socket file in its place is removed, a live one is an error.
+//! that the workers share, and so has one that is handed in (see `inherited`); a dead socket file in its place is removed, a live one is an error.
 //! `[::]` means IPv6 alone; list `0.0.0.0` too for both families.
 //!
 //! [`Listener::accept`] runs on a worker, alone in its task: never in a select or a timeout, where
@@ -165,10 +165,34 @@ pub fn bind(address: &Address, workers: usize) -> Result<BoundAddress, NetError>
 }
 
 impl BoundAddress {
+    /// A socket that listens on `address` already, for `workers` workers to share. Its file, if it has one,
+    /// stays when this is dropped.
+    pub(in crate::net) fn inherited(
+        socket: Socket,
+        address: Address,
+        workers: usize,
+    ) -> io::Result<Self> {
+        let is_unix = matches!(address, Address::Unix(_));
+        if !is_unix {
+            set_options(&socket);
+        }
+        Ok(Self {
+            address,
+            seats: share(socket, is_unix, workers)?,
+            file: None,
+        })
+    }
+
     /// The address, with the port that the system chose.
     #[must_use]
     pub const fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Whether this made a socket file, and removes it at the end.
+    #[must_use]
+    pub const fn owns_file(&self) -> bool {
+        self.file.is_some()
     }
 
     /// The workers' parts; empty the second time.
@@ -455,27 +479,28 @@ fn tcp_socket(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// One listening socket under a descriptor for each worker.
+fn share(socket: Socket, is_unix: bool, workers: usize) -> io::Result<Vec<ListenSocket>> {
+    let mut seats = Vec::with_capacity(workers);
+    for _ in 1..workers {
+        let socket = socket.try_clone()?;
+        seats.push(ListenSocket { socket, is_unix });
+    }
+    seats.push(ListenSocket { socket, is_unix });
+    Ok(seats)
+}
+
 fn bind_unix(path: &Path, workers: usize) -> io::Result<BoundAddress> {
     remove_dead(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    let file = Some(file_id(path)?);
     let mut bound = BoundAddress {
         address: Address::Unix(path.to_owned()),
         seats: Vec::new(),
-        file,
+        file: Some(file_id(path)?),
     };
     socket.listen(LISTEN_BACKLOG)?;
-    for _ in 1..workers {
-        bound.seats.push(ListenSocket {
-            socket: socket.try_clone()?,
-            is_unix: true,
-        });
-    }
-    bound.seats.push(ListenSocket {
-        socket,
-        is_unix: true,
-    });
+    bound.seats = share(socket, true, workers)?;
     Ok(bound)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod handshake;
+pub mod inherited;
 pub mod listen;
 pub mod pool;
 pub mod resolve;

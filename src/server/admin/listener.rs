@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use crate::govern::account::usage::Account;
 use crate::govern::lease::lease_queue::LeaseQueue;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
-use crate::net::endpoint::listen::{self, Address, BoundAddress};
+use crate::net::endpoint::inherited::InheritedSockets;
+use crate::net::endpoint::listen::{Address, BoundAddress};
 use crate::net::runtime::clock;
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::health_report;
@@ -68,7 +69,7 @@ pub struct Admin {
 pub enum AdminListener {
     /// TCP.
     Tcp(std::net::TcpListener),
-    /// Unix socket, readable by its owner alone.
+    /// Unix socket, readable by its owner alone where it is made here.
     Unix(std::os::unix::net::UnixListener),
 }
 
@@ -90,20 +91,25 @@ impl AdminListener {
 ///
 /// # Errors
 /// It is in use or not ours.
-pub fn bind(address: &Address) -> io::Result<(BoundAddress, AdminListener)> {
+pub fn bind(
+    address: &Address,
+    inherited: &mut InheritedSockets,
+) -> io::Result<(BoundAddress, AdminListener)> {
     let named = |error: &dyn core::fmt::Display| {
         io::Error::other(format!(
             "cannot listen on the admin address {address}: {error}"
         ))
     };
-    let mut bound = listen::bind(address, 1).map_err(|error| named(&error))?;
+    let mut bound = inherited.bind(address, 1).map_err(|error| named(&error))?;
     let seat = bound.take_seats().pop();
     let socket = seat.ok_or_else(|| named(&"no socket"))?.into_descriptor();
     let listener = match address {
         Address::Tcp(_) => AdminListener::Tcp(socket.into()),
         Address::Unix(path) => {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-                .map_err(|error| named(&error))?;
+            if bound.owns_file() {
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+                    .map_err(|error| named(&error))?;
+            }
             AdminListener::Unix(socket.into())
         }
     };

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -29,13 +30,13 @@ impl Program {
     }
 
     pub(crate) fn serve_with(config: &str, stdout: Stdio) -> Self {
-        let command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+        let command = program();
         Self::start(command, Some(config), &[], stdout)
     }
 
     /// The same with these variables in its environment.
     pub(crate) fn serve_variables(config: &str, variables: &[(&str, String)]) -> Self {
-        let command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+        let command = program();
         let variables: Vec<_> = variables
             .iter()
             .map(|(name, value)| (*name, &**value))
@@ -46,14 +47,25 @@ impl Program {
     /// The same with so many descriptors at most.
     pub(crate) fn serve_narrow(config: &str, descriptors: usize) -> Self {
         let mut command = Command::new("/bin/sh");
+        command.stdin(Stdio::null());
         let limited = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
         command.args(["-c", &limited, env!("CARGO_BIN_EXE_ringway")]);
         Self::start(command, Some(config), &[], Stdio::null())
     }
 
+    /// The same with these listening sockets in the place of the first ones of a service manager.
+    pub(crate) fn serve_inheriting(config: &str, [first, second]: [OwnedFd; 2]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        let script = "exec 3<&0 4<&1 0</dev/null 1>&2; LISTEN_PID=$$ exec \"$0\" \"$@\"";
+        command.args(["-c", script, env!("CARGO_BIN_EXE_ringway")]);
+        command.stdin(first);
+        let variables = [("LISTEN_FDS", "2")];
+        Self::start(command, Some(config), &variables, Stdio::from(second))
+    }
+
     /// `ringway serve` without a configuration, on what these variables say.
     pub(crate) fn serve_environment(variables: &[(&str, &str)]) -> Self {
-        let command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+        let command = program();
         Self::start(command, None, variables, Stdio::null())
     }
 
@@ -77,7 +89,7 @@ impl Program {
             }
         }
         command.envs(variables.iter().copied());
-        let command = command.stdin(Stdio::null()).stdout(stdout);
+        let command = command.stdout(stdout);
         let child = command.stderr(Stdio::piped()).spawn().unwrap();
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut program = Self {
@@ -201,6 +213,12 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringway"));
+    command.stdin(Stdio::null());
+    command
 }
 
 fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
