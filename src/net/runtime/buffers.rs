@@ -173,7 +173,7 @@ pub fn trim() {
 }
 
 /// Frees what nobody took since the last call: what a burst has left.
-pub fn trim_unused() {
+pub(in crate::net) fn trim_unused() {
     FREE.with_borrow_mut(|free| free.iter_mut().for_each(FreeList::trim_unused));
     SHARES.with_borrow_mut(FreeList::trim_unused);
 }

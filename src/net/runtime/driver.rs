@@ -16,7 +16,7 @@ use monoio::time::TimeDriver;
 use monoio::{FusionRuntime, IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 use crate::net::runtime::task::{self, CatchPanic};
-use crate::net::runtime::{alarm, loop_turn};
+use crate::net::runtime::{alarm, buffers, loop_turn};
 
 thread_local! {
     static CURRENT: Cell<Option<DriverKind>> = const { Cell::new(None) };
@@ -170,6 +170,13 @@ where
     CURRENT.set(None);
     core::mem::forget(runtime);
     output.ok_or(DriverError::Panicked)
+}
+
+/// Frees memory that this thread's runtime has grown to and no longer uses; to be called now and then.
+pub fn release_memory() {
+    buffers::trim_unused();
+    alarm::trim();
+    loop_turn::trim();
 }
 
 /// The driver of this thread, where a worker runs on it.

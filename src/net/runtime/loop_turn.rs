@@ -67,7 +67,7 @@ pub(in crate::net) fn reset() {
 }
 
 /// Frees the lists where no task waits.
-pub fn trim() {
+pub(in crate::net) fn trim() {
     TURN.with_borrow_mut(|turn| {
         if turn.waiting.is_empty() {
             turn.waiting = Vec::new();

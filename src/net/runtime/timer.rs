@@ -10,7 +10,6 @@ use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
-use crate::net::runtime::alarm;
 use crate::net::runtime::clock::{Instant, now};
 use crate::net::sim::time::{self, Sleep};
 
@@ -85,11 +84,6 @@ impl Deadline {
     pub async fn expired(&mut self) {
         poll_fn(|cx| self.poll_expired(cx)).await;
     }
-}
-
-/// Gives back what the thread's deadlines have taken and none needs any more.
-pub fn trim() {
-    alarm::trim();
 }
 
 /// Waits for `ms` milliseconds. Safe to drop.

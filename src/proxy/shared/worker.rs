@@ -21,7 +21,7 @@ use crate::limits::{FREE_TABLES_MAX, KIB, Limits};
 use crate::net::endpoint::connect::ProviderEndpoint;
 use crate::net::endpoint::pool::ConnectionPool;
 use crate::net::runtime::clock::{self, Instant};
-use crate::net::runtime::{task, timer};
+use crate::net::runtime::{driver, task, timer};
 use crate::proxy::shared::dates::Dates;
 use crate::proxy::shared::drain::Drain;
 use crate::proxy::shared::failure::Failure;
@@ -313,8 +313,10 @@ impl Worker {
         }
     }
 
-    /// Gives back what exchanges share and nobody needs while there is no client.
-    pub fn rest(&self) {
+    /// Frees memory that this thread has grown to and no longer uses: its runtime's, and while it has no
+    /// client what exchanges share. The one owner of all that; to be called now and then.
+    pub fn release_memory(&self) {
+        driver::release_memory();
         if self.drain.seated() > 0 {
             return;
         }

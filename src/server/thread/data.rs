@@ -18,7 +18,7 @@ use crate::net::endpoint::listen::{ListenSocket, Listener, RefusalText, Stopper}
 use crate::net::error::NetErrorKind;
 use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::timer::Deadline;
-use crate::net::runtime::{buffers, clock, loop_turn, task, timer};
+use crate::net::runtime::{clock, task, timer};
 use crate::proxy::serve::connection;
 use crate::proxy::shared::dates::Dates;
 use crate::proxy::shared::drain::Phase;
@@ -245,10 +245,7 @@ async fn reap(worker: Rc<Worker>, give_back: Option<fn(bool)>) {
     while worker.drain.phase() < Phase::Draining {
         timer::sleep(pause).await;
         worker.pool.borrow_mut().reap(clock::now());
-        buffers::trim_unused();
-        timer::trim();
-        loop_turn::trim();
-        worker.rest();
+        worker.release_memory();
         if let Some(give_back) = give_back {
             // Where nobody is served, all of it: that takes a while.
             give_back(worker.drain.seated() == 0);
