@@ -137,14 +137,12 @@ async fn ask_all(
         let from = bytes.len();
         bytes.extend(request(ask, number));
         ends.push((number, bytes.len()));
-        if let Some(ClientLeave {
-            how,
-            when: LeavePoint::Sent(part),
-        }) = ask.leave
+        if let Some(leave) = ask.leave
+            && let LeavePoint::Sent(part) = leave.when
         {
             let cut = from + (bytes.len() - from) * part / 1_000;
             bytes.truncate(cut);
-            stop = Some((number, how));
+            stop = Some((number, leave.how));
             break;
         }
     }
@@ -163,14 +161,9 @@ async fn ask_all(
             line.sent_all().await;
             leave_now(line, how, gate, observations).await
         } else {
-            line.answer(
-                leave,
-                client.slow,
-                at.unwrap_or(usize::MAX),
-                gate,
-                observations,
-            )
-            .await
+            let end = at.unwrap_or(usize::MAX);
+            line.answer(leave, client.slow, end, gate, observations)
+                .await
         };
         seen.is_asked = at.is_some_and(|end| line.written.get() >= end)
             && stop.is_none_or(|(each, _)| each != number);
