@@ -9,13 +9,12 @@ use crate::command::stored::{self, Meant};
 use crate::command::table::write_table;
 use crate::config::load::environment::Lookup;
 use crate::govern::key::client_key::{
-    EXPECTED_DATE, Key, Rules, check_id, check_name, check_new_tenant, said_id,
+    EXPECTED_DATE, Key, KeyWithSecret, Rules, check_id, check_name, check_new_tenant, said_id,
 };
 use crate::govern::key::document;
 use crate::govern::key::document::DocumentFault;
 use crate::govern::key::generation::{Randomness, key_id, key_text};
 use crate::govern::value::date;
-use crate::json::write::Writer;
 use crate::route::plan::client_key::digest_of;
 use crate::store::database::handle::{Store, block_on};
 use crate::store::database::migrations::Access;
@@ -54,7 +53,11 @@ pub fn run(
         writeln!(errors, "warning: {line}; left out")?;
     }
     match (args.store.format.as_str(), &done.secret) {
-        ("json", Some(secret)) => json_secret(&done.keys, secret, out)?,
+        ("json", Some(secret)) => {
+            for shown in &done.keys {
+                stored::print_json(&KeyWithSecret { shown, key: secret }, out)?;
+            }
+        }
         ("json", None) => json(
             &done.keys,
             matches!(args.action, KeysAction::List { .. }),
@@ -194,32 +197,11 @@ async fn perform(meant: &Meant, task: &KeysTask, now_ms: u64) -> Result<KeysOutc
     })
 }
 
-fn json_secret(keys: &[Key], secret: &str, out: &mut impl Write) -> io::Result<()> {
-    let mut text = Vec::new();
-    let mut w = Writer::new(&mut text);
-    w.open_object();
-    for key in keys {
-        key.write_members(&mut w);
-    }
-    w.name("key").string(secret).close_object();
-    text.push(b'\n');
-    out.write_all(&text)
-}
-
 fn json(keys: &[Key], is_list: bool, out: &mut impl Write) -> io::Result<()> {
-    let mut text = Vec::new();
-    let mut w = Writer::new(&mut text);
-    if is_list {
-        w.open_array();
+    match keys {
+        [key] if !is_list => stored::print_json(key, out),
+        keys => stored::print_json(&keys, out),
     }
-    for key in keys {
-        key.write(&mut w);
-    }
-    if is_list {
-        w.close_array();
-    }
-    text.push(b'\n');
-    out.write_all(&text)
 }
 
 fn table(keys: &[Key], out: &mut impl Write) -> io::Result<()> {

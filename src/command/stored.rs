@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::cli::{BoundsArgs, Exit, StoreArgs};
 use crate::config::load::environment::Lookup;
 use crate::config::load::file::load;
@@ -209,4 +211,13 @@ pub fn push_bounds(residency: Option<&Residency>, it: &Allowance, words: &mut Ve
     for (name, said) in rates.into_iter().chain(budgets) {
         words.extend(said.map(|said| format!("{name}={said}")));
     }
+}
+
+/// Prints a document of the API.
+///
+/// # Errors
+/// It cannot be printed.
+pub fn print_json(document: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, document)?;
+    out.write_all(b"\n")
 }

@@ -13,7 +13,6 @@ use crate::govern::key::client_key::{
     Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere, said_tenant,
 };
 use crate::govern::key::document::DocumentFault;
-use crate::json::write::Writer;
 use crate::store::database::handle::{Store, block_on};
 use crate::store::database::migrations::Access;
 use crate::store::error::StoreError;
@@ -145,19 +144,13 @@ async fn perform(
 }
 
 fn json(tenants: &[(Tenant, TenantSource)], is_list: bool, out: &mut impl Write) -> io::Result<()> {
-    let mut text = Vec::new();
-    let mut w = Writer::new(&mut text);
-    if is_list {
-        w.open_array();
+    match tenants {
+        [(tenant, source)] if !is_list => stored::print_json(&tenant.shown(*source), out),
+        tenants => {
+            let shown = tenants.iter().map(|(tenant, source)| tenant.shown(*source));
+            stored::print_json(&shown.collect::<Vec<_>>(), out)
+        }
     }
-    for (tenant, source) in tenants {
-        tenant.write(*source, &mut w);
-    }
-    if is_list {
-        w.close_array();
-    }
-    text.push(b'\n');
-    out.write_all(&text)
 }
 
 fn table(tenants: &[(Tenant, TenantSource)], out: &mut impl Write) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use ringway::server::admin::api::routes::OPENAPI;
+use ringway::server::admin::api::document;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
@@ -551,7 +551,7 @@ fn lg7_a_pool_spans_the_wires_and_its_aliases_are_one_model() {
 
 #[test]
 fn every_path_of_the_api_is_for_those_with_its_credential_and_health_and_metrics_for_all() {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let document: Value = serde_json::from_str(&document::text()).unwrap();
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.contains_key("/api/routing"));
     let driver = drivers()[0];

@@ -1,22 +1,34 @@
 //! What a key or a tenant may use, as it is written down.
 
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
 use crate::govern::key::document::{DocumentFault, Object, fault};
 use crate::govern::value::money;
-use crate::json::write::Writer;
 use crate::limits::RATE_MAX;
 
 /// Bounds of one key or tenant; `None` bounds nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Allowance {
     /// Requests in any 60 seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 1_000_000_000_000_u64)]
     pub requests_per_minute: Option<u64>,
     /// Tokens, input and output, in any 60 seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 1_000_000_000_000_u64)]
     pub tokens_per_minute: Option<u64>,
     /// Requests at one time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 1_000_000_000_000_u64)]
     pub concurrent: Option<u64>,
-    /// Nano-dollars in a day of UTC.
+    /// Dollars in a day of UTC; held as nano-dollars.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "dollars")]
+    #[schema(value_type = String, required = false, pattern = r"^[0-9]+(\.[0-9]{1,9})?$")]
     pub budget_day: Option<u64>,
-    /// Nano-dollars in a month of UTC.
+    /// Dollars in a month of UTC; held as nano-dollars.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "dollars")]
+    #[schema(value_type = String, required = false, pattern = r"^[0-9]+(\.[0-9]{1,9})?$")]
     pub budget_month: Option<u64>,
 }
 
@@ -48,29 +60,6 @@ impl Allowance {
         })
     }
 
-    /// Writes the members; what bounds nothing is left out.
-    pub fn write(&self, w: &mut Writer<'_>) {
-        let rates = [
-            ("requests_per_minute", self.requests_per_minute),
-            ("tokens_per_minute", self.tokens_per_minute),
-            ("concurrent", self.concurrent),
-        ];
-        for (name, rate) in rates {
-            if let Some(rate) = rate {
-                w.name(name).number(rate);
-            }
-        }
-        let budgets = [
-            ("budget_day", self.budget_day),
-            ("budget_month", self.budget_month),
-        ];
-        for (name, nanos) in budgets {
-            if let Some(nanos) = nanos {
-                w.name(name).string(&money::show(nanos));
-            }
-        }
-    }
-
     /// Whether nothing is bounded, so that nothing need be counted.
     #[must_use]
     pub fn is_unbounded(&self) -> bool {
@@ -82,6 +71,10 @@ impl Allowance {
     pub const fn has_budget(&self) -> bool {
         self.budget_day.is_some() || self.budget_month.is_some()
     }
+}
+
+fn dollars<S: Serializer>(nanos: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+    nanos.map(money::show).serialize(to)
 }
 
 const DOLLARS_BYTES_MAX: usize = 32;

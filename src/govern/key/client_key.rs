@@ -2,42 +2,67 @@
 //!
 //! The key itself is never held: its digest stands for it, and is in no document.
 
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
 use crate::govern::key::allowance::Allowance;
 use crate::govern::key::document::{
-    DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, check_text, fault, object, write_texts,
+    DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, check_text, fault, object,
 };
 use crate::govern::key::residency::Residency;
 use crate::govern::value::date;
 use crate::govern::value::text::is_masked;
 use crate::json::tape::Tape;
-use crate::json::write::Writer;
 use crate::limits::MODEL_ID_BYTES_MAX;
 
 /// SHA-256 of a client's key.
 pub type KeyDigest = [u8; 32];
 
 /// One client key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Key {
     /// What it is called in records and by operators: `key_` and 16 hexadecimal digits, or what the
     /// configuration says.
+    #[schema(value_type = String)]
     pub id: Box<str>,
     /// SHA-256 of the key.
+    #[serde(skip)]
     pub digest: KeyDigest,
-    /// The key that it had before, while both are good.
-    pub former: Option<Former>,
     /// Whose requests these are.
+    #[schema(value_type = String)]
     pub tenant: Box<str>,
     /// The operator's name for it; may be empty.
+    #[schema(value_type = String)]
     pub name: Box<str>,
-    /// When it was made, in Unix milliseconds; nought where nobody knows.
+    /// When it was made; nought, the beginning of 1970, where nobody knows.
+    #[serde(rename = "created", serialize_with = "moment")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_ms: u64,
-    /// From then on it is unknown, in Unix milliseconds; `None`: never.
+    /// From then on it is unknown; absent or null: never.
+    #[serde(rename = "expires", serialize_with = "moment_if_any")]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub expires_ms: Option<u64>,
     /// Since then it is unknown.
+    #[serde(rename = "revoked", serialize_with = "moment_if_any")]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub revoked_ms: Option<u64>,
+    /// Until then the secret before the last rotation is good too.
+    #[serde(rename = "former_until", serialize_with = "end_of_former")]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub former: Option<Former>,
     /// What it may do.
+    #[serde(flatten)]
     pub rules: Rules,
+}
+
+/// A key with its secret, as those see it who have just made it.
+#[derive(Serialize, ToSchema)]
+pub struct KeyWithSecret<'k> {
+    /// The key.
+    #[serde(flatten)]
+    pub shown: &'k Key,
+    /// The secret; kept nowhere.
+    pub key: &'k str,
 }
 
 /// The digest that a key had before it was rotated.
@@ -50,38 +75,72 @@ pub struct Former {
 }
 
 /// What a key may do; `None` restricts nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Rules {
-    /// Patterns of ids that may be asked for.
+    /// Patterns of model ids that may be asked for; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 256)]
     pub models: Option<Vec<String>>,
-    /// Tiers of targets that may be used.
+    /// Tiers of targets that may be used; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 64)]
     pub tiers: Option<Vec<String>>,
-    /// Where its requests may go.
-    pub residency: Option<Residency>,
-    /// Endpoints with state at the provider that may be used, or `*`; `None`: as the gateway has it.
+    /// Endpoints with state at the provider that may be used, or `*`; absent: as the gateway has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 64)]
     pub relay: Option<Vec<String>>,
+    /// Where its requests may go; a set that is absent restricts nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub residency: Option<Residency>,
     /// What it may use.
+    #[serde(flatten)]
     pub allowance: Allowance,
     /// The operator's own words about it.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "by_name")]
+    #[schema(value_type = BTreeMap<String, String>, required = false)]
     pub metadata: Vec<(String, String)>,
 }
 
 /// One tenant and what holds for all of its keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = TenantBounds)]
 pub struct Tenant {
     /// What its records, sums and limits go by: no other tenant ever has it. Empty in one of the
     /// configuration that says none: see [`id_of`].
+    #[serde(skip)]
     pub id: Box<str>,
     /// Its name, as keys say it. Once it is gone another tenant may have it.
+    #[serde(skip)]
     pub name: Box<str>,
-    /// Where its requests may go.
+    /// Where its requests may go; a set that is absent restricts nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub residency: Option<Residency>,
     /// What all of its keys together may use.
+    #[serde(flatten)]
     pub allowance: Allowance,
 }
 
+/// A tenant as those see it who manage keys.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenant)]
+pub struct ShownTenant<'t> {
+    /// What its records, sums and limits go by. No tenant gets the id of another one, a present or a former
+    /// one.
+    pub id: &'t str,
+    /// Its name.
+    pub name: &'t str,
+    /// Where the rules in force stand; the configuration outranks the store.
+    pub source: TenantSource,
+    /// Its rules.
+    #[serde(flatten)]
+    pub rules: &'t Tenant,
+}
+
 /// Where the rules of a tenant stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum TenantSource {
     /// The configuration, which outranks the store.
     Configuration,
@@ -207,34 +266,6 @@ impl Key {
             Some(_) | None => Ok(()),
         }
     }
-
-    /// Writes the key as those see it who manage keys: one object, without any digest.
-    pub fn write(&self, w: &mut Writer<'_>) {
-        w.open_object();
-        self.write_members(w);
-        w.close_object();
-    }
-
-    /// The members alone.
-    pub fn write_members(&self, w: &mut Writer<'_>) {
-        w.name("id").string(&self.id);
-        w.name("tenant").string(&self.tenant);
-        w.name("name").string(&self.name);
-        let times = [
-            ("created", Some(self.created_ms)),
-            ("expires", self.expires_ms),
-            ("revoked", self.revoked_ms),
-            ("former_until", self.former.map(|former| former.until_ms)),
-        ];
-        for (name, ms) in times {
-            w.name(name);
-            match ms {
-                Some(ms) => w.string(&date::text(ms)),
-                None => w.null(),
-            };
-        }
-        self.rules.write(w);
-    }
 }
 
 impl Tenant {
@@ -266,28 +297,18 @@ impl Tenant {
     /// The rules alone, as [`Tenant::parse`] reads them.
     #[must_use]
     pub fn document(&self) -> String {
-        let mut out = Vec::new();
-        let mut w = Writer::new(&mut out);
-        w.open_object();
-        self.write_rules(&mut w);
-        w.close_object();
-        String::from_utf8_lossy(&out).into_owned()
+        document(self)
     }
 
-    /// Writes the tenant as those see it who manage keys, with where its rules stand: one object.
-    pub fn write(&self, source: TenantSource, w: &mut Writer<'_>) {
-        w.open_object().name("id").string(&self.id);
-        w.name("name").string(&self.name);
-        w.name("source").string(source.name());
-        self.write_rules(w);
-        w.close_object();
-    }
-
-    fn write_rules(&self, w: &mut Writer<'_>) {
-        if let Some(residency) = &self.residency {
-            residency.write(w);
+    /// The tenant as those see it who manage keys, with where its rules stand.
+    #[must_use]
+    pub fn shown(&self, source: TenantSource) -> ShownTenant<'_> {
+        ShownTenant {
+            id: &self.id,
+            name: &self.name,
+            source,
+            rules: self,
         }
-        self.allowance.write(w);
     }
 }
 
@@ -326,36 +347,28 @@ impl Rules {
     /// The rules alone, as [`Rules::parse`] reads them.
     #[must_use]
     pub fn document(&self) -> String {
-        let mut out = Vec::new();
-        let mut w = Writer::new(&mut out);
-        w.open_object();
-        self.write(&mut w);
-        w.close_object();
-        String::from_utf8_lossy(&out).into_owned()
+        document(self)
     }
+}
 
-    /// Writes the members; what restricts nothing is left out.
-    pub fn write(&self, w: &mut Writer<'_>) {
-        let lists = [
-            ("models", &self.models),
-            ("tiers", &self.tiers),
-            ("relay", &self.relay),
-        ];
-        for (name, list) in lists {
-            write_texts(w, name, list.as_deref());
-        }
-        if let Some(residency) = &self.residency {
-            residency.write(w);
-        }
-        self.allowance.write(w);
-        if !self.metadata.is_empty() {
-            w.name("metadata").open_object();
-            for (name, word) in &self.metadata {
-                w.name(name).string(word);
-            }
-            w.close_object();
-        }
-    }
+fn document(rules: &impl Serialize) -> String {
+    serde_json::to_string(rules).expect("texts and numbers under names")
+}
+
+fn moment<S: Serializer>(ms: &u64, to: S) -> Result<S::Ok, S::Error> {
+    date::text(*ms).serialize(to)
+}
+
+fn moment_if_any<S: Serializer>(ms: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+    ms.map(date::text).serialize(to)
+}
+
+fn end_of_former<S: Serializer>(former: &Option<Former>, to: S) -> Result<S::Ok, S::Error> {
+    moment_if_any(&former.map(|former| former.until_ms), to)
+}
+
+fn by_name<S: Serializer>(words: &[(String, String)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(words.iter().map(|(name, word)| (name, word)))
 }
 
 /// Whether this can be a key's id: it stands in records, paths and command lines. Dots alone are taken

@@ -8,7 +8,6 @@ use core::ops::RangeInclusive;
 
 use crate::govern::value::text::is_masked;
 use crate::json::tape::{JsonKind, Tape, Value};
-use crate::json::write::Writer;
 
 /// What is wrong with a document, and with which member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,16 +197,6 @@ pub fn check_text(member: &str, text: &str, bytes_max: usize) -> Result<(), Docu
         return Err(fault(member, text));
     }
     Ok(())
-}
-
-/// Writes a member that is an array of strings; nothing where there is none.
-pub fn write_texts(w: &mut Writer<'_>, name: &str, texts: Option<&[String]>) {
-    let Some(texts) = texts else { return };
-    w.name(name).open_array();
-    for text in texts {
-        w.string(text);
-    }
-    w.close_array();
 }
 
 fn text_of(member: &str, value: Value<'_>, bytes_max: usize) -> Result<String, DocumentFault> {

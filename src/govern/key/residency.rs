@@ -2,20 +2,27 @@
 //!
 //! What a target does not state is not known to be allowed: a set refuses it.
 
-use crate::govern::key::document::{
-    DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, fault, write_texts,
-};
-use crate::json::write::Writer;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::govern::key::document::{DocumentFault, Object, WORD_BYTES_MAX, WORDS_MAX, fault};
 
 /// A rule about where requests may go. A set that is absent restricts nothing; each that is there
 /// must hold what the target states.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Residency {
     /// Jurisdictions that are allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 64)]
     pub jurisdictions: Option<Vec<String>>,
     /// Regions that are allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 64)]
     pub regions: Option<Vec<String>>,
     /// Providers that are allowed, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 64)]
     pub providers: Option<Vec<String>>,
 }
 
@@ -59,15 +66,6 @@ impl Residency {
             return Err(fault("residency", text));
         }
         Ok(Some(residency))
-    }
-
-    /// Writes it as [`Residency::take`] reads it.
-    pub fn write(&self, w: &mut Writer<'_>) {
-        w.name("residency").open_object();
-        write_texts(w, "jurisdictions", self.jurisdictions.as_deref());
-        write_texts(w, "regions", self.regions.as_deref());
-        write_texts(w, "providers", self.providers.as_deref());
-        w.close_object();
     }
 
     /// Whether requests may go to this place.

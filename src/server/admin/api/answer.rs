@@ -2,17 +2,95 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
 
+use crate::govern::key::client_key::{Key, ShownTenant};
 use crate::govern::key::document::DocumentFault;
-use crate::json::write::Writer;
 use crate::store::error::{StoreError, StoreFault};
 
 /// Why a request to the API is refused.
 #[derive(Debug)]
 pub struct Refusal {
     status: StatusCode,
+    reason: Reason,
+}
+
+/// The body of an answer to what is refused.
+#[derive(Serialize, ToSchema)]
+pub struct Error {
+    error: Reason,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Reason {
     message: String,
+    /// The member or parameter at fault.
+    #[schema(required)]
     param: Option<String>,
+}
+
+/// What any request may get.
+#[derive(IntoResponses)]
+pub enum Credential {
+    /// The credential is missing or wrong.
+    #[response(status = 401)]
+    Wrong(Error),
+}
+
+/// What any request to the store may get.
+#[derive(IntoResponses)]
+pub enum Stored {
+    /// The credential is missing or wrong.
+    #[response(status = 401)]
+    Wrong(Error),
+    /// The store is away.
+    #[response(status = 503)]
+    Away(Error),
+}
+
+/// A page of keys.
+#[derive(Serialize, ToSchema)]
+pub struct KeyList {
+    /// The keys.
+    pub keys: Vec<Key>,
+    /// What `after` is for the next page; null on the last one.
+    #[schema(required)]
+    pub next: Option<String>,
+    /// Rows of the store that make no sense.
+    pub rows_left_out: usize,
+}
+
+/// A page of tenants.
+#[derive(Serialize, ToSchema)]
+pub struct TenantList<'t> {
+    /// The tenants.
+    pub tenants: Vec<ShownTenant<'t>>,
+    /// What `after` is for the next page; null on the last one.
+    #[schema(required)]
+    pub next: Option<String>,
+    /// Rows of the store that make no sense.
+    pub rows_left_out: usize,
+}
+
+/// A page of usage records. It is written from the texts of the records: see `govern::usage::listing`.
+#[derive(ToSchema)]
+pub struct UsagePage {
+    /// The records.
+    pub records: Vec<UsageRecord>,
+    /// What `after` is for the next page; null on the last one.
+    #[schema(required)]
+    pub next: Option<String>,
+}
+
+/// One exchange; what is not known is null. docs/USAGE.md lists its members.
+#[derive(ToSchema)]
+pub struct UsageRecord {
+    /// Its id.
+    pub id: String,
+    /// Unix milliseconds.
+    pub time: u64,
 }
 
 impl Refusal {
@@ -20,8 +98,10 @@ impl Refusal {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
-            message: message.into(),
-            param: None,
+            reason: Reason {
+                message: message.into(),
+                param: None,
+            },
         }
     }
 
@@ -30,8 +110,10 @@ impl Refusal {
     pub fn invalid(param: &str, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
-            message: message.into(),
-            param: Some(param.to_owned()),
+            reason: Reason {
+                message: message.into(),
+                param: Some(param.to_owned()),
+            },
         }
     }
 }
@@ -40,8 +122,10 @@ impl From<DocumentFault> for Refusal {
     fn from(fault: DocumentFault) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
-            message: fault.to_string(),
-            param: (!fault.member.is_empty()).then_some(fault.member),
+            reason: Reason {
+                message: fault.to_string(),
+                param: (!fault.member.is_empty()).then_some(fault.member),
+            },
         }
     }
 }
@@ -59,16 +143,8 @@ impl From<StoreError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut body = Vec::new();
-        let mut w = Writer::new(&mut body);
-        w.open_object().name("error").open_object();
-        w.name("message").string(&self.message).name("param");
-        match &self.param {
-            Some(param) => w.string(param),
-            None => w.null(),
-        };
-        w.close_object().close_object();
-        let mut response = json(self.status, body);
+        let error = Error { error: self.reason };
+        let mut response = answer(self.status, &error);
         if self.status == StatusCode::UNAUTHORIZED {
             let bearer = header::HeaderValue::from_static("Bearer");
             response
@@ -81,6 +157,12 @@ impl IntoResponse for Refusal {
         }
         response
     }
+}
+
+/// A document as JSON.
+pub fn answer(status: StatusCode, document: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(document);
+    json(status, body.expect("texts and numbers under names"))
 }
 
 /// A JSON answer. It may show a key, and is soon old, so nobody on the way keeps it.

@@ -4,20 +4,36 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::govern::key::client_key::{Key, check_id, said_id};
+use crate::govern::key::client_key::{Key, KeyWithSecret, check_id, said_id};
 use crate::govern::key::document::{fault, object};
 use crate::govern::key::generation::{Randomness, key_id, key_text};
 use crate::govern::value::date;
 use crate::json::tape::Tape;
-use crate::json::write::Writer;
 use crate::net::runtime::clock;
 use crate::route::plan::client_key::digest_of;
-use crate::server::admin::api::answer::{Refusal, json};
+use crate::server::admin::api::answer::{Error, KeyList, Refusal, Stored, answer};
 use crate::server::admin::api::asked::{Body, Named};
 use crate::server::admin::api::gate::Api;
-use crate::server::admin::api::page::{Page, write_next};
+use crate::server::admin::api::page::Page;
+use crate::server::admin::api::requests::{KeyId, NewKey, PageRows, Rotation, TenantName};
 
-/// `GET /api/keys`: keys by id, revoked ones too, a page at a time.
+/// Keys by id, revoked ones too, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/api/keys",
+    operation_id = "listKeys",
+    params(
+        ("tenant" = Option<TenantName>, Query),
+        ("after" = Option<KeyId>, Query, description = "What `next` of the page before said."),
+        ("limit" = Option<PageRows>, Query, description = "Rows of a page."),
+    ),
+    responses(
+        (status = 200, description = "A page.", body = KeyList),
+        (status = 400, description = "A parameter is wrong.", body = Error),
+        (status = 404, description = "There is no store.", body = Error),
+        Stored,
+    )
+)]
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let page = Page::of_keys(query.as_deref().unwrap_or_default())?;
     let governed = api.governed()?;
@@ -26,20 +42,30 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
     let (keys, has_more) = store
         .keys_page(page.tenant.as_deref(), after, page.limit)
         .await?;
-    let mut body = Vec::with_capacity(1024);
-    let mut w = Writer::new(&mut body);
-    w.open_object().name("keys").open_array();
-    keys.iter().for_each(|key| key.write(&mut w));
-    w.close_array();
     let last = keys.last().filter(|_| has_more);
-    write_next(last.map(|key| &*key.id), &mut w);
-    w.name("rows_left_out")
-        .number(governed.standing().skipped as u64);
-    w.close_object();
-    Ok(json(StatusCode::OK, body))
+    let list = KeyList {
+        next: last.map(|key| key.id.to_string()),
+        keys,
+        rows_left_out: governed.standing().skipped,
+    };
+    Ok(answer(StatusCode::OK, &list))
 }
 
-/// `POST /api/keys`: a new key, shown this once.
+/// A new key; its secret is shown this once.
+#[utoipa::path(
+    post,
+    path = "/api/keys",
+    operation_id = "createKey",
+    request_body(content = NewKey),
+    responses(
+        (status = 201, description = "The key.", body = KeyWithSecret<'_>),
+        (status = 400, description = "A member is wrong.", body = Error),
+        (status = 404, description = "There is no store.", body = Error),
+        (status = 409, description = "The id is taken.", body = Error),
+        (status = 413, description = "The body is longer than 512 KiB.", body = Error),
+        Stored,
+    )
+)]
 pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response, Refusal> {
     let mut key = Key::wanted(&body)?;
     key.check_expiry(clock::checked_now_ms())?;
@@ -66,15 +92,40 @@ pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response
     Ok(with_secret(StatusCode::CREATED, &key, &secret))
 }
 
-/// `GET /api/keys/{id}`
+/// One key.
+#[utoipa::path(
+    get,
+    path = "/api/keys/{id}",
+    operation_id = "showKey",
+    params(("id" = KeyId, Path)),
+    responses(
+        (status = 200, description = "The key.", body = Key),
+        (status = 400, description = "The id is none.", body = Error),
+        (status = 404, description = "There is none.", body = Error),
+        Stored,
+    )
+)]
 pub async fn show(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
     check_id(&id)?;
     let key = api.governed()?.store()?.find(&id).await?;
-    Ok(without_secret(&key))
+    Ok(answer(StatusCode::OK, &key))
 }
 
-/// `POST /api/keys/{id}/rotate`: another secret, shown this once; the one before stays good for the
-/// `overlap`.
+/// Another secret, shown this once; the one before stays good for the overlap.
+#[utoipa::path(
+    post,
+    path = "/api/keys/{id}/rotate",
+    operation_id = "rotateKey",
+    params(("id" = KeyId, Path)),
+    request_body(content = Option<Rotation>),
+    responses(
+        (status = 200, description = "The key.", body = KeyWithSecret<'_>),
+        (status = 400, description = "A member is wrong.", body = Error),
+        (status = 404, description = "There is none that is not revoked.", body = Error),
+        (status = 413, description = "The body is longer than 512 KiB.", body = Error),
+        Stored,
+    )
+)]
 pub async fn rotate(
     State(api): State<Api>,
     Named(id): Named,
@@ -91,7 +142,19 @@ pub async fn rotate(
     Ok(with_secret(StatusCode::OK, &key, &secret))
 }
 
-/// `DELETE /api/keys/{id}`: unknown from now on; what runs is not cut.
+/// The key is unknown from now on; what runs is not cut.
+#[utoipa::path(
+    delete,
+    path = "/api/keys/{id}",
+    operation_id = "revokeKey",
+    params(("id" = KeyId, Path)),
+    responses(
+        (status = 200, description = "The key.", body = Key),
+        (status = 400, description = "The id is none.", body = Error),
+        (status = 404, description = "There is none that is not revoked.", body = Error),
+        Stored,
+    )
+)]
 pub async fn revoke(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
     check_id(&id)?;
     let governed = api.governed()?;
@@ -100,7 +163,7 @@ pub async fn revoke(State(api): State<Api>, Named(id): Named) -> Result<Response
         .revoke(&id, clock::checked_now_ms())
         .await?;
     governed.applied().await;
-    Ok(without_secret(&key))
+    Ok(answer(StatusCode::OK, &key))
 }
 
 fn overlap(body: &[u8]) -> Result<u64, Refusal> {
@@ -129,19 +192,8 @@ fn random() -> Result<Randomness, Refusal> {
     Ok(random)
 }
 
-fn with_secret(status: StatusCode, key: &Key, secret: &str) -> Response {
-    let mut body = Vec::new();
-    let mut w = Writer::new(&mut body);
-    w.open_object();
-    key.write_members(&mut w);
-    w.name("key").string(secret).close_object();
-    json(status, body)
-}
-
-fn without_secret(key: &Key) -> Response {
-    let mut body = Vec::new();
-    key.write(&mut Writer::new(&mut body));
-    json(StatusCode::OK, body)
+fn with_secret(status: StatusCode, shown: &Key, key: &str) -> Response {
+    answer(status, &KeyWithSecret { shown, key })
 }
 
 /// Longest span.

@@ -2,9 +2,11 @@
 
 pub mod answer;
 pub mod asked;
+pub mod document;
 pub mod gate;
 pub mod keys;
 pub mod page;
+pub mod requests;
 pub mod routes;
 pub mod routing;
 pub mod tenants;

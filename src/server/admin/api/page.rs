@@ -4,7 +4,6 @@
 use crate::govern::key::client_key::{check_id, check_tenant};
 use crate::govern::key::document::DocumentFault;
 use crate::http1::target::query_pairs;
-use crate::json::write::Writer;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::server::admin::api::answer::Refusal;
 
@@ -70,16 +69,6 @@ impl Page {
         }
         Ok(page)
     }
-}
-
-/// Writes the member that leads to the next page: the id or name that this one ends with, where there is
-/// more behind it.
-pub fn write_next(last: Option<&str>, w: &mut Writer<'_>) {
-    w.name("next");
-    match last {
-        Some(last) => w.string(last),
-        None => w.null(),
-    };
 }
 
 fn limit(value: &str) -> Result<usize, Refusal> {

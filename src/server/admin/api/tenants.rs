@@ -9,17 +9,33 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::govern::key::client_key::{
-    Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere, said_tenant,
+    ShownTenant, Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere,
+    said_tenant,
 };
-use crate::json::write::Writer;
 use crate::net::runtime::clock;
-use crate::server::admin::api::answer::{Refusal, json};
+use crate::server::admin::api::answer::{Error, Refusal, Stored, TenantList, answer};
 use crate::server::admin::api::asked::{Body, Named};
 use crate::server::admin::api::gate::Api;
-use crate::server::admin::api::page::{Page, write_next};
+use crate::server::admin::api::page::Page;
+use crate::server::admin::api::requests::{PageRows, TenantName, TenantRules};
 use crate::server::key::key_sync::StoreHandle;
 
-/// `GET /api/tenants`: tenants by name, a page at a time.
+/// Tenants by name, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/api/tenants",
+    operation_id = "listTenants",
+    params(
+        ("after" = Option<TenantName>, Query, description = "What `next` of the page before said."),
+        ("limit" = Option<PageRows>, Query, description = "Rows of a page."),
+    ),
+    responses(
+        (status = 200, description = "A page.", body = TenantList<'_>),
+        (status = 400, description = "A parameter is wrong.", body = Error),
+        (status = 404, description = "There is no store.", body = Error),
+        Stored,
+    )
+)]
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let page = Page::of_tenants(query.as_deref().unwrap_or_default())?;
     let governed = api.governed()?;
@@ -31,36 +47,63 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
         .await?;
     let tenants = outranked(governed.configured_tenants(), &stored);
     let mut found = tenants.iter().filter(|(tenant, _)| &*tenant.name > after);
-    let mut body = Vec::with_capacity(1024);
-    let mut w = Writer::new(&mut body);
-    w.open_object().name("tenants").open_array();
-    let mut last = None;
-    for (tenant, source) in found.by_ref().take(page.limit) {
-        tenant.write(*source, &mut w);
-        last = Some(&*tenant.name);
-    }
-    w.close_array();
-    write_next(last.filter(|_| found.next().is_some()), &mut w);
-    w.name("rows_left_out")
-        .number(governed.standing().skipped as u64);
-    w.close_object();
-    Ok(json(StatusCode::OK, body))
+    let shown = found.by_ref().take(page.limit);
+    let shown: Vec<_> = shown
+        .map(|(tenant, source)| tenant.shown(*source))
+        .collect();
+    let last = shown.last().filter(|_| found.next().is_some());
+    let list = TenantList {
+        next: last.map(|tenant| tenant.name.to_owned()),
+        tenants: shown,
+        rows_left_out: governed.standing().skipped,
+    };
+    Ok(answer(StatusCode::OK, &list))
 }
 
-/// `GET /api/tenants/{name}`
+/// One tenant.
+#[utoipa::path(
+    get,
+    path = "/api/tenants/{name}",
+    operation_id = "showTenant",
+    params(("name" = TenantName, Path)),
+    responses(
+        (status = 200, description = "The tenant.", body = ShownTenant<'_>),
+        (status = 400, description = "The name is none.", body = Error),
+        (status = 404, description = "There is none.", body = Error),
+        Stored,
+    )
+)]
 pub async fn show(State(api): State<Api>, Named(name): Named) -> Result<Response, Refusal> {
     check_tenant(&name)?;
     let governed = api.governed()?;
     if let Some(tenant) = said_tenant(governed.configured_tenants(), &name) {
         let stored = governed.store()?.tenant_id(&name).await?;
         let tenant = tenant.known_as(stored.as_deref());
-        return Ok(shown(&tenant, TenantSource::Configuration));
+        return Ok(answer(
+            StatusCode::OK,
+            &tenant.shown(TenantSource::Configuration),
+        ));
     }
     let tenant = governed.store()?.find_tenant(&name).await?;
-    Ok(shown(&tenant, TenantSource::Store))
+    Ok(answer(StatusCode::OK, &tenant.shown(TenantSource::Store)))
 }
 
-/// `PUT /api/tenants/{name}`: these rules instead of those before; a new tenant where there is none.
+/// These rules instead of those before; a new tenant where there is none.
+#[utoipa::path(
+    put,
+    path = "/api/tenants/{name}",
+    operation_id = "setTenant",
+    params(("name" = TenantName, Path)),
+    request_body(content = TenantRules),
+    responses(
+        (status = 200, description = "The tenant.", body = ShownTenant<'_>),
+        (status = 400, description = "A member is wrong.", body = Error),
+        (status = 404, description = "There is no store.", body = Error),
+        (status = 409, description = "The tenant stands in the configuration.", body = Error),
+        (status = 413, description = "The body is longer than 512 KiB.", body = Error),
+        Stored,
+    )
+)]
 pub async fn set(
     State(api): State<Api>,
     Named(name): Named,
@@ -74,10 +117,23 @@ pub async fn set(
     governed.add_said_tenant(&name, now_ms).await?;
     let tenant = store.set_tenant(&tenant, now_ms).await?;
     governed.applied().await;
-    Ok(shown(&tenant, TenantSource::Store))
+    Ok(answer(StatusCode::OK, &tenant.shown(TenantSource::Store)))
 }
 
-/// `DELETE /api/tenants/{name}`: gone, with its revoked keys; one that has others stays.
+/// The tenant is gone, with its revoked keys; one that has others stays.
+#[utoipa::path(
+    delete,
+    path = "/api/tenants/{name}",
+    operation_id = "removeTenant",
+    params(("name" = TenantName, Path)),
+    responses(
+        (status = 200, description = "The tenant as it was.", body = ShownTenant<'_>),
+        (status = 400, description = "The name makes no sense.", body = Error),
+        (status = 404, description = "There is none.", body = Error),
+        (status = 409, description = "It has keys that are not revoked, or stands in the configuration.", body = Error),
+        Stored,
+    )
+)]
 pub async fn remove(State(api): State<Api>, Named(name): Named) -> Result<Response, Refusal> {
     check_tenant(&name)?;
     let governed = api.governed()?;
@@ -86,7 +142,7 @@ pub async fn remove(State(api): State<Api>, Named(name): Named) -> Result<Respon
     let tenant = store.find_tenant(&name).await?;
     store.remove_tenant(&name).await?;
     governed.applied().await;
-    Ok(shown(&tenant, TenantSource::Store))
+    Ok(answer(StatusCode::OK, &tenant.shown(TenantSource::Store)))
 }
 
 fn refuse_said(governed: &StoreHandle, name: &str) -> Result<(), Refusal> {
@@ -94,10 +150,4 @@ fn refuse_said(governed: &StoreHandle, name: &str) -> Result<(), Refusal> {
         None => Ok(()),
         Some(_) => Err(Refusal::new(StatusCode::CONFLICT, said_elsewhere(name))),
     }
-}
-
-fn shown(tenant: &Tenant, source: TenantSource) -> Response {
-    let mut body = Vec::new();
-    tenant.write(source, &mut Writer::new(&mut body));
-    json(StatusCode::OK, body)
 }

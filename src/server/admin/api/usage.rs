@@ -13,11 +13,41 @@ use crate::limits::USAGE_ANSWER_TIMEOUT;
 use crate::net::runtime::clock;
 use crate::proxy::shared::query_slots::Owner;
 use crate::proxy::shared::usage_channel::{QuestionRejected, RecordAnswer};
-use crate::server::admin::api::answer::{Refusal, json};
+use crate::server::admin::api::answer::{
+    Credential, Error, Refusal, Stored, UsagePage, UsageRecord, json,
+};
 use crate::server::admin::api::asked::Named;
 use crate::server::admin::api::gate::Api;
+use crate::server::admin::api::requests::{Moment, PageRows, TenantName, UsagePlace};
 
-/// `GET /api/usage`: records of the store, the newest first, a page at a time.
+/// Usage records of all tenants, the newest first, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/api/usage",
+    operation_id = "listUsage",
+    params(
+        ("tenant" = Option<TenantName>, Query, description =
+            "Records of the tenant that has this name now, or this id. Not beside `tenant_id`."),
+        ("tenant_id" = Option<TenantName>, Query, description =
+            "Records of the tenant with this id, such as one that is gone."),
+        ("key" = Option<String>, Query, description = "Records of one key alone, by its id.", min_length = 1),
+        ("model" = Option<String>, Query, description =
+            "Records of one model alone, as it was asked for or sent on.", min_length = 1),
+        ("since" = Option<Moment>, Query, description =
+            "From a day (2027-01-31), a second (2027-01-31T08:30:00Z) or a span ago (24h) on."),
+        ("until" = Option<Moment>, Query, description = "Before such a moment."),
+        ("limit" = Option<PageRows>, Query, description = "Rows of a page."),
+        ("after" = Option<UsagePlace>, Query, description = "What `next` of the page before said."),
+    ),
+    responses(
+        (status = 200, description = "A page.", body = UsagePage),
+        (status = 400, description = "A parameter is wrong.", body = Error),
+        (status = 404, description = "There is no store.", body = Error),
+        (status = 429, body = Error, description =
+            "Too many questions for usage records are under way; ask again after `retry-after`."),
+        Stored,
+    )
+)]
 pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
     let listing = Listing::read(query_pairs(&query), None, clock::checked_now_ms());
@@ -44,7 +74,20 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
     Ok(json(StatusCode::OK, body))
 }
 
-/// `GET /api/usage/custody/{id}`: one record.
+/// The usage record of one exchange.
+#[utoipa::path(
+    get,
+    path = "/api/usage/custody/{id}",
+    operation_id = "showUsage",
+    params(("id" = String, Path, description = "The request id that the head of an answer tells.")),
+    responses(
+        (status = 200, description = "The record.", body = UsageRecord),
+        (status = 400, description = "The id is none.", body = Error),
+        (status = 404, description = "There is no such record.", body = Error),
+        (status = 503, description = "It cannot be looked up now.", body = Error),
+        Credential,
+    )
+)]
 pub async fn custody(State(api): State<Api>, Named(id): Named) -> Result<Response, Refusal> {
     let absent = || {
         let text = "no record with this id; it is the request id that the head of an answer tells";
