@@ -15,7 +15,8 @@
 //! The mark begins and ends with control bytes, which JSON escapes: no payload of ours can look like a
 //! frame, nor can the end of a head with a payload's beginning behind it.
 
-use crate::govern::usage::crc::crc;
+use crc32c::{crc32c, crc32c_append};
+
 use crate::limits::RECORD_BYTES_MAX;
 
 /// Begins a frame at the end of `out`; the payload is appended behind it. Gives its place.
@@ -164,7 +165,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// CRC-32C (Castagnoli) of length and payload.
 fn check(length: [u8; 4], payload: &[u8]) -> u32 {
-    !crc(crc(u32::MAX, &length), payload)
+    crc32c_append(crc32c(&length), payload)
 }
 
 /// Begins every frame.

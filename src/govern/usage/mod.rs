@@ -1,7 +1,6 @@
 //! Usage records: their text, their journal's frames, their sums.
 
 pub mod aggregate;
-pub mod crc;
 pub mod eviction;
 pub mod frames;
 pub mod listing;

@@ -1,5 +1,4 @@
 use super::{HEAD_BYTES, JournalFrames, MARK, check, close, open, whole_length};
-use crate::govern::usage::crc::crc;
 use crate::limits::RECORD_BYTES_MAX;
 use crate::stride::STRIDE;
 
@@ -21,7 +20,10 @@ fn records() -> Vec<Vec<u8>> {
 
 #[test]
 fn check_is_of_length_and_payload() {
-    assert_eq!(check([1, 0, 0, 0], b"a"), !crc(u32::MAX, b"\x01\0\0\0a"));
+    // RFC 3720, appendix B.4: 32 bytes of noughts, here with the first four as the length.
+    assert_eq!(check([0; 4], &[0; 28]), 0x8a91_36aa);
+    let rising: Vec<u8> = (4..32).collect();
+    assert_eq!(check([0, 1, 2, 3], &rising), 0x46dd_794e);
 }
 
 #[test]
