@@ -170,8 +170,6 @@ pub mod limits;
 pub mod provider;
 pub mod route;
 pub mod sse;
-#[cfg(test)]
-mod stride;
 pub mod translate;
 pub mod wire;
 

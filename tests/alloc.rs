@@ -250,15 +250,15 @@ fn counting_allocator_counts() {
 mod request {
     use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
     use std::fs;
-    use std::io::{Read, Write};
-    use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::sync::{Mutex, PoisonError};
-    use std::thread;
 
     use ringway::config::load::file::load_text;
     use ringway::route::compile::plan::compile;
     use ringway::server::run::{self, StartOptions};
     use ringway::wire::kind::Wire;
+    use ringway_test_support::client::Client;
+    use ringway_test_support::http;
+    use ringway_test_support::provider::Provider;
 
     /// The thread that is watched, by the kernel's number for it; nought while none is.
     static WATCHED: AtomicI32 = AtomicI32::new(0);
@@ -284,51 +284,13 @@ mod request {
         number.and_then(|name| name.parse().ok()).expect("a number")
     }
 
-    /// Reads a message of declared length, or of chunks; nothing at the end of the connection.
-    fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
-        let mut text = Vec::new();
-        loop {
-            let mut part = [0; 4096];
-            let count = stream.read(&mut part).expect("reads");
-            text.extend_from_slice(part.get(..count)?);
-            let end = memchr::memmem::find(&text, b"\r\n\r\n").map(|at| at + 4);
-            let is_whole = end.is_some_and(|end| {
-                let head = String::from_utf8_lossy(&text[..end]).to_ascii_lowercase();
-                let Some((_, length)) = head.split_once("content-length: ") else {
-                    return text.ends_with(b"\r\n0\r\n\r\n");
-                };
-                let digits = length.split("\r\n").next().expect("a line");
-                text.len() == end + digits.parse::<usize>().expect("a number")
-            });
-            if is_whole {
-                return Some(text);
-            }
-            if count == 0 {
-                return None;
-            }
-        }
-    }
-
     /// A provider that answers every request with `body`.
-    fn provider(media: &str, body: &str) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
-        let address = listener.local_addr().expect("an address");
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: {media}\r\nx-request-id: req_5f3ab7c1\r\n\
-             date: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: test\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
+    fn provider(media: &str, body: &str) -> Provider {
+        let fields = format!(
+            "content-type: {media}\r\nx-request-id: req_5f3ab7c1\r\n\
+             date: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: test\r\n"
         );
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (mut stream, answer) = (stream.expect("accepts"), answer.clone());
-                thread::spawn(move || {
-                    while read(&mut stream).is_some() {
-                        stream.write_all(answer.as_bytes()).expect("answers");
-                    }
-                });
-            }
-        });
-        address
+        Provider::answering(http::answer("200 OK", &fields, body))
     }
 
     /// Allocations of the worker per whole request of a client, once warm; none without the driver.
@@ -376,7 +338,8 @@ mod request {
             Wire::AnthropicMessages => ("anthropic", "", "/v1/messages"),
         };
         let is_stream = media == "text/event-stream";
-        let origin = provider(media, body);
+        let provider = provider(media, body);
+        let origin = provider.address();
         let folder = tempfile::tempdir().expect("a folder");
         let (stated, targets, rest) = match governance {
             Governance::Off => ("", "\"p/a-longer-name\"", ""),
@@ -399,21 +362,17 @@ mod request {
             return None;
         };
         let address = running.tcp().expect("it listens on TCP");
-        let mut client = TcpStream::connect(address).expect("connects");
+        let mut client = Client::connect(address);
         let asked = format!(
             "{{\"model\":\"fast\",\"max_tokens\":64,\"stream\":{is_stream},\
              \"messages\":[{{\"role\":\"user\",\"content\":\"How are you?\"}}]}}"
         );
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer k\r\n\
-             content-type: application/json\r\nuser-agent: test\r\ncontent-length: {}\r\n\r\n{asked}",
-            asked.len()
-        );
+        let fields = "authorization: Bearer k\r\nuser-agent: test\r\n";
+        let request = http::post(path, fields, asked);
         let mut exchange = || {
-            client.write_all(request.as_bytes()).expect("asks");
-            let answer = read(&mut client).expect("an answer");
-            assert!(answer.starts_with(b"HTTP/1.1 200"));
-            assert!(is_stream || answer.ends_with(body.as_bytes()));
+            let answer = client.ask(&request);
+            assert_eq!(answer.status, 200);
+            assert!(is_stream || answer.body == body.as_bytes());
         };
         (0..WARM).for_each(|_| exchange());
         COUNT.store(0, Ordering::Relaxed);

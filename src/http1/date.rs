@@ -105,8 +105,9 @@ pub const fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use ringway_test_support::stride::STRIDE;
+
     use super::{date_line, read};
-    use crate::stride::STRIDE;
 
     fn check(unix_seconds: u64, expected: &str) {
         let line = date_line(unix_seconds);

@@ -190,8 +190,7 @@ fn architecture_table_of_floors_is_what_the_code_imports() {
         }
     }
     for (part, files) in parts() {
-        // `stride` is the tests' alone.
-        if matches!(part.as_str(), "lib" | "limits" | "stride") {
+        if matches!(part.as_str(), "lib" | "limits") {
             continue;
         }
         let (floor, listed) = floors

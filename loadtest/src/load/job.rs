@@ -134,8 +134,9 @@ const VERSION: &str = "anthropic-version: 2023-06-01\r\n";
 mod tests {
     use std::time::Duration;
 
+    use ringway_test_support::http::head;
+
     use super::{KEY, Request, Told};
-    use crate::http::head;
     use crate::mock::ask::{Ends, script_of};
     use crate::mock::script::Script;
     use crate::wire::Wire;

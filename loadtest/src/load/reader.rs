@@ -1,6 +1,7 @@
 //! One answer as it comes from a socket: head, framing, body, judge.
 
-use crate::http::{Body, Head, head};
+use ringway_test_support::http::{Body, Head, head};
+
 use crate::load::job::Job;
 use crate::load::judge::{Judge, Verdict};
 

@@ -3,7 +3,8 @@
 //! The body is not parsed: its first and last bytes are searched, so that a body of megabytes costs
 //! the mock no more than reading it.
 
-use crate::http::Head;
+use ringway_test_support::http::Head;
+
 use crate::mock::script::Script;
 use crate::wire::Wire;
 
@@ -103,9 +104,9 @@ const KEPT_BYTES: usize = 2048;
 #[cfg(test)]
 mod tests {
     use super::{Ends, KEPT_BYTES, script_of, wire_of};
-    use crate::http::head;
     use crate::mock::script::Script;
     use crate::wire::Wire;
+    use ringway_test_support::http::head;
 
     fn ends(body: &str, cut: usize) -> Ends {
         let mut ends = Ends::default();

@@ -9,9 +9,9 @@ use std::time::Duration;
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net::TcpStream;
 use monoio::time::Instant;
+use ringway_test_support::http::{Body, Head, head};
 
 use crate::clock;
-use crate::http::{Body, Head, head};
 use crate::mock::answer::{Answer, answer, refusal};
 use crate::mock::ask::{Ends, HEADER, script_in_model, script_of, wire_of};
 use crate::mock::script::{Fault, Script};

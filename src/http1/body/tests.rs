@@ -1,7 +1,8 @@
 //! Bodies cut everywhere, against a reading of the whole.
 
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
-use crate::stride::STRIDE;
 
 const LIMITS: BodyLimits = BodyLimits {
     bytes_max: 1 << 20,

@@ -1,8 +1,9 @@
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
 use crate::http1::body::{BodyDecoder, BodyLimits};
 use crate::http1::framing::BodyFraming;
 use crate::limits::Limits;
-use crate::stride::STRIDE;
 
 /// The payload of a whole chunked body.
 fn decoded(body: &[u8]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-use crate::stride::STRIDE;
+use ringway_test_support::stride::STRIDE;
 
 use super::*;
 

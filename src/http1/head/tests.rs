@@ -1,7 +1,8 @@
 //! Heads as raw bytes: accepted, refused, cut everywhere, and against a second, plain reading.
 
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
-use crate::stride::STRIDE;
 
 fn limits() -> HeadLimits {
     HeadLimits::of_request(&Limits::default())

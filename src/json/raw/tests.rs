@@ -1,5 +1,6 @@
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
-use crate::stride::STRIDE;
 
 #[test]
 fn decode_joins_surrogates_and_keeps_lone_ones() {

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
 use crate::json::tape::Tape;
-use crate::stride::STRIDE;
 
 /// The members of the outermost object of `text`, and where it ends.
 fn members(text: &str) -> (Vec<MemberSpan>, ObjectEnd) {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
-use crate::stride::STRIDE;
 
 /// Counts what passes by and checks that spans and nesting make sense.
 #[derive(Default)]

@@ -1,5 +1,6 @@
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
-use crate::stride::STRIDE;
 
 #[test]
 fn read_walks_nested_values_with_exact_sources() {

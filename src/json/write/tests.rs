@@ -1,5 +1,6 @@
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
-use crate::stride::STRIDE;
 
 #[test]
 fn writer_places_commas_at_every_level() {

@@ -1,7 +1,8 @@
 //! The decoder against a line-by-line reading of the standard, cut everywhere.
 
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
-use crate::stride::STRIDE;
 
 const MAX: usize = 1 << 20;
 

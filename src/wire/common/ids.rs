@@ -119,8 +119,9 @@ const fn mix(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use ringway_test_support::stride::STRIDE;
+
     use super::*;
-    use crate::stride::STRIDE;
 
     #[test]
     fn ids_differ_by_seed_and_number_and_repeat_for_the_same() {

@@ -1,5 +1,6 @@
+use ringway_test_support::http::{Body, Chunk, head};
+
 use super::{Expect, Judge, Verdict};
-use crate::http::head;
 use crate::mock::answer::{Answer, answer};
 use crate::mock::script::{Fault, Script};
 use crate::wire::Wire;
@@ -29,7 +30,7 @@ fn payload(answer: &Answer) -> Vec<u8> {
         }
         chunks.extend_from_slice(&section.close);
     }
-    let mut body = crate::http::Body::Chunked(crate::http::Chunk::Size);
+    let mut body = Body::Chunked(Chunk::Size);
     let (mut at, mut out) = (0, Vec::new());
     while !body.is_done() {
         let (used, part) = body.step(&chunks[at..]).unwrap();

@@ -1,6 +1,7 @@
+use ringway_test_support::stride::STRIDE;
+
 use super::{HEAD_BYTES, JournalFrames, MARK, check, close, open, whole_length};
 use crate::limits::RECORD_BYTES_MAX;
-use crate::stride::STRIDE;
 
 fn framed(payloads: &[Vec<u8>]) -> Vec<u8> {
     let mut journal = Vec::new();

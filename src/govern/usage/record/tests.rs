@@ -2,8 +2,8 @@ use super::{Custody, Names, Try, UsageRecord, Whom, id_of};
 use crate::chat::usage::Usage;
 use crate::govern::key::client_key::{TENANT_BYTES_MAX, check_tenant};
 use crate::limits::{RECORD_BYTES_MAX, RECORD_TEXT_BYTES_MAX};
-use crate::stride::STRIDE;
 use crate::wire::kind::Wire;
+use ringway_test_support::stride::STRIDE;
 use serde_json::{Value, json};
 
 /// No more is known of it than that it was.

@@ -1,5 +1,6 @@
+use ringway_test_support::stride::STRIDE;
+
 use super::*;
-use crate::stride::STRIDE;
 
 fn stripped(messages: &str) -> String {
     let body = format!(

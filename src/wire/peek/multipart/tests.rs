@@ -1,6 +1,7 @@
+use ringway_test_support::stride::STRIDE;
+
 use super::{Finder, FormFault};
 use crate::limits::{FORM_HEAD_BYTES_MAX, MODEL_ID_BYTES_MAX};
-use crate::stride::STRIDE;
 
 const TYPE: &[u8] = b"multipart/form-data; boundary=XyZ";
 

@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Instant;
 
 /// Longest wait for anything that is expected to happen. Generous: machines are busy.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 /// How often [`shortest`] measures before it gives up.
 const MEASUREMENTS: usize = 40;
 /// How long [`settled`] sees no growth before a count is taken for settled.
 const SETTLED: Duration = Duration::from_millis(500);
 
 /// Looks until `look` finds something; fails the test after [`DEADLINE`].
-pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;
     loop {
         if let Some(found) = look() {
@@ -27,7 +27,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 ///
 /// A busy machine makes a measurement longer and never shorter, so the shortest of many is the time
 /// that the program itself takes.
-pub(crate) fn shortest(what: &str, most: Duration, measure: impl FnMut(usize) -> Duration) {
+pub fn shortest(what: &str, most: Duration, measure: impl FnMut(usize) -> Duration) {
     let mut measurements = (0..MEASUREMENTS).map(measure);
     let mut best = Duration::MAX;
     let is_met = measurements.any(|took| {
@@ -40,7 +40,7 @@ pub(crate) fn shortest(what: &str, most: Duration, measure: impl FnMut(usize) ->
 /// Waits until a count is not zero and grows by no more than `slack` in [`SETTLED`]; gives the count.
 ///
 /// Fails when it stays zero for [`DEADLINE`], or still grows after five times as long.
-pub(crate) fn settled(what: &str, slack: usize, mut count: impl FnMut() -> usize) -> usize {
+pub fn settled(what: &str, slack: usize, mut count: impl FnMut() -> usize) -> usize {
     let begun = Instant::now();
     let mut last = (0, begun);
     loop {

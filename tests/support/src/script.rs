@@ -2,7 +2,7 @@
 
 /// One step.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub enum Step {
     /// Read a whole request and keep it.
     Request,
     /// Read a request's head, and none of its body on purpose.
@@ -26,19 +26,19 @@ pub(crate) enum Step {
 }
 
 /// The steps of one connection. Behind the last one it stays silent until the peer closes.
-pub(crate) type Script = Vec<Step>;
+pub type Script = Vec<Step>;
 
 /// Answers every request in the same way and keeps the connection.
-pub(crate) fn always(answer: impl Into<Vec<u8>>) -> Script {
+pub fn always(answer: impl Into<Vec<u8>>) -> Script {
     vec![Step::Request, Step::Send(answer.into()), Step::Again]
 }
 
 /// Takes one request and sends these bytes, then stays silent.
-pub(crate) fn once(answer: impl Into<Vec<u8>>) -> Script {
+pub fn once(answer: impl Into<Vec<u8>>) -> Script {
     vec![Step::Request, Step::Send(answer.into())]
 }
 
 /// Takes one request, sends these bytes and does what comes then.
-pub(crate) fn then(answer: impl Into<Vec<u8>>, step: Step) -> Script {
+pub fn then(answer: impl Into<Vec<u8>>, step: Step) -> Script {
     vec![Step::Request, Step::Send(answer.into()), step]
 }

@@ -13,28 +13,28 @@ use std::time::Instant;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::http::{self, Framing, Head};
-use super::script::{Script, Step, always};
-use super::wait::{self, DEADLINE};
+use crate::http::{self, Body, OwnedHead};
+use crate::script::{Script, Step, always};
+use crate::wait::{self, DEADLINE};
 
 /// A running provider. Dropping it closes everything.
-pub(crate) struct Provider {
+pub struct Provider {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub struct Request {
     /// The connection's number, from nought.
-    pub(crate) connection: usize,
-    pub(crate) head: Head,
-    pub(crate) body: Vec<u8>,
+    pub connection: usize,
+    pub head: OwnedHead,
+    pub body: Vec<u8>,
 }
 
 /// How the peer ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PeerEnd {
+pub enum PeerEnd {
     Closed,
     Reset,
 }
@@ -57,17 +57,17 @@ struct State {
 }
 
 /// A port that nobody else can take and at which nobody listens.
-pub(crate) struct ClosedPort(Socket);
+pub struct ClosedPort(Socket);
 
 impl ClosedPort {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         socket.bind(&SockAddr::from(any)).unwrap();
         Self(socket)
     }
 
-    pub(crate) fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         let address = self.0.local_addr().unwrap();
         format!("http://{}", address.as_socket().unwrap())
     }
@@ -75,22 +75,22 @@ impl ClosedPort {
 
 impl Provider {
     /// A provider whose nth connection follows the nth script.
-    pub(crate) fn start(scripts: Vec<Script>) -> Self {
+    pub fn start(scripts: Vec<Script>) -> Self {
         Self::listen(scripts, None)
     }
 
     /// The same over TLS.
-    pub(crate) fn start_tls(scripts: Vec<Script>, tls: Arc<ServerConfig>) -> Self {
+    pub fn start_tls(scripts: Vec<Script>, tls: Arc<ServerConfig>) -> Self {
         Self::listen(scripts, Some(tls))
     }
 
     /// Every connection follows the same script.
-    pub(crate) fn all(script: Script) -> Self {
+    pub fn all(script: Script) -> Self {
         Self::start(vec![script])
     }
 
     /// Every request gets the same answer.
-    pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
+    pub fn answering(answer: impl Into<Vec<u8>>) -> Self {
         Self::all(always(answer))
     }
 
@@ -119,58 +119,58 @@ impl Provider {
         Self { address, shared }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// Lets one waiting connection go on.
-    pub(crate) fn open(&self) {
+    pub fn open(&self) {
         self.shared.state().gates += 1;
         self.shared.changed.notify_all();
     }
 
     /// Connections so far.
-    pub(crate) fn connections(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.shared.state().ends.len()
     }
 
     /// Requests so far.
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<Request> {
         self.shared.state().requests.clone()
     }
 
     /// Bytes sent so far by `Flood`.
-    pub(crate) fn sent(&self) -> usize {
+    pub fn sent(&self) -> usize {
         self.shared.state().sent
     }
 
     /// The only request that came.
-    pub(crate) fn only_request(&self) -> Request {
+    pub fn only_request(&self) -> Request {
         let requests = self.wait_requests(1);
         assert_eq!(requests.len(), 1, "{requests:?}");
         requests.into_iter().next().unwrap()
     }
 
     /// Waits until so many requests have come.
-    pub(crate) fn wait_requests(&self, count: usize) -> Vec<Request> {
+    pub fn wait_requests(&self, count: usize) -> Vec<Request> {
         self.wait(&format!("{count} requests"), |state| {
             (state.requests.len() >= count).then(|| state.requests.clone())
         })
     }
 
     /// Waits until the peer has ended a connection; says when that was read.
-    pub(crate) fn wait_end(&self, connection: usize) -> (Instant, PeerEnd) {
+    pub fn wait_end(&self, connection: usize) -> (Instant, PeerEnd) {
         self.wait("the end of a connection", |state| {
             state.ends.get(connection).copied().flatten()
         })
     }
 
     /// Waits until a connection is over, whichever side ended it.
-    pub(crate) fn wait_over(&self, connection: usize) {
+    pub fn wait_over(&self, connection: usize) {
         self.wait("a connection that is over", |state| {
             let over = state.over.get(connection).copied();
             over.filter(|over| *over).map(|_| ())
@@ -234,8 +234,8 @@ struct Connection<'s> {
     socket: Option<TcpStream>,
     io: Box<dyn Io>,
     input: Vec<u8>,
-    /// Length of the body whose head alone was read.
-    awaited: usize,
+    /// What has not come of the last request's body.
+    awaited: Body,
     shared: &'s Shared,
 }
 
@@ -263,7 +263,7 @@ impl Connection<'_> {
             socket: Some(socket),
             io,
             input: Vec::new(),
-            awaited: 0,
+            awaited: Body::Length(0),
             shared,
         };
         if connection.follow(script).is_ok() {
@@ -296,31 +296,23 @@ impl Connection<'_> {
         Ok(())
     }
 
-    fn request(&mut self, whole: bool) -> Result<(), Gone> {
-        let (head, start) = loop {
-            if let Some(found) = Head::read(&self.input) {
-                break found;
+    fn request(&mut self, is_whole: bool) -> Result<(), Gone> {
+        let (head, length) = loop {
+            if let Some(head) = http::head(&self.input).unwrap() {
+                self.awaited = head.body(true).unwrap();
+                break (OwnedHead::from(&head), head.len);
             }
             self.read()?;
         };
-        let framing = head.framing().unwrap_or(Framing::None);
-        if let (Framing::Length(length), false) = (framing, whole) {
-            self.awaited = length;
+        self.input.drain(..length);
+        let mut body = Vec::new();
+        while !self.awaited.take(&mut self.input, &mut body).unwrap() && is_whole {
+            self.read()?;
         }
-        let body = loop {
-            let there = self.input.len() - start;
-            let short = matches!(framing, Framing::Length(length) if there < length);
-            let body = (!short || !whole).then(|| http::body(&self.input[start..], framing));
-            match body {
-                Some(body) if body.end.is_some() || !whole => break body,
-                _ => self.read()?,
-            }
-        };
-        self.input.drain(..start + body.end.unwrap_or(0));
         let request = Request {
             connection: self.number,
             head,
-            body: body.payload,
+            body,
         };
         self.shared.state().requests.push(request);
         self.shared.changed.notify_all();
@@ -328,10 +320,9 @@ impl Connection<'_> {
     }
 
     fn rest(&mut self) -> Result<(), Gone> {
-        while self.input.len() < self.awaited {
+        while !self.awaited.take(&mut self.input, &mut Vec::new()).unwrap() {
             self.read()?;
         }
-        self.input.drain(..self.awaited);
         Ok(())
     }
 

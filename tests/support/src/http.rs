@@ -1,9 +1,11 @@
-//! Just enough HTTP/1.1 for both ends of a load: heads, and bodies by length or in chunks.
+//! Just enough HTTP/1.1 for both ends beside a gateway: heads and bodies are read, by length or in
+//! chunks, and messages are written.
 //!
-//! A reader of its own, strict where a gateway could be wrong: a chunk's size line and its end must
-//! be exact, a declared length is not exceeded. Not here: trailers, extensions, folding.
+//! A strict reader where a gateway could be wrong: a chunk's size line and its end must be exact, a
+//! declared length is not exceeded, framing is declared once. Not here: trailers, extensions, folding.
 
-use std::str;
+use core::fmt::Write as _;
+use core::str;
 
 /// A head found at the start of a buffer.
 #[derive(Debug)]
@@ -34,13 +36,20 @@ pub fn head(buf: &[u8]) -> Result<Option<Head<'_>>, String> {
 }
 
 impl<'b> Head<'b> {
+    /// Names and values of all fields, in order. A line without a colon is a name without a value.
+    pub fn fields(&self) -> impl Iterator<Item = (&'b str, &'b str)> + use<'b> {
+        let lines = self.fields.split("\r\n").filter(|line| !line.is_empty());
+        lines.map(|line| {
+            let (name, value) = line.split_once(':').unwrap_or((line, ""));
+            (name, value.trim())
+        })
+    }
+
     /// The value of a field, its name in any case.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'b str> {
-        self.fields.split("\r\n").find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        let mut fields = self.fields();
+        fields.find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
     }
 
     /// The path of a request.
@@ -62,10 +71,21 @@ impl<'b> Head<'b> {
     /// How the body is framed.
     ///
     /// # Errors
-    /// Length and chunks together, or a length that is no number.
+    /// Length and chunks together, either of them twice, or a length that is no number.
     pub fn body(&self, is_request: bool) -> Result<Body, String> {
-        let chunked = self.field("transfer-encoding");
-        let length = self.field("content-length");
+        let (mut chunked, mut length) = (None, None);
+        for (name, value) in self.fields() {
+            let declared = if name.eq_ignore_ascii_case("transfer-encoding") {
+                &mut chunked
+            } else if name.eq_ignore_ascii_case("content-length") {
+                &mut length
+            } else {
+                continue;
+            };
+            if declared.replace(value).is_some() {
+                return Err(format!("{name} twice"));
+            }
+        }
         match (chunked, length) {
             (Some(_), Some(_)) => Err("both a length and chunks".to_owned()),
             (Some(value), None) if value.eq_ignore_ascii_case("chunked") => {
@@ -78,6 +98,46 @@ impl<'b> Head<'b> {
             },
             (None, None) if is_request => Ok(Body::Length(0)),
             (None, None) => Ok(Body::UntilClose),
+        }
+    }
+}
+
+/// A head that outlives what it was read from. Names of fields are in lower case.
+#[derive(Clone, Debug, Default)]
+pub struct OwnedHead {
+    /// The first line, without its end.
+    pub line: String,
+    /// Names and values, in order.
+    pub fields: Vec<(String, String)>,
+}
+
+impl OwnedHead {
+    /// The value of a field that stands at most once.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let values = self.values(name);
+        assert!(values.len() <= 1, "{name} repeated in {self:?}");
+        values.first().copied()
+    }
+
+    /// All values of a field, in order.
+    #[must_use]
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let named = self.fields.iter().filter(|(found, _)| found == name);
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+impl From<&Head<'_>> for OwnedHead {
+    fn from(head: &Head<'_>) -> Self {
+        let mut lines = head.fields.split("\r\n");
+        let is_field = |line: &str| line.is_empty() || line.contains(':');
+        assert!(lines.all(is_field), "a line without a colon in {head:?}");
+        let fields = head.fields();
+        let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+        Self {
+            line: head.line.to_owned(),
+            fields: fields.collect(),
         }
     }
 }
@@ -113,6 +173,24 @@ impl Body {
     #[must_use]
     pub const fn is_done(self) -> bool {
         matches!(self, Self::Length(0) | Self::Chunked(Chunk::Done))
+    }
+
+    /// Moves what has come of the body from `input` to `out`; true once all of it has.
+    ///
+    /// # Errors
+    /// Framing that is wrong.
+    pub fn take(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<bool, String> {
+        let mut at = 0;
+        while !self.is_done() {
+            let (used, payload) = self.step(input.get(at..).unwrap_or_default())?;
+            if used == 0 {
+                break;
+            }
+            out.extend_from_slice(payload);
+            at += used;
+        }
+        input.drain(..at);
+        Ok(self.is_done())
     }
 
     /// Takes the next part of `input`: bytes that are used up, and the payload among them. Nothing
@@ -183,6 +261,65 @@ fn take(input: &[u8], left: u64) -> &[u8] {
     input.get(..count).unwrap_or_default()
 }
 
+/// A request with a body of known length. `fields` are whole lines, each with its CRLF.
+pub fn request(method: &str, target: &str, fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: gateway.test\r\n{fields}");
+    if !body.is_empty() || method == "POST" {
+        let _ = write!(head, "content-length: {}\r\n", body.len());
+    }
+    head.push_str("\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+/// A JSON request by POST.
+pub fn post(target: &str, fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let fields = format!("content-type: application/json\r\n{fields}");
+    request("POST", target, &fields, body)
+}
+
+/// An answer with a body of known length.
+pub fn answer(status: &str, fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{fields}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// A JSON answer with status 200.
+pub fn json(body: impl AsRef<[u8]>) -> Vec<u8> {
+    answer("200 OK", "content-type: application/json\r\n", body)
+}
+
+/// The head of a chunked stream of events.
+pub fn stream_head() -> Vec<u8> {
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        .to_vec()
+}
+
+/// One chunk.
+pub fn chunk(data: impl AsRef<[u8]>) -> Vec<u8> {
+    let data = data.as_ref();
+    let size = format!("{:x}\r\n", data.len());
+    [size.as_bytes(), data, b"\r\n"].concat()
+}
+
+/// The chunk that ends a body.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// A whole chunked stream.
+pub fn stream(events: impl AsRef<[u8]>) -> Vec<u8> {
+    [stream_head(), chunk(events), LAST_CHUNK.to_vec()].concat()
+}
+
+/// Where `needle` begins for the first time.
+#[must_use]
+pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    memchr::memmem::find(bytes, needle)
+}
+
 /// A head of either kind.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Digits of a chunk's size.
@@ -193,22 +330,13 @@ mod tests {
     use super::{Body, Chunk, HEAD_BYTES_MAX, head};
 
     fn read(mut body: Body, input: &[u8], cut: usize) -> Result<(Vec<u8>, bool), String> {
-        let mut out = Vec::new();
-        let mut carry = Vec::new();
+        let (mut carry, mut out) = (Vec::new(), Vec::new());
+        let mut is_done = false;
         for piece in input.chunks(cut) {
             carry.extend_from_slice(piece);
-            let mut at = 0;
-            while !body.is_done() {
-                let (used, payload) = body.step(&carry[at..])?;
-                out.extend_from_slice(payload);
-                at += used;
-                if used == 0 {
-                    break;
-                }
-            }
-            carry.drain(..at);
+            is_done = body.take(&mut carry, &mut out)?;
         }
-        Ok((out, body.is_done() && carry.is_empty()))
+        Ok((out, is_done && carry.is_empty()))
     }
 
     #[test]
@@ -259,6 +387,8 @@ mod tests {
         assert_eq!(found.body(false), Ok(Body::Length(12)));
         let both = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n";
         assert!(head(both).unwrap().unwrap().body(false).is_err());
+        let twice = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Length: 1\r\n\r\n";
+        assert!(head(twice).unwrap().unwrap().body(false).is_err());
         let none = head(b"GET /a HTTP/1.1\r\n\r\n").unwrap().unwrap();
         assert_eq!(none.body(true), Ok(Body::Length(0)));
         assert_eq!(none.body(false), Ok(Body::UntilClose));
