@@ -3,23 +3,18 @@
 
 use ringway::wire::kind::Wire;
 
-use crate::support::client::{Answer, End};
+use crate::support::client::End;
 use crate::support::directions::{DIRECTIONS, Direction, Driver, SAME_WIRE, each, each_way};
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, request, stream, stream_head};
 use crate::support::provider::{ClosedPort, Provider};
+use crate::support::routes::ask_chat;
 use crate::support::script::{Step, always, once, then};
 use crate::support::wait;
 use crate::support::wires::{
     WIRES, chat, error_body, error_event, events, finish, path, start_up, terminator, text, told,
     whole,
 };
-
-fn ask(gateway: &Gateway, wire: Wire, stream: bool) -> Answer {
-    gateway
-        .client()
-        .ask(post(path(wire), "", chat(wire, MODEL, stream)))
-}
 
 /// A stream that begins, as providers' do when they are ill, and breaks at once.
 fn ill_start(wire: Wire) -> Vec<u8> {
@@ -57,7 +52,7 @@ fn d9_a_failed_attempts_deltas_neither_release_the_next_stream_nor_stay_in_the_r
         let third = Provider::all(always(stream(events(client))));
         let targets = [(upstream, &first), (upstream, &second), (client, &third)];
         let gateway = Setup::chain(driver, &targets).start();
-        let got = ask(&gateway, client, true);
+        let got = ask_chat(&gateway, client, true);
         assert_eq!(
             (got.status, got.text(), got.end),
             (200, &*events(client), End::Whole)
@@ -107,9 +102,9 @@ fn p11_without_retries_left_a_streams_own_error_is_shown() {
             .start();
         // Ten retries are free.
         for _ in 0..10 {
-            assert_eq!(ask(&gateway, client, true).text(), events(client));
+            assert_eq!(ask_chat(&gateway, client, true).text(), events(client));
         }
-        let got = ask(&gateway, client, true);
+        let got = ask_chat(&gateway, client, true);
         let own = [start_up(upstream), error_event(upstream)].concat();
         assert_eq!((got.status, got.text(), got.end), (200, &*own, End::Cut));
         assert_eq!(second.requests().len(), 10);
@@ -142,8 +137,12 @@ fn a_head_alone_is_no_success_and_an_answer_that_breaks_at_its_start_moves_its_t
                 .limit("attempts_max", 1)
                 .limit("cooldown_ms", 60_000)
                 .start();
-            assert_eq!(ask(&gateway, client, streamed).end, End::Cut, "{row}");
-            assert_eq!(ask(&gateway, client, streamed).end, End::Whole, "{row}");
+            assert_eq!(ask_chat(&gateway, client, streamed).end, End::Cut, "{row}");
+            assert_eq!(
+                ask_chat(&gateway, client, streamed).end,
+                End::Whole,
+                "{row}"
+            );
             assert_eq!(
                 (first.requests().len(), second.requests().len()),
                 (1, 1),
@@ -190,7 +189,7 @@ fn a_healthy_second_target_answers_however_few_retries_there_are() {
             .limit("cooldown_ms", 60_000)
             .start();
         for _ in 0..30 {
-            assert_eq!(ask(&gateway, wire, false).status, 200);
+            assert_eq!(ask_chat(&gateway, wire, false).status, 200);
         }
         // It stays behind, whatever the second one answers: one retry was spent.
         assert_eq!((ill.requests().len(), well.requests().len()), (1, 30));
@@ -261,7 +260,7 @@ fn all_attempts_of_a_request_share_one_deadline() {
             .limit("answer_head_timeout_ms", 300)
             .limit("attempts_timeout_ms", 200)
             .start();
-        assert_eq!(ask(&gateway, wire, false).status, 504);
+        assert_eq!(ask_chat(&gateway, wire, false).status, 504);
         assert_eq!(well.connections(), 0);
         // Ahead of it: one is.
         let gateway = Setup::new(driver)
@@ -270,12 +269,12 @@ fn all_attempts_of_a_request_share_one_deadline() {
             .model(MODEL, &["p0/x", "p1/x"])
             .limit("attempts_timeout_ms", 60_000)
             .start();
-        assert_eq!(ask(&gateway, wire, false).status, 200);
+        assert_eq!(ask_chat(&gateway, wire, false).status, 200);
         // The deadline ends a further attempt whose own timeout is longer than this test may take.
         let gateway = Setup::chain(driver, &[(wire, &ill), (wire, &silent)])
             .limit("attempts_timeout_ms", 300)
             .start();
-        assert_eq!(ask(&gateway, wire, false).status, 504);
+        assert_eq!(ask_chat(&gateway, wire, false).status, 504);
         let line = gateway.only_line();
         assert_eq!(line["attempts"][1]["fault"], "head_timeout", "{line}");
     });
@@ -404,7 +403,7 @@ fn refusals_that_no_further_try_can_cure_say_so_and_providers_errors_are_left_al
                     error_body(wire, "x", "no"),
                 );
                 let provider = Provider::answering(own);
-                let got = ask(&Gateway::before(driver, wire, &provider), client, false);
+                let got = ask_chat(&Gateway::before(driver, wire, &provider), client, false);
                 assert_eq!(got.status.to_string(), status[..3]);
                 assert_eq!(got.field("x-should-retry"), None, "{status}");
             }
@@ -414,7 +413,7 @@ fn refusals_that_no_further_try_can_cure_say_so_and_providers_errors_are_left_al
             .provider_at("p", wire, &closed.origin(), "key = \"none\"")
             .model(MODEL, &["p/x"])
             .start();
-        let got = ask(&gateway, wire, false);
+        let got = ask_chat(&gateway, wire, false);
         assert_eq!((got.status, got.field("x-should-retry")), (502, None));
     });
 }

@@ -3,27 +3,12 @@
 use ringway::wire::kind::Wire;
 use serde_json::json;
 
+use crate::support::both_wires::{VERSION, both, two};
 use crate::support::directions::each;
 use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{self, post, request};
 use crate::support::provider::Provider;
 use crate::support::wires::{WIRES, chat, path, told, whole};
-
-const VERSION: &str = "anthropic-version: 2023-06-01\r\n";
-
-/// Two providers, one of each wire, `oai` and `ant`.
-fn two(setup: Setup, openai: &Provider, anthropic: &Provider) -> Setup {
-    setup
-        .provider("oai", Wire::OpenAiChat, openai, "")
-        .provider("ant", Wire::AnthropicMessages, anthropic, "")
-}
-
-fn both() -> (Provider, Provider) {
-    (
-        Provider::answering(http::json(whole(Wire::OpenAiChat))),
-        Provider::answering(http::json(whole(Wire::AnthropicMessages))),
-    )
-}
 
 /// The model that the last request asked for.
 fn asked_model(provider: &Provider) -> String {

@@ -3,25 +3,19 @@
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
-use crate::support::client::{Answer, End};
+use crate::support::client::End;
 use crate::support::directions::{
     CROSSED, DIRECTIONS, Direction, Driver, SAME_WIRE, each, each_way,
 };
-use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::gateway::{MODEL, Setup};
 use crate::support::http::{LAST_CHUNK, answer, chunk, json, post, stream, stream_head};
 use crate::support::provider::{ClosedPort, Provider};
+use crate::support::routes::ask_chat;
 use crate::support::script::{Script, Step, always, once, then};
 use crate::support::wires::{
     WIRES, chat, error_body, error_event, events, finish, path, start_up, terminator, text, told,
     told_last, whole,
 };
-
-/// A gateway with one model whose targets are these providers, in order.
-fn ask(gateway: &Gateway, wire: Wire, stream: bool) -> Answer {
-    gateway
-        .client()
-        .ask(post(path(wire), "", chat(wire, MODEL, stream)))
-}
 
 /// The good answer of a provider that is asked in this way.
 fn good(wire: Wire, stream_asked: bool) -> Script {
@@ -83,7 +77,7 @@ fn h2_f3_failures_before_commit_go_to_the_next_target_which_may_speak_the_other_
                     .provider("p1", upstream, &second, "")
                     .model(MODEL, &["p0/up-0", "p1/up-1"])
                     .start();
-                let got = ask(&gateway, client, streamed);
+                let got = ask_chat(&gateway, client, streamed);
                 assert_eq!(
                     (got.status, got.end),
                     (200, End::Whole),
@@ -122,7 +116,7 @@ fn connect_refused_goes_to_the_next_target() {
             .provider("p1", upstream, &second, "")
             .model(MODEL, &["p0/x", "p1/x"])
             .start();
-        let got = ask(&gateway, client, false);
+        let got = ask_chat(&gateway, client, false);
         assert_eq!(got.status, 200, "{}", got.text());
         assert_eq!(gateway.only_line()["attempts"][0]["fault"], "connect");
     });
@@ -149,7 +143,7 @@ fn d9_an_error_in_the_start_up_frames_is_held_back_and_the_next_target_answers()
             let first = Provider::all(script);
             let second = Provider::all(good(client, true));
             let gateway = Setup::chain(driver, &[(upstream, &first), (client, &second)]).start();
-            let got = ask(&gateway, client, true);
+            let got = ask_chat(&gateway, client, true);
             assert_eq!(
                 (got.status, got.text(), got.end),
                 (200, &*events(client), End::Whole),
@@ -280,7 +274,7 @@ fn f1_when_all_targets_fail_the_last_ones_own_answer_is_returned() {
             let first = Provider::all(then("", Step::Reset));
             let second = Provider::all(failing("429 Too Many Requests", wire));
             let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)]).start();
-            let got = ask(&gateway, wire, true);
+            let got = ask_chat(&gateway, wire, true);
             assert_eq!(got.status, 429);
             assert!(got.text().contains("no luck"));
             assert_eq!(got.field("retry-after"), Some("9"));
@@ -299,7 +293,7 @@ fn cool_downs_only_reorder_and_a_lone_target_is_asked_every_time() {
                 .limit("cooldown_ms", 60_000)
                 .start();
             for _ in 0..3 {
-                assert_eq!(ask(&gateway, wire, false).status, 200);
+                assert_eq!(ask_chat(&gateway, wire, false).status, 200);
             }
             // The first request found the first target ill; the others went past it.
             assert_eq!(first.requests().len(), 1);
@@ -309,7 +303,7 @@ fn cool_downs_only_reorder_and_a_lone_target_is_asked_every_time() {
                 .limit("cooldown_ms", 60_000)
                 .start();
             for _ in 0..3 {
-                let got = ask(&gateway, wire, false);
+                let got = ask_chat(&gateway, wire, false);
                 assert_eq!((got.status, got.field("retry-after")), (529, Some("9")));
             }
             assert_eq!(lone.requests().len(), 3, "exactly one attempt each");
@@ -452,9 +446,9 @@ fn p11_without_retries_left_the_targets_own_answer_comes_back() {
             .start();
         // Ten retries are free.
         for _ in 0..10 {
-            assert_eq!(ask(&gateway, wire, false).status, 503);
+            assert_eq!(ask_chat(&gateway, wire, false).status, 503);
         }
-        let got = ask(&gateway, wire, false);
+        let got = ask_chat(&gateway, wire, false);
         assert_eq!((got.status, got.field("retry-after")), (429, Some("9")));
         assert_eq!(other.requests().len(), 10);
     });
@@ -470,7 +464,7 @@ fn both_cooling_targets_are_still_asked_in_order() {
             .limit("cooldown_ms", 60_000)
             .start();
         for _ in 0..2 {
-            assert_eq!(ask(&gateway, wire, false).status, 429);
+            assert_eq!(ask_chat(&gateway, wire, false).status, 429);
         }
         assert_eq!((first.requests().len(), second.requests().len()), (2, 2));
     });
@@ -485,7 +479,7 @@ fn p11_attempts_stay_within_their_limit() {
             .collect();
         let targets: Vec<(Wire, &Provider)> = providers.iter().map(|one| (wire, one)).collect();
         let gateway = Setup::chain(driver, &targets).start();
-        assert_eq!(ask(&gateway, wire, false).status, 500);
+        assert_eq!(ask_chat(&gateway, wire, false).status, 500);
         let asked: Vec<usize> = providers.iter().map(|one| one.requests().len()).collect();
         assert_eq!(asked, [1, 1, 1, 1, 0]);
     });
@@ -505,7 +499,7 @@ fn client_mistakes_are_not_retried_elsewhere() {
                 let first = Provider::all(failing(status, wire));
                 let second = Provider::all(good(wire, false));
                 let gateway = Setup::chain(driver, &[(wire, &first), (wire, &second)]).start();
-                let got = ask(&gateway, wire, false);
+                let got = ask_chat(&gateway, wire, false);
                 assert_eq!(got.status.to_string(), status[..3]);
                 assert_eq!(second.connections(), 0, "{status}");
             }
@@ -527,7 +521,7 @@ fn p9_p11_a_stale_pooled_connection_is_replaced_once_and_nobody_notices() {
             let provider = Provider::start(vec![stale, always(json(whole(wire)))]);
             let gateway = Setup::chain(driver, &[(wire, &provider)]).start();
             for _ in 0..2 {
-                let got = ask(&gateway, wire, false);
+                let got = ask_chat(&gateway, wire, false);
                 assert_eq!((got.status, got.text()), (200, whole(wire)));
             }
             assert_eq!(provider.connections(), 2);
@@ -562,10 +556,10 @@ fn p9_a_connection_that_was_closed_while_idle_is_not_used() {
         ];
         let provider = Provider::start(vec![first, always(json(whole(wire)))]);
         let gateway = Setup::chain(driver, &[(wire, &provider)]).start();
-        assert_eq!(ask(&gateway, wire, false).status, 200);
+        assert_eq!(ask_chat(&gateway, wire, false).status, 200);
         provider.open();
         provider.wait_over(0);
-        assert_eq!(ask(&gateway, wire, false).status, 200);
+        assert_eq!(ask_chat(&gateway, wire, false).status, 200);
         assert_eq!(
             provider.requests().len(),
             2,
@@ -596,7 +590,7 @@ fn n3_the_age_at_which_idle_connections_go_cuts_no_live_stream() {
         let mut got = client.head();
         client.until(&mut got, "Hel");
         // A younger connection is put into the pool, grows too old there and is closed.
-        assert_eq!(ask(&gateway, wire, false).status, 200);
+        assert_eq!(ask_chat(&gateway, wire, false).status, 200);
         provider.wait_end(1);
         provider.open();
         client.finish(&mut got);
@@ -617,8 +611,8 @@ fn stale_twice_is_a_502_and_no_third_try() {
         ];
         let provider = Provider::start(vec![first, then("", Step::Reset)]);
         let gateway = Setup::chain(driver, &[(wire, &provider)]).start();
-        assert_eq!(ask(&gateway, wire, false).status, 200);
-        let got = ask(&gateway, wire, false);
+        assert_eq!(ask_chat(&gateway, wire, false).status, 200);
+        let got = ask_chat(&gateway, wire, false);
         assert_eq!(got.status, 502);
         told(wire, &got);
         assert_eq!(provider.connections(), 2);

@@ -21,7 +21,7 @@ use crate::support::http::{chunk, json, post, request, stream_head};
 use crate::support::program::Program;
 use crate::support::provider::Provider;
 use crate::support::script::{Step, once};
-use crate::support::spending::{budgeted, kill, spend, spend_all, wait_line};
+use crate::support::spending::{SpentBudget, budgeted, kill, spend, spend_all, wait_line};
 use crate::support::stores::{Database, KINDS, Kind};
 use crate::support::wait;
 use crate::support::wires::{chat, path, start_up, text, told, whole};
@@ -358,13 +358,8 @@ fn a_budget_that_is_gone_stays_gone_after_sigkill() {
 #[test]
 fn a_budget_that_is_gone_stays_gone_by_what_the_store_knows_also_when_it_comes_late() {
     for kind in KINDS {
-        let mut database = Database::new(kind);
-        let folder = tempfile::tempdir().unwrap();
-        let journal = folder.path().join("usage");
-        let provider = Provider::answering(json(whole(WIRE)));
-        let section = database.section(&database.snapshot("one"));
-        let config = budgeted(&journal, &provider, &section);
-        spend_all(&config, &journal);
+        let mut budget = SpentBudget::new(kind);
+        let (database, journal, config) = (&mut budget.database, &budget.journal, &budget.config);
         // Both have the same records: they count once.
         let larger = config.replace("\"1.20\"", "\"2.40\"");
         let program = Program::serve(&larger);
@@ -372,14 +367,14 @@ fn a_budget_that_is_gone_stays_gone_by_what_the_store_knows_also_when_it_comes_l
         wait_line(&program, "ringway_usage_drained_total 1");
         kill(program);
         // Only the store has them.
-        fs::remove_dir_all(&journal).unwrap();
-        let program = Program::serve(&config);
+        fs::remove_dir_all(journal).unwrap();
+        let program = Program::serve(config);
         assert_eq!(spend(&program), 429, "{kind:?}");
         kill(program);
         // It comes late, and then they count beside what was spent until then.
-        fs::remove_dir_all(&journal).unwrap();
+        fs::remove_dir_all(journal).unwrap();
         database.stop();
-        let program = Program::serve(&config);
+        let program = Program::serve(config);
         assert_eq!(spend(&program), 200, "nobody knows better");
         database.start();
         // Nothing is delivered before it is known what was spent.
@@ -391,20 +386,15 @@ fn a_budget_that_is_gone_stays_gone_by_what_the_store_knows_also_when_it_comes_l
 #[test]
 fn what_was_spent_counts_once_after_its_record_was_removed_because_of_its_age() {
     for kind in KINDS {
-        let database = Database::new(kind);
-        let folder = tempfile::tempdir().unwrap();
-        let journal = folder.path().join("usage");
-        let provider = Provider::answering(json(whole(WIRE)));
-        let section = database.section(&database.snapshot("one"));
-        let config = budgeted(&journal, &provider, &section);
-        spend_all(&config, &journal);
+        let budget = SpentBudget::new(kind);
+        let (database, config) = (&budget.database, &budget.config);
         // What a short `keep_days` does to records that the journal's last segment still holds.
         database.edit("DELETE FROM usage");
         // Less than twice what was spent.
         let program = Program::serve(&config.replace("\"1.20\"", "\"2.00\""));
         assert_eq!(spend(&program), 200, "{kind:?}: some of the budget is left");
         kill(program);
-        let program = Program::serve(&config);
+        let program = Program::serve(config);
         assert_eq!(spend(&program), 429, "{kind:?}");
         kill(program);
     }

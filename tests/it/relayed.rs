@@ -2,6 +2,7 @@
 
 use ringway::wire::kind::Wire;
 
+use crate::support::both_wires::{VERSION, both, two};
 use crate::support::certificates::Authority;
 use crate::support::client::End;
 use crate::support::directions::each;
@@ -9,23 +10,7 @@ use crate::support::gateway::{Gateway, Setup, UPSTREAM_KEY};
 use crate::support::http::{self, answer, chunk, post, request};
 use crate::support::provider::Provider;
 use crate::support::script::{Step, always, then};
-use crate::support::wires::{told, whole};
-
-const VERSION: &str = "anthropic-version: 2023-06-01\r\n";
-
-/// Two providers, one of each wire, `oai` and `ant`.
-fn two(setup: Setup, openai: &Provider, anthropic: &Provider) -> Setup {
-    setup
-        .provider("oai", Wire::OpenAiChat, openai, "")
-        .provider("ant", Wire::AnthropicMessages, anthropic, "")
-}
-
-fn both() -> (Provider, Provider) {
-    (
-        Provider::answering(http::json(whole(Wire::OpenAiChat))),
-        Provider::answering(http::json(whole(Wire::AnthropicMessages))),
-    )
-}
+use crate::support::wires::told;
 
 #[test]
 fn pk10_relayed_endpoints_pass_bytes_both_ways_with_method_query_and_content_type() {

@@ -19,44 +19,14 @@ use crate::support::gateway::{Gateway, MODEL, Setup};
 use crate::support::http::{self, LAST_CHUNK, chunk, json, post, stream_head};
 use crate::support::program::Program;
 use crate::support::provider::Provider;
+use crate::support::replicas::{PRICES, WIRE, command, redis, replica, spent, three};
 use crate::support::script::{Step, then};
 use crate::support::stores::Services;
 use crate::support::wait;
 use crate::support::wires::{WIRES, chat, finish, path, start_up, terminator, told, whole};
 
-const WIRE: Wire = Wire::OpenAiChat;
-/// A cent for every token: the usual answer of 9 and 2 tokens costs 11.
-const PRICES: &str = "[prices.\"up/*\"]\ninput = 10000\noutput = 10000\n\
-                      [budgets]\noutput_tokens_reserved = 10\n";
 const REPLICAS: &str = include_str!("../../docs/REPLICAS.md");
 const SCRIPT: &str = include_str!("../../src/store/lease.lua");
-
-fn redis() -> Services {
-    Services::start("redis", &[])
-}
-
-/// What a Redis answers to a command.
-fn command(redis: &Services, parts: &[&str]) -> String {
-    let socket = redis.url.strip_prefix("redis+unix://").unwrap();
-    let mut command = Command::new("redis-cli");
-    let output = command.args(["-s", socket]).args(parts).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// A replica with one key, `k`, of one tenant; `bounds` are further lines of the key.
-fn replica(redis: &Services, provider: &Provider, down: &str, bounds: &str) -> Setup {
-    Setup::upstream(Driver::Epoll, WIRE, provider)
-        .limit("shared", format!("\"{}\"", redis.url))
-        .limit("shared_down", format!("\"{down}\""))
-        .text(PRICES)
-        .key("k", "one", None)
-        .text(bounds)
-}
-
-fn three(redis: &Services, provider: &Provider, bounds: &str) -> [Gateway; 3] {
-    [(); 3].map(|()| replica(redis, provider, "closed", bounds).start())
-}
 
 fn ask(gateway: &Gateway) -> Answer {
     let fields = "x-api-key: k\r\n";
@@ -107,16 +77,6 @@ fn drive(replicas: &[Gateway; 3]) -> usize {
     served.into_inner()
 }
 
-/// What the one account has spent, in nano-dollars.
-fn spent(redis: &Services, period: &str) -> usize {
-    let keys = command(redis, &["--scan"]);
-    let money = keys.lines().find(|key| key.ends_with(":money")).unwrap();
-    command(redis, &["hget", money, period])
-        .trim()
-        .parse()
-        .unwrap()
-}
-
 /// How many minutes have begun since then: what was used in the first is free again in the second.
 fn minutes(since: Instant) -> usize {
     usize::try_from(since.elapsed().as_secs() / 60).unwrap() + 1
@@ -133,7 +93,7 @@ fn three_replicas_together_keep_a_limit_of_requests() {
             200,
         ),
     ] {
-        let replicas = three(&redis, &provider, bounds);
+        let replicas = three(&redis.url, &provider, bounds);
         let begun = Instant::now();
         let served = drive(&replicas);
         assert!(served <= limit * minutes(begun), "{served} of {limit}");
@@ -146,7 +106,7 @@ fn three_replicas_together_keep_a_limit_of_requests() {
 fn three_replicas_together_keep_a_limit_of_tokens() {
     let redis = redis();
     let provider = Provider::answering(json(whole(WIRE)));
-    let replicas = three(&redis, &provider, "tokens_per_minute = 1100\n");
+    let replicas = three(&redis.url, &provider, "tokens_per_minute = 1100\n");
     let begun = Instant::now();
     let served = drive(&replicas);
     assert!(served <= 100 * minutes(begun), "{served} times 11 tokens");
@@ -159,10 +119,10 @@ fn three_replicas_together_never_overrun_a_budget_and_know_it_after_a_restart() 
     let redis = redis();
     let provider = Provider::answering(json(whole(WIRE)));
     let bounds = "budget_month = \"11.05\"\n";
-    let served = drive(&three(&redis, &provider, bounds));
+    let served = drive(&three(&redis.url, &provider, bounds));
     assert!((85..=100).contains(&served), "{served} times 11 cents");
     // What was leased and not spent was given back at the end.
-    let replicas = three(&redis, &provider, bounds);
+    let replicas = three(&redis.url, &provider, bounds);
     let later = drive(&replicas);
     assert!((96..=100).contains(&(served + later)), "{served} {later}");
     let refused = ask(&replicas[0]);
@@ -176,7 +136,7 @@ fn three_replicas_together_never_overrun_a_budget_and_know_it_after_a_restart() 
 fn what_is_told_of_a_rate_is_what_all_replicas_have_left() {
     let redis = redis();
     let provider = Provider::answering(json(whole(WIRE)));
-    let replicas = three(&redis, &provider, "requests_per_minute = 10\n");
+    let replicas = three(&redis.url, &provider, "requests_per_minute = 10\n");
     for (gateway, left) in replicas.iter().cycle().zip(["9", "8", "7", "6", "5"]) {
         let got = ask(gateway);
         assert_eq!(got.status, 200, "{}", got.text());
@@ -191,7 +151,7 @@ fn who_asks_alone_is_not_refused_by_what_is_on_its_way_back() {
     let redis = redis();
     let provider = Provider::answering(json(whole(WIRE)));
     for bounds in ["budget_day = 9\n", "tokens_per_minute = 900\n"] {
-        let gateway = replica(&redis, &provider, "local", bounds).start();
+        let gateway = replica(&redis.url, &provider, "local", bounds).start();
         for number in 0..20 {
             let body = chat(WIRE, MODEL, false).replacen('{', "{\"max_tokens\":600,", 1);
             let fields = "x-api-key: k\r\n";
@@ -212,7 +172,7 @@ fn three_replicas_share_places_and_a_dead_ones_are_free_again() {
     script.push(Step::Send([chunk(rest), LAST_CHUNK.to_vec()].concat()));
     let provider = Provider::all(script);
     let bounds = "concurrent = 4\n";
-    let replicas = three(&redis, &provider, bounds);
+    let replicas = three(&redis.url, &provider, bounds);
     let request = post(path(WIRE), "x-api-key: k\r\n", chat(WIRE, MODEL, true));
     let mut streams: Vec<_> = replicas
         .iter()
@@ -323,7 +283,7 @@ fn counters_that_come_and_go_are_used_again_by_themselves() {
     redis.tell("stop");
     let provider = Provider::answering(json(whole(WIRE)));
     let bounds = "requests_per_minute = 1000\nbudget_day = 1000\n";
-    let gateway = replica(&redis, &provider, "closed", bounds).start();
+    let gateway = replica(&redis.url, &provider, "closed", bounds).start();
     assert_eq!(ask(&gateway).status, 503);
     redis.tell("start");
     wait_status(&gateway, 200);
@@ -349,7 +309,7 @@ fn while_the_counters_are_away_local_gives_each_replica_the_whole_limit() {
     let mut redis = redis();
     let provider = Provider::answering(json(whole(WIRE)));
     let bounds = "requests_per_minute = 3\nbudget_day = 1000\n";
-    let [one, two] = [(); 2].map(|()| replica(&redis, &provider, "local", bounds).start());
+    let [one, two] = [(); 2].map(|()| replica(&redis.url, &provider, "local", bounds).start());
     assert_eq!(
         [&one, &two, &one, &two].map(|it| ask(it).status),
         [200, 200, 200, 429]
@@ -379,7 +339,7 @@ fn keys_are_named_bounded_and_expire_and_what_somebody_wrote_there_stops_nobody(
     let provider = Provider::answering(json(whole(WIRE)));
     let bounds =
         "requests_per_minute = 100\ntokens_per_minute = 100000\nconcurrent = 5\nbudget_day = 10\n";
-    let gateway = replica(&redis, &provider, "local", bounds).start();
+    let gateway = replica(&redis.url, &provider, "local", bounds).start();
     assert_eq!(ask(&gateway).status, 200);
     let keys = command(&redis, &["--scan"]);
     let mut seen = 0;

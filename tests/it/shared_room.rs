@@ -3,59 +3,22 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-use ringway::wire::kind::Wire;
-
 use crate::support::client::Answer;
 use crate::support::delay::Relay;
-use crate::support::directions::Driver;
-use crate::support::gateway::{Gateway, MODEL, Setup};
+use crate::support::gateway::{Gateway, MODEL};
 use crate::support::http::{LAST_CHUNK, chunk, json, post, request, stream_head};
 use crate::support::provider::Provider;
+use crate::support::replicas::{WIRE, command, redis, replica, socket, spent, three};
 use crate::support::script::{Step, then};
 use crate::support::stores::{Database, Kind, Services};
 use crate::support::wait;
 use crate::support::wires::{chat, path, start_up, whole};
 
-const WIRE: Wire = Wire::OpenAiChat;
-/// A cent for every token: the usual answer of 9 and 2 tokens costs 11.
-const PRICES: &str = "[prices.\"up/*\"]\ninput = 10000\noutput = 10000\n\
-                      [budgets]\noutput_tokens_reserved = 10\n";
 /// Round trips of a millisecond, and of twenty.
 const DELAYS: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(10)];
-
-fn redis() -> Services {
-    Services::start("redis", &[])
-}
-
-fn socket(redis: &Services) -> &str {
-    redis.url.strip_prefix("redis+unix://").unwrap()
-}
-
-fn command(redis: &Services, parts: &[&str]) -> String {
-    let mut command = Command::new("redis-cli");
-    let output = command.args(["-s", socket(redis)]).args(parts).output();
-    let output = output.unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// A replica with one key, `k`, of one tenant; `bounds` are further lines of the key.
-fn replica(url: &str, provider: &Provider, down: &str, bounds: &str) -> Setup {
-    Setup::upstream(Driver::Epoll, WIRE, provider)
-        .limit("shared", format!("\"{url}\""))
-        .limit("shared_down", format!("\"{down}\""))
-        .text(PRICES)
-        .key("k", "one", None)
-        .text(bounds)
-}
-
-fn three(url: &str, provider: &Provider, bounds: &str) -> [Gateway; 3] {
-    [(); 3].map(|()| replica(url, provider, "closed", bounds).start())
-}
 
 /// Asks for so many tokens of output at most.
 fn ask_for(gateway: &Gateway, tokens: u64) -> Answer {
@@ -144,14 +107,6 @@ fn a_key_that_is_seldom_used_waits_no_round_trip_but_the_first() {
     assert!((0.5..1.5).contains(&waits), "{waits}");
 }
 
-/// What the one account has spent, in nano-dollars.
-fn spent(redis: &Services) -> usize {
-    let keys = command(redis, &["--scan"]);
-    let money = keys.lines().find(|key| key.ends_with(":money")).unwrap();
-    let told = command(redis, &["hget", money, "on_day"]);
-    told.trim().parse().unwrap()
-}
-
 #[test]
 fn orders_whose_answers_come_too_late_are_charged_once() {
     let redis = redis();
@@ -186,7 +141,7 @@ fn orders_whose_answers_come_too_late_are_charged_once() {
     let served = served.into_inner();
     assert!(served > 10, "{served}");
     wait::until("what was used and no more", || {
-        (spent(&redis) == served * 110_000_000).then_some(())
+        (spent(&redis, "on_day") == served * 110_000_000).then_some(())
     });
 }
 

@@ -9,7 +9,7 @@ use ringway::wire::kind::Wire;
 use crate::support::http::json;
 use crate::support::program::Program;
 use crate::support::provider::Provider;
-use crate::support::spending::{budgeted, kill, spend, spend_all, wait_line};
+use crate::support::spending::{SpentBudget, budgeted, kill, spend, wait_line};
 use crate::support::stores::{Database, KINDS, Kind};
 use crate::support::wait;
 use crate::support::wires::whole;
@@ -19,13 +19,8 @@ const WIRE: Wire = Wire::OpenAiChat;
 #[test]
 fn a_batch_that_was_committed_before_a_crash_is_charged_once_though_its_records_were_removed() {
     for kind in KINDS {
-        let database = Database::new(kind);
-        let folder = tempfile::tempdir().unwrap();
-        let journal = folder.path().join("usage");
-        let provider = Provider::answering(json(whole(WIRE)));
-        let section = database.section(&database.snapshot("one"));
-        let config = budgeted(&journal, &provider, &section);
-        spend_all(&config, &journal);
+        let budget = SpentBudget::new(kind);
+        let (database, journal, config) = (&budget.database, &budget.journal, &budget.config);
         let spent = database.spent();
         // The crash came before the place was kept here; another replica keeps no record for long.
         fs::remove_file(journal.join("drained")).unwrap();
@@ -36,7 +31,7 @@ fn a_batch_that_was_committed_before_a_crash_is_charged_once_though_its_records_
         wait_line(&program, "ringway_usage_drained_total 1");
         assert_eq!(database.spent(), spent + 110_000_000, "{kind:?}");
         kill(program);
-        let program = Program::serve(&config);
+        let program = Program::serve(config);
         assert_eq!(spend(&program), 429, "{kind:?}");
         kill(program);
     }
@@ -148,17 +143,12 @@ fn identity(journal: &Path) -> String {
 #[test]
 fn a_journal_that_lost_its_segments_is_another_one_to_the_store() {
     for kind in KINDS {
-        let database = Database::new(kind);
-        let folder = tempfile::tempdir().unwrap();
-        let journal = folder.path().join("usage");
-        let provider = Provider::answering(json(whole(WIRE)));
-        let section = database.section(&database.snapshot("one"));
-        let config = budgeted(&journal, &provider, &section);
-        spend_all(&config, &journal);
-        let (first, records) = (identity(&journal), database.records().len());
-        kill(Program::serve(&config));
-        assert_eq!(identity(&journal), first);
-        for entry in fs::read_dir(&journal).unwrap() {
+        let budget = SpentBudget::new(kind);
+        let (database, journal, config) = (&budget.database, &budget.journal, &budget.config);
+        let (first, records) = (identity(journal), database.records().len());
+        kill(Program::serve(config));
+        assert_eq!(identity(journal), first);
+        for entry in fs::read_dir(journal).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|ending| ending == "usage") {
                 fs::remove_file(path).unwrap();
@@ -169,7 +159,7 @@ fn a_journal_that_lost_its_segments_is_another_one_to_the_store() {
         assert_eq!(spend(&program), 200, "{kind:?}");
         wait_line(&program, "ringway_usage_drained_total 1");
         assert_eq!(database.records().len(), records + 1, "{kind:?}");
-        assert_ne!(identity(&journal), first);
+        assert_ne!(identity(journal), first);
         kill(program);
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) use ringway_test_support::{client, http, provider, script, wait};
 
+pub(crate) mod both_wires;
 pub(crate) mod certificates;
 pub(crate) mod delay;
 pub(crate) mod directions;
@@ -14,6 +15,7 @@ pub(crate) mod governed;
 pub(crate) mod kernel;
 pub(crate) mod program;
 pub(crate) mod relay;
+pub(crate) mod replicas;
 pub(crate) mod routes;
 pub(crate) mod spending;
 pub(crate) mod stores;

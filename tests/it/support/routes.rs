@@ -15,6 +15,12 @@ pub(crate) fn ask(gateway: &Gateway, wire: Wire, fields: &str, members: &str) ->
     gateway.client().ask(post(path(wire), fields, body))
 }
 
+/// Asks for the usual chat, whole or streamed.
+pub(crate) fn ask_chat(gateway: &Gateway, wire: Wire, stream: bool) -> Answer {
+    let body = chat(wire, MODEL, stream);
+    gateway.client().ask(post(path(wire), "", body))
+}
+
 /// A target that answers whole.
 pub(crate) fn good(wire: Wire) -> Script {
     always(json(whole(wire)))

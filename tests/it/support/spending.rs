@@ -1,17 +1,19 @@
 //! Programs with a budget, and clients who spend it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ringway::route::plan::client_key::digest_of;
 use ringway::store::journal::segments::read_all;
 use ringway::wire::kind::Wire;
+use tempfile::TempDir;
 
 use crate::support::gateway::MODEL;
-use crate::support::http::post;
+use crate::support::http::{json, post};
 use crate::support::program::Program;
 use crate::support::provider::Provider;
+use crate::support::stores::{Database, Kind};
 use crate::support::wait;
-use crate::support::wires::{chat, path};
+use crate::support::wires::{chat, path, whole};
 
 const WIRE: Wire = Wire::OpenAiChat;
 
@@ -27,6 +29,34 @@ pub(crate) fn budgeted(journal: &Path, provider: &Provider, sections: &str) -> S
          [[key]]\nsha256 = \"{digest}\"\ntenant = \"blue\"\nbudget_month = \"1.20\"\n{sections}",
         provider.address()
     )
+}
+
+/// A budget that was spent by a program whose records are in its journal and in a store.
+pub(crate) struct SpentBudget {
+    pub(crate) database: Database,
+    pub(crate) journal: PathBuf,
+    pub(crate) config: String,
+    _folder: TempDir,
+    _provider: Provider,
+}
+
+impl SpentBudget {
+    pub(crate) fn new(kind: Kind) -> Self {
+        let database = Database::new(kind);
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("usage");
+        let provider = Provider::answering(json(whole(WIRE)));
+        let section = database.section(&database.snapshot("one"));
+        let config = budgeted(&journal, &provider, &section);
+        spend_all(&config, &journal);
+        Self {
+            database,
+            journal,
+            config,
+            _folder: folder,
+            _provider: provider,
+        }
+    }
 }
 
 pub(crate) fn spend(program: &Program) -> u16 {
