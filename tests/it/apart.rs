@@ -314,7 +314,7 @@ const HIDDEN: [&str; 6] = [
 fn p20_refusals_of_every_kind_name_no_key_tenant_upstream_address_or_path() {
     each(|driver| {
         for wire in WIRES {
-            let closed = ClosedPort::new();
+            let closed = ClosedPort::bind();
             let odd = Provider::answering(answer("200 OK", "", "<html>"));
             let failing = {
                 let fields = "content-type: application/json\r\n";

@@ -408,7 +408,7 @@ fn refusals_that_no_further_try_can_cure_say_so_and_providers_errors_are_left_al
                 assert_eq!(got.field("x-should-retry"), None, "{status}");
             }
         }
-        let closed = ClosedPort::new();
+        let closed = ClosedPort::bind();
         let gateway = Setup::new(driver)
             .provider_at("p", wire, &closed.origin(), "key = \"none\"")
             .model(MODEL, &["p/x"])

@@ -552,7 +552,7 @@ fn p8_p10_f5_providers_that_are_slow_lie_or_redirect_are_502_or_504_in_the_wire(
 #[test]
 fn f5_provider_that_is_down_is_502_and_says_no_address() {
     each_way(&DIRECTIONS, |driver, direction| {
-        let closed = ClosedPort::new();
+        let closed = ClosedPort::bind();
         let gateway = Setup::new(driver)
             .provider_at(
                 "elsewhere",

@@ -146,7 +146,7 @@ fn ni6_pk15_after_a_fallback_the_headers_are_those_of_the_target_that_answered()
 fn ni6_errors_of_ours_name_the_target_asked_last_and_refusals_that_asked_nobody_none() {
     each(|driver| {
         for wire in WIRES {
-            let closed = ClosedPort::new();
+            let closed = ClosedPort::bind();
             let extra = format!("key = \"none\"\n{CANADA}");
             let gateway = ni(driver)
                 .provider_at("p0", wire, &closed.origin(), &extra)

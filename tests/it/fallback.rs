@@ -109,7 +109,7 @@ fn h2_f3_failures_before_commit_go_to_the_next_target_which_may_speak_the_other_
 #[test]
 fn connect_refused_goes_to_the_next_target() {
     each_way(&DIRECTIONS, |driver, Direction { client, upstream }| {
-        let closed = ClosedPort::new();
+        let closed = ClosedPort::bind();
         let second = Provider::all(good(upstream, false));
         let gateway = Setup::new(driver)
             .provider_at("p0", client, &closed.origin(), "key = \"none\"")
@@ -351,7 +351,7 @@ fn a_models_cool_down_is_its_own_and_a_refused_credential_is_its_providers() {
 fn a_provider_that_cannot_be_reached_steps_back_with_all_its_models() {
     each(|driver| {
         let wire = Wire::OpenAiChat;
-        let closed = ClosedPort::new();
+        let closed = ClosedPort::bind();
         let well = Provider::all(good(wire, false));
         let gateway = Setup::new(driver)
             .provider_at("ill", wire, &closed.origin(), "key = \"none\"")
@@ -401,7 +401,7 @@ fn a_later_target_that_cannot_be_told_the_request_does_not_hide_an_earlier_answe
         let got = gateway.client().ask(post(path(client), strict, &body));
         assert_eq!(got.status, 429, "{}", got.text());
         // No connection at all is told as such.
-        let closed = ClosedPort::new();
+        let closed = ClosedPort::bind();
         let gateway = Setup::new(driver)
             .provider_at("p0", client, &closed.origin(), "key = \"none\"")
             .provider("p1", upstream, &second, "")

@@ -473,7 +473,7 @@ fn two_hundred_requests_at_once_at_the_edge_of_a_budget_do_not_overrun_it() {
 fn what_never_reached_the_model_costs_nothing() {
     each(|driver| {
         let wire = Wire::OpenAiChat;
-        let closed = ClosedPort::new();
+        let closed = ClosedPort::bind();
         let failing = Provider::answering(answer(
             "400 Bad Request",
             "content-type: application/json\r\n",

@@ -271,7 +271,7 @@ fn ni7_attempts_tell_where_each_went_over_tls_on_a_fallback_and_where_no_connect
         let wire = Wire::OpenAiChat;
         let (folder, lines) = journal();
         let (authority, other) = (Authority::new(), Authority::new());
-        let closed = ClosedPort::new();
+        let closed = ClosedPort::bind();
         let failing = answer("500 Oops", "content-type: application/json\r\n", "{}");
         let [untrusted, failing, well] = [
             (&other, json("{}")),

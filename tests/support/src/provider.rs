@@ -60,7 +60,7 @@ struct State {
 pub struct ClosedPort(Socket);
 
 impl ClosedPort {
-    pub fn new() -> Self {
+    pub fn bind() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         socket.bind(&SockAddr::from(any)).unwrap();
