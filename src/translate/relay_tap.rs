@@ -27,6 +27,8 @@ pub struct RelayTap {
     line: Line,
     /// The start of a line, until it is known what the line is. At most [`FIELD`] long.
     start: Vec<u8>,
+    /// No line has ended: a byte order mark may open this one.
+    is_first: bool,
     /// The last line ended with a CR, whose LF may follow.
     after_cr: bool,
     /// How much of [`DONE`] the event's data has spelled; `None`: it is something else.
@@ -78,6 +80,7 @@ impl RelayTap {
             picker: Picker::new(NAMES, "response"),
             line: Line::Start,
             start: Vec::new(),
+            is_first: true,
             after_cr: false,
             done: Some(0),
             has_data: false,
@@ -184,6 +187,7 @@ impl RelayTap {
 
     fn start_of_line(&mut self, byte: u8) {
         if matches!(byte, b'\n' | b'\r') {
+            self.is_first = false;
             self.after_cr = byte == b'\r';
             if self.start.is_empty() {
                 self.event();
@@ -192,7 +196,8 @@ impl RelayTap {
             return;
         }
         self.start.push(byte);
-        if self.start == MARK && self.progress == Progress::START {
+        self.is_first &= MARK.starts_with(&self.start);
+        if self.start == MARK && core::mem::take(&mut self.is_first) {
             self.start.clear();
         } else if self.start == FIELD {
             self.line = Line::Data;
