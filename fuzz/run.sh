@@ -66,7 +66,7 @@ run() {
     whole_exchange) words=() kind='' length=1024 ;;
     json_peek | json_rewrite | translate_request) kind=request ;;
     sse_decode) kind=stream length=1024 ;;
-    tap | translate_stream) kind=stream ;;
+    tap | transforms | translate_stream) kind=stream ;;
     json_string) kind=answer length=512 ;;
     multipart_model | translate_error) kind=answer length=1024 ;;
     *) kind=answer ;;

@@ -17,5 +17,6 @@ pub mod schema;
 pub mod stream;
 pub mod stream_error;
 pub mod tap;
+pub mod transforms;
 pub mod unmark;
 pub mod usage_strip;

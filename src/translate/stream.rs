@@ -76,6 +76,8 @@ struct Core {
     begun: bool,
     progress: Progress,
     upstream_error: Option<Box<ErrorFacts>>,
+    /// Where it was written, in the output of its call.
+    error_at: usize,
     fault: Option<StreamFault>,
     /// The most that may be held back.
     held_bytes_max: usize,
@@ -106,6 +108,7 @@ impl StreamTranslator {
                 begun: false,
                 progress: Progress::START,
                 upstream_error: None,
+                error_at: 0,
                 fault: None,
                 held_bytes_max: event_bytes_max,
                 output_bytes_max: event_bytes_max.saturating_mul(EVENT_GROWTH_MAX),
@@ -244,6 +247,12 @@ impl StreamTranslator {
     pub fn upstream_error(&self) -> Option<&ErrorFacts> {
         self.core.upstream_error.as_deref()
     }
+
+    /// Where it begins in the output of the call that wrote it.
+    #[must_use]
+    pub const fn error_at(&self) -> usize {
+        self.core.error_at
+    }
 }
 
 impl Core {
@@ -325,6 +334,7 @@ impl Core {
             Ok(Step::Open) => {}
             Ok(Step::Complete) => self.progress.end = End::Complete,
             Ok(Step::Failed(facts)) => {
+                self.error_at = out.len();
                 stream_error::write(self.client, &facts, out);
                 self.upstream_error = Some(facts);
                 self.progress.end = End::UpstreamError;

@@ -33,3 +33,4 @@ pub mod stream_judge;
 pub mod string;
 pub mod tap;
 pub mod targets;
+pub mod transforms;

@@ -86,7 +86,7 @@ fn properties_hold_for_recorded_exchanges() {
 
 /// Whether a target reads JSON bodies or event streams.
 fn is_of_bodies(name: &str) -> bool {
-    ["json", "sse", "tap", "translate"]
+    ["json", "sse", "tap", "trans"]
         .iter()
         .any(|start| name.starts_with(start))
 }

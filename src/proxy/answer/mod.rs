@@ -1,10 +1,14 @@
 //! A provider's answer on its way to the client.
 //!
-//! `delivery` decides by the answer's head what happens to its body, `relay` moves the body read by
-//! read, `body_mode` is what is done with the bytes. Not here: which target is asked.
+//! `stages` holds an answer and how far it has come; `arrived` decides by its head what happens to
+//! its body, `opened` moves the body read by read up to its commit, `relay` from there to its end.
+//! `source` is where the body comes from. What is done to its bytes is in `translate::transforms`.
+//! Not here: which target is asked.
 
-pub mod body_mode;
+pub mod arrived;
 pub mod content_type;
-pub mod delivery;
 pub mod early_error;
+pub mod opened;
 pub mod relay;
+pub mod source;
+pub mod stages;

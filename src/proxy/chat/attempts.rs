@@ -16,9 +16,9 @@ use crate::proxy::admit::asked::Purpose;
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::admit::{admission, model_allowlist, policy};
 use crate::proxy::answer::content_type::retry_after_ms;
-use crate::proxy::answer::delivery::Delivery;
 use crate::proxy::answer::early_error;
 use crate::proxy::answer::relay::Step;
+use crate::proxy::answer::stages::{Answer, Arrived, Takeover, Terms};
 use crate::proxy::chat::candidates::{Candidate, Candidates, Request, Unfit};
 use crate::proxy::chat::target_order::{self, Lane};
 use crate::proxy::client::downstream::Client;
@@ -36,8 +36,6 @@ use crate::route::plan::provider::Provider;
 use crate::route::plan::target::{Resolution, Target};
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{Exchange, TargetAsked};
-use crate::translate::answer_context::AnswerContext;
-use crate::translate::notes::Notes;
 use crate::wire::peek::body;
 use crate::wire::peek::fault::PeekFault;
 use crate::wire::peek::found::Peek;
@@ -117,16 +115,6 @@ pub async fn run<'w>(
     let step = run.to_end(client, (&targets, early_ms), exchange).await;
     buffers::give(lines);
     step
-}
-
-/// What of a prepared request decides how its answer is delivered.
-struct Terms {
-    /// Set where the answer has to be translated.
-    answer: Option<AnswerContext>,
-    /// What the translation of the request lost.
-    notes: Notes,
-    /// The usage chunk must not reach the client.
-    strip_usage: bool,
 }
 
 struct Run<'r, 'w> {
@@ -275,8 +263,9 @@ impl<'r, 'w> Run<'r, 'w> {
                 return Ok(Step::Over(next));
             }
         };
-        let losses = prepared.notes.count();
-        exchange.losses = (losses > 0).then(|| prepared.notes.header());
+        let notes = &prepared.terms.notes;
+        let losses = notes.count();
+        exchange.losses = (losses > 0).then(|| notes.header());
         worker.meter.borrow_mut().counters.losses += losses as u64;
         let started = if is_fallback {
             clock::now()
@@ -308,16 +297,11 @@ impl<'r, 'w> Run<'r, 'w> {
             peer: exchange.peer.take(),
             ..Attempt::default()
         };
-        let terms = Terms {
-            answer: prepared.answer,
-            notes: prepared.notes,
-            strip_usage: prepared.strip_usage,
-        };
         prepared.out.recycle();
         let result = match outcome {
             Ok(upstream) => {
                 record.status = upstream.head.status;
-                let answer = (upstream, terms);
+                let answer = (upstream, prepared.terms);
                 let at = (target, provider, lane);
                 self.try_show(client, at, answer, others, exchange).await
             }
@@ -429,26 +413,29 @@ impl<'r, 'w> Run<'r, 'w> {
         let answered = Instant::from_nanos(exchange.head_at);
         let until = others.until();
         let hold_end = let_go_at.map_or(until, |at| at.min(until));
-        let delivery = Delivery {
-            reads_usage: false,
+        let answer = Answer {
             worker,
             provider,
-            voice: *self.voice,
-            method: Method::Post,
-            answer: terms.answer,
-            notes: terms.notes,
-            stream: peek.stream() && purpose == Purpose::Chat,
-            strip_usage: terms.strip_usage,
-            hold: (!client.has_begun() && others.may_follow(answered)).then_some(hold_end),
-            patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
-            pace: self.pace(provider),
-            wire: Some(provider.wire),
-            scrubber: worker.scrubber(target.provider, inbound.callers_key()),
             tenant: inbound.tenant(),
+            takeover: Takeover {
+                hold: (!client.has_begun() && others.may_follow(answered)).then_some(hold_end),
+                patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
+                pace: self.pace(provider),
+            },
+            stage: Arrived {
+                upstream,
+                voice: *self.voice,
+                method: Method::Post,
+                terms,
+                stream: peek.stream() && purpose == Purpose::Chat,
+                wire: Some(provider.wire),
+                reads_usage: false,
+                scrubber: worker.scrubber(target.provider, inbound.callers_key()),
+            },
         };
         let mut may_move = || others.make_ready();
         let may_move: &mut dyn FnMut() -> bool = &mut may_move;
-        let mut step = boxed(|| delivery.run(client, upstream, may_move, exchange)).await?;
+        let mut step = boxed(|| answer.deliver(client, may_move, exchange)).await?;
         match (&mut step, &failed) {
             (_, Some(failure)) if failure.kind == Kind::Credential => {
                 exchange.fault = Some(failure.verdict().word);
@@ -459,7 +446,7 @@ impl<'r, 'w> Run<'r, 'w> {
                 worker.shared.health.succeeded(slot, now);
             }
             // A head is no answer yet.
-            (Step::Relay(relay), None) => (relay.judged, relay.paced) = (Some(slot), Some(slot)),
+            (Step::Relay(relay), None) => relay.judges(slot),
         }
         Ok(step)
     }

@@ -17,14 +17,13 @@ use crate::net::runtime::{clock, random};
 use crate::proxy::admit::asked::Purpose;
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::admit::request_options;
+use crate::proxy::answer::stages::Terms;
 use crate::proxy::shared::memory_budget::Charge;
 use crate::proxy::shared::worker::{EDIT_BYTES_KEPT, Worker};
 use crate::proxy::upstream::outbound::Outbound;
 use crate::proxy::upstream::request_head::{self, Facts};
 use crate::route::plan::provider::Provider;
 use crate::route::plan::target::Target;
-use crate::translate::answer_context::AnswerContext;
-use crate::translate::notes::Notes;
 use crate::translate::request;
 use crate::translate::request_context::{Hints, RequestContext};
 use crate::wire::codec;
@@ -39,14 +38,10 @@ use crate::wire::peek::routed_members::{Known, OWN};
 pub struct Prepared {
     /// The request as it goes out.
     pub out: Outbound,
-    /// Set where the answer has to be translated.
-    pub answer: Option<AnswerContext>,
-    /// What was dropped or changed.
-    pub notes: Notes,
+    /// What follows for the answer.
+    pub terms: Terms,
     /// What is charged for bytes that are the request's own, not the client's.
     pub charge: Option<Charge>,
-    /// Usage was asked for on the client's behalf: the chunk must not reach it.
-    pub strip_usage: bool,
 }
 
 /// Where an attempt goes.
@@ -130,10 +125,11 @@ fn same_wire(
     edits.shrink_to(EDIT_BYTES_KEPT);
     Ok(Prepared {
         out,
-        answer: None,
-        notes: Notes::default(),
+        terms: Terms {
+            strip_usage: inject,
+            ..Terms::default()
+        },
         charge: None,
-        strip_usage: inject,
     })
 }
 
@@ -275,10 +271,12 @@ fn translated(
             first: WritePiece::whole(head),
             rest,
         },
-        answer: Some(done.answer),
-        notes: done.notes,
+        terms: Terms {
+            context: Some(done.answer),
+            notes: done.notes,
+            strip_usage: false,
+        },
         charge: Some(charge),
-        strip_usage: false,
     })
 }
 

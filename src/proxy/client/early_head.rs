@@ -4,7 +4,7 @@
 //! Armed for streamed chats where the configuration asks for it. While a provider is waited for,
 //! `Client::watch` writes what is due: the head with a first comment, then a comment whenever the
 //! client has heard nothing for a ping interval. From the head on there is no status any more and no
-//! other target (see `early_end`). A comment means nothing on either wire; an event would, before the
+//! other target (see `answer::early_error`). A comment means nothing on either wire; an event would, before the
 //! one that starts the answer.
 
 use core::task::{Context, Poll};

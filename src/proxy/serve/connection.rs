@@ -115,10 +115,10 @@ async fn run_guarded(
                 Step::Relay(mut relay) => {
                     buffers::give(core::mem::take(&mut client.input));
                     client.input_charge = None;
-                    if relay.mode.is_stream() {
+                    if relay.is_stream() {
                         // It may run for minutes, and looks nothing up any more.
                         *head = RequestHead::new();
-                        worker.give_table(core::mem::take(&mut relay.upstream.head.fields));
+                        relay.forget_head();
                     }
                     relay.run(client, &mut record).await
                 }

@@ -29,7 +29,6 @@ use crate::proxy::shared::health::{Health, Slot};
 use crate::proxy::shared::memory_budget::Budget;
 use crate::proxy::shared::query_slots::Owner;
 use crate::proxy::shared::retry_budget::Retries;
-use crate::proxy::shared::scrub::{Needle, Scrubber};
 use crate::proxy::shared::usage_channel::{QuestionRejected, RecordAnswer, UsageSender};
 use crate::proxy::shared::usage_record;
 use crate::route::plan::client_key::ClientKeys;
@@ -39,6 +38,7 @@ use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log;
 use crate::telemetry::meter::{LabelSets, Meter};
 use crate::telemetry::ring::RingSender;
+use crate::translate::transforms::scrub::{Needle, Scrubber};
 
 /// Counters that all workers share.
 #[derive(Debug)]

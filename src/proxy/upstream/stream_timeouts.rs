@@ -1,8 +1,8 @@
 //! How long the head of an answer is waited for, and how fast a stream must be: where another target
 //! can take over.
 //!
-//! Not here: how long its first content is waited for (see `answer`), the looking at its pace (see
-//! `relay`).
+//! Not here: how long its first content is waited for, and the looking at its pace (see
+//! `answer::opened`).
 
 use core::pin::Pin;
 

@@ -1,38 +1,36 @@
 //! How an answer's relay ends: the end that was earned, or the error and no end.
 
 use crate::chat::error::{ApiError, ErrorKind};
+use crate::chat::event::StreamFault;
 use crate::chat::usage::End;
 use crate::http1::encode;
 use crate::net::runtime::buffers;
-use crate::proxy::answer::body_mode::Mode;
-use crate::proxy::answer::relay::{Body, Relay, State};
+use crate::proxy::answer::stages::{Answer, Body, Opened, Progress};
 use crate::proxy::client::answer_head::BodyForm;
 use crate::proxy::client::downstream::Client;
 use crate::proxy::client::next::Next;
 use crate::proxy::shared::failure::{Blame, Failure, Kind};
-use crate::proxy::upstream::attempt;
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::telemetry::log::id_text;
+use crate::translate::transforms::mode::Mode;
 
-impl Relay<'_> {
+impl Answer<'_, Opened<'_>> {
     /// The answer failed while it could still be thrown away.
-    pub(super) fn failure(&self) -> Failure {
-        let kind = match (self.state.body, self.state.end) {
+    pub(in crate::proxy::answer) fn failure(&self) -> Failure {
+        let Opened {
+            transforms,
+            progress,
+            ..
+        } = &self.stage;
+        let kind = match (progress.body, progress.end) {
             (Body::Broken(kind), _) => kind,
-            _ if self.mode.is_error() || self.mode.is_garbage() => Kind::NotAnAnswer,
+            _ if transforms.mode.is_error() || transforms.mode.is_garbage() => Kind::NotAnAnswer,
             (_, End::UpstreamError) => Kind::StreamError,
-            (Body::Open, _) => self.mode.malformed(),
+            (Body::Open, _) => self.malformed(),
             (Body::Whole, _) => Kind::BodyCut,
         };
-        let said = self.mode.upstream_error().map(|said| {
-            let mut said = Box::new(said.clone());
-            if let Some(scrubber) = &self.scrubber {
-                scrubber.clean_error(&mut said);
-            }
-            said
-        });
         Failure {
-            said,
+            said: transforms.upstream_error().map(Box::new),
             ..Failure::new(kind)
         }
     }
@@ -43,12 +41,15 @@ impl Relay<'_> {
         client: &mut Client<'_>,
         exchange: &mut Exchange,
     ) -> Next {
-        let State { body, end, .. } = self.state;
-        self.state.written &= self.out.is_empty();
+        let stage = &mut self.stage;
+        let Progress { body, end, .. } = stage.progress;
+        let is_garbage = stage.transforms.mode.is_garbage();
+        let is_stream = stage.transforms.mode.is_stream();
+        stage.progress.written &= stage.out.is_empty();
         // A document that reports an error is whole, and passes as it came.
-        let told = body == Body::Whole && self.mode.is_error();
+        let told = body == Body::Whole && stage.transforms.mode.is_error();
         let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
-        let failure = (!complete && !self.state.content).then(|| self.failure());
+        let failure = (!complete && !self.stage.progress.content).then(|| self.failure());
         self.judge(failure, exchange);
         let complete = complete || told;
         if complete {
@@ -60,64 +61,63 @@ impl Relay<'_> {
             if told {
                 exchange.fault = Some(Kind::NotAnAnswer.verdict().word);
             }
-            if self.form == BodyForm::Chunked {
-                encode::last_chunk(&mut self.out);
+            if self.stage.form == BodyForm::Chunked {
+                encode::last_chunk(&mut self.stage.out);
             }
         } else {
             exchange.outcome = Outcome::from_end(broken(end));
-            exchange.fault = Some(match self.mode.is_garbage() {
+            exchange.fault = Some(match is_garbage {
                 true => Kind::NotAnAnswer.verdict().word,
                 false => self.fault_word(),
             });
-            if self.mode.is_garbage() && matches!(self.form, BodyForm::Length(_)) {
+            if is_garbage && matches!(self.stage.form, BodyForm::Length(_)) {
                 // With its last bytes it would be whole by its framing.
-                self.out.clear();
+                self.stage.out.clear();
             }
             if end != End::UpstreamError {
                 self.append_error(exchange);
             }
         }
         let stall_ms = self.worker.limits().write_stall_timeout_ms;
-        let (now, count) = (self.state.turned, &mut exchange.bytes_out);
-        let sent = client.send_from(&mut self.out, now, stall_ms, count).await;
-        buffers::give(core::mem::take(&mut self.out));
+        let (now, count) = (self.stage.progress.turned, &mut exchange.bytes_out);
+        let out = &mut self.stage.out;
+        let sent = client.send_from(out, now, stall_ms, count).await;
+        buffers::give(core::mem::take(out));
         if let Err(interrupt) = sent {
             return self.client_lost(interrupt.kind(), exchange);
         }
         self.take_facts(exchange);
-        if let (true, Some(slot), Some(nanos)) = (complete, self.paced, exchange.per_output_token())
-        {
+        let pace = exchange.per_output_token();
+        if let (true, Some(slot), Some(nanos)) = (complete, self.stage.slot, pace) {
             let health = &self.worker.shared.health;
             health.each_token(slot, nanos, now.as_nanos());
         }
         if !complete {
             // Without framing and without an error event, a good-looking end would be a lie.
-            let untold = self.form == BodyForm::UntilClose && !self.mode.is_stream();
+            let untold = self.stage.form == BodyForm::UntilClose && !is_stream;
             return match (untold, body) {
                 (true, _) => Next::Reset,
                 (false, Body::Broken(Kind::DrainCut)) => Next::Abort,
-                (false, _) if self.mode.is_stream() => Next::Cut,
+                (false, _) if is_stream => Next::Cut,
                 (false, _) => Next::Abort,
             };
         }
-        attempt::release(self.worker, self.upstream, self.state.heard);
-        match (self.stays_open, self.unread) {
-            (true, _) => Next::KeepAlive,
-            (false, true) => Next::Linger,
-            (false, false) => Next::Close,
-        }
+        let next = self.stage.next();
+        let (worker, heard) = (self.worker, self.stage.progress.heard);
+        self.stage.source.release(worker, heard);
+        next
     }
 
     /// The error event of a broken stream, as a chunk of its own.
     fn append_error(&mut self, exchange: &Exchange) {
-        let mark = self.open_chunk();
+        let mark = self.stage.open_chunk();
         self.fail(exchange);
-        self.close_chunk(mark);
+        self.stage.close_chunk(mark);
     }
 
     /// Tells the client, in its wire, how the stream broke.
-    pub(super) fn fail(&mut self, exchange: &Exchange) {
-        let (kind, message) = match self.state.body {
+    pub(in crate::proxy::answer) fn fail(&mut self, exchange: &Exchange) {
+        let (kind, message) = match self.stage.progress.body {
             Body::Broken(Kind::NoRoom) => (
                 ErrorKind::Overloaded,
                 "too many bytes in flight; retry later",
@@ -134,19 +134,22 @@ impl Relay<'_> {
             code: None,
         };
         let id = id_text(exchange.id);
-        self.mode.fail(&error, id.as_str(), &mut self.out);
+        let stage = &mut self.stage;
+        let mode = &mut stage.transforms.mode;
+        mode.fail(&error, id.as_str(), &mut stage.out);
     }
 
     /// Tells the circuits, once, whether the answer was good. One that breaks behind its first
     /// content was: its target answers.
     pub(super) fn judge(&mut self, failure: Option<Failure>, exchange: &Exchange) {
-        let Some(slot) = self.judged.take() else {
+        let was_judged = core::mem::replace(&mut self.stage.is_judged, true);
+        let Some(slot) = self.stage.slot.filter(|_| !was_judged) else {
             return;
         };
         let health = &self.worker.shared.health;
         match failure {
             None => {
-                let now_ns = self.state.turned.as_nanos();
+                let now_ns = self.stage.progress.turned.as_nanos();
                 health.succeeded(slot, now_ns);
                 if let Some(nanos) = exchange.first_delta_at.checked_sub(exchange.sent_at) {
                     health.first_token(slot, nanos, now_ns);
@@ -160,10 +163,10 @@ impl Relay<'_> {
     }
 
     fn fault_word(&self) -> &'static str {
-        match (self.state.body, self.state.end) {
+        match (self.stage.progress.body, self.stage.progress.end) {
             (Body::Broken(kind), _) => kind.verdict().word,
             (_, End::UpstreamError) => "upstream_error_event",
-            (Body::Open, _) => self.mode.malformed().verdict().word,
+            (Body::Open, _) => self.malformed().verdict().word,
             (Body::Whole, _) => Kind::BodyCut.verdict().word,
         }
     }
@@ -172,8 +175,10 @@ impl Relay<'_> {
     /// end of the body.
     pub(super) fn client_lost(&mut self, kind: Kind, exchange: &mut Exchange) -> Next {
         self.take_facts(exchange);
-        let may_end_early = self.mode.is_stream() || matches!(self.mode, Mode::Relayed(_));
-        if self.state.ended.is_some() && self.state.written && may_end_early {
+        let Progress { ended, written, .. } = self.stage.progress;
+        let mode = &self.stage.transforms.mode;
+        let may_end_early = mode.is_stream() || matches!(mode, Mode::Relayed(_));
+        if ended.is_some() && written && may_end_early {
             exchange.outcome = Outcome::Complete;
             return Next::Abort;
         }
@@ -182,22 +187,19 @@ impl Relay<'_> {
         Next::Abort
     }
 
+    /// The head went out before: what a stream lost is told in the record alone.
     fn take_facts(&mut self, exchange: &mut Exchange) {
-        let mut facts = self.mode.facts();
-        if let (Some(scrubber), Some(model)) = (&self.scrubber, facts.model.as_deref())
-            && let Some(clean) = scrubber.cleaned(model)
-        {
-            facts.model = Some(clean.as_str().into());
+        let facts = self.stage.transforms.facts();
+        let notes = core::mem::take(&mut self.stage.notes);
+        self.stage.notes = self.note_facts(notes, facts, exchange);
+    }
+
+    /// What a stream that is open and will not go on failed for.
+    const fn malformed(&self) -> Kind {
+        match self.stage.transforms.mode.fault() {
+            Some(StreamFault::TooLarge) => Kind::EventTooLarge,
+            _ => Kind::MalformedStream,
         }
-        if !facts.notes.is_empty() {
-            // The head went out before: what a stream lost is told in the record alone.
-            self.worker.meter.borrow_mut().counters.losses += facts.notes.count() as u64;
-            let notes = core::mem::take(&mut self.notes).with(&facts.notes);
-            exchange.losses = Some(notes.header());
-        }
-        exchange.usage = facts.usage;
-        exchange.stop = facts.stop;
-        exchange.model_answered = facts.model;
     }
 }
 

@@ -8,8 +8,8 @@ use crate::proxy::admit::admission::{self, Body, Cost, Relayed};
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::admit::relay_metering::Metering;
 use crate::proxy::admit::unserved::Missed;
-use crate::proxy::answer::delivery::Delivery;
 use crate::proxy::answer::relay::Step;
+use crate::proxy::answer::stages::{Answer, Arrived, Takeover, Terms};
 use crate::proxy::chat::prepare::{self, no_credential};
 use crate::proxy::client::downstream::Client;
 use crate::proxy::client::next::Next;
@@ -25,7 +25,6 @@ use crate::route::plan::provider::Provider;
 use crate::route::plan::target::TargetFacts;
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{Exchange, Outcome, TargetAsked};
-use crate::translate::notes::Notes;
 
 impl<'w> Request<'_, 'w> {
     /// Sends a body that was read whole.
@@ -166,25 +165,24 @@ impl<'w> Request<'_, 'w> {
         };
         voice.frame.keep_alive &= !unread;
         let scrubber = self.worker.scrubber(index, inbound.callers_key());
-        let delivery = Delivery {
+        let answer = Answer {
             worker: self.worker,
             provider,
-            voice,
-            method: inbound.head.method,
-            answer: None,
-            notes: Notes::default(),
-            stream: false,
-            strip_usage: false,
-            hold: None,
-            patience: None,
-            pace: None,
-            wire: None,
-            reads_usage: self.metering.is_read(),
-            scrubber,
             tenant: self.tenant(),
+            takeover: Takeover::default(),
+            stage: Arrived {
+                upstream,
+                voice,
+                method: inbound.head.method,
+                terms: Terms::default(),
+                stream: false,
+                wire: None,
+                reads_usage: self.metering.is_read(),
+                scrubber,
+            },
         };
         let stays: &mut dyn FnMut() -> bool = &mut || false;
-        let delivered = boxed(|| delivery.run(client, upstream, stays, exchange)).await;
+        let delivered = boxed(|| answer.deliver(client, stays, exchange)).await;
         delivered.map_err(Missed::Failure)
     }
 

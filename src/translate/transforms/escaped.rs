@@ -165,7 +165,7 @@ fn odd(text: &[u8], at: usize) -> usize {
 const BACKSLASHES_MAX: usize = 4;
 /// Bytes of one letter in its longest spelling.
 #[cfg(test)]
-pub(in crate::proxy) const LETTER_BYTES_MAX: usize = BACKSLASHES_MAX + 5;
+pub(in crate::translate) const LETTER_BYTES_MAX: usize = BACKSLASHES_MAX + 5;
 
 #[cfg(test)]
 mod tests {

@@ -10,8 +10,9 @@
 use memchr::memmem::Finder;
 
 use crate::chat::error::ErrorFacts;
-use crate::proxy::shared::escaped::{self, Found};
+use crate::chat::text::Text;
 use crate::translate::progress::Progress;
+use crate::translate::transforms::escaped::{self, Found};
 
 /// Looks for one credential; made once per provider.
 #[derive(Debug)]
@@ -137,6 +138,13 @@ impl<'k> Scrubber<'k> {
             clean = cleaner.or(clean);
         }
         clean
+    }
+
+    /// Cleans the name of a model.
+    pub fn clean_model(&self, model: &mut Option<Text>) {
+        if let Some(clean) = model.as_deref().and_then(|it| self.cleaned(it)) {
+            *model = Some(clean.as_str().into());
+        }
     }
 
     /// Cleans what a provider's error says.

@@ -11,7 +11,6 @@ use crate::chat::usage::End;
 use crate::json::nesting::Nesting;
 use crate::json::tape::Tape;
 use crate::limits::{BUSY_READ_BYTES, MIB, MIDDLE_READ_BYTES};
-use crate::proxy::shared::failure::Kind;
 use crate::translate::progress::Progress;
 use crate::translate::relay_tap::RelayTap;
 use crate::translate::response::AnswerFacts;
@@ -340,18 +339,12 @@ impl Mode {
         }
     }
 
-    /// What a stream that is open and will not go on failed for.
+    /// What made a translated stream malformed.
     #[must_use]
-    pub fn malformed(&self) -> Kind {
+    pub const fn fault(&self) -> Option<StreamFault> {
         match self {
-            Self::Translated(it) if it.fault() == Some(StreamFault::TooLarge) => {
-                Kind::EventTooLarge
-            }
-            Self::Translated(_)
-            | Self::Plain
-            | Self::Relayed(_)
-            | Self::Whole { .. }
-            | Self::Watched { .. } => Kind::MalformedStream,
+            Self::Translated(translator) => translator.fault(),
+            Self::Plain | Self::Relayed(_) | Self::Whole { .. } | Self::Watched { .. } => None,
         }
     }
 
