@@ -67,11 +67,11 @@ fn check_writable(loaded: &mut Loaded) {
             faults.push(place, text);
         }
     };
-    if let (Some(said), Some(folder)) = (&config.usage.journal, &material.journal) {
+    if let (Some(given), Some(folder)) = (&config.usage.journal, &material.journal) {
         // It is made where it is missing, with the folders above it.
         let mut known = folder.ancestors().filter(|folder| folder.exists());
         check(
-            &said.place,
+            &given.place,
             folder,
             probe(known.next().unwrap_or_else(|| Path::new(""))),
         );
@@ -83,11 +83,15 @@ fn check_writable(loaded: &mut Loaded) {
         };
         check(&Location::outside("server.log"), path, tried);
     }
-    if let (Some(said), Some(store)) = (&config.store, &material.store) {
+    if let (Some(given), Some(store)) = (&config.store, &material.store) {
         if let StorePlace::Sqlite(path) = &store.place {
-            check(&said.place, path, probe(parent(path)));
+            check(&given.place, path, probe(parent(path)));
         }
-        check(&said.place, &store.snapshot, probe(parent(&store.snapshot)));
+        check(
+            &given.place,
+            &store.snapshot,
+            probe(parent(&store.snapshot)),
+        );
     }
 }
 

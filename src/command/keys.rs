@@ -9,7 +9,7 @@ use crate::command::stored::{self, Meant};
 use crate::command::table::write_table;
 use crate::config::load::environment::Lookup;
 use crate::govern::key::client_key::{
-    EXPECTED_DATE, Key, KeyWithSecret, Rules, check_id, check_name, check_new_tenant, said_id,
+    EXPECTED_DATE, Key, KeyWithSecret, Rules, check_id, check_name, check_new_tenant, configured_id,
 };
 use crate::govern::key::document;
 use crate::govern::key::document::DocumentFault;
@@ -38,9 +38,9 @@ pub fn run(
         Err(fault) => return stored::refuse(errors, &[stored::flag(&fault)]),
     };
     if let KeysTask::Create(key, _) = &task
-        && meant.said_ids.contains(&key.id)
+        && meant.configured_ids.contains(&key.id)
     {
-        return stored::refuse(errors, &[said_id(&key.id)]);
+        return stored::refuse(errors, &[configured_id(&key.id)]);
     }
     let done = match block_on(perform(&meant, &task, now_ms))? {
         Ok(done) => done,
@@ -129,10 +129,10 @@ fn wanted(args: &NewKeyArgs) -> Result<Key, DocumentFault> {
     let expires = args
         .expires
         .as_deref()
-        .map(|said| date::parse(said).ok_or_else(|| document::fault("expires", EXPECTED_DATE)));
+        .map(|given| date::parse(given).ok_or_else(|| document::fault("expires", EXPECTED_DATE)));
     let mut metadata = Vec::with_capacity(args.metadata.len());
-    for said in &args.metadata {
-        let pair = said.split_once('=');
+    for given in &args.metadata {
+        let pair = given.split_once('=');
         let (name, word) = pair.ok_or_else(|| document::fault("metadata", "expected NAME=WORD"))?;
         if metadata.iter().any(|(known, _)| known == name) {
             let text = format!("{name:?} stands twice");
@@ -172,7 +172,9 @@ async fn perform(meant: &Meant, task: &KeysTask, now_ms: u64) -> Result<KeysOutc
     };
     Ok(match task {
         KeysTask::Create(key, secret) => {
-            meant.add_said_tenant(&store, &key.tenant, now_ms).await?;
+            meant
+                .add_configured_tenant(&store, &key.tenant, now_ms)
+                .await?;
             store.create(key).await?;
             one((**key).clone(), Some(secret))
         }

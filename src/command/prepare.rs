@@ -36,26 +36,26 @@ pub fn read(args: &ServeArgs, env: Lookup<'_>, now_ms: u64) -> Loaded {
 
 /// Holds a store's URL against what the driver reads; until here only its form was.
 fn check_store(loaded: &mut Loaded) {
-    if let (Some(said), Some(material)) = (&loaded.config.store, &loaded.material.store)
+    if let (Some(given), Some(material)) = (&loaded.config.store, &loaded.material.store)
         && let StorePlace::Postgres { url, .. } = &material.place
         && let Err(error) = postgres_connection::check_url(url.expose())
     {
-        loaded.faults.push(&said.place, error.text);
+        loaded.faults.push(&given.place, error.text);
     }
 }
 
 /// A key that has expired stays refused, and its line says otherwise. It is no fault: a start may not
 /// depend on the day.
 fn warn_of_expired(loaded: &mut Loaded, now_ms: u64) {
-    for said in loaded
+    for given in loaded
         .config
         .keys
         .iter()
         .filter_map(|key| key.expires.as_ref())
     {
-        if date::parse(&said.value).is_some_and(|end| end <= now_ms) {
+        if date::parse(&given.value).is_some_and(|end| end <= now_ms) {
             let text = "the key has expired and is refused; take it out, or say a later day";
-            loaded.faults.warn(&said.place, text);
+            loaded.faults.warn(&given.place, text);
         }
     }
 }
@@ -93,15 +93,15 @@ fn check_certificates(loaded: &mut Loaded) {
 /// Options outrank the configuration.
 fn overrule(server: &mut ServerConfig, args: &ServeArgs, faults: &mut Faults) {
     if !args.listen.is_empty() {
-        let said = args.listen.iter();
-        let said = said.map(|address| Located::outside(address.clone(), "--listen"));
-        server.listen = listen(said.collect(), faults);
+        let given = args.listen.iter();
+        let given = given.map(|address| Located::outside(address.clone(), "--listen"));
+        server.listen = listen(given.collect(), faults);
     }
-    if let Some(said) = &args.admin {
-        server.admin = admin(Located::outside(said.clone(), "--admin"), faults);
+    if let Some(given) = &args.admin {
+        server.admin = admin(Located::outside(given.clone(), "--admin"), faults);
     }
-    if let Some(said) = &args.driver {
-        let found = DRIVERS.iter().find(|(name, _)| name == said);
+    if let Some(given) = &args.driver {
+        let found = DRIVERS.iter().find(|(name, _)| name == given);
         server.driver = found.map_or(server.driver, |(_, driver)| *driver);
     }
     if let Some(count) = args.workers {

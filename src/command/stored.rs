@@ -11,7 +11,7 @@ use crate::config::load::file::load;
 use crate::config::load::material::StoreMaterial;
 use crate::config::schema::store_url::StorePlace;
 use crate::govern::key::allowance::Allowance;
-use crate::govern::key::client_key::{Tenant, said_tenant_id};
+use crate::govern::key::client_key::{Tenant, configured_tenant_id};
 use crate::govern::key::document::{DocumentFault, fault};
 use crate::govern::key::residency::Residency;
 use crate::govern::value::money;
@@ -24,11 +24,11 @@ pub struct Meant {
     /// The store.
     pub material: StoreMaterial,
     /// Ids of the configuration's keys, where one was named.
-    pub said_ids: Vec<Box<str>>,
+    pub configured_ids: Vec<Box<str>>,
     /// Tenants of the configuration, likewise.
     pub configured_tenants: Vec<Tenant>,
     /// Names of tenants that its keys say, likewise.
-    pub said_names: Vec<Box<str>>,
+    pub configured_names: Vec<Box<str>>,
 }
 
 impl Meant {
@@ -36,14 +36,14 @@ impl Meant {
     ///
     /// # Errors
     /// Another tenant has the id, or the store cannot be used.
-    pub async fn add_said_tenant(
+    pub async fn add_configured_tenant(
         &self,
         store: &Store,
         name: &str,
         now_ms: u64,
     ) -> Result<(), StoreError> {
-        let names = self.said_names.iter().map(|name| &**name);
-        match said_tenant_id(&self.configured_tenants, names, name) {
+        let names = self.configured_names.iter().map(|name| &**name);
+        match configured_tenant_id(&self.configured_tenants, names, name) {
             Some(id) => store.add_tenant(id, name, now_ms).await,
             None => Ok(()),
         }
@@ -57,7 +57,7 @@ impl Meant {
 /// None is meant, or the one that is cannot be made out; a line for each fault.
 pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
     let by_variable = || env(STORE_VARIABLE).filter(|url| !url.is_empty());
-    let (url, said_by) = match (&args.store, &args.config) {
+    let (url, named_by) = match (&args.store, &args.config) {
         (Some(url), _) => (Some(url.clone()), "--store"),
         (None, None) => (by_variable(), STORE_VARIABLE),
         (None, Some(_)) => (None, ""),
@@ -71,7 +71,7 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
     }
     if let Some(url) = url {
         let place = StorePlace::parse(&url, Path::new(""));
-        let place = place.map_err(|text| vec![format!("{said_by}: {text}")])?;
+        let place = place.map_err(|text| vec![format!("{named_by}: {text}")])?;
         let material = StoreMaterial {
             place,
             snapshot: Path::new("").to_owned(),
@@ -79,9 +79,9 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
         };
         return Ok(Meant {
             material,
-            said_ids: Vec::new(),
+            configured_ids: Vec::new(),
             configured_tenants: Vec::new(),
-            said_names: Vec::new(),
+            configured_names: Vec::new(),
         });
     }
     let Some(path) = &args.config else {
@@ -95,8 +95,8 @@ pub fn meant(args: &StoreArgs, env: Lookup<'_>) -> Result<Meant, Vec<String>> {
     if let Some(material) = loaded.material.store {
         return Ok(Meant {
             material,
-            said_ids: key::ids_alone(&loaded.config.keys),
-            said_names: key::names_alone(&loaded.config.keys),
+            configured_ids: key::ids_alone(&loaded.config.keys),
+            configured_names: key::names_alone(&loaded.config.keys),
             configured_tenants: key::tenants_alone(loaded.config.tenants),
         });
     }
@@ -141,10 +141,10 @@ pub fn flag(fault: &DocumentFault) -> String {
 /// # Errors
 /// The argument that is not as it should be.
 pub fn allowance(args: &BoundsArgs) -> Result<Allowance, DocumentFault> {
-    let dollars = |member, said: &Option<String>| {
-        let read = said.as_ref().map(|said| {
+    let dollars = |member, given: &Option<String>| {
+        let read = given.as_ref().map(|given| {
             let text = "expected dollars, such as 25 or 0.075, nine decimals at most";
-            money::parse(said).ok_or_else(|| fault(member, text))
+            money::parse(given).ok_or_else(|| fault(member, text))
         });
         read.transpose()
     };
@@ -160,12 +160,12 @@ pub fn allowance(args: &BoundsArgs) -> Result<Allowance, DocumentFault> {
 /// Where requests may go.
 #[must_use]
 pub fn residency(args: &BoundsArgs) -> Option<Residency> {
-    let said = Residency {
+    let given = Residency {
         jurisdictions: some(&args.jurisdictions),
         regions: some(&args.regions),
         providers: some(&args.providers),
     };
-    (said != Residency::default()).then_some(said)
+    (given != Residency::default()).then_some(given)
 }
 
 /// Texts of an argument that may be given several times.
@@ -208,8 +208,8 @@ pub fn push_bounds(residency: Option<&Residency>, it: &Allowance, words: &mut Ve
         ("budget_month", it.budget_month),
     ];
     let budgets = budgets.map(|(name, nanos)| (name, nanos.map(money::show)));
-    for (name, said) in rates.into_iter().chain(budgets) {
-        words.extend(said.map(|said| format!("{name}={said}")));
+    for (name, given) in rates.into_iter().chain(budgets) {
+        words.extend(given.map(|given| format!("{name}={given}")));
     }
 }
 

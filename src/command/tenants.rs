@@ -10,7 +10,8 @@ use crate::command::stored::{self, Meant};
 use crate::command::table::write_table;
 use crate::config::load::environment::Lookup;
 use crate::govern::key::client_key::{
-    Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere, said_tenant,
+    Tenant, TenantSource, check_new_tenant, check_tenant, configured_elsewhere, configured_tenant,
+    outranked,
 };
 use crate::govern::key::document::DocumentFault;
 use crate::store::database::handle::{Store, block_on};
@@ -66,14 +67,14 @@ struct TenantsOutcome {
     skipped: Vec<String>,
 }
 
-fn task(action: &TenantsAction, said: &[Tenant]) -> Result<TenantsTask, String> {
+fn task(action: &TenantsAction, given: &[Tenant]) -> Result<TenantsTask, String> {
     let checked = |name: &str| match check_tenant(name) {
         Ok(()) => Ok(name.to_owned()),
         Err(fault) => Err(format!("NAME: {}", fault.text)),
     };
-    let changeable = |name: &str| match said_tenant(said, name) {
+    let changeable = |name: &str| match configured_tenant(given, name) {
         None => checked(name),
-        Some(_) => Err(said_elsewhere(name)),
+        Some(_) => Err(configured_elsewhere(name)),
     };
     Ok(match action {
         TenantsAction::List => TenantsTask::List,
@@ -103,7 +104,7 @@ async fn perform(
     task: &TenantsTask,
     now_ms: u64,
 ) -> Result<TenantsOutcome, StoreError> {
-    let said = &meant.configured_tenants;
+    let given = &meant.configured_tenants;
     let access = match task {
         TenantsTask::Set(_) => Access::Create,
         _ => Access::Write,
@@ -117,11 +118,11 @@ async fn perform(
         TenantsTask::List => {
             let state = store.load().await?;
             TenantsOutcome {
-                tenants: outranked(said, &state.tenants),
+                tenants: outranked(given, &state.tenants),
                 skipped: state.skipped.into_iter().map(|one| one.text).collect(),
             }
         }
-        TenantsTask::Show(name) => match said_tenant(said, name) {
+        TenantsTask::Show(name) => match configured_tenant(given, name) {
             Some(tenant) => {
                 let stored = store.tenant_id(name).await?;
                 one(
@@ -132,7 +133,9 @@ async fn perform(
             None => one(store.find_tenant(name).await?, TenantSource::Store),
         },
         TenantsTask::Set(tenant) => {
-            meant.add_said_tenant(&store, &tenant.name, now_ms).await?;
+            meant
+                .add_configured_tenant(&store, &tenant.name, now_ms)
+                .await?;
             one(store.set_tenant(tenant, now_ms).await?, TenantSource::Store)
         }
         TenantsTask::Remove(name) => {

@@ -14,7 +14,7 @@ use crate::command::table::write_table;
 use crate::config::load::environment::Lookup;
 use crate::config::load::file::load;
 use crate::config::load::material::StoreMaterial;
-use crate::govern::key::client_key::{Tenant, id_of, outranked, said_tenant};
+use crate::govern::key::client_key::{Tenant, configured_tenant, id_of, outranked};
 use crate::govern::usage::aggregate::{Column, Filter, UsageAggregate, UsageSums};
 use crate::govern::usage::record::id_at;
 use crate::govern::value::date;
@@ -83,7 +83,7 @@ struct RecordSources {
     journal: Option<PathBuf>,
     store: Option<StoreMaterial>,
     /// Tenants of the configuration.
-    said: Vec<Tenant>,
+    given: Vec<Tenant>,
 }
 
 impl RecordSources {
@@ -92,14 +92,14 @@ impl RecordSources {
             return Self {
                 journal: args.journal.clone(),
                 store: None,
-                said: Vec::new(),
+                given: Vec::new(),
             };
         };
         let loaded = load(path, env);
         Self {
             journal: args.journal.clone().or(loaded.material.journal),
             store: loaded.material.store,
-            said: key::tenants_alone(loaded.config.tenants),
+            given: key::tenants_alone(loaded.config.tenants),
         }
     }
 
@@ -108,13 +108,13 @@ impl RecordSources {
         let Some(name) = filter.tenant_name.take() else {
             return Ok(());
         };
-        let said = said_tenant(&self.said, &name);
+        let given = configured_tenant(&self.given, &name);
         let stored = match store {
             Some(store) => store.tenant_id(&name).await?,
             None => None,
         };
-        match store.is_some() || said.is_some_and(|tenant| !tenant.id.is_empty()) {
-            true => filter.tenant = Some(id_of(said, stored.as_deref(), &name).to_owned()),
+        match store.is_some() || given.is_some_and(|tenant| !tenant.id.is_empty()) {
+            true => filter.tenant = Some(id_of(given, stored.as_deref(), &name).to_owned()),
             false => filter.tenant_name = Some(name),
         }
         Ok(())
@@ -145,7 +145,7 @@ impl RecordSources {
             let told = aggregate.names().iter();
             names.extend(told.map(|(id, name)| (id.clone(), name.clone())));
         }
-        let present = outranked(&self.said, &stored).into_iter();
+        let present = outranked(&self.given, &stored).into_iter();
         names.extend(present.map(|(tenant, _)| (tenant.id.into(), tenant.name.into())));
         let taken: HashSet<&str> = names.values().map(String::as_str).collect();
         aggregate.name_tenants(|id| match names.get(id) {
@@ -216,11 +216,11 @@ async fn gather(
 
 /// What was asked for, or what is wrong with it.
 fn read(args: &UsageArgs, now_ms: u64) -> Result<(Filter, Vec<Column>), String> {
-    let moment = |name: &str, said: &Option<String>| {
-        let Some(said) = said else { return Ok(None) };
-        let found = date::parse(said).or_else(|| now_ms.checked_sub(span_ms(said)?));
+    let moment = |name: &str, given: &Option<String>| {
+        let Some(given) = given else { return Ok(None) };
+        let found = date::parse(given).or_else(|| now_ms.checked_sub(span_ms(given)?));
         found.map(Some).ok_or_else(|| {
-            let shown: String = said.escape_debug().take(40).collect();
+            let shown: String = given.escape_debug().take(40).collect();
             format!(
                 "{name}: expected a day (2027-01-31), a second (2027-01-31T08:30:00Z) or a span \
                  until now (90s, 15m, 24h, 7d), found `{shown}`"

@@ -142,10 +142,10 @@ impl RedisCounters {
         let sent = timeout(wait, calls.query_async(&mut self.connection)).await;
         let answers: (Option<(String, String)>, Option<Vec<String>>) =
             sent.map_err(|_| late())?.map_err(|error| failed(&error))?;
-        let first = answers.0.into_iter().map(|(_, said)| said);
+        let first = answers.0.into_iter().map(|(_, given)| given);
         let all = first.chain(answers.1.into_iter().flatten());
-        let recall = |said: String| {
-            let (number, name) = said.split_once(' ')?;
+        let recall = |given: String| {
+            let (number, name) = given.split_once(' ')?;
             Some((number.parse().ok()?, name.to_owned()))
         };
         Ok(all.filter_map(recall).collect())
@@ -521,7 +521,7 @@ mod tests {
     use crate::config::schema::shared_url::SharedPlace;
 
     /// How a server is greeted that says this and hangs up, and how much of it was read.
-    async fn greeted(said: &[u8]) -> (Result<RedisCounters, String>, usize) {
+    async fn greeted(given: &[u8]) -> (Result<RedisCounters, String>, usize) {
         let (ours, mut theirs) = duplex(1024);
         let place = SharedPlace::parse("redis://user:se%40cret@a/1").unwrap();
         let greets = RedisCounters::greet(Box::new(ours), &place, "r");
@@ -529,7 +529,7 @@ mod tests {
             let mut asked = [0; 1024];
             let _ = theirs.read(&mut asked).await.unwrap();
             let mut written = 0;
-            for part in said.chunks(512) {
+            for part in given.chunks(512) {
                 match theirs.write_all(part).await {
                     Ok(()) => written += part.len(),
                     Err(_) => break,
@@ -544,8 +544,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_too_long_is_not_read_to_its_end() {
-        let said = [&b"$1000000\r\n"[..], &[b'x'; 1_000_000]].concat();
-        let (greeted, written) = greeted(&said).await;
+        let given = [&b"$1000000\r\n"[..], &[b'x'; 1_000_000]].concat();
+        let (greeted, written) = greeted(&given).await;
         assert!(greeted.is_err());
         assert!(written < 2 * SHARED_ANSWER_BYTES_MAX, "{written}");
     }
@@ -553,7 +553,7 @@ mod tests {
     #[tokio::test]
     async fn what_no_server_sends_is_refused() {
         let deep = b"*1\r\n".repeat(5000);
-        for said in [
+        for given in [
             &b""[..],
             b"\r\n",
             b"?\r\n",
@@ -566,15 +566,15 @@ mod tests {
             b"%-1\r\n",
             &deep,
         ] {
-            let (greeted, _) = greeted(said).await;
-            assert!(greeted.is_err(), "{}", said.escape_ascii());
+            let (greeted, _) = greeted(given).await;
+            assert!(greeted.is_err(), "{}", given.escape_ascii());
         }
     }
 
     #[tokio::test]
     async fn p23_what_a_server_says_is_told_bounded_and_without_the_password() {
-        let said = [&b"-WRONGPASS no \x07"[..], &[b'x'; 1000], b"\r\n"].concat();
-        let (greeted, _) = greeted(&said).await;
+        let given = [&b"-WRONGPASS no \x07"[..], &[b'x'; 1000], b"\r\n"].concat();
+        let (greeted, _) = greeted(&given).await;
         let told = greeted.err().unwrap();
         assert!(told.contains("WRONGPASS"), "{told}");
         assert!(

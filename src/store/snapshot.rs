@@ -94,7 +94,7 @@ impl SnapshotFile {
     }
 }
 
-/// Writes a state over the one before. Of rows that were left out it has what was said of the first ones.
+/// Writes a state over the one before. Of rows that were left out it has what was reported of the first ones.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -169,7 +169,7 @@ pub fn read(path: &Path) -> io::Result<StoredState> {
     }
     let (mut rest, mut digest) = (&*text, String::new());
     while !rest.is_empty() {
-        let Some((lines, said, behind)) = block(rest, &digest) else {
+        let Some((lines, given, behind)) = block(rest, &digest) else {
             // Nothing within a block looks like this: there is another one behind the one that is broken.
             let behind = rest.get(1..).unwrap_or_default();
             let next = memchr::memmem::find(behind, MAGIC.as_bytes());
@@ -179,7 +179,7 @@ pub fn read(path: &Path) -> io::Result<StoredState> {
             break;
         };
         rows.take(lines)?;
-        (digest, rest) = (said, behind);
+        (digest, rest) = (given, behind);
     }
     if digest.is_empty() {
         return Err(broken("is not whole"));
@@ -193,23 +193,23 @@ fn block<'t>(text: &'t [u8], before: &str) -> Option<(&'t [u8], String, &'t [u8]
     let end = memchr::memchr(b'\n', text)?;
     let (line, rest) = text.split_at_checked(end)?;
     let line = core::str::from_utf8(line).ok()?;
-    let (length, said) = line.strip_prefix(MAGIC)?.split_once(' ')?;
+    let (length, given) = line.strip_prefix(MAGIC)?.split_once(' ')?;
     let (lines, behind) = rest.get(1..)?.split_at_checked(length.parse().ok()?)?;
     let digest = digest_of(before, lines);
-    (digest == said && length == lines.len().to_string()).then_some((lines, digest, behind))
+    (digest == given && length == lines.len().to_string()).then_some((lines, digest, behind))
 }
 
 /// The lines of a file as the version before wrote it, in one block; `None`: it is of this version.
 fn first_version(text: &[u8]) -> Option<io::Result<&[u8]>> {
     let rest = text.strip_prefix(b"ringway-snapshot-1 ")?;
-    let whole = rest.split_at_checked(2 * 32).and_then(|(said, lines)| {
+    let whole = rest.split_at_checked(2 * 32).and_then(|(given, lines)| {
         let lines = lines.strip_prefix(b"\n")?;
-        (said == hex::text(&Sha256::digest(lines)).as_bytes()).then_some(lines)
+        (given == hex::text(&Sha256::digest(lines)).as_bytes()).then_some(lines)
     });
     Some(whole.ok_or_else(|| broken("is not whole")))
 }
 
-/// What blocks have said so far.
+/// What blocks have told so far.
 #[derive(Default)]
 struct SnapshotRows {
     keys: BTreeMap<String, KeyRow>,
@@ -386,9 +386,9 @@ const GROWN_BYTES_MIN: usize = 64 * 1024;
 const SNAPSHOT_BYTES_MAX: u64 = 1 << 30;
 /// A short field of a line.
 const FIELD_BYTES_MAX: usize = 512;
-/// Rows of which it is said that they were left out: one is enough to know that some were.
+/// Rows that are reported as left out: one is enough to know that some were.
 const SKIPPED_MAX: usize = 16;
-/// What is said of each: less than a field.
+/// What is reported of each: less than a field.
 const SKIPPED_CHARS_MAX: usize = FIELD_BYTES_MAX / 4;
 /// The rules of a key.
 const RULES_BYTES_MAX: usize = 1 << 20;
@@ -548,14 +548,14 @@ mod tests {
             state.keys.retain(|key| key.revoked_ms.is_none());
             state
         };
-        let mut said = state();
-        let mut file = write(path, &said).unwrap();
-        let mut ends = vec![(file.bytes(), shown(&said))];
+        let mut given = state();
+        let mut file = write(path, &given).unwrap();
+        let mut ends = vec![(file.bytes(), shown(&given))];
         for number in 11..14 {
-            let (changed, next) = next(&said, number);
+            let (changed, next) = next(&given, number);
             file.append(&changes(&changed, &next)).unwrap();
-            said = next;
-            ends.push((file.bytes(), shown(&said)));
+            given = next;
+            ends.push((file.bytes(), shown(&given)));
         }
         (fs::read(path).unwrap(), ends)
     }

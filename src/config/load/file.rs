@@ -184,10 +184,13 @@ fn material(config: &Config, folder: &Path, env: Lookup<'_>, faults: &mut Faults
     let tls = sources.tls(&config.server);
     let journal = config.usage.journal.as_ref();
     let admin_key = sources.admin_key(&config.server.admin_key);
-    let store = config.store.as_ref().and_then(|said| sources.store(said));
-    let shared = config.shared.as_ref().and_then(|said| sources.shared(said));
+    let store = config.store.as_ref().and_then(|given| sources.store(given));
+    let shared = config
+        .shared
+        .as_ref()
+        .and_then(|given| sources.shared(given));
     Material {
-        journal: journal.map(|said| folder.join(&said.value)),
+        journal: journal.map(|given| folder.join(&given.value)),
         providers,
         tls,
         admin_key,
@@ -220,7 +223,7 @@ impl MaterialSources<'_> {
             KeySource::Caller(_) => Credential::Caller,
             KeySource::Unneeded => Credential::None,
             KeySource::Several(places) => self.several(places),
-            KeySource::Unsaid => self.systemd_key(name).unwrap_or(Credential::None),
+            KeySource::Unset => self.systemd_key(name).unwrap_or(Credential::None),
             KeySource::Variable(variable) => {
                 let key = self
                     .systemd_key(name)
@@ -273,37 +276,37 @@ impl MaterialSources<'_> {
         }
     }
 
-    fn store(&mut self, said: &StoreConfig) -> Option<StoreMaterial> {
-        let ca_pem = said
+    fn store(&mut self, given: &StoreConfig) -> Option<StoreMaterial> {
+        let ca_pem = given
             .ca_file
             .as_ref()
             .and_then(|file| self.certificates(file));
-        let (url, place) = self.url(&said.url, "url")?;
+        let (url, place) = self.url(&given.url, "url")?;
         let parsed = StorePlace::parse(url.trim_end(), self.folder).map_err(str::to_owned);
         let store = self.found(parsed, &place)?;
         let beside = match &store {
             StorePlace::Sqlite(path) => path.with_added_extension("snapshot"),
             StorePlace::Postgres { .. } => self.folder.join(SNAPSHOT),
         };
-        let said = said.snapshot.as_ref();
+        let given = given.snapshot.as_ref();
         Some(StoreMaterial {
             place: store,
-            snapshot: said.map_or(beside, |said| self.folder.join(&said.value)),
+            snapshot: given.map_or(beside, |given| self.folder.join(&given.value)),
             ca_pem,
         })
     }
 
-    fn shared(&mut self, said: &SharedConfig) -> Option<SharedMaterial> {
-        let ca_pem = said
+    fn shared(&mut self, given: &SharedConfig) -> Option<SharedMaterial> {
+        let ca_pem = given
             .ca_file
             .as_ref()
             .and_then(|file| self.certificates(file));
-        let (url, place) = self.url(&said.url, "shared")?;
+        let (url, place) = self.url(&given.url, "shared")?;
         let parsed = SharedPlace::parse(url.trim_end()).map_err(str::to_owned);
         Some(SharedMaterial {
             place: self.found(parsed, &place)?,
             ca_pem,
-            down: said.down,
+            down: given.down,
         })
     }
 
@@ -314,7 +317,7 @@ impl MaterialSources<'_> {
             String::from_utf8(bytes).map_err(|_| "the URL is not UTF-8".to_owned())
         });
         let url = self.found(text, &place)?;
-        if matches!(source, TextSource::Said(_)) && StorePlace::has_password(&url) {
+        if matches!(source, TextSource::Inline(_)) && StorePlace::has_password(&url) {
             let text = format!(
                 "a password stands here for all to read; put the whole URL into a file of mode 0600 \
                  and say {name}_file, or use {name}_env"
@@ -324,12 +327,12 @@ impl MaterialSources<'_> {
         Some((url, place))
     }
 
-    /// A text that may be a credential, as it stands where it is said to be.
+    /// A text that may be a credential, as it stands where it is configured.
     fn private_text(&mut self, source: &TextSource) -> Option<(Result<Vec<u8>, String>, Location)> {
         match source {
-            TextSource::Unsaid => None,
-            TextSource::Said(said) => {
-                Some((Ok(said.value.clone().into_bytes()), said.place.clone()))
+            TextSource::Unset => None,
+            TextSource::Inline(given) => {
+                Some((Ok(given.value.clone().into_bytes()), given.place.clone()))
             }
             TextSource::File(file) => {
                 let path = self.folder.join(&file.value);

@@ -77,31 +77,35 @@ fn server(node: ConfigNode, path: &str, faults: &mut Faults) -> ServerConfig {
     let Some(mut fields) = TableReader::new(node, path, faults) else {
         return server;
     };
-    if let Some(said) = some_texts(&mut fields, "listen", "name at least one address") {
-        server.listen = listen(said, fields.faults);
+    if let Some(given) = some_texts(&mut fields, "listen", "name at least one address") {
+        server.listen = listen(given, fields.faults);
     }
-    if let Some(said) = fields.text("admin") {
-        server.admin = admin(said, fields.faults);
+    if let Some(given) = fields.text("admin") {
+        server.admin = admin(given, fields.faults);
     }
-    if let Some(said) = fields.whole("workers", 1..=WORKERS_MAX) {
-        server.workers = usize::try_from(said.value).ok();
+    if let Some(given) = fields.whole("workers", 1..=WORKERS_MAX) {
+        server.workers = usize::try_from(given.value).ok();
     }
-    if let Some(said) = fields.choice("driver", &DRIVERS) {
-        server.driver = said.value;
+    if let Some(given) = fields.choice("driver", &DRIVERS) {
+        server.driver = given.value;
     }
-    if let Some(said) = fields.text("log") {
-        server.log = log_sink(said, fields.faults);
+    if let Some(given) = fields.text("log") {
+        server.log = log_sink(given, fields.faults);
     }
-    server.tls_cert = fields.text("tls_cert").map(|said| said.map(PathBuf::from));
-    server.tls_key = fields.text("tls_key").map(|said| said.map(PathBuf::from));
+    server.tls_cert = fields
+        .text("tls_cert")
+        .map(|given| given.map(PathBuf::from));
+    server.tls_key = fields.text("tls_key").map(|given| given.map(PathBuf::from));
     server.open = is_set(fields.flag("open"));
     server.behind_tls_proxy = is_set(fields.flag("behind_tls_proxy"));
     server.admin_key = store::source(&mut fields, None, ["admin_key_file", "admin_key_env"]);
     server.admin_open = is_set(fields.flag("admin_open"));
-    server.server_timing = fields.flag("server_timing").is_none_or(|said| said.value);
-    server.capability_gate = fields.flag("capability_gate").is_none_or(|said| said.value);
+    server.server_timing = fields.flag("server_timing").is_none_or(|given| given.value);
+    server.capability_gate = fields
+        .flag("capability_gate")
+        .is_none_or(|given| given.value);
     let early = fields.whole("early_head_after_ms", EARLY_MS);
-    server.early_head_after_ms = early.map_or(0, |said| said.value);
+    server.early_head_after_ms = early.map_or(0, |given| given.value);
     server.public_catalogue = is_set(fields.flag("public_catalogue"));
     server.cors_origins = fields.texts("cors_origins").unwrap_or_default();
     server.gateway_key_header = fields.text("gateway_key_header");
@@ -118,12 +122,12 @@ fn usage(node: ConfigNode, path: &str, faults: &mut Faults) -> UsageRecords {
     };
     let cure = "it is the folder that usage records are kept in";
     let journal = fields.required_text("journal", cure);
-    usage.journal = journal.map(|said| said.map(PathBuf::from));
-    if let Some(said) = fields.whole("flush_ms", FLUSH_MS) {
-        usage.flush_ms = said.value;
+    usage.journal = journal.map(|given| given.map(PathBuf::from));
+    if let Some(given) = fields.whole("flush_ms", FLUSH_MS) {
+        usage.flush_ms = given.value;
     }
-    if let Some(said) = fields.whole("journal_bytes_max", JOURNAL_BYTES) {
-        usage.journal_bytes_max = said.value;
+    if let Some(given) = fields.whole("journal_bytes_max", JOURNAL_BYTES) {
+        usage.journal_bytes_max = given.value;
     }
     usage.keep_days = fields.whole("keep_days", KEEP_DAYS);
     fields.finish();
@@ -131,18 +135,19 @@ fn usage(node: ConfigNode, path: &str, faults: &mut Faults) -> UsageRecords {
 }
 
 /// Reads listen addresses; an address that is none is a fault.
-pub fn listen(said: Vec<Located<String>>, faults: &mut Faults) -> Vec<Located<ListenAddress>> {
-    said.into_iter()
-        .filter_map(|said| one_address(said, faults))
+pub fn listen(given: Vec<Located<String>>, faults: &mut Faults) -> Vec<Located<ListenAddress>> {
+    given
+        .into_iter()
+        .filter_map(|given| one_address(given, faults))
         .collect()
 }
 
 /// Reads the admin listener's address, or `off`.
-pub fn admin(said: Located<String>, faults: &mut Faults) -> Option<Located<ListenAddress>> {
-    if said.value == "off" {
+pub fn admin(given: Located<String>, faults: &mut Faults) -> Option<Located<ListenAddress>> {
+    if given.value == "off" {
         return None;
     }
-    one_address(said, faults)
+    one_address(given, faults)
 }
 
 /// Names of the drivers.
@@ -164,18 +169,18 @@ const EARLY_MS: RangeInclusive<u64> = 0..=3_600_000;
 /// Most data threads.
 pub const WORKERS_MAX: u64 = 1024;
 
-fn one_address(said: Located<String>, faults: &mut Faults) -> Option<Located<ListenAddress>> {
-    match address::parse(&said.value) {
-        Ok(address) => Some(said.map(|_| address)),
+fn one_address(given: Located<String>, faults: &mut Faults) -> Option<Located<ListenAddress>> {
+    match address::parse(&given.value) {
+        Ok(address) => Some(given.map(|_| address)),
         Err(text) => {
-            faults.push(&said.place, text);
+            faults.push(&given.place, text);
             None
         }
     }
 }
 
-fn log_sink(said: Located<String>, faults: &mut Faults) -> LogSink {
-    match said.value.as_str() {
+fn log_sink(given: Located<String>, faults: &mut Faults) -> LogSink {
+    match given.value.as_str() {
         "stdout" => LogSink::Stdout,
         "stderr" => LogSink::Stderr,
         "off" => LogSink::Off,
@@ -186,7 +191,7 @@ fn log_sink(said: Located<String>, faults: &mut Faults) -> LogSink {
                  found `{}`",
                 shown(other)
             );
-            faults.push(&said.place, text);
+            faults.push(&given.place, text);
             LogSink::default()
         }
     }
@@ -210,10 +215,10 @@ fn model(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<ModelConfi
         id,
         aliases,
         targets,
-        early_head_after_ms: early.map(|said| said.value),
-        order: order.map_or_else(TargetOrder::default, |said| said.value),
-        first_token_ms: first_token.map(|said| said.value),
-        stream_rate_min: rate.map(|said| said.value),
+        early_head_after_ms: early.map(|given| given.value),
+        order: order.map_or_else(TargetOrder::default, |given| given.value),
+        first_token_ms: first_token.map(|given| given.value),
+        stream_rate_min: rate.map(|given| given.value),
         residency,
     })
 }
@@ -239,14 +244,14 @@ fn some_texts(
     cure: &str,
 ) -> Option<Vec<Located<String>>> {
     let before = fields.faults.len();
-    let said = fields.texts(name)?;
-    if said.is_empty() && fields.faults.len() == before {
+    let given = fields.texts(name)?;
+    if given.is_empty() && fields.faults.len() == before {
         let place = fields.place();
         fields
             .faults
             .push(&place, format!("`{name}` is empty; {cure}"));
     }
-    Some(said)
+    Some(given)
 }
 
 fn defaults(fields: &mut TableReader<'_>) -> Option<Vec<DefaultRuleConfig>> {
@@ -267,21 +272,21 @@ fn model_facts(fields: &mut TableReader<'_>) -> Vec<ModelFactsConfig> {
     read.collect()
 }
 
-fn is_set(said: Option<Located<bool>>) -> bool {
-    said.is_some_and(|said| said.value)
+fn is_set(given: Option<Located<bool>>) -> bool {
+    given.is_some_and(|given| given.value)
 }
 
 /// What a fault says about a name that nobody has.
 #[must_use]
-pub fn no_such(kind: &str, said: &str, known: &[&str]) -> String {
-    let said = shown(said);
-    let close = nearest(&said, known.iter().copied());
+pub fn no_such(kind: &str, given: &str, known: &[&str]) -> String {
+    let given = shown(given);
+    let close = nearest(&given, known.iter().copied());
     let hint = close.map_or_else(String::new, |name| {
         format!("; did you mean `{}`?", shown(name))
     });
     if known.is_empty() {
-        return format!("no {kind} `{said}`; none is configured");
+        return format!("no {kind} `{given}`; none is configured");
     }
     let known: Vec<String> = known.iter().map(|name| shown(name)).collect();
-    format!("no {kind} `{said}`; known: {}{hint}", known.join(", "))
+    format!("no {kind} `{given}`; known: {}{hint}", known.join(", "))
 }

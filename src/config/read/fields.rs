@@ -122,18 +122,18 @@ impl<'f> TableReader<'f> {
         name: &'static str,
         words: &[(&str, T)],
     ) -> Option<Located<T>> {
-        let said = self.text(name)?;
-        let chosen = words.iter().find(|(word, _)| *word == said.value);
+        let given = self.text(name)?;
+        let chosen = words.iter().find(|(word, _)| *word == given.value);
         if let Some((_, value)) = chosen {
-            return Some(said.map(|_| *value));
+            return Some(given.map(|_| *value));
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let text = format!(
             "expected one of {}, found `{}`",
             known.join(", "),
-            shown(&said.value)
+            shown(&given.value)
         );
-        self.faults.push(&said.place, text);
+        self.faults.push(&given.place, text);
         None
     }
 

@@ -43,7 +43,7 @@ pub fn key(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<KeyConfi
     let faults = fields.finish();
     Some(KeyConfig {
         id,
-        sha256: digest.and_then(|said| sha256(said, faults)),
+        sha256: digest.and_then(|given| sha256(given, faults)),
         tenant,
         models,
         tiers,
@@ -55,17 +55,17 @@ pub fn key(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<KeyConfi
     })
 }
 
-fn sha256(said: Located<String>, faults: &mut Faults) -> Option<Located<[u8; 32]>> {
-    let digest = digest_of_hex(&said.value);
+fn sha256(given: Located<String>, faults: &mut Faults) -> Option<Located<[u8; 32]>> {
+    let digest = digest_of_hex(&given.value);
     if digest.is_none() {
-        let found = said.value.len();
+        let found = given.value.len();
         let text = format!(
             "expected 64 hexadecimal digits, the SHA-256 of a key as `ringway key` prints it, \
              found {found} characters"
         );
-        faults.push(&said.place, text);
+        faults.push(&given.place, text);
     }
-    digest.map(|digest| said.map(|_| digest))
+    digest.map(|digest| given.map(|_| digest))
 }
 
 /// The tenant of keys that name none.
@@ -86,7 +86,7 @@ fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
 
 /// What a key or a tenant may use.
 fn allowance(fields: &mut TableReader<'_>) -> AllowanceConfig {
-    let mut whole = |name| fields.whole(name, 1..=RATE_MAX).map(|said| said.value);
+    let mut whole = |name| fields.whole(name, 1..=RATE_MAX).map(|given| given.value);
     AllowanceConfig {
         requests_per_minute: whole("requests_per_minute"),
         tokens_per_minute: whole("tokens_per_minute"),
@@ -98,8 +98,8 @@ fn allowance(fields: &mut TableReader<'_>) -> AllowanceConfig {
 
 /// A table of the operator's own names and words.
 fn words(fields: &mut TableReader<'_>, name: &'static str) -> Vec<(Located<String>, String)> {
-    let said = fields.open_table(name).unwrap_or_default();
-    let read = said.into_iter().filter_map(|(name, node)| {
+    let given = fields.open_table(name).unwrap_or_default();
+    let read = given.into_iter().filter_map(|(name, node)| {
         let word = fields.text_of(node, name.place.clone())?;
         Some((name, word.value))
     });

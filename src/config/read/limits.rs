@@ -11,7 +11,7 @@ use crate::config::schema::fault::{Faults, Location};
 use crate::config::schema::file::{SharedConfig, SharedDown, TextSource};
 use crate::limits::{HEAD_FIELDS_CEILING, KIB, Limits, MIB};
 
-/// Reads `[limits]`; what is not said stays at its default.
+/// Reads `[limits]`; what is not set stays at its default.
 pub fn read(node: ConfigNode, path: &str, faults: &mut Faults) -> (Limits, Option<SharedConfig>) {
     let mut limits = Limits::default();
     let place = Location {
@@ -22,8 +22,8 @@ pub fn read(node: ConfigNode, path: &str, faults: &mut Faults) -> (Limits, Optio
         return (limits, None);
     };
     for (name, slot, range) in slots(&mut limits) {
-        if let Some(said) = fields.whole(name, range) {
-            slot.set(said.value);
+        if let Some(given) = fields.whole(name, range) {
+            slot.set(given.value);
         }
     }
     let shared = shared(&mut fields);
@@ -37,8 +37,11 @@ fn shared(fields: &mut TableReader<'_>) -> Option<SharedConfig> {
     let url = source(fields, Some("shared"), ["shared_file", "shared_env"]);
     let ca_file = fields.text("shared_ca_file");
     let down = fields.choice("shared_down", &SHARED_DOWN);
-    if url == TextSource::Unsaid {
-        let places = [ca_file.map(|said| said.place), down.map(|said| said.place)];
+    if url == TextSource::Unset {
+        let places = [
+            ca_file.map(|given| given.place),
+            down.map(|given| given.place),
+        ];
         for place in places.into_iter().flatten() {
             let text = "nothing is shared; say shared = \"redis://…\", or leave this out";
             fields.faults.push(&place, text);
@@ -47,8 +50,8 @@ fn shared(fields: &mut TableReader<'_>) -> Option<SharedConfig> {
     }
     Some(SharedConfig {
         url,
-        ca_file: ca_file.map(|said| said.map(PathBuf::from)),
-        down: down.map_or_else(SharedDown::default, |said| said.value),
+        ca_file: ca_file.map(|given| given.map(PathBuf::from)),
+        down: down.map_or_else(SharedDown::default, |given| given.value),
     })
 }
 

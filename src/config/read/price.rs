@@ -44,11 +44,11 @@ pub fn budgets(node: ConfigNode, path: &str, faults: &mut Faults) -> Budgets {
     let Some(mut fields) = TableReader::new(node, path, faults) else {
         return budgets;
     };
-    if let Some(said) = fields.choice("unpriced", &UNPRICED) {
-        budgets.unpriced = said.value;
+    if let Some(given) = fields.choice("unpriced", &UNPRICED) {
+        budgets.unpriced = given.value;
     }
-    if let Some(said) = fields.whole("output_tokens_reserved", 1..=TOKENS_MAX) {
-        budgets.output_tokens_reserved = said.value;
+    if let Some(given) = fields.whole("output_tokens_reserved", 1..=TOKENS_MAX) {
+        budgets.output_tokens_reserved = given.value;
     }
     fields.finish();
     budgets

@@ -23,7 +23,7 @@ pub fn read(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<Provide
         base_url: fields.text("base_url"),
         key: key_source(&mut fields),
         auth: fields.text("auth"),
-        ca_file: fields.text("ca_file").map(|said| said.map(PathBuf::from)),
+        ca_file: fields.text("ca_file").map(|given| given.map(PathBuf::from)),
         timeouts: timeouts(&mut fields),
         ..ProviderConfig::default()
     };
@@ -32,21 +32,21 @@ pub fn read(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<Provide
     provider.allow_beta = fields.texts("allow_beta");
     provider.drop_beta = fields.texts("drop_beta").unwrap_or_default();
     provider.rename_beta = pairs(&mut fields, "rename_beta");
-    if let Some(said) = fields.choice("roots", &ROOTS) {
-        provider.roots = said.value;
+    if let Some(given) = fields.choice("roots", &ROOTS) {
+        provider.roots = given.value;
     }
-    if let Some(said) = fields.choice("usage", &USAGE) {
-        provider.usage = said.value;
+    if let Some(given) = fields.choice("usage", &USAGE) {
+        provider.usage = given.value;
     }
     if let Some((node, place)) = fields.node("dialect") {
         provider.dialect = facts(node, &place, fields.faults);
     }
     provider.retry_on = retry_on(&mut fields);
-    if let Some(said) = fields.whole("warm_count", 0..=WARM_MAX) {
-        provider.warm_count = u32::try_from(said.value).unwrap_or(0);
+    if let Some(given) = fields.whole("warm_count", 0..=WARM_MAX) {
+        provider.warm_count = u32::try_from(given.value).unwrap_or(0);
     }
     let rate = fields.whole("stream_rate_min", STREAM_RATE);
-    provider.stream_rate_min = rate.map(|said| said.value);
+    provider.stream_rate_min = rate.map(|given| given.value);
     provider.stated = stated(&mut fields);
     fields.finish();
     Some(provider)
@@ -69,7 +69,7 @@ const WARM_MAX: u64 = 64;
 const WAIT_MS: core::ops::RangeInclusive<u64> = 1..=86_400_000;
 
 fn timeouts(fields: &mut TableReader<'_>) -> ProviderTimeouts {
-    let mut wait = |name| fields.whole(name, WAIT_MS).map(|said| said.value);
+    let mut wait = |name| fields.whole(name, WAIT_MS).map(|given| given.value);
     let mut own = ProviderTimeouts {
         connect_ms: wait("connect_timeout_ms"),
         handshake_ms: wait("handshake_timeout_ms"),
@@ -77,8 +77,8 @@ fn timeouts(fields: &mut TableReader<'_>) -> ProviderTimeouts {
         stream_stall_ms: wait("stream_stall_timeout_ms"),
         first_token_ms: None,
     };
-    let said = fields.whole("first_token_timeout_ms", WAIT_OR_NONE);
-    own.first_token_ms = said.map(|said| said.value);
+    let given = fields.whole("first_token_timeout_ms", WAIT_OR_NONE);
+    own.first_token_ms = given.map(|given| given.value);
     own
 }
 
@@ -88,13 +88,13 @@ fn key_source(fields: &mut TableReader<'_>) -> KeySource {
     let variable = fields.text("key_env");
     let word = fields.text("key");
     let several = several(fields);
-    let said = [
-        file.as_ref().map(|said| &said.place),
-        variable.as_ref().map(|said| &said.place),
-        word.as_ref().map(|said| &said.place),
-        several.as_ref().map(|said| &said.place),
+    let given = [
+        file.as_ref().map(|given| &given.place),
+        variable.as_ref().map(|given| &given.place),
+        word.as_ref().map(|given| &given.place),
+        several.as_ref().map(|given| &given.place),
     ];
-    if let Some(second) = said.into_iter().flatten().nth(1) {
+    if let Some(second) = given.into_iter().flatten().nth(1) {
         let text = "a second source of the key; keep one of key_file, key_env, key and keys";
         fields.faults.push(second, text);
     }
@@ -108,7 +108,7 @@ fn key_source(fields: &mut TableReader<'_>) -> KeySource {
         return KeySource::Variable(variable);
     }
     let Some(word) = word else {
-        return KeySource::Unsaid;
+        return KeySource::Unset;
     };
     match word.value.as_str() {
         "caller" => KeySource::Caller(word.place),

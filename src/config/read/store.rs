@@ -12,13 +12,15 @@ pub fn store(node: ConfigNode, path: &str, faults: &mut Faults) -> Option<StoreC
     let mut fields = TableReader::new(node, path, faults)?;
     let place = fields.place();
     let url = source(&mut fields, Some("url"), ["url_file", "url_env"]);
-    if url == TextSource::Unsaid {
+    if url == TextSource::Unset {
         let text = "`url` is missing; say url = \"sqlite:ringway.db\", or url_file or url_env for \
                     one with a password";
         fields.faults.push(&place, text);
     }
-    let snapshot = fields.text("snapshot").map(|said| said.map(PathBuf::from));
-    let ca_file = fields.text("ca_file").map(|said| said.map(PathBuf::from));
+    let snapshot = fields
+        .text("snapshot")
+        .map(|given| given.map(PathBuf::from));
+    let ca_file = fields.text("ca_file").map(|given| given.map(PathBuf::from));
     fields.finish();
     Some(StoreConfig {
         place,
@@ -34,21 +36,21 @@ pub fn source(
     here: Option<&'static str>,
     [file, variable]: [&'static str; 2],
 ) -> TextSource {
-    let said = here
+    let given = here
         .and_then(|here| fields.text(here))
-        .map(TextSource::Said);
+        .map(TextSource::Inline);
     let file = fields.text(file);
-    let file = file.map(|said| TextSource::File(said.map(PathBuf::from)));
+    let file = file.map(|given| TextSource::File(given.map(PathBuf::from)));
     let variable = fields.text(variable).map(TextSource::Variable);
-    let mut found = said.into_iter().chain(file).chain(variable);
+    let mut found = given.into_iter().chain(file).chain(variable);
     let first = found.next().unwrap_or_default();
     let place = match found.next() {
-        Some(TextSource::File(said)) => Some(said.place),
-        Some(TextSource::Said(said) | TextSource::Variable(said)) => Some(said.place),
-        Some(TextSource::Unsaid) | None => None,
+        Some(TextSource::File(given)) => Some(given.place),
+        Some(TextSource::Inline(given) | TextSource::Variable(given)) => Some(given.place),
+        Some(TextSource::Unset) | None => None,
     };
     if let Some(place) = place {
-        let text = "it is said elsewhere already; keep one of the two";
+        let text = "it is set elsewhere already; keep one of the two";
         fields.faults.push(&place, text);
     }
     first

@@ -19,9 +19,9 @@ pub fn stated(fields: &mut TableReader<'_>) -> Stated {
 }
 
 fn networks(fields: &mut TableReader<'_>) -> Option<Vec<Network>> {
-    let said = fields.texts("networks")?;
-    let mut networks = Vec::with_capacity(said.len());
-    for network in said {
+    let given = fields.texts("networks")?;
+    let mut networks = Vec::with_capacity(given.len());
+    for network in given {
         match Network::parse(&network.value) {
             Ok(read) => networks.push(read),
             Err(text) => fields.faults.push(&network.place, text),
@@ -64,8 +64,8 @@ fn of_table(node: ConfigNode, place: &Location, faults: &mut Faults) -> Option<T
     let model = fields.required_text("model", "it is \"provider/upstream-model\"");
     let stated = stated(&mut fields);
     let mut number = |name, range| {
-        let said = fields.whole(name, range)?;
-        u32::try_from(said.value).ok()
+        let given = fields.whole(name, range)?;
+        u32::try_from(given.value).ok()
     };
     let weight = number("weight", 1..=WEIGHT_MAX);
     let priority = number("priority", 0..=PRIORITY_MAX);
@@ -85,30 +85,30 @@ const PRIORITY_MAX: u64 = 1_000_000;
 
 /// A name that clients, keys and answers say.
 fn word(fields: &mut TableReader<'_>, name: &'static str) -> Option<Located<String>> {
-    let said = fields.text(name)?;
-    if is_word(&said.value) {
-        return Some(said);
+    let given = fields.text(name)?;
+    if is_word(&given.value) {
+        return Some(given);
     }
     let text = format!(
         "expected at most {WORD_BYTES_MAX} letters, digits, `-`, `_`, `.` and `:`, found `{}`",
-        shown(&said.value)
+        shown(&given.value)
     );
-    fields.faults.push(&said.place, text);
+    fields.faults.push(&given.place, text);
     None
 }
 
 /// A text that stands in a header.
 pub fn label(fields: &mut TableReader<'_>, name: &'static str) -> Option<Located<String>> {
-    let said = fields.text(name)?;
-    if is_label(&said.value) {
-        return Some(said);
+    let given = fields.text(name)?;
+    if is_label(&given.value) {
+        return Some(given);
     }
     let text = format!(
         "expected at most {WORD_BYTES_MAX} characters of visible ASCII without spaces around \
          them, found `{}`",
-        shown(&said.value)
+        shown(&given.value)
     );
-    fields.faults.push(&said.place, text);
+    fields.faults.push(&given.place, text);
     None
 }
 

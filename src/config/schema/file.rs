@@ -104,11 +104,11 @@ pub enum SharedDown {
 /// Where a text comes from that may be a credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TextSource {
-    /// Not said.
+    /// Not set.
     #[default]
-    Unsaid,
+    Unset,
     /// Here.
-    Said(Located<String>),
+    Inline(Located<String>),
     /// A file.
     File(Located<PathBuf>),
     /// An environment variable.
@@ -125,7 +125,7 @@ pub struct ServerConfig {
     pub admin: Option<Located<ListenAddress>>,
     /// The admin listener may stand on an address that others reach.
     pub admin_open: bool,
-    /// The credential of those who manage keys; unsaid: nobody does.
+    /// The credential of those who manage keys; unset: nobody does.
     pub admin_key: TextSource,
     /// Data threads; `None`: one for each usable core.
     pub workers: Option<usize>,
@@ -167,7 +167,7 @@ impl Default for ServerConfig {
             listen: vec![at(LISTEN_PORT, "server.listen (by default)")],
             admin: Some(at(ADMIN_PORT, "server.admin (by default)")),
             admin_open: false,
-            admin_key: TextSource::Unsaid,
+            admin_key: TextSource::Unset,
             workers: None,
             driver: Driver::Auto,
             tls_cert: None,
@@ -327,9 +327,9 @@ pub struct ProviderTimeouts {
 /// Where a provider's key comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum KeySource {
-    /// Not said: a systemd credential of the provider's name, where there is one.
+    /// Not set: a systemd credential of the provider's name, where there is one.
     #[default]
-    Unsaid,
+    Unset,
     /// A file.
     File(Located<PathBuf>),
     /// An environment variable, unless systemd has a credential of the provider's name.
@@ -340,7 +340,7 @@ pub enum KeySource {
     Caller(Location),
     /// Several of ours, in the order in which they are used.
     Several(Vec<KeyPlace>),
-    /// Said to need none.
+    /// Configured to need none.
     Unneeded,
 }
 

@@ -27,9 +27,9 @@ impl Network {
         let is_number = |bits: &&str| bits.len() <= 3 && bits.bytes().all(|b| b.is_ascii_digit());
         let bits = match bits {
             None => most,
-            Some(said) => Some(said)
+            Some(given) => Some(given)
                 .filter(is_number)
-                .and_then(|said| said.parse().ok())
+                .and_then(|given| given.parse().ok())
                 .filter(|&bits| bits <= most)
                 .ok_or_else(|| format!("{expected}, its prefix at most {most} bits"))?,
         };

@@ -115,7 +115,7 @@ fn unix(rest: &str) -> Result<(SharedAddress, u32), &'static str> {
 fn number(database: &str) -> Result<u32, &'static str> {
     match database {
         "" => Ok(0),
-        said => said
+        given => given
             .parse()
             .map_err(|_| "expected the number of a database behind the host"),
     }

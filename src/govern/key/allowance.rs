@@ -47,8 +47,8 @@ impl Allowance {
                 let text = "expected dollars as a string, such as \"25\" or \"0.075\"";
                 fault(name, text)
             };
-            let said = object.text(name, DOLLARS_BYTES_MAX).map_err(|_| wrong())?;
-            let read = said.map(|said| money::parse(&said).ok_or_else(wrong));
+            let given = object.text(name, DOLLARS_BYTES_MAX).map_err(|_| wrong())?;
+            let read = given.map(|given| money::parse(&given).ok_or_else(wrong));
             read.transpose()
         };
         Ok(Self {

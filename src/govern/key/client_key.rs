@@ -162,53 +162,53 @@ impl TenantSource {
 /// The tenants that count: those of the configuration, and those of the store that it does not name, by
 /// name or id. By name.
 #[must_use]
-pub fn outranked(said: &[Tenant], stored: &[Tenant]) -> Vec<(Tenant, TenantSource)> {
+pub fn outranked(given: &[Tenant], stored: &[Tenant]) -> Vec<(Tenant, TenantSource)> {
     let others = stored.iter();
     let others = others.filter(|tenant| {
-        let mut said = said.iter();
-        !said.any(|it| it.name == tenant.name || it.id == tenant.id)
+        let mut given = given.iter();
+        !given.any(|it| it.name == tenant.name || it.id == tenant.id)
     });
     let others = others.map(|tenant| (tenant.clone(), TenantSource::Store));
-    let said = said.iter().map(|tenant| {
+    let given = given.iter().map(|tenant| {
         let row = stored.iter().find(|row| row.name == tenant.name);
         let known = tenant.known_as(row.map(|row| &*row.id));
         (known, TenantSource::Configuration)
     });
-    let mut all: Vec<_> = said.chain(others).collect();
+    let mut all: Vec<_> = given.chain(others).collect();
     all.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
     all
 }
 
 /// The tenant of this name among those of the configuration.
 #[must_use]
-pub fn said_tenant<'t>(said: &'t [Tenant], name: &str) -> Option<&'t Tenant> {
-    said.iter().find(|tenant| *tenant.name == *name)
+pub fn configured_tenant<'t>(given: &'t [Tenant], name: &str) -> Option<&'t Tenant> {
+    given.iter().find(|tenant| *tenant.name == *name)
 }
 
 /// The id of a tenant: what the configuration says, else that of the store's row of its name, else the
 /// name.
 #[must_use]
-pub fn id_of<'t>(said: Option<&'t Tenant>, stored: Option<&'t str>, name: &'t str) -> &'t str {
-    let said = said.map(|tenant| &*tenant.id);
-    said.filter(|id| !id.is_empty()).or(stored).unwrap_or(name)
+pub fn id_of<'t>(given: Option<&'t Tenant>, stored: Option<&'t str>, name: &'t str) -> &'t str {
+    let given = given.map(|tenant| &*tenant.id);
+    given.filter(|id| !id.is_empty()).or(stored).unwrap_or(name)
 }
 
 /// The id that a tenant has before the store has a row of it, if the configuration knows it; `names` are
 /// those that its keys say.
 #[must_use]
-pub fn said_tenant_id<'t>(
-    said: &'t [Tenant],
+pub fn configured_tenant_id<'t>(
+    given: &'t [Tenant],
     mut names: impl Iterator<Item = &'t str>,
     name: &'t str,
 ) -> Option<&'t str> {
-    let tenant = said_tenant(said, name);
+    let tenant = configured_tenant(given, name);
     let is_known = tenant.is_some() || names.any(|known| known == name);
     is_known.then(|| id_of(tenant, None, name))
 }
 
 /// Why a tenant of the configuration is not changed in the store.
 #[must_use]
-pub fn said_elsewhere(name: &str) -> String {
+pub fn configured_elsewhere(name: &str) -> String {
     format!(
         "tenant {name:?} stands in the configuration, which outranks the store; change its \
          [[tenant]] there"
@@ -217,14 +217,14 @@ pub fn said_elsewhere(name: &str) -> String {
 
 /// Why a key is not made in the store under an id of the configuration's.
 #[must_use]
-pub fn said_id(id: &str) -> String {
+pub fn configured_id(id: &str) -> String {
     format!(
         "a key of the configuration has the id `{id}`; records and limits go by it, choose another one"
     )
 }
 
 impl Key {
-    /// Reads what somebody wants a new key to be. Its digest, and its id where none is said, come
+    /// Reads what somebody wants a new key to be. Its digest, and its id where none is given, come
     /// later.
     ///
     /// # Errors
@@ -240,7 +240,7 @@ impl Key {
         let name = object.text("name", TENANT_BYTES_MAX)?;
         let expires = object.text("expires", DATE_BYTES_MAX)?;
         let expires_ms =
-            expires.map(|said| date::parse(&said).ok_or_else(|| fault("expires", EXPECTED_DATE)));
+            expires.map(|given| date::parse(&given).ok_or_else(|| fault("expires", EXPECTED_DATE)));
         let rules = Rules::take(&mut object)?;
         object.finish()?;
         Ok(Self {

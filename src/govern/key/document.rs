@@ -177,7 +177,7 @@ impl<'t> Object<'t> {
     }
 }
 
-/// What is wrong with `member`. Its name may be anything, and is said on terminals and in lines: what
+/// What is wrong with `member`. Its name may be anything, and is shown on terminals and in lines: what
 /// these obey is `?`.
 pub fn fault(member: &str, text: impl Into<String>) -> DocumentFault {
     let shown = |c| if is_masked(c) { '?' } else { c };

@@ -28,11 +28,11 @@ pub(crate) struct ConfigParts {
     targets: Vec<(Located<String>, Option<Vec<Network>>)>,
     prices: Vec<Located<String>>,
     tenants: Vec<(String, Option<Location>)>,
-    keys: Vec<SaidKey>,
+    keys: Vec<KeySummary>,
 }
 
 /// One `[[key]]`.
-struct SaidKey {
+struct KeySummary {
     tenant: String,
     models: Option<Vec<Located<String>>>,
     budget: Option<Location>,
@@ -47,7 +47,7 @@ impl ConfigParts {
             let name = tenant.name.as_ref()?.value.clone();
             Some((name, budget_of(&tenant.allowance)))
         });
-        let keys = config.keys.iter().map(|key| SaidKey {
+        let keys = config.keys.iter().map(|key| KeySummary {
             tenant: key.tenant.value.clone(),
             models: key.models.clone(),
             budget: budget_of(&key.allowance),
@@ -64,24 +64,24 @@ impl ConfigParts {
     }
 }
 
-fn budget_of(said: &AllowanceConfig) -> Option<Location> {
-    let day = said.budget_day.as_ref();
-    let said = day.or(said.budget_month.as_ref())?;
-    Some(said.place.clone())
+fn budget_of(given: &AllowanceConfig) -> Option<Location> {
+    let day = given.budget_day.as_ref();
+    let given = day.or(given.budget_month.as_ref())?;
+    Some(given.place.clone())
 }
 
 /// Holds the parts of a configuration against each other. The plan is one without faults so far.
-pub(crate) fn check(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
-    check_networks(said, plan, faults);
-    warn_of_listeners(said, plan, faults);
-    warn_of_patterns(said, plan, faults);
-    warn_of_prices(said, plan, faults);
-    check_budgets(said, plan, faults);
+pub(crate) fn check(given: &ConfigParts, plan: &Plan, faults: &mut Faults) {
+    check_networks(given, plan, faults);
+    warn_of_listeners(given, plan, faults);
+    warn_of_patterns(given, plan, faults);
+    warn_of_prices(given, plan, faults);
+    check_budgets(given, plan, faults);
 }
 
 /// A target's own networks take the place of its provider's.
-fn check_networks(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
-    for (target, networks) in &said.targets {
+fn check_networks(given: &ConfigParts, plan: &Plan, faults: &mut Faults) {
+    for (target, networks) in &given.targets {
         let name = target.value.split_once('/').map_or("", |(name, _)| name);
         let provider = plan.provider_index(name);
         let provider = provider.and_then(|at| plan.providers.get(at));
@@ -93,20 +93,20 @@ fn check_networks(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     }
 }
 
-fn warn_of_listeners(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
+fn warn_of_listeners(given: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     let is_public = |listen: &&Located<ListenAddress>| !address::is_local(&listen.value);
-    if said.is_behind_tls_proxy {
+    if given.is_behind_tls_proxy {
         return;
     }
     if plan.server.tls.is_none() && !plan.is_open() {
-        for listen in said.listen.iter().filter(is_public) {
+        for listen in given.listen.iter().filter(is_public) {
             let text = "clients' keys cross the network to this address in clear text; say tls_cert \
                         and tls_key, or behind_tls_proxy = true where a proxy before it speaks TLS";
             faults.warn(&listen.place, text);
         }
     }
     if plan.admin_digest.is_some()
-        && let Some(admin) = said.admin.as_ref().filter(is_public)
+        && let Some(admin) = given.admin.as_ref().filter(is_public)
     {
         let text = "the admin key, and keys that are made, cross the network to this address in clear \
                     text; use 127.0.0.1 or a Unix socket, or say behind_tls_proxy = true where a proxy \
@@ -116,10 +116,10 @@ fn warn_of_listeners(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
 }
 
 /// A pattern of a key that fits no id that could be asked for.
-fn warn_of_patterns(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
+fn warn_of_patterns(given: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     let ids: Vec<&str> = plan.models_for(None).map(|(id, _)| id).collect();
-    let open: Vec<Glob> = said_forms(plan).collect();
-    let patterns = said.keys.iter().filter_map(|key| key.models.as_ref());
+    let open: Vec<Glob> = configured_forms(plan).collect();
+    let patterns = given.keys.iter().filter_map(|key| key.models.as_ref());
     for pattern in patterns.flatten() {
         let glob = Glob::new(&pattern.value);
         let fits_id = ids.iter().any(|id| glob.matches(id));
@@ -135,8 +135,8 @@ fn warn_of_patterns(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     }
 }
 
-/// The ids that may be said without standing in the configuration.
-fn said_forms(plan: &Plan) -> impl Iterator<Item = Glob> {
+/// The ids that may be named without standing in the configuration.
+fn configured_forms(plan: &Plan) -> impl Iterator<Item = Glob> {
     let providers = plan.providers.iter();
     let named = providers.flat_map(|it| {
         let name = &it.name;
@@ -148,7 +148,7 @@ fn said_forms(plan: &Plan) -> impl Iterator<Item = Glob> {
 
 /// A price that no target has. Clients may name a provider's models that no `[[model]]` does, so that
 /// one for a provider without any target is meant.
-fn warn_of_prices(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
+fn warn_of_prices(given: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     let targets = plan.models.iter().flat_map(|model| &model.targets);
     let id = |target: &Target| {
         Some(format!(
@@ -162,7 +162,7 @@ fn warn_of_prices(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
         let mut ids = targets.iter().filter_map(|id| id.split_once('/'));
         ids.any(|(name, _)| *name == *provider.name)
     };
-    for pattern in &said.prices {
+    for pattern in &given.prices {
         let glob = Glob::new(&pattern.value);
         if targets.iter().any(|id| glob.matches(id)) {
             continue;
@@ -185,19 +185,19 @@ fn warn_of_prices(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     }
 }
 
-fn hint<'n>(said: &str, known: impl Iterator<Item = &'n str>) -> String {
-    let close = nearest(said, known);
+fn hint<'n>(given: &str, known: impl Iterator<Item = &'n str>) -> String {
+    let close = nearest(given, known);
     close.map_or_else(String::new, |name| {
         format!("; did you mean `{}`?", shown(name))
     })
 }
 
-fn check_budgets(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
-    let tenants = said
+fn check_budgets(given: &ConfigParts, plan: &Plan, faults: &mut Faults) {
+    let tenants = given
         .tenants
         .iter()
         .filter_map(|(_, budget)| budget.as_ref());
-    let keys = said.keys.iter().filter_map(|key| key.budget.as_ref());
+    let keys = given.keys.iter().filter_map(|key| key.budget.as_ref());
     let Some(first) = tenants.chain(keys).min_by_key(|place| place.line) else {
         return;
     };
@@ -208,7 +208,7 @@ fn check_budgets(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
     }
     if plan.budgets.unpriced == Unpriced::Refuse {
         let mut told = HashSet::new();
-        for (place, patterns) in budgets(said) {
+        for (place, patterns) in budgets(given) {
             check_budget(patterns, plan, &mut |is_fault, text| {
                 if !told.insert((place.line, text.clone())) {
                     return;
@@ -224,14 +224,14 @@ fn check_budgets(said: &ConfigParts, plan: &Plan, faults: &mut Faults) {
 
 /// Each budget with the patterns of a key that it bounds. A tenant may have keys in a store too, or
 /// there alone.
-fn budgets(said: &ConfigParts) -> impl Iterator<Item = (&Location, Option<&[Located<String>]>)> {
-    let own = said.keys.iter().filter_map(|key| {
+fn budgets(given: &ConfigParts) -> impl Iterator<Item = (&Location, Option<&[Located<String>]>)> {
+    let own = given.keys.iter().filter_map(|key| {
         let place = key.budget.as_ref()?;
         Some((place, key.models.as_deref()))
     });
-    let of_tenants = said.tenants.iter().filter_map(|(name, place)| {
+    let of_tenants = given.tenants.iter().filter_map(|(name, place)| {
         let place = place.as_ref()?;
-        let keys = said.keys.iter().filter(move |key| key.tenant == *name);
+        let keys = given.keys.iter().filter(move |key| key.tenant == *name);
         let mut all = keys.map(|key| key.models.as_deref()).peekable();
         let none = all.peek().is_none().then_some(None);
         Some(all.chain(none).map(move |models| (place, models)))

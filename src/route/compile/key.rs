@@ -11,18 +11,18 @@ use crate::route::compile::policy::StatedFacts;
 use crate::route::plan::client_key::{AuthMode, id_of};
 use crate::route::plan::prices::dollars;
 
-/// The tenants that are said. One without a key is probably not meant, unless a store has some.
+/// The tenants that are configured. One without a key is probably not meant, unless a store has some.
 pub(crate) fn tenants(
-    said: Vec<TenantConfig>,
+    given: Vec<TenantConfig>,
     keys: &[KeyConfig],
     (known, auth_mode): (&StatedFacts, AuthMode),
     faults: &mut Faults,
 ) -> Vec<Tenant> {
-    check_tenant_ids(&said, keys, faults);
-    let mut tenants: Vec<Tenant> = Vec::with_capacity(said.len());
-    for tenant in said {
+    check_tenant_ids(&given, keys, faults);
+    let mut tenants: Vec<Tenant> = Vec::with_capacity(given.len());
+    for tenant in given {
         let allowance = allowance(tenant.allowance, faults);
-        let residency = tenant.residency.map(|said| known.residency(said, faults));
+        let residency = tenant.residency.map(|given| known.residency(given, faults));
         let Some(name) = tenant.name else { continue };
         check_tenant(&name, faults);
         if tenants.iter().any(|known| *known.name == *name.value) {
@@ -32,7 +32,7 @@ pub(crate) fn tenants(
         if auth_mode == AuthMode::Configured && !has_key() {
             faults.warn(&name.place, "no [[key]] is of this tenant");
         }
-        let id = tenant.id.map(|said| checked_tenant_id(said, faults));
+        let id = tenant.id.map(|given| checked_tenant_id(given, faults));
         tenants.push(Tenant {
             id: id.unwrap_or_default(),
             name: name.value.into(),
@@ -43,28 +43,28 @@ pub(crate) fn tenants(
     tenants
 }
 
-fn checked_tenant_id(said: Located<String>, faults: &mut Faults) -> Box<str> {
-    if let Err(fault) = client_key::check_tenant(&said.value) {
-        faults.push(&said.place, fault.text);
+fn checked_tenant_id(given: Located<String>, faults: &mut Faults) -> Box<str> {
+    if let Err(fault) = client_key::check_tenant(&given.value) {
+        faults.push(&given.place, fault.text);
     }
-    said.value.into()
+    given.value.into()
 }
 
 /// Two tenants with one id would be one: their records, sums and limits go by it. One that says no id has
 /// its name for one, as far as the configuration knows.
-fn check_tenant_ids(said: &[TenantConfig], keys: &[KeyConfig], faults: &mut Faults) {
+fn check_tenant_ids(given: &[TenantConfig], keys: &[KeyConfig], faults: &mut Faults) {
     let mut known: HashMap<&str, &str> = HashMap::new();
-    let named = said.iter().filter_map(|tenant| {
+    let named = given.iter().filter_map(|tenant| {
         let name = tenant.name.as_ref()?;
         Some((tenant.id.as_ref().unwrap_or(name), name.value.as_str()))
     });
     let has_rules = |name: &str| {
-        let mut names = said.iter().filter_map(|tenant| tenant.name.as_ref());
+        let mut names = given.iter().filter_map(|tenant| tenant.name.as_ref());
         names.any(|known| known.value == name)
     };
-    let unsaid = keys.iter().filter(|key| !has_rules(&key.tenant.value));
-    let unsaid = unsaid.map(|key| (&key.tenant, key.tenant.value.as_str()));
-    for (id, name) in named.chain(unsaid) {
+    let unnamed = keys.iter().filter(|key| !has_rules(&key.tenant.value));
+    let unnamed = unnamed.map(|key| (&key.tenant, key.tenant.value.as_str()));
+    for (id, name) in named.chain(unnamed) {
         let first = *known.entry(&id.value).or_insert(name);
         if first != name {
             let text = format!("tenant {first:?} has this id already");
@@ -75,28 +75,28 @@ fn check_tenant_ids(said: &[TenantConfig], keys: &[KeyConfig], faults: &mut Faul
 
 /// The names of tenants that keys say, likewise.
 #[must_use]
-pub fn names_alone(said: &[KeyConfig]) -> Vec<Box<str>> {
-    let names = said.iter().map(|key| key.tenant.value.as_str().into());
+pub fn names_alone(given: &[KeyConfig]) -> Vec<Box<str>> {
+    let names = given.iter().map(|key| key.tenant.value.as_str().into());
     names.collect()
 }
 
-/// The tenants that are said, for commands: these may not have what the rest of a configuration
-/// points at, so that what is wrong is said by others.
+/// The tenants that are configured, for commands: these may not have what the rest of a configuration
+/// points at, so that what is wrong is reported by others.
 #[must_use]
-pub fn tenants_alone(said: Vec<TenantConfig>) -> Vec<Tenant> {
+pub fn tenants_alone(given: Vec<TenantConfig>) -> Vec<Tenant> {
     let nothing = StatedFacts::default();
     tenants(
-        said,
+        given,
         &[],
         (&nothing, AuthMode::Stored),
         &mut Faults::new(""),
     )
 }
 
-/// The ids of the keys that are said, likewise.
+/// The ids of the keys that are configured, likewise.
 #[must_use]
-pub fn ids_alone(said: &[KeyConfig]) -> Vec<Box<str>> {
-    let ids = said.iter().filter_map(|key| match (&key.id, &key.sha256) {
+pub fn ids_alone(given: &[KeyConfig]) -> Vec<Box<str>> {
+    let ids = given.iter().filter_map(|key| match (&key.id, &key.sha256) {
         (Some(id), _) => Some(id.value.as_str().into()),
         (None, Some(sha256)) => Some(id_of(&sha256.value)),
         (None, None) => None,
@@ -104,14 +104,14 @@ pub fn ids_alone(said: &[KeyConfig]) -> Vec<Box<str>> {
     ids.collect()
 }
 
-/// The keys that are said.
-pub(crate) fn keys(said: Vec<KeyConfig>, known: &StatedFacts, faults: &mut Faults) -> Vec<Key> {
-    let mut keys: Vec<Key> = Vec::with_capacity(said.len());
-    for key in said {
+/// The keys that are configured.
+pub(crate) fn keys(given: Vec<KeyConfig>, known: &StatedFacts, faults: &mut Faults) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::with_capacity(given.len());
+    for key in given {
         check_tenant(&key.tenant, faults);
-        let expires_ms = key.expires.and_then(|said| expiry(&said, faults));
-        let tiers = key.tiers.map(|said| known.checked_tiers(said, faults));
-        let residency = key.residency.map(|said| known.residency(said, faults));
+        let expires_ms = key.expires.and_then(|given| expiry(&given, faults));
+        let tiers = key.tiers.map(|given| known.checked_tiers(given, faults));
+        let residency = key.residency.map(|given| known.residency(given, faults));
         let allowance = allowance(key.allowance, faults);
         check_relay(key.relay.as_deref().unwrap_or_default(), faults);
         let Some(sha256) = key.sha256 else { continue };
@@ -120,7 +120,7 @@ pub(crate) fn keys(said: Vec<KeyConfig>, known: &StatedFacts, faults: &mut Fault
             faults.push(&sha256.place, "the key stands here already");
         }
         let id = match key.id {
-            Some(said) => checked_id(said, &keys, faults),
+            Some(given) => checked_id(given, &keys, faults),
             None => id_of(&digest),
         };
         keys.push(Key {
@@ -146,25 +146,25 @@ pub(crate) fn keys(said: Vec<KeyConfig>, known: &StatedFacts, faults: &mut Fault
     keys
 }
 
-fn allowance(said: AllowanceConfig, faults: &mut Faults) -> Allowance {
+fn allowance(given: AllowanceConfig, faults: &mut Faults) -> Allowance {
     let AllowanceConfig {
         requests_per_minute,
         tokens_per_minute,
         concurrent,
         budget_day,
         budget_month,
-    } = said;
+    } = given;
     Allowance {
         requests_per_minute,
         tokens_per_minute,
         concurrent,
-        budget_day: budget_day.and_then(|said| dollars(&said, faults)),
-        budget_month: budget_month.and_then(|said| dollars(&said, faults)),
+        budget_day: budget_day.and_then(|given| dollars(&given, faults)),
+        budget_month: budget_month.and_then(|given| dollars(&given, faults)),
     }
 }
 
-fn texts(said: Vec<Located<String>>) -> Vec<String> {
-    said.into_iter().map(|said| said.value).collect()
+fn texts(given: Vec<Located<String>>) -> Vec<String> {
+    given.into_iter().map(|given| given.value).collect()
 }
 
 fn check_tenant(name: &Located<String>, faults: &mut Faults) {
@@ -180,8 +180,8 @@ fn check_relay(words: &[Located<String>], faults: &mut Faults) {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
         !text.is_empty() && text.bytes().all(fits)
     };
-    for said in words {
-        let word = said.value.as_str();
+    for given in words {
+        let word = given.value.as_str();
         if word == "*" || RELAY_NAMES.contains(&word) {
             continue;
         }
@@ -191,7 +191,7 @@ fn check_relay(words: &[Located<String>], faults: &mut Faults) {
                  small letters, found `{}`",
                 shown(word)
             );
-            faults.push(&said.place, text);
+            faults.push(&given.place, text);
             continue;
         }
         let hint = nearest(word, RELAY_NAMES).map_or_else(
@@ -199,7 +199,7 @@ fn check_relay(words: &[Located<String>], faults: &mut Faults) {
             |name| format!("; did you mean `{name}`?"),
         );
         let text = format!("no endpoint with state is known by the name `{word}`{hint}");
-        faults.warn(&said.place, text);
+        faults.warn(&given.place, text);
     }
 }
 
@@ -230,28 +230,28 @@ const RELAY_NAMES: [&str; 23] = [
     "videos",
 ];
 
-fn expiry(said: &Located<String>, faults: &mut Faults) -> Option<u64> {
-    let read = date::parse(&said.value);
+fn expiry(given: &Located<String>, faults: &mut Faults) -> Option<u64> {
+    let read = date::parse(&given.value);
     if read.is_none() {
         let text = format!(
             "expected a day or a second in UTC, such as 2027-01-31 or 2027-01-31T08:30:00Z, found `{}`",
-            shown(&said.value)
+            shown(&given.value)
         );
-        faults.push(&said.place, text);
+        faults.push(&given.place, text);
     }
     read
 }
 
-fn checked_id(said: Located<String>, keys: &[Key], faults: &mut Faults) -> Box<str> {
-    if !is_id(&said.value) {
+fn checked_id(given: Located<String>, keys: &[Key], faults: &mut Faults) -> Box<str> {
+    if !is_id(&given.value) {
         let text = format!(
             "expected an id of letters, digits, `_`, `-` and `.`, {ID_BYTES_MAX} at most, found `{}`",
-            shown(&said.value)
+            shown(&given.value)
         );
-        faults.push(&said.place, text);
+        faults.push(&given.place, text);
     }
-    if keys.iter().any(|known| *known.id == *said.value) {
-        faults.push(&said.place, "a key of this id stands here already");
+    if keys.iter().any(|known| *known.id == *given.value) {
+        faults.push(&given.place, "a key of this id stands here already");
     }
-    said.value.into()
+    given.value.into()
 }

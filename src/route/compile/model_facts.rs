@@ -6,10 +6,10 @@ use crate::translate::models::{FACT_NAMES, FactFault, ModelFacts, ModelTable};
 
 /// The table with the configuration's entries. An entry starts from what is known of the models
 /// that its pattern names.
-pub fn table_of(said: Vec<ModelFactsConfig>, faults: &mut Faults) -> ModelTable {
+pub fn table_of(given: Vec<ModelFactsConfig>, faults: &mut Faults) -> ModelTable {
     let builtin = ModelTable::builtin();
-    let mut added = Vec::with_capacity(said.len());
-    for entry in said {
+    let mut added = Vec::with_capacity(given.len());
+    for entry in given {
         let mut facts = *builtin.facts(&entry.ids.value);
         for (name, fact) in &entry.facts {
             set(&mut facts, name, fact, faults);

@@ -80,7 +80,7 @@ fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
 
 fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let Config {
-        server: said,
+        server: given,
         providers,
         models,
         defaults,
@@ -99,16 +99,16 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let stated: Vec<Stated> = providers.iter().map(|each| each.stated.clone()).collect();
     let auth_mode = auth_mode_of(&material);
     let has_keys = !keys.is_empty() || auth_mode != AuthMode::Configured;
-    check_keys(&said, &providers, has_keys, faults);
-    let gateway_key_header = gateway_key_header(said.gateway_key_header.as_ref(), faults);
-    let around = (&limits, gateway_key_header.as_deref(), &*said.listen);
+    check_keys(&given, &providers, has_keys, faults);
+    let gateway_key_header = gateway_key_header(given.gateway_key_header.as_ref(), faults);
+    let around = (&limits, gateway_key_header.as_deref(), &*given.listen);
     let compiled = providers_of(providers, material.providers, around, faults);
     let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
     let target_count = number(&mut models, &compiled);
     let known = StatedFacts::new(all_facts(&compiled, &models), names.all());
-    for (model, said) in models.iter_mut().zip(residencies) {
-        model.residency = said.map(|said| known.residency(said, faults));
+    for (model, given) in models.iter_mut().zip(residencies) {
+        model.residency = given.map(|given| known.residency(given, faults));
     }
     let defaults = defaults_or_built_in(defaults, &names, &compiled, faults);
     let facts = table_of(model_facts, faults);
@@ -121,13 +121,13 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let (shared, mut accounts) = shared_of(material.shared);
     let table = ClientKeys::new(&own_keys, &own_tenants, auth_mode, &mut accounts);
     Plan {
-        custody: custody_of(&said, &compiled, (&models, target_count), faults),
+        custody: custody_of(&given, &compiled, (&models, target_count), faults),
         usage: usage_of(&usage, material.journal, store.is_some(), faults),
         tiers: known.tiers(),
         by_number: by_number(&models, target_count),
         deployments: deployments(&models),
         has_residency: models.iter().any(|model| model.residency.is_some()),
-        server: server_of(said, material.tls, faults),
+        server: server_of(given, material.tls, faults),
         keys: table,
         store: material.store,
         shared,
@@ -152,12 +152,12 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
 }
 
 fn providers_of(
-    said: Vec<ProviderConfig>,
+    given: Vec<ProviderConfig>,
     material: Vec<ProviderMaterial>,
     (limits, header, listen): (&Limits, Option<&str>, &[Located<ListenAddress>]),
     faults: &mut Faults,
 ) -> Vec<Provider> {
-    let compiled = said.into_iter().zip(material);
+    let compiled = given.into_iter().zip(material);
     let compiled = compiled.filter_map(|(provider, material)| {
         provider::compile(provider, material, limits, header, listen, faults)
     });
@@ -165,12 +165,12 @@ fn providers_of(
 }
 
 fn defaults_or_built_in(
-    said: Option<Vec<DefaultRuleConfig>>,
+    given: Option<Vec<DefaultRuleConfig>>,
     names: &ProviderNames,
     providers: &[Provider],
     faults: &mut Faults,
 ) -> Vec<DefaultRule> {
-    match said {
+    match given {
         Some(rules) => defaults_of(rules, names, faults),
         None => built_in_defaults(providers),
     }
@@ -198,28 +198,28 @@ const fn auth_mode_of(material: &Material) -> AuthMode {
 }
 
 fn check_keys(
-    said: &ServerConfig,
+    given: &ServerConfig,
     providers: &[ProviderConfig],
     has_keys: bool,
     faults: &mut Faults,
 ) {
-    check_open(said, has_keys, faults);
+    check_open(given, has_keys, faults);
     check_callers(providers, has_keys, faults);
 }
 
-fn check_open(said: &ServerConfig, has_keys: bool, faults: &mut Faults) {
-    if !said.admin_open
-        && let Some(admin) = &said.admin
+fn check_open(given: &ServerConfig, has_keys: bool, faults: &mut Faults) {
+    if !given.admin_open
+        && let Some(admin) = &given.admin
         && !address::is_local(&admin.value)
     {
         let text = "others reach this address, and the admin listener asks for no key; use \
                     127.0.0.1 or a Unix socket, or say admin_open = true";
         faults.push(&admin.place, text);
     }
-    if said.open || has_keys {
+    if given.open || has_keys {
         return;
     }
-    for listen in said
+    for listen in given
         .listen
         .iter()
         .filter(|listen| !address::is_local(&listen.value))
@@ -273,43 +273,43 @@ fn check_shared_callers(providers: &[ProviderConfig], faults: &mut Faults) {
     }
 }
 
-fn gateway_key_header(said: Option<&Located<String>>, faults: &mut Faults) -> Option<Box<str>> {
-    let said = said?;
-    let lower = said.value.to_ascii_lowercase();
+fn gateway_key_header(given: Option<&Located<String>>, faults: &mut Faults) -> Option<Box<str>> {
+    let given = given?;
+    let lower = given.value.to_ascii_lowercase();
     if !is_token(&lower) {
-        faults.push(&said.place, "expected a header name");
+        faults.push(&given.place, "expected a header name");
     } else if is_withheld(&lower) {
         let name = shown(&lower);
         let text = format!("{name} is read anyway, or frames the message; name another header");
-        faults.push(&said.place, text);
+        faults.push(&given.place, text);
     }
     Some(lower.into())
 }
 
 fn usage_of(
-    said: &UsageRecords,
+    given: &UsageRecords,
     journal: Option<PathBuf>,
     has_store: bool,
     faults: &mut Faults,
 ) -> Option<UsagePlan> {
-    if let Some(days) = said.keep_days.as_ref().filter(|_| !has_store) {
+    if let Some(days) = given.keep_days.as_ref().filter(|_| !has_store) {
         let text = "there is no [store] that would keep them; `journal_bytes_max` is the journal's \
                     bound";
         faults.push(&days.place, text);
     }
     Some(UsagePlan {
         journal: journal?,
-        flush_ms: said.flush_ms,
-        journal_bytes_max: said.journal_bytes_max,
-        keep_days: said.keep_days.as_ref().map(|said| said.value),
+        flush_ms: given.flush_ms,
+        journal_bytes_max: given.journal_bytes_max,
+        keep_days: given.keep_days.as_ref().map(|given| given.value),
     })
 }
 
-fn header_prefix(said: Option<&Located<String>>, faults: &mut Faults) -> String {
-    let Some(said) = said else {
+fn header_prefix(given: Option<&Located<String>>, faults: &mut Faults) -> String {
+    let Some(given) = given else {
         return custody::PREFIX.to_owned();
     };
-    let lower = said.value.to_ascii_lowercase();
+    let lower = given.value.to_ascii_lowercase();
     let named = lower
         .strip_prefix("x-")
         .and_then(|rest| rest.strip_suffix('-'));
@@ -318,12 +318,12 @@ fn header_prefix(said: Option<&Located<String>>, faults: &mut Faults) -> String 
         let text = format!(
             "expected a prefix such as `x-ringway-`: `x-`, a name of at most {PREFIX_BYTES_MAX} \
              characters and `-`, found `{}`",
-            shown(&said.value)
+            shown(&given.value)
         );
-        faults.push(&said.place, text);
+        faults.push(&given.place, text);
     } else if NOT_PREFIXES.contains(&&*lower) {
         let text = format!("headers that start with {lower} have a meaning of their own");
-        faults.push(&said.place, text);
+        faults.push(&given.place, text);
     }
     lower
 }
@@ -341,14 +341,14 @@ const NOT_PREFIXES: [&str; 6] = [
 ];
 
 fn models_of(
-    said: Vec<ModelConfig>,
+    given: Vec<ModelConfig>,
     providers: (&ProviderNames, &[Stated]),
     faults: &mut Faults,
 ) -> (Vec<Model>, HashMap<Box<str>, usize>) {
     let mut by_id: HashMap<Box<str>, usize> = HashMap::new();
-    let mut models = Vec::with_capacity(said.len());
+    let mut models = Vec::with_capacity(given.len());
     let mut places = DeploymentPlaces::default();
-    for (index, model) in said.into_iter().enumerate() {
+    for (index, model) in given.into_iter().enumerate() {
         for id in model.id.iter().chain(&model.aliases) {
             check_id(&id.value, &id.place, faults);
             match by_id.entry(id.value.as_str().into()) {
@@ -417,13 +417,13 @@ fn facts_of(models: &[Model], count: usize, table: &ModelTable) -> Vec<ModelFact
 }
 
 fn custody_of(
-    said: &ServerConfig,
+    given: &ServerConfig,
     providers: &[Provider],
     (models, count): (&[Model], usize),
     faults: &mut Faults,
 ) -> CustodyFields {
-    let prefix = header_prefix(said.header_prefix.as_ref(), faults);
-    let origin = said.custody_origin.as_ref();
+    let prefix = header_prefix(given.header_prefix.as_ref(), faults);
+    let origin = given.custody_origin.as_ref();
     let origin = origin.map_or(custody::ORIGIN, |origin| &origin.value);
     let targets: Vec<&Target> = models.iter().flat_map(|model| &model.targets).collect();
     CustodyFields::new((&prefix, origin), providers, &targets, count)
@@ -447,11 +447,11 @@ fn prices_of(
 }
 
 fn defaults_of(
-    said: Vec<DefaultRuleConfig>,
+    given: Vec<DefaultRuleConfig>,
     names: &ProviderNames,
     faults: &mut Faults,
 ) -> Vec<DefaultRule> {
-    let rules = said.into_iter().filter_map(|rule| {
+    let rules = given.into_iter().filter_map(|rule| {
         let provider = names.index(&rule.provider.value, &rule.provider.place, faults)?;
         Some(DefaultRule {
             ids: Glob::new(&rule.ids.value),
@@ -477,15 +477,15 @@ fn built_in_defaults(providers: &[Provider]) -> Vec<DefaultRule> {
     rules
 }
 
-fn server_of(said: ServerConfig, tls: Option<TlsMaterial>, faults: &mut Faults) -> ServerPlan {
-    let mut listen: Vec<ListenAddress> = Vec::with_capacity(said.listen.len());
-    for address in said.listen {
+fn server_of(given: ServerConfig, tls: Option<TlsMaterial>, faults: &mut Faults) -> ServerPlan {
+    let mut listen: Vec<ListenAddress> = Vec::with_capacity(given.listen.len());
+    for address in given.listen {
         if listen.contains(&address.value) && !has_any_port(&address.value) {
             faults.push(&address.place, "the address stands here already");
         }
         listen.push(address.value);
     }
-    if let Some(admin) = &said.admin
+    if let Some(admin) = &given.admin
         && listen.contains(&admin.value)
         && !has_any_port(&admin.value)
     {
@@ -494,21 +494,21 @@ fn server_of(said: ServerConfig, tls: Option<TlsMaterial>, faults: &mut Faults) 
             "clients have this address; the admin listener wants its own",
         );
     }
-    for origin in &said.cors_origins {
+    for origin in &given.cors_origins {
         check_origin(origin, faults);
     }
     ServerPlan {
         listen,
-        admin: said.admin.map(|admin| admin.value),
-        workers: said.workers,
-        driver: said.driver,
+        admin: given.admin.map(|admin| admin.value),
+        workers: given.workers,
+        driver: given.driver,
         tls,
-        log: said.log,
-        server_timing: said.server_timing,
-        capability_gate: said.capability_gate,
-        public_catalogue: said.public_catalogue,
-        early_head_after_ms: said.early_head_after_ms,
-        cors_origins: said
+        log: given.log,
+        server_timing: given.server_timing,
+        capability_gate: given.capability_gate,
+        public_catalogue: given.public_catalogue,
+        early_head_after_ms: given.early_head_after_ms,
+        cors_origins: given
             .cors_origins
             .into_iter()
             .map(|origin| origin.value.into())

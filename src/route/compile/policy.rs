@@ -46,45 +46,46 @@ impl StatedFacts {
     /// A key's tiers. One that nothing states is probably a slip: no target is of it.
     pub(crate) fn checked_tiers(
         &self,
-        said: Vec<Located<String>>,
+        given: Vec<Located<String>>,
         faults: &mut Faults,
     ) -> Vec<String> {
-        stated("tier", said, &self.tiers, faults)
+        stated("tier", given, &self.tiers, faults)
     }
 
     /// A rule of residency. A provider must be one that is configured.
-    pub(crate) fn residency(&self, said: ResidencyConfig, faults: &mut Faults) -> Residency {
-        for name in said.providers.iter().flatten() {
+    pub(crate) fn residency(&self, given: ResidencyConfig, faults: &mut Faults) -> Residency {
+        for name in given.providers.iter().flatten() {
             if !self.providers.contains(&name.value) {
                 let known: Vec<&str> = self.providers.iter().map(String::as_str).collect();
                 faults.push(&name.place, no_such("provider named", &name.value, &known));
             }
         }
-        let texts = |said: Vec<Located<String>>| said.into_iter().map(|said| said.value).collect();
+        let texts =
+            |given: Vec<Located<String>>| given.into_iter().map(|given| given.value).collect();
         let (regions, jurisdictions) = (&self.regions, &self.jurisdictions);
         Residency {
-            jurisdictions: said
+            jurisdictions: given
                 .jurisdictions
-                .map(|said| stated("jurisdiction", said, jurisdictions, faults)),
-            regions: said
+                .map(|given| stated("jurisdiction", given, jurisdictions, faults)),
+            regions: given
                 .regions
-                .map(|said| stated("region", said, regions, faults)),
-            providers: said.providers.map(texts),
+                .map(|given| stated("region", given, regions, faults)),
+            providers: given.providers.map(texts),
         }
     }
 }
 
 fn stated(
     kind: &str,
-    said: Vec<Located<String>>,
+    given: Vec<Located<String>>,
     known: &BTreeSet<String>,
     faults: &mut Faults,
 ) -> Vec<String> {
-    for word in said.iter().filter(|word| !known.contains(&word.value)) {
+    for word in given.iter().filter(|word| !known.contains(&word.value)) {
         let text = format!("no target states the {kind} `{}`", shown(&word.value));
         faults.warn(&word.place, text);
     }
-    said.into_iter().map(|said| said.value).collect()
+    given.into_iter().map(|given| given.value).collect()
 }
 
 /// What every provider states, and every target that states something of its own.

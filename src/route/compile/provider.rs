@@ -22,38 +22,38 @@ use crate::wire::kind::{Dialect, Wire};
 /// `gateway_key_header` never goes upstream from a client. At an address of `listen` the gateway
 /// would ask itself.
 pub fn compile(
-    said: ProviderConfig,
+    given: ProviderConfig,
     material: ProviderMaterial,
     limits: &Limits,
     gateway_key_header: Option<&str>,
     listen: &[Located<ListenAddress>],
     faults: &mut Faults,
 ) -> Option<Provider> {
-    let name = said.name.as_ref();
+    let name = given.name.as_ref();
     if let Some(name) = name {
         check_name(name, faults);
     }
     // One that is missing is a fault already; the rest is checked as that of any service.
-    let kind = match &said.kind {
+    let kind = match &given.kind {
         Some(kind) => kind_of(kind, faults)?,
         None => table::find("openai-compatible")?,
     };
-    check_credential(&said, &material.credential, kind, faults);
-    let endpoint = endpoint(&said, kind, listen, faults);
+    check_credential(&given, &material.credential, kind, faults);
+    let endpoint = endpoint(&given, kind, listen, faults);
     if let Some(endpoint) = &endpoint {
-        warn_of_clear_text(&said, endpoint, &material.credential, faults);
-        check_networks(&said, endpoint, faults);
+        warn_of_clear_text(&given, endpoint, &material.credential, faults);
+        check_networks(&given, endpoint, faults);
     }
-    let auth = auth(said.auth.as_ref(), kind, faults);
-    let dialect = dialect(&said.dialect, kind, faults);
-    let (fixed_names, fixed_lines) = fixed_headers(&said.headers, faults);
+    let auth = auth(given.auth.as_ref(), kind, faults);
+    let dialect = dialect(&given.dialect, kind, faults);
+    let (fixed_names, fixed_lines) = fixed_headers(&given.headers, faults);
     let forward = forward(
-        &said.forward_headers,
+        &given.forward_headers,
         &fixed_names,
         gateway_key_header,
         faults,
     );
-    let betas = betas(&said);
+    let betas = betas(&given);
     let endpoint = endpoint?;
     Some(Provider {
         name: name?.value.as_str().into(),
@@ -69,17 +69,17 @@ pub fn compile(
         ),
         endpoint,
         auth,
-        retry_on: retry_on(said.retry_on.as_deref(), &material.credential),
+        retry_on: retry_on(given.retry_on.as_deref(), &material.credential),
         credential: material.credential,
-        roots: said.roots,
+        roots: given.roots,
         ca_pem: material.ca_pem,
         forward,
         betas,
-        usage: said.usage,
-        timeouts: timeouts(&said, limits),
-        stream_rate_min: said.stream_rate_min.unwrap_or(limits.stream_rate_min),
-        warm_count: said.warm_count,
-        facts: target::facts(&said.stated, &Stated::default()),
+        usage: given.usage,
+        timeouts: timeouts(&given, limits),
+        stream_rate_min: given.stream_rate_min.unwrap_or(limits.stream_rate_min),
+        warm_count: given.warm_count,
+        facts: target::facts(&given.stated, &Stated::default()),
     })
 }
 
@@ -98,41 +98,41 @@ fn check_name(name: &Located<String>, faults: &mut Faults) {
 const NAME_BYTES_MAX: usize = 64;
 
 /// The kind; of a misspelt one, which is a fault, the nearest, so that the rest is checked too.
-fn kind_of(said: &Located<String>, faults: &mut Faults) -> Option<&'static Kind> {
-    table::find(&said.value).or_else(|| {
+fn kind_of(given: &Located<String>, faults: &mut Faults) -> Option<&'static Kind> {
+    table::find(&given.value).or_else(|| {
         let names = table::names();
-        faults.push(&said.place, no_such("kind", &said.value, &names));
-        table::find(nearest(&said.value, names)?)
+        faults.push(&given.place, no_such("kind", &given.value, &names));
+        table::find(nearest(&given.value, names)?)
     })
 }
 
 fn check_credential(
-    said: &ProviderConfig,
+    given: &ProviderConfig,
     credential: &Credential,
     kind: &Kind,
     faults: &mut Faults,
 ) {
     let has_none = matches!(credential, Credential::None);
-    if said.key == KeySource::Unsaid && has_none && kind.key == KeyNeed::Wanted {
+    if given.key == KeySource::Unset && has_none && kind.key == KeyNeed::Wanted {
         let text = "no key; say key_file, key_env, key = \"caller\" (clients bring their own) or \
                     key = \"none\"";
-        faults.push(&said.place, text);
+        faults.push(&given.place, text);
     }
 }
 
 fn endpoint(
-    said: &ProviderConfig,
+    given: &ProviderConfig,
     kind: &Kind,
     listen: &[Located<ListenAddress>],
     faults: &mut Faults,
 ) -> Option<ProviderAddress> {
-    let Some(url) = &said.base_url else {
+    let Some(url) = &given.base_url else {
         let Some(url) = kind.base_url else {
             let text = format!(
                 "`base_url` is missing; kind {} has none of its own",
                 kind.name
             );
-            faults.push(&said.place, text);
+            faults.push(&given.place, text);
             return None;
         };
         return base_url::parse(url, kind.wire).ok();
@@ -178,14 +178,17 @@ fn is_own_host(endpoint: &ProviderAddress, kind: &Kind) -> bool {
 }
 
 fn warn_of_clear_text(
-    said: &ProviderConfig,
+    given: &ProviderConfig,
     endpoint: &ProviderAddress,
     credential: &Credential,
     faults: &mut Faults,
 ) {
     let has_key = !matches!(credential, Credential::None);
     if has_key && endpoint.scheme == Scheme::Http && !base_url::is_local(endpoint) {
-        let place = said.base_url.as_ref().map_or(&said.place, |url| &url.place);
+        let place = given
+            .base_url
+            .as_ref()
+            .map_or(&given.place, |url| &url.place);
         faults.warn(
             place,
             "the key goes out in clear over http; use https where it can",
@@ -194,9 +197,12 @@ fn warn_of_clear_text(
 }
 
 /// An address in the URL itself is known before any name is looked up.
-fn check_networks(said: &ProviderConfig, endpoint: &ProviderAddress, faults: &mut Faults) {
-    let place = said.base_url.as_ref().map_or(&said.place, |url| &url.place);
-    if let Some(networks) = &said.stated.networks
+fn check_networks(given: &ProviderConfig, endpoint: &ProviderAddress, faults: &mut Faults) {
+    let place = given
+        .base_url
+        .as_ref()
+        .map_or(&given.place, |url| &url.place);
+    if let Some(networks) = &given.stated.networks
         && base_url::is_outside(endpoint, networks)
     {
         faults.push(place, OUTSIDE);
@@ -207,26 +213,26 @@ fn check_networks(said: &ProviderConfig, endpoint: &ProviderAddress, faults: &mu
 pub(crate) const OUTSIDE: &str = "the address lies outside the `networks` that are stated, so that every \
                                   request fails; mend the one or the other";
 
-fn auth(said: Option<&Located<String>>, kind: &Kind, faults: &mut Faults) -> AuthForm {
-    let Some(said) = said else {
+fn auth(given: Option<&Located<String>>, kind: &Kind, faults: &mut Faults) -> AuthForm {
+    let Some(given) = given else {
         return kind.auth;
     };
     let found = AuthForm::ALL
         .into_iter()
-        .find(|form| form.name() == said.value);
+        .find(|form| form.name() == given.value);
     found.unwrap_or_else(|| {
         let known = AuthForm::ALL.map(AuthForm::name);
         faults.push(
-            &said.place,
-            no_such("form of credential", &said.value, &known),
+            &given.place,
+            no_such("form of credential", &given.value, &known),
         );
         kind.auth
     })
 }
 
-fn dialect(said: &[(Located<String>, Fact)], kind: &Kind, faults: &mut Faults) -> Dialect {
+fn dialect(given: &[(Located<String>, Fact)], kind: &Kind, faults: &mut Faults) -> Dialect {
     let mut dialect = (kind.dialect)();
-    for (name, value) in said {
+    for (name, value) in given {
         let mut all = flags(&mut dialect);
         let known: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
         let Some(at) = known.iter().position(|known| *known == name.value) else {
@@ -256,10 +262,13 @@ fn set(flag: Flag<'_>, value: &Fact) -> Result<(), &'static str> {
 
 type FixedNames = Box<[Box<str>]>;
 
-fn fixed_headers(said: &[(Located<String>, String)], faults: &mut Faults) -> (FixedNames, Vec<u8>) {
+fn fixed_headers(
+    given: &[(Located<String>, String)],
+    faults: &mut Faults,
+) -> (FixedNames, Vec<u8>) {
     let mut lines = Vec::new();
     let mut names: Vec<Box<str>> = Vec::new();
-    for (name, value) in said {
+    for (name, value) in given {
         let lower = name.value.to_ascii_lowercase();
         if let Some(text) = header_fault(&lower, value, &names) {
             faults.push(&name.place, text);
@@ -283,7 +292,7 @@ fn header_fault(lower: &str, value: &str, before: &[Box<str>]) -> Option<&'stati
         return Some("this header is the gateway's own; credentials go into key_file or key_env");
     }
     if before.iter().any(|name| **name == *lower) {
-        return Some("the header is said twice");
+        return Some("the header is set twice");
     }
     if value.trim() != value || !value.bytes().all(is_visible) {
         return Some("expected a value of visible ASCII without spaces around it");
@@ -299,13 +308,13 @@ pub fn is_token(text: &str) -> bool {
 }
 
 fn forward(
-    said: &[Located<String>],
+    given: &[Located<String>],
     fixed_names: &[Box<str>],
     gateway_key_header: Option<&str>,
     faults: &mut Faults,
 ) -> ForwardRules {
     let mut extra = Vec::new();
-    for pattern in said {
+    for pattern in given {
         let lower = pattern.value.to_ascii_lowercase();
         if !is_token(&lower) {
             faults.push(&pattern.place, "expected a header name or a pattern of one");
@@ -321,17 +330,17 @@ fn forward(
     ForwardRules::new(extra, held.collect())
 }
 
-fn betas(said: &ProviderConfig) -> BetaRules {
+fn betas(given: &ProviderConfig) -> BetaRules {
     let globs = |patterns: &[Located<String>]| -> Box<[Glob]> {
         patterns
             .iter()
             .map(|pattern| Glob::new(&pattern.value))
             .collect()
     };
-    let renames = said.rename_beta.iter();
+    let renames = given.rename_beta.iter();
     BetaRules {
-        allow: said.allow_beta.as_deref().map(globs),
-        drop: globs(&said.drop_beta),
+        allow: given.allow_beta.as_deref().map(globs),
+        drop: globs(&given.drop_beta),
         rename: renames
             .map(|(from, to)| (from.value.as_str().into(), to.as_str().into()))
             .collect(),
@@ -383,10 +392,10 @@ fn credential_line(auth: AuthForm, key: &Secret) -> Secret {
 }
 
 /// 429 and 5xx; a 401 too where the key that was refused is ours.
-fn retry_on(said: Option<&[u16]>, credential: &Credential) -> StatusSet {
+fn retry_on(given: Option<&[u16]>, credential: &Credential) -> StatusSet {
     let add = |set: StatusSet, status: u16| set.with(status);
-    if let Some(said) = said {
-        return said.iter().copied().fold(StatusSet::default(), add);
+    if let Some(given) = given {
+        return given.iter().copied().fold(StatusSet::default(), add);
     }
     let set = (500..600).fold(StatusSet::default().with(429), add);
     match credential {
@@ -395,8 +404,8 @@ fn retry_on(said: Option<&[u16]>, credential: &Credential) -> StatusSet {
     }
 }
 
-fn timeouts(said: &ProviderConfig, limits: &Limits) -> Timeouts {
-    let own = &said.timeouts;
+fn timeouts(given: &ProviderConfig, limits: &Limits) -> Timeouts {
+    let own = &given.timeouts;
     Timeouts {
         connect_ms: own.connect_ms.unwrap_or(limits.connect_timeout_ms),
         handshake_ms: own.handshake_ms.unwrap_or(limits.handshake_timeout_ms),

@@ -15,13 +15,13 @@ use crate::route::plan::target::{Target, TargetFacts};
 /// Compiles a model's targets, those of a lower priority first; what a target does not state, its
 /// provider may.
 pub(crate) fn targets(
-    said: &[TargetConfig],
+    given: &[TargetConfig],
     (names, stated): (&ProviderNames, &[Stated]),
     places: &mut DeploymentPlaces,
     faults: &mut Faults,
 ) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::with_capacity(said.len());
-    for each in said {
+    let mut targets: Vec<Target> = Vec::with_capacity(given.len());
+    for each in given {
         let Located { value, place } = &each.model;
         let Some((name, model)) = value.split_once('/') else {
             let text = format!("expected provider/upstream-model, found `{}`", shown(value));
@@ -78,8 +78,8 @@ impl DeploymentPlaces {
 /// What is stated, the first one's word before the second one's.
 pub(crate) fn facts(first: &Stated, second: &Stated) -> TargetFacts {
     let either = |of: fn(&Stated) -> &Option<Located<String>>| {
-        let said = of(first).as_ref().or_else(|| of(second).as_ref());
-        said.map(|said| said.value.as_str().into())
+        let given = of(first).as_ref().or_else(|| of(second).as_ref());
+        given.map(|given| given.value.as_str().into())
     };
     let networks = first.networks.as_ref().or(second.networks.as_ref());
     TargetFacts {
@@ -118,7 +118,7 @@ fn identity(target: &Target, provider: &Provider) -> u64 {
         &stated.custody_label,
         &stated.credential_source,
     ];
-    let stated = stated.map(|said| said.as_deref().unwrap_or_default());
+    let stated = stated.map(|given| given.as_deref().unwrap_or_default());
     let names = [&*provider.name, &*target.model].into_iter();
     order::identity(names.chain(stated))
 }
@@ -156,11 +156,11 @@ impl ProviderNames {
                 .name
                 .as_ref()
                 .map_or("", |name| name.value.as_str());
-            if let Some(said) = &provider.name
+            if let Some(given) = &provider.name
                 && known.iter().any(|known| known == name)
             {
                 let text = format!("a second provider named `{}`", shown(name));
-                faults.push(&said.place, text);
+                faults.push(&given.place, text);
             }
             known.push(name.to_owned());
         }

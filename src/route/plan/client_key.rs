@@ -18,7 +18,9 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::govern::account::usage::{Account, Accounts};
 use crate::govern::key::allowance::Allowance;
-use crate::govern::key::client_key::{Key, KeyDigest, Tenant as SaidTenant, id_of as id_of_tenant};
+use crate::govern::key::client_key::{
+    Key, KeyDigest, Tenant as ConfiguredTenant, id_of as id_of_tenant,
+};
 use crate::govern::key::residency::Residency;
 use crate::route::plan::glob::Glob;
 use crate::route::plan::policy_cache::Opened;
@@ -54,8 +56,8 @@ impl ClientKey {
     fn new(key: &Key, tenant: Arc<Tenant>, account: Option<Arc<Account>>, shares: bool) -> Self {
         let rules = &key.rules;
         let relay = match &rules.relay {
-            Some(said) if said.iter().any(|word| word == "*") => None,
-            Some(said) => Some(said.iter().map(|word| word.as_str().into()).collect()),
+            Some(given) if given.iter().any(|word| word == "*") => None,
+            Some(given) => Some(given.iter().map(|word| word.as_str().into()).collect()),
             None => shares.then(Box::default),
         };
         let globs = |ids: &Vec<String>| ids.iter().map(|id| Glob::new(id)).collect();
@@ -96,7 +98,7 @@ impl ClientKey {
         self.allowance.has_budget() || self.tenant.allowance.has_budget()
     }
 
-    /// Whether the key may ask for this id, as the client said it.
+    /// Whether the key may ask for this id, as the client wrote it.
     #[must_use]
     pub fn allows(&self, asked: &str) -> bool {
         match &self.models {
@@ -117,7 +119,7 @@ pub struct ClientKeys {
     tenants: Arc<HashMap<Box<str>, Arc<Tenant>>>,
     /// The credential of a provider is shared by several tenants.
     shares: bool,
-    /// A digest was said of two keys, of which the first counts.
+    /// A digest was given to two keys, of which the first counts.
     is_doubled: bool,
     auth_mode: AuthMode,
 }
@@ -157,20 +159,20 @@ impl Deref for KeyHandle {
 
 impl ClientKeys {
     /// Takes the keys in any order; those that were revoked are left out. Of several with one digest or
-    /// one id the first counts, and of several tenants with one name, whose id is the first that is said
-    /// or else the name; a tenant that is not said has no rules of its own.
+    /// one id the first counts, and of several tenants with one name, whose id is the first that is configured
+    /// or else the name; a tenant that is not configured has no rules of its own.
     #[must_use]
     pub fn new<'k>(
         keys: impl IntoIterator<Item = &'k Key, IntoIter: Clone>,
-        tenants: impl IntoIterator<Item = &'k SaidTenant, IntoIter: Clone>,
+        tenants: impl IntoIterator<Item = &'k ConfiguredTenant, IntoIter: Clone>,
         auth_mode: AuthMode,
         accounts: &mut AccountRegistry,
     ) -> Self {
         let (keys, tenants) = (keys.into_iter(), tenants.into_iter());
         let live = || keys.clone().filter(|key| key.revoked_ms.is_none());
         // What a tenant without a key left at a provider is still its own.
-        let said = tenants.clone().map(|tenant| &tenant.name);
-        let mut names = live().map(|key| &key.tenant).chain(said);
+        let given = tenants.clone().map(|tenant| &tenant.name);
+        let mut names = live().map(|key| &key.tenant).chain(given);
         let first = names.next();
         let has_others = names.any(|name| Some(name) != first);
         let shares = match auth_mode {
@@ -189,7 +191,7 @@ impl ClientKeys {
             let tenant = match known.get(&key.tenant) {
                 Some(tenant) => Arc::clone(tenant),
                 None => {
-                    let tenant = tenant_of(&unsaid(&key.tenant), &key.tenant, accounts);
+                    let tenant = tenant_of(&unconfigured(&key.tenant), &key.tenant, accounts);
                     known.insert(key.tenant.clone(), Arc::clone(&tenant));
                     tenant
                 }
@@ -222,7 +224,7 @@ impl ClientKeys {
     }
 
     /// The table in which these keys are other ones: each as it was and as it is, of one id, with tenants
-    /// and rules of tenants as they were. Buckets without them are the same. `None`: that cannot be said
+    /// and rules of tenants as they were. Buckets without them are the same. `None`: that cannot be told
     /// without all keys, and [`ClientKeys::new`] has to; accounts stand as they stand after it.
     #[must_use]
     pub fn changed<'k>(
@@ -367,20 +369,20 @@ impl ClientKeys {
     }
 }
 
-/// The tenants that are said, by their names. One of several names and one id is one tenant, with the
+/// The tenants that are configured, by their names. One of several names and one id is one tenant, with the
 /// first name and its rules.
 fn tenants_of<'t>(
-    said: impl Iterator<Item = &'t SaidTenant> + Clone,
+    given: impl Iterator<Item = &'t ConfiguredTenant> + Clone,
     accounts: &mut AccountRegistry,
 ) -> HashMap<Box<str>, Arc<Tenant>> {
-    let without = said.clone().filter(|tenant| tenant.id.is_empty());
+    let without = given.clone().filter(|tenant| tenant.id.is_empty());
     let without: HashSet<&str> = without.map(|tenant| &*tenant.name).collect();
-    let stored = said.clone().filter(|tenant| !tenant.id.is_empty());
+    let stored = given.clone().filter(|tenant| !tenant.id.is_empty());
     let stored = stored.filter(|tenant| without.contains(&*tenant.name));
     let stored: HashMap<&str, &str> = stored.map(|it| (&*it.name, &*it.id)).collect();
     let mut by_id: HashMap<&str, Arc<Tenant>> = HashMap::new();
     let mut by_name: HashMap<Box<str>, Arc<Tenant>> = HashMap::new();
-    for tenant in said {
+    for tenant in given {
         if by_name.contains_key(&*tenant.name) {
             continue;
         }
@@ -432,22 +434,22 @@ fn buckets_of(sorted: Vec<(KeyDigest, ClientKey)>) -> Arc<[Bucket]> {
     buckets.collect()
 }
 
-/// A tenant of whom nothing but the name is said.
-fn unsaid(name: &str) -> SaidTenant {
-    SaidTenant {
+/// A tenant of which nothing but the name is configured.
+fn unconfigured(name: &str) -> ConfiguredTenant {
+    ConfiguredTenant {
         name: name.into(),
-        ..SaidTenant::default()
+        ..ConfiguredTenant::default()
     }
 }
 
-fn tenant_of(said: &SaidTenant, id: &str, accounts: &mut AccountRegistry) -> Arc<Tenant> {
+fn tenant_of(given: &ConfiguredTenant, id: &str, accounts: &mut AccountRegistry) -> Arc<Tenant> {
     Arc::new(Tenant {
         id: id.into(),
-        name: said.name.clone(),
+        name: given.name.clone(),
         number: accounts.of(id),
-        residency: said.residency.clone(),
-        allowance: said.allowance,
-        account: accounts.tenant_account(id, &said.allowance),
+        residency: given.residency.clone(),
+        allowance: given.allowance,
+        account: accounts.tenant_account(id, &given.allowance),
     })
 }
 

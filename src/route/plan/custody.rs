@@ -29,7 +29,7 @@ pub struct CustodyFields {
     by_target: Box<[TargetCustody]>,
 }
 
-/// What is said of one target.
+/// What is configured of one target.
 #[derive(Clone, Debug, Default)]
 struct TargetCustody {
     lines: Box<[u8]>,
@@ -50,7 +50,7 @@ impl CustodyFields {
         targets: &[&Target],
         target_count: usize,
     ) -> Self {
-        let said = |provider: &Provider, facts| said((prefix, origin), &provider.name, facts);
+        let given = |provider: &Provider, facts| given((prefix, origin), &provider.name, facts);
         let mut by_target = vec![TargetCustody::default(); target_count];
         for target in targets {
             let place = target.number.and_then(|number| by_target.get_mut(number));
@@ -59,7 +59,7 @@ impl CustodyFields {
                 let own = target.facts.as_deref();
                 *place = TargetCustody {
                     names: names(provider, &target.model),
-                    ..said(provider, own.unwrap_or(&provider.facts))
+                    ..given(provider, own.unwrap_or(&provider.facts))
                 };
             }
         }
@@ -73,7 +73,7 @@ impl CustodyFields {
             exposed: exposed.join(", ").into(),
             by_provider: providers
                 .iter()
-                .map(|provider| said(provider, &provider.facts))
+                .map(|provider| given(provider, &provider.facts))
                 .collect(),
             by_target: by_target.into(),
         }
@@ -82,29 +82,32 @@ impl CustodyFields {
     /// The lines of a target: by its number, or where it has none, those of its provider.
     #[must_use]
     pub fn lines(&self, provider: usize, number: Option<usize>) -> &[u8] {
-        self.said(provider, number).map_or(&[], |said| &said.lines)
+        self.given(provider, number)
+            .map_or(&[], |given| &given.lines)
     }
 
     /// The same as a record says it, by [`record::Custody::write`].
     #[must_use]
     pub fn record(&self, provider: usize, number: Option<usize>) -> &[u8] {
-        self.said(provider, number).map_or(&[], |said| &said.record)
+        self.given(provider, number)
+            .map_or(&[], |given| &given.record)
     }
 
     /// What a record says of a provider of which nothing was asked.
     #[must_use]
     pub fn unasked(&self, provider: usize) -> &[u8] {
-        self.said(provider, None).map_or(&[], |said| &said.unasked)
+        self.given(provider, None)
+            .map_or(&[], |given| &given.unasked)
     }
 
     /// How a record begins a try at the target of this number, by [`Names::write`].
     #[must_use]
     pub fn names(&self, number: usize) -> Option<&[u8]> {
-        let said = self.by_target.get(number)?;
-        (!said.names.is_empty()).then_some(&said.names)
+        let given = self.by_target.get(number)?;
+        (!given.names.is_empty()).then_some(&given.names)
     }
 
-    fn said(&self, provider: usize, number: Option<usize>) -> Option<&TargetCustody> {
+    fn given(&self, provider: usize, number: Option<usize>) -> Option<&TargetCustody> {
         let numbered = number.and_then(|number| self.by_target.get(number));
         numbered.or_else(|| self.by_provider.get(provider))
     }
@@ -117,7 +120,7 @@ impl CustodyFields {
     }
 }
 
-fn said((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) -> TargetCustody {
+fn given((prefix, origin): (&str, &str), provider: &str, facts: &TargetFacts) -> TargetCustody {
     let path = facts.custody_label.as_ref();
     let path = path.map(|label| format!("{origin} -> {label}"));
     let mut out = String::new();

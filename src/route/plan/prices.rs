@@ -18,10 +18,10 @@ pub struct Prices {
 
 impl Prices {
     /// The prices of a configuration and those built in.
-    pub fn new(said: Vec<PriceConfig>, faults: &mut Faults) -> Self {
-        let own = said.iter().filter_map(|said| {
-            let price = own_price(said, faults)?;
-            Some((Glob::new(&said.ids.value), price))
+    pub fn new(given: Vec<PriceConfig>, faults: &mut Faults) -> Self {
+        let own = given.iter().filter_map(|given| {
+            let price = own_price(given, faults)?;
+            Some((Glob::new(&given.ids.value), price))
         });
         let own = own.collect();
         let mut rows = price::builtin();
@@ -74,8 +74,8 @@ pub struct RequestPrices(Vec<(Glob, u64)>);
 
 impl RequestPrices {
     /// The prices of a configuration, in order.
-    pub fn new(said: &[(Located<String>, Located<String>)], faults: &mut Faults) -> Self {
-        let prices = said.iter().filter_map(|(paths, amount)| {
+    pub fn new(given: &[(Located<String>, Located<String>)], faults: &mut Faults) -> Self {
+        let prices = given.iter().filter_map(|(paths, amount)| {
             let nanos = dollars(amount, faults)?;
             Some((Glob::new(&paths.value), nanos))
         });
@@ -98,23 +98,23 @@ impl RequestPrices {
     }
 }
 
-fn own_price(said: &PriceConfig, faults: &mut Faults) -> Option<Price> {
-    let mut amount = |said: &Option<_>| Some(dollars(said.as_ref()?, faults));
-    let (input, output) = (amount(&said.input), amount(&said.output));
+fn own_price(given: &PriceConfig, faults: &mut Faults) -> Option<Price> {
+    let mut amount = |given: &Option<_>| Some(dollars(given.as_ref()?, faults));
+    let (input, output) = (amount(&given.input), amount(&given.output));
     let others = [
-        &said.cached,
-        &said.cache_write,
-        &said.cache_write_hour,
-        &said.reasoning,
-        &said.audio_input,
-        &said.audio_output,
-        &said.web_search,
+        &given.cached,
+        &given.cache_write,
+        &given.cache_write_hour,
+        &given.reasoning,
+        &given.audio_input,
+        &given.audio_output,
+        &given.web_search,
     ];
-    let others = others.map(|said| amount(said).flatten());
+    let others = others.map(|given| amount(given).flatten());
     let mut price = Price::flat(input??, output??);
     let [cached, written, hour, reasoning, heard, spoken, search] = others;
     let rates = &mut price.rates;
-    for (rate, said) in [
+    for (rate, given) in [
         (&mut rates.cached, cached),
         (&mut rates.cache_write, written),
         (&mut rates.cache_write_hour, hour.or(written)),
@@ -123,20 +123,20 @@ fn own_price(said: &PriceConfig, faults: &mut Faults) -> Option<Price> {
         (&mut rates.audio_output, spoken),
         (&mut price.web_search, search),
     ] {
-        *rate = said.unwrap_or(*rate);
+        *rate = given.unwrap_or(*rate);
     }
     Some(price)
 }
 
 /// Nano-dollars of an amount as written.
-pub fn dollars(said: &Located<String>, faults: &mut Faults) -> Option<u64> {
-    let read = money::parse(&said.value);
+pub fn dollars(given: &Located<String>, faults: &mut Faults) -> Option<u64> {
+    let read = money::parse(&given.value);
     if read.is_none() {
         let text = format!(
             "expected dollars, such as 25 or \"0.075\", nine decimals at most, found `{}`",
-            shown(&said.value)
+            shown(&given.value)
         );
-        faults.push(&said.place, text);
+        faults.push(&given.place, text);
     }
     read
 }

@@ -78,7 +78,7 @@ impl Target {
         self.provider == other.provider && self.model == other.model
     }
 
-    /// Whether the body must be changed for this target: the client said another id.
+    /// Whether the body must be changed for this target: the client wrote another id.
     #[must_use]
     pub fn renames(&self, asked: &str) -> bool {
         *self.model != *asked

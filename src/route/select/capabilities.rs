@@ -42,16 +42,16 @@ impl Plan {
     pub fn capabilities(&self, targets: &[Target]) -> Capabilities {
         let facts: Vec<&ModelFacts> = targets.iter().map(|it| self.facts_of(it)).collect();
         let gated = |fact: fn(&ModelFacts) -> Option<bool>| {
-            let said = facts.iter().map(|facts| fact(facts));
-            judge(said, self.server.capability_gate)
+            let given = facts.iter().map(|facts| fact(facts));
+            judge(given, self.server.capability_gate)
         };
         let always = |fact: fn(&ModelFacts) -> Option<bool>| {
             judge(facts.iter().map(|facts| fact(facts)), false)
         };
         let least = |limit: fn(&ModelFacts) -> Option<u32>| {
-            let mut said = facts.iter().map(|facts| limit(facts));
-            let first = said.next().flatten();
-            said.fold(first, |least, limit| Some(least?.min(limit?)))
+            let mut given = facts.iter().map(|facts| limit(facts));
+            let first = given.next().flatten();
+            given.fold(first, |least, limit| Some(least?.min(limit?)))
         };
         let mut controls = facts.iter().map(|facts| facts.thinking);
         let first = controls.next().flatten();
@@ -119,11 +119,11 @@ impl Plan {
 }
 
 /// What several targets say of one fact. `any`: one that has it is enough.
-fn judge(mut said: impl Iterator<Item = Option<bool>> + Clone, any: bool) -> Option<bool> {
-    if said.clone().any(|fact| fact == Some(any)) {
+fn judge(mut given: impl Iterator<Item = Option<bool>> + Clone, any: bool) -> Option<bool> {
+    if given.clone().any(|fact| fact == Some(any)) {
         return Some(any);
     }
-    said.all(|fact| fact == Some(!any)).then_some(!any)
+    given.all(|fact| fact == Some(!any)).then_some(!any)
 }
 
 #[cfg(test)]
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn ni16_facts_of_several_targets_are_joined_by_who_decides() {
         let (yes, no) = (Some(true), Some(false));
-        for (said, any, all) in [
+        for (given, any, all) in [
             (&[yes, yes][..], yes, yes),
             (&[yes, no], yes, no),
             (&[no, None, yes], yes, no),
@@ -142,8 +142,8 @@ mod tests {
             (&[no, no], no, no),
             (&[None, None], None, None),
         ] {
-            assert_eq!(judge(said.iter().copied(), true), any, "{said:?}");
-            assert_eq!(judge(said.iter().copied(), false), all, "{said:?}");
+            assert_eq!(judge(given.iter().copied(), true), any, "{given:?}");
+            assert_eq!(judge(given.iter().copied(), false), all, "{given:?}");
         }
     }
 }

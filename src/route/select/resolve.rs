@@ -3,11 +3,11 @@
 //! The order is fixed: exact id, alias, `@provider/model`, `provider/model` for a configured
 //! name, bare id by header or by the default rules, unknown. Nothing is guessed.
 //!
-//! - A key's patterns are held against the id as the client said it, before anything is looked
+//! - A key's patterns are held against the id as the client wrote it, before anything is looked
 //!   up: forbidden and unknown ids take the same way.
 //! - The provider header counts for bare ids alone: an id that names its provider outranks it.
 //!   Where the bare id is in the table, the header picks among its targets; where none of them is
-//!   at that provider, the provider gets the id as it was said.
+//!   at that provider, the provider gets the id as it was written.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ use crate::route::plan::target::{ListedModel, RelayResolution, Resolution, Targe
 use crate::wire::kind::Wire;
 
 impl Plan {
-    /// The targets for a model id, as the client said it, unescaped.
+    /// The targets for a model id, as the client wrote it, unescaped.
     ///
     /// `provider_header` is the value of `x-portkey-provider` or `x-ringway-provider`: a
     /// provider's name, with or without `@` before it. `key` is `None` on an open gateway.
@@ -92,12 +92,12 @@ impl Plan {
 
     /// Ids and aliases that `/v1/models` lists for a key, with their models, in order.
     pub fn models_for(&self, key: Option<&ClientKey>) -> impl Iterator<Item = (&str, &Model)> {
-        let said = self.models.iter().flat_map(|model| {
+        let given = self.models.iter().flat_map(|model| {
             let aliases = model.aliases.iter();
             let ids = core::iter::once(&model.id).chain(aliases);
             ids.map(move |id| (&**id, model))
         });
-        said.filter(move |(id, _)| key.is_none_or(|key| key.allows(id)))
+        given.filter(move |(id, _)| key.is_none_or(|key| key.allows(id)))
     }
 
     /// Ids near to one that is unknown, from the key's own list.

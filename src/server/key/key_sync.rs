@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::config::load::material::StoreMaterial;
 use crate::govern::account::prior_spend::PriorSpend;
-use crate::govern::key::client_key::{Key, Tenant, id_of, said_tenant, said_tenant_id};
+use crate::govern::key::client_key::{Key, Tenant, configured_tenant, configured_tenant_id, id_of};
 use crate::route::plan::client_key::{AuthMode, ClientKeys};
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::tenant::AccountRegistry;
@@ -146,9 +146,9 @@ impl StoreHandle {
     ///
     /// # Errors
     /// Another tenant has the id, or the store cannot be used.
-    pub async fn add_said_tenant(&self, name: &str, now_ms: u64) -> Result<(), StoreError> {
+    pub async fn add_configured_tenant(&self, name: &str, now_ms: u64) -> Result<(), StoreError> {
         let names = self.shared.configured_keys.iter().map(|key| &*key.tenant);
-        match said_tenant_id(&self.shared.configured_tenants, names, name) {
+        match configured_tenant_id(&self.shared.configured_tenants, names, name) {
             Some(id) => self.store()?.add_tenant(id, name, now_ms).await,
             None => Ok(()),
         }
@@ -161,7 +161,7 @@ impl StoreHandle {
     /// The store cannot be used.
     pub async fn tenant_id(&self, name: &str) -> Result<Box<str>, StoreError> {
         let stored = self.store()?.tenant_id(name).await?;
-        let said = said_tenant(&self.shared.configured_tenants, name);
+        let said = configured_tenant(&self.shared.configured_tenants, name);
         Ok(id_of(said, stored.as_deref(), name).into())
     }
 

@@ -57,9 +57,9 @@ impl Changes {
 }
 
 impl StoredState {
-    /// Takes changes over. `said` are the keys of the configuration, which outrank others of their ids.
+    /// Takes changes over. `given` are the keys of the configuration, which outrank others of their ids.
     /// `None`: nothing was changed, and all rows are to be read.
-    pub fn apply(&mut self, changes: Changes, said: &[Key]) -> Option<Changed> {
+    pub fn apply(&mut self, changes: Changes, given: &[Key]) -> Option<Changed> {
         let is_unread = |one: &Skipped| one.which == Which::Unread;
         if self.skipped.iter().any(is_unread) {
             return None;
@@ -107,7 +107,7 @@ impl StoredState {
                 changed.keys.push(KeyChange { id, before, after });
             }
         }
-        self.note_outranked(said.iter().filter(|key| touched.contains(&key.id)));
+        self.note_outranked(given.iter().filter(|key| touched.contains(&key.id)));
         before.sort();
         let mut now = self.skipped.get(kept_count..).unwrap_or_default().to_vec();
         now.sort();
@@ -137,7 +137,7 @@ impl StoredState {
         Some(tenants)
     }
 
-    /// Keys as their rows mean them: of an `Err` it is said why it makes no sense. `None` where one cannot
+    /// Keys as their rows mean them: an `Err` tells why it makes no sense. `None` where one cannot
     /// be read, or its tenant is not known.
     fn keys_meant(
         &self,
@@ -220,10 +220,10 @@ mod tests {
     }
 
     impl Rows {
-        fn state(&self, said: &[Key]) -> StoredState {
+        fn state(&self, given: &[Key]) -> StoredState {
             let keys = self.keys.values().cloned().map(Ok);
             let mut state = StoredState::of(keys, self.tenants.values().cloned().map(Ok));
-            state.note_outranked(said);
+            state.note_outranked(given);
             state.skipped.sort();
             state
         }
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_state_that_took_over_changes_is_the_one_that_all_rows_give() {
-        let said = [Key {
+        let given = [Key {
             id: "key_3".into(),
             ..Key::default()
         }];
@@ -292,7 +292,7 @@ mod tests {
         };
         for _ in 0..200 {
             let mut rows = Rows::default();
-            let mut state = rows.state(&said);
+            let mut state = rows.state(&given);
             for _ in 0..60 {
                 let mut changes = Changes::default();
                 for _ in 0..1 + random(3) {
@@ -306,8 +306,8 @@ mod tests {
                     *row = rows.tenants.get(name).cloned().map(Ok);
                 }
                 let before = state.clone();
-                let all = rows.state(&said);
-                let Some(changed) = state.apply(changes, &said) else {
+                let all = rows.state(&given);
+                let Some(changed) = state.apply(changes, &given) else {
                     assert_eq!(state, before, "nothing was changed");
                     state = all;
                     continue;

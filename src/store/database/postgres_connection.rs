@@ -134,9 +134,9 @@ impl ConnectionPool {
                 set.map_err(|error| told(&error))?;
                 session.timeout = within;
             }
-            let said = work(&session.client).await.map_err(|error| told(&error));
+            let given = work(&session.client).await.map_err(|error| told(&error));
             self.give_back(session);
-            said
+            given
         };
         // A connection that is waited for longer is dropped, and is closed by that.
         answered(within.saturating_add(GRACE), asked).await
@@ -174,24 +174,24 @@ pub async fn answered<T>(
     within: Duration,
     asked: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let said = timeout(within, asked).await;
-    said.map_err(|_| StoreError::down("the store did not answer in time"))?
+    let given = timeout(within, asked).await;
+    given.map_err(|_| StoreError::down("the store did not answer in time"))?
 }
 
 /// An error of the server or of the way to it.
 #[must_use]
 pub fn told(error: &Error) -> StoreError {
-    let Some(said) = error.as_db_error() else {
+    let Some(given) = error.as_db_error() else {
         let cause = core::error::Error::source(error);
         return StoreError::down(match cause {
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
         });
     };
-    match *said.code() {
+    match *given.code() {
         SqlState::UNIQUE_VIOLATION => StoreError::taken(),
         SqlState::QUERY_CANCELED => StoreError::down("the store did not answer in time"),
-        _ => StoreError::down(format!("the store refused: {}", said.message())),
+        _ => StoreError::down(format!("the store refused: {}", given.message())),
     }
 }
 
@@ -235,7 +235,7 @@ fn is_local(config: &Config) -> bool {
         Host::Unix(_) => true,
         Host::Tcp(name) => is_name_local(name),
     });
-    // Where addresses are said too, the names are not looked up.
+    // Where addresses are given too, the names are not looked up.
     are_hosts && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 

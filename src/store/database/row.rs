@@ -1,6 +1,6 @@
 //! Rows of keys and tenants, as both databases have them, and what they mean.
 //!
-//! A row may have been edited by hand: one that makes no sense is left out and said, and the rest
+//! A row may have been edited by hand: one that makes no sense is left out and reported, and the rest
 //! goes on. A key of a tenant whose row makes no sense, or is gone, is left out too: what restricts it is
 //! unknown.
 
@@ -236,13 +236,13 @@ impl StoredState {
         state
     }
 
-    /// Says which keys have the id of one of the configuration, `said`, which outranks them. The same key in
-    /// both places is nothing to be said.
-    pub fn note_outranked<'k>(&mut self, said: impl IntoIterator<Item = &'k Key>) {
-        for said in said {
-            let found = self.keys.binary_search_by(|key| key.id.cmp(&said.id));
+    /// Reports which keys have the id of one of the configuration, `given`, which outranks them. The same key in
+    /// both places is nothing to report.
+    pub fn note_outranked<'k>(&mut self, given: impl IntoIterator<Item = &'k Key>) {
+        for given in given {
+            let found = self.keys.binary_search_by(|key| key.id.cmp(&given.id));
             let key = found.ok().and_then(|at| self.keys.get(at));
-            let is_other = |key: &&Key| key.revoked_ms.is_none() && key.digest != said.digest;
+            let is_other = |key: &&Key| key.revoked_ms.is_none() && key.digest != given.digest;
             if let Some(key) = key.filter(is_other) {
                 let name = shown(&key.id);
                 let outranked = Skipped {
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_make_no_sense_are_left_out_and_said_and_the_rest_stays() {
+    fn rows_that_make_no_sense_are_left_out_and_reported_and_the_rest_stays() {
         let good = KeyRow::of(&key());
         let changed = |change: fn(&mut KeyRow)| {
             let mut row = good.clone();
@@ -358,8 +358,8 @@ mod tests {
         assert_eq!(state.keys, [key()]);
         assert_eq!(state.skipped.len(), wrong.len() + 1, "{:?}", state.skipped);
         for (at, (_, text)) in wrong.iter().enumerate() {
-            let said = &state.skipped[at].text;
-            assert!(said.starts_with(text), "{text}: {said}");
+            let given = &state.skipped[at].text;
+            assert!(given.starts_with(text), "{text}: {given}");
         }
     }
 

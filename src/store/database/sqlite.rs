@@ -348,9 +348,10 @@ async fn call_within<T: Send + 'static>(
     });
     let full = |_| StoreError::down("too much waits for the store");
     jobs.try_send(job).map_err(full)?;
-    let said = tokio::time::timeout(within, answered).await;
+    let given = tokio::time::timeout(within, answered).await;
     let slow = |_| StoreError::down("the store did not answer in time");
-    said.map_err(slow)?
+    given
+        .map_err(slow)?
         .map_err(|_| ended())?
         .map_err(|error| told(&error))
 }

@@ -38,7 +38,7 @@ impl Store {
         }
     }
 
-    /// A record by its id, of this tenant where one is said.
+    /// A record by its id, of this tenant where one is given.
     ///
     /// # Errors
     /// The store cannot be used, or the row makes no sense.
@@ -158,7 +158,7 @@ impl Store {
         Ok(place)
     }
 
-    /// Says up to where the store has a journal, whatever it said before.
+    /// Says up to where the store has a journal, whatever it held before.
     ///
     /// # Errors
     /// The store cannot be used.
@@ -183,7 +183,7 @@ impl Store {
     }
 
     /// A page of what was spent in a period, by tenant and key: at most `count` sums, behind a tenant and
-    /// key where they are said.
+    /// key where they are given.
     ///
     /// # Errors
     /// The store cannot be used.

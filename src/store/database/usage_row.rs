@@ -126,9 +126,9 @@ impl<'r> UsageRow<'r> {
     #[must_use]
     pub fn is_whole(record: &str, id: RowId, tape: &mut Tape) -> bool {
         let read = tape.read(record.as_bytes(), RECORD_DEPTH_MAX, RECORD_BYTES_MAX);
-        let said = read.ok().and_then(|read| text_of(read, "id"));
-        let said = said.and_then(|said| id_of(said.as_bytes()));
-        said == Some(u128::from_be_bytes(id))
+        let given = read.ok().and_then(|read| text_of(read, "id"));
+        let given = given.and_then(|given| id_of(given.as_bytes()));
+        given == Some(u128::from_be_bytes(id))
     }
 
     /// What was charged, if anything was.

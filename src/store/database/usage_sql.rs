@@ -100,21 +100,21 @@ impl Statement {
     fn filter_by(&mut self, filter: &Filter, by_model: &str) {
         self.text.push_str(" FROM usage WHERE TRUE");
         let texts = [("tenant = $", &filter.tenant), ("key_id = $", &filter.key)];
-        for (condition, said) in texts {
-            if let Some(said) = said {
-                self.and(condition, [SqlValue::Text(said.clone())]);
+        for (condition, given) in texts {
+            if let Some(given) = given {
+                self.and(condition, [SqlValue::Text(given.clone())]);
             }
         }
         if let Some(model) = &filter.model {
             let models = by_model.matches('$').map(|_| SqlValue::Text(model.clone()));
             self.and(by_model, models);
         }
-        for (condition, said) in [
+        for (condition, given) in [
             ("time >= $", filter.since_ms),
             ("time < $", filter.until_ms),
         ] {
-            if let Some(said) = said {
-                self.and(condition, [SqlValue::Whole(whole(said))]);
+            if let Some(given) = given {
+                self.and(condition, [SqlValue::Whole(whole(given))]);
             }
         }
     }
@@ -313,7 +313,7 @@ pub fn drained(journal: JournalId) -> Statement {
     statement
 }
 
-/// Says up to where the store has a journal, whatever it said before.
+/// Says up to where the store has a journal, whatever it held before.
 #[must_use]
 pub fn set_drained(journal: JournalId, place: JournalPosition, now_ms: u64) -> Statement {
     Statement {

@@ -47,11 +47,11 @@ fn key_of(loaded: &Loaded) -> &[u8] {
 #[test]
 fn log_file_by_a_relative_path_lies_at_the_configuration_and_by_an_absolute_one_where_it_says() {
     let folder = TempDir::new().unwrap();
-    for (said, expected) in [
+    for (given, expected) in [
         ("./access.log", folder.path().join("access.log")),
         ("/var/log/access.log", "/var/log/access.log".into()),
     ] {
-        let loaded = in_folder(&folder, &format!("server.log = \"{said}\""));
+        let loaded = in_folder(&folder, &format!("server.log = \"{given}\""));
         assert_eq!(loaded.config.server.log, LogSink::File(expected));
     }
 }

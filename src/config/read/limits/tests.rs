@@ -51,8 +51,8 @@ fn limits_at_both_ends_of_their_range_are_taken_and_one_past_refused() {
         for end in [*range.start(), *range.end()] {
             let (set, faults) = read_all(&[(name, i64::try_from(end).unwrap())]);
             let printed = format!("{set:?}");
-            let said = format!("{name}: {end}");
-            assert!(printed.contains(&said), "{name} {end}");
+            let given = format!("{name}: {end}");
+            assert!(printed.contains(&given), "{name} {end}");
             let ranges = faults.iter().filter(|line| line.contains("expected"));
             assert_eq!(ranges.count(), 0, "{faults:?}");
         }

@@ -64,7 +64,7 @@ fn facts_of_a_target_outrank_its_providers_which_fill_the_rest() {
 }
 
 #[test]
-fn targets_of_a_lower_priority_stand_first_and_the_rest_as_they_were_said() {
+fn targets_of_a_lower_priority_stand_first_and_the_rest_as_they_were_written() {
     let plan = with(
         r#"targets = [{ model = "direct/a", priority = 2 }, "plain/b",
            { model = "bedrock/c", priority = 1, weight = 7 }, "plain/d"]"#,
@@ -190,9 +190,9 @@ fn ni6_chains_of_custody_begin_at_the_origin_and_end_at_what_the_target_is_calle
          targets = [{{ model = \"bedrock/x\", custody_label = \"Bedrock CA\" }}, \"direct/x\"]\n"
     ));
     let path = |provider, number| {
-        let said = plan.custody.record(provider, number);
-        let said = str::from_utf8(said).unwrap();
-        let (_, path) = said.split_once(",\"custody_path\":").unwrap();
+        let given = plan.custody.record(provider, number);
+        let given = str::from_utf8(given).unwrap();
+        let (_, path) = given.split_once(",\"custody_path\":").unwrap();
         path.to_owned()
     };
     assert_eq!(path(1, Some(0)), "\"NI-CA -> Bedrock CA\"");

@@ -37,7 +37,7 @@ fn p19_find_in_tables_of_every_small_size_finds_exactly_its_keys() {
 }
 
 #[test]
-fn allows_with_globs_holds_them_against_the_id_as_said() {
+fn allows_with_globs_holds_them_against_the_id_as_written() {
     let with = |models: Option<&[&str]>| {
         let models = models.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect());
         let key = Key {
@@ -101,9 +101,9 @@ fn a_rotated_key_is_good_under_both_digests_and_a_revoked_one_under_none() {
 #[test]
 fn relay_is_all_with_one_tenant_and_else_what_the_key_says() {
     let with = |relay: Option<&[&str]>, tenants: &[&str], auth_mode| {
-        let said = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let given = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let mut keys: Vec<Key> = tenants.iter().map(|name| key(name)).collect();
-        keys[0].rules.relay = relay.map(said);
+        keys[0].rules.relay = relay.map(given);
         let keys = ClientKeys::new(&keys, &[], auth_mode, &mut AccountRegistry::default());
         let key = keys.find(tenants[0].as_bytes()).unwrap();
         key.relay.as_ref().map(|words| words.join(" "))
@@ -151,7 +151,7 @@ fn a_handle_outlives_the_table_that_it_came_from() {
 }
 
 #[test]
-fn of_one_digest_id_or_tenant_said_twice_the_first_counts() {
+fn of_one_digest_id_or_tenant_given_twice_the_first_counts() {
     let own = Key {
         id: "own".into(),
         ..key("a")
@@ -223,19 +223,19 @@ fn a_table_that_was_changed_key_by_key_is_the_one_that_all_keys_give() {
         name: name.into(),
         ..Tenant::default()
     });
-    let said = [drawn(1, &mut random)];
+    let given = [drawn(1, &mut random)];
     let mut changed_count = 0;
     for auth_mode in [AuthMode::Stored, AuthMode::Damaged] {
         let mut stored: Vec<Key> = Vec::new();
         let (mut accounts, mut twin_accounts) =
             (AccountRegistry::default(), AccountRegistry::default());
-        let mut table = ClientKeys::new(&said, &tenants, auth_mode, &mut accounts);
+        let mut table = ClientKeys::new(&given, &tenants, auth_mode, &mut accounts);
         for _ in 0..3_000 {
             let before = stored.clone();
             for _ in 0..1 + random(3) {
                 let number = random(300);
                 stored.retain(|key| *key.id != *format!("key_{number}"));
-                // Few of one digest: most tables have none said twice.
+                // Few of one digest: most tables have none given twice.
                 if random(8) > 0 {
                     stored.push(drawn(number, &mut random));
                 }
@@ -250,10 +250,10 @@ fn a_table_that_was_changed_key_by_key_is_the_one_that_all_keys_give() {
             let changes = ids.into_iter();
             let changes = changes.map(|id| (find(&before, id), find(&stored, id)));
             let changes: Vec<_> = changes.filter(|(was, is)| was != is).collect();
-            let all = || said.iter().chain(&stored);
+            let all = || given.iter().chain(&stored);
             let twin = ClientKeys::new(all(), &tenants, auth_mode, &mut twin_accounts);
             let named = changes.iter().map(|(was, is)| (was.as_ref(), is.as_ref()));
-            let outranked = |id: &str| *said[0].id == *id;
+            let outranked = |id: &str| *given[0].id == *id;
             table = match table.changed(named, outranked, &mut accounts) {
                 Some(table) => {
                     changed_count += 1;

@@ -115,8 +115,8 @@ fn a_price_or_budget_that_is_none_is_told_with_its_place() {
             "tenant[0].concurrent: expected 1 to",
         ),
     ] {
-        let said = plan(more).map(|_| ()).unwrap_err();
-        assert!(said.contains(told), "{more}: {said}");
+        let given = plan(more).map(|_| ()).unwrap_err();
+        assert!(given.contains(told), "{more}: {given}");
     }
 }
 

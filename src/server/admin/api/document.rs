@@ -111,19 +111,19 @@ mod tests {
     fn the_document_has_every_path_and_no_other() {
         let document = document();
         assert_eq!(document["openapi"], "3.1.0");
-        let mut said: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-        said.sort();
+        let mut given: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+        given.sort();
         let mut known: Vec<&str> = routes().iter().map(|(path, _)| *path).collect();
         known.sort_unstable();
-        assert_eq!(said, known);
+        assert_eq!(given, known);
     }
 
     #[test]
     fn the_document_has_every_order_and_no_other() {
         let document = document();
         let model = &document["components"]["schemas"]["ModelReport"];
-        let said = model["properties"]["order"]["enum"].as_array().unwrap();
-        assert!(said.iter().eq(TargetOrder::ALL.map(TargetOrder::name)));
+        let given = model["properties"]["order"]["enum"].as_array().unwrap();
+        assert!(given.iter().eq(TargetOrder::ALL.map(TargetOrder::name)));
     }
 
     #[test]
@@ -133,13 +133,13 @@ mod tests {
         let tenant = |text: &str| Tenant::parse("a", text.as_bytes()).unwrap_err();
         let check = |schema: &str, fault: DocumentFault| {
             let schema = &document["components"]["schemas"][schema];
-            let said = schema["properties"].as_object().unwrap().keys();
-            let mut said: Vec<&str> = said.map(String::as_str).collect();
-            said.sort_unstable();
+            let given = schema["properties"].as_object().unwrap().keys();
+            let mut given: Vec<&str> = given.map(String::as_str).collect();
+            given.sort_unstable();
             let known = fault.text.strip_prefix("unknown member; known: ").unwrap();
             let mut known: Vec<&str> = known.split(", ").collect();
             known.sort_unstable();
-            assert_eq!(said, known);
+            assert_eq!(given, known);
             assert_eq!(schema["additionalProperties"], false);
         };
         check("NewKey", key(r#"{"tenant":"a","unknown":1}"#));

@@ -51,8 +51,8 @@ pub async fn admit(
         let text = "the API is off; configure server.admin_key_file or server.admin_key_env";
         return Refusal::new(StatusCode::NOT_FOUND, text).into_response();
     };
-    let said = request.headers().get(header::AUTHORIZATION);
-    let token = said.map_or(&b""[..], |value| bearer(value.as_bytes()));
+    let given = request.headers().get(header::AUTHORIZATION);
+    let token = given.map_or(&b""[..], |value| bearer(value.as_bytes()));
     // Compared in any case, so that no credential costs what a wrong one does.
     if is_same(&digest_of(token), &digest) {
         return next.run(request).await;

@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::govern::key::client_key::{Key, KeyWithSecret, check_id, said_id};
+use crate::govern::key::client_key::{Key, KeyWithSecret, check_id, configured_id};
 use crate::govern::key::document::{fault, object};
 use crate::govern::key::generation::{Randomness, key_id, key_text};
 use crate::govern::value::date;
@@ -24,7 +24,7 @@ use crate::server::admin::api::requests::{KeyId, NewKey, PageRows, Rotation, Ten
     operation_id = "listKeys",
     params(
         ("tenant" = Option<TenantName>, Query),
-        ("after" = Option<KeyId>, Query, description = "What `next` of the page before said."),
+        ("after" = Option<KeyId>, Query, description = "What `next` of the page before given."),
         ("limit" = Option<PageRows>, Query, description = "Rows of a page."),
     ),
     responses(
@@ -73,9 +73,9 @@ pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response
     if governed
         .configured_keys()
         .iter()
-        .any(|said| said.id == key.id)
+        .any(|given| given.id == key.id)
     {
-        return Err(Refusal::new(StatusCode::CONFLICT, said_id(&key.id)));
+        return Err(Refusal::new(StatusCode::CONFLICT, configured_id(&key.id)));
     }
     let random = random()?;
     let secret = key_text(&random.key);
@@ -85,7 +85,7 @@ pub async fn create(State(api): State<Api>, Body(body): Body) -> Result<Response
     key.digest = digest_of(secret.as_bytes());
     key.created_ms = clock::checked_now_ms();
     governed
-        .add_said_tenant(&key.tenant, key.created_ms)
+        .add_configured_tenant(&key.tenant, key.created_ms)
         .await?;
     governed.store()?.create(&key).await?;
     governed.applied().await;
@@ -172,11 +172,11 @@ fn overlap(body: &[u8]) -> Result<u64, Refusal> {
     }
     let mut tape = Tape::new();
     let mut object = object(&mut tape, body)?;
-    let said = object.text("overlap", SPAN_BYTES_MAX)?;
+    let given = object.text("overlap", SPAN_BYTES_MAX)?;
     object.finish()?;
-    let Some(said) = said else { return Ok(0) };
+    let Some(given) = given else { return Ok(0) };
     let expected = "expected a number of seconds, minutes, hours or days: 90s, 15m, 24h, 7d";
-    Ok(date::span(&said).ok_or_else(|| fault("overlap", expected))?)
+    Ok(date::span(&given).ok_or_else(|| fault("overlap", expected))?)
 }
 
 fn random() -> Result<Randomness, Refusal> {

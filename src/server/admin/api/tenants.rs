@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::govern::key::client_key::{
-    ShownTenant, Tenant, TenantSource, check_new_tenant, check_tenant, outranked, said_elsewhere,
-    said_tenant,
+    ShownTenant, Tenant, TenantSource, check_new_tenant, check_tenant, configured_elsewhere,
+    configured_tenant, outranked,
 };
 use crate::net::runtime::clock;
 use crate::server::admin::api::answer::{Error, Refusal, Stored, TenantList, answer};
@@ -26,7 +26,7 @@ use crate::server::key::key_sync::StoreHandle;
     path = "/api/tenants",
     operation_id = "listTenants",
     params(
-        ("after" = Option<TenantName>, Query, description = "What `next` of the page before said."),
+        ("after" = Option<TenantName>, Query, description = "What `next` of the page before given."),
         ("limit" = Option<PageRows>, Query, description = "Rows of a page."),
     ),
     responses(
@@ -76,7 +76,7 @@ pub async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<R
 pub async fn show(State(api): State<Api>, Named(name): Named) -> Result<Response, Refusal> {
     check_tenant(&name)?;
     let governed = api.governed()?;
-    if let Some(tenant) = said_tenant(governed.configured_tenants(), &name) {
+    if let Some(tenant) = configured_tenant(governed.configured_tenants(), &name) {
         let stored = governed.store()?.tenant_id(&name).await?;
         let tenant = tenant.known_as(stored.as_deref());
         return Ok(answer(
@@ -114,7 +114,7 @@ pub async fn set(
     let governed = api.governed()?;
     refuse_said(governed, &name)?;
     let (store, now_ms) = (governed.store()?, clock::checked_now_ms());
-    governed.add_said_tenant(&name, now_ms).await?;
+    governed.add_configured_tenant(&name, now_ms).await?;
     let tenant = store.set_tenant(&tenant, now_ms).await?;
     governed.applied().await;
     Ok(answer(StatusCode::OK, &tenant.shown(TenantSource::Store)))
@@ -146,8 +146,11 @@ pub async fn remove(State(api): State<Api>, Named(name): Named) -> Result<Respon
 }
 
 fn refuse_said(governed: &StoreHandle, name: &str) -> Result<(), Refusal> {
-    match said_tenant(governed.configured_tenants(), name) {
+    match configured_tenant(governed.configured_tenants(), name) {
         None => Ok(()),
-        Some(_) => Err(Refusal::new(StatusCode::CONFLICT, said_elsewhere(name))),
+        Some(_) => Err(Refusal::new(
+            StatusCode::CONFLICT,
+            configured_elsewhere(name),
+        )),
     }
 }

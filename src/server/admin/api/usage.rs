@@ -37,7 +37,7 @@ use crate::server::admin::api::requests::{Moment, PageRows, TenantName, UsagePla
             "From a day (2027-01-31), a second (2027-01-31T08:30:00Z) or a span ago (24h) on."),
         ("until" = Option<Moment>, Query, description = "Before such a moment."),
         ("limit" = Option<PageRows>, Query, description = "Rows of a page."),
-        ("after" = Option<UsagePlace>, Query, description = "What `next` of the page before said."),
+        ("after" = Option<UsagePlace>, Query, description = "What `next` of the page before given."),
     ),
     responses(
         (status = 200, description = "A page.", body = UsagePage),
