@@ -171,14 +171,19 @@ fn is_attribution(block: &serde_json::Map<String, Value>) -> bool {
     text.is_some_and(|text| text.starts_with("x-anthropic-billing-header:"))
 }
 
-/// Whether this is a part with a picture of the OpenAI wire; one whose bytes are a PDF is a document.
+/// Whether this is a part with a picture, of either wire; one whose bytes are a PDF is a document.
 fn is_picture(part: &serde_json::Map<String, Value>) -> bool {
-    let Some(image) = part.get("image_url") else {
-        return false;
+    let is = |kind: &str| part.get("type").is_some_and(|it| it == kind);
+    let of_openai = part.get("image_url").filter(|_| is("image_url"));
+    let of_anthropic = part.get("source").filter(|_| is("image"));
+    let is_pdf = |source: &Value| {
+        let address = source.as_str().or_else(|| source["url"].as_str());
+        address.is_some_and(|it| it.starts_with("data:application/pdf"))
     };
-    let address = image.as_str().or_else(|| image["url"].as_str());
-    let is_pdf = address.is_some_and(|it| it.starts_with("data:application/pdf"));
-    part.get("type").is_some_and(|kind| kind == "image_url") && !is_pdf
+    match of_openai.or(of_anthropic) {
+        Some(source) => !is_pdf(source),
+        None => is("image"),
+    }
 }
 
 /// What is counted of the messages of a request.
@@ -209,7 +214,7 @@ impl Parts {
                 self.results += usize::from(
                     is("role", "tool") || is("role", "function") || is("type", "tool_result"),
                 );
-                self.images += usize::from(is("type", "image") || is_picture(members));
+                self.images += usize::from(is_picture(members));
                 let calls = members.get("tool_calls").and_then(Value::as_array);
                 let old = members.get("function_call").is_some_and(Value::is_object);
                 let one = usize::from(is("type", "tool_use") || old);
