@@ -1,6 +1,6 @@
-//! An error as either wire can say it: a kind, a message, and what the client should look at.
+//! An error as every wire can say it: a kind, a message, and what the client should look at.
 
-/// What went wrong, by the classes that both wires' clients tell apart.
+/// What went wrong, by the classes that clients tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The request is at fault (400).
@@ -29,6 +29,28 @@ pub enum ErrorKind {
     Overloaded,
     /// The provider did not answer in time (504).
     Timeout,
+}
+
+impl ErrorKind {
+    /// The status of an error of this class that is the gateway's own.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidRequest => 400,
+            Self::Authentication => 401,
+            Self::Billing => 402,
+            Self::Permission => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
+            Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::RateLimit => 429,
+            Self::Api => 500,
+            Self::Overloaded => 503,
+            Self::Timeout => 504,
+        }
+    }
 }
 
 /// An error to be written in a client's wire. Texts are plain, not escaped.

@@ -17,7 +17,7 @@ use crate::chat::error::{ErrorFacts, ErrorKind};
 use crate::json::scan::{DEPTH_MAX, unmarked};
 use crate::json::tape::Tape;
 use crate::limits::ERROR_BODY_BYTES_MAX;
-use crate::wire::error;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// A provider's error, ready to be written in the client's wire.
@@ -50,10 +50,10 @@ pub fn translate(
 ) -> Told {
     let facts = read(from, body, tape);
     let kind = kind_of(from, status, facts.kind == ErrorKind::Billing);
-    let message = message(to, status, &facts, secrets);
+    let (message, known) = words(to, status, &facts, secrets);
     let code = own_code((from, to), &facts).map(|code| clean(code, secrets));
-    let known = || code_of(to, &message).filter(|_| status == 400);
-    let code = code.or_else(|| known().map(str::to_owned));
+    let known = known.filter(|_| status == 400);
+    let code = code.or_else(|| known.map(str::to_owned));
     Told {
         status: client_status(to, status, kind),
         kind,
@@ -74,12 +74,12 @@ pub fn in_answer(
     tape: &mut Tape,
 ) -> Option<Told> {
     let root = tape.read(unmarked(body), DEPTH_MAX, VALUES_MAX).ok()?;
-    let facts = error::in_answer(from, root)?;
+    let facts = codec::error_in_answer(from, root)?;
     let kind = facts.kind;
-    let message = message(to, 502, &facts, secrets);
+    let (message, known) = words(to, 502, &facts, secrets);
     let code = own_code((from, to), &facts).map(|code| clean(code, secrets));
-    let known = || code_of(to, &message).filter(|_| kind == ErrorKind::InvalidRequest);
-    let code = code.or_else(|| known().map(str::to_owned));
+    let known = known.filter(|_| kind == ErrorKind::InvalidRequest);
+    let code = code.or_else(|| known.map(str::to_owned));
     Some(Told {
         status: 502,
         kind,
@@ -103,11 +103,8 @@ pub const fn kind_of(from: Wire, status: u16, quota: bool) -> ErrorKind {
         413 => ErrorKind::TooLarge,
         429 if quota => ErrorKind::Billing,
         429 => ErrorKind::RateLimit,
-        503 => match from {
-            Wire::OpenAiChat => ErrorKind::Overloaded,
-            Wire::AnthropicMessages => ErrorKind::Api,
-        },
         529 => ErrorKind::Overloaded,
+        503 if codec::conventions(from).overloaded_status == 503 => ErrorKind::Overloaded,
         400..=499 => ErrorKind::InvalidRequest,
         _ => ErrorKind::Api,
     }
@@ -141,7 +138,7 @@ fn read(from: Wire, body: &[u8], tape: &mut Tape) -> ErrorFacts {
     let end = body.len().min(ERROR_BODY_BYTES_MAX);
     let body = body.get(..end).unwrap_or_default();
     match tape.read(unmarked(body), DEPTH_MAX, VALUES_MAX) {
-        Ok(root) => error::read_object(from, root),
+        Ok(root) => codec::read_error(from, root),
         Err(_) => ErrorFacts {
             kind: ErrorKind::Api,
             message: None,
@@ -151,48 +148,26 @@ fn read(from: Wire, body: &[u8], tape: &mut Tape) -> ErrorFacts {
     }
 }
 
-fn message(to: Wire, status: u16, facts: &ErrorFacts, secrets: &[&[u8]]) -> String {
+/// Message and code in the client's words; the code is for requests at fault.
+fn words(
+    to: Wire,
+    status: u16,
+    facts: &ErrorFacts,
+    secrets: &[&[u8]],
+) -> (String, Option<&'static str>) {
     let own = || format!("upstream error {status}");
-    let text = facts.message.clone().unwrap_or_else(own);
-    let too_long = is_context(facts);
-    let text = match to {
-        // The phrase that agents look for to compact their context.
-        Wire::AnthropicMessages if too_long && !text.starts_with(TOO_LONG) => {
-            format!("{TOO_LONG}: {text}")
-        }
-        Wire::AnthropicMessages | Wire::OpenAiChat => text,
-    };
-    clean(&text, secrets)
+    let text = clean(&facts.message.clone().unwrap_or_else(own), secrets);
+    let (message, code) = codec::error_words(to, facts, Cow::Owned(text));
+    (message.into_owned(), code)
 }
 
-/// Whether an error of the OpenAI wire says that the context is too long: by its code, or in the
-/// words of engines that have none (vLLM, llama.cpp, Mistral).
-#[must_use]
-pub fn is_context(facts: &ErrorFacts) -> bool {
-    let text = facts.message.as_deref().unwrap_or_default();
-    facts.code.as_deref() == Some(CONTEXT_CODE)
-        || CONTEXT_TEXTS.iter().any(|known| text.contains(known))
-}
-
-/// The code in the provider's own word, where both ends speak the OpenAI wire. A number is a status
-/// and says no more than the class.
+/// The code in the provider's own word, where both ends speak one wire. A number is a status and
+/// says no more than the class.
 #[must_use]
 pub fn own_code((from, to): (Wire, Wire), facts: &ErrorFacts) -> Option<&str> {
-    let both = from == Wire::OpenAiChat && to == Wire::OpenAiChat;
-    let code = facts.code.as_deref().filter(|_| both)?;
+    let code = facts.code.as_deref().filter(|_| from == to)?;
     let is_word = !code.bytes().all(|byte| byte.is_ascii_digit());
     is_word.then_some(code)
-}
-
-/// The code by which a client of the OpenAI wire tells what a request was refused for: the
-/// Anthropic wire says it in the message alone.
-#[must_use]
-pub fn code_of(to: Wire, message: &str) -> Option<&'static str> {
-    match to {
-        Wire::OpenAiChat if message.starts_with(TOO_LONG) => Some(CONTEXT_CODE),
-        Wire::OpenAiChat if message.contains(FILTERED) => Some(FILTER_CODE),
-        Wire::OpenAiChat | Wire::AnthropicMessages => None,
-    }
 }
 
 fn clean(text: &str, secrets: &[&[u8]]) -> String {
@@ -200,8 +175,8 @@ fn clean(text: &str, secrets: &[&[u8]]) -> String {
 }
 
 const fn client_status(to: Wire, status: u16, kind: ErrorKind) -> u16 {
-    match (status, kind, to) {
-        (429, ErrorKind::Billing, Wire::AnthropicMessages) => 402,
+    match (status, kind) {
+        (429, ErrorKind::Billing) => codec::conventions(to).billing_status,
         (400..=599, ..) => status,
         _ => 502,
     }
@@ -210,24 +185,12 @@ const fn client_status(to: Wire, status: u16, kind: ErrorKind) -> u16 {
 fn should_retry(from: Wire, kind: ErrorKind, has_retry_after: bool) -> Option<bool> {
     let never = match kind {
         ErrorKind::Billing => true,
-        // A spend cap is a 429 that names no time.
-        ErrorKind::RateLimit => from == Wire::AnthropicMessages && !has_retry_after,
+        ErrorKind::RateLimit => codec::conventions(from).untimed_429_is_final && !has_retry_after,
         _ => false,
     };
     never.then_some(false)
 }
 
-const TOO_LONG: &str = "prompt is too long";
-const CONTEXT_CODE: &str = "context_length_exceeded";
-/// Of `Output blocked by content filtering policy`.
-const FILTERED: &str = "blocked by content filtering";
-const FILTER_CODE: &str = "content_filter";
-const CONTEXT_TEXTS: [&str; 4] = [
-    "maximum context length",
-    "exceeds the available context size",
-    "exceed context limit",
-    "too large for model with",
-];
 const BLANK: &[u8] = b"[credential]";
 /// Values of an error body that are indexed.
 const VALUES_MAX: usize = 20_000;

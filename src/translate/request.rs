@@ -20,7 +20,6 @@ use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::translate::request_context::RequestContext;
 use crate::translate::{adapt, headers};
-use crate::wire;
 use crate::wire::codec;
 use crate::wire::kind::Wire;
 use crate::wire::openai::settings::ReasoningMembers;
@@ -56,10 +55,7 @@ pub fn translate(
         return Err(malformed("expected a JSON object at byte 0"));
     }
     let mut user = String::new();
-    let mut request = match context.from {
-        Wire::OpenAiChat => wire::openai::request::read::read(root)?,
-        Wire::AnthropicMessages => wire::anthropic::request::read::read(root)?,
-    };
+    let mut request = codec::read_request(context.from, root)?;
     let mut fit = Fit {
         dialect: context.dialect,
         facts: context.facts,
@@ -76,15 +72,7 @@ pub fn translate(
     {
         return Err(strict(context.from, member));
     }
-    match context.to {
-        Wire::OpenAiChat => {
-            let (model, dialect) = (context.model, context.dialect);
-            wire::openai::request::write::write(&request, model, dialect, out);
-        }
-        Wire::AnthropicMessages => {
-            wire::anthropic::request::write::write(&request, context.model, out);
-        }
-    }
+    codec::write_request(context.to, &request, context.model, context.dialect, out);
     let translated = Translated {
         notes: fit.notes,
         answer: fit.answer,

@@ -54,7 +54,6 @@ use crate::translate::response_mapping::Restore;
 use crate::translate::stream_error;
 use crate::wire::codec::{self, StreamDecoder, StreamEncoder};
 use crate::wire::common::stream_observation::AnsweringModel;
-use crate::wire::error;
 use crate::wire::kind::Wire;
 
 /// Translates one stream.
@@ -168,7 +167,7 @@ impl StreamTranslator {
     /// Writes `error` as the client's last event, unless the stream has ended; once.
     pub fn fail(&mut self, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
         if self.core.is_open() {
-            error::write_event(self.core.client, error, request_id, out);
+            codec::write_error_event(self.core.client, error, request_id, out);
             self.core.progress.end = End::Truncated;
         }
     }
@@ -354,7 +353,7 @@ impl Core {
             param: None,
             code: None,
         };
-        error::write_event(self.client, &error, "", out);
+        codec::write_error_event(self.client, &error, "", out);
         self.progress.end = End::Truncated;
         self.fault = Some(fault);
     }

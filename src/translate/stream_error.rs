@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
-use crate::translate::error::{Told, code_of, is_context, own_code};
-use crate::wire::error;
+use crate::translate::error::{Told, own_code};
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// Appends the error event of `client`'s wire.
@@ -19,7 +19,7 @@ pub fn write(client: Wire, facts: &ErrorFacts, out: &mut Vec<u8>) {
         param: facts.param.as_deref(),
         code,
     };
-    error::write_event(client, &error, "", out);
+    codec::write_error_event(client, &error, "", out);
 }
 
 /// The same error as an answer of its own, for a stream of which nothing else came. Its class gives
@@ -38,36 +38,23 @@ pub fn told((from, client): (Wire, Wire), facts: &ErrorFacts) -> Told {
     }
 }
 
-const fn status(from: Wire, kind: ErrorKind) -> u16 {
-    match kind {
-        ErrorKind::InvalidRequest => 400,
-        ErrorKind::Authentication => 401,
-        ErrorKind::Billing => 402,
-        ErrorKind::Permission => 403,
-        ErrorKind::NotFound => 404,
-        ErrorKind::MethodNotAllowed => 405,
-        ErrorKind::RequestTimeout => 408,
-        ErrorKind::Conflict => 409,
-        ErrorKind::TooLarge => 413,
-        ErrorKind::RateLimit => 429,
-        ErrorKind::Api => 502,
-        ErrorKind::Overloaded => match from {
-            Wire::OpenAiChat => 503,
-            Wire::AnthropicMessages => 529,
-        },
-        ErrorKind::Timeout => 504,
+fn status(from: Wire, kind: ErrorKind) -> u16 {
+    if kind == ErrorKind::Overloaded {
+        return codec::conventions(from).overloaded_status;
+    }
+    if kind == ErrorKind::Api {
+        502
+    } else {
+        kind.status()
     }
 }
 
 /// Message and code in the client's words.
 fn words(client: Wire, facts: &ErrorFacts) -> (Cow<'_, str>, Option<&'static str>) {
     let message = facts.message.as_deref().unwrap_or("upstream error");
-    let too_long = message.starts_with(TOO_LONG);
-    if client == Wire::AnthropicMessages && !too_long && is_context(facts) {
-        return (Cow::Owned([TOO_LONG, ": ", message].concat()), None);
-    }
-    let code = code_of(client, message).filter(|_| facts.kind == ErrorKind::InvalidRequest);
-    (Cow::Borrowed(message), code)
+    let (message, code) = codec::error_words(client, facts, Cow::Borrowed(message));
+    (
+        message,
+        code.filter(|_| facts.kind == ErrorKind::InvalidRequest),
+    )
 }
-
-const TOO_LONG: &str = "prompt is too long";

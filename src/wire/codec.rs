@@ -1,9 +1,12 @@
 //! The closed set of wires as enums: the one place that sees the codecs of all of them.
 
-use crate::chat::error::{ErrorFacts, Refusal};
+use std::borrow::Cow;
+
+use crate::chat::error::{ApiError, ErrorFacts, Refusal};
 use crate::chat::event::{Event, Step, StreamFault};
 use crate::chat::member::Member;
 use crate::chat::rate_limit::RateLimit;
+use crate::chat::request::Request;
 use crate::chat::response::{Answer, Lost, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
@@ -13,22 +16,41 @@ use crate::json::tape::{Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, Limits};
 use crate::wire::anthropic::answer::response as anthropic_response;
 use crate::wire::anthropic::answer::summary as anthropic_facts;
+use crate::wire::anthropic::conventions as anthropic_conventions;
+use crate::wire::anthropic::error as anthropic_error;
 use crate::wire::anthropic::rate_limits as anthropic_limits;
-use crate::wire::anthropic::request::{names as anthropic_names, unsigned};
+use crate::wire::anthropic::request::{
+    names as anthropic_names, read as anthropic_read, unsigned, write as anthropic_write,
+};
 use crate::wire::anthropic::stream::decode::Decoder as AnthropicDecoder;
 use crate::wire::anthropic::stream::encode::{
     self as anthropic_encode, Encoder as AnthropicEncoder,
 };
 use crate::wire::common::answer_summary::Facts;
+use crate::wire::common::conventions::Conventions;
 use crate::wire::common::reasoning_history;
-use crate::wire::kind::Wire;
+use crate::wire::kind::{Dialect, Wire};
+use crate::wire::openai::answer::failure;
 use crate::wire::openai::answer::response as openai_response;
 use crate::wire::openai::answer::summary as openai_facts;
+use crate::wire::openai::conventions as openai_conventions;
+use crate::wire::openai::error as openai_error;
 use crate::wire::openai::rate_limits as openai_limits;
-use crate::wire::openai::request::names as openai_names;
+use crate::wire::openai::request::{
+    names as openai_names, read as openai_read, write as openai_write,
+};
 use crate::wire::openai::settings::Settings;
 use crate::wire::openai::stream::decode::Decoder as OpenAiDecoder;
 use crate::wire::openai::stream::encode::{self as openai_encode, Encoder as OpenAiEncoder};
+
+/// The names and statuses of a wire's servers.
+#[must_use]
+pub const fn conventions(wire: Wire) -> &'static Conventions {
+    match wire {
+        Wire::OpenAiChat => &openai_conventions::CONVENTIONS,
+        Wire::AnthropicMessages => &anthropic_conventions::CONVENTIONS,
+    }
+}
 
 /// The name of a member in the words of a client of `wire`.
 #[must_use]
@@ -36,6 +58,31 @@ pub fn member_name(wire: Wire, member: &Member) -> &str {
     match wire {
         Wire::OpenAiChat => openai_names::name(member),
         Wire::AnthropicMessages => anthropic_names::name(member),
+    }
+}
+
+/// Reads a client's request of `wire`.
+///
+/// # Errors
+/// The body is no request of the wire.
+pub fn read_request(wire: Wire, root: Value<'_>) -> Result<Request<'_>, Refusal> {
+    match wire {
+        Wire::OpenAiChat => openai_read::read(root),
+        Wire::AnthropicMessages => anthropic_read::read(root),
+    }
+}
+
+/// Appends a request in `wire`, for `model` of an upstream with the quirks of `dialect`.
+pub fn write_request(
+    wire: Wire,
+    request: &Request<'_>,
+    model: &str,
+    dialect: &Dialect,
+    out: &mut Vec<u8>,
+) {
+    match wire {
+        Wire::OpenAiChat => openai_write::write(request, model, dialect, out),
+        Wire::AnthropicMessages => anthropic_write::write(request, model, out),
     }
 }
 
@@ -52,6 +99,57 @@ pub fn refuse_member(wire: Wire, member: &Member, reason: &str) -> Refusal {
     Refusal { code, ..refusal }
 }
 
+/// Appends the body of an error answer in `wire`.
+pub fn write_error(wire: Wire, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
+    match wire {
+        Wire::OpenAiChat => openai_error::write_body(error, request_id, out),
+        Wire::AnthropicMessages => anthropic_error::write_body(error, request_id, out),
+    }
+}
+
+/// Appends the stream event of an error in `wire`: the last thing that a broken stream says.
+pub fn write_error_event(wire: Wire, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
+    match wire {
+        Wire::OpenAiChat => openai_error::write_event(error, request_id, out),
+        Wire::AnthropicMessages => anthropic_error::write_event(error, request_id, out),
+    }
+}
+
+/// Reads an error that a provider of `wire` sent, as a body or as a stream event's data.
+#[must_use]
+pub fn read_error(wire: Wire, root: Value<'_>) -> ErrorFacts {
+    match wire {
+        Wire::OpenAiChat => openai_error::read_object(root),
+        Wire::AnthropicMessages => anthropic_error::read_object(root),
+    }
+}
+
+/// Reads the error that stands in a success of `wire` where an answer should be, if it is one.
+#[must_use]
+pub fn error_in_answer(wire: Wire, root: Value<'_>) -> Option<ErrorFacts> {
+    match wire {
+        Wire::OpenAiChat => failure::of_answer(root),
+        Wire::AnthropicMessages => anthropic_error::in_answer(root),
+    }
+}
+
+/// What a client of `wire` is told of an error: its message, and the code that goes with it where
+/// the request is at fault.
+#[must_use]
+pub fn error_words<'t>(
+    wire: Wire,
+    facts: &ErrorFacts,
+    message: Cow<'t, str>,
+) -> (Cow<'t, str>, Option<&'static str>) {
+    match wire {
+        Wire::OpenAiChat => {
+            let code = openai_error::code_of(&message);
+            (message, code)
+        }
+        Wire::AnthropicMessages => (anthropic_error::reworded(facts, message), None),
+    }
+}
+
 /// What a field of a response head of `wire` says of a rate limit.
 #[must_use]
 pub fn read_rate_limit<'v>(
@@ -61,10 +159,7 @@ pub fn read_rate_limit<'v>(
     now_ms: u64,
 ) -> Option<RateLimit<'v>> {
     // Nearly all fields are others: those cost no copy of their name.
-    let prefix = match wire {
-        Wire::OpenAiChat => openai_limits::PREFIX,
-        Wire::AnthropicMessages => anthropic_limits::PREFIX,
-    };
+    let prefix = conventions(wire).rate_limit_prefix;
     name.get(..prefix.len())
         .filter(|it| it.eq_ignore_ascii_case(prefix))?;
     let name = name.to_ascii_lowercase();

@@ -6,7 +6,7 @@ use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::error::{Told, in_answer, scrub, translate};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::stream_error;
-use ringway::wire::error::{write_body, write_event};
+use ringway::wire::codec::{write_error, write_error_event};
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as C};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fn run_with(
         code: told.code.as_deref(),
     };
     let mut out = Vec::new();
-    write_body(to, &error, "req_1", &mut out);
+    write_error(to, &error, "req_1", &mut out);
     let json = serde_json::from_slice(&out).unwrap();
     (told, json)
 }
@@ -306,16 +306,16 @@ fn own_errors_have_the_exact_shape_of_each_wire() {
         code: None,
     };
     let mut out = Vec::new();
-    write_body(C, &error, "req_1", &mut out);
+    write_error(C, &error, "req_1", &mut out);
     assert_eq!(out, br#"{"error":{"message":"no model \"x\"\n","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#);
     out.clear();
-    write_body(A, &error, "req_1", &mut out);
+    write_error(A, &error, "req_1", &mut out);
     assert_eq!(out, br#"{"type":"error","error":{"type":"not_found_error","message":"no model \"x\"\n"},"request_id":"req_1"}"#);
     out.clear();
-    write_event(C, &error, "req_1", &mut out);
+    write_error_event(C, &error, "req_1", &mut out);
     assert!(out.starts_with(b"data: {\"error\":{") && out.ends_with(b"}}\n\n"));
     out.clear();
-    write_event(A, &error, "", &mut out);
+    write_error_event(A, &error, "", &mut out);
     assert_eq!(out, b"event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"no model \\\"x\\\"\\n\"}}\n\n");
 }
 
@@ -346,7 +346,7 @@ fn stream_errors_are_read_by_their_own_words() {
         (C, r#"{"error":"m"}"#, ErrorKind::Api),
     ] {
         let root = tape.read(data.as_bytes(), 16, 100).unwrap();
-        let facts = ringway::wire::error::read_object(wire, root);
+        let facts = ringway::wire::codec::read_error(wire, root);
         assert_eq!(
             (facts.kind, facts.message.as_deref()),
             (kind, Some("m")),

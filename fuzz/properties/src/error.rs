@@ -4,7 +4,7 @@ use ringway::chat::error::ApiError;
 use ringway::json::tape::Tape;
 use ringway::limits::ERROR_BODY_BYTES_MAX;
 use ringway::translate::error::{scrub, translate};
-use ringway::wire::error::{write_body, write_event};
+use ringway::wire::codec::{write_error, write_error_event};
 use ringway::wire::kind::Wire;
 
 use crate::{json, plain_sse};
@@ -48,10 +48,10 @@ pub fn check(input: &[u8]) {
             code: told.code.as_deref(),
         };
         let mut body = Vec::new();
-        write_body(to, &error, "req_1", &mut body);
+        write_error(to, &error, "req_1", &mut body);
         judge(to, &body, &told.message);
         let mut event = Vec::new();
-        write_event(to, &error, "req_1", &mut event);
+        write_error_event(to, &error, "req_1", &mut event);
         let frames = plain_sse::data(&event, false);
         assert_eq!(frames.len(), 1, "one error is one event");
         judge(to, &frames[0], &told.message);

@@ -34,6 +34,7 @@ use crate::proxy::shared::charge::{self, Admission};
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::target::Target;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 use crate::wire::peek::found::Peek;
 
@@ -378,6 +379,7 @@ fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
             .wait
             .map(|nanos| nanos.div_ceil(NANOS_PER_SECOND).max(1)),
     };
+    let billing_status = codec::conventions(wire).billing_status;
     let mut message = message(over, amount);
     let mut fields = Vec::new();
     match wait {
@@ -386,7 +388,7 @@ fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
             fields.extend_from_slice(format!("retry-after: {seconds}\r\n").as_bytes());
         }
         // Its status says so already.
-        None if kind == ErrorKind::Billing && wire == Wire::AnthropicMessages => {}
+        None if kind == ErrorKind::Billing && billing_status != 429 => {}
         None => fields.extend_from_slice(b"x-should-retry: false\r\n"),
     }
     Denied {
@@ -395,7 +397,7 @@ fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
         word,
         status: match over.bound {
             LimitKind::Shared => Some(503),
-            _ => (kind == ErrorKind::Billing && wire == Wire::OpenAiChat).then_some(429),
+            _ => (kind == ErrorKind::Billing).then_some(billing_status),
         },
         fields,
     }

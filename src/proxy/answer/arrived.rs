@@ -28,6 +28,7 @@ use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::Tap;
 use crate::translate::transforms::mode::{Found, Mode};
 use crate::translate::usage_strip::UsageStrip;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 mod refusal;
@@ -116,7 +117,7 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     /// The provider's own id of the request, under the name that its wire has for it.
     fn request_id(&self) -> Option<Text> {
         let upstream = &self.stage.upstream;
-        let name = answer_head::id_name(self.provider.wire);
+        let name = codec::conventions(self.provider.wire).request_id;
         let id = upstream.head.field(&upstream.buf, name)?;
         let cut = id.get(..LOGGED_ID_BYTES_MAX).unwrap_or(id);
         (!self.shows_key(id)).then(|| Text::from(&*String::from_utf8_lossy(cut)))

@@ -12,7 +12,7 @@ use crate::proxy::shared::failure::{Blame, Failure};
 use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::telemetry::log::id_text;
 use crate::translate::stream_error;
-use crate::wire::error;
+use crate::wire::codec;
 
 /// What is told in place of an answer.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub async fn tell(
     let mut out = Vec::with_capacity(512);
     let id = id_text(exchange.id);
     framed(form, &mut out, |out| {
-        error::write_event(voice.wire, &told.error, id.as_str(), out);
+        codec::write_error_event(voice.wire, &told.error, id.as_str(), out);
     });
     exchange.outcome = told.outcome;
     exchange.fault = Some(told.word);

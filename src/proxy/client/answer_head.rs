@@ -16,6 +16,7 @@ use crate::route::plan::custody::CustodyFields;
 use crate::telemetry::exchange::Exchange;
 use crate::telemetry::log::id_text;
 use crate::translate::headers;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// How the body of an answer is framed towards the client.
@@ -124,11 +125,7 @@ pub fn passthrough(
     let (head, buf) = upstream;
     encode::status_line(out, head.status);
     // The provider's own request id comes back under the name that its wire has for it.
-    let keeps_id = |name: &str| match wire {
-        Some(Wire::OpenAiChat) => name == "x-request-id",
-        Some(Wire::AnthropicMessages) => name == "request-id",
-        None => true,
-    };
+    let keeps_id = |name: &str| wire.is_none_or(|wire| name == codec::conventions(wire).request_id);
     let is_ours = |name: &[u8]| {
         let mut ours = IDS.iter().filter(|id| !keeps_id(id));
         ours.any(|id| name.eq_ignore_ascii_case(id.as_bytes()))
@@ -225,7 +222,7 @@ pub fn translated_fields(
     holds_credential: impl Fn(&[u8]) -> bool,
 ) {
     let (head, buf) = upstream;
-    if let Some(id) = head.field(buf, id_name(wires.0))
+    if let Some(id) = head.field(buf, codec::conventions(wires.0).request_id)
         && !holds_credential(id)
     {
         encode::field(out, b"x-ringway-upstream-request-id", id);
@@ -238,15 +235,6 @@ pub fn translated_fields(
             encode::field(out, name.as_bytes(), value);
         }
     });
-}
-
-/// The name under which providers of a wire tell their id of a request.
-#[must_use]
-pub const fn id_name(wire: Wire) -> &'static str {
-    match wire {
-        Wire::OpenAiChat => "x-request-id",
-        Wire::AnthropicMessages => "request-id",
-    }
 }
 
 /// Fields of a provider that never reach a client.

@@ -27,10 +27,7 @@ impl OwnLimits {
 
 /// Appends how the rates stand, as providers of the wire tell theirs.
 pub fn write(wire: Wire, standings: &RateStatuses, unix_ms: u64, out: &mut Vec<u8>) {
-    let [requests, tokens] = match wire {
-        Wire::OpenAiChat => OPENAI,
-        Wire::AnthropicMessages => ANTHROPIC,
-    };
+    let [requests, tokens] = codec::conventions(wire).rate_limit_lines;
     for ([limit, left, reset], standing) in
         [(requests, standings.requests), (tokens, standings.tokens)]
     {
@@ -47,34 +44,6 @@ pub fn write(wire: Wire, standings: &RateStatuses, unix_ms: u64, out: &mut Vec<u
         out.extend_from_slice(b"\r\n");
     }
 }
-
-/// What stands before limit, rest and end, for requests and for tokens.
-type Lines = [[&'static str; 3]; 2];
-
-const OPENAI: Lines = [
-    [
-        "x-ratelimit-limit-requests: ",
-        "\r\nx-ratelimit-remaining-requests: ",
-        "\r\nx-ratelimit-reset-requests: ",
-    ],
-    [
-        "x-ratelimit-limit-tokens: ",
-        "\r\nx-ratelimit-remaining-tokens: ",
-        "\r\nx-ratelimit-reset-tokens: ",
-    ],
-];
-const ANTHROPIC: Lines = [
-    [
-        "anthropic-ratelimit-requests-limit: ",
-        "\r\nanthropic-ratelimit-requests-remaining: ",
-        "\r\nanthropic-ratelimit-requests-reset: ",
-    ],
-    [
-        "anthropic-ratelimit-tokens-limit: ",
-        "\r\nanthropic-ratelimit-tokens-remaining: ",
-        "\r\nanthropic-ratelimit-tokens-reset: ",
-    ],
-];
 
 fn starts_with(name: &[u8], start: &[u8]) -> bool {
     let head = name.get(..start.len());

@@ -12,7 +12,7 @@ use crate::telemetry::exchange::{Exchange, Outcome};
 use crate::telemetry::log::id_text;
 use crate::translate::error::Told;
 use crate::translate::stream_error;
-use crate::wire::error;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// How answers of ours are written for one exchange.
@@ -49,7 +49,7 @@ impl<'e> Refused<'e> {
     /// A refusal of a class, its status by that class.
     #[must_use]
     pub const fn new(kind: ErrorKind, message: &'e str, word: &'static str) -> Self {
-        let status = status_of(kind);
+        let status = kind.status();
         let error = ApiError {
             kind,
             message,
@@ -68,7 +68,7 @@ impl<'e> Refused<'e> {
     #[must_use]
     pub fn of(refusal: &'e Refusal, word: &'static str) -> Self {
         Self {
-            status: status_of(refusal.kind),
+            status: refusal.kind.status(),
             error: refusal.as_error(),
             fields: b"",
             word,
@@ -127,26 +127,6 @@ pub const UNKNOWN_PROVIDER: Refused<'static> = Refused::new(
     "unknown_provider",
 );
 
-/// The status that goes with a class of error of ours.
-#[must_use]
-pub const fn status_of(kind: ErrorKind) -> u16 {
-    match kind {
-        ErrorKind::InvalidRequest => 400,
-        ErrorKind::Authentication => 401,
-        ErrorKind::Billing => 402,
-        ErrorKind::Permission => 403,
-        ErrorKind::NotFound => 404,
-        ErrorKind::MethodNotAllowed => 405,
-        ErrorKind::RequestTimeout => 408,
-        ErrorKind::Conflict => 409,
-        ErrorKind::TooLarge => 413,
-        ErrorKind::RateLimit => 429,
-        ErrorKind::Api => 500,
-        ErrorKind::Overloaded => 503,
-        ErrorKind::Timeout => 504,
-    }
-}
-
 /// Whether a refusal with this status of ours would meet the same request again: no further try can
 /// cure it. Not so for a client that was too slow.
 const fn is_final(status: u16) -> bool {
@@ -192,7 +172,7 @@ async fn tell(
 ) -> Next {
     exchange.fault = Some(refused.word);
     let mut body = Vec::with_capacity(256);
-    error::write_body(
+    codec::write_error(
         voice.wire,
         &refused.error,
         id_text(exchange.id).as_str(),

@@ -18,7 +18,7 @@ use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::{self, Tap, Whole};
 use crate::translate::unmark::Unmark;
 use crate::translate::usage_strip::UsageStrip;
-use crate::wire::error;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// The way of one answer's body.
@@ -306,7 +306,7 @@ impl Mode {
                 if !tap.is_between_frames() {
                     out.extend_from_slice(b"\n\n");
                 }
-                error::write_event(*wire, failure, request_id, out);
+                codec::write_error_event(*wire, failure, request_id, out);
             }
             Self::Translated(translator) => translator.fail(failure, request_id, out),
         }

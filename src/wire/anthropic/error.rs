@@ -2,10 +2,12 @@
 //!
 //! The stream form is the same object under `event: error`.
 
+use std::borrow::Cow;
+
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
 use crate::json::tape::Value;
 use crate::json::write::Writer;
-use crate::wire::common::error_text;
+use crate::wire::common::error_text::{self, TOO_LONG, is_context};
 
 /// Appends the body of an error answer. An empty `request_id` is left out.
 pub fn write_body(error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
@@ -43,6 +45,25 @@ pub fn read_object(root: Value<'_>) -> ErrorFacts {
 #[must_use]
 pub fn find(root: Value<'_>) -> Option<ErrorFacts> {
     error_text::find(root, |kind, _code| kind_of(kind))
+}
+
+/// Reads the error that stands where an answer should be.
+#[must_use]
+pub fn in_answer(root: Value<'_>) -> Option<ErrorFacts> {
+    let is_message = root.get("type").is_some_and(|kind| kind.is_str("message"));
+    if is_message && root.get("error").is_none() {
+        return None;
+    }
+    find(root)
+}
+
+/// A message in the words of this wire: agents compact their context where they find its phrase.
+#[must_use]
+pub fn reworded<'t>(facts: &ErrorFacts, message: Cow<'t, str>) -> Cow<'t, str> {
+    if is_context(facts) && !message.starts_with(TOO_LONG) {
+        return Cow::Owned(format!("{TOO_LONG}: {message}"));
+    }
+    message
 }
 
 /// Reads an event that this wire does not have, if it is an error: what stands before a provider

@@ -4,6 +4,9 @@
 //! `{"object":"error","message","code"}` (vLLM),
 //! `{"detail":"text"}` and `{"detail":[{"msg"}]}` (FastAPI), the same within `message` (Mistral), an array of one error object
 //! (Gemini), numeric codes (OpenRouter, llama.cpp). Everything found is optional.
+//!
+//! Also here: the phrases and codes by which clients tell two refusals from all others. Services pass
+//! on each other's, so that they are looked for whatever the wire is.
 
 use crate::chat::error::{ErrorFacts, ErrorKind};
 use crate::json::tape::{JsonKind, Value};
@@ -96,3 +99,25 @@ fn as_text(value: Value<'_>) -> Option<String> {
 fn unwrap_array(value: Value<'_>) -> Value<'_> {
     value.elements().next().unwrap_or(value)
 }
+
+/// Whether an error says that the context is too long: by its code, or in the words of engines that
+/// have none (vLLM, llama.cpp, Mistral).
+#[must_use]
+pub fn is_context(facts: &ErrorFacts) -> bool {
+    let text = facts.message.as_deref().unwrap_or_default();
+    facts.code.as_deref() == Some(CONTEXT_CODE)
+        || CONTEXT_TEXTS.iter().any(|known| text.contains(known))
+}
+
+/// What an Anthropic error of a context that is too long begins with.
+pub const TOO_LONG: &str = "prompt is too long";
+/// OpenAI's code of the same.
+pub const CONTEXT_CODE: &str = "context_length_exceeded";
+/// Of Anthropic's `Output blocked by content filtering policy`.
+pub const FILTERED: &str = "blocked by content filtering";
+const CONTEXT_TEXTS: [&str; 4] = [
+    "maximum context length",
+    "exceeds the available context size",
+    "exceed context limit",
+    "too large for model with",
+];

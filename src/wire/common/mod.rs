@@ -5,6 +5,7 @@
 pub mod answer_summary;
 pub mod arguments;
 pub mod base64;
+pub mod conventions;
 pub mod error_text;
 pub mod foreign_reasoning;
 pub mod gemini_signature;

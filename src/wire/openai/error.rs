@@ -6,7 +6,7 @@
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
 use crate::json::tape::Value;
 use crate::json::write::Writer;
-use crate::wire::common::error_text;
+use crate::wire::common::error_text::{self, CONTEXT_CODE, FILTERED, TOO_LONG};
 
 /// Appends the body of an error answer.
 pub fn write_body(error: &ApiError<'_>, _request_id: &str, out: &mut Vec<u8>) {
@@ -37,6 +37,16 @@ pub fn read_object(root: Value<'_>) -> ErrorFacts {
 #[must_use]
 pub fn find(root: Value<'_>) -> Option<ErrorFacts> {
     error_text::find(root, kind_of)
+}
+
+/// The code by which clients tell what a request was refused for, where another wire says it in the
+/// message alone.
+#[must_use]
+pub fn code_of(message: &str) -> Option<&'static str> {
+    if message.starts_with(TOO_LONG) {
+        return Some(CONTEXT_CODE);
+    }
+    message.contains(FILTERED).then_some("content_filter")
 }
 
 /// `type` and default `code` of a class.
@@ -70,7 +80,7 @@ fn kind_of(kind: Option<&str>, code: Option<&str>) -> ErrorKind {
         "request_too_large" | "413" => return ErrorKind::TooLarge,
         "403" => return ErrorKind::Permission,
         "content_filter" | "content_policy_violation" => return ErrorKind::InvalidRequest,
-        "context_length_exceeded" | "400" | "422" => return ErrorKind::InvalidRequest,
+        CONTEXT_CODE | "400" | "422" => return ErrorKind::InvalidRequest,
         _ => {}
     }
     match kind.unwrap_or_default() {

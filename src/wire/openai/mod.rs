@@ -1,6 +1,7 @@
 //! OpenAI Chat Completions.
 
 pub mod answer;
+pub mod conventions;
 pub mod custom;
 pub mod error;
 pub mod finish;

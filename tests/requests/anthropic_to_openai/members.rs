@@ -1,6 +1,6 @@
 //! Members of a request of the Anthropic wire: each row of the rules with its verdict.
 
-use ringway::wire::error::write_body;
+use ringway::wire::codec::write_error;
 use ringway::wire::kind::Wire;
 use serde_json::Value;
 
@@ -173,7 +173,7 @@ fn b_thread_is_refused_in_the_words_that_tool_runners_go_on_from() {
     let body = messages(r#""thread":{"type":"create"}"#);
     let refusal = Run::to_openai(GPT_4O).run(&body).unwrap_err();
     let mut out = Vec::new();
-    write_body(
+    write_error(
         Wire::AnthropicMessages,
         &refusal.as_error(),
         "req_1",
@@ -187,7 +187,7 @@ fn b_thread_is_refused_in_the_words_that_tool_runners_go_on_from() {
     let other = Run::to_openai(GPT_4O).run(&messages(r#""container":"c""#));
     let mut out = Vec::new();
     let other = other.unwrap_err();
-    write_body(Wire::AnthropicMessages, &other.as_error(), "", &mut out);
+    write_error(Wire::AnthropicMessages, &other.as_error(), "", &mut out);
     assert!(!out.windows(9).any(|piece| piece == b"\"details\""));
 }
 

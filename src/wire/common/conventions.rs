@@ -1,0 +1,19 @@
+//! What a wire has beside its bodies: the names and statuses that its servers use, as data.
+
+/// The conventions of one wire's servers.
+#[derive(Clone, Copy, Debug)]
+pub struct Conventions {
+    /// The field of a response head that holds the server's id of the request.
+    pub request_id: &'static str,
+    /// What the fields of a response head on rate limits begin with.
+    pub rate_limit_prefix: &'static str,
+    /// What stands before limit, remainder and reset of a rate in a response head: for requests, for
+    /// tokens. A line's end follows the reset.
+    pub rate_limit_lines: [[&'static str; 3]; 2],
+    /// Status of an error of billing or of an exhausted quota.
+    pub billing_status: u16,
+    /// Status of a server that has too much load.
+    pub overloaded_status: u16,
+    /// A 429 that names no time is a spending limit: another try meets it again.
+    pub untimed_429_is_final: bool,
+}
