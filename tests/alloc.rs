@@ -19,7 +19,9 @@ use ringway::translate::request_context::{Hints, RequestContext};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;
 use ringway::translate::usage_strip::UsageStrip;
+use ringway::wire::codec::ClientNeeds;
 use ringway::wire::kind::{Dialect, Wire};
+use ringway::wire::openai::settings::Needs;
 
 struct Counting;
 
@@ -189,7 +191,10 @@ fn translator_in_steady_state_allocates_nothing() {
             Wire::AnthropicMessages => Wire::OpenAiChat,
         };
         let context = AnswerContext {
-            include_usage: true,
+            needs: ClientNeeds::OpenAi(Needs {
+                include_usage: true,
+                ..Needs::default()
+            }),
             ..AnswerContext::default()
         };
         let mut translator = StreamTranslator::new(stream.wire, to, context, 1 << 20);

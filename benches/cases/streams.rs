@@ -9,7 +9,9 @@ use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;
 use ringway::translate::usage_strip::UsageStrip;
+use ringway::wire::codec::ClientNeeds;
 use ringway::wire::kind::Wire;
+use ringway::wire::openai::settings::Needs;
 
 use super::case::Case;
 use super::framing::EVENT_BYTES_MAX;
@@ -47,8 +49,11 @@ pub(crate) const fn other(wire: Wire) -> Wire {
 pub(crate) fn translator(from: Wire) -> StreamTranslator {
     let context = AnswerContext {
         stream: true,
-        include_usage: true,
-        created: 1_731_456_253,
+        needs: ClientNeeds::OpenAi(Needs {
+            include_usage: true,
+            created: 1_731_456_253,
+            ..Needs::default()
+        }),
         seed: 7,
         ..AnswerContext::default()
     };

@@ -1,11 +1,10 @@
 //! What the translation of an answer must know of its request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::chat::text::Text;
-use crate::json::raw::Raw;
 use crate::json::write::escape_into;
-use crate::wire::openai::settings::{ReasoningMembers, Settings};
+use crate::wire::codec::ClientNeeds;
 
 /// How a structured answer was asked for, where the target wire had to be asked in another way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,12 +23,8 @@ pub struct AnswerContext {
     pub model: Option<Text>,
     /// The client asked for a stream.
     pub stream: bool,
-    /// The client (OpenAI wire) asked for the usage chunk.
-    pub include_usage: bool,
-    /// Members that carry reasoning (OpenAI wire).
-    pub reasoning: ReasoningMembers,
-    /// The client used `functions`: the answer says `function_call`.
-    pub legacy_function: bool,
+    /// What the client needs by its wire.
+    pub needs: ClientNeeds,
     /// The answer's text comes as the input of a tool.
     pub json_answer: JsonAnswer,
     /// The schema's root was wrapped in `{"value": ...}`: the answer is unwrapped (whole only).
@@ -39,38 +34,8 @@ pub struct AnswerContext {
     /// Fingerprints, in order, of the names sent upstream that no other of them begins with: an
     /// answer that says one has said all of it.
     pub whole_names: Vec<u64>,
-    /// Names (as sent upstream) of the client's `custom` tools, whose input is unwrapped.
-    pub custom_tools: BTreeSet<String>,
-    /// Seconds since 1970 at the first byte, for `created`.
-    pub created: u64,
     /// Random per exchange, for ids that the provider left out.
     pub seed: u64,
-}
-
-impl AnswerContext {
-    /// The part that the wire's own writers need.
-    #[must_use]
-    pub fn settings(&self, bytes_max: usize) -> Settings {
-        Settings {
-            reasoning: self.reasoning,
-            include_usage: self.include_usage,
-            legacy_function: self.legacy_function,
-            custom_tools: self
-                .custom_tools
-                .iter()
-                .map(|sent| self.own_name(sent))
-                .collect(),
-            created: self.created,
-            seed: self.seed,
-            bytes_max,
-        }
-    }
-
-    /// The client's name of the tool that was sent upstream as `sent`.
-    fn own_name(&self, sent: &str) -> String {
-        let known = self.tool_names.get(sent);
-        known.map_or_else(|| sent.to_owned(), |own| Raw::from_checked(own).decode())
-    }
 }
 
 /// The model that was asked for, escaped.

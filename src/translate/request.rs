@@ -20,7 +20,7 @@ use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::translate::request_context::RequestContext;
 use crate::translate::{adapt, headers};
-use crate::wire::codec;
+use crate::wire::codec::{self, ClientNeeds};
 use crate::wire::kind::Wire;
 use crate::wire::openai::settings::ReasoningMembers;
 
@@ -104,9 +104,7 @@ fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerC
     Ok(AnswerContext {
         model: Some(Text::from(context.model)),
         stream: request.stream,
-        include_usage: request.include_usage,
-        reasoning,
-        created: context.created,
+        needs: ClientNeeds::of(context.from, request, reasoning, context.created),
         seed: context.seed,
         ..AnswerContext::default()
     })

@@ -81,7 +81,7 @@ pub fn translate(
     let mut texts = Texts::default();
     texts.collect(&answer, context, limits);
     let mut notes = losses(&answer, to);
-    if to == Wire::OpenAiChat && !context.reasoning.content_blocks {
+    if !context.needs.takes_foreign_blocks() {
         foreign(&answer, &mut notes);
     }
     let mut answer = restore(answer, context, &texts, &mut notes);
@@ -95,8 +95,8 @@ pub fn translate(
         answer.model = Raw::from_checked(&own);
     }
     let start = out.len();
-    let settings = context.settings(limits.answer_bytes_max);
-    match codec::write_answer(to, &answer, &settings, out) {
+    let made = (context.seed, limits.answer_bytes_max);
+    match codec::write_answer(to, &answer, &context.needs, made, out) {
         Ok(written) => {
             if written.has_raw_arguments {
                 told.notes.changed(Member::ToolCalls);

@@ -89,7 +89,6 @@ impl StreamTranslator {
     /// `to`. `event_bytes_max` bounds one event, and what is held back.
     #[must_use]
     pub fn new(from: Wire, to: Wire, context: AnswerContext, event_bytes_max: usize) -> Self {
-        let settings = context.settings(event_bytes_max);
         Self {
             frames: SseDecoder::new(event_bytes_max),
             core: Core {
@@ -101,7 +100,7 @@ impl StreamTranslator {
                     context.model,
                     event_bytes_max,
                 ),
-                encoder: StreamEncoder::new(to, settings),
+                encoder: StreamEncoder::new(to, context.needs, context.seed, event_bytes_max),
                 tape: Tape::new(),
                 named: AnsweringModel::default(),
                 begun: false,

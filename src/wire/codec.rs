@@ -39,7 +39,7 @@ use crate::wire::openai::rate_limits as openai_limits;
 use crate::wire::openai::request::{
     names as openai_names, read as openai_read, write as openai_write,
 };
-use crate::wire::openai::settings::Settings;
+use crate::wire::openai::settings::{Needs as OpenAiNeeds, ReasoningMembers, Settings};
 use crate::wire::openai::stream::decode::Decoder as OpenAiDecoder;
 use crate::wire::openai::stream::encode::{self as openai_encode, Encoder as OpenAiEncoder};
 
@@ -288,6 +288,60 @@ impl StreamDecoder {
     }
 }
 
+/// What a client needs of an answer beside what all clients do, by its wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientNeeds {
+    /// OpenAI Chat Completions.
+    OpenAi(OpenAiNeeds),
+    /// Anthropic Messages, whose clients need no more.
+    Anthropic,
+}
+
+/// A client that has asked for nothing beside the answer.
+impl Default for ClientNeeds {
+    fn default() -> Self {
+        Self::OpenAi(OpenAiNeeds::default())
+    }
+}
+
+impl ClientNeeds {
+    /// What the client of `request` needs. `reasoning` and `created` are for wires that have a choice of
+    /// members for reasoning, and a time in the answer.
+    #[must_use]
+    pub fn of(
+        wire: Wire,
+        request: &Request<'_>,
+        reasoning: ReasoningMembers,
+        created: u64,
+    ) -> Self {
+        match wire {
+            Wire::OpenAiChat => Self::OpenAi(OpenAiNeeds::of(request, reasoning, created)),
+            Wire::AnthropicMessages => Self::Anthropic,
+        }
+    }
+
+    /// Whether blocks that only their provider's wire has reach the client.
+    #[must_use]
+    pub const fn takes_foreign_blocks(&self) -> bool {
+        match self {
+            Self::OpenAi(needs) => needs.reasoning.content_blocks,
+            Self::Anthropic => true,
+        }
+    }
+
+    fn settings(self, seed: u64, bytes_max: usize) -> Settings {
+        let needs = match self {
+            Self::OpenAi(needs) => needs,
+            Self::Anthropic => OpenAiNeeds::default(),
+        };
+        Settings {
+            needs,
+            seed,
+            bytes_max,
+        }
+    }
+}
+
 /// Writes one stream of either wire.
 #[derive(Debug)]
 pub enum StreamEncoder {
@@ -298,14 +352,16 @@ pub enum StreamEncoder {
 }
 
 impl StreamEncoder {
-    /// An encoder of one stream of `wire`.
+    /// An encoder of one stream of `wire` that holds back at most `held_bytes_max` bytes. `seed` makes
+    /// the ids that the upstream left out.
     #[must_use]
-    pub fn new(wire: Wire, settings: Settings) -> Self {
+    pub fn new(wire: Wire, needs: ClientNeeds, seed: u64, held_bytes_max: usize) -> Self {
         match wire {
-            Wire::OpenAiChat => Self::OpenAi(Box::new(OpenAiEncoder::new(settings))),
-            Wire::AnthropicMessages => {
-                Self::Anthropic(AnthropicEncoder::new(settings.seed, settings.bytes_max))
+            Wire::OpenAiChat => {
+                let settings = needs.settings(seed, held_bytes_max);
+                Self::OpenAi(Box::new(OpenAiEncoder::new(settings)))
             }
+            Wire::AnthropicMessages => Self::Anthropic(AnthropicEncoder::new(seed, held_bytes_max)),
         }
     }
 
@@ -405,20 +461,23 @@ pub fn read_answer(wire: Wire, root: Value<'_>) -> Option<Answer<'_>> {
     }
 }
 
-/// Appends a whole answer in `wire`.
+/// Appends a whole answer in `wire`, at most `bytes_max` bytes. `seed` makes the ids that the upstream
+/// left out.
 ///
 /// # Errors
-/// [`TooLong`]: it is longer than the settings allow, and `out` holds the start of it.
+/// [`TooLong`]: it is longer, and `out` holds the start of it.
 pub fn write_answer(
     wire: Wire,
     answer: &Answer<'_>,
-    settings: &Settings,
+    needs: &ClientNeeds,
+    (seed, bytes_max): (u64, usize),
     out: &mut Vec<u8>,
 ) -> Result<Written, TooLong> {
     match wire {
-        Wire::OpenAiChat => openai_response::write(answer, settings, out),
-        Wire::AnthropicMessages => {
-            anthropic_response::write(answer, settings.seed, settings.bytes_max, out)
+        Wire::OpenAiChat => {
+            let settings = needs.clone().settings(seed, bytes_max);
+            openai_response::write(answer, &settings, out)
         }
+        Wire::AnthropicMessages => anthropic_response::write(answer, seed, bytes_max, out),
     }
 }

@@ -11,12 +11,12 @@ use ringway::translate::response::{self, AnswerFault};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::{self, Tap, Whole};
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};
-use ringway::wire::openai::settings::ReasoningMembers;
+use ringway::wire::openai::settings::{Needs, ReasoningMembers};
 use serde_json::{Value, json};
 
 use crate::goldens::{WIRES, fixture, fixtures};
 use crate::meaning::{frames, parse};
-use crate::support::{EVENT_BYTES_MAX, context, other, tap_pieces, translate};
+use crate::support::{EVENT_BYTES_MAX, context, needing, other, tap_pieces, translate};
 
 /// The deltas of a translated Anthropic stream, the role and the end apart.
 fn deltas(body: &str, context: AnswerContext) -> Vec<Value> {
@@ -55,10 +55,10 @@ fn message(body: &str, context: &AnswerContext) -> Value {
 }
 
 fn carrying(reasoning: ReasoningMembers) -> AnswerContext {
-    AnswerContext {
+    needing(Needs {
         reasoning,
-        ..context()
-    }
+        ..Needs::default()
+    })
 }
 
 #[test]
@@ -161,10 +161,10 @@ fn pk5_strict_answers_have_no_content_blocks() {
 
 #[test]
 fn legacy_functions_are_answered_in_their_own_form() {
-    let context = AnswerContext {
+    let context = needing(Needs {
         legacy_function: true,
-        ..context()
-    };
+        ..Needs::default()
+    });
     let expected = [
         json!({"function_call": {"name": "f", "arguments": ""}}),
         json!({"function_call": {"arguments": "{\"a\":1}"}}),
@@ -182,9 +182,11 @@ fn legacy_functions_are_answered_in_their_own_form() {
 
 #[test]
 fn custom_tools_get_their_text_unwrapped_at_the_end_of_the_call() {
-    let mut context = AnswerContext {
-        custom_tools: ["f".to_owned()].into(),
-        ..context()
+    let custom = |name: &str| {
+        needing(Needs {
+            custom_tools: [name.to_owned()].into(),
+            ..Needs::default()
+        })
     };
     let body = stream("tool-empty-input-then-fragments")
         .replace(r#"{\"a\":1}"#, r#"{\"input\":\"a\\n\\u00e9\"}"#);
@@ -194,11 +196,12 @@ fn custom_tools_get_their_text_unwrapped_at_the_end_of_the_call() {
         json!({ "tool_calls": start }),
         json!({ "tool_calls": piece }),
     ];
-    assert_eq!(deltas(&body, context.clone()), expected);
+    assert_eq!(deltas(&body, custom("f")), expected);
     let answer = json!({
         "id": "msg_1", "type": "message", "model": "m", "stop_reason": "tool_use",
         "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"input": "a\né"}}],
     });
+    let mut context = custom("own");
     context.tool_names = [("f".to_owned(), b"own".to_vec())].into();
     let calls = message(&answer.to_string(), &context)["tool_calls"].clone();
     let expected =
@@ -208,10 +211,10 @@ fn custom_tools_get_their_text_unwrapped_at_the_end_of_the_call() {
 
 #[test]
 fn custom_tool_input_of_another_shape_is_not_lost() {
-    let context = AnswerContext {
+    let context = needing(Needs {
         custom_tools: ["f".to_owned()].into(),
-        ..context()
-    };
+        ..Needs::default()
+    });
     let all = deltas(&stream("tool-empty-input-then-fragments"), context);
     assert_eq!(all[1]["tool_calls"][0]["custom"]["input"], "{\"a\":1}");
 }
@@ -815,12 +818,9 @@ fn what_only_one_wire_has_is_noted_of_whole_answers() {
         "dropped=server_tool_use,web_search_tool_result"
     );
     // Where the client asked for the blocks themselves nothing of them is lost.
-    let carried = AnswerContext {
-        reasoning: ReasoningMembers {
-            content_blocks: true,
-            ..ReasoningMembers::default()
-        },
-        ..context()
-    };
+    let carried = carrying(ReasoningMembers {
+        content_blocks: true,
+        ..ReasoningMembers::default()
+    });
     assert_eq!(notes(A, searched, &carried), "");
 }

@@ -7,6 +7,7 @@ use ringway::limits::Limits;
 use ringway::translate::answer_context::AnswerContext;
 use ringway::translate::response;
 use ringway::translate::stream::StreamTranslator;
+use ringway::wire::codec::ClientNeeds;
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as O};
 use serde_json::{Value, json};
 
@@ -513,8 +514,10 @@ fn c7_ni11_usage_chunk_comes_once_before_done_and_only_when_asked() {
         "{}",
         out.text()
     );
-    let mut context = context();
-    context.include_usage = false;
+    let context = AnswerContext {
+        needs: ClientNeeds::default(),
+        ..context()
+    };
     let out = translate(A, context, &body);
     assert!(!out.text().contains("usage"), "{}", out.text());
 }

@@ -6,16 +6,26 @@ use ringway::translate::progress::Progress;
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::tap::Tap;
 use ringway::translate::usage_strip::UsageStrip;
+use ringway::wire::codec::ClientNeeds;
 use ringway::wire::kind::Wire;
+use ringway::wire::openai::settings::Needs;
 
 pub(crate) const EVENT_BYTES_MAX: usize = 1 << 20;
 
 /// A request that asked for a stream with usage.
 pub(crate) fn context() -> AnswerContext {
+    needing(Needs::default())
+}
+
+/// The same of an OpenAI client with these `needs` beside the usage.
+pub(crate) fn needing(needs: Needs) -> AnswerContext {
     AnswerContext {
         stream: true,
-        include_usage: true,
-        created: 1_700_000_000,
+        needs: ClientNeeds::OpenAi(Needs {
+            include_usage: true,
+            created: 1_700_000_000,
+            ..needs
+        }),
         seed: 7,
         ..AnswerContext::default()
     }

@@ -6,7 +6,9 @@ use ringway::limits::Limits;
 use ringway::translate::models::ModelTable;
 use ringway::translate::request::{Translated, translate};
 use ringway::translate::request_context::{Hints, RequestContext};
+use ringway::wire::codec::ClientNeeds;
 use ringway::wire::kind::{Dialect, Wire};
+use ringway::wire::openai::settings::Needs;
 use serde_json::Value;
 
 /// A translation to run: the defaults are what most cases want.
@@ -25,6 +27,16 @@ pub(crate) struct Out {
     pub(crate) json: Value,
     pub(crate) notes: String,
     pub(crate) translated: Translated,
+}
+
+impl Out {
+    /// What an OpenAI client needs of the answer.
+    pub(crate) fn needs(&self) -> &Needs {
+        match &self.translated.answer.needs {
+            ClientNeeds::OpenAi(needs) => needs,
+            ClientNeeds::Anthropic => panic!("a client of the OpenAI wire"),
+        }
+    }
 }
 
 impl<'a> Run<'a> {

@@ -2,8 +2,9 @@
 //! share nothing with the codecs.
 
 use ringway::translate::answer_context::{AnswerContext, JsonAnswer};
+use ringway::wire::codec::ClientNeeds;
 use ringway::wire::kind::Wire;
-use ringway::wire::openai::settings::ReasoningMembers;
+use ringway::wire::openai::settings::{Needs, ReasoningMembers};
 
 use crate::json;
 use crate::plain_sse::{self, Item};
@@ -18,34 +19,42 @@ pub const fn other(wire: Wire) -> Wire {
 
 /// What requests may have asked of the translation of their answers.
 pub fn contexts() -> [AnswerContext; 4] {
-    let plain = AnswerContext {
-        include_usage: true,
-        created: 1,
+    let needing = |needs| AnswerContext {
+        needs: ClientNeeds::OpenAi(needs),
         seed: 2,
         ..AnswerContext::default()
+    };
+    let asked = Needs {
+        include_usage: true,
+        created: 1,
+        ..Needs::default()
     };
     let structured = AnswerContext {
         json_answer: JsonAnswer::Tool,
         json_wrapped: true,
-        reasoning: ReasoningMembers::NONE,
-        include_usage: false,
-        ..plain.clone()
+        ..needing(Needs {
+            reasoning: ReasoningMembers::NONE,
+            include_usage: false,
+            ..asked.clone()
+        })
     };
     let renamed = AnswerContext {
         tool_names: [("f".into(), b"f \\u00e9".to_vec())].into(),
-        custom_tools: ["f".into(), "g".into()].into(),
-        reasoning: ReasoningMembers {
-            thinking_blocks: true,
-            content_blocks: true,
-            ..ReasoningMembers::default()
-        },
-        ..plain.clone()
+        ..needing(Needs {
+            custom_tools: ["f \u{e9}".into(), "g".into()].into(),
+            reasoning: ReasoningMembers {
+                thinking_blocks: true,
+                content_blocks: true,
+                ..ReasoningMembers::default()
+            },
+            ..asked.clone()
+        })
     };
-    let legacy = AnswerContext {
+    let legacy = needing(Needs {
         legacy_function: true,
-        ..plain.clone()
-    };
-    [plain, structured, renamed, legacy]
+        ..asked.clone()
+    });
+    [needing(asked), structured, renamed, legacy]
 }
 
 /// Whether an end of this stream of `wire` may be told as one: its terminator came, or, where the

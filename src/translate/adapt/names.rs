@@ -116,9 +116,6 @@ pub fn rename_tools(request: &mut Request<'_>, max: usize, answer: &mut AnswerCo
             let sent = sent.clone().into_owned();
             answer.tool_names.insert(sent, escaped);
         }
-        if function.custom {
-            answer.custom_tools.insert(sent.clone().into_owned());
-        }
         function.name = sent;
     }
     match &mut request.tool_choice {

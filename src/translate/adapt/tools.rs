@@ -17,7 +17,6 @@ use crate::translate::schema;
 /// # Errors
 /// When the choice names a tool that is not there, or forces where the model cannot be forced.
 pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
-    fit.answer.legacy_function = request.legacy_functions;
     names::rename_tools(request, names::ANTHROPIC_NAME_MAX, &mut fit.answer);
     let mut strict_count = 0;
     for tool in &mut request.tools {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::chat::request::{Request, Tool};
 use crate::json::raw::Raw;
 
 /// Which members of an answer carry reasoning.
@@ -41,26 +42,49 @@ impl ReasoningMembers {
     };
 }
 
-/// The part of a request that shapes its answer.
-#[derive(Clone, Debug)]
-pub struct Settings {
+/// What a client of this wire needs of an answer, by its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
     /// Members that carry reasoning.
     pub reasoning: ReasoningMembers,
     /// The client asked for the usage chunk.
     pub include_usage: bool,
-    /// The client asked with `functions`.
+    /// The client asked with `functions`: the answer says `function_call`.
     pub legacy_function: bool,
-    /// The client's names of its custom tools.
+    /// The client's names of its `custom` tools, whose input is unwrapped.
     pub custom_tools: BTreeSet<String>,
-    /// Seconds since 1970, for `created`.
+    /// Seconds since 1970 at the first byte, for `created`.
     pub created: u64,
+}
+
+/// What shapes one answer.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What its client needs.
+    pub needs: Needs,
     /// Makes the ids that the upstream left out.
     pub seed: u64,
     /// Bytes that a whole answer may have in this wire, or that a stream may hold back.
     pub bytes_max: usize,
 }
 
-impl Settings {
+impl Needs {
+    /// What the client of `request` needs, its tools by its own names.
+    #[must_use]
+    pub fn of(request: &Request<'_>, reasoning: ReasoningMembers, created: u64) -> Self {
+        let custom = request.tools.iter().filter_map(|tool| match tool {
+            Tool::Function(function) if function.custom => Some(function.name.to_string()),
+            Tool::Function(_) | Tool::Versioned { .. } => None,
+        });
+        Self {
+            reasoning,
+            include_usage: request.include_usage,
+            legacy_function: request.legacy_functions,
+            custom_tools: custom.collect(),
+            created,
+        }
+    }
+
     /// Whether `name`, as the client knows it, is a custom tool's.
     #[must_use]
     pub fn is_custom(&self, name: Raw<'_>) -> bool {

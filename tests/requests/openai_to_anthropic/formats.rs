@@ -134,11 +134,7 @@ fn reasoning_members_follow_the_headers() {
         ),
     ] {
         let run = Run::to_anthropic(PLAIN).hints(|hints| hints.reasoning = Some(name.as_bytes()));
-        assert_eq!(
-            run.ok(&chat("")).translated.answer.reasoning,
-            expected,
-            "{name}"
-        );
+        assert_eq!(run.ok(&chat("")).needs().reasoning, expected, "{name}");
     }
     let run = Run::to_anthropic(PLAIN).hints(|hints| hints.reasoning = Some(b"loud"));
     assert_eq!(run.refused(&chat("")), "x-ringway-reasoning");
@@ -147,10 +143,10 @@ fn reasoning_members_follow_the_headers() {
 #[test]
 fn pk5_lenient_clients_get_content_blocks_beside_the_rest() {
     let run = Run::to_anthropic(PLAIN).hints(|hints| hints.portkey_strict = Some(false));
-    let reasoning = run.ok(&chat("")).translated.answer.reasoning;
+    let reasoning = run.ok(&chat("")).needs().reasoning;
     assert!(reasoning.content_blocks && reasoning.text && reasoning.details);
     let run = Run::to_anthropic(PLAIN).hints(|hints| hints.portkey_strict = Some(true));
-    assert!(!run.ok(&chat("")).translated.answer.reasoning.content_blocks);
+    assert!(!run.ok(&chat("")).needs().reasoning.content_blocks);
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn pk6_own_thinking_members_go_on_as_they_stand() {
     );
     let out = Run::to_anthropic(OPUS_5).ok(&chat(r#""reasoning":{"enabled":true,"exclude":true}"#));
     assert_eq!(out.json["thinking"]["display"], "omitted");
-    assert!(!out.translated.answer.reasoning.text && !out.translated.answer.reasoning.details);
+    assert!(!out.needs().reasoning.text && !out.needs().reasoning.details);
 }
 
 #[test]

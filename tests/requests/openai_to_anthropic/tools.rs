@@ -149,7 +149,7 @@ fn custom_tools_take_text_in_an_object() {
         out.json["tool_choice"],
         json(r#"{"type":"tool","name":"sh"}"#)
     );
-    assert!(out.translated.answer.custom_tools.iter().eq(["sh"]));
+    assert!(out.needs().custom_tools.iter().eq(["sh"]));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn legacy_functions_become_tools_one_call_at_a_time() {
            "functions":[{"name":"f","parameters":{"type":"object"}}],"function_call":{"name":"f"}"#,
     );
     let out = Run::to_anthropic(PLAIN).ok(&body);
-    assert!(out.translated.answer.legacy_function);
+    assert!(out.needs().legacy_function);
     assert_eq!(
         out.json["tool_choice"],
         json(r#"{"type":"tool","name":"f","disable_parallel_tool_use":true}"#)

@@ -16,7 +16,7 @@ pub fn write_reasoning(
     w: &mut Writer<'_>,
 ) -> Result<(), TooLong> {
     fits(w, end)?;
-    let members = settings.reasoning;
+    let members = settings.needs.reasoning;
     let mut texts = Vec::new();
     let mut thinks = false;
     for block in &answer.blocks {

@@ -90,7 +90,7 @@ pub fn write(
     w.open_object();
     w.name("id").raw(Raw::from_checked(&id));
     w.name("object").string("chat.completion");
-    w.name("created").number(settings.created);
+    w.name("created").number(settings.needs.created);
     w.name("model").raw(answer.model);
     w.name("choices").open_array().open_object();
     w.name("index").number(0).name("message").open_object();
@@ -99,7 +99,7 @@ pub fn write(
     write_reasoning(answer, settings, end, &mut w)?;
     let calls = write_calls(answer, settings, end, &mut w)?;
     w.close_object().name("logprobs").null();
-    let reason = finish::name(answer.ending.stop, calls, settings.legacy_function);
+    let reason = finish::name(answer.ending.stop, calls, settings.needs.legacy_function);
     w.name("finish_reason").string(reason);
     if let Some(sequence) = answer.ending.sequence {
         w.name("stop_sequence").raw(sequence);
@@ -398,7 +398,7 @@ fn write_calls(
     let Some((_, name, arguments)) = calls.peek() else {
         return Ok(false);
     };
-    if settings.legacy_function {
+    if settings.needs.legacy_function {
         let json = escaped(arguments);
         w.name("function_call").open_object();
         w.name("name").raw(*name);
@@ -429,7 +429,7 @@ fn write_calls(
 
 fn write_call(name: Raw<'_>, json: &[u8], settings: &Settings, w: &mut Writer<'_>) {
     let json = Raw::from_checked(json);
-    if settings.is_custom(name) {
+    if settings.needs.is_custom(name) {
         custom::with_input(json, &mut Tape::new(), |input| {
             w.name("type").string("custom").name("custom").open_object();
             w.name("name")

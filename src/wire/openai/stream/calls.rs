@@ -86,9 +86,9 @@ impl Calls {
             Raw::from_checked(&made)
         };
         let index = self.next;
-        let form = if settings.legacy_function {
+        let form = if settings.needs.legacy_function {
             legacy_start(index, name, chunk, out)
-        } else if settings.is_custom(name) {
+        } else if settings.needs.is_custom(name) {
             call_start(index, [id, name], ["custom", "input"], chunk, out);
             Form::Custom(Vec::new())
         } else {

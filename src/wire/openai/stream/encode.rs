@@ -33,9 +33,9 @@ impl Encoder {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
-            chunk: Chunk::new(settings.include_usage),
+            chunk: Chunk::new(settings.needs.include_usage),
             calls: Calls::default(),
-            thinking: Thinking::new(settings.reasoning, settings.bytes_max),
+            thinking: Thinking::new(settings.needs.reasoning, settings.bytes_max),
             annotations: Annotations::new(settings.bytes_max),
             settings,
         }
@@ -91,7 +91,7 @@ impl Encoder {
     fn start(&mut self, [id, model, tier]: [Raw<'_>; 3], out: &mut Vec<u8>) {
         let mut own = Vec::new();
         completion_id(short(id), self.settings.seed, &mut own);
-        let created = self.settings.created;
+        let created = self.settings.needs.created;
         self.chunk
             .start(&own, short(model), created, tier::read(tier));
         self.chunk.with(out, |w| {
@@ -104,7 +104,7 @@ impl Encoder {
 
     fn text(&mut self, block: u32, text: Raw<'_>, out: &mut Vec<u8>) {
         self.annotations.advance(text);
-        if self.settings.reasoning.content_blocks {
+        if self.settings.needs.reasoning.content_blocks {
             self.chunk.with(out, |w| {
                 w.name("content").raw(text);
                 write_content_block(block, "text", text, w);
@@ -130,10 +130,10 @@ impl Encoder {
                 w.name("refusal").raw(explanation);
             });
         }
-        let legacy = self.settings.legacy_function;
+        let legacy = self.settings.needs.legacy_function;
         let reason = finish::name(ending.stop, self.calls.any(), legacy);
         chunk.finish(reason, ending.sequence, out);
-        if self.settings.include_usage && ending.usage.is_known() {
+        if self.settings.needs.include_usage && ending.usage.is_known() {
             chunk.usage(out, |w| usage::write(&ending.usage, w));
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
