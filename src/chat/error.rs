@@ -53,6 +53,17 @@ impl ErrorKind {
     }
 }
 
+/// What can be wrong with the tool calls of a conversation, or with their results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallFault {
+    /// No result follows a call.
+    Unanswered,
+    /// A result answers no call of the turn before.
+    NoCall,
+    /// Two calls that wait for results have one id.
+    RepeatedId,
+}
+
 /// An error to be written in a client's wire. Texts are plain, not escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError<'a> {

@@ -4,6 +4,7 @@ pub mod adapt;
 pub mod answer_context;
 pub mod count;
 pub mod error;
+pub mod framing;
 pub mod headers;
 pub mod models;
 pub mod notes;

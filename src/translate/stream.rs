@@ -45,9 +45,8 @@ use crate::chat::member::Member;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::json::tape::Tape;
 use crate::limits::{EVENT_GROWTH_MAX, EVENT_VALUES_KEPT};
-use crate::sse::decode::{SseDecoder, SseFrame, SseItem};
-use crate::sse::encode as sse;
 use crate::translate::answer_context::AnswerContext;
+use crate::translate::framing::{Frame, FrameDecoder};
 use crate::translate::notes::Notes;
 use crate::translate::progress::Progress;
 use crate::translate::response_mapping::Restore;
@@ -59,14 +58,13 @@ use crate::wire::kind::Wire;
 /// Translates one stream.
 #[derive(Debug)]
 pub struct StreamTranslator {
-    frames: SseDecoder,
+    frames: FrameDecoder,
     core: Core,
 }
 
 /// Everything but the framing, so that a frame can be lent from one half to the other.
 #[derive(Debug)]
 struct Core {
-    client: Wire,
     decoder: StreamDecoder,
     restore: Restore,
     encoder: StreamEncoder,
@@ -90,9 +88,8 @@ impl StreamTranslator {
     #[must_use]
     pub fn new(from: Wire, to: Wire, context: AnswerContext, event_bytes_max: usize) -> Self {
         Self {
-            frames: SseDecoder::new(event_bytes_max),
+            frames: FrameDecoder::new(codec::conventions(from).framing, event_bytes_max),
             core: Core {
-                client: to,
                 decoder: StreamDecoder::new(from, event_bytes_max, context.whole_names),
                 restore: Restore::new(
                     context.json_answer,
@@ -118,16 +115,17 @@ impl StreamTranslator {
     /// breaks here ends with an error event in `out`.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Progress {
         self.core.reset();
-        let mut frames = self.frames.push(input);
-        while self.core.is_open() {
-            match frames.next() {
-                None => break,
-                Some(Ok(SseItem::Comment)) => {}
-                Some(Ok(SseItem::Frame(frame))) => self.core.frame(frame, out),
-                Some(Err(_)) => self.core.broken(StreamFault::TooLarge, out),
-            }
+        let Self { frames, core } = self;
+        if core.is_open() {
+            frames.push(input, |frame| {
+                match frame {
+                    Ok(frame) => core.frame(frame, out),
+                    Err(_) => core.broken(StreamFault::TooLarge, out),
+                }
+                core.is_open()
+            });
         }
-        self.core.progress
+        core.progress
     }
 
     /// Bytes of memory held for the frame at hand, and by what waits for frames to come.
@@ -166,22 +164,17 @@ impl StreamTranslator {
     /// Writes `error` as the client's last event, unless the stream has ended; once.
     pub fn fail(&mut self, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
         if self.core.is_open() {
-            codec::write_error_event(self.core.client, error, request_id, out);
+            codec::write_error_event(self.core.encoder.wire(), error, request_id, out);
             self.core.progress.end = End::Truncated;
         }
     }
 
-    /// Writes a sign of life, unless the stream has ended. Before its first event that is a comment
-    /// on either wire: no client takes an event there but the one that starts the answer.
+    /// Writes a sign of life, unless the stream has ended.
     pub fn ping(&mut self, out: &mut Vec<u8>) {
         if !self.core.is_open() {
             return;
         }
-        if self.core.begun {
-            codec::write_ping(self.core.client, out);
-        } else {
-            sse::comment(out, "ping");
-        }
+        self.core.encoder.ping(self.core.begun, out);
     }
 
     /// Whether the client's stream has begun: some event of the answer has been written.
@@ -212,7 +205,7 @@ impl StreamTranslator {
     /// What of the answer was lost on the way so far. The head went out before: it stands in the record.
     #[must_use]
     pub fn notes(&self) -> Notes {
-        let mut notes = Notes::new(self.core.client);
+        let mut notes = Notes::new(self.core.encoder.wire());
         for name in self.core.decoder.lost().names() {
             notes.dropped(Member::Unknown(name.clone()));
         }
@@ -270,7 +263,7 @@ impl Core {
     }
 
     #[inline]
-    fn frame(&mut self, frame: SseFrame<'_>, out: &mut Vec<u8>) {
+    fn frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) {
         self.progress.events = self.progress.events.saturating_add(1);
         let mut step = self.run(Some(frame), out);
         // The chunk that starts a stream may name no model.
@@ -291,7 +284,7 @@ impl Core {
 
     /// Runs the decoder on a frame, or on the end of the body, with a sink that restores, encodes
     /// and counts.
-    fn run(&mut self, frame: Option<SseFrame<'_>>, out: &mut Vec<u8>) -> Result<Step, StreamFault> {
+    fn run(&mut self, frame: Option<Frame<'_>>, out: &mut Vec<u8>) -> Result<Step, StreamFault> {
         let end = out.len().saturating_add(self.output_bytes_max);
         let Self {
             decoder,
@@ -333,7 +326,7 @@ impl Core {
             Ok(Step::Complete) => self.progress.end = End::Complete,
             Ok(Step::Failed(facts)) => {
                 self.error_at = out.len();
-                stream_error::write(self.client, &facts, out);
+                stream_error::write(self.encoder.wire(), &facts, out);
                 self.upstream_error = Some(facts);
                 self.progress.end = End::UpstreamError;
             }
@@ -352,7 +345,7 @@ impl Core {
             param: None,
             code: None,
         };
-        codec::write_error_event(self.client, &error, "", out);
+        codec::write_error_event(self.encoder.wire(), &error, "", out);
         self.progress.end = End::Truncated;
         self.fault = Some(fault);
     }

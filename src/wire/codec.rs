@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::chat::error::{ApiError, ErrorFacts, Refusal};
+use crate::chat::error::{ApiError, CallFault, ErrorFacts, Refusal};
 use crate::chat::event::{Event, Step, StreamFault};
 use crate::chat::member::Member;
 use crate::chat::rate_limit::RateLimit;
@@ -14,41 +14,20 @@ use crate::json::rewrite::Edits;
 use crate::json::scan::{DEPTH_MAX, trimmed};
 use crate::json::tape::{Tape, Value};
 use crate::limits::{EVENT_VALUES_MAX, Limits};
-use crate::wire::anthropic::answer::response as anthropic_response;
-use crate::wire::anthropic::answer::summary as anthropic_facts;
-use crate::wire::anthropic::conventions as anthropic_conventions;
-use crate::wire::anthropic::error as anthropic_error;
-use crate::wire::anthropic::rate_limits as anthropic_limits;
-use crate::wire::anthropic::request::{
-    names as anthropic_names, read as anthropic_read, unsigned, write as anthropic_write,
-};
-use crate::wire::anthropic::stream::decode::Decoder as AnthropicDecoder;
-use crate::wire::anthropic::stream::encode::{
-    self as anthropic_encode, Encoder as AnthropicEncoder,
-};
+use crate::wire::anthropic;
 use crate::wire::common::answer_summary::Facts;
 use crate::wire::common::conventions::Conventions;
 use crate::wire::common::reasoning_history;
 use crate::wire::kind::{Dialect, Wire};
-use crate::wire::openai::answer::failure;
-use crate::wire::openai::answer::response as openai_response;
-use crate::wire::openai::answer::summary as openai_facts;
-use crate::wire::openai::conventions as openai_conventions;
-use crate::wire::openai::error as openai_error;
-use crate::wire::openai::rate_limits as openai_limits;
-use crate::wire::openai::request::{
-    names as openai_names, read as openai_read, write as openai_write,
-};
+use crate::wire::openai;
 use crate::wire::openai::settings::{Needs as OpenAiNeeds, ReasoningMembers, Settings};
-use crate::wire::openai::stream::decode::Decoder as OpenAiDecoder;
-use crate::wire::openai::stream::encode::{self as openai_encode, Encoder as OpenAiEncoder};
 
 /// The names and statuses of a wire's servers.
 #[must_use]
 pub const fn conventions(wire: Wire) -> &'static Conventions {
     match wire {
-        Wire::OpenAiChat => &openai_conventions::CONVENTIONS,
-        Wire::AnthropicMessages => &anthropic_conventions::CONVENTIONS,
+        Wire::OpenAiChat => &openai::conventions::CONVENTIONS,
+        Wire::AnthropicMessages => &anthropic::conventions::CONVENTIONS,
     }
 }
 
@@ -56,8 +35,8 @@ pub const fn conventions(wire: Wire) -> &'static Conventions {
 #[must_use]
 pub fn member_name(wire: Wire, member: &Member) -> &str {
     match wire {
-        Wire::OpenAiChat => openai_names::name(member),
-        Wire::AnthropicMessages => anthropic_names::name(member),
+        Wire::OpenAiChat => openai::request::names::name(member),
+        Wire::AnthropicMessages => anthropic::request::names::name(member),
     }
 }
 
@@ -67,8 +46,8 @@ pub fn member_name(wire: Wire, member: &Member) -> &str {
 /// The body is no request of the wire.
 pub fn read_request(wire: Wire, root: Value<'_>) -> Result<Request<'_>, Refusal> {
     match wire {
-        Wire::OpenAiChat => openai_read::read(root),
-        Wire::AnthropicMessages => anthropic_read::read(root),
+        Wire::OpenAiChat => openai::request::read::read(root),
+        Wire::AnthropicMessages => anthropic::request::read::read(root),
     }
 }
 
@@ -81,8 +60,18 @@ pub fn write_request(
     out: &mut Vec<u8>,
 ) {
     match wire {
-        Wire::OpenAiChat => openai_write::write(request, model, dialect, out),
-        Wire::AnthropicMessages => anthropic_write::write(request, model, out),
+        Wire::OpenAiChat => openai::request::write::write(request, model, dialect, out),
+        Wire::AnthropicMessages => anthropic::request::write::write(request, model, out),
+    }
+}
+
+/// What is wrong with the call, or with the result, of this `id`, in the words of a client of `wire`.
+#[must_use]
+#[cold]
+pub fn call_fault(wire: Wire, fault: CallFault, id: &str) -> String {
+    match wire {
+        Wire::OpenAiChat => openai::request::names::call_fault(fault, id),
+        Wire::AnthropicMessages => anthropic::request::names::call_fault(fault, id),
     }
 }
 
@@ -93,7 +82,7 @@ pub fn refuse_member(wire: Wire, member: &Member, reason: &str) -> Refusal {
     let name = member_name(wire, member);
     let code = match wire {
         Wire::OpenAiChat => None,
-        Wire::AnthropicMessages => anthropic_names::refusal_code(member),
+        Wire::AnthropicMessages => anthropic::request::names::refusal_code(member),
     };
     let refusal = Refusal::invalid(name, format!("{name}: {reason}"));
     Refusal { code, ..refusal }
@@ -102,16 +91,16 @@ pub fn refuse_member(wire: Wire, member: &Member, reason: &str) -> Refusal {
 /// Appends the body of an error answer in `wire`.
 pub fn write_error(wire: Wire, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
     match wire {
-        Wire::OpenAiChat => openai_error::write_body(error, request_id, out),
-        Wire::AnthropicMessages => anthropic_error::write_body(error, request_id, out),
+        Wire::OpenAiChat => openai::error::write_body(error, request_id, out),
+        Wire::AnthropicMessages => anthropic::error::write_body(error, request_id, out),
     }
 }
 
 /// Appends the stream event of an error in `wire`: the last thing that a broken stream says.
 pub fn write_error_event(wire: Wire, error: &ApiError<'_>, request_id: &str, out: &mut Vec<u8>) {
     match wire {
-        Wire::OpenAiChat => openai_error::write_event(error, request_id, out),
-        Wire::AnthropicMessages => anthropic_error::write_event(error, request_id, out),
+        Wire::OpenAiChat => openai::error::write_event(error, request_id, out),
+        Wire::AnthropicMessages => anthropic::error::write_event(error, request_id, out),
     }
 }
 
@@ -119,8 +108,8 @@ pub fn write_error_event(wire: Wire, error: &ApiError<'_>, request_id: &str, out
 #[must_use]
 pub fn read_error(wire: Wire, root: Value<'_>) -> ErrorFacts {
     match wire {
-        Wire::OpenAiChat => openai_error::read_object(root),
-        Wire::AnthropicMessages => anthropic_error::read_object(root),
+        Wire::OpenAiChat => openai::error::read_object(root),
+        Wire::AnthropicMessages => anthropic::error::read_object(root),
     }
 }
 
@@ -128,8 +117,8 @@ pub fn read_error(wire: Wire, root: Value<'_>) -> ErrorFacts {
 #[must_use]
 pub fn error_in_answer(wire: Wire, root: Value<'_>) -> Option<ErrorFacts> {
     match wire {
-        Wire::OpenAiChat => failure::of_answer(root),
-        Wire::AnthropicMessages => anthropic_error::in_answer(root),
+        Wire::OpenAiChat => openai::answer::failure::of_answer(root),
+        Wire::AnthropicMessages => anthropic::error::in_answer(root),
     }
 }
 
@@ -143,10 +132,10 @@ pub fn error_words<'t>(
 ) -> (Cow<'t, str>, Option<&'static str>) {
     match wire {
         Wire::OpenAiChat => {
-            let code = openai_error::code_of(&message);
+            let code = openai::error::code_of(&message);
             (message, code)
         }
-        Wire::AnthropicMessages => (anthropic_error::reworded(facts, message), None),
+        Wire::AnthropicMessages => (anthropic::error::reworded(facts, message), None),
     }
 }
 
@@ -164,8 +153,8 @@ pub fn read_rate_limit<'v>(
         .filter(|it| it.eq_ignore_ascii_case(prefix))?;
     let name = name.to_ascii_lowercase();
     match wire {
-        Wire::OpenAiChat => openai_limits::read(&name, value),
-        Wire::AnthropicMessages => anthropic_limits::read(&name, value, now_ms),
+        Wire::OpenAiChat => openai::rate_limits::read(&name, value),
+        Wire::AnthropicMessages => anthropic::rate_limits::read(&name, value, now_ms),
     }
 }
 
@@ -177,17 +166,17 @@ pub fn write_rate_limit(
     now_ms: u64,
 ) -> Option<(String, String)> {
     match wire {
-        Wire::OpenAiChat => Some(openai_limits::write(limit)),
-        Wire::AnthropicMessages => anthropic_limits::write(limit, now_ms),
+        Wire::OpenAiChat => Some(openai::rate_limits::write(limit)),
+        Wire::AnthropicMessages => anthropic::rate_limits::write(limit, now_ms),
     }
 }
 
 /// Appends when a rate is whole again, in `reset_ms`, as a field of `wire` has it.
 pub fn write_reset(wire: Wire, reset_ms: u64, now_ms: u64, out: &mut Vec<u8>) {
     match wire {
-        Wire::OpenAiChat => openai_limits::write_duration(reset_ms, out),
+        Wire::OpenAiChat => openai::rate_limits::write_duration(reset_ms, out),
         Wire::AnthropicMessages => {
-            anthropic_limits::write_rfc3339(now_ms.saturating_add(reset_ms), out);
+            anthropic::rate_limits::write_rfc3339(now_ms.saturating_add(reset_ms), out);
         }
     }
 }
@@ -200,9 +189,9 @@ pub fn write_reset(wire: Wire, reset_ms: u64, now_ms: u64, out: &mut Vec<u8>) {
 )]
 pub enum StreamDecoder {
     /// OpenAI Chat Completions.
-    OpenAi(OpenAiDecoder),
+    OpenAi(openai::stream::decode::Decoder),
     /// Anthropic Messages.
-    Anthropic(AnthropicDecoder),
+    Anthropic(anthropic::stream::decode::Decoder),
 }
 
 impl StreamDecoder {
@@ -212,8 +201,11 @@ impl StreamDecoder {
     #[must_use]
     pub fn new(wire: Wire, held_bytes_max: usize, whole_names: Vec<u64>) -> Self {
         match wire {
-            Wire::OpenAiChat => Self::OpenAi(OpenAiDecoder::new(held_bytes_max, whole_names)),
-            Wire::AnthropicMessages => Self::Anthropic(AnthropicDecoder::new()),
+            Wire::OpenAiChat => Self::OpenAi(openai::stream::decode::Decoder::new(
+                held_bytes_max,
+                whole_names,
+            )),
+            Wire::AnthropicMessages => Self::Anthropic(anthropic::stream::decode::Decoder::new()),
         }
     }
 
@@ -346,9 +338,9 @@ impl ClientNeeds {
 #[derive(Debug)]
 pub enum StreamEncoder {
     /// OpenAI Chat Completions.
-    OpenAi(Box<OpenAiEncoder>),
+    OpenAi(Box<openai::stream::encode::Encoder>),
     /// Anthropic Messages.
-    Anthropic(AnthropicEncoder),
+    Anthropic(anthropic::stream::encode::Encoder),
 }
 
 impl StreamEncoder {
@@ -359,9 +351,12 @@ impl StreamEncoder {
         match wire {
             Wire::OpenAiChat => {
                 let settings = needs.settings(seed, held_bytes_max);
-                Self::OpenAi(Box::new(OpenAiEncoder::new(settings)))
+                Self::OpenAi(Box::new(openai::stream::encode::Encoder::new(settings)))
             }
-            Wire::AnthropicMessages => Self::Anthropic(AnthropicEncoder::new(seed, held_bytes_max)),
+            Wire::AnthropicMessages => Self::Anthropic(anthropic::stream::encode::Encoder::new(
+                seed,
+                held_bytes_max,
+            )),
         }
     }
 
@@ -383,6 +378,23 @@ impl StreamEncoder {
         }
     }
 
+    /// The wire that it writes.
+    #[must_use]
+    pub const fn wire(&self) -> Wire {
+        match self {
+            Self::OpenAi(_) => Wire::OpenAiChat,
+            Self::Anthropic(_) => Wire::AnthropicMessages,
+        }
+    }
+
+    /// Appends a sign of life, to a stream whose answer has or has not `begun`.
+    pub fn ping(&self, begun: bool, out: &mut Vec<u8>) {
+        match self {
+            Self::OpenAi(_) => openai::stream::encode::ping(out),
+            Self::Anthropic(_) => anthropic::stream::encode::ping(begun, out),
+        }
+    }
+
     /// Appends what `event` means.
     ///
     /// # Errors
@@ -401,14 +413,6 @@ pub fn is_whole(data: &[u8], tape: &mut Tape) -> bool {
     trimmed(data).starts_with(b"[DONE]") || tape.read(data, DEPTH_MAX, EVENT_VALUES_MAX).is_ok()
 }
 
-/// Appends a sign of life in `wire`.
-pub fn write_ping(wire: Wire, out: &mut Vec<u8>) {
-    match wire {
-        Wire::OpenAiChat => openai_encode::ping(out),
-        Wire::AnthropicMessages => anthropic_encode::ping(out),
-    }
-}
-
 /// The edits that take out of a request's history what its provider would refuse of the reasoning
 /// in it: on the OpenAI wire all of it, on the Anthropic wire what is not signed.
 ///
@@ -422,9 +426,9 @@ pub fn strip_reasoning(
 ) -> Result<Edits, JsonError> {
     match wire {
         Wire::OpenAiChat => reasoning_history::strip_reasoning(body, limits),
-        Wire::AnthropicMessages if unsigned::may_stand_in(body) => {
+        Wire::AnthropicMessages if anthropic::request::unsigned::may_stand_in(body) => {
             let root = tape.read(body, limits.json_depth_max, limits.json_values_max)?;
-            Ok(unsigned::edits(root))
+            Ok(anthropic::request::unsigned::edits(root))
         }
         Wire::AnthropicMessages => Ok(Edits::new()),
     }
@@ -436,8 +440,8 @@ pub fn strip_reasoning(
 /// The error that stands where an answer should be.
 pub fn read_facts(wire: Wire, root: Value<'_>) -> Result<Facts<'_>, Box<ErrorFacts>> {
     match wire {
-        Wire::OpenAiChat => openai_facts::read(root),
-        Wire::AnthropicMessages => anthropic_facts::read(root),
+        Wire::OpenAiChat => openai::answer::summary::read(root),
+        Wire::AnthropicMessages => anthropic::answer::summary::read(root),
     }
 }
 
@@ -445,9 +449,9 @@ pub fn read_facts(wire: Wire, root: Value<'_>) -> Result<Facts<'_>, Box<ErrorFac
 #[must_use]
 pub fn is_answer(wire: Wire, root: Value<'_>) -> bool {
     match wire {
-        Wire::OpenAiChat => openai_response::is_answer(root),
+        Wire::OpenAiChat => openai::answer::response::is_answer(root),
         Wire::AnthropicMessages => {
-            anthropic_response::is_answer(root) || root.get_set("input_tokens").is_some()
+            anthropic::answer::response::is_answer(root) || root.get_set("input_tokens").is_some()
         }
     }
 }
@@ -456,8 +460,8 @@ pub fn is_answer(wire: Wire, root: Value<'_>) -> bool {
 #[must_use]
 pub fn read_answer(wire: Wire, root: Value<'_>) -> Option<Answer<'_>> {
     match wire {
-        Wire::OpenAiChat => openai_response::read(root),
-        Wire::AnthropicMessages => anthropic_response::read(root),
+        Wire::OpenAiChat => openai::answer::response::read(root),
+        Wire::AnthropicMessages => anthropic::answer::response::read(root),
     }
 }
 
@@ -476,8 +480,8 @@ pub fn write_answer(
     match wire {
         Wire::OpenAiChat => {
             let settings = needs.clone().settings(seed, bytes_max);
-            openai_response::write(answer, &settings, out)
+            openai::answer::response::write(answer, &settings, out)
         }
-        Wire::AnthropicMessages => anthropic_response::write(answer, seed, bytes_max, out),
+        Wire::AnthropicMessages => anthropic::answer::response::write(answer, seed, bytes_max, out),
     }
 }

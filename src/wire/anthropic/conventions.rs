@@ -1,10 +1,11 @@
 //! What servers of the Anthropic wire have beside their bodies.
 
 use crate::wire::anthropic::rate_limits::PREFIX;
-use crate::wire::common::conventions::Conventions;
+use crate::wire::common::conventions::{Conventions, Framing};
 
 /// Names and statuses of the Anthropic wire.
 pub const CONVENTIONS: Conventions = Conventions {
+    framing: Framing::ServerSentEvents,
     request_id: "request-id",
     rate_limit_prefix: PREFIX,
     rate_limit_lines: [

@@ -1,8 +1,17 @@
 //! What a wire has beside its bodies: the names and statuses that its servers use, as data.
 
+/// How a streamed answer is cut into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// `text/event-stream`
+    ServerSentEvents,
+}
+
 /// The conventions of one wire's servers.
 #[derive(Clone, Copy, Debug)]
 pub struct Conventions {
+    /// How a streamed answer is cut into events.
+    pub framing: Framing,
     /// The field of a response head that holds the server's id of the request.
     pub request_id: &'static str,
     /// What the fields of a response head on rate limits begin with.

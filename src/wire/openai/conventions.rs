@@ -1,10 +1,11 @@
 //! What servers of the OpenAI wire have beside their bodies.
 
-use crate::wire::common::conventions::Conventions;
+use crate::wire::common::conventions::{Conventions, Framing};
 use crate::wire::openai::rate_limits::PREFIX;
 
 /// Names and statuses of the OpenAI wire.
 pub const CONVENTIONS: Conventions = Conventions {
+    framing: Framing::ServerSentEvents,
     request_id: "x-request-id",
     rate_limit_prefix: PREFIX,
     rate_limit_lines: [

@@ -1,5 +1,6 @@
-//! Names of members in the words of the Anthropic wire, as notes and refusals show them to its clients.
+//! Members and faults in the words of the Anthropic wire, as notes and refusals show them to its clients.
 
+use crate::chat::error::CallFault;
 use crate::chat::member::Member;
 use crate::wire::anthropic::error::THREAD_UNSUPPORTED;
 
@@ -69,4 +70,18 @@ pub fn name(member: &Member) -> &str {
 #[must_use]
 pub fn refusal_code(member: &Member) -> Option<&'static str> {
     (*member == Member::Thread).then_some(THREAD_UNSUPPORTED)
+}
+
+/// What is wrong with the call, or with the result, that has this `id`.
+#[must_use]
+pub fn call_fault(fault: CallFault, id: &str) -> String {
+    match fault {
+        CallFault::Unanswered => format!(
+            "`tool_use` ids were found without `tool_result` blocks immediately after: {id}"
+        ),
+        CallFault::NoCall => format!(
+            "`tool_result` needs a `tool_use` block in the message before it; none has the id `{id}`"
+        ),
+        CallFault::RepeatedId => format!("`tool_use` has the id `{id}` twice"),
+    }
 }

@@ -130,7 +130,7 @@ impl Encoder {
                     self.release_next(out);
                 }
             }
-            Event::Ping => ping(out),
+            Event::Ping => ping(true, out),
             Event::End(ending) => self.end(&ending, out),
         }
         Ok(())
@@ -453,9 +453,14 @@ impl Encoder {
     }
 }
 
-/// Appends the comment-like event that keeps a quiet stream alive.
-pub fn ping(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
+/// Appends the event that keeps a quiet stream alive, or a comment where the answer has not `begun`: no
+/// client takes an event there but the one that starts it.
+pub fn ping(begun: bool, out: &mut Vec<u8>) {
+    let ping: &[u8] = match begun {
+        true => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        false => b": ping\n\n",
+    };
+    out.extend_from_slice(ping);
 }
 
 /// Appends the id of a message for an answer that the provider calls `id`.

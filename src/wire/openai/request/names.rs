@@ -1,5 +1,6 @@
-//! Names of members in the words of the OpenAI wire, as notes and refusals show them to its clients.
+//! Members and faults in the words of the OpenAI wire, as notes and refusals show them to its clients.
 
+use crate::chat::error::CallFault;
 use crate::chat::member::Member;
 
 /// The name of `member`. What the wire has no name for is called as the wire that has it does.
@@ -65,5 +66,21 @@ pub fn name(member: &Member) -> &str {
         Member::StopReason => "stop_reason",
         Member::Content => "content",
         Member::Unknown(name) => name,
+    }
+}
+
+/// What is wrong with the call, or with the result, that has this `id`.
+#[must_use]
+pub fn call_fault(fault: CallFault, id: &str) -> String {
+    match fault {
+        CallFault::Unanswered => format!(
+            "an assistant message with `tool_calls` must be followed by tool messages that answer \
+             each `tool_call_id`; none answers `{id}`"
+        ),
+        CallFault::NoCall => format!(
+            "a tool message must answer a call of the assistant message before it; none has the id \
+             `{id}`"
+        ),
+        CallFault::RepeatedId => format!("`tool_calls` has the id `{id}` twice"),
     }
 }
