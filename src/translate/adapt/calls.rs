@@ -7,18 +7,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::chat::error::Refusal;
+use crate::chat::error::{CallFault, Refusal};
 use crate::chat::request::{Block, Message, Role};
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
-/// Checks the pairs of `messages`, as the client's wire words it, and respells ids by `assign`.
+/// Checks the pairs of `messages`, as the wire of the `client` words it, and respells ids by `assign`.
 ///
 /// # Errors
 /// For the first call without a result, result without a call, or either in a turn of the wrong role.
 /// Calls of the last turn wait.
 pub fn pair<'a>(
     messages: &mut [Message<'a>],
-    from: Wire,
+    client: Wire,
     mut assign: impl FnMut(Cow<'a, str>) -> Cow<'a, str>,
 ) -> Result<(), Refusal> {
     let mut waiting: BTreeMap<String, Cow<'a, str>> = BTreeMap::new();
@@ -26,7 +27,7 @@ pub fn pair<'a>(
     let mut asked_at = 0;
     for message in messages {
         if message.role == Role::Assistant && last == Role::User {
-            answered(&waiting, from, asked_at)?;
+            answered(&waiting, client, asked_at)?;
         }
         for block in &mut message.blocks {
             match block {
@@ -41,13 +42,16 @@ pub fn pair<'a>(
                     let id = call.id.clone().into_owned();
                     call.id = assign(core::mem::take(&mut call.id));
                     if waiting.contains_key(&id) {
-                        return Err(repeated(&id, from, message.index));
+                        return Err(refuse(client, CallFault::RepeatedId, &id, message.index));
                     }
                     waiting.insert(id, call.id.clone());
                 }
                 Block::ToolResult(result) => match waiting.remove(result.id.as_ref()) {
                     Some(id) => result.id = id,
-                    None => return Err(orphan(&result.id, from, message.index)),
+                    None => {
+                        let fault = CallFault::NoCall;
+                        return Err(refuse(client, fault, &result.id, message.index));
+                    }
                 },
                 Block::Text { .. }
                 | Block::Image { .. }
@@ -64,31 +68,20 @@ pub fn pair<'a>(
         }
     }
     match last {
-        Role::User => answered(&waiting, from, asked_at),
+        Role::User => answered(&waiting, client, asked_at),
         Role::Assistant | Role::System => Ok(()),
     }
 }
 
 fn answered(
     waiting: &BTreeMap<String, Cow<'_, str>>,
-    from: Wire,
+    client: Wire,
     index: usize,
 ) -> Result<(), Refusal> {
-    let Some(id) = waiting.keys().next() else {
-        return Ok(());
-    };
-    let id = shown(id);
-    let text = match from {
-        Wire::OpenAiChat => format!(
-            "messages[{index}]: an assistant message with `tool_calls` must be followed by tool \
-             messages that answer each `tool_call_id`; none answers `{id}`"
-        ),
-        Wire::AnthropicMessages => format!(
-            "messages[{index}]: `tool_use` ids were found without `tool_result` blocks \
-             immediately after: {id}"
-        ),
-    };
-    Err(Refusal::invalid(format!("messages[{index}]"), text))
+    match waiting.keys().next() {
+        None => Ok(()),
+        Some(id) => Err(refuse(client, CallFault::Unanswered, id, index)),
+    }
 }
 
 /// Blocks of this kind stand in messages of one role alone. On the OpenAI wire calls and results have
@@ -101,32 +94,11 @@ fn misplaced((kind, role): (&str, &str), index: usize) -> Refusal {
 }
 
 #[cold]
-fn orphan(id: &str, from: Wire, index: usize) -> Refusal {
-    let id = shown(id);
-    let text = match from {
-        Wire::OpenAiChat => format!(
-            "messages[{index}]: a tool message must answer a call of the assistant message \
-             before it; none has the id `{id}`"
-        ),
-        Wire::AnthropicMessages => format!(
-            "messages[{index}]: `tool_result` needs a `tool_use` block in the message before \
-             it; none has the id `{id}`"
-        ),
-    };
-    Refusal::invalid(format!("messages[{index}]"), text)
-}
-
-#[cold]
-fn repeated(id: &str, from: Wire, index: usize) -> Refusal {
-    let what = match from {
-        Wire::OpenAiChat => "tool_calls",
-        Wire::AnthropicMessages => "tool_use",
-    };
-    let text = format!(
-        "messages[{index}]: `{what}` has the id `{}` twice",
-        shown(id)
-    );
-    Refusal::invalid(format!("messages[{index}]"), text)
+fn refuse(client: Wire, fault: CallFault, id: &str, index: usize) -> Refusal {
+    let param = format!("messages[{index}]");
+    let text = codec::call_fault(client, fault, &shown(id));
+    let text = format!("{param}: {text}");
+    Refusal::invalid(param, text)
 }
 
 /// An id as it may be repeated to the client: its start, without control characters.

@@ -15,3 +15,4 @@ pub mod thinking;
 pub mod to_anthropic_messages;
 pub mod to_openai_messages;
 pub mod tools;
+pub mod turns;

@@ -14,9 +14,10 @@ use crate::chat::request::{
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::Fit;
-use crate::translate::adapt::{calls, names, to_anthropic_messages};
+use crate::translate::adapt::turns::{self, Prefill, Shape, SystemPlace};
+use crate::translate::adapt::{calls, names};
 use crate::wire::common::{foreign_reasoning, gemini_signature, ids};
-use crate::wire::kind::Wire;
+use crate::wire::kind::Dialect;
 
 /// Fits system text and conversation.
 ///
@@ -26,35 +27,28 @@ pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refus
     let max = fit.dialect.tool_id_bytes_max;
     signatures(fit, request);
     let short = |id: Cow<'a, str>| names::short_id(own_id(id), max);
-    calls::pair(&mut request.messages, Wire::AnthropicMessages, short)?;
+    calls::pair(&mut request.messages, fit.notes.client(), short)?;
     let system = core::mem::take(&mut request.system);
     request.system = blocks(fit, system, Role::System, 0)?;
-    for message in core::mem::take(&mut request.messages) {
-        let fitted = turn(fit, message)?;
-        if !fitted.blocks.is_empty() || fitted.role == Role::User {
-            request.messages.push(fitted);
-        }
+    for message in &mut request.messages {
+        turn(fit, message)?;
     }
-    if !fit.dialect.late_system {
-        early_system(fit, request);
+    turns::fit(fit, request, shape(fit.dialect))
+}
+
+/// What the OpenAI wire takes of turns, by the upstream's quirks.
+const fn shape(dialect: &Dialect) -> Shape {
+    Shape {
+        system: match dialect.late_system {
+            true => SystemPlace::Anywhere,
+            false => SystemPlace::Start,
+        },
+        repeated_roles: dialect.repeated_roles,
+        user_behind_results: dialect.user_after_tool,
+        empty_turns: true,
+        user_first: false,
+        prefill: Prefill::Repeated,
     }
-    if request.messages.is_empty() && request.system.is_empty() {
-        // An empty answer alone is a conversation at Anthropic; no message at all is one nowhere.
-        fit.notes.changed(Member::Messages);
-        request
-            .messages
-            .push(turn_of(Role::User, vec![to_anthropic_messages::dot()], 0));
-    }
-    join_turns(request, fit.dialect.repeated_roles);
-    if !fit.dialect.user_after_tool {
-        part_user_from_tool(fit, request);
-    }
-    let last = request.messages.last();
-    if last.is_some_and(|last| last.role == Role::Assistant && !last.has_calls()) {
-        // Said as an answer of its own, or repeated at the start of the next: no longer gone on from.
-        fit.notes.changed(Member::Messages);
-    }
-    Ok(())
 }
 
 /// Takes the signatures that stand behind the ids of calls to where the dialect wants them.
@@ -80,56 +74,8 @@ fn own_id(id: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// Puts a turn of the assistant between results and what the user says behind them.
-fn part_user_from_tool(fit: &mut Fit<'_>, request: &mut Request<'_>) {
-    let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult(_));
-    let mut out: Vec<Message<'_>> = Vec::with_capacity(request.messages.len());
-    for mut message in core::mem::take(&mut request.messages) {
-        let index = message.index;
-        let behind = out.last().is_some_and(|last| {
-            last.role == Role::User && !last.blocks.is_empty() && last.blocks.iter().all(is_result)
-        });
-        let results = message.blocks.iter().filter(|it| is_result(it)).count();
-        let parted = results > 0 && results < message.blocks.len();
-        if message.role == Role::User && (parted || (behind && results == 0)) {
-            fit.notes.changed(Member::Messages);
-            // Results come first in their turn.
-            let rest = message.blocks.split_off(results);
-            if parted {
-                out.push(message);
-            }
-            out.push(turn_of(Role::Assistant, vec![Block::text(BRIDGE)], index));
-            out.push(turn_of(Role::User, rest, index));
-        } else {
-            out.push(message);
-        }
-    }
-    request.messages = out;
-}
-
-const fn turn_of(role: Role, blocks: Vec<Block<'_>>, index: usize) -> Message<'_> {
-    Message {
-        role,
-        blocks,
-        index,
-    }
-}
-
-/// Instructions within the conversation, for chat templates that take them at its start alone: what
-/// opens it joins the system text, the rest becomes text of the user in its place.
-fn early_system<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) {
-    let is_system = |message: &Message<'_>| message.role == Role::System;
-    let list = core::mem::take(&mut request.messages);
-    // Instructions alone are what is asked: they stay, as text of the user.
-    let opening = list.iter().position(|message| !is_system(message));
-    let mut rest = list.into_iter();
-    for message in rest.by_ref().take(opening.unwrap_or(0)) {
-        request.system.extend(message.blocks);
-    }
-    request.messages = to_anthropic_messages::place_system(fit, rest.collect(), false);
-}
-
-fn turn<'a>(fit: &mut Fit<'_>, mut message: Message<'a>) -> Result<Message<'a>, Refusal> {
+/// Fits the blocks of one turn: results first, then what does not fit into them, then the rest.
+fn turn(fit: &mut Fit<'_>, message: &mut Message<'_>) -> Result<(), Refusal> {
     let (role, index) = (message.role, message.index);
     let list = core::mem::take(&mut message.blocks);
     let (results, rest): (Vec<_>, Vec<_>) = list
@@ -144,7 +90,7 @@ fn turn<'a>(fit: &mut Fit<'_>, mut message: Message<'a>) -> Result<Message<'a>, 
     }
     message.blocks.append(&mut attached);
     message.blocks.extend(blocks(fit, rest, role, index)?);
-    Ok(message)
+    Ok(())
 }
 
 /// The result with what may stand in it; images and files go to `attached`, behind a line that
@@ -371,24 +317,6 @@ const fn takes_marks(fit: &Fit<'_>) -> bool {
     fit.dialect.cache_control && fit.dialect.array_content
 }
 
-/// Turns of one role in a row as one, for upstreams that do not take them repeated. In any case
-/// results join the user's turn before them, and an answer the one before it that calls: so results
-/// stand right behind their calls.
-fn join_turns(request: &mut Request<'_>, repeated: bool) {
-    let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult(_));
-    let mut out: Vec<Message<'_>> = Vec::with_capacity(request.messages.len());
-    for message in core::mem::take(&mut request.messages) {
-        let joins = !repeated || message.blocks.iter().any(is_result);
-        match out.last_mut() {
-            Some(last) if last.role == message.role && (joins || last.has_calls()) => {
-                last.blocks.extend(message.blocks);
-            }
-            _ => out.push(message),
-        }
-    }
-    request.messages = out;
-}
-
 #[cold]
 fn refuse(index: usize, text: &str) -> Refusal {
     let param = format!("messages[{index}].content");
@@ -396,8 +324,6 @@ fn refuse(index: usize, text: &str) -> Refusal {
     Refusal::invalid(param, text)
 }
 
-/// What the assistant says between a result and the user.
-const BRIDGE: Raw<'_> = Raw::from_checked(b"Understood.");
 const UNKNOWN_BLOCK: &str = "expected text, image, document, search_result, tool_use, tool_result, \
                              thinking or redacted_thinking blocks";
 const FILE_UNKNOWN: &str = "the file is not known to the provider of this model";
