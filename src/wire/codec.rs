@@ -20,7 +20,7 @@ use crate::wire::common::conventions::Conventions;
 use crate::wire::common::reasoning_history;
 use crate::wire::kind::{Dialect, Wire};
 use crate::wire::openai;
-use crate::wire::openai::settings::{Needs as OpenAiNeeds, ReasoningMembers, Settings};
+use crate::wire::openai::settings::{Needs as OpenAiNeeds, ReasoningMembers};
 
 /// The names and statuses of a wire's servers.
 #[must_use]
@@ -29,6 +29,12 @@ pub const fn conventions(wire: Wire) -> &'static Conventions {
         Wire::OpenAiChat => &openai::conventions::CONVENTIONS,
         Wire::AnthropicMessages => &anthropic::conventions::CONVENTIONS,
     }
+}
+
+/// The first wire whose conventions are like that, if any is.
+pub fn wire_with(mut is_so: impl FnMut(&Conventions) -> bool) -> Option<Wire> {
+    let mut wires = Wire::ALL.into_iter();
+    wires.find(|wire| is_so(conventions(*wire)))
 }
 
 /// The name of a member in the words of a client of `wire`.
@@ -320,18 +326,6 @@ impl ClientNeeds {
             Self::Anthropic => true,
         }
     }
-
-    fn settings(self, seed: u64, bytes_max: usize) -> Settings {
-        let needs = match self {
-            Self::OpenAi(needs) => needs,
-            Self::Anthropic => OpenAiNeeds::default(),
-        };
-        Settings {
-            needs,
-            seed,
-            bytes_max,
-        }
-    }
 }
 
 /// Writes one stream of either wire.
@@ -350,8 +344,12 @@ impl StreamEncoder {
     pub fn new(wire: Wire, needs: ClientNeeds, seed: u64, held_bytes_max: usize) -> Self {
         match wire {
             Wire::OpenAiChat => {
-                let settings = needs.settings(seed, held_bytes_max);
-                Self::OpenAi(Box::new(openai::stream::encode::Encoder::new(settings)))
+                let needs = match needs {
+                    ClientNeeds::OpenAi(needs) => needs,
+                    ClientNeeds::Anthropic => OpenAiNeeds::default(),
+                };
+                let encoder = openai::stream::encode::Encoder::new(needs, seed, held_bytes_max);
+                Self::OpenAi(Box::new(encoder))
             }
             Wire::AnthropicMessages => Self::Anthropic(anthropic::stream::encode::Encoder::new(
                 seed,
@@ -479,8 +477,15 @@ pub fn write_answer(
 ) -> Result<Written, TooLong> {
     match wire {
         Wire::OpenAiChat => {
-            let settings = needs.clone().settings(seed, bytes_max);
-            openai::answer::response::write(answer, &settings, out)
+            let plain;
+            let needs = match needs {
+                ClientNeeds::OpenAi(needs) => needs,
+                ClientNeeds::Anthropic => {
+                    plain = OpenAiNeeds::default();
+                    &plain
+                }
+            };
+            openai::answer::response::write(answer, needs, (seed, bytes_max), out)
         }
         Wire::AnthropicMessages => anthropic::answer::response::write(answer, seed, bytes_max, out),
     }

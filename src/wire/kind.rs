@@ -1,15 +1,19 @@
 //! Which wire, and which quirks of one provider inside it.
 
 /// A public request and response format with its stream form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Wire {
-    /// OpenAI Chat Completions.
+    /// OpenAI Chat Completions, and of requests that say nothing of their wire.
+    #[default]
     OpenAiChat,
     /// Anthropic Messages.
     AnthropicMessages,
 }
 
 impl Wire {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::OpenAiChat, Self::AnthropicMessages];
+
     /// Name in logs, metrics and headers.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -5,6 +5,11 @@ use crate::wire::common::conventions::{Conventions, Framing};
 
 /// Names and statuses of the Anthropic wire.
 pub const CONVENTIONS: Conventions = Conventions {
+    chat_path: "/messages",
+    count_path: Some("/messages/count_tokens"),
+    base_has_version: false,
+    version_field: Some("anthropic-version"),
+    usage_on_request: false,
     framing: Framing::ServerSentEvents,
     request_id: "request-id",
     rate_limit_prefix: PREFIX,

@@ -10,6 +10,17 @@ pub enum Framing {
 /// The conventions of one wire's servers.
 #[derive(Clone, Copy, Debug)]
 pub struct Conventions {
+    /// Path of a chat, behind the version.
+    pub chat_path: &'static str,
+    /// Path at which the tokens of a chat are counted, behind the version.
+    pub count_path: Option<&'static str>,
+    /// The base address of a provider ends with the version of its API.
+    pub base_has_version: bool,
+    /// The field of a request's head that names the version of the API, in wires that have one: their
+    /// tools and features have versions, too.
+    pub version_field: Option<&'static str>,
+    /// A stream tells its token counts only where they are asked for.
+    pub usage_on_request: bool,
     /// How a streamed answer is cut into events.
     pub framing: Framing,
     /// The field of a response head that holds the server's id of the request.

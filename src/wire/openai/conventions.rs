@@ -5,6 +5,11 @@ use crate::wire::openai::rate_limits::PREFIX;
 
 /// Names and statuses of the OpenAI wire.
 pub const CONVENTIONS: Conventions = Conventions {
+    chat_path: "/chat/completions",
+    count_path: None,
+    base_has_version: true,
+    version_field: None,
+    usage_on_request: true,
     framing: Framing::ServerSentEvents,
     request_id: "x-request-id",
     rate_limit_prefix: PREFIX,

@@ -57,17 +57,6 @@ pub struct Needs {
     pub created: u64,
 }
 
-/// What shapes one answer.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What its client needs.
-    pub needs: Needs,
-    /// Makes the ids that the upstream left out.
-    pub seed: u64,
-    /// Bytes that a whole answer may have in this wire, or that a stream may hold back.
-    pub bytes_max: usize,
-}
-
 impl Needs {
     /// What the client of `request` needs, its tools by its own names.
     #[must_use]

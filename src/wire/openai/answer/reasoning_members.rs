@@ -3,7 +3,7 @@
 use crate::chat::response::{Answer, Block, TooLong};
 use crate::json::write::Writer;
 use crate::wire::openai::reasoning::FORMAT;
-use crate::wire::openai::settings::Settings;
+use crate::wire::openai::settings::ReasoningMembers;
 
 /// Writes the members that carry reasoning. Each repeats what the ones before it said.
 ///
@@ -11,12 +11,11 @@ use crate::wire::openai::settings::Settings;
 /// [`TooLong`]: the output is past `end`.
 pub fn write_reasoning(
     answer: &Answer<'_>,
-    settings: &Settings,
+    members: ReasoningMembers,
     end: usize,
     w: &mut Writer<'_>,
 ) -> Result<(), TooLong> {
     fits(w, end)?;
-    let members = settings.needs.reasoning;
     let mut texts = Vec::new();
     let mut thinks = false;
     for block in &answer.blocks {

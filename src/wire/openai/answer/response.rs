@@ -17,7 +17,7 @@ use crate::wire::openai::answer::failure;
 use crate::wire::openai::answer::reasoning_members::{fits, write_reasoning};
 use crate::wire::openai::answer::sources::{Listed, Sources};
 use crate::wire::openai::reasoning::{self, Carriers, Piece};
-use crate::wire::openai::settings::Settings;
+use crate::wire::openai::settings::Needs;
 use crate::wire::openai::stream::arguments::says_something;
 use crate::wire::openai::stream::chunk::completion_id;
 use crate::wire::openai::{custom, finish, tier, usage};
@@ -77,29 +77,30 @@ pub fn is_answer(root: Value<'_>) -> bool {
 /// Appends an answer.
 ///
 /// # Errors
-/// [`TooLong`]: it is longer than the settings allow, and `out` holds the start of it.
+/// [`TooLong`]: it is longer, and `out` holds the start of it.
 pub fn write(
     answer: &Answer<'_>,
-    settings: &Settings,
+    needs: &Needs,
+    (seed, bytes_max): (u64, usize),
     out: &mut Vec<u8>,
 ) -> Result<Written, TooLong> {
-    let end = out.len().saturating_add(settings.bytes_max);
+    let end = out.len().saturating_add(bytes_max);
     let mut id = Vec::new();
-    completion_id(answer.id, settings.seed, &mut id);
+    completion_id(answer.id, seed, &mut id);
     let mut w = Writer::new(out);
     w.open_object();
     w.name("id").raw(Raw::from_checked(&id));
     w.name("object").string("chat.completion");
-    w.name("created").number(settings.needs.created);
+    w.name("created").number(needs.created);
     w.name("model").raw(answer.model);
     w.name("choices").open_array().open_object();
     w.name("index").number(0).name("message").open_object();
     w.name("role").string("assistant");
     write_content(answer, &mut w);
-    write_reasoning(answer, settings, end, &mut w)?;
-    let calls = write_calls(answer, settings, end, &mut w)?;
+    write_reasoning(answer, needs.reasoning, end, &mut w)?;
+    let calls = write_calls(answer, (needs, seed), end, &mut w)?;
     w.close_object().name("logprobs").null();
-    let reason = finish::name(answer.ending.stop, calls, settings.needs.legacy_function);
+    let reason = finish::name(answer.ending.stop, calls, needs.legacy_function);
     w.name("finish_reason").string(reason);
     if let Some(sequence) = answer.ending.sequence {
         w.name("stop_sequence").raw(sequence);
@@ -377,7 +378,7 @@ const fn cites_pages(block: &Block<'_>) -> bool {
 /// Writes the tool calls; tells whether there were any.
 fn write_calls(
     answer: &Answer<'_>,
-    settings: &Settings,
+    (needs, seed): (&Needs, u64),
     end: usize,
     w: &mut Writer<'_>,
 ) -> Result<bool, TooLong> {
@@ -398,7 +399,7 @@ fn write_calls(
     let Some((_, name, arguments)) = calls.peek() else {
         return Ok(false);
     };
-    if settings.needs.legacy_function {
+    if needs.legacy_function {
         let json = escaped(arguments);
         w.name("function_call").open_object();
         w.name("name").raw(*name);
@@ -415,11 +416,11 @@ fn write_calls(
         if own.is_empty() || seen.contains(&fingerprint(&own)) {
             own.clear();
             own.extend_from_slice(b"call_");
-            push_id(settings.seed, seen.len() as u64, &mut own);
+            push_id(seed, seen.len() as u64, &mut own);
         }
         seen.insert(fingerprint(&own));
         w.open_object().name("id").raw(Raw::from_checked(&own));
-        write_call(name, &escaped(arguments), settings, w);
+        write_call(name, &escaped(arguments), needs, w);
         w.close_object();
         fits(w, end)?;
     }
@@ -427,9 +428,9 @@ fn write_calls(
     Ok(true)
 }
 
-fn write_call(name: Raw<'_>, json: &[u8], settings: &Settings, w: &mut Writer<'_>) {
+fn write_call(name: Raw<'_>, json: &[u8], needs: &Needs, w: &mut Writer<'_>) {
     let json = Raw::from_checked(json);
-    if settings.needs.is_custom(name) {
+    if needs.is_custom(name) {
         custom::with_input(json, &mut Tape::new(), |input| {
             w.name("type").string("custom").name("custom").open_object();
             w.name("name")

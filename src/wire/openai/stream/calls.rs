@@ -10,7 +10,7 @@ use crate::json::write::number_into;
 use crate::limits::TOOL_CALLS_MAX;
 use crate::wire::common::ids::{fingerprint, push_id};
 use crate::wire::openai::custom;
-use crate::wire::openai::settings::Settings;
+use crate::wire::openai::settings::Needs;
 use crate::wire::openai::stream::chunk::Chunk;
 
 /// The calls of one stream.
@@ -66,7 +66,7 @@ impl Calls {
         &mut self,
         id: Raw<'_>,
         name: Raw<'_>,
-        settings: &Settings,
+        (needs, seed): (&Needs, u64),
         chunk: &Chunk,
         out: &mut Vec<u8>,
     ) -> Result<(), StreamFault> {
@@ -77,7 +77,7 @@ impl Calls {
         let mut made = Vec::new();
         if id.is_empty() || self.calls.iter().any(|call| call.id == print) {
             made.extend_from_slice(b"call_");
-            push_id(settings.seed, self.calls.len() as u64, &mut made);
+            push_id(seed, self.calls.len() as u64, &mut made);
             print = fingerprint(&made);
         }
         let id = if made.is_empty() {
@@ -86,9 +86,9 @@ impl Calls {
             Raw::from_checked(&made)
         };
         let index = self.next;
-        let form = if settings.needs.legacy_function {
+        let form = if needs.legacy_function {
             legacy_start(index, name, chunk, out)
-        } else if settings.needs.is_custom(name) {
+        } else if needs.is_custom(name) {
             call_start(index, [id, name], ["custom", "input"], chunk, out);
             Form::Custom(Vec::new())
         } else {

@@ -12,7 +12,7 @@ use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::limits::ANSWER_NAME_BYTES_MAX;
 use crate::wire::openai::answer::annotations::Annotations;
-use crate::wire::openai::settings::Settings;
+use crate::wire::openai::settings::Needs;
 use crate::wire::openai::stream::calls::Calls;
 use crate::wire::openai::stream::chunk::{Chunk, completion_id};
 use crate::wire::openai::stream::thinking::{Thinking, write_content_block};
@@ -21,7 +21,9 @@ use crate::wire::openai::{finish, tier, usage};
 /// Writes one stream.
 #[derive(Debug)]
 pub struct Encoder {
-    settings: Settings,
+    needs: Needs,
+    seed: u64,
+    held_bytes_max: usize,
     chunk: Chunk,
     calls: Calls,
     thinking: Thinking,
@@ -29,15 +31,17 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder of one stream.
+    /// An encoder of one stream. `seed` makes the ids that the upstream left out.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(needs: Needs, seed: u64, held_bytes_max: usize) -> Self {
         Self {
-            chunk: Chunk::new(settings.needs.include_usage),
+            chunk: Chunk::new(needs.include_usage),
             calls: Calls::default(),
-            thinking: Thinking::new(settings.needs.reasoning, settings.bytes_max),
-            annotations: Annotations::new(settings.bytes_max),
-            settings,
+            thinking: Thinking::new(needs.reasoning, held_bytes_max),
+            annotations: Annotations::new(held_bytes_max),
+            needs,
+            seed,
+            held_bytes_max,
         }
     }
 
@@ -66,12 +70,12 @@ impl Encoder {
                 self.thinking.block_stop(block, chunk, out);
             }
             Event::ToolStart { id, name, .. } => {
-                self.calls.start(id, name, &self.settings, chunk, out)?;
+                self.calls
+                    .start(id, name, (&self.needs, self.seed), chunk, out)?;
             }
             Event::ToolArguments { tool, json, .. } => {
-                let held_bytes_max = self.settings.bytes_max;
                 self.calls
-                    .arguments(tool, json, held_bytes_max, chunk, out)?;
+                    .arguments(tool, json, self.held_bytes_max, chunk, out)?;
             }
             Event::ToolStop { tool } => self.calls.stop(tool as usize, chunk, out),
             Event::Ping => ping(out),
@@ -90,8 +94,8 @@ impl Encoder {
 
     fn start(&mut self, [id, model, tier]: [Raw<'_>; 3], out: &mut Vec<u8>) {
         let mut own = Vec::new();
-        completion_id(short(id), self.settings.seed, &mut own);
-        let created = self.settings.needs.created;
+        completion_id(short(id), self.seed, &mut own);
+        let created = self.needs.created;
         self.chunk
             .start(&own, short(model), created, tier::read(tier));
         self.chunk.with(out, |w| {
@@ -104,7 +108,7 @@ impl Encoder {
 
     fn text(&mut self, block: u32, text: Raw<'_>, out: &mut Vec<u8>) {
         self.annotations.advance(text);
-        if self.settings.needs.reasoning.content_blocks {
+        if self.needs.reasoning.content_blocks {
             self.chunk.with(out, |w| {
                 w.name("content").raw(text);
                 write_content_block(block, "text", text, w);
@@ -130,10 +134,10 @@ impl Encoder {
                 w.name("refusal").raw(explanation);
             });
         }
-        let legacy = self.settings.needs.legacy_function;
+        let legacy = self.needs.legacy_function;
         let reason = finish::name(ending.stop, self.calls.any(), legacy);
         chunk.finish(reason, ending.sequence, out);
-        if self.settings.needs.include_usage && ending.usage.is_known() {
+        if self.needs.include_usage && ending.usage.is_known() {
             chunk.usage(out, |w| usage::write(&ending.usage, w));
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
