@@ -6,6 +6,7 @@ use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::compiled::Model;
 use crate::route::plan::target::Target;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 use crate::wire::peek::found::Peek;
 
@@ -42,7 +43,7 @@ impl Purpose {
     /// estimated here.
     #[must_use]
     pub fn is_estimated(self, wire: Wire) -> bool {
-        self == Self::Count && wire == Wire::OpenAiChat
+        self == Self::Count && codec::conventions(wire).count_path.is_none()
     }
 }
 

@@ -88,8 +88,8 @@ fn same_wire(
     let body = inbound.body();
     let asked = peek.model(body);
     let renamed = !asked.is(&target.model);
-    let openai = provider.wire == Wire::OpenAiChat;
-    let inject = openai
+    let conventions = codec::conventions(provider.wire);
+    let inject = conventions.usage_on_request
         && peek.stream()
         && !peek.asks_usage()
         && provider.usage == UsageMode::Inject
@@ -103,7 +103,7 @@ fn same_wire(
     if provider.dialect.strips_reasoning {
         strip_reasoning(worker, body, provider.wire, &mut edits);
     }
-    if !openai {
+    if conventions.version_field.is_some() {
         swap_portkey_tools(worker, body, peek, &mut edits);
     }
     let facts = Facts {
@@ -306,7 +306,8 @@ fn start_head(
             .as_ref()
             .unwrap_or(&provider.head.chat_path),
     };
-    let beta = provider.wire == Wire::AnthropicMessages && inbound.is_beta();
+    let is_versioned = codec::conventions(provider.wire).version_field.is_some();
+    let beta = is_versioned && inbound.is_beta();
     let query: &[u8] = if beta { b"?beta=true" } else { b"" };
     let body = inbound.body.len();
     let room = if body <= COPIED_BYTES_MAX { body } else { 0 };

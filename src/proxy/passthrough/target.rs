@@ -12,7 +12,6 @@ use crate::proxy::shared::model_ids::bounded;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::{RelayResolution, Resolution, Target};
 use crate::telemetry::exchange::{Exchange, TargetAsked};
-use crate::wire::kind::Wire;
 
 /// Where a request goes.
 pub struct Routed {
@@ -138,9 +137,8 @@ fn targets<'p>(
     inbound: &Inbound,
     asked: Option<&str>,
 ) -> Result<Cow<'p, [Target]>, Missed> {
-    let anthropic = inbound.wire == Wire::AnthropicMessages;
     let header = inbound.provider_header();
-    match plan.relay(asked, header, anthropic, inbound.key.as_deref()) {
+    match plan.relay(asked, header, inbound.wire, inbound.key.as_deref()) {
         RelayResolution::Providers(targets) => Ok(Cow::Owned(targets)),
         RelayResolution::Model(Resolution::Found(targets)) => Ok(targets),
         RelayResolution::Model(Resolution::Unknown { near }) => {

@@ -33,6 +33,7 @@ use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::endpoint::Endpoint;
 use crate::proxy::shared::worker::{Place, Worker};
 use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// Serves one connection to its end; `place` is held so long. All but the wait for a request is boxed:
@@ -157,7 +158,7 @@ async fn after_panic(client: &mut Client<'_>, worker: &Worker, record: &mut Exch
         record.outcome = Outcome::Truncated;
         return Next::Abort;
     }
-    let wire = record.client_wire.unwrap_or(Wire::OpenAiChat);
+    let wire = record.client_wire.unwrap_or_default();
     let voice = voice(wire, record.id, worker);
     let refused = Refused::new(ErrorKind::Api, "internal error", "bug");
     reply::refuse(client, record, &voice, &refused).await
@@ -171,8 +172,8 @@ async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<Hea
         started_at: now.as_nanos(),
         ..Exchange::default()
     };
-    let anthropic = memchr::memmem::find(&client.input, b"/messages").is_some();
-    let wire = dispatch::default_wire(anthropic);
+    let has_path = |own: &str| memchr::memmem::find(&client.input, own.as_bytes()).is_some();
+    let wire = codec::wire_with(|it| has_path(it.chat_path)).unwrap_or_default();
     let voice = voice(wire, record.id, worker);
     let allow = format!("allow: {}\r\n", Endpoint::Relay.allow());
     let refused = match fault {

@@ -35,6 +35,7 @@ use crate::proxy::shared::memory_budget::Charge;
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::client_key::KeyHandle;
 use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// Runs the exchange whose head has been read into `client.input`. The record is filled on the
@@ -65,10 +66,11 @@ pub async fn run<'w>(
         rest: path,
         versioned: false,
     });
-    let anthropic = head.field(&client.input, "anthropic-version").is_some();
-    let endpoint = endpoint_of(worker, head, &client.input, (rest, versioned), anthropic);
+    let has_field = |name: &str| head.field(&client.input, name).is_some();
+    let by_version = codec::wire_with(|it| it.version_field.is_some_and(has_field));
+    let endpoint = endpoint_of(worker, head, &client.input, (rest, versioned), by_version);
     exchange.operation = endpoint.operation();
-    let wire = endpoint.wire(rest, anthropic);
+    let wire = endpoint.wire(rest, by_version);
     exchange.client_wire = Some(wire);
     let origin = head.field(&client.input, "origin");
     let exposed = &worker.plan.custody.exposed;
@@ -431,13 +433,14 @@ fn endpoint_of<'p>(
     head: &RequestHead,
     buf: &[u8],
     (rest, versioned): (&'p [u8], bool),
-    anthropic: bool,
+    by_version: Option<Wire>,
 ) -> Endpoint<'p> {
+    let wire = by_version.unwrap_or_default();
     match endpoint::classify(rest, versioned) {
         // With no model configured the provider's own list is the list.
         Endpoint::Models if worker.plan.models.is_empty() => Endpoint::Relay,
         Endpoint::Model(id)
-            if worker.plan.models.is_empty() && !is_ours(worker, head, buf, (id, anthropic)) =>
+            if worker.plan.models.is_empty() && !is_ours(worker, head, buf, (id, wire)) =>
         {
             Endpoint::Relay
         }
@@ -456,29 +459,14 @@ fn is_compressed(head: &RequestHead, buf: &[u8]) -> bool {
 
 /// Whether no provider can say, where all models are the providers': the id leads past the one whose
 /// list it is.
-fn is_ours(
-    worker: &Worker,
-    head: &RequestHead,
-    buf: &[u8],
-    (id, anthropic): (&[u8], bool),
-) -> bool {
+fn is_ours(worker: &Worker, head: &RequestHead, buf: &[u8], (id, wire): (&[u8], Wire)) -> bool {
     let mut asked = Vec::new();
     target::decode_id(id, &mut asked);
     matches!(head.method, Method::Get | Method::Head)
         && !request_options::names_provider(head, buf)
-        && core::str::from_utf8(&asked)
-            .is_ok_and(|asked| worker.plan.leads_elsewhere(asked, anthropic))
+        && core::str::from_utf8(&asked).is_ok_and(|asked| worker.plan.leads_elsewhere(asked, wire))
 }
 
 fn is_doubled(path: &[u8]) -> bool {
     path.starts_with(b"/v1/v1/") || path == b"/v1/v1"
-}
-
-/// The wire in which a request is refused whose path is not known.
-pub const fn default_wire(anthropic: bool) -> Wire {
-    if anthropic {
-        Wire::AnthropicMessages
-    } else {
-        Wire::OpenAiChat
-    }
 }

@@ -4,6 +4,7 @@
 //! collapsed a doubled `/v1`.
 
 use crate::telemetry::exchange::Operation;
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// What a request asks for.
@@ -38,10 +39,14 @@ pub enum Endpoint<'p> {
 /// The endpoint of `path` (without query), `versioned` when a leading `/v1` was taken off.
 #[must_use]
 pub fn classify(path: &[u8], versioned: bool) -> Endpoint<'_> {
+    let is_path = |own: &str| own.as_bytes() == path;
+    if let Some(wire) = codec::wire_with(|it| is_path(it.chat_path)) {
+        return Endpoint::Chat(wire);
+    }
+    if codec::wire_with(|it| it.count_path.is_some_and(is_path)).is_some() {
+        return Endpoint::CountTokens;
+    }
     match path {
-        b"/chat/completions" => Endpoint::Chat(Wire::OpenAiChat),
-        b"/messages" => Endpoint::Chat(Wire::AnthropicMessages),
-        b"/messages/count_tokens" => Endpoint::CountTokens,
         b"/models" => Endpoint::Models,
         b"/api/billing/models" if !versioned => Endpoint::Catalogue,
         b"/api/usage" if !versioned => Endpoint::Usage,
@@ -81,13 +86,15 @@ fn misspelt(path: &[u8]) -> Option<&'static str> {
     segments.next().is_none().then_some(own)
 }
 
-/// Whether a path lies at or under `/messages`, in any letters and behind any number of `/v1`.
-fn is_messages(path: &[u8]) -> bool {
+/// The wire whose chats a path lies beside or below, in any letters and behind any number of `/v1`.
+fn wire_of_path(path: &[u8]) -> Option<Wire> {
     let mut segments = path.split(|&byte| byte == b'/').skip(1);
-    segments
-        .find(|segment| !segment.eq_ignore_ascii_case(b"v1"))
-        .and_then(|first| first.split(|&byte| byte == b';').next())
-        .is_some_and(|name| name.eq_ignore_ascii_case(b"messages"))
+    let first = segments.find(|segment| !segment.eq_ignore_ascii_case(b"v1"))?;
+    let name = first.split(|&byte| byte == b';').next()?;
+    codec::wire_with(|it| {
+        let own = it.chat_path.split('/').nth(1);
+        own.is_some_and(|own| name.eq_ignore_ascii_case(own.as_bytes()))
+    })
 }
 
 impl Endpoint<'_> {
@@ -122,14 +129,15 @@ impl Endpoint<'_> {
         }
     }
 
-    /// The wire in which its errors are told; `anthropic_headers` decides where the path does not.
+    /// The wire in which its errors are told. Where its path is no chat's, that is the wire which the
+    /// request's head names by a version, if any, or that of the path.
     #[must_use]
-    pub fn wire(self, path: &[u8], anthropic_headers: bool) -> Wire {
+    pub fn wire(self, path: &[u8], by_version: Option<Wire>) -> Wire {
         match self {
             Self::Chat(wire) => wire,
-            Self::CountTokens => Wire::AnthropicMessages,
-            _ if anthropic_headers || is_messages(path) => Wire::AnthropicMessages,
-            _ => Wire::OpenAiChat,
+            _ => by_version
+                .or_else(|| wire_of_path(path))
+                .unwrap_or_default(),
         }
     }
 }
@@ -202,8 +210,10 @@ mod tests {
             (b"/threads/messages", Wire::OpenAiChat),
             (b"/v1", Wire::OpenAiChat),
         ] {
-            assert_eq!(Endpoint::Unknown.wire(path, false), wire);
+            assert_eq!(Endpoint::Unknown.wire(path, None), wire);
         }
-        assert_eq!(Endpoint::Unknown.wire(b"/", true), Wire::AnthropicMessages);
+        let by_version = Some(Wire::AnthropicMessages);
+        let wire = Endpoint::Unknown.wire(b"/", by_version);
+        assert_eq!(wire, Wire::AnthropicMessages);
     }
 }

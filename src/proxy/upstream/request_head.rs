@@ -8,7 +8,7 @@ use crate::http1::{encode, grammar};
 use crate::provider::spec::AuthForm;
 use crate::proxy::admit::inbound::Inbound;
 use crate::route::plan::provider::Provider;
-use crate::wire::kind::Wire;
+use crate::wire::codec;
 
 /// What a head is written from.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,10 @@ pub fn fields(out: &mut Vec<u8>, inbound: &Inbound, facts: &Facts<'_>) -> Result
     out.extend_from_slice(facts.provider.head.fixed_lines.expose());
     credential(out, inbound, facts)?;
     forwarded(out, inbound, facts);
-    if facts.provider.wire == Wire::AnthropicMessages {
+    if codec::conventions(facts.provider.wire)
+        .version_field
+        .is_some()
+    {
         versions(out, inbound, facts);
     }
     out.extend_from_slice(b"accept-encoding: identity\r\n");

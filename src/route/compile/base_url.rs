@@ -10,6 +10,7 @@ use crate::config::schema::fault::shown;
 use crate::config::schema::file::ListenAddress;
 use crate::config::schema::network::Network;
 use crate::route::plan::provider::{ProviderAddress, Scheme};
+use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// Reads a base URL; the error says what is wrong and the cure.
@@ -37,14 +38,14 @@ pub fn parse(url: &str, wire: Wire) -> Result<ProviderAddress, String> {
     })
 }
 
-/// What is probably not meant with an address of the OpenAI wire: no version in its path.
+/// What is probably not meant with an address that should have a version in its path: none.
 #[must_use]
 pub fn lacks_version(endpoint: &ProviderAddress, wire: Wire) -> bool {
     let is_version = |segment: &str| {
         let digits = segment.strip_prefix('v').unwrap_or_default();
         digits.starts_with(|c: char| c.is_ascii_digit())
     };
-    wire == Wire::OpenAiChat && !endpoint.root.split('/').any(is_version)
+    codec::conventions(wire).base_has_version && !endpoint.root.split('/').any(is_version)
 }
 
 /// Whether only this host is reached.
@@ -155,25 +156,25 @@ fn check_path(prefix: &str) -> Result<(), String> {
 
 /// What stands upstream in place of the client's `/v1`.
 fn root(prefix: &str, wire: Wire) -> Result<String, String> {
-    match wire {
-        Wire::OpenAiChat => match prefix.strip_suffix("/v1/v1") {
+    if codec::conventions(wire).base_has_version {
+        return match prefix.strip_suffix("/v1/v1") {
             Some(before) => Err(format!(
                 "says /v1 twice; make its path {}/v1",
                 shown(before)
             )),
             None => Ok(prefix.to_owned()),
-        },
-        Wire::AnthropicMessages => match prefix.strip_suffix("/v1") {
-            Some(before) => {
-                let before = if before.is_empty() { "/" } else { before };
-                Err(format!(
-                    "ends in /v1, which this wire adds itself (requests would go to /v1/v1); \
-                     make its path {}",
-                    shown(before)
-                ))
-            }
-            None => Ok(format!("{prefix}/v1")),
-        },
+        };
+    }
+    match prefix.strip_suffix("/v1") {
+        Some(before) => {
+            let before = if before.is_empty() { "/" } else { before };
+            Err(format!(
+                "ends in /v1, which this wire adds itself (requests would go to /v1/v1); make its \
+                 path {}",
+                shown(before)
+            ))
+        }
+        None => Ok(format!("{prefix}/v1")),
     }
 }
 

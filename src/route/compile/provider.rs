@@ -15,6 +15,7 @@ use crate::route::plan::header::{BetaRules, ForwardRules, is_withheld};
 use crate::route::plan::provider::{
     HeadPieces, Provider, ProviderAddress, Scheme, StatusSet, Timeouts,
 };
+use crate::wire::codec;
 use crate::wire::kind::{Dialect, Wire};
 
 /// Compiles a provider; `None` where a fault leaves nothing to run on.
@@ -355,18 +356,13 @@ fn head(
     (fixed_names, lines): (FixedNames, Vec<u8>),
 ) -> HeadPieces {
     let root = &endpoint.root;
-    let (chat_path, count_path) = match wire {
-        Wire::OpenAiChat => (format!("{root}/chat/completions"), None),
-        Wire::AnthropicMessages => {
-            let count = format!("{root}/messages/count_tokens");
-            (format!("{root}/messages"), Some(count.into()))
-        }
-    };
+    let conventions = codec::conventions(wire);
+    let at = |path: &str| format!("{root}{path}").into();
     let mut fixed_lines = format!("host: {}\r\n", endpoint.authority).into_bytes();
     fixed_lines.extend_from_slice(&lines);
     HeadPieces {
-        chat_path: chat_path.into(),
-        count_path,
+        chat_path: at(conventions.chat_path),
+        count_path: conventions.count_path.map(at),
         fixed_lines: Secret::new(fixed_lines),
         fixed_names,
         credential_lines: credential_lines(auth, credential),

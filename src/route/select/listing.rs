@@ -128,7 +128,7 @@ fn modes(plan: &Plan, target: &Target) -> [String; 2] {
     let provider = plan.provider_of(target);
     let wire = provider.map(|provider| provider.wire);
     let is_callers = provider.is_some_and(|p| matches!(p.credential, Credential::Caller));
-    [Wire::OpenAiChat, Wire::AnthropicMessages].map(|client| {
+    Wire::ALL.map(|client| {
         let mode = match (wire == Some(client), is_callers) {
             (true, _) => "as it is",
             (false, true) => "no key",

@@ -49,7 +49,7 @@ impl Plan {
         &self,
         model: Option<&str>,
         provider_header: Option<&str>,
-        anthropic_shaped: bool,
+        wire: Wire,
         key: Option<&ClientKey>,
     ) -> RelayResolution<'_> {
         if let Some(asked) = model {
@@ -61,11 +61,6 @@ impl Plan {
                 None => RelayResolution::UnknownProvider,
             };
         }
-        let wire = if anthropic_shaped {
-            Wire::AnthropicMessages
-        } else {
-            Wire::OpenAiChat
-        };
         let speaks = |(_, provider): &(usize, &Provider)| provider.wire == wire;
         let providers = self.providers.iter().enumerate().filter(speaks);
         let targets: Vec<Target> = providers.map(|(index, _)| Target::new(index, "")).collect();
@@ -78,11 +73,11 @@ impl Plan {
     /// Whether an id is served, but not under that name by the provider of a request that names no
     /// model.
     #[must_use]
-    pub fn leads_elsewhere(&self, asked: &str, anthropic_shaped: bool) -> bool {
+    pub fn leads_elsewhere(&self, asked: &str, wire: Wire) -> bool {
         let Resolution::Found(targets) = self.resolve(asked, None, None) else {
             return false;
         };
-        let RelayResolution::Providers(own) = self.relay(None, None, anthropic_shaped, None) else {
+        let RelayResolution::Providers(own) = self.relay(None, None, wire, None) else {
             return true;
         };
         let (target, own) = (targets.first(), own.first());

@@ -5,6 +5,7 @@ use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::glob::Glob;
 use crate::route::plan::target::{RelayResolution, Resolution, Target};
+use crate::wire::kind::Wire::{AnthropicMessages as A, OpenAiChat as O};
 
 const CONFIG: &str = r#"
     [[provider]]
@@ -301,30 +302,24 @@ fn listed_adds_what_the_keys_patterns_spell_out_and_a_chat_would_find() {
 #[test]
 fn relay_goes_by_model_then_header_then_wire() {
     let full = plan(CONFIG);
-    let relay = |model, header, anthropic| match full.relay(model, header, anthropic, None) {
+    let relay = |model, header, wire| match full.relay(model, header, wire, None) {
         RelayResolution::Model(resolution) => shown(&full, &resolution),
         RelayResolution::Providers(targets) => full.owner(&targets).to_owned(),
         RelayResolution::UnknownProvider => "unknown provider".to_owned(),
         RelayResolution::NoProvider => "none".to_owned(),
     };
     assert_eq!(
-        relay(Some("text-embedding-3-small"), None, true),
+        relay(Some("text-embedding-3-small"), None, A),
         "openai text-embedding-3-small"
     );
-    assert_eq!(
-        relay(Some("voyage"), Some("bedrock"), false),
-        "bedrock voyage"
-    );
-    assert_eq!(relay(Some("voyage"), None, false), "unknown []");
-    assert_eq!(relay(None, Some("@openrouter"), true), "openrouter");
-    assert_eq!(relay(None, Some("nobody"), true), "unknown provider");
-    assert_eq!(relay(None, None, true), "anthropic");
-    assert_eq!(relay(None, None, false), "openai");
+    assert_eq!(relay(Some("voyage"), Some("bedrock"), O), "bedrock voyage");
+    assert_eq!(relay(Some("voyage"), None, O), "unknown []");
+    assert_eq!(relay(None, Some("@openrouter"), A), "openrouter");
+    assert_eq!(relay(None, Some("nobody"), A), "unknown provider");
+    assert_eq!(relay(None, None, A), "anthropic");
+    assert_eq!(relay(None, None, O), "openai");
     let one = plan("[[provider]]\nname = \"o\"\nkind = \"openai\"\nkey = \"none\"\n");
-    assert_eq!(
-        one.relay(None, None, true, None),
-        RelayResolution::NoProvider
-    );
+    assert_eq!(one.relay(None, None, A, None), RelayResolution::NoProvider);
 }
 
 #[test]
