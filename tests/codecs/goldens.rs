@@ -8,7 +8,7 @@ use ringway::limits::Limits;
 use ringway::translate::response;
 use ringway::wire::kind::Wire;
 
-use crate::support::{context, other, translate};
+use crate::support::{context, pairs, translate_between};
 
 /// The fixtures of one kind, by name.
 pub(crate) fn fixtures(wire: Wire, kind: &str) -> Vec<(String, String)> {
@@ -37,28 +37,23 @@ pub(crate) fn fixture(wire: Wire, kind: &str, name: &str) -> String {
     .unwrap()
 }
 
-pub(crate) const WIRES: [Wire; 2] = [Wire::OpenAiChat, Wire::AnthropicMessages];
+pub(crate) const WIRES: [Wire; Wire::ALL.len()] = Wire::ALL;
 
 #[test]
 fn streams_of_every_fixture_match_their_goldens() {
-    for from in WIRES {
-        for (name, body) in fixtures(from, "streams") {
-            check(
-                from,
-                "streams",
-                &name,
-                translate(from, context(), &body).text(),
-            );
+    for wires in pairs() {
+        for (name, body) in fixtures(wires.0, "streams") {
+            let out = translate_between(wires, context(), &[body.as_bytes()], true);
+            check(wires, "streams", &name, out.text());
         }
     }
 }
 
 #[test]
 fn answers_of_every_fixture_match_their_goldens() {
-    for from in WIRES {
-        for (name, body) in fixtures(from, "answers") {
+    for wires in pairs() {
+        for (name, body) in fixtures(wires.0, "answers") {
             let mut out = Vec::new();
-            let wires = (from, other(from));
             let (mut tape, limits) = (Tape::new(), Limits::default());
             response::translate(
                 wires,
@@ -71,20 +66,20 @@ fn answers_of_every_fixture_match_their_goldens() {
             .unwrap();
             let pretty: serde_json::Value = serde_json::from_slice(&out).unwrap();
             let pretty = serde_json::to_string_pretty(&pretty).unwrap();
-            check(from, "answers", &name, &format!("{pretty}\n"));
+            check(wires, "answers", &name, &format!("{pretty}\n"));
         }
     }
 }
 
 #[test]
 fn goldens_belong_to_a_fixture_each() {
-    for from in WIRES {
+    for wires in pairs() {
         for kind in ["streams", "answers"] {
-            let known: Vec<String> = fixtures(from, kind)
+            let known: Vec<String> = fixtures(wires.0, kind)
                 .into_iter()
                 .map(|(name, _)| name)
                 .collect();
-            for entry in fs::read_dir(golden_folder(from, kind)).unwrap() {
+            for entry in fs::read_dir(golden_folder(wires, kind)).unwrap() {
                 let name = entry.unwrap().file_name().to_string_lossy().into_owned();
                 assert!(known.contains(&name), "{name} has no fixture");
             }
@@ -92,8 +87,8 @@ fn goldens_belong_to_a_fixture_each() {
     }
 }
 
-fn check(from: Wire, kind: &str, name: &str, actual: &str) {
-    let path = golden_folder(from, kind).join(name);
+fn check(wires: (Wire, Wire), kind: &str, name: &str, actual: &str) {
+    let path = golden_folder(wires, kind).join(name);
     if std::env::var_os("BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, actual).unwrap();
@@ -103,8 +98,8 @@ fn check(from: Wire, kind: &str, name: &str, actual: &str) {
     assert_eq!(actual, golden, "{} (BLESS=1 rewrites it)", path.display());
 }
 
-fn golden_folder(from: Wire, kind: &str) -> PathBuf {
-    let pair = format!("{}-to-{}", from.name(), other(from).name());
+fn golden_folder((from, to): (Wire, Wire), kind: &str) -> PathBuf {
+    let pair = format!("{}-to-{}", from.name(), to.name());
     root().join("golden").join(pair).join(kind)
 }
 

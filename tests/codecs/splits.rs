@@ -5,21 +5,23 @@ use ringway::wire::kind::Wire;
 use serde_json::Value;
 
 use crate::goldens::{WIRES, fixture, fixtures};
-use crate::support::{context, strip_pieces, tap_pieces, translate_pieces};
+use crate::support::{
+    context, pairs, strip_pieces, tap_pieces, translate_between, translate_pieces,
+};
 
 #[test]
 fn translator_any_split_of_every_fixture_yields_the_same_bytes() {
-    for from in WIRES {
-        for (name, body) in fixtures(from, "streams") {
+    for wires in pairs() {
+        for (name, body) in fixtures(wires.0, "streams") {
             let body = body.as_bytes();
-            let whole = translate_pieces(from, context(), &[body], true);
+            let whole = translate_between(wires, context(), &[body], true);
             for at in 0..=body.len() {
                 let (a, b) = body.split_at(at);
-                let split = translate_pieces(from, context(), &[a, b], true);
+                let split = translate_between(wires, context(), &[a, b], true);
                 assert_eq!(split, whole, "{name} cut at {at}");
             }
             let bytes: Vec<&[u8]> = body.chunks(1).collect();
-            let bytes = translate_pieces(from, context(), &bytes, true);
+            let bytes = translate_between(wires, context(), &bytes, true);
             assert_eq!(bytes, whole, "{name} byte by byte");
         }
     }

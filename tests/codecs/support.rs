@@ -31,6 +31,13 @@ pub(crate) fn needing(needs: Needs) -> AnswerContext {
     }
 }
 
+/// Every wire of a provider with every other of a client.
+pub(crate) fn pairs() -> impl Iterator<Item = (Wire, Wire)> {
+    let froms = Wire::ALL.into_iter();
+    let pairs = froms.flat_map(|from| Wire::ALL.map(|to| (from, to)));
+    pairs.filter(|(from, to)| from != to)
+}
+
 pub(crate) const fn other(wire: Wire) -> Wire {
     match wire {
         Wire::OpenAiChat => Wire::AnthropicMessages,
@@ -61,7 +68,17 @@ pub(crate) fn translate_pieces(
     pieces: &[&[u8]],
     clean: bool,
 ) -> Out {
-    let mut translator = StreamTranslator::new(from, other(from), context, EVENT_BYTES_MAX);
+    translate_between((from, other(from)), context, pieces, clean)
+}
+
+/// Translates pieces from one wire to another; then the body ends.
+pub(crate) fn translate_between(
+    (from, to): (Wire, Wire),
+    context: AnswerContext,
+    pieces: &[&[u8]],
+    clean: bool,
+) -> Out {
+    let mut translator = StreamTranslator::new(from, to, context, EVENT_BYTES_MAX);
     let mut bytes = Vec::new();
     let mut total = Total::default();
     for piece in pieces {

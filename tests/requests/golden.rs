@@ -8,31 +8,23 @@ use serde_json::Value;
 use crate::support::Run;
 
 #[test]
-fn openai_fixtures_translate_to_their_goldens() {
-    check(Wire::OpenAiChat, "openai", "openai-to-anthropic", 6);
+fn fixtures_of_each_wire_translate_to_their_goldens_in_every_other() {
+    for from in Wire::ALL {
+        for to in Wire::ALL.into_iter().filter(|to| *to != from) {
+            check(from, to);
+        }
+    }
 }
 
-#[test]
-fn anthropic_fixtures_translate_to_their_goldens() {
-    check(
-        Wire::AnthropicMessages,
-        "anthropic",
-        "anthropic-to-openai",
-        5,
-    );
-}
-
-fn check(from: Wire, wire: &str, pair: &str, least: usize) {
+fn check(from: Wire, to: Wire) {
+    let wire = from.name();
+    let pair = format!("{wire}-to-{}", to.name());
     let mut count = 0;
     for fixture in fixtures(wire) {
         let body = std::fs::read_to_string(&fixture).unwrap();
         let json: Value = serde_json::from_str(&body).unwrap();
         let model = json["model"].as_str().unwrap();
-        let run = match from {
-            Wire::OpenAiChat => Run::to_anthropic(model),
-            Wire::AnthropicMessages => Run::to_openai(model),
-        };
-        let out = run.ok(&body);
+        let out = Run::between(from, to, model).ok(&body);
         // Notes on the first line, the body behind it.
         let mut found = out.notes.into_bytes();
         found.push(b'\n');
@@ -53,7 +45,7 @@ fn check(from: Wire, wire: &str, pair: &str, least: usize) {
         );
         count += 1;
     }
-    assert!(count >= least, "{count} fixtures of {wire}");
+    assert!(count >= 5, "{count} fixtures of {wire}");
 }
 
 /// Fixtures of one wire, in order.

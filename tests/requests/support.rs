@@ -15,6 +15,7 @@ use serde_json::Value;
 #[derive(Clone)]
 pub(crate) struct Run<'a> {
     pub(crate) from: Wire,
+    pub(crate) to: Wire,
     pub(crate) model: &'a str,
     pub(crate) dialect: Dialect,
     pub(crate) hints: Hints<'a>,
@@ -42,19 +43,22 @@ impl Out {
 impl<'a> Run<'a> {
     /// An OpenAI client, `model` at an Anthropic provider.
     pub(crate) fn to_anthropic(model: &'a str) -> Self {
-        Self {
-            from: Wire::OpenAiChat,
-            model,
-            dialect: Dialect::default(),
-            hints: Hints::default(),
-        }
+        Self::between(Wire::OpenAiChat, Wire::AnthropicMessages, model)
     }
 
     /// An Anthropic client, `model` at an OpenAI provider.
     pub(crate) fn to_openai(model: &'a str) -> Self {
+        Self::between(Wire::AnthropicMessages, Wire::OpenAiChat, model)
+    }
+
+    /// A client of the wire `from`, `model` at a provider of the wire `to`.
+    pub(crate) fn between(from: Wire, to: Wire, model: &'a str) -> Self {
         Self {
-            from: Wire::AnthropicMessages,
-            ..Self::to_anthropic(model)
+            from,
+            to,
+            model,
+            dialect: Dialect::default(),
+            hints: Hints::default(),
         }
     }
 
@@ -72,10 +76,7 @@ impl<'a> Run<'a> {
         let table = ModelTable::builtin();
         let context = RequestContext {
             from: self.from,
-            to: match self.from {
-                Wire::OpenAiChat => Wire::AnthropicMessages,
-                Wire::AnthropicMessages => Wire::OpenAiChat,
-            },
+            to: self.to,
             dialect: &self.dialect,
             model: self.model,
             facts: table.facts(self.model),
