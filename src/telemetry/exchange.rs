@@ -97,7 +97,7 @@ pub struct TargetAsked {
 
 /// Everything that is told about one exchange.
 #[derive(Debug, Default)]
-pub struct Exchange {
+pub struct ExchangeRecord {
     /// Random id, told to the client.
     pub id: u128,
     /// What it asked for.
@@ -194,7 +194,7 @@ pub struct Exchange {
     pub gaps: Option<Box<Gaps>>,
 }
 
-impl Exchange {
+impl ExchangeRecord {
     /// Counts deltas that were passed on at `now`, and the gaps before them.
     ///
     /// Returns the gap before the first of them, unless it was the first of all.
@@ -299,9 +299,9 @@ mod tests {
 
     #[test]
     fn gateway_time_is_what_is_left_without_connecting_and_earlier_targets() {
-        let mut exchange = Exchange {
+        let mut exchange = ExchangeRecord {
             request_at: 100,
-            ..Exchange::default()
+            ..ExchangeRecord::default()
         };
         assert_eq!(exchange.gateway(), None);
         exchange.wait(110); // connects
@@ -320,9 +320,9 @@ mod tests {
 
     #[test]
     fn a_body_that_came_while_it_was_sent_on_is_not_the_gateways_time() {
-        let mut exchange = Exchange {
+        let mut exchange = ExchangeRecord {
             request_at: 100,
-            ..Exchange::default()
+            ..ExchangeRecord::default()
         };
         exchange.wait(110);
         exchange.waited(210);
@@ -333,9 +333,9 @@ mod tests {
 
     #[test]
     fn a_pooled_connection_that_had_died_is_a_wait_too() {
-        let mut exchange = Exchange {
+        let mut exchange = ExchangeRecord {
             request_at: 100,
-            ..Exchange::default()
+            ..ExchangeRecord::default()
         };
         exchange.sent(105);
         exchange.wait(205); // it was dead; a fresh one is made
@@ -346,9 +346,9 @@ mod tests {
 
     #[test]
     fn deltas_that_arrive_together_have_one_gap_and_noughts() {
-        let mut exchange = Exchange {
+        let mut exchange = ExchangeRecord {
             started_at: 1_000,
-            ..Exchange::default()
+            ..ExchangeRecord::default()
         };
         assert_eq!(exchange.passed_deltas(1, 3_000_000), None);
         assert_eq!(exchange.passed_deltas(3, 5_000_000), Some(2_000));

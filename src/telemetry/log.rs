@@ -8,13 +8,13 @@ use crate::chat::usage::StopReason;
 use crate::json::hex;
 use crate::json::write::{PAIRS, escape_into, number_into, plain_into};
 use crate::limits::LOGGED_ID_BYTES_MAX;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::ExchangeRecord;
 
 /// Appends the line of one exchange, its newline included.
 ///
 /// `unix_ms` is the wall clock at the end; `provider` names one by its place in the plan.
 pub fn line<'p>(
-    exchange: &Exchange,
+    exchange: &ExchangeRecord,
     unix_ms: u64,
     provider: impl Fn(usize) -> Option<&'p str>,
     out: &mut Vec<u8>,
@@ -148,7 +148,7 @@ fn duration(out: &mut Vec<u8>, name: &str, nanos: u64) {
 }
 
 /// Why the targets were tried in their order, where there was a choice.
-fn route(out: &mut Vec<u8>, exchange: &Exchange) {
+fn route(out: &mut Vec<u8>, exchange: &ExchangeRecord) {
     for (rank, reason) in exchange.route.iter().enumerate() {
         word(
             out,
@@ -161,7 +161,11 @@ fn route(out: &mut Vec<u8>, exchange: &Exchange) {
     }
 }
 
-fn attempts<'p>(out: &mut Vec<u8>, exchange: &Exchange, name: impl Fn(usize) -> Option<&'p str>) {
+fn attempts<'p>(
+    out: &mut Vec<u8>,
+    exchange: &ExchangeRecord,
+    name: impl Fn(usize) -> Option<&'p str>,
+) {
     out.extend_from_slice(b",\"attempts\":[");
     for (rank, attempt) in exchange.attempts.iter().enumerate() {
         let start = out.len();
@@ -207,7 +211,7 @@ fn open_object(out: &mut [u8], start: usize) {
     }
 }
 
-fn usage(out: &mut Vec<u8>, exchange: &Exchange) {
+fn usage(out: &mut Vec<u8>, exchange: &ExchangeRecord) {
     let usage = &exchange.usage;
     let members = [
         (",\"input\":", usage.input),
@@ -235,7 +239,7 @@ fn usage(out: &mut Vec<u8>, exchange: &Exchange) {
     open_object(out, start);
 }
 
-fn times(out: &mut Vec<u8>, exchange: &Exchange) {
+fn times(out: &mut Vec<u8>, exchange: &ExchangeRecord) {
     if let Some(ns) = exchange.ttft() {
         duration(out, ",\"ttft_ms\":", ns);
     }
@@ -355,7 +359,7 @@ mod tests {
     #[test]
     fn p25_line_is_one_json_object_on_one_line_with_bounded_text() {
         let hostile = format!("gpt\"\n\u{1b}[31m\u{9b}\u{202e}{}", "x".repeat(1_000));
-        let mut exchange = Exchange {
+        let mut exchange = ExchangeRecord {
             id: 7,
             model_asked: Some(hostile.as_str().into()),
             outcome: Outcome::Truncated,
@@ -377,7 +381,7 @@ mod tests {
             },
             started_at: 1_000,
             ended_at: 12_346_000,
-            ..Exchange::default()
+            ..ExchangeRecord::default()
         };
         exchange.passed_deltas(2, 5_000_000);
         let mut out = Vec::new();

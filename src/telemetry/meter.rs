@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::chat::text::Text;
-use crate::telemetry::exchange::{Exchange, Operation, Outcome};
+use crate::telemetry::exchange::{ExchangeRecord, Operation, Outcome};
 use crate::telemetry::values::Values;
 use crate::wire::kind::Wire;
 
@@ -195,7 +195,7 @@ impl Meter {
     }
 
     /// Records a finished exchange.
-    pub fn settle(&mut self, exchange: &Exchange) {
+    pub fn settle(&mut self, exchange: &ExchangeRecord) {
         self.count_end(exchange.operation, exchange.outcome, exchange.status, 1);
         if let Some(ns) = exchange.gateway() {
             self.gateway_us.record(ns / 1_000);
@@ -321,7 +321,7 @@ impl Default for Series {
 }
 
 impl Series {
-    fn settle(&mut self, exchange: &Exchange) {
+    fn settle(&mut self, exchange: &ExchangeRecord) {
         if exchange.usage.is_known() {
             self.input_tokens.record(exchange.usage.input_total());
             self.output_tokens
@@ -403,8 +403,8 @@ mod tests {
     use super::*;
     use crate::chat::usage::Usage;
 
-    fn exchange(model: &str) -> Exchange {
-        Exchange {
+    fn exchange(model: &str) -> ExchangeRecord {
+        ExchangeRecord {
             operation: Operation::Chat,
             outcome: Outcome::Complete,
             status: 200,
@@ -419,7 +419,7 @@ mod tests {
             },
             started_at: 1_000,
             ended_at: 2_001_000,
-            ..Exchange::default()
+            ..ExchangeRecord::default()
         }
     }
 
@@ -442,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_cost_by_figures_that_a_provider_made_up_is_counted_to_the_bound_and_no_further() {
-        let dear = Exchange {
+        let dear = ExchangeRecord {
             cost_nanos: Some(u64::MAX),
             ..exchange("a")
         };
@@ -484,7 +484,7 @@ mod tests {
     fn ids_that_no_provider_answered_and_long_ones_take_no_more_room_than_others() {
         let mut meter = Meter::default();
         for n in 0..100 {
-            meter.settle(&Exchange {
+            meter.settle(&ExchangeRecord {
                 status: 404,
                 ..exchange(&format!("made-up-{n}"))
             });
@@ -504,7 +504,7 @@ mod tests {
         );
         assert_eq!((meter.series.len(), last.1.input_tokens.count()), (2, 2));
         // Known by now, it is itself also where it fails.
-        meter.settle(&Exchange {
+        meter.settle(&ExchangeRecord {
             status: 500,
             ..exchange(&long)
         });

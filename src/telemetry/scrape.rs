@@ -419,13 +419,13 @@ const PROVIDER_LABEL_BYTES_MAX: usize = 32;
 mod tests {
     use super::*;
     use crate::chat::usage::Usage;
-    use crate::telemetry::exchange::{Exchange, Operation, Outcome};
+    use crate::telemetry::exchange::{ExchangeRecord, Operation, Outcome};
     use crate::telemetry::gaps::Gaps;
 
     #[test]
     fn text_has_cumulative_buckets_and_escaped_labels() {
         let mut meter = Meter::default();
-        meter.settle(&Exchange {
+        meter.settle(&ExchangeRecord {
             operation: Operation::Chat,
             outcome: Outcome::Complete,
             status: 200,
@@ -440,7 +440,7 @@ mod tests {
             },
             started_at: 1,
             ended_at: 2_000_001,
-            ..Exchange::default()
+            ..ExchangeRecord::default()
         });
         let facts = ProcessFacts {
             providers: vec!["stub".to_owned()],
@@ -474,7 +474,7 @@ mod tests {
             gaps.record(1_999_999);
             let operations = [Operation::Chat, Operation::CountTokens, Operation::Relay];
             let length = [3, 20, 60, 128][usize::try_from(n % 4).unwrap()];
-            meter.settle(&Exchange {
+            meter.settle(&ExchangeRecord {
                 operation: operations[usize::try_from(n % 3).unwrap()],
                 outcome: Outcome::Complete,
                 status: 200,
@@ -492,7 +492,7 @@ mod tests {
                 last_delta_at: 1 << 60,
                 ended_at: 1 << 62,
                 gaps: Some(Box::new(gaps)),
-                ..Exchange::default()
+                ..ExchangeRecord::default()
             });
         }
         let facts = ProcessFacts {

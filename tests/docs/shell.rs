@@ -3,7 +3,7 @@
 use ringway::cli::{self, Exit};
 use ringway::proxy::shared::endpoint::{Endpoint, classify};
 use ringway::route::plan::header::FORWARDED;
-use ringway::telemetry::exchange::{Exchange, Operation, Outcome};
+use ringway::telemetry::exchange::{ExchangeRecord, Operation, Outcome};
 use ringway::telemetry::meter::Meter;
 use ringway::telemetry::scrape_store::{SharedFacts, StoreFacts};
 use ringway::telemetry::scrape_usage::{DrainFacts, UsageFacts};
@@ -54,7 +54,7 @@ fn reasons_of_refusals_are_those_that_are_counted() {
 
 #[test]
 fn the_page_names_every_member_of_a_log_line() {
-    let mut exchange = Exchange {
+    let mut exchange = ExchangeRecord {
         tenant: Some("a".into()),
         client_wire: Some(Wire::OpenAiChat),
         upstream_wire: Some(Wire::OpenAiChat),
@@ -76,7 +76,7 @@ fn the_page_names_every_member_of_a_log_line() {
         sent_at: 3,
         head_at: 4,
         ended_at: 9,
-        ..Exchange::default()
+        ..ExchangeRecord::default()
     };
     exchange.route.push("a");
     exchange.usage.input = Some(1);

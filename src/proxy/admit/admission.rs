@@ -4,7 +4,7 @@
 //! run are reserved on both accounts. The [`Admission`] stays with the client's connection until
 //! the exchange has ended, whichever way. Nothing is asked of a key that nothing bounds.
 //!
-//! Not here: what is charged in the end (see `admitted`).
+//! Not here: what is charged in the end (see `shared::charge`).
 
 use core::future::poll_fn;
 
@@ -27,16 +27,15 @@ use crate::proxy::admit::asked::Asked;
 use crate::proxy::admit::asked::Purpose;
 use crate::proxy::admit::cost_estimate::{Expected, asks};
 use crate::proxy::admit::relay_metering;
-use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::{Exchange, ReplySettings};
 use crate::proxy::client::rate_limit_headers::{self, OwnLimits};
-use crate::proxy::client::reply::{Refused, Voice};
+use crate::proxy::client::reply::Refused;
 use crate::proxy::shared::charge::{self, Admission};
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::target::Target;
 use crate::wire::codec;
 use crate::wire::kind::Wire;
-use crate::wire::peek::found::Peek;
 
 /// What a request may use.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,48 +68,22 @@ impl Denied {
     }
 }
 
-/// Asks for a chat or a count; `lines` takes what heads of answers say of the rates, the voice given
-/// back says it, whether the request may be sent or not.
-pub async fn asked<'l>(
-    client: &mut Client<'_>,
+/// Asks for a chat or a count. Heads of answers say how the rates stand from then on, whether the
+/// request may be sent or not.
+pub async fn chat(
     asked: Asked<'_, '_>,
     targets: &[Target],
-    voice: &Voice<'l>,
-    lines: &'l mut Vec<u8>,
-) -> (Voice<'l>, Result<(), Denied>) {
-    let Asked {
-        worker,
-        inbound,
-        peek,
-        at,
-        ..
-    } = asked;
-    let key = inbound.key.as_deref();
-    match asked.purpose {
-        Purpose::Chat => {
-            let asked = (inbound.body(), peek, targets);
-            chat(client, (worker, at), key, asked, voice, lines).await
-        }
-        Purpose::Count => request(client, (worker, at), (key, Cost::Nothing), voice, lines).await,
+    exchange: &mut Exchange<'_, '_>,
+) -> Result<(), Denied> {
+    let key = asked.inbound.key.as_deref();
+    if asked.purpose == Purpose::Count {
+        return request(key, Cost::Nothing, exchange).await;
     }
-}
-
-async fn chat<'l>(
-    client: &mut Client<'_>,
-    (worker, at): (&Worker, Instant),
-    key: Option<&ClientKey>,
-    (body, peek, targets): (&[u8], &Peek, &[Target]),
-    voice: &Voice<'l>,
-    lines: &'l mut Vec<u8>,
-) -> (Voice<'l>, Result<(), Denied>) {
     let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
-        return (*voice, Ok(()));
+        return Ok(());
     };
-    let need = match need_of(worker, key, (body, peek, targets)) {
-        Ok(need) => need,
-        Err(denied) => return (*voice, Err(denied)),
-    };
-    ask(client, (worker, at), (key, need), voice, lines).await
+    let need = need_of(key, asked, targets)?;
+    ask(key, need, asked.at, exchange).await
 }
 
 /// What a request costs whose tokens nobody can tell before.
@@ -149,25 +122,20 @@ impl Cost {
     }
 }
 
-/// Asks likewise for a request whose tokens nobody can tell before. It was read at `at`.
-pub async fn request<'l>(
-    client: &mut Client<'_>,
-    (worker, at): (&Worker, Instant),
-    (key, cost): (Option<&ClientKey>, Cost),
-    voice: &Voice<'l>,
-    lines: &'l mut Vec<u8>,
-) -> (Voice<'l>, Result<(), Denied>) {
+/// Asks likewise for a request whose tokens nobody can tell before.
+pub async fn request(
+    key: Option<&ClientKey>,
+    cost: Cost,
+    exchange: &mut Exchange<'_, '_>,
+) -> Result<(), Denied> {
     let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
-        return (*voice, Ok(()));
+        return Ok(());
     };
-    let need = match cost.reserved(worker, key) {
-        Ok(cost) => Need {
-            cost,
-            ..Need::default()
-        },
-        Err(denied) => return (*voice, Err(denied)),
+    let need = Need {
+        cost: cost.reserved(exchange.worker, key)?,
+        ..Need::default()
     };
-    ask(client, (worker, at), (key, need), voice, lines).await
+    ask(key, need, exchange.read_at(), exchange).await
 }
 
 /// The body of a relayed request.
@@ -196,21 +164,18 @@ pub struct Relayed<'r> {
     pub cost: Cost,
 }
 
-/// Asks likewise for such a request; it was read at `at`.
-pub async fn relayed<'l>(
-    client: &mut Client<'_>,
-    (worker, at): (&Worker, Instant),
-    (key, asked): (Option<&ClientKey>, Relayed<'_>),
-    voice: &Voice<'l>,
-    lines: &'l mut Vec<u8>,
-) -> (Voice<'l>, Result<(), Denied>) {
+/// Asks likewise for such a request.
+pub async fn relayed(
+    key: Option<&ClientKey>,
+    asked: Relayed<'_>,
+    exchange: &mut Exchange<'_, '_>,
+) -> Result<(), Denied> {
     let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
-        return (*voice, Ok(()));
+        return Ok(());
     };
-    match need_of_relayed(worker, key, asked) {
-        Ok(need) => ask(client, (worker, at), (key, need), voice, lines).await,
-        Err(denied) => (*voice, Err(denied)),
-    }
+    let need = need_of_relayed(exchange.worker, key, asked)?;
+    // Its body may have taken long to come.
+    ask(key, need, clock::now(), exchange).await
 }
 
 fn need_of_relayed(worker: &Worker, key: &ClientKey, asked: Relayed<'_>) -> Result<Need, Denied> {
@@ -243,18 +208,14 @@ fn need_of_relayed(worker: &Worker, key: &ClientKey, asked: Relayed<'_>) -> Resu
 }
 
 /// What a chat may use, by estimate and by what its key has bounds for.
-fn need_of(
-    worker: &Worker,
-    key: &ClientKey,
-    (body, peek, targets): (&[u8], &Peek, &[Target]),
-) -> Result<Need, Denied> {
+fn need_of(key: &ClientKey, asked: Asked<'_, '_>, targets: &[Target]) -> Result<Need, Denied> {
     let (counts_tokens, has_budget) = (key.counts_tokens(), key.has_budget());
     let mut need = Need::default();
     if !counts_tokens && !has_budget {
         return Ok(need);
     }
-    let plan = &worker.plan;
-    let expected = Expected::new(plan, body, peek);
+    let (plan, body) = (&asked.worker.plan, asked.inbound.body());
+    let expected = Expected::new(plan, body, asked.peek);
     let asks = if has_budget {
         asks(body)
     } else {
@@ -298,13 +259,13 @@ fn unpriced(message: &str) -> Denied {
     }
 }
 
-async fn ask<'l>(
-    client: &mut Client<'_>,
-    (worker, at): (&Worker, Instant),
-    (key, need): (&ClientKey, Need),
-    voice: &Voice<'l>,
-    lines: &'l mut Vec<u8>,
-) -> (Voice<'l>, Result<(), Denied>) {
+async fn ask(
+    key: &ClientKey,
+    need: Need,
+    at: Instant,
+    exchange: &mut Exchange<'_, '_>,
+) -> Result<(), Denied> {
+    let worker = exchange.worker;
     let now = charge::at(at, &worker.dates);
     let amount = Amount {
         tokens: need.input.saturating_add(need.output),
@@ -315,14 +276,10 @@ async fn ask<'l>(
         None => admit(accounts, amount, now),
         Some(_) => boxed(|| leased(worker, accounts, amount)).await,
     };
-    let voice = with_standings(voice, &standings, now, lines);
-    match asked {
-        Ok(hold) => {
-            client.admission = Some(Admission::new(hold, need.input, need.output));
-            (voice, Ok(()))
-        }
-        Err(over) => (voice, Err(denied(&over, amount, voice.wire))),
-    }
+    tell_standings(&mut exchange.reply, &standings, now);
+    let hold = asked.map_err(|over| denied(&over, amount, exchange.reply.wire))?;
+    exchange.client.admission = Some(Admission::new(hold, need.input, need.output));
+    Ok(())
 }
 
 /// Asks where several replicas share the bounds: by leases, and a moment later where they are used up.
@@ -341,26 +298,17 @@ async fn leased(worker: &Worker, accounts: Accounts<'_>, amount: Amount) -> Judg
     refuse(accounts, amount, now())
 }
 
-/// The same voice, whose heads say how the rates stand.
-fn with_standings<'l>(
-    voice: &Voice<'l>,
-    standings: &RateStatuses,
-    now: Now,
-    lines: &'l mut Vec<u8>,
-) -> Voice<'l> {
+/// Lets heads of answers say how the rates stand.
+fn tell_standings(reply: &mut ReplySettings, standings: &RateStatuses, now: Now) {
     let own = OwnLimits {
         requests: standings.requests.is_some(),
         tokens: standings.tokens.is_some(),
     };
-    let mut voice = *voice;
     if own != OwnLimits::default() {
-        buffers::make_room(lines, voice.frame.extra.len() + RATES_BYTES);
-        lines.extend_from_slice(voice.frame.extra);
-        rate_limit_headers::write(voice.wire, standings, now.unix_ms, lines);
-        voice.frame.extra = lines;
-        voice.frame.own_limits = own;
+        buffers::make_room(&mut reply.fields, RATES_BYTES);
+        rate_limit_headers::write(reply.wire, standings, now.unix_ms, &mut reply.fields);
+        reply.own_limits = own;
     }
-    voice
 }
 
 /// What the client is told of a bound that is reached.

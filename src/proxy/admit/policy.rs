@@ -14,7 +14,7 @@ use crate::proxy::shared::worker::Worker;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::Target;
 use crate::route::select::policy::{Policy, PolicyRule};
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::ExchangeRecord;
 use crate::wire::peek::found::Peek;
 use crate::wire::peek::model_names;
 use crate::wire::peek::routed_members::{Kind, Known};
@@ -98,14 +98,14 @@ pub fn admitted<'t>(
     inbound: &Inbound,
     targets: Cow<'t, [Target]>,
     (model, tier): (Option<&str>, Option<&str>),
-    exchange: &mut Exchange,
+    record: &mut ExchangeRecord,
 ) -> Result<Cow<'t, [Target]>, Denied> {
     let policy = Policy {
         tier,
         key: inbound.key.as_deref(),
         model: model.and_then(|model| plan.residency_of(model)),
     };
-    let refused = &mut exchange.refused;
+    let refused = &mut record.refused;
     let cut = |rule: PolicyRule| refused.push(rule.word());
     plan.admitted(targets, &policy, cut).map_err(none_left)
 }
@@ -119,7 +119,7 @@ pub fn admitted_for<'t, 'n>(
     inbound: &Inbound,
     mut targets: Cow<'t, [Target]>,
     (models, tier): (impl Iterator<Item = &'n str>, Option<&str>),
-    exchange: &mut Exchange,
+    record: &mut ExchangeRecord,
 ) -> Result<Cow<'t, [Target]>, Denied> {
     for model in models {
         let policy = Policy {
@@ -134,8 +134,8 @@ pub fn admitted_for<'t, 'n>(
         let Some(rule) = targets.iter().find_map(rule_of) else {
             continue;
         };
-        if !exchange.refused.contains(&rule.word()) {
-            exchange.refused.push(rule.word());
+        if !record.refused.contains(&rule.word()) {
+            record.refused.push(rule.word());
         }
         targets.to_mut().retain(|target| rule_of(target).is_none());
         if targets.is_empty() {

@@ -3,7 +3,9 @@
 
 use crate::chat::error::{ErrorKind, Refusal};
 use crate::http1::body::BodyFault;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::ingress::BodyRefusal;
+use crate::proxy::client::next::Next;
 use crate::proxy::client::reply::{Denied, Refused};
 use crate::proxy::shared::failure::{Failure, Kind};
 
@@ -30,13 +32,34 @@ impl Missed {
     }
 }
 
+impl Exchange<'_, '_> {
+    /// Tells the client why its request was not relayed.
+    pub async fn refuse_missed(&mut self, missed: Missed) -> Next {
+        match missed {
+            Missed::Gone => self.abandon(Kind::ClientGone),
+            Missed::Failure(failure) => self.refuse_failure(&failure).await,
+            Missed::Denied(denied) => self.refuse_denied(&denied).await,
+            Missed::Refused(refused) => self.refuse(&refused).await,
+            Missed::Refusal(refusal) => self.refuse(&Refused::of(&refusal, "refused")).await,
+        }
+    }
+
+    /// Tells the client why its body could not be taken.
+    pub async fn refuse_unread(&mut self, refusal: BodyRefusal) -> Next {
+        match unread_refusal(refusal) {
+            Some(refused) => self.refuse(&refused).await,
+            None => self.abandon(Kind::ClientGone),
+        }
+    }
+}
+
 /// What a relayed body that cannot be taken means.
 pub fn unread(refusal: BodyRefusal) -> Missed {
     unread_refusal(refusal).map_or(Missed::Gone, Missed::Refused)
 }
 
 /// What a client is told whose body could not be taken; nothing if it is gone.
-pub fn unread_refusal(refusal: BodyRefusal) -> Option<Refused<'static>> {
+fn unread_refusal(refusal: BodyRefusal) -> Option<Refused<'static>> {
     Some(match refusal {
         BodyRefusal::Gone => return None,
         BodyRefusal::TooSlow => {

@@ -17,12 +17,10 @@ use crate::net::runtime::recycled_future::boxed;
 use crate::proxy::answer::content_type::{Content, content_kind, declared_length, is_encoded};
 use crate::proxy::answer::relay::Step;
 use crate::proxy::answer::stages::{Answer, Arrived, Opened, Takeover};
-use crate::proxy::client::answer_head::{self, BodyForm, Frame, Withheld};
-use crate::proxy::client::custody;
-use crate::proxy::client::downstream::Client;
+use crate::proxy::client::answer_head::{self, BodyForm, Withheld};
+use crate::proxy::client::exchange::{Exchange, ReplySettings};
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::proxy::shared::memory_budget::Charge;
-use crate::telemetry::exchange::Exchange;
 use crate::translate::answer_context::AnswerContext;
 use crate::translate::stream::StreamTranslator;
 use crate::translate::tap::Tap;
@@ -34,7 +32,7 @@ use crate::wire::kind::Wire;
 mod refusal;
 mod whole;
 
-impl<'w> Answer<'w, Arrived<'_, 'w>> {
+impl<'w> Answer<'w, Arrived<'w>> {
     /// Delivers the answer, up to its commit where it is relayed; `may_move` says whether another
     /// target is ready, and is asked where this one takes too long.
     ///
@@ -42,22 +40,21 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     /// A failure before anything reached the client.
     pub async fn deliver(
         mut self,
-        client: &mut Client<'_>,
         may_move: &mut dyn FnMut() -> bool,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
-        exchange.upstream_request_id = self.request_id();
+        exchange.record.upstream_request_id = self.request_id();
         let success = (200..300).contains(&self.stage.upstream.head.status);
-        if client.has_begun() {
-            return boxed(|| self.follow(client, success, exchange)).await;
+        if exchange.client.has_begun() {
+            return boxed(|| self.follow(success, exchange)).await;
         }
         let opened = match (self.stage.terms.context.take(), success) {
             (None, false) if self.may_be_page() => {
-                return boxed(|| self.tell_refusal(client, true, exchange)).await;
+                return boxed(|| self.tell_refusal(true, exchange)).await;
             }
             (None, _) => self.pass_on(exchange, success)?,
             (Some(_), false) => {
-                return boxed(|| self.tell_refusal(client, false, exchange)).await;
+                return boxed(|| self.tell_refusal(false, exchange)).await;
             }
             (Some(_), true) if is_encoded(&self.stage.upstream) => {
                 return Err(Failure::new(Kind::Compressed));
@@ -68,16 +65,16 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
                         self.translate_stream(context, exchange)
                     }
                     (false, Content::Json | Content::Unnamed) => {
-                        return boxed(|| self.translate_whole(client, &context, exchange)).await;
+                        return boxed(|| self.translate_whole(&context, exchange)).await;
                     }
                     (true, Content::Json) => {
-                        return boxed(|| self.translate_no_stream(client, exchange)).await;
+                        return boxed(|| self.translate_no_stream(exchange)).await;
                     }
                     _ => return Err(Failure::new(Kind::ContentType)),
                 }
             }
         };
-        let relay = opened.commit(client, may_move, exchange).await?;
+        let relay = opened.commit(may_move, exchange).await?;
         Ok(Step::Relay(relay))
     }
 
@@ -85,12 +82,11 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     /// else is an error event.
     async fn follow(
         mut self,
-        client: &mut Client<'_>,
         success: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
         if !success {
-            return self.tell_refusal(client, false, exchange).await;
+            return self.tell_refusal(false, exchange).await;
         }
         if is_encoded(&self.stage.upstream) {
             return Err(Failure::new(Kind::Compressed));
@@ -98,7 +94,7 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
         let kind = content_kind(&self.stage.upstream);
         match kind {
             Content::Events | Content::Unnamed => {}
-            Content::Json => return self.translate_no_stream(client, exchange).await,
+            Content::Json => return self.translate_no_stream(exchange).await,
             Content::Page | Content::Other => return Err(Failure::new(Kind::ContentType)),
         }
         let mut mode = match self.stage.terms.context.take() {
@@ -106,12 +102,16 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
             None => self.mode_of(self.provider.wire, (kind, true)),
         };
         mode.follow_own_bytes();
-        let early = client.early.as_ref().ok_or(Failure::new(Kind::Bug))?;
-        let frame = (early.form, early.stays_open);
+        let early = exchange
+            .client
+            .early
+            .as_ref()
+            .ok_or(Failure::new(Kind::Bug))?;
+        let framing = (early.form, early.stays_open);
         self.takeover = Takeover::default();
         let out = buffers::take(buffers::Class::Quiet);
-        let opened = self.opened(mode, frame, out, Instant::from_nanos(exchange.head_at));
-        Ok(Step::Relay(opened.begin(exchange)))
+        let opened = self.opened(mode, framing, out, exchange);
+        Ok(Step::Relay(opened.begin(&mut exchange.record)))
     }
 
     /// The provider's own id of the request, under the name that its wire has for it.
@@ -131,7 +131,7 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
 
     /// The provider's wire, and the client's.
     const fn wires(&self) -> (Wire, Wire) {
-        (self.provider.wire, self.stage.voice.wire)
+        (self.provider.wire, self.stage.client_wire)
     }
 
     /// Nothing charged yet, for whom this answer is.
@@ -142,15 +142,10 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     /// An answer in the client's own wire.
     fn pass_on(
         self,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, '_>,
         success: bool,
     ) -> Result<Box<Answer<'w, Opened<'w>>>, Failure> {
-        let Arrived {
-            upstream,
-            voice,
-            wire,
-            ..
-        } = &self.stage;
+        let Arrived { upstream, wire, .. } = &self.stage;
         let (kind, is_encoded) = (content_kind(upstream), is_encoded(upstream));
         let mode = match (*wire, success) {
             (Some(wire), true) => match kind {
@@ -167,34 +162,27 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
             }
             _ => Mode::Plain,
         };
-        let frame = voice.frame.with_body(self.body_form(&mode));
+        let facts = exchange.head_facts(self.body_form(&mode, exchange.reply.streamed()));
+        let framing = (facts.body, facts.stays_open());
         let room = upstream.head_end + OWN_FIELDS_BYTES;
         let mut out = buffers::take(buffers::Class::fitting(room));
         let holds = |value: &[u8]| self.shows_key(value);
         let head = (&upstream.head, upstream.buf.as_slice());
-        let now = Instant::from_nanos(exchange.head_at);
-        answer_head::passthrough(&mut out, head, *wire, (&frame, now), holds);
-        self.end_head(&mut out, &frame, exchange);
-        exchange.status = upstream.head.status;
-        exchange.stream = mode.is_events();
+        let now = Instant::from_nanos(exchange.record.head_at);
+        answer_head::passthrough(&mut out, head, *wire, &facts, now, holds);
+        exchange.custody_fields(&mut out, now);
+        encode::end_head(&mut out);
+        exchange.record.status = upstream.head.status;
+        exchange.record.stream = mode.is_events();
         if success && wire.is_some() && matches!(mode, Mode::Plain) {
             // Its framing is all that will be known of it.
             let unread = match is_encoded {
                 true => Kind::Compressed,
                 false => Kind::ContentType,
             };
-            exchange.fault = Some(unread.verdict().word);
+            exchange.record.fault = Some(unread.verdict().word);
         }
-        Ok(self.opened(mode, (frame.body, frame.stays_open()), out, now))
-    }
-
-    /// Ends a head with what the gateway says of itself.
-    fn end_head(&self, out: &mut Vec<u8>, frame: &Frame<'_>, exchange: &Exchange) {
-        custody::fields(out, frame.custody, exchange);
-        if self.stage.voice.timing {
-            answer_head::server_timing(out, exchange, Instant::from_nanos(exchange.head_at));
-        }
-        encode::end_head(out);
+        Ok(self.opened(mode, framing, out, exchange))
     }
 
     /// The way of a same-wire answer. A compressed one is passed on unread.
@@ -221,12 +209,9 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
         }
     }
 
-    fn body_form(&self, mode: &Mode) -> BodyForm {
+    fn body_form(&self, mode: &Mode, streamed: BodyForm) -> BodyForm {
         let Arrived {
-            upstream,
-            voice,
-            method,
-            ..
+            upstream, method, ..
         } = &self.stage;
         match upstream.head.framing {
             BodyFraming::None => match method {
@@ -235,7 +220,7 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
                 _ => BodyForm::Length(0),
             },
             BodyFraming::Length(len) if mode.keeps_length() => BodyForm::Length(len),
-            _ => Frame::streamed(voice.frame.version),
+            _ => streamed,
         }
     }
 
@@ -251,33 +236,33 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     fn translate_stream(
         self,
         context: AnswerContext,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, '_>,
     ) -> Box<Answer<'w, Opened<'w>>> {
-        let Arrived {
-            upstream, voice, ..
-        } = &self.stage;
-        let frame = voice.frame.with_body(Frame::streamed(voice.frame.version));
+        let upstream = &self.stage.upstream;
+        let facts = exchange.head_facts(exchange.reply.streamed());
+        let framing = (facts.body, facts.stays_open());
         let mut out = buffers::take(buffers::Class::Quiet);
         let head = (&upstream.head, upstream.buf.as_slice());
-        let now = Instant::from_nanos(exchange.head_at);
+        let now = Instant::from_nanos(exchange.record.head_at);
         let holds = |value: &[u8]| self.shows_key(value);
-        answer_head::translated(&mut out, head, self.wires(), (&frame, now), holds);
+        answer_head::translated(&mut out, head, self.wires(), &facts, now, holds);
         self.notes_field(&mut out);
         out.extend_from_slice(b"content-type: text/event-stream; charset=utf-8\r\n");
         out.extend_from_slice(b"cache-control: no-cache\r\n");
-        self.end_head(&mut out, &frame, exchange);
-        exchange.status = 200;
-        exchange.stream = true;
+        exchange.custody_fields(&mut out, now);
+        encode::end_head(&mut out);
+        exchange.record.status = 200;
+        exchange.record.stream = true;
         let mode = self.translated(context);
-        self.opened(mode, (frame.body, frame.stays_open()), out, now)
+        self.opened(mode, framing, out, exchange)
     }
 
     /// The provider's fields that an answer of ours bears too, and what was lost.
-    fn told_fields(&self, should_retry: bool) -> Vec<u8> {
+    fn told_fields(&self, should_retry: bool, reply: &ReplySettings) -> Vec<u8> {
         let upstream = &self.stage.upstream;
         let withheld = Withheld {
             should_retry,
-            limits: self.stage.voice.frame.own_limits,
+            limits: reply.own_limits,
         };
         let mut fields = Vec::with_capacity(256);
         answer_head::translated_fields(

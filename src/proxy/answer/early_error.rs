@@ -4,12 +4,12 @@
 use crate::chat::error::ApiError;
 use crate::net::runtime::clock;
 use crate::proxy::client::answer_head::BodyForm;
-use crate::proxy::client::downstream::Client;
 use crate::proxy::client::early_head::framed;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::{self, Voice};
+use crate::proxy::client::reply;
 use crate::proxy::shared::failure::{Blame, Failure};
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::Outcome;
 use crate::telemetry::log::id_text;
 use crate::translate::stream_error;
 use crate::wire::codec;
@@ -26,27 +26,19 @@ pub struct Told<'t> {
 }
 
 /// Tells a failure behind an early head.
-pub async fn fail(
-    client: &mut Client<'_>,
-    form: BodyForm,
-    voice: &Voice<'_>,
-    failure: &Failure,
-    exchange: &mut Exchange,
-) -> Next {
+pub async fn fail(form: BodyForm, failure: &Failure, exchange: &mut Exchange<'_, '_>) -> Next {
     let verdict = failure.verdict();
     if verdict.blame == Blame::Client {
-        exchange.outcome = Outcome::Cancelled;
-        exchange.fault = Some(verdict.word);
-        return Next::Abort;
+        return exchange.abandon(failure.kind);
     }
-    if let (Some(facts), Some(from)) = (failure.said.as_deref(), exchange.upstream_wire) {
-        let said = stream_error::told((from, voice.wire), facts);
+    if let (Some(facts), Some(from)) = (failure.said.as_deref(), exchange.record.upstream_wire) {
+        let said = stream_error::told((from, exchange.reply.wire), facts);
         let told = Told {
             error: reply::error_of(&said),
             word: verdict.word,
             outcome: Outcome::UpstreamError,
         };
-        return tell(client, form, voice, &told, exchange).await;
+        return tell(form, &told, exchange).await;
     }
     let told = Told {
         error: ApiError {
@@ -58,32 +50,28 @@ pub async fn fail(
         word: verdict.word,
         outcome: Outcome::Truncated,
     };
-    tell(client, form, voice, &told, exchange).await
+    tell(form, &told, exchange).await
 }
 
 /// Writes an error event behind an early head. No end follows it.
-pub async fn tell(
-    client: &mut Client<'_>,
-    form: BodyForm,
-    voice: &Voice<'_>,
-    told: &Told<'_>,
-    exchange: &mut Exchange,
-) -> Next {
+pub async fn tell(form: BodyForm, told: &Told<'_>, exchange: &mut Exchange<'_, '_>) -> Next {
     let mut out = Vec::with_capacity(512);
-    let id = id_text(exchange.id);
+    let id = id_text(exchange.record.id);
     framed(form, &mut out, |out| {
-        codec::write_error_event(voice.wire, &told.error, id.as_str(), out);
+        codec::write_error_event(exchange.reply.wire, &told.error, id.as_str(), out);
     });
-    exchange.outcome = told.outcome;
-    exchange.fault = Some(told.word);
+    exchange.record.outcome = told.outcome;
+    exchange.record.fault = Some(told.word);
     let now = clock::now();
-    let sent = &mut exchange.bytes_out;
-    if client
-        .send_from(&mut out, now, voice.stall_ms, sent)
+    let stall_ms = exchange.stall_ms();
+    let sent = &mut exchange.record.bytes_out;
+    if exchange
+        .client
+        .send_from(&mut out, now, stall_ms, sent)
         .await
         .is_err()
     {
-        exchange.outcome = Outcome::Cancelled;
+        exchange.record.outcome = Outcome::Cancelled;
         return Next::Abort;
     }
     Next::Cut

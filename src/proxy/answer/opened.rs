@@ -13,10 +13,10 @@ use crate::net::runtime::buffers;
 use crate::net::runtime::clock::Instant;
 use crate::proxy::answer::relay::Relay;
 use crate::proxy::answer::stages::{Answer, Body, Opened, Progress, Takeover};
-use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::proxy::shared::memory_budget::Charge;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::ExchangeRecord;
 use crate::translate::progress;
 use crate::translate::transforms::mode::Mode;
 
@@ -34,13 +34,12 @@ impl<'w> Answer<'w, Opened<'w>> {
     /// A failure before commit.
     pub async fn commit(
         mut self: Box<Self>,
-        client: &mut Client<'_>,
         may_move: &mut dyn FnMut() -> bool,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Relay<'w>, Failure> {
         let deltas_min = self.takeover.pace.map_or(0, |pace| pace.deltas);
         loop {
-            self.digest(exchange);
+            self.digest(&mut exchange.record);
             let Progress {
                 content, turned, ..
             } = self.stage.progress;
@@ -53,7 +52,7 @@ impl<'w> Answer<'w, Opened<'w>> {
                     false => Err(self.failure()),
                 };
             }
-            if !self.waits(exchange.deltas < deltas_min) {
+            if !self.waits(exchange.record.deltas < deltas_min) {
                 return Ok(Relay::new(self));
             }
             if self.takeover.patience.is_some_and(|end| turned >= end) {
@@ -67,15 +66,15 @@ impl<'w> Answer<'w, Opened<'w>> {
                 self.takeover = Takeover::default();
                 continue;
             }
-            if let Err(kind) = self.turn(client, exchange, false).await {
+            if let Err(kind) = self.turn(exchange, false).await {
                 return Err(Failure::new(kind));
             }
         }
     }
 
     /// Begins behind an early head, which was its commit.
-    pub fn begin(mut self: Box<Self>, exchange: &mut Exchange) -> Relay<'w> {
-        self.digest(exchange);
+    pub fn begin(mut self: Box<Self>, record: &mut ExchangeRecord) -> Relay<'w> {
+        self.digest(record);
         Relay::new(self)
     }
 }
@@ -163,7 +162,7 @@ impl Answer<'_, Opened<'_>> {
     }
 
     /// Transforms what the last read delivered and appends what the client gets of it.
-    pub(super) fn digest(&mut self, exchange: &mut Exchange) {
+    pub(super) fn digest(&mut self, record: &mut ExchangeRecord) {
         let stage = &mut self.stage;
         let tape = &self.worker.tape;
         buffers::make_room(
@@ -184,7 +183,7 @@ impl Answer<'_, Opened<'_>> {
             progress.came = true;
             let pushed = stage.transforms.push(payload, &mut stage.out, tape);
             progress.content |= pushed.content;
-            progress.end = note(exchange, pushed, progress.heard);
+            progress.end = note(record, pushed, progress.heard);
         }
         if progress.end == End::Complete {
             progress.ended.get_or_insert(progress.turned);
@@ -194,7 +193,7 @@ impl Answer<'_, Opened<'_>> {
         }
         self.charge_held();
         if self.stage.progress.body != Body::Open {
-            self.end_body(exchange);
+            self.end_body(record);
         }
         self.stage.close_chunk(mark);
         self.stage.source.give_buffer();
@@ -224,20 +223,20 @@ impl Answer<'_, Opened<'_>> {
     }
 
     /// Tells the transforms that the body has ended.
-    fn end_body(&mut self, exchange: &mut Exchange) {
+    fn end_body(&mut self, record: &mut ExchangeRecord) {
         let stage = &mut self.stage;
         let (clean, heard) = (stage.progress.body == Body::Whole, stage.progress.heard);
         let tape = &self.worker.tape;
         if let Some(rest) = stage.transforms.flush(&mut stage.out, tape) {
-            note(exchange, rest, heard);
+            note(record, rest, heard);
         }
         if !clean && self.is_translated() {
             // Before the translator says, in words that fit every break, that something is missing.
-            self.fail(exchange);
+            self.fail(record);
         }
         let stage = &mut self.stage;
         let last = stage.transforms.finish(clean, &mut stage.out, tape);
-        stage.progress.end = note(exchange, last, heard);
+        stage.progress.end = note(record, last, heard);
     }
 
     fn end_of_input(&mut self) {
@@ -247,9 +246,9 @@ impl Answer<'_, Opened<'_>> {
     }
 }
 
-fn note(exchange: &mut Exchange, pushed: progress::Progress, now: Instant) -> End {
-    exchange.passed_deltas(pushed.deltas, now.as_nanos());
-    exchange.events += u64::from(pushed.events);
+fn note(record: &mut ExchangeRecord, pushed: progress::Progress, now: Instant) -> End {
+    record.passed_deltas(pushed.deltas, now.as_nanos());
+    record.events += u64::from(pushed.events);
     pushed.end
 }
 

@@ -7,10 +7,9 @@
 //! A drop at any await leaves two connections that must be closed.
 
 use crate::proxy::answer::stages::{Answer, Opened};
-use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
 use crate::proxy::shared::health::Slot;
-use crate::telemetry::exchange::Exchange;
 
 mod end;
 
@@ -50,17 +49,17 @@ impl<'w> Relay<'w> {
     }
 
     /// Runs the answer to its end.
-    pub async fn run(self, client: &mut Client<'_>, exchange: &mut Exchange) -> Next {
+    pub async fn run(self, exchange: &mut Exchange<'_, '_>) -> Next {
         let mut answer = self.0;
         while !answer.is_over() {
             if answer.stage.progress.content {
-                answer.judge(None, exchange);
+                answer.judge(None, &exchange.record);
             }
-            if let Err(kind) = answer.turn(client, exchange, true).await {
-                return answer.client_lost(kind, exchange);
+            if let Err(kind) = answer.turn(exchange, true).await {
+                return answer.client_lost(kind, &mut exchange.record);
             }
-            answer.digest(exchange);
+            answer.digest(&mut exchange.record);
         }
-        answer.finish(client, exchange).await
+        answer.finish(exchange).await
     }
 }

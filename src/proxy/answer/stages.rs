@@ -11,8 +11,8 @@ use crate::http1::method::Method;
 use crate::net::runtime::clock::Instant;
 use crate::proxy::answer::source::Source;
 use crate::proxy::client::answer_head::BodyForm;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::Voice;
 use crate::proxy::shared::failure::Kind;
 use crate::proxy::shared::health::Slot;
 use crate::proxy::shared::memory_budget::Charge;
@@ -20,7 +20,7 @@ use crate::proxy::shared::worker::Worker;
 use crate::proxy::upstream::attempt::Upstream;
 use crate::proxy::upstream::stream_timeouts::Pace;
 use crate::route::plan::provider::Provider;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::ExchangeRecord;
 use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::translate::response::AnswerFacts;
@@ -67,11 +67,11 @@ pub struct Terms {
 }
 
 /// An answer of which the head has been read.
-pub struct Arrived<'a, 'w> {
+pub struct Arrived<'w> {
     /// Head and connection.
     pub upstream: Box<Upstream>,
-    /// How answers of ours are written.
-    pub voice: Voice<'a>,
+    /// The client's wire.
+    pub client_wire: Wire,
     /// The request's method.
     pub method: Method,
     /// What the request says of its answer.
@@ -173,7 +173,7 @@ impl Progress {
     }
 }
 
-impl<'w> Answer<'w, Arrived<'_, 'w>> {
+impl<'w> Answer<'w, Arrived<'w>> {
     /// Settles what happens to the body: its mode, how it is framed for the client and whether the
     /// client's connection stays open, and what goes out before it.
     pub fn opened(
@@ -181,11 +181,10 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
         mode: Mode,
         (form, stays_open): (BodyForm, bool),
         head: Vec<u8>,
-        answered: Instant,
+        exchange: &Exchange<'_, '_>,
     ) -> Box<Answer<'w, Opened<'w>>> {
         let Arrived {
             upstream,
-            voice,
             terms,
             scrubber,
             ..
@@ -200,13 +199,13 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
                 transforms: Transforms::new(scrubber, mode),
                 form,
                 stays_open,
-                unread: voice.unread,
+                unread: exchange.reply.unread,
                 notes: terms.notes,
                 out: head,
                 charge: None,
                 slot: None,
                 is_judged: false,
-                progress: Progress::new(answered),
+                progress: Progress::new(Instant::from_nanos(exchange.record.head_at)),
             },
         })
     }
@@ -214,16 +213,21 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
 
 impl<S> Answer<'_, S> {
     /// Tells the record what the answer said at its end; gives what was lost on either way.
-    pub fn note_facts(&self, notes: Notes, facts: AnswerFacts, exchange: &mut Exchange) -> Notes {
-        exchange.usage = facts.usage;
-        exchange.stop = facts.stop;
-        exchange.model_answered = facts.model;
+    pub fn note_facts(
+        &self,
+        notes: Notes,
+        facts: AnswerFacts,
+        record: &mut ExchangeRecord,
+    ) -> Notes {
+        record.usage = facts.usage;
+        record.stop = facts.stop;
+        record.model_answered = facts.model;
         if facts.notes.is_empty() {
             return notes;
         }
         self.worker.meter.borrow_mut().counters.losses += facts.notes.count() as u64;
         let notes = notes.with(&facts.notes);
-        exchange.losses = Some(notes.header());
+        record.losses = Some(notes.header());
         notes
     }
 }

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 
 use crate::chat::error::ErrorKind;
 use crate::http1::method::Method;
-use crate::net::runtime::buffers;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::recycled_future::boxed;
 use crate::proxy::admit::asked::Asked;
@@ -21,10 +20,9 @@ use crate::proxy::answer::relay::Step;
 use crate::proxy::answer::stages::{Answer, Arrived, Takeover, Terms};
 use crate::proxy::chat::candidates::{Candidate, Candidates, Request, Unfit};
 use crate::proxy::chat::target_order::{self, Lane};
-use crate::proxy::client::downstream::Client;
-use crate::proxy::client::early_head::{EarlyHead, Waits};
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::{self, Refused, Voice};
+use crate::proxy::client::reply::{self, Refused};
 use crate::proxy::own::local;
 use crate::proxy::shared::failure::{Blame, Failure, Kind};
 use crate::proxy::shared::health::{Scope, Slot};
@@ -35,40 +33,38 @@ use crate::proxy::upstream::stream_timeouts::{Pace, Patience};
 use crate::route::plan::provider::Provider;
 use crate::route::plan::target::{Resolution, Target};
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::{Exchange, TargetAsked};
+use crate::telemetry::exchange::{ExchangeRecord, TargetAsked};
 use crate::wire::peek::body;
 use crate::wire::peek::fault::PeekFault;
 use crate::wire::peek::found::Peek;
 
 /// Runs a chat, or a count, whose body has been read.
 pub async fn run<'w>(
-    client: &mut Client<'_>,
-    worker: &'w Worker,
     inbound: &Inbound,
-    voice: &Voice<'_>,
     purpose: Purpose,
-    exchange: &mut Exchange,
+    exchange: &mut Exchange<'_, 'w>,
 ) -> Step<'w> {
+    let worker = exchange.worker;
     let mut peek = Peek::default();
     let (body, wire) = (inbound.body(), inbound.wire);
     if let Err(fault) = body::peek_into(body, wire, worker.limits(), &mut peek) {
-        return Step::Over(refuse_body(client, exchange, voice, &fault).await);
+        return Step::Over(refuse_body(exchange, &fault).await);
     }
     let peek = &peek;
     let tier = match policy::tier(&worker.plan, inbound, Some(peek)) {
         Ok(tier) => tier,
         Err(denied) => {
-            return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
+            return Step::Over(exchange.refuse_denied(&denied).await);
         }
     };
     let asked = peek.model(inbound.body()).text();
-    exchange.model_asked = Some(bounded(&asked).into());
-    exchange.stream = peek.stream();
-    client.stream.reader.expect_little(peek.stream());
+    exchange.record.model_asked = Some(bounded(&asked).into());
+    exchange.record.stream = peek.stream();
+    exchange.client.stream.reader.expect_little(peek.stream());
     panic_if_told(worker, &asked);
     let order = match target_order::wish(inbound, peek) {
         Ok(order) => order,
-        Err(refused) => return Step::Over(reply::refuse(client, exchange, voice, &refused).await),
+        Err(refused) => return Step::Over(exchange.refuse(&refused).await),
     };
     let plan = &worker.plan;
     let targets = match resolve(worker, inbound, &asked) {
@@ -76,21 +72,21 @@ pub async fn run<'w>(
         Err(message) => {
             let unknown = message.as_deref().map(Refused::unknown_model);
             let refused = unknown.unwrap_or(reply::UNKNOWN_PROVIDER);
-            return Step::Over(reply::refuse(client, exchange, voice, &refused).await);
+            return Step::Over(exchange.refuse(&refused).await);
         }
     };
     let streams = purpose == Purpose::Chat && peek.stream();
     let early_ms = streams.then(|| plan.early_head_ms(&asked)).flatten();
     let by = (Some(&*asked), tier.as_deref());
-    let targets = policy::admitted(plan, inbound, targets, by, exchange);
+    let targets = policy::admitted(plan, inbound, targets, by, &mut exchange.record);
     let beside = policy::beside(worker, inbound, by, true);
     let by = (beside.iter().map(|name| &**name), tier.as_deref());
     let targets = match targets
-        .and_then(|targets| policy::admitted_for(plan, inbound, targets, by, exchange))
+        .and_then(|targets| policy::admitted_for(plan, inbound, targets, by, &mut exchange.record))
     {
         Ok(targets) => targets,
         Err(denied) => {
-            return Step::Over(reply::refuse_denied(client, exchange, voice, &denied).await);
+            return Step::Over(exchange.refuse_denied(&denied).await);
         }
     };
     let asked = Asked {
@@ -100,72 +96,62 @@ pub async fn run<'w>(
         purpose,
         model: plan.model(&asked).filter(|_| targets.len() > 1),
         order,
-        at: Instant::from_nanos(exchange.request_at),
+        at: exchange.read_at(),
     };
-    let mut lines = Vec::new();
-    let (voice, admitted) = admission::asked(client, asked, &targets, voice, &mut lines).await;
-    if let Err(denied) = admitted {
-        let refused = denied.refused();
-        return Step::Over(reply::refuse(client, exchange, &voice, &refused).await);
+    if let Err(denied) = admission::chat(asked, &targets, exchange).await {
+        return Step::Over(exchange.refuse(&denied.refused()).await);
     }
-    let run = Run {
-        asked,
-        voice: &voice,
-    };
-    let step = run.to_end(client, (&targets, early_ms), exchange).await;
-    buffers::give(lines);
-    step
+    let run = Run { asked };
+    run.to_end(&targets, early_ms, exchange).await
 }
 
 struct Run<'r, 'w> {
     asked: Asked<'r, 'w>,
-    voice: &'r Voice<'r>,
 }
 
 impl<'r, 'w> Run<'r, 'w> {
     /// All attempts, under a head that goes out early where one is asked for.
     async fn to_end(
         &self,
-        client: &mut Client<'_>,
-        (targets, early_ms): (&'r [Target], Option<u64>),
-        exchange: &mut Exchange,
+        targets: &'r [Target],
+        early_ms: Option<u64>,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Step<'w> {
         if let Some(ms) = early_ms {
-            self.arm(client, ms, exchange);
+            exchange.arm_early_head(ms);
         }
-        let step = self.attempts(client, targets, exchange).await;
-        if let Some(early) = client.early.take().filter(|early| early.has_begun()) {
+        let step = self.attempts(targets, exchange).await;
+        if let Some(early) = exchange
+            .client
+            .early
+            .take()
+            .filter(|early| early.has_begun())
+        {
             let worker = self.asked.worker;
             worker.meter.borrow_mut().counters.early_heads += 1;
-            exchange.early_head = true;
-            exchange.status = 200;
-            exchange.stream = true;
-            exchange.bytes_out += early.bytes_out;
+            exchange.record.early_head = true;
+            exchange.record.status = 200;
+            exchange.record.stream = true;
+            exchange.record.bytes_out += early.bytes_out;
         }
         step
     }
 
-    async fn attempts(
-        &self,
-        client: &mut Client<'_>,
-        targets: &'r [Target],
-        exchange: &mut Exchange,
-    ) -> Step<'w> {
-        let until = attempt::attempts_end(exchange, self.asked.worker.limits());
-        let mut candidates = Candidates::new(self.asked, targets, until, &mut exchange.route);
+    async fn attempts(&self, targets: &'r [Target], exchange: &mut Exchange<'_, 'w>) -> Step<'w> {
+        let until = attempt::attempts_end(&exchange.record, self.asked.worker.limits());
+        let mut candidates =
+            Candidates::new(self.asked, targets, until, &mut exchange.record.route);
         let mut failed = None;
         while let Some(candidate) = candidates.take() {
             let lane = candidate.lane;
-            exchange.attempts.append(candidates.passed_over());
-            let done = self
-                .attempt(client, candidate, &mut candidates, exchange)
-                .await;
-            candidates.note_success(&exchange.attempts);
-            exchange.attempts.append(candidates.passed_over());
+            exchange.record.attempts.append(candidates.passed_over());
+            let done = self.attempt(candidate, &mut candidates, exchange).await;
+            candidates.note_success(&exchange.record.attempts);
+            exchange.record.attempts.append(candidates.passed_over());
             match done {
                 Ok(step) => return step,
                 Err(failure) => {
-                    let is_last = !failure.verdict().next_target || client.has_begun();
+                    let is_last = !failure.verdict().next_target || exchange.client.has_begun();
                     if matches!(failure.scope, Scope::Target | Scope::Provider) {
                         candidates.leave(lane);
                     }
@@ -176,49 +162,38 @@ impl<'r, 'w> Run<'r, 'w> {
                 }
             }
         }
-        exchange.attempts.append(candidates.passed_over());
+        exchange.record.attempts.append(candidates.passed_over());
         // What a target said, or that it said nothing, outranks why the others were not asked.
         let failure = match (failed, candidates.into_refused()) {
             (Some(failure), _) => failure,
             (None, Some(unfit)) => {
-                self.name(unfit.target, exchange);
-                return Step::Over(self.refuse(client, &unfit, exchange).await);
+                self.name(unfit.target, &mut exchange.record);
+                return Step::Over(refuse(&unfit, exchange).await);
             }
             (None, None) => Failure::new(Kind::Bug),
         };
-        let Some(form) = client.begun_form() else {
-            return Step::Over(reply::refuse_failure(client, exchange, self.voice, &failure).await);
+        let Some(form) = exchange.client.begun_form() else {
+            return Step::Over(exchange.refuse_failure(&failure).await);
         };
-        let told = early_error::fail(client, form, self.voice, &failure, exchange);
+        let told = early_error::fail(form, &failure, exchange);
         Step::Over(boxed(|| told).await)
     }
 
-    /// Makes an early head ready, to go out so long after the request was read.
-    fn arm(&self, client: &mut Client<'_>, ms: u64, exchange: &Exchange) {
-        let at = Instant::from_nanos(exchange.request_at).plus_ms(ms);
-        let waits = Waits {
-            ping_ms: self.asked.worker.limits().ping_interval_ms,
-            stall_ms: self.voice.stall_ms,
-        };
-        let early = EarlyHead::new(self.voice.frame, (at, clock::now()), waits);
-        client.early = Some(Box::new(early));
-    }
-
     /// Tells the record which target the exchange is at.
-    fn name(&self, target: &Target, exchange: &mut Exchange) {
+    fn name(&self, target: &Target, record: &mut ExchangeRecord) {
         let provider = self.asked.worker.plan.provider_of(target);
-        exchange.provider = Some(target.provider);
-        exchange.upstream_wire = provider.map(|provider| provider.wire);
-        exchange.model_sent = Some(bounded(&target.model).into());
-        exchange.price = self.asked.worker.plan.price_number(target);
+        record.provider = Some(target.provider);
+        record.upstream_wire = provider.map(|provider| provider.wire);
+        record.model_sent = Some(bounded(&target.model).into());
+        record.price = self.asked.worker.plan.price_number(target);
     }
 
     /// Tells record and meters which target is tried now.
-    fn begin(&self, candidate: &Candidate<'_, '_>, exchange: &mut Exchange) {
+    fn begin(&self, candidate: &Candidate<'_, '_>, record: &mut ExchangeRecord) {
         let target = candidate.target;
-        self.name(target, exchange);
+        self.name(target, record);
         let is_sent = matches!(candidate.request, Request::Send(_));
-        exchange.target = is_sent.then_some(TargetAsked {
+        record.target = is_sent.then_some(TargetAsked {
             provider: target.provider,
             number: target.number,
             option: target.option,
@@ -227,11 +202,11 @@ impl<'r, 'w> Run<'r, 'w> {
         let counters = &mut self.asked.worker.meter.borrow_mut().counters;
         if candidate.lane.probes {
             counters.probes += 1;
-            exchange.route.push("probe");
+            record.route.push("probe");
         }
         if candidate.rotates {
             counters.rotations += 1;
-            exchange.route.push("rotated");
+            record.route.push("rotated");
         } else if candidate.is_fallback() {
             counters.fallbacks += 1;
         }
@@ -240,13 +215,12 @@ impl<'r, 'w> Run<'r, 'w> {
     /// One attempt at one target, delivered if it may be shown.
     async fn attempt(
         &self,
-        client: &mut Client<'_>,
         candidate: Candidate<'r, 'w>,
         others: &mut Candidates<'r, 'w>,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
         let is_fallback = candidate.is_fallback();
-        self.begin(&candidate, exchange);
+        self.begin(&candidate, &mut exchange.record);
         let Candidate {
             target,
             provider,
@@ -258,19 +232,18 @@ impl<'r, 'w> Run<'r, 'w> {
         let prepared = match request {
             Request::Send(prepared) => prepared,
             Request::Estimate => {
-                let inbound = self.asked.inbound;
-                let next = local::estimate(client, worker, inbound, self.voice, exchange).await;
+                let next = local::estimate(self.asked.inbound, exchange).await;
                 return Ok(Step::Over(next));
             }
         };
         let notes = &prepared.terms.notes;
         let losses = notes.count();
-        exchange.losses = (losses > 0).then(|| notes.header());
+        exchange.record.losses = (losses > 0).then(|| notes.header());
         worker.meter.borrow_mut().counters.losses += losses as u64;
         let started = if is_fallback {
             clock::now()
         } else {
-            Instant::from_nanos(exchange.request_at)
+            exchange.read_at()
         };
         let until = is_fallback.then_some(others.until());
         let mut may_move = || {
@@ -289,26 +262,26 @@ impl<'r, 'w> Run<'r, 'w> {
             // A chat leaves nothing to find at its provider, and would go to the next target anyway.
             resend: Resend::Always,
         };
-        let outcome = attempt::attempt(client, worker, at, &prepared.out, exchange).await;
-        let mut record = Attempt {
+        let outcome = attempt::attempt(at, &prepared.out, exchange).await;
+        let mut tried = Attempt {
             provider: target.provider,
             number: target.number,
             started_at: started.as_nanos(),
-            peer: exchange.peer.take(),
+            peer: exchange.record.peer.take(),
             ..Attempt::default()
         };
         prepared.out.recycle();
         let result = match outcome {
             Ok(upstream) => {
-                record.status = upstream.head.status;
+                tried.status = upstream.head.status;
                 let answer = (upstream, prepared.terms);
                 let at = (target, provider, lane);
-                self.try_show(client, at, answer, others, exchange).await
+                self.try_show(at, answer, others, exchange).await
             }
             Err(failure) => Err(failure),
         };
         let slot = Slot::of(target, lane.credential);
-        self.note_attempt(slot, (record, started), &result, exchange);
+        self.note_attempt(slot, tried, &result, &mut exchange.record);
         result
     }
 
@@ -337,41 +310,40 @@ impl<'r, 'w> Run<'r, 'w> {
     fn note_attempt(
         &self,
         slot: Slot,
-        (mut record, started): (Attempt, Instant),
+        mut tried: Attempt,
         result: &Result<Step<'w>, Failure>,
-        exchange: &mut Exchange,
+        record: &mut ExchangeRecord,
     ) {
         let ended = match result {
-            Ok(_) => exchange.head_at,
+            Ok(_) => record.head_at,
             Err(_) => clock::now().as_nanos(),
         };
-        record.nanos = ended.saturating_sub(started.as_nanos());
+        tried.nanos = ended.saturating_sub(tried.started_at);
         if let Err(failure) = result {
-            exchange.waited(ended);
-            record.fault = Some(failure.verdict().word);
-            record.detail.clone_from(&failure.detail);
-            exchange.forget_answer();
+            record.waited(ended);
+            tried.fault = Some(failure.verdict().word);
+            tried.detail.clone_from(&failure.detail);
+            record.forget_answer();
             self.note_failure(slot, failure);
         }
-        exchange.attempts.push(record);
+        record.attempts.push(tried);
     }
 
     /// Delivers an answer, unless it is thrown away for another one. An early head that has not begun
     /// waits for that one then; when it is due, a stream that is held back is let go.
     async fn try_show(
         &self,
-        client: &mut Client<'_>,
         at: (&Target, &'w Provider, Lane),
         answer: (Box<Upstream>, Terms),
         others: &mut Candidates<'r, 'w>,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
-        let waits = client.early.take_if(|early| !early.has_begun());
+        let waits = exchange.client.early.take_if(|early| !early.has_begun());
         let let_go_at = waits.as_ref().and_then(|early| early.due_at());
         let answer = (answer, let_go_at);
-        let shown = self.show(client, at, answer, others, exchange).await;
+        let shown = self.show(at, answer, others, exchange).await;
         if let (Err(_), Some(early)) = (&shown, waits) {
-            client.early = Some(early);
+            exchange.client.early = Some(early);
         }
         shown
     }
@@ -380,11 +352,10 @@ impl<'r, 'w> Run<'r, 'w> {
     /// can take the request.
     async fn show(
         &self,
-        client: &mut Client<'_>,
         (target, provider, lane): (&Target, &'w Provider, Lane),
         ((upstream, terms), let_go_at): ((Box<Upstream>, Terms), Option<Instant>),
         others: &mut Candidates<'r, 'w>,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
         let Asked {
             worker,
@@ -405,12 +376,12 @@ impl<'r, 'w> Run<'r, 'w> {
         };
         if let Some(failure) = &failed {
             let lets_next = rotates || provider.retry_on.contains(status);
-            if lets_next && !client.has_begun() && others.make_ready() {
+            if lets_next && !exchange.client.has_begun() && others.make_ready() {
                 return Err(failure.clone());
             }
             self.note_failure(slot, failure);
         }
-        let answered = Instant::from_nanos(exchange.head_at);
+        let answered = Instant::from_nanos(exchange.record.head_at);
         let until = others.until();
         let hold_end = let_go_at.map_or(until, |at| at.min(until));
         let answer = Answer {
@@ -418,13 +389,14 @@ impl<'r, 'w> Run<'r, 'w> {
             provider,
             tenant: inbound.tenant(),
             takeover: Takeover {
-                hold: (!client.has_begun() && others.may_follow(answered)).then_some(hold_end),
-                patience: self.first_token(provider, Instant::from_nanos(exchange.sent_at)),
+                hold: (!exchange.client.has_begun() && others.may_follow(answered))
+                    .then_some(hold_end),
+                patience: self.first_token(provider, Instant::from_nanos(exchange.record.sent_at)),
                 pace: self.pace(provider),
             },
             stage: Arrived {
                 upstream,
-                voice: *self.voice,
+                client_wire: inbound.wire,
                 method: Method::Post,
                 terms,
                 stream: peek.stream() && purpose == Purpose::Chat,
@@ -435,10 +407,10 @@ impl<'r, 'w> Run<'r, 'w> {
         };
         let mut may_move = || others.make_ready();
         let may_move: &mut dyn FnMut() -> bool = &mut may_move;
-        let mut step = boxed(|| answer.deliver(client, may_move, exchange)).await?;
+        let mut step = boxed(|| answer.deliver(may_move, exchange)).await?;
         match (&mut step, &failed) {
             (_, Some(failure)) if failure.kind == Kind::Credential => {
-                exchange.fault = Some(failure.verdict().word);
+                exchange.record.fault = Some(failure.verdict().word);
             }
             (_, Some(_)) => {}
             (Step::Over(_), None) => {
@@ -477,20 +449,15 @@ impl<'r, 'w> Run<'r, 'w> {
             self.asked.worker.note_failure(slot, failure);
         }
     }
+}
 
-    async fn refuse(
-        &self,
-        client: &mut Client<'_>,
-        Unfit { refusal, word, .. }: &Unfit<'_>,
-        exchange: &mut Exchange,
-    ) -> Next {
-        let fields: &[u8] = match refusal.kind {
-            ErrorKind::Overloaded => b"retry-after: 1\r\n",
-            _ => b"",
-        };
-        let refused = Refused::of(refusal, word).fields(fields);
-        reply::refuse(client, exchange, self.voice, &refused).await
-    }
+async fn refuse(Unfit { refusal, word, .. }: &Unfit<'_>, exchange: &mut Exchange<'_, '_>) -> Next {
+    let fields: &[u8] = match refusal.kind {
+        ErrorKind::Overloaded => b"retry-after: 1\r\n",
+        _ => b"",
+    };
+    let refused = Refused::of(refusal, word).fields(fields);
+    exchange.refuse(&refused).await
 }
 
 /// The targets of the model that is asked for, or what is said of one that there is not; nothing
@@ -511,17 +478,12 @@ fn resolve<'w>(
     }
 }
 
-async fn refuse_body(
-    client: &mut Client<'_>,
-    exchange: &mut Exchange,
-    voice: &Voice<'_>,
-    fault: &PeekFault,
-) -> Next {
+async fn refuse_body(exchange: &mut Exchange<'_, '_>, fault: &PeekFault) -> Next {
     let message = fault.to_string();
     let param = fault.param.map(|param| param.to_string());
     let mut refused = Refused::new(ErrorKind::InvalidRequest, &message, "bad_body");
     refused.error.param = param.as_deref();
-    reply::refuse(client, exchange, voice, &refused).await
+    exchange.refuse(&refused).await
 }
 
 #[expect(

@@ -11,9 +11,8 @@ use crate::json::write::number_into;
 use crate::net::runtime::clock::{self, Instant};
 use crate::proxy::client::rate_limit_headers::OwnLimits;
 use crate::proxy::shared::dates::Dates;
-use crate::proxy::shared::drain::{Drain, Phase};
 use crate::route::plan::custody::CustodyFields;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::ExchangeRecord;
 use crate::telemetry::log::id_text;
 use crate::translate::headers;
 use crate::wire::codec;
@@ -34,7 +33,7 @@ pub enum BodyForm {
 
 /// What every head of ours is written from.
 #[derive(Clone, Copy, Debug)]
-pub struct Frame<'f> {
+pub struct HeadFacts<'f> {
     /// The exchange's id.
     pub id: u128,
     /// The client's version.
@@ -43,39 +42,17 @@ pub struct Frame<'f> {
     pub keep_alive: bool,
     /// How the body is framed.
     pub body: BodyForm,
-    /// Whole field lines that go along: cross-origin rules.
-    pub extra: &'f [u8],
+    /// Whole field lines that go along: cross-origin rules, the key's rates.
+    pub fields: &'f [u8],
     /// The names of the fields that are ours.
     pub custody: &'f CustodyFields,
     /// What the day is.
     pub dates: &'f Dates,
-    /// The end of the process.
-    pub drain: &'f Drain,
-    /// Rates that `extra` tells, and a provider's fields do not.
+    /// Rates that `fields` tells, and a provider's fields do not.
     pub own_limits: OwnLimits,
 }
 
-impl Frame<'_> {
-    /// The same for a head that is written now, with its body framed like this. While the process
-    /// ends, a head says that its connection does.
-    #[must_use]
-    pub fn with_body(self, body: BodyForm) -> Self {
-        Self {
-            keep_alive: self.keep_alive && self.drain.phase() < Phase::Closing,
-            body,
-            ..self
-        }
-    }
-
-    /// How a body of unknown length is framed for this client.
-    #[must_use]
-    pub const fn streamed(version: Version) -> BodyForm {
-        match version {
-            Version::Http11 => BodyForm::Chunked,
-            Version::Http10 => BodyForm::UntilClose,
-        }
-    }
-
+impl HeadFacts<'_> {
     /// Whether the connection can serve again after a body framed like this.
     #[must_use]
     pub const fn stays_open(&self) -> bool {
@@ -84,7 +61,7 @@ impl Frame<'_> {
 
     /// Appends framing, connection and extra fields.
     fn framing(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.extra);
+        out.extend_from_slice(self.fields);
         match self.body {
             BodyForm::None => {}
             BodyForm::Length(len) => encode::field_number(out, "content-length", len),
@@ -101,14 +78,14 @@ impl Frame<'_> {
 
 /// Starts a head of our own making: status line, ids, framing. The caller adds fields and
 /// [`encode::end_head`].
-pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>, now: Instant) {
+pub fn start(out: &mut Vec<u8>, status: u16, facts: &HeadFacts<'_>, now: Instant) {
     encode::status_line(out, status);
-    out.extend_from_slice(&frame.dates.line(now));
-    let id = id_text(frame.id);
-    for name in [IDS[0], IDS[1], &frame.custody.request_id] {
+    out.extend_from_slice(&facts.dates.line(now));
+    let id = id_text(facts.id);
+    for name in [IDS[0], IDS[1], &facts.custody.request_id] {
         encode::known_field(out, name.as_bytes(), id.as_bytes());
     }
-    frame.framing(out);
+    facts.framing(out);
 }
 
 /// Writes the head of an answer that is passed on in the wire in which it came.
@@ -117,12 +94,12 @@ pub fn start(out: &mut Vec<u8>, status: u16, frame: &Frame<'_>, now: Instant) {
 /// `holds_credential` tells whether a value must not be shown.
 pub fn passthrough(
     out: &mut Vec<u8>,
-    upstream: (&ResponseHead, &[u8]),
+    (head, buf): (&ResponseHead, &[u8]),
     wire: Option<Wire>,
-    (frame, now): (&Frame<'_>, Instant),
+    facts: &HeadFacts<'_>,
+    now: Instant,
     holds_credential: impl Fn(&[u8]) -> bool,
 ) {
-    let (head, buf) = upstream;
     encode::status_line(out, head.status);
     // The provider's own request id comes back under the name that its wire has for it.
     let keeps_id = |name: &str| wire.is_none_or(|wire| name == codec::conventions(wire).request_id);
@@ -134,8 +111,8 @@ pub fn passthrough(
     for (name, value) in head.fields.iter(buf) {
         let withheld = is_withheld(name)
             || is_ours(name)
-            || frame.custody.is_claimed_by(name)
-            || frame.own_limits.replaces(name)
+            || facts.custody.is_claimed_by(name)
+            || facts.own_limits.replaces(name)
             || head.fields.is_hop_by_hop(buf, name);
         if !withheld && !holds_credential(value) {
             is_dated |= name.eq_ignore_ascii_case(b"date");
@@ -143,16 +120,16 @@ pub fn passthrough(
         }
     }
     if !is_dated {
-        out.extend_from_slice(&frame.dates.line(now));
+        out.extend_from_slice(&facts.dates.line(now));
     }
-    let id = id_text(frame.id);
+    let id = id_text(facts.id);
     for name in IDS {
         if !keeps_id(name) || head.field(buf, name).is_none() {
             encode::known_field(out, name.as_bytes(), id.as_bytes());
         }
     }
-    encode::known_field(out, frame.custody.request_id.as_bytes(), id.as_bytes());
-    frame.framing(out);
+    encode::known_field(out, facts.custody.request_id.as_bytes(), id.as_bytes());
+    facts.framing(out);
 }
 
 /// Writes the head of a stream that crosses the wires: of the provider's fields only those with a
@@ -161,34 +138,35 @@ pub fn translated(
     out: &mut Vec<u8>,
     upstream: (&ResponseHead, &[u8]),
     wires: (Wire, Wire),
-    (frame, now): (&Frame<'_>, Instant),
+    facts: &HeadFacts<'_>,
+    now: Instant,
     holds_credential: impl Fn(&[u8]) -> bool,
 ) {
-    start(out, 200, frame, now);
+    start(out, 200, facts, now);
     let withheld = Withheld {
         should_retry: false,
-        limits: frame.own_limits,
+        limits: facts.own_limits,
     };
     translated_fields(out, upstream, wires, withheld, holds_credential);
 }
 
 /// Appends `server-timing`: what the gateway took before it sent the request on, and what the
 /// provider took to answer; of an answer of ours, the gateway's part alone.
-pub fn server_timing(out: &mut Vec<u8>, exchange: &Exchange, now: Instant) {
+pub fn server_timing(out: &mut Vec<u8>, record: &ExchangeRecord, now: Instant) {
     let now = now.as_nanos();
-    let begun = exchange.request_at.max(exchange.started_at);
-    let gateway = exchange
+    let begun = record.request_at.max(record.started_at);
+    let gateway = record
         .gateway()
         .unwrap_or_else(|| now.saturating_sub(begun));
     out.extend_from_slice(b"server-timing: gateway;dur=");
     millis(out, gateway);
-    if exchange.sent_at > 0 {
-        let answered = match exchange.head_at {
-            head if head >= exchange.sent_at => head,
+    if record.sent_at > 0 {
+        let answered = match record.head_at {
+            head if head >= record.sent_at => head,
             _ => now,
         };
         out.extend_from_slice(b", upstream;dur=");
-        millis(out, answered.saturating_sub(exchange.sent_at));
+        millis(out, answered.saturating_sub(record.sent_at));
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -6,26 +6,26 @@
 use crate::chat::text::Text;
 use crate::http1::encode;
 use crate::route::plan::custody::CustodyFields;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::ExchangeRecord;
 use crate::telemetry::log::id_text;
 
 /// Appends the fields, as far as they are known.
-pub fn fields(out: &mut Vec<u8>, custody: &CustodyFields, exchange: &Exchange) {
-    let trace = exchange.trace.as_ref().map(Text::as_bytes);
-    let Some(asked) = &exchange.target else {
+pub fn fields(out: &mut Vec<u8>, custody: &CustodyFields, record: &ExchangeRecord) {
+    let trace = record.trace.as_ref().map(Text::as_bytes);
+    let Some(asked) = &record.target else {
         if let Some(trace) = trace {
             encode::known_field(out, TRACE_ID, trace);
         }
         return;
     };
     out.extend_from_slice(custody.lines(asked.provider, asked.number));
-    if let Some(model) = &exchange.model_sent {
+    if let Some(model) = &record.model_sent {
         let [model_name, litellm_name] = custody.models.each_ref().map(|name| name.as_bytes());
         encode::fields(out, [model_name, litellm_name, MODEL], model.as_bytes());
     }
     encode::field_number(out, RETRIES, u64::from(asked.rank));
     encode::field_number(out, OPTION, asked.option as u64);
-    let id = id_text(exchange.id);
+    let id = id_text(record.id);
     encode::known_field(out, TRACE_ID, trace.unwrap_or(id.as_bytes()));
 }
 

@@ -12,7 +12,7 @@ use core::task::{Context, Poll};
 use crate::http1::encode;
 use crate::net::runtime::clock::Instant;
 use crate::net::runtime::timer::Deadline;
-use crate::proxy::client::answer_head::{self, BodyForm, Frame};
+use crate::proxy::client::answer_head::{self, BodyForm, HeadFacts};
 
 /// An early head, and what has become of it.
 #[derive(Debug)]
@@ -42,11 +42,9 @@ pub struct Waits {
 impl EarlyHead {
     /// A head that is due at `at`.
     #[must_use]
-    pub fn new(frame: Frame<'_>, (at, now): (Instant, Instant), waits: Waits) -> Self {
-        let form = Frame::streamed(frame.version);
-        let frame = frame.with_body(form);
+    pub fn new(facts: &HeadFacts<'_>, at: Instant, now: Instant, waits: Waits) -> Self {
         let mut head = Vec::with_capacity(HEAD_BYTES_GUESS);
-        answer_head::start(&mut head, 200, &frame, now);
+        answer_head::start(&mut head, 200, facts, now);
         head.extend_from_slice(b"content-type: text/event-stream; charset=utf-8\r\n");
         head.extend_from_slice(b"cache-control: no-cache\r\n");
         encode::end_head(&mut head);
@@ -55,8 +53,8 @@ impl EarlyHead {
         Self {
             due,
             head: Some(head),
-            form,
-            stays_open: frame.stays_open(),
+            form: facts.body,
+            stays_open: facts.stays_open(),
             waits,
             bytes_out: 0,
         }

@@ -5,6 +5,7 @@ pub mod cors;
 pub mod custody;
 pub mod downstream;
 pub mod early_head;
+pub mod exchange;
 pub mod ingress;
 pub mod next;
 pub mod rate_limit_headers;

@@ -8,15 +8,13 @@ use crate::govern::value::money;
 use crate::govern::value::price::{Price, Rates};
 use crate::json::write::Writer;
 use crate::proxy::admit::inbound::Inbound;
-use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::{self, Voice};
 use crate::proxy::shared::model_ids::Page;
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::{ListedModel, Target};
 use crate::route::select::capabilities::Capabilities;
-use crate::telemetry::exchange::Exchange;
 use crate::translate::models::Thinking;
 use crate::wire::kind::Wire;
 
@@ -74,30 +72,26 @@ pub fn one(worker: &Worker, inbound: &Inbound, id: &str, targets: &[Target]) -> 
 }
 
 /// `GET /api/billing/models`: the models of the configuration, for those without a key.
-pub async fn public(
-    client: &mut Client<'_>,
-    worker: &Worker,
-    voice: &Voice<'_>,
-    exchange: &mut Exchange,
-) -> Next {
+pub async fn public(exchange: &mut Exchange<'_, '_>) -> Next {
+    let plan = &exchange.worker.plan;
     let mut body = Vec::with_capacity(4096);
     let mut w = Writer::new(&mut body);
     w.open_object().name("models").open_array();
-    for ListedModel { id, targets } in worker.plan.listed(None) {
+    for ListedModel { id, targets } in plan.listed(None) {
         w.open_object().name("model_id").string(id);
-        capabilities(&mut w, &worker.plan.capabilities(&targets));
+        capabilities(&mut w, &plan.capabilities(&targets));
         w.name("tiers").open_array();
-        for tier in worker.plan.tiers(&targets) {
+        for tier in plan.tiers(&targets) {
             w.string(tier);
         }
         w.close_array().name("prices").open_array();
-        for (tier, price) in worker.plan.offers(&targets) {
+        for (tier, price) in plan.offers(&targets) {
             offer(&mut w, tier, price);
         }
         w.close_array().close_object();
     }
     w.close_array().close_object();
-    reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
+    exchange.send_json(&body).await
 }
 
 /// A price, in dollars for a million tokens, and for a thousand searches.

@@ -9,50 +9,33 @@ use crate::http1::target::query_pairs;
 use crate::limits::USAGE_ANSWER_TIMEOUT;
 use crate::net::runtime::{clock, timer};
 use crate::proxy::admit::inbound::Inbound;
-use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::{self, Refused, Voice};
+use crate::proxy::client::reply::Refused;
 use crate::proxy::shared::query_slots::Owner;
 use crate::proxy::shared::usage_channel::{QuestionRejected, RecordAnswer};
-use crate::proxy::shared::worker::Worker;
-use crate::telemetry::exchange::Exchange;
 
 /// `GET /api/usage/custody/{request_id}`: the whole record of one exchange.
-pub async fn custody(
-    client: &mut Client<'_>,
-    worker: &Worker,
-    inbound: &Inbound,
-    id: &[u8],
-    voice: &Voice<'_>,
-    exchange: &mut Exchange,
-) -> Next {
+pub async fn custody(inbound: &Inbound, id: &[u8], exchange: &mut Exchange<'_, '_>) -> Next {
     let owner = Owner::Tenant(inbound.key.as_ref().map(|key| key.tenant.id.clone()));
     let asked = match id_of(id) {
-        Some(id) => worker.ask_record(id, owner),
-        None => return reply::refuse(client, exchange, voice, &ABSENT).await,
+        Some(id) => exchange.worker.ask_record(id, owner),
+        None => return exchange.refuse(&ABSENT).await,
     };
     let Some(answer) = asked else {
-        return reply::refuse(client, exchange, voice, &BUSY).await;
+        return exchange.refuse(&BUSY).await;
     };
     let waited = u64::try_from(USAGE_ANSWER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
     match timer::within(waited, answer).await {
-        Some(Ok(RecordAnswer::Record(record))) => {
-            reply::send(client, exchange, voice, (200, reply::JSON, b""), &record).await
-        }
-        Some(Ok(RecordAnswer::Absent)) => reply::refuse(client, exchange, voice, &ABSENT).await,
-        Some(Ok(RecordAnswer::Pending)) => reply::refuse(client, exchange, voice, &PENDING).await,
-        Some(Err(_)) | None => reply::refuse(client, exchange, voice, &BUSY).await,
+        Some(Ok(RecordAnswer::Record(record))) => exchange.send_json(&record).await,
+        Some(Ok(RecordAnswer::Absent)) => exchange.refuse(&ABSENT).await,
+        Some(Ok(RecordAnswer::Pending)) => exchange.refuse(&PENDING).await,
+        Some(Err(_)) | None => exchange.refuse(&BUSY).await,
     }
 }
 
 /// `GET /api/usage`: records of the key's tenant, the newest first, a page at a time.
-pub async fn list(
-    client: &mut Client<'_>,
-    worker: &Worker,
-    inbound: &Inbound,
-    voice: &Voice<'_>,
-    exchange: &mut Exchange,
-) -> Next {
+pub async fn list(inbound: &Inbound, exchange: &mut Exchange<'_, '_>) -> Next {
     // With a store nobody is let in without a key.
     let tenant = inbound.key.as_ref().map(|key| key.tenant.id.clone());
     let tenant = tenant.unwrap_or_default();
@@ -64,24 +47,27 @@ pub async fn list(
         Err(ListingFault { param, text }) => {
             let message = format!("{param}: {text}");
             let refused = Refused::new(ErrorKind::InvalidRequest, &message, "bad_query");
-            return reply::refuse(client, exchange, voice, &refused.param(&param)).await;
+            return exchange.refuse(&refused.param(&param)).await;
         }
     };
-    let answer = match worker.ask_page(listing, Owner::Tenant(Some(tenant))) {
+    let answer = match exchange
+        .worker
+        .ask_page(listing, Owner::Tenant(Some(tenant)))
+    {
         Ok(answer) => answer,
         Err(QuestionRejected::TooMany) => {
-            return reply::refuse(client, exchange, voice, &TOO_MANY).await;
+            return exchange.refuse(&TOO_MANY).await;
         }
-        Err(QuestionRejected::Busy) => return reply::refuse(client, exchange, voice, &BUSY).await,
+        Err(QuestionRejected::Busy) => return exchange.refuse(&BUSY).await,
     };
     let waited = u64::try_from(USAGE_ANSWER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
     match timer::within(waited, answer).await {
         Some(Ok(page)) => {
             let mut body = Vec::new();
             page.write(&mut body);
-            reply::send(client, exchange, voice, (200, reply::JSON, b""), &body).await
+            exchange.send_json(&body).await
         }
-        Some(Err(_)) | None => reply::refuse(client, exchange, voice, &BUSY).await,
+        Some(Err(_)) | None => exchange.refuse(&BUSY).await,
     }
 }
 

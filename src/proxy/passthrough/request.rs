@@ -25,15 +25,15 @@ use crate::proxy::admit::{policy, request_options};
 use crate::proxy::answer::relay::Step;
 use crate::proxy::chat::target_order;
 use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::ingress::{self, Begun, BodyRefusal};
-use crate::proxy::client::reply::{Refused, Voice};
+use crate::proxy::client::reply::Refused;
 use crate::proxy::passthrough::content_sniff::{self, Label};
 use crate::proxy::passthrough::target::{self, By, Others, Routed};
 use crate::proxy::passthrough::upload::Upload;
 use crate::proxy::shared::memory_budget::Charge;
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::client_key::KeyHandle;
-use crate::telemetry::exchange::Exchange;
 use crate::wire::peek::body;
 use crate::wire::peek::edits::{Overrides, edits_for};
 use crate::wire::peek::fault::PeekFault;
@@ -50,8 +50,6 @@ pub struct Request<'r, 'w> {
     pub path: &'r [u8],
     /// Where the body starts in the client's buffer.
     pub body_at: usize,
-    /// How answers of ours are written.
-    pub voice: Voice<'r>,
     /// The client's key.
     pub key: Option<KeyHandle>,
     /// What the head presented.
@@ -66,8 +64,6 @@ pub struct Request<'r, 'w> {
 struct Ready<'r> {
     inbound: &'r Inbound,
     routed: Routed,
-    /// What the client is told with all answers.
-    voice: Voice<'r>,
 }
 
 /// What was done with a body before it is known where it goes.
@@ -97,13 +93,12 @@ impl<'w> Request<'_, 'w> {
     /// Runs the request.
     pub async fn run(
         mut self,
-        client: &mut Client<'_>,
         head: &mut RequestHead,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Step<'w> {
-        match self.take_in(client, head, exchange).await {
+        match self.take_in(head, exchange).await {
             Ok(step) => step,
-            Err(missed) => Step::Over(self.tell(client, exchange, &self.voice, missed).await),
+            Err(missed) => Step::Over(exchange.refuse_missed(missed).await),
         }
     }
 
@@ -117,11 +112,11 @@ impl<'w> Request<'_, 'w> {
     /// Takes the body in, as far as it is held, and relays it.
     async fn take_in(
         &mut self,
-        client: &mut Client<'_>,
         head: &mut RequestHead,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Missed> {
-        if let Some(query) = head.query(&client.input) {
+        let worker = self.worker;
+        if let Some(query) = head.query(&exchange.client.input) {
             url::check_query(query).map_err(|fault| {
                 let text = fault.text();
                 Missed::Refused(Refused::new(ErrorKind::InvalidRequest, text, "bad_query"))
@@ -130,20 +125,22 @@ impl<'w> Request<'_, 'w> {
                 .map_or(Ok(()), |rule| rule.judge_query(query))?;
         }
         self.limited().map_or(Ok(()), |rule| rule.judge_path())?;
-        let label = Label::of(head, &client.input)
+        let label = Label::of(head, &exchange.client.input)
             .ok_or_else(|| Missed::Refused(content_sniff::two_labels()))?;
-        let mut charge = Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant());
-        let way = self.take_body(client, head, &label, &mut charge).await?;
+        let mut charge = Charge::new(Arc::clone(&worker.shared.budget), self.tenant());
+        let way = self
+            .take_body(exchange.client, head, &label, &mut charge)
+            .await?;
         let mut body = self.body_at..self.body_at;
         if let Way::Held(held) = &way {
             body = held.clone();
-            self.voice.unread = false;
-            exchange.bytes_in = body.len() as u64;
+            exchange.reply.unread = false;
+            exchange.record.bytes_in = body.len() as u64;
         }
-        if let Some(refused) = request_options::fault(head, &client.input) {
+        if let Some(refused) = request_options::fault(head, &exchange.client.input) {
             return Err(Missed::Refused(refused));
         }
-        let mut rest = core::mem::take(&mut client.input);
+        let mut rest = core::mem::take(&mut exchange.client.input);
         let first_part = match way {
             Way::Held(_) => rest.len(),
             Way::Begun(_) | Way::TooLong | Way::Unread => self.body_at,
@@ -156,19 +153,19 @@ impl<'w> Request<'_, 'w> {
             bytes: Rc::new(ingress::split_front(&mut rest, first_part)),
             head: core::mem::take(head),
             body,
-            wire: self.voice.wire,
+            wire: exchange.reply.wire,
             key: self.key.clone(),
             presented: core::mem::take(&mut self.presented),
         };
         let upload = match way {
             Way::Begun(begun) => Upload::begun(&inbound.head, begun, rest, charge),
             Way::Held(_) => {
-                let done = self.relay_held(client, &inbound, &label, exchange).await;
+                let done = self.relay_held(&inbound, &label, exchange).await;
                 *head = inbound.head;
                 return done;
             }
             Way::TooLong | Way::Unread => {
-                client.input = rest;
+                exchange.client.input = rest;
                 match self.new_upload(&inbound.head, label) {
                     Ok(upload) => upload,
                     Err(missed) => {
@@ -178,8 +175,7 @@ impl<'w> Request<'_, 'w> {
                 }
             }
         };
-        let upload = (upload, others);
-        let done = self.relay_upload(client, &inbound, upload, exchange).await;
+        let done = self.relay_upload(&inbound, upload, others, exchange).await;
         *head = inbound.head;
         done
     }
@@ -281,18 +277,18 @@ impl<'w> Request<'_, 'w> {
     /// A body that was read whole: its `model` decides where it goes.
     async fn relay_held(
         &self,
-        client: &mut Client<'_>,
         inbound: &Inbound,
         label: &Label,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Missed> {
+        let worker = self.worker;
         let body = inbound.body();
         let is_encoded = matches!(label, Label::Encoded) && !content_sniff::is_like_json(body);
         let limited = self.limited().filter(|_| !body.is_empty());
         if is_encoded && limited.is_some() {
             return Err(Missed::Refused(content_sniff::encoded_form()));
         }
-        let limits = self.worker.limits();
+        let limits = worker.limits();
         let read = match body.is_empty() || is_encoded {
             true => None,
             false => self.read_held(inbound, label)?,
@@ -306,9 +302,9 @@ impl<'w> Request<'_, 'w> {
             limited.judge(body, named, limits)?;
         }
         let asked = named.then(|| peek.model(body).decode());
-        let tier = policy::tier(&self.worker.plan, inbound, Some(&peek)).map_err(Missed::Denied)?;
+        let tier = policy::tier(&worker.plan, inbound, Some(&peek)).map_err(Missed::Denied)?;
         let by = (asked.as_deref(), tier.as_deref());
-        let mut beside = policy::beside(self.worker, inbound, by, false);
+        let mut beside = policy::beside(worker, inbound, by, false);
         beside.extend(self.in_head(inbound));
         let others = match is_read {
             true => Others::Named(&beside),
@@ -319,37 +315,22 @@ impl<'w> Request<'_, 'w> {
             tier: tier.as_deref(),
             others,
         };
-        let routed = target::route(&self.worker.plan, inbound, by, exchange)?;
+        let routed = target::route(&worker.plan, inbound, by, &mut exchange.record)?;
         let overrides = Overrides {
             model: routed.renamed.as_ref().map(|target| &*target.model),
             inject_usage: false,
         };
         let edits = edits_for(&peek, &overrides);
-        let mut lines = Vec::new();
         let asked = Body {
             bytes: body,
             pieces: pieces(&peek),
             length: body.len() as u64,
         };
-        let voice = match self
-            .admit(client, (&routed, asked), &mut lines, exchange)
-            .await
-        {
-            Ok(voice) => voice,
-            Err(next) => return Ok(Step::Over(next)),
-        };
-        let ready = Ready {
-            inbound,
-            routed,
-            voice,
-        };
-        let sent = self.send_held(client, &ready, (&edits, is_json), exchange);
-        match sent.await {
-            Ok(step) => Ok(step),
-            Err(missed) => Ok(Step::Over(
-                self.tell(client, exchange, &ready.voice, missed).await,
-            )),
+        if let Err(denied) = self.admit(&routed, asked, exchange).await {
+            return Ok(Step::Over(exchange.refuse(&denied.refused()).await));
         }
+        let ready = Ready { inbound, routed };
+        self.send_held(&ready, &edits, is_json, exchange).await
     }
 
     /// What a body that was read whole says, where it can be read.
@@ -391,13 +372,14 @@ impl<'w> Request<'_, 'w> {
     /// found.
     async fn relay_upload(
         &self,
-        client: &mut Client<'_>,
         inbound: &Inbound,
-        (mut upload, others): (Upload, Others<'_>),
-        exchange: &mut Exchange,
+        mut upload: Upload,
+        others: Others<'_>,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Missed> {
-        upload.read_ahead(client, self.worker.limits()).await?;
-        let tier = policy::tier(&self.worker.plan, inbound, None).map_err(Missed::Denied)?;
+        let worker = self.worker;
+        upload.read_ahead(exchange.client, worker.limits()).await?;
+        let tier = policy::tier(&worker.plan, inbound, None).map_err(Missed::Denied)?;
         let asked = upload.model().map(str::to_owned);
         let in_head = self.in_head(inbound);
         let others = match others {
@@ -409,7 +391,7 @@ impl<'w> Request<'_, 'w> {
             tier: tier.as_deref(),
             others,
         };
-        let routed = target::route(&self.worker.plan, inbound, by, exchange)?;
+        let routed = target::route(&worker.plan, inbound, by, &mut exchange.record)?;
         if let Some(target) = &routed.renamed {
             upload.rename(&target.model);
         }
@@ -417,39 +399,24 @@ impl<'w> Request<'_, 'w> {
             BodyFraming::Length(length) => length,
             _ => 0,
         };
-        let mut lines = Vec::new();
         let asked = Body {
             bytes: &[],
             pieces: (0, 0),
             length,
         };
-        let voice = match self
-            .admit(client, (&routed, asked), &mut lines, exchange)
-            .await
-        {
-            Ok(voice) => voice,
-            Err(next) => return Ok(Step::Over(next)),
-        };
+        if let Err(denied) = self.admit(&routed, asked, exchange).await {
+            return Ok(Step::Over(exchange.refuse(&denied.refused()).await));
+        }
         let chosen = routed.asked;
         let late = |model: &str| {
             let by = By {
                 model: Some(model),
                 ..by
             };
-            target::judge_late(&self.worker.plan, inbound, by, chosen)
+            target::judge_late(&worker.plan, inbound, by, chosen)
         };
-        let ready = Ready {
-            inbound,
-            routed,
-            voice,
-        };
-        let sent = self.send_upload(client, &ready, (upload, &late), exchange);
-        match sent.await {
-            Ok(step) => Ok(step),
-            Err(missed) => Ok(Step::Over(
-                self.tell(client, exchange, &ready.voice, missed).await,
-            )),
-        }
+        let ready = Ready { inbound, routed };
+        self.send_upload(&ready, upload, &late, exchange).await
     }
 
     /// The models that path and query name.

@@ -11,7 +11,7 @@ use crate::proxy::client::reply::{self, Refused};
 use crate::proxy::shared::model_ids::bounded;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::{RelayResolution, Resolution, Target};
-use crate::telemetry::exchange::{Exchange, TargetAsked};
+use crate::telemetry::exchange::{ExchangeRecord, TargetAsked};
 
 /// Where a request goes.
 pub struct Routed {
@@ -55,15 +55,15 @@ pub fn route(
     plan: &Plan,
     inbound: &Inbound,
     by: By<'_>,
-    exchange: &mut Exchange,
+    record: &mut ExchangeRecord,
 ) -> Result<Routed, Missed> {
-    exchange.model_asked = by.model.map(|asked| bounded(asked).into());
-    let routed = find(plan, inbound, by, exchange)?;
-    exchange.provider = Some(routed.asked.provider);
+    record.model_asked = by.model.map(|asked| bounded(asked).into());
+    let routed = find(plan, inbound, by, record)?;
+    record.provider = Some(routed.asked.provider);
     if let Some(asked) = by.model {
         let renamed = routed.renamed.as_ref();
         let sent = renamed.map_or(asked, |target| &target.model);
-        exchange.model_sent = Some(bounded(sent).into());
+        record.model_sent = Some(bounded(sent).into());
     }
     Ok(routed)
 }
@@ -79,7 +79,7 @@ pub fn judge_late(
     by: By<'_>,
     chosen: TargetAsked,
 ) -> Result<(), Missed> {
-    let mut aside = Exchange::default();
+    let mut aside = ExchangeRecord::default();
     let Routed { asked, renamed, .. } = find(plan, inbound, by, &mut aside)?;
     let stated = |it: TargetAsked| plan.stated_at(it.provider, it.number);
     let is_same = asked.provider == chosen.provider && stated(asked) == stated(chosen);
@@ -99,19 +99,19 @@ fn find(
         tier,
         others,
     }: By<'_>,
-    exchange: &mut Exchange,
+    record: &mut ExchangeRecord,
 ) -> Result<Routed, Missed> {
     let targets = targets(plan, inbound, asked)?;
-    let targets = policy::admitted(plan, inbound, targets, (asked, tier), exchange);
+    let targets = policy::admitted(plan, inbound, targets, (asked, tier), record);
     let targets = targets.and_then(|targets| match others {
         Others::None => Ok(targets),
         Others::Named(names) => {
             let names = names.iter().map(|name| &**name);
-            policy::admitted_for(plan, inbound, targets, (names, tier), exchange)
+            policy::admitted_for(plan, inbound, targets, (names, tier), record)
         }
         Others::Any => {
             let names = plan.told_apart();
-            let left = policy::admitted_for(plan, inbound, targets, (names, tier), exchange);
+            let left = policy::admitted_for(plan, inbound, targets, (names, tier), record);
             left.map_err(policy::unread)
         }
     });

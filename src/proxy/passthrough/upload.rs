@@ -22,16 +22,15 @@ use crate::net::runtime::{buffers, clock};
 use crate::proxy::admit::model_allowlist;
 use crate::proxy::admit::unserved::{Missed, unread};
 use crate::proxy::client::downstream::{Client, Interrupt};
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::ingress::{self, Begun, BodyRefusal, Pace};
 use crate::proxy::client::reply::Refused;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::proxy::shared::memory_budget::Charge;
-use crate::proxy::shared::worker::Worker;
-use crate::proxy::upstream::attempt::{self, Upstream};
+use crate::proxy::upstream::attempt::{self, Sent, Upstream};
 use crate::proxy::upstream::outbound::{self, Early, Outbound};
 use crate::proxy::upstream::stream_timeouts::Wait;
 use crate::route::plan::target::TargetFacts;
-use crate::telemetry::exchange::Exchange;
 use crate::wire::peek::multipart::{Finder, FormFault};
 
 /// What a `model` means that is seen after the provider was chosen.
@@ -159,32 +158,33 @@ impl Upload {
     /// The body is refused; the provider's failures are the value.
     pub async fn run(
         mut self,
-        client: &mut Client<'_>,
-        (worker, provider, facts): (&Worker, usize, &TargetFacts),
+        provider: usize,
+        facts: &TargetFacts,
         mut out: Vec<u8>,
         late: &JudgeLate<'_>,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, '_>,
     ) -> Result<Result<Box<Upstream>, Failure>, Missed> {
+        let worker = exchange.worker;
         let limits = worker.limits();
         self.end_head(&mut out);
-        let mut stream =
-            match boxed(|| attempt::open(client, worker, (provider, facts), exchange)).await {
-                Ok((stream, _)) => stream,
-                Err(failure) => return Ok(Err(failure)),
-            };
+        let mut stream = match boxed(|| attempt::open(provider, facts, exchange)).await {
+            Ok((stream, _)) => stream,
+            Err(failure) => return Ok(Err(failure)),
+        };
         stream.revoke_on_drop(true);
         // While the connection was made, the client was watched: what it sent is body.
+        let client = &mut *exchange.client;
         client.input.append(&mut client.ahead);
         self.invite(client, limits).await?;
         let mut early = Early::default();
         let judged = self.model().is_some();
         let whole = loop {
             self.decode(
-                &mut client.input,
+                &mut exchange.client.input,
                 self.framing == BodyFraming::Chunked,
                 &mut out,
             )?;
-            exchange.bytes_in = self.received as u64;
+            exchange.record.bytes_in = self.received as u64;
             if let Some(model) = self.model().filter(|_| !judged) {
                 late(model)?;
             }
@@ -193,10 +193,10 @@ impl Upload {
                 encode::last_chunk(&mut out);
             }
             let waited_from = clock::now();
-            exchange.read_until(waited_from.as_nanos());
+            exchange.record.read_until(waited_from.as_nanos());
             let piece = WritePiece::whole(core::mem::take(&mut out));
             let sending = (self.method, piece);
-            let written = write(client, &mut stream, sending, &mut early, limits).await;
+            let written = write(exchange.client, &mut stream, sending, &mut early, limits).await;
             self.charge = None;
             self.pace.pause(waited_from, clock::now());
             match written {
@@ -209,7 +209,7 @@ impl Upload {
             }
             self.keep_pace()?;
             let answering = Some((&mut *stream, &mut early, self.method));
-            match read_client(client, answering, limits).await {
+            match read_client(exchange.client, answering, limits).await {
                 Ok(true) => {}
                 Ok(false) => break false,
                 Err(Missed::Failure(failure)) => return Ok(Err(attempt::fresh_name(failure))),
@@ -217,20 +217,18 @@ impl Upload {
             }
         };
         if whole {
+            let client = &mut *exchange.client;
             let behind = core::mem::take(&mut client.input);
             client.ahead.splice(0..0, behind);
         }
-        let arrived = (early, whole);
-        let method = self.method;
-        // The body came at the client's pace: the wait begins behind it.
-        let until = clock::now().plus_ms(attempt::wait_ms(worker, provider));
-        let wait = Wait {
-            until,
-            patience: None,
+        let sent = Sent {
+            provider,
+            stream,
+            early,
+            is_whole: whole,
+            method: self.method,
         };
-        let at = (provider, wait);
-        let read = attempt::read_answer(client, worker, at, stream, arrived, method, exchange);
-        Ok(read.await.map_err(attempt::fresh_name))
+        Ok(read_answer(sent, exchange).await)
     }
 
     /// Ends the head with the framing, and puts what was read ahead behind it.
@@ -315,6 +313,20 @@ fn bad_form(fault: FormFault) -> Missed {
         FormFault::Malformed | FormFault::Promise | FormFault::Tier => refused,
         FormFault::Repeated | FormFault::NotText => refused.param("model"),
     })
+}
+
+/// Reads the head of the answer. The body came at the client's pace: the wait begins behind it.
+async fn read_answer(
+    sent: Sent,
+    exchange: &mut Exchange<'_, '_>,
+) -> Result<Box<Upstream>, Failure> {
+    let wait_ms = attempt::wait_ms(exchange.worker, sent.provider);
+    let wait = Wait {
+        until: clock::now().plus_ms(wait_ms),
+        patience: None,
+    };
+    let read = attempt::read_answer(sent, wait, exchange);
+    read.await.map_err(attempt::fresh_name)
 }
 
 /// Writes what is there; false when the provider refuses before it has everything.

@@ -13,7 +13,6 @@ use std::rc::Rc;
 use crate::chat::error::ErrorKind;
 use crate::http1::fault::HeadFault;
 use crate::http1::head::RequestHead;
-use crate::http1::method::Version;
 use crate::limits::{CUT_PAUSE_MS, LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
 use crate::net::connection::stream::NetStream;
 use crate::net::runtime::clock::{self, Instant};
@@ -21,18 +20,17 @@ use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::timer::Deadline;
 use crate::net::runtime::{buffers, random};
 use crate::proxy::answer::relay::Step;
-use crate::proxy::client::answer_head::{BodyForm, Frame};
 use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::{Exchange, ReplySettings};
 use crate::proxy::client::ingress::{self, HeadEnd, HeadRead};
 use crate::proxy::client::next::Next;
-use crate::proxy::client::rate_limit_headers::OwnLimits;
-use crate::proxy::client::reply::{self, Refused, Voice};
+use crate::proxy::client::reply::Refused;
 use crate::proxy::serve::dispatch;
 use crate::proxy::shared::charge;
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::endpoint::Endpoint;
 use crate::proxy::shared::worker::{Place, Worker};
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::Outcome;
 use crate::wire::codec;
 use crate::wire::kind::Wire;
 
@@ -98,30 +96,31 @@ pub fn serve(
 }
 
 /// Runs one exchange; whatever happens in it, its record is settled.
-async fn run_guarded(
-    client: &mut Client<'_>,
-    worker: &Worker,
+async fn run_guarded<'w>(
+    client: &mut Client<'w>,
+    worker: &'w Worker,
     head: &mut RequestHead,
     read: HeadRead,
-    last: bool,
+    is_last: bool,
 ) -> Next {
-    let mut record = Exchange::default();
+    let mut exchange = Exchange::new(client, worker, Wire::OpenAiChat);
     let next = {
         let running = async {
             // On the heap, and gone again before the answer is relayed: a stream that runs for
             // minutes holds nothing of its request.
-            let step = boxed(|| dispatch::run(client, worker, head, read, last, &mut record)).await;
+            let step = boxed(|| dispatch::run(head, read, is_last, &mut exchange)).await;
+            buffers::give(core::mem::take(&mut exchange.reply.fields));
             match step {
                 Step::Over(next) => next,
                 Step::Relay(mut relay) => {
-                    buffers::give(core::mem::take(&mut client.input));
-                    client.input_charge = None;
+                    buffers::give(core::mem::take(&mut exchange.client.input));
+                    exchange.client.input_charge = None;
                     if relay.is_stream() {
                         // It may run for minutes, and looks nothing up any more.
                         *head = RequestHead::new();
                         relay.forget_head();
                     }
-                    relay.run(client, &mut record).await
+                    relay.run(&mut exchange).await
                 }
             }
         };
@@ -136,8 +135,20 @@ async fn run_guarded(
     };
     let next = match next {
         Some(next) => next,
-        None => boxed(|| after_panic(client, worker, &mut record)).await,
+        None => boxed(|| after_panic(&mut exchange)).await,
     };
+    settle(exchange);
+    next
+}
+
+/// Charges what the exchange used, and hands its record on.
+fn settle(exchange: Exchange<'_, '_>) {
+    let Exchange {
+        client,
+        worker,
+        mut record,
+        ..
+    } = exchange;
     let ended = clock::now();
     record.ended_at = ended.as_nanos();
     let price = record.price.and_then(|it| worker.plan.prices.get(it));
@@ -148,33 +159,34 @@ async fn run_guarded(
         admission.settle(&mut record, price, now);
     }
     worker.settle(&record);
-    next
 }
 
-async fn after_panic(client: &mut Client<'_>, worker: &Worker, record: &mut Exchange) -> Next {
+async fn after_panic(exchange: &mut Exchange<'_, '_>) -> Next {
+    let Exchange { worker, record, .. } = exchange;
     worker.meter.borrow_mut().counters.panics += 1;
     record.fault = Some("bug");
-    if record.bytes_out > 0 || client.has_begun() {
+    if record.bytes_out > 0 || exchange.client.has_begun() {
         record.outcome = Outcome::Truncated;
         return Next::Abort;
     }
     let wire = record.client_wire.unwrap_or_default();
-    let voice = voice(wire, record.id, worker);
+    exchange.reply = ReplySettings::unread(wire);
     let refused = Refused::new(ErrorKind::Api, "internal error", "bug");
-    reply::refuse(client, record, &voice, &refused).await
+    exchange.refuse(&refused).await
 }
 
 /// Refuses a head that is malformed, too large or too slow. Its wire is not known.
-async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<HeadFault>) -> Next {
-    let now = clock::now();
-    let mut record = Exchange {
-        id: random::id(now),
-        started_at: now.as_nanos(),
-        ..Exchange::default()
-    };
+async fn refuse_head<'w>(
+    client: &mut Client<'w>,
+    worker: &'w Worker,
+    fault: Option<HeadFault>,
+) -> Next {
     let has_path = |own: &str| memchr::memmem::find(&client.input, own.as_bytes()).is_some();
     let wire = codec::wire_with(|it| has_path(it.chat_path)).unwrap_or_default();
-    let voice = voice(wire, record.id, worker);
+    let mut exchange = Exchange::new(client, worker, wire);
+    let now = clock::now();
+    exchange.record.id = random::id(now);
+    exchange.record.started_at = now.as_nanos();
     let allow = format!("allow: {}\r\n", Endpoint::Relay.allow());
     let refused = match fault {
         None => Refused::new(
@@ -190,32 +202,9 @@ async fn refuse_head(client: &mut Client<'_>, worker: &Worker, fault: Option<Hea
             Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_head").status(fault.status())
         }
     };
-    let next = reply::refuse(client, &mut record, &voice, &refused).await;
-    record.ended_at = clock::now().as_nanos();
-    worker.settle(&record);
+    let next = exchange.refuse(&refused).await;
+    settle(exchange);
     next
-}
-
-fn voice(wire: Wire, id: u128, worker: &Worker) -> Voice<'_> {
-    let frame = Frame {
-        id,
-        version: Version::Http11,
-        keep_alive: false,
-        body: BodyForm::None,
-        extra: b"",
-        custody: &worker.plan.custody,
-        dates: &worker.dates,
-        drain: &worker.drain,
-        own_limits: OwnLimits::default(),
-    };
-    Voice {
-        wire,
-        frame,
-        head_only: false,
-        unread: true,
-        stall_ms: worker.limits().write_stall_timeout_ms,
-        timing: worker.plan.server.server_timing,
-    }
 }
 
 /// Makes ready for the next request: what came ahead is its beginning.

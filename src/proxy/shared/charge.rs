@@ -8,7 +8,7 @@ use crate::govern::value::price::Price;
 use crate::limits::USAGE_FIGURE_MAX;
 use crate::net::runtime::clock::Instant;
 use crate::proxy::shared::dates::Dates;
-use crate::telemetry::exchange::{Exchange, Operation, Outcome};
+use crate::telemetry::exchange::{ExchangeRecord, Operation, Outcome};
 
 /// What a request that was let in has reserved.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Admission {
 
     /// Charges what the exchange used, as its record has it, which [`set_cost`] has seen; `price`: of
     /// the target that answered.
-    pub fn settle(self, exchange: &mut Exchange, price: Option<&Price>, now: Now) {
+    pub fn settle(self, exchange: &mut ExchangeRecord, price: Option<&Price>, now: Now) {
         let Some((usage, is_estimate)) = self.used(exchange) else {
             // Nothing was spent.
             return;
@@ -57,7 +57,7 @@ impl Admission {
     }
 
     /// What was used, and whether any of it is an estimate; `None`: nothing that is charged.
-    fn used(&self, exchange: &Exchange) -> Option<(Usage, bool)> {
+    fn used(&self, exchange: &ExchangeRecord) -> Option<(Usage, bool)> {
         if !is_charged(exchange) {
             return None;
         }
@@ -83,7 +83,7 @@ impl Admission {
 }
 
 /// Whether anything is charged for an exchange: it was sent, and not refused.
-fn is_charged(exchange: &Exchange) -> bool {
+fn is_charged(exchange: &ExchangeRecord) -> bool {
     let was_sent = exchange.sent_at > 0;
     // Behind an early head nothing is refused any more: what brought no event was.
     let is_unanswered = exchange.early_head && exchange.events == 0;
@@ -97,19 +97,19 @@ fn is_charged(exchange: &Exchange) -> bool {
     was_sent && !is_refused && (!is_unanswered || is_left)
 }
 
-fn is_whole_relay(exchange: &Exchange) -> bool {
+fn is_whole_relay(exchange: &ExchangeRecord) -> bool {
     exchange.operation == Operation::Relay && exchange.outcome == Outcome::Complete
 }
 
 /// Whether the output that the provider has told is all there was: of a stream that broke, once the
 /// model had stopped.
-fn is_final(exchange: &Exchange) -> bool {
+fn is_final(exchange: &ExchangeRecord) -> bool {
     let is_over = exchange.outcome == Outcome::Complete || exchange.stop.is_some();
     exchange.usage.output.is_some() && is_over
 }
 
 /// Takes a provider's figures for unknown that no model can reach: they would use up a budget for good.
-pub fn reject_usage(exchange: &mut Exchange) {
+pub fn reject_usage(exchange: &mut ExchangeRecord) {
     if exchange.usage.largest() > USAGE_FIGURE_MAX {
         exchange.usage = Usage::default();
         exchange.usage_rejected = true;
@@ -117,7 +117,7 @@ pub fn reject_usage(exchange: &mut Exchange) {
 }
 
 /// The cost of an exchange by its provider's own figures, where they are all there.
-pub fn set_cost(exchange: &mut Exchange, price: Option<&Price>) {
+pub fn set_cost(exchange: &mut ExchangeRecord, price: Option<&Price>) {
     if exchange.request_cost.is_some() {
         exchange.cost_nanos = exchange.request_cost.filter(|_| is_charged(exchange));
     } else if is_final(exchange) {

@@ -37,65 +37,119 @@ pub enum Blame {
     Gateway,
 }
 
-/// The kinds of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+/// Makes the kinds and their verdicts from one table, a row for each kind: who is to blame and what it
+/// falls on, the client's status and class of error, whether another target may be tried, the word for
+/// logs and metrics, what the client is told.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $blame:ident $scope:ident, $status:literal $error:ident,
+       $next:literal, $word:literal, $message:literal;)*) => {
+        /// The kinds of failure.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// What follows from it.
+            #[must_use]
+            pub const fn verdict(self) -> Verdict {
+                match self {
+                    $(Self::$kind => Verdict {
+                        blame: Blame::$blame,
+                        status: $status,
+                        error: ErrorKind::$error,
+                        next_target: $next,
+                        message: $message,
+                        word: $word,
+                    },)*
+                }
+            }
+
+            /// What it falls on, where the provider is to blame: no connection on every model there, a
+            /// refused credential on every model that is asked with it.
+            const fn scope(self) -> Scope {
+                match self {
+                    $(Self::$kind => Scope::$scope,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// The client left.
-    ClientGone,
+    ClientGone: Client Target, 0 Api, false, "client_gone", "";
     /// The client does not read.
-    ClientStalled,
+    ClientStalled: Client Target, 0 RequestTimeout, false, "client_stalled",
+        "the client does not read";
     /// The provider's name has no address yet.
-    Unresolved,
+    Unresolved: Upstream Provider, 502 Api, true, "unresolved",
+        "upstream provider could not be resolved";
     /// The provider's addresses lie outside the networks that are allowed for it.
-    Network,
+    Network: Upstream Provider, 502 Api, true, "network",
+        "upstream provider is outside the networks that are allowed for it";
     /// No connection to the provider.
-    Connect,
+    Connect: Upstream Provider, 502 Api, true, "connect", "upstream provider could not be reached";
     /// The connection was not up in time.
-    ConnectTimeout,
+    ConnectTimeout: Upstream Provider, 504 Timeout, true, "connect_timeout",
+        "connecting upstream timed out";
     /// The TLS handshake failed: name, date, trust.
-    Tls,
+    Tls: Upstream Provider, 502 Api, true, "tls", "upstream TLS connection could not be made";
     /// The connection failed before the answer's head.
-    Reset,
+    Reset: Upstream Target, 502 Api, true, "reset", "upstream connection ended before an answer";
     /// A pooled connection that had died: worth one fresh try.
-    Stale,
+    Stale: Upstream Target, 502 Api, true, "stale", "upstream connection ended before an answer";
     /// No answer head in time.
-    HeadTimeout,
+    HeadTimeout: Upstream Target, 504 Timeout, true, "head_timeout",
+        "upstream did not answer in time";
     /// No content of a stream in the time after which another target is asked.
-    FirstToken,
+    FirstToken: Upstream Target, 504 Timeout, true, "first_token",
+        "upstream did not answer in time";
     /// Fewer deltas of a stream than those for which another target is asked.
-    SlowStream,
+    SlowStream: Upstream Target, 504 Timeout, true, "slow_stream",
+        "upstream did not answer in time";
     /// The answer's head or framing is malformed.
-    Framing,
+    Framing: Upstream Target, 502 Api, true, "framing", "upstream sent a malformed answer";
     /// A status that lets the next target have a try.
-    Status,
+    Status: Upstream Target, 502 Api, true, "status", "upstream answered with an error";
     /// The provider refuses the credential that we have for it.
-    Credential,
+    Credential: Upstream Credential, 502 Api, true, "credential", "upstream answered with an error";
     /// The provider redirects; redirects are not followed.
-    Redirect,
+    Redirect: Upstream Target, 502 Api, true, "redirect", "upstream sent a redirect";
     /// A success that is neither JSON nor a stream.
-    ContentType,
+    ContentType: Upstream Target, 502 Api, true, "content_type",
+        "upstream sent no answer of the kind that was asked for";
     /// A compressed answer that would have to be read.
-    Compressed,
+    Compressed: Upstream Target, 502 Api, true, "compressed", "upstream sent a compressed answer";
     /// A success whose body is no answer of its wire.
-    NotAnAnswer,
+    NotAnAnswer: Upstream Target, 502 Api, true, "not_an_answer",
+        "upstream sent a malformed answer";
     /// A whole answer larger than its bound.
-    AnswerTooLarge,
+    AnswerTooLarge: Upstream Target, 502 Api, false, "answer_too_large",
+        "upstream answer is too large";
     /// The body of an answer broke off before anything was sent on.
-    BodyCut,
+    BodyCut: Upstream Target, 502 Api, true, "body_cut", "upstream answer ended early";
     /// The stream's start-up frames held an error.
-    StreamError,
+    StreamError: Upstream Target, 502 Api, true, "stream_error",
+        "upstream stream began with an error";
     /// An event of the stream is malformed.
-    MalformedStream,
+    MalformedStream: Upstream Target, 502 Api, true, "malformed_stream",
+        "upstream sent a malformed stream";
     /// An event of the stream, or what it holds back, is larger than its bound.
-    EventTooLarge,
+    EventTooLarge: Upstream Target, 502 Api, false, "event_too_large",
+        "upstream sent an event that is too large";
     /// The provider fell silent before anything was sent on.
-    BodyStall,
+    BodyStall: Upstream Target, 504 Timeout, true, "body_stall", "upstream fell silent";
     /// The buffer budget is used up.
-    NoRoom,
+    NoRoom: Gateway Target, 503 Overloaded, false, "no_room",
+        "too much in flight at this gateway; retry later";
     /// The process was told to end and the drain limit passed.
-    DrainCut,
+    DrainCut: Gateway Target, 503 Overloaded, false, "drain_cut", "shutting down";
     /// A fault of ours.
-    Bug,
+    Bug: Gateway Target, 500 Api, false, "bug", "internal error";
 }
 
 /// What follows from a failure before commit.
@@ -157,278 +211,13 @@ impl Failure {
     }
 }
 
-impl Kind {
-    /// The one table.
-    #[must_use]
-    #[expect(clippy::too_many_lines, reason = "one arm per kind")]
-    pub const fn verdict(self) -> Verdict {
-        use Blame::{Client, Gateway, Upstream};
-        use ErrorKind::{Api, Overloaded, RequestTimeout, Timeout};
-        let (blame, status, error, next_target, word, message) = match self {
-            Self::ClientGone => (Client, 0, Api, false, "client_gone", ""),
-            Self::ClientStalled => (
-                Client,
-                0,
-                RequestTimeout,
-                false,
-                "client_stalled",
-                "the client does not read",
-            ),
-            Self::Unresolved => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "unresolved",
-                "upstream provider could not be resolved",
-            ),
-            Self::Network => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "network",
-                "upstream provider is outside the networks that are allowed for it",
-            ),
-            Self::Connect => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "connect",
-                "upstream provider could not be reached",
-            ),
-            Self::ConnectTimeout => (
-                Upstream,
-                504,
-                Timeout,
-                true,
-                "connect_timeout",
-                "connecting upstream timed out",
-            ),
-            Self::Tls => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "tls",
-                "upstream TLS connection could not be made",
-            ),
-            Self::Reset => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "reset",
-                "upstream connection ended before an answer",
-            ),
-            Self::Stale => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "stale",
-                "upstream connection ended before an answer",
-            ),
-            Self::HeadTimeout => (
-                Upstream,
-                504,
-                Timeout,
-                true,
-                "head_timeout",
-                "upstream did not answer in time",
-            ),
-            Self::FirstToken => (
-                Upstream,
-                504,
-                Timeout,
-                true,
-                "first_token",
-                "upstream did not answer in time",
-            ),
-            Self::SlowStream => (
-                Upstream,
-                504,
-                Timeout,
-                true,
-                "slow_stream",
-                "upstream did not answer in time",
-            ),
-            Self::Framing => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "framing",
-                "upstream sent a malformed answer",
-            ),
-            Self::Status => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "status",
-                "upstream answered with an error",
-            ),
-            Self::Credential => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "credential",
-                "upstream answered with an error",
-            ),
-            Self::Redirect => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "redirect",
-                "upstream sent a redirect",
-            ),
-            Self::ContentType => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "content_type",
-                "upstream sent no answer of the kind that was asked for",
-            ),
-            Self::Compressed => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "compressed",
-                "upstream sent a compressed answer",
-            ),
-            Self::NotAnAnswer => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "not_an_answer",
-                "upstream sent a malformed answer",
-            ),
-            Self::AnswerTooLarge => (
-                Upstream,
-                502,
-                Api,
-                false,
-                "answer_too_large",
-                "upstream answer is too large",
-            ),
-            Self::BodyCut => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "body_cut",
-                "upstream answer ended early",
-            ),
-            Self::StreamError => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "stream_error",
-                "upstream stream began with an error",
-            ),
-            Self::MalformedStream => (
-                Upstream,
-                502,
-                Api,
-                true,
-                "malformed_stream",
-                "upstream sent a malformed stream",
-            ),
-            Self::EventTooLarge => (
-                Upstream,
-                502,
-                Api,
-                false,
-                "event_too_large",
-                "upstream sent an event that is too large",
-            ),
-            Self::BodyStall => (
-                Upstream,
-                504,
-                Timeout,
-                true,
-                "body_stall",
-                "upstream fell silent",
-            ),
-            Self::NoRoom => (
-                Gateway,
-                503,
-                Overloaded,
-                false,
-                "no_room",
-                "too much in flight at this gateway; retry later",
-            ),
-            Self::DrainCut => (
-                Gateway,
-                503,
-                Overloaded,
-                false,
-                "drain_cut",
-                "shutting down",
-            ),
-            Self::Bug => (Gateway, 500, Api, false, "bug", "internal error"),
-        };
-        Verdict {
-            blame,
-            status,
-            error,
-            next_target,
-            message,
-            word,
-        }
-    }
-}
-
-impl Kind {
-    /// What it falls on, where the provider is to blame: no connection on every model there, a
-    /// refused credential on every model that is asked with it.
-    const fn scope(self) -> Scope {
-        match self {
-            Self::Unresolved | Self::Network | Self::Connect | Self::ConnectTimeout | Self::Tls => {
-                Scope::Provider
-            }
-            Self::Credential => Scope::Credential,
-            Self::ClientGone
-            | Self::ClientStalled
-            | Self::Reset
-            | Self::Stale
-            | Self::HeadTimeout
-            | Self::FirstToken
-            | Self::SlowStream
-            | Self::Framing
-            | Self::Status
-            | Self::Redirect
-            | Self::ContentType
-            | Self::Compressed
-            | Self::NotAnAnswer
-            | Self::AnswerTooLarge
-            | Self::BodyCut
-            | Self::StreamError
-            | Self::MalformedStream
-            | Self::EventTooLarge
-            | Self::BodyStall
-            | Self::NoRoom
-            | Self::DrainCut
-            | Self::Bug => Scope::Target,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn p15_client_faults_never_become_5xx_and_never_reach_another_target() {
-        for kind in ALL {
+        for kind in Kind::ALL {
             let verdict = kind.verdict();
             if verdict.blame == Blame::Client {
                 assert!(verdict.status < 500, "{kind:?}");
@@ -444,10 +233,10 @@ mod tests {
 
     #[test]
     fn timeouts_are_504_and_words_are_unique() {
-        let mut words: Vec<_> = ALL.iter().map(|kind| kind.verdict().word).collect();
+        let mut words: Vec<_> = Kind::ALL.iter().map(|kind| kind.verdict().word).collect();
         words.sort_unstable();
         words.dedup();
-        assert_eq!(words.len(), ALL.len());
+        assert_eq!(words.len(), Kind::ALL.len());
         for kind in [
             Kind::ConnectTimeout,
             Kind::HeadTimeout,
@@ -458,35 +247,4 @@ mod tests {
             assert_eq!(kind.verdict().status, 504);
         }
     }
-
-    const ALL: [Kind; 28] = [
-        Kind::FirstToken,
-        Kind::SlowStream,
-        Kind::Status,
-        Kind::Credential,
-        Kind::ClientGone,
-        Kind::ClientStalled,
-        Kind::Unresolved,
-        Kind::Network,
-        Kind::Connect,
-        Kind::ConnectTimeout,
-        Kind::Tls,
-        Kind::Reset,
-        Kind::Stale,
-        Kind::HeadTimeout,
-        Kind::Framing,
-        Kind::Redirect,
-        Kind::ContentType,
-        Kind::Compressed,
-        Kind::NotAnAnswer,
-        Kind::AnswerTooLarge,
-        Kind::BodyCut,
-        Kind::StreamError,
-        Kind::MalformedStream,
-        Kind::EventTooLarge,
-        Kind::BodyStall,
-        Kind::NoRoom,
-        Kind::DrainCut,
-        Kind::Bug,
-    ];
 }

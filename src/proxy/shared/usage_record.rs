@@ -6,11 +6,11 @@ use crate::govern::usage::record::{Names, Try, UsageRecord, Whom};
 use crate::govern::usage::refusals::RefusedRequest;
 use crate::route::plan::compiled::Plan;
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::{Exchange, Operation, Outcome};
+use crate::telemetry::exchange::{ExchangeRecord, Operation, Outcome};
 
 /// Whether an exchange has a record: whoever sent it was let in, and it was to reach a provider.
 #[must_use]
-pub fn is_kept(exchange: &Exchange) -> bool {
+pub fn is_kept(exchange: &ExchangeRecord) -> bool {
     exchange.is_admitted
         && match exchange.operation {
             Operation::Chat | Operation::CountTokens | Operation::Relay => true,
@@ -20,7 +20,7 @@ pub fn is_kept(exchange: &Exchange) -> bool {
 
 /// What is counted of an exchange that was refused before any provider was asked.
 #[must_use]
-pub fn refused(exchange: &Exchange, unix_ms: u64) -> Option<RefusedRequest<'_>> {
+pub fn refused(exchange: &ExchangeRecord, unix_ms: u64) -> Option<RefusedRequest<'_>> {
     let is_asked = exchange.attempts.iter().next().is_some() || exchange.target.is_some();
     let is_refused = exchange.outcome != Outcome::Complete && exchange.cost_nanos.is_none();
     (is_refused && !is_asked).then(|| RefusedRequest {
@@ -35,7 +35,7 @@ pub fn refused(exchange: &Exchange, unix_ms: u64) -> Option<RefusedRequest<'_>> 
 }
 
 /// Appends the record's frame; `unix_ms` is the wall clock at the end of the exchange.
-pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) -> bool {
+pub fn write(plan: &Plan, exchange: &ExchangeRecord, unix_ms: u64, out: &mut Vec<u8>) -> bool {
     let custody = match (&exchange.target, exchange.provider) {
         (Some(asked), _) => plan.custody.record(asked.provider, asked.number),
         (None, Some(provider)) => plan.custody.unasked(provider),
@@ -76,7 +76,7 @@ pub fn write(plan: &Plan, exchange: &Exchange, unix_ms: u64, out: &mut Vec<u8>) 
 
 fn tried<'r>(
     plan: &'r Plan,
-    exchange: &'r Exchange,
+    exchange: &'r ExchangeRecord,
     attempt: &'r Attempt,
     unix_ms: u64,
 ) -> Try<'r> {

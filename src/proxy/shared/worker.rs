@@ -34,7 +34,7 @@ use crate::proxy::shared::usage_record;
 use crate::route::plan::client_key::ClientKeys;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::provider::Provider;
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::ExchangeRecord;
 use crate::telemetry::log;
 use crate::telemetry::meter::{LabelSets, Meter};
 use crate::telemetry::ring::RingSender;
@@ -207,7 +207,7 @@ impl Worker {
     }
 
     /// Records a finished exchange: meters, its usage record, one log line.
-    pub fn settle(&self, exchange: &Exchange) {
+    pub fn settle(&self, exchange: &ExchangeRecord) {
         let unix_ms = self.dates.unix_ms(Instant::from_nanos(exchange.ended_at));
         self.meter.borrow_mut().settle(exchange);
         if let Some(way) = self.usage.borrow_mut().as_mut()

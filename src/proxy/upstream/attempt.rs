@@ -20,14 +20,14 @@ use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::timer::Deadline;
 use crate::net::runtime::{buffers, task};
-use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::proxy::shared::worker::Worker;
 use crate::proxy::upstream::outbound::{Early, Outbound, read_head, send};
 use crate::proxy::upstream::stream_timeouts::{Patience, Wait, await_head, interrupted};
 use crate::route::plan::target::TargetFacts;
 use crate::telemetry::attempts::{Attempt, Peer};
-use crate::telemetry::exchange::Exchange;
+use crate::telemetry::exchange::ExchangeRecord;
 
 /// A provider's answer of which the head has been read. Half a kilobyte, passed on by many hands until it
 /// is relayed: in a box, so that none of them copies it.
@@ -147,11 +147,9 @@ impl Resend {
 /// # Errors
 /// The failure of this attempt.
 pub async fn attempt(
-    client: &mut Client<'_>,
-    worker: &Worker,
     at: At<'_>,
     out: &Outbound,
-    exchange: &mut Exchange,
+    exchange: &mut Exchange<'_, '_>,
 ) -> Result<Box<Upstream>, Failure> {
     let At {
         provider,
@@ -161,7 +159,8 @@ pub async fn attempt(
         mut patience,
         resend,
     } = at;
-    exchange.peer = None;
+    let worker = exchange.worker;
+    exchange.record.peer = None;
     let until = |up_at: Instant| {
         let own = up_at.plus_ms(wait_ms(worker, provider));
         until.map_or(own, |until| own.min(until))
@@ -169,25 +168,26 @@ pub async fn attempt(
     let pooled = worker.pool.borrow_mut().take(provider, started);
     let admits = |stream: &NetStream| stream.peer().is_none_or(|peer| facts.admits(peer.ip()));
     if let Some(stream) = pooled.filter(|stream| admits(stream)) {
-        exchange.peer = peer_of(&stream);
+        exchange.record.peer = peer_of(&stream);
         let wait = Wait {
             until: until(started),
             patience: patience.as_mut(),
         };
-        let outcome = send_and_read(client, worker, (provider, wait), stream, out, exchange).await;
+        let outcome = send_and_read(provider, wait, stream, out, exchange).await;
         match outcome {
             Err(failure) if may_replace(&failure, started, resend) => {
-                note_stale(worker, (provider, started), failure, exchange);
+                worker.meter.borrow_mut().counters.stale_retries += 1;
+                note_stale(provider, started, failure, &mut exchange.record);
             }
             outcome => return outcome.map_err(fresh_name),
         }
     }
-    let (stream, up_at) = boxed(|| open(client, worker, (provider, facts), exchange)).await?;
+    let (stream, up_at) = boxed(|| open(provider, facts, exchange)).await?;
     let wait = Wait {
         until: until(up_at),
         patience: patience.as_mut(),
     };
-    send_and_read(client, worker, (provider, wait), stream, out, exchange)
+    send_and_read(provider, wait, stream, out, exchange)
         .await
         .map_err(fresh_name)
 }
@@ -199,22 +199,16 @@ fn may_replace(failure: &Failure, started: Instant, resend: Resend) -> bool {
     failure.kind == Kind::Stale && is_allowed && clock::now().since(started) <= STALE_WINDOW
 }
 
-/// Counts the second sending, and records the first one as an attempt of its own.
-fn note_stale(
-    worker: &Worker,
-    (provider, started): (usize, Instant),
-    failure: Failure,
-    exchange: &mut Exchange,
-) {
-    worker.meter.borrow_mut().counters.stale_retries += 1;
-    exchange.attempts.push(Attempt {
+/// Records the first sending as an attempt of its own.
+fn note_stale(provider: usize, started: Instant, failure: Failure, record: &mut ExchangeRecord) {
+    record.attempts.push(Attempt {
         provider,
         fault: Some(failure.verdict().word),
         detail: failure.detail,
         nanos: clock::now().as_nanos().saturating_sub(started.as_nanos()),
-        number: exchange.target.and_then(|target| target.number),
+        number: record.target.and_then(|target| target.number),
         started_at: started.as_nanos(),
-        peer: exchange.peer.take(),
+        peer: record.peer.take(),
         ..Attempt::default()
     });
 }
@@ -265,11 +259,11 @@ pub fn fresh_name(failure: Failure) -> Failure {
 /// # Errors
 /// Why there is none.
 pub async fn open(
-    client: &mut Client<'_>,
-    worker: &Worker,
-    (provider, facts): (usize, &TargetFacts),
-    exchange: &mut Exchange,
+    provider: usize,
+    facts: &TargetFacts,
+    exchange: &mut Exchange<'_, '_>,
 ) -> Result<(Box<NetStream>, Instant), Failure> {
+    let worker = exchange.worker;
     let (Some(endpoint), Some(spec)) = (
         worker.endpoints.get(provider),
         worker.plan.providers.get(provider),
@@ -286,8 +280,8 @@ pub async fn open(
         handshake_ms: times.handshake_ms,
     };
     // The connector keeps to its waits by itself; the connection's own timer stands aside.
-    client.deadline.clear();
-    exchange.wait(clock::now().as_nanos());
+    exchange.client.deadline.clear();
+    exchange.record.wait(clock::now().as_nanos());
     let admitted = Cell::new((0, None));
     let admits = |ip| {
         let is_admitted = facts.admits(ip);
@@ -297,19 +291,19 @@ pub async fn open(
         is_admitted
     };
     let mut connecting = pin!(connect::connect(endpoint, waits, admits));
-    match client.watch(connecting.as_mut()).await {
+    match exchange.client.watch(connecting.as_mut()).await {
         Ok(Ok(stream)) => {
             worker.meter.borrow_mut().counters.connected += 1;
-            exchange.peer = peer_of(&stream);
+            exchange.record.peer = peer_of(&stream);
             let up_at = clock::now();
-            exchange.waited(up_at.as_nanos());
+            exchange.record.waited(up_at.as_nanos());
             Ok((Box::new(stream), up_at))
         }
         Ok(Err(error)) => {
             // Of several addresses none is the one that failed.
             if let (1, Some(ip)) = admitted.get() {
                 let address = SocketAddr::new(ip, endpoint.port());
-                exchange.peer = Some(Peer { address, tls: None });
+                exchange.record.peer = Some(Peer { address, tls: None });
             }
             let failure = connect_failure(error);
             if failure.kind == Kind::NoRoom {
@@ -317,7 +311,7 @@ pub async fn open(
                 worker.pool.borrow_mut().clear();
             }
             if failure.kind == Kind::Network {
-                exchange.refused.push(failure.verdict().word);
+                exchange.record.refused.push(failure.verdict().word);
             }
             Err(failure)
         }
@@ -346,56 +340,72 @@ fn connect_failure(error: NetError) -> Failure {
 }
 
 async fn send_and_read(
-    client: &mut Client<'_>,
-    worker: &Worker,
-    (provider, wait): (usize, Wait<'_, '_>),
+    provider: usize,
+    wait: Wait<'_, '_>,
     mut stream: Box<NetStream>,
     out: &Outbound,
-    exchange: &mut Exchange,
+    exchange: &mut Exchange<'_, '_>,
 ) -> Result<Box<Upstream>, Failure> {
-    client.deadline.set_at(wait.until);
+    exchange.client.deadline.set_at(wait.until);
     stream.revoke_on_drop(true);
     let mut early = Early::default();
-    let sending = send(&mut stream, out, &mut early, worker.limits());
-    let sent_whole = match client.watch(pin!(sending)).await {
+    let sending = send(&mut stream, out, &mut early, exchange.worker.limits());
+    let is_whole = match exchange.client.watch(pin!(sending)).await {
         Ok(result) => result?,
         Err(interrupt) => return Err(interrupted(interrupt, Kind::HeadTimeout)),
     };
-    let method = out.method;
-    let (at, arrived) = ((provider, wait), (early, sent_whole));
-    read_answer(client, worker, at, stream, arrived, method, exchange).await
+    let sent = Sent {
+        provider,
+        stream,
+        early,
+        is_whole,
+        method: out.method,
+    };
+    read_answer(sent, wait, exchange).await
 }
 
-/// Reads the head of the answer to a request that went out (whole, or as far as the provider
-/// wanted it), until the given time. `early` is what came meanwhile.
+/// A request that went out, whole or as far as the provider wanted it.
+pub struct Sent {
+    /// The provider, by its place in the plan.
+    pub provider: usize,
+    /// The connection.
+    pub stream: Box<NetStream>,
+    /// What came meanwhile.
+    pub early: Early,
+    /// It went out whole.
+    pub is_whole: bool,
+    /// Its method.
+    pub method: Method,
+}
+
+/// Reads the head of the answer to a request that went out, until the given time.
 ///
 /// # Errors
 /// The failure of this attempt.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what is known of a request that is under way"
-)]
 pub async fn read_answer(
-    client: &mut Client<'_>,
-    worker: &Worker,
-    (provider, wait): (usize, Wait<'_, '_>),
-    mut stream: Box<NetStream>,
-    (mut early, sent_whole): (Early, bool),
-    method: Method,
-    exchange: &mut Exchange,
+    sent: Sent,
+    wait: Wait<'_, '_>,
+    exchange: &mut Exchange<'_, '_>,
 ) -> Result<Box<Upstream>, Failure> {
+    let Sent {
+        provider,
+        mut stream,
+        mut early,
+        is_whole,
+        method,
+    } = sent;
+    let worker = exchange.worker;
     let limits = worker.limits();
-    let sent = clock::now();
-    exchange.sent(sent.as_nanos());
+    exchange.record.sent(clock::now().as_nanos());
     let mut head = ResponseHead {
         fields: worker.table(),
         ..ResponseHead::new()
     };
     let head_end = {
         let reading = read_head(&mut stream, &mut early, &mut head, method, limits);
-        await_head(client, wait, pin!(reading)).await?
+        await_head(exchange.client, wait, pin!(reading)).await?
     };
-    exchange.head_at = clock::now().as_nanos();
+    exchange.record.head_at = clock::now().as_nanos();
     if is_redirect(head.status, method) {
         return Err(Failure::with_detail(
             Kind::Redirect,
@@ -412,7 +422,7 @@ pub async fn read_answer(
         body_at: head_end,
         body,
         provider,
-        sent_whole,
+        sent_whole: is_whole,
     }))
 }
 
@@ -426,8 +436,8 @@ const fn is_redirect(status: u16, method: Method) -> bool {
 
 /// When a request's attempts end, all together.
 #[must_use]
-pub const fn attempts_end(exchange: &Exchange, limits: &Limits) -> Instant {
-    Instant::from_nanos(exchange.request_at).plus_ms(limits.attempts_timeout_ms)
+pub const fn attempts_end(record: &ExchangeRecord, limits: &Limits) -> Instant {
+    Instant::from_nanos(record.request_at).plus_ms(limits.attempts_timeout_ms)
 }
 
 /// Longest wait for the head of a provider's answer.

@@ -11,27 +11,26 @@ use crate::proxy::answer::early_error;
 use crate::proxy::answer::relay::Step;
 use crate::proxy::answer::stages::{Answer, Arrived};
 use crate::proxy::client::downstream::Client;
-use crate::proxy::client::next::Next;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::reply;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::proxy::shared::memory_budget::Charge;
 use crate::proxy::upstream::attempt;
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::Outcome;
 use crate::translate::transforms::scrub::Scrubber;
 use crate::translate::{error, tap};
 
-impl<'w> Answer<'w, Arrived<'_, 'w>> {
+impl<'w> Answer<'w, Arrived<'w>> {
     /// A stream was asked for, and JSON came: an error, if anything.
     pub(super) async fn translate_no_stream(
         mut self,
-        client: &mut Client<'_>,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
         let mut charge = self.charge();
         let failure = Failure::new(Kind::ContentType);
-        let read = self.read_whole(client, ERROR_BODY_BYTES_MAX, &mut charge);
+        let read = self.read_whole(exchange.client, ERROR_BODY_BYTES_MAX, &mut charge);
         match read.await {
-            Ok(body) => boxed(|| self.no_answer(client, (&body, failure), exchange)).await,
+            Ok(body) => boxed(|| self.no_answer(&body, failure, exchange)).await,
             Err(other) if other.kind == Kind::AnswerTooLarge => Err(failure),
             Err(other) => Err(other),
         }
@@ -41,9 +40,9 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     /// no other target could take over.
     pub(super) async fn no_answer(
         self,
-        client: &mut Client<'_>,
-        (body, failure): (&[u8], Failure),
-        exchange: &mut Exchange,
+        body: &[u8],
+        failure: Failure,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
         if self.takeover.hold.is_some() {
             return Err(failure);
@@ -55,7 +54,7 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
         match told {
             Some(told) => {
                 let word = failure.verdict().word;
-                Ok(boxed(|| self.tell(client, (&told, word), exchange)).await)
+                Ok(boxed(|| self.tell(&told, word, exchange)).await)
             }
             None => Err(failure),
         }
@@ -77,16 +76,15 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     /// that wire already, it goes on as it came if it is JSON.
     pub(super) async fn tell_refusal(
         mut self,
-        client: &mut Client<'_>,
         may_pass: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
         let upstream = &self.stage.upstream;
         let status = upstream.head.status;
         let is_json = content_kind(upstream) == Content::Json;
         let is_encoded = is_encoded(upstream);
         let mut charge = self.charge();
-        let mut body = self.read_refusal(client, &mut charge).await?;
+        let mut body = self.read_refusal(exchange.client, &mut charge).await?;
         if let Some(scrubber) = self.stage.scrubber.as_ref().filter(|_| may_pass) {
             scrubber.blank(&mut body);
         }
@@ -96,7 +94,7 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
             false => tap::is_json(&body, &mut self.worker.tape.borrow_mut()),
         };
         if passes {
-            return self.pass_read(client, &body, exchange).await;
+            return self.pass_read(&body, exchange).await;
         }
         if is_encoded {
             body.clear();
@@ -131,8 +129,7 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
         if !text.is_empty() {
             told.message = format!("{}: {text}", told.message);
         }
-        let told = (&told, "upstream_status");
-        Ok(boxed(|| self.tell(client, told, exchange)).await)
+        Ok(boxed(|| self.tell(&told, "upstream_status", exchange)).await)
     }
 
     /// Reads the body of a refusal. One that breaks is empty: the status says enough, and the text is
@@ -152,11 +149,10 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     /// Passes on a refusal of which the body has been read.
     async fn pass_read(
         self,
-        client: &mut Client<'_>,
         body: &[u8],
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
-        let stall_ms = self.stage.voice.stall_ms;
+        let stall_ms = exchange.stall_ms();
         let opened = self.pass_on(exchange, false)?;
         let (worker, mut stage) = (opened.worker, opened.stage);
         let mark = stage.open_chunk();
@@ -166,15 +162,13 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
             encode::last_chunk(&mut stage.out);
         }
         let now = clock::now();
-        let (out, sent) = (&mut stage.out, &mut exchange.bytes_out);
-        if let Err(interrupt) = client.send_from(out, now, stall_ms, sent).await {
-            exchange.outcome = Outcome::Cancelled;
-            exchange.fault = Some(interrupt.kind().verdict().word);
-            return Ok(Step::Over(Next::Abort));
+        let (out, sent) = (&mut stage.out, &mut exchange.record.bytes_out);
+        if let Err(interrupt) = exchange.client.send_from(out, now, stall_ms, sent).await {
+            return Ok(Step::Over(exchange.abandon(interrupt.kind())));
         }
         let next = stage.next();
         buffers::give(stage.out);
-        exchange.outcome = Outcome::Refused;
+        exchange.record.outcome = Outcome::Refused;
         stage.source.release(worker, now);
         Ok(Step::Over(next))
     }
@@ -189,22 +183,20 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
     /// head.
     async fn tell(
         self,
-        client: &mut Client<'_>,
-        (told, word): (&error::Told, &'static str),
-        exchange: &mut Exchange,
+        told: &error::Told,
+        word: &'static str,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Step<'w> {
-        let voice = &self.stage.voice;
-        let next = if let Some(form) = client.begun_form() {
+        let next = if let Some(form) = exchange.client.begun_form() {
             let late = early_error::Told {
                 error: reply::error_of(told),
                 word,
                 outcome: Outcome::UpstreamError,
             };
-            boxed(|| early_error::tell(client, form, voice, &late, exchange)).await
+            boxed(|| early_error::tell(form, &late, exchange)).await
         } else {
-            let fields = self.told_fields(told.should_retry.is_some());
-            let words = (told, fields, word);
-            reply::refuse_told(client, exchange, voice, words).await
+            let fields = self.told_fields(told.should_retry.is_some(), &exchange.reply);
+            exchange.refuse_told(told, fields, word).await
         };
         attempt::release(self.worker, self.stage.upstream, clock::now());
         Step::Over(next)

@@ -10,29 +10,27 @@ use crate::net::runtime::{buffers, clock};
 use crate::proxy::answer::relay::Step;
 use crate::proxy::answer::stages::{Answer, Arrived};
 use crate::proxy::client::downstream::Client;
-use crate::proxy::client::reply;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::proxy::shared::memory_budget::Charge;
 use crate::proxy::shared::worker::Worker;
 use crate::proxy::upstream::attempt;
 use crate::proxy::upstream::stream_timeouts::interrupted;
-use crate::telemetry::exchange::Exchange;
 use crate::translate::answer_context::AnswerContext;
 use crate::translate::response::{self, AnswerFacts, AnswerFault};
 use crate::wire::kind::Wire;
 
-impl<'w> Answer<'w, Arrived<'_, 'w>> {
+impl<'w> Answer<'w, Arrived<'w>> {
     /// Reads the answer, translates it and writes it.
     pub(super) async fn translate_whole(
         mut self,
-        client: &mut Client<'_>,
         context: &AnswerContext,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Failure> {
         let limits = self.worker.limits();
         let mut charge = self.charge();
         let mut body = self
-            .read_whole(client, limits.answer_bytes_max, &mut charge)
+            .read_whole(exchange.client, limits.answer_bytes_max, &mut charge)
             .await?;
         if let Some(scrubber) = &self.stage.scrubber {
             scrubber.blank(&mut body);
@@ -45,7 +43,7 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
             Ok(facts) => facts,
             Err(fault) => {
                 let failure = Failure::with_detail(Kind::NotAnAnswer, fault.text());
-                let told = self.no_answer(client, (&body, failure), exchange);
+                let told = self.no_answer(&body, failure, exchange);
                 return boxed(|| told).await;
             }
         };
@@ -57,10 +55,9 @@ impl<'w> Answer<'w, Arrived<'_, 'w>> {
             scrubber.clean_model(&mut facts.model);
         }
         let notes = core::mem::take(&mut self.stage.terms.notes);
-        self.stage.terms.notes = self.note_facts(notes, facts, exchange);
-        let fields = self.told_fields(false);
-        let head = (200, reply::JSON, fields.as_slice());
-        let next = reply::send(client, exchange, &self.stage.voice, head, &answer).await;
+        self.stage.terms.notes = self.note_facts(notes, facts, &mut exchange.record);
+        let fields = self.told_fields(false, &exchange.reply);
+        let next = exchange.send_json_with(&fields, &answer).await;
         attempt::release(self.worker, self.stage.upstream, clock::now());
         Ok(Step::Over(next))
     }

@@ -15,9 +15,9 @@ use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::{buffers, loop_turn};
 use crate::proxy::answer::stages::{Answer, Body, Opened};
 use crate::proxy::client::downstream::{self, Client, Taking};
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::failure::Kind;
-use crate::telemetry::exchange::Exchange;
 
 impl Answer<'_, Opened<'_>> {
     /// Writes what is there (once committed) while the next read is pending, and takes in how
@@ -27,8 +27,7 @@ impl Answer<'_, Opened<'_>> {
     /// The client is lost.
     pub(in crate::proxy::answer) async fn turn(
         &mut self,
-        client: &mut Client<'_>,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, '_>,
         committed: bool,
     ) -> Result<(), Kind> {
         let stall_ms = self.provider.timeouts.stream_stall_ms;
@@ -41,9 +40,7 @@ impl Answer<'_, Opened<'_>> {
         }
         let due = self.due(committed);
         let wait_until = due.map_or(stall_at, |due| due.min(stall_at));
-        let turn = self
-            .write_and_read(client, exchange, committed, wait_until)
-            .await;
+        let turn = self.write_and_read(exchange, committed, wait_until).await;
         let progress = &mut self.stage.progress;
         progress.turned = clock::now();
         match turn {
@@ -89,8 +86,7 @@ impl Answer<'_, Opened<'_>> {
 
     async fn write_and_read(
         &mut self,
-        client: &mut Client<'_>,
-        exchange: &mut Exchange,
+        exchange: &mut Exchange<'_, '_>,
         committed: bool,
         wait_until: Instant,
     ) -> Turn {
@@ -108,7 +104,7 @@ impl Answer<'_, Opened<'_>> {
             look,
             drain,
             ..
-        } = client;
+        } = &mut *exchange.client;
         let NetStream { reader, writer, .. } = stream;
         let mut taking = Taking::new(self.worker.limits().write_stall_timeout_ms);
         if len > 0 {
@@ -126,7 +122,7 @@ impl Answer<'_, Opened<'_>> {
                 if result.is_err() {
                     return Poll::Ready(Turn::ClientLost(Kind::ClientGone));
                 }
-                exchange.bytes_out += len as u64;
+                exchange.record.bytes_out += len as u64;
                 buffer.clear();
                 buffers::give(core::mem::replace(out, buffer));
                 *is_written = true;

@@ -7,10 +7,10 @@ use crate::http1::encode;
 use crate::net::runtime::buffers;
 use crate::proxy::answer::stages::{Answer, Body, Opened, Progress};
 use crate::proxy::client::answer_head::BodyForm;
-use crate::proxy::client::downstream::Client;
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
 use crate::proxy::shared::failure::{Blame, Failure, Kind};
-use crate::telemetry::exchange::{Exchange, Outcome};
+use crate::telemetry::exchange::{ExchangeRecord, Outcome};
 use crate::telemetry::log::id_text;
 use crate::translate::transforms::mode::Mode;
 
@@ -36,11 +36,7 @@ impl Answer<'_, Opened<'_>> {
     }
 
     /// Writes the last bytes: the end that was earned, or the error and no end.
-    pub(super) async fn finish(
-        mut self: Box<Self>,
-        client: &mut Client<'_>,
-        exchange: &mut Exchange,
-    ) -> Next {
+    pub(super) async fn finish(mut self: Box<Self>, exchange: &mut Exchange<'_, '_>) -> Next {
         let stage = &mut self.stage;
         let Progress { body, end, .. } = stage.progress;
         let is_garbage = stage.transforms.mode.is_garbage();
@@ -50,23 +46,23 @@ impl Answer<'_, Opened<'_>> {
         let told = body == Body::Whole && stage.transforms.mode.is_error();
         let complete = !matches!(body, Body::Broken(_)) && end == End::Complete;
         let failure = (!complete && !self.stage.progress.content).then(|| self.failure());
-        self.judge(failure, exchange);
+        self.judge(failure, &exchange.record);
         let complete = complete || told;
         if complete {
-            exchange.outcome = match exchange.status {
+            exchange.record.outcome = match exchange.record.status {
                 _ if told => Outcome::UpstreamError,
                 400.. => Outcome::Refused,
                 _ => Outcome::Complete,
             };
             if told {
-                exchange.fault = Some(Kind::NotAnAnswer.verdict().word);
+                exchange.record.fault = Some(Kind::NotAnAnswer.verdict().word);
             }
             if self.stage.form == BodyForm::Chunked {
                 encode::last_chunk(&mut self.stage.out);
             }
         } else {
-            exchange.outcome = Outcome::from_end(broken(end));
-            exchange.fault = Some(match is_garbage {
+            exchange.record.outcome = Outcome::from_end(broken(end));
+            exchange.record.fault = Some(match is_garbage {
                 true => Kind::NotAnAnswer.verdict().word,
                 false => self.fault_word(),
             });
@@ -75,19 +71,19 @@ impl Answer<'_, Opened<'_>> {
                 self.stage.out.clear();
             }
             if end != End::UpstreamError {
-                self.append_error(exchange);
+                self.append_error(&exchange.record);
             }
         }
         let stall_ms = self.worker.limits().write_stall_timeout_ms;
-        let (now, count) = (self.stage.progress.turned, &mut exchange.bytes_out);
+        let (now, count) = (self.stage.progress.turned, &mut exchange.record.bytes_out);
         let out = &mut self.stage.out;
-        let sent = client.send_from(out, now, stall_ms, count).await;
+        let sent = exchange.client.send_from(out, now, stall_ms, count).await;
         buffers::give(core::mem::take(out));
         if let Err(interrupt) = sent {
-            return self.client_lost(interrupt.kind(), exchange);
+            return self.client_lost(interrupt.kind(), &mut exchange.record);
         }
-        self.take_facts(exchange);
-        let pace = exchange.per_output_token();
+        self.take_facts(&mut exchange.record);
+        let pace = exchange.record.per_output_token();
         if let (true, Some(slot), Some(nanos)) = (complete, self.stage.slot, pace) {
             let health = &self.worker.shared.health;
             health.each_token(slot, nanos, now.as_nanos());
@@ -109,14 +105,14 @@ impl Answer<'_, Opened<'_>> {
     }
 
     /// The error event of a broken stream, as a chunk of its own.
-    fn append_error(&mut self, exchange: &Exchange) {
+    fn append_error(&mut self, record: &ExchangeRecord) {
         let mark = self.stage.open_chunk();
-        self.fail(exchange);
+        self.fail(record);
         self.stage.close_chunk(mark);
     }
 
     /// Tells the client, in its wire, how the stream broke.
-    pub(in crate::proxy::answer) fn fail(&mut self, exchange: &Exchange) {
+    pub(in crate::proxy::answer) fn fail(&mut self, record: &ExchangeRecord) {
         let (kind, message) = match self.stage.progress.body {
             Body::Broken(Kind::NoRoom) => (
                 ErrorKind::Overloaded,
@@ -133,7 +129,7 @@ impl Answer<'_, Opened<'_>> {
             param: None,
             code: None,
         };
-        let id = id_text(exchange.id);
+        let id = id_text(record.id);
         let stage = &mut self.stage;
         let mode = &mut stage.transforms.mode;
         mode.fail(&error, id.as_str(), &mut stage.out);
@@ -141,7 +137,7 @@ impl Answer<'_, Opened<'_>> {
 
     /// Tells the circuits, once, whether the answer was good. One that breaks behind its first
     /// content was: its target answers.
-    pub(super) fn judge(&mut self, failure: Option<Failure>, exchange: &Exchange) {
+    pub(super) fn judge(&mut self, failure: Option<Failure>, record: &ExchangeRecord) {
         let was_judged = core::mem::replace(&mut self.stage.is_judged, true);
         let Some(slot) = self.stage.slot.filter(|_| !was_judged) else {
             return;
@@ -151,7 +147,7 @@ impl Answer<'_, Opened<'_>> {
             None => {
                 let now_ns = self.stage.progress.turned.as_nanos();
                 health.succeeded(slot, now_ns);
-                if let Some(nanos) = exchange.first_delta_at.checked_sub(exchange.sent_at) {
+                if let Some(nanos) = record.first_delta_at.checked_sub(record.sent_at) {
                     health.first_token(slot, nanos, now_ns);
                 }
             }
@@ -173,25 +169,25 @@ impl Answer<'_, Opened<'_>> {
 
     /// The client left. One that has the terminator has all: clients close without waiting for the
     /// end of the body.
-    pub(super) fn client_lost(&mut self, kind: Kind, exchange: &mut Exchange) -> Next {
-        self.take_facts(exchange);
+    pub(super) fn client_lost(&mut self, kind: Kind, record: &mut ExchangeRecord) -> Next {
+        self.take_facts(record);
         let Progress { ended, written, .. } = self.stage.progress;
         let mode = &self.stage.transforms.mode;
         let may_end_early = mode.is_stream() || matches!(mode, Mode::Relayed(_));
         if ended.is_some() && written && may_end_early {
-            exchange.outcome = Outcome::Complete;
+            record.outcome = Outcome::Complete;
             return Next::Abort;
         }
-        exchange.outcome = Outcome::Cancelled;
-        exchange.fault = Some(kind.verdict().word);
+        record.outcome = Outcome::Cancelled;
+        record.fault = Some(kind.verdict().word);
         Next::Abort
     }
 
     /// The head went out before: what a stream lost is told in the record alone.
-    fn take_facts(&mut self, exchange: &mut Exchange) {
+    fn take_facts(&mut self, record: &mut ExchangeRecord) {
         let facts = self.stage.transforms.facts();
         let notes = core::mem::take(&mut self.stage.notes);
-        self.stage.notes = self.note_facts(notes, facts, exchange);
+        self.stage.notes = self.note_facts(notes, facts, record);
     }
 
     /// What a stream that is open and will not go on failed for.

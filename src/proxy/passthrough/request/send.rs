@@ -4,73 +4,67 @@ use crate::http1::encode;
 use crate::json::rewrite::Edits;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::recycled_future::boxed;
-use crate::proxy::admit::admission::{self, Body, Cost, Relayed};
+use crate::proxy::admit::admission::{self, Body, Cost, Denied, Relayed};
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::admit::relay_metering::Metering;
 use crate::proxy::admit::unserved::Missed;
 use crate::proxy::answer::relay::Step;
 use crate::proxy::answer::stages::{Answer, Arrived, Takeover, Terms};
 use crate::proxy::chat::prepare::{self, no_credential};
-use crate::proxy::client::downstream::Client;
-use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::{self, Refused, Voice};
+use crate::proxy::client::exchange::Exchange;
 use crate::proxy::passthrough::request::{Ready, Request};
 use crate::proxy::passthrough::target::Routed;
 use crate::proxy::passthrough::upload::{JudgeLate, Upload};
 use crate::proxy::shared::failure::{Failure, Kind};
+use crate::proxy::shared::worker::Worker;
 use crate::proxy::upstream::attempt::{self, At, Resend, Upstream};
 use crate::proxy::upstream::outbound::Outbound;
 use crate::proxy::upstream::request_head::{self, Facts};
 use crate::route::plan::provider::Provider;
 use crate::route::plan::target::TargetFacts;
 use crate::telemetry::attempts::Attempt;
-use crate::telemetry::exchange::{Exchange, Outcome, TargetAsked};
+use crate::telemetry::exchange::TargetAsked;
 
 impl<'w> Request<'_, 'w> {
     /// Sends a body that was read whole.
     pub(super) async fn send_held(
         &self,
-        client: &mut Client<'_>,
         ready: &Ready<'_>,
-        body: (&Edits, bool),
-        exchange: &mut Exchange,
+        edits: &Edits,
+        is_json: bool,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Missed> {
+        let worker = self.worker;
         let index = ready.routed.asked.provider;
-        let provider = self.provider(index)?;
+        let provider = provider_at(worker, index)?;
         let started = clock::now();
-        let out = held_request(ready.inbound, provider, self.path, body)?;
-        exchange.target = Some(ready.routed.asked);
+        let out = held_request(ready.inbound, provider, self.path, edits, is_json)?;
+        exchange.record.target = Some(ready.routed.asked);
         let at = At {
             provider: index,
-            facts: self.facts_of(&ready.routed)?,
+            facts: facts_of(worker, &ready.routed)?,
             started,
             until: None,
             patience: None,
             resend: Resend::of(ready.inbound.head.method),
         };
-        let upstream = attempt::attempt(client, self.worker, at, &out, exchange).await;
-        self.deliver(client, ready, (started, upstream), exchange)
-            .await
+        let upstream = attempt::attempt(at, &out, exchange).await;
+        self.deliver(ready, started, upstream, exchange).await
     }
 
-    /// Asks for leave to send a request whose tokens are counted; any other has it. What the client
-    /// is told of its rates is in the voice that comes back.
-    pub(super) async fn admit<'l>(
+    /// Asks for leave to send a request whose tokens are counted; any other has it.
+    pub(super) async fn admit(
         &self,
-        client: &mut Client<'_>,
-        (routed, body): (&Routed, Body<'_>),
-        lines: &'l mut Vec<u8>,
-        exchange: &mut Exchange,
-    ) -> Result<Voice<'l>, Next>
-    where
-        Self: 'l,
-    {
-        exchange.price = routed.price;
+        routed: &Routed,
+        body: Body<'_>,
+        exchange: &mut Exchange<'_, '_>,
+    ) -> Result<(), Denied> {
+        exchange.record.price = routed.price;
         let Metering::Tokens { has_output } = self.metering else {
-            return Ok(self.voice);
+            return Ok(());
         };
         if let (None, Cost::Known(nanos)) = (routed.price, self.cost) {
-            exchange.request_cost = Some(nanos);
+            exchange.record.request_cost = Some(nanos);
         }
         let asked = Relayed {
             body,
@@ -79,100 +73,75 @@ impl<'w> Request<'_, 'w> {
             output_max: routed.output_max,
             cost: self.cost,
         };
-        let asked = (self.key.as_deref(), asked);
-        let now = (self.worker, clock::now());
-        let (voice, admitted) = admission::relayed(client, now, asked, &self.voice, lines).await;
-        match admitted {
-            Ok(()) => Ok(voice),
-            Err(denied) => Err(reply::refuse(client, exchange, &voice, &denied.refused()).await),
-        }
+        admission::relayed(self.key.as_deref(), asked, exchange).await
     }
 
     /// Sends a body as it comes.
     pub(super) async fn send_upload(
         &self,
-        client: &mut Client<'_>,
         ready: &Ready<'_>,
-        (upload, late): (Upload, &JudgeLate<'_>),
-        exchange: &mut Exchange,
+        upload: Upload,
+        late: &JudgeLate<'_>,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Missed> {
+        let worker = self.worker;
         let index = ready.routed.asked.provider;
-        let provider = self.provider(index)?;
+        let provider = provider_at(worker, index)?;
         let started = clock::now();
         let out = start_head(ready.inbound, provider, self.path, false)?;
-        exchange.target = Some(ready.routed.asked);
-        let facts = self.facts_of(&ready.routed)?;
-        let upstream = upload
-            .run(client, (self.worker, index, facts), out, late, exchange)
-            .await?;
-        self.deliver(client, ready, (started, upstream), exchange)
-            .await
-    }
-
-    fn provider(&self, index: usize) -> Result<&'w Provider, Missed> {
-        let provider = self.worker.plan.providers.get(index);
-        provider.ok_or_else(Missed::bug)
-    }
-
-    /// What is stated of the target.
-    fn facts_of(&self, routed: &Routed) -> Result<&'w TargetFacts, Missed> {
-        let TargetAsked {
-            provider, number, ..
-        } = routed.asked;
-        let facts = self.worker.plan.stated_at(provider, number);
-        facts.ok_or_else(Missed::bug)
+        exchange.record.target = Some(ready.routed.asked);
+        let facts = facts_of(worker, &ready.routed)?;
+        let upstream = upload.run(index, facts, out, late, exchange).await?;
+        self.deliver(ready, started, upstream, exchange).await
     }
 
     /// Records the attempt and delivers its answer.
     async fn deliver(
         &self,
-        client: &mut Client<'_>,
         ready: &Ready<'_>,
-        (started, upstream): (Instant, Result<Box<Upstream>, Failure>),
-        exchange: &mut Exchange,
+        started: Instant,
+        upstream: Result<Box<Upstream>, Failure>,
+        exchange: &mut Exchange<'_, 'w>,
     ) -> Result<Step<'w>, Missed> {
+        let worker = self.worker;
         let inbound = ready.inbound;
         let index = ready.routed.asked.provider;
-        let provider = self.provider(index)?;
+        let provider = provider_at(worker, index)?;
         // An upload comes at the client's pace: what the provider took begins behind it.
-        let started = started.max(Instant::from_nanos(exchange.request_at));
-        let mut record = Attempt {
+        let started = started.max(exchange.read_at());
+        let mut tried = Attempt {
             provider: index,
-            number: exchange.target.and_then(|target| target.number),
+            number: exchange.record.target.and_then(|target| target.number),
             started_at: started.as_nanos(),
-            peer: exchange.peer.take(),
+            peer: exchange.record.peer.take(),
             ..Attempt::default()
         };
-        record.nanos = u64::try_from(clock::now().since(started).as_nanos()).unwrap_or(u64::MAX);
+        tried.nanos = u64::try_from(clock::now().since(started).as_nanos()).unwrap_or(u64::MAX);
         let upstream = match upstream {
             Ok(upstream) => upstream,
             Err(failure) => {
-                record.fault = Some(failure.verdict().word);
-                record.detail.clone_from(&failure.detail);
-                exchange.attempts.push(record);
+                tried.fault = Some(failure.verdict().word);
+                tried.detail.clone_from(&failure.detail);
+                exchange.record.attempts.push(tried);
                 return Err(Missed::Failure(failure));
             }
         };
-        record.status = upstream.head.status;
-        exchange.attempts.push(record);
-        if self.worker.count_refused(provider, upstream.head.status) {
-            exchange.fault = Some(Kind::Credential.verdict().word);
+        tried.status = upstream.head.status;
+        exchange.record.attempts.push(tried);
+        if worker.count_refused(provider, upstream.head.status) {
+            exchange.record.fault = Some(Kind::Credential.verdict().word);
         }
-        let unread = ready.voice.unread && !upstream.sent_whole;
-        let mut voice = Voice {
-            unread,
-            ..ready.voice
-        };
-        voice.frame.keep_alive &= !unread;
-        let scrubber = self.worker.scrubber(index, inbound.callers_key());
+        exchange.reply.unread &= !upstream.sent_whole;
+        exchange.reply.keep_alive &= !exchange.reply.unread;
+        let scrubber = worker.scrubber(index, inbound.callers_key());
         let answer = Answer {
-            worker: self.worker,
+            worker,
             provider,
             tenant: self.tenant(),
             takeover: Takeover::default(),
             stage: Arrived {
                 upstream,
-                voice,
+                client_wire: inbound.wire,
                 method: inbound.head.method,
                 terms: Terms::default(),
                 stream: false,
@@ -182,42 +151,32 @@ impl<'w> Request<'_, 'w> {
             },
         };
         let stays: &mut dyn FnMut() -> bool = &mut || false;
-        let delivered = boxed(|| answer.deliver(client, stays, exchange)).await;
+        let delivered = boxed(|| answer.deliver(stays, exchange)).await;
         delivered.map_err(Missed::Failure)
     }
+}
 
-    /// Tells the client why its request was not relayed.
-    pub(super) async fn tell(
-        &self,
-        client: &mut Client<'_>,
-        exchange: &mut Exchange,
-        voice: &Voice<'_>,
-        missed: Missed,
-    ) -> Next {
-        match missed {
-            Missed::Gone => {
-                exchange.outcome = Outcome::Cancelled;
-                exchange.fault = Some(Kind::ClientGone.verdict().word);
-                Next::Abort
-            }
-            Missed::Failure(failure) => {
-                reply::refuse_failure(client, exchange, voice, &failure).await
-            }
-            Missed::Denied(denied) => reply::refuse_denied(client, exchange, voice, &denied).await,
-            Missed::Refused(refused) => reply::refuse(client, exchange, voice, &refused).await,
-            Missed::Refusal(refusal) => {
-                let refused = Refused::of(&refusal, "refused");
-                reply::refuse(client, exchange, voice, &refused).await
-            }
-        }
-    }
+fn provider_at(worker: &Worker, index: usize) -> Result<&Provider, Missed> {
+    worker.plan.providers.get(index).ok_or_else(Missed::bug)
+}
+
+/// What is stated of the target.
+fn facts_of<'w>(worker: &'w Worker, routed: &Routed) -> Result<&'w TargetFacts, Missed> {
+    let TargetAsked {
+        provider, number, ..
+    } = routed.asked;
+    worker
+        .plan
+        .stated_at(provider, number)
+        .ok_or_else(Missed::bug)
 }
 
 fn held_request(
     inbound: &Inbound,
     provider: &Provider,
     path: &[u8],
-    (edits, is_json): (&Edits, bool),
+    edits: &Edits,
+    is_json: bool,
 ) -> Result<Outbound, Missed> {
     let mut head = start_head(inbound, provider, path, is_json)?;
     let body = inbound.body();
