@@ -35,31 +35,5 @@ pub fn map<'b>(
     }
 }
 
-/// One value for `anthropic-beta` from several: each flag once, in order, those that `keep` refuses
-/// left out and listed behind.
-#[must_use]
-pub fn betas<'v>(
-    values: impl IntoIterator<Item = &'v str>,
-    keep: impl Fn(&str) -> bool,
-) -> (Option<String>, Vec<&'v str>) {
-    let (mut kept, mut left) = (Vec::new(), Vec::new());
-    let flags = values.into_iter().flat_map(|value| value.split(','));
-    for flag in flags.map(str::trim) {
-        let plain = (1..=BETA_BYTES_MAX).contains(&flag.len());
-        if !plain || !flag.bytes().all(|b| b.is_ascii_graphic()) {
-            continue;
-        }
-        let list = if keep(flag) { &mut kept } else { &mut left };
-        if list.len() < BETAS_MAX && !list.contains(&flag) {
-            list.push(flag);
-        }
-    }
-    ((!kept.is_empty()).then(|| kept.join(",")), left)
-}
-
 /// Fields that mean the same on all wires.
 const SAME: [&str; 3] = ["retry-after", "retry-after-ms", "x-should-retry"];
-
-/// Longest flag, and most flags, of `anthropic-beta`.
-const BETA_BYTES_MAX: usize = 128;
-const BETAS_MAX: usize = 64;

@@ -15,11 +15,13 @@ use crate::chat::member::Member;
 use crate::chat::request::Request;
 use crate::chat::text::Text;
 use crate::json::tape::{JsonKind, Tape};
+use crate::translate::adapt;
 use crate::translate::adapt::fit::Fit;
 use crate::translate::answer_context::AnswerContext;
 use crate::translate::notes::Notes;
 use crate::translate::request_context::RequestContext;
-use crate::translate::{adapt, headers};
+
+use crate::wire::anthropic::betas;
 use crate::wire::codec::{self, ClientNeeds};
 use crate::wire::kind::Wire;
 use crate::wire::openai::settings::ReasoningMembers;
@@ -112,26 +114,18 @@ fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerC
 
 /// The carriers that `x-ringway-reasoning` names.
 fn reasoning_members(name: &[u8]) -> Result<ReasoningMembers, Refusal> {
-    let only = |name: &[u8]| ReasoningMembers {
-        text: name == b"text",
-        details: name == b"details",
-        thinking_blocks: name == b"thinking_blocks",
-        content_blocks: name == b"content_blocks",
-    };
-    match name {
-        b"none" => Ok(ReasoningMembers::NONE),
-        b"text" | b"details" | b"thinking_blocks" | b"content_blocks" => Ok(only(name)),
-        _ => Err(Refusal::invalid(
+    ReasoningMembers::named(name).ok_or_else(|| {
+        Refusal::invalid(
             "x-ringway-reasoning",
             "x-ringway-reasoning: expected none, text, details, thinking_blocks or content_blocks",
-        )),
-    }
+        )
+    })
 }
 
 /// Values of the body's `anthropic_beta` as a header's value; what is no header value is left out.
 fn beta(request: &Request<'_>) -> Option<String> {
     let values = request.betas.iter().filter_map(|value| value.plain());
-    headers::betas(values, |_| true).0
+    betas::joined(values)
 }
 
 #[cold]

@@ -5,7 +5,7 @@
 
 use crate::chat::error::Refusal;
 use crate::chat::member::Member;
-use crate::chat::request::{Block, Request, ResultContent, Role};
+use crate::chat::request::{Block, DocumentSource, Request, ResultContent, Role, Source};
 use crate::translate::adapt::calls;
 use crate::translate::adapt::fit::Fit;
 use crate::translate::adapt::names::CallIds;
@@ -15,7 +15,8 @@ use crate::translate::models::ModelFacts;
 /// Fits the conversation.
 ///
 /// # Errors
-/// For calls without results, results without calls, and a prefill that the model refuses.
+/// For calls without results, results without calls, a prefill that the model refuses, and images or
+/// documents that it does not take.
 pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
     for message in &mut request.messages {
         if message.role != Role::User {
@@ -27,7 +28,8 @@ pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> 
     let mut ids = CallIds::default();
     let client = fit.notes.client();
     calls::pair(&mut request.messages, client, |id| ids.assign(id))?;
-    turns::fit(fit, request, shape(fit.facts))
+    turns::fit(fit, request, shape(fit.facts))?;
+    sources(fit, request)
 }
 
 /// What the Anthropic wire takes of turns, by the model.
@@ -101,4 +103,59 @@ fn clean_result(content: &mut ResultContent<'_>) {
     if list.is_empty() {
         *content = ResultContent::Absent;
     }
+}
+
+/// Images, documents and where they may come from.
+fn sources(fit: &Fit<'_>, request: &Request<'_>) -> Result<(), Refusal> {
+    for message in &request.messages {
+        for block in &message.blocks {
+            source(fit, block, message.index)?;
+        }
+    }
+    Ok(())
+}
+
+fn source(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refusal> {
+    let from = match block {
+        Block::Image { source, .. } if fit.facts.vision != Some(false) => source,
+        Block::Image { .. } => return Err(refuse(index, "this model takes no images")),
+        Block::Document { source, .. } => match source {
+            DocumentSource::Pdf(source) if fit.facts.pdf != Some(false) => source,
+            DocumentSource::Pdf(_) => {
+                return Err(refuse(index, "this model takes no PDF documents"));
+            }
+            DocumentSource::Text(_) | DocumentSource::Content(_) => return Ok(()),
+        },
+        Block::ToolResult(result) => {
+            if let ResultContent::Blocks(blocks) = &result.content {
+                return blocks
+                    .iter()
+                    .try_for_each(|block| source_of(fit, block, index));
+            }
+            return Ok(());
+        }
+        _ => return Ok(()),
+    };
+    match from {
+        Source::Url(_) if !fit.dialect.url_sources => Err(refuse(
+            index,
+            "the provider of this model takes no addresses: send the bytes as a data address",
+        )),
+        Source::Url(_) | Source::Base64 { .. } | Source::File(_) => Ok(()),
+    }
+}
+
+/// One level down: results hold no results.
+fn source_of(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refusal> {
+    match block {
+        Block::ToolResult(_) => Ok(()),
+        _ => source(fit, block, index),
+    }
+}
+
+#[cold]
+fn refuse(index: usize, text: &str) -> Refusal {
+    let param = format!("messages[{index}].content");
+    let text = format!("{param}: {text}");
+    Refusal::invalid(param, text)
 }

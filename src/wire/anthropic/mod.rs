@@ -1,6 +1,7 @@
 //! Anthropic Messages.
 
 pub mod answer;
+pub mod betas;
 pub mod conventions;
 pub mod error;
 pub mod rate_limits;

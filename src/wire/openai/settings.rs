@@ -40,6 +40,18 @@ impl ReasoningMembers {
         thinking_blocks: false,
         content_blocks: false,
     };
+
+    /// The one of this name, or none of them by the name `none`.
+    #[must_use]
+    pub fn named(name: &[u8]) -> Option<Self> {
+        let only = Self {
+            text: name == b"text",
+            details: name == b"details",
+            thinking_blocks: name == b"thinking_blocks",
+            content_blocks: name == b"content_blocks",
+        };
+        (only != Self::NONE || name == b"none").then_some(only)
+    }
 }
 
 /// What a client of this wire needs of an answer, by its request.
