@@ -218,13 +218,9 @@ async fn gather(
 fn read(args: &UsageArgs, now_ms: u64) -> Result<(Filter, Vec<Column>), String> {
     let moment = |name: &str, given: &Option<String>| {
         let Some(given) = given else { return Ok(None) };
-        let found = date::parse(given).or_else(|| now_ms.checked_sub(span_ms(given)?));
-        found.map(Some).ok_or_else(|| {
+        date::moment(given, now_ms).map(Some).ok_or_else(|| {
             let shown: String = given.escape_debug().take(40).collect();
-            format!(
-                "{name}: expected a day (2027-01-31), a second (2027-01-31T08:30:00Z) or a span \
-                 until now (90s, 15m, 24h, 7d), found `{shown}`"
-            )
+            format!("{name}: {}, found `{shown}`", date::EXPECTED_MOMENT)
         })
     };
     let filter = Filter {
@@ -252,21 +248,6 @@ fn read(args: &UsageArgs, now_ms: u64) -> Result<(Filter, Vec<Column>), String> 
         columns.push(*column);
     }
     Ok((filter, columns))
-}
-
-/// Milliseconds of `90s`, `15m`, `24h`, `7d`.
-fn span_ms(text: &str) -> Option<u64> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
-    let number = number.parse::<u64>().ok().filter(|_| is_plain)?;
-    number.checked_mul(seconds)?.checked_mul(1_000)
 }
 
 fn json(aggregate: &UsageAggregate, out: &mut impl Write) -> io::Result<()> {
@@ -344,7 +325,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {
-    use super::{run, span_ms};
+    use super::run;
     use crate::cli::{Exit, UsageArgs};
     use crate::govern::usage::frames;
     use crate::govern::usage::record::UsageRecord;
@@ -455,24 +436,6 @@ mod tests {
                 errors.contains(text) && !errors.contains('\u{1b}'),
                 "{errors}"
             );
-        }
-    }
-
-    #[test]
-    fn spans_are_read_and_nothing_else() {
-        for (text, expected) in [
-            ("90s", Some(90_000)),
-            ("7d", Some(604_800_000)),
-            ("0m", Some(0)),
-            ("h", None),
-            ("", None),
-            ("+1h", None),
-            ("1", None),
-            ("1\u{e9}", None),
-            ("99999999999999999999d", None),
-            ("9999999999999999d", None),
-        ] {
-            assert_eq!(span_ms(text), expected, "{text}");
         }
     }
 }

@@ -160,12 +160,7 @@ impl RecordPage {
 }
 
 fn moment(name: &str, value: &str, now_ms: u64) -> Result<u64, ListingFault> {
-    let ago = || Some(now_ms.saturating_sub(date::span(value)?));
-    let expected = "expected a day (2027-01-31), a second (2027-01-31T08:30:00Z) or a span until now \
-                    (90s, 15m, 24h, 7d)";
-    date::parse(value)
-        .or_else(ago)
-        .ok_or_else(|| fault(name, expected))
+    date::moment(value, now_ms).ok_or_else(|| fault(name, date::EXPECTED_MOMENT))
 }
 
 fn shown(name: &str) -> String {

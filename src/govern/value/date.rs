@@ -41,6 +41,16 @@ pub fn span(text: &str) -> Option<u64> {
     count.checked_mul(unit_ms).filter(|ms| *ms <= SPAN_MAX_MS)
 }
 
+/// A moment: what [`parse`] reads, or a span that lies so far before now. None lies before 1970.
+#[must_use]
+pub fn moment(text: &str, now_ms: u64) -> Option<u64> {
+    parse(text).or_else(|| Some(now_ms.saturating_sub(span(text)?)))
+}
+
+/// What [`moment`] reads, for messages.
+pub const EXPECTED_MOMENT: &str = "expected a day (2027-01-31), a second (2027-01-31T08:30:00Z) or \
+                                   a span until now (90s, 15m, 24h, 7d)";
+
 /// `2027-01-31T08:30:00Z`; parts of a second are left out.
 #[must_use]
 pub fn text(unix_ms: u64) -> String {
