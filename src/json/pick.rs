@@ -196,8 +196,11 @@ impl Picker {
         self.is_object && (self.depth == 1 || self.depth == 2 && self.is_within)
     }
 
+    /// The member whose name has been read. The document is not checked: what is no name of JSON is none
+    /// that is looked for.
     fn member(&self) -> PickedMember {
-        if memchr::memchr(b'\\', &self.name).is_some() {
+        let is_plain = |byte: &u8| (b' '..0x7F).contains(byte) && *byte != b'\\';
+        if !self.name.iter().all(is_plain) {
             let quoted = [&*self.name, b"\""].concat();
             let end = string_end(&quoted, 0).map(|(end, _)| end);
             if end != Ok(self.name.len()) {
@@ -294,5 +297,22 @@ mod tests {
             assert_eq!(usage.is_some(), is_kept);
             assert_eq!(kind.as_deref(), Some("\"t\""));
         }
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_none_that_is_looked_for() {
+        for name in [
+            &b"\xFF"[..],
+            b"us\x80age",
+            b"usage\x01",
+            b"\\usage",
+            b"\xED\xA0\x80",
+        ] {
+            let document = [b"{\"", name, b"\":1,\"type\":\"t\"}"].concat();
+            let [usage, kind] = picked(&[&document]);
+            assert_eq!((usage, kind.as_deref()), (None, Some("\"t\"")));
+        }
+        let [usage, _] = picked(&[br#"{"\u0075sage":1}"#]);
+        assert_eq!(usage.as_deref(), Some("1"));
     }
 }
