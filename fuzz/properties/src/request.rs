@@ -219,7 +219,9 @@ impl Parts {
                 let old = members.get("function_call").is_some_and(Value::is_object);
                 let one = usize::from(is("type", "tool_use") || old);
                 self.calls += calls.map_or(0, Vec::len) + one;
-                let mark = members.get("cache_control");
+                // A block of thinking can have none, and takes it along where it goes.
+                let thinks = is("type", "thinking") || is("type", "redacted_thinking");
+                let mark = members.get("cache_control").filter(|_| !thinks);
                 self.marks += usize::from(mark.is_some_and(|mark| !mark.is_null()));
                 let marks = self.marks;
                 // A text part has no parts, whatever member it has of that name.
