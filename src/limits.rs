@@ -172,6 +172,8 @@ pub const HEAD_FIELDS_CEILING: usize = 256;
 pub const BUSY_READ_BYTES: usize = 32 * KIB;
 /// What an SSE decoder keeps of its buffers between records.
 pub const IDLE_FRAME_BYTES: usize = QUIET_READ_BYTES;
+/// Providers, and targets, that one process knows over all plans that it has run on.
+pub const PLAN_IDS_MAX: usize = 65_536;
 /// Members that are taken out of one history before the body is refused.
 pub const HISTORY_EDITS_MAX: usize = 65_536;
 /// Buffers larger than this are charged to the process-wide budget.

@@ -238,7 +238,7 @@ pub enum UsageMode {
 }
 
 /// The certificates that a provider is held against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TrustedRoots {
     /// Mozilla's, as bundled with the program.
     #[default]

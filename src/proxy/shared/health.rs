@@ -18,7 +18,7 @@
 //! need a second state and a message, and each thread would ask a dead target for itself.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::schema::file::TargetOrder;
 use crate::limits::{Limits, RETRY_AFTER_MAX_MS};
@@ -109,21 +109,24 @@ pub struct View {
 /// Everything that is remembered of who is well.
 #[derive(Debug, Default)]
 pub struct Health {
-    providers: Box<[Circuit]>,
-    credentials: Box<[Box<[Circuit]>]>,
+    providers: Circuits,
+    credentials: Box<[Circuits]>,
     targets: Box<[Known]>,
 }
+
+/// Circuits by their places in a plan; those of a later plan may be the same.
+type Circuits = Box<[Arc<Circuit>]>;
 
 /// What is remembered of one target of the configuration.
 #[derive(Debug, Default)]
 struct Known {
-    circuit: Circuit,
+    circuit: Arc<Circuit>,
     /// One for each credential, where there are several.
-    lanes: Box<[Circuit]>,
+    lanes: Circuits,
     /// Time to the first token.
-    first: Figure,
+    first: Arc<Figure>,
     /// Time for each token after it.
-    pace: Figure,
+    pace: Arc<Figure>,
     /// Somewhere it stands beside others: its figures are wanted.
     is_choice: bool,
 }
@@ -143,8 +146,7 @@ impl Health {
         target_count: usize,
         lists: impl Iterator<Item = &'t [Target]>,
     ) -> Self {
-        let circuits =
-            |count: usize| -> Box<[Circuit]> { (0..count).map(|_| Circuit::default()).collect() };
+        let circuits = |count: usize| -> Circuits { (0..count).map(|_| Arc::default()).collect() };
         let mut targets: Box<[Known]> = (0..target_count).map(|_| Known::default()).collect();
         for list in lists {
             for target in list {
@@ -169,7 +171,7 @@ impl Health {
         let keys = self.credentials.get(slot.provider);
         let known = self.known(slot);
         // The latest says it for all of them: open ones lie ahead, closed ones are nought.
-        let until_ns = |circuit: Option<&Circuit>| circuit.map_or(0, Circuit::until_ns);
+        let until_ns = |circuit: Option<&Arc<Circuit>>| circuit.map_or(0, |it| it.until_ns());
         let ways = until_ns(self.providers.get(slot.provider))
             .max(until_ns(keys.and_then(|keys| keys.get(slot.credential))));
         let target = until_ns(known.map(|known| &known.circuit)).max(until_ns(
@@ -266,7 +268,7 @@ impl Health {
             known.map(|known| &known.circuit),
             known.and_then(|known| known.lanes.get(slot.credential)),
         ];
-        each.into_iter().flatten()
+        each.into_iter().flatten().map(Arc::as_ref)
     }
 
     /// The circuit that a failure opens. Of a provider with one credential a target's use of it is
@@ -275,13 +277,16 @@ impl Health {
     fn circuit(&self, slot: Slot, scope: Scope) -> Option<&Circuit> {
         let keys = self.credentials.get(slot.provider)?;
         match (scope, self.known(slot)) {
-            (Scope::Provider, _) => self.providers.get(slot.provider),
-            (Scope::Credential, _) => keys.get(slot.credential),
-            (Scope::Target, known) => Some(&known?.circuit),
+            (Scope::Provider, _) => self.providers.get(slot.provider).map(Arc::as_ref),
+            (Scope::Credential, _) => keys.get(slot.credential).map(Arc::as_ref),
+            (Scope::Target, known) => Some(&*known?.circuit),
             (Scope::Lane, Some(known)) => {
                 Some(known.lanes.get(slot.credential).unwrap_or(&known.circuit))
             }
-            (Scope::Lane, None) => keys.get(slot.credential).filter(|_| keys.len() > 1),
+            (Scope::Lane, None) => {
+                let key = keys.get(slot.credential).filter(|_| keys.len() > 1);
+                key.map(Arc::as_ref)
+            }
         }
     }
 }
@@ -457,5 +462,6 @@ const RATE_ANSWERS_MIN: u32 = 10;
 /// After so long without news a figure counts for half.
 const HALF_LIFE_MS: u64 = 30_000;
 
+mod carry;
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,7 @@ use crate::route::plan::compiled::{
 use crate::route::plan::custody::{self, CustodyFields};
 use crate::route::plan::glob::Glob;
 use crate::route::plan::header::is_withheld;
+use crate::route::plan::plan_ids::PlanIds;
 use crate::route::plan::prices::{Prices, RequestPrices};
 use crate::route::plan::provider::Provider;
 use crate::route::plan::target::Target;
@@ -51,13 +52,18 @@ pub struct Compiled {
 
 /// Compiles what was loaded; with any fault, its own or of loading, there is no plan.
 pub fn compile(loaded: Loaded) -> Result<Compiled, Faults> {
+    compile_after(loaded, PlanIds::default())
+}
+
+/// The same for a process that has run on other plans: `ids` are those of the last one.
+pub fn compile_after(loaded: Loaded, ids: PlanIds) -> Result<Compiled, Faults> {
     let Loaded {
         config,
         material,
         mut faults,
     } = loaded;
     let secret_variables = material.secret_variables.clone();
-    let plan = plan(config, material, &mut faults);
+    let plan = plan(config, material, ids, &mut faults);
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -69,16 +75,16 @@ pub fn compile(loaded: Loaded) -> Result<Compiled, Faults> {
 }
 
 /// The plan as far as it goes; good only if no fault was added.
-fn plan(config: Config, material: Material, faults: &mut Faults) -> Plan {
+fn plan(config: Config, material: Material, ids: PlanIds, faults: &mut Faults) -> Plan {
     let parts = consistency::ConfigParts::of(&config);
-    let plan = plan_of(config, material, faults);
+    let plan = plan_of(config, material, ids, faults);
     if faults.is_empty() {
         consistency::check(&parts, &plan, faults);
     }
     plan
 }
 
-fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
+fn plan_of(config: Config, material: Material, mut ids: PlanIds, faults: &mut Faults) -> Plan {
     let Config {
         server: given,
         providers,
@@ -102,10 +108,10 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
     check_keys(&given, &providers, has_keys, faults);
     let gateway_key_header = gateway_key_header(given.gateway_key_header.as_ref(), faults);
     let around = (&limits, gateway_key_header.as_deref(), &*given.listen);
-    let compiled = providers_of(providers, material.providers, around, faults);
+    let mut compiled = providers_of(providers, material.providers, around, faults);
     let residencies: Vec<_> = models.iter().map(|it| it.residency.clone()).collect();
     let (mut models, by_id) = models_of(models, (&names, &stated), faults);
-    let target_count = number(&mut models, &compiled);
+    let target_count = number(&mut models, &mut compiled, &mut ids, faults);
     let known = StatedFacts::new(all_facts(&compiled, &models), names.all());
     for (model, given) in models.iter_mut().zip(residencies) {
         model.residency = given.map(|given| known.residency(given, faults));
@@ -115,7 +121,6 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
     let target_facts = facts_of(&models, target_count, &facts);
     let prices = Prices::new(prices, faults);
     let target_prices = prices_of(&models, target_count, &compiled, &prices);
-    let request_prices = RequestPrices::new(&request_prices, faults);
     let own_tenants = key::tenants(tenants, &keys, (&known, auth_mode), faults);
     let own_keys = key::keys(keys, &known, faults);
     let (shared, mut accounts) = shared_of(material.shared);
@@ -146,8 +151,9 @@ fn plan_of(config: Config, material: Material, faults: &mut Faults) -> Plan {
         target_facts,
         prices,
         target_prices,
-        request_prices,
+        request_prices: RequestPrices::new(&request_prices, faults),
         budgets,
+        ids,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::provider::table;
 use crate::route::compile::{base_url, target};
 use crate::route::plan::glob::Glob;
 use crate::route::plan::header::{BetaRules, ForwardRules, is_withheld};
+use crate::route::plan::ids::ProviderId;
 use crate::route::plan::provider::{
     HeadPieces, Provider, ProviderAddress, Scheme, StatusSet, Timeouts,
 };
@@ -57,6 +58,7 @@ pub fn compile(
     let betas = betas(&given);
     let endpoint = endpoint?;
     Some(Provider {
+        id: ProviderId::default(),
         name: name?.value.as_str().into(),
         kind: kind.name,
         wire: kind.wire,

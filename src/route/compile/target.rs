@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::config::read::document::no_such;
 use crate::config::schema::fault::{Faults, Located, Location, shown};
 use crate::config::schema::file::{ProviderConfig, Stated, TargetConfig};
-use crate::limits::MODEL_ID_BYTES_MAX;
+use crate::limits::{MODEL_ID_BYTES_MAX, PLAN_IDS_MAX};
 use crate::route::plan::compiled::Model;
+use crate::route::plan::ids::TargetId;
 use crate::route::plan::order;
+use crate::route::plan::plan_ids::PlanIds;
 use crate::route::plan::provider::Provider;
 use crate::route::plan::target::{Target, TargetFacts};
 
@@ -94,16 +96,34 @@ pub(crate) fn facts(first: &Stated, second: &Stated) -> TargetFacts {
 
 /// Numbers the targets, and gives each what its names come to: the same one has the same of both in
 /// every model. Gives their count.
-pub(crate) fn number(models: &mut [Model], providers: &[Provider]) -> usize {
-    type Same = (usize, Box<str>, Option<Arc<TargetFacts>>);
-    let mut numbers: HashMap<Same, usize> = HashMap::new();
+pub(crate) fn number(
+    models: &mut [Model],
+    providers: &mut [Provider],
+    ids: &mut PlanIds,
+    faults: &mut Faults,
+) -> usize {
+    let mut is_full = false;
+    for provider in &mut *providers {
+        let id = ids.provider(provider);
+        is_full |= id.is_none();
+        provider.id = id.unwrap_or_default();
+    }
+    let mut numbers: HashMap<Option<TargetId>, usize> = HashMap::new();
     for target in models.iter_mut().flat_map(|model| &mut model.targets) {
+        let Some(provider) = providers.get(target.provider) else {
+            continue;
+        };
+        target.id = ids.target(provider.id, target);
+        is_full |= target.id.is_none();
         let next = numbers.len();
-        let same = (target.provider, target.model.clone(), target.facts.clone());
-        target.number = Some(*numbers.entry(same).or_insert(next));
-        if let Some(provider) = providers.get(target.provider) {
-            target.identity = identity(target, provider);
-        }
+        target.number = Some(*numbers.entry(target.id).or_insert(next));
+        target.identity = identity(target, provider);
+    }
+    if is_full {
+        let text = format!(
+            "this process has run on more than {PLAN_IDS_MAX} providers or targets; start it anew"
+        );
+        faults.push(&Location::default(), text);
     }
     numbers.len()
 }

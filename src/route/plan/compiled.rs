@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::route::plan::client_key::{ClientKey, ClientKeys};
 use crate::route::plan::custody::CustodyFields;
 use crate::route::plan::glob::Glob;
+use crate::route::plan::plan_ids::PlanIds;
 use crate::route::plan::prices::{Prices, RequestPrices};
 use crate::route::plan::provider::Provider;
 use crate::route::plan::target::{Target, TargetFacts};
@@ -37,6 +38,8 @@ pub struct Plan {
     pub providers: Vec<Provider>,
     /// Models that clients may ask for, in the order of the configuration.
     pub models: Vec<Model>,
+    /// The ids of its providers and targets, and of those of plans before it.
+    pub ids: PlanIds,
     /// Different targets in `models`; their numbers lie below it.
     pub target_count: usize,
     /// Index into `models` by id and alias.

@@ -10,12 +10,15 @@ use crate::config::schema::file::{TrustedRoots, UsageMode};
 use crate::config::schema::secret::Secret;
 use crate::provider::spec::AuthForm;
 use crate::route::plan::header::{BetaRules, ForwardRules};
+use crate::route::plan::ids::ProviderId;
 use crate::route::plan::target::TargetFacts;
 use crate::wire::kind::{Dialect, Wire};
 
 /// A provider with its endpoint, credential and rules.
 #[derive(Debug)]
 pub struct Provider {
+    /// The same in every plan that has this provider at this address.
+    pub id: ProviderId,
     /// Its name in the configuration, also the `@slug` of clients.
     pub name: Box<str>,
     /// The kind's name: `openai`, `anthropic`, `groq`, ...
@@ -95,7 +98,7 @@ pub struct ProviderAddress {
 }
 
 /// How a connection is secured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// TLS.
     Https,

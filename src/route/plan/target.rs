@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::config::schema::network::Network;
+use crate::route::plan::ids::TargetId;
 
 /// One model at one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +14,10 @@ pub struct Target {
     pub provider: usize,
     /// The provider's own id of the model.
     pub model: Box<str>,
-    /// Its number among the targets of the configuration, for what is remembered of it; none where
-    /// a client's id made it.
+    /// Its number among the targets of this plan, for tables of the plan; none where a client's id made it.
     pub number: Option<usize>,
+    /// The same in every plan that has this target; none where a client's id made it.
+    pub id: Option<TargetId>,
     /// Its place in its model's list; nought where a client's id made it.
     pub option: usize,
     /// What is stated of it; `None`: what its provider states.
@@ -64,6 +66,7 @@ impl Target {
             provider,
             model: model.into(),
             number: None,
+            id: None,
             option: 0,
             facts: None,
             weight: 1,

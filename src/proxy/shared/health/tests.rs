@@ -1,4 +1,8 @@
+use std::path::Path;
+
 use super::*;
+use crate::config::load::file::load_text;
+use crate::route::compile::plan::compile_after;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -262,4 +266,96 @@ fn lg10_threads_share_one_view() {
         threads.map(|thread| thread.join().unwrap())
     });
     assert_eq!(let_through.iter().filter(|&&it| it).count(), 1);
+}
+
+/// A plan of providers `a`, with two keys, and `b`, at these places, and a model with these targets.
+fn plan_after(former: Option<&Plan>, (keys, port): ([&str; 2], u16), is_turned: bool) -> Plan {
+    let a = format!(
+        "[[provider]]\nname = \"a\"\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+         keys = [{{ env = \"{}\" }}, {{ env = \"{}\" }}]\n",
+        keys[0], keys[1]
+    );
+    let b = format!(
+        "[[provider]]\nname = \"b\"\nkind = \"openai-compatible\"\n\
+         base_url = \"http://127.0.0.1:{port}/v1\"\nkey = \"none\"\n"
+    );
+    let (providers, targets) = match is_turned {
+        false => ([a, b], "\"a/x\", \"b/x\", \"b/y\""),
+        true => ([b, a], "\"b/y\", \"b/x\", \"a/z\", \"a/x\""),
+    };
+    let text = format!(
+        "{}[[model]]\nid = \"m\"\ntargets = [{targets}]\n",
+        providers.concat()
+    );
+    let env = |name: &str| Some(format!("key-{name}"));
+    let loaded = load_text(&text, "ringway.toml", Path::new(""), &env);
+    let ids = former.map(|plan| plan.ids.clone()).unwrap_or_default();
+    compile_after(loaded, ids)
+        .unwrap_or_else(|faults| panic!("{faults}"))
+        .plan
+}
+
+fn of<'p>(plan: &'p Plan, name: &str) -> &'p Target {
+    let (provider, model) = name.split_once('/').unwrap();
+    let mut all = plan.models.iter().flat_map(|model| &model.targets);
+    let provider = plan.provider_index(provider).unwrap();
+    all.find(|it| it.provider == provider && *it.model == *model)
+        .unwrap()
+}
+
+#[test]
+fn what_is_remembered_follows_its_provider_key_and_target_into_the_next_plan() {
+    let first = plan_after(None, (["K1", "K2"], 2), false);
+    let health = Health::new(&first);
+    let at = |plan: &Plan, name: &str, key| Slot::of(of(plan, name), key);
+    fail(&health, at(&first, "a/x", 1), Scope::Credential, 1);
+    fail(&health, at(&first, "b/y", 0), Scope::Target, 1);
+    fail(&health, at(&first, "b/x", 0), Scope::Provider, 1);
+    health.first_token(at(&first, "a/x", 0), 800, 1);
+    let second = plan_after(Some(&first), (["K2", "K3"], 2), true);
+    assert_eq!(of(&first, "b/y").id, of(&second, "b/y").id);
+    assert_ne!(of(&first, "b/y").number, of(&second, "b/y").number);
+    let next = Health::after(&second, (&first, &health));
+    let view = |health: &Health, slot, scope| health.view(slot, scope, 2).unwrap().state;
+    // The second key stands first now, and the third one is new.
+    for (key, expected) in [(0, State::Open), (1, State::Closed)] {
+        let slot = at(&second, "a/x", key);
+        assert_eq!(view(&next, slot, Scope::Credential), expected, "{key}");
+    }
+    assert_eq!(
+        view(&next, at(&second, "b/y", 0), Scope::Target),
+        State::Open
+    );
+    assert_eq!(
+        view(&next, at(&second, "b/x", 0), Scope::Target),
+        State::Closed
+    );
+    assert_eq!(
+        view(&next, at(&second, "b/x", 0), Scope::Provider),
+        State::Open
+    );
+    assert_eq!(
+        view(&next, at(&second, "a/z", 0), Scope::Target),
+        State::Closed
+    );
+    let number = of(&second, "a/x").number;
+    assert_eq!(next.figure(TargetOrder::Latency, number, 1), Some(800));
+    // An exchange on the former plan ends well: both know.
+    health.succeeded(at(&first, "b/y", 0), 2);
+    assert_eq!(
+        view(&next, at(&second, "b/y", 0), Scope::Target),
+        State::Closed
+    );
+    // At another address it is another provider, and the first one is itself when it comes back.
+    fail(&health, at(&first, "b/x", 0), Scope::Provider, 3);
+    let third = plan_after(Some(&second), (["K1", "K2"], 9), false);
+    let moved = Health::after(&third, (&second, &next));
+    assert_eq!(
+        view(&moved, at(&third, "b/x", 0), Scope::Provider),
+        State::Closed
+    );
+    let fourth = plan_after(Some(&third), (["K1", "K2"], 2), false);
+    let ids = |plan: &Plan| -> Vec<_> { plan.providers.iter().map(|it| it.id).collect() };
+    assert_eq!(ids(&fourth), ids(&first));
+    assert_ne!(ids(&third), ids(&first));
 }
