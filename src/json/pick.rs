@@ -11,8 +11,8 @@
 //!
 //! Not here: whether the document is valid (see `scan`).
 
+use crate::json::lexeme::string_end;
 use crate::json::raw::Raw;
-use crate::json::scan::string_end;
 
 /// Looks for members by their names.
 #[derive(Debug)]

@@ -14,7 +14,8 @@ use std::borrow::Cow;
 
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::raw::Raw;
-use crate::json::scan::{self, Scalar, Sink};
+use crate::json::scan;
+use crate::json::sink::{Scalar, Sink};
 
 /// The reusable index of one document.
 #[derive(Debug, Default)]

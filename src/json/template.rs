@@ -10,8 +10,8 @@
 
 use core::ops::Range;
 
+use crate::json::lexeme::string_end;
 use crate::json::raw::Raw;
-use crate::json::scan::string_end;
 
 /// The fixed pieces around at most [`HOLES_MAX`] strings.
 #[derive(Debug, Default)]

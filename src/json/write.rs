@@ -5,8 +5,8 @@
 //!
 //! Invariant: the commas are right for every sequence of calls whose opens and closes match.
 
+use crate::json::lexeme::plain_length;
 use crate::json::raw::Raw;
-use crate::json::scan::plain_length;
 
 /// Writes one JSON value to the end of a buffer.
 #[derive(Debug)]

@@ -1,8 +1,11 @@
 //! What routing reads of a body is what another parser reads, whichever of two repeated members it
 //! would take; what is refused is at fault in the way that is told.
 
+use std::ops::Range;
+
 use ringway::json::error::JsonErrorKind;
-use ringway::json::scan::{self, Scalar, Sink};
+use ringway::json::scan;
+use ringway::json::sink::{Scalar, Sink};
 use ringway::json::tape::{JsonKind, Tape, Value};
 use ringway::limits::Limits;
 use ringway::wire::peek::body::{peek, peek_relayed};
@@ -16,6 +19,7 @@ use crate::{json, recipe};
 pub fn check(input: &[u8]) {
     let body = recipe::request(input);
     judge(&body);
+    reads_the_same_anywhere(&body, input.len());
     for wire in recipe::WIRES {
         match peek(&body, wire, &Limits::default()) {
             Ok(peek) => found(&peek, &body),
@@ -23,6 +27,63 @@ pub fn check(input: &[u8]) {
         }
     }
     relayed(&body);
+}
+
+/// Where a document begins moves its offsets, and nothing else: whatever is looked at together.
+fn reads_the_same_anywhere(body: &[u8], before: usize) {
+    let read = |text: &[u8], at: usize| {
+        let mut spans = Spans {
+            all: Vec::new(),
+            at,
+        };
+        let read = scan::document(text, scan::DEPTH_MAX, &mut spans);
+        (
+            read.map_err(|error| (error.kind, error.at.wrapping_sub(at))),
+            spans.all,
+        )
+    };
+    let before = 1 + before % 64;
+    let moved = [&[b' '].repeat(before), body].concat();
+    if !body.starts_with(b"\xEF\xBB\xBF") {
+        assert_eq!(
+            read(body, 0),
+            read(&moved, before),
+            "{}",
+            body.escape_ascii()
+        );
+    }
+}
+
+/// Spans of all that passes, from an offset on.
+struct Spans {
+    all: Vec<(usize, usize, bool)>,
+    at: usize,
+}
+
+impl Spans {
+    fn push(&mut self, span: Range<usize>, flag: bool) -> Result<(), JsonErrorKind> {
+        self.all
+            .push((span.start - self.at, span.end - self.at, flag));
+        Ok(())
+    }
+}
+
+impl Sink for Spans {
+    fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
+        self.push(span, escaped)
+    }
+
+    fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
+        self.push(span, scalar == Scalar::String { escaped: true })
+    }
+
+    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
+        self.push(at..at + 1, object)
+    }
+
+    fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {
+        self.push(end - 1..end, false)
+    }
 }
 
 /// The grammar takes what the other parser takes.

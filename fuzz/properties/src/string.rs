@@ -1,8 +1,8 @@
 //! JSON strings: text escaped and read back is the same text, here and in another parser; what the
 //! grammar takes as a string means what it means there.
 
+use ringway::json::lexeme;
 use ringway::json::raw::Raw;
-use ringway::json::scan;
 use ringway::json::write::escape_into;
 
 use crate::json;
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     meaning(raw, &text);
 
     let quoted = [b"\"", input, b"\""].concat();
-    let found = scan::string_end(&quoted, 1);
+    let found = lexeme::string_end(&quoted, 1);
     let end = plain_end(&quoted);
     let Ok((at, has_escape)) = found else {
         assert!(end.is_none_or(|end| !json::is_json(&quoted[..=end])));

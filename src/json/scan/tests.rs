@@ -1,11 +1,13 @@
 //! The grammar against the JSON test suite and against another parser.
 
+use core::ops::Range;
 use std::path::PathBuf;
 use std::{env, fs};
 
 use ringway_test_support::stride::STRIDE;
 
 use super::*;
+use crate::json::sink::Scalar;
 
 /// Counts what passes by and checks that spans and nesting make sense.
 #[derive(Default)]

@@ -6,7 +6,8 @@
 use crate::chat::request::Json;
 use crate::json::error::JsonErrorKind;
 use crate::json::raw::Raw;
-use crate::json::scan::{self, Scalar, Sink};
+use crate::json::scan;
+use crate::json::sink::{Scalar, Sink};
 use crate::json::write::Writer;
 use crate::limits::ARGUMENTS_DEPTH_MAX;
 

@@ -11,7 +11,8 @@ use core::ops::Range;
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::raw::Raw;
 use crate::json::rewrite::{Edits, MemberSpan};
-use crate::json::scan::{self, Scalar, Sink};
+use crate::json::scan;
+use crate::json::sink::{Scalar, Sink};
 use crate::limits::{HISTORY_EDITS_MAX, Limits};
 
 /// The carriers of reasoning in an assistant message.

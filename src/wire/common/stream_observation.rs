@@ -7,8 +7,8 @@ use memchr::memmem::Finder;
 
 use crate::chat::error::ErrorFacts;
 use crate::json::error::{JsonError, JsonErrorKind};
+use crate::json::lexeme::string_end;
 use crate::json::raw::Raw;
-use crate::json::scan::string_end;
 use crate::json::template::{Template, span_in};
 use crate::limits::{IDLE_FRAME_BYTES, LOGGED_ID_BYTES_MAX};
 

@@ -21,7 +21,8 @@ use core::ops::Range;
 use crate::json::error::JsonErrorKind;
 use crate::json::raw::{ESCAPE_BYTES_MAX, Raw};
 use crate::json::rewrite::MemberSpan;
-use crate::json::scan::{self, Scalar, Sink};
+use crate::json::scan;
+use crate::json::sink::{Scalar, Sink};
 use crate::limits::Limits;
 use crate::wire::kind::Wire;
 use crate::wire::peek::fault::{self, Param, PeekFault, PeekFaultKind};
@@ -37,8 +38,7 @@ use crate::wire::peek::routed_members::{Kind, Known, OWN};
 /// The document's own fault if it has one, else the first of the others.
 pub fn peek(body: &[u8], wire: Wire, limits: &Limits) -> Result<Peek, PeekFault> {
     let mut peek = Peek::default();
-    peek_into(body, wire, limits, &mut peek)?;
-    Ok(peek)
+    peek_into(body, wire, limits, &mut peek).map(|()| peek)
 }
 
 /// The same, noted in `peek`, which is new: more than a kilobyte that needs no moving.

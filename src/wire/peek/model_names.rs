@@ -11,7 +11,8 @@ use core::ops::Range;
 
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::raw::Raw;
-use crate::json::scan::{self, Scalar, Sink};
+use crate::json::scan;
+use crate::json::sink::{Scalar, Sink};
 use crate::limits::Limits;
 
 /// The first model in the document that is not allowed, unescaped. `chat`: the body is a chat's.

@@ -1,0 +1,266 @@
+//! Tokens found 64 bytes at a time.
+//!
+//! The masks of a block tell where its strings begin and end, and so what stands outside of them; what a
+//! block ends within (a string, an escape, a number or word) is carried into the next. So every quote of a
+//! string is a token, and its bytes are looked at by themselves only where that is told at its closing
+//! quote: it holds what no string may hold, bytes beyond ASCII, or escapes by number.
+
+use core::ops::Range;
+
+use crate::json::lexeme::string_end;
+use crate::json::scan::tokens::Tokens;
+use crate::json::simd;
+use crate::json::simd::isa::{BLOCK, Isa, Task};
+
+/// Tokens of a text.
+pub(super) struct Index<'t> {
+    text: &'t [u8],
+    /// Tokens that are not handed out yet of the block at hand.
+    tokens: u64,
+    /// Which of `blocks` that is; behind the last one, others are looked at.
+    at: usize,
+    blocks: Blocks,
+}
+
+/// Blocks that are looked at in one go.
+struct Blocks {
+    each: [Block; BLOCKS],
+    /// How many there are.
+    count: usize,
+    /// Where the next one begins.
+    next: usize,
+    carried: Carried,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Block {
+    base: usize,
+    tokens: u64,
+    /// Closing quotes of strings that hold a backslash.
+    escaped: u64,
+    /// Closing quotes of strings that hold bytes beyond ASCII.
+    high: u64,
+    /// Closing quotes of strings that hold what no string may hold, or an escape by number.
+    odd: u64,
+}
+
+/// What a block ends within, which the next one begins with.
+#[derive(Clone, Copy, Default)]
+struct Carried {
+    /// All ones in a string.
+    string: u64,
+    /// 1 if the next byte is escaped.
+    escape: u64,
+    /// 1 in a number or a word.
+    bare: u64,
+    /// The string holds a backslash.
+    is_escaped: bool,
+    /// The string holds bytes beyond ASCII.
+    is_high: bool,
+    /// The string holds what no string may hold, or an escape by number.
+    is_odd: bool,
+}
+
+impl<'t> Index<'t> {
+    /// Tokens from an offset on.
+    #[inline(always)]
+    pub(super) fn new(text: &'t [u8], next: usize) -> Self {
+        Self {
+            text,
+            tokens: 0,
+            at: 0,
+            blocks: Blocks {
+                each: [Block::default(); BLOCKS],
+                count: 0,
+                next,
+                carried: Carried::default(),
+            },
+        }
+    }
+
+    /// Goes on to the next block that has tokens.
+    fn advance(&mut self) -> Option<()> {
+        loop {
+            self.at += 1;
+            if self.at >= self.blocks.count {
+                if self.blocks.next >= self.text.len() {
+                    return None;
+                }
+                simd::best::run(Look {
+                    text: self.text,
+                    blocks: &mut self.blocks,
+                });
+                self.at = 0;
+            }
+            self.tokens = self.block().tokens;
+            if self.tokens != 0 {
+                return Some(());
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn block(&self) -> &Block {
+        // `at` is always less: the compiler cannot see it.
+        &self.blocks.each[self.at % BLOCKS]
+    }
+
+    /// Whether a string is one whose bytes are to be looked at.
+    fn is_string(&self, body: Range<usize>, quote: u64) -> bool {
+        if self.block().odd & quote != 0 {
+            return string_end(self.text, body.start).is_ok();
+        }
+        let body = self.text.get(body).unwrap_or_default();
+        core::str::from_utf8(body).is_ok()
+    }
+
+    /// Passes a token: its offset, and its bit in the block.
+    #[inline(always)]
+    fn take(&mut self) -> Option<(usize, u64)> {
+        if self.tokens == 0 {
+            self.advance()?;
+        }
+        let lowest = self.tokens & self.tokens.wrapping_neg();
+        self.tokens ^= lowest;
+        let place = lowest.trailing_zeros() as usize;
+        Some((self.block().base + place, lowest))
+    }
+}
+
+impl Tokens for Index<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        self.take().map(|(at, _)| at)
+    }
+
+    #[inline(always)]
+    fn string(&mut self, start: usize) -> Option<(usize, bool)> {
+        let (end, quote) = self.take()?;
+        let block = self.block();
+        let is_escaped = block.escaped & quote != 0;
+        if (block.odd | block.high) & quote != 0 && !self.is_string(start..end, quote) {
+            return None;
+        }
+        Some((end, is_escaped))
+    }
+
+    #[inline(always)]
+    fn pass(&mut self, end: usize) -> bool {
+        // A byte that is no token of its own touches what ended.
+        matches!(
+            self.text.get(end),
+            None | Some(
+                b' ' | b'\n' | b'\r' | b'\t' | b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"'
+            )
+        )
+    }
+}
+
+/// Looking at the next blocks.
+struct Look<'t, 'b> {
+    text: &'t [u8],
+    blocks: &'b mut Blocks,
+}
+
+impl Task for Look<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { text, blocks } = self;
+        blocks.count = 0;
+        let mut carried = blocks.carried;
+        let mut next = blocks.next;
+        let mut skips = false;
+        for block in &mut blocks.each {
+            if next >= text.len() {
+                break;
+            }
+            let mut room = [b' '; BLOCK];
+            let mut bytes = block_at(text, next, &mut room);
+            while skips && next + BLOCK < text.len() && isa.is_plain(bytes) {
+                next += BLOCK;
+                bytes = block_at(text, next, &mut room);
+            }
+            *block = carried.look(isa, bytes);
+            block.base = next;
+            // A string of more than a block may be one of very many.
+            skips = block.tokens == 0 && carried.string != 0 && carried.escape == 0;
+            blocks.count += 1;
+            next += BLOCK;
+        }
+        blocks.carried = carried;
+        blocks.next = next;
+    }
+}
+
+impl Carried {
+    #[inline(always)]
+    fn look<I: Isa>(&mut self, isa: I, bytes: &[u8; BLOCK]) -> Block {
+        let masks = isa.outside(bytes);
+        let inside = masks.inside;
+        let mut odd = inside.controls;
+        let mut quotes = inside.quotes;
+        if (inside.backslashes | self.escape) != 0 {
+            let escaped = self.escaped(inside.backslashes);
+            quotes &= !escaped;
+            odd |= escaped & !isa.escapable(bytes);
+        }
+        // From each opening quote to before its closing one.
+        let strings = isa.parity(quotes) ^ self.string;
+        let bare = !(strings | quotes | masks.operators | masks.blanks);
+        let first = bare & !((bare << 1) | self.bare);
+        self.string = (strings >> 63).wrapping_neg();
+        self.bare = bare >> 63;
+        Block {
+            base: 0,
+            tokens: quotes | ((masks.operators | first) & !strings),
+            escaped: ends_of(strings, inside.backslashes, &mut self.is_escaped),
+            high: ends_of(strings, inside.high, &mut self.is_high),
+            odd: ends_of(strings, odd, &mut self.is_odd),
+        }
+    }
+
+    /// The bytes that a backslash before them escapes.
+    ///
+    /// Of a run of backslashes every second byte is escaped, and the one behind it if the run is of odd
+    /// length. A subtraction that ripples through each run leaves at the place behind it whether it began
+    /// at an even place; where that differs from the place's own parity, the length is odd.
+    #[inline(always)]
+    fn escaped(&mut self, backslashes: u64) -> u64 {
+        const ODD: u64 = 0xAAAA_AAAA_AAAA_AAAA;
+        let escaping = backslashes & !self.escape;
+        let both = ((escaping << 1) | ODD).wrapping_sub(escaping) ^ ODD;
+        let escaped = both ^ (backslashes | self.escape);
+        self.escape = (both & backslashes) >> 63;
+        escaped
+    }
+}
+
+/// The places behind those runs of `strings` that hold one of `marks`; `carried` says whether the run that
+/// goes on from the block before does, and then whether that which goes on behind this one does.
+///
+/// A mark that is added to the run of ones that it lies in carries to the place behind the run, however many
+/// there are.
+#[inline(always)]
+fn ends_of(strings: u64, marks: u64, carried: &mut bool) -> u64 {
+    let (sum, over) = strings.carrying_add(strings & marks, *carried);
+    *carried = over;
+    sum & !strings
+}
+
+/// The block at `at`; behind the text's end it has the blanks of `room`.
+#[inline(always)]
+fn block_at<'t>(text: &'t [u8], at: usize, room: &'t mut [u8; BLOCK]) -> &'t [u8; BLOCK] {
+    let rest = text.get(at..).unwrap_or_default();
+    if let Some(block) = rest.first_chunk() {
+        return block;
+    }
+    if let Some(front) = room.get_mut(..rest.len()) {
+        front.copy_from_slice(rest);
+    }
+    room
+}
+
+/// Blocks looked at in one go.
+const BLOCKS: usize = 4;
