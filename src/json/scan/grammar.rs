@@ -1,4 +1,9 @@
-//! What may follow what.
+//! The grammar of JSON: which token may follow which.
+//!
+//! Each token and each fault is told in the order of the text; the sink may end the scan with a fault of its
+//! own.
+//!
+//! Not here: where tokens stand (see `tokens`), strings and numbers by themselves (see `lexeme`).
 
 use core::ops::Range;
 

@@ -4,6 +4,8 @@
 //! block ends within (a string, an escape, a number or word) is carried into the next. So every quote of a
 //! string is a token, and its bytes are looked at by themselves only where that is told at its closing
 //! quote: it holds what no string may hold, bytes beyond ASCII, or escapes by number.
+//!
+//! Not here: which token may follow which (see `grammar`), how masks are made (see `simd`).
 
 use core::ops::Range;
 
@@ -17,12 +19,12 @@ pub(super) struct Index<'t> {
     text: &'t [u8],
     /// Tokens that are not handed out yet of the block at hand.
     tokens: u64,
-    /// Which of `blocks` that is; behind the last one, others are looked at.
+    /// Which of `blocks` that is; behind the last one, the next ones are read.
     at: usize,
     blocks: Blocks,
 }
 
-/// Blocks that are looked at in one go.
+/// Blocks that are read in one go.
 struct Blocks {
     each: [Block; BLOCKS],
     /// How many there are.
@@ -40,8 +42,9 @@ struct Block {
     escaped: u64,
     /// Closing quotes of strings that hold bytes beyond ASCII.
     high: u64,
-    /// Closing quotes of strings that hold what no string may hold, or an escape by number.
-    odd: u64,
+    /// Closing quotes of strings that are checked byte by byte: they hold what no string may hold, or an
+    /// escape by number.
+    suspect: u64,
 }
 
 /// What a block ends within, which the next one begins with.
@@ -58,7 +61,7 @@ struct Carried {
     /// The string holds bytes beyond ASCII.
     is_high: bool,
     /// The string holds what no string may hold, or an escape by number.
-    is_odd: bool,
+    is_suspect: bool,
 }
 
 impl<'t> Index<'t> {
@@ -86,7 +89,7 @@ impl<'t> Index<'t> {
                 if self.blocks.next >= self.text.len() {
                     return None;
                 }
-                simd::best::run(Look {
+                simd::best::run(ReadBlocks {
                     text: self.text,
                     blocks: &mut self.blocks,
                 });
@@ -107,7 +110,7 @@ impl<'t> Index<'t> {
 
     /// Whether a string is one whose bytes are to be looked at.
     fn is_string(&self, body: Range<usize>, quote: u64) -> bool {
-        if self.block().odd & quote != 0 {
+        if self.block().suspect & quote != 0 {
             return string_end(self.text, body.start).is_ok();
         }
         let body = self.text.get(body).unwrap_or_default();
@@ -138,7 +141,7 @@ impl Tokens for Index<'_> {
         let (end, quote) = self.take()?;
         let block = self.block();
         let is_escaped = block.escaped & quote != 0;
-        if (block.odd | block.high) & quote != 0 && !self.is_string(start..end, quote) {
+        if (block.suspect | block.high) & quote != 0 && !self.is_string(start..end, quote) {
             return None;
         }
         Some((end, is_escaped))
@@ -156,13 +159,13 @@ impl Tokens for Index<'_> {
     }
 }
 
-/// Looking at the next blocks.
-struct Look<'t, 'b> {
+/// Reads the next blocks.
+struct ReadBlocks<'t, 'b> {
     text: &'t [u8],
     blocks: &'b mut Blocks,
 }
 
-impl Task for Look<'_, '_> {
+impl Task for ReadBlocks<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -182,7 +185,7 @@ impl Task for Look<'_, '_> {
                 next += BLOCK;
                 bytes = block_at(text, next, &mut room);
             }
-            *block = carried.look(isa, bytes);
+            *block = carried.read_block(isa, bytes);
             block.base = next;
             // A string of more than a block may be one of very many.
             skips = block.tokens == 0 && carried.string != 0 && carried.escape == 0;
@@ -196,15 +199,15 @@ impl Task for Look<'_, '_> {
 
 impl Carried {
     #[inline(always)]
-    fn look<I: Isa>(&mut self, isa: I, bytes: &[u8; BLOCK]) -> Block {
+    fn read_block<I: Isa>(&mut self, isa: I, bytes: &[u8; BLOCK]) -> Block {
         let masks = isa.outside(bytes);
         let inside = masks.inside;
-        let mut odd = inside.controls;
+        let mut suspect = inside.controls;
         let mut quotes = inside.quotes;
         if (inside.backslashes | self.escape) != 0 {
             let escaped = self.escaped(inside.backslashes);
             quotes &= !escaped;
-            odd |= escaped & !isa.escapable(bytes);
+            suspect |= escaped & !isa.escapable(bytes);
         }
         // From each opening quote to before its closing one.
         let strings = isa.parity(quotes) ^ self.string;
@@ -217,7 +220,7 @@ impl Carried {
             tokens: quotes | ((masks.operators | first) & !strings),
             escaped: ends_of(strings, inside.backslashes, &mut self.is_escaped),
             high: ends_of(strings, inside.high, &mut self.is_high),
-            odd: ends_of(strings, odd, &mut self.is_odd),
+            suspect: ends_of(strings, suspect, &mut self.is_suspect),
         }
     }
 
@@ -262,5 +265,5 @@ fn block_at<'t>(text: &'t [u8], at: usize, room: &'t mut [u8; BLOCK]) -> &'t [u8
     room
 }
 
-/// Blocks looked at in one go.
+/// Blocks read in one go.
 const BLOCKS: usize = 4;

@@ -1,4 +1,5 @@
-//! Where tokens stand: what the grammar is read over.
+//! The tokens of a text, as the grammar asks for them, and the plain way to find them, which tests hold the
+//! fast way (`index`) against.
 
 #[cfg(test)]
 use crate::json::lexeme::string_end;

@@ -1,3 +1,5 @@
+//! The body of an answer through its transforms: any cut gives what the whole gives.
+
 use core::cell::RefCell;
 
 use super::Transforms;
