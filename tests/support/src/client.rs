@@ -21,6 +21,8 @@ pub struct Client {
     socket: Socket,
     input: Vec<u8>,
     ended: Option<End>,
+    /// Why it was cut, for who reads that a test failed.
+    failure: Option<std::io::Error>,
 }
 
 /// An answer as far as it came.
@@ -88,6 +90,7 @@ impl Client {
             socket,
             input: Vec::new(),
             ended: None,
+            failure: None,
         }
     }
 
@@ -147,8 +150,9 @@ impl Client {
             let shown = String::from_utf8_lossy(&self.input).into_owned();
             assert!(
                 self.read(),
-                "no answer, but {:?} after {shown:?}",
-                self.ended
+                "no answer, but {:?} ({:?}) after {shown:?}",
+                self.ended,
+                self.failure
             );
         };
         self.input.drain(..length);
@@ -296,6 +300,7 @@ impl Client {
                 let shown = String::from_utf8_lossy(&self.input);
                 assert!(!stuck, "the gateway fell silent after {shown:?}");
                 self.ended = Some(End::Cut);
+                self.failure = Some(error);
             }
         }
         self.ended.is_none()
