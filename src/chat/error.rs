@@ -77,44 +77,6 @@ pub struct ApiError<'a> {
     pub code: Option<&'a str>,
 }
 
-/// A request that is refused before anything is sent: an [`ApiError`] with texts of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The class.
-    pub kind: ErrorKind,
-    /// What was expected, what was found, the cure.
-    pub message: String,
-    /// The field at fault, as a path.
-    pub param: Option<String>,
-    /// The OpenAI wire's `code`, where one is known.
-    pub code: Option<&'static str>,
-}
-
-impl Refusal {
-    /// A request at fault in `param`.
-    #[must_use]
-    #[cold]
-    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorKind::InvalidRequest,
-            message: message.into(),
-            param: Some(param.into()),
-            code: None,
-        }
-    }
-
-    /// The same, to be written in a wire.
-    #[must_use]
-    pub fn as_error(&self) -> ApiError<'_> {
-        ApiError {
-            kind: self.kind,
-            message: &self.message,
-            param: self.param.as_deref(),
-            code: self.code,
-        }
-    }
-}
-
 /// What could be read of a provider's error. Texts are plain, not escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorFacts {

@@ -5,6 +5,7 @@ pub mod event;
 pub mod member;
 pub mod opaque;
 pub mod rate_limit;
+pub mod rejection;
 pub mod request;
 pub mod response;
 pub mod text;

@@ -15,7 +15,7 @@
 //!
 //! Not here: tokenizers. They differ by model, and a table of one costs megabytes.
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Block, DocumentSource, Json, Request, ResultContent, Source, Text, Tool, ToolResult,
 };
@@ -28,15 +28,10 @@ use crate::wire::anthropic::request::read;
 ///
 /// # Errors
 /// A refusal where the body is no such body.
-pub fn estimate(body: &[u8], tape: &mut Tape, limits: &Limits) -> Result<u64, Refusal> {
+pub fn estimate(body: &[u8], tape: &mut Tape, limits: &Limits) -> Result<u64, Rejection> {
     let root = tape
         .read(body, limits.json_depth_max, limits.json_values_max)
-        .map_err(|error| Refusal {
-            kind: ErrorKind::InvalidRequest,
-            message: format!("request body: {error}"),
-            param: None,
-            code: None,
-        })?;
+        .map_err(Rejection::unreadable)?;
     let request = read::read_countable(root)?;
     Ok(total(&request))
 }

@@ -2,7 +2,7 @@
 //!
 //! The client's wire reads the body into the neutral vocabulary, `adapt` fits that to what the
 //! upstream's wire, dialect and model can say, the upstream's wire writes it. What was lost on the
-//! way is named in [`Translated::notes`]; what must not be lost is a [`Refusal`].
+//! way is named in [`Translated::notes`]; what must not be lost is a [`Rejection`].
 //!
 //! Promises: the same input gives the same bytes; the output of one turn is, up to the closing
 //! brackets, the start of the next turn's (provider caches find it again); strings and sub-objects
@@ -10,8 +10,8 @@
 //!
 //! Not here: passthrough (bodies whose client and upstream speak one wire never come here).
 
-use crate::chat::error::{ErrorKind, Refusal};
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::Request;
 use crate::chat::text::Text;
 use crate::json::tape::{JsonKind, Tape};
@@ -40,14 +40,14 @@ pub struct Translated {
 /// Appends the translated `body` to `out`.
 ///
 /// # Errors
-/// A [`Refusal`] where the body is no request of its wire, or promises what the upstream's wire
+/// A [`Rejection`] where the body is no request of its wire, or promises what the upstream's wire
 /// cannot keep. `out` is then as it was before.
 pub fn translate(
     body: &[u8],
     tape: &mut Tape,
     context: &RequestContext<'_>,
     out: &mut Vec<u8>,
-) -> Result<Translated, Refusal> {
+) -> Result<Translated, Rejection> {
     let limits = context.limits;
     let start = out.len();
     let root = tape
@@ -94,7 +94,7 @@ pub fn translate(
 }
 
 /// What the answer must know, as far as it is known before the request is fitted.
-fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerContext, Refusal> {
+fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerContext, Rejection> {
     let mut reasoning = match context.hints.reasoning {
         None if request.reasoning.hidden => ReasoningMembers::NONE,
         None => ReasoningMembers::default(),
@@ -113,9 +113,9 @@ fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerC
 }
 
 /// The carriers that `x-ringway-reasoning` names.
-fn reasoning_members(name: &[u8]) -> Result<ReasoningMembers, Refusal> {
+fn reasoning_members(name: &[u8]) -> Result<ReasoningMembers, Rejection> {
     ReasoningMembers::named(name).ok_or_else(|| {
-        Refusal::invalid(
+        Rejection::invalid(
             "x-ringway-reasoning",
             "x-ringway-reasoning: expected none, text, details, thinking_blocks or content_blocks",
         )
@@ -129,17 +129,12 @@ fn beta(request: &Request<'_>) -> Option<String> {
 }
 
 #[cold]
-fn malformed(text: &str) -> Refusal {
-    Refusal {
-        kind: ErrorKind::InvalidRequest,
-        message: format!("request body: {text}"),
-        param: None,
-        code: None,
-    }
+fn malformed(text: &str) -> Rejection {
+    Rejection::unreadable(text)
 }
 
 #[cold]
-fn too_deep(depth_max: u32) -> Refusal {
+fn too_deep(depth_max: u32) -> Rejection {
     malformed(&format!(
         "nested deeper than {depth_max} levels in the words of this model's provider (limit \
          json_depth_max): nest schemas and marks less deeply"
@@ -147,11 +142,11 @@ fn too_deep(depth_max: u32) -> Refusal {
 }
 
 #[cold]
-fn strict(client: Wire, member: &Member) -> Refusal {
+fn strict(client: Wire, member: &Member) -> Rejection {
     let name = codec::member_name(client, member);
     let text =
         format!("{name}: cannot be carried to this model as it is, and x-ringway-strict is set");
-    Refusal::invalid(name, text)
+    Rejection::invalid(name.to_owned(), text)
 }
 
 /// Levels that a translation may put around a part of the body: a schema within `function`, the mark

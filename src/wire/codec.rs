@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::chat::error::{ApiError, CallFault, ErrorFacts, Refusal};
+use crate::chat::error::{ApiError, CallFault, ErrorFacts};
 use crate::chat::event::{Event, Step, StreamFault};
 use crate::chat::member::Member;
 use crate::chat::rate_limit::RateLimit;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::Request;
 use crate::chat::response::{Answer, Lost, TooLong, Written};
 use crate::chat::usage::{StopReason, Usage};
@@ -50,7 +51,7 @@ pub fn member_name(wire: Wire, member: &Member) -> &str {
 ///
 /// # Errors
 /// The body is no request of the wire.
-pub fn read_request(wire: Wire, root: Value<'_>) -> Result<Request<'_>, Refusal> {
+pub fn read_request(wire: Wire, root: Value<'_>) -> Result<Request<'_>, Rejection> {
     match wire {
         Wire::OpenAiChat => openai::request::read::read(root),
         Wire::AnthropicMessages => anthropic::request::read::read(root),
@@ -84,14 +85,17 @@ pub fn call_fault(wire: Wire, fault: CallFault, id: &str) -> String {
 /// The refusal of a request of a client of `wire` for one of its members.
 #[must_use]
 #[cold]
-pub fn refuse_member(wire: Wire, member: &Member, reason: &str) -> Refusal {
+pub fn refuse_member(wire: Wire, member: &Member, reason: &str) -> Rejection {
     let name = member_name(wire, member);
     let code = match wire {
         Wire::OpenAiChat => None,
         Wire::AnthropicMessages => anthropic::request::names::refusal_code(member),
     };
-    let refusal = Refusal::invalid(name, format!("{name}: {reason}"));
-    Refusal { code, ..refusal }
+    let rejection = Rejection::invalid(name.to_owned(), format!("{name}: {reason}"));
+    match code {
+        Some(code) => rejection.with_code(code),
+        None => rejection,
+    }
 }
 
 /// Appends the body of an error answer in `wire`.

@@ -46,13 +46,13 @@ fn check<'r>(rows: &'r [Row], members: &[MemberRow], run: impl Fn(&'r str) -> Ru
             _ => chat(&row.example),
         };
         let found = match run(&row.model).run(&body) {
-            Err(refusal) => {
+            Err(rejection) => {
                 assert_eq!(
                     row.verdict, "rejected",
-                    "{}: {}: {refusal:?}",
+                    "{}: {}: {rejection:?}",
                     row.member, row.example
                 );
-                let param = refusal.param.unwrap_or_default();
+                let param = rejection.param().unwrap_or_default();
                 assert!(param.starts_with(&row.member), "{}: {param}", row.member);
                 continue;
             }

@@ -87,21 +87,21 @@ fn m5_members_that_stand_twice_are_refused_wherever_they_are_read() {
                 let twice = render(&root, "", (&at, &name));
                 match (run.run(&twice), is_copied) {
                     (Ok(_), true) => {}
-                    (Err(refusal), false) => {
-                        let param = refusal.param.unwrap_or_default();
+                    (Err(rejection), false) => {
+                        let param = rejection.param().unwrap_or_default();
                         assert!(
                             param.ends_with(&name),
                             "{at}/{name}: {param}: {}",
-                            refusal.message
+                            rejection.message()
                         );
                         assert!(
-                            refusal.message.contains("twice"),
+                            rejection.message().contains("twice"),
                             "{at}/{name}: {}",
-                            refusal.message
+                            rejection.message()
                         );
                     }
                     (Ok(out), false) => panic!("{at}/{name} taken twice: {}", out.json),
-                    (Err(refusal), true) => panic!("{at}/{name} judged: {refusal:?}"),
+                    (Err(rejection), true) => panic!("{at}/{name} judged: {rejection:?}"),
                 }
             }
         }

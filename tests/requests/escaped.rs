@@ -68,8 +68,8 @@ fn check(run: &Run<'_>, body: &str) {
             told(&plain.notes, &escaped.notes);
         }
         (Err(plain), Err(escaped)) => told(
-            &plain.param.unwrap_or_default(),
-            &escaped.param.unwrap_or_default(),
+            plain.param().unwrap_or_default(),
+            escaped.param().unwrap_or_default(),
         ),
         (plain, escaped) => panic!("{plain:?}\n{escaped:?}\n{other}"),
     }

@@ -46,14 +46,18 @@ fn what_the_provider_would_be_told_too_deeply_is_refused_with_the_cure() {
         assert!(tape.read(&out, 128, usize::MAX).is_ok());
         assert_eq!(tape.depth(), told + deepest);
         let deeper = body(&nest(deepest + 1));
-        let refusal = run.bytes(deeper.as_bytes()).unwrap_err();
+        let rejection = run.bytes(deeper.as_bytes()).unwrap_err();
         let cause = if told > read {
             "128 levels"
         } else {
             "nested too deeply"
         };
-        assert!(refusal.message.contains(cause), "{}", refusal.message);
-        assert!(refusal.param.is_none());
+        assert!(
+            rejection.message().contains(cause),
+            "{}",
+            rejection.message()
+        );
+        assert!(rejection.param().is_none());
     }
     assert_eq!(Limits::default().json_depth_max as usize, DEPTH_MAX);
 }

@@ -138,8 +138,14 @@ fn recorded_requests_translate_or_are_refused_as_expected() {
                     );
                     assert_same_words(&name, &body, &out.json);
                 }
-                Err(refusal) => {
-                    seen.insert(name.clone(), refusal.param.unwrap_or(refusal.message));
+                Err(rejection) => {
+                    seen.insert(
+                        name.clone(),
+                        rejection
+                            .param()
+                            .unwrap_or_else(|| rejection.message())
+                            .to_owned(),
+                    );
                 }
             }
         }

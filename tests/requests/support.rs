@@ -1,6 +1,6 @@
 //! One way to run a translation and to look at what came out.
 
-use ringway::chat::error::Refusal;
+use ringway::chat::rejection::Rejection;
 use ringway::json::tape::Tape;
 use ringway::limits::Limits;
 use ringway::translate::models::ModelTable;
@@ -72,7 +72,7 @@ impl<'a> Run<'a> {
         self
     }
 
-    pub(crate) fn bytes(&self, body: &[u8]) -> Result<(Vec<u8>, Translated), Refusal> {
+    pub(crate) fn bytes(&self, body: &[u8]) -> Result<(Vec<u8>, Translated), Rejection> {
         let table = ModelTable::builtin();
         let context = RequestContext {
             from: self.from,
@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
         Ok((out, translated))
     }
 
-    pub(crate) fn run(&self, body: &str) -> Result<Out, Refusal> {
+    pub(crate) fn run(&self, body: &str) -> Result<Out, Rejection> {
         let (bytes, translated) = self.bytes(body.as_bytes())?;
         let json = serde_json::from_slice(&bytes)
             .unwrap_or_else(|e| panic!("not JSON: {e}: {}", String::from_utf8_lossy(&bytes)));
@@ -105,13 +105,13 @@ impl<'a> Run<'a> {
     /// A translation that must succeed.
     pub(crate) fn ok(&self, body: &str) -> Out {
         self.run(body)
-            .unwrap_or_else(|refusal| panic!("refused: {refusal:?}\nbody: {body}"))
+            .unwrap_or_else(|rejection| panic!("rejected: {rejection:?}\nbody: {body}"))
     }
 
     /// A translation that must be refused; its param.
     pub(crate) fn refused(&self, body: &str) -> String {
         match self.run(body) {
-            Err(refusal) => refusal.param.unwrap_or_default(),
+            Err(rejection) => rejection.param().unwrap_or_default().to_owned(),
             Ok(out) => panic!("taken: {}\nbody: {body}", out.json),
         }
     }

@@ -1,7 +1,7 @@
 //! Translated requests: valid bodies of the other wire, of bounded size, the same each time, or a
 //! refusal and nothing written.
 
-use ringway::chat::error::Refusal;
+use ringway::chat::rejection::Rejection;
 use ringway::json::tape::Tape;
 use ringway::limits::{Limits, NOTES_MAX};
 use ringway::translate::count::estimate;
@@ -87,7 +87,7 @@ pub fn translated(
     model: &str,
     dialect: &Dialect,
     hints: Hints<'_>,
-) -> (Result<Translated, Refusal>, Vec<u8>) {
+) -> (Result<Translated, Rejection>, Vec<u8>) {
     let (table, limits) = (ModelTable::builtin(), Limits::default());
     let context = context(from, (model, &table), dialect, hints, &limits);
     let mut out = Vec::new();

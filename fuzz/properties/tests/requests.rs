@@ -58,7 +58,7 @@ fn choices(seed: u64) -> Vec<u8> {
 #[test]
 fn nine_of_ten_recipes_are_taken_and_cost_little_memory() {
     const COUNT: u64 = 2_000;
-    let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
+    let mut rejections: BTreeMap<String, usize> = BTreeMap::new();
     let mut taken = 0;
     for seed in 0..COUNT {
         let choices = choices(seed);
@@ -83,16 +83,18 @@ fn nine_of_ten_recipes_are_taken_and_cost_little_memory() {
         drop(out);
         match told {
             Ok(_) => taken += 1,
-            Err(refusal) => {
-                let words = refusal.message.replace(|c: char| c.is_ascii_digit(), "#");
-                *refusals.entry(words).or_default() += 1;
+            Err(rejection) => {
+                let words = rejection
+                    .message()
+                    .replace(|c: char| c.is_ascii_digit(), "#");
+                *rejections.entry(words).or_default() += 1;
             }
         }
         let mut input = vec![recipe::MARK];
         input.extend(&choices);
         request::check(&input);
     }
-    let mut list: Vec<_> = refusals.into_iter().collect();
+    let mut list: Vec<_> = rejections.into_iter().collect();
     list.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     list.truncate(30);
     assert!(taken * 10 >= COUNT * 9, "{taken} of {COUNT}: {list:#?}");

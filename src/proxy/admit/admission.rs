@@ -9,6 +9,7 @@
 use core::future::poll_fn;
 
 use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::config::schema::file::Unpriced;
 use crate::govern::account::usage::leased::{
     Judged, Tickets, admit_alone, is_heard, poll_admit, refuse,
@@ -29,7 +30,6 @@ use crate::proxy::admit::cost_estimate::{Expected, asks};
 use crate::proxy::admit::relay_metering;
 use crate::proxy::client::exchange::{Exchange, ReplySettings};
 use crate::proxy::client::rate_limit_headers::{self, OwnLimits};
-use crate::proxy::client::reply::Refused;
 use crate::proxy::shared::charge::{self, Admission};
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::client_key::ClientKey;
@@ -46,35 +46,13 @@ struct Need {
     cost: u64,
 }
 
-/// Why a request is not let in.
-#[derive(Debug)]
-pub struct Denied {
-    kind: ErrorKind,
-    message: String,
-    word: &'static str,
-    status: Option<u16>,
-    fields: Vec<u8>,
-}
-
-impl Denied {
-    /// What the client is told.
-    #[must_use]
-    pub fn refused(&self) -> Refused<'_> {
-        let refused = Refused::new(self.kind, &self.message, self.word).fields(&self.fields);
-        match self.status {
-            Some(status) => refused.status(status),
-            None => refused,
-        }
-    }
-}
-
 /// Asks for a chat or a count. Heads of answers say how the rates stand from then on, whether the
 /// request may be sent or not.
 pub async fn chat(
     asked: Asked<'_, '_>,
     targets: &[Target],
     exchange: &mut Exchange<'_, '_>,
-) -> Result<(), Denied> {
+) -> Result<(), Rejection> {
     let key = asked.inbound.key.as_deref();
     if asked.purpose == Purpose::Count {
         return request(key, Cost::Nothing, exchange).await;
@@ -105,7 +83,7 @@ impl Cost {
     }
 
     /// Nano-dollars to reserve for a key.
-    fn reserved(self, worker: &Worker, key: &ClientKey) -> Result<u64, Denied> {
+    fn reserved(self, worker: &Worker, key: &ClientKey) -> Result<u64, Rejection> {
         match self {
             Self::Nothing => Ok(0),
             Self::Known(nanos) => Ok(nanos),
@@ -127,7 +105,7 @@ pub async fn request(
     key: Option<&ClientKey>,
     cost: Cost,
     exchange: &mut Exchange<'_, '_>,
-) -> Result<(), Denied> {
+) -> Result<(), Rejection> {
     let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
         return Ok(());
     };
@@ -169,7 +147,7 @@ pub async fn relayed(
     key: Option<&ClientKey>,
     asked: Relayed<'_>,
     exchange: &mut Exchange<'_, '_>,
-) -> Result<(), Denied> {
+) -> Result<(), Rejection> {
     let Some(key) = key.filter(|key| !key.accounts().is_empty()) else {
         return Ok(());
     };
@@ -178,7 +156,11 @@ pub async fn relayed(
     ask(key, need, clock::now(), exchange).await
 }
 
-fn need_of_relayed(worker: &Worker, key: &ClientKey, asked: Relayed<'_>) -> Result<Need, Denied> {
+fn need_of_relayed(
+    worker: &Worker,
+    key: &ClientKey,
+    asked: Relayed<'_>,
+) -> Result<Need, Rejection> {
     let mut need = Need::default();
     if !key.counts_tokens() && !key.has_budget() {
         return Ok(need);
@@ -208,7 +190,7 @@ fn need_of_relayed(worker: &Worker, key: &ClientKey, asked: Relayed<'_>) -> Resu
 }
 
 /// What a chat may use, by estimate and by what its key has bounds for.
-fn need_of(key: &ClientKey, asked: Asked<'_, '_>, targets: &[Target]) -> Result<Need, Denied> {
+fn need_of(key: &ClientKey, asked: Asked<'_, '_>, targets: &[Target]) -> Result<Need, Rejection> {
     let (counts_tokens, has_budget) = (key.counts_tokens(), key.has_budget());
     let mut need = Need::default();
     if !counts_tokens && !has_budget {
@@ -249,14 +231,8 @@ fn need_of(key: &ClientKey, asked: Asked<'_, '_>, targets: &[Target]) -> Result<
     Ok(need)
 }
 
-fn unpriced(message: &str) -> Denied {
-    Denied {
-        kind: ErrorKind::Permission,
-        message: message.to_owned(),
-        word: "unpriced",
-        status: None,
-        fields: Vec::new(),
-    }
+fn unpriced(message: &'static str) -> Rejection {
+    Rejection::new(ErrorKind::Permission, message, "unpriced")
 }
 
 async fn ask(
@@ -264,7 +240,7 @@ async fn ask(
     need: Need,
     at: Instant,
     exchange: &mut Exchange<'_, '_>,
-) -> Result<(), Denied> {
+) -> Result<(), Rejection> {
     let worker = exchange.worker;
     let now = charge::at(at, &worker.dates);
     let amount = Amount {
@@ -312,7 +288,7 @@ fn tell_standings(reply: &mut ReplySettings, standings: &RateStatuses, now: Now)
 }
 
 /// What the client is told of a bound that is reached.
-fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
+fn denied(over: &Over, amount: Amount, wire: Wire) -> Rejection {
     let (kind, word) = match over.bound {
         LimitKind::Requests => (ErrorKind::RateLimit, "limit_requests"),
         LimitKind::Tokens => (ErrorKind::RateLimit, "limit_tokens"),
@@ -339,15 +315,10 @@ fn denied(over: &Over, amount: Amount, wire: Wire) -> Denied {
         None if kind == ErrorKind::Billing && billing_status != 429 => {}
         None => fields.extend_from_slice(b"x-should-retry: false\r\n"),
     }
-    Denied {
-        kind,
-        message,
-        word,
-        status: match over.bound {
-            LimitKind::Shared => Some(503),
-            _ => (kind == ErrorKind::Billing).then_some(billing_status),
-        },
-        fields,
+    let rejection = Rejection::new(kind, message, word).with_fields(fields);
+    match kind {
+        ErrorKind::Billing => rejection.with_status(billing_status),
+        _ => rejection,
     }
 }
 

@@ -3,6 +3,9 @@
 //! Keys are taken from `authorization: Bearer`, `x-api-key` and `api-key`, on every path; the
 //! configured gateway-key header outranks and silences the three.
 
+use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
+use crate::proxy::client::unserved::Unserved;
 use core::ops::Range;
 use std::rc::Rc;
 
@@ -56,6 +59,19 @@ impl KeyFault {
             Self::Expired => "key_expired",
             Self::Unread => "keys_unread",
         }
+    }
+}
+
+impl From<KeyFault> for Unserved {
+    fn from(fault: KeyFault) -> Self {
+        let (text, word) = (fault.text(), fault.word());
+        Self::Rejected(match fault {
+            KeyFault::Unread => Rejection::new(ErrorKind::Overloaded, text, word).try_again(),
+            KeyFault::Two | KeyFault::Missing | KeyFault::Unknown | KeyFault::Expired => {
+                Rejection::new(ErrorKind::Authentication, text, word)
+                    .with_fields(b"www-authenticate: Bearer\r\n".as_slice())
+            }
+        })
     }
 }
 

@@ -13,4 +13,3 @@ pub mod policy;
 pub mod relay_metering;
 pub mod relay_permissions;
 pub mod request_options;
-pub mod unserved;

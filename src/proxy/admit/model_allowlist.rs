@@ -4,11 +4,10 @@
 //! names is one that the key may use. Only what is put into store names none; what makes use of it
 //! later has to.
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::http1::target::decode_id;
 use crate::limits::Limits;
-use crate::proxy::admit::unserved::Missed;
-use crate::proxy::client::reply::Refused;
 use crate::proxy::shared::model_ids::unknown_model;
 use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::compiled::Plan;
@@ -44,7 +43,7 @@ impl<'r> Limited<'r> {
     ///
     /// # Errors
     /// A model that the key may not use.
-    pub fn judge_path(&self) -> Result<(), Missed> {
+    pub fn judge_path(&self) -> Result<(), Rejection> {
         for model in in_path(self.path) {
             if !self.key.allows(&model) && !self.key.allows(without_verb(&model)) {
                 return Err(self.unknown(&model));
@@ -57,7 +56,7 @@ impl<'r> Limited<'r> {
     ///
     /// # Errors
     /// It names a model that the key may not use, or none.
-    pub fn judge(&self, body: &[u8], names: bool, limits: &Limits) -> Result<(), Missed> {
+    pub fn judge(&self, body: &[u8], names: bool, limits: &Limits) -> Result<(), Rejection> {
         let allows = |model: &str| self.key.allows(model);
         let read = model_names::first_forbidden(body, false, limits, &allows);
         if let Some(model) = read.map_err(|_| unnamed())? {
@@ -74,13 +73,13 @@ impl<'r> Limited<'r> {
     ///
     /// # Errors
     /// A model that the key may not use.
-    pub fn judge_query(&self, query: &[u8]) -> Result<(), Missed> {
+    pub fn judge_query(&self, query: &[u8]) -> Result<(), Rejection> {
         let mut models = in_query(query);
         let forbidden = models.find(|model| !self.key.allows(model));
         forbidden.map_or(Ok(()), |model| Err(self.unknown(&model)))
     }
 
-    fn unknown(&self, model: &str) -> Missed {
+    fn unknown(&self, model: &str) -> Rejection {
         unknown(model, &self.plan.near(model, Some(self.key)))
     }
 }
@@ -142,22 +141,16 @@ pub fn in_chat(key: Option<&ClientKey>, body: &[u8], limits: &Limits) -> Option<
 
 /// The refusal of a model that does not exist or that the key may not use.
 #[must_use]
-pub fn unknown(model: &str, near: &[&str]) -> Missed {
-    Missed::Refusal(Refusal {
-        kind: ErrorKind::NotFound,
-        message: unknown_model(model, near),
-        param: Some("model".to_owned()),
-        code: Some("model_not_found"),
-    })
+pub fn unknown(model: &str, near: &[&str]) -> Rejection {
+    Rejection::unknown_model(unknown_model(model, near))
 }
 
 /// The refusal of a body without a model that could be judged.
 #[must_use]
-pub const fn unnamed() -> Missed {
+pub fn unnamed() -> Rejection {
     let message = "this key may use some models alone, and this body names none that can be read; \
                    name one as `model` in a JSON object or a form";
-    let refused = Refused::new(ErrorKind::Permission, message, "unnamed_model");
-    Missed::Refused(refused.param("model"))
+    Rejection::new(ErrorKind::Permission, message, "unnamed_model").with_param("model")
 }
 
 /// Where bodies name their models in their requests, none for themselves.

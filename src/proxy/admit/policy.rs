@@ -6,9 +6,9 @@
 use core::cell::RefCell;
 use std::borrow::Cow;
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::proxy::admit::inbound::Inbound;
-use crate::proxy::client::reply::Denied;
 use crate::proxy::shared::model_ids::bounded;
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::compiled::Plan;
@@ -27,7 +27,7 @@ pub fn tier<'r>(
     plan: &Plan,
     inbound: &'r Inbound,
     peek: Option<&Peek>,
-) -> Result<Option<Cow<'r, str>>, Denied> {
+) -> Result<Option<Cow<'r, str>>, Rejection> {
     let mut asked = peek.and_then(|peek| body_tier(inbound, peek));
     let mut param = Known::PrivacyTier.name();
     for value in inbound.head.fields.values(&inbound.bytes, HEADER) {
@@ -56,7 +56,7 @@ pub fn tier<'r>(
         let message = unknown(plan, &tier, &policy);
         return Err(denied(
             ErrorKind::InvalidRequest,
-            &message,
+            message,
             param,
             "unknown_tier",
         ));
@@ -99,7 +99,7 @@ pub fn admitted<'t>(
     targets: Cow<'t, [Target]>,
     (model, tier): (Option<&str>, Option<&str>),
     record: &mut ExchangeRecord,
-) -> Result<Cow<'t, [Target]>, Denied> {
+) -> Result<Cow<'t, [Target]>, Rejection> {
     let policy = Policy {
         tier,
         key: inbound.key.as_deref(),
@@ -120,7 +120,7 @@ pub fn admitted_for<'t, 'n>(
     mut targets: Cow<'t, [Target]>,
     (models, tier): (impl Iterator<Item = &'n str>, Option<&str>),
     record: &mut ExchangeRecord,
-) -> Result<Cow<'t, [Target]>, Denied> {
+) -> Result<Cow<'t, [Target]>, Rejection> {
     for model in models {
         let policy = Policy {
             tier,
@@ -179,19 +179,13 @@ pub fn beside(
 
 /// The same refusal where it is not known which models the body names.
 #[must_use]
-pub fn unread(denied: Denied) -> Denied {
+pub fn unread(rejection: Rejection) -> Rejection {
     let message = "this body is not looked into, and policy leaves no target for every model that \
                    it may name; send less at once, as JSON";
-    Denied {
-        refusal: Refusal {
-            message: message.to_owned(),
-            ..denied.refusal
-        },
-        ..denied
-    }
+    rejection.with_message(message)
 }
 
-fn none_left(rule: PolicyRule) -> Denied {
+fn none_left(rule: PolicyRule) -> Rejection {
     let (kind, message) = match rule {
         PolicyRule::Tier => (
             ErrorKind::InvalidRequest,
@@ -225,15 +219,16 @@ fn none_left(rule: PolicyRule) -> Denied {
     denied(kind, message, param, rule.word())
 }
 
-fn denied(kind: ErrorKind, message: &str, param: &str, word: &'static str) -> Denied {
-    Denied {
-        refusal: Refusal {
-            kind,
-            message: message.to_owned(),
-            param: Some(param.to_owned()),
-            code: (kind == ErrorKind::Permission).then_some("policy"),
-        },
-        word,
+fn denied(
+    kind: ErrorKind,
+    message: impl Into<Cow<'static, str>>,
+    param: &'static str,
+    word: &'static str,
+) -> Rejection {
+    let rejection = Rejection::new(kind, message, word).with_param(param);
+    match kind {
+        ErrorKind::Permission => rejection.with_code("policy"),
+        _ => rejection,
     }
 }
 

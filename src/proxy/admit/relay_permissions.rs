@@ -3,17 +3,17 @@
 //! Known to leave nothing are a few; everything else is taken for state, by the name of its first
 //! segment, so that what providers add later is not open by mistake.
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::http1::method::Method;
 use crate::http1::target::decode_id;
-use crate::proxy::client::reply::Denied;
 use crate::route::plan::client_key::ClientKey;
 
 /// Refuses a path with state that the key may not use.
 ///
 /// # Errors
 /// It is one.
-pub fn judge(key: Option<&ClientKey>, method: Method, path: &[u8]) -> Result<(), Denied> {
+pub fn judge(key: Option<&ClientKey>, method: Method, path: &[u8]) -> Result<(), Rejection> {
     let Some(allowed) = key.and_then(|key| key.relay.as_ref()) else {
         return Ok(());
     };
@@ -28,15 +28,7 @@ pub fn judge(key: Option<&ClientKey>, method: Method, path: &[u8]) -> Result<(),
          tenants; whoever manages keys allows it by `relay = [\"{name}\"]`"
     );
     let word = "relay_not_allowed";
-    Err(Denied {
-        refusal: Refusal {
-            kind: ErrorKind::Permission,
-            message,
-            param: None,
-            code: Some(word),
-        },
-        word,
-    })
+    Err(Rejection::new(ErrorKind::Permission, message, word).with_code(word))
 }
 
 /// A path as a provider may read it: each segment decoded, in small letters and without its

@@ -4,15 +4,16 @@
 //! target it would have gone to.
 
 use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::config::schema::file::TargetOrder;
 use crate::http1::head::RequestHead;
-use crate::proxy::client::reply::Refused;
 
 /// Why the fields of this head cannot be obeyed, if so.
 #[must_use]
-pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
-    let refused =
-        |message, word, param| Refused::new(ErrorKind::InvalidRequest, message, word).param(param);
+pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Rejection> {
+    let refused = |message: &'static str, word, param: &'static str| {
+        Rejection::new(ErrorKind::InvalidRequest, message, word).with_param(param)
+    };
     if names_two_providers(head, buf) {
         let message = "x-ringway-provider and x-portkey-provider: expected one provider, found two; \
                        send one of the two headers, once";
@@ -50,6 +51,13 @@ pub fn fault(head: &RequestHead, buf: &[u8]) -> Option<Refused<'static>> {
         return Some(refused(message, "bad_wish", ROUTING));
     }
     None
+}
+
+/// The rejection of a provider header that names nobody.
+#[must_use]
+pub fn unknown_provider() -> Rejection {
+    let message = "the provider header names no configured provider";
+    Rejection::new(ErrorKind::InvalidRequest, message, "unknown_provider")
 }
 
 /// The order that a word of [`ROUTING`] or of the body's `routing` asks for.

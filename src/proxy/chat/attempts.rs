@@ -6,27 +6,26 @@
 
 use std::borrow::Cow;
 
-use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::http1::method::Method;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::recycled_future::boxed;
 use crate::proxy::admit::asked::Asked;
 use crate::proxy::admit::asked::Purpose;
 use crate::proxy::admit::inbound::Inbound;
-use crate::proxy::admit::{admission, model_allowlist, policy};
+use crate::proxy::admit::{admission, model_allowlist, policy, request_options};
 use crate::proxy::answer::content_type::retry_after_ms;
 use crate::proxy::answer::early_error;
 use crate::proxy::answer::relay::Step;
 use crate::proxy::answer::stages::{Answer, Arrived, Takeover, Terms};
-use crate::proxy::chat::candidates::{Candidate, Candidates, Request, Unfit};
+use crate::proxy::chat::candidates::{Candidate, Candidates, Request};
 use crate::proxy::chat::target_order::{self, Lane};
 use crate::proxy::client::exchange::Exchange;
-use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::{self, Refused};
+use crate::proxy::client::unserved::Unserved;
 use crate::proxy::own::local;
 use crate::proxy::shared::failure::{Blame, Failure, Kind};
 use crate::proxy::shared::health::{Scope, Slot};
-use crate::proxy::shared::model_ids::{bounded, unknown_model};
+use crate::proxy::shared::model_ids::bounded;
 use crate::proxy::shared::worker::Worker;
 use crate::proxy::upstream::attempt::{self, At, Resend, Upstream};
 use crate::proxy::upstream::stream_timeouts::{Pace, Patience};
@@ -35,60 +34,38 @@ use crate::route::plan::target::{Resolution, Target};
 use crate::telemetry::attempts::Attempt;
 use crate::telemetry::exchange::{ExchangeRecord, TargetAsked};
 use crate::wire::peek::body;
-use crate::wire::peek::fault::PeekFault;
 use crate::wire::peek::found::Peek;
 
 /// Runs a chat, or a count, whose body has been read.
+///
+/// # Errors
+/// Why no provider answers it.
 pub async fn run<'w>(
     inbound: &Inbound,
     purpose: Purpose,
     exchange: &mut Exchange<'_, 'w>,
-) -> Step<'w> {
+) -> Result<Step<'w>, Unserved> {
     let worker = exchange.worker;
     let mut peek = Peek::default();
     let (body, wire) = (inbound.body(), inbound.wire);
-    if let Err(fault) = body::peek_into(body, wire, worker.limits(), &mut peek) {
-        return Step::Over(refuse_body(exchange, &fault).await);
-    }
+    body::peek_into(body, wire, worker.limits(), &mut peek).map_err(Rejection::from)?;
     let peek = &peek;
-    let tier = match policy::tier(&worker.plan, inbound, Some(peek)) {
-        Ok(tier) => tier,
-        Err(denied) => {
-            return Step::Over(exchange.refuse_denied(&denied).await);
-        }
-    };
+    let tier = policy::tier(&worker.plan, inbound, Some(peek))?;
     let asked = peek.model(inbound.body()).text();
     exchange.record.model_asked = Some(bounded(&asked).into());
     exchange.record.stream = peek.stream();
     exchange.client.stream.reader.expect_little(peek.stream());
     panic_if_told(worker, &asked);
-    let order = match target_order::wish(inbound, peek) {
-        Ok(order) => order,
-        Err(refused) => return Step::Over(exchange.refuse(&refused).await),
-    };
+    let order = target_order::wish(inbound, peek)?;
     let plan = &worker.plan;
-    let targets = match resolve(worker, inbound, &asked) {
-        Ok(targets) => targets,
-        Err(message) => {
-            let unknown = message.as_deref().map(Refused::unknown_model);
-            let refused = unknown.unwrap_or(reply::UNKNOWN_PROVIDER);
-            return Step::Over(exchange.refuse(&refused).await);
-        }
-    };
+    let targets = resolve(worker, inbound, &asked)?;
     let streams = purpose == Purpose::Chat && peek.stream();
     let early_ms = streams.then(|| plan.early_head_ms(&asked)).flatten();
     let by = (Some(&*asked), tier.as_deref());
     let targets = policy::admitted(plan, inbound, targets, by, &mut exchange.record);
     let beside = policy::beside(worker, inbound, by, true);
     let by = (beside.iter().map(|name| &**name), tier.as_deref());
-    let targets = match targets
-        .and_then(|targets| policy::admitted_for(plan, inbound, targets, by, &mut exchange.record))
-    {
-        Ok(targets) => targets,
-        Err(denied) => {
-            return Step::Over(exchange.refuse_denied(&denied).await);
-        }
-    };
+    let targets = policy::admitted_for(plan, inbound, targets?, by, &mut exchange.record)?;
     let asked = Asked {
         worker,
         inbound,
@@ -98,9 +75,7 @@ pub async fn run<'w>(
         order,
         at: exchange.read_at(),
     };
-    if let Err(denied) = admission::chat(asked, &targets, exchange).await {
-        return Step::Over(exchange.refuse(&denied.refused()).await);
-    }
+    admission::chat(asked, &targets, exchange).await?;
     let run = Run { asked };
     run.to_end(&targets, early_ms, exchange).await
 }
@@ -116,7 +91,7 @@ impl<'r, 'w> Run<'r, 'w> {
         targets: &'r [Target],
         early_ms: Option<u64>,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Step<'w> {
+    ) -> Result<Step<'w>, Unserved> {
         if let Some(ms) = early_ms {
             exchange.arm_early_head(ms);
         }
@@ -137,7 +112,11 @@ impl<'r, 'w> Run<'r, 'w> {
         step
     }
 
-    async fn attempts(&self, targets: &'r [Target], exchange: &mut Exchange<'_, 'w>) -> Step<'w> {
+    async fn attempts(
+        &self,
+        targets: &'r [Target],
+        exchange: &mut Exchange<'_, 'w>,
+    ) -> Result<Step<'w>, Unserved> {
         let until = attempt::attempts_end(&exchange.record, self.asked.worker.limits());
         let mut candidates =
             Candidates::new(self.asked, targets, until, &mut exchange.record.route);
@@ -149,7 +128,7 @@ impl<'r, 'w> Run<'r, 'w> {
             candidates.note_success(&exchange.record.attempts);
             exchange.record.attempts.append(candidates.passed_over());
             match done {
-                Ok(step) => return step,
+                Ok(step) => return Ok(step),
                 Err(failure) => {
                     let is_last = !failure.verdict().next_target || exchange.client.has_begun();
                     if matches!(failure.scope, Scope::Target | Scope::Provider) {
@@ -166,17 +145,17 @@ impl<'r, 'w> Run<'r, 'w> {
         // What a target said, or that it said nothing, outranks why the others were not asked.
         let failure = match (failed, candidates.into_refused()) {
             (Some(failure), _) => failure,
-            (None, Some(unfit)) => {
-                self.name(unfit.target, &mut exchange.record);
-                return Step::Over(refuse(&unfit, exchange).await);
+            (None, Some((target, rejection))) => {
+                self.name(target, &mut exchange.record);
+                return Err(rejection.into());
             }
             (None, None) => Failure::new(Kind::Bug),
         };
         let Some(form) = exchange.client.begun_form() else {
-            return Step::Over(exchange.refuse_failure(&failure).await);
+            return Err(failure.into());
         };
         let told = early_error::fail(form, &failure, exchange);
-        Step::Over(boxed(|| told).await)
+        Ok(Step::Over(boxed(|| told).await))
     }
 
     /// Tells the record which target the exchange is at.
@@ -232,7 +211,10 @@ impl<'r, 'w> Run<'r, 'w> {
         let prepared = match request {
             Request::Send(prepared) => prepared,
             Request::Estimate => {
-                let next = local::estimate(self.asked.inbound, exchange).await;
+                let next = match local::estimate(self.asked.inbound, exchange).await {
+                    Ok(next) => next,
+                    Err(rejection) => exchange.reject(&rejection).await,
+                };
                 return Ok(Step::Over(next));
             }
         };
@@ -451,39 +433,21 @@ impl<'r, 'w> Run<'r, 'w> {
     }
 }
 
-async fn refuse(Unfit { refusal, word, .. }: &Unfit<'_>, exchange: &mut Exchange<'_, '_>) -> Next {
-    let fields: &[u8] = match refusal.kind {
-        ErrorKind::Overloaded => b"retry-after: 1\r\n",
-        _ => b"",
-    };
-    let refused = Refused::of(refusal, word).fields(fields);
-    exchange.refuse(&refused).await
-}
-
-/// The targets of the model that is asked for, or what is said of one that there is not; nothing
-/// where it is the provider.
+/// The targets of the model that is asked for.
 fn resolve<'w>(
     worker: &'w Worker,
     inbound: &Inbound,
     asked: &str,
-) -> Result<Cow<'w, [Target]>, Option<String>> {
+) -> Result<Cow<'w, [Target]>, Rejection> {
     let (plan, key) = (&worker.plan, inbound.key.as_deref());
     if let Some(model) = model_allowlist::in_chat(key, inbound.body(), worker.limits()) {
-        return Err(Some(unknown_model(&model, &plan.near(&model, key))));
+        return Err(model_allowlist::unknown(&model, &plan.near(&model, key)));
     }
     match plan.resolve(asked, inbound.provider_header(), key) {
         Resolution::Found(targets) => Ok(targets),
-        Resolution::Unknown { near } => Err(Some(unknown_model(asked, &near))),
-        Resolution::UnknownProvider => Err(None),
+        Resolution::Unknown { near } => Err(model_allowlist::unknown(asked, &near)),
+        Resolution::UnknownProvider => Err(request_options::unknown_provider()),
     }
-}
-
-async fn refuse_body(exchange: &mut Exchange<'_, '_>, fault: &PeekFault) -> Next {
-    let message = fault.to_string();
-    let param = fault.param.map(|param| param.to_string());
-    let mut refused = Refused::new(ErrorKind::InvalidRequest, &message, "bad_body");
-    refused.error.param = param.as_deref();
-    exchange.refuse(&refused).await
 }
 
 #[expect(

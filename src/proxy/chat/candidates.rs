@@ -5,7 +5,7 @@
 //! may go there, there is no room to translate it. So an answer is only ever thrown away for a target
 //! that is sure to be asked.
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::rejection::Rejection;
 use crate::config::load::material::Credential;
 use crate::net::runtime::clock::{self, Instant};
 use crate::proxy::admit::asked::Asked;
@@ -37,21 +37,11 @@ pub struct Candidates<'r, 'w> {
     until: Instant,
     next: Option<Candidate<'r, 'w>>,
     /// The first that was passed over, and why.
-    refused: Option<Unfit<'r>>,
+    refused: Option<(&'r Target, Rejection)>,
     /// What is logged of those that were passed over since the last look.
     passed_over: Vec<Attempt>,
     /// The retries that are left, where there is more than one way.
     retries: Option<UnderWay<'w>>,
-}
-
-/// A target that cannot take the request.
-pub struct Unfit<'r> {
-    /// The target.
-    pub target: &'r Target,
-    /// What the client is told, if no other target can.
-    pub refusal: Refusal,
-    /// The log's word for it.
-    pub word: &'static str,
 }
 
 /// A target that can take the request.
@@ -134,7 +124,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         let (plan, needs) = (&self.asked.worker.plan, self.asked.peek.needs());
         for target in self.targets {
             if let Some(need) = plan.lacks(target, needs) {
-                self.pass_over(target, lacking(needs, need), LACKS);
+                self.pass_over(target, lacking(needs, need));
             }
         }
     }
@@ -182,15 +172,14 @@ impl<'r, 'w> Candidates<'r, 'w> {
                     self.next = Some(candidate);
                     return true;
                 }
-                Err(refusal) => {
+                Err(rejection) => {
                     if lane.probes {
                         let slot = Slot::of(target, lane.credential);
                         let now_ns = clock::now().as_nanos();
                         self.asked.worker.shared.health.put_back(slot, now_ns);
                     }
                     self.leave(lane);
-                    let word = word_of(&refusal);
-                    self.pass_over(target, refusal, word);
+                    self.pass_over(target, rejection);
                 }
             }
         }
@@ -264,11 +253,11 @@ impl<'r, 'w> Candidates<'r, 'w> {
 
     /// Why the first target that was passed over cannot take the request.
     #[must_use]
-    pub fn into_refused(self) -> Option<Unfit<'r>> {
+    pub fn into_refused(self) -> Option<(&'r Target, Rejection)> {
         self.refused
     }
 
-    fn prepare(&self, target: &'r Target, lane: Lane) -> Result<Candidate<'r, 'w>, Refusal> {
+    fn prepare(&self, target: &'r Target, lane: Lane) -> Result<Candidate<'r, 'w>, Rejection> {
         let Asked {
             worker,
             inbound,
@@ -279,7 +268,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
         let provider = worker
             .plan
             .provider_of(target)
-            .ok_or_else(|| prepare::refusal(ErrorKind::Api, "internal error"))?;
+            .ok_or_else(prepare::internal)?;
         let request = if purpose.is_estimated(provider.wire) {
             Request::Estimate
         } else {
@@ -302,23 +291,19 @@ impl<'r, 'w> Candidates<'r, 'w> {
         })
     }
 
-    fn pass_over(&mut self, target: &'r Target, refusal: Refusal, word: &'static str) {
+    fn pass_over(&mut self, target: &'r Target, rejection: Rejection) {
         self.passed_over.push(Attempt {
             provider: target.provider,
             number: target.number,
-            fault: Some(word),
+            fault: Some(rejection.word()),
             ..Attempt::default()
         });
-        self.refused.get_or_insert(Unfit {
-            target,
-            refusal,
-            word,
-        });
+        self.refused.get_or_insert((target, rejection));
     }
 }
 
 /// The 400 for a model that does not take what the content needs.
-fn lacking(needs: &Needs, need: Need) -> Refusal {
+fn lacking(needs: &Needs, need: Need) -> Rejection {
     let (field, what) = (needs.field(need), need.name());
     let which = match need {
         Need::Audio => "it",
@@ -327,17 +312,5 @@ fn lacking(needs: &Needs, need: Need) -> Refusal {
     let text = format!(
         "{field}: this model takes no {what}; send it without, or ask for a model that takes {which}"
     );
-    Refusal::invalid(field, text)
-}
-
-/// The log's word for a target whose model lacks what the content needs.
-const LACKS: &str = "lacks_capability";
-
-/// The log's word for why a target cannot take a request.
-fn word_of(refusal: &Refusal) -> &'static str {
-    match refusal.kind {
-        ErrorKind::Authentication => "no_credential",
-        ErrorKind::Overloaded => "no_room",
-        _ => "refused_by_translation",
-    }
+    Rejection::invalid(field, text).with_word("lacks_capability")
 }

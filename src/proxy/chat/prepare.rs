@@ -6,7 +6,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::config::schema::file::UsageMode;
 use crate::http1::encode;
 use crate::http1::method::Method;
@@ -67,7 +68,7 @@ pub fn prepare(
     peek: &Peek,
     to: To<'_>,
     purpose: Purpose,
-) -> Result<Prepared, Refusal> {
+) -> Result<Prepared, Rejection> {
     if inbound.wire == to.provider.wire {
         same_wire(worker, inbound, peek, to, purpose)
     } else {
@@ -81,7 +82,7 @@ fn same_wire(
     peek: &Peek,
     to: To<'_>,
     purpose: Purpose,
-) -> Result<Prepared, Refusal> {
+) -> Result<Prepared, Rejection> {
     let To {
         target, provider, ..
     } = to;
@@ -210,7 +211,7 @@ fn translated(
     inbound: &Inbound,
     peek: &Peek,
     to: To<'_>,
-) -> Result<Prepared, Refusal> {
+) -> Result<Prepared, Rejection> {
     let To {
         target, provider, ..
     } = to;
@@ -237,10 +238,8 @@ fn translated(
     let tenant = inbound.tenant();
     let mut charge = Charge::new(Arc::clone(&worker.shared.budget), tenant);
     charge.hold(body.capacity()).map_err(|_| {
-        refusal(
-            ErrorKind::Overloaded,
-            "too many bytes in flight; retry later",
-        )
+        let message = "too many bytes in flight; retry later";
+        Rejection::new(ErrorKind::Overloaded, message, "no_room").try_again()
     })?;
     let facts = Facts {
         provider,
@@ -297,7 +296,7 @@ fn start_head(
     provider: &Provider,
     purpose: Purpose,
     facts: &Facts<'_>,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, Rejection> {
     let path = match purpose {
         Purpose::Chat => &provider.head.chat_path,
         Purpose::Count => provider
@@ -313,7 +312,7 @@ fn start_head(
     let room = if body <= COPIED_BYTES_MAX { body } else { 0 };
     let mut head = buffers::take(Class::fitting(HEAD_BYTES_GUESS + room));
     if !encode::request_line(&mut head, b"POST", &[path.as_bytes(), query]) {
-        return Err(refusal(ErrorKind::Api, "internal error"));
+        return Err(internal());
     }
     request_head::fields(&mut head, inbound, facts).map_err(|_| no_credential(&provider.name))?;
     Ok(head)
@@ -335,28 +334,20 @@ fn hints<'i>(inbound: &'i Inbound) -> Hints<'i> {
 
 /// The 401 for a provider that has no key of ours and may not get the caller's.
 #[must_use]
-pub fn no_credential(provider: &str) -> Refusal {
+pub fn no_credential(provider: &str) -> Rejection {
     let message = format!(
         "no credential for provider `{provider}`: the gateway has no key of its own for it, and a \
          caller's key is only sent to the provider of the caller's own wire"
     );
-    Refusal {
-        kind: ErrorKind::Authentication,
-        message,
-        param: Some("model".to_owned()),
-        code: Some("invalid_api_key"),
-    }
+    Rejection::new(ErrorKind::Authentication, message, "no_credential")
+        .with_param("model")
+        .with_code("invalid_api_key")
 }
 
-/// A refusal that names no member.
+/// The 500 for a fault of ours.
 #[must_use]
-pub fn refusal(kind: ErrorKind, message: &str) -> Refusal {
-    Refusal {
-        kind,
-        message: message.to_owned(),
-        param: None,
-        code: None,
-    }
+pub fn internal() -> Rejection {
+    Rejection::new(ErrorKind::Api, "internal error", "bug")
 }
 
 /// Fields that name flags of the Anthropic wire.

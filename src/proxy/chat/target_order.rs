@@ -7,6 +7,7 @@
 //! Not here: which of them can take the request (see `candidates`).
 
 use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::chat::usage::Usage;
 use crate::config::schema::file::TargetOrder;
 use crate::json::raw::Raw;
@@ -16,7 +17,6 @@ use crate::proxy::admit::asked::Purpose;
 use crate::proxy::admit::cost_estimate::Expected;
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::admit::request_options;
-use crate::proxy::client::reply::Refused;
 use crate::proxy::shared::health::{Scope, Slot, State};
 use crate::proxy::shared::worker::Worker;
 use crate::route::plan::order::{self, Draw, RankedTarget};
@@ -81,10 +81,10 @@ const BAD_MEMBER: &str = "routing: expected \"priority\", \"weighted\", \"latenc
 ///
 /// # Errors
 /// The refusal: no such order, or two of them.
-pub fn wish(inbound: &Inbound, peek: &Peek) -> Result<Option<TargetOrder>, Refused<'static>> {
+pub fn wish(inbound: &Inbound, peek: &Peek) -> Result<Option<TargetOrder>, Rejection> {
     let refused = |message| {
-        let refused = Refused::new(ErrorKind::InvalidRequest, message, "bad_wish");
-        Err(refused.param(Known::Routing.name()))
+        let rejection = Rejection::new(ErrorKind::InvalidRequest, message, "bad_wish");
+        Err(rejection.with_param(Known::Routing.name()))
     };
     // One that means nothing was refused with the head.
     let in_head = inbound

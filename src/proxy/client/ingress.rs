@@ -72,7 +72,7 @@ pub enum HeadEnd {
 
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyRefusal {
+pub enum BodyEnd {
     /// The client left.
     Gone,
     /// Too slow, or stalled: 408.
@@ -190,13 +190,13 @@ pub async fn read_body(
     limits: &Limits,
     charge: &mut Charge,
     budget: &Arc<Budget>,
-) -> Result<BodyRead, BodyRefusal> {
+) -> Result<BodyRead, BodyEnd> {
     let bounds = BodyLimits::new(limits.body_bytes_max as u64, limits);
-    let decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyRefusal::Fault)?;
+    let decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyEnd::Fault)?;
     let mut begun = Begun::new(decoder, limits);
     let held = (body_at, usize::MAX);
     let read = read_held(client, held, head, limits, (&mut begun, charge, budget)).await?;
-    read.ok_or(BodyRefusal::Fault(BodyFault::TooLarge))
+    read.ok_or(BodyEnd::Fault(BodyFault::TooLarge))
 }
 
 /// Reads a body of a relayed request as far as bodies are held. Of a longer one, what was read lies in
@@ -211,9 +211,9 @@ pub async fn read_start(
     limits: &Limits,
     charge: &mut Charge,
     budget: &Arc<Budget>,
-) -> Result<Result<BodyRead, Begun>, BodyRefusal> {
+) -> Result<Result<BodyRead, Begun>, BodyEnd> {
     let bounds = BodyLimits::new(limits.relay_body_bytes_max, limits);
-    let decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyRefusal::Fault)?;
+    let decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyEnd::Fault)?;
     let mut begun = Begun::new(decoder, limits);
     let held = (body_at, limits.body_bytes_max);
     let read = read_held(client, held, head, limits, (&mut begun, charge, budget)).await?;
@@ -226,7 +226,7 @@ async fn read_held(
     head: &RequestHead,
     limits: &Limits,
     (begun, charge, budget): (&mut Begun, &mut Charge, &Arc<Budget>),
-) -> Result<Option<BodyRead>, BodyRefusal> {
+) -> Result<Option<BodyRead>, BodyEnd> {
     let Begun { decoder, pace } = begun;
     let mut end = body_at;
     let mut asked = !head.expect_continue;
@@ -234,7 +234,7 @@ async fn read_held(
     loop {
         let done = decoder
             .decode_in_place(&mut client.input, &mut end)
-            .map_err(BodyRefusal::Fault)?;
+            .map_err(BodyEnd::Fault)?;
         if end - body_at > held_max {
             split_ahead(client, end, charge)?;
             return Ok(None);
@@ -252,7 +252,7 @@ async fn read_held(
         }
         let at = *now.get_or_insert_with(clock::now);
         if !pace.holds(end - body_at, at, budget.is_tight()) {
-            return Err(BodyRefusal::TooSlow);
+            return Err(BodyEnd::TooSlow);
         }
         make_room(client, charge, decoder.remaining())?;
         fill(client, limits.body_stall_timeout_ms).await?;
@@ -261,32 +261,28 @@ async fn read_held(
 }
 
 /// Answers `Expect: 100-continue`, when the body has not begun to come anyway.
-pub async fn send_continue(client: &mut Client<'_>, limits: &Limits) -> Result<(), BodyRefusal> {
+pub async fn send_continue(client: &mut Client<'_>, limits: &Limits) -> Result<(), BodyEnd> {
     let mut interim = Vec::with_capacity(32);
     encode::status_line(&mut interim, 100);
     encode::end_head(&mut interim);
     client
         .send(&mut interim, limits.write_stall_timeout_ms)
         .await
-        .map_err(|_| BodyRefusal::Gone)
+        .map_err(|_| BodyEnd::Gone)
 }
 
 /// Moves what lies behind `end` out of the request's buffer. It is held until the next request, and is
 /// charged to whom `charge` is of.
 ///
 /// # Errors
-/// There is no room for it: [`BodyRefusal::NoRoom`]. What lies behind `end` is thrown away then.
-pub fn split_ahead(
-    client: &mut Client<'_>,
-    end: usize,
-    charge: &Charge,
-) -> Result<(), BodyRefusal> {
+/// There is no room for it: [`BodyEnd::NoRoom`]. What lies behind `end` is thrown away then.
+pub fn split_ahead(client: &mut Client<'_>, end: usize, charge: &Charge) -> Result<(), BodyEnd> {
     let rest = client.input.get(end..).unwrap_or_default();
     let held = client.ahead.len() + rest.len();
     let room = match held > UNCHARGED_BYTES {
         true => {
             let ahead = client.ahead_charge.get_or_insert_with(|| charge.beside());
-            ahead.hold(held).map_err(|_| BodyRefusal::NoRoom)
+            ahead.hold(held).map_err(|_| BodyEnd::NoRoom)
         }
         false => Ok(()),
     };
@@ -313,7 +309,7 @@ fn make_room(
     client: &mut Client<'_>,
     charge: &mut Charge,
     left: Option<u64>,
-) -> Result<(), BodyRefusal> {
+) -> Result<(), BodyEnd> {
     let input = &mut client.input;
     let left = left.and_then(|left| usize::try_from(left).ok());
     let declared = left.map(|left| input.len().saturating_add(left));
@@ -329,12 +325,10 @@ fn make_room(
             (doubled, doubled)
         }
     };
-    charge.hold(charged).map_err(|_| BodyRefusal::NoRoom)?;
+    charge.hold(charged).map_err(|_| BodyEnd::NoRoom)?;
     if wanted > input.capacity() {
         let more = wanted - input.len();
-        input
-            .try_reserve_exact(more)
-            .map_err(|_| BodyRefusal::NoRoom)?;
+        input.try_reserve_exact(more).map_err(|_| BodyEnd::NoRoom)?;
     }
     Ok(())
 }
@@ -349,7 +343,7 @@ const fn charged_for(received: usize) -> usize {
     charged
 }
 
-async fn fill(client: &mut Client<'_>, stall_ms: u64) -> Result<(), BodyRefusal> {
+async fn fill(client: &mut Client<'_>, stall_ms: u64) -> Result<(), BodyEnd> {
     client.deadline.set_in(stall_ms);
     let room = client.input.capacity() - client.input.len();
     let buffer = core::mem::take(&mut client.input);
@@ -369,12 +363,12 @@ async fn fill(client: &mut Client<'_>, stall_ms: u64) -> Result<(), BodyRefusal>
         Ok((result, buffer)) => {
             client.input = buffer;
             match result {
-                Ok(0) | Err(_) => Err(BodyRefusal::Gone),
+                Ok(0) | Err(_) => Err(BodyEnd::Gone),
                 Ok(_) => Ok(()),
             }
         }
-        Err(Interrupt::Expired) => Err(BodyRefusal::TooSlow),
-        Err(Interrupt::Gone | Interrupt::Cut) => Err(BodyRefusal::Gone),
+        Err(Interrupt::Expired) => Err(BodyEnd::TooSlow),
+        Err(Interrupt::Gone | Interrupt::Cut) => Err(BodyEnd::Gone),
     }
 }
 
@@ -446,7 +440,7 @@ const LARGE_BYTES: usize = 256 * 1024;
 mod tests {
     use std::sync::Arc;
 
-    use super::{BodyRefusal, Limits, MIB, Pace, RATE_WINDOW, UNCHARGED_BYTES, split_ahead};
+    use super::{BodyEnd, Limits, MIB, Pace, RATE_WINDOW, UNCHARGED_BYTES, split_ahead};
     use crate::net::runtime::clock::Instant;
     use crate::net::runtime::timer::Deadline;
     use crate::net::test_support::{on_both_drivers, pair};
@@ -482,7 +476,7 @@ mod tests {
                     admission: None,
                 };
                 let split = split_ahead(&mut client, 100, &charge).err();
-                let refusal = charged.is_none().then_some(BodyRefusal::NoRoom);
+                let refusal = charged.is_none().then_some(BodyEnd::NoRoom);
                 assert_eq!(split, refusal, "{behind}");
                 assert_eq!(budget.held(), charged.unwrap_or(0), "{behind}");
                 let kept = if charged.is_some() { behind } else { 0 };

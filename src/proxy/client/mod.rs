@@ -10,3 +10,4 @@ pub mod ingress;
 pub mod next;
 pub mod rate_limit_headers;
 pub mod reply;
+pub mod unserved;

@@ -1,11 +1,13 @@
 //! Answers of our own: refusals in the client's wire, lists, health.
 
-use crate::chat::error::{ApiError, ErrorKind, Refusal};
+use crate::chat::error::ApiError;
+use crate::chat::rejection::Rejection;
 use crate::http1::encode;
 use crate::net::runtime::clock;
 use crate::proxy::client::answer_head::{self, BodyForm};
 use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
+use crate::proxy::client::unserved::Unserved;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::telemetry::exchange::Outcome;
 use crate::telemetry::log::id_text;
@@ -13,166 +15,51 @@ use crate::translate::error::Told;
 use crate::translate::stream_error;
 use crate::wire::codec;
 
-/// A refusal with everything it says.
-#[derive(Clone, Debug)]
-pub struct Refused<'e> {
-    /// Status.
-    pub status: u16,
-    /// The error.
-    pub error: ApiError<'e>,
-    /// Further field lines.
-    pub fields: &'e [u8],
-    /// A word for the log.
-    pub word: &'static str,
-}
-
-impl<'e> Refused<'e> {
-    /// A refusal of a class, its status by that class.
-    #[must_use]
-    pub const fn new(kind: ErrorKind, message: &'e str, word: &'static str) -> Self {
-        let status = kind.status();
-        let error = ApiError {
-            kind,
-            message,
-            param: None,
-            code: None,
-        };
-        Self {
-            status,
-            error,
-            fields: b"",
-            word,
-        }
-    }
-
-    /// A refusal whose text was made for it.
-    #[must_use]
-    pub fn of(refusal: &'e Refusal, word: &'static str) -> Self {
-        Self {
-            status: refusal.kind.status(),
-            error: refusal.as_error(),
-            fields: b"",
-            word,
-        }
-    }
-
-    /// The refusal of a model that there is not, or not for this key.
-    #[must_use]
-    pub const fn unknown_model(message: &'e str) -> Self {
-        let refused = Self::new(ErrorKind::NotFound, message, "unknown_model");
-        refused.param("model").code("model_not_found")
-    }
-
-    /// The same with the field at fault.
-    #[must_use]
-    pub const fn param(mut self, param: &'e str) -> Self {
-        self.error.param = Some(param);
-        self
-    }
-
-    /// The same with a code of the OpenAI wire.
-    #[must_use]
-    pub const fn code(mut self, code: &'e str) -> Self {
-        self.error.code = Some(code);
-        self
-    }
-
-    /// The same with another status.
-    #[must_use]
-    pub const fn status(mut self, status: u16) -> Self {
-        self.status = status;
-        self
-    }
-
-    /// The same with further field lines, each with its CRLF.
-    #[must_use]
-    pub const fn fields(mut self, fields: &'e [u8]) -> Self {
-        self.fields = fields;
-        self
-    }
-}
-
-/// A refusal by policy.
-#[derive(Debug)]
-pub struct Denied {
-    /// What the client is told.
-    pub refusal: Refusal,
-    /// The log's word.
-    pub word: &'static str,
-}
-
-/// The refusal of a provider header that names nobody.
-pub const UNKNOWN_PROVIDER: Refused<'static> = Refused::new(
-    ErrorKind::InvalidRequest,
-    "the provider header names no configured provider",
-    "unknown_provider",
-);
-
-/// Whether a refusal with this status of ours would meet the same request again: no further try can
-/// cure it. Not so for a client that was too slow.
-const fn is_final(status: u16) -> bool {
-    matches!(status, 400..=499) && !matches!(status, 408 | 409 | 429)
-}
-
 impl Exchange<'_, '_> {
-    /// Refuses the request in the client's wire. What no further try can cure says so, because clients
+    /// Rejects the request in the client's wire. What no further try can cure says so, because clients
     /// of both wires try again by their own lists of statuses, and obey this.
-    pub async fn refuse(&mut self, refused: &Refused<'_>) -> Next {
-        if !is_final(refused.status) {
-            return self.tell(refused).await;
+    pub async fn reject(&mut self, rejection: &Rejection) -> Next {
+        let last: &[u8] = match rejection.is_final() {
+            true => b"x-should-retry: false\r\n",
+            false => b"",
+        };
+        let fields = [rejection.fields(), last].concat();
+        let error = rejection.as_error();
+        self.tell((rejection.status(), &error), &fields, rejection.word())
+            .await
+    }
+
+    /// Tells the client why its request got no answer from a provider; one that left is told nothing.
+    pub async fn tell_unserved(&mut self, unserved: Unserved) -> Next {
+        match unserved {
+            Unserved::Gone => self.abandon(Kind::ClientGone),
+            Unserved::Rejected(rejection) => self.reject(&rejection).await,
+            Unserved::Failed(failure) => self.tell_failure(&failure).await,
         }
-        let fields = [refused.fields, b"x-should-retry: false\r\n"].concat();
-        let refused = Refused {
-            fields: &fields,
-            ..refused.clone()
-        };
-        self.tell(&refused).await
-    }
-
-    /// Refuses by policy.
-    pub async fn refuse_denied(&mut self, denied: &Denied) -> Next {
-        let refused = Refused::of(&denied.refusal, denied.word);
-        self.refuse(&refused).await
-    }
-
-    /// Tells an error in the client's wire; of another try, what `refused` says itself.
-    async fn tell(&mut self, refused: &Refused<'_>) -> Next {
-        self.record.fault = Some(refused.word);
-        let mut body = Vec::with_capacity(256);
-        let id = id_text(self.record.id);
-        codec::write_error(self.reply.wire, &refused.error, id.as_str(), &mut body);
-        let answer = WholeAnswer {
-            status: refused.status,
-            content_type: JSON,
-            fields: refused.fields,
-            body: &body,
-        };
-        self.write(&answer, Outcome::Refused).await
     }
 
     /// Tells the client of a failure before commit; a client that left is told nothing.
-    pub async fn refuse_failure(&mut self, failure: &Failure) -> Next {
+    async fn tell_failure(&mut self, failure: &Failure) -> Next {
         let verdict = failure.verdict();
         if verdict.status == 0 {
             return self.abandon(failure.kind);
         }
         if let (Some(facts), Some(from)) = (failure.said.as_deref(), self.record.upstream_wire) {
             let told = stream_error::told((from, self.reply.wire), facts);
-            return self.refuse_told(&told, Vec::new(), verdict.word).await;
+            return self
+                .tell_provider_error(&told, Vec::new(), verdict.word)
+                .await;
         }
-        let retry: &[u8] = if verdict.status == 503 {
-            b"retry-after: 1\r\n"
-        } else {
-            b""
-        };
-        let refused = Refused::new(verdict.error, verdict.message, verdict.word)
-            .status(verdict.status)
-            .fields(retry);
-        self.refuse(&refused).await
+        let rejection = Rejection::new(verdict.error, verdict.message, verdict.word);
+        let rejection = rejection.with_status(verdict.status);
+        match verdict.status {
+            503 => self.reject(&rejection.try_again()).await,
+            _ => self.reject(&rejection).await,
+        }
     }
 
-    /// Refuses in a provider's words; `fields` are further field lines.
-    pub async fn refuse_told(
+    /// Tells an error in a provider's words; `fields` are further field lines.
+    pub async fn tell_provider_error(
         &mut self,
         told: &Told,
         mut fields: Vec<u8>,
@@ -182,13 +69,28 @@ impl Exchange<'_, '_> {
             let value: &[u8] = if retry { b"true" } else { b"false" };
             encode::field(&mut fields, b"x-should-retry", value);
         }
-        let refused = Refused {
-            status: told.status,
-            error: error_of(told),
-            fields: &fields,
-            word,
+        let error = error_of(told);
+        self.tell((told.status, &error), &fields, word).await
+    }
+
+    /// Tells an error in the client's wire.
+    async fn tell(
+        &mut self,
+        (status, error): (u16, &ApiError<'_>),
+        fields: &[u8],
+        word: &'static str,
+    ) -> Next {
+        self.record.fault = Some(word);
+        let mut body = Vec::with_capacity(256);
+        let id = id_text(self.record.id);
+        codec::write_error(self.reply.wire, error, id.as_str(), &mut body);
+        let answer = WholeAnswer {
+            status,
+            content_type: JSON,
+            fields,
+            body: &body,
         };
-        self.tell(&refused).await
+        self.write(&answer, Outcome::Refused).await
     }
 
     /// The client left, or takes nothing: there is nobody to tell.

@@ -1,32 +1,38 @@
 //! Answers that need no provider: the model list, one model, health, token estimates.
 
-use crate::chat::error::Refusal;
+use crate::chat::rejection::Rejection;
 use crate::http1::target::decode_id;
 use crate::json::write::Writer;
 use crate::proxy::admit::inbound::Inbound;
-use crate::proxy::admit::policy;
+use crate::proxy::admit::{model_allowlist, policy, request_options};
 use crate::proxy::client::exchange::Exchange;
 use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::{self, Refused, WholeAnswer};
+use crate::proxy::client::reply::WholeAnswer;
 use crate::proxy::own::catalogue;
-use crate::proxy::shared::model_ids::{bounded, unknown_model};
+use crate::proxy::shared::model_ids::bounded;
 use crate::route::plan::target::Resolution;
 use crate::translate::count;
 
 /// `GET /v1/models`: what the key may use, in the client's wire.
-pub async fn models(inbound: &Inbound, exchange: &mut Exchange<'_, '_>) -> Next {
-    let body = match catalogue::list(exchange.worker, inbound) {
-        Ok(body) => body,
-        Err(param) => {
-            let refusal = Refusal::invalid(param, format!("{param}: {NO_SUCH_PAGE}"));
-            return refuse(exchange, &refusal).await;
-        }
-    };
-    exchange.send_json(&body).await
+///
+/// # Errors
+/// The page is none.
+pub async fn models(inbound: &Inbound, exchange: &mut Exchange<'_, '_>) -> Result<Next, Rejection> {
+    let body = catalogue::list(exchange.worker, inbound).map_err(|param| {
+        Rejection::invalid(param, format!("{param}: {NO_SUCH_PAGE}")).with_word("bad_body")
+    })?;
+    Ok(exchange.send_json(&body).await)
 }
 
 /// `GET /v1/models/{id}`: an id with which the key could chat, found as for a chat.
-pub async fn model(inbound: &Inbound, id: &[u8], exchange: &mut Exchange<'_, '_>) -> Next {
+///
+/// # Errors
+/// There is none that the key may use.
+pub async fn model(
+    inbound: &Inbound,
+    id: &[u8],
+    exchange: &mut Exchange<'_, '_>,
+) -> Result<Next, Rejection> {
     let worker = exchange.worker;
     let mut decoded = Vec::new();
     decode_id(id, &mut decoded);
@@ -35,22 +41,13 @@ pub async fn model(inbound: &Inbound, id: &[u8], exchange: &mut Exchange<'_, '_>
     let header = inbound.provider_header();
     let targets = match worker.plan.resolve(&asked, header, inbound.key.as_deref()) {
         Resolution::Found(targets) => targets,
-        Resolution::Unknown { near } => {
-            let message = unknown_model(&asked, &near);
-            let refused = Refused::unknown_model(&message);
-            return exchange.refuse(&refused).await;
-        }
-        Resolution::UnknownProvider => {
-            return exchange.refuse(&reply::UNKNOWN_PROVIDER).await;
-        }
+        Resolution::Unknown { near } => return Err(model_allowlist::unknown(&asked, &near)),
+        Resolution::UnknownProvider => return Err(request_options::unknown_provider()),
     };
     let by = (Some(&*asked), None);
-    let targets = match policy::admitted(&worker.plan, inbound, targets, by, &mut exchange.record) {
-        Ok(targets) => targets,
-        Err(denied) => return exchange.refuse_denied(&denied).await,
-    };
+    let targets = policy::admitted(&worker.plan, inbound, targets, by, &mut exchange.record)?;
     let body = catalogue::one(worker, inbound, &asked, &targets);
-    exchange.send_json(&body).await
+    Ok(exchange.send_json(&body).await)
 }
 
 /// `GET /healthz` and `/readyz`: one word.
@@ -70,16 +67,19 @@ pub async fn health(ready: bool, exchange: &mut Exchange<'_, '_>) -> Next {
 }
 
 /// `count_tokens` where the provider has no such endpoint: an estimate, marked as one.
-pub async fn estimate(inbound: &Inbound, exchange: &mut Exchange<'_, '_>) -> Next {
+///
+/// # Errors
+/// The body is no such body.
+pub async fn estimate(
+    inbound: &Inbound,
+    exchange: &mut Exchange<'_, '_>,
+) -> Result<Next, Rejection> {
     let worker = exchange.worker;
     let counted = {
         let mut tape = worker.tape.borrow_mut();
         count::estimate(inbound.body(), &mut tape, worker.limits())
     };
-    let tokens = match counted {
-        Ok(tokens) => tokens,
-        Err(refusal) => return refuse(exchange, &refusal).await,
-    };
+    let tokens = counted.map_err(|rejection| rejection.with_word("bad_body"))?;
     let mut body = Vec::with_capacity(32);
     Writer::new(&mut body)
         .open_object()
@@ -87,12 +87,7 @@ pub async fn estimate(inbound: &Inbound, exchange: &mut Exchange<'_, '_>) -> Nex
         .number(tokens)
         .close_object();
     let fields = b"x-ringway-estimate: 1\r\n";
-    exchange.send_json_with(fields, &body).await
-}
-
-async fn refuse(exchange: &mut Exchange<'_, '_>, refusal: &Refusal) -> Next {
-    let refused = Refused::of(refusal, "bad_body");
-    exchange.refuse(&refused).await
+    Ok(exchange.send_json_with(fields, &body).await)
 }
 
 const NO_SUCH_PAGE: &str = "expected a limit from 1 to 1000, and ids of this list";

@@ -6,13 +6,13 @@
 use core::future::poll_fn;
 use core::task::Poll;
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::http1::body::{BodyDecoder, BodyLimits};
 use crate::http1::head::RequestHead;
 use crate::limits::Limits;
 use crate::proxy::client::downstream::{Client, Interrupt};
-use crate::proxy::client::ingress::{self, BodyRefusal};
-use crate::proxy::client::reply::Refused;
+use crate::proxy::client::ingress::{self, BodyEnd};
 use crate::wire::peek::fault::PeekFault;
 use crate::wire::peek::multipart::{Finder, FormFault};
 
@@ -93,46 +93,41 @@ fn is_other_charset(parameter: &[u8]) -> bool {
 
 /// The refusal of a body with several content types.
 #[must_use]
-pub const fn two_labels() -> Refused<'static> {
+pub fn two_labels() -> Rejection {
     let message = "more than one content-type; send one";
-    Refused::new(ErrorKind::InvalidRequest, message, "content_type")
+    Rejection::new(ErrorKind::InvalidRequest, message, "content_type")
 }
 
 /// The refusal of a form in which a key that may use some models alone could hide one.
 #[must_use]
-pub const fn unreadable_form() -> Refused<'static> {
+pub fn unreadable_form() -> Rejection {
     let message = FormFault::Malformed.text();
-    Refused::new(ErrorKind::InvalidRequest, message, "bad_form")
+    Rejection::new(ErrorKind::InvalidRequest, message, "bad_form")
 }
 
 /// The refusal of an encoded form from such a key.
 #[must_use]
-pub const fn encoded_form() -> Refused<'static> {
+pub fn encoded_form() -> Rejection {
     let message = "this key may use some models alone; send the body as JSON or as \
                    multipart/form-data, where its model can be seen";
-    Refused::new(ErrorKind::InvalidRequest, message, "encoded_form").status(415)
+    Rejection::new(ErrorKind::InvalidRequest, message, "encoded_form").with_status(415)
 }
 
 /// The refusal of JSON that is too long to be held and whose provider its head does not name.
 #[must_use]
-pub const fn too_long_to_read() -> Refused<'static> {
+pub fn too_long_to_read() -> Rejection {
     let message = "request body: larger than the limit for JSON that is looked into; name its \
                    provider in `x-ringway-provider`, and it is relayed unread";
-    Refused::new(ErrorKind::TooLarge, message, "body_too_large")
+    Rejection::new(ErrorKind::TooLarge, message, "body_too_large")
 }
 
 /// The refusal of JSON that is nested too deeply to be looked into, from where its model would
 /// decide.
 #[must_use]
-pub fn too_deep_to_read(fault: &PeekFault) -> Refusal {
-    Refusal {
-        kind: ErrorKind::InvalidRequest,
-        message: format!(
-            "{fault}; name its provider in `x-ringway-provider`, and it is relayed unread"
-        ),
-        param: None,
-        code: None,
-    }
+pub fn too_deep_to_read(fault: &PeekFault) -> Rejection {
+    let message =
+        format!("{fault}; name its provider in `x-ringway-provider`, and it is relayed unread");
+    Rejection::new(ErrorKind::InvalidRequest, message, "bad_body")
 }
 
 /// Waits for the first bytes of a body and says whether it may be a JSON object. What was read
@@ -145,16 +140,16 @@ pub async fn begins_like_json(
     body_at: usize,
     head: &mut RequestHead,
     limits: &Limits,
-) -> Result<bool, BodyRefusal> {
+) -> Result<bool, BodyEnd> {
     let bounds = BodyLimits::new(limits.relay_body_bytes_max, limits);
-    let mut decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyRefusal::Fault)?;
+    let mut decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyEnd::Fault)?;
     let mut start = Start::default();
     let mut at = body_at;
     client.deadline.set_in(limits.body_stall_timeout_ms);
     loop {
         while let Some(payload) = decoder
             .payload(&client.input, &mut at)
-            .map_err(BodyRefusal::Fault)?
+            .map_err(BodyEnd::Fault)?
         {
             if let Some(verdict) = start.push(payload) {
                 return Ok(verdict);
@@ -177,17 +172,17 @@ pub fn is_like_json(body: &[u8]) -> bool {
     Start::default().push(body) == Some(true)
 }
 
-async fn read_more(client: &mut Client<'_>) -> Result<(), BodyRefusal> {
+async fn read_more(client: &mut Client<'_>) -> Result<(), BodyEnd> {
     poll_fn(|cx| {
         if let Poll::Ready(read) = client.stream.reader.poll_read(cx, &mut client.input) {
             return Poll::Ready(match read {
-                Ok(0) | Err(_) => Err(BodyRefusal::Gone),
+                Ok(0) | Err(_) => Err(BodyEnd::Gone),
                 Ok(_) => Ok(()),
             });
         }
         client.poll_expired(cx).map(|interrupt| match interrupt {
-            Interrupt::Expired => Err(BodyRefusal::TooSlow),
-            Interrupt::Gone | Interrupt::Cut => Err(BodyRefusal::Gone),
+            Interrupt::Expired => Err(BodyEnd::TooSlow),
+            Interrupt::Gone | Interrupt::Cut => Err(BodyEnd::Gone),
         })
     })
     .await

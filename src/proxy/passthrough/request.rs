@@ -9,7 +9,8 @@ use core::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::chat::error::{ErrorKind, Refusal};
+use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::http1::body::BodyFault;
 use crate::http1::framing::BodyFraming;
 use crate::http1::head::RequestHead;
@@ -20,14 +21,13 @@ use crate::proxy::admit::cost_estimate::pieces;
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::admit::model_allowlist::{self, Limited};
 use crate::proxy::admit::relay_metering::Metering;
-use crate::proxy::admit::unserved::{Missed, unread};
 use crate::proxy::admit::{policy, request_options};
 use crate::proxy::answer::relay::Step;
 use crate::proxy::chat::target_order;
 use crate::proxy::client::downstream::Client;
 use crate::proxy::client::exchange::Exchange;
-use crate::proxy::client::ingress::{self, Begun, BodyRefusal};
-use crate::proxy::client::reply::Refused;
+use crate::proxy::client::ingress::{self, Begun, BodyEnd};
+use crate::proxy::client::unserved::Unserved;
 use crate::proxy::passthrough::content_sniff::{self, Label};
 use crate::proxy::passthrough::target::{self, By, Others, Routed};
 use crate::proxy::passthrough::upload::Upload;
@@ -36,7 +36,6 @@ use crate::proxy::shared::worker::Worker;
 use crate::route::plan::client_key::KeyHandle;
 use crate::wire::peek::body;
 use crate::wire::peek::edits::{Overrides, edits_for};
-use crate::wire::peek::fault::PeekFault;
 use crate::wire::peek::found::Peek;
 use crate::wire::peek::routed_members::{self, Known};
 
@@ -90,18 +89,6 @@ enum Look {
 }
 
 impl<'w> Request<'_, 'w> {
-    /// Runs the request.
-    pub async fn run(
-        mut self,
-        head: &mut RequestHead,
-        exchange: &mut Exchange<'_, 'w>,
-    ) -> Step<'w> {
-        match self.take_in(head, exchange).await {
-            Ok(step) => step,
-            Err(missed) => Step::Over(exchange.refuse_missed(missed).await),
-        }
-    }
-
     /// The tenant's number; past all of them without a key.
     fn tenant(&self) -> usize {
         self.key
@@ -110,23 +97,25 @@ impl<'w> Request<'_, 'w> {
     }
 
     /// Takes the body in, as far as it is held, and relays it.
-    async fn take_in(
-        &mut self,
+    ///
+    /// # Errors
+    /// Why no provider answers it.
+    pub async fn run(
+        mut self,
         head: &mut RequestHead,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Result<Step<'w>, Missed> {
+    ) -> Result<Step<'w>, Unserved> {
         let worker = self.worker;
         if let Some(query) = head.query(&exchange.client.input) {
             url::check_query(query).map_err(|fault| {
-                let text = fault.text();
-                Missed::Refused(Refused::new(ErrorKind::InvalidRequest, text, "bad_query"))
+                Rejection::new(ErrorKind::InvalidRequest, fault.text(), "bad_query")
             })?;
             self.limited()
                 .map_or(Ok(()), |rule| rule.judge_query(query))?;
         }
         self.limited().map_or(Ok(()), |rule| rule.judge_path())?;
-        let label = Label::of(head, &exchange.client.input)
-            .ok_or_else(|| Missed::Refused(content_sniff::two_labels()))?;
+        let label =
+            Label::of(head, &exchange.client.input).ok_or_else(content_sniff::two_labels)?;
         let mut charge = Charge::new(Arc::clone(&worker.shared.budget), self.tenant());
         let way = self
             .take_body(exchange.client, head, &label, &mut charge)
@@ -137,8 +126,8 @@ impl<'w> Request<'_, 'w> {
             exchange.reply.unread = false;
             exchange.record.bytes_in = body.len() as u64;
         }
-        if let Some(refused) = request_options::fault(head, &exchange.client.input) {
-            return Err(Missed::Refused(refused));
+        if let Some(rejection) = request_options::fault(head, &exchange.client.input) {
+            return Err(rejection.into());
         }
         let mut rest = core::mem::take(&mut exchange.client.input);
         let first_part = match way {
@@ -187,7 +176,7 @@ impl<'w> Request<'_, 'w> {
         head: &mut RequestHead,
         label: &Label,
         charge: &mut Charge,
-    ) -> Result<Way, Missed> {
+    ) -> Result<Way, Unserved> {
         match self.look(client, head, label).await? {
             Look::Whole => {}
             Look::TooLong => return Ok(Way::TooLong),
@@ -198,7 +187,7 @@ impl<'w> Request<'_, 'w> {
         if self.may_be_longer(head, &client.input) {
             let read =
                 ingress::read_start(client, self.body_at, head, limits, charge, budget).await;
-            return Ok(match read.map_err(unread)? {
+            return Ok(match read? {
                 Ok(read) => Way::Held(read.body),
                 Err(begun) => Way::Begun(begun),
             });
@@ -216,10 +205,10 @@ impl<'w> Request<'_, 'w> {
         client: &mut Client<'_>,
         head: &mut RequestHead,
         label: &Label,
-    ) -> Result<Look, Missed> {
+    ) -> Result<Look, Unserved> {
         let is_limited = self.limited().is_some();
         if is_limited && matches!(label, Label::BrokenForm) {
-            return Err(Missed::Refused(content_sniff::unreadable_form()));
+            return Err(content_sniff::unreadable_form().into());
         }
         if head.framing.is_empty() {
             return Ok(Look::Whole);
@@ -227,9 +216,7 @@ impl<'w> Request<'_, 'w> {
         let limits = self.worker.limits();
         if !matches!(label, Label::Json | Label::Encoded) {
             let is_like_json = label.is_doubtful()
-                && content_sniff::begins_like_json(client, self.body_at, head, limits)
-                    .await
-                    .map_err(unread)?;
+                && content_sniff::begins_like_json(client, self.body_at, head, limits).await?;
             if !is_like_json {
                 return Ok(Look::Apart);
             }
@@ -238,7 +225,7 @@ impl<'w> Request<'_, 'w> {
             BodyFraming::Length(length) if length > limits.body_bytes_max as u64 && !is_limited => {
                 match self.leads_one_way(head, &client.input) {
                     true => Ok(Look::TooLong),
-                    false => Err(Missed::Refused(content_sniff::too_long_to_read())),
+                    false => Err(content_sniff::too_long_to_read().into()),
                 }
             }
             _ => Ok(Look::Whole),
@@ -253,12 +240,12 @@ impl<'w> Request<'_, 'w> {
     }
 
     /// What a client is told whose body was not read; one too long to be looked into has a cure.
-    fn too_long(&self, refusal: BodyRefusal) -> Missed {
+    fn too_long(&self, refusal: BodyEnd) -> Unserved {
         match refusal {
-            BodyRefusal::Fault(BodyFault::TooLarge) if self.limited().is_none() => {
-                Missed::Refused(content_sniff::too_long_to_read())
+            BodyEnd::Fault(BodyFault::TooLarge) if self.limited().is_none() => {
+                content_sniff::too_long_to_read().into()
             }
-            other => unread(other),
+            other => other.into(),
         }
     }
 
@@ -280,13 +267,13 @@ impl<'w> Request<'_, 'w> {
         inbound: &Inbound,
         label: &Label,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Result<Step<'w>, Missed> {
+    ) -> Result<Step<'w>, Unserved> {
         let worker = self.worker;
         let body = inbound.body();
         let is_encoded = matches!(label, Label::Encoded) && !content_sniff::is_like_json(body);
         let limited = self.limited().filter(|_| !body.is_empty());
         if is_encoded && limited.is_some() {
-            return Err(Missed::Refused(content_sniff::encoded_form()));
+            return Err(content_sniff::encoded_form().into());
         }
         let limits = worker.limits();
         let read = match body.is_empty() || is_encoded {
@@ -296,13 +283,13 @@ impl<'w> Request<'_, 'w> {
         let is_read = read.is_some() || body.is_empty();
         let is_json = read.is_some() && label.misleads(&inbound.head, &inbound.bytes);
         let peek = read.unwrap_or_default();
-        target_order::wish(inbound, &peek).map_err(Missed::Refused)?;
+        target_order::wish(inbound, &peek)?;
         let named = peek.kind(Known::Model) == Some(routed_members::Kind::String);
         if let Some(limited) = limited {
             limited.judge(body, named, limits)?;
         }
         let asked = named.then(|| peek.model(body).decode());
-        let tier = policy::tier(&worker.plan, inbound, Some(&peek)).map_err(Missed::Denied)?;
+        let tier = policy::tier(&worker.plan, inbound, Some(&peek))?;
         let by = (asked.as_deref(), tier.as_deref());
         let mut beside = policy::beside(worker, inbound, by, false);
         beside.extend(self.in_head(inbound));
@@ -326,22 +313,20 @@ impl<'w> Request<'_, 'w> {
             pieces: pieces(&peek),
             length: body.len() as u64,
         };
-        if let Err(denied) = self.admit(&routed, asked, exchange).await {
-            return Ok(Step::Over(exchange.refuse(&denied.refused()).await));
-        }
+        self.admit(&routed, asked, exchange).await?;
         let ready = Ready { inbound, routed };
         self.send_held(&ready, &edits, is_json, exchange).await
     }
 
     /// What a body that was read whole says, where it can be read.
-    fn read_held(&self, inbound: &Inbound, label: &Label) -> Result<Option<Peek>, Missed> {
+    fn read_held(&self, inbound: &Inbound, label: &Label) -> Result<Option<Peek>, Rejection> {
         let is_limited = self.limited().is_some();
         match body::peek_relayed(inbound.body(), self.worker.limits()) {
             Ok(peek) => Ok(Some(peek)),
             Err(fault) if fault.is_limit() && !is_limited => {
                 match self.leads_one_way(&inbound.head, &inbound.bytes) {
                     true => Ok(None),
-                    false => Err(Missed::Refusal(content_sniff::too_deep_to_read(&fault))),
+                    false => Err(content_sniff::too_deep_to_read(&fault)),
                 }
             }
             // By its label it is none, and by the grammar: a generous reader may find a model in it
@@ -349,19 +334,19 @@ impl<'w> Request<'_, 'w> {
             Err(fault) if matches!(label, Label::Other) && !is_limited && fault.is_json() => {
                 Ok(None)
             }
-            Err(fault) => Err(bad_body(fault)),
+            Err(fault) => Err(fault.into()),
         }
     }
 
     /// A body of which nothing has come yet.
-    fn new_upload(&self, head: &RequestHead, label: Label) -> Result<Upload, Missed> {
+    fn new_upload(&self, head: &RequestHead, label: Label) -> Result<Upload, Unserved> {
         let form = match label {
             Label::Form(finder) => Some(finder),
             _ => None,
         };
         let must_name = self.limited().is_some_and(|rule| rule.must_name());
         if must_name && form.is_none() {
-            return Err(model_allowlist::unnamed());
+            return Err(model_allowlist::unnamed().into());
         }
         let mut upload = Upload::new(head, self.worker.limits(), form)?;
         upload.must_name = must_name;
@@ -376,10 +361,10 @@ impl<'w> Request<'_, 'w> {
         mut upload: Upload,
         others: Others<'_>,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Result<Step<'w>, Missed> {
+    ) -> Result<Step<'w>, Unserved> {
         let worker = self.worker;
         upload.read_ahead(exchange.client, worker.limits()).await?;
-        let tier = policy::tier(&worker.plan, inbound, None).map_err(Missed::Denied)?;
+        let tier = policy::tier(&worker.plan, inbound, None)?;
         let asked = upload.model().map(str::to_owned);
         let in_head = self.in_head(inbound);
         let others = match others {
@@ -404,9 +389,7 @@ impl<'w> Request<'_, 'w> {
             pieces: (0, 0),
             length,
         };
-        if let Err(denied) = self.admit(&routed, asked, exchange).await {
-            return Ok(Step::Over(exchange.refuse(&denied.refused()).await));
-        }
+        self.admit(&routed, asked, exchange).await?;
         let chosen = routed.asked;
         let late = |model: &str| {
             let by = By {
@@ -424,13 +407,4 @@ impl<'w> Request<'_, 'w> {
         let query = inbound.head.query(&inbound.bytes);
         model_allowlist::in_head(&self.worker.plan, self.path, query)
     }
-}
-
-fn bad_body(fault: PeekFault) -> Missed {
-    Missed::Refusal(Refusal {
-        kind: ErrorKind::InvalidRequest,
-        message: fault.to_string(),
-        param: fault.param.map(|param| param.to_string()),
-        code: None,
-    })
 }

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 
 use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::proxy::admit::inbound::Inbound;
-use crate::proxy::admit::unserved::Missed;
+use crate::proxy::admit::request_options;
 use crate::proxy::admit::{model_allowlist, policy};
-use crate::proxy::client::reply::{self, Refused};
+use crate::proxy::client::unserved::Unserved;
 use crate::proxy::shared::model_ids::bounded;
 use crate::route::plan::compiled::Plan;
 use crate::route::plan::target::{RelayResolution, Resolution, Target};
@@ -56,7 +57,7 @@ pub fn route(
     inbound: &Inbound,
     by: By<'_>,
     record: &mut ExchangeRecord,
-) -> Result<Routed, Missed> {
+) -> Result<Routed, Unserved> {
     record.model_asked = by.model.map(|asked| bounded(asked).into());
     let routed = find(plan, inbound, by, record)?;
     record.provider = Some(routed.asked.provider);
@@ -78,7 +79,7 @@ pub fn judge_late(
     inbound: &Inbound,
     by: By<'_>,
     chosen: TargetAsked,
-) -> Result<(), Missed> {
+) -> Result<(), Unserved> {
     let mut aside = ExchangeRecord::default();
     let Routed { asked, renamed, .. } = find(plan, inbound, by, &mut aside)?;
     let stated = |it: TargetAsked| plan.stated_at(it.provider, it.number);
@@ -87,8 +88,8 @@ pub fn judge_late(
         return Ok(());
     }
     let message = "model: this field stands behind too much else; send it before the file";
-    let refused = Refused::new(ErrorKind::InvalidRequest, message, "late_model");
-    Err(Missed::Refused(refused.param("model")))
+    let rejection = Rejection::new(ErrorKind::InvalidRequest, message, "late_model");
+    Err(rejection.with_param("model").into())
 }
 
 fn find(
@@ -100,7 +101,7 @@ fn find(
         others,
     }: By<'_>,
     record: &mut ExchangeRecord,
-) -> Result<Routed, Missed> {
+) -> Result<Routed, Unserved> {
     let targets = targets(plan, inbound, asked)?;
     let targets = policy::admitted(plan, inbound, targets, (asked, tier), record);
     let targets = targets.and_then(|targets| match others {
@@ -115,8 +116,8 @@ fn find(
             left.map_err(policy::unread)
         }
     });
-    let targets = targets.map_err(Missed::Denied)?;
-    let target = targets.first().ok_or_else(Missed::bug)?;
+    let targets = targets?;
+    let target = targets.first().ok_or_else(Unserved::bug)?;
     let renames = asked.is_some_and(|asked| target.renames(asked));
     Ok(Routed {
         asked: TargetAsked {
@@ -136,21 +137,21 @@ fn targets<'p>(
     plan: &'p Plan,
     inbound: &Inbound,
     asked: Option<&str>,
-) -> Result<Cow<'p, [Target]>, Missed> {
+) -> Result<Cow<'p, [Target]>, Unserved> {
     let header = inbound.provider_header();
     match plan.relay(asked, header, inbound.wire, inbound.key.as_deref()) {
         RelayResolution::Providers(targets) => Ok(Cow::Owned(targets)),
         RelayResolution::Model(Resolution::Found(targets)) => Ok(targets),
         RelayResolution::Model(Resolution::Unknown { near }) => {
-            Err(model_allowlist::unknown(asked.unwrap_or_default(), &near))
+            Err(model_allowlist::unknown(asked.unwrap_or_default(), &near).into())
         }
         RelayResolution::Model(Resolution::UnknownProvider) | RelayResolution::UnknownProvider => {
-            Err(Missed::Refused(reply::UNKNOWN_PROVIDER))
+            Err(request_options::unknown_provider().into())
         }
-        RelayResolution::NoProvider => Err(Missed::Refused(Refused::new(
-            ErrorKind::NotFound,
-            "no provider of this wire is configured; name one in `x-ringway-provider`",
-            "no_provider",
-        ))),
+        RelayResolution::NoProvider => {
+            let message =
+                "no provider of this wire is configured; name one in `x-ringway-provider`";
+            Err(Rejection::new(ErrorKind::NotFound, message, "no_provider").into())
+        }
     }
 }

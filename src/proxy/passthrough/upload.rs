@@ -9,6 +9,7 @@ use core::pin::pin;
 use core::task::Poll;
 
 use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::http1::body::{BodyDecoder, BodyLimits};
 use crate::http1::encode::{self, CHUNK_FRAME_BYTES};
 use crate::http1::framing::BodyFraming;
@@ -20,11 +21,10 @@ use crate::net::connection::vectored_write::WritePiece;
 use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::{buffers, clock};
 use crate::proxy::admit::model_allowlist;
-use crate::proxy::admit::unserved::{Missed, unread};
 use crate::proxy::client::downstream::{Client, Interrupt};
 use crate::proxy::client::exchange::Exchange;
-use crate::proxy::client::ingress::{self, Begun, BodyRefusal, Pace};
-use crate::proxy::client::reply::Refused;
+use crate::proxy::client::ingress::{self, Begun, BodyEnd, Pace};
+use crate::proxy::client::unserved::Unserved;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::proxy::shared::memory_budget::Charge;
 use crate::proxy::upstream::attempt::{self, Sent, Upstream};
@@ -34,7 +34,7 @@ use crate::route::plan::target::TargetFacts;
 use crate::wire::peek::multipart::{Finder, FormFault};
 
 /// What a `model` means that is seen after the provider was chosen.
-pub type JudgeLate<'j> = dyn Fn(&str) -> Result<(), Missed> + 'j;
+pub type JudgeLate<'j> = dyn Fn(&str) -> Result<(), Unserved> + 'j;
 
 /// One body under way.
 pub struct Upload {
@@ -62,10 +62,13 @@ impl Upload {
     ///
     /// # Errors
     /// It is too long.
-    pub fn new(head: &RequestHead, limits: &Limits, form: Option<Finder>) -> Result<Self, Missed> {
+    pub fn new(
+        head: &RequestHead,
+        limits: &Limits,
+        form: Option<Finder>,
+    ) -> Result<Self, Unserved> {
         let bounds = BodyLimits::new(limits.relay_body_bytes_max, limits);
-        let decoder = BodyDecoder::new(head.framing, &bounds)
-            .map_err(|fault| unread(BodyRefusal::Fault(fault)))?;
+        let decoder = BodyDecoder::new(head.framing, &bounds).map_err(BodyEnd::Fault)?;
         Ok(Self {
             method: head.method,
             framing: head.framing,
@@ -108,7 +111,7 @@ impl Upload {
         &mut self,
         client: &mut Client<'_>,
         limits: &Limits,
-    ) -> Result<(), Missed> {
+    ) -> Result<(), Unserved> {
         if self.form.is_none() {
             return Ok(());
         }
@@ -163,7 +166,7 @@ impl Upload {
         mut out: Vec<u8>,
         late: &JudgeLate<'_>,
         exchange: &mut Exchange<'_, '_>,
-    ) -> Result<Result<Box<Upstream>, Failure>, Missed> {
+    ) -> Result<Result<Box<Upstream>, Failure>, Unserved> {
         let worker = exchange.worker;
         let limits = worker.limits();
         self.end_head(&mut out);
@@ -212,7 +215,7 @@ impl Upload {
             match read_client(exchange.client, answering, limits).await {
                 Ok(true) => {}
                 Ok(false) => break false,
-                Err(Missed::Failure(failure)) => return Ok(Err(attempt::fresh_name(failure))),
+                Err(Unserved::Failed(failure)) => return Ok(Err(attempt::fresh_name(failure))),
                 Err(other) => return Err(other),
             }
         };
@@ -254,20 +257,18 @@ impl Upload {
     }
 
     /// Tells a client that waits for it to send its body, once.
-    async fn invite(&mut self, client: &mut Client<'_>, limits: &Limits) -> Result<(), Missed> {
+    async fn invite(&mut self, client: &mut Client<'_>, limits: &Limits) -> Result<(), Unserved> {
         if core::mem::take(&mut self.expects) {
-            ingress::send_continue(client, limits)
-                .await
-                .map_err(unread)?;
+            ingress::send_continue(client, limits).await?;
         }
         Ok(())
     }
 
-    fn keep_pace(&mut self) -> Result<(), Missed> {
+    fn keep_pace(&mut self) -> Result<(), Unserved> {
         if self.pace.holds(self.received, clock::now(), false) {
             Ok(())
         } else {
-            Err(unread(BodyRefusal::TooSlow))
+            Err(BodyEnd::TooSlow.into())
         }
     }
 
@@ -277,14 +278,14 @@ impl Upload {
         input: &mut Vec<u8>,
         chunked: bool,
         out: &mut Vec<u8>,
-    ) -> Result<(), Missed> {
+    ) -> Result<(), Unserved> {
         let mut at = 0;
         buffers::make_room(out, input.len() + CHUNK_FRAME_BYTES);
         let mark = chunked.then(|| encode::chunk_open(out));
         while let Some(payload) = self
             .decoder
             .payload(input, &mut at)
-            .map_err(|fault| unread(BodyRefusal::Fault(fault)))?
+            .map_err(BodyEnd::Fault)?
         {
             self.received = self.received.saturating_add(payload.len());
             if let Some(form) = &mut self.form {
@@ -293,7 +294,7 @@ impl Upload {
             out.extend_from_slice(payload);
         }
         if self.decoder.is_done() && self.must_name && self.model().is_none() {
-            return Err(model_allowlist::unnamed());
+            return Err(model_allowlist::unnamed().into());
         }
         if let Some(mark) = mark {
             encode::chunk_close(out, mark);
@@ -307,12 +308,12 @@ impl Upload {
     }
 }
 
-fn bad_form(fault: FormFault) -> Missed {
-    let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_form");
-    Missed::Refused(match fault {
-        FormFault::Malformed | FormFault::Promise | FormFault::Tier => refused,
-        FormFault::Repeated | FormFault::NotText => refused.param("model"),
-    })
+fn bad_form(fault: FormFault) -> Rejection {
+    let rejection = Rejection::new(ErrorKind::InvalidRequest, fault.text(), "bad_form");
+    match fault {
+        FormFault::Malformed | FormFault::Promise | FormFault::Tier => rejection,
+        FormFault::Repeated | FormFault::NotText => rejection.with_param("model"),
+    }
 }
 
 /// Reads the head of the answer. The body came at the client's pace: the wait begins behind it.
@@ -360,11 +361,11 @@ async fn read_client(
     client: &mut Client<'_>,
     mut upstream: Option<(&mut NetStream, &mut Early, Method)>,
     limits: &Limits,
-) -> Result<bool, Missed> {
+) -> Result<bool, Unserved> {
     client.deadline.set_in(limits.body_stall_timeout_ms);
     poll_fn(|cx| {
         match client.stream.reader.poll_read(cx, &mut client.input) {
-            Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Missed::Gone)),
+            Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Unserved::Gone)),
             Poll::Ready(Ok(_)) => return Poll::Ready(Ok(true)),
             Poll::Pending => {}
         }
@@ -373,7 +374,7 @@ async fn read_client(
         {
             match stream.reader.poll_read(cx, &mut early.buf) {
                 Poll::Ready(Ok(0) | Err(_)) => {
-                    return Poll::Ready(Err(Missed::Failure(Failure::new(Kind::Reset))));
+                    return Poll::Ready(Err(Unserved::Failed(Failure::new(Kind::Reset))));
                 }
                 Poll::Ready(Ok(_)) if early.is_refused(*method, limits) => {
                     return Poll::Ready(Ok(false));
@@ -383,8 +384,8 @@ async fn read_client(
             }
         }
         match client.poll_expired(cx) {
-            Poll::Ready(Interrupt::Expired) => Poll::Ready(Err(unread(BodyRefusal::TooSlow))),
-            Poll::Ready(_) => Poll::Ready(Err(Missed::Failure(Failure::new(Kind::DrainCut)))),
+            Poll::Ready(Interrupt::Expired) => Poll::Ready(Err(BodyEnd::TooSlow.into())),
+            Poll::Ready(_) => Poll::Ready(Err(Unserved::Failed(Failure::new(Kind::DrainCut)))),
             Poll::Pending => Poll::Pending,
         }
     })

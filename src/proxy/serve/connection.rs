@@ -11,6 +11,7 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 
 use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::http1::fault::HeadFault;
 use crate::http1::head::RequestHead;
 use crate::limits::{CUT_PAUSE_MS, LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
@@ -24,7 +25,7 @@ use crate::proxy::client::downstream::Client;
 use crate::proxy::client::exchange::{Exchange, ReplySettings};
 use crate::proxy::client::ingress::{self, HeadEnd, HeadRead};
 use crate::proxy::client::next::Next;
-use crate::proxy::client::reply::Refused;
+use crate::proxy::client::unserved::Unserved;
 use crate::proxy::serve::dispatch;
 use crate::proxy::shared::charge;
 use crate::proxy::shared::drain::Phase;
@@ -171,8 +172,7 @@ async fn after_panic(exchange: &mut Exchange<'_, '_>) -> Next {
     }
     let wire = record.client_wire.unwrap_or_default();
     exchange.reply = ReplySettings::unread(wire);
-    let refused = Refused::new(ErrorKind::Api, "internal error", "bug");
-    exchange.refuse(&refused).await
+    exchange.tell_unserved(Unserved::bug()).await
 }
 
 /// Refuses a head that is malformed, too large or too slow. Its wire is not known.
@@ -187,22 +187,21 @@ async fn refuse_head<'w>(
     let now = clock::now();
     exchange.record.id = random::id(now);
     exchange.record.started_at = now.as_nanos();
-    let allow = format!("allow: {}\r\n", Endpoint::Relay.allow());
-    let refused = match fault {
-        None => Refused::new(
+    let rejection = match fault {
+        None => Rejection::new(
             ErrorKind::RequestTimeout,
             "the request head came too slowly; send it again",
             "slow_head",
         ),
         Some(fault @ HeadFault::Connect) => {
-            Refused::new(ErrorKind::MethodNotAllowed, fault.text(), "bad_head")
-                .fields(allow.as_bytes())
+            let allow = format!("allow: {}\r\n", Endpoint::Relay.allow());
+            Rejection::new(ErrorKind::MethodNotAllowed, fault.text(), "bad_head")
+                .with_fields(allow.into_bytes())
         }
-        Some(fault) => {
-            Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_head").status(fault.status())
-        }
+        Some(fault) => Rejection::new(ErrorKind::InvalidRequest, fault.text(), "bad_head")
+            .with_status(fault.status()),
     };
-    let next = exchange.refuse(&refused).await;
+    let next = exchange.reject(&rejection).await;
     settle(exchange);
     next
 }

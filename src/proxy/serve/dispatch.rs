@@ -1,8 +1,10 @@
 //! One request from its head to its settling: what it is, whose it is, where it goes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use crate::chat::text::Text;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Method;
@@ -12,7 +14,7 @@ use crate::net::runtime::recycled_future::boxed;
 use crate::net::runtime::{buffers, random};
 use crate::proxy::admit::admission::Cost;
 use crate::proxy::admit::asked::Purpose;
-use crate::proxy::admit::authentication::{self, KeyFault, Presented};
+use crate::proxy::admit::authentication::{self, Presented};
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::admit::relay_metering::Metering;
 use crate::proxy::admit::{admission, relay_permissions, request_options};
@@ -20,10 +22,11 @@ use crate::proxy::answer::relay::Step;
 use crate::proxy::chat::attempts;
 use crate::proxy::client::cors;
 use crate::proxy::client::exchange::{Exchange, ReplySettings};
-use crate::proxy::client::ingress::{self, BodyRead, BodyRefusal, HeadRead};
+use crate::proxy::client::ingress::{self, BodyEnd, BodyRead, HeadRead};
 use crate::proxy::client::next::Next;
 use crate::proxy::client::rate_limit_headers::OwnLimits;
-use crate::proxy::client::reply::{Refused, WholeAnswer};
+use crate::proxy::client::reply::WholeAnswer;
+use crate::proxy::client::unserved::Unserved;
 use crate::proxy::own::{catalogue, local, usage_api};
 use crate::proxy::passthrough::request;
 use crate::proxy::shared::drain::Phase;
@@ -83,8 +86,8 @@ pub async fn run<'w>(
         own_limits: OwnLimits::default(),
     };
     if let Err(fault) = api {
-        let refused = Refused::new(ErrorKind::InvalidRequest, fault.text(), "bad_path");
-        return Step::Over(exchange.refuse(&refused).await);
+        let rejection = Rejection::new(ErrorKind::InvalidRequest, fault.text(), "bad_path");
+        return Step::Over(exchange.reject(&rejection).await);
     }
     if is_doubled(path) {
         worker.meter.borrow_mut().counters.doubled_prefix += 1;
@@ -95,10 +98,14 @@ pub async fn run<'w>(
         versioned,
         body_at: read.body_at,
     };
-    if !is_kept {
-        return Step::Over(exchange.refuse_unread(BodyRefusal::NoRoom).await);
+    let served = match is_kept {
+        true => request.admitted(head, exchange).await,
+        false => Err(BodyEnd::NoRoom.into()),
+    };
+    match served {
+        Ok(step) => step,
+        Err(unserved) => Step::Over(exchange.tell_unserved(unserved).await),
     }
-    request.admitted(head, exchange).await
 }
 
 struct Request<'r> {
@@ -115,69 +122,58 @@ impl Request<'_> {
         mut self,
         head: &mut RequestHead,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Step<'w> {
+    ) -> Result<Step<'w>, Unserved> {
         let worker = exchange.worker;
         if head.method == Method::Options {
-            return Step::Over(self.options(head, exchange).await);
+            return Ok(Step::Over(self.options(head, exchange).await));
         }
         match self.endpoint {
             Endpoint::Healthz if self.takes(head.method) => {
-                return Step::Over(local::health(true, exchange).await);
+                return Ok(Step::Over(local::health(true, exchange).await));
             }
             Endpoint::Readyz if self.takes(head.method) => {
                 let is_unread = worker.keys.borrow().is_unread();
                 let ready = worker.drain.phase() == Phase::Open && !is_unread;
-                return Step::Over(local::health(ready, exchange).await);
+                return Ok(Step::Over(local::health(ready, exchange).await));
             }
             Endpoint::Catalogue if self.takes(head.method) => {
-                return Step::Over(boxed(|| catalogue::public(exchange)).await);
+                return Ok(Step::Over(boxed(|| catalogue::public(exchange)).await));
             }
             Endpoint::Misspelt(own) => {
                 let message = format!("no such endpoint; expected `/v1{own}`, spelt like that");
-                return Step::Over(refuse_path(exchange, &message).await);
+                return Err(unknown_path(message));
             }
             Endpoint::Unknown => {
                 let message = "no such endpoint; see docs/ENDPOINTS.md for the list of paths";
-                return Step::Over(refuse_path(exchange, message).await);
+                return Err(unknown_path(message));
             }
             _ => {}
         }
         if !self.takes(head.method) {
-            return Step::Over(self.refuse_method(exchange).await);
+            return Err(self.wrong_method().into());
         }
         let plan = &worker.plan;
-        let found = authentication::presented(
-            head,
-            &exchange.client.input,
-            plan.gateway_key_header.as_deref(),
-        );
-        let judged = found.and_then(|mut presented| {
-            let keys = worker.keys.borrow();
-            let key = authentication::authorise(
-                &keys,
-                &mut presented,
-                &exchange.client.input,
-                clock::unix_millis,
-            )?;
-            Ok((presented, key))
-        });
-        let (presented, key) = match judged {
-            Ok(judged) => judged,
-            Err(fault) => return Step::Over(refuse_key(exchange, fault).await),
-        };
+        let input = &exchange.client.input;
+        let mut presented =
+            authentication::presented(head, input, plan.gateway_key_header.as_deref())?;
+        let key = authentication::authorise(
+            &worker.keys.borrow(),
+            &mut presented,
+            input,
+            clock::unix_millis,
+        )?;
         note_sender(&mut exchange.record, key.as_ref());
         if is_compressed(head, &exchange.client.input) {
             let message = "compressed request bodies are not taken; send the body as it is";
-            let refused =
-                Refused::new(ErrorKind::InvalidRequest, message, "compressed").status(415);
-            return Step::Over(exchange.refuse(&refused).await);
+            let rejection = Rejection::new(ErrorKind::InvalidRequest, message, "compressed");
+            return Err(rejection.with_status(415).into());
         }
         if key.as_ref().is_some_and(|key| key.models.is_some()) {
             // A list of the provider's would show more than this key may use.
             self.endpoint = endpoint::classify(self.path, self.versioned);
             exchange.record.operation = self.endpoint.operation();
             if !self.takes(head.method) {
-                return Step::Over(self.refuse_method(exchange).await);
+                return Err(self.wrong_method().into());
             }
         }
         if self.endpoint == Endpoint::Relay {
@@ -193,10 +189,8 @@ impl Request<'_> {
         presented: Presented,
         key: Option<KeyHandle>,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Step<'w> {
-        if let Err(denied) = relay_permissions::judge(key.as_deref(), head.method, self.path) {
-            return Step::Over(exchange.refuse_denied(&denied).await);
-        }
+    ) -> Result<Step<'w>, Unserved> {
+        relay_permissions::judge(key.as_deref(), head.method, self.path)?;
         let worker = exchange.worker;
         let metering = Metering::of(head.method, self.path);
         let prices = &worker.plan.request_prices;
@@ -213,10 +207,8 @@ impl Request<'_> {
             // Asked for once the body tells its model.
             Metering::Tokens { .. } => None,
         };
-        if let Some(cost) = cost
-            && let Err(denied) = admission::request(key.as_deref(), cost, exchange).await
-        {
-            return Step::Over(exchange.refuse(&denied.refused()).await);
+        if let Some(cost) = cost {
+            admission::request(key.as_deref(), cost, exchange).await?;
         }
         if matches!(metering, Metering::Unknown { .. }) {
             exchange.record.request_cost = of_path;
@@ -240,11 +232,11 @@ impl Request<'_> {
         presented: Presented,
         key: Option<KeyHandle>,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Step<'w> {
+    ) -> Result<Step<'w>, Unserved> {
         let worker = exchange.worker;
         let tenant = key.as_ref().map_or(usize::MAX, |key| key.tenant.number);
         let mut charge = Charge::new(Arc::clone(&worker.shared.budget), tenant);
-        let read = ingress::read_body(
+        let BodyRead { body, at } = ingress::read_body(
             exchange.client,
             self.body_at,
             head,
@@ -252,16 +244,12 @@ impl Request<'_> {
             &mut charge,
             &worker.shared.budget,
         )
-        .await;
-        let BodyRead { body, at } = match read {
-            Ok(read) => read,
-            Err(refusal) => return Step::Over(exchange.refuse_unread(refusal).await),
-        };
+        .await?;
         exchange.record.bytes_in = body.len() as u64;
         exchange.record.request_at = at.map_or(exchange.record.request_at, Instant::as_nanos);
         exchange.reply.unread = false;
-        if let Some(refused) = request_options::fault(head, &exchange.client.input) {
-            return Step::Over(exchange.refuse(&refused).await);
+        if let Some(rejection) = request_options::fault(head, &exchange.client.input) {
+            return Err(rejection.into());
         }
         let inbound = Inbound {
             bytes: buffers::share(core::mem::take(&mut exchange.client.input)),
@@ -271,11 +259,11 @@ impl Request<'_> {
             key,
             presented,
         };
-        let step = match self.endpoint {
-            Endpoint::Models => Step::Over(local::models(&inbound, exchange).await),
-            Endpoint::Model(id) => Step::Over(local::model(&inbound, id, exchange).await),
-            Endpoint::Usage => Step::Over(usage_api::list(&inbound, exchange).await),
-            Endpoint::Custody(id) => Step::Over(usage_api::custody(&inbound, id, exchange).await),
+        let served = match self.endpoint {
+            Endpoint::Models => over(local::models(&inbound, exchange).await),
+            Endpoint::Model(id) => over(local::model(&inbound, id, exchange).await),
+            Endpoint::Usage => over(usage_api::list(&inbound, exchange).await),
+            Endpoint::Custody(id) => over(usage_api::custody(&inbound, id, exchange).await),
             Endpoint::CountTokens => {
                 let purpose = Purpose::Count;
                 boxed(|| attempts::run(&inbound, purpose, exchange)).await
@@ -290,7 +278,7 @@ impl Request<'_> {
         } = inbound;
         *head = table;
         exchange.client.input = buffers::unshare(bytes).unwrap_or_default();
-        step
+        served
     }
 
     fn takes(&self, method: Method) -> bool {
@@ -331,29 +319,22 @@ impl Request<'_> {
         exchange.send(&answer).await
     }
 
-    async fn refuse_method(&self, exchange: &mut Exchange<'_, '_>) -> Next {
+    fn wrong_method(&self) -> Rejection {
         let allow = format!("allow: {}\r\n", self.endpoint.allow());
         let message = "wrong method for this path; see the `allow` header";
-        let refused = Refused::new(ErrorKind::MethodNotAllowed, message, "wrong_method")
-            .fields(allow.as_bytes());
-        exchange.refuse(&refused).await
+        Rejection::new(ErrorKind::MethodNotAllowed, message, "wrong_method")
+            .with_fields(allow.into_bytes())
     }
 }
 
-async fn refuse_path(exchange: &mut Exchange<'_, '_>, message: &str) -> Next {
-    let refused = Refused::new(ErrorKind::NotFound, message, "unknown_path");
-    exchange.refuse(&refused.code("unknown_url")).await
+/// An answer of ours to what was asked.
+fn over<'w>(answered: Result<Next, Rejection>) -> Result<Step<'w>, Unserved> {
+    Ok(Step::Over(answered?))
 }
 
-async fn refuse_key(exchange: &mut Exchange<'_, '_>, fault: KeyFault) -> Next {
-    let (kind, fields): (_, &[u8]) = match fault {
-        KeyFault::Unread => (ErrorKind::Overloaded, b"retry-after: 1\r\n"),
-        KeyFault::Two | KeyFault::Missing | KeyFault::Unknown | KeyFault::Expired => {
-            (ErrorKind::Authentication, b"www-authenticate: Bearer\r\n")
-        }
-    };
-    let refused = Refused::new(kind, fault.text(), fault.word()).fields(fields);
-    exchange.refuse(&refused).await
+fn unknown_path(message: impl Into<Cow<'static, str>>) -> Unserved {
+    let rejection = Rejection::new(ErrorKind::NotFound, message, "unknown_path");
+    rejection.with_code("unknown_url").into()
 }
 
 /// The sender is let in, with this key where keys are asked for.

@@ -1,7 +1,7 @@
 //! A neutral request fitted to the Anthropic wire.
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{Request, ServiceTier};
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::{Fit, Verdict, value_of};
@@ -12,7 +12,7 @@ use crate::translate::models::Sampling;
 ///
 /// # Errors
 /// For whatever the wire or the model cannot keep.
-pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Rejection> {
     fit.judge(request, verdict)?;
     let limited = request.max_tokens.is_some();
     if !limited {

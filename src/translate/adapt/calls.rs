@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::chat::error::{CallFault, Refusal};
+use crate::chat::error::CallFault;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{Block, Message, Role};
 use crate::wire::codec;
 use crate::wire::kind::Wire;
@@ -21,7 +22,7 @@ pub fn pair<'a>(
     messages: &mut [Message<'a>],
     client: Wire,
     mut assign: impl FnMut(Cow<'a, str>) -> Cow<'a, str>,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     let mut waiting: BTreeMap<String, Cow<'a, str>> = BTreeMap::new();
     let mut last = Role::User;
     let mut asked_at = 0;
@@ -77,7 +78,7 @@ fn answered(
     waiting: &BTreeMap<String, Cow<'_, str>>,
     client: Wire,
     index: usize,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     match waiting.keys().next() {
         None => Ok(()),
         Some(id) => Err(refuse(client, CallFault::Unanswered, id, index)),
@@ -87,18 +88,18 @@ fn answered(
 /// Blocks of this kind stand in messages of one role alone. On the OpenAI wire calls and results have
 /// no other place.
 #[cold]
-fn misplaced((kind, role): (&str, &str), index: usize) -> Refusal {
+fn misplaced((kind, role): (&str, &str), index: usize) -> Rejection {
     let param = format!("messages[{index}].content");
     let text = format!("{param}: `{kind}` blocks can only be in `{role}` messages");
-    Refusal::invalid(param, text)
+    Rejection::invalid(param, text)
 }
 
 #[cold]
-fn refuse(client: Wire, fault: CallFault, id: &str, index: usize) -> Refusal {
+fn refuse(client: Wire, fault: CallFault, id: &str, index: usize) -> Rejection {
     let param = format!("messages[{index}]");
     let text = codec::call_fault(client, fault, &shown(id));
     let text = format!("{param}: {text}");
-    Refusal::invalid(param, text)
+    Rejection::invalid(param, text)
 }
 
 /// An id as it may be repeated to the client: its start, without control characters.

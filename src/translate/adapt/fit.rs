@@ -1,7 +1,7 @@
 //! What every step of fitting a request needs: the target, and where to note what was lost.
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::Request;
 use crate::translate::answer_context::AnswerContext;
 use crate::translate::models::ModelFacts;
@@ -59,7 +59,7 @@ impl Fit<'_> {
         &mut self,
         request: &mut Request<'_>,
         verdict: fn(&Member) -> Verdict,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         for member in core::mem::take(&mut request.members) {
             match verdict(&member) {
                 Verdict::Drop => self.notes.dropped(member),

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Block, Format, Function, Json, Request, SchemaFormat, Text, ThinkingMode, Tool, ToolChoice,
 };
@@ -16,7 +16,7 @@ use crate::translate::schema;
 ///
 /// # Errors
 /// For a schema that cannot be said, and for a stream whose answer would have to be unwrapped.
-pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Rejection> {
     let own = &mut request.reasoning.output_config;
     if own.iter().any(|(name, _)| name.is("format")) {
         // The client spoke the target's own words.
@@ -43,7 +43,7 @@ fn native<'a>(
     fit: &mut Fit<'_>,
     request: &mut Request<'a>,
     format: &SchemaFormat<'a>,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     let source = rooted(fit, request, &format.schema)?;
     let schema = schema::rewrite(&source).map_err(|fault| refuse(fault.text()))?;
     if schema.lossy {
@@ -61,7 +61,7 @@ fn by_tool<'a>(
     fit: &mut Fit<'_>,
     request: &mut Request<'a>,
     format: &SchemaFormat<'a>,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     let taken = |tool: &Tool<'_>| matches!(tool, Tool::Function(f) if f.name == TOOL);
     if request.tools.iter().any(taken) {
         return Err(refuse(
@@ -101,7 +101,7 @@ fn rooted<'a>(
     fit: &mut Fit<'_>,
     request: &Request<'_>,
     schema: &Json<'a>,
-) -> Result<Json<'a>, Refusal> {
+) -> Result<Json<'a>, Rejection> {
     if schema::is_object_schema(schema) {
         return Ok(schema.clone());
     }
@@ -114,8 +114,8 @@ fn rooted<'a>(
 }
 
 #[cold]
-fn refuse(text: &str) -> Refusal {
-    Refusal::invalid(
+fn refuse(text: &str) -> Rejection {
+    Rejection::invalid(
         "response_format.json_schema.schema",
         format!("response_format.json_schema.schema: {text}"),
     )

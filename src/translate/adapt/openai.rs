@@ -1,7 +1,7 @@
 //! A neutral request fitted to the OpenAI wire and the dialect of the upstream.
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Block, Effort, Format, Json, Request, Text, ThinkingMode, Tool, ToolChoice,
 };
@@ -19,7 +19,7 @@ pub fn fit<'a>(
     fit: &mut Fit<'_>,
     request: &mut Request<'a>,
     user: &'a mut String,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     fit.judge(request, verdict)?;
     if fit.hints.betas {
         fit.notes.dropped(Member::BetaHeader);
@@ -101,7 +101,7 @@ fn verdict(member: &Member) -> Verdict {
     }
 }
 
-fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Rejection> {
     let fixed = fit.facts.sampling == Sampling::None;
     let odd = |digits: &&str| fixed && value_of(digits) != 1.0;
     if request
@@ -122,7 +122,7 @@ fn sampling(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal>
             "stop_sequences: this model takes at most {} of them",
             fit.dialect.stop_max
         );
-        return Err(Refusal::invalid("stop_sequences", text));
+        return Err(Rejection::invalid("stop_sequences", text));
     }
     Ok(())
 }
@@ -195,12 +195,12 @@ fn level(fit: &Fit<'_>, effort: Effort) -> Option<Effort> {
     known.nearest(effort)
 }
 
-fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Rejection> {
     names::rename_tools(request, names::OPENAI_NAME_MAX, &mut fit.answer);
     fit.answer.whole_names = names::whole(request);
     if request.web_search.is_some() && !fit.dialect.web_search_options {
         let text = "tools: the provider of this model offers no web search";
-        return Err(Refusal::invalid("tools", text));
+        return Err(Rejection::invalid("tools", text));
     }
     for tool in &mut request.tools {
         if let Tool::Function(function) = tool {
@@ -228,12 +228,12 @@ fn tools(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
         let named = |tool: &Tool<'_>| matches!(tool, Tool::Function(f) if f.name == *name);
         if !request.tools.iter().any(named) {
             let text = "tool_choice: names a tool that `tools` does not hold";
-            return Err(Refusal::invalid("tool_choice", text));
+            return Err(Rejection::invalid("tool_choice", text));
         }
     }
     if request.tools.is_empty() && request.tool_choice == Some(ToolChoice::Any) {
         let text = "tool_choice: a tool is asked for, but `tools` is empty";
-        return Err(Refusal::invalid("tool_choice", text));
+        return Err(Rejection::invalid("tool_choice", text));
     }
     Ok(())
 }

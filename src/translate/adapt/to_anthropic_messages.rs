@@ -3,8 +3,8 @@
 //! What comes out alternates between user and assistant (system turns apart), starts with user, holds
 //! no empty text, and has tool results first in their turn.
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{Block, DocumentSource, Request, ResultContent, Role, Source};
 use crate::translate::adapt::calls;
 use crate::translate::adapt::fit::Fit;
@@ -17,7 +17,7 @@ use crate::translate::models::ModelFacts;
 /// # Errors
 /// For calls without results, results without calls, a prefill that the model refuses, and images or
 /// documents that it does not take.
-pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Rejection> {
     for message in &mut request.messages {
         if message.role != Role::User {
             shown_by_others(fit, &mut message.blocks);
@@ -106,7 +106,7 @@ fn clean_result(content: &mut ResultContent<'_>) {
 }
 
 /// Images, documents and where they may come from.
-fn sources(fit: &Fit<'_>, request: &Request<'_>) -> Result<(), Refusal> {
+fn sources(fit: &Fit<'_>, request: &Request<'_>) -> Result<(), Rejection> {
     for message in &request.messages {
         for block in &message.blocks {
             source(fit, block, message.index)?;
@@ -115,7 +115,7 @@ fn sources(fit: &Fit<'_>, request: &Request<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn source(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refusal> {
+fn source(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Rejection> {
     let from = match block {
         Block::Image { source, .. } if fit.facts.vision != Some(false) => source,
         Block::Image { .. } => return Err(refuse(index, "this model takes no images")),
@@ -146,7 +146,7 @@ fn source(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refusal>
 }
 
 /// One level down: results hold no results.
-fn source_of(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refusal> {
+fn source_of(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Rejection> {
     match block {
         Block::ToolResult(_) => Ok(()),
         _ => source(fit, block, index),
@@ -154,8 +154,8 @@ fn source_of(fit: &Fit<'_>, block: &Block<'_>, index: usize) -> Result<(), Refus
 }
 
 #[cold]
-fn refuse(index: usize, text: &str) -> Refusal {
+fn refuse(index: usize, text: &str) -> Rejection {
     let param = format!("messages[{index}].content");
     let text = format!("{param}: {text}");
-    Refusal::invalid(param, text)
+    Rejection::invalid(param, text)
 }

@@ -7,8 +7,8 @@
 
 use std::borrow::Cow;
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Block, DocumentSource, Json, Message, Request, ResultContent, Role, Source, Text, ToolResult,
 };
@@ -23,7 +23,7 @@ use crate::wire::kind::Dialect;
 ///
 /// # Errors
 /// For calls without results and the like, and for images or files that the upstream does not take.
-pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Refusal> {
+pub fn fit<'a>(fit: &mut Fit<'_>, request: &mut Request<'a>) -> Result<(), Rejection> {
     let max = fit.dialect.tool_id_bytes_max;
     signatures(fit, request);
     let short = |id: Cow<'a, str>| names::short_id(own_id(id), max);
@@ -75,7 +75,7 @@ fn own_id(id: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// Fits the blocks of one turn: results first, then what does not fit into them, then the rest.
-fn turn(fit: &mut Fit<'_>, message: &mut Message<'_>) -> Result<(), Refusal> {
+fn turn(fit: &mut Fit<'_>, message: &mut Message<'_>) -> Result<(), Rejection> {
     let (role, index) = (message.role, message.index);
     let list = core::mem::take(&mut message.blocks);
     let (results, rest): (Vec<_>, Vec<_>) = list
@@ -100,7 +100,7 @@ fn tool_result<'a>(
     mut result: ToolResult<'a>,
     index: usize,
     attached: &mut Vec<Block<'a>>,
-) -> Result<ToolResult<'a>, Refusal> {
+) -> Result<ToolResult<'a>, Rejection> {
     if !takes_marks(fit) && result.cache.take().is_some() {
         fit.notes.dropped(Member::CacheControl);
     }
@@ -134,7 +134,7 @@ fn blocks<'a>(
     list: Vec<Block<'a>>,
     role: Role,
     index: usize,
-) -> Result<Vec<Block<'a>>, Refusal> {
+) -> Result<Vec<Block<'a>>, Rejection> {
     let mut out = Vec::with_capacity(list.len());
     for mut block in list {
         // A call has no place for a mark.
@@ -246,7 +246,7 @@ fn is_left_out(kind: &str) -> bool {
     known.contains(&kind) || kind.ends_with("_tool_result")
 }
 
-fn image(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Refusal> {
+fn image(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Rejection> {
     if fit.facts.vision == Some(false) || !fit.dialect.images {
         return Err(refuse(index, "this model takes no images"));
     }
@@ -256,7 +256,7 @@ fn image(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Refusal
     }
 }
 
-fn pdf(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Refusal> {
+fn pdf(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Rejection> {
     if fit.facts.pdf == Some(false) || !fit.dialect.files {
         return Err(refuse(index, "this model takes no documents"));
     }
@@ -318,10 +318,10 @@ const fn takes_marks(fit: &Fit<'_>) -> bool {
 }
 
 #[cold]
-fn refuse(index: usize, text: &str) -> Refusal {
+fn refuse(index: usize, text: &str) -> Rejection {
     let param = format!("messages[{index}].content");
     let text = format!("{param}: {text}");
-    Refusal::invalid(param, text)
+    Rejection::invalid(param, text)
 }
 
 const UNKNOWN_BLOCK: &str = "expected text, image, document, search_result, tool_use, tool_result, \

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{Function, Json, Request, SearchSize, Tool, ToolChoice, WebSearch};
 use crate::json::write::Writer;
 use crate::limits::STRICT_TOOLS_MAX;
@@ -16,7 +16,7 @@ use crate::translate::schema;
 ///
 /// # Errors
 /// When the choice names a tool that is not there, or forces where the model cannot be forced.
-pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>) -> Result<(), Rejection> {
     names::rename_tools(request, names::ANTHROPIC_NAME_MAX, &mut fit.answer);
     let mut strict_count = 0;
     for tool in &mut request.tools {
@@ -65,7 +65,7 @@ fn schema_of(fit: &mut Fit<'_>, function: &mut Function<'_>, may_be_strict: bool
 
 /// `searches`: the last of the tools is the one made of `web_search_options`, which no list of the
 /// client's could name.
-fn choice(fit: &Fit<'_>, request: &mut Request<'_>, searches: bool) -> Result<(), Refusal> {
+fn choice(fit: &Fit<'_>, request: &mut Request<'_>, searches: bool) -> Result<(), Rejection> {
     let Some(choice) = request.tool_choice.take() else {
         return Ok(());
     };
@@ -73,7 +73,7 @@ fn choice(fit: &Fit<'_>, request: &mut Request<'_>, searches: bool) -> Result<()
         return match choice {
             ToolChoice::Auto | ToolChoice::None => Ok(()),
             ToolChoice::Any | ToolChoice::Tool(_) | ToolChoice::Allowed { .. } => {
-                Err(Refusal::invalid(
+                Err(Rejection::invalid(
                     "tool_choice",
                     "tool_choice: a tool is asked for, but `tools` is empty",
                 ))
@@ -107,15 +107,15 @@ fn choice(fit: &Fit<'_>, request: &mut Request<'_>, searches: bool) -> Result<()
     let forced = matches!(choice, ToolChoice::Any | ToolChoice::Tool(_));
     if forced && !fit.facts.forced_tools {
         let text = "tool_choice: this model cannot be forced to call a tool: use \"auto\"";
-        return Err(Refusal::invalid("tool_choice", text));
+        return Err(Rejection::invalid("tool_choice", text));
     }
     request.tool_choice = Some(choice);
     Ok(())
 }
 
-fn undeclared() -> Refusal {
+fn undeclared() -> Rejection {
     let text = "tool_choice: names a tool that `tools` does not hold";
-    Refusal::invalid("tool_choice", text)
+    Rejection::invalid("tool_choice", text)
 }
 
 fn name_of<'r>(tool: &'r Tool<'_>) -> &'r str {

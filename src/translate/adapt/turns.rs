@@ -5,8 +5,8 @@
 //! to the top from behind a turn: that would change the cached prefix on every turn and tear thinking
 //! blocks from what they are bound to.
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{Block, Json, Message, Request, Role, Text};
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::Fit;
@@ -59,7 +59,7 @@ pub enum Prefill {
 ///
 /// # Errors
 /// For a prefill that the target refuses.
-pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>, shape: Shape) -> Result<(), Refusal> {
+pub fn fit(fit: &mut Fit<'_>, request: &mut Request<'_>, shape: Shape) -> Result<(), Rejection> {
     let kept = drop_empty(fit, core::mem::take(&mut request.messages), shape);
     let placed = match shape.system {
         SystemPlace::Anywhere => kept,
@@ -279,7 +279,11 @@ fn part_user_from_results(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     request.messages = out;
 }
 
-fn prefill(fit: &mut Fit<'_>, request: &mut Request<'_>, prefill: Prefill) -> Result<(), Refusal> {
+fn prefill(
+    fit: &mut Fit<'_>,
+    request: &mut Request<'_>,
+    prefill: Prefill,
+) -> Result<(), Rejection> {
     let last = request.messages.last_mut();
     let Some(last) = last.filter(|last| last.role == Role::Assistant) else {
         return Ok(());
@@ -287,7 +291,7 @@ fn prefill(fit: &mut Fit<'_>, request: &mut Request<'_>, prefill: Prefill) -> Re
     match prefill {
         Prefill::Refused => {
             let param = format!("messages[{}]", last.index);
-            return Err(Refusal::invalid(param, PREFILL_REFUSED));
+            return Err(Rejection::invalid(param, PREFILL_REFUSED));
         }
         Prefill::Repeated if last.has_calls() => {}
         Prefill::Repeated => fit.notes.changed(Member::Messages),

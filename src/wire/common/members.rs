@@ -1,7 +1,7 @@
 //! Top-level members of a request by one table: which are read, and which are listed for the target.
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::Request;
 use crate::json::raw::Raw;
 use crate::json::tape::{JsonKind, Value};
@@ -53,7 +53,7 @@ impl<'t> Members<'t> {
         root: Value<'t>,
         table: &'static [Row],
         request: &mut Request<'_>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Rejection> {
         if let Some(name) = root.repeated_name() {
             return Err(read::root_member_twice(name));
         }

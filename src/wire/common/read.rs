@@ -8,8 +8,8 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::Request;
 use crate::json::raw::Raw;
 use crate::json::tape::{JsonKind, Value};
@@ -58,23 +58,23 @@ impl<'p> FieldPath<'p> {
     /// A refusal of the value here.
     #[must_use]
     #[cold]
-    pub fn refuse(&self, text: &str) -> Refusal {
-        Refusal::invalid(self.to_string(), format!("{self}: {text}"))
+    pub fn refuse(&self, text: &str) -> Rejection {
+        Rejection::invalid(self.to_string(), format!("{self}: {text}"))
     }
 
     /// A refusal of a member of the object here that stands there twice.
     #[must_use]
     #[cold]
-    pub fn member_twice(&self, name: Raw<'_>) -> Refusal {
+    pub fn member_twice(&self, name: Raw<'_>) -> Rejection {
         let param = format!("{self}.{}", shown(name));
         let text = format!("{param}: the member stands in the request twice");
-        Refusal::invalid(param, text)
+        Rejection::invalid(param, text)
     }
 
     /// A refusal that says what was expected and what stands here.
     #[must_use]
     #[cold]
-    pub fn expected(&self, what: &str, found: Value<'_>) -> Refusal {
+    pub fn expected(&self, what: &str, found: Value<'_>) -> Rejection {
         self.refuse(&format!("expected {what}, found {}", kind_text(found)))
     }
 }
@@ -96,7 +96,7 @@ impl fmt::Display for FieldPath<'_> {
 ///
 /// # Errors
 /// When it is none.
-pub fn string<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Raw<'t>, Refusal> {
+pub fn string<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Raw<'t>, Rejection> {
     value
         .as_raw()
         .ok_or_else(|| place.expected("a string", value))
@@ -110,7 +110,7 @@ pub fn string_member<'t>(
     object: Value<'t>,
     name: &'static str,
     place: &FieldPath<'_>,
-) -> Result<Raw<'t>, Refusal> {
+) -> Result<Raw<'t>, Rejection> {
     let place = place.member(name);
     match object.get_set(name) {
         Some(value) => string(value, &place),
@@ -126,7 +126,7 @@ pub fn string_maybe<'t>(
     object: Value<'t>,
     name: &'static str,
     place: &FieldPath<'_>,
-) -> Result<Option<Raw<'t>>, Refusal> {
+) -> Result<Option<Raw<'t>>, Rejection> {
     let Some(value) = object.get_set(name) else {
         return Ok(None);
     };
@@ -137,7 +137,7 @@ pub fn string_maybe<'t>(
 ///
 /// # Errors
 /// When it is none, or has a member twice.
-pub fn object<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
+pub fn object<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Rejection> {
     single(opaque(value, place)?, place)
 }
 
@@ -145,7 +145,7 @@ pub fn object<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, 
 ///
 /// # Errors
 /// When it is none.
-pub fn opaque<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
+pub fn opaque<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Rejection> {
     match value.kind() {
         JsonKind::Object => Ok(value),
         _ => Err(place.expected("an object", value)),
@@ -160,7 +160,7 @@ pub fn object_member<'t>(
     parent: Value<'t>,
     name: &'static str,
     place: &FieldPath<'_>,
-) -> Result<Value<'t>, Refusal> {
+) -> Result<Value<'t>, Rejection> {
     let place = place.member(name);
     match parent.get_set(name) {
         Some(value) => object(value, &place),
@@ -172,7 +172,7 @@ pub fn object_member<'t>(
 ///
 /// # Errors
 /// When it is an object with a member twice.
-pub fn single<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
+pub fn single<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Rejection> {
     match value.repeated_name() {
         None => Ok(value),
         Some(name) => Err(place.member_twice(name)),
@@ -182,17 +182,17 @@ pub fn single<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, 
 /// The refusal of a member of the outermost object that stands there twice.
 #[must_use]
 #[cold]
-pub fn root_member_twice(name: Raw<'_>) -> Refusal {
+pub fn root_member_twice(name: Raw<'_>) -> Rejection {
     let name = shown(name);
     let text = format!("{name}: the member stands in the request twice");
-    Refusal::invalid(name, text)
+    Rejection::invalid(name, text)
 }
 
 /// The array at `place`.
 ///
 /// # Errors
 /// When it is none.
-pub fn array<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Refusal> {
+pub fn array<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, Rejection> {
     match value.kind() {
         JsonKind::Array => Ok(value),
         _ => Err(place.expected("an array", value)),
@@ -203,7 +203,7 @@ pub fn array<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Value<'t>, R
 ///
 /// # Errors
 /// When it is none.
-pub fn boolean(value: Value<'_>, place: &FieldPath<'_>) -> Result<bool, Refusal> {
+pub fn boolean(value: Value<'_>, place: &FieldPath<'_>) -> Result<bool, Rejection> {
     value
         .as_bool()
         .ok_or_else(|| place.expected("a boolean", value))
@@ -213,7 +213,7 @@ pub fn boolean(value: Value<'_>, place: &FieldPath<'_>) -> Result<bool, Refusal>
 ///
 /// # Errors
 /// When it is none.
-pub fn number<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<&'t str, Refusal> {
+pub fn number<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<&'t str, Rejection> {
     value
         .as_number()
         .ok_or_else(|| place.expected("a number", value))
@@ -223,7 +223,7 @@ pub fn number<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<&'t str, Re
 ///
 /// # Errors
 /// When it is none.
-pub fn positive(value: Value<'_>, place: &FieldPath<'_>) -> Result<u64, Refusal> {
+pub fn positive(value: Value<'_>, place: &FieldPath<'_>) -> Result<u64, Rejection> {
     match value.as_u64() {
         Some(number) if number > 0 => Ok(number),
         _ => Err(place.refuse("expected a whole number of at least 1")),

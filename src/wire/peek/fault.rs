@@ -1,5 +1,7 @@
 //! Why a request's body cannot be routed.
 
+use crate::chat::error::ErrorKind;
+use crate::chat::rejection::Rejection;
 use core::fmt;
 
 use crate::json::error::{JsonError, JsonErrorKind};
@@ -31,6 +33,16 @@ pub enum Param {
         /// The element's member.
         name: &'static str,
     },
+}
+
+impl From<PeekFault> for Rejection {
+    fn from(fault: PeekFault) -> Self {
+        let rejection = Self::new(ErrorKind::InvalidRequest, fault.to_string(), "bad_body");
+        match fault.param {
+            Some(param) => rejection.with_param(param.to_string()),
+            None => rejection,
+        }
+    }
 }
 
 impl fmt::Display for Param {

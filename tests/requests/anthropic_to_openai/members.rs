@@ -171,11 +171,11 @@ fn contracts_without_a_word_are_refused_by_name() {
 #[test]
 fn b_thread_is_refused_in_the_words_that_tool_runners_go_on_from() {
     let body = messages(r#""thread":{"type":"create"}"#);
-    let refusal = Run::to_openai(GPT_4O).run(&body).unwrap_err();
+    let rejection = Run::to_openai(GPT_4O).run(&body).unwrap_err();
     let mut out = Vec::new();
     write_error(
         Wire::AnthropicMessages,
-        &refusal.as_error(),
+        &rejection.as_error(),
         "req_1",
         &mut out,
     );

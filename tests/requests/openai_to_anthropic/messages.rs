@@ -258,10 +258,10 @@ fn prefill_is_trimmed_or_refused_by_model() {
         chat_messages(r#"[{"role":"user","content":"x"},{"role":"assistant","content":"A: \n"}]"#);
     let out = Run::to_anthropic(PLAIN).ok(&body);
     assert_eq!(out.json["messages"][1]["content"][0]["text"], "A:");
-    let refusal = Run::to_anthropic(OPUS_5).run(&body).unwrap_err();
+    let rejection = Run::to_anthropic(OPUS_5).run(&body).unwrap_err();
     assert!(
-        refusal
-            .message
+        rejection
+            .message()
             .starts_with("This model does not support assistant message prefill.")
     );
 }

@@ -219,9 +219,9 @@ fn ni14_images_for_a_model_without_eyes_are_refused() {
     let body = chat_messages(
         r#"[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA"}}]}]"#,
     );
-    let refusal = Run::to_anthropic("claude-2.1").run(&body).unwrap_err();
+    let rejection = Run::to_anthropic("claude-2.1").run(&body).unwrap_err();
     assert_eq!(
-        refusal.message,
+        rejection.message(),
         "messages[0].content: this model takes no images"
     );
 }

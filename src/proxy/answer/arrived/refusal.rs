@@ -196,7 +196,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
             boxed(|| early_error::tell(form, &late, exchange)).await
         } else {
             let fields = self.told_fields(told.should_retry.is_some(), &exchange.reply);
-            exchange.refuse_told(told, fields, word).await
+            exchange.tell_provider_error(told, fields, word).await
         };
         attempt::release(self.worker, self.stage.upstream, clock::now());
         Step::Over(next)

@@ -1,17 +1,18 @@
 //! A relayed request that has its target on its way there, and the answer's beginning.
 
+use crate::chat::rejection::Rejection;
 use crate::http1::encode;
 use crate::json::rewrite::Edits;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::recycled_future::boxed;
-use crate::proxy::admit::admission::{self, Body, Cost, Denied, Relayed};
+use crate::proxy::admit::admission::{self, Body, Cost, Relayed};
 use crate::proxy::admit::inbound::Inbound;
 use crate::proxy::admit::relay_metering::Metering;
-use crate::proxy::admit::unserved::Missed;
 use crate::proxy::answer::relay::Step;
 use crate::proxy::answer::stages::{Answer, Arrived, Takeover, Terms};
 use crate::proxy::chat::prepare::{self, no_credential};
 use crate::proxy::client::exchange::Exchange;
+use crate::proxy::client::unserved::Unserved;
 use crate::proxy::passthrough::request::{Ready, Request};
 use crate::proxy::passthrough::target::Routed;
 use crate::proxy::passthrough::upload::{JudgeLate, Upload};
@@ -33,7 +34,7 @@ impl<'w> Request<'_, 'w> {
         edits: &Edits,
         is_json: bool,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Result<Step<'w>, Missed> {
+    ) -> Result<Step<'w>, Unserved> {
         let worker = self.worker;
         let index = ready.routed.asked.provider;
         let provider = provider_at(worker, index)?;
@@ -58,7 +59,7 @@ impl<'w> Request<'_, 'w> {
         routed: &Routed,
         body: Body<'_>,
         exchange: &mut Exchange<'_, '_>,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), Rejection> {
         exchange.record.price = routed.price;
         let Metering::Tokens { has_output } = self.metering else {
             return Ok(());
@@ -83,7 +84,7 @@ impl<'w> Request<'_, 'w> {
         upload: Upload,
         late: &JudgeLate<'_>,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Result<Step<'w>, Missed> {
+    ) -> Result<Step<'w>, Unserved> {
         let worker = self.worker;
         let index = ready.routed.asked.provider;
         let provider = provider_at(worker, index)?;
@@ -102,7 +103,7 @@ impl<'w> Request<'_, 'w> {
         started: Instant,
         upstream: Result<Box<Upstream>, Failure>,
         exchange: &mut Exchange<'_, 'w>,
-    ) -> Result<Step<'w>, Missed> {
+    ) -> Result<Step<'w>, Unserved> {
         let worker = self.worker;
         let inbound = ready.inbound;
         let index = ready.routed.asked.provider;
@@ -123,7 +124,7 @@ impl<'w> Request<'_, 'w> {
                 tried.fault = Some(failure.verdict().word);
                 tried.detail.clone_from(&failure.detail);
                 exchange.record.attempts.push(tried);
-                return Err(Missed::Failure(failure));
+                return Err(failure.into());
             }
         };
         tried.status = upstream.head.status;
@@ -152,23 +153,23 @@ impl<'w> Request<'_, 'w> {
         };
         let stays: &mut dyn FnMut() -> bool = &mut || false;
         let delivered = boxed(|| answer.deliver(stays, exchange)).await;
-        delivered.map_err(Missed::Failure)
+        Ok(delivered?)
     }
 }
 
-fn provider_at(worker: &Worker, index: usize) -> Result<&Provider, Missed> {
-    worker.plan.providers.get(index).ok_or_else(Missed::bug)
+fn provider_at(worker: &Worker, index: usize) -> Result<&Provider, Unserved> {
+    worker.plan.providers.get(index).ok_or_else(Unserved::bug)
 }
 
 /// What is stated of the target.
-fn facts_of<'w>(worker: &'w Worker, routed: &Routed) -> Result<&'w TargetFacts, Missed> {
+fn facts_of<'w>(worker: &'w Worker, routed: &Routed) -> Result<&'w TargetFacts, Unserved> {
     let TargetAsked {
         provider, number, ..
     } = routed.asked;
     worker
         .plan
         .stated_at(provider, number)
-        .ok_or_else(Missed::bug)
+        .ok_or_else(Unserved::bug)
 }
 
 fn held_request(
@@ -177,7 +178,7 @@ fn held_request(
     path: &[u8],
     edits: &Edits,
     is_json: bool,
-) -> Result<Outbound, Missed> {
+) -> Result<Outbound, Unserved> {
     let mut head = start_head(inbound, provider, path, is_json)?;
     let body = inbound.body();
     if !inbound.head.framing.is_empty() || inbound.head.method.sends_body() {
@@ -198,7 +199,7 @@ fn start_head(
     provider: &Provider,
     path: &[u8],
     is_json: bool,
-) -> Result<Vec<u8>, Missed> {
+) -> Result<Vec<u8>, Unserved> {
     let mut head = Vec::with_capacity(1024);
     let root = provider.endpoint.root.as_bytes();
     let (mark, query): (&[u8], &[u8]) = match inbound.head.query(&inbound.bytes) {
@@ -207,7 +208,7 @@ fn start_head(
     };
     let method = inbound.head.method_name(&inbound.bytes);
     if !encode::request_line(&mut head, method, &[root, path, mark, query]) {
-        return Err(Missed::bug());
+        return Err(Unserved::bug());
     }
     let facts = Facts {
         provider,
@@ -217,8 +218,7 @@ fn start_head(
         credential: FIRST_KEY,
         fallback: false,
     };
-    request_head::fields(&mut head, inbound, &facts)
-        .map_err(|_| Missed::Refusal(no_credential(&provider.name)))?;
+    request_head::fields(&mut head, inbound, &facts).map_err(|_| no_credential(&provider.name))?;
     request_head::content_fields(&mut head, inbound, provider);
     Ok(head)
 }

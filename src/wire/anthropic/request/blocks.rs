@@ -3,8 +3,8 @@
 //! Blocks of server tools and other provider-side things come out as [`Block::Foreign`]; a block
 //! of an unknown type likewise, so that a new one is a loss and not a failure.
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Block, DocumentSource, Json, Request, ResultContent, Source, Text, Tool, ToolResult, ToolUse,
 };
@@ -21,7 +21,7 @@ pub fn read<'t>(
     content: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'t>,
-) -> Result<Vec<Block<'t>>, Refusal> {
+) -> Result<Vec<Block<'t>>, Rejection> {
     if let Some(text) = content.as_raw() {
         return Ok(vec![Block::text(text)]);
     }
@@ -50,7 +50,7 @@ pub fn is_attribution(block: &Block<'_>) -> bool {
 ///
 /// # Errors
 /// For the first of them.
-pub fn no_calls(blocks: &[Block<'_>], place: &FieldPath<'_>) -> Result<(), Refusal> {
+pub fn no_calls(blocks: &[Block<'_>], place: &FieldPath<'_>) -> Result<(), Rejection> {
     for block in blocks {
         let kind = match block {
             Block::ToolUse(_) => "tool_use",
@@ -72,7 +72,7 @@ fn block<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'t>,
-) -> Result<Option<Block<'t>>, Refusal> {
+) -> Result<Option<Block<'t>>, Rejection> {
     let kind = read::string_member(read::object(value, place)?, "type", place)?;
     let mark = value.get_set("cache_control");
     let cache = mark.map(|mark| Json::Borrowed(mark.source()));
@@ -153,7 +153,7 @@ fn lost(kind: &str, value: Value<'_>, request: &mut Request<'_>) {
     }
 }
 
-fn input<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Json<'t>, Refusal> {
+fn input<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Json<'t>, Rejection> {
     match value.get_set("input") {
         None => Ok(Json::Borrowed(b"{}")),
         Some(input) => {
@@ -168,7 +168,7 @@ fn addition<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'t>,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     let tool = read::object_member(value, "tool", place)?;
     let place = place.member("tool");
     let is_reference = tool
@@ -187,7 +187,7 @@ fn result_content<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'t>,
-) -> Result<ResultContent<'t>, Refusal> {
+) -> Result<ResultContent<'t>, Rejection> {
     let Some(content) = value.get_set("content") else {
         return Ok(ResultContent::Absent);
     };
@@ -208,12 +208,12 @@ fn result_content<'t>(
     Ok(ResultContent::Blocks(blocks))
 }
 
-fn image_source<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Source<'t>, Refusal> {
+fn image_source<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Source<'t>, Rejection> {
     let source = read::object_member(value, "source", place)?;
     source_of(source, &place.member("source"))
 }
 
-fn source_of<'t>(source: Value<'t>, place: &FieldPath<'_>) -> Result<Source<'t>, Refusal> {
+fn source_of<'t>(source: Value<'t>, place: &FieldPath<'_>) -> Result<Source<'t>, Rejection> {
     let kind = read::string_member(source, "type", place)?;
     match read::decoded(kind).as_ref() {
         "base64" => Ok(Source::Base64 {
@@ -231,7 +231,7 @@ fn document<'t>(
     place: &FieldPath<'_>,
     request: &mut Request<'t>,
     cache: Option<Json<'t>>,
-) -> Result<Block<'t>, Refusal> {
+) -> Result<Block<'t>, Rejection> {
     citations(value, place, request)?;
     if value.get_set("context").is_some() {
         request.list(Member::DocumentContext);
@@ -264,7 +264,7 @@ fn search_result<'t>(
     place: &FieldPath<'_>,
     request: &mut Request<'t>,
     cache: Option<Json<'t>>,
-) -> Result<Block<'t>, Refusal> {
+) -> Result<Block<'t>, Rejection> {
     citations(value, place, request)?;
     let mut text = Vec::new();
     if let Some(content) = value.get_set("content") {
@@ -287,7 +287,7 @@ fn citations(
     value: Value<'_>,
     place: &FieldPath<'_>,
     request: &mut Request<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     let Some(citations) = value.get_set("citations") else {
         return Ok(());
     };

@@ -4,8 +4,8 @@
 //!
 //! Not here: what a target can say (see `translate`).
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Effort, Format, Json, Message, Request, Role, SchemaFormat, ServiceTier, ThinkingMode,
 };
@@ -82,7 +82,7 @@ pub const MEMBERS: &[Row] = &[
 ///
 /// # Errors
 /// A refusal that names the member where the body is no request of this wire.
-pub fn read<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
+pub fn read<'t>(root: Value<'t>) -> Result<Request<'t>, Rejection> {
     let mut request = Request::default();
     let members = Members::sort(root, MEMBERS, &mut request)?;
     limit(&members, &mut request)?;
@@ -100,7 +100,7 @@ pub fn read<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
 ///
 /// # Errors
 /// A refusal that names the member where it is of the wrong form.
-pub fn read_countable<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
+pub fn read_countable<'t>(root: Value<'t>) -> Result<Request<'t>, Rejection> {
     let mut request = Request::default();
     let members = Members::sort(root, MEMBERS, &mut request)?;
     tools::read(&members, &mut request)?;
@@ -109,7 +109,7 @@ pub fn read_countable<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
     Ok(request)
 }
 
-fn limit(members: &Members<'_>, request: &mut Request<'_>) -> Result<(), Refusal> {
+fn limit(members: &Members<'_>, request: &mut Request<'_>) -> Result<(), Rejection> {
     let place = FieldPath::root("max_tokens");
     let tokens = members.get("max_tokens");
     let tokens = tokens.ok_or_else(|| place.refuse("expected a whole number, found nothing"))?;
@@ -117,7 +117,7 @@ fn limit(members: &Members<'_>, request: &mut Request<'_>) -> Result<(), Refusal
     Ok(())
 }
 
-fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let digits = |name| match members.get(name) {
         Some(value) => read::number(value, &FieldPath::root(name)).map(Some),
         None => Ok(None),
@@ -138,7 +138,7 @@ fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     Ok(())
 }
 
-fn thinking<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn thinking<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let reasoning = &mut request.reasoning;
     if let Some(value) = members.get("thinking") {
         let place = FieldPath::root("thinking");
@@ -178,7 +178,7 @@ fn thinking<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     Ok(())
 }
 
-fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let new = members
         .get("output_config")
         .and_then(|config| config.get_set("format"));
@@ -202,7 +202,7 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     Ok(())
 }
 
-fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     if let Some(metadata) = members.get("metadata") {
         let place = FieldPath::root("metadata");
         read::object(metadata, &place)?;
@@ -222,7 +222,7 @@ fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     Ok(())
 }
 
-fn system<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn system<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let Some(value) = members.get("system") else {
         return Ok(());
     };
@@ -236,7 +236,7 @@ fn system<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     Ok(())
 }
 
-fn messages<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn messages<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let place = FieldPath::root("messages");
     let value = members.get("messages");
     let value = value.ok_or_else(|| place.refuse("expected an array, found nothing"))?;

@@ -1,7 +1,7 @@
 //! Tools of the Anthropic wire: the client's own, and versioned ones.
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Function, Json, Request, SearchSize, Text, Tool, ToolChoice, WebSearch,
 };
@@ -14,7 +14,7 @@ use crate::wire::common::read::{self, FieldPath};
 ///
 /// # Errors
 /// A refusal where a tool or the choice is of the wrong form.
-pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     if let Some(value) = members.get("tools") {
         let place = FieldPath::root("tools");
         for (index, value) in read::array(value, &place)?.elements().enumerate() {
@@ -37,7 +37,7 @@ pub fn tool<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'t>,
-) -> Result<Option<Function<'t>>, Refusal> {
+) -> Result<Option<Function<'t>>, Rejection> {
     read::object(value, place)?;
     if let Some(kind) = read::string_maybe(value, "type", place)?
         && !kind.is("custom")
@@ -76,7 +76,7 @@ fn web_search<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'t>,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     // Portkey's form has the members one level down.
     let value = read::single(value.get_set("web_search").unwrap_or(value), place)?;
     read::strays(value, &SEARCH, request);
@@ -108,7 +108,7 @@ fn web_search<'t>(
     Ok(())
 }
 
-fn choice<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn choice<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let place = FieldPath::root("tool_choice");
     let kind = read::string_member(read::object(value, &place)?, "type", &place)?;
     request.tool_choice = Some(match read::decoded(kind).as_ref() {

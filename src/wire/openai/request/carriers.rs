@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::error::Refusal;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{Block, Text};
 use crate::json::raw::Raw;
 use crate::json::tape::Value;
@@ -30,7 +30,7 @@ pub enum Carried<'t> {
 ///
 /// # Errors
 /// A refusal where a carrier is of the wrong form.
-pub fn read<'t>(message: Value<'t>, place: &FieldPath<'_>) -> Result<Carried<'t>, Refusal> {
+pub fn read<'t>(message: Value<'t>, place: &FieldPath<'_>) -> Result<Carried<'t>, Rejection> {
     if let Some(value) = filled(message, "reasoning_details") {
         let place = place.member("reasoning_details");
         return Ok(Carried::Thinking(details(value, &place)?));
@@ -59,7 +59,7 @@ struct Gathered<'t> {
     data: Option<Raw<'t>>,
 }
 
-fn details<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+fn details<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Vec<Block<'t>>, Rejection> {
     let mut gathered: Vec<Gathered<'_>> = Vec::new();
     let mut by_index: BTreeMap<u64, usize> = BTreeMap::new();
     let mut foreign = BTreeMap::new();
@@ -121,7 +121,7 @@ fn finish(gathered: Gathered<'_>) -> Block<'_> {
     }
 }
 
-fn blocks<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Vec<Block<'t>>, Refusal> {
+fn blocks<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Vec<Block<'t>>, Rejection> {
     let mut out = Vec::new();
     for (index, entry) in value.elements().enumerate() {
         let place = place.element(index);

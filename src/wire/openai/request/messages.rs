@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Block, Json, Message, Request, ResultContent, Role, ToolResult, ToolUse,
 };
@@ -22,7 +22,7 @@ use crate::wire::openai::request::parts;
 ///
 /// # Errors
 /// A refusal that names the message where one is of the wrong form.
-pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let place = FieldPath::root("messages");
     let messages = members.get("messages");
     let messages = messages.ok_or_else(|| place.refuse("expected an array, found nothing"))?;
@@ -52,7 +52,7 @@ impl<'t> Reader<'_, 't> {
         value: Value<'t>,
         index: usize,
         place: &FieldPath<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         read::object(value, place)?;
         let role = read::string_member(value, "role", place)?;
         let role_is_function = role.is("function");
@@ -103,7 +103,7 @@ impl<'t> Reader<'_, 't> {
         &mut self,
         value: Value<'t>,
         place: &FieldPath<'_>,
-    ) -> Result<Vec<Block<'t>>, Refusal> {
+    ) -> Result<Vec<Block<'t>>, Rejection> {
         let content = |request: &mut Request<'t>| {
             let place = place.member("content");
             parts::read(value.get("content"), Role::Assistant, &place, request)
@@ -143,7 +143,7 @@ impl<'t> Reader<'_, 't> {
         Ok(blocks)
     }
 
-    fn call(&mut self, value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
+    fn call(&mut self, value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Rejection> {
         read::object(value, place)?;
         read::strays(value, &CALL, self.request);
         let id = read::string_member(value, "id", place)?;
@@ -176,7 +176,7 @@ impl<'t> Reader<'_, 't> {
         value: Value<'t>,
         id: Cow<'t, str>,
         place: &FieldPath<'_>,
-    ) -> Result<Block<'t>, Refusal> {
+    ) -> Result<Block<'t>, Rejection> {
         let name = read::decoded(read::string_member(value, "name", place)?);
         read::strays(value, &["name", "arguments"], self.request);
         let (input, whole) = match value.get_set("arguments") {
@@ -203,7 +203,7 @@ impl<'t> Reader<'_, 't> {
         &mut self,
         value: Value<'t>,
         place: &FieldPath<'_>,
-    ) -> Result<Vec<Block<'t>>, Refusal> {
+    ) -> Result<Vec<Block<'t>>, Rejection> {
         let blocks = self.content(value, Role::System, place)?;
         if blocks
             .iter()
@@ -222,19 +222,23 @@ impl<'t> Reader<'_, 't> {
         value: Value<'t>,
         role: Role,
         place: &FieldPath<'_>,
-    ) -> Result<Vec<Block<'t>>, Refusal> {
+    ) -> Result<Vec<Block<'t>>, Rejection> {
         let content = place.member("content");
         let mut blocks = parts::read(value.get("content"), role, &content, self.request)?;
         mark_last(&mut blocks, parts::mark(value, place)?);
         Ok(blocks)
     }
 
-    fn tool(&mut self, value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
+    fn tool(&mut self, value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Rejection> {
         let id = read::string_member(value, "tool_call_id", place)?;
         self.result(value, read::decoded(id), place)
     }
 
-    fn function(&mut self, value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
+    fn function(
+        &mut self,
+        value: Value<'t>,
+        place: &FieldPath<'_>,
+    ) -> Result<Block<'t>, Rejection> {
         let id = Cow::Owned(format!("call_function_{}", self.functions));
         self.result(value, id, place)
     }
@@ -244,7 +248,7 @@ impl<'t> Reader<'_, 't> {
         value: Value<'t>,
         id: Cow<'t, str>,
         place: &FieldPath<'_>,
-    ) -> Result<Block<'t>, Refusal> {
+    ) -> Result<Block<'t>, Rejection> {
         let content = value.get_set("content");
         let mut cache = parts::mark(value, place)?;
         let content = match content.and_then(Value::as_raw) {
@@ -274,7 +278,7 @@ impl<'t> Reader<'_, 't> {
 }
 
 /// Calls stand in messages of the assistant alone: elsewhere they would vanish, their results with them.
-fn no_calls(message: Value<'_>, place: &FieldPath<'_>) -> Result<(), Refusal> {
+fn no_calls(message: Value<'_>, place: &FieldPath<'_>) -> Result<(), Rejection> {
     for name in ["tool_calls", "function_call"] {
         let calls = message
             .get_set(name)

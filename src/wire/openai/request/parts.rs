@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::chat::error::Refusal;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{Block, DocumentSource, Json, Request, Role, Source, Text};
 use crate::json::raw::Raw;
 use crate::json::tape::{JsonKind, Value};
@@ -19,7 +19,7 @@ pub fn read<'t>(
     role: Role,
     place: &FieldPath<'_>,
     request: &mut Request<'_>,
-) -> Result<Vec<Block<'t>>, Refusal> {
+) -> Result<Vec<Block<'t>>, Rejection> {
     let Some(content) = content.filter(|content| !content.is_null()) else {
         return Ok(Vec::new());
     };
@@ -62,7 +62,7 @@ fn part<'t>(
     role: Role,
     place: &FieldPath<'_>,
     request: &mut Request<'_>,
-) -> Result<Block<'t>, Refusal> {
+) -> Result<Block<'t>, Rejection> {
     read::object(value, place)?;
     let kind = read::string_member(value, "type", place)?;
     strays(value, kind, request);
@@ -123,7 +123,7 @@ fn text<'t>(
     value: Value<'t>,
     name: &'static str,
     place: &FieldPath<'_>,
-) -> Result<Raw<'t>, Refusal> {
+) -> Result<Raw<'t>, Rejection> {
     Ok(read::string_maybe(value, name, place)?.unwrap_or(Raw::EMPTY))
 }
 
@@ -132,7 +132,7 @@ fn text<'t>(
 ///
 /// # Errors
 /// When the breakpoint has a member twice.
-pub fn mark<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Option<Json<'t>>, Refusal> {
+pub fn mark<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Option<Json<'t>>, Rejection> {
     if let Some(control) = value.get_set("cache_control") {
         return Ok(Some(Json::Borrowed(control.source())));
     }
@@ -153,7 +153,7 @@ pub fn mark<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Option<Json<'
     Ok(Some(Json::Borrowed(mark)))
 }
 
-fn image<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
+fn image<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Rejection> {
     let place = place.member("image_url");
     let inner = value.get_set("image_url");
     let inner = inner.ok_or_else(|| place.refuse("expected an object, found nothing"))?;
@@ -173,7 +173,7 @@ fn image<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refus
     }
 }
 
-fn file<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Refusal> {
+fn file<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Block<'t>, Rejection> {
     let inner = read::object_member(value, "file", place)?;
     let place = place.member("file");
     let title = read::string_maybe(inner, "filename", &place)?;
@@ -211,7 +211,7 @@ fn data_block<'t>(
     data: Raw<'t>,
     title: Option<Raw<'t>>,
     place: &FieldPath<'_>,
-) -> Result<Block<'t>, Refusal> {
+) -> Result<Block<'t>, Rejection> {
     let mut words = head.split(';');
     let media = words.next().unwrap_or_default().trim().to_ascii_lowercase();
     if !words.any(|word| word.trim().eq_ignore_ascii_case("base64")) {

@@ -6,8 +6,8 @@
 //!
 //! Not here: what a target can say (see `translate`).
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{
     Effort, Format, Json, Reasoning, Request, SchemaFormat, SearchSize, ServiceTier, ThinkingMode,
     WebSearch,
@@ -125,7 +125,7 @@ pub const MEMBERS: &[Row] = &[
 ///
 /// # Errors
 /// A refusal that names the member where the body is no request of this wire.
-pub fn read<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
+pub fn read<'t>(root: Value<'t>) -> Result<Request<'t>, Rejection> {
     let mut request = Request::default();
     let members = Members::sort(root, MEMBERS, &mut request)?;
     sampling(&members, &mut request)?;
@@ -139,7 +139,7 @@ pub fn read<'t>(root: Value<'t>) -> Result<Request<'t>, Refusal> {
     Ok(request)
 }
 
-fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     for name in ["max_tokens", "max_completion_tokens"] {
         if let Some(value) = members.get(name) {
             request.max_tokens = Some(read::positive(value, &FieldPath::root(name))?);
@@ -171,7 +171,7 @@ fn sampling<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     Ok(())
 }
 
-fn stream<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn stream<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     if let Some(value) = members.get("stream") {
         request.stream = read::boolean(value, &FieldPath::root("stream"))?;
     }
@@ -191,7 +191,7 @@ fn stream<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     Ok(())
 }
 
-fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     // `default` is Groq's word for the model's own level.
     let level = members.get("reasoning_effort");
     if let Some(value) = level.filter(|level| !level.is_str("default")) {
@@ -222,7 +222,7 @@ fn reasoning<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(),
 
 /// `thinking` as Anthropic has it goes on as it stands. Without a type or a budget it is none of that:
 /// other services keep hints of their own in it (`clear_thinking`).
-fn own_thinking<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn own_thinking<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     read::object(value, &FieldPath::root("thinking"))?;
     let known = ["type", "budget_tokens"];
     if known.iter().all(|name| value.get_set(name).is_none()) {
@@ -236,7 +236,7 @@ fn own_thinking<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), R
     Ok(())
 }
 
-fn output_config<'t>(config: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Refusal> {
+fn output_config<'t>(config: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Rejection> {
     let place = FieldPath::root("output_config");
     read::object(config, &place)?;
     for (name, value) in config.members() {
@@ -254,7 +254,7 @@ fn output_config<'t>(config: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result
 }
 
 /// OpenRouter's one object for all: `{effort | max_tokens, enabled, exclude}`.
-fn unified<'t>(value: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Refusal> {
+fn unified<'t>(value: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Rejection> {
     let place = FieldPath::root("reasoning");
     read::object(value, &place)?;
     if let Some(enabled) = value.get_set("enabled") {
@@ -278,7 +278,7 @@ fn unified<'t>(value: Value<'t>, reasoning: &mut Reasoning<'t>) -> Result<(), Re
     Ok(())
 }
 
-fn effort(value: Value<'_>, place: &FieldPath<'_>) -> Result<Effort, Refusal> {
+fn effort(value: Value<'_>, place: &FieldPath<'_>) -> Result<Effort, Rejection> {
     let known = value.as_raw().and_then(Effort::from_name);
     known.ok_or_else(|| place.refuse("expected none, minimal, low, medium, high, xhigh or max"))
 }
@@ -297,7 +297,7 @@ fn mode(value: Value<'_>) -> Option<ThinkingMode> {
         .map(|(_, mode)| mode)
 }
 
-fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let place = FieldPath::root("response_format");
     let Some(value) = members.get("response_format") else {
         return Ok(());
@@ -329,7 +329,7 @@ fn format<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Re
     Ok(())
 }
 
-fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn identity<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let text = |name| match members.get(name) {
         Some(value) => read::string(value, &FieldPath::root(name)).map(Some),
         None => Ok(None),
@@ -367,7 +367,7 @@ fn service_tier<'t>(tier: Raw<'t>, request: &mut Request<'t>) {
     };
 }
 
-fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     if let Some(value) = members.get("cache_control") {
         read::opaque(value, &FieldPath::root("cache_control"))?;
         request.cache = Some(Json::Borrowed(value.source()));
@@ -397,7 +397,7 @@ fn extensions<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<()
     Ok(())
 }
 
-fn web_search(value: Value<'_>) -> Result<WebSearch<'_>, Refusal> {
+fn web_search(value: Value<'_>) -> Result<WebSearch<'_>, Rejection> {
     let place = FieldPath::root("web_search_options");
     read::object(value, &place)?;
     let mut search = WebSearch::default();

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::chat::error::Refusal;
 use crate::chat::member::Member;
+use crate::chat::rejection::Rejection;
 use crate::chat::request::{Function, Json, Request, Text, Tool, ToolChoice};
 use crate::json::raw::Raw;
 use crate::json::tape::{JsonKind, Value};
@@ -16,7 +16,7 @@ use crate::wire::openai::request::parts;
 ///
 /// # Errors
 /// A refusal where a tool or the choice is of the wrong form.
-pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let place = FieldPath::root("tools");
     if let Some(value) = members.get("tools") {
         read::array(value, &place)?;
@@ -52,7 +52,7 @@ pub fn read<'t>(members: &Members<'t>, request: &mut Request<'t>) -> Result<(), 
     Ok(())
 }
 
-fn functions<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Refusal> {
+fn functions<'t>(value: Value<'t>, request: &mut Request<'t>) -> Result<(), Rejection> {
     let place = FieldPath::root("functions");
     read::array(value, &place)?;
     request.legacy_functions = request.tools.is_empty();
@@ -70,7 +70,7 @@ fn tool<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'_>,
-) -> Result<Tool<'t>, Refusal> {
+) -> Result<Tool<'t>, Rejection> {
     read::object(value, place)?;
     let kind = read::string_maybe(value, "type", place)?;
     match kind {
@@ -87,7 +87,7 @@ fn tool<'t>(
     }
 }
 
-fn function<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Function<'t>, Refusal> {
+fn function<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Function<'t>, Rejection> {
     read::object(value, place)?;
     let schema = match value.get_set("parameters") {
         Some(schema) => Some(read::opaque(schema, &place.member("parameters"))?.source()),
@@ -107,7 +107,7 @@ fn custom<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'_>,
-) -> Result<Tool<'t>, Refusal> {
+) -> Result<Tool<'t>, Rejection> {
     let cache = parts::mark(value, place)?;
     let inner = read::object_member(value, "custom", place)?;
     read::strays(value, &["type", "custom", "cache_control", MARK], request);
@@ -151,7 +151,7 @@ impl<'t> Grammar<'t> {
 }
 
 /// The grammar in a custom tool's `format`; none for free text.
-fn grammar<'t>(format: Value<'t>, place: &FieldPath<'_>) -> Result<Option<Grammar<'t>>, Refusal> {
+fn grammar<'t>(format: Value<'t>, place: &FieldPath<'_>) -> Result<Option<Grammar<'t>>, Rejection> {
     let kind = read::string_member(read::object(format, place)?, "type", place)?;
     match read::decoded(kind).as_ref() {
         "text" => Ok(None),
@@ -172,7 +172,7 @@ fn grammar<'t>(format: Value<'t>, place: &FieldPath<'_>) -> Result<Option<Gramma
 }
 
 /// A tool of the Anthropic wire: as it stands, or in Portkey's spelling.
-fn versioned<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Tool<'t>, Refusal> {
+fn versioned<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Tool<'t>, Rejection> {
     let kind = read::string_member(value, "type", place)?;
     if let Some((kind, name, source)) = portkey::swapped_tool(value) {
         if let Some(inner) = value.get(&name) {
@@ -203,7 +203,7 @@ fn is_versioned(kind: &str) -> bool {
     kind == "mcp_toolset" || (date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn name<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Cow<'t, str>, Refusal> {
+fn name<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Cow<'t, str>, Rejection> {
     let name = read::string_member(value, "name", place)?;
     if name.is_empty() {
         return Err(place
@@ -217,7 +217,7 @@ fn choice<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'_>,
-) -> Result<ToolChoice<'t>, Refusal> {
+) -> Result<ToolChoice<'t>, Rejection> {
     const EXPECTED: &str = "expected none, auto, required or an object that names tools";
     if let Some(word) = value.as_raw() {
         return match read::decoded(word).as_ref() {
@@ -241,7 +241,7 @@ fn named<'t>(
     kind: &str,
     place: &FieldPath<'_>,
     request: &mut Request<'_>,
-) -> Result<Cow<'t, str>, Refusal> {
+) -> Result<Cow<'t, str>, Rejection> {
     let inner = match value.get_set(kind) {
         Some(inner) => {
             read::strays(value, &["type", kind], request);
@@ -260,7 +260,7 @@ fn allowed<'t>(
     value: Value<'t>,
     place: &FieldPath<'_>,
     request: &mut Request<'_>,
-) -> Result<ToolChoice<'t>, Refusal> {
+) -> Result<ToolChoice<'t>, Rejection> {
     let inner = value.get_set("allowed_tools");
     if inner.is_some() {
         read::strays(value, &["type", "allowed_tools"], request);
