@@ -15,7 +15,9 @@
 
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::scan::grammar::Grammar;
-use crate::json::scan::index::Index;
+use crate::json::scan::index::{Blocks, Index};
+use crate::json::simd;
+use crate::json::simd::isa::{Isa, Task};
 use crate::json::sink::Sink;
 
 mod grammar;
@@ -24,7 +26,6 @@ mod tokens;
 
 /// Deepest nesting that any caller may ask for.
 pub const DEPTH_MAX: u32 = 128;
-const _: () = assert!(DEPTH_MAX <= u128::BITS, "each container has its bit");
 
 /// Checks that `text` is one JSON document of at most `depth_max` nested containers.
 ///
@@ -80,9 +81,33 @@ fn behind_mark<S: Sink>(
     depth_max: u32,
     sink: &mut S,
 ) -> Result<(), JsonError> {
-    let grammar = Grammar::new(text, Index::new(text, at), depth_max.min(DEPTH_MAX), sink);
-    let read = grammar.document();
+    let read = simd::best::run(ReadDocument {
+        text,
+        at,
+        depth_max: depth_max.min(DEPTH_MAX),
+        sink,
+    });
     read.map_err(|error| encoding_fault(text, error))
+}
+
+/// Reads a document that begins at an offset.
+struct ReadDocument<'t, 's, S> {
+    text: &'t [u8],
+    at: usize,
+    depth_max: u32,
+    sink: &'s mut S,
+}
+
+impl<S: Sink> Task for ReadDocument<'_, '_, S> {
+    type Output = Result<(), JsonError>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> Self::Output {
+        let mut blocks = Blocks::new(self.at);
+        let tokens = Index::new(self.text, isa, &mut blocks);
+        let mut around = [false; DEPTH_MAX as usize];
+        Grammar::new(self.text, tokens, self.depth_max, &mut around).document(self.sink)
+    }
 }
 
 /// Names the encoding as the cause of a fault at or behind bytes that are no UTF-8.

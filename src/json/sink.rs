@@ -28,8 +28,9 @@ pub trait Sink {
     fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind>;
     /// A scalar value.
     fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind>;
-    /// `{` or `[` at this offset.
-    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind>;
+    /// `{` or `[` at this offset. Whether what the container holds is to be told: if not, it is checked all
+    /// the same, and its end comes next.
+    fn open(&mut self, object: bool, at: usize) -> Result<bool, JsonErrorKind>;
     /// The matching `}` or `]`; `end` is the offset behind it.
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind>;
 }

@@ -477,7 +477,8 @@ impl Sink for Builder<'_> {
         self.push(tag, span)
     }
 
-    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
+    #[inline]
+    fn open(&mut self, object: bool, at: usize) -> Result<bool, JsonErrorKind> {
         let index = word(self.tape.nodes.len());
         self.push(
             if object {
@@ -489,7 +490,7 @@ impl Sink for Builder<'_> {
         )?;
         self.tape.open.push(index);
         self.tape.depth = self.tape.depth.max(self.tape.open.len());
-        Ok(())
+        Ok(true)
     }
 
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {

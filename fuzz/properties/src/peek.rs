@@ -77,8 +77,8 @@ impl Sink for Spans {
         self.push(span, scalar == Scalar::String { escaped: true })
     }
 
-    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
-        self.push(at..at + 1, object)
+    fn open(&mut self, object: bool, at: usize) -> Result<bool, JsonErrorKind> {
+        self.push(at..at + 1, object).map(|()| true)
     }
 
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {
@@ -237,8 +237,8 @@ impl Sink for Ignore {
         Ok(())
     }
 
-    fn open(&mut self, _: bool, _: usize) -> Result<(), JsonErrorKind> {
-        Ok(())
+    fn open(&mut self, _: bool, _: usize) -> Result<bool, JsonErrorKind> {
+        Ok(false)
     }
 
     fn close(&mut self, _: usize) -> Result<(), JsonErrorKind> {

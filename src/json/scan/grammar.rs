@@ -1,7 +1,7 @@
 //! The grammar of JSON: which token may follow which.
 //!
 //! Each token and each fault is told in the order of the text; the sink may end the scan with a fault of its
-//! own.
+//! own. What a sink does not look into is checked by the same code.
 //!
 //! Not here: where tokens stand (see `tokens`), strings and numbers by themselves (see `lexeme`).
 
@@ -9,61 +9,58 @@ use core::ops::Range;
 
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::lexeme::{number_end, string_end};
+use crate::json::scan::DEPTH_MAX;
 use crate::json::scan::tokens::Tokens;
 use crate::json::sink::{Scalar, Sink};
 
-/// A document under way.
-pub(super) struct Grammar<'t, 's, S, T> {
+/// A document under way. No function that is compiled by itself takes a pointer to it, so that it is kept
+/// in registers.
+pub(super) struct Grammar<'t, 'k, T> {
     text: &'t [u8],
     tokens: T,
-    sink: &'s mut S,
     depth_max: u32,
     /// The last token.
     at: usize,
     /// Open containers. 0 <= depth <= DEPTH_MAX.
     depth: u32,
-    /// A bit for each of them, set for an object; that of the innermost is the lowest.
-    objects: u128,
-    /// What ended the scan.
-    fault: Option<JsonError>,
+    /// The innermost of them is an object.
+    is_object: bool,
+    /// The same of what is around each.
+    around: &'k mut [bool; DEPTH_MAX as usize],
+    /// What lies deeper is not told to the sink: it does not look into the container around it.
+    told_depth_max: u32,
 }
 
-/// The scan has ended with the fault that it holds: handed up in a register, where the fault itself would
-/// go through memory for every token.
-struct Stopped;
-
-impl<'t, 's, S: Sink, T: Tokens> Grammar<'t, 's, S, T> {
+impl<'t, 'k, T: Tokens> Grammar<'t, 'k, T> {
     /// Before the first token.
     #[inline(always)]
-    pub(super) const fn new(text: &'t [u8], tokens: T, depth_max: u32, sink: &'s mut S) -> Self {
+    pub(super) const fn new(
+        text: &'t [u8],
+        tokens: T,
+        depth_max: u32,
+        around: &'k mut [bool; DEPTH_MAX as usize],
+    ) -> Self {
         Self {
             text,
             tokens,
-            sink,
             depth_max,
             at: 0,
             depth: 0,
-            objects: 0,
-            fault: None,
+            is_object: false,
+            around,
+            told_depth_max: u32::MAX,
         }
     }
 
     /// Reads the document.
     ///
+    /// What the grammar allows next is told by the place in the code, not by a state that is looked up for
+    /// each token (saves a ninth of the instructions of `json/peek-1k`).
+    ///
     /// # Errors
     /// The first fault, or the sink's own.
     #[inline(always)]
-    pub(super) fn document(mut self) -> Result<(), JsonError> {
-        match (self.run(), self.fault) {
-            (Err(Stopped), Some(error)) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// What the grammar allows next is told by the place in the code, not by a state that is looked up for
-    /// each token (saves a ninth of the instructions of `json/peek-1k`).
-    #[inline(always)]
-    fn run(&mut self) -> Result<(), Stopped> {
+    pub(super) fn document<S: Sink>(mut self, sink: &mut S) -> Result<(), JsonError> {
         let Some(first) = self.next_byte() else {
             return Err(self.fault(JsonErrorKind::Empty));
         };
@@ -72,26 +69,27 @@ impl<'t, 's, S: Sink, T: Tokens> Grammar<'t, 's, S, T> {
             // A value begins with `byte`. An object or array that is not empty goes on with what
             // it holds.
             match byte {
+                b'"' => self.text(sink)?,
                 b'{' => {
-                    self.open(true)?;
+                    self.open(true, sink)?;
                     byte = self.some_byte()?;
                     if byte != b'}' {
-                        byte = self.member(byte)?;
+                        byte = self.member(byte, sink)?;
                         continue;
                     }
-                    self.close()?;
+                    self.close(sink)?;
                 }
                 b'[' => {
-                    self.open(false)?;
+                    self.open(false, sink)?;
                     byte = self.some_byte()?;
                     if byte != b']' {
                         continue;
                     }
-                    self.close()?;
+                    self.close(sink)?;
                 }
-                _ => self.scalar(byte)?,
+                _ => self.bare(byte, sink)?,
             }
-            match self.behind_value()? {
+            match self.behind_value(sink)? {
                 Some(next) => byte = next,
                 None => return Ok(()),
             }
@@ -101,15 +99,15 @@ impl<'t, 's, S: Sink, T: Tokens> Grammar<'t, 's, S, T> {
     /// Closes what ends behind a value. The byte that the next one begins with, or nothing at the
     /// end of the document.
     #[inline(always)]
-    fn behind_value(&mut self) -> Result<Option<u8>, Stopped> {
+    fn behind_value<S: Sink>(&mut self, sink: &mut S) -> Result<Option<u8>, JsonError> {
         while self.depth > 0 {
-            match (self.some_byte()?, self.objects & 1 == 1) {
+            match (self.some_byte()?, self.is_object) {
                 (b',', true) => {
                     let byte = self.some_byte()?;
-                    return self.member(byte).map(Some);
+                    return self.member(byte, sink).map(Some);
                 }
                 (b',', false) => return self.some_byte().map(Some),
-                (b'}', true) | (b']', false) => self.close()?,
+                (b'}', true) | (b']', false) => self.close(sink)?,
                 _ => return Err(self.unexpected()),
             }
         }
@@ -119,10 +117,16 @@ impl<'t, 's, S: Sink, T: Tokens> Grammar<'t, 's, S, T> {
         }
     }
 
+    /// Whether the sink is told what stands here.
+    #[inline(always)]
+    const fn is_told(&self) -> bool {
+        self.depth <= self.told_depth_max
+    }
+
     /// Something stands behind a value that may not.
-    #[cold]
-    fn unexpected(&mut self) -> Stopped {
-        self.fault(match (self.depth, self.objects & 1 == 1) {
+    #[inline(always)]
+    const fn unexpected(&self) -> JsonError {
+        self.fault(match (self.depth, self.is_object) {
             (0, _) => JsonErrorKind::Trailing,
             (_, true) => JsonErrorKind::ExpectedCommaOrBrace,
             (_, false) => JsonErrorKind::ExpectedCommaOrBracket,
@@ -138,52 +142,36 @@ impl<'t, 's, S: Sink, T: Tokens> Grammar<'t, 's, S, T> {
 
     /// The same within a document that goes on.
     #[inline(always)]
-    fn some_byte(&mut self) -> Result<u8, Stopped> {
-        match self.next_byte() {
-            Some(byte) => Ok(byte),
-            None => Err(self.fault(JsonErrorKind::Cut)),
-        }
+    fn some_byte(&mut self) -> Result<u8, JsonError> {
+        let byte = self.next_byte();
+        byte.ok_or_else(|| self.fault(JsonErrorKind::Cut))
     }
 
-    #[cold]
-    fn fault(&mut self, kind: JsonErrorKind) -> Stopped {
-        self.stop(JsonError { kind, at: self.at })
-    }
-
-    #[cold]
-    fn stop(&mut self, error: JsonError) -> Stopped {
-        self.fault = Some(error);
-        Stopped
+    #[inline(always)]
+    const fn fault(&self, kind: JsonErrorKind) -> JsonError {
+        JsonError { kind, at: self.at }
     }
 
     /// The body of the string whose quote is the last token: its span, and whether it holds an escape.
     #[inline(always)]
-    fn string(&mut self) -> Result<(Range<usize>, bool), Stopped> {
+    fn string(&mut self) -> Result<(Range<usize>, bool), JsonError> {
         let start = self.at + 1;
         match self.tokens.string(start) {
             Some((end, escaped)) => Ok((start..end, escaped)),
-            None => Err(self.string_fault(start)),
-        }
-    }
-
-    #[cold]
-    fn string_fault(&mut self, start: usize) -> Stopped {
-        match string_end(self.text, start) {
-            Err(error) => self.stop(error),
-            Ok(_) => self.fault(JsonErrorKind::Cut),
+            None => Err(string_fault(self.text, start)),
         }
     }
 
     #[inline(always)]
-    fn scalar(&mut self, byte: u8) -> Result<(), Stopped> {
-        if byte == b'"' {
-            let (span, escaped) = self.string()?;
-            let taken = self.sink.scalar(Scalar::String { escaped }, span);
-            return taken.map_err(|kind| self.fault(kind));
-        }
-        let (scalar, end) = self.bare(byte)?;
-        let taken = self.sink.scalar(scalar, self.at..end);
-        taken.map_err(|kind| self.fault(kind))?;
+    fn text<S: Sink>(&mut self, sink: &mut S) -> Result<(), JsonError> {
+        let (span, escaped) = self.string()?;
+        self.tell_scalar(Scalar::String { escaped }, span, sink)
+    }
+
+    #[inline(always)]
+    fn bare<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<(), JsonError> {
+        let (scalar, end) = bare(self.text, self.at, byte)?;
+        self.tell_scalar(scalar, self.at..end, sink)?;
         if self.tokens.pass(end) {
             return Ok(());
         }
@@ -191,68 +179,115 @@ impl<'t, 's, S: Sink, T: Tokens> Grammar<'t, 's, S, T> {
         Err(self.unexpected())
     }
 
-    /// A number or a word: what it is, and where it ends.
-    fn bare(&mut self, byte: u8) -> Result<(Scalar, usize), Stopped> {
-        match byte {
-            b'-' | b'0'..=b'9' => match number_end(self.text, self.at) {
-                Ok(end) => Ok((Scalar::Number, end)),
-                Err(error) => Err(self.stop(error)),
-            },
-            b't' => self.word(b"true", Scalar::True),
-            b'f' => self.word(b"false", Scalar::False),
-            b'n' => self.word(b"null", Scalar::Null),
-            _ => Err(self.fault(JsonErrorKind::ExpectedValue)),
+    #[inline(always)]
+    fn tell_scalar<S: Sink>(
+        &self,
+        scalar: Scalar,
+        span: Range<usize>,
+        sink: &mut S,
+    ) -> Result<(), JsonError> {
+        if !self.is_told() {
+            return Ok(());
         }
-    }
-
-    fn word(&mut self, word: &[u8], scalar: Scalar) -> Result<(Scalar, usize), Stopped> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        if rest.starts_with(word) {
-            return Ok((scalar, self.at + word.len()));
-        }
-        Err(if word.starts_with(rest) {
-            self.stop(JsonError {
-                kind: JsonErrorKind::Cut,
-                at: self.text.len(),
-            })
-        } else {
-            self.fault(JsonErrorKind::ExpectedValue)
-        })
+        let taken = sink.scalar(scalar, span);
+        taken.map_err(|kind| self.fault(kind))
     }
 
     #[inline(always)]
-    fn open(&mut self, object: bool) -> Result<(), Stopped> {
+    fn open<S: Sink>(&mut self, is_object: bool, sink: &mut S) -> Result<(), JsonError> {
         if self.depth >= self.depth_max {
             return Err(self.fault(JsonErrorKind::Depth));
         }
-        let opened = self.sink.open(object, self.at);
-        opened.map_err(|kind| self.fault(kind))?;
-        self.objects = (self.objects << 1) | u128::from(object);
+        if self.is_told() {
+            let opened = sink.open(is_object, self.at);
+            if !opened.map_err(|kind| self.fault(kind))? {
+                self.told_depth_max = self.depth;
+            }
+        }
+        *self.around() = core::mem::replace(&mut self.is_object, is_object);
         self.depth += 1;
         Ok(())
     }
 
+    /// What is around the container at this depth.
     #[inline(always)]
-    fn close(&mut self) -> Result<(), Stopped> {
+    const fn around(&mut self) -> &mut bool {
+        // The depth is always less: the compiler cannot see it.
+        &mut self.around[(self.depth % DEPTH_MAX) as usize]
+    }
+
+    #[inline(always)]
+    fn close<S: Sink>(&mut self, sink: &mut S) -> Result<(), JsonError> {
         self.depth -= 1;
-        self.objects >>= 1;
+        self.is_object = *self.around();
+        if !self.is_told() {
+            return Ok(());
+        }
+        self.told_depth_max = u32::MAX;
         let end = self.at + 1;
-        let closed = self.sink.close(end);
-        closed.map_err(|kind| self.stop(JsonError { kind, at: end }))
+        let closed = sink.close(end);
+        closed.map_err(|kind| JsonError { kind, at: end })
     }
 
     /// A name that begins with `byte`, and its colon. The byte that its value begins with.
     #[inline(always)]
-    fn member(&mut self, byte: u8) -> Result<u8, Stopped> {
+    fn member<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<u8, JsonError> {
         if byte != b'"' {
             return Err(self.fault(JsonErrorKind::ExpectedName));
         }
         let (span, escaped) = self.string()?;
-        let taken = self.sink.name(span, escaped);
-        taken.map_err(|kind| self.fault(kind))?;
+        if self.is_told() {
+            let taken = sink.name(span, escaped);
+            taken.map_err(|kind| self.fault(kind))?;
+        }
         if self.some_byte()? != b':' {
             return Err(self.fault(JsonErrorKind::ExpectedColon));
         }
         self.some_byte()
     }
+}
+
+/// The first fault of the string whose body begins at `start`.
+#[cold]
+fn string_fault(text: &[u8], start: usize) -> JsonError {
+    match string_end(text, start) {
+        Err(error) => error,
+        Ok(_) => JsonError {
+            kind: JsonErrorKind::Cut,
+            at: text.len(),
+        },
+    }
+}
+
+/// The number or word at `at`, whose first byte is `byte`: what it is, and where it ends.
+fn bare(text: &[u8], at: usize, byte: u8) -> Result<(Scalar, usize), JsonError> {
+    match byte {
+        b'-' | b'0'..=b'9' => number_end(text, at).map(|end| (Scalar::Number, end)),
+        b't' => word(text, at, b"true").map(|end| (Scalar::True, end)),
+        b'f' => word(text, at, b"false").map(|end| (Scalar::False, end)),
+        b'n' => word(text, at, b"null").map(|end| (Scalar::Null, end)),
+        _ => Err(JsonError {
+            kind: JsonErrorKind::ExpectedValue,
+            at,
+        }),
+    }
+}
+
+#[inline(always)]
+fn word(text: &[u8], at: usize, word: &[u8]) -> Result<usize, JsonError> {
+    let rest = text.get(at..).unwrap_or_default();
+    if rest.starts_with(word) {
+        return Ok(at + word.len());
+    }
+    Err(if word.starts_with(rest) {
+        JsonError {
+            kind: JsonErrorKind::Cut,
+            at: text.len(),
+        }
+    } else {
+        JsonError {
+            kind: JsonErrorKind::ExpectedValue,
+            at,
+        }
+    })
 }

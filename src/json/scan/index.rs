@@ -11,22 +11,30 @@ use core::ops::Range;
 
 use crate::json::lexeme::string_end;
 use crate::json::scan::tokens::Tokens;
-use crate::json::simd;
 use crate::json::simd::isa::{BLOCK, Isa, Task};
 
 /// Tokens of a text.
-pub(super) struct Index<'t> {
+pub(super) struct Index<'t, 'b, I> {
     text: &'t [u8],
-    /// Tokens that are not handed out yet of the block at hand.
+    isa: I,
+    rest: Rest,
+    blocks: &'b mut Blocks,
+}
+
+/// What is not handed out yet of the block at hand. It has no pointer to it, so that it is kept in registers.
+#[derive(Clone, Copy, Default)]
+struct Rest {
+    base: usize,
     tokens: u64,
-    /// Which of `blocks` that is; behind the last one, the next ones are read.
-    at: usize,
-    blocks: Blocks,
+    /// Closing quotes of strings that are more than plain ASCII: `Block` has what they hold.
+    marked: u64,
 }
 
 /// Blocks that are read in one go.
-struct Blocks {
+pub(super) struct Blocks {
     each: [Block; BLOCKS],
+    /// The one at hand; behind the last one, the next ones are read.
+    at: usize,
     /// How many there are.
     count: usize,
     /// Where the next one begins.
@@ -64,73 +72,71 @@ struct Carried {
     is_suspect: bool,
 }
 
-impl<'t> Index<'t> {
-    /// Tokens from an offset on.
-    #[inline(always)]
-    pub(super) fn new(text: &'t [u8], next: usize) -> Self {
+impl Blocks {
+    /// Before the one that begins at an offset.
+    pub(super) fn new(next: usize) -> Self {
         Self {
-            text,
-            tokens: 0,
+            each: [Block::default(); BLOCKS],
             at: 0,
-            blocks: Blocks {
-                each: [Block::default(); BLOCKS],
-                count: 0,
-                next,
-                carried: Carried::default(),
-            },
-        }
-    }
-
-    /// Goes on to the next block that has tokens.
-    fn advance(&mut self) -> Option<()> {
-        loop {
-            self.at += 1;
-            if self.at >= self.blocks.count {
-                if self.blocks.next >= self.text.len() {
-                    return None;
-                }
-                simd::best::run(ReadBlocks {
-                    text: self.text,
-                    blocks: &mut self.blocks,
-                });
-                self.at = 0;
-            }
-            self.tokens = self.block().tokens;
-            if self.tokens != 0 {
-                return Some(());
-            }
+            count: 0,
+            next,
+            carried: Carried::default(),
         }
     }
 
     #[inline(always)]
     fn block(&self) -> &Block {
         // `at` is always less: the compiler cannot see it.
-        &self.blocks.each[self.at % BLOCKS]
+        &self.each[self.at % BLOCKS]
     }
 
-    /// Whether a string is one whose bytes are to be looked at.
-    fn is_string(&self, body: Range<usize>, quote: u64) -> bool {
-        if self.block().suspect & quote != 0 {
-            return string_end(self.text, body.start).is_ok();
+    /// Whether the string whose closing quote this is holds an escape; nothing of one with a fault.
+    fn marked_string(&self, text: &[u8], body: Range<usize>, quote: u64) -> Option<bool> {
+        let block = self.block();
+        let is_string = if block.suspect & quote != 0 {
+            string_end(text, body.start).is_ok()
+        } else if block.high & quote != 0 {
+            core::str::from_utf8(text.get(body).unwrap_or_default()).is_ok()
+        } else {
+            true
+        };
+        is_string.then_some(block.escaped & quote != 0)
+    }
+}
+
+impl<'t, 'b, I: Isa> Index<'t, 'b, I> {
+    /// Tokens of the blocks, which are new.
+    #[inline(always)]
+    pub(super) fn new(text: &'t [u8], isa: I, blocks: &'b mut Blocks) -> Self {
+        Self {
+            text,
+            isa,
+            rest: Rest::default(),
+            blocks,
         }
-        let body = self.text.get(body).unwrap_or_default();
-        core::str::from_utf8(body).is_ok()
     }
 
     /// Passes a token: its offset, and its bit in the block.
     #[inline(always)]
     fn take(&mut self) -> Option<(usize, u64)> {
-        if self.tokens == 0 {
-            self.advance()?;
+        if self.rest.tokens == 0 {
+            self.rest = self.isa.apart(NextTokens {
+                text: self.text,
+                blocks: self.blocks,
+            });
+            if self.rest.tokens == 0 {
+                return None;
+            }
         }
-        let lowest = self.tokens & self.tokens.wrapping_neg();
-        self.tokens ^= lowest;
+        let lowest = self.rest.tokens & self.rest.tokens.wrapping_neg();
+        self.rest.tokens ^= lowest;
         let place = lowest.trailing_zeros() as usize;
-        Some((self.block().base + place, lowest))
+        // It lies in the text.
+        Some((self.rest.base.wrapping_add(place), lowest))
     }
 }
 
-impl Tokens for Index<'_> {
+impl<I: Isa> Tokens for Index<'_, '_, I> {
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
         self.take().map(|(at, _)| at)
@@ -139,12 +145,11 @@ impl Tokens for Index<'_> {
     #[inline(always)]
     fn string(&mut self, start: usize) -> Option<(usize, bool)> {
         let (end, quote) = self.take()?;
-        let block = self.block();
-        let is_escaped = block.escaped & quote != 0;
-        if (block.suspect | block.high) & quote != 0 && !self.is_string(start..end, quote) {
-            return None;
+        if self.rest.marked & quote == 0 {
+            return Some((end, false));
         }
-        Some((end, is_escaped))
+        let escaped = self.blocks.marked_string(self.text, start..end, quote)?;
+        Some((end, escaped))
     }
 
     #[inline(always)]
@@ -159,27 +164,51 @@ impl Tokens for Index<'_> {
     }
 }
 
-/// Reads the next blocks.
-struct ReadBlocks<'t, 'b> {
+/// Goes on to the next block that has tokens: to none behind the last one.
+struct NextTokens<'t, 'b> {
     text: &'t [u8],
     blocks: &'b mut Blocks,
 }
 
-impl Task for ReadBlocks<'_, '_> {
-    type Output = ();
+impl Task for NextTokens<'_, '_> {
+    type Output = Rest;
 
     #[inline(always)]
-    fn run<I: Isa>(self, isa: I) {
+    fn run<I: Isa>(self, isa: I) -> Rest {
         let Self { text, blocks } = self;
-        blocks.count = 0;
-        let mut carried = blocks.carried;
-        let mut next = blocks.next;
+        loop {
+            blocks.at += 1;
+            if blocks.at >= blocks.count {
+                if blocks.next >= text.len() {
+                    return Rest::default();
+                }
+                blocks.read(isa, text);
+            }
+            let block = blocks.block();
+            if block.tokens != 0 {
+                return Rest {
+                    base: block.base,
+                    tokens: block.tokens,
+                    marked: block.escaped | block.high | block.suspect,
+                };
+            }
+        }
+    }
+}
+
+impl Blocks {
+    /// Reads the next ones.
+    #[inline(always)]
+    fn read<I: Isa>(&mut self, isa: I, text: &[u8]) {
+        self.at = 0;
+        let mut carried = self.carried;
+        let (mut count, mut next) = (0, self.next);
         let mut skips = false;
-        for block in &mut blocks.each {
+        let mut room = [b' '; BLOCK];
+        for block in &mut self.each {
             if next >= text.len() {
                 break;
             }
-            let mut room = [b' '; BLOCK];
             let mut bytes = block_at(text, next, &mut room);
             while skips && next + BLOCK < text.len() && isa.is_plain(bytes) {
                 next += BLOCK;
@@ -189,11 +218,12 @@ impl Task for ReadBlocks<'_, '_> {
             block.base = next;
             // A string of more than a block may be one of very many.
             skips = block.tokens == 0 && carried.string != 0 && carried.escape == 0;
-            blocks.count += 1;
+            count += 1;
             next += BLOCK;
         }
-        blocks.carried = carried;
-        blocks.next = next;
+        self.carried = carried;
+        self.count = count;
+        self.next = next;
     }
 }
 
@@ -215,13 +245,17 @@ impl Carried {
         let first = bare & !((bare << 1) | self.bare);
         self.string = (strings >> 63).wrapping_neg();
         self.bare = bare >> 63;
-        Block {
-            base: 0,
+        let mut block = Block {
             tokens: quotes | ((masks.operators | first) & !strings),
-            escaped: ends_of(strings, inside.backslashes, &mut self.is_escaped),
-            high: ends_of(strings, inside.high, &mut self.is_high),
-            suspect: ends_of(strings, suspect, &mut self.is_suspect),
+            ..Block::default()
+        };
+        let carries = self.is_escaped | self.is_high | self.is_suspect;
+        if carries || (inside.backslashes | inside.high | suspect) & strings != 0 {
+            block.escaped = ends_of(strings, inside.backslashes, &mut self.is_escaped);
+            block.high = ends_of(strings, inside.high, &mut self.is_high);
+            block.suspect = ends_of(strings, suspect, &mut self.is_suspect);
         }
+        block
     }
 
     /// The bytes that a backslash before them escapes.

@@ -38,10 +38,10 @@ impl Sink for Counter {
         Ok(())
     }
 
-    fn open(&mut self, _object: bool, at: usize) -> Result<(), JsonErrorKind> {
+    fn open(&mut self, _object: bool, at: usize) -> Result<bool, JsonErrorKind> {
         self.moves_on(&(at..at + 1));
         self.depth += 1;
-        Ok(())
+        Ok(true)
     }
 
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {
@@ -293,8 +293,8 @@ fn sink_hears_everything_once_and_may_end_the_scan() {
         fn scalar(&mut self, _: Scalar, _: Range<usize>) -> Result<(), JsonErrorKind> {
             Err(JsonErrorKind::Values)
         }
-        fn open(&mut self, _: bool, _: usize) -> Result<(), JsonErrorKind> {
-            Ok(())
+        fn open(&mut self, _: bool, _: usize) -> Result<bool, JsonErrorKind> {
+            Ok(true)
         }
         fn close(&mut self, _: usize) -> Result<(), JsonErrorKind> {
             Ok(())

@@ -5,10 +5,9 @@ use core::ops::Range;
 use ringway_test_support::stride::STRIDE;
 
 use crate::json::error::{JsonError, JsonErrorKind};
-use crate::json::scan::DEPTH_MAX;
 use crate::json::scan::grammar::Grammar;
-use crate::json::scan::index::Index;
 use crate::json::scan::tokens::{ByteTokens, Tokens};
+use crate::json::scan::{DEPTH_MAX, document, encoding_fault};
 use crate::json::sink::{Scalar, Sink};
 
 #[derive(Debug, PartialEq)]
@@ -19,41 +18,74 @@ enum Event {
     Close(usize),
 }
 
-#[derive(Default)]
-struct Events(Vec<Event>);
+/// Hears what lies in no more than so many containers.
+struct Events {
+    all: Vec<Event>,
+    depth: usize,
+    depth_max: usize,
+}
+
+impl Events {
+    const fn new(depth_max: usize) -> Self {
+        Self {
+            all: Vec::new(),
+            depth: 0,
+            depth_max,
+        }
+    }
+}
 
 impl Sink for Events {
     fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
-        self.0.push(Event::Name(span, escaped));
+        self.all.push(Event::Name(span, escaped));
         Ok(())
     }
 
     fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
-        self.0.push(Event::Scalar(scalar, span));
+        self.all.push(Event::Scalar(scalar, span));
         Ok(())
     }
 
-    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
-        self.0.push(Event::Open(object, at));
-        Ok(())
+    fn open(&mut self, object: bool, at: usize) -> Result<bool, JsonErrorKind> {
+        self.all.push(Event::Open(object, at));
+        self.depth += 1;
+        Ok(self.depth <= self.depth_max)
     }
 
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {
-        self.0.push(Event::Close(end));
+        self.all.push(Event::Close(end));
+        self.depth -= 1;
         Ok(())
     }
 }
 
 fn read(text: &[u8], tokens: impl Tokens) -> (Result<(), JsonError>, Vec<Event>) {
-    let mut events = Events::default();
-    let read = Grammar::new(text, tokens, DEPTH_MAX, &mut events).document();
-    (read, events.0)
+    let mut events = Events::new(usize::MAX);
+    let mut around = [false; DEPTH_MAX as usize];
+    let read = Grammar::new(text, tokens, DEPTH_MAX, &mut around).document(&mut events);
+    (read, events.all)
 }
 
 fn check(text: &[u8]) {
-    let expected = read(text, ByteTokens::new(text, 0));
-    let found = read(text, Index::new(text, 0));
-    assert_eq!(found, expected, "{}", text.escape_ascii());
+    let (expected, mut events) = read(text, ByteTokens::new(text, 0));
+    let expected = expected.map_err(|error| encoding_fault(text, error));
+    for depth_max in [usize::MAX, 2, 1, 0] {
+        let mut found = Events::new(depth_max);
+        let read = document(text, DEPTH_MAX, &mut found);
+        let mut depth = 0;
+        events.retain(|event| {
+            depth -= usize::from(matches!(event, Event::Close(_)));
+            let is_told = depth <= depth_max;
+            depth += usize::from(matches!(event, Event::Open(..)));
+            is_told
+        });
+        assert_eq!(
+            (read, &found.all),
+            (expected, &events),
+            "{}",
+            text.escape_ascii()
+        );
+    }
 }
 
 /// Documents that reach every path: short and long strings, runs of backslashes, letters of every length,

@@ -26,21 +26,21 @@ impl Avx2 {
             && std::arch::is_x86_feature_detected!("pclmulqdq");
         is_there.then_some(Self(()))
     }
-
-    /// Runs a task that is compiled for these instructions.
-    #[inline]
-    pub(in crate::json) fn run<T: Task>(self, task: T) -> T::Output {
-        // SAFETY: `self` is the proof that the processor has the instructions.
-        unsafe { compiled(self, task) }
-    }
 }
 
+#[inline(never)]
 #[target_feature(enable = "avx2,bmi1,bmi2,pclmulqdq")]
 fn compiled<T: Task>(isa: Avx2, task: T) -> T::Output {
     task.run(isa)
 }
 
 impl Isa for Avx2 {
+    #[inline]
+    fn apart<T: Task>(self, task: T) -> T::Output {
+        // SAFETY: `self` is the proof that the processor has the instructions.
+        unsafe { compiled(self, task) }
+    }
+
     #[inline(always)]
     fn outside(self, block: &[u8; BLOCK]) -> Outside {
         // SAFETY: `self` is the proof that the processor has the instructions.

@@ -30,6 +30,9 @@ pub(in crate::json) struct Inside {
 
 /// A set of vector instructions. A value of the type is the proof that this processor has them.
 pub(in crate::json) trait Isa: Copy {
+    /// Runs a task in a function of its own, which is compiled for these instructions.
+    fn apart<T: Task>(self, task: T) -> T::Output;
+
     /// All masks of a block.
     fn outside(self, block: &[u8; BLOCK]) -> Outside;
 

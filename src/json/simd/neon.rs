@@ -7,7 +7,7 @@ use core::arch::aarch64::{
     vmaxvq_u8, vorrq_u8, vpaddq_u8, vreinterpretq_u64_u8,
 };
 
-use crate::json::simd::isa::{BLOCK, Inside, Isa, Outside};
+use crate::json::simd::isa::{BLOCK, Inside, Isa, Outside, Task};
 
 /// What every processor of the target has.
 #[derive(Clone, Copy)]
@@ -22,6 +22,11 @@ impl Neon {
 }
 
 impl Isa for Neon {
+    #[inline(never)]
+    fn apart<T: Task>(self, task: T) -> T::Output {
+        task.run(self)
+    }
+
     #[inline(always)]
     fn outside(self, block: &[u8; BLOCK]) -> Outside {
         // SAFETY: every aarch64 processor of the target has NEON.

@@ -1,12 +1,17 @@
 //! Masks in plain Rust, byte by byte.
 
-use crate::json::simd::isa::{BLOCK, Inside, Isa, Outside};
+use crate::json::simd::isa::{BLOCK, Inside, Isa, Outside, Task};
 
 /// No vector instructions.
 #[derive(Clone, Copy)]
 pub(in crate::json) struct Portable;
 
 impl Isa for Portable {
+    #[inline(never)]
+    fn apart<T: Task>(self, task: T) -> T::Output {
+        task.run(self)
+    }
+
     fn outside(self, block: &[u8; BLOCK]) -> Outside {
         Outside {
             operators: mask(block, |b| {

@@ -6,7 +6,7 @@ use core::arch::x86_64::{
     _mm_set1_epi8, _mm_setzero_si128,
 };
 
-use crate::json::simd::isa::{BLOCK, Inside, Isa, Outside};
+use crate::json::simd::isa::{BLOCK, Inside, Isa, Outside, Task};
 
 /// What every processor of the target has.
 #[derive(Clone, Copy)]
@@ -21,6 +21,11 @@ impl Sse2 {
 }
 
 impl Isa for Sse2 {
+    #[inline(never)]
+    fn apart<T: Task>(self, task: T) -> T::Output {
+        task.run(self)
+    }
+
     #[inline(always)]
     fn outside(self, block: &[u8; BLOCK]) -> Outside {
         // SAFETY: every x86-64 processor has SSE2.

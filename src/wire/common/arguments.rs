@@ -57,8 +57,8 @@ impl Sink for Nothing {
         Ok(())
     }
 
-    fn open(&mut self, _: bool, _: usize) -> Result<(), JsonErrorKind> {
-        Ok(())
+    fn open(&mut self, _: bool, _: usize) -> Result<bool, JsonErrorKind> {
+        Ok(false)
     }
 
     fn close(&mut self, _: usize) -> Result<(), JsonErrorKind> {

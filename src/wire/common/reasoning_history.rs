@@ -168,20 +168,25 @@ impl Sink for Stripper<'_> {
         Ok(())
     }
 
-    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
-        match self.depth {
-            1 => self.in_messages = !object && self.name == Name::Messages,
+    fn open(&mut self, object: bool, at: usize) -> Result<bool, JsonErrorKind> {
+        let looks_inside = match self.depth {
+            0 => true,
+            1 => {
+                self.in_messages = !object && self.name == Name::Messages;
+                self.in_messages
+            }
             2 if object && self.in_messages => {
                 self.message = true;
                 self.assistant = false;
                 self.index = 0;
                 self.last_end = at + 1;
                 self.name = Name::Other;
+                true
             }
-            _ => {}
-        }
+            _ => false,
+        };
         self.depth += 1;
-        Ok(())
+        Ok(looks_inside)
     }
 
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {

@@ -7,8 +7,8 @@
 //! one level down in tool results, in documents made of blocks too, and tools; and how much of the
 //! body is the data of such parts (see `media`).
 //!
-//! A body is looked into along a few paths only (`PeekPath`); everything else passes by at the cost
-//! of one comparison a value.
+//! A body is looked into along a few paths only (`PeekPath`, with the members that mean something at
+//! each); of everything else the grammar alone is checked.
 //!
 //! Promises: no allocation; a fault of the JSON outranks any other, among others the first in the
 //! document is told, and what is missing comes last.
@@ -96,8 +96,8 @@ struct Peeker<'b> {
     fault: Option<PeekFault>,
     peek: &'b mut Peek,
     place: PeekPath,
-    /// Open containers beyond `place`. The callbacks mean something only while there is none.
-    below: u32,
+    /// The container that is open is not looked into: its end comes next.
+    passes_over: bool,
     /// The known member of the outermost object whose value comes or came last.
     current: Option<Known>,
     /// The opening quote of that object's last name.
@@ -134,7 +134,7 @@ impl<'b> Peeker<'b> {
             fault: None,
             peek,
             place: PeekPath::Outside,
-            below: 0,
+            passes_over: false,
             current: None,
             name_start: 0,
             inner: None,
@@ -152,19 +152,21 @@ impl<'b> Peeker<'b> {
         self.fault.get_or_insert(PeekFault { kind, param, at });
     }
 
-    fn is_inside(&self) -> bool {
-        self.below == 0
-    }
-
     fn text(&self, span: Range<usize>) -> &'b [u8] {
         self.body.get(span).unwrap_or_default()
     }
 
     /// Whether the string at `span` decodes to `text`.
+    #[inline]
     fn spells(&self, span: &Range<usize>, escaped: bool, text: &str) -> bool {
-        if !escaped {
-            return self.text(span.clone()) == text.as_bytes();
+        if escaped {
+            return self.spells_escaped(span, text);
         }
+        self.text(span.clone()) == text.as_bytes()
+    }
+
+    #[cold]
+    fn spells_escaped(&self, span: &Range<usize>, text: &str) -> bool {
         span.len() <= text.len() * ESCAPE_BYTES_MAX
             && Raw::from_checked(self.text(span.clone())).is(text)
     }
@@ -197,14 +199,10 @@ impl<'b> Peeker<'b> {
     }
 
     /// A value begins, in a container that is looked into.
+    #[inline(always)]
     fn begin(&mut self, seen: &Seen) -> Result<(), JsonErrorKind> {
         match self.place {
             PeekPath::Outside if seen.kind != Kind::Object => return Err(JsonErrorKind::NotObject),
-            PeekPath::Outside
-            | PeekPath::Content
-            | PeekPath::Results
-            | PeekPath::Insets
-            | PeekPath::ResultInsets => {}
             PeekPath::Root => {
                 if let Some(known) = self.current {
                     self.begin_known(known, seen);
@@ -213,29 +211,16 @@ impl<'b> Peeker<'b> {
             PeekPath::Messages | PeekPath::Tools | PeekPath::Functions => {
                 self.item_count = self.item_count.saturating_add(1);
             }
-            PeekPath::Options
-            | PeekPath::Metadata
-            | PeekPath::Message
-            | PeekPath::Block
-            | PeekPath::Result
-            | PeekPath::Source
-            | PeekPath::ResultSource
-            | PeekPath::Inset
-            | PeekPath::ResultInset
-            | PeekPath::InsetSource
-            | PeekPath::ResultInsetSource
-            | PeekPath::File
-            | PeekPath::Address
-            | PeekPath::Audio
-            | PeekPath::Tool => {
-                if let Some(inner) = self.inner {
-                    self.begin_inner(inner, seen);
-                }
-            }
+            // Of others, members alone: lists have none.
+            _ => match self.inner {
+                Some(inner) if !inner.is_container() => self.begin_inner(inner, seen),
+                _ => {}
+            },
         }
         Ok(())
     }
 
+    #[inline(never)]
     fn begin_known(&mut self, known: Known, seen: &Seen) {
         let repeated = self.peek.get(known).is_some() && known.must_be_single();
         if let Some(slot) = self.peek.found.get_mut(known as usize) {
@@ -266,6 +251,7 @@ impl<'b> Peeker<'b> {
         }
     }
 
+    #[inline(never)]
     fn begin_inner(&mut self, inner: Inner, seen: &Seen) {
         if inner == Inner::IncludeUsage {
             self.peek.options.usage_count += 1;
@@ -292,10 +278,9 @@ impl<'b> Peeker<'b> {
             let param = Param::Item {
                 list,
                 index: self.item_count.saturating_sub(1),
-                name: if inner == Inner::Type {
-                    "content"
-                } else {
-                    inner.name()
+                name: match inner {
+                    Inner::Type => "content",
+                    _ => self.place.name_of(inner),
                 },
             };
             self.blame(PeekFaultKind::WrongEndpoint(other), param, seen.start);
@@ -390,6 +375,7 @@ impl<'b> Peeker<'b> {
     }
 
     /// A value of the current place has ended.
+    #[inline]
     fn end(&mut self, end: usize) {
         match self.place {
             PeekPath::Root => {
@@ -406,28 +392,7 @@ impl<'b> Peeker<'b> {
                     usage.end = end;
                 }
             }
-            PeekPath::Outside
-            | PeekPath::Metadata
-            | PeekPath::Messages
-            | PeekPath::Message
-            | PeekPath::Content
-            | PeekPath::Block
-            | PeekPath::Results
-            | PeekPath::Result
-            | PeekPath::Source
-            | PeekPath::ResultSource
-            | PeekPath::Insets
-            | PeekPath::Inset
-            | PeekPath::ResultInsets
-            | PeekPath::ResultInset
-            | PeekPath::InsetSource
-            | PeekPath::ResultInsetSource
-            | PeekPath::File
-            | PeekPath::Address
-            | PeekPath::Audio
-            | PeekPath::Tools
-            | PeekPath::Tool
-            | PeekPath::Functions => {}
+            _ => {}
         }
     }
 
@@ -453,21 +418,7 @@ impl<'b> Peeker<'b> {
                 self.part = Part::default();
             }
             PeekPath::Inset | PeekPath::ResultInset => self.part = Part::default(),
-            PeekPath::Outside
-            | PeekPath::Metadata
-            | PeekPath::Message
-            | PeekPath::Content
-            | PeekPath::Results
-            | PeekPath::Source
-            | PeekPath::ResultSource
-            | PeekPath::Insets
-            | PeekPath::ResultInsets
-            | PeekPath::InsetSource
-            | PeekPath::ResultInsetSource
-            | PeekPath::File
-            | PeekPath::Address
-            | PeekPath::Audio
-            | PeekPath::Tool => {}
+            _ => {}
         }
     }
 
@@ -509,31 +460,24 @@ impl<'b> Peeker<'b> {
 impl Sink for Peeker<'_> {
     #[inline]
     fn name(&mut self, span: Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
-        if !self.is_inside() {
-            return Ok(());
-        }
         if self.place == PeekPath::Root {
             return self.root_name(&span, escaped);
         }
         if self.place == PeekPath::Options {
             self.peek.options.tail.member_count += 1;
         }
-        let inner = if escaped {
-            Inner::ALL
-                .into_iter()
-                .find(|inner| self.spells(&span, true, inner.name()))
-        } else {
-            Inner::from_name(self.text(span))
-        };
-        self.inner = inner.filter(|inner| inner.belongs_to(self.place));
+        let text = self.text(span.clone());
+        let mut members = self.place.members().iter();
+        self.inner = members
+            .find(|(name, _)| {
+                name.as_bytes() == text || (escaped && self.spells_escaped(&span, name))
+            })
+            .map(|&(_, inner)| inner);
         Ok(())
     }
 
     #[inline]
     fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
-        if !self.is_inside() {
-            return Ok(());
-        }
         let (kind, escaped, quote) = match scalar {
             Scalar::String { escaped } => (Kind::String, escaped, 1),
             Scalar::Number => (Kind::Number, false, 0),
@@ -552,11 +496,7 @@ impl Sink for Peeker<'_> {
         Ok(())
     }
 
-    fn open(&mut self, object: bool, at: usize) -> Result<(), JsonErrorKind> {
-        if !self.is_inside() {
-            self.below += 1;
-            return Ok(());
-        }
+    fn open(&mut self, object: bool, at: usize) -> Result<bool, JsonErrorKind> {
         self.begin(&Seen {
             kind: if object { Kind::Object } else { Kind::Array },
             start: at,
@@ -565,20 +505,16 @@ impl Sink for Peeker<'_> {
         })?;
         match self.inside(object) {
             Some(place) => self.enter(place, at),
-            None => self.below += 1,
+            None => self.passes_over = true,
         }
-        Ok(())
+        Ok(!self.passes_over)
     }
 
     fn close(&mut self, end: usize) -> Result<(), JsonErrorKind> {
-        if self.is_inside() {
+        if !core::mem::take(&mut self.passes_over) {
             self.leave();
-        } else {
-            self.below -= 1;
         }
-        if self.is_inside() {
-            self.end(end);
-        }
+        self.end(end);
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ pub fn first_forbidden(
         chat,
         allows,
         depth: 0,
-        content: None,
+        passes_over: false,
         named: false,
         forbidden: None,
     };
@@ -44,8 +44,8 @@ struct Judge<'b> {
     allows: &'b dyn Fn(&str) -> bool,
     /// Open containers.
     depth: u32,
-    /// The depth of the object in which a member of a chat stands whose value is passed over.
-    content: Option<u32>,
+    /// What comes is the value of a member of a chat that is passed over.
+    passes_over: bool,
     /// Strings that come now are models.
     named: bool,
     forbidden: Option<String>,
@@ -59,19 +59,16 @@ impl Judge<'_> {
 
 impl Sink for Judge<'_> {
     fn name(&mut self, span: Range<usize>, _escaped: bool) -> Result<(), JsonErrorKind> {
-        if self.content.is_some_and(|depth| depth < self.depth) {
-            return Ok(());
-        }
         let name = self.text(span);
         let is_one_of = |names: &[&str]| names.iter().any(|it| name.is(it));
-        let passed_over = self.chat
+        let passes_over = self.chat
             && match self.depth {
                 1 => is_one_of(CHAT_CONTENT),
                 TOOL_DEPTH => is_one_of(TOOL_CONTENT),
                 _ => false,
             };
-        let named = !passed_over && is_one_of(&["model", "models", "fallbacks"]);
-        self.content = passed_over.then_some(self.depth);
+        let named = !passes_over && is_one_of(&["model", "models", "fallbacks"]);
+        self.passes_over = passes_over;
         self.named = named;
         Ok(())
     }
@@ -86,18 +83,16 @@ impl Sink for Judge<'_> {
         Ok(())
     }
 
-    fn open(&mut self, object: bool, _at: usize) -> Result<(), JsonErrorKind> {
+    fn open(&mut self, object: bool, _at: usize) -> Result<bool, JsonErrorKind> {
         self.named &= !object;
         self.depth += 1;
-        Ok(())
+        Ok(!self.passes_over)
     }
 
     fn close(&mut self, _end: usize) -> Result<(), JsonErrorKind> {
         self.named = false;
         self.depth -= 1;
-        if self.content.is_some_and(|depth| depth > self.depth) {
-            self.content = None;
-        }
+        self.passes_over = false;
         Ok(())
     }
 }

@@ -104,6 +104,65 @@ impl PeekPath {
         }
     }
 
+    /// The members that mean something in it, by their names.
+    pub(in crate::wire) const fn members(self) -> &'static [(&'static str, Inner)] {
+        match self {
+            Self::Options => &[("include_usage", Inner::IncludeUsage)],
+            Self::Metadata => &[("user_id", Inner::UserId)],
+            Self::Message => &[
+                ("role", Inner::Role),
+                ("content", Inner::Content),
+                ("tool_calls", Inner::ToolCalls),
+                ("output", Inner::Output),
+            ],
+            Self::Block => &[
+                ("type", Inner::Type),
+                ("content", Inner::Content),
+                ("source", Inner::Source),
+                ("file", Inner::File),
+                ("file_data", Inner::FileData),
+                ("image_url", Inner::ImageUrl),
+                ("input_audio", Inner::InputAudio),
+            ],
+            Self::Result | Self::Inset | Self::ResultInset => {
+                &[("type", Inner::Type), ("source", Inner::Source)]
+            }
+            Self::Source | Self::ResultSource => &[
+                ("type", Inner::Type),
+                ("media_type", Inner::MediaType),
+                ("data", Inner::Data),
+                ("content", Inner::Content),
+            ],
+            Self::InsetSource | Self::ResultInsetSource => {
+                &[("type", Inner::Type), ("data", Inner::Data)]
+            }
+            Self::File => &[("file_data", Inner::FileData)],
+            Self::Address => &[("url", Inner::Url)],
+            Self::Audio => &[("data", Inner::Data)],
+            Self::Tool => &[
+                ("function", Inner::Function),
+                ("input_schema", Inner::InputSchema),
+            ],
+            Self::Outside
+            | Self::Root
+            | Self::Messages
+            | Self::Content
+            | Self::Results
+            | Self::Insets
+            | Self::ResultInsets
+            | Self::Tools
+            | Self::Functions => &[],
+        }
+    }
+
+    /// The name of a member in it.
+    pub(in crate::wire) fn name_of(self, inner: Inner) -> &'static str {
+        let mut members = self.members().iter();
+        members
+            .find(|member| member.1 == inner)
+            .map_or("", |member| member.0)
+    }
+
     /// The place around it.
     pub(in crate::wire) const fn parent(self) -> Self {
         match self {
@@ -151,72 +210,23 @@ pub(in crate::wire) enum Inner {
 }
 
 impl Inner {
-    /// Its name.
-    pub(in crate::wire) const fn name(self) -> &'static str {
+    /// Whether only what lies in it may mean something.
+    pub(in crate::wire) const fn is_container(self) -> bool {
         match self {
-            Self::IncludeUsage => "include_usage",
-            Self::UserId => "user_id",
-            Self::Role => "role",
-            Self::Content => "content",
-            Self::ToolCalls => "tool_calls",
-            Self::Type => "type",
-            Self::Function => "function",
-            Self::InputSchema => "input_schema",
-            Self::Source => "source",
-            Self::MediaType => "media_type",
-            Self::File => "file",
-            Self::FileData => "file_data",
-            Self::Data => "data",
-            Self::ImageUrl => "image_url",
-            Self::Url => "url",
-            Self::InputAudio => "input_audio",
-            Self::Output => "output",
+            Self::Content | Self::Source | Self::File | Self::InputAudio | Self::Output => true,
+            Self::IncludeUsage
+            | Self::UserId
+            | Self::Role
+            | Self::ToolCalls
+            | Self::Type
+            | Self::Function
+            | Self::InputSchema
+            | Self::MediaType
+            | Self::Data
+            | Self::FileData
+            | Self::ImageUrl
+            | Self::Url => false,
         }
-    }
-
-    /// Every one of them.
-    pub(in crate::wire) const ALL: [Self; 17] = [
-        Self::IncludeUsage,
-        Self::UserId,
-        Self::Role,
-        Self::Content,
-        Self::ToolCalls,
-        Self::Type,
-        Self::Function,
-        Self::InputSchema,
-        Self::Source,
-        Self::MediaType,
-        Self::File,
-        Self::FileData,
-        Self::Data,
-        Self::ImageUrl,
-        Self::Url,
-        Self::InputAudio,
-        Self::Output,
-    ];
-
-    /// The one called `name`.
-    pub(in crate::wire) fn from_name(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"include_usage" => Self::IncludeUsage,
-            b"user_id" => Self::UserId,
-            b"role" => Self::Role,
-            b"content" => Self::Content,
-            b"tool_calls" => Self::ToolCalls,
-            b"type" => Self::Type,
-            b"function" => Self::Function,
-            b"input_schema" => Self::InputSchema,
-            b"source" => Self::Source,
-            b"media_type" => Self::MediaType,
-            b"file" => Self::File,
-            b"file_data" => Self::FileData,
-            b"data" => Self::Data,
-            b"image_url" => Self::ImageUrl,
-            b"url" => Self::Url,
-            b"input_audio" => Self::InputAudio,
-            b"output" => Self::Output,
-            _ => return None,
-        })
     }
 
     /// Whether a string of it may say what a part is, or be its data.
@@ -239,47 +249,6 @@ impl Inner {
             | Self::File
             | Self::InputAudio
             | Self::Output => false,
-        }
-    }
-
-    /// Whether the member means something in this place.
-    pub(in crate::wire) const fn belongs_to(self, place: PeekPath) -> bool {
-        match self {
-            Self::IncludeUsage => matches!(place, PeekPath::Options),
-            Self::UserId => matches!(place, PeekPath::Metadata),
-            Self::Role | Self::ToolCalls | Self::Output => matches!(place, PeekPath::Message),
-            Self::Content => matches!(
-                place,
-                PeekPath::Message | PeekPath::Block | PeekPath::Source | PeekPath::ResultSource
-            ),
-            Self::Type => matches!(
-                place,
-                PeekPath::Block
-                    | PeekPath::Result
-                    | PeekPath::Source
-                    | PeekPath::ResultSource
-                    | PeekPath::Inset
-                    | PeekPath::ResultInset
-                    | PeekPath::InsetSource
-                    | PeekPath::ResultInsetSource
-            ),
-            Self::Source => matches!(
-                place,
-                PeekPath::Block | PeekPath::Result | PeekPath::Inset | PeekPath::ResultInset
-            ),
-            Self::MediaType => matches!(place, PeekPath::Source | PeekPath::ResultSource),
-            Self::Data => matches!(
-                place,
-                PeekPath::Source
-                    | PeekPath::ResultSource
-                    | PeekPath::InsetSource
-                    | PeekPath::ResultInsetSource
-                    | PeekPath::Audio
-            ),
-            Self::File | Self::ImageUrl | Self::InputAudio => matches!(place, PeekPath::Block),
-            Self::FileData => matches!(place, PeekPath::File | PeekPath::Block),
-            Self::Url => matches!(place, PeekPath::Address),
-            Self::Function | Self::InputSchema => matches!(place, PeekPath::Tool),
         }
     }
 }
