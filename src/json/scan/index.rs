@@ -21,7 +21,8 @@ pub(super) struct Index<'t, 'b, I> {
     blocks: &'b mut Blocks,
 }
 
-/// What is not handed out yet of the block at hand. It has no pointer to it, so that it is kept in registers.
+/// What is not handed out yet of a block. That of the block at hand has no pointer to it, so that it is kept
+/// in registers.
 #[derive(Clone, Copy, Default)]
 struct Rest {
     base: usize,
@@ -44,8 +45,7 @@ pub(super) struct Blocks {
 
 #[derive(Clone, Copy, Default)]
 struct Block {
-    base: usize,
-    tokens: u64,
+    rest: Rest,
     /// Closing quotes of strings that hold a backslash.
     escaped: u64,
     /// Closing quotes of strings that hold bytes beyond ASCII.
@@ -119,14 +119,18 @@ impl<'t, 'b, I: Isa> Index<'t, 'b, I> {
     /// Passes a token: its offset, and its bit in the block.
     #[inline(always)]
     fn take(&mut self) -> Option<(usize, u64)> {
-        if self.rest.tokens == 0 {
-            self.rest = self.isa.apart(NextTokens {
-                text: self.text,
-                blocks: self.blocks,
-            });
-            if self.rest.tokens == 0 {
-                return None;
+        while self.rest.tokens == 0 {
+            self.blocks.at += 1;
+            if self.blocks.at >= self.blocks.count {
+                if self.blocks.next >= self.text.len() {
+                    return None;
+                }
+                self.isa.apart(ReadBlocks {
+                    text: self.text,
+                    blocks: self.blocks,
+                });
             }
+            self.rest = self.blocks.block().rest;
         }
         let lowest = self.rest.tokens & self.rest.tokens.wrapping_neg();
         self.rest.tokens ^= lowest;
@@ -164,40 +168,22 @@ impl<I: Isa> Tokens for Index<'_, '_, I> {
     }
 }
 
-/// Goes on to the next block that has tokens: to none behind the last one.
-struct NextTokens<'t, 'b> {
+/// Reads the next blocks.
+struct ReadBlocks<'t, 'b> {
     text: &'t [u8],
     blocks: &'b mut Blocks,
 }
 
-impl Task for NextTokens<'_, '_> {
-    type Output = Rest;
+impl Task for ReadBlocks<'_, '_> {
+    type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, isa: I) -> Rest {
-        let Self { text, blocks } = self;
-        loop {
-            blocks.at += 1;
-            if blocks.at >= blocks.count {
-                if blocks.next >= text.len() {
-                    return Rest::default();
-                }
-                blocks.read(isa, text);
-            }
-            let block = blocks.block();
-            if block.tokens != 0 {
-                return Rest {
-                    base: block.base,
-                    tokens: block.tokens,
-                    marked: block.escaped | block.high | block.suspect,
-                };
-            }
-        }
+    fn run<I: Isa>(self, isa: I) {
+        self.blocks.read(isa, self.text);
     }
 }
 
 impl Blocks {
-    /// Reads the next ones.
     #[inline(always)]
     fn read<I: Isa>(&mut self, isa: I, text: &[u8]) {
         self.at = 0;
@@ -206,18 +192,23 @@ impl Blocks {
         let mut skips = false;
         let mut room = [b' '; BLOCK];
         for block in &mut self.each {
+            if skips {
+                let rest = text.get(next..).unwrap_or_default();
+                for block in rest.as_chunks().0 {
+                    if !isa.is_plain(block) {
+                        break;
+                    }
+                    next += BLOCK;
+                }
+            }
             if next >= text.len() {
                 break;
             }
-            let mut bytes = block_at(text, next, &mut room);
-            while skips && next + BLOCK < text.len() && isa.is_plain(bytes) {
-                next += BLOCK;
-                bytes = block_at(text, next, &mut room);
-            }
+            let bytes = block_at(text, next, &mut room);
             *block = carried.read_block(isa, bytes);
-            block.base = next;
+            block.rest.base = next;
             // A string of more than a block may be one of very many.
-            skips = block.tokens == 0 && carried.string != 0 && carried.escape == 0;
+            skips = block.rest.tokens == 0 && carried.string != 0 && carried.escape == 0;
             count += 1;
             next += BLOCK;
         }
@@ -245,15 +236,14 @@ impl Carried {
         let first = bare & !((bare << 1) | self.bare);
         self.string = (strings >> 63).wrapping_neg();
         self.bare = bare >> 63;
-        let mut block = Block {
-            tokens: quotes | ((masks.operators | first) & !strings),
-            ..Block::default()
-        };
+        let mut block = Block::default();
+        block.rest.tokens = quotes | ((masks.operators | first) & !strings);
         let carries = self.is_escaped | self.is_high | self.is_suspect;
         if carries || (inside.backslashes | inside.high | suspect) & strings != 0 {
             block.escaped = ends_of(strings, inside.backslashes, &mut self.is_escaped);
             block.high = ends_of(strings, inside.high, &mut self.is_high);
             block.suspect = ends_of(strings, suspect, &mut self.is_suspect);
+            block.rest.marked = block.escaped | block.high | block.suspect;
         }
         block
     }
@@ -300,4 +290,4 @@ fn block_at<'t>(text: &'t [u8], at: usize, room: &'t mut [u8; BLOCK]) -> &'t [u8
 }
 
 /// Blocks read in one go.
-const BLOCKS: usize = 4;
+const BLOCKS: usize = 8;

@@ -171,6 +171,7 @@ impl<'b> Peeker<'b> {
             && Raw::from_checked(self.text(span.clone())).is(text)
     }
 
+    #[inline(never)]
     fn root_name(&mut self, span: &Range<usize>, escaped: bool) -> Result<(), JsonErrorKind> {
         let start = span.start.saturating_sub(1);
         if let Some(found) = self.current_found() {
@@ -342,10 +343,8 @@ impl<'b> Peeker<'b> {
     /// The wire that alone has this member, or this value of it.
     fn foreign(&self, inner: Inner, seen: &Seen) -> Option<Wire> {
         let is_one_of = |words: &[&str]| {
-            seen.kind == Kind::String
-                && words
-                    .iter()
-                    .any(|word| self.spells(&seen.text, seen.escaped, word))
+            let is = |word: &&str| self.spells(&seen.text, seen.escaped, word);
+            seen.kind == Kind::String && words.iter().any(is)
         };
         match inner {
             Inner::Role => {
