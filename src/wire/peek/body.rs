@@ -477,6 +477,9 @@ impl Sink for Peeker<'_> {
 
     #[inline]
     fn scalar(&mut self, scalar: Scalar, span: Range<usize>) -> Result<(), JsonErrorKind> {
+        if !self.place.has_counted_values() && self.inner.is_none_or(Inner::is_container) {
+            return Ok(());
+        }
         let (kind, escaped, quote) = match scalar {
             Scalar::String { escaped } => (Kind::String, escaped, 1),
             Scalar::Number => (Kind::Number, false, 0),

@@ -104,6 +104,19 @@ impl PeekPath {
         }
     }
 
+    /// Whether each value in it is counted, or its end noted.
+    pub(in crate::wire) const fn has_counted_values(self) -> bool {
+        matches!(
+            self,
+            Self::Outside
+                | Self::Root
+                | Self::Options
+                | Self::Messages
+                | Self::Tools
+                | Self::Functions
+        )
+    }
+
     /// The members that mean something in it, by their names.
     pub(in crate::wire) const fn members(self) -> &'static [(&'static str, Inner)] {
         match self {
