@@ -9,13 +9,12 @@ use core::ops::Range;
 
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::lexeme::{number_end, string_end};
-use crate::json::scan::DEPTH_MAX;
 use crate::json::scan::tokens::Tokens;
 use crate::json::sink::{Scalar, Sink};
 
 /// A document under way. No function that is compiled by itself takes a pointer to it, so that it is kept
 /// in registers.
-pub(super) struct Grammar<'t, 'k, T> {
+pub(super) struct Grammar<'t, 'k, T, const DEPTH_MAX: usize> {
     text: &'t [u8],
     tokens: T,
     depth_max: u32,
@@ -26,19 +25,19 @@ pub(super) struct Grammar<'t, 'k, T> {
     /// The innermost of them is an object.
     is_object: bool,
     /// The same of what is around each.
-    around: &'k mut [bool; DEPTH_MAX as usize],
+    around: &'k mut [bool; DEPTH_MAX],
     /// What lies deeper is not told to the sink: it does not look into the container around it.
     told_depth_max: u32,
 }
 
-impl<'t, 'k, T: Tokens> Grammar<'t, 'k, T> {
+impl<'t, 'k, T: Tokens, const DEPTH_MAX: usize> Grammar<'t, 'k, T, DEPTH_MAX> {
     /// Before the first token.
     #[inline(always)]
     pub(super) const fn new(
         text: &'t [u8],
         tokens: T,
         depth_max: u32,
-        around: &'k mut [bool; DEPTH_MAX as usize],
+        around: &'k mut [bool; DEPTH_MAX],
     ) -> Self {
         Self {
             text,
@@ -213,7 +212,7 @@ impl<'t, 'k, T: Tokens> Grammar<'t, 'k, T> {
     #[inline(always)]
     const fn around(&mut self) -> &mut bool {
         // The depth is always less: the compiler cannot see it.
-        &mut self.around[(self.depth % DEPTH_MAX) as usize]
+        &mut self.around[self.depth as usize % DEPTH_MAX]
     }
 
     #[inline(always)]
