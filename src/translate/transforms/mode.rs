@@ -438,3 +438,6 @@ fn begins_like_error(body: &[u8]) -> bool {
 
 /// Whole answers longer than this are passed on without their usage being read.
 const KEPT_BYTES_MAX: usize = MIB;
+
+#[cfg(test)]
+mod tests;

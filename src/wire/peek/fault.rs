@@ -174,3 +174,61 @@ pub(in crate::wire) fn of_known(
         | Known::N => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_names_the_member_its_place_and_the_cure() {
+        let item = Param::Item {
+            list: "messages",
+            index: 3,
+            name: "role",
+        };
+        let json = JsonErrorKind::Cut;
+        for (kind, param, text) in [
+            (
+                PeekFaultKind::Missing,
+                Some(Param::Top("model")),
+                "model: this member is required (at byte 7)".to_owned(),
+            ),
+            (
+                PeekFaultKind::Repeated,
+                Some(item),
+                "messages[3].role: this member is repeated (at byte 7)".to_owned(),
+            ),
+            (
+                PeekFaultKind::NotBool,
+                Some(Param::Top("stream")),
+                "stream: expected a boolean (at byte 7)".to_owned(),
+            ),
+            (
+                PeekFaultKind::Json(json),
+                None,
+                format!("request body: {} at byte 7", json.text()),
+            ),
+        ] {
+            let fault = PeekFault { kind, param, at: 7 };
+            assert_eq!(fault.to_string(), text);
+            assert_eq!(fault.is_json(), param.is_none());
+            let rejection = Rejection::from(fault);
+            assert_eq!(rejection.message(), text);
+            assert_eq!(
+                rejection.param().map(str::to_owned),
+                param.map(|it| it.to_string())
+            );
+        }
+        for (wire, path) in [
+            (Wire::OpenAiChat, "/v1/chat/completions"),
+            (Wire::AnthropicMessages, "/v1/messages"),
+        ] {
+            assert!(PeekFaultKind::WrongEndpoint(wire).text().ends_with(path));
+        }
+        assert!(
+            PeekFaultKind::Promise
+                .text()
+                .contains("leave the member out")
+        );
+    }
+}
