@@ -25,8 +25,8 @@ use crate::net::endpoint::listen::{Address, BoundAddress};
 use crate::net::endpoint::resolve::Resolver;
 use crate::net::runtime::clock;
 use crate::net::runtime::driver::{self, DriverChoice, DriverReport};
-use crate::proxy::shared::health::Health;
 use crate::proxy::shared::memory_budget::Budget;
+use crate::proxy::shared::served_plan::ServedPlan;
 use crate::proxy::shared::worker::{Shared, Ways};
 use crate::route::plan::client_key::ClientKey;
 use crate::route::plan::compiled::Plan;
@@ -126,14 +126,13 @@ pub fn start(mut plan: Plan, options: &StartOptions) -> io::Result<RunningGatewa
     let (mut lease_client, pool) = lend(&mut plan, &runtime).unzip();
     let plan = Arc::new(plan);
     let workers = worker_count(&plan);
-    let endpoints = endpoints(&plan)?;
+    let served = ServedPlan::first(Arc::clone(&plan), endpoint)?;
     let (mut bound, admin_bound, listener) = bind_all(&plan, workers, options)?;
     let shared = shared(&plan);
     let dropped = Arc::new(AtomicU64::new(0));
     let progress = Arc::new(DrainProgress::new(Arc::clone(&dropped)));
     let parts = Parts {
-        plan: &plan,
-        endpoints: &endpoints,
+        served: &served,
         tls: server_tls(&plan)?,
         shared: &shared,
     };
@@ -153,15 +152,14 @@ pub fn start(mut plan: Plan, options: &StartOptions) -> io::Result<RunningGatewa
         drainer: kept.drainer,
         queries: kept.queries,
         retention: kept.retention,
-        shared: Arc::clone(&shared),
+        shared,
         progress: Arc::clone(&progress),
         notices: notices.clone(),
         limits: plan.limits.clone(),
         signals: options.signals,
     };
     let admin = Admin {
-        plan: Arc::clone(&plan),
-        shared,
+        served: served.clone(),
         workers: senders,
         progress: Arc::clone(&progress),
         facts: Arc::new(facts(&plan, &drivers)),
@@ -173,7 +171,7 @@ pub fn start(mut plan: Plan, options: &StartOptions) -> io::Result<RunningGatewa
         waits: ConnectionTimeouts::of(&plan.limits),
         give_back: options.give_back,
     };
-    let control = spawn_control(runtime, control, listener.zip(Some(admin)), endpoints)?;
+    let control = spawn_control(runtime, control, listener.zip(Some(admin)), &served)?;
     let admin = admin_bound.as_ref().map(|it| it.address().to_string());
     bound.extend(admin_bound);
     announce(options, &notices, &plan, (&addresses, admin.as_deref()));
@@ -252,8 +250,7 @@ fn facts(plan: &Plan, drivers: &[&'static str]) -> ProcessFacts {
 }
 
 struct Parts<'p> {
-    plan: &'p Arc<Plan>,
-    endpoints: &'p [Arc<ProviderEndpoint>],
+    served: &'p ServedPlan,
     tls: Option<ServerTls>,
     shared: &'p Arc<Shared>,
 }
@@ -270,7 +267,7 @@ fn setups(
     dropped: &Arc<AtomicU64>,
     options: &StartOptions,
 ) -> Setups {
-    let logs = parts.plan.server.log != LogSink::Off;
+    let logs = parts.served.plan.server.log != LogSink::Off;
     let mut senders = Vec::with_capacity(workers);
     let mut rings = Vec::with_capacity(workers);
     let waker = ThreadWaker::default();
@@ -288,8 +285,7 @@ fn setups(
             log
         });
         WorkerSetup {
-            plan: Arc::clone(parts.plan),
-            endpoints: parts.endpoints.to_vec(),
+            served: parts.served.clone(),
             seats: Vec::new(),
             tls: parts.tls.clone(),
             shared: Arc::clone(parts.shared),
@@ -339,15 +335,7 @@ fn shared(plan: &Plan) -> Arc<Shared> {
     Arc::new(Shared::new(
         Arc::new(budget),
         host::connections_max(&plan.limits, plan.server.tls.is_some()),
-        Health::new(plan),
     ))
-}
-
-fn endpoints(plan: &Plan) -> io::Result<Vec<Arc<ProviderEndpoint>>> {
-    plan.providers
-        .iter()
-        .map(|provider| endpoint(provider).map(Arc::new))
-        .collect()
 }
 
 fn endpoint(provider: &Provider) -> io::Result<ProviderEndpoint> {
@@ -475,11 +463,12 @@ fn spawn_control(
     runtime: tokio::runtime::Runtime,
     control: Control,
     listener: Option<(listener::AdminListener, Admin)>,
-    endpoints: Vec<Arc<ProviderEndpoint>>,
+    served: &ServedPlan,
 ) -> io::Result<JoinHandle<io::Result<Ended>>> {
+    let resolver = Resolver::new(served.endpoints.to_vec());
     thread::Builder::new()
         .name("ringway-control".to_owned())
-        .spawn(move || runtime.block_on(control.run(Resolver::new(endpoints), listener)))
+        .spawn(move || runtime.block_on(control.run(resolver, listener)))
 }
 
 fn announce(

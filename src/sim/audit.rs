@@ -2,7 +2,7 @@
 //! charged. Its arithmetic is its own.
 
 use crate::net::runtime::clock;
-use crate::proxy::shared::worker::Worker;
+use crate::route::plan::compiled::Plan;
 use crate::sim::answers::{USED, request};
 use crate::sim::judge::LoggedRecord;
 use crate::sim::observations::{ClientObservation, Observations, ObservedEnd, ProviderObservation};
@@ -15,7 +15,7 @@ pub(super) fn audit(
     script: &SimScript,
     observations: &Observations,
     records: &[LoggedRecord],
-    worker: &Worker,
+    plan: &Plan,
     lived: u64,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn audit(
     ledger.check_few(&mut wrong);
     ledger.check_lone(&mut wrong);
     ledger.check_refusals(&mut wrong);
-    ledger.check_accounts(worker, &mut wrong);
+    ledger.check_accounts(plan, &mut wrong);
     wrong
 }
 
@@ -212,7 +212,10 @@ impl KeyAudit<'_> {
                     served.gateway.ended_at(),
                 ];
                 let end = ends.into_iter().flatten().min().unwrap_or(u64::MAX);
-                spans.push((served.asked_at, end, one.number));
+                // One that came when the gateway had left it already runs for no time.
+                if end > served.asked_at {
+                    spans.push((served.asked_at, end, one.number));
+                }
             }
         }
         spans.sort_unstable();
@@ -248,11 +251,11 @@ impl KeyAudit<'_> {
     }
 
     /// Nothing is reserved any more, and what was charged is what was used.
-    fn check_accounts(&self, worker: &Worker, wrong: &mut Vec<String>) {
+    fn check_accounts(&self, plan: &Plan, wrong: &mut Vec<String>) {
         let now = clock::unix_millis();
         for key in KEYS {
             let secret = key.secret();
-            let found = worker.plan.keys.find(secret.as_bytes());
+            let found = plan.keys.find(secret.as_bytes());
             let accounts = found.map(|found| found.accounts()).unwrap_or_default();
             let charges = self.of(key).map(AuditedExchange::charge);
             let (mut due, mut is_exact) = (0, true);

@@ -9,7 +9,7 @@ use crate::net::runtime::{task, timer};
 use crate::net::sim::socket::{self, SimSocket as Socket};
 use crate::net::sim::world::{SimTaskOwner, SimWorld};
 use crate::proxy::serve::connection;
-use crate::proxy::shared::worker::Worker;
+use crate::proxy::shared::worker::WorkerInForce;
 use crate::sim::answers::request;
 use crate::sim::observations::{ClientObservation, Observations, ObservedEnd};
 use crate::sim::plan::addresses;
@@ -18,7 +18,7 @@ use crate::sim::script::{ClientLeave, LeaveMode, LeavePoint, ScriptedClient};
 /// Opens connections to the gateway for clients.
 pub(super) struct GatewayEntry {
     pub(super) world: Rc<SimWorld>,
-    pub(super) worker: Rc<Worker>,
+    pub(super) workers: Rc<WorkerInForce>,
     /// Tasks and connections, in order.
     pub(super) seats: core::cell::RefCell<Vec<(u64, u64)>>,
 }
@@ -29,12 +29,12 @@ impl GatewayEntry {
         if observations.is_draining.get() {
             return None;
         }
-        let place = self.worker.shared.admit()?;
+        let place = self.workers.now().thread.shared.admit()?;
         let (ours, theirs) = socket::pair(&self.world);
         let [peer, _] = addresses(9);
         let stream = NetStream::from_sim(Rc::new(ours), peer);
-        let worker = Rc::clone(&self.worker);
-        drop(task::spawn(connection::serve(stream, worker, place)));
+        let workers = Rc::clone(&self.workers);
+        drop(task::spawn(connection::serve(stream, workers, place)));
         let seat = self.world.tasks(SimTaskOwner::Gateway).last().copied()?;
         self.seats.borrow_mut().push((seat, theirs.id()));
         Some(Rc::new(theirs))

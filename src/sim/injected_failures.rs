@@ -143,7 +143,7 @@ impl Stage {
             });
             format!("http://{address}")
         });
-        let mut text = plan::text(0, [&format!("{}/v1", bases[0]), &bases[1]]);
+        let mut text = plan::text(0, [&format!("{}/v1", bases[0]), &bases[1]], false);
         text = text.replace(
             "[server]\n",
             &format!(

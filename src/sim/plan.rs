@@ -11,17 +11,20 @@ use std::sync::Arc;
 use crate::config::load::file::load_text;
 use crate::net::endpoint::connect::ProviderEndpoint;
 use crate::net::sim::names;
-use crate::proxy::shared::health::Health;
 use crate::proxy::shared::memory_budget::Budget;
-use crate::proxy::shared::worker::{Shared, Ways, Worker};
-use crate::route::compile::plan::compile;
+use crate::proxy::shared::served_plan::ServedPlan;
+use crate::proxy::shared::worker::{Shared, ThreadState, Ways, Worker, WorkerInForce};
+use crate::route::compile::plan::compile_after;
 use crate::route::plan::compiled::Plan;
+use crate::route::plan::plan_ids::PlanIds;
+use crate::route::plan::provider::Provider;
 use crate::sim::rules::{self, RULED};
-use crate::sim::script::{ASKS_MAX, EARLY, MODELS, PLANS};
+use crate::sim::script::{ASKS_MAX, EARLY, MODELS, PLANS, PROVIDERS};
 use crate::telemetry::ring::{RingReceiver, ThreadWaker, byte_ring};
 
 thread_local! {
-    static MADE: RefCell<[Option<Arc<Plan>>; PLANS]> = const { RefCell::new([const { None }; PLANS]) };
+    static MADE: RefCell<[Option<Arc<Plan>>; 2 * PLANS]> =
+        const { RefCell::new([const { None }; 2 * PLANS]) };
 }
 
 /// Addresses of a provider. Nobody listens at the first one of the second provider.
@@ -31,20 +34,13 @@ pub(super) fn addresses(provider: usize) -> [SocketAddr; 2] {
 }
 
 /// A worker on plan number `number`, and where its access lines go.
-pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, RingReceiver), String> {
-    let plan = plan(number)?;
+pub(super) fn worker(
+    number: usize,
+) -> Result<(ServedPlan, Rc<WorkerInForce>, RingReceiver), String> {
+    let plan = plan(number, false)?;
     let budget = Budget::new(plan.limits.held_budget_bytes, 0);
-    let shared = Arc::new(Shared::new(
-        Arc::new(budget),
-        plan.limits.connections_max,
-        Health::new(&plan),
-    ));
-    let endpoints = plan.providers.iter().enumerate().map(|(index, provider)| {
-        let endpoint = ProviderEndpoint::new(&provider.endpoint.host, provider.endpoint.port, None);
-        names::resolve(&endpoint, &addresses(index));
-        Arc::new(endpoint)
-    });
-    let endpoints = endpoints.collect();
+    let shared = Arc::new(Shared::new(Arc::new(budget), plan.limits.connections_max));
+    let served = ServedPlan::first(plan, endpoint)?;
     let (sender, receiver) = byte_ring(
         LINES_BYTES,
         LINES_BYTES,
@@ -55,7 +51,26 @@ pub(super) fn worker(number: usize) -> Result<(Rc<Worker>, RingReceiver), String
         log: Some(sender),
         ..Ways::default()
     };
-    Ok((Worker::new(plan, endpoints, shared, ways, None), receiver))
+    let thread = ThreadState::new(&served.plan, shared, ways, None);
+    let worker = WorkerInForce::new(Worker::new(&served, thread));
+    Ok((served, worker, receiver))
+}
+
+/// The way to a provider of a plan.
+fn endpoint(provider: &Provider) -> Result<ProviderEndpoint, String> {
+    let host = &*provider.endpoint.host;
+    let number = BASES.iter().position(|base| base.contains(host));
+    let number = number.ok_or_else(|| format!("{host} is nobody's"))?;
+    let endpoint = ProviderEndpoint::new(host, provider.endpoint.port, None);
+    names::resolve(&endpoint, &addresses(number));
+    Ok(endpoint)
+}
+
+/// The plan that takes the place of `served`: the same one, its providers in the other order.
+pub(super) fn turned(served: &ServedPlan, number: usize) -> Result<ServedPlan, String> {
+    let first = served.plan.providers.first();
+    let is_turned = first.is_some_and(|it| it.wire == PROVIDERS[0]);
+    served.next(plan(number, is_turned)?, endpoint)
 }
 
 /// The model id of an exchange: its own alias, so that its record can be told.
@@ -64,30 +79,36 @@ pub(super) fn model_id(model: usize, number: usize) -> String {
     format!("{name}.{number}")
 }
 
-fn plan(number: usize) -> Result<Arc<Plan>, String> {
-    let known = MADE.with_borrow(|made| made.get(number).cloned().flatten());
+/// A plan, its providers in their order or in the other one.
+pub(super) fn plan(number: usize, is_turned: bool) -> Result<Arc<Plan>, String> {
+    let place = 2 * number + usize::from(is_turned);
+    let known = MADE.with_borrow(|made| made.get(place).cloned().flatten());
     if let Some(plan) = known {
         return Ok(plan);
     }
-    let text = text(number, BASES);
+    let text = text(number, BASES, is_turned);
     let secret = |_: &str| Some("sk-simulated-0123456789".to_owned());
     let loaded = load_text(&text, "simulated.toml", Path::new("."), &secret);
-    let compiled = compile(loaded).map_err(|faults| faults.to_string())?;
+    let ids = match is_turned {
+        true => plan(number, false)?.ids.clone(),
+        false => PlanIds::default(),
+    };
+    let compiled = compile_after(loaded, ids).map_err(|faults| faults.to_string())?;
     let plan = Arc::new(compiled.plan);
     // What its keys have used is a run's own.
     if number == RULED {
         return Ok(plan);
     }
     MADE.with_borrow_mut(|made| {
-        if let Some(place) = made.get_mut(number) {
+        if let Some(place) = made.get_mut(place) {
             *place = Some(Arc::clone(&plan));
         }
     });
     Ok(plan)
 }
 
-/// The configuration number `number`, its providers at `bases`.
-pub(super) fn text(number: usize, bases: [&str; 2]) -> String {
+/// The configuration number `number`, its providers at `bases`; `is_turned`: the last one stands first.
+pub(super) fn text(number: usize, bases: [&str; 2], is_turned: bool) -> String {
     let (budget, pool, requests, early) = match number {
         0 => (1 << 28, 8, 100, 0),
         1 => (300_000, 1, 3, 0),
@@ -108,7 +129,13 @@ pub(super) fn text(number: usize, bases: [&str; 2]) -> String {
     if is_ruled {
         text.push_str(rules::LIMITS);
     }
-    for (place, (kind, base)) in ["openai", "anthropic"].into_iter().zip(bases).enumerate() {
+    let providers: Vec<_> = ["openai", "anthropic"].into_iter().zip(bases).collect();
+    let mut order = [0, 1];
+    if is_turned {
+        order.reverse();
+    }
+    for place in order {
+        let (kind, base) = providers[place];
         let _ = write!(
             text,
             "[[provider]]\nname = \"{kind}\"\nkind = \"{kind}\"\nbase_url = \"{base}\"\n\

@@ -2,13 +2,16 @@
 
 use core::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::net::runtime::{buffers, task};
 use crate::net::sim::listeners;
 use crate::net::sim::seeded_random::SeededRandom;
 use crate::net::sim::world::{FaultRates, SimStep, SimTaskOwner, SimWorld, current};
 use crate::proxy::shared::drain::Phase;
-use crate::proxy::shared::worker::Worker;
+use crate::proxy::shared::served_plan::ServedPlan;
+use crate::proxy::shared::worker::{ThreadState, WorkerInForce};
+use crate::route::plan::compiled::Plan;
 use crate::sim::client::{self, GatewayEntry};
 use crate::sim::observations::Observations;
 use crate::sim::plan::{self, addresses};
@@ -55,7 +58,9 @@ fn play(mut script: SimScript, random: SeededRandom) -> Result<SimReport, String
     let panics = task::panic_count();
     let world_guard = SimWorld::enter(random, script.fault_rates);
     let world = current().ok_or("no world")?;
-    let (worker, lines) = plan::worker(script.plan)?;
+    let (served, workers, lines) = plan::worker(script.plan)?;
+    let first = Arc::clone(&served.plan);
+    let thread = Rc::clone(&workers.now().thread);
     let asks = core::mem::take(&mut script.asks);
     let clients = core::mem::take(&mut script.clients);
     let observations = Observations::new(asks, clients.len());
@@ -69,7 +74,7 @@ fn play(mut script: SimScript, random: SeededRandom) -> Result<SimReport, String
     }
     let gate = Rc::new(GatewayEntry {
         world: Rc::clone(&world),
-        worker: Rc::clone(&worker),
+        workers: Rc::clone(&workers),
         seats: RefCell::default(),
     });
     for client in clients {
@@ -81,7 +86,10 @@ fn play(mut script: SimScript, random: SeededRandom) -> Result<SimReport, String
     let mut run = SimRun {
         script,
         world,
-        worker,
+        first,
+        served,
+        workers,
+        thread,
         observations,
         gate,
         lines,
@@ -105,7 +113,12 @@ fn play(mut script: SimScript, random: SeededRandom) -> Result<SimReport, String
 struct SimRun {
     script: SimScript,
     world: Rc<SimWorld>,
-    worker: Rc<Worker>,
+    /// The plan that it began on.
+    first: Arc<Plan>,
+    /// The plan in force.
+    served: ServedPlan,
+    workers: Rc<WorkerInForce>,
+    thread: Rc<ThreadState>,
     observations: Rc<Observations>,
     gate: Rc<GatewayEntry>,
     lines: RingReceiver,
@@ -121,6 +134,7 @@ impl SimRun {
             let ms = (self.world.now() - began) / 1_000_000;
             self.drain(ms);
             self.kill();
+            self.change_plan();
             let step = self.world.step();
             self.steps += 1;
             let is_endless = self.steps > STEPS_MAX || self.world.lived() > LIVED_NANOS_MAX;
@@ -140,13 +154,13 @@ impl SimRun {
         let Some((begin, cut)) = self.script.drain_ms else {
             return;
         };
-        if ms >= begin && self.worker.drain.phase() < Phase::Draining {
+        if ms >= begin && self.thread.drain.phase() < Phase::Draining {
             self.observations.is_draining.set(true);
-            self.worker.pool.borrow_mut().clear();
-            self.worker.drain.advance(Phase::Draining);
+            self.thread.pool.borrow_mut().clear();
+            self.thread.drain.advance(Phase::Draining);
         }
         if ms >= cut {
-            self.worker.drain.advance(Phase::Cut);
+            self.thread.drain.advance(Phase::Cut);
         }
     }
 
@@ -167,6 +181,23 @@ impl SimRun {
         }
     }
 
+    /// Now and then lets requests begin on the next plan, in which the providers stand elsewhere.
+    fn change_plan(&mut self) {
+        if !self
+            .world
+            .draw(|random| random.one_in(self.script.plan_changes))
+        {
+            return;
+        }
+        match plan::turned(&self.served, self.script.plan) {
+            Ok(next) => {
+                self.workers.replace(&next);
+                self.served = next;
+            }
+            Err(fault) => self.wrong.push(fault),
+        }
+    }
+
     /// Lets what the clients left behind come to its end, and sees that nothing stays.
     fn settle(&mut self) {
         self.world.set_fault_rates(FaultRates::default());
@@ -179,16 +210,16 @@ impl SimRun {
         }
         let tasks = self.world.tasks(SimTaskOwner::Gateway).len();
         self.expect("tasks", tasks, 0);
-        self.expect("seats", self.worker.drain.seated(), 0);
-        let shared = &self.worker.shared;
+        self.expect("seats", self.thread.drain.seated(), 0);
+        let shared = &self.thread.shared;
         let open = shared
             .connections
             .load(core::sync::atomic::Ordering::Relaxed);
         let held = shared.budget.held();
         self.expect("connections", open, 0);
         self.expect("bytes of the budget", held, 0);
-        let worker = Rc::clone(&self.worker);
-        let pool = &worker.pool;
+        let thread = Rc::clone(&self.thread);
+        let pool = &thread.pool;
         let idle: usize = (0..PROVIDERS.len()).map(|at| pool.borrow().idle(at)).sum();
         self.expect("sockets beside the pool's", self.world.held(), idle);
         self.expect(
@@ -212,15 +243,15 @@ impl SimRun {
         let records = judge::records(&log);
         self.wrong
             .extend(judge::judge(&self.script, &self.observations, &records));
-        let (worker, lived) = (&self.worker, self.world.lived());
+        let lived = self.world.lived();
         self.wrong.extend(audit::audit(
             &self.script,
             &self.observations,
             &records,
-            worker,
+            &self.first,
             lived,
         ));
-        let panicked = task::panic_count() - panics + self.worker.meter.borrow().counters.panics;
+        let panicked = task::panic_count() - panics + self.thread.meter.borrow().counters.panics;
         self.expect("panics", count(panicked), 0);
     }
 

@@ -17,6 +17,8 @@ pub(super) struct SimScript {
     pub(super) drain_ms: Option<(u64, u64)>,
     /// A connection's task is dropped once in so many steps.
     pub(super) kills: u32,
+    /// Another plan comes into force once in so many steps.
+    pub(super) plan_changes: u32,
     /// Which of the plans.
     pub(super) plan: usize,
     /// Exchanges of each client.
@@ -224,6 +226,10 @@ impl SimScript {
             false => 0,
         };
         let plan = random.below(PLANS);
+        let plan_changes = match is_wild {
+            true => random.pick(&[0, 1_000, 100]),
+            false => 0,
+        };
         if plan == RULED {
             rule(random, &clients, &mut asks);
         }
@@ -235,6 +241,7 @@ impl SimScript {
             asks,
             drain_ms,
             kills,
+            plan_changes,
             plan,
         }
     }

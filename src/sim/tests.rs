@@ -3,7 +3,9 @@ use std::{fs, thread};
 
 use crate::net::sim::seeded_random::SeededRandom;
 use crate::net::test_support;
+use crate::sim::plan::plan;
 use crate::sim::run::{SimReport, run, steered};
+use crate::sim::script::PLANS;
 
 /// Seeds of `cargo test`; `fuzz/run.sh sim` runs as many as there is time for.
 const SEEDS: u64 = 2_000;
@@ -87,6 +89,11 @@ fn steered_runs_hold_for_the_corpus_every_finding_and_any_bytes() {
 #[test]
 fn a_run_gives_all_its_memory_back() {
     // The plans are made once and stay.
+    for number in 0..PLANS {
+        plan(number, false)
+            .and_then(|_| plan(number, true))
+            .unwrap();
+    }
     (0..30).for_each(|seed| drop(run(seed)));
     for seed in 30..130 {
         let before = test_support::held_bytes();

@@ -10,7 +10,7 @@ use crate::net::connection::stream::NetStream;
 use crate::net::runtime::clock::Instant;
 use crate::net::runtime::loop_turn;
 
-/// The idle connections of one thread, by the endpoint's index in the plan.
+/// The idle connections of one thread, by the number that an endpoint has for good.
 #[derive(Default)]
 pub struct ConnectionPool {
     lists: Vec<Vec<IdleConnection>>,
@@ -59,6 +59,12 @@ impl ConnectionPool {
             idle_timeout_ms,
             ..Self::default()
         }
+    }
+
+    /// The same with other bounds from now on; what lies idle beyond them goes as it ages.
+    pub const fn set_bounds(&mut self, idle_max: usize, idle_timeout_ms: u64) {
+        self.idle_max = idle_max;
+        self.idle_timeout_ms = idle_timeout_ms;
     }
 
     /// The connection to endpoint `key` that was used last and is still good; one that was put here

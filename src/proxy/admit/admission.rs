@@ -242,7 +242,7 @@ async fn ask(
     exchange: &mut Exchange<'_, '_>,
 ) -> Result<(), Rejection> {
     let worker = exchange.worker;
-    let now = charge::at(at, &worker.dates);
+    let now = charge::at(at, &worker.thread.dates);
     let amount = Amount {
         tokens: need.input.saturating_add(need.output),
         cost: need.cost,
@@ -260,7 +260,7 @@ async fn ask(
 
 /// Asks where several replicas share the bounds: by leases, and a moment later where they are used up.
 async fn leased(worker: &Worker, accounts: Accounts<'_>, amount: Amount) -> Judged {
-    let now = || charge::at(clock::now(), &worker.dates);
+    let now = || charge::at(clock::now(), &worker.thread.dates);
     let mut tickets = Tickets::default();
     for _ in 0..SHARED_WAITS_MAX {
         let judged = poll_fn(|cx| poll_admit(accounts, amount, now(), &mut tickets, cx));

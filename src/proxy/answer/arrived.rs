@@ -136,7 +136,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
 
     /// Nothing charged yet, for whom this answer is.
     fn charge(&self) -> Charge {
-        Charge::new(Arc::clone(&self.worker.shared.budget), self.tenant)
+        Charge::new(Arc::clone(&self.worker.thread.shared.budget), self.tenant)
     }
 
     /// An answer in the client's own wire.

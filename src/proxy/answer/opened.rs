@@ -164,7 +164,7 @@ impl Answer<'_, Opened<'_>> {
     /// Transforms what the last read delivered and appends what the client gets of it.
     pub(super) fn digest(&mut self, record: &mut ExchangeRecord) {
         let stage = &mut self.stage;
-        let tape = &self.worker.tape;
+        let tape = &self.worker.thread.tape;
         buffers::make_room(
             &mut stage.out,
             stage.source.waiting_bytes() + CHUNK_FRAME_BYTES,
@@ -209,7 +209,7 @@ impl Answer<'_, Opened<'_>> {
             stage.charge = None;
             return;
         }
-        let (shared, tenant) = (&self.worker.shared, self.tenant);
+        let (shared, tenant) = (&self.worker.thread.shared, self.tenant);
         let charge = stage
             .charge
             .get_or_insert_with(|| Charge::new(Arc::clone(&shared.budget), tenant));
@@ -226,7 +226,7 @@ impl Answer<'_, Opened<'_>> {
     fn end_body(&mut self, record: &mut ExchangeRecord) {
         let stage = &mut self.stage;
         let (clean, heard) = (stage.progress.body == Body::Whole, stage.progress.heard);
-        let tape = &self.worker.tape;
+        let tape = &self.worker.thread.tape;
         if let Some(rest) = stage.transforms.flush(&mut stage.out, tape) {
             note(record, rest, heard);
         }

@@ -83,7 +83,9 @@ impl Source {
     /// Lets go of what only the answer's head needed.
     pub fn forget_head(&mut self, worker: &Worker) {
         let Self::Upstream(upstream) = self;
-        worker.give_table(core::mem::take(&mut upstream.head.fields));
+        worker
+            .thread
+            .give_table(core::mem::take(&mut upstream.head.fields));
     }
 
     /// The answer was delivered: what it was read from may serve again.

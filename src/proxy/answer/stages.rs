@@ -225,7 +225,7 @@ impl<S> Answer<'_, S> {
         if facts.notes.is_empty() {
             return notes;
         }
-        self.worker.meter.borrow_mut().counters.losses += facts.notes.count() as u64;
+        self.worker.thread.meter.borrow_mut().counters.losses += facts.notes.count() as u64;
         let notes = notes.with(&facts.notes);
         record.losses = Some(notes.header());
         notes

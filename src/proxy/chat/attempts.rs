@@ -103,7 +103,7 @@ impl<'r, 'w> Run<'r, 'w> {
             .filter(|early| early.has_begun())
         {
             let worker = self.asked.worker;
-            worker.meter.borrow_mut().counters.early_heads += 1;
+            worker.thread.meter.borrow_mut().counters.early_heads += 1;
             exchange.record.early_head = true;
             exchange.record.status = 200;
             exchange.record.stream = true;
@@ -178,7 +178,7 @@ impl<'r, 'w> Run<'r, 'w> {
             option: target.option,
             rank: candidate.rank,
         });
-        let counters = &mut self.asked.worker.meter.borrow_mut().counters;
+        let counters = &mut self.asked.worker.thread.meter.borrow_mut().counters;
         if candidate.lane.probes {
             counters.probes += 1;
             record.route.push("probe");
@@ -221,7 +221,7 @@ impl<'r, 'w> Run<'r, 'w> {
         let notes = &prepared.terms.notes;
         let losses = notes.count();
         exchange.record.losses = (losses > 0).then(|| notes.header());
-        worker.meter.borrow_mut().counters.losses += losses as u64;
+        worker.thread.meter.borrow_mut().counters.losses += losses as u64;
         let started = if is_fallback {
             clock::now()
         } else {
@@ -397,7 +397,7 @@ impl<'r, 'w> Run<'r, 'w> {
             (_, Some(_)) => {}
             (Step::Over(_), None) => {
                 let now = clock::now().as_nanos();
-                worker.shared.health.succeeded(slot, now);
+                worker.health.succeeded(slot, now);
             }
             // A head is no answer yet.
             (Step::Relay(relay), None) => relay.judges(slot),
@@ -409,7 +409,7 @@ impl<'r, 'w> Run<'r, 'w> {
     fn failed(&self, provider: &Provider, upstream: &Upstream) -> Option<Failure> {
         let status = upstream.head.status;
         let keys = provider.secrets().len();
-        let is_refused = self.asked.worker.count_refused(provider, status);
+        let is_refused = self.asked.worker.thread.count_refused(provider, status);
         let (kind, scope) = match status {
             _ if is_refused => (Kind::Credential, Scope::Credential),
             402 if keys > 1 => (Kind::Status, Scope::Credential),
@@ -455,7 +455,7 @@ fn resolve<'w>(
     reason = "tests ask for it, to see that one exchange ends and no more"
 )]
 fn panic_if_told(worker: &Worker, asked: &str) {
-    if worker.panic_model.as_deref() == Some(asked) {
+    if worker.thread.panic_model.as_deref() == Some(asked) {
         panic!("asked for by a test");
     }
 }

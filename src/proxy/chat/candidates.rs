@@ -141,8 +141,11 @@ impl<'r, 'w> Candidates<'r, 'w> {
             worker, inbound, ..
         } = self.asked;
         let percent = worker.limits().retry_budget_percent;
-        let names = self.targets.iter().map(|it| (it.provider, &*it.model));
-        let budget = worker.shared.retries.of(inbound.tenant(), names);
+        let names = self.targets.iter().filter_map(|it| {
+            let id = worker.id_of(it.provider)?;
+            Some((id, &*it.model))
+        });
+        let budget = worker.thread.shared.retries.of(inbound.tenant(), names);
         self.retries = Some(budget.begin(self.asked.at, percent));
         self.left.reverse();
         self.left_first = self.left.pop();
@@ -176,7 +179,7 @@ impl<'r, 'w> Candidates<'r, 'w> {
                     if lane.probes {
                         let slot = Slot::of(target, lane.credential);
                         let now_ns = clock::now().as_nanos();
-                        self.asked.worker.shared.health.put_back(slot, now_ns);
+                        self.asked.worker.health.put_back(slot, now_ns);
                     }
                     self.leave(lane);
                     self.pass_over(target, rejection);

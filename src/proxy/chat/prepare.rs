@@ -99,7 +99,7 @@ fn same_wire(
         model: renamed.then_some(&*target.model),
         inject_usage: inject,
     };
-    let mut edits = worker.edits.borrow_mut();
+    let mut edits = worker.thread.edits.borrow_mut();
     edit(peek, &overrides, &mut edits);
     if provider.dialect.strips_reasoning {
         strip_reasoning(worker, body, provider.wire, &mut edits);
@@ -142,7 +142,7 @@ fn swap_portkey_tools(worker: &Worker, body: &[u8], peek: &Peek, edits: &mut rew
         return;
     }
     let limits = worker.limits();
-    let mut tape = worker.tape.borrow_mut();
+    let mut tape = worker.thread.tape.borrow_mut();
     if let Ok(root) = tape.read(body, limits.json_depth_max, limits.json_values_max) {
         for (span, tool) in portkey::tool_edits(root) {
             edits.replace(span, &tool);
@@ -153,7 +153,7 @@ fn swap_portkey_tools(worker: &Worker, body: &[u8], peek: &Peek, edits: &mut rew
 /// What the provider would refuse of the reasoning in a history, taken out. The scan before this
 /// one has accepted the body; what a second reading would refuse stays as it is.
 fn strip_reasoning(worker: &Worker, body: &[u8], wire: Wire, edits: &mut rewrite::Edits) {
-    let mut tape = worker.tape.borrow_mut();
+    let mut tape = worker.thread.tape.borrow_mut();
     if let Ok(stripped) = codec::strip_reasoning(wire, body, &mut tape, worker.limits()) {
         edits.merge(&stripped);
     }
@@ -227,16 +227,16 @@ fn translated(
         seed: random::word(),
     };
     let mut body = Vec::with_capacity(inbound.body.len() + 256);
-    let mut tape = worker.tape.borrow_mut();
+    let mut tape = worker.thread.tape.borrow_mut();
     let source = inbound.body();
     let done = match own_members_out(peek, source) {
         None => request::translate(source, &mut tape, &context, &mut body)?,
         Some(plain) => request::translate(&plain, &mut tape, &context, &mut body)?,
     };
     drop(tape);
-    worker.shrink();
+    worker.thread.shrink();
     let tenant = inbound.tenant();
-    let mut charge = Charge::new(Arc::clone(&worker.shared.budget), tenant);
+    let mut charge = Charge::new(Arc::clone(&worker.thread.shared.budget), tenant);
     charge.hold(body.capacity()).map_err(|_| {
         let message = "too many bytes in flight; retry later";
         Rejection::new(ErrorKind::Overloaded, message, "no_room").try_again()

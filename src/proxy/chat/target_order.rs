@@ -146,7 +146,7 @@ pub fn lanes(asked: &Asked<'_, '_>, targets: &[Target], reasons: &mut Reasons) -
     if entry.is_some_and(|entry| entry.credential > 0) {
         reasons.push("skipped:credential");
     }
-    let counters = &mut asked.worker.meter.borrow_mut().counters;
+    let counters = &mut asked.worker.thread.meter.borrow_mut().counters;
     counters.stepped_back += u64::from(entry.is_some() && stepped_back);
     choice.into_lanes(entry)
 }
@@ -209,7 +209,7 @@ impl<'r, 'w> Choice<'r, 'w> {
     }
 
     fn standing(&self, place: usize, target: &Target) -> RankedTarget {
-        let health = &self.worker.shared.health;
+        let health = &self.worker.health;
         let mut keys = 0..self.key_count(target);
         RankedTarget {
             place,
@@ -246,13 +246,13 @@ impl<'r, 'w> Choice<'r, 'w> {
 
     fn state(&self, target: &Target, key: usize) -> State {
         let slot = Slot::of(target, key);
-        self.worker.shared.health.state(slot, self.now_ns)
+        self.worker.health.state(slot, self.now_ns)
     }
 
     fn key_state(&self, target: &Target, key: usize) -> KeyState {
         let slot = Slot::of(target, key);
         let open = |scope| {
-            let view = self.worker.shared.health.view(slot, scope, self.now_ns);
+            let view = self.worker.health.view(slot, scope, self.now_ns);
             view.filter(|view| view.state == State::Open)
         };
         match open(Scope::Credential) {
@@ -307,7 +307,7 @@ impl<'r, 'w> Choice<'r, 'w> {
             State::Open => false,
             State::HalfOpen => {
                 let slot = Slot::of(target, key);
-                self.worker.shared.health.try_probe(slot, self.now_ns)
+                self.worker.health.try_probe(slot, self.now_ns)
             }
         };
         may_enter.then_some(Entry {

@@ -8,6 +8,7 @@ use core::future::poll_fn;
 use core::ops::Range;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
+use std::rc::Rc;
 
 use crate::limits::{KIB, QUIET_READ_BYTES};
 use crate::net::connection::reader::ConnectionReader;
@@ -24,9 +25,9 @@ use crate::proxy::shared::failure::Kind;
 use crate::proxy::shared::memory_budget::Charge;
 
 /// A client's connection.
-pub struct Client<'w> {
+pub struct Client {
     /// Its socket.
-    pub stream: &'w mut NetStream,
+    pub stream: NetStream,
     /// The request in hand, from its first byte.
     pub input: Vec<u8>,
     /// What came behind it.
@@ -42,7 +43,7 @@ pub struct Client<'w> {
     /// A head that goes out while a provider is waited for.
     pub early: Option<Box<EarlyHead>>,
     /// The end of the process.
-    pub drain: &'w Drain,
+    pub drain: Rc<Drain>,
     /// What the request in hand has reserved.
     pub admission: Option<Admission>,
 }
@@ -70,7 +71,24 @@ impl Interrupt {
     }
 }
 
-impl Client<'_> {
+impl Client {
+    /// One of which nothing has been read yet.
+    #[must_use]
+    pub fn new(stream: NetStream, drain: Rc<Drain>) -> Self {
+        Self {
+            stream,
+            input: Vec::new(),
+            ahead: Vec::new(),
+            ahead_charge: None,
+            input_charge: None,
+            deadline: Deadline::new(),
+            look: None,
+            early: None,
+            drain,
+            admission: None,
+        }
+    }
+
     /// Waits for `work`, unless the client leaves, the deadline passes or the process is cut.
     ///
     /// The work is dropped when it is interrupted: whatever socket it was using must be closed.
@@ -129,7 +147,7 @@ impl Client<'_> {
     ) -> Option<Result<F::Output, Interrupt>> {
         let Self { stream, early, .. } = self;
         let early = early.as_mut()?;
-        let NetStream { reader, writer, .. } = &mut **stream;
+        let NetStream { reader, writer, .. } = stream;
         let bytes = early.take_due();
         let len = bytes.len();
         let mut writing = pin!(writer.write(bytes, 0..len));

@@ -18,7 +18,7 @@ use crate::wire::kind::Wire;
 /// One request with its answer.
 pub struct Exchange<'c, 'w> {
     /// The client's connection.
-    pub client: &'c mut Client<'w>,
+    pub client: &'c mut Client,
     /// This worker.
     pub worker: &'w Worker,
     /// What heads and errors of ours are written from.
@@ -77,7 +77,7 @@ impl ReplySettings {
 impl<'c, 'w> Exchange<'c, 'w> {
     /// An exchange of which nothing is known but what may be its wire.
     #[must_use]
-    pub fn new(client: &'c mut Client<'w>, worker: &'w Worker, wire: Wire) -> Self {
+    pub fn new(client: &'c mut Client, worker: &'w Worker, wire: Wire) -> Self {
         Self {
             client,
             worker,
@@ -96,11 +96,11 @@ impl Exchange<'_, '_> {
         HeadFacts {
             id: self.record.id,
             version: reply.version,
-            keep_alive: reply.keep_alive && worker.drain.phase() < Phase::Closing,
+            keep_alive: reply.keep_alive && worker.thread.drain.phase() < Phase::Closing,
             body,
             fields: &reply.fields,
             custody: &worker.plan.custody,
-            dates: &worker.dates,
+            dates: &worker.thread.dates,
             own_limits: reply.own_limits,
         }
     }

@@ -89,7 +89,7 @@ pub enum BodyEnd {
 /// # Errors
 /// Why there is none.
 pub async fn read_head(
-    client: &mut Client<'_>,
+    client: &mut Client,
     head: &mut RequestHead,
     limits: &Limits,
     first: bool,
@@ -145,7 +145,7 @@ struct Wait {
 /// holds. One that is idle ends when the process drains, a moment later: a request that is in the
 /// socket already is served.
 async fn read_some(
-    client: &mut Client<'_>,
+    client: &mut Client,
     head: &mut RequestHead,
     wait: &mut Wait,
 ) -> Result<(), HeadEnd> {
@@ -184,7 +184,7 @@ async fn read_some(
 /// # Errors
 /// Why there is none; the rest of it has not been read.
 pub async fn read_body(
-    client: &mut Client<'_>,
+    client: &mut Client,
     body_at: usize,
     head: &RequestHead,
     limits: &Limits,
@@ -205,7 +205,7 @@ pub async fn read_body(
 /// # Errors
 /// Why there is none; the rest of it has not been read.
 pub async fn read_start(
-    client: &mut Client<'_>,
+    client: &mut Client,
     body_at: usize,
     head: &RequestHead,
     limits: &Limits,
@@ -221,7 +221,7 @@ pub async fn read_start(
 }
 
 async fn read_held(
-    client: &mut Client<'_>,
+    client: &mut Client,
     (body_at, held_max): (usize, usize),
     head: &RequestHead,
     limits: &Limits,
@@ -261,7 +261,7 @@ async fn read_held(
 }
 
 /// Answers `Expect: 100-continue`, when the body has not begun to come anyway.
-pub async fn send_continue(client: &mut Client<'_>, limits: &Limits) -> Result<(), BodyEnd> {
+pub async fn send_continue(client: &mut Client, limits: &Limits) -> Result<(), BodyEnd> {
     let mut interim = Vec::with_capacity(32);
     encode::status_line(&mut interim, 100);
     encode::end_head(&mut interim);
@@ -276,7 +276,7 @@ pub async fn send_continue(client: &mut Client<'_>, limits: &Limits) -> Result<(
 ///
 /// # Errors
 /// There is no room for it: [`BodyEnd::NoRoom`]. What lies behind `end` is thrown away then.
-pub fn split_ahead(client: &mut Client<'_>, end: usize, charge: &Charge) -> Result<(), BodyEnd> {
+pub fn split_ahead(client: &mut Client, end: usize, charge: &Charge) -> Result<(), BodyEnd> {
     let rest = client.input.get(end..).unwrap_or_default();
     let held = client.ahead.len() + rest.len();
     let room = match held > UNCHARGED_BYTES {
@@ -305,11 +305,7 @@ pub fn split_front(buf: &mut Vec<u8>, len: usize) -> Vec<u8> {
 /// Lets the buffer grow, as far as the budget goes: by doubling, and past [`LARGE_BYTES`] to all that
 /// the head declares at once. Memory that is not written to costs nothing, so that a large body is
 /// moved once; what was really received sets how much of it is charged.
-fn make_room(
-    client: &mut Client<'_>,
-    charge: &mut Charge,
-    left: Option<u64>,
-) -> Result<(), BodyEnd> {
+fn make_room(client: &mut Client, charge: &mut Charge, left: Option<u64>) -> Result<(), BodyEnd> {
     let input = &mut client.input;
     let left = left.and_then(|left| usize::try_from(left).ok());
     let declared = left.map(|left| input.len().saturating_add(left));
@@ -343,12 +339,12 @@ const fn charged_for(received: usize) -> usize {
     charged
 }
 
-async fn fill(client: &mut Client<'_>, stall_ms: u64) -> Result<(), BodyEnd> {
+async fn fill(client: &mut Client, stall_ms: u64) -> Result<(), BodyEnd> {
     client.deadline.set_in(stall_ms);
     let room = client.input.capacity() - client.input.len();
     let buffer = core::mem::take(&mut client.input);
     let mut work = core::pin::pin!(client.stream.reader.fill(buffer, room));
-    let (deadline, drain) = (&mut client.deadline, client.drain);
+    let (deadline, drain) = (&mut client.deadline, &client.drain);
     let outcome = poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(done));
@@ -438,11 +434,11 @@ const LARGE_BYTES: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
     use std::sync::Arc;
 
     use super::{BodyEnd, Limits, MIB, Pace, RATE_WINDOW, UNCHARGED_BYTES, split_ahead};
     use crate::net::runtime::clock::Instant;
-    use crate::net::runtime::timer::Deadline;
     use crate::net::test_support::{on_both_drivers, pair};
     use crate::proxy::client::downstream::Client;
     use crate::proxy::shared::drain::Drain;
@@ -452,8 +448,8 @@ mod tests {
     fn p27_what_comes_behind_a_request_is_charged_and_refused_where_there_is_no_room() {
         const STEP: usize = UNCHARGED_BYTES;
         on_both_drivers(|| async {
-            let (mut stream, _peer) = pair().await;
-            let drain = Drain::default();
+            let (stream, _peer) = pair().await;
+            let mut client = Client::new(stream, Rc::new(Drain::default()));
             let budget = Arc::new(Budget::new(2 * STEP, 0));
             let charge = Charge::new(Arc::clone(&budget), 0);
             for (behind, charged) in [
@@ -463,25 +459,15 @@ mod tests {
                 (2 * STEP, Some(2 * STEP)),
                 (2 * STEP + 1, None),
             ] {
-                let mut client = Client {
-                    stream: &mut stream,
-                    input: vec![b'x'; 100 + behind],
-                    ahead: Vec::new(),
-                    ahead_charge: None,
-                    input_charge: None,
-                    deadline: Deadline::new(),
-                    look: None,
-                    early: None,
-                    drain: &drain,
-                    admission: None,
-                };
+                client.input = vec![b'x'; 100 + behind];
                 let split = split_ahead(&mut client, 100, &charge).err();
                 let refusal = charged.is_none().then_some(BodyEnd::NoRoom);
                 assert_eq!(split, refusal, "{behind}");
                 assert_eq!(budget.held(), charged.unwrap_or(0), "{behind}");
                 let kept = if charged.is_some() { behind } else { 0 };
                 assert_eq!((client.input.len(), client.ahead.len()), (100, kept));
-                drop(client);
+                client.ahead.clear();
+                client.ahead_charge = None;
                 assert_eq!(budget.held(), 0, "{behind}");
             }
         });

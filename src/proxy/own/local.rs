@@ -76,7 +76,7 @@ pub async fn estimate(
 ) -> Result<Next, Rejection> {
     let worker = exchange.worker;
     let counted = {
-        let mut tape = worker.tape.borrow_mut();
+        let mut tape = worker.thread.tape.borrow_mut();
         count::estimate(inbound.body(), &mut tape, worker.limits())
     };
     let tokens = counted.map_err(|rejection| rejection.with_word("bad_body"))?;

@@ -26,7 +26,11 @@ pub async fn custody(
 ) -> Result<Next, Rejection> {
     let owner = Owner::Tenant(inbound.key.as_ref().map(|key| key.tenant.id.clone()));
     let id = id_of(id).ok_or_else(absent)?;
-    let answer = exchange.worker.ask_record(id, owner).ok_or_else(busy)?;
+    let answer = exchange
+        .worker
+        .thread
+        .ask_record(id, owner)
+        .ok_or_else(busy)?;
     match in_time(answer).await {
         Some(Ok(RecordAnswer::Record(record))) => Ok(exchange.send_json(&record).await),
         Some(Ok(RecordAnswer::Absent)) => Err(absent()),
@@ -51,7 +55,7 @@ pub async fn list(inbound: &Inbound, exchange: &mut Exchange<'_, '_>) -> Result<
         Rejection::new(ErrorKind::InvalidRequest, message, "bad_query").with_param(param)
     })?;
     let owner = Owner::Tenant(Some(tenant));
-    let answer = exchange.worker.ask_page(listing, owner);
+    let answer = exchange.worker.thread.ask_page(listing, owner);
     let answer = answer.map_err(|rejected| match rejected {
         QuestionRejected::TooMany => too_many(),
         QuestionRejected::Busy => busy(),

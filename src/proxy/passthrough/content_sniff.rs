@@ -136,7 +136,7 @@ pub fn too_deep_to_read(fault: &PeekFault) -> Rejection {
 /// # Errors
 /// The body does not come, or is framed wrongly.
 pub async fn begins_like_json(
-    client: &mut Client<'_>,
+    client: &mut Client,
     body_at: usize,
     head: &mut RequestHead,
     limits: &Limits,
@@ -172,7 +172,7 @@ pub fn is_like_json(body: &[u8]) -> bool {
     Start::default().push(body) == Some(true)
 }
 
-async fn read_more(client: &mut Client<'_>) -> Result<(), BodyEnd> {
+async fn read_more(client: &mut Client) -> Result<(), BodyEnd> {
     poll_fn(|cx| {
         if let Poll::Ready(read) = client.stream.reader.poll_read(cx, &mut client.input) {
             return Poll::Ready(match read {

@@ -116,7 +116,7 @@ impl<'w> Request<'_, 'w> {
         self.limited().map_or(Ok(()), |rule| rule.judge_path())?;
         let label =
             Label::of(head, &exchange.client.input).ok_or_else(content_sniff::two_labels)?;
-        let mut charge = Charge::new(Arc::clone(&worker.shared.budget), self.tenant());
+        let mut charge = Charge::new(Arc::clone(&worker.thread.shared.budget), self.tenant());
         let way = self
             .take_body(exchange.client, head, &label, &mut charge)
             .await?;
@@ -172,7 +172,7 @@ impl<'w> Request<'_, 'w> {
     /// Takes the body in, as far as it is held.
     async fn take_body(
         &self,
-        client: &mut Client<'_>,
+        client: &mut Client,
         head: &mut RequestHead,
         label: &Label,
         charge: &mut Charge,
@@ -182,7 +182,7 @@ impl<'w> Request<'_, 'w> {
             Look::TooLong => return Ok(Way::TooLong),
             Look::Apart => return Ok(Way::Unread),
         }
-        let budget = &self.worker.shared.budget;
+        let budget = &self.worker.thread.shared.budget;
         let limits = self.worker.limits();
         if self.may_be_longer(head, &client.input) {
             let read =
@@ -202,7 +202,7 @@ impl<'w> Request<'_, 'w> {
     /// way. JSON too long to be held goes on unread where its model makes no difference.
     async fn look(
         &self,
-        client: &mut Client<'_>,
+        client: &mut Client,
         head: &mut RequestHead,
         label: &Label,
     ) -> Result<Look, Unserved> {

@@ -109,7 +109,7 @@ impl Upload {
     /// The body is refused.
     pub async fn read_ahead(
         &mut self,
-        client: &mut Client<'_>,
+        client: &mut Client,
         limits: &Limits,
     ) -> Result<(), Unserved> {
         if self.form.is_none() {
@@ -257,7 +257,7 @@ impl Upload {
     }
 
     /// Tells a client that waits for it to send its body, once.
-    async fn invite(&mut self, client: &mut Client<'_>, limits: &Limits) -> Result<(), Unserved> {
+    async fn invite(&mut self, client: &mut Client, limits: &Limits) -> Result<(), Unserved> {
         if core::mem::take(&mut self.expects) {
             ingress::send_continue(client, limits).await?;
         }
@@ -332,7 +332,7 @@ async fn read_answer(
 
 /// Writes what is there; false when the provider refuses before it has everything.
 async fn write(
-    client: &mut Client<'_>,
+    client: &mut Client,
     stream: &mut NetStream,
     (method, piece): (Method, WritePiece),
     early: &mut Early,
@@ -358,7 +358,7 @@ async fn write(
 
 /// Waits for more of the body; false when the provider, if there is one yet, refuses meanwhile.
 async fn read_client(
-    client: &mut Client<'_>,
+    client: &mut Client,
     mut upstream: Option<(&mut NetStream, &mut Early, Method)>,
     limits: &Limits,
 ) -> Result<bool, Unserved> {

@@ -18,7 +18,6 @@ use crate::limits::{CUT_PAUSE_MS, LINGER_TIMEOUT, Limits, MIDDLE_READ_BYTES};
 use crate::net::connection::stream::NetStream;
 use crate::net::runtime::clock::{self, Instant};
 use crate::net::runtime::recycled_future::boxed;
-use crate::net::runtime::timer::Deadline;
 use crate::net::runtime::{buffers, random};
 use crate::proxy::answer::relay::Step;
 use crate::proxy::client::downstream::Client;
@@ -30,46 +29,37 @@ use crate::proxy::serve::dispatch;
 use crate::proxy::shared::charge;
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::endpoint::Endpoint;
-use crate::proxy::shared::worker::{Place, Worker};
+use crate::proxy::shared::worker::{Place, Worker, WorkerInForce};
 use crate::telemetry::exchange::Outcome;
 use crate::wire::codec;
 use crate::wire::kind::Wire;
 
 /// Serves one connection to its end; `place` is held so long. All but the wait for a request is boxed:
-/// an idle connection holds none of it.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async fn keeps room for its arguments beside what they are moved to: 270 bytes more"
-)]
+/// an idle connection holds none of it. What the future holds from its start lies in it once: the client
+/// is made before, since a future keeps room for an argument beside what it is moved to.
 pub fn serve(
-    mut stream: NetStream,
-    worker: Rc<Worker>,
+    stream: NetStream,
+    workers: Rc<WorkerInForce>,
     place: Place,
 ) -> impl Future<Output = ()> + 'static {
+    let drain = Rc::clone(&workers.now().thread.drain);
+    let mut client = Client::new(stream, Rc::clone(&drain));
     async move {
         let _held = &place;
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let _seat = worker.drain.sit(waker);
-        let mut client = Client {
-            stream: &mut stream,
-            input: Vec::new(),
-            ahead: Vec::new(),
-            ahead_charge: None,
-            input_charge: None,
-            deadline: Deadline::new(),
-            look: None,
-            early: None,
-            drain: &worker.drain,
-            admission: None,
-        };
-        let limits = worker.limits();
+        let _seat = drain.sit(waker);
         let mut head = RequestHead::new();
-        for number in 1..=limits.requests_per_connection_max {
+        for number in 1u32.. {
+            let worker = workers.now();
+            let limits = worker.limits();
             let read = ingress::read_head(&mut client, &mut head, limits, number == 1).await;
+            // It may have been waited for through a change of plan.
+            let worker = workers.now();
+            let limits = worker.limits();
             let next = match read {
                 Ok(read) => {
                     client.stream.reader.may_doze();
-                    let last = number == limits.requests_per_connection_max;
+                    let last = number >= limits.requests_per_connection_max;
                     boxed(|| run_guarded(&mut client, &worker, &mut head, read, last)).await
                 }
                 Err(HeadEnd::Closed | HeadEnd::Broken) => Next::Close,
@@ -79,6 +69,7 @@ pub fn serve(
                 }
             };
             match next {
+                Next::KeepAlive if number >= limits.requests_per_connection_max => return,
                 Next::KeepAlive => recycle(&mut client),
                 // Bytes that wait would turn our close into a reset, which can overtake the answer.
                 Next::Close if client.ahead.is_empty() => {
@@ -90,16 +81,16 @@ pub fn serve(
                 Next::Close | Next::Linger => return boxed(|| linger(&mut client, limits)).await,
                 Next::Abort => return client.stream.abort(),
                 Next::Cut => return boxed(|| cut(&mut client, limits)).await,
-                Next::Reset => return stream.reset(),
+                Next::Reset => return client.stream.reset(),
             }
         }
     }
 }
 
 /// Runs one exchange; whatever happens in it, its record is settled.
-async fn run_guarded<'w>(
-    client: &mut Client<'w>,
-    worker: &'w Worker,
+async fn run_guarded(
+    client: &mut Client,
+    worker: &Worker,
     head: &mut RequestHead,
     read: HeadRead,
     is_last: bool,
@@ -156,7 +147,7 @@ fn settle(exchange: Exchange<'_, '_>) {
     charge::reject_usage(&mut record);
     charge::set_cost(&mut record, price);
     if let Some(admission) = client.admission.take() {
-        let now = charge::at(ended, &worker.dates);
+        let now = charge::at(ended, &worker.thread.dates);
         admission.settle(&mut record, price, now);
     }
     worker.settle(&record);
@@ -164,7 +155,7 @@ fn settle(exchange: Exchange<'_, '_>) {
 
 async fn after_panic(exchange: &mut Exchange<'_, '_>) -> Next {
     let Exchange { worker, record, .. } = exchange;
-    worker.meter.borrow_mut().counters.panics += 1;
+    worker.thread.meter.borrow_mut().counters.panics += 1;
     record.fault = Some("bug");
     if record.bytes_out > 0 || exchange.client.has_begun() {
         record.outcome = Outcome::Truncated;
@@ -176,11 +167,7 @@ async fn after_panic(exchange: &mut Exchange<'_, '_>) -> Next {
 }
 
 /// Refuses a head that is malformed, too large or too slow. Its wire is not known.
-async fn refuse_head<'w>(
-    client: &mut Client<'w>,
-    worker: &'w Worker,
-    fault: Option<HeadFault>,
-) -> Next {
+async fn refuse_head(client: &mut Client, worker: &Worker, fault: Option<HeadFault>) -> Next {
     let has_path = |own: &str| memchr::memmem::find(&client.input, own.as_bytes()).is_some();
     let wire = codec::wire_with(|it| has_path(it.chat_path)).unwrap_or_default();
     let mut exchange = Exchange::new(client, worker, wire);
@@ -207,7 +194,7 @@ async fn refuse_head<'w>(
 }
 
 /// Makes ready for the next request: what came ahead is its beginning.
-fn recycle(client: &mut Client<'_>) {
+fn recycle(client: &mut Client) {
     buffers::give(core::mem::take(&mut client.input));
     core::mem::swap(&mut client.input, &mut client.ahead);
     client.input_charge = client.ahead_charge.take();
@@ -217,7 +204,7 @@ fn recycle(client: &mut Client<'_>) {
 /// Ends our direction of a TLS connection with its close message, so that what went before is known to
 /// be whole (RFC 9112 section 9.8). Waits no longer than for any write: a client that does not read has
 /// the plain end.
-async fn say_goodbye(client: &mut Client<'_>, limits: &Limits) {
+async fn say_goodbye(client: &mut Client, limits: &Limits) {
     client.deadline.set_in(limits.write_stall_timeout_ms);
     let Client {
         stream,
@@ -237,7 +224,7 @@ async fn say_goodbye(client: &mut Client<'_>, limits: &Limits) {
 
 /// Closes our direction, then reads and drops what still comes, so that the client reads the
 /// refusal and not a reset: until its end, a second without progress, or five in all.
-async fn linger(client: &mut Client<'_>, limits: &Limits) {
+async fn linger(client: &mut Client, limits: &Limits) {
     if client.stream.half_close().await.is_ok() {
         let until = clock::now().plus(LINGER_TIMEOUT);
         drop_input(client, limits, until, LINGER_STALL_MS).await;
@@ -246,14 +233,14 @@ async fn linger(client: &mut Client<'_>, limits: &Limits) {
 
 /// Cuts the connection below an answer that broke, once the client has closed or had the time to
 /// read how.
-async fn cut(client: &mut Client<'_>, limits: &Limits) {
+async fn cut(client: &mut Client, limits: &Limits) {
     let until = clock::now().plus_ms(CUT_PAUSE_MS);
     drop_input(client, limits, until, CUT_PAUSE_MS).await;
     client.stream.abort();
 }
 
 /// Reads and drops what still comes, until its end, so long without progress, or that time.
-async fn drop_input(client: &mut Client<'_>, limits: &Limits, until: Instant, stall_ms: u64) {
+async fn drop_input(client: &mut Client, limits: &Limits, until: Instant, stall_ms: u64) {
     let mut dropped = 0usize;
     while dropped <= limits.body_bytes_max && clock::now() < until {
         client.input.clear();

@@ -53,7 +53,7 @@ pub async fn run<'w>(
     exchange.record.request_at = read.ended.as_nanos();
     // What lies behind a head without a body is the next request, however this one is answered.
     let is_kept = !head.framing.is_empty() || {
-        let budget = Arc::clone(&worker.shared.budget);
+        let budget = Arc::clone(&worker.thread.shared.budget);
         let charge = Charge::new(budget, usize::MAX);
         ingress::split_ahead(exchange.client, read.body_at, &charge).is_ok()
     };
@@ -90,7 +90,7 @@ pub async fn run<'w>(
         return Step::Over(exchange.reject(&rejection).await);
     }
     if is_doubled(path) {
-        worker.meter.borrow_mut().counters.doubled_prefix += 1;
+        worker.thread.meter.borrow_mut().counters.doubled_prefix += 1;
     }
     let request = Request {
         endpoint,
@@ -132,8 +132,8 @@ impl Request<'_> {
                 return Ok(Step::Over(local::health(true, exchange).await));
             }
             Endpoint::Readyz if self.takes(head.method) => {
-                let is_unread = worker.keys.borrow().is_unread();
-                let ready = worker.drain.phase() == Phase::Open && !is_unread;
+                let is_unread = worker.thread.keys.borrow().is_unread();
+                let ready = worker.thread.drain.phase() == Phase::Open && !is_unread;
                 return Ok(Step::Over(local::health(ready, exchange).await));
             }
             Endpoint::Catalogue if self.takes(head.method) => {
@@ -157,7 +157,7 @@ impl Request<'_> {
         let mut presented =
             authentication::presented(head, input, plan.gateway_key_header.as_deref())?;
         let key = authentication::authorise(
-            &worker.keys.borrow(),
+            &worker.thread.keys.borrow(),
             &mut presented,
             input,
             clock::unix_millis,
@@ -235,14 +235,14 @@ impl Request<'_> {
     ) -> Result<Step<'w>, Unserved> {
         let worker = exchange.worker;
         let tenant = key.as_ref().map_or(usize::MAX, |key| key.tenant.number);
-        let mut charge = Charge::new(Arc::clone(&worker.shared.budget), tenant);
+        let mut charge = Charge::new(Arc::clone(&worker.thread.shared.budget), tenant);
         let BodyRead { body, at } = ingress::read_body(
             exchange.client,
             self.body_at,
             head,
             worker.limits(),
             &mut charge,
-            &worker.shared.budget,
+            &worker.thread.shared.budget,
         )
         .await?;
         exchange.record.bytes_in = body.len() as u64;
@@ -363,7 +363,7 @@ fn endpoint_of<'p>(
             Endpoint::Relay
         }
         Endpoint::Catalogue if !worker.plan.server.public_catalogue => Endpoint::Unknown,
-        Endpoint::Custody(_) if !worker.keeps_records() => Endpoint::Unknown,
+        Endpoint::Custody(_) if !worker.thread.keeps_records() => Endpoint::Unknown,
         Endpoint::Usage if !worker.lists_records() => Endpoint::Unknown,
         other => other,
     }

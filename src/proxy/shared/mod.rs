@@ -13,6 +13,7 @@ pub mod memory_budget;
 pub mod model_ids;
 pub mod query_slots;
 pub mod retry_budget;
+pub mod served_plan;
 pub mod usage_channel;
 pub mod usage_record;
 pub mod worker;

@@ -18,6 +18,7 @@ use crate::http1::fields::FieldTable;
 use crate::json::rewrite::Edits;
 use crate::json::tape::Tape;
 use crate::limits::{FREE_TABLES_MAX, KIB, Limits};
+use crate::net::connection::stream::NetStream;
 use crate::net::endpoint::connect::ProviderEndpoint;
 use crate::net::endpoint::pool::ConnectionPool;
 use crate::net::runtime::clock::{self, Instant};
@@ -29,10 +30,12 @@ use crate::proxy::shared::health::{Health, Slot};
 use crate::proxy::shared::memory_budget::Budget;
 use crate::proxy::shared::query_slots::Owner;
 use crate::proxy::shared::retry_budget::Retries;
+use crate::proxy::shared::served_plan::ServedPlan;
 use crate::proxy::shared::usage_channel::{QuestionRejected, RecordAnswer, UsageSender};
 use crate::proxy::shared::usage_record;
 use crate::route::plan::client_key::ClientKeys;
 use crate::route::plan::compiled::Plan;
+use crate::route::plan::ids::ProviderId;
 use crate::route::plan::provider::Provider;
 use crate::telemetry::exchange::ExchangeRecord;
 use crate::telemetry::log;
@@ -53,24 +56,32 @@ pub struct Shared {
     pub connections_max: usize,
     /// How often a request may be sent again.
     pub retries: Retries,
-    /// Who is well.
-    pub health: Health,
 }
 
-/// One worker's state.
+/// One worker on one plan. Each plan has its own; an exchange ends on the one that it began on.
 pub struct Worker {
-    /// What the program runs on.
+    /// What it runs on.
     pub plan: Arc<Plan>,
+    /// Where each provider stands, in the plan's order.
+    pub endpoints: Arc<[Arc<ProviderEndpoint>]>,
+    /// Who is well.
+    pub health: Arc<Health>,
+    /// Each provider's credentials, to be taken out of answers, in the plan's order.
+    needles: Vec<Vec<Needle>>,
+    /// What goes on from plan to plan.
+    pub thread: Rc<ThreadState>,
+}
+
+/// What one data thread keeps, whichever plan it runs on.
+pub struct ThreadState {
     /// Client keys as they are now.
     pub keys: RefCell<Rc<ClientKeys>>,
-    /// Where each provider stands, in the plan's order.
-    pub endpoints: Vec<Arc<ProviderEndpoint>>,
     /// Idle upstream connections.
     pub pool: RefCell<ConnectionPool>,
     /// What was counted.
     pub meter: RefCell<Meter>,
     /// The end of the process.
-    pub drain: Drain,
+    pub drain: Rc<Drain>,
     /// The `date` of answers of ours.
     pub dates: Dates,
     /// Scratch for reading documents.
@@ -80,8 +91,6 @@ pub struct Worker {
     tables: RefCell<Vec<FieldTable>>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
-    /// Each provider's credentials, to be taken out of answers.
-    needles: Vec<Vec<Needle>>,
     /// Itself, for tasks that outlive an exchange.
     pub me: Weak<Self>,
     /// A model id whose exchanges panic; set by tests alone.
@@ -91,6 +100,33 @@ pub struct Worker {
     /// Refusals that have no records of their own.
     refusals: RefCell<Refusals>,
     line: RefCell<Vec<u8>>,
+}
+
+/// The worker of one thread that is in force: what takes requests asks for it anew with each.
+pub struct WorkerInForce(RefCell<Rc<Worker>>);
+
+impl WorkerInForce {
+    /// The first one.
+    #[must_use]
+    pub fn new(worker: Worker) -> Rc<Self> {
+        Rc::new(Self(RefCell::new(Rc::new(worker))))
+    }
+
+    /// The one on which a request begins now.
+    #[must_use]
+    pub fn now(&self) -> Rc<Worker> {
+        Rc::clone(&self.0.borrow())
+    }
+
+    /// Lets requests begin on another plan. What runs goes on as it began.
+    pub fn replace(&self, next: &ServedPlan) {
+        let thread = Rc::clone(&self.0.borrow().thread);
+        let limits = &next.plan.limits;
+        let mut pool = thread.pool.borrow_mut();
+        pool.set_bounds(limits.pool_idle_max, limits.pool_idle_timeout_ms);
+        drop(pool);
+        drop(self.0.replace(Rc::new(Worker::new(next, thread))));
+    }
 }
 
 /// Where a worker's lines and records go.
@@ -105,14 +141,13 @@ pub struct Ways {
 impl Shared {
     /// Counters for a process with so much room.
     #[must_use]
-    pub fn new(budget: Arc<Budget>, connections_max: usize, health: Health) -> Self {
+    pub fn new(budget: Arc<Budget>, connections_max: usize) -> Self {
         Self {
             budget,
             label_sets: Arc::default(),
             connections: AtomicUsize::new(0),
             connections_max,
             retries: Retries::default(),
-            health,
         }
     }
 
@@ -135,12 +170,11 @@ impl Drop for Place {
     }
 }
 
-impl Worker {
-    /// A worker on `plan`.
+impl ThreadState {
+    /// The state of a thread that begins with `plan`.
     #[must_use]
     pub fn new(
-        plan: Arc<Plan>,
-        endpoints: Vec<Arc<ProviderEndpoint>>,
+        plan: &Plan,
         shared: Arc<Shared>,
         Ways { log, usage }: Ways,
         panic_model: Option<String>,
@@ -149,54 +183,21 @@ impl Worker {
         let pool = ConnectionPool::new(limits.pool_idle_max, limits.pool_idle_timeout_ms);
         Rc::new_cyclic(|me| Self {
             keys: RefCell::new(Rc::new(plan.keys.clone())),
-            endpoints,
             pool: RefCell::new(pool),
             meter: RefCell::new(Meter::new(Arc::clone(&shared.label_sets))),
-            drain: Drain::default(),
+            drain: Rc::default(),
             dates: Dates::default(),
             tape: RefCell::default(),
             edits: RefCell::default(),
             tables: RefCell::default(),
             shared,
-            needles: plan
-                .providers
-                .iter()
-                .map(|provider| {
-                    let secrets = provider.secrets().iter();
-                    secrets.filter_map(|it| Needle::new(it.expose())).collect()
-                })
-                .collect(),
             me: Weak::clone(me),
             panic_model,
             log: RefCell::new(log),
             usage: RefCell::new(usage),
             refusals: RefCell::default(),
             line: RefCell::default(),
-            plan,
         })
-    }
-
-    /// The bounds of the plan.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.plan.limits
-    }
-
-    /// What keeps a provider's answer free of the credentials that it was sent: ours, or else the
-    /// caller's.
-    #[must_use]
-    pub fn scrubber(&self, provider: usize, callers: Option<&[u8]>) -> Option<Scrubber<'_>> {
-        let ours = self.needles.get(provider).and_then(|it| Scrubber::new(it));
-        ours.or_else(|| callers.and_then(Scrubber::owned))
-    }
-
-    /// Remembers what a provider is to blame for.
-    pub fn note_failure(&self, slot: Slot, failure: &Failure) {
-        let now_ns = clock::now().as_nanos();
-        let what = (slot, failure.scope);
-        let health = &self.shared.health;
-        let opened = health.failed(what, failure.retry_after_ms, now_ns, self.limits());
-        self.meter.borrow_mut().counters.opened += u64::from(opened);
     }
 
     /// Counts an answer that refuses a credential of ours; whether it is no good at all.
@@ -206,43 +207,12 @@ impl Worker {
         is_refused && status == 401
     }
 
-    /// Records a finished exchange: meters, its usage record, one log line.
-    pub fn settle(&self, exchange: &ExchangeRecord) {
-        let unix_ms = self.dates.unix_ms(Instant::from_nanos(exchange.ended_at));
-        self.meter.borrow_mut().settle(exchange);
-        if let Some(way) = self.usage.borrow_mut().as_mut()
-            && usage_record::is_kept(exchange)
-        {
-            let mut frame = self.line.borrow_mut();
-            frame.clear();
-            let refused = usage_record::refused(exchange, unix_ms);
-            let mut refusals = self.refusals.borrow_mut();
-            let was_changed = refusals.is_changed();
-            let is_kept = refused.is_none_or(|it| refusals.lets_through(&it));
-            if !was_changed && refusals.is_changed() {
-                self.tell_refusals_later();
-            }
-            if is_kept && usage_record::write(&self.plan, exchange, unix_ms, &mut frame) {
-                let tenant = exchange.tenant.as_ref().map(Text::as_bytes);
-                way.send(&frame, tenant.unwrap_or_default());
-            }
-        }
-        if let Some(log) = self.log.borrow_mut().as_mut() {
-            let providers = &self.plan.providers;
-            let name = |index: usize| providers.get(index).map(|provider| &*provider.name);
-            let mut line = self.line.borrow_mut();
-            line.clear();
-            log::line(exchange, unix_ms, name, &mut line);
-            log.send(&line);
-        }
-    }
-
     /// Hands over the counts of refusals within a second.
     fn tell_refusals_later(&self) {
-        if let Some(worker) = self.me.upgrade() {
+        if let Some(thread) = self.me.upgrade() {
             drop(task::spawn(async move {
                 timer::sleep(REFUSALS_MS).await;
-                worker.tell_refusals();
+                thread.tell_refusals();
             }));
         }
     }
@@ -269,12 +239,6 @@ impl Worker {
     #[must_use]
     pub fn keeps_records(&self) -> bool {
         self.usage.borrow().is_some()
-    }
-
-    /// Whether they go on to a store, which lists them.
-    #[must_use]
-    pub fn lists_records(&self) -> bool {
-        self.keeps_records() && self.plan.keys.is_stored()
     }
 
     /// Asks for a usage record; nothing when too many ask.
@@ -333,6 +297,111 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// The worker of a thread on a plan.
+    #[must_use]
+    pub fn new(served: &ServedPlan, thread: Rc<ThreadState>) -> Self {
+        let ServedPlan {
+            plan,
+            endpoints,
+            health,
+        } = served.clone();
+        let needles = plan.providers.iter().map(|provider| {
+            let secrets = provider.secrets().iter();
+            secrets.filter_map(|it| Needle::new(it.expose())).collect()
+        });
+        Self {
+            needles: needles.collect(),
+            plan,
+            endpoints,
+            health,
+            thread,
+        }
+    }
+
+    /// The id of a provider of the plan.
+    #[must_use]
+    pub fn id_of(&self, provider: usize) -> Option<ProviderId> {
+        self.plan.providers.get(provider).map(|it| it.id)
+    }
+
+    /// An idle connection to a provider of the plan.
+    pub fn kept(&self, provider: usize, now: Instant) -> Option<Box<NetStream>> {
+        let id = self.id_of(provider)?;
+        self.thread.pool.borrow_mut().take(id.index(), now)
+    }
+
+    /// Keeps a connection to a provider of the plan.
+    pub fn keep(&self, provider: usize, stream: Box<NetStream>, now: Instant) {
+        if let Some(id) = self.id_of(provider) {
+            self.thread.pool.borrow_mut().put(id.index(), stream, now);
+        }
+    }
+
+    /// The bounds of the plan.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.plan.limits
+    }
+
+    /// What keeps a provider's answer free of the credentials that it was sent: ours, or else the
+    /// caller's.
+    #[must_use]
+    pub fn scrubber(&self, provider: usize, callers: Option<&[u8]>) -> Option<Scrubber<'_>> {
+        let ours = self.needles.get(provider).and_then(|it| Scrubber::new(it));
+        ours.or_else(|| callers.and_then(Scrubber::owned))
+    }
+
+    /// Remembers what a provider is to blame for.
+    pub fn note_failure(&self, slot: Slot, failure: &Failure) {
+        let now_ns = clock::now().as_nanos();
+        let what = (slot, failure.scope);
+        let health = &self.health;
+        let opened = health.failed(what, failure.retry_after_ms, now_ns, self.limits());
+        self.thread.meter.borrow_mut().counters.opened += u64::from(opened);
+    }
+
+    /// Records a finished exchange: meters, its usage record, one log line.
+    pub fn settle(&self, exchange: &ExchangeRecord) {
+        let unix_ms = self
+            .thread
+            .dates
+            .unix_ms(Instant::from_nanos(exchange.ended_at));
+        self.thread.meter.borrow_mut().settle(exchange);
+        if let Some(way) = self.thread.usage.borrow_mut().as_mut()
+            && usage_record::is_kept(exchange)
+        {
+            let mut frame = self.thread.line.borrow_mut();
+            frame.clear();
+            let refused = usage_record::refused(exchange, unix_ms);
+            let mut refusals = self.thread.refusals.borrow_mut();
+            let was_changed = refusals.is_changed();
+            let is_kept = refused.is_none_or(|it| refusals.lets_through(&it));
+            if !was_changed && refusals.is_changed() {
+                self.thread.tell_refusals_later();
+            }
+            if is_kept && usage_record::write(&self.plan, exchange, unix_ms, &mut frame) {
+                let tenant = exchange.tenant.as_ref().map(Text::as_bytes);
+                way.send(&frame, tenant.unwrap_or_default());
+            }
+        }
+        if let Some(log) = self.thread.log.borrow_mut().as_mut() {
+            let providers = &self.plan.providers;
+            let name = |index: usize| providers.get(index).map(|provider| &*provider.name);
+            let mut line = self.thread.line.borrow_mut();
+            line.clear();
+            log::line(exchange, unix_ms, name, &mut line);
+            log.send(&line);
+        }
+    }
+
+    /// Whether they go on to a store, which lists them.
+    #[must_use]
+    pub fn lists_records(&self) -> bool {
+        self.thread.keeps_records() && self.plan.keys.is_stored()
+    }
+}
+
 /// How long counts of refusals gather.
 const REFUSALS_MS: u64 = 1_000;
 /// Fields of a table that is kept: 1 KiB.
@@ -348,11 +417,7 @@ mod tests {
 
     #[test]
     fn p29_connections_are_admitted_up_to_the_limit() {
-        let shared = Arc::new(Shared::new(
-            Arc::new(Budget::new(1, 0)),
-            2,
-            Health::default(),
-        ));
+        let shared = Arc::new(Shared::new(Arc::new(Budget::new(1, 0)), 2));
         let places = [shared.admit(), shared.admit()];
         assert!(places.iter().all(Option::is_some));
         assert!(shared.admit().is_none() && shared.admit().is_none());

@@ -69,14 +69,14 @@ impl Upstream {
 
     /// Reads the rest of a body whose meaning has ended, for a moment and a few bytes at most;
     /// gives the connection back if it may be used again.
-    pub async fn read_out(mut self) -> Option<(usize, Box<NetStream>)> {
+    pub async fn read_out(mut self) -> Option<Box<NetStream>> {
         let mut deadline = Deadline::new();
         deadline.set_in(READ_OUT_MS);
         let mut read = 0;
         loop {
             while self.payload().ok()?.is_some() {}
             if self.body.is_done() {
-                return self.is_over().then_some((self.provider, self.stream));
+                return self.is_over().then_some(self.stream);
             }
             self.buf.clear();
             self.body_at = 0;
@@ -165,7 +165,7 @@ pub async fn attempt(
         let own = up_at.plus_ms(wait_ms(worker, provider));
         until.map_or(own, |until| own.min(until))
     };
-    let pooled = worker.pool.borrow_mut().take(provider, started);
+    let pooled = worker.kept(provider, started);
     let admits = |stream: &NetStream| stream.peer().is_none_or(|peer| facts.admits(peer.ip()));
     if let Some(stream) = pooled.filter(|stream| admits(stream)) {
         exchange.record.peer = peer_of(&stream);
@@ -176,7 +176,7 @@ pub async fn attempt(
         let outcome = send_and_read(provider, wait, stream, out, exchange).await;
         match outcome {
             Err(failure) if may_replace(&failure, started, resend) => {
-                worker.meter.borrow_mut().counters.stale_retries += 1;
+                worker.thread.meter.borrow_mut().counters.stale_retries += 1;
                 note_stale(provider, started, failure, &mut exchange.record);
             }
             outcome => return outcome.map_err(fresh_name),
@@ -228,14 +228,17 @@ pub fn release(worker: &Worker, mut upstream: Box<Upstream>, now: Instant) {
             buf,
             ..
         } = *upstream;
-        worker.give_table(head.fields);
+        worker.thread.give_table(head.fields);
         buffers::give(buf);
-        worker.pool.borrow_mut().put(provider, stream, now);
-    } else if let Some(worker) = worker.me.upgrade() {
+        worker.keep(provider, stream, now);
+    } else if let (Some(thread), Some(id)) =
+        (worker.thread.me.upgrade(), worker.id_of(upstream.provider))
+    {
         // The client has its answer; what is left is a last chunk that no one waits for.
         drop(task::spawn(async move {
-            if let Some((provider, stream)) = upstream.read_out().await {
-                worker.pool.borrow_mut().put(provider, stream, clock::now());
+            if let Some(stream) = upstream.read_out().await {
+                let mut pool = thread.pool.borrow_mut();
+                pool.put(id.index(), stream, clock::now());
             }
         }));
     }
@@ -293,7 +296,7 @@ pub async fn open(
     let mut connecting = pin!(connect::connect(endpoint, waits, admits));
     match exchange.client.watch(connecting.as_mut()).await {
         Ok(Ok(stream)) => {
-            worker.meter.borrow_mut().counters.connected += 1;
+            worker.thread.meter.borrow_mut().counters.connected += 1;
             exchange.record.peer = peer_of(&stream);
             let up_at = clock::now();
             exchange.record.waited(up_at.as_nanos());
@@ -308,7 +311,7 @@ pub async fn open(
             let failure = connect_failure(error);
             if failure.kind == Kind::NoRoom {
                 // What lies idle stands in the way of what is asked for.
-                worker.pool.borrow_mut().clear();
+                worker.thread.pool.borrow_mut().clear();
             }
             if failure.kind == Kind::Network {
                 exchange.record.refused.push(failure.verdict().word);
@@ -398,7 +401,7 @@ pub async fn read_answer(
     let limits = worker.limits();
     exchange.record.sent(clock::now().as_nanos());
     let mut head = ResponseHead {
-        fields: worker.table(),
+        fields: worker.thread.table(),
         ..ResponseHead::new()
     };
     let head_end = {

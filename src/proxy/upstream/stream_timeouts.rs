@@ -65,7 +65,7 @@ impl Wait<'_, '_> {
 /// # Errors
 /// The failure of this attempt.
 pub async fn await_head<F: Future<Output = Result<usize, Failure>>>(
-    client: &mut Client<'_>,
+    client: &mut Client,
     mut wait: Wait<'_, '_>,
     mut reading: Pin<&mut F>,
 ) -> Result<usize, Failure> {

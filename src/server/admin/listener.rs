@@ -22,9 +22,8 @@ use crate::net::endpoint::listen::{Address, BoundAddress};
 use crate::net::runtime::clock;
 use crate::proxy::shared::drain::Phase;
 use crate::proxy::shared::health_report;
+use crate::proxy::shared::served_plan::ServedPlan;
 use crate::proxy::shared::usage_channel::QuestionSender;
-use crate::proxy::shared::worker::Shared;
-use crate::route::plan::compiled::Plan;
 use crate::server::admin::api::gate::Api;
 use crate::server::admin::api::routes;
 use crate::server::admin::connections::{ConnectionTimeouts, Timed};
@@ -39,10 +38,8 @@ use crate::telemetry::scrape_store::{SharedFacts, StoreFacts};
 /// What the admin side knows.
 #[derive(Clone)]
 pub struct Admin {
-    /// What the program runs on.
-    pub plan: Arc<Plan>,
-    /// What all workers share: who is well.
-    pub shared: Arc<Shared>,
+    /// What the program runs on, and who is well.
+    pub served: ServedPlan,
     /// Where the workers take questions.
     pub workers: Vec<mpsc::UnboundedSender<WorkerRequest>>,
     /// How far the end has come.
@@ -123,12 +120,11 @@ pub fn bind(
 pub async fn serve(listener: AdminListener, admin: Admin) -> io::Result<()> {
     let waits = admin.waits;
     let api = Api {
-        plan: Arc::clone(&admin.plan),
-        shared: Arc::clone(&admin.shared),
+        served: admin.served.clone(),
         questions: admin.questions.clone(),
         governed: admin.governed.clone(),
     };
-    let api = routes::router(api, admin.plan.admin_digest);
+    let api = routes::router(api, admin.served.plan.admin_digest);
     let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -238,7 +234,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         draining: admin.progress.phase() > Phase::Open,
         circuits: {
             let now_ns = clock::now().as_nanos();
-            health_report::counts(&admin.plan, &admin.shared.health, now_ns)
+            health_report::counts(&admin.served.plan, &admin.served.health, now_ns)
         },
         store: admin.governed.as_ref().map(|governed| {
             let store = governed.standing();

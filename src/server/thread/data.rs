@@ -12,7 +12,7 @@ use futures_channel::{mpsc, oneshot};
 use crate::limits::RESOLVE_POLL;
 use crate::net::connection::stream::NetStream;
 use crate::net::connection::tls::ServerTls;
-use crate::net::endpoint::connect::{self, ConnectTimeouts, ProviderEndpoint};
+use crate::net::endpoint::connect::{self, ConnectTimeouts};
 use crate::net::endpoint::handshake;
 use crate::net::endpoint::listen::{ListenSocket, Listener, RefusalText, Stopper};
 use crate::net::error::NetErrorKind;
@@ -22,9 +22,9 @@ use crate::net::runtime::{clock, task, timer};
 use crate::proxy::serve::connection;
 use crate::proxy::shared::dates::Dates;
 use crate::proxy::shared::drain::Phase;
-use crate::proxy::shared::worker::{Shared, Ways, Worker};
+use crate::proxy::shared::served_plan::ServedPlan;
+use crate::proxy::shared::worker::{Shared, ThreadState, Ways, Worker, WorkerInForce};
 use crate::route::plan::client_key::ClientKeys;
-use crate::route::plan::compiled::Plan;
 use crate::server::thread::output::Notices;
 use crate::telemetry::meter::Meter;
 
@@ -42,9 +42,7 @@ pub enum WorkerRequest {
 /// What a worker is started with; everything in it may cross threads.
 pub struct WorkerSetup {
     /// What the program runs on.
-    pub plan: Arc<Plan>,
-    /// Where the providers stand.
-    pub endpoints: Vec<Arc<ProviderEndpoint>>,
+    pub served: ServedPlan,
     /// Its parts of the listening addresses.
     pub seats: Vec<ListenSocket>,
     /// TLS of the listeners.
@@ -65,13 +63,14 @@ pub struct WorkerSetup {
 
 /// Serves until the process has drained; `notices` hears of accepts that fail.
 pub async fn run(mut setup: WorkerSetup, notices: Notices) {
-    let worker = Worker::new(
-        setup.plan,
-        setup.endpoints,
+    let thread = ThreadState::new(
+        &setup.served.plan,
         setup.shared,
         setup.ways,
         setup.panic_model,
     );
+    let worker = Worker::new(&setup.served, Rc::clone(&thread));
+    let workers = WorkerInForce::new(worker);
     let mut stoppers = Vec::new();
     let refusal = match &setup.tls {
         None => plain_refusal,
@@ -83,7 +82,7 @@ pub async fn run(mut setup: WorkerSetup, notices: Notices) {
                 stoppers.push(listener.stopper());
                 drop(task::spawn(accept(
                     listener,
-                    Rc::clone(&worker),
+                    Rc::clone(&workers),
                     (setup.tls.clone(), refusal),
                     notices.clone(),
                 )));
@@ -92,36 +91,36 @@ pub async fn run(mut setup: WorkerSetup, notices: Notices) {
             Err(_) => return,
         }
     }
-    warm_up(&worker);
-    drop(task::spawn(reap(Rc::clone(&worker), setup.give_back)));
+    warm_up(&workers.now());
+    drop(task::spawn(reap(Rc::clone(&thread), setup.give_back)));
     // The tasks above begin in this thread's next turn.
     task::yield_now().await;
     setup.started.iter().for_each(|started| started());
-    answer(&mut setup.asks, &worker, &stoppers).await;
-    worker.tell_refusals();
+    answer(&mut setup.asks, &thread, &stoppers).await;
+    thread.tell_refusals();
 }
 
 /// Answers the control thread until it says no more.
 async fn answer(
     asks: &mut mpsc::UnboundedReceiver<WorkerRequest>,
-    worker: &Rc<Worker>,
+    thread: &ThreadState,
     stoppers: &[Stopper],
 ) {
     while let Ok(ask) = asks.recv().await {
         match ask {
             WorkerRequest::Meter(reply) => {
                 // A scrape that was given up wants no answer.
-                let _ = reply.send(meter(worker, stoppers));
+                let _ = reply.send(meter(thread, stoppers));
             }
             WorkerRequest::Phase(phase) => {
                 if phase >= Phase::Draining {
                     stoppers.iter().for_each(Stopper::stop);
-                    worker.pool.borrow_mut().clear();
+                    thread.pool.borrow_mut().clear();
                 }
-                worker.drain.advance(phase);
+                thread.drain.advance(phase);
             }
             WorkerRequest::Keys(keys, done) => {
-                drop(worker.keys.replace(Rc::new(keys)));
+                drop(thread.keys.replace(Rc::new(keys)));
                 // Nobody may wait for it any more.
                 let _ = done.send(());
             }
@@ -129,28 +128,28 @@ async fn answer(
     }
 }
 
-fn meter(worker: &Worker, stoppers: &[Stopper]) -> Meter {
-    let mut meter = worker.meter.borrow().snapshot();
-    let pool = worker.pool.borrow().counts();
+fn meter(thread: &ThreadState, stoppers: &[Stopper]) -> Meter {
+    let mut meter = thread.meter.borrow().snapshot();
+    let pool = thread.pool.borrow().counts();
     let counters = &mut meter.counters;
     for listener in stoppers.iter().map(Stopper::counts) {
         counters.accepted += listener.accepted;
         counters.refused += listener.refused;
         counters.accept_errors += listener.exhausted + listener.failed;
     }
-    counters.open = worker.drain.seated() as u64;
+    counters.open = thread.drain.seated() as u64;
     counters.pooled = pool.idle;
     counters.reused = pool.reused;
     counters.stale = pool.stale;
     counters.panics += task::panic_count();
-    counters.held_bytes = worker.shared.budget.held() as u64;
+    counters.held_bytes = thread.shared.budget.held() as u64;
     meter
 }
 
 /// Takes connections in until the listener is stopped.
 async fn accept(
     mut listener: Listener,
-    worker: Rc<Worker>,
+    workers: Rc<WorkerInForce>,
     (tls, refusal): (Option<ServerTls>, RefusalText),
     notices: Notices,
 ) {
@@ -168,18 +167,20 @@ async fn accept(
             }
         };
         told = None;
-        let Some(place) = worker.shared.admit() else {
-            worker.meter.borrow_mut().counters.refused += 1;
+        let worker = workers.now();
+        let Some(place) = worker.thread.shared.admit() else {
+            worker.thread.meter.borrow_mut().counters.refused += 1;
             stream.refuse(&refusal());
             continue;
         };
-        let worker = Rc::clone(&worker);
+        let workers = Rc::clone(&workers);
         match tls.clone() {
-            None => drop(task::spawn(connection::serve(stream, worker, place))),
+            None => drop(task::spawn(connection::serve(stream, workers, place))),
             Some(tls) => drop(task::spawn(async move {
                 let shaken = boxed(|| shake_hands(stream, &tls, &worker)).await;
+                drop(worker);
                 if let Some(stream) = shaken {
-                    connection::serve(stream, worker, place).await;
+                    connection::serve(stream, workers, place).await;
                 }
             })),
         }
@@ -190,7 +191,7 @@ async fn accept(
 /// left, as idle connections have: no client delays the end by its silence.
 async fn shake_hands(stream: NetStream, tls: &ServerTls, worker: &Worker) -> Option<NetStream> {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-    let _seat = worker.drain.sit(waker);
+    let _seat = worker.thread.drain.sit(waker);
     let head_ms = worker.limits().head_timeout_ms;
     let mut shaking = pin!(handshake::server(stream, tls, head_ms));
     let mut leaving: Option<Deadline> = None;
@@ -198,7 +199,7 @@ async fn shake_hands(stream: NetStream, tls: &ServerTls, worker: &Worker) -> Opt
         if let Poll::Ready(shaken) = shaking.as_mut().poll(cx) {
             return Poll::Ready(shaken.ok());
         }
-        if worker.drain.phase() < Phase::Draining {
+        if worker.thread.drain.phase() < Phase::Draining {
             return Poll::Pending;
         }
         let leaving = leaving.get_or_insert_with(|| {
@@ -231,7 +232,7 @@ fn warm_up(worker: &Rc<Worker>) {
                 let admits = |ip| spec.facts.admits(ip);
                 if let Ok(stream) = connect::connect(endpoint, waits, admits).await {
                     let stream = Box::new(stream);
-                    worker.pool.borrow_mut().put(index, stream, clock::now());
+                    worker.keep(index, stream, clock::now());
                 }
             }));
         }
@@ -240,15 +241,15 @@ fn warm_up(worker: &Rc<Worker>) {
 
 /// Closes idle upstream connections that have grown old or that their peers closed, and gives back
 /// the memory that a burst has left.
-async fn reap(worker: Rc<Worker>, give_back: Option<fn(bool)>) {
+async fn reap(thread: Rc<ThreadState>, give_back: Option<fn(bool)>) {
     let pause = REAP_MS.max(u64::try_from(RESOLVE_POLL.as_millis()).unwrap_or(REAP_MS));
-    while worker.drain.phase() < Phase::Draining {
+    while thread.drain.phase() < Phase::Draining {
         timer::sleep(pause).await;
-        worker.pool.borrow_mut().reap(clock::now());
-        worker.release_memory();
+        thread.pool.borrow_mut().reap(clock::now());
+        thread.release_memory();
         if let Some(give_back) = give_back {
             // Where nobody is served, all of it: that takes a while.
-            give_back(worker.drain.seated() == 0);
+            give_back(thread.drain.seated() == 0);
         }
     }
 }

@@ -48,7 +48,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
             return Err(failure);
         }
         let told = {
-            let mut tape = self.worker.tape.borrow_mut();
+            let mut tape = self.worker.thread.tape.borrow_mut();
             error::in_answer(self.wires(), body, &self.credentials(), &mut tape)
         };
         match told {
@@ -91,7 +91,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
         let passes = match is_encoded {
             _ if !may_pass => false,
             true => is_json && !body.is_empty(),
-            false => tap::is_json(&body, &mut self.worker.tape.borrow_mut()),
+            false => tap::is_json(&body, &mut self.worker.thread.tape.borrow_mut()),
         };
         if passes {
             return self.pass_read(&body, exchange).await;
@@ -105,7 +105,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
             false => (&body, b""),
         };
         let mut told = {
-            let mut tape = self.worker.tape.borrow_mut();
+            let mut tape = self.worker.thread.tape.borrow_mut();
             let secrets = self.credentials();
             let upstream = &self.stage.upstream;
             let has = |name| upstream.head.field(&upstream.buf, name).is_some();
@@ -136,7 +136,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
     /// not worth a second failure.
     async fn read_refusal(
         &mut self,
-        client: &mut Client<'_>,
+        client: &mut Client,
         charge: &mut Charge,
     ) -> Result<Vec<u8>, Failure> {
         let read = self.read_whole(client, ERROR_BODY_BYTES_MAX, charge);

@@ -37,7 +37,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
         }
         let at = (self.worker, limits);
         let told = write(self.wires(), &body, context, at, &mut charge);
-        self.worker.shrink();
+        self.worker.thread.shrink();
         let (mut answer, facts) = told?;
         let mut facts = match facts {
             Ok(facts) => facts,
@@ -65,7 +65,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
     /// Reads a whole body; of one that is too long for its bound, nothing.
     pub(super) async fn read_whole(
         &mut self,
-        client: &mut Client<'_>,
+        client: &mut Client,
         bytes_max: usize,
         charge: &mut Charge,
     ) -> Result<Vec<u8>, Failure> {
@@ -97,7 +97,7 @@ impl<'w> Answer<'w, Arrived<'w>> {
         }
     }
 
-    async fn read_more(&mut self, client: &mut Client<'_>) -> Result<(), Failure> {
+    async fn read_more(&mut self, client: &mut Client) -> Result<(), Failure> {
         let upstream = &mut self.stage.upstream;
         let stall_ms = self.provider.timeouts.stream_stall_ms;
         client.deadline.set_in(stall_ms);
@@ -135,7 +135,7 @@ fn write(
     (worker, limits): (&Worker, &Limits),
     charge: &mut Charge,
 ) -> Result<(Vec<u8>, Result<AnswerFacts, AnswerFault>), Failure> {
-    let mut tape = worker.tape.borrow_mut();
+    let mut tape = worker.thread.tape.borrow_mut();
     let mut answer = Vec::with_capacity(body.len() + 256);
     let mut growth = GROWTH;
     loop {

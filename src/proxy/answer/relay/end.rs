@@ -85,7 +85,7 @@ impl Answer<'_, Opened<'_>> {
         self.take_facts(&mut exchange.record);
         let pace = exchange.record.per_output_token();
         if let (true, Some(slot), Some(nanos)) = (complete, self.stage.slot, pace) {
-            let health = &self.worker.shared.health;
+            let health = &self.worker.health;
             health.each_token(slot, nanos, now.as_nanos());
         }
         if !complete {
@@ -142,7 +142,7 @@ impl Answer<'_, Opened<'_>> {
         let Some(slot) = self.stage.slot.filter(|_| !was_judged) else {
             return;
         };
-        let health = &self.worker.shared.health;
+        let health = &self.worker.health;
         match failure {
             None => {
                 let now_ns = self.stage.progress.turned.as_nanos();

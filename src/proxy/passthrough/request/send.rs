@@ -129,7 +129,7 @@ impl<'w> Request<'_, 'w> {
         };
         tried.status = upstream.head.status;
         exchange.record.attempts.push(tried);
-        if worker.count_refused(provider, upstream.head.status) {
+        if worker.thread.count_refused(provider, upstream.head.status) {
             exchange.record.fault = Some(Kind::Credential.verdict().word);
         }
         exchange.reply.unread &= !upstream.sent_whole;

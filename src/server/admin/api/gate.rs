@@ -1,27 +1,22 @@
 //! Who may use the API (those with its credential, as a Bearer token), and what it works with.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::govern::key::client_key::KeyDigest;
+use crate::proxy::shared::served_plan::ServedPlan;
 use crate::proxy::shared::usage_channel::QuestionSender;
-use crate::proxy::shared::worker::Shared;
 use crate::route::plan::client_key::{digest_of, is_same};
-use crate::route::plan::compiled::Plan;
 use crate::server::admin::api::answer::Refusal;
 use crate::server::key::key_sync::StoreHandle;
 
 /// What the API works with.
 #[derive(Clone)]
 pub struct Api {
-    /// What the program runs on.
-    pub plan: Arc<Plan>,
-    /// What all workers share: who is well.
-    pub shared: Arc<Shared>,
+    /// What the program runs on, and who is well.
+    pub served: ServedPlan,
     /// Where usage records are looked up, where they are kept.
     pub questions: Option<QuestionSender>,
     /// The store that keys are kept in.

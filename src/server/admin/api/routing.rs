@@ -30,8 +30,8 @@ use crate::server::admin::api::gate::Api;
 )]
 pub async fn show(State(api): State<Api>) -> Response {
     let report = Report {
-        plan: &api.plan,
-        health: &api.shared.health,
+        plan: &api.served.plan,
+        health: &api.served.health,
         now_ns: clock::now().as_nanos(),
     };
     answer(StatusCode::OK, &report.routing())
