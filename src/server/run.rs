@@ -242,7 +242,7 @@ fn begin(
 
 fn facts(plan: &Plan, drivers: &[&'static str]) -> ProcessFacts {
     ProcessFacts {
-        providers: plan.providers.iter().map(|p| p.name.to_string()).collect(),
+        providers: plan.ids.provider_names(),
         drivers: drivers.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
         ..ProcessFacts::default()

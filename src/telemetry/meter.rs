@@ -10,7 +10,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::chat::text::Text;
-use crate::telemetry::exchange::{ExchangeRecord, Operation, Outcome};
+use crate::telemetry::counters::{Counters, LIMITED};
+use crate::telemetry::ends::{ATTEMPT_ENDS_MAX, AttemptEnd, ExchangeEnd, Tally};
+use crate::telemetry::exchange::{ExchangeRecord, Operation};
 use crate::telemetry::values::Values;
 use crate::wire::kind::Wire;
 
@@ -19,7 +21,7 @@ use crate::wire::kind::Wire;
 pub struct Labels {
     /// What was asked for.
     pub operation: Operation,
-    /// Index of the provider in the plan.
+    /// The provider, by the number that it has for good.
     pub provider: Option<usize>,
     /// Model as the provider was asked for it, cut to [`MODEL_LABEL_BYTES_MAX`].
     pub model: Option<String>,
@@ -88,85 +90,15 @@ pub struct Series {
     pub stalls: u64,
 }
 
-/// How many exchanges ended in which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndCount {
-    /// What was asked for.
-    pub operation: Operation,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Status sent; nought when nothing was.
-    pub status: u16,
-    /// How many.
-    pub count: u64,
-}
-
-/// Plain counters of a worker.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counters {
-    /// Client connections accepted.
-    pub accepted: u64,
-    /// Client connections open now.
-    pub open: u64,
-    /// Client connections refused because there were too many.
-    pub refused: u64,
-    /// Accepts that failed, for want of descriptors or for a reason of the listener's own.
-    pub accept_errors: u64,
-    /// Upstream connections opened.
-    pub connected: u64,
-    /// Upstream connections reused.
-    pub reused: u64,
-    /// Pooled connections that turned out dead.
-    pub stale: u64,
-    /// Requests sent once more because theirs died under them.
-    pub stale_retries: u64,
-    /// Idle upstream connections now.
-    pub pooled: u64,
-    /// Attempts at a further target.
-    pub fallbacks: u64,
-    /// Heads that went out before any provider had answered.
-    pub early_heads: u64,
-    /// Attempts at the same target with another credential.
-    pub rotations: u64,
-    /// Requests whose first target stepped back because it had failed.
-    pub stepped_back: u64,
-    /// Requests that went to see whether a target is well again.
-    pub probes: u64,
-    /// Circuits that opened.
-    pub opened: u64,
-    /// Requests whose path had a doubled `/v1`.
-    pub doubled_prefix: u64,
-    /// Requests refused because the gateway's own credential was refused upstream.
-    pub credential_refused: u64,
-    /// Tasks that ended by a panic.
-    pub panics: u64,
-    /// Body bytes held and charged to the budget now, process-wide.
-    pub held_bytes: u64,
-    /// Members dropped or changed in translation.
-    pub losses: u64,
-    /// Requests refused by what a key or tenant may use, by [`LIMITED`].
-    pub limited: [u64; LIMITED.len()],
-    /// Nano-dollars that exchanges cost, where that is known.
-    pub cost_nanos: u64,
-}
-
-/// What requests are refused for by what their key or tenant may use, as the log says it.
-pub const LIMITED: [&str; 6] = [
-    "limit_requests",
-    "limit_tokens",
-    "limit_concurrent",
-    "budget",
-    "limits_unknown",
-    "unpriced",
-];
-
 /// All that one worker has counted.
 #[derive(Clone, Debug)]
 pub struct Meter {
     /// Plain counters.
     pub counters: Counters,
     /// Exchanges by how they ended.
-    pub ends: Vec<EndCount>,
+    pub ends: Tally<ExchangeEnd>,
+    /// Requests to providers by how they ended.
+    pub attempt_ends: Tally<AttemptEnd>,
     /// Histograms by label set.
     pub series: Vec<(Labels, Series)>,
     /// Microseconds between a request being read and its being sent on.
@@ -187,16 +119,32 @@ impl Meter {
     pub fn new(label_sets: Arc<LabelSets>) -> Self {
         Self {
             counters: Counters::default(),
-            ends: Vec::new(),
+            ends: Tally::default(),
+            attempt_ends: Tally::default(),
             series: Vec::new(),
             gateway_us: Values::short(),
             label_sets,
         }
     }
 
-    /// Records a finished exchange.
-    pub fn settle(&mut self, exchange: &ExchangeRecord) {
-        self.count_end(exchange.operation, exchange.outcome, exchange.status, 1);
+    /// Records a finished exchange. `number_of` gives the number that a provider has for good, by its place
+    /// in the plan.
+    pub fn settle(
+        &mut self,
+        exchange: &ExchangeRecord,
+        number_of: impl Fn(usize) -> Option<usize>,
+    ) {
+        self.ends.count(ExchangeEnd {
+            operation: exchange.operation,
+            outcome: exchange.outcome,
+            status: exchange.status,
+        });
+        for attempt in exchange.attempts.iter() {
+            if let Some(end) = AttemptEnd::of(attempt, number_of(attempt.provider)) {
+                let other = AttemptEnd::default();
+                self.attempt_ends.count_within(end, other, ATTEMPT_ENDS_MAX);
+            }
+        }
         if let Some(ns) = exchange.gateway() {
             self.gateway_us.record(ns / 1_000);
         }
@@ -210,7 +158,7 @@ impl Meter {
         let cost = exchange.cost_nanos.unwrap_or(0);
         self.counters.cost_nanos = self.counters.cost_nanos.saturating_add(cost);
         let (Some(provider), Some(client), Some(upstream)) = (
-            exchange.provider,
+            exchange.provider.and_then(number_of),
             exchange.client_wire,
             exchange.upstream_wire,
         ) else {
@@ -271,30 +219,14 @@ impl Meter {
     /// Adds another worker's figures.
     pub fn merge(&mut self, other: &Self) {
         self.counters.add(&other.counters);
-        for end in &other.ends {
-            self.count_end(end.operation, end.outcome, end.status, end.count);
-        }
+        self.ends.merge(&other.ends);
+        self.attempt_ends.merge(&other.attempt_ends);
         self.gateway_us.add(&other.gateway_us);
         for (labels, series) in &other.series {
             match self.series.iter_mut().find(|(known, _)| known == labels) {
                 Some((_, sum)) => sum.add(series),
                 None => self.series.push((labels.clone(), series.clone())),
             }
-        }
-    }
-
-    fn count_end(&mut self, operation: Operation, outcome: Outcome, status: u16, count: u64) {
-        let known = self.ends.iter_mut().find(|end| {
-            end.operation == operation && end.outcome == outcome && end.status == status
-        });
-        match known {
-            Some(end) => end.count += count,
-            None => self.ends.push(EndCount {
-                operation,
-                outcome,
-                status,
-                count,
-            }),
         }
     }
 }
@@ -355,35 +287,6 @@ impl Series {
     }
 }
 
-impl Counters {
-    fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.open += other.open;
-        self.refused += other.refused;
-        self.accept_errors += other.accept_errors;
-        self.connected += other.connected;
-        self.reused += other.reused;
-        self.stale += other.stale;
-        self.stale_retries += other.stale_retries;
-        self.pooled += other.pooled;
-        self.fallbacks += other.fallbacks;
-        self.early_heads += other.early_heads;
-        self.rotations += other.rotations;
-        self.stepped_back += other.stepped_back;
-        self.probes += other.probes;
-        self.opened += other.opened;
-        self.doubled_prefix += other.doubled_prefix;
-        self.credential_refused += other.credential_refused;
-        self.panics += other.panics;
-        self.held_bytes = self.held_bytes.max(other.held_bytes);
-        self.losses += other.losses;
-        for (sum, count) in self.limited.iter_mut().zip(other.limited) {
-            *sum += count;
-        }
-        self.cost_nanos = self.cost_nanos.saturating_add(other.cost_nanos);
-    }
-}
-
 /// Bytes of a scrape's text for what is kept apart; with the rest it stays under 1 MiB. Some 25 sets
 /// of labels.
 const SERIES_TEXT_BYTES_MAX: usize = 820 << 10;
@@ -402,6 +305,7 @@ pub const STALL_US: u64 = 1_000_000;
 mod tests {
     use super::*;
     use crate::chat::usage::Usage;
+    use crate::telemetry::exchange::Outcome;
 
     fn exchange(model: &str) -> ExchangeRecord {
         ExchangeRecord {
@@ -426,12 +330,12 @@ mod tests {
     #[test]
     fn merge_adds_what_workers_counted() {
         let (mut one, mut two) = (Meter::default(), Meter::default());
-        one.settle(&exchange("a"));
-        two.settle(&exchange("a"));
-        two.settle(&exchange("b"));
+        one.settle(&exchange("a"), Some);
+        two.settle(&exchange("a"), Some);
+        two.settle(&exchange("b"), Some);
         one.merge(&two);
         assert_eq!(
-            one.ends.iter().map(|end| end.count).collect::<Vec<_>>(),
+            one.ends.iter().map(|(_, count)| count).collect::<Vec<_>>(),
             [3]
         );
         assert_eq!(one.series.len(), 2);
@@ -448,12 +352,12 @@ mod tests {
         };
         let (mut one, mut two) = (Meter::default(), Meter::default());
         for meter in [&mut one, &mut two] {
-            meter.settle(&dear);
-            meter.settle(&dear);
+            meter.settle(&dear, Some);
+            meter.settle(&dear, Some);
         }
         one.merge(&two);
         assert_eq!(one.counters.cost_nanos, u64::MAX);
-        assert_eq!(one.ends[0].count, 4);
+        assert_eq!(one.ends.iter().map(|it| it.1).sum::<u64>(), 4);
     }
 
     #[test]
@@ -463,10 +367,10 @@ mod tests {
         let cost = SERIES_LINES * (LINE_BYTES_MAX + "m00".len());
         let most = SERIES_TEXT_BYTES_MAX / cost;
         for n in 0..most + 10 {
-            meters[n % 2].settle(&exchange(&format!("m{n:02}")));
+            meters[n % 2].settle(&exchange(&format!("m{n:02}")), Some);
         }
         // What one has, the other has room for.
-        meters[1].settle(&exchange("m00"));
+        meters[1].settle(&exchange("m00"), Some);
         let mut all = Meter::default();
         meters.iter().for_each(|meter| all.merge(meter));
         assert_eq!(all.series.len(), most + 1);
@@ -484,10 +388,13 @@ mod tests {
     fn ids_that_no_provider_answered_and_long_ones_take_no_more_room_than_others() {
         let mut meter = Meter::default();
         for n in 0..100 {
-            meter.settle(&ExchangeRecord {
-                status: 404,
-                ..exchange(&format!("made-up-{n}"))
-            });
+            meter.settle(
+                &ExchangeRecord {
+                    status: 404,
+                    ..exchange(&format!("made-up-{n}"))
+                },
+                Some,
+            );
         }
         assert_eq!(meter.series.len(), 1);
         let long = format!(
@@ -495,8 +402,11 @@ mod tests {
             "x".repeat(MODEL_LABEL_BYTES_MAX - 1),
             "é".repeat(90)
         );
-        meter.settle(&exchange(&long));
-        meter.settle(&exchange(long.get(..MODEL_LABEL_BYTES_MAX + 1).unwrap()));
+        meter.settle(&exchange(&long), Some);
+        meter.settle(
+            &exchange(long.get(..MODEL_LABEL_BYTES_MAX + 1).unwrap()),
+            Some,
+        );
         let last = &meter.series[1];
         assert_eq!(
             last.0.model.as_ref().unwrap().len(),
@@ -504,10 +414,13 @@ mod tests {
         );
         assert_eq!((meter.series.len(), last.1.input_tokens.count()), (2, 2));
         // Known by now, it is itself also where it fails.
-        meter.settle(&ExchangeRecord {
-            status: 500,
-            ..exchange(&long)
-        });
+        meter.settle(
+            &ExchangeRecord {
+                status: 500,
+                ..exchange(&long)
+            },
+            Some,
+        );
         assert_eq!(meter.series[1].1.input_tokens.count(), 3);
     }
 }

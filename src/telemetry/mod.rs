@@ -5,6 +5,8 @@
 //! that Prometheus reads. Nothing here knows a socket or a clock: times come in as numbers.
 
 pub mod attempts;
+pub mod counters;
+pub mod ends;
 pub mod exchange;
 pub mod exposition;
 pub mod gaps;

@@ -5,9 +5,10 @@
 
 use core::fmt::Write as _;
 
+use crate::telemetry::counters::{Counters, LIMITED};
 use crate::telemetry::exposition::{Unit, escape, head, histogram, histogram_head, line};
 use crate::telemetry::losses::ByTenant;
-use crate::telemetry::meter::{LIMITED, Labels, Meter, OTHER, Series};
+use crate::telemetry::meter::{Labels, Meter, OTHER, Series};
 use crate::telemetry::scrape_store::{self, SharedFacts, StoreFacts};
 use crate::telemetry::scrape_usage::{self, UsageFacts};
 use crate::telemetry::values::Values;
@@ -16,7 +17,7 @@ use crate::wire::kind::Wire;
 /// What the process knows beside its workers' meters.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessFacts {
-    /// Names of the plan's providers, in its order.
+    /// Names of providers, by the numbers that they have for good.
     pub providers: Vec<String>,
     /// Driver of each worker.
     pub drivers: Vec<&'static str>,
@@ -44,6 +45,16 @@ pub struct ProcessFacts {
     pub shared: Option<SharedFacts>,
 }
 
+impl ProcessFacts {
+    /// What stands for a provider in a label.
+    fn provider(&self, number: Option<usize>) -> &str {
+        let Some(number) = number else { return OTHER };
+        let name = self.providers.get(number).map_or("", String::as_str);
+        let end = name.floor_char_boundary(PROVIDER_LABEL_BYTES_MAX);
+        name.get(..end).unwrap_or_default()
+    }
+}
+
 /// Prints all metrics in the text exposition format.
 #[must_use]
 pub fn text(meter: &Meter, facts: &ProcessFacts) -> String {
@@ -57,8 +68,8 @@ pub fn text(meter: &Meter, facts: &ProcessFacts) -> String {
     if facts.usage.is_some() {
         scrape_usage::losses(&mut out, &facts.usage_lost);
     }
-    counters(&mut out, meter);
-    ends(&mut out, meter);
+    counters(&mut out, &meter.counters);
+    ends(&mut out, meter, facts);
     histogram_head(
         &mut out,
         "ringway_gateway_seconds",
@@ -187,164 +198,47 @@ fn process(out: &mut String, facts: &ProcessFacts) {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one row per counter")]
-fn counters(out: &mut String, meter: &Meter) {
-    let c = &meter.counters;
-    let rows: [(&str, &str, &str, u64); 21] = [
-        (
-            "ringway_connections_open",
-            "gauge",
-            "Client connections open.",
-            c.open,
-        ),
-        (
-            "ringway_connections_accepted_total",
-            "counter",
-            "Client connections accepted.",
-            c.accepted,
-        ),
-        (
-            "ringway_connections_refused_total",
-            "counter",
-            "Client connections refused.",
-            c.refused,
-        ),
-        (
-            "ringway_accept_errors_total",
-            "counter",
-            "Accepts that failed.",
-            c.accept_errors,
-        ),
-        (
-            "ringway_upstream_connected_total",
-            "counter",
-            "Upstream connections opened.",
-            c.connected,
-        ),
-        (
-            "ringway_upstream_reused_total",
-            "counter",
-            "Upstream connections reused.",
-            c.reused,
-        ),
-        (
-            "ringway_upstream_stale_total",
-            "counter",
-            "Pooled connections found dead.",
-            c.stale,
-        ),
-        (
-            "ringway_stale_retries_total",
-            "counter",
-            "Requests sent once more on a fresh connection.",
-            c.stale_retries,
-        ),
-        (
-            "ringway_upstream_pooled",
-            "gauge",
-            "Idle upstream connections.",
-            c.pooled,
-        ),
-        (
-            "ringway_fallbacks_total",
-            "counter",
-            "Attempts at a further target.",
-            c.fallbacks,
-        ),
-        (
-            "ringway_early_heads_total",
-            "counter",
-            "Heads of streams that went out before any provider had answered.",
-            c.early_heads,
-        ),
-        (
-            "ringway_credential_rotations_total",
-            "counter",
-            "Attempts at the same target with another credential.",
-            c.rotations,
-        ),
-        (
-            "ringway_stepped_back_total",
-            "counter",
-            "Requests whose first target stepped back because it had failed.",
-            c.stepped_back,
-        ),
-        (
-            "ringway_probes_total",
-            "counter",
-            "Requests that went to see whether a target is well again.",
-            c.probes,
-        ),
-        (
-            "ringway_circuits_opened_total",
-            "counter",
-            "Failures that opened a circuit.",
-            c.opened,
-        ),
-        (
-            "ringway_doubled_prefix_total",
-            "counter",
-            "Requests to /v1/v1.",
-            c.doubled_prefix,
-        ),
-        (
-            "ringway_credential_refused_total",
-            "counter",
-            "Answers that refused the gateway's own credential.",
-            c.credential_refused,
-        ),
-        (
-            "ringway_panics_total",
-            "counter",
-            "Exchanges ended by a panic.",
-            c.panics,
-        ),
-        (
-            "ringway_held_bytes",
-            "gauge",
-            "Bytes charged to the buffer budget.",
-            c.held_bytes,
-        ),
-        (
-            "ringway_translation_losses_total",
-            "counter",
-            "Members dropped or changed.",
-            c.losses,
-        ),
-        (
-            "ringway_cost_nanodollars_total",
-            "counter",
-            "What exchanges cost, where that is known.",
-            c.cost_nanos,
-        ),
-    ];
-    for (name, kind, help, value) in rows {
+fn counters(out: &mut String, counters: &Counters) {
+    for (name, kind, help, value) in counters.rows() {
         head(out, name, kind, help);
         line(out, name, "", value);
     }
     let name = "ringway_refused_total";
     let help = "Requests refused by what their key or tenant may use.";
     head(out, name, "counter", help);
-    for (reason, count) in LIMITED.iter().zip(c.limited) {
+    for (reason, count) in LIMITED.iter().zip(counters.limited) {
         line(out, name, &format!("reason=\"{reason}\""), count);
     }
 }
 
-fn ends(out: &mut String, meter: &Meter) {
-    head(
-        out,
-        "ringway_exchanges_total",
-        "counter",
-        "Exchanges by how they ended.",
-    );
-    for end in &meter.ends {
+fn ends(out: &mut String, meter: &Meter, facts: &ProcessFacts) {
+    let name = "ringway_exchanges_total";
+    head(out, name, "counter", "Exchanges by how they ended.");
+    for (end, count) in meter.ends.iter() {
         let labels = format!(
             "operation=\"{}\",outcome=\"{}\",status=\"{}\"",
             end.operation.name(),
             end.outcome.name(),
             end.status
         );
-        line(out, "ringway_exchanges_total", &labels, end.count);
+        line(out, name, &labels, count);
+    }
+    let name = "ringway_attempts_total";
+    head(
+        out,
+        name,
+        "counter",
+        "Requests to providers by how they ended.",
+    );
+    for (end, count) in meter.attempt_ends.iter() {
+        let provider = facts.provider(end.provider);
+        let labels = format!(
+            "provider=\"{}\",status=\"{}\",reason=\"{}\"",
+            escape(provider),
+            end.status,
+            end.fault.unwrap_or("none")
+        );
+        line(out, name, &labels, count);
     }
 }
 
@@ -389,15 +283,10 @@ fn stalls(out: &mut String, meter: &Meter, facts: &ProcessFacts) {
 
 fn label_text(labels: &Labels, facts: &ProcessFacts) -> String {
     let mut text = String::new();
-    let provider = labels.provider.map(|index| {
-        let name = facts.providers.get(index).map_or("", String::as_str);
-        let end = name.floor_char_boundary(PROVIDER_LABEL_BYTES_MAX);
-        name.get(..end).unwrap_or_default()
-    });
     let wire = |wire: Option<Wire>| wire.map_or(OTHER, Wire::name);
     let pairs = [
         ("gen_ai_operation_name", labels.operation.name()),
-        ("gen_ai_provider_name", provider.unwrap_or(OTHER)),
+        ("gen_ai_provider_name", facts.provider(labels.provider)),
         (
             "gen_ai_request_model",
             labels.model.as_deref().unwrap_or(OTHER),
@@ -419,29 +308,52 @@ const PROVIDER_LABEL_BYTES_MAX: usize = 32;
 mod tests {
     use super::*;
     use crate::chat::usage::Usage;
+    use crate::telemetry::attempts::{Attempt, Attempts};
     use crate::telemetry::exchange::{ExchangeRecord, Operation, Outcome};
     use crate::telemetry::gaps::Gaps;
+
+    /// One that failed, one that was passed over, one that was shown.
+    fn attempts() -> Attempts {
+        let mut attempts = Attempts::default();
+        for (started_at, status, fault) in [
+            (1, 503, Some("status")),
+            (0, 0, Some("lacks_capability")),
+            (2, 200, None),
+        ] {
+            attempts.push(Attempt {
+                started_at,
+                status,
+                fault,
+                ..Attempt::default()
+            });
+        }
+        attempts
+    }
 
     #[test]
     fn text_has_cumulative_buckets_and_escaped_labels() {
         let mut meter = Meter::default();
-        meter.settle(&ExchangeRecord {
-            operation: Operation::Chat,
-            outcome: Outcome::Complete,
-            status: 200,
-            client_wire: Some(Wire::OpenAiChat),
-            upstream_wire: Some(Wire::OpenAiChat),
-            provider: Some(0),
-            model_sent: Some("a\"b".into()),
-            usage: Usage {
-                input: Some(20),
-                output: Some(3),
-                ..Usage::default()
+        meter.settle(
+            &ExchangeRecord {
+                operation: Operation::Chat,
+                outcome: Outcome::Complete,
+                status: 200,
+                client_wire: Some(Wire::OpenAiChat),
+                upstream_wire: Some(Wire::OpenAiChat),
+                provider: Some(0),
+                model_sent: Some("a\"b".into()),
+                usage: Usage {
+                    input: Some(20),
+                    output: Some(3),
+                    ..Usage::default()
+                },
+                started_at: 1,
+                ended_at: 2_000_001,
+                attempts: attempts(),
+                ..ExchangeRecord::default()
             },
-            started_at: 1,
-            ended_at: 2_000_001,
-            ..ExchangeRecord::default()
-        });
+            Some,
+        );
         let facts = ProcessFacts {
             providers: vec!["stub".to_owned()],
             ..ProcessFacts::default()
@@ -460,6 +372,9 @@ mod tests {
             format!("gen_ai_server_request_duration_seconds_sum{{{labels}}} 0.002000"),
             "ringway_exchanges_total{operation=\"chat\",outcome=\"complete\",status=\"200\"} 1"
                 .to_owned(),
+            "ringway_attempts_total{provider=\"stub\",status=\"503\",reason=\"status\"} 1"
+                .to_owned(),
+            "ringway_attempts_total{provider=\"stub\",status=\"200\",reason=\"none\"} 1".to_owned(),
         ];
         for line in expected {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
@@ -474,26 +389,29 @@ mod tests {
             gaps.record(1_999_999);
             let operations = [Operation::Chat, Operation::CountTokens, Operation::Relay];
             let length = [3, 20, 60, 128][usize::try_from(n % 4).unwrap()];
-            meter.settle(&ExchangeRecord {
-                operation: operations[usize::try_from(n % 3).unwrap()],
-                outcome: Outcome::Complete,
-                status: 200,
-                client_wire: Some(Wire::AnthropicMessages),
-                upstream_wire: Some(Wire::AnthropicMessages),
-                provider: Some(0),
-                model_sent: Some((n.to_string() + &"\"".repeat(length)).as_str().into()),
-                usage: Usage {
-                    input: Some(1 << 40),
-                    output: Some(1 << 40),
-                    ..Usage::default()
+            meter.settle(
+                &ExchangeRecord {
+                    operation: operations[usize::try_from(n % 3).unwrap()],
+                    outcome: Outcome::Complete,
+                    status: 200,
+                    client_wire: Some(Wire::AnthropicMessages),
+                    upstream_wire: Some(Wire::AnthropicMessages),
+                    provider: Some(0),
+                    model_sent: Some((n.to_string() + &"\"".repeat(length)).as_str().into()),
+                    usage: Usage {
+                        input: Some(1 << 40),
+                        output: Some(1 << 40),
+                        ..Usage::default()
+                    },
+                    started_at: 1,
+                    first_delta_at: 1 << 50,
+                    last_delta_at: 1 << 60,
+                    ended_at: 1 << 62,
+                    gaps: Some(Box::new(gaps)),
+                    ..ExchangeRecord::default()
                 },
-                started_at: 1,
-                first_delta_at: 1 << 50,
-                last_delta_at: 1 << 60,
-                ended_at: 1 << 62,
-                gaps: Some(Box::new(gaps)),
-                ..ExchangeRecord::default()
-            });
+                Some,
+            );
         }
         let facts = ProcessFacts {
             providers: vec!["p".repeat(300)],

@@ -367,7 +367,10 @@ impl Worker {
             .thread
             .dates
             .unix_ms(Instant::from_nanos(exchange.ended_at));
-        self.thread.meter.borrow_mut().settle(exchange);
+        let number_of = |place| self.id_of(place).map(ProviderId::index);
+        let mut meter = self.thread.meter.borrow_mut();
+        meter.settle(exchange, number_of);
+        drop(meter);
         if let Some(way) = self.thread.usage.borrow_mut().as_mut()
             && usage_record::is_kept(exchange)
         {

@@ -35,6 +35,17 @@ struct ProviderIdentity {
 type TargetIdentity = (ProviderId, Box<str>, Option<Arc<TargetFacts>>);
 
 impl PlanIds {
+    /// Names of all providers that have an id, by its number.
+    #[must_use]
+    pub fn provider_names(&self) -> Vec<String> {
+        let mut named: Vec<_> = self.providers.iter().collect();
+        named.sort_unstable_by_key(|(_, id)| **id);
+        named
+            .into_iter()
+            .map(|(it, _)| it.name.to_string())
+            .collect()
+    }
+
     /// The id of a provider; `None` where as many as there may be were given.
     #[must_use]
     pub fn provider(&mut self, provider: &Provider) -> Option<ProviderId> {
