@@ -18,6 +18,7 @@ use std::hash::DefaultHasher;
 
 use crate::govern::usage::frames::{HEAD_BYTES, JournalFrames};
 use crate::govern::usage::record::id_at;
+use crate::limits::RECORD_BYTES_MAX;
 
 /// Whose bytes these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,12 +68,31 @@ impl Contents {
 
     /// Adds frames that begin `base` bytes behind the segment's start. A part is full with `part_bytes`.
     pub fn add(&mut self, bytes: &[u8], base: u64, part_bytes: u64) {
+        let (whole, _) = self.add_frames(bytes, base, part_bytes);
+        self.count(Holder::Refusals, bytes.len() as u64 - whole);
+    }
+
+    /// The same of bytes of which more follow: a frame that is cut off is left for later. Says how many
+    /// bytes were taken in; of bytes that hold more than the longest frame those are some.
+    pub fn add_whole(&mut self, bytes: &[u8], base: u64, part_bytes: u64) -> u64 {
+        let (whole, end) = self.add_frames(bytes, base, part_bytes);
+        // Without a frame all is damaged but what may be the beginning of one.
+        let kept = (HEAD_BYTES + RECORD_BYTES_MAX) as u64;
+        let end = end.max((bytes.len() as u64).saturating_sub(kept));
+        self.count(Holder::Refusals, end - whole);
+        end
+    }
+
+    /// Adds whole frames: how many bytes they have, and where the last one ends.
+    fn add_frames(&mut self, bytes: &[u8], base: u64, part_bytes: u64) -> (u64, u64) {
+        let mut end = 0;
         let damaged = each_frame(bytes, |record, place| {
+            end = place.end;
             let place = base + place.start..base + place.end;
             self.count(holder(record), place.end - place.start);
             self.note(record, place, part_bytes);
         });
-        self.count(Holder::Refusals, damaged);
+        (bytes.len() as u64 - damaged, end)
     }
 
     /// Where the record of an id may lie.

@@ -177,7 +177,11 @@ impl JournalWriter {
         let mut turn = TURN.min(self.flush);
         loop {
             let mut last = is_ended.load(Ordering::Acquire);
-            let mut wait = if last { Duration::ZERO } else { turn };
+            let mut wait = match (last, is_learning) {
+                (true, _) => Duration::ZERO,
+                (false, true) => turn.min(LEARNING_TURN),
+                (false, false) => turn,
+            };
             let is_idle = taken.is_empty() && lookups.is_empty() && !is_learning;
             if !last && is_idle && self.is_quiet(came) {
                 taken.shrink_to(TAKEN_BYTES_KEPT);
@@ -210,7 +214,7 @@ impl JournalWriter {
                 lookups.records_wait();
             }
             self.let_go();
-            // What was there at the start, a segment a turn.
+            // What was there at the start, a piece a turn.
             is_learning = matches!(self.journal.learn(), Ok(true));
             self.tell_losses(&mut told, last);
             let flushed = flusher.ended(last);
@@ -491,6 +495,8 @@ impl Flusher {
 
 /// Between two looks at rings that are nearly empty.
 const TURN: Duration = Duration::from_millis(50);
+/// The same while segments are read that were there at the start.
+const LEARNING_TURN: Duration = Duration::from_millis(2);
 /// What the disk gets at the end.
 const LAST: Duration = Duration::from_secs(5);
 /// Records that are taken together; what a burst makes of it is given back when nothing comes.

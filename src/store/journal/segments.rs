@@ -32,6 +32,7 @@ use crate::limits::{KIB, MIB};
 use crate::store::journal::identity::{self, JournalId};
 use crate::store::journal::lock::{FolderLock, is_at};
 use crate::store::journal::segments::evict::Round;
+use crate::store::journal::segments::learn::Learning;
 
 /// The open journal.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub struct Journal {
     is_gone: bool,
     /// What segments hold, by their numbers.
     contents: HashMap<u64, Contents>,
+    /// A segment of which that is being found out.
+    learning: Option<Learning>,
     /// Who is giving up records at the bound.
     round: Option<Round>,
     /// Bytes that were appended again because their segment went.
@@ -124,11 +127,12 @@ impl Journal {
             rolled: Vec::new(),
             is_gone: false,
             contents: HashMap::new(),
+            learning: None,
             round: None,
             moved_bytes: 0,
         };
         // What is appended to it is added to what it holds.
-        journal.learn()?;
+        journal.learn_last()?;
         let found = Recovered {
             bytes: journal.bytes(),
             torn_bytes,
@@ -351,24 +355,6 @@ impl Journal {
         error.kind() == io::ErrorKind::NotFound && self.folder.is_dir()
     }
 
-    /// Reads one segment of which it is not known what it holds; whether there was one.
-    ///
-    /// # Errors
-    /// The file system's own.
-    pub fn learn(&mut self) -> io::Result<bool> {
-        let is_unknown = |it: &&JournalSegment| !self.contents.contains_key(&it.number);
-        let Some(segment) = self.segments.iter().rfind(is_unknown).copied() else {
-            return Ok(false);
-        };
-        let contents = match self.read(segment, 0..segment.length) {
-            Ok(bytes) => Contents::read(&bytes, 0, self.part_bytes()),
-            Err(error) if self.is_removed(&error) => Contents::default(),
-            Err(error) => return Err(error),
-        };
-        self.contents.insert(segment.number, contents);
-        Ok(true)
-    }
-
     /// Where the record of an id may lie, by what is known of segments; the youngest place first.
     pub fn places(&self, id: u128) -> impl Iterator<Item = (JournalSegment, Range<u64>)> {
         self.segments.iter().rev().flat_map(move |&segment| {
@@ -536,5 +522,6 @@ const PARTS_MAX: u64 = 8_192;
 const PIECE_BYTES: usize = 16 * KIB;
 
 mod evict;
+mod learn;
 #[cfg(test)]
 mod tests;

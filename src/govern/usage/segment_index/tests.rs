@@ -198,3 +198,40 @@ fn bytes_add_up_with_damage_and_one_holder_too_many_is_told() {
     }
     assert!(contents.held().is_none());
 }
+
+#[test]
+fn a_segment_that_is_read_by_pieces_holds_what_it_holds_as_a_whole() {
+    let frame = |number: u64| {
+        framed(&[record(
+            id(number, number),
+            Some("blue"),
+            number.is_multiple_of(3),
+        )])
+    };
+    let mut bytes = Vec::new();
+    for number in 0..600 {
+        bytes.extend_from_slice(&frame(number));
+        if number == 200 {
+            // Damage longer than a piece, with the beginning of a frame in it.
+            bytes.extend_from_slice(&[b'x'; 40_000]);
+            bytes.extend_from_slice(frame(number).split_at(30).0);
+        }
+    }
+    bytes.extend_from_slice(b"torn");
+    let whole = Contents::read(&bytes, 0, 1 << 12);
+    for piece in [20_000, 30_001] {
+        let (mut contents, mut at) = (Contents::default(), 0);
+        while bytes.len() - at > piece {
+            let taken = contents.add_whole(&bytes[at..at + piece], at as u64, 1 << 12);
+            assert!(taken > 0 && taken <= piece as u64);
+            at += usize::try_from(taken).unwrap();
+        }
+        contents.add(&bytes[at..], at as u64, 1 << 12);
+        assert_eq!(contents.held(), whole.held());
+        for number in 0..600 {
+            let id = id(number, number);
+            assert!(whole.places(id).count() > 0);
+            assert!(contents.places(id).eq(whole.places(id)), "{id}");
+        }
+    }
+}
