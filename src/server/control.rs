@@ -43,18 +43,6 @@ pub enum Ended {
 pub struct Control {
     /// Where the workers take questions.
     pub workers: Vec<mpsc::UnboundedSender<WorkerRequest>>,
-    /// Keeps the workers' keys as a store has them.
-    pub key_sync: Option<KeySync>,
-    /// Fetches leases of what several replicas share.
-    pub lease_client: Option<LeaseClient>,
-    /// Checks the clock.
-    pub clock_watch: Option<ClockWatch>,
-    /// Brings usage records to a store.
-    pub drainer: Option<JournalUploader>,
-    /// Answers questions for them.
-    pub queries: Option<UsageQueries>,
-    /// Removes old ones.
-    pub retention: Option<Retention>,
     /// Counters of all workers.
     pub shared: Arc<Shared>,
     /// How far the end has come.
@@ -67,39 +55,37 @@ pub struct Control {
     pub signals: bool,
 }
 
+/// What the control thread does beside; what nothing is configured for is not there.
+pub struct ControlTasks {
+    /// Resolves the names of providers.
+    pub resolver: Resolver,
+    /// Keeps the workers' keys as a store has them.
+    pub key_sync: Option<KeySync>,
+    /// Asks the store what was spent before the start.
+    pub prior_spend: Option<PriorSpendTask>,
+    /// Fetches leases of what several replicas share.
+    pub lease_client: Option<LeaseClient>,
+    /// Checks the clock.
+    pub clock_watch: ClockWatch,
+    /// Brings usage records to a store.
+    pub drainer: Option<JournalUploader>,
+    /// Answers questions for them.
+    pub queries: Option<UsageQueries>,
+    /// Removes old ones.
+    pub retention: Option<Retention>,
+    /// The admin listener, and what it serves.
+    pub admin: Option<(AdminListener, Admin)>,
+}
+
 impl Control {
     /// Runs until the process is to end.
     ///
     /// # Errors
     /// Signals cannot be taken.
-    pub async fn run(
-        mut self,
-        resolver: Resolver,
-        listener: Option<(AdminListener, Admin)>,
-    ) -> io::Result<Ended> {
+    pub async fn run(self, tasks: ControlTasks) -> io::Result<Ended> {
         let signals = Signals::take(self.signals)?;
-        self.begin(Some(resolver));
-        let prior_spend = self.key_sync.as_mut().and_then(PriorSpendTask::of);
-        self.begin(prior_spend);
-        let clock_watch = self.clock_watch.take();
-        self.begin(clock_watch);
-        let (key_sync, queries) = (self.key_sync.take(), self.queries.take());
-        self.begin(key_sync);
-        self.begin(queries);
-        let (retention, drainer) = (self.retention.take(), self.drainer.take());
-        self.begin(retention);
-        self.begin(drainer);
         let over = Arc::new(Notify::new());
-        let lease_client = self.lease_client.take().map(|lease_client| Lending {
-            lease_client,
-            over: Arc::clone(&over),
-        });
-        let lease_client = self.begin(lease_client);
-        self.begin(listener.map(|(listener, admin)| Administration {
-            listener,
-            admin,
-            notices: self.notices.clone(),
-        }));
+        let leasing = self.begin_all(tasks, &over);
         let ended = loop {
             tokio::select! {
                 () = signals.end.notified() => break Ended::Stopped,
@@ -120,10 +106,30 @@ impl Control {
             () = signals.end.notified() => self.notices.say("second signal: ending now"),
         }
         over.notify_one();
-        if let Some(lease_client) = lease_client {
-            let _ = tokio::time::timeout(LEASES_GRACE, lease_client).await;
+        if let Some(leasing) = leasing {
+            let _ = tokio::time::timeout(LEASES_GRACE, leasing).await;
         }
         Ok(ended)
+    }
+
+    /// Starts the tasks; gives the one that leases, which ends when it is `over`.
+    fn begin_all(&self, tasks: ControlTasks, over: &Arc<Notify>) -> Option<JoinHandle<()>> {
+        self.begin(Some(tasks.resolver));
+        self.begin(tasks.prior_spend);
+        self.begin(Some(tasks.clock_watch));
+        self.begin(tasks.key_sync);
+        self.begin(tasks.queries);
+        self.begin(tasks.retention);
+        self.begin(tasks.drainer);
+        self.begin(tasks.admin.map(|(listener, admin)| Administration {
+            listener,
+            admin,
+            notices: self.notices.clone(),
+        }));
+        self.begin(tasks.lease_client.map(|lease_client| Lending {
+            lease_client,
+            over: Arc::clone(over),
+        }))
     }
 
     /// Starts a task that is kept running.

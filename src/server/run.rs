@@ -4,7 +4,6 @@
 //! can be refused (an address in use, a certificate that does not fit) is refused before the first
 //! thread runs.
 
-use core::sync::atomic::AtomicU64;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,7 +32,7 @@ use crate::route::plan::compiled::Plan;
 use crate::route::plan::provider::{Provider, Scheme};
 use crate::server::admin::connections::ConnectionTimeouts;
 use crate::server::admin::listener::{self, Admin};
-use crate::server::control::{Control, Ended};
+use crate::server::control::{Control, ControlTasks, Ended};
 use crate::server::key::clock_watch::ClockWatch;
 use crate::server::key::key_sync::{KeySync, StoreHandle};
 use crate::server::key::lease_client::LeaseClient;
@@ -43,8 +42,9 @@ use crate::server::thread::output::{self, Notices, OutputThread};
 use crate::server::thread::progress::DrainProgress;
 use crate::server::usage::journal_writer;
 use crate::server::usage::pipeline::{self, UsagePipeline};
+use crate::server::usage::prior_spend::PriorSpendTask;
 use crate::store::prior_spend::PriorSpendQuery;
-use crate::telemetry::ring::{RingReceiver, ThreadWaker, byte_ring};
+use crate::telemetry::ring::RingReceiver;
 use crate::telemetry::scrape::ProcessFacts;
 
 /// How to start.
@@ -118,40 +118,32 @@ impl RunningGateway {
 /// # Errors
 /// What cannot be had: an address, a certificate, a driver, a thread.
 pub fn start(mut plan: Plan, options: &StartOptions) -> io::Result<RunningGateway> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = control_runtime()?;
     let mut usage = plan.usage.as_ref().map(UsagePipeline::open).transpose()?;
-    let (mut key_sync, governed) = govern(&mut plan, usage.as_ref(), &runtime)?.unzip();
-    let (mut lease_client, pool) = lend(&mut plan, &runtime).unzip();
-    let plan = Arc::new(plan);
+    let (notices, receiver) = Notices::new();
     let workers = worker_count(&plan);
+    let (senders, asks): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::unbounded()).unzip();
+    let memory = recollect(&mut plan, usage.as_ref())?;
+    let governance = runtime.block_on(govern(&mut plan, memory, &senders, &notices))?;
+    let plan = Arc::new(plan);
     let served = ServedPlan::first(Arc::clone(&plan), endpoint)?;
     let (mut bound, admin_bound, listener) = bind_all(&plan, workers, options)?;
     let shared = shared(&plan);
-    let dropped = Arc::new(AtomicU64::new(0));
-    let progress = Arc::new(DrainProgress::new(Arc::clone(&dropped)));
+    let progress = Arc::new(DrainProgress::new(notices.dropped()));
     let parts = Parts {
         served: &served,
         tls: server_tls(&plan)?,
         shared: &shared,
     };
-    let (mut setups, senders, rings) = setups(workers, &parts, &dropped, options);
+    let (mut setups, rings) = setups(asks, &parts, &notices, options);
     equip(&mut setups, &mut bound, usage.as_mut());
-    let (notices, output) = output::start(&plan.server.log, rings, dropped, options.give_back)?;
-    let kept = pipeline::keep(usage, governed.as_ref(), &notices)?;
-    let driver = choice(plan.server.driver);
-    let drivers = spawn_workers(setups, driver, &progress, &notices, options)?;
-    let addresses: Vec<Address> = bound.iter().map(|b| b.address().clone()).collect();
-    begin(&mut key_sync, &mut lease_client, &senders, &notices);
+    let heard = (&notices, receiver);
+    let output = output::start(&plan.server.log, rings, heard, options.give_back)?;
+    let kept = pipeline::keep(usage, governance.store.as_ref(), &notices)?;
+    let drivers = spawn_workers(setups, &plan, &progress, &notices, options)?;
+    let addresses: Vec<_> = bound.iter().map(|b| b.address().clone()).collect();
     let control = Control {
         workers: senders.clone(),
-        key_sync,
-        lease_client,
-        clock_watch: Some(ClockWatch::new(governed.as_ref(), &notices)),
-        drainer: kept.drainer,
-        queries: kept.queries,
-        retention: kept.retention,
         shared,
         progress: Arc::clone(&progress),
         notices: notices.clone(),
@@ -166,12 +158,23 @@ pub fn start(mut plan: Plan, options: &StartOptions) -> io::Result<RunningGatewa
         usage: kept.figures,
         questions: kept.questions,
         started: Instant::now(),
-        governed,
-        pool,
+        governed: governance.store.clone(),
+        pool: governance.leases,
         waits: ConnectionTimeouts::of(&plan.limits),
         give_back: options.give_back,
     };
-    let control = spawn_control(runtime, control, listener.zip(Some(admin)), &served)?;
+    let tasks = ControlTasks {
+        resolver: Resolver::new(served.endpoints.to_vec()),
+        clock_watch: ClockWatch::new(governance.store.as_ref(), &notices),
+        key_sync: governance.key_sync,
+        prior_spend: governance.prior_spend,
+        lease_client: governance.lease_client,
+        drainer: kept.drainer,
+        queries: kept.queries,
+        retention: kept.retention,
+        admin: listener.zip(Some(admin)),
+    };
+    let control = spawn_control(runtime, control, tasks)?;
     let admin = admin_bound.as_ref().map(|it| it.address().to_string());
     bound.extend(admin_bound);
     announce(options, &notices, &plan, (&addresses, admin.as_deref()));
@@ -185,6 +188,13 @@ pub fn start(mut plan: Plan, options: &StartOptions) -> io::Result<RunningGatewa
         journal_thread: kept.journal_thread,
         bound,
     })
+}
+
+/// The runtime of the control thread.
+fn control_runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
 }
 
 /// Charges budgets what the journal says was spent before; gives what the store is to be asked.
@@ -201,43 +211,44 @@ fn recollect(
     Ok(Some(memory))
 }
 
-/// What keeps the keys, where a store does; the first ones are in the plan then.
-fn govern(
-    plan: &mut Plan,
-    usage: Option<&UsagePipeline>,
-    runtime: &tokio::runtime::Runtime,
-) -> io::Result<Option<(KeySync, StoreHandle)>> {
-    let memory = recollect(plan, usage)?;
-    let Some((mut key_sync, governed)) = KeySync::new(plan, memory) else {
-        return Ok(None);
-    };
-    plan.keys = runtime.block_on(key_sync.first())?;
-    Ok(Some((key_sync, governed)))
+/// What keeps keys and limits as others have them, where any do.
+struct Governance {
+    key_sync: Option<KeySync>,
+    prior_spend: Option<PriorSpendTask>,
+    store: Option<StoreHandle>,
+    lease_client: Option<LeaseClient>,
+    leases: Option<Arc<LeaseQueue<Account>>>,
 }
 
-/// What fetches leases, where several replicas share limits.
-fn lend(
+/// Opens the store of keys and the counters of limits that replicas share; the plan has the first keys then.
+async fn govern(
     plan: &mut Plan,
-    runtime: &tokio::runtime::Runtime,
-) -> Option<(LeaseClient, Arc<LeaseQueue<Account>>)> {
-    let shared = plan.shared.take()?;
-    let pool = Arc::clone(&shared.pool);
-    Some((runtime.block_on(LeaseClient::new(shared)), pool))
-}
-
-/// Tells what runs on the control thread whom it works for.
-fn begin(
-    key_sync: &mut Option<KeySync>,
-    lease_client: &mut Option<LeaseClient>,
+    memory: Option<PriorSpendQuery>,
     workers: &[mpsc::UnboundedSender<WorkerRequest>],
     notices: &Notices,
-) {
-    if let Some(key_sync) = key_sync {
-        key_sync.starts(workers.to_vec(), notices.clone());
-    }
-    if let Some(lease_client) = lease_client {
-        lease_client.starts(notices.clone());
-    }
+) -> io::Result<Governance> {
+    let keys = KeySync::start(plan, memory, workers, notices).await?;
+    let store = keys.as_ref().map(|it| it.governed.clone());
+    let (key_sync, unasked) = keys.map(|it| (it.key_sync, it.unasked)).unzip();
+    let unasked = unasked.flatten().zip(store.clone());
+    let prior_spend = unasked.map(|((memory, pasts), governed)| PriorSpendTask {
+        memory,
+        governed,
+        pasts,
+    });
+    let shared = plan.shared.take();
+    let leases = shared.as_ref().map(|it| Arc::clone(&it.pool));
+    let lease_client = match shared {
+        Some(shared) => Some(LeaseClient::new(shared, notices.clone()).await),
+        None => None,
+    };
+    Ok(Governance {
+        key_sync,
+        prior_spend,
+        store,
+        lease_client,
+        leases,
+    })
 }
 
 fn facts(plan: &Plan, drivers: &[&'static str]) -> ProcessFacts {
@@ -255,32 +266,18 @@ struct Parts<'p> {
     shared: &'p Arc<Shared>,
 }
 
-type Setups = (
-    Vec<WorkerSetup>,
-    Vec<mpsc::UnboundedSender<WorkerRequest>>,
-    (Vec<RingReceiver>, ThreadWaker),
-);
-
+/// What each worker is started with, and the ends of their rings for access lines.
 fn setups(
-    workers: usize,
+    asks: Vec<mpsc::UnboundedReceiver<WorkerRequest>>,
     parts: &Parts<'_>,
-    dropped: &Arc<AtomicU64>,
+    notices: &Notices,
     options: &StartOptions,
-) -> Setups {
+) -> (Vec<WorkerSetup>, Vec<RingReceiver>) {
     let logs = parts.served.plan.server.log != LogSink::Off;
-    let mut senders = Vec::with_capacity(workers);
-    let mut rings = Vec::with_capacity(workers);
-    let waker = ThreadWaker::default();
-    let setups = (0..workers).map(|_| {
-        let (sender, asks) = mpsc::unbounded();
-        senders.push(sender);
+    let mut rings = Vec::with_capacity(asks.len());
+    let setups = asks.into_iter().map(|asks| {
         let log = logs.then(|| {
-            let (log, ring) = byte_ring(
-                LOG_RING_BYTES,
-                LOG_BURST_BYTES,
-                Arc::clone(dropped),
-                waker.clone(),
-            );
+            let (log, ring) = notices.log_ring(LOG_RING_BYTES, LOG_BURST_BYTES);
             rings.push(ring);
             log
         });
@@ -300,7 +297,7 @@ fn setups(
         }
     });
     let setups = setups.collect();
-    (setups, senders, (rings, waker))
+    (setups, rings)
 }
 
 /// Gives each worker its parts of the addresses, and its way to the ledger.
@@ -408,11 +405,12 @@ const fn choice(driver: Driver) -> DriverChoice {
 /// Starts the workers and waits until each has its driver.
 fn spawn_workers(
     setups: Vec<WorkerSetup>,
-    choice: DriverChoice,
+    plan: &Plan,
     progress: &Arc<DrainProgress>,
     notices: &Notices,
     options: &StartOptions,
 ) -> io::Result<Vec<&'static str>> {
+    let choice = choice(plan.server.driver);
     let count = setups.len();
     let (started, reports) = channel();
     for (number, setup) in setups.into_iter().enumerate() {
@@ -462,13 +460,11 @@ fn collect_reports(
 fn spawn_control(
     runtime: tokio::runtime::Runtime,
     control: Control,
-    listener: Option<(listener::AdminListener, Admin)>,
-    served: &ServedPlan,
+    tasks: ControlTasks,
 ) -> io::Result<JoinHandle<io::Result<Ended>>> {
-    let resolver = Resolver::new(served.endpoints.to_vec());
     thread::Builder::new()
         .name("ringway-control".to_owned())
-        .spawn(move || runtime.block_on(control.run(resolver, listener)))
+        .spawn(move || runtime.block_on(control.run(tasks)))
 }
 
 fn announce(

@@ -103,15 +103,11 @@ pub struct KeySync {
     opening: Option<JoinHandle<Result<(Store, StoredState), StoreError>>>,
     accounts: AccountRegistry,
     workers: Vec<worker_queue::UnboundedSender<WorkerRequest>>,
-    notices: Option<Notices>,
+    notices: Notices,
     shared: Arc<SyncShared>,
     reloads: mpsc::Receiver<oneshot::Sender<()>>,
-    /// Where they come in.
-    reloads_asked: mpsc::Sender<oneshot::Sender<()>>,
-    /// What the store is yet to be asked of money that was spent.
-    memory: Option<PriorSpendQuery>,
-    /// The same once it was asked.
-    pasts: (mpsc::Sender<PriorSpend>, mpsc::Receiver<PriorSpend>),
+    /// What was spent before the start, where the store did not say so in time.
+    pasts: mpsc::Receiver<PriorSpend>,
     /// What is in force.
     state: StoredState,
     /// The table of it that the workers have, or are about to have.
@@ -119,8 +115,16 @@ pub struct KeySync {
     snapshot: SnapshotKeeper,
     /// The last failure that was said.
     said: Option<String>,
-    /// What is to be said once somebody listens.
-    lines: Vec<String>,
+}
+
+/// What follows the keys of a store, and what belongs to it.
+pub struct StartedKeySync {
+    /// Follows the keys.
+    pub key_sync: KeySync,
+    /// What others have of the store.
+    pub governed: StoreHandle,
+    /// What the store did not say in time of money that was spent before, and where the answer goes.
+    pub unasked: Option<(PriorSpendQuery, mpsc::Sender<PriorSpend>)>,
 }
 
 impl StoreHandle {
@@ -196,10 +200,20 @@ impl StoreHandle {
 }
 
 impl KeySync {
-    /// The synchronization of keys for this plan, if keys are kept in a store.
-    #[must_use]
-    pub fn new(plan: &mut Plan, memory: Option<PriorSpendQuery>) -> Option<(Self, StoreHandle)> {
-        let material = plan.store.take()?;
+    /// The synchronization of keys for this plan, if keys are kept in a store; the plan has the keys to
+    /// start with then. `memory` asks the store what was spent before.
+    ///
+    /// # Errors
+    /// The store that is configured can never be used as it stands.
+    pub async fn start(
+        plan: &mut Plan,
+        memory: Option<PriorSpendQuery>,
+        workers: &[worker_queue::UnboundedSender<WorkerRequest>],
+        notices: &Notices,
+    ) -> io::Result<Option<StartedKeySync>> {
+        let Some(material) = plan.store.take() else {
+            return Ok(None);
+        };
         let (asks, reloads) = mpsc::channel(RELOADS_MAX);
         let shared = Arc::new(SyncShared {
             configured_keys: plan.configured_keys.clone(),
@@ -210,42 +224,41 @@ impl KeySync {
         });
         let governed = StoreHandle {
             shared: Arc::clone(&shared),
-            reloads: asks.clone(),
+            reloads: asks,
         };
         let snapshot = SnapshotKeeper::new(material.snapshot.clone());
-        let key_sync = Self {
+        let (past, pasts) = mpsc::channel(1);
+        let mut key_sync = Self {
             material: Arc::new(material),
             opening: None,
             accounts: plan.accounts.clone(),
-            workers: Vec::new(),
-            notices: None,
+            workers: workers.to_vec(),
+            notices: notices.clone(),
             shared,
             reloads,
-            reloads_asked: asks,
-            memory,
-            pasts: mpsc::channel(1),
+            pasts,
             state: StoredState::default(),
             keys: ClientKeys::default(),
             snapshot,
             said: None,
-            lines: Vec::new(),
         };
-        Some((key_sync, governed))
+        plan.keys = key_sync.first().await?;
+        let unasked = key_sync.ask_first(memory).await;
+        Ok(Some(StartedKeySync {
+            key_sync,
+            governed,
+            unasked: unasked.map(|memory| (memory, past)),
+        }))
     }
 
     /// The keys to start with: the store's, or the snapshot's, or the configuration's alone.
-    ///
-    /// # Errors
-    /// The store that is configured can never be used as it stands.
-    pub async fn first(&mut self) -> io::Result<ClientKeys> {
-        let mut lines = Vec::new();
+    async fn first(&mut self) -> io::Result<ClientKeys> {
         let source = match self.open(FIRST_TIMEOUT).await {
             Ok(mut state) => {
                 state.note_outranked(&self.shared.configured_keys);
                 let before = core::mem::replace(&mut self.state, state);
-                lines.extend(self.skipped_lines(&before.skipped));
-                lines.extend(self.keep(None).await);
-                lines.extend(self.ask_first().await);
+                self.report_skipped(&before.skipped);
+                self.keep(None).await;
                 KeysSource::Store
             }
             Err(error) if error.fault == StoreFault::Unfit => {
@@ -255,34 +268,34 @@ impl KeySync {
             Err(error) => {
                 let error = error.to_string();
                 self.count_failure();
-                let (source, line) = self.take_snapshot(&error);
+                let source = self.take_snapshot(&error);
                 self.said = Some(error);
-                lines.push(line);
                 source
             }
         };
-        self.lines = lines;
         Ok(self.compiled(source))
     }
 
-    /// Asks the store what was spent before the start; a line where it does not say so in time. It is
-    /// asked further then while the gateway serves.
-    async fn ask_first(&mut self) -> Option<String> {
-        let store = lock(&self.shared.store).clone();
-        let (store, memory) = store.zip(self.memory.as_mut())?;
+    /// Asks the store what was spent before the start. What it does not say in time is given back, to be
+    /// asked further while the gateway serves.
+    async fn ask_first(&mut self, memory: Option<PriorSpendQuery>) -> Option<PriorSpendQuery> {
+        let mut memory = memory?;
+        let Some(store) = lock(&self.shared.store).clone() else {
+            return Some(memory);
+        };
         let asked = timeout(SUMS_TIMEOUT, memory.ask(&store)).await;
         let slow = |_| StoreError::down("no answer in time");
         match asked.map_err(slow).flatten() {
             Ok(past) => {
-                self.memory = None;
                 self.recall(past);
                 None
             }
             Err(error) => {
                 let place = &self.material.place;
-                Some(format!(
+                self.notices.say(format!(
                     "store {place}: {error}; budgets know what was spent before once it says so"
-                ))
+                ));
+                Some(memory)
             }
         }
     }
@@ -293,46 +306,26 @@ impl KeySync {
         self.shared.is_recalled.store(true, Ordering::Release);
     }
 
-    /// What the store is yet to be asked of money that was spent before, and where the answer goes.
-    pub fn unasked(&mut self) -> Option<(PriorSpendQuery, StoreHandle, mpsc::Sender<PriorSpend>)> {
-        let governed = StoreHandle {
-            shared: Arc::clone(&self.shared),
-            reloads: self.reloads_asked.clone(),
-        };
-        Some((self.memory.take()?, governed, self.pasts.0.clone()))
-    }
-
-    fn take_snapshot(&mut self, error: &str) -> (KeysSource, String) {
+    fn take_snapshot(&mut self, error: &str) -> KeysSource {
         let place = &self.material.place;
         let path = self.material.snapshot.display();
         match snapshot::read(&self.material.snapshot) {
             Ok(mut state) => {
                 state.note_outranked(&self.shared.configured_keys);
                 self.state = state;
-                let line = format!("store {place}: {error}; serving by the snapshot {path}");
-                (KeysSource::Snapshot, line)
+                self.notices.say(format!(
+                    "store {place}: {error}; serving by the snapshot {path}"
+                ));
+                KeysSource::Snapshot
             }
             Err(unread) => {
-                let line = format!(
+                self.notices.say(format!(
                     "store {place}: {error}; the snapshot {path}: {unread}; only keys of the \
                      configuration are known"
-                );
-                (KeysSource::Configuration, line)
+                ));
+                KeysSource::Configuration
             }
         }
-    }
-
-    /// Takes the workers that keys go to.
-    pub fn starts(
-        &mut self,
-        workers: Vec<worker_queue::UnboundedSender<WorkerRequest>>,
-        notices: Notices,
-    ) {
-        self.workers = workers;
-        for line in self.lines.drain(..) {
-            notices.say(line);
-        }
-        self.notices = Some(notices);
     }
 
     /// Runs for ever.
@@ -360,7 +353,7 @@ impl KeySync {
             let mut asked = Vec::new();
             tokio::select! {
                 changed = store.changed() => changed?,
-                Some(past) = self.pasts.1.recv() => {
+                Some(past) = self.pasts.recv() => {
                     self.recall(past);
                     continue;
                 }
@@ -388,8 +381,8 @@ impl KeySync {
         let state = self.open(FIRST_TIMEOUT).await?;
         let is_first = lock(&self.shared.standing).source != KeysSource::Store;
         if is_first || self.said.is_some() {
-            let place = self.material.place.to_string();
-            self.say(format!("store {place}: answers"));
+            let place = &self.material.place;
+            self.notices.say(format!("store {place}: answers"));
         }
         self.said = None;
         self.take(state).await;
@@ -441,17 +434,13 @@ impl KeySync {
             return false;
         };
         if !changed.is_none() {
-            for line in self.skipped_lines(&skipped) {
-                self.say(line);
-            }
+            self.report_skipped(&skipped);
             let keys = match self.changed(&changed) {
                 Some(keys) => self.in_force(keys, KeysSource::Store),
                 None => self.compiled(KeysSource::Store),
             };
             self.send(keys).await;
-            if let Some(line) = self.keep(Some(&changed)).await {
-                self.say(line);
-            }
+            self.keep(Some(&changed)).await;
         }
         lock(&self.shared.standing).is_up = true;
         true
@@ -477,29 +466,25 @@ impl KeySync {
             lock(&self.shared.standing).source == KeysSource::Store && state == self.state;
         if !is_same {
             let before = core::mem::replace(&mut self.state, state);
-            for line in self.skipped_lines(&before.skipped) {
-                self.say(line);
-            }
+            self.report_skipped(&before.skipped);
             let keys = self.compiled(KeysSource::Store);
             self.send(keys).await;
-            if let Some(line) = self.keep(None).await {
-                self.say(line);
-            }
+            self.keep(None).await;
         }
         let mut standing = lock(&self.shared.standing);
         standing.is_up = true;
         standing.source = KeysSource::Store;
     }
 
-    /// Lines for rows that make no sense, but for those that were said `before`.
-    fn skipped_lines(&self, before: &[Skipped]) -> Vec<String> {
+    /// Reports rows that make no sense, but for those that were reported `before`.
+    fn report_skipped(&self, before: &[Skipped]) {
         let place = &self.material.place;
         let rows = self.state.skipped.iter();
         let new = rows.filter(|row| !before.contains(row));
-        let lines = new.take(SKIPPED_SAID_MAX);
-        lines
-            .map(|line| format!("store {place}: {}; left out", line.text))
-            .collect()
+        for row in new.take(SKIPPED_SAID_MAX) {
+            self.notices
+                .say(format!("store {place}: {}; left out", row.text));
+        }
     }
 
     /// The keys of the configuration and of the state.
@@ -553,16 +538,18 @@ impl KeySync {
         }
     }
 
-    /// Writes the snapshot, whole or what has changed; what went wrong, if anything did.
-    async fn keep(&mut self, changed: Option<&Changed>) -> Option<String> {
+    /// Writes the snapshot, whole or what has changed.
+    async fn keep(&mut self, changed: Option<&Changed>) {
         let written = match changed {
             Some(changed) => self.snapshot.append(changed, &self.state).await,
             None => self.snapshot.write(&self.state).await,
         };
         lock(&self.shared.standing).snapshot_bytes = self.snapshot.written();
-        let error = written.err()?;
-        let path = self.material.snapshot.display();
-        Some(format!("the snapshot {path} cannot be written: {error}"))
+        if let Err(error) = written {
+            let path = self.material.snapshot.display();
+            self.notices
+                .say(format!("the snapshot {path} cannot be written: {error}"));
+        }
     }
 
     fn lost(&mut self, error: &StoreError) {
@@ -571,8 +558,8 @@ impl KeySync {
         let text = error.to_string();
         // The same failure comes again with every try: once is enough.
         if self.said.as_ref() != Some(&text) {
-            let place = self.material.place.to_string();
-            self.say(format!(
+            let place = &self.material.place;
+            self.notices.say(format!(
                 "store {place}: {text}; serving goes on with the last keys"
             ));
             self.said = Some(text);
@@ -590,12 +577,6 @@ impl KeySync {
 
     fn count_failure(&self) {
         lock(&self.shared.standing).failures += 1;
-    }
-
-    fn say(&self, line: String) {
-        if let Some(notices) = &self.notices {
-            notices.say(line);
-        }
     }
 }
 

@@ -28,7 +28,7 @@ pub struct LeaseClient {
     material: Arc<SharedMaterial>,
     pool: Arc<LeaseQueue<Account>>,
     replica: String,
-    notices: Option<Notices>,
+    notices: Notices,
     /// Accounts that hold something.
     followed: Vec<Arc<Account>>,
     /// A connection that has served no account yet.
@@ -43,12 +43,12 @@ pub struct LeaseClient {
 
 impl LeaseClient {
     /// A lease client, connected if the counters answer at once.
-    pub async fn new(said: SharedCounters) -> Self {
+    pub async fn new(said: SharedCounters, notices: Notices) -> Self {
         let mut lease_client = Self {
             material: Arc::new(said.material),
             pool: said.pool,
             replica: format!("{:016x}{:016x}", random::word(), random::word()),
-            notices: None,
+            notices,
             followed: Vec::new(),
             first: None,
             epoch: Box::default(),
@@ -63,14 +63,6 @@ impl LeaseClient {
             Err(error) => lease_client.lost(&error),
         }
         lease_client
-    }
-
-    /// Takes whom to tell.
-    pub fn starts(&mut self, notices: Notices) {
-        if let Some(text) = &self.said {
-            notices.say(self.line(text));
-        }
-        self.notices = Some(notices);
     }
 
     /// Runs until `end`, and gives back then what no request holds.
@@ -103,7 +95,8 @@ impl LeaseClient {
     async fn found(&mut self, mut shared: RedisCounters, end: &Notify) -> Result<(), StoreError> {
         self.pool.set_up(true);
         if self.said.take().is_some() {
-            self.say(&format!("shared limits {}: answer", self.material.place));
+            let place = &self.material.place;
+            self.notices.say(format!("shared limits {place}: answer"));
         }
         // What other replicas want back comes on a connection of its own.
         let (names, mut recalls) = mpsc::channel(RECALLS_MAX);
@@ -159,7 +152,7 @@ impl LeaseClient {
         }
         if !self.is_told {
             let place = &self.material.place;
-            self.say(&format!(
+            self.notices.say(format!(
                 "shared limits {place}: have forgotten everything; they go on from what is known here"
             ));
             self.is_told = true;
@@ -255,7 +248,7 @@ impl LeaseClient {
         let text = error.to_string();
         // The same failure comes again with every try: once is enough.
         if self.said.as_ref() != Some(&text) {
-            self.say(&self.line(&text));
+            self.notices.say(self.line(&text));
             self.said = Some(text);
             self.pool.count_failure();
         }
@@ -268,12 +261,6 @@ impl LeaseClient {
             WhenDown::Closed => "requests that have limits are refused",
         };
         format!("shared limits {place}: {text}; {then}")
-    }
-
-    fn say(&self, line: &str) {
-        if let Some(notices) = &self.notices {
-            notices.say(line.to_owned());
-        }
     }
 }
 

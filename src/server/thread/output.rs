@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::config::schema::file::LogSink;
 use crate::limits::KIB;
-use crate::telemetry::ring::{DrainPace, QUIET, RingReceiver, ThreadWaker};
+use crate::telemetry::ring::{DrainPace, QUIET, RingReceiver, RingSender, ThreadWaker, byte_ring};
 
 /// Says things on standard error, by way of the output thread.
 #[derive(Clone, Debug)]
@@ -27,6 +27,9 @@ pub struct Notices {
     waker: ThreadWaker,
 }
 
+/// Notices on their way to the output thread.
+pub type NoticeReceiver = Receiver<String>;
+
 /// The running thread.
 pub struct OutputThread {
     thread: JoinHandle<()>,
@@ -34,6 +37,32 @@ pub struct OutputThread {
 }
 
 impl Notices {
+    /// Notices, and where the output thread takes them; they wait until it runs.
+    #[must_use]
+    pub fn new() -> (Self, NoticeReceiver) {
+        let (sender, receiver) = sync_channel(NOTICES_MAX);
+        let notices = Self {
+            sender,
+            dropped: Arc::default(),
+            reopens: Arc::default(),
+            waker: ThreadWaker::default(),
+        };
+        (notices, receiver)
+    }
+
+    /// How many lines, these and those of the access log, could not be written.
+    #[must_use]
+    pub fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
+    }
+
+    /// A ring for the access lines of one worker, of this many bytes, and of as many more in a burst. Lines
+    /// without room are counted as notices are.
+    #[must_use]
+    pub fn log_ring(&self, bytes: usize, burst_bytes: usize) -> (RingSender, RingReceiver) {
+        byte_ring(bytes, burst_bytes, self.dropped(), self.waker.clone())
+    }
+
     /// Says one line; dropped and counted when too many wait.
     pub fn say(&self, line: impl Into<String>) {
         if self.sender.try_send(line.into()).is_err() {
@@ -47,19 +76,6 @@ impl Notices {
     pub fn reopen(&self) {
         self.reopens.store(true, Ordering::Release);
         self.waker.wake();
-    }
-
-    /// What is said comes to the receiver, and nowhere else.
-    #[cfg(test)]
-    pub fn to_a_test() -> (Self, Receiver<String>) {
-        let (sender, heard) = sync_channel(NOTICES_MAX);
-        let notices = Self {
-            sender,
-            dropped: Arc::default(),
-            reopens: Arc::default(),
-            waker: ThreadWaker::default(),
-        };
-        (notices, heard)
     }
 }
 
@@ -78,46 +94,38 @@ impl OutputThread {
     }
 }
 
-/// Starts the thread. `rings` are the workers' ends, and `waker` theirs too; `dropped` counts what could not be written;
-/// `give_back` gives memory that the thread has freed back to the system.
+/// Starts the thread. It writes what comes by the workers' `rings` to the access log, and what comes by
+/// `receiver`, the other end of `notices`, to standard error; `give_back` gives memory that the thread has
+/// freed back to the system.
 ///
 /// # Errors
 /// The log file cannot be opened, in words, or the thread not started.
 pub fn start(
     sink: &LogSink,
-    (rings, waker): (Vec<RingReceiver>, ThreadWaker),
-    dropped: Arc<AtomicU64>,
+    rings: Vec<RingReceiver>,
+    (notices, receiver): (&Notices, NoticeReceiver),
     give_back: Option<fn(bool)>,
-) -> io::Result<(Notices, OutputThread)> {
+) -> io::Result<OutputThread> {
     let writer = open(sink)?;
     let path = match sink {
         LogSink::File(path) => Some(path.clone()),
         LogSink::Stdout | LogSink::Stderr | LogSink::Off => None,
     };
-    let reopens = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&reopens);
-    let (sender, notices) = sync_channel(NOTICES_MAX);
+    let log = Log {
+        sink: writer,
+        path,
+        reopens: Arc::clone(&notices.reopens),
+    };
     let is_ended = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&is_ended);
-    let lost = Arc::clone(&dropped);
-    let rung = waker.clone();
+    let lost = Arc::clone(&notices.dropped);
+    let waker = notices.waker.clone();
     let thread = thread::Builder::new()
         .name("ringway-output".to_owned())
         .spawn(move || {
-            let sink = Log {
-                sink: writer,
-                path,
-                reopens: asked,
-            };
-            run(sink, (rings, &rung), &notices, &ended, &lost, give_back);
+            run(log, (rings, &waker), &receiver, &ended, &lost, give_back);
         })?;
-    let notices = Notices {
-        sender,
-        dropped,
-        reopens,
-        waker,
-    };
-    Ok((notices, OutputThread { thread, is_ended }))
+    Ok(OutputThread { thread, is_ended })
 }
 
 /// The access log.
@@ -174,7 +182,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 fn run(
     mut log: Log,
     (mut rings, waker): (Vec<RingReceiver>, &ThreadWaker),
-    notices: &Receiver<String>,
+    notices: &NoticeReceiver,
     is_ended: &AtomicBool,
     dropped: &AtomicU64,
     give_back: Option<fn(bool)>,

@@ -89,7 +89,7 @@ mod tests {
     async fn a_task_that_panics_is_told_and_goes_on_with_what_comes_next() {
         let (ask, asked) = mpsc::channel(8);
         let (answers, mut answered) = mpsc::channel(8);
-        let (notices, heard) = Notices::to_a_test();
+        let (notices, heard) = Notices::new();
         let progress = Arc::new(DrainProgress::new(Arc::new(AtomicU64::new(0))));
         let kept = supervise(Doubler { asked, answers }, notices, Arc::clone(&progress));
         let kept = tokio::spawn(kept);

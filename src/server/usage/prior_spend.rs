@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::govern::account::prior_spend::PriorSpend;
-use crate::server::key::key_sync::{KeySync, StoreHandle};
+use crate::server::key::key_sync::StoreHandle;
 use crate::store::prior_spend::PriorSpendQuery;
 
 /// What the task works with.
@@ -24,16 +24,6 @@ pub struct PriorSpendTask {
 }
 
 impl PriorSpendTask {
-    /// What the task that follows the keys could not ask at the start.
-    pub fn of(key_sync: &mut KeySync) -> Option<Self> {
-        let (memory, governed, pasts) = key_sync.unasked()?;
-        Some(Self {
-            memory,
-            governed,
-            pasts,
-        })
-    }
-
     /// Runs until the store has answered.
     pub async fn run(&mut self) {
         loop {

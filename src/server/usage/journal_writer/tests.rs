@@ -8,14 +8,13 @@ use futures_channel::oneshot;
 use tempfile::TempDir;
 
 use super::{JournalFigures, JournalThread, JournalWriter, PendingLookups};
-use crate::config::schema::file::LogSink;
 use crate::govern::usage::frames;
 use crate::govern::usage::record::UsageRecord;
 use crate::limits::USAGE_QUESTIONS_MAX;
 use crate::net::runtime::clock;
 use crate::proxy::shared::query_slots::Owner;
 use crate::proxy::shared::usage_channel::{QuestionSender, RecordAnswer, RecordQuestion};
-use crate::server::thread::output;
+use crate::server::thread::output::Notices;
 use crate::store::journal::segments::{Journal, read_all};
 use crate::telemetry::ring::{RingSender, ThreadWaker, byte_ring};
 
@@ -40,13 +39,7 @@ fn keep(ring_bytes: usize, bytes_max: u64) -> Kept {
         waker.clone(),
     );
     let (questions, receiver) = QuestionSender::new(waker.clone());
-    let (notices, _output) = output::start(
-        &LogSink::Off,
-        (Vec::new(), ThreadWaker::default()),
-        Arc::default(),
-        None,
-    )
-    .unwrap();
+    let (notices, _) = Notices::new();
     let journal_writer = JournalWriter {
         journal,
         found,
