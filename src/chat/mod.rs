@@ -8,5 +8,5 @@ pub mod rate_limit;
 pub mod rejection;
 pub mod request;
 pub mod response;
-pub mod text;
+pub mod small_str;
 pub mod usage;

@@ -88,7 +88,7 @@ pub struct Message<'a> {
 
 /// A string of the source, or one joined of several, or plain text of our making.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Text<'a> {
+pub enum TextRun<'a> {
     /// As it stood, still escaped.
     Raw(Raw<'a>),
     /// Several in a row, still escaped.
@@ -103,7 +103,7 @@ pub enum Block<'a> {
     /// Text.
     Text {
         /// The text.
-        text: Text<'a>,
+        text: TextRun<'a>,
         /// Its cache mark.
         cache: Option<Json<'a>>,
     },
@@ -141,7 +141,7 @@ pub enum Block<'a> {
     /// Reasoning, signed by the model that made it.
     Thinking {
         /// The text, may be empty.
-        text: Text<'a>,
+        text: TextRun<'a>,
         /// The signature; `None` and empty are not ours to send back.
         signature: Option<Raw<'a>>,
     },
@@ -220,7 +220,7 @@ pub enum DocumentSource<'a> {
     /// A PDF within the request, as an address or stored at the provider.
     Pdf(Source<'a>),
     /// Plain text.
-    Text(Text<'a>),
+    Text(TextRun<'a>),
     /// Blocks.
     Content(Vec<Block<'a>>),
 }
@@ -247,7 +247,7 @@ pub struct Function<'a> {
     /// Names the tool.
     pub name: Cow<'a, str>,
     /// What it does.
-    pub description: Option<Text<'a>>,
+    pub description: Option<TextRun<'a>>,
     /// The schema of its arguments.
     pub schema: Option<Json<'a>>,
     /// The arguments must keep to the schema.
@@ -420,7 +420,7 @@ impl<'a> Block<'a> {
     #[must_use]
     pub const fn text(text: Raw<'a>) -> Self {
         Self::Text {
-            text: Text::Raw(text),
+            text: TextRun::Raw(text),
             cache: None,
         }
     }
@@ -445,7 +445,7 @@ impl<'a> Block<'a> {
     }
 }
 
-impl Text<'_> {
+impl TextRun<'_> {
     /// Whether no character is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

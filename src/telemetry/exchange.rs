@@ -2,7 +2,7 @@
 //!
 //! Times are nanoseconds of the worker's monotonic clock, nought when a point was not reached.
 
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::chat::usage::{End, StopReason, Usage};
 use crate::telemetry::attempts::{Attempts, Peer};
 use crate::telemetry::gaps::Gaps;
@@ -109,17 +109,17 @@ pub struct ExchangeRecord {
     /// Its sender was let in.
     pub is_admitted: bool,
     /// Tenant of the key.
-    pub tenant: Option<Text>,
+    pub tenant: Option<SmallStr>,
     /// That tenant's id.
-    pub tenant_id: Option<Text>,
+    pub tenant_id: Option<SmallStr>,
     /// Id of the key.
-    pub key_id: Option<Text>,
+    pub key_id: Option<SmallStr>,
     /// Model as the client said it.
-    pub model_asked: Option<Text>,
+    pub model_asked: Option<SmallStr>,
     /// Model as the target was asked for it.
-    pub model_sent: Option<Text>,
+    pub model_sent: Option<SmallStr>,
     /// Model as the answer names itself.
-    pub model_answered: Option<Text>,
+    pub model_answered: Option<SmallStr>,
     /// Index of the provider that answered.
     pub provider: Option<usize>,
     /// The target that was asked last, if one was.
@@ -129,9 +129,9 @@ pub struct ExchangeRecord {
     /// Words of the policies that took targets out.
     pub refused: Vec<&'static str>,
     /// The client's own id of the trace, bounded.
-    pub trace: Option<Text>,
+    pub trace: Option<SmallStr>,
     /// That provider's own id of the request, bounded.
-    pub upstream_request_id: Option<Text>,
+    pub upstream_request_id: Option<SmallStr>,
     /// Why its targets were tried in that order; empty where there was no choice.
     pub route: Reasons,
     /// Every try, in order.

@@ -3,7 +3,7 @@
 //! Members are written with what stands around their names, so that most of a line is copied from
 //! constants: half the instructions of a writer that keeps track of commas.
 
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::chat::usage::StopReason;
 use crate::json::hex;
 use crate::json::write::{PAIRS, escape_into, number_into, plain_into};
@@ -22,11 +22,7 @@ pub fn line<'p>(
     count(out, "{\"time_ms\":", unix_ms);
     word(out, ",\"id\":\"", id_text(exchange.id).as_str());
     word(out, ",\"operation\":\"", exchange.operation.name());
-    text(
-        out,
-        ",\"tenant\":\"",
-        exchange.tenant.as_ref().map(Text::as_bytes),
-    );
+    text(out, ",\"tenant\":\"", bytes(exchange.tenant.as_ref()));
     let wires = [
         (",\"client_wire\":\"", exchange.client_wire),
         (",\"upstream_wire\":\"", exchange.upstream_wire),
@@ -39,18 +35,18 @@ pub fn line<'p>(
     text(
         out,
         ",\"model_asked\":\"",
-        exchange.model_asked.as_ref().map(Text::as_bytes),
+        bytes(exchange.model_asked.as_ref()),
     );
     text(
         out,
         ",\"model_sent\":\"",
-        exchange.model_sent.as_ref().map(Text::as_bytes),
+        bytes(exchange.model_sent.as_ref()),
     );
-    let answered = exchange.model_answered.as_ref().map(Text::as_bytes);
+    let answered = bytes(exchange.model_answered.as_ref());
     text(out, ",\"model_answered\":\"", answered);
     let named = exchange.provider.and_then(&provider);
     text(out, ",\"provider\":\"", named.map(str::as_bytes));
-    let upstream_id = exchange.upstream_request_id.as_ref().map(Text::as_bytes);
+    let upstream_id = bytes(exchange.upstream_request_id.as_ref());
     text(out, ",\"upstream_request_id\":\"", upstream_id);
     route(out, exchange);
     attempts(out, exchange, provider);
@@ -276,6 +272,10 @@ fn text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
         escape_into(&safe(value), out);
     }
     out.push(b'"');
+}
+
+fn bytes(text: Option<&SmallStr>) -> Option<&[u8]> {
+    text.map(SmallStr::as_bytes)
 }
 
 /// The start of a text, less what a terminal may obey.

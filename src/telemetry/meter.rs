@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::telemetry::counters::{Counters, LIMITED};
 use crate::telemetry::ends::{ATTEMPT_ENDS_MAX, AttemptEnd, ExchangeEnd, Tally};
 use crate::telemetry::exchange::{ExchangeRecord, Operation};
@@ -165,7 +165,7 @@ impl Meter {
             return;
         };
         let sent = exchange.model_sent.as_ref();
-        let sent = sent.map(Text::as_bytes).unwrap_or_default();
+        let sent = sent.map(SmallStr::as_bytes).unwrap_or_default();
         let model = match sent.len() <= MODEL_LABEL_BYTES_MAX {
             true => sent,
             false => cut(sent),

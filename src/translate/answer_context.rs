@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::json::write::escape_into;
 use crate::wire::codec::ClientNeeds;
 
@@ -20,7 +20,7 @@ pub enum JsonAnswer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerContext {
     /// The model that the provider was asked for: whose answer it is where that names none.
-    pub model: Option<Text>,
+    pub model: Option<SmallStr>,
     /// The client asked for a stream.
     pub stream: bool,
     /// What the client needs by its wire.
@@ -40,7 +40,7 @@ pub struct AnswerContext {
 
 /// The model that was asked for, escaped.
 #[must_use]
-pub fn escaped(model: Option<&Text>) -> Vec<u8> {
+pub fn escaped(model: Option<&SmallStr>) -> Vec<u8> {
     let mut escaped = Vec::new();
     escape_into(model.map_or("", |model| model), &mut escaped);
     escaped

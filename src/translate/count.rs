@@ -17,7 +17,7 @@
 
 use crate::chat::rejection::Rejection;
 use crate::chat::request::{
-    Block, DocumentSource, Json, Request, ResultContent, Source, Text, Tool, ToolResult,
+    Block, DocumentSource, Json, Request, ResultContent, Source, TextRun, Tool, ToolResult,
 };
 use crate::json::raw::Raw;
 use crate::json::tape::Tape;
@@ -100,11 +100,11 @@ fn document(source: &DocumentSource<'_>) -> u64 {
     }
 }
 
-fn text(body: &Text<'_>) -> u64 {
+fn text(body: &TextRun<'_>) -> u64 {
     match body {
-        Text::Raw(one) => raw(*one),
-        Text::Joined(parts) => parts.iter().map(|part| raw(*part)).sum(),
-        Text::Plain(text) => plain(text),
+        TextRun::Raw(one) => raw(*one),
+        TextRun::Joined(parts) => parts.iter().map(|part| raw(*part)).sum(),
+        TextRun::Plain(text) => plain(text),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::wire::kind::Wire;
 
 /// A provider's error, ready to be written in the client's wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ClientError {
     /// Status for the client.
     pub status: u16,
     /// The class.
@@ -47,14 +47,14 @@ pub fn translate(
     has_retry_after: bool,
     secrets: &[&[u8]],
     tape: &mut Tape,
-) -> Told {
+) -> ClientError {
     let facts = read(from, body, tape);
     let kind = kind_of(from, status, facts.kind == ErrorKind::Billing);
     let (message, known) = words(to, status, &facts, secrets);
     let code = own_code((from, to), &facts).map(|code| clean(code, secrets));
     let known = known.filter(|_| status == 400);
     let code = code.or_else(|| known.map(str::to_owned));
-    Told {
+    ClientError {
         status: client_status(to, status, kind),
         kind,
         code,
@@ -72,7 +72,7 @@ pub fn in_answer(
     body: &[u8],
     secrets: &[&[u8]],
     tape: &mut Tape,
-) -> Option<Told> {
+) -> Option<ClientError> {
     let root = tape.read(unmarked(body), DEPTH_MAX, VALUES_MAX).ok()?;
     let facts = codec::error_in_answer(from, root)?;
     let kind = facts.kind;
@@ -80,7 +80,7 @@ pub fn in_answer(
     let code = own_code((from, to), &facts).map(|code| clean(code, secrets));
     let known = known.filter(|_| kind == ErrorKind::InvalidRequest);
     let code = code.or_else(|| known.map(str::to_owned));
-    Some(Told {
+    Some(ClientError {
         status: 502,
         kind,
         code,

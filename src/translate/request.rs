@@ -13,7 +13,7 @@
 use crate::chat::member::Member;
 use crate::chat::rejection::Rejection;
 use crate::chat::request::Request;
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::json::tape::{JsonKind, Tape};
 use crate::translate::adapt;
 use crate::translate::adapt::fit::Fit;
@@ -104,7 +104,7 @@ fn answer(context: &RequestContext<'_>, request: &Request<'_>) -> Result<AnswerC
         reasoning.content_blocks = true;
     }
     Ok(AnswerContext {
-        model: Some(Text::from(context.model)),
+        model: Some(SmallStr::from(context.model)),
         stream: request.stream,
         needs: ClientNeeds::of(context.from, request, reasoning, context.created),
         seed: context.seed,

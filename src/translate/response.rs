@@ -5,7 +5,7 @@
 
 use crate::chat::member::Member;
 use crate::chat::response::{Answer, Arguments, Block, TooLong};
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::chat::usage::{StopReason, Usage};
 use crate::json::error::JsonError;
 use crate::json::raw::Raw;
@@ -28,7 +28,7 @@ pub struct AnswerFacts {
     /// Why the model stopped.
     pub stop: Option<StopReason>,
     /// The model as the answer names it, cut to what is logged.
-    pub model: Option<Text>,
+    pub model: Option<SmallStr>,
     /// What of the answer was lost on the way to another wire.
     pub notes: Notes,
 }
@@ -147,10 +147,10 @@ pub fn facts(answer: &Answer<'_>) -> AnswerFacts {
 }
 
 /// The model's name, cut to what is logged, if it has one.
-pub(super) fn logged(model: Raw<'_>) -> Option<Text> {
+pub(super) fn logged(model: Raw<'_>) -> Option<SmallStr> {
     let name = match model.plain() {
-        Some(name) if name.len() <= LOGGED_ID_BYTES_MAX => Text::from(name),
-        _ => Text::from(model.decode_start(LOGGED_ID_BYTES_MAX).as_str()),
+        Some(name) if name.len() <= LOGGED_ID_BYTES_MAX => SmallStr::from(name),
+        _ => SmallStr::from(model.decode_start(LOGGED_ID_BYTES_MAX).as_str()),
     };
     (!model.is_empty()).then_some(name)
 }

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::chat::event::{Ending, Event, StreamFault};
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::chat::usage::StopReason;
 use crate::json::raw::Raw;
 use crate::translate::answer_context::{JsonAnswer, escaped};
@@ -22,7 +22,7 @@ pub struct Restore {
     /// By the name sent upstream: the client's, as escaped JSON body.
     names: BTreeMap<String, Vec<u8>>,
     /// What each of the upstream's calls is here. Kept only where a structured answer may come as one.
-    places: Vec<Place>,
+    parts: Vec<ClientPart>,
     calls: u32,
     /// Text that waits for the call which is the answer: with it the text goes, without it the text is
     /// the answer. Still escaped.
@@ -33,12 +33,12 @@ pub struct Restore {
     /// Text around the answer, or a further answer, was left out.
     has_dropped: bool,
     /// The model that was asked.
-    model: Option<Text>,
+    model: Option<SmallStr>,
 }
 
 /// What a call of the upstream is to the client.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum ClientPart {
     /// The call of this number.
     Call(u32),
     /// The answer's text.
@@ -53,13 +53,13 @@ impl Restore {
     pub const fn new(
         json_answer: JsonAnswer,
         names: BTreeMap<String, Vec<u8>>,
-        model: Option<Text>,
+        model: Option<SmallStr>,
         held_bytes_max: usize,
     ) -> Self {
         Self {
             json_answer,
             names,
-            places: Vec::new(),
+            parts: Vec::new(),
             calls: 0,
             held_text: Vec::new(),
             held_bytes_max,
@@ -120,7 +120,7 @@ impl Restore {
                 let tool = self.calls;
                 self.calls = tool.saturating_add(1);
                 if self.json_answer == JsonAnswer::Tool {
-                    self.places.push(Place::Call(tool));
+                    self.parts.push(ClientPart::Call(tool));
                 }
                 let name = client_name(&self.names, name);
                 sink(&Event::ToolStart {
@@ -130,17 +130,17 @@ impl Restore {
                     signature,
                 })
             }
-            Event::ToolArguments { tool, json, whole } => match self.place(tool) {
-                Place::Call(tool) => sink(&Event::ToolArguments { tool, json, whole }),
-                Place::Answer => sink(&Event::Text {
+            Event::ToolArguments { tool, json, whole } => match self.client_part(tool) {
+                ClientPart::Call(tool) => sink(&Event::ToolArguments { tool, json, whole }),
+                ClientPart::Answer => sink(&Event::Text {
                     block: 0,
                     text: json,
                 }),
-                Place::Nothing => Ok(()),
+                ClientPart::Nothing => Ok(()),
             },
-            Event::ToolStop { tool } => match self.place(tool) {
-                Place::Call(tool) => sink(&Event::ToolStop { tool }),
-                Place::Answer | Place::Nothing => Ok(()),
+            Event::ToolStop { tool } => match self.client_part(tool) {
+                ClientPart::Call(tool) => sink(&Event::ToolStop { tool }),
+                ClientPart::Answer | ClientPart::Nothing => Ok(()),
             },
             Event::Text { text, .. } if self.json_answer == JsonAnswer::Tool => {
                 self.hold_text(text)
@@ -171,9 +171,9 @@ impl Restore {
 
     /// A call begins that is the answer. Text around it is none.
     fn answer_start(&mut self) {
-        self.places.push(match self.unwrapped {
-            false => Place::Answer,
-            true => Place::Nothing,
+        self.parts.push(match self.unwrapped {
+            false => ClientPart::Answer,
+            true => ClientPart::Nothing,
         });
         self.has_dropped |= self.unwrapped || !Raw::from_checked(&self.held_text).is_blank();
         self.unwrapped = true;
@@ -216,12 +216,12 @@ impl Restore {
         }
     }
 
-    fn place(&self, tool: u32) -> Place {
+    fn client_part(&self, tool: u32) -> ClientPart {
         match self.json_answer {
-            JsonAnswer::Native => Place::Call(tool),
+            JsonAnswer::Native => ClientPart::Call(tool),
             JsonAnswer::Tool => {
-                let place = self.places.get(tool as usize);
-                place.copied().unwrap_or(Place::Nothing)
+                let part = self.parts.get(tool as usize);
+                part.copied().unwrap_or(ClientPart::Nothing)
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::chat::error::{ApiError, ErrorFacts, ErrorKind};
-use crate::translate::error::{Told, own_code};
+use crate::translate::error::{ClientError, own_code};
 use crate::wire::codec;
 use crate::wire::kind::Wire;
 
@@ -25,10 +25,10 @@ pub fn write(client: Wire, facts: &ErrorFacts, out: &mut Vec<u8>) {
 /// The same error as an answer of its own, for a stream of which nothing else came. Its class gives
 /// the status, as its provider would have: what is not worth another try stays so.
 #[must_use]
-pub fn told((from, client): (Wire, Wire), facts: &ErrorFacts) -> Told {
+pub fn told((from, client): (Wire, Wire), facts: &ErrorFacts) -> ClientError {
     let (message, code) = words(client, facts);
     let code = own_code((from, client), facts).or(code);
-    Told {
+    ClientError {
         status: status(from, facts.kind),
         kind: facts.kind,
         message: message.into_owned(),

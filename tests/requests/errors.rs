@@ -3,14 +3,14 @@
 use ringway::chat::error::{ApiError, ErrorKind};
 use ringway::json::tape::Tape;
 use ringway::translate::answer_context::AnswerContext;
-use ringway::translate::error::{Told, in_answer, scrub, translate};
+use ringway::translate::error::{ClientError, in_answer, scrub, translate};
 use ringway::translate::stream::StreamTranslator;
 use ringway::translate::stream_error;
 use ringway::wire::codec::{write_error, write_error_event};
 use ringway::wire::kind::Wire::{self, AnthropicMessages as A, OpenAiChat as C};
 use serde_json::{Value, json};
 
-fn run(from: Wire, status: u16, body: &str) -> (Told, Value) {
+fn run(from: Wire, status: u16, body: &str) -> (ClientError, Value) {
     run_with(from, status, body, true, &[])
 }
 
@@ -20,7 +20,7 @@ fn run_with(
     body: &str,
     has_retry_after: bool,
     secrets: &[&[u8]],
-) -> (Told, Value) {
+) -> (ClientError, Value) {
     let to = if from == A { C } else { A };
     let body = body.as_bytes();
     let told = translate(

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::http1::encode;
 use crate::http1::framing::BodyFraming;
 use crate::http1::method::Method;
@@ -115,12 +115,12 @@ impl<'w> Answer<'w, Arrived<'w>> {
     }
 
     /// The provider's own id of the request, under the name that its wire has for it.
-    fn request_id(&self) -> Option<Text> {
+    fn request_id(&self) -> Option<SmallStr> {
         let upstream = &self.stage.upstream;
         let name = codec::conventions(self.provider.wire).request_id;
         let id = upstream.head.field(&upstream.buf, name)?;
         let cut = id.get(..LOGGED_ID_BYTES_MAX).unwrap_or(id);
-        (!self.shows_key(id)).then(|| Text::from(&*String::from_utf8_lossy(cut)))
+        (!self.shows_key(id)).then(|| SmallStr::from(&*String::from_utf8_lossy(cut)))
     }
 
     /// Whether a value holds the credential that the provider was sent.

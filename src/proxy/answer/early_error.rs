@@ -14,9 +14,9 @@ use crate::telemetry::log::id_text;
 use crate::translate::stream_error;
 use crate::wire::codec;
 
-/// What is told in place of an answer.
+/// An error in place of an answer whose head the client already has.
 #[derive(Clone, Debug)]
-pub struct Told<'t> {
+pub struct LateError<'t> {
     /// The error.
     pub error: ApiError<'t>,
     /// A word for the log.
@@ -33,14 +33,14 @@ pub async fn fail(form: BodyForm, failure: &Failure, exchange: &mut Exchange<'_,
     }
     if let (Some(facts), Some(from)) = (failure.said.as_deref(), exchange.record.upstream_wire) {
         let said = stream_error::told((from, exchange.reply.wire), facts);
-        let told = Told {
+        let told = LateError {
             error: reply::error_of(&said),
             word: verdict.word,
             outcome: Outcome::UpstreamError,
         };
         return tell(form, &told, exchange).await;
     }
-    let told = Told {
+    let told = LateError {
         error: ApiError {
             kind: verdict.error,
             message: verdict.message,
@@ -54,7 +54,7 @@ pub async fn fail(form: BodyForm, failure: &Failure, exchange: &mut Exchange<'_,
 }
 
 /// Writes an error event behind an early head. No end follows it.
-pub async fn tell(form: BodyForm, told: &Told<'_>, exchange: &mut Exchange<'_, '_>) -> Next {
+pub async fn tell(form: BodyForm, told: &LateError<'_>, exchange: &mut Exchange<'_, '_>) -> Next {
     let mut out = Vec::with_capacity(512);
     let id = id_text(exchange.record.id);
     framed(form, &mut out, |out| {

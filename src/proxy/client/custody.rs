@@ -3,7 +3,7 @@
 //! Written for every answer behind which a target was asked, an error of ours included: then it is
 //! the target that was asked last. A refusal that asked nobody names nobody.
 
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::http1::encode;
 use crate::route::plan::custody::CustodyFields;
 use crate::telemetry::exchange::ExchangeRecord;
@@ -11,7 +11,7 @@ use crate::telemetry::log::id_text;
 
 /// Appends the fields, as far as they are known.
 pub fn fields(out: &mut Vec<u8>, custody: &CustodyFields, record: &ExchangeRecord) {
-    let trace = record.trace.as_ref().map(Text::as_bytes);
+    let trace = record.trace.as_ref().map(SmallStr::as_bytes);
     let Some(asked) = &record.target else {
         if let Some(trace) = trace {
             encode::known_field(out, TRACE_ID, trace);

@@ -11,7 +11,7 @@ use crate::proxy::client::unserved::Unserved;
 use crate::proxy::shared::failure::{Failure, Kind};
 use crate::telemetry::exchange::Outcome;
 use crate::telemetry::log::id_text;
-use crate::translate::error::Told;
+use crate::translate::error::ClientError;
 use crate::translate::stream_error;
 use crate::wire::codec;
 
@@ -61,7 +61,7 @@ impl Exchange<'_, '_> {
     /// Tells an error in a provider's words; `fields` are further field lines.
     pub async fn tell_provider_error(
         &mut self,
-        told: &Told,
+        told: &ClientError,
         mut fields: Vec<u8>,
         word: &'static str,
     ) -> Next {
@@ -184,7 +184,7 @@ pub struct WholeAnswer<'a> {
 
 /// A provider's error as the client's wire writes it.
 #[must_use]
-pub fn error_of(told: &Told) -> ApiError<'_> {
+pub fn error_of(told: &ClientError) -> ApiError<'_> {
     ApiError {
         kind: told.kind,
         message: &told.message,

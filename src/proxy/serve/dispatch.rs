@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::chat::error::ErrorKind;
 use crate::chat::rejection::Rejection;
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::http1::head::RequestHead;
 use crate::http1::method::Method;
 use crate::http1::target::{self, ApiPath};
@@ -60,7 +60,7 @@ pub async fn run<'w>(
     let input = &exchange.client.input;
     // A head's target is ASCII.
     let path = core::str::from_utf8(head.path(input)).unwrap_or_default();
-    let path = Text::from(path);
+    let path = SmallStr::from(path);
     let path = path.as_bytes();
     let api = target::api_path(path);
     let ApiPath { rest, versioned } = api.unwrap_or(ApiPath {
@@ -73,7 +73,7 @@ pub async fn run<'w>(
     exchange.record.operation = endpoint.operation();
     let wire = endpoint.wire(rest, by_version);
     exchange.record.client_wire = Some(wire);
-    exchange.record.trace = request_options::trace_id(head, input).map(Text::from);
+    exchange.record.trace = request_options::trace_id(head, input).map(SmallStr::from);
     let origin = head.field(input, "origin");
     let exposed = &worker.plan.custody.exposed;
     exchange.reply = ReplySettings {
@@ -340,9 +340,9 @@ fn unknown_path(message: impl Into<Cow<'static, str>>) -> Unserved {
 /// The sender is let in, with this key where keys are asked for.
 fn note_sender(record: &mut ExchangeRecord, key: Option<&KeyHandle>) {
     record.is_admitted = true;
-    record.tenant = key.map(|key| Text::from(&*key.tenant.name));
-    record.tenant_id = key.map(|key| Text::from(&*key.tenant.id));
-    record.key_id = key.map(|key| Text::from(&*key.id));
+    record.tenant = key.map(|key| SmallStr::from(&*key.tenant.name));
+    record.tenant_id = key.map(|key| SmallStr::from(&*key.tenant.id));
+    record.key_id = key.map(|key| SmallStr::from(&*key.id));
 }
 
 /// What a path asks for under this configuration.

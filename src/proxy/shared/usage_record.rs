@@ -1,6 +1,6 @@
 //! The usage record of an exchange that has ended, from what was noted of it and the plan.
 
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::govern::usage::frames;
 use crate::govern::usage::record::{Names, Try, UsageRecord, Whom};
 use crate::govern::usage::refusals::RefusedRequest;
@@ -26,9 +26,9 @@ pub fn refused(exchange: &ExchangeRecord, unix_ms: u64) -> Option<RefusedRequest
     (is_refused && !is_asked).then(|| RefusedRequest {
         id: exchange.id,
         unix_ms,
-        tenant: exchange.tenant.as_ref().map(Text::as_bytes),
-        tenant_id: exchange.tenant_id.as_ref().map(Text::as_bytes),
-        key_id: exchange.key_id.as_ref().map(Text::as_bytes),
+        tenant: exchange.tenant.as_ref().map(SmallStr::as_bytes),
+        tenant_id: exchange.tenant_id.as_ref().map(SmallStr::as_bytes),
+        key_id: exchange.key_id.as_ref().map(SmallStr::as_bytes),
         reason: exchange.fault.unwrap_or_else(|| exchange.outcome.name()),
         status: exchange.status,
     })
@@ -44,15 +44,15 @@ pub fn write(plan: &Plan, exchange: &ExchangeRecord, unix_ms: u64, out: &mut Vec
     let record = UsageRecord {
         id: exchange.id,
         time_ms: unix_ms,
-        tenant: exchange.tenant.as_ref().map(Text::as_bytes),
-        tenant_id: exchange.tenant_id.as_ref().map(Text::as_bytes),
-        key_id: exchange.key_id.as_ref().map(Text::as_bytes),
+        tenant: exchange.tenant.as_ref().map(SmallStr::as_bytes),
+        tenant_id: exchange.tenant_id.as_ref().map(SmallStr::as_bytes),
+        key_id: exchange.key_id.as_ref().map(SmallStr::as_bytes),
         operation: exchange.operation.name(),
         client_wire: exchange.client_wire,
         upstream_wire: exchange.upstream_wire,
-        model_asked: exchange.model_asked.as_ref().map(Text::as_bytes),
-        model_sent: exchange.model_sent.as_ref().map(Text::as_bytes),
-        model_answered: exchange.model_answered.as_ref().map(Text::as_bytes),
+        model_asked: exchange.model_asked.as_ref().map(SmallStr::as_bytes),
+        model_sent: exchange.model_sent.as_ref().map(SmallStr::as_bytes),
+        model_answered: exchange.model_answered.as_ref().map(SmallStr::as_bytes),
         usage: exchange.usage.is_known().then_some(exchange.usage),
         requests: 1,
         status: exchange.status,
@@ -87,7 +87,7 @@ fn tried<'r>(
         Some(written) => Whom::Written(written),
         None => Whom::Named(Names {
             provider: provider.map(|provider| provider.name.as_bytes()),
-            model: exchange.model_sent.as_ref().map(Text::as_bytes),
+            model: exchange.model_sent.as_ref().map(SmallStr::as_bytes),
             host,
         }),
     };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures_channel::oneshot::Receiver;
 
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::govern::usage::frames::first_length;
 use crate::govern::usage::listing::{Listing, RecordPage};
 use crate::govern::usage::refusals::Refusals;
@@ -384,7 +384,7 @@ impl Worker {
                 self.thread.tell_refusals_later();
             }
             if is_kept && usage_record::write(&self.plan, exchange, unix_ms, &mut frame) {
-                let tenant = exchange.tenant.as_ref().map(Text::as_bytes);
+                let tenant = exchange.tenant.as_ref().map(SmallStr::as_bytes);
                 way.send(&frame, tenant.unwrap_or_default());
             }
         }

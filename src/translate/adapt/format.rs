@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::chat::member::Member;
 use crate::chat::rejection::Rejection;
 use crate::chat::request::{
-    Block, Format, Function, Json, Request, SchemaFormat, Text, ThinkingMode, Tool, ToolChoice,
+    Block, Format, Function, Json, Request, SchemaFormat, TextRun, ThinkingMode, Tool, ToolChoice,
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::Fit;
@@ -86,7 +86,7 @@ fn by_tool<'a>(
     }
     request.tools.push(Tool::Function(Function {
         name: Cow::Borrowed(TOOL),
-        description: Raw::from_plain(DESCRIPTION).map(Text::Raw),
+        description: Raw::from_plain(DESCRIPTION).map(TextRun::Raw),
         schema: Some(schema),
         strict: None,
         custom: false,

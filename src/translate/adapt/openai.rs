@@ -3,7 +3,7 @@
 use crate::chat::member::Member;
 use crate::chat::rejection::Rejection;
 use crate::chat::request::{
-    Block, Effort, Format, Json, Request, Text, ThinkingMode, Tool, ToolChoice,
+    Block, Effort, Format, Json, Request, TextRun, ThinkingMode, Tool, ToolChoice,
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::{Fit, Verdict, value_of};
@@ -253,7 +253,7 @@ fn format(fit: &mut Fit<'_>, request: &mut Request<'_>) {
     let text =
         format!("Answer with one JSON object by this JSON schema and nothing else: {schema}");
     request.system.push(Block::Text {
-        text: Text::Plain(text),
+        text: TextRun::Plain(text),
         cache: None,
     });
     request.format = Format::JsonObject;

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use crate::chat::member::Member;
 use crate::chat::rejection::Rejection;
 use crate::chat::request::{
-    Block, DocumentSource, Json, Message, Request, ResultContent, Role, Source, Text, ToolResult,
+    Block, DocumentSource, Json, Message, Request, ResultContent, Role, Source, TextRun, ToolResult,
 };
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::Fit;
@@ -117,7 +117,7 @@ fn tool_result<'a>(
     if !moved.is_empty() {
         let line = format!("Attachment from tool result {}:", result.id);
         attached.push(Block::Text {
-            text: Text::Plain(line),
+            text: TextRun::Plain(line),
             cache: None,
         });
         attached.extend(moved);
@@ -271,18 +271,18 @@ fn pdf(fit: &Fit<'_>, source: &Source<'_>, index: usize) -> Result<(), Rejection
 }
 
 /// `<title>\n<text>`
-fn titled<'a>(title: Option<Raw<'a>>, text: Text<'a>, cache: Option<Json<'a>>) -> Block<'a> {
+fn titled<'a>(title: Option<Raw<'a>>, text: TextRun<'a>, cache: Option<Json<'a>>) -> Block<'a> {
     let Some(title) = title.filter(|title| !title.is_empty()) else {
         return Block::Text { text, cache };
     };
     let line = Raw::from_checked(b"\\n");
     let text = match text {
-        Text::Raw(raw) => Text::Joined(vec![title, line, raw]),
-        Text::Joined(mut parts) => {
+        TextRun::Raw(raw) => TextRun::Joined(vec![title, line, raw]),
+        TextRun::Joined(mut parts) => {
             parts.splice(0..0, [title, line]);
-            Text::Joined(parts)
+            TextRun::Joined(parts)
         }
-        Text::Plain(text) => Text::Plain(format!("{}\n{text}", title.decode())),
+        TextRun::Plain(text) => TextRun::Plain(format!("{}\n{text}", title.decode())),
     };
     Block::Text { text, cache }
 }
@@ -307,7 +307,7 @@ fn found<'a>(
         parts.push(*part);
     }
     Block::Text {
-        text: Text::Joined(parts),
+        text: TextRun::Joined(parts),
         cache,
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::chat::member::Member;
 use crate::chat::rejection::Rejection;
-use crate::chat::request::{Block, Json, Message, Request, Role, Text};
+use crate::chat::request::{Block, Json, Message, Request, Role, TextRun};
 use crate::json::raw::Raw;
 use crate::translate::adapt::fit::Fit;
 
@@ -164,7 +164,7 @@ fn place_system<'a>(
 /// text stands behind it.
 fn as_user<'a>(fit: &mut Fit<'_>, run: Message<'a>) -> Message<'a> {
     fit.notes.reworded(Member::Messages);
-    let mut text = Text::Joined(vec![Raw::from_checked(b"[system instruction]")]);
+    let mut text = TextRun::Joined(vec![Raw::from_checked(b"[system instruction]")]);
     let mut cache: Option<Json<'a>> = None;
     let mut rest = Vec::new();
     for block in run.blocks {
@@ -188,25 +188,25 @@ fn as_user<'a>(fit: &mut Fit<'_>, run: Message<'a>) -> Message<'a> {
 }
 
 /// Both texts, a line each. Still escaped, unless one of them is of our making.
-fn next_line<'a>(text: Text<'a>, more: Text<'a>) -> Text<'a> {
+fn next_line<'a>(text: TextRun<'a>, more: TextRun<'a>) -> TextRun<'a> {
     match (text, more) {
-        (Text::Joined(mut parts), Text::Raw(raw)) => {
+        (TextRun::Joined(mut parts), TextRun::Raw(raw)) => {
             parts.extend([LINE_END, raw]);
-            Text::Joined(parts)
+            TextRun::Joined(parts)
         }
-        (Text::Joined(mut parts), Text::Joined(more)) => {
+        (TextRun::Joined(mut parts), TextRun::Joined(more)) => {
             parts.push(LINE_END);
             parts.extend(more);
-            Text::Joined(parts)
+            TextRun::Joined(parts)
         }
         (text, more) => {
             let mut text = match text {
-                Text::Plain(text) => text,
+                TextRun::Plain(text) => text,
                 text => text.decode(),
             };
             text.push('\n');
             text.push_str(&more.decode());
-            Text::Plain(text)
+            TextRun::Plain(text)
         }
     }
 }
@@ -300,7 +300,7 @@ fn prefill(
                 let plain = text.decode();
                 let trimmed = plain.trim_end();
                 if trimmed.len() < plain.len() {
-                    *text = Text::Plain(trimmed.to_owned());
+                    *text = TextRun::Plain(trimmed.to_owned());
                 }
             }
         }

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 
 use crate::chat::error::{ApiError, ErrorFacts};
 use crate::chat::event::StreamFault;
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::chat::usage::End;
 use crate::json::nesting::Nesting;
 use crate::json::tape::Tape;
@@ -351,7 +351,7 @@ impl Mode {
     /// Token counts, stop reason and model at the end.
     #[must_use]
     pub fn facts(&mut self) -> AnswerFacts {
-        let owned = |model: Option<&str>| model.map(Text::from);
+        let owned = |model: Option<&str>| model.map(SmallStr::from);
         match self {
             Self::Plain => AnswerFacts::default(),
             Self::Relayed(tap) => AnswerFacts {

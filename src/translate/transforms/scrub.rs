@@ -10,7 +10,7 @@
 use memchr::memmem::Finder;
 
 use crate::chat::error::ErrorFacts;
-use crate::chat::text::Text;
+use crate::chat::small_str::SmallStr;
 use crate::translate::progress::Progress;
 use crate::translate::transforms::escaped::{self, Found};
 
@@ -141,7 +141,7 @@ impl<'k> Scrubber<'k> {
     }
 
     /// Cleans the name of a model.
-    pub fn clean_model(&self, model: &mut Option<Text>) {
+    pub fn clean_model(&self, model: &mut Option<SmallStr>) {
         if let Some(clean) = model.as_deref().and_then(|it| self.cleaned(it)) {
             *model = Some(clean.as_str().into());
         }

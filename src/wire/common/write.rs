@@ -1,13 +1,13 @@
 //! What the writers of every wire share.
 
-use crate::chat::request::Text;
+use crate::chat::request::TextRun;
 use crate::json::write::Writer;
 
 /// Writes a text as one JSON string.
-pub fn text(text: &Text<'_>, w: &mut Writer<'_>) {
+pub fn text(text: &TextRun<'_>, w: &mut Writer<'_>) {
     match text {
-        Text::Raw(raw) => w.raw(*raw),
-        Text::Joined(parts) => w.raw_parts(parts),
-        Text::Plain(text) => w.string(text),
+        TextRun::Raw(raw) => w.raw(*raw),
+        TextRun::Joined(parts) => w.raw_parts(parts),
+        TextRun::Plain(text) => w.string(text),
     };
 }

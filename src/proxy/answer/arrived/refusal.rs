@@ -183,12 +183,12 @@ impl<'w> Answer<'w, Arrived<'w>> {
     /// head.
     async fn tell(
         self,
-        told: &error::Told,
+        told: &error::ClientError,
         word: &'static str,
         exchange: &mut Exchange<'_, 'w>,
     ) -> Step<'w> {
         let next = if let Some(form) = exchange.client.begun_form() {
-            let late = early_error::Told {
+            let late = early_error::LateError {
                 error: reply::error_of(told),
                 word,
                 outcome: Outcome::UpstreamError,

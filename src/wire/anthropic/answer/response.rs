@@ -19,32 +19,32 @@ use crate::wire::common::{arguments, foreign_reasoning, gemini_signature};
 /// Reads an answer; nothing if the document is none.
 #[must_use]
 pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
-    let said = Said::of(root);
-    let content = said.content.filter(|_| said.is_answer())?;
+    let members = Members::of(root);
+    let content = members.content.filter(|_| members.is_answer())?;
     let mut usage = Usage::default();
-    if let Some(counts) = said.usage {
+    if let Some(counts) = members.usage {
         usage::merge(counts, &mut usage);
     }
     if content.elements().any(is_nameless) {
         return None;
     }
-    let explanation = said
+    let explanation = members
         .stop_details
         .and_then(|details| details.get_set("explanation")?.as_raw());
     Some(Answer {
-        id: said.id.and_then(Value::as_raw).unwrap_or(Raw::EMPTY),
-        model: said.model.and_then(Value::as_raw).unwrap_or(Raw::EMPTY),
+        id: members.id.and_then(Value::as_raw).unwrap_or(Raw::EMPTY),
+        model: members.model.and_then(Value::as_raw).unwrap_or(Raw::EMPTY),
         blocks: content.elements().map(read_block).collect(),
         ending: Ending {
-            stop: said
+            stop: members
                 .stop_reason
                 .and_then(Value::as_raw)
                 .map_or(StopReason::Other, stop::read),
-            sequence: said.stop_sequence.and_then(Value::as_raw),
+            sequence: members.stop_sequence.and_then(Value::as_raw),
             explanation,
             usage,
         },
-        service_tier: said
+        service_tier: members
             .usage
             .and_then(|counts| counts.get_set("service_tier")?.as_raw()),
         lost: lost(content),
@@ -53,7 +53,7 @@ pub fn read(root: Value<'_>) -> Option<Answer<'_>> {
 
 /// The members of an answer that are read, `null` left out.
 #[derive(Default)]
-struct Said<'t> {
+struct Members<'t> {
     id: Option<Value<'t>>,
     kind: Option<Value<'t>>,
     model: Option<Value<'t>>,
@@ -64,25 +64,25 @@ struct Said<'t> {
     usage: Option<Value<'t>>,
 }
 
-impl<'t> Said<'t> {
+impl<'t> Members<'t> {
     /// One walk over the document's members.
     fn of(root: Value<'t>) -> Self {
-        let mut said = Self::default();
+        let mut members = Self::default();
         root.each_member(|name, value| {
             let place = match name {
-                b"id" => &mut said.id,
-                b"type" => &mut said.kind,
-                b"model" => &mut said.model,
-                b"content" => &mut said.content,
-                b"stop_reason" => &mut said.stop_reason,
-                b"stop_sequence" => &mut said.stop_sequence,
-                b"stop_details" => &mut said.stop_details,
-                b"usage" => &mut said.usage,
+                b"id" => &mut members.id,
+                b"type" => &mut members.kind,
+                b"model" => &mut members.model,
+                b"content" => &mut members.content,
+                b"stop_reason" => &mut members.stop_reason,
+                b"stop_sequence" => &mut members.stop_sequence,
+                b"stop_details" => &mut members.stop_details,
+                b"usage" => &mut members.usage,
                 _ => return,
             };
             *place = (!value.is_null()).then_some(value);
         });
-        said
+        members
     }
 
     fn is_answer(&self) -> bool {
@@ -94,7 +94,7 @@ impl<'t> Said<'t> {
 /// Whether a document is an answer: a message with content.
 #[must_use]
 pub fn is_answer(root: Value<'_>) -> bool {
-    Said::of(root).is_answer()
+    Members::of(root).is_answer()
 }
 
 /// Appends an answer of at most `bytes_max` bytes. `seed` makes the ids that the upstream left out.

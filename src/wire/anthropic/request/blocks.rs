@@ -6,7 +6,7 @@
 use crate::chat::member::Member;
 use crate::chat::rejection::Rejection;
 use crate::chat::request::{
-    Block, DocumentSource, Json, Request, ResultContent, Source, Text, Tool, ToolResult, ToolUse,
+    Block, DocumentSource, Json, Request, ResultContent, Source, TextRun, Tool, ToolResult, ToolUse,
 };
 use crate::json::raw::Raw;
 use crate::json::tape::{JsonKind, Value};
@@ -42,7 +42,7 @@ pub fn read<'t>(
 /// Whether the block is a coding client's attribution line, which changes on every request.
 #[must_use]
 pub fn is_attribution(block: &Block<'_>) -> bool {
-    matches!(block, Block::Text { text: Text::Raw(raw), .. }
+    matches!(block, Block::Text { text: TextRun::Raw(raw), .. }
         if raw.bytes().starts_with(b"x-anthropic-billing-header:"))
 }
 
@@ -80,7 +80,7 @@ fn block<'t>(
     lost(&word, value, request);
     Ok(Some(match word.as_ref() {
         "text" => Block::Text {
-            text: Text::Raw(read::string_maybe(value, "text", place)?.unwrap_or(Raw::EMPTY)),
+            text: TextRun::Raw(read::string_maybe(value, "text", place)?.unwrap_or(Raw::EMPTY)),
             cache,
         },
         "image" => Block::Image {
@@ -103,7 +103,7 @@ fn block<'t>(
             cache,
         }),
         "thinking" => Block::Thinking {
-            text: Text::Raw(read::string_maybe(value, "thinking", place)?.unwrap_or(Raw::EMPTY)),
+            text: TextRun::Raw(read::string_maybe(value, "thinking", place)?.unwrap_or(Raw::EMPTY)),
             signature: value.get_set("signature").and_then(Value::as_raw),
         },
         "redacted_thinking" => Block::Redacted {
@@ -241,7 +241,7 @@ fn document<'t>(
     let place = place.member("source");
     let kind = read::string_member(source, "type", &place)?;
     let source = match read::decoded(kind).as_ref() {
-        "text" => DocumentSource::Text(Text::Raw(read::string_member(source, "data", &place)?)),
+        "text" => DocumentSource::Text(TextRun::Raw(read::string_member(source, "data", &place)?)),
         "content" => {
             let place = place.member("content");
             let content = source.get_set("content");

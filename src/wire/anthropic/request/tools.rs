@@ -3,7 +3,7 @@
 use crate::chat::member::Member;
 use crate::chat::rejection::Rejection;
 use crate::chat::request::{
-    Function, Json, Request, SearchSize, Text, Tool, ToolChoice, WebSearch,
+    Function, Json, Request, SearchSize, TextRun, Tool, ToolChoice, WebSearch,
 };
 use crate::json::tape::Value;
 use crate::wire::common::members::Members;
@@ -64,7 +64,7 @@ pub fn tool<'t>(
     let mark = value.get_set("cache_control");
     Ok(Some(Function {
         name: read::decoded(read::string_member(value, "name", place)?),
-        description: read::string_maybe(value, "description", place)?.map(Text::Raw),
+        description: read::string_maybe(value, "description", place)?.map(TextRun::Raw),
         schema: schema.map(Json::Borrowed),
         strict: value.get_set("strict").and_then(Value::as_bool),
         custom: false,

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::chat::rejection::Rejection;
-use crate::chat::request::{Block, Text};
+use crate::chat::request::{Block, TextRun};
 use crate::json::raw::Raw;
 use crate::json::tape::Value;
 use crate::wire::common::read::{self, FieldPath};
@@ -111,9 +111,9 @@ fn finish(gathered: Gathered<'_>) -> Block<'_> {
         return Block::Redacted { data };
     }
     let text = match gathered.text.as_slice() {
-        [] => Text::Raw(Raw::EMPTY),
-        [one] => Text::Raw(*one),
-        _ => Text::Joined(gathered.text),
+        [] => TextRun::Raw(Raw::EMPTY),
+        [one] => TextRun::Raw(*one),
+        _ => TextRun::Joined(gathered.text),
     };
     Block::Thinking {
         text,
@@ -129,7 +129,7 @@ fn blocks<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Vec<Block<'t>>,
         let text = |name: &str| entry.get_set(name).and_then(Value::as_raw);
         if kind.is("thinking") {
             out.push(Block::Thinking {
-                text: Text::Raw(text("thinking").unwrap_or(Raw::EMPTY)),
+                text: TextRun::Raw(text("thinking").unwrap_or(Raw::EMPTY)),
                 signature: text("signature"),
             });
         } else if kind.is("redacted_thinking") {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::chat::rejection::Rejection;
-use crate::chat::request::{Block, DocumentSource, Json, Request, Role, Source, Text};
+use crate::chat::request::{Block, DocumentSource, Json, Request, Role, Source, TextRun};
 use crate::json::raw::Raw;
 use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::base64;
@@ -50,8 +50,8 @@ pub fn read<'t>(
 fn joined<'t>(strings: &mut Vec<Raw<'t>>) -> Option<Block<'t>> {
     let text = match strings.as_slice() {
         [] => return None,
-        [text] => Text::Raw(*text),
-        texts => Text::Joined(texts.to_vec()),
+        [text] => TextRun::Raw(*text),
+        texts => TextRun::Joined(texts.to_vec()),
     };
     strings.clear();
     Some(Block::Text { text, cache: None })
@@ -114,7 +114,7 @@ fn thinking(value: Value<'_>) -> Block<'_> {
     let text = string("thinking");
     Block::Thinking {
         signature: text.and_then(|_| string("signature")),
-        text: Text::Raw(text.unwrap_or(Raw::EMPTY)),
+        text: TextRun::Raw(text.unwrap_or(Raw::EMPTY)),
     }
 }
 
@@ -226,7 +226,7 @@ fn data_block<'t>(
         let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
         let text = text.ok_or_else(|| place.refuse("expected UTF-8 text in base64"))?;
         return Ok(Block::Document {
-            source: DocumentSource::Text(Text::Plain(text)),
+            source: DocumentSource::Text(TextRun::Plain(text)),
             title,
             cache: None,
         });

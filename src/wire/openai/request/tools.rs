@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::chat::member::Member;
 use crate::chat::rejection::Rejection;
-use crate::chat::request::{Function, Json, Request, Text, Tool, ToolChoice};
+use crate::chat::request::{Function, Json, Request, TextRun, Tool, ToolChoice};
 use crate::json::raw::Raw;
 use crate::json::tape::{JsonKind, Value};
 use crate::wire::common::members::Members;
@@ -95,7 +95,7 @@ fn function<'t>(value: Value<'t>, place: &FieldPath<'_>) -> Result<Function<'t>,
     };
     Ok(Function {
         name: name(value, place)?,
-        description: read::string_maybe(value, "description", place)?.map(Text::Raw),
+        description: read::string_maybe(value, "description", place)?.map(TextRun::Raw),
         schema: schema.map(Json::Borrowed),
         strict: value.get_set("strict").and_then(Value::as_bool),
         custom: false,
@@ -113,7 +113,7 @@ fn custom<'t>(
     read::strays(value, &["type", "custom", "cache_control", MARK], request);
     read::strays(inner, &["name", "description", "format"], request);
     let place = place.member("custom");
-    let mut description = read::string_maybe(inner, "description", &place)?.map(Text::Raw);
+    let mut description = read::string_maybe(inner, "description", &place)?.map(TextRun::Raw);
     if let Some(format) = inner.get_set("format")
         && let Some(grammar) = grammar(format, &place.member("format"))?
     {
@@ -139,14 +139,14 @@ struct Grammar<'t> {
 
 impl<'t> Grammar<'t> {
     /// The tool's description with the grammar at its end: a function has no other place for it.
-    fn behind(self, description: Option<Text<'t>>) -> Text<'t> {
+    fn behind(self, description: Option<TextRun<'t>>) -> TextRun<'t> {
         let mut parts = match description {
-            Some(Text::Raw(text)) if !text.is_empty() => vec![text, GRAMMAR_GAP],
+            Some(TextRun::Raw(text)) if !text.is_empty() => vec![text, GRAMMAR_GAP],
             _ => Vec::new(),
         };
         let Self { syntax, definition } = self;
         parts.extend([GRAMMAR_START, syntax, GRAMMAR_END, definition]);
-        Text::Joined(parts)
+        TextRun::Joined(parts)
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::chat::opaque::Seal;
 use crate::chat::request::{
     Block, DocumentSource, Format, Message, Request, ResultContent, Role, ServiceTier, Source,
-    Text, ToolResult,
+    TextRun, ToolResult,
 };
 use crate::json::raw::Raw;
 use crate::json::write::Writer;
@@ -212,7 +212,7 @@ impl Messages<'_, '_, '_> {
         self.dialect.cache_control && self.dialect.array_content
     }
 
-    fn joined(&mut self, texts: &[&Text<'_>], joint: &str) {
+    fn joined(&mut self, texts: &[&TextRun<'_>], joint: &str) {
         let joint = Raw::from_checked(joint.as_bytes());
         let mut parts = Vec::with_capacity(texts.len() * 2);
         let ours: Vec<Option<Vec<u8>>> = texts.iter().map(|text| escaped(text)).collect();
@@ -221,10 +221,10 @@ impl Messages<'_, '_, '_> {
                 parts.push(joint);
             }
             match (text, ours) {
-                (Text::Raw(raw), _) => parts.push(*raw),
-                (Text::Joined(more), _) => parts.extend(more),
-                (Text::Plain(_), Some(ours)) => parts.push(Raw::from_checked(ours)),
-                (Text::Plain(_), None) => {}
+                (TextRun::Raw(raw), _) => parts.push(*raw),
+                (TextRun::Joined(more), _) => parts.extend(more),
+                (TextRun::Plain(_), Some(ours)) => parts.push(Raw::from_checked(ours)),
+                (TextRun::Plain(_), None) => {}
             }
         }
         self.w.raw_parts(&parts);
@@ -297,7 +297,7 @@ impl Messages<'_, '_, '_> {
             return;
         }
         if self.dialect.reasoning_content_back {
-            let texts: Vec<&Text<'_>> = message
+            let texts: Vec<&TextRun<'_>> = message
                 .blocks
                 .iter()
                 .filter(|block| thinking(block))
@@ -343,7 +343,7 @@ impl Messages<'_, '_, '_> {
     }
 
     /// A summary as it came: with its own format and id.
-    fn summary(&mut self, text: &Text<'_>, [format, id]: [Raw<'_>; 2], index: usize) {
+    fn summary(&mut self, text: &TextRun<'_>, [format, id]: [Raw<'_>; 2], index: usize) {
         self.w.name("type").string("reasoning.summary");
         self.w.name("summary");
         shared::text(text, self.w);
@@ -460,8 +460,8 @@ fn summary_origin(signature: Raw<'_>) -> Option<[Raw<'_>; 2]> {
 }
 
 /// Text of our making as a string body.
-fn escaped(text: &Text<'_>) -> Option<Vec<u8>> {
-    let Text::Plain(text) = text else {
+fn escaped(text: &TextRun<'_>) -> Option<Vec<u8>> {
+    let TextRun::Plain(text) = text else {
         return None;
     };
     let mut out = Vec::with_capacity(text.len());
@@ -475,12 +475,12 @@ fn failed<'a>(first: Option<&Block<'a>>) -> Block<'a> {
         return Block::text(tool_error());
     };
     let text = match text {
-        Text::Raw(raw) => Text::Joined(vec![tool_error(), *raw]),
-        Text::Joined(parts) => {
+        TextRun::Raw(raw) => TextRun::Joined(vec![tool_error(), *raw]),
+        TextRun::Joined(parts) => {
             let parts = core::iter::once(tool_error()).chain(parts.iter().copied());
-            Text::Joined(parts.collect())
+            TextRun::Joined(parts.collect())
         }
-        Text::Plain(plain) => Text::Plain(format!("[tool error] {plain}")),
+        TextRun::Plain(plain) => TextRun::Plain(format!("[tool error] {plain}")),
     };
     Block::Text {
         text,

@@ -5,7 +5,7 @@ use core::ops::Deref;
 
 /// A text. A short one, of 38 bytes at most, lies in the value itself and costs no allocation.
 #[derive(Clone)]
-pub struct Text(Kept);
+pub struct SmallStr(Kept);
 
 #[derive(Clone)]
 enum Kept {
@@ -16,7 +16,7 @@ enum Kept {
     Apart(Box<str>),
 }
 
-impl From<&str> for Text {
+impl From<&str> for SmallStr {
     fn from(text: &str) -> Self {
         let mut bytes = [0; HERE_BYTES_MAX];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
@@ -29,7 +29,7 @@ impl From<&str> for Text {
     }
 }
 
-impl Text {
+impl SmallStr {
     /// Its bytes, with no second look whether they are UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -40,7 +40,7 @@ impl Text {
     }
 }
 
-impl Deref for Text {
+impl Deref for SmallStr {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -51,15 +51,15 @@ impl Deref for Text {
     }
 }
 
-impl PartialEq for Text {
+impl PartialEq for SmallStr {
     fn eq(&self, other: &Self) -> bool {
         self.as_bytes() == other.as_bytes()
     }
 }
 
-impl Eq for Text {}
+impl Eq for SmallStr {}
 
-impl fmt::Debug for Text {
+impl fmt::Debug for SmallStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
@@ -68,21 +68,21 @@ impl fmt::Debug for Text {
 /// Longest text without memory of its own: ids of models and requests, with few exceptions.
 const HERE_BYTES_MAX: usize = 38;
 
-const _: () = assert!(size_of::<Text>() == 40);
+const _: () = assert!(size_of::<SmallStr>() == 40);
 
 #[cfg(test)]
 mod tests {
-    use super::{HERE_BYTES_MAX, Text};
+    use super::{HERE_BYTES_MAX, SmallStr};
 
     #[test]
     fn texts_of_every_length_read_as_they_were_written() {
         for length in 0..3 * HERE_BYTES_MAX {
             let text = "é".repeat(length / 2) + &"x".repeat(length % 2);
-            let kept = Text::from(text.as_str());
+            let kept = SmallStr::from(text.as_str());
             assert_eq!((&*kept, kept.as_bytes()), (text.as_str(), text.as_bytes()));
             assert_eq!(kept.clone(), kept);
             assert_eq!(format!("{kept:?}"), format!("{text:?}"));
         }
-        assert_ne!(Text::from("a"), Text::from("b"));
+        assert_ne!(SmallStr::from("a"), SmallStr::from("b"));
     }
 }
